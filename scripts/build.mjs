@@ -1,0 +1,21 @@
+// Compiles src/ to dist/. Runs as npm's `prepare`, so that a fresh `npm install` leaves a program that starts.
+// In a production-only install of the packed package there is no compiler, and dist/ is already there.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+let tsc;
+try {
+  tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+} catch {
+  if (existsSync(join(root, 'dist', 'cli', 'boocode.js'))) process.exit(0);
+  console.error('The compiler is missing: run `npm install` with its development dependencies.');
+  process.exit(1);
+}
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+if (status !== 0) process.exit(status ?? 1);
+chmodSync(join(root, 'dist', 'cli', 'boocode.js'), 0o755);

@@ -1,0 +1,120 @@
+/**
+ * The contract every backend fulfils. A backend runs one agent session per chat and turns whatever its agent says into
+ * AgentEvents. It never touches the database: what an agent needs of it (a SessionStore) is handed in.
+ *
+ * Order within one turn: `session_started` first where the session is new to this process; a tool call before its
+ * update and before the decision about it; exactly one `turn_finished`, last. A backend may end the stream without it
+ * (the process died): whoever reads then records the turn as failed.
+ */
+import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import type { BackendName, PermissionMode } from '../protocol/chat.ts';
+import type { ContentBlock } from '../protocol/content.ts';
+import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
+import type { BooError } from '../protocol/error.ts';
+import type { AgentBody, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
+
+/** Tokens and cost of one model, as a delta of one turn. */
+export type ModelCost = Usage & { costUsd: number };
+
+export type AgentEvent =
+  | AgentBody
+  | DeltaBody
+  | {
+      type: 'decision_requested';
+      /** Made by the backend, a UUID. */
+      decisionId: string;
+      kind: DecisionKind;
+      toolCallId?: string | undefined;
+      title: string;
+      input: Record<string, unknown>;
+      canAllowAlways: boolean;
+    }
+  /** The agent no longer waits for the answer: it was interrupted, or was answered elsewhere. */
+  | { type: 'decision_resolved'; decisionId: string; outcome: AnswerOutcome | 'cancelled'; by: string }
+  | {
+      type: 'turn_finished';
+      outcome: TurnOutcome;
+      error?: TurnError | undefined;
+      usage: Usage;
+      costUsd: number;
+      /** Per model, the same turn's share; the parts add up to `costUsd`. */
+      models: Record<string, ModelCost>;
+    };
+
+export type AgentEventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { type: T }>;
+
+export interface AgentPrompt {
+  /** A UUID of this turn; the agent echoes it, so that results are matched to what asked for them. */
+  turnId: string;
+  content: ContentBlock[];
+}
+
+export interface AgentSessionSpec {
+  chatId: string;
+  /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
+  sessionId: string;
+  cwd: string;
+  model: string | null;
+  permissionMode: PermissionMode;
+  /** Whether the directory's own settings, hooks and MCP servers may be loaded. */
+  trusted: boolean;
+  /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
+  sessionStore: SessionStore;
+  /** Turns that the agent begins by itself, for example when a background task ends. */
+  onUnprompted(events: AsyncIterable<AgentEvent>): void;
+  /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
+  onLost(cause: BooError): void;
+}
+
+export interface DecisionAnswer {
+  outcome: AnswerOutcome;
+  /** The input to run instead of the one shown. */
+  input?: Record<string, unknown> | undefined;
+  message?: string | undefined;
+}
+
+export interface BackendCapabilities {
+  /** Text streams in while it is made. */
+  deltas: boolean;
+  /** A terminal can be attached. */
+  terminal: boolean;
+  /** Prompts may hold images. */
+  images: boolean;
+}
+
+export interface AgentBackend {
+  readonly name: BackendName;
+  readonly capabilities: BackendCapabilities;
+
+  /**
+   * Starts or resumes the agent's process, and resolves when it can take a prompt.
+   * Throws BooError `agent_failed` or `cwd_invalid`. Opening an open session is an error of the caller.
+   */
+  openSession(spec: AgentSessionSpec): Promise<void>;
+
+  /** One turn, from a prompt to its `turn_finished`. One at a time per session. */
+  prompt(chatId: string, prompt: AgentPrompt): AsyncIterable<AgentEvent>;
+
+  /** Settles a decision that this session asked for; false when nothing waits for it any more. */
+  resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean;
+
+  /**
+   * Ends the running turn, which then finishes as `interrupted`. A session that does not obey within the time limit is
+   * closed, and its turn ends all the same. Without a running turn nothing happens.
+   */
+  interrupt(chatId: string): Promise<void>;
+
+  /** For the turns to come. Null leaves the choice to the agent. */
+  setModel(chatId: string, model: string | null): Promise<void>;
+  /** At once, in the middle of a turn too. */
+  setPermissionMode(chatId: string, mode: PermissionMode): Promise<void>;
+
+  /** True while the session has work that closing would kill: background tasks, or a transcript not yet stored. */
+  isBusy(chatId: string): boolean;
+
+  /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
+  closeSession(chatId: string): Promise<void>;
+
+  /** Closes every session; no process of theirs is left. Idempotent. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,49 @@
+/** What the chats room offers: everything that HTTP, or any other door, may ask for. `host.ts` fulfils it. */
+import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
+import type { EventPage, FeedItem } from '../protocol/event.ts';
+import type { Info } from '../protocol/info.ts';
+import type { InterruptResult, Receipt, SubmitPrompt } from '../protocol/prompt.ts';
+
+/** One client following a chat's events: `resume` first, then history after the cursor, then live. */
+export interface Reader {
+  /**
+   * Ends when the reader is closed, when the chat is deleted, when the host drains, or when the reader fell behind its
+   * bounded buffer. A client goes on with its cursor.
+   */
+  readonly items: AsyncIterable<FeedItem>;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** Methods throw BooError: `not_found` for an unknown chat or decision, `storage_unavailable`, `shutting_down`. */
+export interface Chats {
+  /** Throws `cwd_invalid`, `backend_unavailable`. */
+  createChat(input: CreateChat): Promise<Chat>;
+  /** Newest first. `after` is the `next` of the page before. */
+  listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage>;
+  getChat(chatId: string): Promise<Chat>;
+  patchChat(chatId: string, patch: PatchChat): Promise<Chat>;
+  /** Ends the agent's session and forgets everything. A running turn is interrupted. */
+  deleteChat(chatId: string): Promise<void>;
+
+  /** Resolves once the prompt is stored. `created` is false for an id that was stored before. Throws `prompt_conflict`. */
+  submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
+  interrupt(chatId: string): Promise<InterruptResult>;
+
+  readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage>;
+  follow(chatId: string, cursor: { after: number }): Promise<Reader>;
+
+  listDecisions(page: {
+    status?: 'pending' | 'resolved' | undefined;
+    chatId?: string | undefined;
+    after?: string | undefined;
+    limit: number;
+  }): Promise<DecisionPage>;
+  /** The first answer wins. Throws `decision_settled` with the winner in `details.decision`. */
+  answerDecision(decisionId: string, answer: AnswerDecision, by: string): Promise<Decision>;
+
+  info(): Info;
+  /** Whether the database answers. */
+  isHealthy(): Promise<boolean>;
+}

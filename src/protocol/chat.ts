@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+export const agentNames = ['claude'] as const;
+export const backendNames = ['claude_pty', 'claude_sdk'] as const;
+export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'] as const;
+export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'failed'] as const;
+
+export type AgentName = (typeof agentNames)[number];
+export type BackendName = (typeof backendNames)[number];
+export type PermissionMode = (typeof permissionModes)[number];
+export type ChatState = (typeof chatStates)[number];
+
+// Postgres keeps no NUL in text, and no name needs one.
+const noNul = (value: string): boolean => !value.includes('\u0000');
+
+export const title = z.string().trim().min(1).max(200).refine(noNul, 'must not hold a NUL character');
+export const modelName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .regex(/^\P{Cc}+$/u, 'must be printable');
+
+export const chat = z
+  .object({
+    id: z.uuid(),
+    title: z.string(),
+    /** Absolute path of the working directory, symbolic links resolved. */
+    cwd: z.string(),
+    agent: z.enum(agentNames),
+    backend: z.enum(backendNames),
+    /** The model asked for; null leaves the choice to the agent. */
+    model: z.string().nullable(),
+    permissionMode: z.enum(permissionModes),
+    /** True when the directory's own settings, hooks and instructions may be loaded. */
+    trusted: z.boolean(),
+    state: z.enum(chatStates),
+    /** What the chat has cost so far, in US dollars, as the agent reckons it. */
+    costUsd: z.number(),
+    /** The seq of the newest event. */
+    head: z.int(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Chat' });
+export type Chat = z.infer<typeof chat>;
+
+export const createChat = z
+  .strictObject({
+    cwd: z.string().min(1).max(4096).refine(noNul, 'must not hold a NUL character'),
+    title: title.optional(),
+    agent: z.enum(agentNames).optional(),
+    backend: z.enum(backendNames).optional(),
+    model: modelName.optional(),
+    permissionMode: z.enum(permissionModes).optional(),
+    trusted: z.boolean().optional(),
+  })
+  .meta({ id: 'CreateChat' });
+export type CreateChat = z.infer<typeof createChat>;
+
+export const patchChat = z
+  .strictObject({
+    title: title.optional(),
+    model: modelName.nullable().optional(),
+    permissionMode: z.enum(permissionModes).optional(),
+    trusted: z.boolean().optional(),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, 'must change at least one field')
+  .meta({ id: 'PatchChat' });
+export type PatchChat = z.infer<typeof patchChat>;
+
+export const chatPage = z.object({ items: z.array(chat), next: z.string().nullable() }).meta({ id: 'ChatPage' });
+export type ChatPage = z.infer<typeof chatPage>;

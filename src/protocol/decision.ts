@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+export const decisionKinds = ['permission', 'question', 'plan'] as const;
+export const answerOutcomes = ['allow', 'allow_always', 'deny'] as const;
+/** `cancelled`: the turn that asked has ended, so that nobody can answer any more. */
+export const decisionOutcomes = [...answerOutcomes, 'cancelled'] as const;
+
+export type DecisionKind = (typeof decisionKinds)[number];
+export type AnswerOutcome = (typeof answerOutcomes)[number];
+export type DecisionOutcome = (typeof decisionOutcomes)[number];
+
+export const decision = z
+  .object({
+    id: z.uuid(),
+    chatId: z.uuid(),
+    turnId: z.uuid().nullable(),
+    kind: z.enum(decisionKinds),
+    title: z.string(),
+    /** What will run, exactly: the tool's input. */
+    input: z.record(z.string(), z.unknown()),
+    toolCallId: z.string().nullable(),
+    /** True when `allow_always` would be remembered by the agent. */
+    canAllowAlways: z.boolean(),
+    status: z.enum(['pending', 'resolved']),
+    requestedAt: z.iso.datetime(),
+    resolvedAt: z.iso.datetime().nullable(),
+    outcome: z.enum(decisionOutcomes).nullable(),
+    /** Who settled it: the name of a client, `agent`, or `host`. */
+    by: z.string().nullable(),
+  })
+  .meta({ id: 'Decision' });
+/** Something only a person can settle: a permission, a question, a plan. */
+export type Decision = z.infer<typeof decision>;
+
+export const decisionPage = z
+  .object({ items: z.array(decision), next: z.string().nullable() })
+  .meta({ id: 'DecisionPage' });
+export type DecisionPage = z.infer<typeof decisionPage>;
+
+export const answerDecision = z
+  .strictObject({
+    outcome: z.enum(answerOutcomes),
+    /** With `allow` or `allow_always`: the tool's input, edited. A question's answers go here. */
+    input: z.record(z.string(), z.unknown()).optional(),
+    /** With `deny`: what the agent is told. */
+    message: z.string().trim().min(1).max(10_000).optional(),
+  })
+  .refine((answer) => answer.outcome !== 'deny' || answer.input === undefined, {
+    path: ['input'],
+    message: 'goes with allow or allow_always only',
+  })
+  .meta({ id: 'AnswerDecision' });
+export type AnswerDecision = z.infer<typeof answerDecision>;

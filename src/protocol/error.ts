@@ -1,0 +1,52 @@
+/**
+ * Every outcome a caller can act on has a code. Codes are part of the wire contract and never change their meaning.
+ * Only `http/problem.ts` maps a code to an HTTP status.
+ */
+export const errorCodes = [
+  'invalid_request', // a field is missing, of the wrong type or out of range; `field` names it
+  'invalid_json',
+  'unsupported_media_type',
+  'payload_too_large',
+  'unauthorized',
+  'forbidden_host',
+  'forbidden_origin',
+  'not_found',
+  'method_not_allowed',
+  'cwd_invalid', // the working directory is missing, not a directory or not readable
+  'prompt_conflict', // this prompt id was used with another body
+  'decision_settled', // somebody else answered first; `decision` holds the winner
+  'backend_unavailable', // no backend can run this chat here; the message says how to switch one on
+  'chat_busy', // the chat is doing something that excludes this
+  'chat_elsewhere', // another host holds this chat's lease
+  'agent_failed', // the agent process could not start, or died
+  'agent_login_required',
+  'model_error', // the model API refused or broke off; `reason` says how
+  'host_restarted', // the host ended while a turn was running
+  'storage_unavailable', // the database cannot be reached or takes no writes
+  'shutting_down',
+  'config_invalid',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** The one error type of the project: a code for programs, a sentence for people, details for both. */
+export class BooError extends Error {
+  override readonly name = 'BooError';
+  readonly code: ErrorCode;
+  /** JSON-safe facts about the error, for example `{field: 'cwd'}`. Never a secret. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Record<string, unknown> } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** The error as it is, or wrapped as `internal` with its cause kept. */
+export function toBooError(error: unknown): BooError {
+  if (error instanceof BooError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new BooError('internal', message, { cause: error });
+}

@@ -1,0 +1,224 @@
+/**
+ * The event contract. A durable event is a fact in a chat's log, numbered by the chat's own dense `seq`; a delta is a
+ * preview of an event still being made and is never the record. Content events use the words of the Agent Client
+ * Protocol's session updates; life-cycle events are ours.
+ */
+import { z } from 'zod';
+import { backendNames, permissionModes } from './chat.ts';
+import { contentBlock, textBlock } from './content.ts';
+import { decisionKinds, decisionOutcomes } from './decision.ts';
+import { errorCodes } from './error.ts';
+
+/** Set on what a sub-agent said or did: the id of the tool call that started it. */
+const parentToolCallId = z.string().optional();
+
+export const toolKinds = ['read', 'edit', 'delete', 'move', 'search', 'execute', 'think', 'fetch', 'other'] as const;
+
+export const toolCallContent = z
+  .discriminatedUnion('type', [
+    z.object({ type: z.literal('content'), content: contentBlock }),
+    z.object({
+      type: z.literal('diff'),
+      path: z.string(),
+      /** Null for a new file. */
+      oldText: z.string().nullable(),
+      newText: z.string(),
+    }),
+  ])
+  .meta({ id: 'ToolCallContent' });
+export type ToolCallContent = z.infer<typeof toolCallContent>;
+
+/** Tokens of one turn over all models and sub-agents, as the agent counts them. */
+export const usage = z
+  .object({
+    inputTokens: z.number(),
+    outputTokens: z.number(),
+    cacheReadInputTokens: z.number(),
+    cacheCreationInputTokens: z.number(),
+  })
+  .meta({ id: 'Usage' });
+export type Usage = z.infer<typeof usage>;
+
+export const turnError = z.object({ code: z.enum(errorCodes), message: z.string() }).meta({ id: 'TurnError' });
+export type TurnError = z.infer<typeof turnError>;
+export const turnOutcomes = ['completed', 'interrupted', 'failed'] as const;
+export type TurnOutcome = (typeof turnOutcomes)[number];
+
+/** What an agent says and does. A backend makes these. */
+const agentBodies = [
+  z.object({
+    type: z.literal('session_started'),
+    sessionId: z.string(),
+    backend: z.enum(backendNames),
+    model: z.string().nullable(),
+  }),
+  z.object({
+    type: z.literal('agent_message'),
+    messageId: z.string(),
+    content: z.array(contentBlock),
+    parentToolCallId,
+  }),
+  z.object({
+    type: z.literal('agent_thought'),
+    messageId: z.string(),
+    content: z.array(contentBlock),
+    parentToolCallId,
+  }),
+  z.object({
+    type: z.literal('tool_call'),
+    toolCallId: z.string(),
+    /** One line for people, for example the command. */
+    title: z.string(),
+    kind: z.enum(toolKinds),
+    /** The tool's own name, for example `Bash`. */
+    toolName: z.string(),
+    rawInput: z.unknown(),
+    parentToolCallId,
+  }),
+  z.object({
+    type: z.literal('tool_call_update'),
+    toolCallId: z.string(),
+    status: z.enum(['completed', 'failed']),
+    content: z.array(toolCallContent),
+    rawOutput: z.unknown(),
+    parentToolCallId,
+  }),
+  z.object({
+    type: z.literal('plan'),
+    entries: z.array(
+      z.object({
+        content: z.string(),
+        priority: z.enum(['high', 'medium', 'low']),
+        status: z.enum(['pending', 'in_progress', 'completed']),
+      }),
+    ),
+  }),
+  z.object({
+    type: z.literal('usage_update'),
+    /** Tokens now in the context window. */
+    used: z.number(),
+    /** Size of the context window in tokens, where the agent said it. */
+    size: z.number().nullable(),
+  }),
+  z.object({
+    type: z.literal('current_mode_update'),
+    permissionMode: z.enum(permissionModes),
+  }),
+  z.object({
+    type: z.literal('available_commands_update'),
+    commands: z.array(z.object({ name: z.string(), description: z.string() })),
+  }),
+  z.object({
+    type: z.literal('background_tasks'),
+    /** Every task that is alive now; an empty list means none is. Replaces the list before it. */
+    tasks: z.array(z.object({ taskId: z.string(), kind: z.string(), description: z.string() })),
+  }),
+  z.object({
+    type: z.literal('notice'),
+    level: z.enum(['info', 'warning', 'error']),
+    /** Stable and machine-readable, for example `compacted` or `rate_limited`. */
+    code: z.string(),
+    message: z.string(),
+    data: z.record(z.string(), z.unknown()).optional(),
+  }),
+] as const;
+
+/** What the chat itself records. */
+const lifecycleBodies = [
+  z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock) }),
+  z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
+  z.object({
+    type: z.literal('decision_requested'),
+    decisionId: z.uuid(),
+    kind: z.enum(decisionKinds),
+    toolCallId: z.string().optional(),
+    title: z.string(),
+    input: z.record(z.string(), z.unknown()),
+  }),
+  z.object({
+    type: z.literal('decision_resolved'),
+    decisionId: z.uuid(),
+    outcome: z.enum(decisionOutcomes),
+    by: z.string(),
+    message: z.string().optional(),
+  }),
+  z.object({
+    type: z.literal('chat_updated'),
+    title: z.string().optional(),
+    model: z.string().nullable().optional(),
+    permissionMode: z.enum(permissionModes).optional(),
+    trusted: z.boolean().optional(),
+  }),
+  z.object({
+    type: z.literal('turn_finished'),
+    turnId: z.uuid(),
+    outcome: z.enum(turnOutcomes),
+    error: turnError.optional(),
+    usage,
+    costUsd: z.number(),
+  }),
+] as const;
+
+export const agentBody = z.discriminatedUnion('type', agentBodies);
+export const eventBody = z.discriminatedUnion('type', [...agentBodies, ...lifecycleBodies]);
+
+export const deltaBody = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('agent_message_chunk'), messageId: z.string(), content: textBlock, parentToolCallId }),
+  z.object({ type: z.literal('agent_thought_chunk'), messageId: z.string(), content: textBlock, parentToolCallId }),
+  z.object({
+    type: z.literal('tool_call_chunk'),
+    toolCallId: z.string(),
+    title: z.string(),
+    /** A further piece of the call's input, as JSON text. */
+    partialInput: z.string(),
+    parentToolCallId,
+  }),
+]);
+
+const envelope = z.object({
+  chatId: z.uuid(),
+  seq: z.int().positive(),
+  at: z.iso.datetime(),
+  turnId: z.uuid().optional(),
+});
+
+export const event = z.intersection(envelope, eventBody).meta({ id: 'Event' });
+export const delta = z
+  .intersection(z.object({ chatId: z.uuid(), turnId: z.uuid().optional() }), deltaBody)
+  .meta({ id: 'Delta' });
+
+/** An event as a backend makes it: no number, no time. */
+export type AgentBody = z.infer<typeof agentBody>;
+export type EventBody = z.infer<typeof eventBody>;
+export type EventType = EventBody['type'];
+export type DeltaBody = z.infer<typeof deltaBody>;
+export type Event = z.infer<typeof envelope> & EventBody;
+export type Delta = { chatId: string; turnId?: string | undefined } & DeltaBody;
+export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
+
+export const eventPage = z
+  .object({
+    items: z.array(event),
+    /** Pass it as `after` to read on; null at the end of the log. */
+    next: z.int().nullable(),
+    /** The seq of the newest event. */
+    head: z.int(),
+  })
+  .meta({ id: 'EventPage' });
+export type EventPage = { items: Event[]; next: number | null; head: number };
+
+export const resume = z
+  .object({
+    /** `gap`: the cursor does not belong to this log. The feed starts anew at seq 1; drop what you have. */
+    verdict: z.enum(['ok', 'gap']),
+    after: z.int(),
+    head: z.int(),
+  })
+  .meta({ id: 'Resume' });
+export type Resume = z.infer<typeof resume>;
+
+/** One frame of the live feed, as a client sees it. */
+export type FeedItem =
+  ({ kind: 'resume' } & Resume) | { kind: 'event'; event: Event } | { kind: 'delta'; delta: Delta };
+
+export const noUsage: Usage = { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { agentNames, backendNames } from './chat.ts';
+
+export const backendInfo = z
+  .object({
+    name: z.enum(backendNames),
+    agent: z.enum(agentNames),
+    available: z.boolean(),
+    /** Why it is not available, and what to do; null when it is. */
+    reason: z.string().nullable(),
+    capabilities: z.object({ deltas: z.boolean(), terminal: z.boolean(), images: z.boolean() }),
+  })
+  .meta({ id: 'BackendInfo' });
+export type BackendInfo = z.infer<typeof backendInfo>;
+
+export const info = z
+  .object({
+    name: z.literal('boocode'),
+    version: z.string(),
+    hostId: z.uuid(),
+    /** True when the answers come from the scripted demo model and not from a real one. */
+    demo: z.boolean(),
+    defaultBackend: z.enum(backendNames),
+    backends: z.array(backendInfo),
+    /** Chats whose agent process is alive on this host. */
+    warmChats: z.int(),
+    startedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Info' });
+export type Info = z.infer<typeof info>;
+
+export const health = z.object({ status: z.enum(['ok', 'unavailable']) }).meta({ id: 'Health' });
+export type Health = z.infer<typeof health>;
+
+export const signIn = z.strictObject({ code: z.string().min(1).max(200) }).meta({ id: 'SignIn' });
+export const signInResult = z.object({ token: z.string() }).meta({ id: 'SignInResult' });

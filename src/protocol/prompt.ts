@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { type ContentBlock, contentBlock } from './content.ts';
+
+/** A client-made id: sending a prompt twice under one id is sending it once. */
+export const promptId = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : -');
+
+const promptText = z.string().refine((text) => text.trim() !== '', 'must not be empty');
+
+export const submitPrompt = z
+  .strictObject({
+    id: promptId.optional(),
+    content: z.union([
+      promptText,
+      z
+        .array(contentBlock)
+        .min(1)
+        .max(100)
+        .refine(
+          (blocks) => blocks.some((block) => block.type === 'image' || block.text.trim() !== ''),
+          'must hold text or an image',
+        ),
+    ]),
+  })
+  .meta({ id: 'SubmitPrompt' });
+export type SubmitPrompt = z.infer<typeof submitPrompt>;
+
+export const receipt = z
+  .object({ promptId: z.string(), chatId: z.uuid(), seq: z.int().positive() })
+  .meta({ id: 'Receipt' });
+/** Proof that a prompt is stored. `seq` is that of its `prompt_accepted` event. */
+export type Receipt = z.infer<typeof receipt>;
+
+export const interruptResult = z
+  .object({ interrupted: z.boolean(), turnId: z.string().nullable() })
+  .meta({ id: 'InterruptResult' });
+export type InterruptResult = z.infer<typeof interruptResult>;
+
+/** A prompt's content as blocks, whichever way it was given. */
+export function toBlocks(content: SubmitPrompt['content']): ContentBlock[] {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+}

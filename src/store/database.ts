@@ -1,0 +1,30 @@
+import postgres from 'postgres';
+
+/** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
+export type Sql = postgres.Sql<{ bigint: number; json: string }>;
+/** A statement's place to run: the pool, or one transaction. */
+export type Db = Sql | postgres.TransactionSql<{ bigint: number; json: string }>;
+
+/**
+ * Opens the pool. JSON columns come back as text, and are parsed where they are used: the driver's own parsing would
+ * cost a second pass, and what we write must be the text we made.
+ */
+export function openDatabase(url: string, options: { max?: number; onNotice?: (text: string) => void } = {}): Sql {
+  return postgres(url, {
+    max: options.max ?? 8,
+    connect_timeout: 10,
+    idle_timeout: 0,
+    onnotice: (notice) => options.onNotice?.(String(notice['message'] ?? '')),
+    connection: {
+      application_name: 'boocode',
+      // A frozen host must not hold a chat's row; a slow store must not hold a turn.
+      idle_in_transaction_session_timeout: 1500,
+      statement_timeout: 30_000,
+    },
+    types: {
+      // Counters and seqs stay far below 2^53.
+      bigint: { to: 20, from: [20], serialize: String, parse: Number },
+      json: { to: 114, from: [114, 3802], serialize: (text: string) => text, parse: (text: string) => text },
+    },
+  });
+}
