@@ -1,0 +1,109 @@
+/**
+ * What the scripts see of a request. Trap: the program puts reminders, notices and its own records between and behind
+ * what a person typed, in blocks of the same role and type; only what is left without them counts as typed.
+ */
+import { type Block, blocksOf, type MessagesRequest, textOfBlock } from './request.ts';
+
+export interface ToolRound {
+  id: string;
+  name: string;
+  input: Record<string, unknown>;
+  /** Undefined while the call has no result. */
+  result: string | undefined;
+  isError: boolean;
+}
+
+export interface Conversation {
+  model: string;
+  /** Everything that was typed, oldest first. */
+  typed: readonly string[];
+  /** The last of it; empty when nothing was. */
+  lastTyped: string;
+  /** How many images came with the last typed text. */
+  images: number;
+  /** The tool calls made since then, with their results. */
+  rounds: readonly ToolRound[];
+  /** What the program itself reported since then, for example the end of a background task. */
+  notification: string | undefined;
+  tools: ReadonlySet<string>;
+  /** The working directory that the program named; null when it named none. */
+  cwd: string | null;
+  system: string;
+  /** How often this very request came before, under the same session. */
+  attempt: number;
+}
+
+const reminder = /<(system-reminder|local-command-caveat|command-[a-z]+|local-command-std[a-z]+)>[\s\S]*?<\/\1>/g;
+const notificationTag = /<task-notification>[\s\S]*?<\/task-notification>/;
+// The program's own records in the person's role.
+const programText = /^(\[Request interrupted by user|This session is being continued from a previous conversation)/;
+
+function stringsOf(value: string | Block[]): string[] {
+  return blocksOf(value).map((part) => (part.type === 'text' ? textOfBlock(part) : ''));
+}
+
+export function typedTextOf(value: string | Block[]): string {
+  return stringsOf(value)
+    .map((text) => text.replace(reminder, '').replace(notificationTag, '').trim())
+    .filter((text) => text !== '' && !programText.test(text))
+    .join('\n');
+}
+
+export function readConversation(request: MessagesRequest, attempt: number): Conversation {
+  const typed: string[] = [];
+  let rounds: ToolRound[] = [];
+  let notification: string | undefined;
+  let images = 0;
+  const everything = [...stringsOf(request.system ?? ''), ...request.messages.flatMap((m) => stringsOf(m.content))];
+
+  for (const message of request.messages) {
+    if (message.role === 'system') continue;
+    const blocks = blocksOf(message.content);
+    if (message.role === 'assistant') {
+      notification = undefined;
+      for (const part of blocks) if (part.type === 'tool_use') rounds.push(roundOf(part));
+      continue;
+    }
+    for (const part of blocks) if (part.type === 'tool_result') settle(rounds, part);
+    const text = typedTextOf(message.content);
+    const imagesHere = blocks.filter((part) => part.type === 'image').length;
+    if (text !== '' || imagesHere > 0) {
+      typed.push(text);
+      rounds = [];
+      notification = undefined;
+      images = imagesHere;
+    }
+    notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
+  }
+
+  return {
+    model: request.model,
+    typed,
+    lastTyped: typed.at(-1) ?? '',
+    images,
+    rounds,
+    notification,
+    tools: new Set((request.tools ?? []).flatMap((tool) => tool.name ?? [])),
+    cwd: /Primary working directory: (.+)/.exec(everything.join('\n'))?.[1]?.trim() ?? null,
+    system: stringsOf(request.system ?? '').join('\n'),
+    attempt,
+  };
+}
+
+function roundOf(part: Block): ToolRound {
+  const input = part['input'];
+  return {
+    id: String(part['id']),
+    name: String(part['name']),
+    input: typeof input === 'object' && input !== null ? (input as Record<string, unknown>) : {},
+    result: undefined,
+    isError: false,
+  };
+}
+
+function settle(rounds: ToolRound[], part: Block): void {
+  const round = rounds.find((candidate) => candidate.id === part['tool_use_id']);
+  if (!round) return;
+  round.result = textOfBlock(part).replace(reminder, '').trim();
+  round.isError = part['is_error'] === true;
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import type { ContentDelta, ContentStart, MessageSink } from './message-sink.ts';
+import { type Step, type StopReason, tokensOf } from './reply.ts';
+import type { InputUsage } from './usage.ts';
+
+export interface Stage {
+  sink: MessageSink;
+  model: string;
+  usage: InputUsage;
+  /** Between the pieces of a text that names no pace of its own. */
+  intervalMs: number;
+  /** Aborted when the client goes away or the model is closed. */
+  signal: AbortSignal;
+  /** Resolves when the reply may go on. */
+  hold(): Promise<void>;
+  cut(): void;
+}
+
+const apiId = (prefix: string): string => `${prefix}_demo_${randomUUID().replaceAll('-', '').slice(0, 20)}`;
+
+/** Plays a message step by step. Ends early, and silently, once the client is gone. */
+export async function playMessage(steps: readonly Step[], stage: Stage): Promise<void> {
+  const { sink, signal } = stage;
+  let index = 0;
+  let stopReason: StopReason = 'end_turn';
+
+  async function playBlock(start: ContentStart, deltas: readonly ContentDelta[], intervalMs: number): Promise<void> {
+    sink.startBlock(index, start);
+    let due = performance.now();
+    for (const delta of deltas) {
+      if (signal.aborted) return;
+      await sink.delta(index, delta);
+      if (intervalMs === 0) continue;
+      // A schedule, not a chain of waits: late timers do not add up, so the rate holds.
+      due += intervalMs;
+      const waitMs = due - performance.now();
+      if (waitMs > 1) await pause(waitMs, signal);
+    }
+    if (signal.aborted) return;
+    sink.stopBlock(index);
+    index += 1;
+  }
+
+  sink.begin({ id: apiId('msg'), model: stage.model, usage: stage.usage });
+  for (const step of steps) {
+    if (signal.aborted) return;
+    switch (step.type) {
+      case 'text': {
+        const deltas = step.pieces.map((text): ContentDelta => ({ type: 'text_delta', text }));
+        await playBlock({ type: 'text', text: '' }, deltas, step.intervalMs ?? stage.intervalMs);
+        break;
+      }
+      case 'thinking': {
+        const deltas = step.pieces.map((thinking): ContentDelta => ({ type: 'thinking_delta', thinking }));
+        deltas.push({ type: 'signature_delta', signature: 'c2NyaXB0ZWQgZGVtbyBtb2RlbA==' });
+        await playBlock({ type: 'thinking', thinking: '', signature: '' }, deltas, step.intervalMs ?? stage.intervalMs);
+        break;
+      }
+      case 'tool': {
+        const json = JSON.stringify(step.input);
+        const pieces = json.match(/[\s\S]{1,24}/gu) ?? [];
+        const deltas = pieces.map((partial_json): ContentDelta => ({ type: 'input_json_delta', partial_json }));
+        await playBlock({ type: 'tool_use', id: apiId('toolu'), name: step.name, input: {} }, deltas, 0);
+        stopReason = 'tool_use';
+        break;
+      }
+      case 'hold':
+        await stage.hold();
+        break;
+      case 'stop':
+        stopReason = step.reason;
+        break;
+      case 'cut':
+        stage.cut();
+        return;
+      case 'malformed':
+        sink.malformed();
+        return;
+      case 'break':
+        sink.breakOff(step.errorType, step.message);
+        return;
+      case 'fail':
+      case 'silence':
+        throw new Error(`The step "${step.type}" stands for a whole reply and cannot follow others.`);
+    }
+  }
+  if (!signal.aborted)
+    sink.finish(
+      stopReason,
+      Math.max(
+        1,
+        steps.reduce((sum, step) => sum + tokensOf(step), 0),
+      ),
+    );
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+  });
+}
