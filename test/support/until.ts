@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Asks again every few milliseconds until the answer is truthy, and returns it. Fails after `timeoutMs`. */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  options: { timeoutMs?: number; what?: string } = {},
+): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await condition();
+    if (answer) return answer as Exclude<T, false | null | undefined | 0 | ''>;
+    if (performance.now() > deadline)
+      throw new Error(`Waited ${timeoutMs} ms in vain for ${options.what ?? condition}.`);
+    await delay(5);
+  }
+}
