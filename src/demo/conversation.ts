@@ -25,7 +25,12 @@ export interface Conversation {
   rounds: readonly ToolRound[];
   /** What the program itself reported since then, for example the end of a background task. */
   notification: string | undefined;
-  tools: ReadonlySet<string>;
+  /** Tools that can be called, at once or after a search. */
+  available: ReadonlySet<string>;
+  /** Those of them that the program wants to be searched for first. */
+  deferred: ReadonlySet<string>;
+  /** Where the program wants a plan to be written; null outside plan mode. */
+  planFile: string | null;
   /** The working directory that the program named; null when it named none. */
   cwd: string | null;
   system: string;
@@ -54,14 +59,23 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
   let rounds: ToolRound[] = [];
   let notification: string | undefined;
   let images = 0;
-  const everything = [...stringsOf(request.system ?? ''), ...request.messages.flatMap((m) => stringsOf(m.content))];
+  const searched = new Set<string>();
+  const everything = [
+    ...stringsOf(request.system ?? ''),
+    ...request.messages.flatMap((m) => stringsOf(m.content)),
+  ].join('\n');
 
   for (const message of request.messages) {
     if (message.role === 'system') continue;
     const blocks = blocksOf(message.content);
     if (message.role === 'assistant') {
       notification = undefined;
-      for (const part of blocks) if (part.type === 'tool_use') rounds.push(roundOf(part));
+      for (const part of blocks) {
+        if (part.type !== 'tool_use') continue;
+        const round = roundOf(part);
+        if (round.name === 'ToolSearch') searched.add(String(round.input['query']).replace(/^select:/, ''));
+        else rounds.push(round);
+      }
       continue;
     }
     for (const part of blocks) if (part.type === 'tool_result') settle(rounds, part);
@@ -76,6 +90,9 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
     notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
   }
 
+  const loaded = (request.tools ?? []).flatMap((tool) => tool.name ?? []);
+  const lists = [...everything.matchAll(/deferred tools[^\n]*\n((?:[\w-]+\n)*)/g)].map((match) => match[1] ?? '');
+  const later = lists.join('').split('\n').filter(Boolean);
   return {
     model: request.model,
     typed,
@@ -83,8 +100,10 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
     images,
     rounds,
     notification,
-    tools: new Set((request.tools ?? []).flatMap((tool) => tool.name ?? [])),
-    cwd: /Primary working directory: (.+)/.exec(everything.join('\n'))?.[1]?.trim() ?? null,
+    available: new Set([...loaded, ...later]),
+    deferred: new Set(later.filter((name) => !loaded.includes(name) && !searched.has(name))),
+    planFile: /plan (?:at|exists at) (\S+\.md)/.exec(everything)?.[1] ?? null,
+    cwd: /Primary working directory: (.+)/.exec(everything)?.[1]?.trim() ?? null,
     system: stringsOf(request.system ?? '').join('\n'),
     attempt,
   };

@@ -99,7 +99,10 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
       intervalMs,
       signal,
       hold: () => hold(signal),
-      cut: () => response.destroy(),
+      async cut() {
+        await new Promise((resolve) => response.write(':\n\n', resolve));
+        response.destroy();
+      },
     });
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ContentDelta, ContentStart, MessageSink } from './message-sink.ts';
+import type { ContentDelta, MessageSink } from './message-sink.ts';
 import { type Step, type StopReason, tokensOf } from './reply.ts';
 import type { InputUsage } from './usage.ts';
 
@@ -13,7 +13,8 @@ export interface Stage {
   signal: AbortSignal;
   /** Resolves when the reply may go on. */
   hold(): Promise<void>;
-  cut(): void;
+  /** Destroys the connection, after what was written has left. */
+  cut(): Promise<void>;
 }
 
 const apiId = (prefix: string): string => `${prefix}_demo_${randomUUID().replaceAll('-', '').slice(0, 20)}`;
@@ -24,8 +25,7 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
   let index = 0;
   let stopReason: StopReason = 'end_turn';
 
-  async function playBlock(start: ContentStart, deltas: readonly ContentDelta[], intervalMs: number): Promise<void> {
-    sink.startBlock(index, start);
+  async function playDeltas(deltas: readonly ContentDelta[], intervalMs: number): Promise<void> {
     let due = performance.now();
     for (const delta of deltas) {
       if (signal.aborted) return;
@@ -36,8 +36,10 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
       const waitMs = due - performance.now();
       if (waitMs > 1) await pause(waitMs, signal);
     }
-    if (signal.aborted) return;
-    sink.stopBlock(index);
+  }
+
+  function endBlock(): void {
+    if (!signal.aborted) sink.stopBlock(index);
     index += 1;
   }
 
@@ -47,31 +49,39 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
     switch (step.type) {
       case 'text': {
         const deltas = step.pieces.map((text): ContentDelta => ({ type: 'text_delta', text }));
-        await playBlock({ type: 'text', text: '' }, deltas, step.intervalMs ?? stage.intervalMs);
+        const intervalMs = step.intervalMs ?? stage.intervalMs;
+        const before = step.holdAfter ?? deltas.length;
+        sink.startBlock(index, { type: 'text', text: '' });
+        await playDeltas(deltas.slice(0, before), intervalMs);
+        if (step.holdAfter !== undefined) await stage.hold();
+        await playDeltas(deltas.slice(before), intervalMs);
+        if (step.unfinished !== true) endBlock();
         break;
       }
       case 'thinking': {
         const deltas = step.pieces.map((thinking): ContentDelta => ({ type: 'thinking_delta', thinking }));
-        deltas.push({ type: 'signature_delta', signature: 'c2NyaXB0ZWQgZGVtbyBtb2RlbA==' });
-        await playBlock({ type: 'thinking', thinking: '', signature: '' }, deltas, step.intervalMs ?? stage.intervalMs);
+        sink.startBlock(index, { type: 'thinking', thinking: '', signature: '' });
+        await playDeltas(deltas, step.intervalMs ?? stage.intervalMs);
+        await playDeltas([{ type: 'signature_delta', signature: 'c2NyaXB0ZWQgZGVtbyBtb2RlbA==' }], 0);
+        endBlock();
         break;
       }
       case 'tool': {
-        const json = JSON.stringify(step.input);
-        const pieces = json.match(/[\s\S]{1,24}/gu) ?? [];
-        const deltas = pieces.map((partial_json): ContentDelta => ({ type: 'input_json_delta', partial_json }));
-        await playBlock({ type: 'tool_use', id: apiId('toolu'), name: step.name, input: {} }, deltas, 0);
+        const pieces = JSON.stringify(step.input).match(/[\s\S]{1,24}/gu) ?? [];
+        sink.startBlock(index, { type: 'tool_use', id: apiId('toolu'), name: step.name, input: {} });
+        await playDeltas(
+          pieces.map((partial_json) => ({ type: 'input_json_delta', partial_json })),
+          0,
+        );
+        endBlock();
         stopReason = 'tool_use';
         break;
       }
-      case 'hold':
-        await stage.hold();
-        break;
       case 'stop':
         stopReason = step.reason;
         break;
       case 'cut':
-        stage.cut();
+        await stage.cut();
         return;
       case 'malformed':
         sink.malformed();

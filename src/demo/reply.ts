@@ -3,11 +3,17 @@ export type StopReason = 'end_turn' | 'tool_use' | 'max_tokens' | 'refusal';
 
 export type Step =
   /** One delta per piece. Without a pace the model's own is used. */
-  | { type: 'text'; pieces: readonly string[]; intervalMs?: number }
+  | {
+      type: 'text';
+      pieces: readonly string[];
+      intervalMs?: number;
+      /** After so many pieces, waits until the test releases it or the client goes away. */
+      holdAfter?: number;
+      /** The block is left open, for a reply that breaks off within it. */
+      unfinished?: boolean;
+    }
   | { type: 'thinking'; pieces: readonly string[]; intervalMs?: number }
   | { type: 'tool'; name: string; input: Record<string, unknown> }
-  /** Waits until the test releases it, or the client goes away. */
-  | { type: 'hold' }
   /** Ends the message for this reason. */
   | { type: 'stop'; reason: StopReason }
   /** Destroys the connection. */

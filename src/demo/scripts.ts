@@ -1,59 +1,61 @@
 import type { Conversation } from './conversation.ts';
-import { call, say, type Step, think } from './reply.ts';
+import { failureScripts } from './failure-scripts.ts';
+import { planScripts } from './plan-scripts.ts';
+import { call, type Step } from './reply.ts';
+import type { Script } from './script.ts';
+import { sideScripts } from './side-scripts.ts';
+import { fallbackScripts, textScripts } from './text-scripts.ts';
+import { toolScripts } from './tool-scripts.ts';
 
-export interface Script {
-  name: string;
-  when(conversation: Conversation): boolean;
-  reply(conversation: Conversation): Step[];
-}
-
-const scripts: readonly Script[] = [
-  {
-    name: 'list files',
-    when: (c) => /^(please )?(list|show)\b.*\bfiles\b/i.test(c.lastTyped),
-    reply(c) {
-      const round = c.rounds.at(-1);
-      if (!round) {
-        return [
-          think('The person wants to see what is in this directory. Listing it is enough.'),
-          say('I will look at what is in this directory.'),
-          call('Bash', { command: 'find . -maxdepth 1 -exec ls -ld {} +', description: 'List the files in this directory' }),
-        ];
-      }
-      const entries = (round.result ?? '')
-        .split('\n')
-        .filter((line) => /^[-dlbcps]/.test(line) && !/ \.$/.test(line));
-      return round.isError
-        ? [say(`I could not list the files: ${round.result ?? ''}`)]
-        : [
-            say(
-              `There are ${entries.length} entries here, ${entries.filter((e) => e.startsWith('d')).length} of them directories.`,
-            ),
-          ];
-    },
-  },
-  {
-    name: 'run',
-    when: (c) => /^run: \S/.test(c.lastTyped),
-    reply(c) {
-      const round = c.rounds.at(-1);
-      if (!round)
-        return [
-          say('Running it.'),
-          call('Bash', { command: c.lastTyped.slice(5), description: 'Run the given command' }),
-        ];
-      return [say(round.isError ? `It failed: ${round.result ?? ''}` : `It printed:\n${round.result ?? ''}`)];
-    },
-  },
-  {
-    name: 'anything else',
-    when: () => true,
-    reply: () => [say('I am the scripted demo model of BooCode, not a real one. Try: "list the files here".')],
-  },
+/**
+ * All that the demo model can say. The first script that fits the last typed text answers. Capitals and a closing
+ * full stop do not matter, except in what follows a colon.
+ *
+ * | typed | answer |
+ * |---|---|
+ * | list the files here | thinking, a sentence, Bash `env ls -la` (asks for permission), how many entries there are |
+ * | run: COMMAND | Bash with exactly that command, then what it printed |
+ * | start a background task[: COMMAND] | Bash in the background |
+ * | write FILE: TEXT | Write |
+ * | read FILE | Read |
+ * | edit FILE: OLD => NEW | Read, then Edit |
+ * | ask me | AskUserQuestion with one question |
+ * | use a [background] sub-agent[: PROMPT] | Agent; the sub-agent gets PROMPT and is answered by this same table |
+ * | plan the work | a list of three items, worked off (TodoWrite, or TaskCreate and TaskUpdate) |
+ * | make a plan | in plan mode: writes the plan file, then ExitPlanMode |
+ * | think | a thinking block, then text |
+ * | stream N tokens [at R per second] | one text of exactly N deltas, as fast as possible or at that pace |
+ * | hold | one delta, then nothing until `release()` or the client goes away, then the rest |
+ * | what did I say | all that was typed before |
+ * | who are you | that it is no real model |
+ * | fail STATUS [once, twice, N times] | an API error: 400, 401, 403, 404, 413, 429, 500 or 529; then it works |
+ * | cut the stream [once] | the connection is destroyed in mid-sentence |
+ * | break the stream | an `error` event in mid-sentence |
+ * | malformed sse | a frame that is not JSON in mid-sentence |
+ * | silence | no answer, not even a status, until the client goes away |
+ * | refuse | stop reason `refusal` |
+ * | max tokens | stop reason `max_tokens` |
+ * | an image, with any other text | how many images came |
+ * | anything else | what it is, and what to try |
+ */
+export const scripts: readonly Script[] = [
+  ...sideScripts,
+  ...failureScripts,
+  ...planScripts,
+  ...toolScripts,
+  ...textScripts,
+  ...fallbackScripts,
 ];
+
+/** A tool that the program has not loaded yet is searched for first, as a real model would. */
+function loadFirst(conversation: Conversation, steps: Step[]): Step[] {
+  const wanted = steps.find((step) => step.type === 'tool');
+  if (!wanted || !conversation.deferred.has(wanted.name)) return steps;
+  return [call('ToolSearch', { query: `select:${wanted.name}`, max_results: 1 })];
+}
 
 export function chooseReply(conversation: Conversation): { name: string; steps: Step[] } {
   const script = scripts.find((candidate) => candidate.when(conversation));
-  if (!script) throw new Error('No script fits.');
-  return { name: script.name, steps: script.reply(conversation) };
+  if (!script) throw new Error('No script fits, not even the last one.');
+  return { name: script.name, steps: loadFirst(conversation, script.reply(conversation)) };
 }

@@ -1,0 +1,75 @@
+import type { Conversation } from './conversation.ts';
+import { piecesOf, say, type Step } from './reply.ts';
+import { phrase, type Script } from './script.ts';
+
+const failures: Readonly<Record<number, { errorType: string; message: string; headers?: Record<string, string> }>> = {
+  400: { errorType: 'invalid_request_error', message: 'This request is not valid.' },
+  401: { errorType: 'authentication_error', message: 'invalid x-api-key' },
+  403: { errorType: 'permission_error', message: 'This key may not use this model.' },
+  404: { errorType: 'not_found_error', message: 'There is no such model.' },
+  413: { errorType: 'request_too_large', message: 'The request is too large.' },
+  429: { errorType: 'rate_limit_error', message: 'Too many requests.', headers: { 'retry-after': '1' } },
+  500: { errorType: 'api_error', message: 'Internal server error.' },
+  529: { errorType: 'overloaded_error', message: 'Overloaded.' },
+};
+
+const named: Readonly<Record<string, number>> = { once: 1, twice: 2 };
+
+function failure(conversation: Conversation): { status: number; times: number } | null {
+  const match = phrase(conversation, /^fail (\d{3})(?: (once|twice|(\d+) times))?$/i);
+  const status = Number(match?.[1]);
+  if (!match || failures[status] === undefined) return null;
+  const times = match[2] === undefined ? Infinity : (named[match[2].toLowerCase()] ?? Number(match[3]));
+  return { status, times };
+}
+
+const begun = piecesOf('This sentence will not come to its');
+
+export const failureScripts: readonly Script[] = [
+  {
+    name: 'fail',
+    when: (c) => failure(c) !== null,
+    reply(c): Step[] {
+      const { status, times } = failure(c) ?? { status: 500, times: Infinity };
+      const error = failures[status];
+      if (error === undefined || c.attempt >= times) return [say(`Now it works, at attempt ${c.attempt + 1}.`)];
+      return [{ type: 'fail', status, ...error }];
+    },
+  },
+  {
+    name: 'cut the stream',
+    when: (c) => phrase(c, /^cut the stream( once)?$/i) !== null,
+    reply: (c): Step[] =>
+      c.attempt > 0 && /once/i.test(c.lastTyped)
+        ? [say('Now the stream came to its end.')]
+        : [{ type: 'text', pieces: begun, unfinished: true }, { type: 'cut' }],
+  },
+  {
+    name: 'break the stream',
+    when: (c) => phrase(c, /^break the stream$/i) !== null,
+    reply: (): Step[] => [
+      { type: 'text', pieces: begun, unfinished: true },
+      { type: 'break', errorType: 'overloaded_error', message: 'Overloaded.' },
+    ],
+  },
+  {
+    name: 'malformed sse',
+    when: (c) => phrase(c, /^malformed sse$/i) !== null,
+    reply: (): Step[] => [{ type: 'text', pieces: begun, unfinished: true }, { type: 'malformed' }],
+  },
+  {
+    name: 'silence',
+    when: (c) => phrase(c, /^silence$/i) !== null,
+    reply: (): Step[] => [{ type: 'silence' }],
+  },
+  {
+    name: 'refuse',
+    when: (c) => phrase(c, /^refuse$/i) !== null,
+    reply: (): Step[] => [say('I will not'), { type: 'stop', reason: 'refusal' }],
+  },
+  {
+    name: 'max tokens',
+    when: (c) => phrase(c, /^max tokens$/i) !== null,
+    reply: (): Step[] => [say('This answer is cut off because it reached the'), { type: 'stop', reason: 'max_tokens' }],
+  },
+];

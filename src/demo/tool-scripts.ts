@@ -1,0 +1,141 @@
+import { posix } from 'node:path';
+import type { Conversation, ToolRound } from './conversation.ts';
+import { call, say, type Step, think } from './reply.ts';
+import { callThen, phrase, type Script } from './script.ts';
+
+/**
+ * Lists the files, and asks first: the program lets a bare `ls` run as read-only, but wants approval for `env`, and
+ * offers a rule to remember.
+ */
+export const listCommand = 'env ls -la';
+
+function pathOf(conversation: Conversation, file: string): string {
+  return posix.resolve(conversation.cwd ?? '/', file);
+}
+
+function report(round: ToolRound, done: string): Step[] {
+  return [say(round.isError ? `That did not go through: ${round.result ?? ''}` : done)];
+}
+
+function counted(listing: string): string {
+  const lines = listing.split('\n').filter((line) => /^[-dlbcps][-rwxsStT]{9}/.test(line) && !/ \.\.?$/.test(line));
+  const directories = lines.filter((line) => line.startsWith('d')).length;
+  const entries = lines.length === 1 ? 'one entry' : `${lines.length} entries`;
+  return `I see ${entries} here, ${directories === 1 ? 'one of them a directory' : `${directories} of them directories`}.`;
+}
+
+const question = {
+  question: 'Which colour should the example have?',
+  header: 'Colour',
+  multiSelect: false,
+  options: [
+    { label: 'Green', description: 'Calm, like a wood.' },
+    { label: 'Orange', description: 'Loud, like a life vest.' },
+  ],
+};
+
+export const toolScripts: readonly Script[] = [
+  {
+    name: 'list files',
+    when: (c) => phrase(c, /^(please |can you |could you )?(list|show)\b.*\bfiles\b/i) !== null,
+    reply: (c) =>
+      callThen(
+        c,
+        [
+          think('The person wants to see what is in this directory. One command is enough.'),
+          say('I will look at what is in this directory.'),
+        ],
+        { name: 'Bash', input: { command: listCommand, description: 'List the files in this directory' } },
+        (round) => report(round, counted(round.result ?? '')),
+      ),
+  },
+  {
+    name: 'run',
+    when: (c) => /^run: \S/.test(c.lastTyped),
+    reply: (c) =>
+      callThen(
+        c,
+        [say('I will run that.')],
+        { name: 'Bash', input: { command: c.lastTyped.slice('run: '.length), description: 'Run the given command' } },
+        (round) => report(round, `It printed:\n\n${round.result ?? ''}`),
+      ),
+  },
+  {
+    name: 'background task',
+    when: (c) => phrase(c, /^start a background task(: [\s\S]+)?$/i) !== null,
+    reply(c) {
+      const command = /: ([\s\S]+)$/.exec(c.lastTyped)?.[1] ?? 'for i in 1 2 3; do echo "step $i"; sleep 1; done';
+      return callThen(
+        c,
+        [say('I will start that in the background.')],
+        { name: 'Bash', input: { command, description: 'Count slowly to three', run_in_background: true } },
+        (round) => report(round, 'It runs in the background. You can go on meanwhile.'),
+      );
+    },
+  },
+  {
+    name: 'write',
+    when: (c) => /^write \S+: /i.test(c.lastTyped),
+    reply(c) {
+      const [, file = '', text = ''] = /^write (\S+): ([\s\S]*)$/i.exec(c.lastTyped) ?? [];
+      const input = { file_path: pathOf(c, file), content: `${text}\n` };
+      return callThen(c, [say(`I will write ${file}.`)], { name: 'Write', input }, (round) =>
+        report(round, `I have written ${file}.`),
+      );
+    },
+  },
+  {
+    name: 'read',
+    when: (c) => /^read \S+$/i.test(c.lastTyped),
+    reply(c) {
+      const file = c.lastTyped.slice('read '.length);
+      return callThen(c, [], { name: 'Read', input: { file_path: pathOf(c, file) } }, (round) =>
+        report(round, `${file} has ${(round.result ?? '').split('\n').length} lines.`),
+      );
+    },
+  },
+  {
+    // The program edits only what it has read.
+    name: 'edit',
+    when: (c) => /^edit \S+: .* => /i.test(c.lastTyped),
+    reply(c) {
+      const [, file = '', from = '', to = ''] = /^edit (\S+): (.*?) => (.*)$/is.exec(c.lastTyped) ?? [];
+      const path = pathOf(c, file);
+      const last = c.rounds.at(-1);
+      if (!last) return [say(`I will read ${file} first.`), call('Read', { file_path: path })];
+      if (last.name === 'Read' && !last.isError) {
+        return [call('Edit', { file_path: path, old_string: from, new_string: to, replace_all: false })];
+      }
+      return report(last, `I have changed ${file}.`);
+    },
+  },
+  {
+    name: 'ask me',
+    when: (c) => phrase(c, /^ask me\b/i) !== null,
+    reply: (c) =>
+      callThen(
+        c,
+        [say('I have one question.')],
+        { name: 'AskUserQuestion', input: { questions: [question] } },
+        (round) => report(round, `Thank you. I was told: ${round.result ?? ''}`),
+      ),
+  },
+  {
+    // "use a sub-agent: PROMPT" gives it PROMPT, which these same scripts then answer.
+    name: 'sub-agent',
+    when: (c) => phrase(c, /^use a (background )?sub-?agent(: [\s\S]+)?$/i) !== null,
+    reply(c) {
+      const prompt = /^[^:]*: ([\s\S]+)$/.exec(c.lastTyped)?.[1] ?? 'run: ls -la';
+      const background = /^use a background/i.test(c.lastTyped);
+      const input = {
+        description: 'Look at this directory',
+        prompt,
+        subagent_type: 'general-purpose',
+        run_in_background: background,
+      };
+      return callThen(c, [say('I will give this to a sub-agent.')], { name: 'Agent', input }, (round) =>
+        report(round, background ? 'It works in the background.' : `The sub-agent said: ${round.result ?? ''}`),
+      );
+    },
+  },
+];
