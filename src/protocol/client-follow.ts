@@ -1,0 +1,110 @@
+/**
+ * Following a chat across broken connections. The cursor is the seq of the last event handed out: what the server sends
+ * again is dropped, and an event that skips a number is not handed out; the connection is opened anew at the cursor.
+ */
+import type { Wire } from './client-request.ts';
+import { BooError, toBooError } from './error.ts';
+import type { FeedItem } from './event.ts';
+import { readFeed } from './feed-stream.ts';
+import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
+
+export type FeedStatus =
+  | { state: 'connecting'; attempt: number }
+  | { state: 'connected' }
+  | { state: 'waiting'; error: BooError; retryInMs: number };
+
+export interface FollowOptions {
+  /** The seq of the last event already seen; 0 starts at the beginning. */
+  after?: number | undefined;
+  /** Ends the iteration, also while it waits. */
+  signal?: AbortSignal | undefined;
+  onStatus?: ((status: FeedStatus) => void) | undefined;
+}
+
+export interface FollowLimits {
+  backoff: RetryRange;
+  /** A connection on which nothing arrives for so long is taken for dead. */
+  silenceMs: number;
+}
+
+export async function* followFeed(
+  wire: Wire,
+  chatId: string,
+  options: FollowOptions,
+  limits: FollowLimits,
+): AsyncGenerator<FeedItem, void, undefined> {
+  const { signal, onStatus } = options;
+  const delay = createRetryDelay(limits.backoff);
+  let cursor = options.after ?? 0;
+
+  for (let attempt = 1; !signal?.aborted; attempt += 1) {
+    const line = openLine(signal, limits.silenceMs);
+    let cause: BooError;
+    try {
+      onStatus?.({ state: 'connecting', attempt });
+      const path = `/v1/chats/${encodeURIComponent(chatId)}/events`;
+      const body = await wire.openStream(path, { after: cursor }, line.signal);
+      for await (const item of readFeed(body, line.touch)) {
+        if (signal?.aborted) return;
+        if (item.kind === 'resume') {
+          if (item.verdict === 'gap') cursor = 0;
+          onStatus?.({ state: 'connected' });
+        } else {
+          if (item.kind === 'event') {
+            if (item.event.seq <= cursor) continue;
+            if (item.event.seq !== cursor + 1) throw holeAfter(cursor, item.event.seq);
+            cursor = item.event.seq;
+          }
+          // Only a connection that brings something counts as a success.
+          delay.reset();
+          attempt = 0;
+        }
+        yield item;
+      }
+      cause = new BooError('internal', 'The server ended the feed.', { details: { reason: 'unreachable' } });
+    } catch (error) {
+      if (signal?.aborted) return;
+      if (isFinal(error)) throw error;
+      cause = toBooError(error);
+    } finally {
+      line.close();
+    }
+    const retryInMs = delay.next();
+    onStatus?.({ state: 'waiting', error: cause, retryInMs });
+    await wait(retryInMs, signal);
+  }
+}
+
+/** One connection's signal: aborted from outside, by silence, or when the connection is done with. */
+function openLine(outer: AbortSignal | undefined, silenceMs: number) {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const arm = () => setTimeout(abort, silenceMs);
+  let timer = arm();
+  outer?.addEventListener('abort', abort);
+  if (outer?.aborted) abort();
+  return {
+    signal: controller.signal,
+    touch: (): void => {
+      clearTimeout(timer);
+      timer = arm();
+    },
+    close: (): void => {
+      clearTimeout(timer);
+      outer?.removeEventListener('abort', abort);
+      abort();
+    },
+  };
+}
+
+function holeAfter(cursor: number, seq: number): BooError {
+  return new BooError('internal', `The feed skipped from event ${cursor} to event ${seq}.`);
+}
+
+/** Asking again cannot help: the token is wrong, the chat is gone, the request itself is refused. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof BooError)) return false;
+  const status = error.details['status'];
+  if (error.details['final'] === true) return true;
+  return typeof status === 'number' && status >= 400 && status < 500 && status !== 408 && status !== 429;
+}

@@ -1,0 +1,123 @@
+import { BooError, type ErrorCode, errorCodes } from './error.ts';
+
+export interface RequestOptions {
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  query?: Record<string, string | number | undefined> | undefined;
+  body?: unknown;
+}
+
+/** The client's way to the server: every request carries the token and the client's name. */
+export interface Wire {
+  /** The JSON answer, or undefined where there is no body. Throws BooError. */
+  request<T>(path: string, options?: RequestOptions): Promise<T>;
+  /** An open event stream. Throws BooError. */
+  openStream(path: string, query: RequestOptions['query'], signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+}
+
+export interface WireOptions {
+  url: string;
+  token: string | undefined;
+  fetch: typeof fetch;
+  clientName: string;
+  timeoutMs: number;
+}
+
+export function createWire(options: WireOptions): Wire {
+  const base = options.url.replace(/\/+$/, '');
+  const identity = {
+    // A header holds no other characters.
+    'boocode-client': options.clientName.replace(/[^\x20-\x7e]/g, '?'),
+    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+  };
+
+  async function send(path: string, accept: string, request: RequestOptions, signal: AbortSignal): Promise<Response> {
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    return options.fetch(base + path + queryText(request.query), {
+      method: request.method ?? 'GET',
+      headers: { accept, ...identity, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body }),
+      signal,
+    });
+  }
+
+  return {
+    async request<T>(path: string, request: RequestOptions = {}) {
+      const abort = new AbortController();
+      const timer = setTimeout(() => abort.abort(), options.timeoutMs);
+      let response: Response;
+      let text: string;
+      try {
+        response = await send(path, 'application/json', request, abort.signal);
+        text = await response.text();
+      } catch (error) {
+        throw unreachable(base, error);
+      } finally {
+        clearTimeout(timer);
+      }
+      if (!response.ok) throw problemOf(response.status, text);
+      if (text === '') return undefined as T;
+      try {
+        return JSON.parse(text) as T;
+      } catch (error) {
+        throw new BooError('internal', `${base} does not answer like a BooCode server.`, { cause: error });
+      }
+    },
+
+    async openStream(path, query, signal) {
+      let response: Response;
+      try {
+        response = await send(path, 'text/event-stream', { query }, signal);
+      } catch (error) {
+        throw unreachable(base, error);
+      }
+      if (!response.ok) {
+        const text = await response.text().catch((error: unknown) => {
+          throw unreachable(base, error);
+        });
+        throw problemOf(response.status, text);
+      }
+      if (!response.body || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
+        await response.body?.cancel();
+        throw new BooError('internal', `${base} answers without an event stream.`, { details: { final: true } });
+      }
+      return response.body;
+    },
+  };
+}
+
+function queryText(query: RequestOptions['query'] = {}): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value));
+  return params.size === 0 ? '' : `?${params.toString()}`;
+}
+
+/** The request got no answer, or only a part of one: it may or may not have been carried out. */
+export function unreachable(url: string, cause: unknown): BooError {
+  return new BooError('internal', `BooCode at ${url} cannot be reached.`, {
+    cause,
+    details: { reason: 'unreachable' },
+  });
+}
+
+/** True when the server gave no answer, so that only asking again can tell what became of the request. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof BooError && error.details['reason'] === 'unreachable';
+}
+
+const codeOfStatus: Record<number, ErrorCode> = { 401: 'unauthorized', 404: 'not_found' };
+
+/** The error behind an answer of `application/problem+json`; the status decides where a proxy answered instead. */
+function problemOf(status: number, text: string): BooError {
+  let problem: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null) problem = { ...parsed };
+  } catch {
+    // Not from BooCode itself: the status has to do.
+  }
+  const { type: _type, title, detail, instance: _instance, code: given, status: _status, ...details } = problem;
+  const code = errorCodes.find((known) => known === given) ?? codeOfStatus[status] ?? 'internal';
+  const sentence = [detail, title].find((value) => typeof value === 'string' && value !== '');
+  const message = typeof sentence === 'string' ? sentence : `The server answered with status ${status}.`;
+  return new BooError(code, message, { details: { ...details, status } });
+}

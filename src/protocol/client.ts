@@ -1,0 +1,143 @@
+/**
+ * The typed client, for browsers and for Node. It imports the schemas as types only, so that a bundle that holds it does
+ * not hold the validator.
+ */
+import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
+import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
+import { createWire, isUnreachable } from './client-request.ts';
+import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
+import { BooError } from './error.ts';
+import type { EventPage, FeedItem } from './event.ts';
+import type { Health, Info } from './info.ts';
+import type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
+
+export { BooError, type ErrorCode } from './error.ts';
+export { isUnreachable } from './client-request.ts';
+export type { FeedStatus, FollowOptions };
+export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
+export type { ContentBlock } from './content.ts';
+export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
+export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
+export type { Health, Info } from './info.ts';
+export type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+
+export interface ClientOptions {
+  /** The server's address, for example `http://127.0.0.1:4127`. */
+  url: string;
+  /** Without it only `health` and `signIn` work. */
+  token?: string | undefined;
+  fetch?: typeof fetch | undefined;
+  /** Who this is, as other clients see it next to a decision's answer. */
+  clientName?: string | undefined;
+  /** For one request and its answer; the feed has `silenceMs`. */
+  timeoutMs?: number | undefined;
+  /** A feed on which nothing arrives for so long is opened anew. */
+  silenceMs?: number | undefined;
+  /** Between attempts. */
+  backoff?: RetryRange | undefined;
+}
+
+/** Methods throw BooError with the server's code; `isUnreachable(error)` tells when there was no answer at all. */
+export interface BooClient {
+  info(): Promise<Info>;
+  /** Resolves also when the server answers that it cannot work just now. */
+  health(): Promise<Health>;
+  createChat(input: CreateChat): Promise<Chat>;
+  /** Newest first. `after` is the `next` of the page before. */
+  listChats(page?: { after?: string | undefined; limit?: number | undefined }): Promise<ChatPage>;
+  getChat(chatId: string): Promise<Chat>;
+  patchChat(chatId: string, patch: PatchChat): Promise<Chat>;
+  deleteChat(chatId: string): Promise<void>;
+  /**
+   * Resolves once the prompt is stored. Makes an id where none is given, and sends again under the same id while the
+   * server cannot be reached: it is stored once.
+   */
+  prompt(chatId: string, prompt: SubmitPrompt): Promise<Receipt>;
+  interrupt(chatId: string): Promise<InterruptResult>;
+  events(chatId: string, page?: { after?: number | undefined; limit?: number | undefined }): Promise<EventPage>;
+  /**
+   * The chat's events after the cursor and on, across broken connections: each event once and in order, previews in
+   * between, and a `resume` item first and after every reconnect. After a `resume` previews start anew: drop the
+   * unfinished ones; and after one with the verdict `gap` the log starts anew too. Ends when the signal is aborted;
+   * throws when asking again cannot help. While a read waits, only the signal ends it.
+   */
+  follow(chatId: string, options?: FollowOptions): AsyncIterable<FeedItem>;
+  listDecisions(page?: {
+    status?: 'pending' | 'resolved' | undefined;
+    chatId?: string | undefined;
+    after?: string | undefined;
+    limit?: number | undefined;
+  }): Promise<DecisionPage>;
+  /** Throws `decision_settled` with the winner in `details.decision` when somebody else was first. */
+  decide(decisionId: string, answer: AnswerDecision): Promise<Decision>;
+  /** Changes the one-use code of the sign-in link into the token. */
+  signIn(code: string): Promise<{ token: string }>;
+}
+
+const promptAttempts = 6;
+
+export function createClient(options: ClientOptions): BooClient {
+  const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
+  const limits = { backoff, silenceMs: options.silenceMs ?? 60_000 };
+  const wire = createWire({
+    url: options.url,
+    token: options.token,
+    // A browser's fetch wants to be called without another `this`.
+    fetch: options.fetch ?? ((...input) => globalThis.fetch(...input)),
+    clientName: options.clientName ?? 'client',
+    timeoutMs: options.timeoutMs ?? 30_000,
+  });
+  const chatPath = (chatId: string): string => `/v1/chats/${encodeURIComponent(chatId)}`;
+
+  return {
+    info: () => wire.request('/v1/info'),
+    async health() {
+      try {
+        return await wire.request<Health>('/healthz');
+      } catch (error) {
+        if (error instanceof BooError && error.details['status'] === 503) return { status: 'unavailable' };
+        throw error;
+      }
+    },
+
+    createChat: (input) => wire.request('/v1/chats', { method: 'POST', body: input }),
+    listChats: (page = {}) => wire.request('/v1/chats', { query: { ...page } }),
+    getChat: (chatId) => wire.request(chatPath(chatId)),
+    patchChat: (chatId, patch) => wire.request(chatPath(chatId), { method: 'PATCH', body: patch }),
+    deleteChat: (chatId) => wire.request(chatPath(chatId), { method: 'DELETE' }),
+
+    async prompt(chatId, prompt) {
+      const body: SubmitPrompt = { ...prompt, id: prompt.id ?? newId() };
+      const delay = createRetryDelay(backoff);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await wire.request<Receipt>(`${chatPath(chatId)}/prompts`, { method: 'POST', body });
+        } catch (error) {
+          if (!isUnreachable(error) || attempt === promptAttempts) throw error;
+          await wait(delay.next());
+        }
+      }
+    },
+    interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
+
+    events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),
+    follow: (chatId, follow = {}) => followFeed(wire, chatId, follow, limits),
+
+    listDecisions: (page = {}) => wire.request('/v1/decisions', { query: { ...page } }),
+    decide: (decisionId, answer) =>
+      wire.request(`/v1/decisions/${encodeURIComponent(decisionId)}`, { method: 'POST', body: answer }),
+
+    signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
+  };
+}
+
+/** A random UUID. `crypto.randomUUID` is missing in a browser on a page without TLS. */
+function newId(): string {
+  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,47 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { Delta, Event, FeedItem, Resume } from './event.ts';
+
+/**
+ * The items of a server-sent event stream, until it ends. Throws when the connection breaks or a frame is not JSON.
+ * `onBytes` is called for whatever arrives, comments included: it is a sign of life.
+ */
+export async function* readFeed(
+  body: ReadableStream<Uint8Array>,
+  onBytes: () => void = () => {},
+): AsyncGenerator<FeedItem, void, undefined> {
+  let messages: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (message) => messages.push(message) });
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      onBytes();
+      parser.feed(decoder.decode(value, { stream: true }));
+      const complete = messages;
+      messages = [];
+      for (const message of complete) {
+        const item = toFeedItem(message);
+        if (item) yield item;
+      }
+    }
+  } finally {
+    // The stream may have failed already; then there is nothing left to cancel.
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** Frames of a kind this version does not know are skipped. */
+function toFeedItem(message: EventSourceMessage): FeedItem | undefined {
+  switch (message.event) {
+    case 'resume':
+      return { kind: 'resume', ...(JSON.parse(message.data) as Resume) };
+    case 'event':
+      return { kind: 'event', event: JSON.parse(message.data) as Event };
+    case 'delta':
+      return { kind: 'delta', delta: JSON.parse(message.data) as Delta };
+    default:
+      return undefined;
+  }
+}
