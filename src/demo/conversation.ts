@@ -4,6 +4,9 @@
  */
 import { type Block, blocksOf, type MessagesRequest, textOfBlock } from './request.ts';
 
+/** A line of the summary that stands for all that was said before a compaction: what was typed, as JSON. */
+export const rememberedLine = /^- The person said: (".*")$/gm;
+
 export interface ToolRound {
   id: string;
   name: string;
@@ -15,7 +18,7 @@ export interface ToolRound {
 
 export interface Conversation {
   model: string;
-  /** Everything that was typed, oldest first. */
+  /** Everything that was typed, oldest first, block by block. */
   typed: readonly string[];
   /** The last of it; empty when nothing was. */
   lastTyped: string;
@@ -33,28 +36,47 @@ export interface Conversation {
   planFile: string | null;
   /** The working directory that the program named; null when it named none. */
   cwd: string | null;
-  system: string;
+  /** The program asks this for itself, for example for a title; no person typed it. */
+  aside: boolean;
+  /** The JSON schema that the answer must fit; null for a text. */
+  schema: unknown;
   /** How often this very request came before, under the same session. */
   attempt: number;
 }
 
 const reminder = /<(system-reminder|local-command-caveat|command-[a-z]+|local-command-std[a-z]+)>[\s\S]*?<\/\1>/g;
 const notificationTag = /<task-notification>[\s\S]*?<\/task-notification>/;
-// The program's own records in the person's role.
-const programText = /^(\[Request interrupted by user|This session is being continued from a previous conversation)/;
+// The program's own words in the person's role.
+const programText = new RegExp(
+  [
+    /^\[Request interrupted by user.*\]$/,
+    /^Tool loaded\.$/,
+    /^This session is being continued from a previous conversation/,
+    /^Output token limit hit/,
+    /^Your response above was stopped/,
+  ]
+    .map((pattern) => pattern.source)
+    .join('|'),
+);
+// How the program passes on what was typed in the middle of a turn, inside a reminder or in a message of its own.
+const midTurn = /The user sent a new message while you were working:\n([\s\S]*?)\n\nThis is how Claude Code/g;
 
 function stringsOf(value: string | Block[]): string[] {
   return blocksOf(value).map((part) => (part.type === 'text' ? textOfBlock(part) : ''));
 }
 
-export function typedTextOf(value: string | Block[]): string {
+/** One per block: after a failed turn the program sends its text and the next one in one message. */
+function typedTextsOf(value: string | Block[]): string[] {
   return stringsOf(value)
     .map((text) => text.replace(reminder, '').replace(notificationTag, '').trim())
-    .filter((text) => text !== '' && !programText.test(text))
-    .join('\n');
+    .filter((text) => text !== '' && !programText.test(text));
 }
 
-export function readConversation(request: MessagesRequest, attempt: number): Conversation {
+function midTurnTextsOf(value: string | Block[]): string[] {
+  return stringsOf(value).flatMap((text) => [...text.matchAll(midTurn)].map((match) => (match[1] ?? '').trim()));
+}
+
+export function readConversation(request: MessagesRequest): Omit<Conversation, 'attempt'> {
   const typed: string[] = [];
   let rounds: ToolRound[] = [];
   let notification: string | undefined;
@@ -66,7 +88,6 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
   ].join('\n');
 
   for (const message of request.messages) {
-    if (message.role === 'system') continue;
     const blocks = blocksOf(message.content);
     if (message.role === 'assistant') {
       notification = undefined;
@@ -79,10 +100,12 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
       continue;
     }
     for (const part of blocks) if (part.type === 'tool_result') settle(rounds, part);
-    const text = typedTextOf(message.content);
     const imagesHere = blocks.filter((part) => part.type === 'image').length;
-    if (text !== '' || imagesHere > 0) {
-      typed.push(text);
+    const own = message.role === 'user' ? typedTextOf(message.content) : '';
+    if (message.role === 'user') typed.push(...rememberedTextsOf(message.content));
+    const texts = [...(own !== '' || imagesHere > 0 ? [own] : []), ...midTurnTextsOf(message.content)];
+    if (texts.length > 0) {
+      typed.push(...texts);
       rounds = [];
       notification = undefined;
       images = imagesHere;
@@ -90,6 +113,7 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
     notification = notificationTag.exec(stringsOf(message.content).join('\n'))?.[0] ?? notification;
   }
 
+  const schema = request.output_config?.format?.schema ?? null;
   const loaded = (request.tools ?? []).flatMap((tool) => tool.name ?? []);
   const lists = [...everything.matchAll(/deferred tools[^\n]*\n((?:[\w-]+\n)*)/g)].map((match) => match[1] ?? '');
   const later = lists.join('').split('\n').filter(Boolean);
@@ -104,9 +128,17 @@ export function readConversation(request: MessagesRequest, attempt: number): Con
     deferred: new Set(later.filter((name) => !loaded.includes(name) && !searched.has(name))),
     planFile: /plan (?:at|exists at) (\S+\.md)/.exec(everything)?.[1] ?? null,
     cwd: /Primary working directory: (.+)/.exec(everything)?.[1]?.trim() ?? null,
-    system: stringsOf(request.system ?? '').join('\n'),
-    attempt,
+    aside: schema !== null || request.max_tokens === 1 || (loaded.length === 0 && everything.includes('cc_version=')),
+    schema,
   };
+}
+
+function rememberedTextsOf(value: string | Block[]): string[] {
+  return stringsOf(value).flatMap((text) =>
+    text.startsWith('This session is being continued')
+      ? [...text.matchAll(rememberedLine)].map((match) => String(JSON.parse(match[1] ?? '""')))
+      : [],
+  );
 }
 
 function roundOf(part: Block): ToolRound {

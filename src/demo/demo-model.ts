@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { readConversation } from './conversation.ts';
+import { type Conversation, readConversation } from './conversation.ts';
 import { createBodySink, createStreamSink } from './message-sink.ts';
 import { playMessage } from './play.ts';
 import type { Step } from './reply.ts';
@@ -141,13 +141,8 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
       response.end(JSON.stringify({ input_tokens: countTokens(parsed.request) }));
       return;
     }
-    const session = incoming.headers['x-claude-code-session-id'] ?? '';
-    const conversation = readConversation(parsed.request, 0);
-    const key = createHash('sha256')
-      .update(`${String(session)}\n${conversation.typed.join('\n')}`)
-      .digest('hex');
-    const attempt = countAttempt(key);
-    const chosen = chooseReply({ ...conversation, attempt });
+    const conversation = readConversation(parsed.request);
+    const chosen = chooseReply({ ...conversation, attempt: countAttempt(keyOf(incoming, conversation)) });
     record({ ...entry, body, script: chosen.name });
     await answer(parsed.request, chosen.steps, response);
   }
@@ -203,6 +198,13 @@ function fail(
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify({ type: 'error', error: { type, message } }));
+}
+
+/** The same for the same request of the same agent, sent again. */
+function keyOf(incoming: IncomingMessage, conversation: Pick<Conversation, 'typed' | 'rounds'>): string {
+  const agent = [incoming.headers['x-claude-code-session-id'], incoming.headers['x-claude-code-agent-id']];
+  const state = JSON.stringify([agent, conversation.typed, conversation.rounds.map((round) => round.id)]);
+  return createHash('sha256').update(state).digest('base64');
 }
 
 function isLoopback(incoming: IncomingMessage): boolean {

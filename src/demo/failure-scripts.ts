@@ -23,6 +23,11 @@ function failure(conversation: Conversation): { status: number; times: number } 
   return { status, times };
 }
 
+/** True when it was to happen once, and has happened. */
+function again(c: Conversation): boolean {
+  return c.attempt > 0 && /\bonce\b/i.test(c.lastTyped);
+}
+
 const begun = piecesOf('This sentence will not come to its');
 
 export const failureScripts: readonly Script[] = [
@@ -40,7 +45,7 @@ export const failureScripts: readonly Script[] = [
     name: 'cut the stream',
     when: (c) => phrase(c, /^cut the stream( once)?$/i) !== null,
     reply: (c): Step[] =>
-      c.attempt > 0 && /once/i.test(c.lastTyped)
+      again(c)
         ? [say('Now the stream came to its end.')]
         : [{ type: 'text', pieces: begun, unfinished: true }, { type: 'cut' }],
   },
@@ -64,12 +69,16 @@ export const failureScripts: readonly Script[] = [
   },
   {
     name: 'refuse',
-    when: (c) => phrase(c, /^refuse$/i) !== null,
-    reply: (): Step[] => [say('I will not'), { type: 'stop', reason: 'refusal' }],
+    when: (c) => phrase(c, /^refuse( once)?$/i) !== null,
+    reply: (c): Step[] =>
+      again(c) ? [say('This I can answer.')] : [say('I will not'), { type: 'stop', reason: 'refusal' }],
   },
   {
     name: 'max tokens',
-    when: (c) => phrase(c, /^max tokens$/i) !== null,
-    reply: (): Step[] => [say('This answer is cut off because it reached the'), { type: 'stop', reason: 'max_tokens' }],
+    when: (c) => phrase(c, /^max tokens( once)?$/i) !== null,
+    reply: (c): Step[] =>
+      again(c)
+        ? [say('end of what it may hold.')]
+        : [say('This answer is cut off because it reached the '), { type: 'stop', reason: 'max_tokens' }],
   },
 ];

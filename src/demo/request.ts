@@ -12,6 +12,7 @@ const messagesRequest = z.looseObject({
   stream: z.boolean().optional(),
   system: content.optional(),
   tools: z.array(z.looseObject({ name: z.string().optional() })).optional(),
+  output_config: z.looseObject({ format: z.looseObject({ schema: z.unknown() }).nullish() }).optional(),
   messages: z.array(z.looseObject({ role: z.enum(['user', 'assistant', 'system']), content })).min(1),
 });
 export type MessagesRequest = z.infer<typeof messagesRequest>;

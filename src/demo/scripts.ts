@@ -33,8 +33,8 @@ import { toolScripts } from './tool-scripts.ts';
  * | break the stream | an `error` event in mid-sentence |
  * | malformed sse | a frame that is not JSON in mid-sentence |
  * | silence | no answer, not even a status, until the client goes away |
- * | refuse | stop reason `refusal` |
- * | max tokens | stop reason `max_tokens` |
+ * | refuse [once] | stop reason `refusal` |
+ * | max tokens [once] | stop reason `max_tokens` |
  * | an image, with any other text | how many images came |
  * | anything else | what it is, and what to try |
  */

@@ -24,6 +24,17 @@ function counted(listing: string): string {
   return `I see ${entries} here, ${directories === 1 ? 'one of them a directory' : `${directories} of them directories`}.`;
 }
 
+/** Of a file as Read shows it: every line with its number, the last one empty after a final line end. */
+function numberedLines(shown: string): number {
+  return shown.split('\n').filter((line) => /^\s*\d+\t./.test(line)).length;
+}
+
+/** A sub-agent's words without the frame that the program puts around them. */
+function handedBack(result: string): string {
+  const framed = /The report follows:\n([\s\S]*?)\n(?:agentId:|$)/.exec(result)?.[1];
+  return (framed ?? result).replace(/^ {2}/gm, '').trim();
+}
+
 const question = {
   question: 'Which colour should the example have?',
   header: 'Colour',
@@ -90,7 +101,7 @@ export const toolScripts: readonly Script[] = [
     reply(c) {
       const file = c.lastTyped.slice('read '.length);
       return callThen(c, [], { name: 'Read', input: { file_path: pathOf(c, file) } }, (round) =>
-        report(round, `${file} has ${(round.result ?? '').split('\n').length} lines.`),
+        report(round, `${file} has ${numberedLines(round.result ?? '')} lines.`),
       );
     },
   },
@@ -134,7 +145,10 @@ export const toolScripts: readonly Script[] = [
         run_in_background: background,
       };
       return callThen(c, [say('I will give this to a sub-agent.')], { name: 'Agent', input }, (round) =>
-        report(round, background ? 'It works in the background.' : `The sub-agent said: ${round.result ?? ''}`),
+        report(
+          round,
+          background ? 'It works in the background.' : `The sub-agent said:\n\n${handedBack(round.result ?? '')}`,
+        ),
       );
     },
   },
