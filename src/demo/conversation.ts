@@ -101,9 +101,10 @@ export function readConversation(request: MessagesRequest): Omit<Conversation, '
     }
     for (const part of blocks) if (part.type === 'tool_result') settle(rounds, part);
     const imagesHere = blocks.filter((part) => part.type === 'image').length;
-    const own = message.role === 'user' ? typedTextOf(message.content) : '';
     if (message.role === 'user') typed.push(...rememberedTextsOf(message.content));
-    const texts = [...(own !== '' || imagesHere > 0 ? [own] : []), ...midTurnTextsOf(message.content)];
+    const own = message.role === 'user' ? typedTextsOf(message.content) : [];
+    const texts = [...own, ...midTurnTextsOf(message.content)];
+    if (imagesHere > 0 && texts.length === 0) texts.push('');
     if (texts.length > 0) {
       typed.push(...texts);
       rounds = [];
