@@ -1,0 +1,371 @@
+import {
+  foldSessionSummary,
+  forkSession,
+  getSessionInfo,
+  getSessionMessages,
+  getSubagentMessages,
+  importSessionToStore,
+  InMemorySessionStore,
+  listSessions,
+  listSubagents,
+  deleteSession,
+  renameSession,
+} from '@anthropic-ai/claude-agent-sdk';
+import type { SessionKey } from '@anthropic-ai/claude-agent-sdk';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describeSessionStore, line } from '../../test/contract/session-store.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { until } from '../../test/support/until.ts';
+import { FencedError } from './postgres-session-store.ts';
+import { migrate, PostgresSessionStore } from './session-store.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+async function empty(): Promise<void> {
+  await database.sql`truncate claude_session_entries, claude_session_summaries`;
+}
+afterEach(empty);
+
+const key: SessionKey = { projectKey: 'project', sessionId: 'session' };
+const agent: SessionKey = { ...key, subpath: 'subagents/agent-1' };
+
+describeSessionStore('PostgresSessionStore', () => {
+  const open = (): PostgresSessionStore => new PostgresSessionStore({ sql: database.sql });
+  return Promise.resolve({ store: open(), peer: open, close: empty });
+});
+
+// The suite itself is checked on the SDK's own store, for the parts that one holds.
+describeSessionStore(
+  'InMemorySessionStore',
+  () => {
+    const store = new InMemorySessionStore();
+    return Promise.resolve({ store, peer: () => store, close: () => Promise.resolve() });
+  },
+  { strict: false },
+);
+
+describe('clients of other makes', () => {
+  const clients: [string, postgres.Options<Record<string, postgres.PostgresType>>][] = [
+    ['default options', {}],
+    ['camel case', { transform: postgres.camel }],
+    [
+      'a transform of every value',
+      { transform: { value: { from: () => 'spoilt' }, column: { from: () => 'spoilt' } } },
+    ],
+    ['no prepared statements', { prepare: false }],
+    ['types not fetched', { fetch_types: false }],
+    ['one connection', { max: 1 }],
+    ['serializable by default', { connection: { default_transaction_isolation: 'serializable' } }],
+    [
+      'types of their own',
+      { types: { n: { to: 20, from: [20, 23, 25, 114], serialize: String, parse: () => new Date(0) } } },
+    ],
+  ];
+
+  test.each(clients)('%s', async (_, options) => {
+    const sql = postgres(database.url, options);
+    try {
+      const store = new PostgresSessionStore({ sql });
+      const entries = [line('a\u0000', { customTitle: 'first' }), line('b\ud800', { customTitle: 'last' })];
+      await store.append(key, entries.slice(0, 1));
+      await store.append(key, entries.slice(1));
+      await store.append(key, entries);
+      await store.append(agent, entries);
+      expect(await store.load(key)).toStrictEqual(entries);
+      expect(await store.load(agent)).toStrictEqual(entries);
+      const [summary] = await store.listSessionSummaries('project');
+      expect(summary?.data['customTitle']).toBe('last');
+      expect(await store.listSessions('project')).toEqual([{ sessionId: 'session', mtime: summary?.mtime }]);
+      expect(await store.listSubkeys(key)).toEqual(['subagents/agent-1']);
+      await store.delete(key);
+      expect(await store.load(key)).toBeNull();
+    } finally {
+      await sql.end();
+    }
+  });
+
+  test('alone in a database of its own: migrate, then use', async () => {
+    const name = `alone_${randomUUID().replaceAll('-', '')}`;
+    await database.sql.unsafe(`create database ${name}`);
+    const url = new URL(database.url);
+    url.pathname = `/${name}`;
+    const sql = postgres(url.href);
+    try {
+      await migrate(sql);
+      const store = new PostgresSessionStore({ sql });
+      await store.append(key, [line('hello')]);
+      expect(await store.load(key)).toHaveLength(1);
+    } finally {
+      await sql.end();
+      await database.sql.unsafe(`drop database ${name}`);
+    }
+  });
+
+  test('a time limit that is none is refused', () => {
+    for (const statementTimeoutMs of [0, -1, 1.5, Number.NaN]) {
+      expect(() => new PostgresSessionStore({ sql: database.sql, statementTimeoutMs })).toThrow(/statementTimeoutMs/);
+    }
+  });
+});
+
+describe('the cost of an append', () => {
+  test('is one statement for a session that the store has just written, and for a sub-agent', async () => {
+    const statements: string[] = [];
+    const sql = postgres(database.url, { max: 1, debug: (_, query) => statements.push(query) });
+    try {
+      const store = new PostgresSessionStore({ sql });
+      await store.append(key, [line('first')]);
+      statements.length = 0;
+      await store.append(key, [line('second'), line('third')]);
+      await store.append(agent, [line('sub')]);
+      expect(statements).toHaveLength(2);
+      expect(await store.load(key)).toHaveLength(3);
+    } finally {
+      await sql.end();
+    }
+  });
+});
+
+describe('the clock', () => {
+  test('is the database server, and never runs backwards', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+    try {
+      const store = new PostgresSessionStore({ sql: database.sql });
+      const [before] = await database.sql<{ ms: number }[]>`
+        select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as ms`;
+      await store.append(key, [line('a')]);
+      const mtime = async (): Promise<number> => (await store.listSessions('project'))[0]?.mtime ?? Number.NaN;
+      expect(await mtime()).toBeGreaterThanOrEqual(before?.ms ?? Number.NaN);
+      // As if the server's clock had been set back by a day.
+      const ahead = (await mtime()) + 86_400_000;
+      await database.sql`update claude_session_summaries set mtime = ${ahead}`;
+      await store.append(key, [line('b')]);
+      expect(await mtime()).toBe(ahead + 1);
+      await new PostgresSessionStore({ sql: database.sql }).append(key, [line('c')]);
+      expect(await mtime()).toBe(ahead + 2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("a summary's data does not depend on its mtime, so that the database may stamp it afterwards", () => {
+    const entries = [line('a', { cwd: '/work' }), line('b')];
+    const early = foldSessionSummary(undefined, key, entries, { mtime: 1 });
+    const late = foldSessionSummary(undefined, key, entries, { mtime: 2 });
+    expect(late.data).toEqual(early.data);
+    expect(foldSessionSummary(late, key, entries, { mtime: 3 }).data).toEqual(
+      foldSessionSummary(early, key, entries, { mtime: 4 }).data,
+    );
+  });
+});
+
+describe('the time limit', () => {
+  test.each(['the first batch', 'a later batch', 'a sub-agent'])(
+    'bounds %s, which then leaves nothing',
+    async (what) => {
+      const chatId = await createChat(1);
+      const fence = { chatId, epoch: 1 };
+      const target = what === 'a sub-agent' ? agent : key;
+      const store = new PostgresSessionStore({ sql: database.sql, fence, statementTimeoutMs: 150 });
+      const before = what === 'a later batch' ? [line('before')] : [];
+      await store.append(target, before);
+      const late = line('late');
+      await database.sql.begin(async (tx) => {
+        await tx`select from chats where id = ${chatId} for update`;
+        const started = performance.now();
+        // 55P03: the wait for a lock took too long; 57014: the statement did.
+        await expect(store.append(target, [late])).rejects.toMatchObject({
+          code: expect.stringMatching(/55P03|57014/),
+        });
+        expect(performance.now() - started).toBeLessThan(1300);
+      });
+      expect((await store.load(target)) ?? []).toEqual(before);
+      await store.append(target, [late]);
+      expect(await store.load(target)).toEqual([...before, late]);
+    },
+  );
+});
+
+describe('the fence', () => {
+  test('lets the holder write, and nobody else', async () => {
+    const chatId = await createChat(3);
+    const holder = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 3 } });
+    await holder.append(key, [line('one')]);
+    await holder.append(key, [line('two')]);
+    await holder.append(agent, [line('sub')]);
+    await takeOver(chatId);
+    const stored = await contents();
+
+    const fresh = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 3 } });
+    const nobody = new PostgresSessionStore({ sql: database.sql, fence: { chatId: randomUUID(), epoch: 3 } });
+    for (const stale of [holder, fresh, nobody]) {
+      await expect(stale.append(key, [line('stale')])).rejects.toBeInstanceOf(FencedError);
+      await expect(stale.append(agent, [line('stale')])).rejects.toBeInstanceOf(FencedError);
+      await expect(stale.append({ ...key, sessionId: 'new' }, [line('stale')])).rejects.toBeInstanceOf(FencedError);
+      await expect(stale.delete(agent)).rejects.toBeInstanceOf(FencedError);
+      await expect(stale.delete(key)).rejects.toBeInstanceOf(FencedError);
+      expect(await stale.load(key)).toHaveLength(2);
+    }
+    expect(await contents()).toEqual(stored);
+
+    const next = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 4 } });
+    await next.append(key, [line('three')]);
+    await next.delete(agent);
+    expect(await next.load(key)).toHaveLength(3);
+    expect(await next.load(agent)).toBeNull();
+  });
+
+  test('holds against a takeover that is under way when the write begins', async () => {
+    for (const target of [key, agent]) {
+      const chatId = await createChat(1);
+      const store = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 1 } });
+      await store.append(target, [line('one')]);
+      const stored = await contents();
+      const { write } = await database.sql.begin(async (tx) => {
+        await tx`update chats set epoch = epoch + 1 where id = ${chatId}`;
+        const pending = store.append(target, [line('stale')]);
+        const outcome = pending.then(
+          () => 'written',
+          (error: unknown) => error,
+        );
+        await until(async () => {
+          const [row] = await database.sql<{ n: number }[]>`
+            select count(*)::int as n from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`;
+          return row?.n === 1;
+        });
+        return { write: outcome };
+      });
+      expect(await write).toBeInstanceOf(FencedError);
+      expect(await contents()).toEqual(stored);
+    }
+  });
+
+  test('100 races: nothing is written after the takeover', async () => {
+    const outcomes = { written: 0, fenced: 0 };
+    for (let race = 0; race < 100; race += 1) {
+      const chatId = await createChat(1);
+      const store = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 1 } });
+      const place: SessionKey = { projectKey: 'race', sessionId: chatId };
+      if (race % 2 === 0) await store.append(place, [line('before')]);
+      const count = async (): Promise<number> => (await store.load(place))?.length ?? 0;
+      const [atTakeover] = await Promise.all([
+        takeOver(chatId).then(count),
+        ...Array.from({ length: 3 }, (_, i) =>
+          store.append(place, [line(`${i}`)]).then(
+            () => (outcomes.written += 1),
+            (error: unknown) => {
+              if (!(error instanceof FencedError)) throw error;
+              outcomes.fenced += 1;
+            },
+          ),
+        ),
+      ]);
+      expect(await count()).toBe(atTakeover);
+    }
+    // Both sides must have won some, else this was no race.
+    expect(outcomes.written).toBeGreaterThan(0);
+    expect(outcomes.fenced).toBeGreaterThan(0);
+  });
+});
+
+describe("the SDK's own functions over it", () => {
+  let directory: string;
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test('import a local session with its sub-agent twice, list, read, rename, fork and delete it', async () => {
+    directory = await realpath(await mkdtemp(join(tmpdir(), 'boocode-sdk-')));
+    const sessionId = randomUUID();
+    const cwd = join(directory, 'work');
+    const local = join(directory, 'config', 'projects', 'the-chat');
+    await mkdir(cwd);
+    await mkdir(join(local, sessionId, 'subagents'), { recursive: true });
+    vi.stubEnv('CLAUDE_CONFIG_DIR', join(directory, 'config'));
+    vi.stubEnv('CLAUDE_CODE_PROJECT_DIR_NAME', 'the-chat');
+    const transcript = turns(sessionId, cwd, 600);
+    await writeFile(join(local, `${sessionId}.jsonl`), toJsonl(transcript));
+    const sidechain = turns(sessionId, cwd, 4).map((entry) => ({ ...entry, isSidechain: true, agentId: 'a1' }));
+    await writeFile(join(local, sessionId, 'subagents', 'agent-a1.jsonl'), toJsonl(sidechain));
+
+    const sessionStore = new PostgresSessionStore({ sql: database.sql });
+    const options = { dir: cwd, sessionStore };
+    for (let i = 0; i < 2; i += 1) await importSessionToStore(sessionId, sessionStore, { dir: cwd });
+    expect(await sessionStore.load({ projectKey: 'the-chat', sessionId })).toEqual(transcript);
+
+    const listed = await listSessions(options);
+    expect(listed).toMatchObject([{ sessionId, summary: 'question 0\u0000', firstPrompt: 'question 0\u0000', cwd }]);
+    expect(await getSessionInfo(sessionId, options)).toMatchObject({ sessionId, cwd });
+    const messages = await getSessionMessages(sessionId, options);
+    expect(messages.map((message) => message.uuid)).toEqual(transcript.map((entry) => entry['uuid']));
+    expect(await getSessionMessages(sessionId, { dir: cwd })).toEqual(messages);
+    expect(await listSubagents(sessionId, options)).toEqual(['a1']);
+    expect(await getSubagentMessages(sessionId, 'a1', options)).toHaveLength(4);
+
+    await renameSession(sessionId, 'A new name', options);
+    expect(await listSessions(options)).toMatchObject([{ sessionId, summary: 'A new name' }]);
+    const fork = await forkSession(sessionId, options);
+    expect(await getSessionMessages(fork.sessionId, options)).toHaveLength(transcript.length);
+    expect((await listSessions(options)).map((session) => session.sessionId)).toEqual([fork.sessionId, sessionId]);
+    await deleteSession(sessionId, options);
+    expect((await listSessions(options)).map((session) => session.sessionId)).toEqual([fork.sessionId]);
+    expect(await sessionStore.listSubkeys({ projectKey: 'the-chat', sessionId })).toEqual([]);
+  });
+});
+
+async function createChat(epoch: number): Promise<string> {
+  const id = randomUUID();
+  await database.sql`
+    insert into chats (id, title, cwd, backend, epoch) values (${id}, 'fence', '/', 'claude_sdk', ${epoch})`;
+  return id;
+}
+
+async function takeOver(chatId: string): Promise<void> {
+  await database.sql`update chats set epoch = epoch + 1 where id = ${chatId}`;
+}
+
+/** All that the store holds. */
+async function contents(): Promise<unknown> {
+  return Promise.all([
+    database.sql`select session_id, subpath, ordinal, entry from claude_session_entries order by ordinal`,
+    database.sql`select session_id, mtime, data from claude_session_summaries order by session_id`,
+  ]);
+}
+
+function turns(sessionId: string, cwd: string, count: number): Record<string, unknown>[] {
+  let parentUuid: string | null = null;
+  return Array.from({ length: count }, (_, i) => {
+    const role = i % 2 === 0 ? 'user' : 'assistant';
+    const text = `${role === 'user' ? 'question' : 'answer'} ${i}\u0000`;
+    const uuid = randomUUID();
+    const entry = {
+      type: role,
+      uuid,
+      parentUuid,
+      sessionId,
+      cwd,
+      isSidechain: false,
+      userType: 'external',
+      version: '2.1.330',
+      timestamp: new Date(1_767_000_000_000 + i * 1000).toISOString(),
+      message: { role, content: role === 'user' ? text : [{ type: 'text', text }] },
+    };
+    parentUuid = uuid;
+    return entry;
+  });
+}
+
+function toJsonl(entries: Record<string, unknown>[]): string {
+  return entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+}
