@@ -1,0 +1,115 @@
+import { Hono } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import type { Chats } from '../chats/chats.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { BooError } from '../protocol/error.ts';
+import { createAccess, type AccessOptions } from './access.ts';
+import { chatRoutes } from './chat-routes.ts';
+import { decisionRoutes } from './decision-routes.ts';
+import { eventRoutes } from './event-routes.ts';
+import { notFound, problemResponse } from './problem.ts';
+import { promptRoutes } from './prompt-routes.ts';
+import type { Route, ServerEnv } from './route.ts';
+import { secure } from './security-headers.ts';
+import type { SignInCodes } from './sign-in-codes.ts';
+import { systemRoutes } from './system-routes.ts';
+
+export interface HttpLimits {
+  bodyBytes: number;
+  keepAliveMs: number;
+}
+
+export interface AppOptions {
+  chats: Chats;
+  access: AccessOptions;
+  signInCodes: SignInCodes;
+  log: Log;
+  limits?: Partial<HttpLimits>;
+  clock?: Clock;
+}
+
+export type App = Hono<{ Bindings: ServerEnv }>;
+type AppContext = Context<{ Bindings: ServerEnv }>;
+
+export const httpLimits: HttpLimits = { bodyBytes: 16 * 1024 * 1024, keepAliveMs: 15_000 };
+
+// What the router holds is handlers: this says which route value each of them stands for.
+const routeOfHandler = new WeakMap<object, Route | 'guard'>();
+
+/** What was declared for an entry of `app.routes`; undefined for one that slipped past the route list. */
+export function declaredFor(handler: object): Route | 'guard' | undefined {
+  return routeOfHandler.get(handler);
+}
+
+export function createRoutes(options: AppOptions): Route[] {
+  const { keepAliveMs } = { ...httpLimits, ...options.limits };
+  return [
+    ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes }),
+    ...chatRoutes(options.chats),
+    ...promptRoutes(options.chats),
+    ...eventRoutes(options.chats, { keepAliveMs, clock: options.clock ?? systemClock, log: options.log }),
+    ...decisionRoutes(options.chats),
+  ];
+}
+
+/** The whole HTTP side as a value: `app.request()` answers without a port. */
+export function createApp(options: AppOptions): App {
+  const access = createAccess(options.access);
+  const bodyLimitBytes = options.limits?.bodyBytes ?? httpLimits.bodyBytes;
+  const routes = createRoutes(options);
+  const app: App = new Hono();
+
+  // First in every request's way. A handler that declares no policy is guarded like any other: by the token.
+  const guard: MiddlewareHandler = async (c: AppContext, next) => {
+    try {
+      access.checkSource(c.req.raw);
+      const declared = matchedRoutes(c)
+        .map(({ handler }) => routeOfHandler.get(handler))
+        .at(-1);
+      const policy = declared === undefined ? 'bearer' : declared === 'guard' ? undefined : declared.policy;
+      if (policy === 'bearer') access.checkToken(c.req.raw);
+      await next();
+    } catch (error) {
+      c.res = problemResponse(error, options.log);
+    }
+    secure(c.res);
+  };
+  routeOfHandler.set(guard, 'guard');
+  app.use(guard);
+
+  for (const route of routes) {
+    const handler = (c: AppContext): Promise<Response> =>
+      route.answer({ request: c.req.raw, pathParams: c.req.param(), bodyLimitBytes, env: c.env ?? {} });
+    routeOfHandler.set(handler, route);
+    app.on(route.method, honoPath(route.path), handler);
+  }
+
+  app.onError((error) => problemResponse(error, options.log));
+  app.notFound((c) => {
+    const allow = methodsAt(routes, c.req.path);
+    const error =
+      allow.length === 0
+        ? notFound('What this path names')
+        : new BooError('method_not_allowed', `This path takes ${allow.join(', ')}.`, { details: { allow } });
+    return problemResponse(error, options.log);
+  });
+  return app;
+}
+
+const honoPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+function methodsAt(routes: readonly Route[], path: string): string[] {
+  const here = routes.filter((route) => fits(route.path, path)).map((route) => route.method);
+  return here.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+}
+
+function fits(template: string, path: string): boolean {
+  const wanted = template.split('/');
+  const given = path.split('/');
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, at) => (part.startsWith('{') ? given[at] !== '' : part === given[at]))
+  );
+}

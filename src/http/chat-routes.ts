@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import { chat, chatPage, createChat, patchChat } from '../protocol/chat.ts';
+import { chatPath, pageCursor, pageLimit } from './parameters.ts';
+import { json, route, type Route } from './route.ts';
+
+export function chatRoutes(chats: Chats): Route[] {
+  return [
+    route(
+      {
+        method: 'POST',
+        path: '/v1/chats',
+        policy: 'bearer',
+        summary: 'Create a chat about one working directory',
+        responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },
+      },
+      { body: createChat },
+      async ({ body }) => {
+        const created = await chats.createChat(body);
+        return json(201, created, { location: `/v1/chats/${created.id}` });
+      },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats',
+        policy: 'bearer',
+        summary: 'List the chats, newest first',
+        responses: {
+          200: { description: 'A page; pass its `next` as `after` for the one behind it.', schema: chatPage },
+        },
+      },
+      { query: z.strictObject({ after: pageCursor.optional(), limit: pageLimit(200, 50) }) },
+      async ({ query }) => json(200, await chats.listChats(query)),
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats/{chatId}',
+        policy: 'bearer',
+        summary: 'Read one chat',
+        responses: { 200: { description: 'The chat.', schema: chat } },
+      },
+      { params: chatPath },
+      async ({ params }) => json(200, await chats.getChat(params.chatId)),
+    ),
+    route(
+      {
+        method: 'PATCH',
+        path: '/v1/chats/{chatId}',
+        policy: 'bearer',
+        summary: 'Change a chat’s title, model, permission mode or trust',
+        responses: { 200: { description: 'The chat as it is now.', schema: chat } },
+      },
+      { params: chatPath, body: patchChat },
+      async ({ params, body }) => json(200, await chats.patchChat(params.chatId, body)),
+    ),
+    route(
+      {
+        method: 'DELETE',
+        path: '/v1/chats/{chatId}',
+        policy: 'bearer',
+        summary: 'Delete a chat and everything said in it',
+        responses: { 204: { description: 'The chat is gone.' } },
+      },
+      { params: chatPath },
+      async ({ params }) => {
+        await chats.deleteChat(params.chatId);
+        return new Response(null, { status: 204 });
+      },
+    ),
+  ];
+}

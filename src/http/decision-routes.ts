@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import { answerDecision, decision, decisionPage } from '../protocol/decision.ts';
+import { clientName, decisionPath, pageCursor, pageLimit, uuid } from './parameters.ts';
+import { json, route, type Route } from './route.ts';
+
+const decisionQuery = z.strictObject({
+  status: z.enum(['pending', 'resolved']).optional(),
+  chatId: uuid.optional(),
+  after: pageCursor.optional(),
+  limit: pageLimit(200, 50),
+});
+
+export function decisionRoutes(chats: Chats): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/v1/decisions',
+        policy: 'bearer',
+        summary: 'List what waits for a person, or was settled',
+        responses: { 200: { description: 'A page of decisions.', schema: decisionPage } },
+      },
+      { query: decisionQuery },
+      async ({ query }) => json(200, await chats.listDecisions(query)),
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/decisions/{decisionId}',
+        policy: 'bearer',
+        summary: 'Settle a decision; the first answer wins',
+        responses: { 200: { description: 'The decision, settled by this answer.', schema: decision } },
+      },
+      { params: decisionPath, headers: z.object({ 'boocode-client': clientName }), body: answerDecision },
+      async ({ params, headers, body }) =>
+        json(200, await chats.answerDecision(params.decisionId, body, headers['boocode-client'])),
+    ),
+  ];
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { eventPage } from '../protocol/event.ts';
+import { invalid } from './invalid-request.ts';
+import { chatPath, cursor, pageLimit } from './parameters.ts';
+import { json, route, type Route } from './route.ts';
+import { feedStream } from './sse.ts';
+
+export interface FeedOptions {
+  keepAliveMs: number;
+  clock: Clock;
+  log: Log;
+}
+
+export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats/{chatId}/events',
+        policy: 'bearer',
+        summary: 'Read a chat’s events, as a page or, with Accept: text/event-stream, as a live feed',
+        responses: {
+          200: [
+            { description: 'A page of events, or the live feed.', schema: eventPage },
+            {
+              description:
+                'Named server-sent events with JSON data: first `resume` (Resume), then `event` (Event; its id is its ' +
+                'seq) and `delta` (Delta; no id). The feed ends when the reader falls behind, when the chat is deleted ' +
+                'and when the server stops; come back with the last id.',
+              contentType: 'text/event-stream',
+              schema: z.string(),
+            },
+          ],
+        },
+      },
+      {
+        params: chatPath,
+        query: z.strictObject({ after: cursor.optional(), limit: pageLimit(1000, 200).optional() }),
+        // Read only where a feed has no `after`.
+        headers: z.object({ 'last-event-id': cursor.optional() }),
+      },
+      async ({ params, query, headers, request, env }) => {
+        // HEAD arrives here too, as a request whose body nobody reads: it must not open a reader.
+        if (request.method !== 'GET' || !wantsFeed(request)) {
+          const page = { after: query.after ?? 0, limit: query.limit ?? 200 };
+          return json(200, await chats.readEvents(params.chatId, page));
+        }
+        if (new URL(request.url).searchParams.has('limit')) invalid('limit', 'goes with a page, not with a live feed');
+        const reader = await chats.follow(params.chatId, { after: query.after ?? headers['last-event-id'] ?? 0 });
+        const forget = env.openFeeds?.add(() => reader.close());
+        const body = feedStream(reader, {
+          keepAliveMs: options.keepAliveMs,
+          clock: options.clock,
+          onError: (error) => options.log.error({ err: error, chatId: params.chatId }, 'A live feed broke.'),
+          onEnd: () => forget?.(),
+        });
+        // The last header keeps proxies from holding frames back.
+        return new Response(body, { headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' } });
+      },
+    ),
+  ];
+}
+
+function wantsFeed(request: Request): boolean {
+  const accepted = request.headers.get('accept') ?? '';
+  return accepted.split(',').some((range) => range.split(';')[0]?.trim().toLowerCase() === 'text/event-stream');
+}

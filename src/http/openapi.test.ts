@@ -1,0 +1,42 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { openApiDocument } from '../../scripts/openapi-document.ts';
+import { createTestApp, testToken } from '../../test/support/test-app.ts';
+import { createRoutes } from './app.ts';
+
+const root = new URL('../../', import.meta.url);
+const file = new URL('openapi.json', root);
+const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
+
+describe('the OpenAPI page', () => {
+  const { chats, codes, log, ...test } = createTestApp();
+  const made = openApiDocument(createRoutes({ chats, signInCodes: codes, log, access: { token: testToken } }), version);
+
+  it('is what the routes say: refresh it with UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts', () => {
+    if (process.env['UPDATE_OPENAPI'] === '1') writeFileSync(file, made);
+    const isStale = readFileSync(file, 'utf8') !== made;
+    expect(isStale ? 'openapi.json is stale: UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts' : '').toBe('');
+  });
+
+  it('is served as it is checked in', async () => {
+    const response = await test.call('GET', '/v1/openapi.json');
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(await response.text()).toBe(readFileSync(file, 'utf8'));
+  });
+
+  it('describes every route with its policy, its parameters and its errors', () => {
+    const { paths } = JSON.parse(made) as { paths: Record<string, Record<string, { security: object[] }>> };
+    const events = paths['/v1/chats/{chatId}/events']?.['get'];
+    expect(events).toMatchObject({
+      security: [{ token: [] }],
+      parameters: expect.arrayContaining([
+        expect.objectContaining({ name: 'after', in: 'query', schema: expect.objectContaining({ type: 'integer' }) }),
+      ]) as object,
+      responses: {
+        200: { content: { 'application/json': {}, 'text/event-stream': {} } },
+        default: { content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+      },
+    });
+    expect(paths['/healthz']?.['get']?.security).toEqual([]);
+  });
+});

@@ -1,0 +1,39 @@
+/** Schemas of what stands in a path, a query or a header, used by several routes. */
+import { z } from 'zod';
+
+// The one way a whole number is written.
+const canonicalNumber = /^(0|[1-9]\d{0,15})$/;
+const anySeq = 'must be a whole number from 0 to 2^53 - 1';
+
+const isWithin = (text: string, minimum: number, maximum: number): boolean =>
+  canonicalNumber.test(text) && Number(text) >= minimum && Number(text) <= maximum;
+
+/** A number that arrives as text. `override` is what the OpenAPI page shows. */
+const wholeNumber = (minimum: number, maximum: number, message: string) =>
+  z
+    .string()
+    .refine((text) => isWithin(text, minimum, maximum), message)
+    .transform(Number)
+    .meta({ override: { type: 'integer', minimum, maximum } });
+
+export const cursor = wholeNumber(0, Number.MAX_SAFE_INTEGER, anySeq);
+
+/** The `next` of the page before, opaque to clients. */
+export const pageCursor = z.string().refine((text) => isWithin(text, 0, Number.MAX_SAFE_INTEGER), anySeq);
+
+export const pageLimit = (maximum: number, usual: number) =>
+  wholeNumber(1, maximum, `must be a whole number from 1 to ${maximum}`)
+    .prefault(String(usual))
+    .meta({ override: { type: 'integer', minimum: 1, maximum, default: usual } });
+
+// Upper and lower case are one id; one spelling keeps it one.
+export const uuid = z.uuid('must be a UUID').toLowerCase();
+
+export const chatPath = z.strictObject({ chatId: uuid });
+export const decisionPath = z.strictObject({ decisionId: uuid });
+
+/** Who answers, as other people will read it. */
+export const clientName = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters')
+  .default('api');

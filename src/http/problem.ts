@@ -1,0 +1,65 @@
+/** The only place that knows which HTTP status an error code has. */
+import { z } from 'zod';
+import type { Log } from '../lib/log.ts';
+import { BooError, errorCodes, toBooError, type ErrorCode } from '../protocol/error.ts';
+
+const statusOf: Record<ErrorCode, { status: number; title: string }> = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  invalid_json: { status: 400, title: 'The body is not valid JSON' },
+  unsupported_media_type: { status: 415, title: 'The body must be JSON' },
+  payload_too_large: { status: 413, title: 'The body is too large' },
+  unauthorized: { status: 401, title: 'A valid token is needed' },
+  forbidden_host: { status: 403, title: 'The host name is not allowed' },
+  forbidden_origin: { status: 403, title: 'The origin is not allowed' },
+  not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  cwd_invalid: { status: 422, title: 'The working directory cannot be used' },
+  prompt_conflict: { status: 409, title: 'This prompt id was used with another body' },
+  decision_settled: { status: 409, title: 'The decision is settled' },
+  backend_unavailable: { status: 503, title: 'No backend can run this chat' },
+  chat_busy: { status: 409, title: 'The chat is busy' },
+  chat_elsewhere: { status: 409, title: 'Another host runs this chat' },
+  agent_failed: { status: 502, title: 'The agent failed' },
+  agent_login_required: { status: 502, title: 'The agent must sign in' },
+  model_error: { status: 502, title: 'The model failed' },
+  host_restarted: { status: 503, title: 'The host restarted' },
+  storage_unavailable: { status: 503, title: 'The database is unavailable' },
+  shutting_down: { status: 503, title: 'The server is shutting down' },
+  config_invalid: { status: 500, title: 'The server is not set up correctly' },
+  internal: { status: 500, title: 'Internal error' },
+};
+
+export const problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    /** One sentence for people. */
+    detail: z.string(),
+    /** Stable, for programs. */
+    code: z.enum(errorCodes),
+    /** The field, query parameter or header that is wrong. */
+    field: z.string().optional(),
+  })
+  .meta({ id: 'Problem' });
+
+/** The answer to an error. What is not meant for callers (any 500) is logged and not told. */
+export function problemResponse(thrown: unknown, log: Log): Response {
+  const error = toBooError(thrown);
+  const { status, title } = statusOf[error.code];
+  if (status === 500) log.error({ err: error }, 'A request failed.');
+  const facts =
+    status === 500
+      ? { detail: 'The server met an error of its own. Its log says more.' }
+      : { ...error.details, detail: error.message };
+  const body = { ...facts, type: `urn:boocode:problem:${error.code}`, title, status, code: error.code };
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
+  if (status === 401) headers['www-authenticate'] = 'Bearer';
+  const allow = error.code === 'method_not_allowed' ? error.details['allow'] : undefined;
+  if (Array.isArray(allow)) headers['allow'] = allow.join(', ');
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+export function notFound(what: string): BooError {
+  return new BooError('not_found', `${what} does not exist.`);
+}

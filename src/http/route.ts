@@ -1,0 +1,120 @@
+/**
+ * A route as a value: what it takes, what it gives, and who may use it. The server and the OpenAPI page are both made
+ * from the same list of these.
+ */
+import { z } from 'zod';
+import { BooError } from '../protocol/error.ts';
+import { parseInput } from './invalid-request.ts';
+import { readJsonBody } from './json-body.ts';
+import type { OpenFeeds } from './open-feeds.ts';
+import { notFound } from './problem.ts';
+
+/** `bearer`: the token. `code`: a one-use sign-in code in the body. `open` and `static`: nothing, and nothing secret. */
+export type Policy = 'open' | 'bearer' | 'code' | 'static';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** What one HTTP server adds to its requests; absent where the app is called without a server. */
+export interface ServerEnv {
+  openFeeds?: OpenFeeds;
+}
+
+export interface Incoming {
+  request: Request;
+  pathParams: Record<string, string>;
+  bodyLimitBytes: number;
+  env: ServerEnv;
+}
+
+interface RouteInput<P, Q, H, B> {
+  params: P;
+  query: Q;
+  headers: H;
+  body: B;
+  request: Request;
+  env: ServerEnv;
+}
+
+export interface RouteResponse {
+  description: string;
+  contentType?: string;
+  schema?: z.ZodType;
+}
+
+export interface RouteText {
+  method: Method;
+  /** As OpenAPI writes it: `/v1/chats/{chatId}`. */
+  path: string;
+  policy: Policy;
+  summary: string;
+  responses: Record<number, RouteResponse | RouteResponse[]>;
+}
+
+interface RouteSchemas<P, Q, H, B> {
+  /** A path that does not fit names nothing: 404. */
+  params?: z.ZodType<P>;
+  query?: z.ZodType<Q>;
+  headers?: z.ZodObject & z.ZodType<H>;
+  body?: z.ZodType<B>;
+}
+
+export interface Route extends RouteText {
+  schemas: RouteSchemas<unknown, unknown, unknown, unknown>;
+  answer(incoming: Incoming): Promise<Response>;
+}
+
+const noQuery = z.strictObject({});
+const noBody = z.strictObject({}).optional();
+
+export function route<P = undefined, Q = undefined, H = undefined, B = undefined>(
+  text: RouteText,
+  schemas: RouteSchemas<P, Q, H, B>,
+  handle: (input: RouteInput<P, Q, H, B>) => Promise<Response> | Response,
+): Route {
+  // A schema that a route leaves out is one whose value its handler has no use for: its type is undefined.
+  const parse = <T>(schema: z.ZodType<T> | undefined, value: unknown, whole: string): T =>
+    schema === undefined ? (undefined as T) : parseInput(schema, value, whole);
+
+  return {
+    ...text,
+    schemas,
+    async answer({ request, pathParams, bodyLimitBytes, env }) {
+      if (schemas.params?.safeParse(pathParams).success === false) throw notFound('What this path names');
+      const params = parse(schemas.params, pathParams, 'path');
+      const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
+      const rawQuery = queryOf(request.url);
+      if (schemas.query === undefined) parse(noQuery, rawQuery, 'query');
+      const query = parse(schemas.query, rawQuery, 'query');
+      const rawBody = text.method === 'GET' ? undefined : await readJsonBody(request, bodyLimitBytes);
+      if (schemas.body === undefined) parse(noBody, rawBody, 'body');
+      // An empty body that should have been one: the type that was not given is the likelier fault to name.
+      else if (rawBody === undefined && request.headers.get('content-type') === null) {
+        throw new BooError('unsupported_media_type', 'content-type: must be application/json, and was none', {
+          details: { field: 'content-type' },
+        });
+      }
+      const body = parse(schemas.body, rawBody, 'body');
+      return handle({ params, query, headers, body, request, env });
+    },
+  };
+}
+
+function headersNamed(schema: z.ZodObject | undefined, headers: Headers): Record<string, string> {
+  const names = Object.keys(schema?.shape ?? {});
+  return Object.fromEntries(names.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])));
+}
+
+/** Every parameter once: of two values nobody could say which one counts. */
+function queryOf(url: string): Record<string, string> {
+  const query: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, value] of new URL(url).searchParams) {
+    if (name in query) parseInput(once, value, name.slice(0, 100));
+    query[name] = value;
+  }
+  return query;
+}
+
+const once = z.never('must be given only once');
+
+export function json(status: number, value: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json', ...headers } });
+}

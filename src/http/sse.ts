@@ -1,0 +1,127 @@
+/**
+ * Server-sent events. A frame's `event` is `resume`, `event` or `delta`; its data is the item as JSON. Only durable
+ * events carry an id: their seq, which is the cursor to come back with.
+ */
+import type { Reader } from '../chats/chats.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { FeedItem } from '../protocol/event.ts';
+
+const chunkChars = 64 * 1024;
+const retryMs = 1000;
+const keepAliveFrame = ': keep-alive\n\n';
+
+// Several readers of a chat are handed the same objects: the first one's work serves all.
+const frames = new WeakMap<object, string>();
+
+export function encodeFrame(item: FeedItem): string {
+  if (item.kind === 'resume') {
+    const { kind, ...resume } = item;
+    return `retry: ${retryMs}\nevent: ${kind}\ndata: ${JSON.stringify(resume)}\n\n`;
+  }
+  const body = item.kind === 'event' ? item.event : item.delta;
+  let frame = frames.get(body);
+  if (frame === undefined) {
+    const id = item.kind === 'event' ? `id: ${item.event.seq}\n` : '';
+    frame = `${id}event: ${item.kind}\ndata: ${JSON.stringify(body)}\n\n`;
+    frames.set(body, frame);
+  }
+  return frame;
+}
+
+export interface FeedStreamOptions {
+  keepAliveMs: number;
+  clock: Clock;
+  /** The reader broke; the client sees its feed end, and comes back with its cursor. */
+  onError(error: unknown): void;
+  /** Once, when the feed is over for whatever reason. */
+  onEnd(): void;
+}
+
+/**
+ * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead of that. What arrives
+ * within one turn of the event loop leaves as one chunk: a burst costs few writes, a single delta waits for nothing.
+ */
+export function feedStream(reader: Reader, options: FeedStreamOptions): ReadableStream<Uint8Array> {
+  const iterator = reader.items[Symbol.asyncIterator]();
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  let stopKeepAlive: () => void = () => {};
+  let text = '';
+  let demanded = false;
+  let reading = false;
+  let scheduled = false;
+  let over = false;
+
+  const flush = (): void => {
+    scheduled = false;
+    if (over || !demanded || text === '') return;
+    const chunk = Buffer.from(text);
+    text = '';
+    demanded = false;
+    controller.enqueue(chunk);
+  };
+  const schedule = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  };
+  const armKeepAlive = (): void => {
+    stopKeepAlive = options.clock.after(options.keepAliveMs, () => {
+      armKeepAlive();
+      if (!demanded || text !== '') return;
+      demanded = false;
+      controller.enqueue(Buffer.from(keepAliveFrame));
+    });
+  };
+  const settle = (): void => {
+    over = true;
+    stopKeepAlive();
+    reader.close();
+    options.onEnd();
+  };
+  const finish = (): void => {
+    if (over) return;
+    settle();
+    if (text !== '') controller.enqueue(Buffer.from(text));
+    controller.close();
+  };
+  const read = (): void => {
+    reading = true;
+    iterator.next().then(
+      (result) => {
+        reading = false;
+        if (over) return;
+        if (result.done === true) return finish();
+        text += encodeFrame(result.value);
+        if (!demanded) return;
+        if (text.length >= chunkChars) return flush();
+        schedule();
+        read();
+      },
+      (error: unknown) => {
+        reading = false;
+        if (over) return;
+        options.onError(error);
+        finish();
+      },
+    );
+  };
+
+  return new ReadableStream<Uint8Array>(
+    {
+      start(given) {
+        controller = given;
+        armKeepAlive();
+      },
+      pull() {
+        demanded = true;
+        if (text !== '') schedule();
+        if (!reading) read();
+      },
+      cancel() {
+        if (!over) settle();
+      },
+    },
+    // Nothing is made before it is asked for.
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import { BooError } from '../protocol/error.ts';
+import { health, info, signIn, signInResult } from '../protocol/info.ts';
+import { json, route, type Route } from './route.ts';
+import type { SignInCodes } from './sign-in-codes.ts';
+import { signInPage, signInScript } from './sign-in-page.ts';
+
+// The same number of levels up from src/http and from dist/http.
+const openApiFile = new URL('../../openapi.json', import.meta.url);
+
+const text = (contentType: string, body: string): Response =>
+  new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
+
+export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes }): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/healthz',
+        policy: 'open',
+        summary: 'Whether the server can serve',
+        responses: {
+          200: { description: 'It can.', schema: health },
+          503: { description: 'The database does not answer.', schema: health },
+        },
+      },
+      {},
+      async () => ((await chats.isHealthy()) ? json(200, { status: 'ok' }) : json(503, { status: 'unavailable' })),
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/v1/info',
+        policy: 'bearer',
+        summary: 'What this server is and which backends it has',
+        responses: { 200: { description: 'The server.', schema: info } },
+      },
+      {},
+      () => json(200, chats.info()),
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/v1/openapi.json',
+        policy: 'bearer',
+        summary: 'This document',
+        responses: { 200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()) } },
+      },
+      {},
+      async () => text('application/json', await readFile(openApiFile, 'utf8')),
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/sign-in',
+        policy: 'code',
+        summary: 'Exchange the one-use code of a sign-in link for the token',
+        responses: { 200: { description: 'The token.', schema: signInResult } },
+      },
+      { body: signIn },
+      ({ body }) => {
+        if (door.codes.redeem(body.code)) return json(200, { token: door.token });
+        throw new BooError('unauthorized', 'code: is unknown, was used before, or is older than ten minutes.', {
+          details: { field: 'code' },
+        });
+      },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/',
+        policy: 'static',
+        summary: 'The sign-in page',
+        responses: { 200: { description: 'A page.', contentType: 'text/html', schema: z.string() } },
+      },
+      {},
+      () => text('text/html', signInPage),
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/sign-in.js',
+        policy: 'static',
+        summary: 'The sign-in page’s script',
+        responses: { 200: { description: 'A script.', contentType: 'text/javascript', schema: z.string() } },
+      },
+      {},
+      () => text('text/javascript', signInScript),
+    ),
+  ];
+}

@@ -1,0 +1,235 @@
+/**
+ * A test double of Chats for tests of HTTP behaviour alone: it keeps everything in memory, runs no agent, and lets the
+ * test push feed items by hand. What it says about chats proves nothing about the real one.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Chats, Reader } from '../../src/chats/chats.ts';
+import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
+import type { Chat } from '../../src/protocol/chat.ts';
+import type { Decision } from '../../src/protocol/decision.ts';
+import { BooError } from '../../src/protocol/error.ts';
+import type { Event, FeedItem } from '../../src/protocol/event.ts';
+import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
+
+export interface MemoryChats extends Chats {
+  /** Hands an item to every reader of the chat. */
+  push(chatId: string, item: FeedItem): void;
+  addDecision(chatId: string): Decision;
+  /** Every further call fails with this; undefined ends that. */
+  failWith(error: unknown): void;
+  /** How many readers are open now. */
+  readonly openReaders: number;
+  /** How many items readers have taken out so far. */
+  readonly itemsTaken: number;
+  /** How many calls changed something. */
+  readonly writes: number;
+  healthy: boolean;
+}
+
+interface Entry {
+  chat: Chat;
+  events: Event[];
+  receipts: Map<string, { receipt: Receipt; body: string }>;
+  readers: Set<Pushable<FeedItem>>;
+}
+
+const time = '2026-01-01T00:00:00.000Z';
+
+export function createMemoryChats(): MemoryChats {
+  const entries = new Map<string, Entry>();
+  const decisions = new Map<string, Decision>();
+  let failure: unknown;
+  let openReaders = 0;
+  let itemsTaken = 0;
+  let writes = 0;
+
+  const check = (): void => {
+    // eslint-disable-next-line typescript/only-throw-error -- a test may want to see what becomes of a non-error
+    if (failure !== undefined) throw failure;
+  };
+  const entryOf = (chatId: string): Entry => {
+    check();
+    const entry = entries.get(chatId);
+    if (!entry) throw new BooError('not_found', `The chat ${chatId} does not exist.`);
+    return entry;
+  };
+  const append = (entry: Entry, body: object): Event => {
+    const event = { chatId: entry.chat.id, seq: entry.events.length + 1, at: time, ...body } as Event;
+    entry.events.push(event);
+    entry.chat.head = event.seq;
+    for (const reader of entry.readers) reader.push({ kind: 'event', event });
+    return event;
+  };
+  const page = <T>(all: T[], { after, limit }: { after?: string | undefined; limit: number }) => {
+    const from = Number(after ?? 0);
+    return { items: all.slice(from, from + limit), next: from + limit < all.length ? String(from + limit) : null };
+  };
+
+  return {
+    healthy: true,
+    get openReaders() {
+      return openReaders;
+    },
+    get itemsTaken() {
+      return itemsTaken;
+    },
+    get writes() {
+      return writes;
+    },
+    failWith(error) {
+      failure = error;
+    },
+    push(chatId, item) {
+      for (const reader of entryOf(chatId).readers) reader.push(item);
+    },
+    addDecision(chatId) {
+      const decision: Decision = {
+        id: randomUUID(),
+        chatId,
+        turnId: null,
+        kind: 'permission',
+        title: 'ls',
+        input: { command: 'ls' },
+        toolCallId: null,
+        canAllowAlways: false,
+        status: 'pending',
+        requestedAt: time,
+        resolvedAt: null,
+        outcome: null,
+        by: null,
+      };
+      decisions.set(decision.id, decision);
+      return decision;
+    },
+
+    async createChat(input) {
+      check();
+      writes += 1;
+      const chat: Chat = {
+        id: randomUUID(),
+        title: input.title ?? 'untitled',
+        cwd: input.cwd,
+        agent: 'claude',
+        backend: input.backend ?? 'claude_sdk',
+        model: input.model ?? null,
+        permissionMode: input.permissionMode ?? 'default',
+        trusted: input.trusted ?? false,
+        state: 'cold',
+        costUsd: 0,
+        head: 0,
+        createdAt: time,
+        updatedAt: time,
+      };
+      entries.set(chat.id, { chat, events: [], receipts: new Map(), readers: new Set() });
+      return chat;
+    },
+    async listChats(wanted) {
+      check();
+      return page([...entries.values()].map((entry) => entry.chat).reverse(), wanted);
+    },
+    async getChat(chatId) {
+      return entryOf(chatId).chat;
+    },
+    async patchChat(chatId, patch) {
+      const entry = entryOf(chatId);
+      writes += 1;
+      Object.assign(entry.chat, patch);
+      return entry.chat;
+    },
+    async deleteChat(chatId) {
+      const entry = entryOf(chatId);
+      writes += 1;
+      entries.delete(chatId);
+      for (const reader of entry.readers) reader.close();
+    },
+    async submitPrompt(chatId, { id, content }) {
+      const entry = entryOf(chatId);
+      const promptId = id ?? randomUUID();
+      const body = JSON.stringify(toBlocks(content));
+      const known = entry.receipts.get(promptId);
+      if (known && known.body !== body) throw new BooError('prompt_conflict', `The prompt id ${promptId} is taken.`);
+      if (known) return { receipt: known.receipt, created: false };
+      writes += 1;
+      const event = append(entry, { type: 'prompt_accepted', promptId, content: toBlocks(content) });
+      const receipt = { promptId, chatId, seq: event.seq };
+      entry.receipts.set(promptId, { receipt, body });
+      return { receipt, created: true };
+    },
+    async interrupt(chatId) {
+      entryOf(chatId);
+      writes += 1;
+      return { interrupted: false, turnId: null };
+    },
+    async readEvents(chatId, { after, limit }) {
+      const { events } = entryOf(chatId);
+      const items = events.slice(after, after + limit);
+      return { items, next: after + limit < events.length ? after + limit : null, head: events.length };
+    },
+    async follow(chatId, { after }): Promise<Reader> {
+      const entry = entryOf(chatId);
+      const pushable = createPushable<FeedItem>();
+      const head = entry.events.length;
+      pushable.push({ kind: 'resume', verdict: after > head ? 'gap' : 'ok', after, head });
+      for (const event of entry.events.slice(after > head ? 0 : after)) pushable.push({ kind: 'event', event });
+      entry.readers.add(pushable);
+      openReaders += 1;
+      return {
+        items: counted(pushable.iterable, () => (itemsTaken += 1)),
+        close() {
+          if (entry.readers.delete(pushable)) openReaders -= 1;
+          pushable.close();
+        },
+      };
+    },
+    async listDecisions({ status, chatId, ...wanted }) {
+      check();
+      const all = [...decisions.values()].filter(
+        (one) => (!status || one.status === status) && (!chatId || one.chatId === chatId),
+      );
+      return page(all, wanted);
+    },
+    async answerDecision(decisionId, { outcome }, by) {
+      check();
+      const known = decisions.get(decisionId);
+      if (!known) throw new BooError('not_found', `The decision ${decisionId} does not exist.`);
+      if (known.status === 'resolved') {
+        throw new BooError('decision_settled', `It was settled by ${known.by}.`, { details: { decision: known } });
+      }
+      writes += 1;
+      const settled: Decision = { ...known, status: 'resolved', resolvedAt: time, outcome, by };
+      decisions.set(decisionId, settled);
+      return settled;
+    },
+    info() {
+      check();
+      return {
+        name: 'boocode',
+        version: '0.0.0',
+        hostId: '00000000-0000-4000-8000-000000000000',
+        demo: true,
+        defaultBackend: 'claude_sdk',
+        backends: [],
+        warmChats: 0,
+        startedAt: time,
+      };
+    },
+    async isHealthy() {
+      return this.healthy;
+    },
+  };
+}
+
+function counted<T>(items: AsyncIterable<T>, count: () => void): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = items[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const result = await iterator.next();
+          if (result.done !== true) count();
+          return result;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { createApp, type App, type AppOptions } from '../../src/http/app.ts';
+import { createSignInCodes, type SignInCodes } from '../../src/http/sign-in-codes.ts';
+import type { Log } from '../../src/lib/log.ts';
+import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
+
+export const testToken = 'a-token-for-tests-0123456789';
+
+export interface TestApp {
+  app: App;
+  chats: MemoryChats;
+  codes: SignInCodes;
+  /** What was logged as an error. */
+  errors: { facts: object; message: string }[];
+  log: Log;
+  /** A request as a client on this machine makes it, with the token. `body` is sent as JSON. */
+  call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
+}
+
+export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
+  const chats = createMemoryChats();
+  const codes = createSignInCodes();
+  const errors: TestApp['errors'] = [];
+  const log: Log = { debug() {}, info() {}, warn() {}, error: (facts, message) => errors.push({ facts, message }) };
+  const app = createApp({ chats, signInCodes: codes, access: { token: testToken }, log, ...options });
+  return {
+    app,
+    chats,
+    codes,
+    errors,
+    log,
+    async call(method, path, { body, headers = {} } = {}) {
+      return app.request(path, {
+        method,
+        headers: {
+          host: 'localhost:4700',
+          authorization: `Bearer ${testToken}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+    },
+  };
+}
