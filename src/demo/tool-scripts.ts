@@ -14,7 +14,11 @@ function pathOf(conversation: Conversation, file: string): string {
 }
 
 function report(round: ToolRound, done: string): Step[] {
-  return [say(round.isError ? `That did not go through: ${round.result ?? ''}` : done)];
+  return [say(round.isError ? `That did not go through: ${excerpt(round.result ?? '', 200)}` : done)];
+}
+
+function excerpt(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)} … (${text.length - length} more characters)` : text;
 }
 
 function counted(listing: string): string {
@@ -68,7 +72,7 @@ export const toolScripts: readonly Script[] = [
         c,
         [say('I will run that.')],
         { name: 'Bash', input: { command: c.lastTyped.slice('run: '.length), description: 'Run the given command' } },
-        (round) => report(round, `It printed:\n\n${round.result ?? ''}`),
+        (round) => report(round, `It printed:\n\n${excerpt(round.result ?? '', 2000)}`),
       ),
   },
   {
@@ -147,7 +151,9 @@ export const toolScripts: readonly Script[] = [
       return callThen(c, [say('I will give this to a sub-agent.')], { name: 'Agent', input }, (round) =>
         report(
           round,
-          background ? 'It works in the background.' : `The sub-agent said:\n\n${handedBack(round.result ?? '')}`,
+          background
+            ? 'It works in the background.'
+            : `The sub-agent said:\n\n${excerpt(handedBack(round.result ?? ''), 2000)}`,
         ),
       );
     },
