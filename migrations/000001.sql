@@ -17,7 +17,8 @@ create table hosts (
 
 create table chats (
   id uuid primary key,
-  title text not null,
+  -- Null until somebody names it, or the first prompt does.
+  title text,
   cwd text not null,
   agent text not null default 'claude',
   backend text not null check (backend in ('claude_pty', 'claude_sdk')),

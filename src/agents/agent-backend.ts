@@ -62,6 +62,8 @@ export interface AgentSessionSpec {
   sessionStore: SessionStore;
   /** Turns that the agent begins by itself, for example when a background task ends. */
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
+  /** What the agent says between turns, for example that a background task has ended. */
+  onEvent(event: AgentBody): void;
   /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
   onLost(cause: BooError): void;
 }

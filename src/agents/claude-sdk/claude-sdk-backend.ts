@@ -1,0 +1,100 @@
+import type { Log } from '../../lib/log.ts';
+import type { PermissionMode } from '../../protocol/chat.ts';
+import { BooError } from '../../protocol/error.ts';
+import type { AgentBackend, AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import { SdkSession } from './sdk-session.ts';
+
+export interface ClaudeSdkBackendOptions {
+  /** The whole environment of the agent's process: see `agentEnvironment`. */
+  env: Readonly<Record<string, string>>;
+  logger: Log;
+}
+
+/** Runs chats on the Claude Agent SDK: one warm query per chat. */
+export class ClaudeSdkBackend implements AgentBackend {
+  readonly name = 'claude_sdk';
+  readonly capabilities = { deltas: true, terminal: false, images: true };
+  readonly #options: ClaudeSdkBackendOptions;
+  readonly #sessions = new Map<string, SdkSession>();
+  /** Closings under way, so that a chat is not opened again before its old process is gone. */
+  readonly #closings = new Map<string, Promise<void>>();
+  /** Frames that the SDK's types do not know: how many of each. */
+  readonly unmappedFrames = new Map<string, number>();
+
+  constructor(options: ClaudeSdkBackendOptions) {
+    this.#options = options;
+  }
+
+  async openSession(spec: AgentSessionSpec): Promise<void> {
+    const { chatId } = spec;
+    await this.#closings.get(chatId);
+    if (this.#sessions.has(chatId)) throw new BooError('internal', `Chat ${chatId} has an open session.`);
+    const session: SdkSession = new SdkSession({
+      ...this.#options,
+      spec: {
+        ...spec,
+        onUnprompted: (events) => spec.onUnprompted(events),
+        onEvent: (event) => spec.onEvent(event),
+        onLost: (cause) => {
+          if (this.#sessions.get(chatId) === session) this.#sessions.delete(chatId);
+          spec.onLost(cause);
+        },
+      },
+      countUnmapped: (name) => this.#countUnmapped(name),
+    });
+    this.#sessions.set(chatId, session);
+    try {
+      await session.open();
+    } catch (error) {
+      this.#sessions.delete(chatId);
+      throw error;
+    }
+  }
+
+  prompt(chatId: string, prompt: AgentPrompt): AsyncIterable<AgentEvent> {
+    const session = this.#sessions.get(chatId);
+    if (!session) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    return session.prompt(prompt);
+  }
+
+  resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean {
+    return this.#sessions.get(chatId)?.resolveDecision(decisionId, answer) ?? false;
+  }
+
+  async interrupt(chatId: string): Promise<void> {
+    await this.#sessions.get(chatId)?.interrupt();
+  }
+
+  async setModel(chatId: string, model: string | null): Promise<void> {
+    await this.#sessions.get(chatId)?.setModel(model);
+  }
+
+  async setPermissionMode(chatId: string, mode: PermissionMode): Promise<void> {
+    await this.#sessions.get(chatId)?.setPermissionMode(mode);
+  }
+
+  isBusy(chatId: string): boolean {
+    return this.#sessions.get(chatId)?.isBusy ?? false;
+  }
+
+  async closeSession(chatId: string): Promise<void> {
+    const session = this.#sessions.get(chatId);
+    if (session) {
+      this.#sessions.delete(chatId);
+      const closing = session.close().finally(() => this.#closings.delete(chatId));
+      this.#closings.set(chatId, closing);
+    }
+    await this.#closings.get(chatId);
+  }
+
+  async dispose(): Promise<void> {
+    for (const chatId of this.#sessions.keys()) void this.closeSession(chatId);
+    await Promise.allSettled(this.#closings.values());
+  }
+
+  #countUnmapped(name: string): void {
+    const count = (this.unmappedFrames.get(name) ?? 0) + 1;
+    this.unmappedFrames.set(name, count);
+    if (count === 1) this.#options.logger.debug({ frame: name }, 'A frame that the SDK’s types do not know.');
+  }
+}

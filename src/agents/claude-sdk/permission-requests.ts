@@ -1,0 +1,112 @@
+/** The program's questions to a person, from `canUseTool` to an answer. */
+import { randomUUID } from 'node:crypto';
+import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
+import type { DecisionKind } from '../../protocol/decision.ts';
+import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
+import { toolTitle } from './tool-title.ts';
+
+interface Waiting {
+  input: Record<string, unknown>;
+  suggestions: PermissionUpdate[];
+  settle(result: PermissionResult): void;
+}
+
+const kinds: Record<string, DecisionKind> = { AskUserQuestion: 'question', ExitPlanMode: 'plan' };
+
+/** How long a question waits for its tool call to be told, so that the call comes first in the log. */
+const callFirstMs = 250;
+
+export class PermissionRequests {
+  readonly #emit: (event: AgentEvent) => void;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #told = new Set<string>();
+  readonly #untold = new Map<string, () => void>();
+
+  constructor(emit: (event: AgentEvent) => void) {
+    this.#emit = emit;
+  }
+
+  get count(): number {
+    return this.#waiting.size;
+  }
+
+  /** To be called with every tool call that has been told. */
+  noteCall(toolCallId: string): void {
+    this.#told.add(toolCallId);
+    this.#untold.get(toolCallId)?.();
+  }
+
+  /** To be called at the end of a turn. */
+  forgetCalls(): void {
+    this.#told.clear();
+  }
+
+  readonly canUseTool: CanUseTool = async (toolName, input, options) => {
+    await this.#callTold(options.toolUseID);
+    if (options.signal.aborted) return { behavior: 'deny', message: 'The turn was interrupted.' };
+    const decisionId = randomUUID();
+    const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
+    return new Promise<PermissionResult>((resolve) => {
+      const withdraw = (): void => {
+        if (!this.#waiting.delete(decisionId)) return;
+        this.#emit({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
+        resolve({ behavior: 'deny', message: 'The turn was interrupted.' });
+      };
+      options.signal.addEventListener('abort', withdraw, { once: true });
+      this.#waiting.set(decisionId, {
+        input,
+        suggestions,
+        settle: (result) => {
+          options.signal.removeEventListener('abort', withdraw);
+          resolve(result);
+        },
+      });
+      this.#emit({
+        type: 'decision_requested',
+        decisionId,
+        kind: kinds[toolName] ?? 'permission',
+        toolCallId: options.toolUseID,
+        title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
+        input,
+        canAllowAlways: suggestions.length > 0,
+      });
+    });
+  };
+
+  /** False when nothing waits under this id. */
+  resolve(decisionId: string, answer: DecisionAnswer): boolean {
+    const waiting = this.#waiting.get(decisionId);
+    if (!waiting) return false;
+    this.#waiting.delete(decisionId);
+    if (answer.outcome === 'deny') {
+      waiting.settle({
+        behavior: 'deny',
+        message: answer.message ?? 'The user said no.',
+        decisionClassification: 'user_reject',
+      });
+    } else {
+      const always = answer.outcome === 'allow_always';
+      waiting.settle({
+        behavior: 'allow',
+        updatedInput: answer.input ?? waiting.input,
+        ...(always ? { updatedPermissions: waiting.suggestions } : {}),
+        decisionClassification: always ? 'user_permanent' : 'user_temporary',
+      });
+    }
+    return true;
+  }
+
+  #callTold(toolCallId: string): Promise<void> {
+    if (this.#told.has(toolCallId)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const go = (): void => {
+        clearTimeout(timer);
+        this.#untold.delete(toolCallId);
+        resolve();
+      };
+      // A call that is never told, as one of a silent sub-agent, must not hold up its own question.
+      const timer = setTimeout(go, callFirstMs);
+      this.#untold.set(toolCallId, go);
+    });
+  }
+}

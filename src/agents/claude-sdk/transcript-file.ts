@@ -1,0 +1,139 @@
+/**
+ * The program's own copy of a session, a JSONL file below its config directory, and how it meets the stored one.
+ *
+ * The program resumes from its file. Postgres is the transcript; but a file on this machine may be ahead of it, by what
+ * the program wrote while the host was dying. So: a file that holds everything stored has its surplus stored; any other
+ * file, or none, is written anew from the store.
+ */
+import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+
+/** What a session is stored under; the store binds it to the chat. */
+const projectKey = 'chat';
+
+export interface TranscriptPlace {
+  /** The program's config directory. */
+  configDir: string;
+  cwd: string;
+  sessionId: string;
+}
+
+/**
+ * The folder the program gives a working directory: every character but letters and digits becomes `-`, and what is
+ * longer than 200 is cut and told apart by a hash. Measured on the program; its long-path test will tell of a change.
+ */
+export function projectFolder(cwd: string): string {
+  const folder = cwd.replaceAll(/[^a-zA-Z0-9]/g, '-');
+  if (folder.length <= 200) return folder;
+  let hash = 0;
+  for (let index = 0; index < cwd.length; index += 1) hash = ((hash << 5) - hash + cwd.charCodeAt(index)) | 0;
+  return `${folder.slice(0, 200)}-${Math.abs(hash).toString(36)}`;
+}
+
+async function projectDirectory({ configDir, cwd }: TranscriptPlace): Promise<string> {
+  return join(configDir, 'projects', projectFolder(await realpath(cwd)));
+}
+
+/** Makes file and store agree before a session is opened. Returns the entries, or null for a session that is new. */
+export async function reconcileTranscript(
+  store: SessionStore,
+  place: TranscriptPlace,
+): Promise<SessionStoreEntry[] | null> {
+  const directory = await projectDirectory(place);
+  const { sessionId } = place;
+  const main = await reconcileFile(store, { projectKey, sessionId }, join(directory, `${sessionId}.jsonl`));
+  const stored = (await store.listSubkeys?.({ projectKey, sessionId })) ?? [];
+  const local = await listSubpaths(join(directory, sessionId));
+  for (const subpath of new Set([...stored, ...local])) {
+    const file = join(directory, sessionId, `${subpath}.jsonl`);
+    // A subpath is the program's own word, but it came back from the store: it must stay below the session.
+    if (!file.startsWith(join(directory, sessionId, '/'))) continue;
+    await reconcileFile(store, { projectKey, sessionId, subpath }, file);
+  }
+  return main;
+}
+
+/** Removes the program's copy. */
+export async function removeTranscript(place: TranscriptPlace): Promise<void> {
+  const directory = await projectDirectory(place);
+  await rm(join(directory, `${place.sessionId}.jsonl`), { force: true });
+  await rm(join(directory, place.sessionId), { recursive: true, force: true });
+}
+
+async function reconcileFile(
+  store: SessionStore,
+  key: { projectKey: string; sessionId: string; subpath?: string },
+  file: string,
+): Promise<SessionStoreEntry[] | null> {
+  const [stored, local] = await Promise.all([store.load(key), readEntries(file)]);
+  if (local === null) {
+    if (stored !== null) await writeEntries(file, stored);
+    return stored;
+  }
+  const surplus = entriesBeyond(local.entries, stored ?? []);
+  if (surplus === null) {
+    await writeEntries(file, stored ?? []);
+    return stored;
+  }
+  if (surplus.length > 0) await store.append(key, surplus);
+  if (!local.isWhole) await writeEntries(file, local.entries);
+  return [...(stored ?? []), ...surplus];
+}
+
+/** What `local` holds beyond `stored`, in order; null if it lacks any of it. */
+export function entriesBeyond(
+  local: readonly SessionStoreEntry[],
+  stored: readonly SessionStoreEntry[],
+): SessionStoreEntry[] | null {
+  const identity = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);
+  const missing = new Map<string, number>();
+  for (const entry of stored) missing.set(identity(entry), (missing.get(identity(entry)) ?? 0) + 1);
+  const surplus = local.filter((entry) => {
+    const count = missing.get(identity(entry)) ?? 0;
+    if (count > 1) missing.set(identity(entry), count - 1);
+    else missing.delete(identity(entry));
+    return count === 0;
+  });
+  return missing.size === 0 ? surplus : null;
+}
+
+/** `isWhole` is false when the file ends in the middle of a line, as a killed program leaves it. */
+async function readEntries(file: string): Promise<{ entries: SessionStoreEntry[]; isWhole: boolean } | null> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  let isWhole = text === '' || text.endsWith('\n');
+  const entries = text.split('\n').flatMap((line) => {
+    if (line.trim() === '') return [];
+    try {
+      return [JSON.parse(line) as SessionStoreEntry];
+    } catch {
+      isWhole = false;
+      return [];
+    }
+  });
+  return { entries, isWhole };
+}
+
+async function writeEntries(file: string, entries: readonly SessionStoreEntry[]): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const fresh = `${file}.${process.pid}.tmp`;
+  await writeFile(fresh, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''), { mode: 0o600 });
+  await rename(fresh, file);
+}
+
+/** Paths of the sub-agents' transcripts below a session's folder, as the store names them. */
+async function listSubpaths(directory: string): Promise<string[]> {
+  try {
+    const names = await readdir(directory, { recursive: true });
+    return names.filter((name) => name.endsWith('.jsonl')).map((name) => name.slice(0, -'.jsonl'.length));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,384 @@
+/**
+ * One chat that this host holds: its queue of prompts, its agent session, its turns.
+ *
+ *   cold ──> warming ──> ready <──> running
+ *    ^          │          │           │
+ *    └──────────┴── closing┴───────────┘
+ *
+ * cold: no agent process. warming: it starts or resumes. ready: it can take a prompt. running: a turn is under way.
+ * closing: the process is being ended in order. A lost process leads from ready or running to cold.
+ */
+import { randomUUID } from 'node:crypto';
+import type { AgentBackend, AgentEvent } from '../agents/agent-backend.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import type { BackendName, ChatState, PatchChat } from '../protocol/chat.ts';
+import { textOf } from '../protocol/content.ts';
+import type { AnswerDecision } from '../protocol/decision.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
+import type { AgentBody } from '../protocol/event.ts';
+import type { InterruptResult } from '../protocol/prompt.ts';
+import { openAgentSession } from '../store/agent-sessions.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import { type ChatRow, updateChat } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { insertPrompt, nextPrompt, type PromptRow } from '../store/prompts.ts';
+import { FencedError } from '../store/storage-error.ts';
+import type { ChatLog, Write } from './chat-log.ts';
+import { endedBy, endTurn, recordTurn, settlement, startTurn, type TurnEnd, type TurnParts } from './turn.ts';
+
+type Phase =
+  | { is: 'cold'; failure?: BooError }
+  | { is: 'warming'; interrupted: boolean }
+  | { is: 'ready' }
+  | { is: 'running'; turnId: string; done: Promise<void> }
+  | { is: 'closing'; done: Promise<void> };
+
+const legalMoves: Record<Phase['is'], readonly Phase['is'][]> = {
+  cold: ['warming', 'running'],
+  warming: ['ready', 'cold'],
+  ready: ['running', 'closing', 'cold'],
+  running: ['ready', 'cold'],
+  closing: ['cold'],
+};
+
+export interface ChatParts {
+  sql: Sql;
+  row: ChatRow;
+  log: ChatLog;
+  clock: Clock;
+  logger: Log;
+  idleTimeoutMs: number;
+  /** Starting agent processes is heavy: only a few at once. */
+  warmLimiter: Limiter;
+  backendFor(name: BackendName): AgentBackend;
+  /** The chat is cold and has nothing to do. */
+  onRest(): void;
+  /** Another host has taken the chat, or its log could not be written: this object must not be used any more. */
+  onGivenUp(): void;
+}
+
+export class Chat {
+  readonly id: string;
+  readonly #parts: ChatParts;
+  readonly #log: ChatLog;
+  #row: ChatRow;
+  #phase: Phase = { is: 'cold' };
+  /** Turns that the agent began by itself and that wait to be recorded. */
+  readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
+  readonly #pendingDecisions = new Set<string>();
+  #pump: Promise<void> | undefined;
+  #wanted = false;
+  #stopped = false;
+  /** The session must be opened anew before the next turn: a setting changed that holds from the start. */
+  #reopen = false;
+  #lost: BooError | undefined;
+  #cancelIdle: (() => void) | undefined;
+
+  constructor(parts: ChatParts) {
+    this.#parts = parts;
+    this.#row = parts.row;
+    this.#log = parts.log;
+    this.id = parts.row.id;
+  }
+
+  get state(): ChatState {
+    const phase = this.#phase;
+    if (phase.is === 'cold') return phase.failure ? 'failed' : 'cold';
+    if (phase.is === 'running') return this.#pendingDecisions.size > 0 ? 'waiting' : 'running';
+    return phase.is === 'closing' ? 'cold' : phase.is;
+  }
+
+  get isWarm(): boolean {
+    return this.#phase.is === 'ready' || this.#phase.is === 'running';
+  }
+
+  get #backend(): AgentBackend {
+    return this.#parts.backendFor(this.#row.backend);
+  }
+
+  /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
+  async submit(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
+    this.#assertRunning();
+    // A chat without a name is called after its first prompt.
+    const title = this.#row.title === null ? titleFrom(textOf(prompt.content)) : null;
+    const stored = await this.#log.append({
+      events: [
+        { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },
+        ...(title === null ? [] : [{ body: { type: 'chat_updated' as const, title } }]),
+      ],
+      side: (db) => [
+        insertPrompt(db, this.#log.lease, prompt),
+        ...(title === null ? [] : [updateChat(db, this.id, { title })]),
+      ],
+    });
+    if (title !== null) this.#row = { ...this.#row, title };
+    this.wake();
+    return stored[0]!.seq;
+  }
+
+  /** Takes whatever waits. Safe to call at any time. */
+  wake(): void {
+    this.#wanted = true;
+    if (this.#pump || this.#stopped) return;
+    this.#pump = this.#run()
+      .catch((error: unknown) => this.#onFailure(error))
+      .finally(() => {
+        this.#pump = undefined;
+        if (this.#wanted && !this.#stopped) this.wake();
+        else this.#armIdle();
+      });
+  }
+
+  async interrupt(): Promise<InterruptResult> {
+    const phase = this.#phase;
+    if (phase.is === 'warming') phase.interrupted = true;
+    if (phase.is === 'running') await this.#backend.interrupt(this.id);
+    return {
+      interrupted: phase.is === 'warming' || phase.is === 'running',
+      turnId: phase.is === 'running' ? phase.turnId : null,
+    };
+  }
+
+  /** Settles a decision; false when it was settled before. */
+  async answer(decisionId: string, answer: AnswerDecision, by: string): Promise<boolean> {
+    const { outcome, message } = answer;
+    const turnId = this.#phase.is === 'running' ? this.#phase.turnId : undefined;
+    const stored = await this.#log.appendIf(() =>
+      this.#pendingDecisions.delete(decisionId)
+        ? settlement(turnId, decisionId, { outcome, by, message, answer })
+        : null,
+    );
+    if (!stored) return false;
+    if (!this.#backend.resolveDecision(this.id, decisionId, answer)) {
+      this.#parts.logger.warn({ chatId: this.id, decisionId }, 'The agent no longer waited for this answer.');
+    }
+    return true;
+  }
+
+  async patch(patch: PatchChat): Promise<void> {
+    this.#assertRunning();
+    await this.#log.append({
+      events: [{ body: { type: 'chat_updated', ...patch } }],
+      side: (db) => [updateChat(db, this.id, patch)],
+    });
+    const before = this.#row;
+    this.#row = {
+      ...before,
+      title: patch.title ?? before.title,
+      model: patch.model === undefined ? before.model : patch.model,
+      permissionMode: patch.permissionMode ?? before.permissionMode,
+      trusted: patch.trusted ?? before.trusted,
+    };
+    if (this.#row.trusted !== before.trusted) this.#reopen = true;
+    if (!this.isWarm) return;
+    try {
+      if (this.#row.model !== before.model) await this.#backend.setModel(this.id, this.#row.model);
+      if (this.#row.permissionMode !== before.permissionMode) {
+        await this.#backend.setPermissionMode(this.id, this.#row.permissionMode);
+      }
+    } catch (error) {
+      // What is stored holds from the next opening on, whatever the running process made of it.
+      this.#reopen = true;
+      await this.#note({
+        type: 'notice',
+        level: 'warning',
+        code: 'setting_deferred',
+        message: `The change takes effect after this turn: ${toBooError(error).message}`,
+      });
+    }
+  }
+
+  /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelIdle?.();
+    if (this.#phase.is === 'running') await this.#backend.interrupt(this.id);
+    await this.#pump;
+    await this.#close();
+    await this.#log.settled();
+  }
+
+  /** Ends the session without a word in the log: it belongs to another host now. */
+  async letGo(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelIdle?.();
+    await this.#backend.closeSession(this.id);
+    await this.#pump;
+  }
+
+  async #run(): Promise<void> {
+    this.#cancelIdle?.();
+    while (this.#wanted) {
+      this.#wanted = false;
+      for (;;) {
+        const unprompted = this.#unprompted.shift();
+        if (unprompted) {
+          await this.#runTurn([], () => unprompted);
+          continue;
+        }
+        if (this.#stopped) return;
+        const prompt = await nextPrompt(this.#parts.sql, this.id);
+        if (!prompt) break;
+        await this.#runPrompt(prompt);
+      }
+    }
+  }
+
+  async #runPrompt(prompt: PromptRow): Promise<void> {
+    let failure: TurnEnd | undefined;
+    try {
+      if (await this.#warm()) failure = endedBy('interrupted');
+    } catch (error) {
+      if (error instanceof FencedError) throw error;
+      failure = endedBy('failed', toBooError(error));
+    }
+    if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
+    const { content } = prompt;
+    await this.#runTurn([prompt.id], (turnId) => failure ?? this.#backend.prompt(this.id, { turnId, content }));
+  }
+
+  async #runTurn(
+    promptIds: readonly string[],
+    begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd,
+  ): Promise<void> {
+    const turnId = randomUUID();
+    const parts: TurnParts = {
+      log: this.#log,
+      turnId,
+      agent: this.#row.agent,
+      pendingDecisions: this.#pendingDecisions,
+    };
+    const failed = this.#phase.is === 'cold' ? this.#phase.failure : undefined;
+    let finished = (): void => {};
+    const done = new Promise<void>((resolve) => (finished = resolve));
+    try {
+      await startTurn(parts, promptIds);
+      this.#enter({ is: 'running', turnId, done });
+      const begun = begin(turnId);
+      const end = 'type' in begun ? begun : await recordTurn(parts, begun);
+      await endTurn(parts, end);
+    } finally {
+      if (this.#phase.is === 'running') this.#enter(this.#restingPhase(failed));
+      finished();
+    }
+  }
+
+  #restingPhase(failure: BooError | undefined): Phase {
+    if (failure) return { is: 'cold', failure };
+    return this.#lost ? { is: 'cold' } : { is: 'ready' };
+  }
+
+  /** Starts or resumes the agent's session where needed. True when somebody interrupted meanwhile. */
+  async #warm(): Promise<boolean> {
+    if (this.#phase.is === 'closing') await this.#phase.done;
+    if (this.#phase.is === 'ready' && this.#reopen) await this.#close();
+    if (this.#phase.is === 'ready') return false;
+
+    const warming: Phase = { is: 'warming', interrupted: false };
+    this.#enter(warming);
+    try {
+      await this.#parts.warmLimiter(() => this.#openSession());
+      this.#enter({ is: 'ready' });
+      return warming.interrupted;
+    } catch (error) {
+      this.#enter({ is: 'cold', failure: toBooError(error) });
+      throw error;
+    }
+  }
+
+  async #openSession(): Promise<void> {
+    const { sql } = this.#parts;
+    const { agent, backend, cwd, model, permissionMode, trusted } = this.#row;
+    const engine = this.#backend;
+    const session = await openAgentSession(sql, this.#log.lease, { agent, backend, sessionId: randomUUID() });
+    if (!session) throw new FencedError(this.id);
+    this.#reopen = false;
+    this.#lost = undefined;
+    await engine.openSession({
+      chatId: this.id,
+      sessionId: session.sessionId,
+      cwd,
+      model,
+      permissionMode,
+      trusted,
+      sessionStore: chatSessionStore(sql, this.#log.lease),
+      onUnprompted: (events) => {
+        this.#unprompted.push(events);
+        this.wake();
+      },
+      onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
+      onLost: (cause) => {
+        this.#parts.logger.warn({ chatId: this.id, cause: cause.message }, 'The agent process was lost.');
+        this.#lost = cause;
+        if (this.#phase.is === 'ready') this.#enter({ is: 'cold' });
+      },
+    });
+  }
+
+  /** Records what the agent says outside a turn. */
+  async #note(body: AgentBody): Promise<void> {
+    await this.#log.append({ events: [{ body }] } satisfies Write);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#phase.is === 'closing') return this.#phase.done;
+    if (this.#phase.is !== 'ready') return;
+    const done = this.#backend.closeSession(this.id).finally(() => this.#enter({ is: 'cold' }));
+    this.#enter({ is: 'closing', done });
+    await done;
+  }
+
+  #armIdle(): void {
+    if (this.#stopped) return;
+    this.#cancelIdle?.();
+    this.#cancelIdle = this.#parts.clock.after(this.#parts.idleTimeoutMs, () => {
+      this.#rest().catch((error: unknown) => this.#onFailure(error));
+    });
+  }
+
+  /** After the idle limit: the agent's process goes, unless it still has work that would die with it. */
+  async #rest(): Promise<void> {
+    if (this.#pump || this.#stopped) return;
+    if (this.#phase.is === 'ready') {
+      if (this.#backend.isBusy(this.id)) return this.#armIdle();
+      await this.#close();
+    }
+    if (this.#pump || this.#stopped) return;
+    if (this.#log.isBusy) this.#armIdle();
+    else if (this.#phase.is === 'cold') this.#parts.onRest();
+  }
+
+  #onFailure(error: unknown): void {
+    if (!(error instanceof FencedError)) {
+      this.#parts.logger.error({ chatId: this.id, err: error }, 'A chat is given up after an error.');
+    }
+    this.#parts.onGivenUp();
+  }
+
+  #assertRunning(): void {
+    if (this.#stopped) throw new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
+  }
+
+  #enter(next: Phase): void {
+    const from = this.#phase.is;
+    if (!legalMoves[from].includes(next.is)) {
+      throw new BooError('internal', `A chat cannot go from ${from} to ${next.is}.`);
+    }
+    this.#phase = next;
+  }
+}
+
+/** The first line of a prompt, cut at a word's end where there is one. */
+function titleFrom(text: string): string | null {
+  const line =
+    text
+      .trim()
+      .split('\n', 1)[0]
+      ?.replaceAll(/\p{Cc}/gu, ' ')
+      .trim() ?? '';
+  if (line.length <= 60) return line === '' ? null : line;
+  const cut = line.slice(0, 60);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), 30))}…`;
+}

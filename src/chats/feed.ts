@@ -1,0 +1,171 @@
+/**
+ * Joins a chat's history to its live events, for any number of readers.
+ *
+ * No gap and nothing twice: a reader goes over the stored log until it has seen everything that this feed has
+ * published, and is put on the live list in the same breath, with no await between the look and the step. What was
+ * committed but not yet published at that moment comes live, and a seq that the reader has already is dropped.
+ *
+ * Every reader has a bounded buffer. Whoever falls behind it is cut off and comes back with a cursor: the log, not the
+ * server's memory, is where a slow reader waits.
+ */
+import type { Delta, Event, FeedItem } from '../protocol/event.ts';
+import { createPushable, type Pushable } from '../lib/pushable.ts';
+import type { Reader } from './chats.ts';
+
+export interface FeedLog {
+  /** Stored events after a seq, in order. */
+  read(page: { after: number; limit: number }): Promise<Event[]>;
+  /** The seq of the newest stored event. */
+  head(): Promise<number>;
+}
+
+const pageSize = 500;
+
+/** Roughly the bytes that an item holds in memory; near enough to bound a buffer. */
+function sizeOf(item: FeedItem): number {
+  if (item.kind === 'delta') {
+    const { delta } = item;
+    return 200 + (delta.type === 'tool_call_chunk' ? delta.partialInput.length : delta.content.text.length);
+  }
+  return item.kind === 'event' ? eventSize(item.event) : 200;
+}
+
+const eventSizes = new WeakMap<Event, number>();
+
+function eventSize(event: Event): number {
+  let size = eventSizes.get(event);
+  if (size === undefined) {
+    size = JSON.stringify(event).length;
+    eventSizes.set(event, size);
+  }
+  return size;
+}
+
+export class Feed {
+  readonly #log: FeedLog;
+  readonly #backlogBytes: number;
+  readonly #readers = new Set<FeedReader>();
+  /** What has streamed so far of every message that is still being made. */
+  readonly #unfinished = new Map<string, Delta>();
+  #publishedSeq = 0;
+
+  constructor(log: FeedLog, options: { backlogBytes: number }) {
+    this.#log = log;
+    this.#backlogBytes = options.backlogBytes;
+  }
+
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  /** Shows a stored event. In seq order. */
+  publishEvent(event: Event): void {
+    this.#publishedSeq = event.seq;
+    if (event.type === 'agent_message' || event.type === 'agent_thought') this.#unfinished.delete(event.messageId);
+    else if (event.type === 'tool_call') this.#unfinished.delete(event.toolCallId);
+    else if (event.type === 'turn_finished') this.#unfinished.clear();
+    for (const reader of this.#readers) reader.offer({ kind: 'event', event });
+  }
+
+  /** Shows a preview. */
+  publishDelta(delta: Delta): void {
+    const key = delta.type === 'tool_call_chunk' ? delta.toolCallId : delta.messageId;
+    const sofar = this.#unfinished.get(key);
+    this.#unfinished.set(key, sofar ? joined(sofar, delta) : delta);
+    for (const reader of this.#readers) reader.offer({ kind: 'delta', delta });
+  }
+
+  follow(cursor: { after: number }): Reader {
+    const reader = new FeedReader(cursor.after, {
+      log: this.#log,
+      backlogBytes: this.#backlogBytes,
+      isCaughtUp: (seq) => this.#publishedSeq <= seq,
+      unfinished: () => this.#unfinished.values(),
+      onClose: () => this.#readers.delete(reader),
+    });
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Ends every reader. */
+  end(): void {
+    for (const reader of this.#readers) reader.close();
+  }
+}
+
+interface FeedReaderParts {
+  log: FeedLog;
+  backlogBytes: number;
+  isCaughtUp(seq: number): boolean;
+  unfinished(): Iterable<Delta>;
+  onClose(): void;
+}
+
+class FeedReader implements Reader {
+  readonly items: AsyncIterable<FeedItem>;
+  readonly #parts: FeedReaderParts;
+  /** The last seq that history has handed out. */
+  #seen = 0;
+  /** There once the reader is live. */
+  #queue: Pushable<FeedItem> | undefined;
+  #waitingBytes = 0;
+  #closed = false;
+
+  constructor(after: number, parts: FeedReaderParts) {
+    this.#parts = parts;
+    this.items = this.#read(after);
+  }
+
+  offer(item: FeedItem): void {
+    if (!this.#queue || (item.kind === 'event' && item.event.seq <= this.#seen)) return;
+    this.#waitingBytes += sizeOf(item);
+    if (this.#waitingBytes > this.#parts.backlogBytes) this.close();
+    else this.#queue.push(item);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue?.close();
+    this.#parts.onClose();
+  }
+
+  async *#read(after: number): AsyncGenerator<FeedItem> {
+    try {
+      const head = await this.#parts.log.head();
+      const verdict = after <= head ? 'ok' : 'gap';
+      yield { kind: 'resume', verdict, after, head };
+
+      this.#seen = verdict === 'ok' ? after : 0;
+      for (;;) {
+        const page = await this.#parts.log.read({ after: this.#seen, limit: pageSize });
+        for (const event of page) {
+          if (this.#closed) return;
+          yield { kind: 'event', event };
+          this.#seen = event.seq;
+        }
+        if (this.#closed) return;
+        if (page.length < pageSize && this.#parts.isCaughtUp(this.#seen)) break;
+      }
+
+      this.#queue = createPushable<FeedItem>();
+      // Copied now: what streams in while these are handed out comes through the queue.
+      const unfinished = [...this.#parts.unfinished()];
+      for (const delta of unfinished) yield { kind: 'delta', delta };
+      for await (const item of this.#queue.iterable) {
+        this.#waitingBytes -= sizeOf(item);
+        yield item;
+      }
+    } finally {
+      this.close();
+    }
+  }
+}
+
+function joined(sofar: Delta, next: Delta): Delta {
+  if (sofar.type === 'tool_call_chunk') {
+    return next.type === 'tool_call_chunk' ? { ...sofar, partialInput: sofar.partialInput + next.partialInput } : next;
+  }
+  if (next.type === 'tool_call_chunk') return next;
+  return { ...sofar, content: { type: 'text', text: sofar.content.text + next.content.text } };
+}

@@ -1,0 +1,232 @@
+/**
+ * The chats that one running server holds.
+ *
+ * A chat is held, by a lease, as long as it is warm or has work; all others rest in the database. Whoever asks for one
+ * takes it. On start, and every few seconds, the host looks for chats with work that nobody holds.
+ */
+import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createLimiter, type Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import type { BackendName } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+import { deleteChat, findChat } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { readEvents } from '../store/events.ts';
+import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
+import { Chat } from './chat.ts';
+import { ChatLog } from './chat-log.ts';
+import { Feed } from './feed.ts';
+import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
+import { recoverChat } from './recovery.ts';
+import { ask, elsewhere, shuttingDown, write } from './storage.ts';
+
+export interface HostParts {
+  hostId: string;
+  sql: Sql;
+  clock: Clock;
+  logger: Log;
+  idleTimeoutMs: number;
+  /** How many agent processes may start at the same time. */
+  warmingAtOnce: number;
+  /** Bytes that may wait for one reader before it is cut off. */
+  readerBacklogBytes: number;
+  backendFor(name: BackendName): AgentBackend;
+}
+
+/** How often the host looks for work that nobody holds. */
+const adoptEveryMs = 5_000;
+
+interface Held {
+  chat: Chat;
+  log: ChatLog;
+}
+
+export class Host {
+  readonly #parts: HostParts;
+  readonly #held = new Map<string, Promise<Held>>();
+  readonly #chats = new Map<string, Chat>();
+  readonly #feeds = new Map<string, Feed>();
+  readonly #leases: LeaseKeeper;
+  readonly #limit: Limiter;
+  /** Closings under way that nobody waits for. */
+  readonly #closings = new Set<Promise<void>>();
+  #cancelAdopt: (() => void) | undefined;
+  #adopting: Promise<void> | undefined;
+  #draining = false;
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+    this.#limit = createLimiter(parts.warmingAtOnce);
+    this.#leases = new LeaseKeeper({
+      ...parts,
+      held: () => [...this.#chats.keys()],
+      onLost: (chatIds) => {
+        for (const chatId of chatIds) this.#letGo(this.#chats.get(chatId));
+      },
+    });
+  }
+
+  get id(): string {
+    return this.#parts.hostId;
+  }
+
+  get warmCount(): number {
+    return [...this.#chats.values()].filter((chat) => chat.isWarm).length;
+  }
+
+  /** Takes up the work that was left by hosts that are gone, and keeps looking for it. */
+  async start(): Promise<void> {
+    this.#leases.start();
+    await this.#adopt();
+  }
+
+  /** Stops taking work, interrupts what runs, gives every lease back. Idempotent. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#cancelAdopt?.();
+    await this.#adopting;
+    const held = await Promise.allSettled(this.#held.values());
+    for (const each of held) {
+      if (each.status === 'fulfilled') this.#track(this.#release(each.value));
+    }
+    await Promise.allSettled(this.#closings);
+    for (const feed of this.#feeds.values()) feed.end();
+    await this.#leases.stop();
+  }
+
+  /** The chat if this host holds it. */
+  find(chatId: string): Chat | undefined {
+    return this.#chats.get(chatId);
+  }
+
+  /** The chat, taken if nobody has it, for one thing to be done with it. */
+  async use<T>(chatId: string, task: (chat: Chat) => Promise<T>): Promise<T> {
+    const { chat } = await this.#hold(chatId);
+    return write(() => task(chat));
+  }
+
+  /** Ends the chat's session and readers, and forgets it everywhere. */
+  async delete(chatId: string): Promise<void> {
+    const { chat, log } = await this.#hold(chatId);
+    await chat.stop();
+    this.#forget(chat);
+    if (!(await write(() => deleteChat(this.#parts.sql, log.lease)))) throw elsewhere(chatId);
+    this.#feeds.get(chatId)?.end();
+    this.#feeds.delete(chatId);
+  }
+
+  /** Where a chat's events are followed. */
+  feed(chatId: string): Feed {
+    if (this.#draining) throw shuttingDown();
+    let feed = this.#feeds.get(chatId);
+    if (!feed) {
+      this.#sweepFeeds();
+      const { sql, readerBacklogBytes } = this.#parts;
+      const log = {
+        read: (page: { after: number; limit: number }) => ask(() => readEvents(sql, chatId, page)),
+        head: async () => (await ask(() => findChat(sql, chatId)))?.head ?? 0,
+      };
+      feed = new Feed(log, { backlogBytes: readerBacklogBytes });
+      this.#feeds.set(chatId, feed);
+    }
+    return feed;
+  }
+
+  /** Feeds that nobody reads and nobody writes to are forgotten when the next one is made. */
+  #sweepFeeds(): void {
+    for (const [chatId, feed] of this.#feeds) {
+      if (feed.readerCount === 0 && !this.#held.has(chatId)) this.#feeds.delete(chatId);
+    }
+  }
+
+  /** The chat, taken if nobody has it. */
+  #hold(chatId: string): Promise<Held> {
+    if (this.#draining) return Promise.reject(shuttingDown());
+    let held = this.#held.get(chatId);
+    if (!held) {
+      held = this.#take(chatId);
+      this.#held.set(chatId, held);
+      held.catch(() => this.#held.delete(chatId));
+    }
+    return held;
+  }
+
+  async #take(chatId: string): Promise<Held> {
+    const { sql, hostId, clock, logger, idleTimeoutMs } = this.#parts;
+    const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
+    const row = await ask(() => findChat(sql, chatId));
+    if (!row) throw new BooError('not_found', 'There is no such chat.');
+    if (!lease) throw elsewhere(chatId);
+    const log = new ChatLog({ sql, lease, feed: this.feed(chatId), retry: (attempt) => this.#retry(attempt) });
+    await write(() => recoverChat(sql, log));
+    const chat: Chat = new Chat({
+      sql,
+      row,
+      log,
+      clock,
+      logger,
+      idleTimeoutMs,
+      backendFor: (name) => this.#parts.backendFor(name),
+      warmLimiter: this.#limit,
+      onRest: () => this.#track(this.#release({ chat, log })),
+      onGivenUp: () => this.#letGo(chat),
+    });
+    this.#chats.set(chatId, chat);
+    chat.wake();
+    return { chat, log };
+  }
+
+  /** Gives a chat back: its session ends in order, and its lease is free at once. */
+  async #release({ chat, log }: Held): Promise<void> {
+    // A chat at rest has nothing left to end: from here on the next one who asks takes it anew.
+    if (!chat.isWarm) this.#forget(chat);
+    await chat.stop();
+    this.#forget(chat);
+    await releaseLease(this.#parts.sql, log.lease);
+  }
+
+  /** Drops a chat that may no longer be written to. */
+  #letGo(chat: Chat | undefined): void {
+    if (!chat || this.#chats.get(chat.id) !== chat) return;
+    this.#forget(chat);
+    this.#track(chat.letGo());
+  }
+
+  #forget(chat: Chat): void {
+    if (this.#chats.get(chat.id) !== chat) return;
+    this.#chats.delete(chat.id);
+    this.#held.delete(chat.id);
+  }
+
+  async #adopt(): Promise<void> {
+    try {
+      for (const chatId of await findOrphanedWork(this.#parts.sql, 100)) {
+        // Somebody else may be quicker, and that is as good.
+        await this.#hold(chatId).catch((error: unknown) => {
+          if (!(error instanceof BooError))
+            this.#parts.logger.error({ chatId, err: error }, 'A chat was not taken up.');
+        });
+      }
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'The look for work that nobody holds failed.');
+    }
+    if (this.#draining) return;
+    this.#cancelAdopt = this.#parts.clock.after(adoptEveryMs, () => {
+      this.#adopting = this.#adopt();
+    });
+  }
+
+  /** Waits before a write is tried again; false once the leases may not be trusted any more. */
+  #retry(attempt: number): Promise<boolean> {
+    const delayMs = Math.min(50 * 2 ** (attempt - 1), 1_000);
+    return new Promise((resolve) => this.#parts.clock.after(delayMs, () => resolve(this.#leases.isTrusted)));
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#parts.logger.error({ err: error }, 'A chat was not closed in order.'))
+      .finally(() => this.#closings.delete(tracked));
+    this.#closings.add(tracked);
+  }
+}

@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { basename } from 'node:path';
+import type { AgentName, BackendName, Chat as ChatView, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
+import { BooError } from '../protocol/error.ts';
+import type { EventPage } from '../protocol/event.ts';
+import type { Info } from '../protocol/info.ts';
+import { type InterruptResult, type Receipt, type SubmitPrompt, toBlocks } from '../protocol/prompt.ts';
+import { type ChatRow, findChat, insertChat, listChats, type NewChat } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { findDecision, listDecisions } from '../store/decisions.ts';
+import { readEvents } from '../store/events.ts';
+import { findPrompt, hashContent } from '../store/prompts.ts';
+import { isUniqueViolation } from '../store/storage-error.ts';
+import type { Chats, Reader } from './chats.ts';
+import type { Host } from './host.ts';
+import { ask, elsewhere, write } from './storage.ts';
+import { resolveWorkingDirectory } from './working-directory.ts';
+
+export interface HostedChatsParts {
+  sql: Sql;
+  host: Host;
+  /** The backend for a new chat, which may name one. Throws `backend_unavailable`. */
+  chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
+  describe(): Omit<Info, 'hostId' | 'warmChats'>;
+}
+
+/** The chats of one host and its database, as everybody outside asks for them. */
+export class HostedChats implements Chats {
+  readonly #sql: Sql;
+  readonly #host: Host;
+  readonly #chooseBackend: HostedChatsParts['chooseBackend'];
+  readonly #describe: HostedChatsParts['describe'];
+
+  constructor(parts: HostedChatsParts) {
+    this.#sql = parts.sql;
+    this.#host = parts.host;
+    this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
+    this.#describe = () => parts.describe();
+  }
+
+  async createChat(input: CreateChat): Promise<ChatView> {
+    const agent = input.agent ?? 'claude';
+    const backend = this.#chooseBackend(agent, input.backend);
+    const cwd = await resolveWorkingDirectory(input.cwd);
+    const chat: NewChat = {
+      id: randomUUID(),
+      title: input.title ?? null,
+      cwd,
+      agent,
+      backend,
+      model: input.model ?? null,
+      permissionMode: input.permissionMode ?? 'default',
+      trusted: input.trusted ?? false,
+    };
+    const row = await ask(() => insertChat(this.#sql, chat));
+    return this.#view(row);
+  }
+
+  async listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage> {
+    const before = page.after === undefined ? null : cursor(page.after);
+    const rows = await ask(() => listChats(this.#sql, { before, limit: page.limit }));
+    const last = rows.length === page.limit ? rows.at(-1) : undefined;
+    return { items: rows.map((row) => this.#view(row)), next: last ? String(last.ordinal) : null };
+  }
+
+  async getChat(chatId: string): Promise<ChatView> {
+    return this.#view(await this.#row(chatId));
+  }
+
+  async patchChat(chatId: string, patch: PatchChat): Promise<ChatView> {
+    await this.#host.use(chatId, (chat) => chat.patch(patch));
+    return this.getChat(chatId);
+  }
+
+  async deleteChat(chatId: string): Promise<void> {
+    await this.#host.delete(chatId);
+  }
+
+  async submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }> {
+    const content = toBlocks(prompt.content);
+    const promptId = prompt.id ?? randomUUID();
+    const known = async (): Promise<{ receipt: Receipt; created: boolean } | null> => {
+      const found = await ask(() => findPrompt(this.#sql, chatId, promptId));
+      if (!found) return null;
+      if (found.hash !== hashContent(content)) {
+        throw new BooError('prompt_conflict', `Prompt ${promptId} was sent before with another content.`, {
+          details: { field: 'id', promptId, seq: found.seq },
+        });
+      }
+      return { receipt: { promptId, chatId, seq: found.seq }, created: false };
+    };
+    if (prompt.id !== undefined) {
+      const before = await known();
+      if (before) return before;
+    }
+    try {
+      const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content }));
+      return { receipt: { promptId, chatId, seq }, created: true };
+    } catch (error) {
+      const before = isUniqueViolation(error) ? await known() : null;
+      if (before) return before;
+      throw error;
+    }
+  }
+
+  async interrupt(chatId: string): Promise<InterruptResult> {
+    await this.#row(chatId);
+    return (await this.#host.find(chatId)?.interrupt()) ?? { interrupted: false, turnId: null };
+  }
+
+  async readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage> {
+    const { head } = await this.#row(chatId);
+    const items = await ask(() => readEvents(this.#sql, chatId, page));
+    const last = items.at(-1)?.seq ?? head;
+    return { items, next: last < head ? last : null, head };
+  }
+
+  async follow(chatId: string, cursor: { after: number }): Promise<Reader> {
+    await this.#row(chatId);
+    return this.#host.feed(chatId).follow(cursor);
+  }
+
+  async listDecisions(page: Parameters<Chats['listDecisions']>[0]): Promise<DecisionPage> {
+    const after = page.after === undefined ? 0 : cursor(page.after);
+    const { items, last } = await ask(() => listDecisions(this.#sql, { ...page, after }));
+    return { items, next: items.length === page.limit ? String(last) : null };
+  }
+
+  async answerDecision(decisionId: string, answer: AnswerDecision, by: string): Promise<Decision> {
+    const decision = await this.#decision(decisionId);
+    if (decision.status === 'pending') {
+      assertAnswerable(decision, answer);
+      const chat = this.#host.find(decision.chatId);
+      if (!chat) throw elsewhere(decision.chatId);
+      if (await write(() => chat.answer(decisionId, answer, by))) return this.#decision(decisionId);
+    }
+    const winner = await this.#decision(decisionId);
+    throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${winner.by}.`, {
+      details: { decision: winner },
+    });
+  }
+
+  info(): Info {
+    return { ...this.#describe(), hostId: this.#host.id, warmChats: this.#host.warmCount };
+  }
+
+  async isHealthy(): Promise<boolean> {
+    try {
+      await this.#sql`select 1`;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #decision(id: string): Promise<Decision> {
+    const decision = await ask(() => findDecision(this.#sql, id));
+    if (!decision) throw new BooError('not_found', 'There is no such decision.');
+    return decision;
+  }
+
+  async #row(chatId: string): Promise<ChatRow> {
+    const row = await ask(() => findChat(this.#sql, chatId));
+    if (!row) throw new BooError('not_found', 'There is no such chat.');
+    return row;
+  }
+
+  #view(row: ChatRow): ChatView {
+    const { ordinal: _, ...rest } = row;
+    return {
+      ...rest,
+      title: row.title ?? (basename(row.cwd) || row.cwd),
+      state: this.#host.find(row.id)?.state ?? 'cold',
+      createdAt: row.createdAt.toISOString(),
+      updatedAt: row.updatedAt.toISOString(),
+    };
+  }
+}
+
+function cursor(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new BooError('invalid_request', 'after: is not a cursor of this list', { details: { field: 'after' } });
+  }
+  return Number(text);
+}
+
+function assertAnswerable(decision: Decision, answer: AnswerDecision): void {
+  if (answer.outcome === 'allow_always' && !decision.canAllowAlways) {
+    throw new BooError('invalid_request', 'outcome: this decision cannot be remembered; answer allow or deny', {
+      details: { field: 'outcome' },
+    });
+  }
+  if (decision.kind === 'question' && answer.outcome !== 'deny' && answer.input === undefined) {
+    throw new BooError('invalid_request', 'input: a question wants its answers here, as {questions, answers}', {
+      details: { field: 'input' },
+    });
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Keeps this host's leases alive, and knows when it may no longer trust them.
+ *
+ * A lease lasts 15 s by the database's clock and is renewed every 5 s. A host that has not been able to renew for 9 s by
+ * its own monotonic clock lets everything go, well before another host may take over: so no chat ever has two agents.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Sql } from '../store/database.ts';
+import { renewLeases } from '../store/leases.ts';
+
+export const leaseTtlMs = 15_000;
+const renewEveryMs = 5_000;
+const selfFenceMs = 9_000;
+
+export interface LeaseKeeperParts {
+  sql: Sql;
+  hostId: string;
+  clock: Clock;
+  logger: Log;
+  /** The chats that this host believes it holds. */
+  held(): string[];
+  /** These are no longer ours, or may soon be another's: they must be let go now. */
+  onLost(chatIds: string[]): void;
+}
+
+export class LeaseKeeper {
+  readonly #parts: LeaseKeeperParts;
+  #renewedAtMs: number;
+  #cancelRenewal: (() => void) | undefined;
+  #cancelWatch: (() => void) | undefined;
+  #renewing: Promise<void> | undefined;
+  #expired = false;
+  #stopped = false;
+
+  constructor(parts: LeaseKeeperParts) {
+    this.#parts = parts;
+    this.#renewedAtMs = parts.clock.monotonicMs();
+  }
+
+  start(): void {
+    this.#schedule();
+  }
+
+  /** Whether leases may still be relied on. */
+  get isTrusted(): boolean {
+    return !this.#stopped && this.#parts.clock.monotonicMs() - this.#renewedAtMs < selfFenceMs;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelRenewal?.();
+    this.#cancelWatch?.();
+    await this.#renewing;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#cancelRenewal = this.#parts.clock.after(this.isTrusted ? renewEveryMs : 1_000, () => {
+      this.#renewing = this.#renew().finally(() => this.#schedule());
+    });
+    // The renewal itself may hang on a half-open connection: the watch does not wait for it.
+    this.#watch();
+  }
+
+  #watch(): void {
+    const leftMs = selfFenceMs - (this.#parts.clock.monotonicMs() - this.#renewedAtMs);
+    this.#cancelWatch?.();
+    this.#cancelWatch = this.#parts.clock.after(Math.max(leftMs, 0), () => {
+      if (this.#stopped || this.#expired || this.isTrusted) return;
+      this.#expired = true;
+      this.#parts.logger.error({}, 'The leases could not be renewed in time; every chat is let go.');
+      this.#parts.onLost(this.#parts.held());
+    });
+  }
+
+  async #renew(): Promise<void> {
+    const { sql, hostId, clock, logger } = this.#parts;
+    // Taken before the question: the lease runs from then at the latest.
+    const askedAtMs = clock.monotonicMs();
+    const believed = this.#parts.held();
+    try {
+      const held = await renewLeases(sql, hostId, leaseTtlMs);
+      this.#renewedAtMs = askedAtMs;
+      this.#expired = false;
+      this.#parts.onLost(believed.filter((chatId) => !held.has(chatId)));
+    } catch (error) {
+      logger.warn({ err: error }, 'The leases could not be renewed.');
+    }
+  }
+}

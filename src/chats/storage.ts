@@ -1,0 +1,33 @@
+/** Talking to the database, with its troubles told as ours. */
+import { BooError } from '../protocol/error.ts';
+import { FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
+
+/** A question that may be asked twice: once more over a fresh connection where the first one broke. */
+export async function ask<T>(question: () => Promise<T>): Promise<T> {
+  try {
+    return await question().catch((error: unknown) => {
+      if (isPassing(error)) return question();
+      throw error;
+    });
+  } catch (error) {
+    throw toStorageError(error);
+  }
+}
+
+/** A write that knows by itself how often to try. */
+export async function write<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (error instanceof FencedError) throw new BooError('chat_elsewhere', error.message, { cause: error });
+    throw toStorageError(error);
+  }
+}
+
+export function elsewhere(chatId: string): BooError {
+  return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
+}
+
+export function shuttingDown(): BooError {
+  return new BooError('shutting_down', 'This host is shutting down.');
+}

@@ -1,0 +1,147 @@
+/** One turn: what the agent says is stored event by event, and the turn finishes exactly once, whatever happens. */
+import type { AgentEvent, AgentEventOf } from '../agents/agent-backend.ts';
+import type { AgentName } from '../protocol/chat.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
+import { type DeltaBody, noUsage } from '../protocol/event.ts';
+import { setSessionModel, addUsage } from '../store/agent-sessions.ts';
+import { insertDecision, settleDecision } from '../store/decisions.ts';
+import { finishTurn, insertTurn } from '../store/turns.ts';
+import type { ChatLog, Write } from './chat-log.ts';
+
+export type TurnEnd = AgentEventOf<'turn_finished'>;
+
+export interface TurnParts {
+  log: ChatLog;
+  turnId: string;
+  agent: AgentName;
+  /** Decisions that this chat waits for; shared with whoever answers them. */
+  pendingDecisions: Set<string>;
+}
+
+/** A turn that ends without the agent's having said so. */
+export function endedBy(outcome: 'failed' | 'interrupted', error?: BooError): TurnEnd {
+  return {
+    type: 'turn_finished',
+    outcome,
+    ...(error ? { error: { code: error.code, message: error.message } } : {}),
+    usage: noUsage,
+    costUsd: 0,
+    models: {},
+  };
+}
+
+export async function startTurn({ log, turnId }: TurnParts, promptIds: readonly string[]): Promise<void> {
+  await log.append({
+    events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: [...promptIds] } }],
+    side: (db) => [insertTurn(db, log.lease, { id: turnId, promptIds })],
+  });
+}
+
+/** Stores what the agent yields, up to and without its end. Throws only FencedError and errors of the database. */
+export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEvent>): Promise<TurnEnd> {
+  let end: TurnEnd | undefined;
+  const iterator = events[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await nextOrFailure(iterator);
+      if (next instanceof BooError) return end ?? endedBy('failed', next);
+      if (next === null) break;
+      if (next.type === 'turn_finished') end = next;
+      else await record(parts, next);
+    }
+  } finally {
+    await iterator.return?.();
+  }
+  return end ?? endedBy('failed', new BooError('agent_failed', 'The agent stopped in the middle of the turn.'));
+}
+
+/** What the backend throws is the turn's failure; what our own writes throw is not, and passes through. */
+async function nextOrFailure(iterator: AsyncIterator<AgentEvent>): Promise<AgentEvent | null | BooError> {
+  try {
+    const next = await iterator.next();
+    return next.done ? null : next.value;
+  } catch (error) {
+    return toBooError(error);
+  }
+}
+
+async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Promise<void> {
+  const { log, turnId, agent, pendingDecisions } = parts;
+  switch (event.type) {
+    case 'agent_message_chunk':
+    case 'agent_thought_chunk':
+    case 'tool_call_chunk':
+      log.preview(turnId, event satisfies DeltaBody);
+      return;
+    case 'session_started':
+      await log.append({
+        events: [{ turnId, body: event }],
+        side: (db) => [setSessionModel(db, log.lease, agent, event.model)],
+      });
+      return;
+    case 'decision_requested': {
+      const { canAllowAlways, ...body } = event;
+      // Before the event is shown: an answer may follow at once.
+      pendingDecisions.add(event.decisionId);
+      await log.append({
+        events: [{ turnId, body }],
+        side: (db) => [
+          insertDecision(db, {
+            id: event.decisionId,
+            chatId: log.lease.chatId,
+            turnId,
+            kind: event.kind,
+            title: event.title,
+            input: event.input,
+            toolCallId: event.toolCallId ?? null,
+            canAllowAlways,
+          }),
+        ],
+      });
+      return;
+    }
+    case 'decision_resolved':
+      await log.appendIf(() =>
+        pendingDecisions.delete(event.decisionId)
+          ? settlement(turnId, event.decisionId, { outcome: event.outcome, by: event.by })
+          : null,
+      );
+      return;
+    default:
+      await log.append({ events: [{ turnId, body: event }] });
+  }
+}
+
+/** The write that settles a decision. */
+export function settlement(
+  turnId: string | undefined,
+  decisionId: string,
+  settled: Parameters<typeof settleDecision>[2] & { message?: string | undefined },
+): Write {
+  const { outcome, by, message } = settled;
+  return {
+    events: [{ turnId, body: { type: 'decision_resolved', decisionId, outcome, by, message } }],
+    side: (db) => [settleDecision(db, decisionId, settled)],
+  };
+}
+
+/** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */
+export async function endTurn(parts: TurnParts, end: TurnEnd): Promise<void> {
+  const { log, turnId, agent, pendingDecisions } = parts;
+  const { outcome, error, usage, costUsd, models } = end;
+  await log.appendIf(() => {
+    const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
+    pendingDecisions.clear();
+    return {
+      events: [
+        ...open.flatMap((write) => write.events),
+        { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd } },
+      ],
+      side: (db) => [
+        ...open.flatMap((write) => write.side?.(db) ?? []),
+        finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
+        addUsage(db, log.lease, agent, { costUsd, models }),
+      ],
+    };
+  });
+}

@@ -1,0 +1,217 @@
+/**
+ * From flags and environment to one frozen, checked Config. The only place that knows the names of settings; nobody
+ * else reads the environment.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { agentEnvironment } from './agents/agent-environment.ts';
+import { BooError } from './protocol/error.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  /** Null: the embedded Postgres in the data directory. */
+  readonly databaseUrl: string | null;
+  /** Set on purpose; null: the one kept in the data directory, made at the first start. */
+  readonly token: string | null;
+  readonly publicOrigins: readonly string[];
+  readonly idleTimeoutMs: number;
+  readonly logLevel: LogLevel;
+  readonly sdkByDefault: boolean;
+  /** What the agents' processes get of the environment. */
+  readonly agentEnv: Readonly<Record<string, string>>;
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Every setting that has a flag. `serve --help` is made from this list. */
+export const settings = [
+  { flag: 'host', env: 'BOOCODE_HOST', value: '<name>', about: 'address to listen on', fallback: '127.0.0.1' },
+  {
+    flag: 'port',
+    env: 'BOOCODE_PORT',
+    value: '<number>',
+    about: 'port to listen on; 0 takes a free one',
+    fallback: '4127',
+  },
+  {
+    flag: 'data-dir',
+    env: 'BOOCODE_DATA_DIR',
+    value: '<path>',
+    about: 'where the token and the embedded database live',
+    fallback: null,
+  },
+  {
+    flag: 'database-url',
+    env: 'DATABASE_URL',
+    value: '<url>',
+    about: 'your own Postgres, instead of the embedded one',
+    fallback: null,
+  },
+  {
+    flag: 'public-origin',
+    env: 'BOOCODE_PUBLIC_ORIGIN',
+    value: '<origins>',
+    about: 'where browsers reach the server from outside, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'idle-seconds',
+    env: 'BOOCODE_IDLE_SECONDS',
+    value: '<number>',
+    about: 'how long an unused agent process is kept warm',
+    fallback: '900',
+  },
+  {
+    flag: 'log-level',
+    env: 'BOOCODE_LOG_LEVEL',
+    value: '<level>',
+    about: `one of ${logLevels.join(', ')}`,
+    fallback: 'info',
+  },
+  {
+    flag: 'agent-env',
+    env: 'BOOCODE_AGENT_ENV',
+    value: '<names>',
+    about: 'further environment variables that agents get, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'token-file',
+    env: 'BOOCODE_TOKEN_FILE',
+    value: '<path>',
+    about: 'a file that holds the token (or set BOOCODE_TOKEN)',
+    fallback: null,
+  },
+] as const;
+
+export type Setting = (typeof settings)[number];
+export type Flags = Partial<Record<Setting['flag'], string>>;
+
+const knownVariables = new Set<string>([
+  ...settings.map((setting) => setting.env),
+  'BOOCODE_TOKEN',
+  'BOOCODE_URL',
+  'BOOCODE_HOST_PROCESS',
+  'BOOCODE_SESSION',
+]);
+
+const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+const names = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
+  )
+  .pipe(z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of environment variables')));
+const origins = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((origin) => origin.trim())
+      .filter(Boolean),
+  )
+  .pipe(z.array(z.url({ protocol: /^https?$/, error: 'must be origins such as https://boo.example.org' })));
+
+const schemas = {
+  host: z.string().trim().min(1),
+  port: whole(0, 65_535),
+  'data-dir': z.string().min(1),
+  'database-url': z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
+  'public-origin': origins,
+  'idle-seconds': whole(1, 7 * 24 * 3600),
+  'log-level': z.enum(logLevels),
+  'agent-env': names,
+  'token-file': z.string().min(1),
+} satisfies Record<Setting['flag'], z.ZodType>;
+
+const gateValues: Record<string, boolean> = { '': false, '0': false, false: false, '1': true, true: true };
+
+/** Throws `config_invalid` with one sentence that names the setting. */
+export function readConfig(source: { flags?: Flags; env: Environment; defaultDataDir?: string }): Config {
+  const { flags = {}, env } = source;
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('BOOCODE_') && !knownVariables.has(name)) {
+      throw invalid(`There is no setting ${name}. See \`boocode serve --help\`.`);
+    }
+  }
+
+  function read<F extends Setting['flag']>(flag: F): z.output<(typeof schemas)[F]> | null {
+    const setting = settings.find((each) => each.flag === flag) as Setting;
+    const given = flags[flag] ?? (env[setting.env] || undefined);
+    const text = given ?? setting.fallback;
+    if (text === null) return null;
+    const result = schemas[flag].safeParse(text);
+    if (result.success) return result.data as z.output<(typeof schemas)[F]>;
+    const name = flags[flag] === undefined ? setting.env : `--${flag}`;
+    throw invalid(
+      `${name}: ${result.error.issues[0]?.message ?? 'is not valid'} (it is ${JSON.stringify(shown(flag, text))}).`,
+    );
+  }
+
+  const gate = gateValues[(env['CLAUDE_SDK_BACKEND'] ?? '').trim().toLowerCase()];
+  if (gate === undefined) throw invalid('CLAUDE_SDK_BACKEND: must be 1 or 0 (or true, or false).');
+
+  const host = read('host') as string;
+  const token = readToken(env, read('token-file'));
+  if (!isLoopback(host) && token === null) {
+    throw invalid(
+      `Listening on ${host} lets others in: set BOOCODE_TOKEN or --token-file on purpose, or listen on 127.0.0.1.`,
+    );
+  }
+  return Object.freeze({
+    host,
+    port: read('port') as number,
+    dataDir: resolve(read('data-dir') ?? source.defaultDataDir ?? defaultDataDir(env)),
+    databaseUrl: read('database-url'),
+    token,
+    publicOrigins: read('public-origin') ?? [],
+    idleTimeoutMs: (read('idle-seconds') as number) * 1000,
+    logLevel: read('log-level') as LogLevel,
+    sdkByDefault: gate,
+    agentEnv: agentEnvironment(env, read('agent-env') ?? []),
+  });
+}
+
+/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has a directory of its own beside it. */
+export function defaultDataDir(env: Environment, name: 'boocode' | 'boocode-demo' = 'boocode'): string {
+  return join(env['XDG_DATA_HOME'] || join(env['HOME'] || homedir(), '.local', 'share'), name);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function readToken(env: Environment, file: string | null): string | null {
+  let token = env['BOOCODE_TOKEN'];
+  if (token === undefined && file !== null) {
+    try {
+      token = readFileSync(file, 'utf8').trim();
+    } catch (cause) {
+      throw new BooError('config_invalid', `--token-file: ${file} cannot be read.`, { cause });
+    }
+  }
+  if (token === undefined) return null;
+  if (!/^[\x21-\x7e]{16,512}$/.test(token)) {
+    throw invalid('BOOCODE_TOKEN: must be 16 to 512 printable characters without spaces.');
+  }
+  return token;
+}
+
+/** A database's address holds a password: it is never repeated. */
+function shown(flag: Setting['flag'], text: string): string {
+  return flag === 'database-url' ? '…' : text;
+}
+
+function invalid(message: string): BooError {
+  return new BooError('config_invalid', message);
+}

@@ -1,0 +1,234 @@
+/**
+ * The composition root: config -> store -> agents -> chats -> http. Whatever is opened here is closed here, in the
+ * opposite order.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
+import { endOrphans } from './agents/agent-process.ts';
+import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
+import { createRouting } from './agents/routing.ts';
+import { Host } from './chats/host.ts';
+import { HostedChats } from './chats/hosted-chats.ts';
+import type { Config } from './config.ts';
+import { startDemoModel } from './demo/demo-model.ts';
+import { createApp } from './http/app.ts';
+import { listen } from './http/server.ts';
+import { createSignInCodes } from './http/sign-in-codes.ts';
+import { systemClock } from './lib/clock.ts';
+import type { Log } from './lib/log.ts';
+import { identifyProcess, isAlive } from './lib/process-identity.ts';
+import { createLogger } from './logger.ts';
+import { toBooError } from './protocol/error.ts';
+import { openDatabase, type Sql } from './store/database.ts';
+import { openEmbeddedPostgres } from './store/embedded-postgres.ts';
+import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
+import { migrate } from './store/migrate.ts';
+import { openToken } from './token-file.ts';
+import { version } from './version.ts';
+
+export interface RunningServer {
+  readonly url: string;
+  readonly token: string;
+  /** A link that signs a browser in, once. */
+  signInLink(): string;
+  /** Interrupts what runs, ends every process, closes the database. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** Answers come from the scripted demo model. */
+  demo: boolean;
+  /** Milliseconds between the pieces of what the demo model streams. */
+  demoIntervalMs?: number;
+  /** The database or the listener is gone for good: nothing can be served any more. */
+  onFatal?: (error: Error) => void;
+}
+
+/** Opens everything, in order. Throws BooError `config_invalid` or `storage_unavailable` with one clear sentence. */
+export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
+  const logger = createLogger(config.logLevel);
+  const closers: (() => Promise<unknown>)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
+  try {
+    const token = config.token ?? openToken(config.dataDir);
+    await endOrphans(logger);
+
+    const sql = await openStore(config, logger, closers, (error) => {
+      if (!closing) options.onFatal?.(error);
+    });
+    const hostId = await enrol(sql);
+    closers.push(() => stopHost(sql, hostId));
+
+    const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
+    const backend = new ClaudeSdkBackend({ env: agentEnv, logger });
+    closers.push(() => backend.dispose());
+    const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [backend] });
+
+    const host = new Host({
+      hostId,
+      sql,
+      clock: systemClock,
+      logger,
+      idleTimeoutMs: config.idleTimeoutMs,
+      warmingAtOnce: Math.max(2, availableParallelism()),
+      readerBacklogBytes: 4 * 1024 * 1024,
+      backendFor: (name) => routing.backendFor(name),
+    });
+    closers.push(() => host.drain());
+    const startedAt = new Date().toISOString();
+    const chats = new HostedChats({
+      sql,
+      host,
+      chooseBackend: (agent, asked) => routing.choose(agent, asked),
+      describe: () => ({
+        name: 'boocode',
+        version,
+        demo: options.demo,
+        defaultBackend: routing.defaultBackend,
+        backends: routing.describe(),
+        startedAt,
+      }),
+    });
+    await host.start();
+
+    const signInCodes = createSignInCodes();
+    const app = createApp({
+      chats,
+      access: { token, publicOrigins: config.publicOrigins },
+      signInCodes,
+      log: logger,
+    });
+    const server = await listen(app, { host: config.host, port: config.port, log: logger });
+    closers.push(() => server.close());
+    await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
+    return { url: server.url, token, close, signInLink: () => `${server.url}/#code=${signInCodes.issue()}` };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Serves until a signal comes; returns the exit code. */
+export async function runServer(config: Config, options: { demo: boolean }): Promise<number> {
+  const stop = nextStop();
+  const server = await startServer(config, { ...options, demoIntervalMs: 25, onFatal: stop.fail });
+  process.stdout.write(`BooCode is ready: ${server.url}\n`);
+  process.stdout.write(`Sign in with a browser, once: ${server.signInLink()}\n`);
+  if (options.demo) process.stderr.write('Answers come from the scripted demo model: no account is used.\n');
+  try {
+    await stop.asked;
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${toBooError(error).message}\n`);
+    return 1;
+  } finally {
+    await server.close();
+  }
+}
+
+/** The first signal asks to stop in order; the second one does not wait. */
+function nextStop(): { asked: Promise<void>; fail: (error: Error) => void } {
+  let fail = (_error: Error): void => {};
+  const asked = new Promise<void>((resolve, reject) => {
+    fail = reject;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      let seen = false;
+      process.on(signal, () => {
+        if (seen) process.exit(1);
+        seen = true;
+        resolve();
+      });
+    }
+  });
+  // A failure before anybody waits is told by whoever waits later.
+  asked.catch(() => undefined);
+  return { asked, fail: (error) => fail(error) };
+}
+
+async function openStore(
+  config: Config,
+  logger: Log,
+  closers: (() => Promise<unknown>)[],
+  onExit: (error: Error) => void,
+): Promise<Sql> {
+  let url = config.databaseUrl;
+  if (url === null) {
+    const embedded = await openEmbeddedPostgres({
+      dataDir: config.dataDir,
+      onLog: (line) => logger.debug({ line }, 'postgres'),
+      onExit,
+    });
+    closers.push(() => embedded.close());
+    url = embedded.url;
+  }
+  const sql = openDatabase(url, { onNotice: (text) => logger.debug({ text }, 'A notice of the database.') });
+  closers.push(() => sql.end({ timeout: 5 }));
+  await migrate(sql);
+  return sql;
+}
+
+/** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */
+async function enrol(sql: Sql): Promise<string> {
+  const self = identifyProcess(process.pid);
+  const id = randomUUID();
+  const machine = machineName();
+  await insertHost(sql, { id, machine, pid: process.pid, pidStarted: self?.startedAt ?? '', version });
+  for (const other of await findUnstoppedHosts(sql, machine)) {
+    const isDead = !isAlive({ pid: other.pid, startedAt: other.pidStarted });
+    if (other.id !== id && isDead) await stopHost(sql, other.id);
+  }
+  return id;
+}
+
+/** Where a process id means something: on Linux only within its process namespace. */
+function machineName(): string {
+  try {
+    return `${hostname()}/${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
+}
+
+/** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */
+async function demoEnvironment(
+  config: Config,
+  options: ServerOptions,
+  closers: (() => Promise<unknown>)[],
+): Promise<Record<string, string>> {
+  const apiKey = `demo-${randomBytes(16).toString('hex')}`;
+  const model = await startDemoModel({ apiKey, intervalMs: options.demoIntervalMs ?? 0 });
+  closers.push(() => model.close());
+  const own = Object.entries(config.agentEnv).filter(
+    ([name]) => !/^(ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|VERTEX_)/.test(name),
+  );
+  return {
+    ...Object.fromEntries(own),
+    ANTHROPIC_BASE_URL: model.url,
+    ANTHROPIC_API_KEY: apiKey,
+    CLAUDE_CONFIG_DIR: join(config.dataDir, 'claude'),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_AUTOUPDATER: '1',
+  };
+}
+
+/** Tells client commands on this machine where the server is. */
+async function leaveNote(dataDir: string, note: object, closers: (() => Promise<unknown>)[]): Promise<void> {
+  const path = join(dataDir, 'server.json');
+  await writeFile(path, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  closers.push(() => rm(path, { force: true }));
+}
+
+/** Every step is taken, also when one before it failed. */
+async function closeAll(closers: readonly (() => Promise<unknown>)[], logger: Log): Promise<void> {
+  for (const close of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      logger.error({ err: error }, 'A part of the server did not close in order.');
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { AgentName, BackendName } from '../protocol/chat.ts';
+import type { Usage } from '../protocol/event.ts';
+import { cleanText } from './clean-text.ts';
+import type { Db } from './database.ts';
+import type { Lease } from './events.ts';
+
+export interface AgentSessionRow {
+  sessionId: string;
+  model: string | null;
+}
+
+/** The agent's session for a chat; made under the given id at the first call, and the same ever after. */
+export async function openAgentSession(
+  db: Db,
+  lease: Lease,
+  session: { agent: AgentName; backend: BackendName; sessionId: string },
+): Promise<AgentSessionRow | null> {
+  const [row] = await db<AgentSessionRow[]>`
+    insert into agent_sessions (chat_id, agent, backend, session_id)
+    select id, ${session.agent}, ${session.backend}, ${session.sessionId} from chats
+    where id = ${lease.chatId} and epoch = ${lease.epoch}
+    on conflict (chat_id, agent) do update set backend = excluded.backend, updated_at = clock_timestamp()
+    returning session_id as "sessionId", model`;
+  return row ?? null;
+}
+
+/** Goes with the append of `session_started`. */
+export function setSessionModel(db: Db, lease: Lease, agent: AgentName, model: string | null) {
+  return db`
+    update agent_sessions set model = ${model && cleanText(model)}, updated_at = clock_timestamp()
+    where chat_id = ${lease.chatId} and agent = ${agent}`;
+}
+
+/** Goes with the append of `turn_finished`: adds one turn's share to the running totals. */
+export function addUsage(
+  db: Db,
+  lease: Lease,
+  agent: AgentName,
+  share: { costUsd: number; models: Record<string, Usage & { costUsd: number }> },
+) {
+  const models = Object.fromEntries(Object.entries(share.models).map(([name, cost]) => [cleanText(name), cost]));
+  // Sums per model and per number, over what is stored and what came now.
+  return db`
+    update agent_sessions set cost_usd = cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
+      model_usage = (
+        select coalesce(jsonb_object_agg(model, numbers), '{}') from (
+          select model, jsonb_object_agg(name, total) as numbers from (
+            select m.key as model, n.key as name, sum(n.value::double precision) as total
+            from (
+              select * from jsonb_each(model_usage)
+              union all select * from jsonb_each(${JSON.stringify(models)}::text::jsonb)
+            ) as m, jsonb_each_text(m.value) as n
+            group by m.key, n.key
+          ) as summed group by model
+        ) as merged
+      )
+    where chat_id = ${lease.chatId} and agent = ${agent}`;
+}

@@ -1,0 +1,100 @@
+import type { Decision, DecisionKind, DecisionOutcome } from '../protocol/decision.ts';
+import { cleanText } from './clean-text.ts';
+import type { Db } from './database.ts';
+
+interface Row {
+  id: string;
+  chatId: string;
+  turnId: string | null;
+  kind: DecisionKind;
+  title: string;
+  input: string;
+  toolCallId: string | null;
+  canAllowAlways: boolean;
+  requestedAt: Date;
+  resolvedAt: Date | null;
+  outcome: DecisionOutcome | null;
+  by: string | null;
+  ordinal: number;
+}
+
+function toDecision(row: Row): Decision {
+  const { ordinal: _, input, requestedAt, resolvedAt, outcome, ...rest } = row;
+  return {
+    ...rest,
+    input: JSON.parse(input) as Record<string, unknown>,
+    status: outcome === null ? 'pending' : 'resolved',
+    requestedAt: requestedAt.toISOString(),
+    resolvedAt: resolvedAt?.toISOString() ?? null,
+    outcome,
+  };
+}
+
+const columns = (db: Db) => db`
+  id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_call_id as "toolCallId",
+  can_allow_always as "canAllowAlways", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
+  resolved_by as "by", ordinal`;
+
+export interface NewDecision {
+  id: string;
+  chatId: string;
+  turnId: string;
+  kind: DecisionKind;
+  title: string;
+  input: Record<string, unknown>;
+  toolCallId: string | null;
+  canAllowAlways: boolean;
+}
+
+/** Goes with the append of `decision_requested`. */
+export function insertDecision(db: Db, decision: NewDecision) {
+  return db`
+    insert into decisions (id, chat_id, turn_id, kind, title, input, tool_call_id, can_allow_always)
+    values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
+      ${cleanText(decision.title)}, ${JSON.stringify(decision.input)}::text::json,
+      ${decision.toolCallId && cleanText(decision.toolCallId)}, ${decision.canAllowAlways})`;
+}
+
+export interface Settlement {
+  outcome: DecisionOutcome;
+  by: string;
+  /** The answer as it was given. */
+  answer?: object | undefined;
+}
+
+/**
+ * Goes with the append of `decision_resolved`. Only the holder of the lease settles, one write at a time, and after it
+ * has looked whether the decision is pending: the condition here is a second lock on the same door.
+ */
+export function settleDecision(db: Db, id: string, settlement: Settlement) {
+  return db`
+    update decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
+      resolved_by = ${settlement.by}, answer = ${JSON.stringify(settlement.answer ?? {})}::text::json
+    where id = ${id} and outcome is null`;
+}
+
+export async function findDecision(db: Db, id: string): Promise<Decision | null> {
+  const [row] = await db<Row[]>`select ${columns(db)} from decisions where id = ${id}`;
+  return row ? toDecision(row) : null;
+}
+
+/** Decisions that a chat still waits for. */
+export async function findPendingDecisions(db: Db, chatId: string): Promise<Decision[]> {
+  const rows = await db<Row[]>`
+    select ${columns(db)} from decisions where chat_id = ${chatId} and outcome is null order by ordinal`;
+  return rows.map(toDecision);
+}
+
+/** Oldest first. `after` is an ordinal. */
+export async function listDecisions(
+  db: Db,
+  page: { status?: 'pending' | 'resolved' | undefined; chatId?: string | undefined; after: number; limit: number },
+): Promise<{ items: Decision[]; last: number | null }> {
+  const rows = await db<Row[]>`
+    select ${columns(db)} from decisions
+    where ordinal > ${page.after}
+      ${page.status === 'pending' ? db`and outcome is null` : page.status === 'resolved' ? db`and outcome is not null` : db``}
+      ${page.chatId === undefined ? db`` : db`and chat_id = ${page.chatId}`}
+    order by ordinal limit ${page.limit}`;
+  return { items: rows.map(toDecision), last: rows.at(-1)?.ordinal ?? null };
+}

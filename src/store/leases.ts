@@ -1,0 +1,42 @@
+import type { Db } from './database.ts';
+import type { Lease } from './events.ts';
+
+/**
+ * Takes the right to write to a chat, if nobody holds it: the epoch grows, so that whoever held it before can write no
+ * more. Only the database's clock is asked whether a lease has run out. Null when another host holds it, or when there
+ * is no such chat.
+ */
+export async function claimLease(db: Db, chatId: string, hostId: string, ttlMs: number): Promise<Lease | null> {
+  const [row] = await db<{ epoch: number; next_seq: number }[]>`
+    update chats set owner_host = ${hostId}, epoch = epoch + 1,
+      lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
+    where id = ${chatId} and (owner_host is null or owner_host = ${hostId} or lease_until < clock_timestamp())
+    returning epoch, next_seq`;
+  return row ? { chatId, hostId, epoch: row.epoch, nextSeq: row.next_seq } : null;
+}
+
+/** Prolongs every lease of a host; returns the chats it still holds, with their epochs. */
+export async function renewLeases(db: Db, hostId: string, ttlMs: number): Promise<Map<string, number>> {
+  const rows = await db<{ id: string; epoch: number }[]>`
+    update chats set lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
+    where owner_host = ${hostId} returning id, epoch`;
+  return new Map(rows.map((row) => [row.id, row.epoch]));
+}
+
+/** Gives a lease back. Nothing happens when it has been lost already. */
+export async function releaseLease(db: Db, lease: Lease): Promise<void> {
+  await db`
+    update chats set owner_host = null, lease_until = null
+    where id = ${lease.chatId} and epoch = ${lease.epoch} and owner_host = ${lease.hostId}`;
+}
+
+/** Chats that nobody holds and that have work left: a turn that was running, or a prompt that waits. */
+export async function findOrphanedWork(db: Db, limit: number): Promise<string[]> {
+  const rows = await db<{ id: string }[]>`
+    select id from chats
+    where (owner_host is null or lease_until < clock_timestamp())
+      and (exists (select from turns where chat_id = chats.id and outcome is null)
+        or exists (select from prompts where chat_id = chats.id and turn_id is null))
+    order by updated_at limit ${limit}`;
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,51 @@
+import { BooError } from '../protocol/error.ts';
+
+/** A stale writer: the chat's epoch has moved on. Nothing was written; whoever gets this lets the chat go. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError';
+  constructor(chatId: string) {
+    super(`Chat ${chatId} is now held by another host.`);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+const lostConnection = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** Whether trying again may help: the connection broke, the server restarts, or two transactions collided. */
+export function isPassing(error: unknown): boolean {
+  const code = codeOf(error);
+  return lostConnection.has(code) || /^(08|57P0|40001|40P01|53300)/.test(code);
+}
+
+export function isUniqueViolation(error: unknown): boolean {
+  return codeOf(error) === '23505';
+}
+
+/** The database's error as ours: out of reach and out of space are `storage_unavailable`, all else stays as it is. */
+export function toStorageError(error: unknown): unknown {
+  const code = codeOf(error);
+  if (isPassing(error)) {
+    return new BooError('storage_unavailable', 'The database cannot be reached. Try again shortly.', { cause: error });
+  }
+  if (/^(53|25006|58)/.test(code)) {
+    return new BooError('storage_unavailable', 'The database takes no writes now: its disk may be full.', {
+      cause: error,
+    });
+  }
+  return error;
+}

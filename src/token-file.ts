@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BooError } from './protocol/error.ts';
+
+/** The server's token: 256 random bits, made at the first start and kept in the data directory, for its owner only. */
+export function openToken(dataDir: string): string {
+  const path = join(dataDir, 'token');
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const kept = readKept(path);
+    if (kept !== null) return kept;
+    // Whole or not at all: written aside, then linked, which fails if another process was first.
+    const fresh = `${path}.${process.pid}`;
+    writeFileSync(fresh, randomBytes(32).toString('base64url'), { mode: 0o600 });
+    try {
+      linkSync(fresh, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      rmSync(fresh, { force: true });
+    }
+    return readKept(path) as string;
+  } catch (cause) {
+    if (cause instanceof BooError) throw cause;
+    throw new BooError('config_invalid', `The data directory ${dataDir} cannot be written.`, { cause });
+  }
+}
+
+function readKept(path: string): string | null {
+  let token: string;
+  try {
+    token = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  if (!/^[\x21-\x7e]{16,512}$/.test(token)) {
+    throw new BooError(
+      'config_invalid',
+      `The token in ${path} is damaged. Delete the file; a new one is made at the next start.`,
+    );
+  }
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+  return token;
+}
