@@ -112,6 +112,35 @@ describe('a live feed on a socket', () => {
     expect(test.errors).toEqual([]);
   });
 
+  it('closes its reader when the client disconnects before it has begun', async () => {
+    await start();
+    const { id } = await test.chats.createChat({ cwd: '/tmp' });
+    const follow = test.chats.follow.bind(test.chats);
+    let go: (() => void) | undefined;
+    let opened = 0;
+    test.chats.follow = async (...args) => {
+      await new Promise<void>((resolve) => (go = resolve));
+      const reader = await follow(...args);
+      opened = test.chats.openReaders;
+      return reader;
+    };
+    const socket = await open();
+    const lines = [
+      `GET /v1/chats/${id}/events HTTP/1.1`,
+      'host: localhost',
+      'accept: text/event-stream',
+      authorization,
+    ];
+    socket.write([...lines, '', ''].join('\r\n'));
+    const begin = await until(() => go);
+    socket.destroy();
+    await once(socket, 'close');
+    await new Promise(setImmediate);
+    begin();
+    await until(() => opened === 1 && test.chats.openReaders === 0);
+    expect(test.errors).toEqual([]);
+  });
+
   it('takes no more from the chat than a slow client takes from the socket', async () => {
     await start();
     const { id, socket, received } = await follow();
@@ -144,6 +173,15 @@ describe('a live feed on a socket', () => {
   });
 });
 
+describe('the address', () => {
+  it('names loopback where the server listens everywhere', async () => {
+    test = createTestApp();
+    server = await listen(test.app, { host: '0.0.0.0', port: 0, log: test.log });
+    expect(server.url).toBe(`http://127.0.0.1:${server.port}`);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+});
+
 describe('closing', () => {
   it('ends the live feeds and refuses new connections', async () => {
     await start();
@@ -157,7 +195,7 @@ describe('closing', () => {
   });
 
   it('lets a running request finish, and does not wait for its idle connection', async () => {
-    await start();
+    await start({ drainTimeoutMs: 600_000 });
     let finish: (() => void) | undefined;
     test.chats.isHealthy = () => new Promise((resolve) => (finish = () => resolve(true)));
     const answer = raw('GET /healthz HTTP/1.1', 'host: localhost');

@@ -55,7 +55,7 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: `http://${nameFor(options.host)}:${port}`,
     close() {
       closing ??= new Promise((resolve, reject) => {
         const deadline = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs ?? 5_000);
@@ -70,6 +70,12 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
       return closing;
     },
   };
+}
+
+function nameFor(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function asInvalidRequest(error: unknown): unknown {

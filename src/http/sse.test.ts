@@ -111,6 +111,17 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
+  it('takes one item at most after a small chunk, until it is asked again', async () => {
+    const reader = open();
+    pushable.push(chunk('a'));
+    await text(reader);
+    for (let i = 0; i < 100; i += 1) pushable.push(chunk('b'));
+    await new Promise(setImmediate);
+    expect(taken).toBe(2);
+    expect((await text(reader))?.match(/event: delta/g)).toHaveLength(100);
+    await reader.cancel();
+  });
+
   it('ends with its reader, after what was left', async () => {
     const reader = open();
     const read = text(reader);
