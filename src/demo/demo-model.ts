@@ -56,7 +56,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
   const holds = new Set<() => void>();
   const attempts = new Map<string, number>();
   const closing = new AbortController();
-  let running = Promise.resolve();
+  const running = new Set<Promise<void>>();
 
   function record(request: RecordedRequest): void {
     requests.push(request);
@@ -152,7 +152,8 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
       if (response.headersSent || response.destroyed) response.destroy();
       else fail(response, 500, 'api_error', error instanceof Error ? error.message : String(error));
     });
-    running = Promise.all([running, work]).then(() => undefined);
+    running.add(work);
+    void work.finally(() => running.delete(work));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -182,7 +183,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
         closing.abort();
         server.closeAllConnections();
         await ended;
-        await running;
+        await Promise.all(running);
       })();
       return closed;
     },

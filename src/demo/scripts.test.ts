@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { readConversation } from './conversation.ts';
+import type { Step } from './reply.ts';
+import { parseRequest } from './request.ts';
+import { chooseReply } from './scripts.ts';
+
+function reply(typed: string, rest: Record<string, unknown> = {}): { name: string; steps: Step[] } {
+  const parsed = parseRequest({ model: 'asked-for', messages: [{ role: 'user', content: typed }], ...rest });
+  if (!parsed.ok) throw new Error(parsed.message);
+  return chooseReply({ ...readConversation(parsed.request), attempt: 0 });
+}
+
+const said = (steps: readonly Step[]): string =>
+  steps.map((step) => (step.type === 'text' ? step.pieces.join('') : '')).join('');
+
+test.each([
+  ['list the files here', 'list files'],
+  ['Please show me all files.', 'list files'],
+  ['run: echo hello', 'run'],
+  ['start a background task', 'background task'],
+  ['start a background task: echo x', 'background task'],
+  ['write notes.txt: hello', 'write'],
+  ['read notes.txt', 'read'],
+  ['edit notes.txt: a => b', 'edit'],
+  ['ask me', 'ask me'],
+  ['use a sub-agent', 'sub-agent'],
+  ['Use a background subagent: run: ls', 'sub-agent'],
+  ['plan the work', 'plan the work'],
+  ['make a plan', 'make a plan'],
+  ['think', 'think'],
+  ['stream 10 tokens', 'stream tokens'],
+  ['stream 10 tokens at 5 per second', 'stream tokens'],
+  ['hold', 'hold'],
+  ['what did I say?', 'remember'],
+  ['Who are you?', 'who are you'],
+  ['fail 401', 'fail'],
+  ['fail 529 twice', 'fail'],
+  ['fail 529 3 times', 'fail'],
+  ['cut the stream', 'cut the stream'],
+  ['break the stream', 'break the stream'],
+  ['malformed sse', 'malformed sse'],
+  ['silence', 'silence'],
+  ['refuse once', 'refuse'],
+  ['max tokens', 'max tokens'],
+  ['fail 299', 'anything else'],
+  ['good morning', 'anything else'],
+])('"%s" is answered by "%s"', (typed, name) => {
+  expect(reply(typed).name).toBe(name);
+});
+
+test('it never passes for a real model', () => {
+  expect(said(reply('who are you').steps)).toContain('scripted demo model');
+  expect(said(reply('who are you').steps)).toContain('"asked-for"');
+  expect(said(reply('good morning').steps)).toContain('not a real model');
+});
+
+test('"run:" takes the command as it stands', () => {
+  const command = 'printf "%s\\n"  a.;  echo B!';
+  expect(reply(`run: ${command}`).steps.at(-1)).toMatchObject({ type: 'tool', name: 'Bash', input: { command } });
+});
+
+test('what the listing says comes from the tool’s result', () => {
+  const listing =
+    'total 8\ndrwxr-xr-x 2 a a 1 .\ndrwxr-xr-x 2 a a 1 ..\n-rw-r--r-- 1 a a 1 b\ndrwxr-xr-x 2 a a 1 c\nl---------  1 a a 1 d';
+  const answered = reply('', {
+    messages: [
+      { role: 'user', content: 'list the files here' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'Bash', input: {} }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: listing }] },
+    ],
+  });
+  expect(said(answered.steps)).toBe('I see 3 entries here, one of them a directory.');
+});
+
+test('a tool that the program defers is searched for first', () => {
+  const system = 'The following deferred tools are now available. Search:\nTodoWrite\n';
+  expect(reply('plan the work', { system }).steps).toEqual([
+    { type: 'tool', name: 'ToolSearch', input: { query: 'select:TodoWrite', max_results: 1 } },
+  ]);
+});
+
+describe('what the program asks for itself', () => {
+  const programSystem = 'x-anthropic-billing-header: cc_version=1;';
+
+  test('gets a short text and no script', () => {
+    expect(reply('fail 401', { system: programSystem }).name).toBe('side request');
+    expect(reply('quota', { max_tokens: 1 }).name).toBe('side request');
+  });
+
+  test('gets JSON that fits its schema', () => {
+    const schema = { type: 'object', properties: { title: { type: 'string' }, sure: { type: 'boolean' } } };
+    const answered = reply('list the files here', { output_config: { format: { type: 'json_schema', schema } } });
+    expect(JSON.parse(said(answered.steps))).toEqual({ title: 'Demo: list the files here', sure: false });
+  });
+
+  test('gets a summary that keeps what was typed', () => {
+    const compaction = 'Your task is to create a detailed summary of the conversation so far.';
+    const answered = reply('', {
+      messages: [
+        { role: 'user', content: 'say "x"' },
+        { role: 'assistant', content: 'no' },
+        { role: 'user', content: compaction },
+      ],
+    });
+    expect(said(answered.steps)).toContain('<summary>\n- The person said: "say \\"x\\""\n</summary>');
+  });
+});
