@@ -1,0 +1,49 @@
+/** How full the main loop's context window is: told once per answer, and only when it changed. */
+import { asCount, asRecord, isRecord } from './loose-json.ts';
+import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
+
+const inputCounters = ['input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens'] as const;
+
+/** Takes the usage of a whole message. */
+export function withMessageUsage(state: MappingState, model: string | undefined, usage: unknown): MappingState {
+  const counts = asRecord(usage);
+  const input = inputCounters.map((counter) => asCount(counts[counter]));
+  if (input.every((count) => count === undefined)) return state;
+  const used = input.reduce<number>((sum, count) => sum + (count ?? 0), asCount(counts['output_tokens']) ?? 0);
+  return { ...state, context: { ...state.context, used, model: model ?? state.context.model } };
+}
+
+/**
+ * Takes usage from the stream: at a message's start with what went in, at its end with what came out. The end repeats
+ * the input counters or leaves them out, so what is known of them stays.
+ */
+export function withStreamUsage(state: MappingState, model: string | undefined, usage: unknown): MappingState {
+  if (!isRecord(usage)) return state;
+  const counts = usage;
+  const sum = inputCounters.reduce((total, counter) => total + (asCount(counts[counter]) ?? 0), 0);
+  const input = sum > 0 ? sum : model === undefined ? state.context.input : 0;
+  const used = input + (asCount(counts['output_tokens']) ?? 0);
+  return { ...state, context: { ...state.context, input, used, model: model ?? state.context.model } };
+}
+
+export function withContextUsed(state: MappingState, used: number): MappingState {
+  return { ...state, context: { ...state.context, used } };
+}
+
+/** Takes the size of the window from a result's totals by model. */
+export function withWindowSize(state: MappingState, modelUsage: unknown): MappingState {
+  const models = Object.entries(asRecord(modelUsage));
+  const match =
+    models.find(([name]) => name === state.context.model) ??
+    models.find(([, usage]) => asRecord(usage)['canonicalModel'] === state.context.model) ??
+    (models.length === 1 ? models[0] : undefined);
+  const size = asCount(asRecord(match?.[1])['contextWindow']);
+  return size === undefined || size === 0 ? state : { ...state, context: { ...state.context, size } };
+}
+
+export function withUsageUpdate(state: MappingState): Mapped {
+  const { used, size, sent } = state.context;
+  if (used === null || (sent?.used === used && sent.size === size)) return mapped(state);
+  const next = { ...state, context: { ...state.context, sent: { used, size } } };
+  return mapped(next, { type: 'usage_update', used, size });
+}

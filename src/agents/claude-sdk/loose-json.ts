@@ -1,0 +1,39 @@
+/**
+ * Readers for values whose types are only a promise: a frame comes from another program, and a field may be missing or
+ * of another kind. Each gives the value when it is what it should be, and nothing otherwise; none throws.
+ */
+export type LooseRecord = Readonly<Record<string, unknown>>;
+
+const nothing: LooseRecord = Object.freeze({});
+
+export function isRecord(value: unknown): value is LooseRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The object, or an empty one. */
+export function asRecord(value: unknown): LooseRecord {
+  return isRecord(value) ? value : nothing;
+}
+
+export function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]) : [];
+}
+
+/** The text, or undefined when it is missing or empty. */
+export function asText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** A finite number of at least zero, or undefined. */
+export function asCount(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+export function oneOf<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
+  return allowed.find((name) => name === value);
+}
+
+/** The object without the fields that hold nothing, so that `data` of a notice says only what is known. */
+export function known(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+}

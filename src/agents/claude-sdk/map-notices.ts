@@ -1,0 +1,164 @@
+/** Frames that tell a person something and change nothing else. */
+import type {
+  SDKAPIRetryMessage,
+  SDKAuthStatusMessage,
+  SDKHookResponseMessage,
+  SDKInformationalMessage,
+  SDKLocalCommandOutputMessage,
+  SDKMirrorErrorMessage,
+  SDKModelRefusalFallbackMessage,
+  SDKModelRefusalNoFallbackMessage,
+  SDKNotificationMessage,
+  SDKPermissionDeniedMessage,
+  SDKPluginInstallMessage,
+  SDKRateLimitEvent,
+  SDKSessionWritesLostMessage,
+} from '@anthropic-ai/claude-agent-sdk';
+import { cutText } from './bounded-output.ts';
+import { asCount, asList, asRecord, asText } from './loose-json.ts';
+import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
+import { notice } from './notice.ts';
+import { oneLine } from './one-line.ts';
+import { withdrawnIds } from './withdrawal.ts';
+
+const maxLineLength = 2000;
+
+function line(value: unknown, fallback: string): string {
+  const text = asText(value);
+  return text === undefined ? fallback : oneLine(text, maxLineLength);
+}
+
+export function mapApiRetry(frame: SDKAPIRetryMessage, state: MappingState): Mapped {
+  const status = asCount(frame.error_status);
+  const delayMs = asCount(frame.retry_delay_ms);
+  const cause = [status === undefined ? 'no answer' : `HTTP ${status}`, asText(frame.error)]
+    .filter((part) => part !== undefined && part !== 'unknown')
+    .join(', ');
+  const attempt = asCount(frame.attempt);
+  const maxAttempts = asCount(frame.max_retries);
+  const count = attempt === undefined ? '' : ` ${attempt}${maxAttempts === undefined ? '' : ` of ${maxAttempts}`}`;
+  const wait = delayMs === undefined ? '' : ` in ${(delayMs / 1000).toFixed(1)} s`;
+  const message = `The model API failed (${cause}). Retry${count} follows${wait}.`;
+  const data = { attempt, maxAttempts, delayMs, status, error: asText(frame.error) };
+  return mapped(state, notice('warning', 'api_retry', message, data));
+}
+
+const limitNames: Readonly<Record<string, string>> = {
+  five_hour: 'five-hour limit',
+  seven_day: 'weekly limit',
+  seven_day_opus: 'weekly Opus limit',
+  seven_day_sonnet: 'weekly Sonnet limit',
+  seven_day_overage_included: 'weekly limit',
+  overage: 'extra usage limit',
+};
+
+export function mapRateLimit(frame: SDKRateLimitEvent, state: MappingState): Mapped {
+  const info = asRecord(frame.rate_limit_info);
+  const status = asText(info['status']);
+  if (status === undefined || status === 'allowed') return mapped(state);
+  const type = asText(info['rateLimitType']);
+  const name = type !== undefined && Object.hasOwn(limitNames, type) ? limitNames[type] : 'rate limit';
+  const resetsAt = isoTime(info['resetsAt']);
+  const until = resetsAt === undefined ? '' : ` It is lifted at ${resetsAt}.`;
+  const rejected = status === 'rejected';
+  const message = `The plan's ${name} is ${rejected ? 'reached' : 'nearly reached'}.${until}`;
+  const data = { status, limit: type, resetsAt, utilization: asCount(info['utilization']) };
+  return mapped(state, notice(rejected ? 'error' : 'warning', 'rate_limited', message, data));
+}
+
+/** From seconds since 1970. Undefined for a time that no calendar holds. */
+function isoTime(seconds: unknown): string | undefined {
+  const time = new Date((asCount(seconds) ?? Number.NaN) * 1000);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+export function mapMirrorError(frame: SDKMirrorErrorMessage, state: MappingState): Mapped {
+  const message = `A part of the transcript could not be stored: ${line(frame.error, 'no cause given')}`;
+  const data = { subpath: asRecord(frame.key)['subpath'] };
+  return { ...mapped(state, notice('error', 'transcript_not_stored', message, data)), mirrorFailed: true };
+}
+
+export function mapSessionWritesLost(frame: SDKSessionWritesLostMessage, state: MappingState): Mapped {
+  const lost = asList(frame.lost).flatMap((name) => asText(name) ?? []);
+  const message = `The agent could not save its own files (${line(frame.error_code, 'no cause given')}).`;
+  return mapped(state, notice('error', 'session_writes_lost', message, { lost }));
+}
+
+export function mapRefusalFallback(frame: SDKModelRefusalFallbackMessage, state: MappingState): Mapped {
+  const ids = withdrawnIds(state.turn.delivered, frame.retracted_message_uuids);
+  const fallback = `The model refused; ${line(frame.fallback_model, 'another model')} answers instead.`;
+  const data = {
+    originalModel: asText(frame.original_model),
+    fallbackModel: asText(frame.fallback_model),
+    scope: asText(frame.scope),
+    category: asText(frame.api_refusal_category),
+    ids: ids.length > 0 ? ids : undefined,
+  };
+  return mapped(state, notice('warning', 'model_refusal', line(frame.content, fallback), data));
+}
+
+export function mapRefusal(frame: SDKModelRefusalNoFallbackMessage, state: MappingState): Mapped {
+  const data = { originalModel: asText(frame.original_model), category: asText(frame.api_refusal_category) };
+  return mapped(
+    state,
+    notice('warning', 'model_refusal', line(frame.content, 'The model refused this request.'), data),
+  );
+}
+
+export function mapPermissionDenied(frame: SDKPermissionDeniedMessage, state: MappingState): Mapped {
+  const tool = line(frame.tool_name, 'A tool');
+  const reason = line(frame.decision_reason ?? frame.message, 'the permission rules do not allow it');
+  const data = { toolCallId: asText(frame.tool_use_id), toolName: asText(frame.tool_name) };
+  return mapped(
+    state,
+    notice('warning', 'permission_denied', `${tool} was not run, and nobody was asked: ${reason}`, {
+      ...data,
+      reasonType: asText(frame.decision_reason_type),
+    }),
+  );
+}
+
+export function mapInformational(frame: SDKInformationalMessage, state: MappingState): Mapped {
+  const text = asText(frame.content);
+  if (text === undefined) return { events: [], state, dropped: ['informational/empty'] };
+  const level = frame.level === 'warning' || frame.prevent_continuation === true ? 'warning' : 'info';
+  return mapped(state, notice(level, 'informational', cutText(text), { toolCallId: asText(frame.tool_use_id) }));
+}
+
+export function mapNotification(frame: SDKNotificationMessage, state: MappingState): Mapped {
+  const text = asText(frame.text);
+  if (text === undefined) return { events: [], state, dropped: ['notification/empty'] };
+  const urgent = frame.priority === 'high' || frame.priority === 'immediate';
+  return mapped(state, notice(urgent ? 'warning' : 'info', 'notification', cutText(text), { key: asText(frame.key) }));
+}
+
+/** What a command such as `/usage` printed is what the user asked for, so it is an answer. */
+export function mapLocalCommandOutput(frame: SDKLocalCommandOutputMessage, state: MappingState): Mapped {
+  const text = asText(frame.content);
+  if (text === undefined) return { events: [], state, dropped: ['local_command_output/empty'] };
+  const messageId = `local/${asText(frame.uuid) ?? 'output'}`;
+  return mapped(
+    { ...state, turn: { ...state.turn, answered: true } },
+    { type: 'agent_message', messageId, content: [{ type: 'text', text: cutText(text) }] },
+  );
+}
+
+export function mapHookResponse(frame: SDKHookResponseMessage, state: MappingState): Mapped {
+  if (frame.outcome !== 'error') return mapped(state);
+  const said = asText(frame.stderr) ?? asText(frame.output);
+  const message = `The hook ${line(frame.hook_name, 'without a name')} failed${said === undefined ? '.' : `: ${line(said, '')}`}`;
+  const data = { event: asText(frame.hook_event), exitCode: asCount(frame.exit_code) };
+  return mapped(state, notice('warning', 'hook_failed', message, data));
+}
+
+export function mapPluginInstall(frame: SDKPluginInstallMessage, state: MappingState): Mapped {
+  if (frame.status !== 'failed') return mapped(state);
+  const message = `The plugin ${line(frame.name, 'without a name')} could not be installed: ${line(frame.error, 'no cause given')}`;
+  return mapped(state, notice('warning', 'plugin_failed', message));
+}
+
+export function mapAuthStatus(frame: SDKAuthStatusMessage, state: MappingState): Mapped {
+  const error = asText(frame.error);
+  if (error === undefined) return mapped(state);
+  return mapped(state, notice('error', 'sign_in_failed', `Signing in failed: ${line(error, '')}`));
+}

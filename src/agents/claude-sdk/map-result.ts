@@ -1,0 +1,90 @@
+/** The end of a turn: exactly one `turn_finished` per result, last. */
+import type { SDKResultError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { ErrorCode } from '../../protocol/error.ts';
+import type { TurnError } from '../../protocol/event.ts';
+import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
+import { withUsageUpdate, withWindowSize } from './context-usage.ts';
+import { asCount, asList, asText } from './loose-json.ts';
+import { type Mapped, mapped, type MappingState, newTurn, type TurnState } from './mapping-state.ts';
+import { endOpenCalls } from './map-tool-result.ts';
+import { costSince, readTotals } from './model-costs.ts';
+import { notice } from './notice.ts';
+import { kindOfStatus, problemError, turnError } from './turn-problem.ts';
+
+const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; message: string }>> = {
+  error_during_execution: { code: 'agent_failed', message: 'The agent broke off the turn.' },
+  error_max_turns: { code: 'agent_failed', message: 'The agent stopped at its limit of steps for one turn.' },
+  error_max_budget_usd: { code: 'agent_failed', message: 'The agent stopped at its spending limit.' },
+  error_max_structured_output_retries: {
+    code: 'agent_failed',
+    message: 'The agent could not bring its answer into the form that was asked for.',
+  },
+};
+
+export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped {
+  const { outcome, error } = outcomeOf(frame, state.turn);
+  const events: AgentEvent[] = [];
+  if (outcome === 'completed') events.push(...unsaid(frame, state));
+  // A deferred call waits for an answer beyond the end of its turn.
+  const calls = frame.terminal_reason === 'tool_deferred' ? mapped(state) : endOpenCalls(state);
+  const usage = withUsageUpdate(withWindowSize(calls.state, frame.modelUsage));
+  const { turn, baseline } = costSince(usage.state.totals, readTotals(frame.total_cost_usd, frame.modelUsage));
+  events.push(...calls.events, ...usage.events, {
+    type: 'turn_finished',
+    outcome,
+    ...(error ? { error } : undefined),
+    ...turn,
+  });
+  return mapped({ ...usage.state, totals: baseline, turn: newTurn }, ...events);
+}
+
+function outcomeOf(
+  frame: SDKResultMessage,
+  turn: TurnState,
+): Pick<AgentEventOf<'turn_finished'>, 'outcome'> & { error?: TurnError } {
+  const succeeded = frame.subtype === 'success' && frame.is_error !== true;
+  const aborted = frame.terminal_reason === 'aborted_streaming' || frame.terminal_reason === 'aborted_tools';
+  if (aborted || (turn.interruptAsked && !succeeded)) return { outcome: 'interrupted' };
+  if (succeeded) return { outcome: 'completed' };
+  return { outcome: 'failed', error: errorOf(frame, turn) };
+}
+
+function errorOf(frame: SDKResultMessage, turn: TurnState): TurnError {
+  const said = wordsOf(frame);
+  // A failure of the model API comes as a success that is an error.
+  const status = frame.subtype === 'success' ? asCount(frame.api_error_status) : undefined;
+  const kind = turn.problem?.kind ?? 'unknown';
+  if (turn.problem || frame.subtype === 'success') {
+    return problemError({
+      kind: kind === 'unknown' && status !== undefined ? kindOfStatus(status) : kind,
+      text: turn.problem?.text || said,
+    });
+  }
+  if (frame.terminal_reason === 'api_error' || frame.terminal_reason === 'model_error') {
+    return problemError({ kind: 'unknown', text: said });
+  }
+  const failure = Object.hasOwn(failures, frame.subtype) ? failures[frame.subtype] : failures.error_during_execution;
+  return turnError(failure.code, failure.message, said);
+}
+
+function wordsOf(frame: SDKResultMessage): string {
+  if (frame.subtype === 'success') return asText(frame.result) ?? '';
+  return asList(frame.errors)
+    .flatMap((error) => asText(error) ?? [])
+    .join('\n');
+}
+
+/** What a completed turn has not told yet: an answer that came in no frame, and a problem it got over. */
+function unsaid(frame: SDKResultMessage, state: MappingState): AgentEvent[] {
+  const events: AgentEvent[] = [];
+  const text = wordsOf(frame);
+  if (text !== '' && !state.turn.answered) {
+    const messageId = `result/${asText(frame.uuid) ?? 'text'}`;
+    events.push({ type: 'agent_message', messageId, content: [{ type: 'text', text }] });
+  }
+  if (state.turn.problem) {
+    const { code, message } = problemError(state.turn.problem);
+    events.push(notice('warning', code, message, { error: state.turn.problem.kind }));
+  }
+  return events;
+}

@@ -1,0 +1,30 @@
+/**
+ * User frames carry the results of tools. Everything else in them was said by us (a prompt, played back), or by the
+ * agent to its model (reminders, summaries, a sub-agent's task): no reader needs it twice.
+ */
+import type { SDKUserMessage, SDKUserMessageReplay } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentEvent } from '../agent-backend.ts';
+import { asList, asRecord, asText, isRecord } from './loose-json.ts';
+import type { Mapped, MappingState } from './mapping-state.ts';
+import { toolResult } from './map-tool-result.ts';
+
+export function mapUser(frame: SDKUserMessage | SDKUserMessageReplay, state: MappingState): Mapped {
+  if ('isReplay' in frame && frame.isReplay) return { events: [], state, dropped: ['user/replay'] };
+  const parent = asText(frame.parent_tool_use_id);
+  const results = asList(asRecord(frame.message)['content'])
+    .filter(isRecord)
+    .filter((block) => block['type'] === 'tool_result');
+  if (results.length === 0) return { events: [], state, dropped: ['user/text'] };
+  const events: AgentEvent[] = [];
+  let next = state;
+  for (const block of results) {
+    const { content } = block;
+    // The structured output belongs to the frame: with several results nobody knows whose it is.
+    const output = results.length === 1 ? (frame.tool_use_result ?? content) : content;
+    const failed = block['is_error'] === true;
+    const result = toolResult({ toolCallId: block['tool_use_id'], failed, content, output }, parent, next);
+    next = result.state;
+    events.push(...result.events);
+  }
+  return { events, state: next };
+}

@@ -1,0 +1,91 @@
+/**
+ * The agent reports running totals; a turn is the difference to the totals before it. After a resume they go on from
+ * the last `cost-state` entry of the transcript, after `/clear` they begin at zero.
+ */
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { noUsage, type Usage } from '../../protocol/event.ts';
+import type { ModelCost } from '../agent-backend.ts';
+import { asCount, asRecord, isRecord } from './loose-json.ts';
+
+export interface RunningTotals {
+  readonly costUsd: number;
+  readonly models: Readonly<Record<string, ModelCost>>;
+}
+
+export interface TurnCost {
+  usage: Usage;
+  costUsd: number;
+  models: Record<string, ModelCost>;
+}
+
+export const zeroTotals: RunningTotals = Object.freeze({ costUsd: 0, models: Object.freeze({}) });
+
+// Sums of small floating-point amounts, made in another order, differ by less than this.
+const dust = 1e-9;
+
+const counters = ['inputTokens', 'outputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'] as const;
+
+/** Totals as the agent writes them: a cost in US dollars, and usage by model. */
+export function readTotals(costUsd: unknown, modelUsage: unknown): RunningTotals {
+  const models: [string, ModelCost][] = [];
+  for (const [model, value] of Object.entries(asRecord(modelUsage))) {
+    if (!isRecord(value)) continue;
+    models.push([
+      model,
+      {
+        inputTokens: asCount(value['inputTokens']) ?? 0,
+        outputTokens: asCount(value['outputTokens']) ?? 0,
+        cacheReadInputTokens: asCount(value['cacheReadInputTokens']) ?? 0,
+        cacheCreationInputTokens: asCount(value['cacheCreationInputTokens']) ?? 0,
+        costUsd: asCount(value['costUSD']) ?? 0,
+      },
+    ]);
+  }
+  const sum = models.reduce((total, [, model]) => total + model.costUsd, 0);
+  return { costUsd: asCount(costUsd) ?? sum, models: Object.fromEntries(models) };
+}
+
+/** The totals that a resumed session goes on from: those of the transcript's last `cost-state` entry, or zero. */
+export function baselineFromEntries(entries: readonly SessionStoreEntry[]): RunningTotals {
+  const last = entries.findLast((entry) => entry.type === 'cost-state');
+  return last ? readTotals(last['totalCostUSD'], last['modelUsage']) : zeroTotals;
+}
+
+/**
+ * One turn's share, and the baseline of the next. Totals below the baseline mean that the agent began anew. Totals
+ * that say nothing at all (a result about a failed start) leave the baseline as it is.
+ */
+export function costSince(baseline: RunningTotals, now: RunningTotals): { turn: TurnCost; baseline: RunningTotals } {
+  if (now.costUsd === 0 && Object.keys(now.models).length === 0) {
+    return { turn: { usage: noUsage, costUsd: 0, models: {} }, baseline };
+  }
+  const from = now.costUsd < baseline.costUsd - dust ? zeroTotals : baseline;
+  const models: [string, ModelCost][] = [];
+  const usage = { ...noUsage };
+  for (const [model, total] of Object.entries(now.models)) {
+    const cost = since(Object.hasOwn(from.models, model) ? from.models[model] : undefined, total);
+    if (cost.costUsd === 0 && counters.every((counter) => cost[counter] === 0)) continue;
+    models.push([model, cost]);
+    for (const counter of counters) usage[counter] += cost[counter];
+  }
+  return {
+    turn: { usage, costUsd: positive(now.costUsd - from.costUsd), models: Object.fromEntries(models) },
+    baseline: now,
+  };
+}
+
+function since(before: ModelCost | undefined, now: ModelCost): ModelCost {
+  // A single model that counts backwards was begun anew, even if the others were not.
+  if (!before || counters.some((counter) => now[counter] < before[counter])) return now;
+  return {
+    inputTokens: now.inputTokens - before.inputTokens,
+    outputTokens: now.outputTokens - before.outputTokens,
+    cacheReadInputTokens: now.cacheReadInputTokens - before.cacheReadInputTokens,
+    cacheCreationInputTokens: now.cacheCreationInputTokens - before.cacheCreationInputTokens,
+    costUsd: positive(now.costUsd - before.costUsd),
+  };
+}
+
+function positive(amount: number): number {
+  return amount > dust ? amount : 0;
+}

@@ -1,0 +1,77 @@
+/** What went wrong with the model API, in a sentence that says what to do. */
+import type { SDKAssistantMessageError } from '@anthropic-ai/claude-agent-sdk';
+import type { ErrorCode } from '../../protocol/error.ts';
+import type { TurnError } from '../../protocol/event.ts';
+
+/** Remembered from an assistant frame until the turn's result. */
+export interface TurnProblem {
+  readonly kind: SDKAssistantMessageError;
+  /** The agent's own words; empty when it gave none. */
+  readonly text: string;
+}
+
+const problems: Readonly<Record<SDKAssistantMessageError, { code: ErrorCode; message: string }>> = {
+  authentication_failed: {
+    code: 'agent_login_required',
+    message:
+      'Claude is not signed in, or its key is not accepted. Set ANTHROPIC_API_KEY, or run the claude program on the server and sign in.',
+  },
+  oauth_org_not_allowed: {
+    code: 'agent_login_required',
+    message: "The signed-in account's organization does not allow this. Sign in with another account.",
+  },
+  verification_required: {
+    code: 'agent_login_required',
+    message: 'The account has to be verified before it can be used. Sign in to it and follow what it asks.',
+  },
+  cloud_credential_error: {
+    code: 'agent_login_required',
+    message: "The cloud provider's credentials are missing or not accepted. Renew them on the server.",
+  },
+  account_on_hold: { code: 'model_error', message: 'The account is on hold. Its owner has to clear this up.' },
+  billing_error: {
+    code: 'model_error',
+    message: "The account's credit or plan does not cover this request. Check its billing.",
+  },
+  rate_limit: { code: 'model_error', message: 'The rate limit of the model API is reached. Try again later.' },
+  overloaded: { code: 'model_error', message: 'The model API is overloaded. Try again in a while.' },
+  invalid_request: { code: 'model_error', message: 'The model API does not accept this request.' },
+  model_not_found: {
+    code: 'model_error',
+    message: 'The model does not exist, or this account may not use it. Choose another model.',
+  },
+  server_error: { code: 'model_error', message: 'The model API failed. Try again.' },
+  max_output_tokens: { code: 'model_error', message: 'The answer was cut off at the longest length the model allows.' },
+  unknown: { code: 'model_error', message: 'The model API failed.' },
+};
+
+const maxDetailLength = 1000;
+
+/** The sentence, with the agent's own words behind it. */
+export function turnError(code: ErrorCode, sentence: string, detail: string): TurnError {
+  const words = detail.trim();
+  if (words === '') return { code, message: sentence };
+  const cut =
+    words.length > maxDetailLength ? `${words.slice(0, maxDetailLength).replace(/[\ud800-\udbff]$/, '')}…` : words;
+  return { code, message: `${sentence} The agent says: ${cut}` };
+}
+
+export function problemError(problem: TurnProblem): TurnError {
+  const { code, message } = problems[problem.kind];
+  return turnError(code, message, problem.text);
+}
+
+export function isProblemKind(value: unknown): value is SDKAssistantMessageError {
+  return typeof value === 'string' && Object.hasOwn(problems, value);
+}
+
+/** The kind of a problem of which only the HTTP status is known. */
+export function kindOfStatus(status: number): SDKAssistantMessageError {
+  if (status === 401) return 'authentication_failed';
+  if (status === 402) return 'billing_error';
+  if (status === 404) return 'model_not_found';
+  if (status === 429) return 'rate_limit';
+  if (status === 529) return 'overloaded';
+  if (status >= 400 && status < 500) return 'invalid_request';
+  return status >= 500 ? 'server_error' : 'unknown';
+}
