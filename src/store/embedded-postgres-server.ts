@@ -1,87 +1,101 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endProcess } from '../lib/process-identity.ts';
 import { BooError } from '../protocol/error.ts';
-import { commandAs, postgresEnvironment } from './embedded-postgres-cluster.ts';
-import { endLeftover } from './embedded-postgres-leftover.ts';
+import { postgresCommand } from './embedded-postgres-command.ts';
 import type { PostgresUser } from './embedded-postgres-user.ts';
-
-export interface PostgresServer {
-  readonly pid: number;
-  stop(): Promise<void>;
-}
 
 export interface StartPostgres {
   postgres: string;
   user: PostgresUser;
   cluster: string;
   socketDirectory: string;
-  onLog?: (line: string) => void;
-  onExit?: (error: BooError) => void;
+  onLog: ((line: string) => void) | undefined;
+  /** Only for a server that had started. */
+  onExit: ((error: BooError) => void) | undefined;
 }
 
-// Recovery after a crash replays at most a few hundred megabytes of log.
+export interface PostgresServer {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+// After a crash the log is replayed first, at most a few hundred megabytes of it.
 const startLimitMs = 120_000;
 const stopLimitMs = 15_000;
+const orphanLimitMs = 10_000;
 
-/** Starts the server on a cluster and waits until it takes connections. */
+/** Starts the server on its cluster and waits until it takes connections. */
 export async function startPostgres(options: StartPostgres): Promise<PostgresServer> {
-  await endLeftover(options.cluster);
-  const { command, args } = commandAs(options.user, options.postgres, serverArguments(options), 'INT');
-  // Detached: Ctrl-C in a terminal goes to the whole foreground group, and the database must outlive the host's work.
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: postgresEnvironment(),
-    detached: true,
-  });
-  const log = keepLog(child, options.onLog);
-  let stopping = false;
-  let ended = false;
-  child.once('exit', (status, signal) => {
-    ended = true;
-    if (!stopping) options.onExit?.(diedError('The embedded Postgres ended by itself', status, signal, log));
-  });
-  const spawnError = new Promise<never>((_, fail) => child.once('error', fail));
-  spawnError.catch(() => undefined);
-
-  async function stop(): Promise<void> {
-    stopping = true;
-    // SIGINT is the fast shutdown: connections are cut, everything is written.
-    await endProcess(child, { signal: 'SIGINT', graceMs: stopLimitMs });
+  const deadline = performance.now() + orphanLimitMs;
+  for (;;) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // The workers of a server that was killed outright hold its memory until they notice.
+      const orphans = error instanceof BooError && error.message.includes('shared memory block');
+      if (!orphans || performance.now() > deadline) throw error;
+      await delay(100);
+    }
   }
+}
+
+async function startOnce(options: StartPostgres): Promise<PostgresServer> {
+  const command = postgresCommand(options.user, options.postgres, serverArguments(options), 'INT');
+  const child = spawn(command.command, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let failure: Error | undefined;
+  child.on('error', (error) => (failure ??= error));
+  // Its last words may still be in the pipe when it has ended, and its orphans may keep the pipe open.
+  const closed = once(child, 'close').catch(() => undefined);
+  const lastWords = (): Promise<void> => Promise.race([closed.then(() => undefined), delay(500)]);
+  const log = keepLog([child.stdout, child.stderr], options.onLog);
 
   const deadline = performance.now() + startLimitMs;
-  try {
-    while (!isReady(options.cluster, child.pid)) {
-      if (child.pid === undefined) await spawnError;
-      if (ended) throw diedError('The embedded Postgres did not start', child.exitCode, child.signalCode, log);
-      if (performance.now() > deadline) {
-        throw new BooError('storage_unavailable', `The embedded Postgres was not ready in ${startLimitMs / 1000} s.`);
-      }
-      await delay(5);
+  while (!isReady(options.cluster, child.pid)) {
+    if (failure !== undefined || hasEnded(child)) {
+      await lastWords();
+      throw endedError('did not start', child, log, failure);
     }
-  } catch (error) {
-    await stop();
-    throw error instanceof BooError
-      ? error
-      : new BooError('storage_unavailable', 'The embedded Postgres cannot be started.', { cause: error });
+    if (performance.now() > deadline) {
+      await endProcess(child, { signal: 'SIGINT', graceMs: stopLimitMs });
+      throw new BooError(
+        'storage_unavailable',
+        `The embedded Postgres was not ready in ${startLimitMs / 1000} seconds.`,
+      );
+    }
+    await delay(5);
   }
-  return { pid: child.pid as number, stop };
+
+  let stopping = false;
+  child.once('exit', () => {
+    if (stopping) return;
+    void lastWords().then(() => options.onExit?.(endedError('ended by itself', child, log)));
+  });
+  return {
+    pid: child.pid as number,
+    async stop() {
+      stopping = true;
+      // The fast shutdown: connections are cut, everything is written.
+      await endProcess(child, { signal: 'SIGINT', graceMs: stopLimitMs });
+    },
+  };
 }
 
 function serverArguments(options: StartPostgres): string[] {
   const settings = {
     listen_addresses: '',
-    // The setting is a list of names in double quotes.
+    // A list, of names in double quotes.
     unix_socket_directories: `"${options.socketDirectory.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     fsync: 'on',
     max_connections: '60',
     shared_buffers: '32MB',
-    // One server for one program: no replication, no parallel workers.
+    // One program's database: nothing replicates it, and no query is worth several processes.
     wal_level: 'minimal',
     max_wal_senders: '0',
     max_parallel_workers_per_gather: '0',
@@ -103,12 +117,15 @@ function isReady(cluster: string, pid: number | undefined): boolean {
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
-/** Passes the lines on and keeps the last ones, for the message when it fails. */
-function keepLog(child: ChildProcess, onLog: ((line: string) => void) | undefined): string[] {
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Passes the lines on, and keeps the last ones for the message if it ends. */
+function keepLog(streams: readonly Readable[], onLog: ((line: string) => void) | undefined): string[] {
   const last: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    if (!stream) continue;
-    createInterface({ input: stream }).on('line', (line) => {
+  for (const input of streams) {
+    createInterface({ input }).on('line', (line) => {
       last.push(line);
       if (last.length > 20) last.shift();
       onLog?.(line);
@@ -117,10 +134,11 @@ function keepLog(child: ChildProcess, onLog: ((line: string) => void) | undefine
   return last;
 }
 
-function diedError(what: string, status: number | null, signal: string | null, log: readonly string[]): BooError {
-  const cause = log.findLast((line) => /FATAL|PANIC|ERROR|denied|failed/.test(line)) ?? log.at(-1);
-  const how = signal === null ? `status ${status}` : signal;
-  return new BooError('storage_unavailable', `${what} (${how})${cause === undefined ? '.' : `: ${cause}`}`, {
+function endedError(what: string, child: ChildProcess, log: readonly string[], cause?: Error): BooError {
+  const how = child.signalCode ?? `status ${child.exitCode}`;
+  const line = cause === undefined ? (log.findLast((one) => /FATAL|PANIC/.test(one)) ?? log.at(-1)) : cause.message;
+  return new BooError('storage_unavailable', `The embedded Postgres ${what} (${how}): ${line ?? 'it said nothing'}`, {
+    cause,
     details: { log: [...log] },
   });
 }

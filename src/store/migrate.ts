@@ -1,6 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type postgres from 'postgres';
 import { BooError, toBooError } from '../protocol/error.ts';
@@ -8,117 +7,106 @@ import { BooError, toBooError } from '../protocol/error.ts';
 /**
  * Brings a database to this version's schema. Forward only: a database that a newer version has changed is refused.
  *
- * Two hosts may start at once, so a session lock is held over the whole run. Each file travels as one simple query that
- * is its own transaction and takes the same lock again: should the connection break and be made anew in between, the
- * file still runs whole or not at all, and never beside another host's.
+ * Each file travels with its bookkeeping as one simple query, which Postgres runs whole or not at all, so that a crash of
+ * either side leaves no half. The query first takes a lock that lasts as long as its transaction, and gives up if another
+ * host has run the file meanwhile. No connection is reserved for this: the driver cannot survive the loss of one.
  */
 export async function migrate<T extends Record<string, unknown>>(
   sql: postgres.Sql<T>,
   options: { directory?: string } = {},
 ): Promise<{ applied: number[] }> {
-  const files = await listMigrations(options.directory ?? ownMigrations());
-  const applied: number[] = [];
-  let connection: postgres.ReservedSql<T> | undefined;
   try {
-    connection = await sql.reserve();
-    await lock(connection);
-    const versions = await readVersions(connection);
-    refuseNewer(versions, files);
-    for (const file of files) {
-      if (versions.has(file.version)) continue;
-      await apply(connection, file);
-      applied.push(file.version);
+    const migrations = await readMigrations(options.directory ?? ownMigrations());
+    const present = await readVersions(sql);
+    refuseNewer(present, migrations);
+    const applied: number[] = [];
+    for (const migration of migrations) {
+      if (!present.has(migration.version) && (await apply(sql, migration))) applied.push(migration.version);
     }
-    await connection.unsafe(`select pg_advisory_unlock(${lockKey})`);
     return { applied };
   } catch (error) {
-    // Also gives up the session lock, and whatever else a broken run left on the connection.
-    await connection?.unsafe('rollback; select pg_advisory_unlock_all()').catch(() => undefined);
     if (error instanceof BooError) throw error;
     throw new BooError('storage_unavailable', `The database could not be migrated: ${toBooError(error).message}`, {
       cause: error,
     });
-  } finally {
-    connection?.release();
   }
 }
 
 interface Migration {
   version: number;
   name: string;
-  path: string;
+  text: string;
 }
-
-// Any number will do as long as every version of BooCode uses the same one.
-const lockKey = '712460915243';
 
 function ownMigrations(): string {
   // The same two steps up from src/store and from dist/store.
   return fileURLToPath(new URL('../../migrations', import.meta.url));
 }
 
-async function listMigrations(directory: string): Promise<Migration[]> {
+async function readMigrations(directory: string): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{6}\.sql$/.test(name)).sort();
-  return names.map((name) => ({ version: Number.parseInt(name, 10), name, path: join(directory, name) }));
+  return Promise.all(
+    names.map(async (name) => ({
+      version: Number.parseInt(name, 10),
+      name,
+      text: await readFile(join(directory, name), 'utf8'),
+    })),
+  );
 }
 
-async function lock<T extends Record<string, unknown>>(connection: postgres.ReservedSql<T>): Promise<void> {
-  // Asking again, instead of waiting inside one statement, keeps clear of the caller's statement timeout.
-  for (;;) {
-    const [row] = await connection.unsafe<{ locked: boolean }[]>(`select pg_try_advisory_lock(${lockKey}) as locked`);
-    if (row?.locked === true) return;
-    await delay(50);
-  }
-}
+// Waiting and DDL may take longer than the client allows a statement. Every version of BooCode locks the same number.
+const begin = 'set local statement_timeout = 0; select pg_advisory_xact_lock(712460915243);';
+// Ours: no class of Postgres's own begins with B.
+const alreadyApplied = 'BOO01';
 
-async function readVersions<T extends Record<string, unknown>>(
-  connection: postgres.ReservedSql<T>,
-): Promise<Set<number>> {
-  const [found] = await connection.unsafe<{ found: boolean }[]>(
+async function readVersions<T extends Record<string, unknown>>(sql: postgres.Sql<T>): Promise<Set<number>> {
+  const [found] = await sql.unsafe<{ found: boolean }[]>(
     `select to_regclass('boocode_migrations') is not null as found`,
   );
   if (found?.found !== true) {
-    await connection.unsafe(
-      `create table boocode_migrations (
+    await sql.unsafe(
+      `${begin}
+       create table if not exists boocode_migrations (
          version integer primary key,
          name text not null,
          applied_at timestamptz not null default now()
-       )`,
+       );`,
     );
   }
-  const rows = await connection.unsafe<{ version: number }[]>('select version from boocode_migrations');
+  const rows = await sql.unsafe<{ version: number }[]>('select version from boocode_migrations');
   return new Set(rows.map((row) => row.version));
 }
 
-function refuseNewer(versions: ReadonlySet<number>, files: readonly Migration[]): void {
-  const database = Math.max(0, ...versions);
-  const known = Math.max(0, ...files.map((file) => file.version));
+function refuseNewer(present: ReadonlySet<number>, migrations: readonly Migration[]): void {
+  const database = Math.max(0, ...present);
+  const known = Math.max(0, ...migrations.map((migration) => migration.version));
   if (database <= known) return;
   throw new BooError(
     'storage_unavailable',
-    `The database has schema version ${database}, but this version of BooCode knows only ${known}: start a newer BooCode.`,
+    `The database has schema version ${database}, but this BooCode knows only ${known}: start a newer BooCode.`,
     { details: { database, known } },
   );
 }
 
-async function apply<T extends Record<string, unknown>>(
-  connection: postgres.ReservedSql<T>,
-  file: Migration,
-): Promise<void> {
-  const text = await readFile(file.path, 'utf8');
+/** False when another host was quicker. */
+async function apply<T extends Record<string, unknown>>(sql: postgres.Sql<T>, migration: Migration): Promise<boolean> {
+  const { version, name, text } = migration;
   try {
-    await connection.unsafe(
-      `begin;
-       set local statement_timeout = 0;
-       set local idle_in_transaction_session_timeout = 0;
-       select pg_advisory_xact_lock(${lockKey});
+    await sql.unsafe(
+      `${begin}
+       do $$ begin
+         if exists (select from boocode_migrations where version = ${version}) then
+           raise exception 'already applied' using errcode = '${alreadyApplied}';
+         end if;
+       end $$;
        ${text}
        ;
-       insert into boocode_migrations (version, name) values (${file.version}, '${file.name}');
-       commit;`,
+       insert into boocode_migrations (version, name) values (${version}, '${name}');`,
     );
+    return true;
   } catch (error) {
-    throw new BooError('storage_unavailable', `Migration ${file.name} failed: ${toBooError(error).message}`, {
+    if ((error as { code?: unknown }).code === alreadyApplied) return false;
+    throw new BooError('storage_unavailable', `Migration ${name} failed: ${toBooError(error).message}`, {
       cause: error,
     });
   }

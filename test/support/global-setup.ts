@@ -38,7 +38,11 @@ async function createTemplate(url: string): Promise<void> {
   try {
     await admin.unsafe(`create database ${templateName}`);
     const template = openDatabase(withDatabase(url, templateName), { max: 1 });
-    await migrate(template).finally(() => template.end());
+    try {
+      await migrate(template);
+    } finally {
+      await template.end();
+    }
     // Nobody can be connected to it when it is cloned.
     await admin.unsafe(`alter database ${templateName} is_template true allow_connections false`);
   } finally {

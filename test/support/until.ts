@@ -11,7 +11,7 @@ export async function until<T>(
     const answer = await condition();
     if (answer) return answer as Exclude<T, false | null | undefined | 0 | ''>;
     if (performance.now() > deadline)
-      throw new Error(`Waited ${timeoutMs} ms in vain for ${options.what ?? condition}.`);
+      throw new Error(`Waited ${timeoutMs} ms in vain for ${options.what ?? 'a condition'}.`);
     await delay(5);
   }
 }

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { compileModule } from '../../test/support/compile.ts';
+import { takeLock } from './lock-file.ts';
+import { identifyProcess } from './process-identity.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'boocode-lock-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+test('a lock is held by one until it is given back', () => {
+  const first = takeLock(directory, 'lock');
+  if (!first.taken) throw new Error('Not taken.');
+  expect(takeLock(directory, 'lock')).toEqual({ taken: false, holder: identifyProcess(process.pid) });
+  expect(takeLock(directory, 'other')).toMatchObject({ taken: true });
+  first.release();
+  expect(takeLock(directory, 'lock')).toMatchObject({ taken: true });
+});
+
+test.for([
+  ['of a process that has ended', JSON.stringify({ pid: process.pid, startedAt: 'an earlier time' })],
+  ['that a power failure emptied', ''],
+] as const)('a lock %s is taken over', async ([, content]) => {
+  await writeFile(join(directory, 'lock.4'), content);
+  expect(takeLock(directory, 'lock')).toMatchObject({ taken: true });
+  expect(await readdir(directory)).toEqual(['lock.5']);
+});
+
+test('of many processes that take it, give it back and die with it, never two hold it at once', async () => {
+  const compiled = await compileModule('lib/lock-file.ts');
+  const children: ChildProcess[] = [];
+  try {
+    // Holding the lock means that nobody else has made the mark. The last time each dies without giving it back.
+    const script = `
+      import { rmSync, writeFileSync } from 'node:fs';
+      import { takeLock } from ${JSON.stringify(compiled.module)};
+      const [directory, mark] = ${JSON.stringify([directory, join(directory, 'mark')])};
+      const deadline = Date.now() + 20_000;
+      for (let round = 1; round <= 30; ) {
+        const lock = takeLock(directory, 'lock');
+        if (!lock.taken) {
+          if (Date.now() > deadline) process.exit(2);
+          continue;
+        }
+        writeFileSync(mark, '', { flag: 'wx' });
+        rmSync(mark);
+        if (round < 30) lock.release();
+        round += 1;
+      }`;
+    for (let count = 0; count < 6; count += 1) {
+      children.push(spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' }));
+    }
+    const ends = await Promise.all(children.map((child) => once(child, 'exit')));
+    expect(ends.map(([status]) => status as unknown)).toEqual([0, 0, 0, 0, 0, 0]);
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    await compiled.remove();
+  }
+});
