@@ -12,7 +12,7 @@ import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
 import { createRouting } from './agents/routing.ts';
 import { Host } from './chats/host.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
-import type { Config } from './config.ts';
+import { type Config, isLoopback } from './config.ts';
 import { startDemoModel } from './demo/demo-model.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/server.ts';
@@ -98,7 +98,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const signInCodes = createSignInCodes();
     const app = createApp({
       chats,
-      access: { token, publicOrigins: config.publicOrigins },
+      access: { token, publicOrigins: reachableOrigins(config) },
       signInCodes,
       log: logger,
     });
@@ -213,6 +213,12 @@ async function demoEnvironment(
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
   };
+}
+
+/** A host that was chosen on purpose is one that clients may name; an address that means all of them names none. */
+function reachableOrigins({ host, port, publicOrigins }: Config): readonly string[] {
+  const isNamed = !isLoopback(host) && !['0.0.0.0', '::'].includes(host);
+  return isNamed ? [...publicOrigins, `http://${host.includes(':') ? `[${host}]` : host}:${port}`] : publicOrigins;
 }
 
 /** Tells client commands on this machine where the server is. */

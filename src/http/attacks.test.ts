@@ -45,7 +45,7 @@ function endlessBody(): ReadableStream {
   });
 }
 
-describe('the policy table', () => {
+describe('ACCESS-1: the policy table', () => {
   it('holds every entry of the router', () => {
     expect(app.routes.length).toBeGreaterThan(10);
     for (const { method, path, handler } of app.routes) {
@@ -94,7 +94,7 @@ describe.each(named(routes))('$name', ({ route }) => {
     ['another loopback number', '127.0.0.2'],
     ['all interfaces', '0.0.0.0:4700'],
     ['nothing', ''],
-  ])('refuses Host with %s', async (_what, host) => {
+  ])('ACCESS-2: refuses Host with %s', async (_what, host) => {
     expect(await send(route, { ...known, host })).toEqual({ status: 403, code: 'forbidden_host', field: 'host' });
   });
 
@@ -112,11 +112,11 @@ describe.each(named(routes))('$name', ({ route }) => {
     ['with a path', 'http://localhost:4700/'],
     ['of a look-alike', 'http://xn--lcalhost-nkg:4700'],
     ['empty', ''],
-  ])('refuses an Origin %s', async (_what, origin) => {
+  ])('ACCESS-2: refuses an Origin %s', async (_what, origin) => {
     expect(await send(route, { ...known, origin })).toEqual({ status: 403, code: 'forbidden_origin', field: 'origin' });
   });
 
-  it('refuses a token in the query, and any parameter it does not know', async () => {
+  it('ACCESS-6: refuses a token in the query, and any parameter it does not know', async () => {
     for (const name of ['token', 'access_token', '__proto__', 'constructor']) {
       const refused = await send(route, known, { query: `?${name}=${testToken}` });
       expect(refused).toEqual({ status: 400, code: 'invalid_request', field: name });
@@ -145,7 +145,7 @@ describe.each(named(routes.filter(({ policy }) => policy === 'bearer')))('$name'
     ['the token twice', `${bearer}, ${bearer}`],
     ['the token without a scheme', testToken],
     ['another scheme', `Basic ${btoa(`:${testToken}`)}`],
-  ])('refuses %s for the token', async (_what, authorization) => {
+  ])('ACCESS-1: refuses %s for the token', async (_what, authorization) => {
     const headers = authorization === undefined ? local : { ...local, authorization };
     const refused = { status: 401, code: 'unauthorized', field: 'authorization' };
     expect(await send(route, headers)).toEqual(refused);
@@ -173,7 +173,7 @@ describe.each(named(routes.filter(({ method }) => method !== 'GET')))('$name', (
     },
   );
 
-  it('refuses 17 MiB, with and without a length', async () => {
+  it('ACCESS-3: refuses 17 MiB, with and without a length', async () => {
     const refused = { status: 413, code: 'payload_too_large' };
     expect(await send(route, { ...known, ...json }, { body: endlessBody() })).toMatchObject(refused);
     const length = { 'content-length': String(httpLimits.bodyBytes + 1) };
@@ -189,7 +189,7 @@ describe.each(named(routes.filter(({ method }) => method !== 'GET')))('$name', (
     ['only blanks', '   '],
     ['bytes that are not UTF-8', new Uint8Array([0x22, 0xc3, 0x28, 0x22])],
     ['an encoded surrogate', new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22])],
-  ])('refuses %s for JSON', async (_what, body) => {
+  ])('ACCESS-3: refuses %s for JSON', async (_what, body) => {
     expect(await send(route, { ...known, ...json }, { body })).toMatchObject({ status: 400, code: 'invalid_json' });
   });
 
@@ -214,7 +214,7 @@ describe.each(named(routes.filter(({ method }) => method !== 'GET')))('$name', (
 });
 
 describe('after all of this', () => {
-  it('nothing was written, and nothing failed in the server', () => {
+  it('ACCESS-5: nothing was written, and nothing failed in the server', () => {
     expect(chats.writes).toBe(0);
     expect(errors).toEqual([]);
   });

@@ -39,7 +39,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
       {
         params: chatPath,
         query: z.strictObject({ after: cursor.optional(), limit: pageLimit(1000, 200).optional() }),
-        // Read only where a feed has no `after`.
+        // An EventSource that reconnects asks for the same address again: its header is the newer cursor.
         headers: z.object({ 'last-event-id': cursor.optional() }),
       },
       async ({ params, query, headers, request, env }) => {
@@ -49,7 +49,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
           return json(200, await chats.readEvents(params.chatId, page));
         }
         if (new URL(request.url).searchParams.has('limit')) invalid('limit', 'goes with a page, not with a live feed');
-        const reader = await chats.follow(params.chatId, { after: query.after ?? headers['last-event-id'] ?? 0 });
+        const reader = await chats.follow(params.chatId, { after: headers['last-event-id'] ?? query.after ?? 0 });
         const forget = env.openFeeds?.add(() => reader.close());
         const body = feedStream(reader, {
           keepAliveMs: options.keepAliveMs,

@@ -283,7 +283,7 @@ describe('the system', () => {
 describe('errors', () => {
   it.each([
     [new BooError('storage_unavailable', 'The database does not answer.'), 503, 'The database does not answer.'],
-    [new BooError('cwd_invalid', 'cwd: is a file.', { details: { field: 'cwd' } }), 422, 'cwd: is a file.'],
+    [new BooError('cwd_invalid', 'cwd: is a file.', { details: { field: 'cwd' } }), 400, 'cwd: is a file.'],
   ])('of the chats keep their code and sentence', async (error, status, detail) => {
     test.chats.failWith(error);
     expect(await refusal('GET', '/v1/chats')).toMatchObject({ status, code: error.code, detail });

@@ -8,7 +8,7 @@ function codesAt(): { codes: ReturnType<typeof createSignInCodes>; pass: (ms: nu
   return { codes, pass: (ms) => (nowMs += ms) };
 }
 
-it('opens once per code, and only for a code that was issued', () => {
+it('ACCESS-4: opens once per code, and only for a code that was issued', () => {
   const { codes } = codesAt();
   const code = codes.issue();
   expect(Buffer.from(code, 'base64url')).toHaveLength(32);

@@ -195,7 +195,7 @@ describe('the time limit', () => {
   );
 });
 
-describe('the fence', () => {
+describe('FENCE-1: the fence', () => {
   test('lets the holder write, and nobody else', async () => {
     const chatId = await createChat(3);
     const holder = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 3 } });

@@ -47,7 +47,7 @@ export function describeSessionStore(
       return listed[0]?.mtime ?? Number.NaN;
     }
 
-    describe('append and load', () => {
+    describe('STORE-1: append and load', () => {
       test('a key never written loads as null', async () => {
         await store.append(main, [line('here')]);
         expect(await store.load({ ...main, sessionId: 'other' })).toBeNull();
@@ -134,7 +134,7 @@ export function describeSessionStore(
       });
     });
 
-    describe('idempotency', () => {
+    describe('STORE-2: idempotency', () => {
       strictly('a uuid is stored once within its session and subpath, the first wins', async () => {
         const [a, b, c] = [line('a'), line('b'), line('c')];
         await store.append(main, [a, b]);
@@ -185,7 +185,7 @@ export function describeSessionStore(
       });
     });
 
-    describe('lists and summaries', () => {
+    describe('STORE-3: lists and summaries', () => {
       test('the summary is the fold over all entries', async () => {
         const entries = conversation(40);
         for (let i = 0; i < entries.length; i += 3) await store.append(main, entries.slice(i, i + 3));
@@ -236,7 +236,7 @@ export function describeSessionStore(
       });
     });
 
-    describe('delete', () => {
+    describe('STORE-4: delete', () => {
       const neighbour: SessionKey = { ...main, sessionId: 'session2' };
       beforeEach(async () => {
         for (const key of [main, agent, { ...main, subpath: 'subagents/agent-10' }, neighbour]) {
@@ -278,7 +278,7 @@ export function describeSessionStore(
       });
     });
 
-    describe('many and large', () => {
+    describe('STORE-1: many and large', () => {
       test('70,000 entries in one batch', async () => {
         const entries = Array.from({ length: 70_000 }, (_, i) =>
           i % 10 === 0 ? { type: 'mode', n: i } : line('', { n: i }),

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+// Which room may import which. ARCHITECTURE.md says why.
+const doors: Record<string, readonly string[]> = {
+  lib: [],
+  protocol: [],
+  store: ['protocol', 'lib'],
+  agents: ['protocol', 'lib'],
+  chats: ['store', 'agents/agent-backend.ts', 'protocol', 'lib'],
+  http: ['chats', 'protocol', 'lib'],
+  demo: ['lib'],
+  cli: ['protocol', 'root'],
+  // The files directly in src: the composition root and what it needs to read settings.
+  root: ['store', 'agents', 'chats', 'http', 'demo', 'lib', 'protocol'],
+};
+
+const src = join(import.meta.dirname, '..', 'src');
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+);
+const roomOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : 'root');
+const importsOf = (file: string): string[] =>
+  [...readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
+    relative(src, join(src, dirname(file), match[1] ?? '')),
+  );
+
+test('every room has its doors, and every file is in a room', () => {
+  expect([...new Set(files.map(roomOf))].filter((room) => room !== 'web').toSorted()).toEqual(
+    Object.keys(doors).toSorted(),
+  );
+});
+
+describe.each(Object.entries(doors))('%s', (room, allowed) => {
+  test('imports only what its doors allow', () => {
+    const wrong = files
+      .filter((file) => roomOf(file) === room)
+      .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+      .filter(({ target }) => roomOf(target) !== room)
+      .filter(({ target }) => !allowed.includes(roomOf(target)) && !allowed.includes(target));
+    expect(wrong).toEqual([]);
+  });
+});
+
+test('no file imports itself by a ring', () => {
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) throw new Error(`A ring: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`);
+    if (done.has(file)) return;
+    for (const target of importsOf(file)) walk(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) walk(file, []);
+});
+
+test('only config.ts, and the programs themselves, read the environment', () => {
+  const allowed = /^(config\.ts|cli\/|lib\/process-identity\.ts)/;
+  const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(src, file), 'utf8')));
+  expect(readers.filter((file) => !allowed.test(file))).toEqual([]);
+});

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const ruleNumber = /\b(?:LOG|FENCE|PROMPT|TURN|DECIDE|AGENT|STORE|ACCESS|DATA|CLI)-\d+\b/g;
+
+const rules = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm)].map(
+  ([, rule]) => rule ?? '',
+);
+
+/** Numbers in the names of tests: in a string behind test(, it( or describe(, or in a table of names. */
+function citedIn(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const names = [
+    ...text.matchAll(/\b(?:test|it|describe)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gs),
+  ];
+  return names.flatMap(([, , name]) => name?.match(ruleNumber) ?? []);
+}
+
+const testFiles = ['src', 'test'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && (file.endsWith('.test.ts') || file.startsWith('contract/')))
+    .map((file) => join(root, folder, file)),
+);
+const cited = new Set(testFiles.flatMap(citedIn));
+
+test('every rule has a number of its own', () => {
+  expect(rules.length).toBeGreaterThan(30);
+  expect(rules.filter((rule, index) => rules.indexOf(rule) !== index)).toEqual([]);
+});
+
+test('every rule is cited by a test', () => {
+  expect(rules.filter((rule) => !cited.has(rule))).toEqual([]);
+});
+
+test('every number that a test cites stands in SPEC.md', () => {
+  expect([...cited].filter((number) => !rules.includes(number))).toEqual([]);
+});
