@@ -115,6 +115,25 @@ export const scenarios = {
   'max-turns': prompts(['run: ls'], { maxTurns: 1 }),
   'max-budget': prompts(['run: ls'], { maxBudgetUsd: 0.000001 }),
 
+  // A subscription's token: only then does the program look at the limits.
+  'rate-limit': prompts(['warn about the limit'], {
+    env: { CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-demo', ANTHROPIC_API_KEY: '' },
+  }),
+  'session-states': prompts(['list the files here'], { env: { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: '1' } }),
+  'tool-summary': prompts(['run: ls'], { env: { CLAUDE_CODE_EMIT_TOOL_USE_SUMMARIES: '1' } }),
+  'tool-slow': prompts(['run: env sleep 4']),
+  replayed: prompts(['stream 3 tokens'], { extraArgs: { 'replay-user-messages': null } }),
+  'auto-mode': prompts(['list the files here'], { permissionMode: 'auto' }),
+  async suggestion(room) {
+    const session = room.open({ promptSuggestions: true, env: { CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION: '1' } });
+    for (const text of ['stream 3 tokens', 'stream 4 tokens']) {
+      session.send(text);
+      await session.result();
+    }
+    await session.frame((frame) => frame.type === 'prompt_suggestion');
+    return session.end();
+  },
+
   compaction: prompts(['stream 3 tokens', '/compact', 'what did I say']),
   clear: prompts(['stream 3 tokens', '/clear', 'what did I say']),
   cost: prompts(['/cost']),
@@ -158,21 +177,18 @@ export const scenarios = {
     await session.result();
     return session.end();
   },
+  // The second prompt is sent while the first one's tool waits for its answer, and so becomes part of that turn.
   async 'sent-during-turn'(room) {
-    let asked;
-    const question = new Promise((resolve) => {
-      asked = resolve;
-    });
+    const isQueued = (frame) => frame.type === 'command_lifecycle' && frame.state === 'queued';
     const session = room.open({
       canUseTool: async (_name, input) => {
-        asked();
-        await session.frame(() => true, 1_000).catch(() => undefined);
+        session.send('stream 3 tokens');
+        await session.frame(isQueued);
         return { behavior: 'allow', updatedInput: input };
       },
     });
     session.send('list the files here');
-    await question;
-    session.send('stream 3 tokens');
+    await session.frame(isQueued);
     await session.result();
     return session.end();
   },

@@ -103,9 +103,10 @@ function openSession(place, { env = {}, ...options }) {
       queued.push({ type: 'user', uuid: randomUUID(), session_id: '', parent_tool_use_id: null, message });
       wakeInput?.();
     },
-    /** The next frame for which `fits` holds, counted from the one returned before. */
+    /** The next frame for which `fits` holds, after the last one that was returned. */
     frame(fits, limitMs = frameLimitMs) {
       return new Promise((resolve, reject) => {
+        let next = read;
         const timer = setTimeout(() => {
           waiting.delete(check);
           reject(new Error(`The frame did not come within ${limitMs} ms.`));
@@ -116,10 +117,12 @@ function openSession(place, { env = {}, ...options }) {
           done(value);
         };
         const check = () => {
-          while (read < frames.length) {
-            const frame = frames[read];
-            read += 1;
-            if (fits(frame)) return settle(resolve, frame);
+          while (next < frames.length) {
+            const frame = frames[next];
+            next += 1;
+            if (!fits(frame)) continue;
+            read = Math.max(read, next);
+            return settle(resolve, frame);
           }
           if (failure) settle(reject, failure);
         };

@@ -85,8 +85,10 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     });
   }
 
-  async function answer(request: MessagesRequest, steps: readonly Step[], response: ServerResponse): Promise<void> {
-    const first = steps[0];
+  async function answer(request: MessagesRequest, reply: readonly Step[], response: ServerResponse): Promise<void> {
+    const first = reply[0];
+    const steps = first?.type === 'headers' ? reply.slice(1) : reply;
+    if (first?.type === 'headers') response.setHeaders(new Map(Object.entries(first.headers)));
     if (first?.type === 'silence') return;
     if (first?.type === 'fail') return fail(response, first.status, first.errorType, first.message, first.headers);
     const gone = new AbortController();

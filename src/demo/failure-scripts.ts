@@ -68,6 +68,22 @@ export const failureScripts: readonly Script[] = [
     reply: (): Step[] => [{ type: 'silence' }],
   },
   {
+    name: 'rate limit warning',
+    when: (c) => phrase(c, /^warn about the limit$/i) !== null,
+    reply(): Step[] {
+      const reset = String(Math.floor(Date.now() / 1000) + 3600);
+      const headers = {
+        'anthropic-ratelimit-unified-status': 'allowed_warning',
+        'anthropic-ratelimit-unified-representative-claim': 'five_hour',
+        'anthropic-ratelimit-unified-reset': reset,
+        'anthropic-ratelimit-unified-5h-reset': reset,
+        'anthropic-ratelimit-unified-5h-utilization': '0.92',
+        'anthropic-ratelimit-unified-5h-surpassed-threshold': '0.9',
+      };
+      return [{ type: 'headers', headers }, say('The headers of this answer say that the limit is near.')];
+    },
+  },
+  {
     name: 'refuse',
     when: (c) => phrase(c, /^refuse( once)?$/i) !== null,
     reply: (c): Step[] =>

@@ -90,8 +90,9 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
         sink.breakOff(step.errorType, step.message);
         return;
       case 'fail':
+      case 'headers':
       case 'silence':
-        throw new Error(`The step "${step.type}" stands for a whole reply and cannot follow others.`);
+        throw new Error(`The step "${step.type}" cannot follow others.`);
     }
   }
   if (!signal.aborted)

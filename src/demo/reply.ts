@@ -1,4 +1,4 @@
-/** A reply is a list of steps. `fail` and `silence` stand alone: they replace the whole message. */
+/** A reply is a list of steps. `fail` and `silence` stand alone, and replace the message; `headers` comes first. */
 export type StopReason = 'end_turn' | 'tool_use' | 'max_tokens' | 'refusal';
 
 export type Step =
@@ -23,6 +23,7 @@ export type Step =
   /** An `error` event in the middle of the stream. */
   | { type: 'break'; errorType: string; message: string }
   | { type: 'fail'; status: number; errorType: string; message: string; headers?: Record<string, string> }
+  | { type: 'headers'; headers: Record<string, string> }
   /** Takes the request and never answers. */
   | { type: 'silence' };
 

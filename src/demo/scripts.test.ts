@@ -40,6 +40,8 @@ test.each([
   ['break the stream', 'break the stream'],
   ['malformed sse', 'malformed sse'],
   ['silence', 'silence'],
+  ['warn about the limit', 'rate limit warning'],
+  ['[SUGGESTION MODE: what next?]', 'suggestion'],
   ['refuse once', 'refuse'],
   ['max tokens', 'max tokens'],
   ['fail 299', 'anything else'],

@@ -33,6 +33,7 @@ import { toolScripts } from './tool-scripts.ts';
  * | break the stream | an `error` event in mid-sentence |
  * | malformed sse | a frame that is not JSON in mid-sentence |
  * | silence | no answer, not even a status, until the client goes away |
+ * | warn about the limit | headers of a subscription whose five hours are nearly used up |
  * | refuse [once] | stop reason `refusal` |
  * | max tokens [once] | stop reason `max_tokens` |
  * | an image, with any other text | how many images came |

@@ -60,6 +60,12 @@ export const sideScripts: readonly Script[] = [
   },
   { name: 'compaction', when: (c) => compaction.test(c.lastTyped), reply: summary },
   {
+    // The program asks what the person might type next.
+    name: 'suggestion',
+    when: (c) => c.lastTyped.startsWith('[SUGGESTION MODE:'),
+    reply: () => [say('list the files here')],
+  },
+  {
     name: 'task notification',
     when: (c) => c.notification !== undefined,
     reply(c) {
