@@ -1,0 +1,82 @@
+// Proves that the packed package works for who installs it: packs it, installs it into an empty folder, starts
+// `npx boocode demo`, talks to it with `npx boocode chat`, and opens its two doors. As root it does so again as an
+// ordinary user.
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const ordinaryUser = 65534;
+const scratch = mkdtempSync(join(tmpdir(), 'boocode-package-'));
+chmodSync(scratch, 0o755);
+
+/** Runs a program to its end; stops everything with what it said when it fails. */
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { encoding: 'utf8', timeout: 300_000, ...options });
+  if (result.status !== 0) {
+    throw new Error(`${command} ${args.join(' ')} failed:\n${result.stdout}\n${result.stderr}\n${result.error ?? ''}`);
+  }
+  return result.stdout;
+}
+
+async function tryAs(name, who) {
+  const home = join(scratch, name);
+  const project = join(home, 'project');
+  mkdirSync(project, { recursive: true });
+  if (who.uid !== undefined) for (const path of [home, project]) chownSync(path, who.uid, who.gid);
+  const env = { PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8', npm_config_update_notifier: 'false' };
+  for (const [key, value] of Object.entries(process.env)) if (/^npm_config_/i.test(key)) env[key] ??= value;
+  const options = { cwd: project, env, ...who };
+
+  run('npm', ['init', '--yes'], options);
+  run('npm', ['install', '--no-audit', '--no-fund', tarball], options);
+  console.log(`${name}: installed`);
+
+  const demo = spawn('npx', ['boocode', 'demo', '--port', '0'], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await saysReady(demo);
+    const answer = run('npx', ['boocode', 'chat', 'list the files here'], { ...options, input: 'y\n' });
+    if (!/\bcost \$\d/.test(answer)) throw new Error(`The chat did not tell its cost:\n${answer}`);
+    if (!answer.includes('package.json')) throw new Error(`The tool did not list the files:\n${answer}`);
+    const list = JSON.parse(run('npx', ['boocode', 'ls', '--json'], options));
+    if (list.items?.length !== 1 && list.length !== 1) throw new Error(`One chat was expected: ${JSON.stringify(list)}`);
+    console.log(`${name}: a chat with a tool call and a permission went through`);
+  } finally {
+    demo.kill('SIGTERM');
+    await new Promise((resolve) => (demo.exitCode === null && demo.signalCode === null ? demo.once('exit', resolve) : resolve()));
+  }
+  writeFileSync(
+    join(project, 'doors.mjs'),
+    `import { createClient } from 'boocode/client';
+     import { migrate, PostgresSessionStore } from 'boocode/session-store';
+     for (const door of [createClient, migrate, PostgresSessionStore]) if (typeof door !== 'function') throw new Error('a door is shut');`,
+  );
+  run(process.execPath, ['doors.mjs'], options);
+  console.log(`${name}: the doors boocode/client and boocode/session-store open`);
+}
+
+function saysReady(child) {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      if (/^BooCode is ready: http:\/\/\S+$/m.test(text)) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`The demo ended with ${code} before it was ready:\n${text}`)));
+    setTimeout(() => reject(new Error(`The demo was not ready in time:\n${text}`)), 120_000).unref();
+  });
+}
+
+let tarball = '';
+try {
+  run('npm', ['pack', '--pack-destination', scratch], { cwd: root });
+  tarball = join(scratch, readdirSync(scratch).find((file) => file.endsWith('.tgz')) ?? '');
+  chmodSync(tarball, 0o644);
+  await tryAs('this user', {});
+  if (process.getuid?.() === 0) await tryAs('an ordinary user', { uid: ordinaryUser, gid: ordinaryUser });
+  console.log('The package works.');
+} finally {
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+}
