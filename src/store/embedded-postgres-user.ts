@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, lstatSync, readdirSync } from 'node:fs';
+import { chownSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../lib/process-identity.ts';
 import { BooError } from '../protocol/error.ts';
@@ -22,7 +22,7 @@ export function choosePostgresUser(postgres: string, home: string): PostgresUser
   if (process.getuid?.() !== 0) return { prefix: [], uid: null };
   for (const user of [...namespaceUser(), ...nobodyUser()]) {
     giveFiles(home, user);
-    if (runs(user, postgres, '--version') && runs(user, 'test', '-w', home)) return user;
+    if (runs(user, postgres, '--version') && writes(user, home)) return user;
   }
   throw new BooError(
     'storage_unavailable',
@@ -31,13 +31,13 @@ export function choosePostgresUser(postgres: string, home: string): PostgresUser
   );
 }
 
-export function namespaceUser(): PostgresUser[] {
+function namespaceUser(): PostgresUser[] {
   const unshare = findProgram('unshare');
   if (unshare === null) return [];
   return [{ prefix: [unshare, '--user', `--map-user=${nobody}`, `--map-group=${nobody}`, '--'], uid: 0 }];
 }
 
-export function nobodyUser(): PostgresUser[] {
+function nobodyUser(): PostgresUser[] {
   const setpriv = findProgram('setpriv');
   if (setpriv === null) return [];
   const ids = ['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups'];
@@ -48,6 +48,15 @@ export function nobodyUser(): PostgresUser[] {
 function runs({ prefix }: PostgresUser, ...command: string[]): boolean {
   const [program = '', ...args] = [...prefix, ...command];
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+function writes(user: PostgresUser, home: string): boolean {
+  // Tried, not asked: access(2) knows nothing of the capability.
+  const probe = join(home, 'probe');
+  rmSync(probe, { recursive: true, force: true });
+  const works = runs(user, 'mkdir', probe);
+  rmSync(probe, { recursive: true, force: true });
+  return works;
 }
 
 /** Makes `home` and all that lies in it belong to the user: another way of starting may have changed the owner. */
