@@ -73,7 +73,8 @@ export class Chat {
   #stopped = false;
   /** The session must be opened anew before the next turn: a setting changed that holds from the start. */
   #reopen = false;
-  #lost: BooError | undefined;
+  /** Whether the backend has a session for this chat. */
+  #isOpen = false;
   #cancelIdle: (() => void) | undefined;
 
   constructor(parts: ChatParts) {
@@ -215,6 +216,7 @@ export class Chat {
       for (;;) {
         const unprompted = this.#unprompted.shift();
         if (unprompted) {
+          if (this.#phase.is === 'closing') await this.#phase.done;
           await this.#runTurn([], () => unprompted);
           continue;
         }
@@ -236,7 +238,10 @@ export class Chat {
     }
     if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
     const { content } = prompt;
-    await this.#runTurn([prompt.id], (turnId) => failure ?? this.#backend.prompt(this.id, { turnId, content }));
+    await this.#runTurn([prompt.id], (turnId) => {
+      if (this.#stopped) return failure ?? endedBy('interrupted');
+      return failure ?? this.#backend.prompt(this.id, { turnId, content });
+    });
   }
 
   async #runTurn(
@@ -256,7 +261,7 @@ export class Chat {
     try {
       await startTurn(parts, promptIds);
       this.#enter({ is: 'running', turnId, done });
-      const begun = begin(turnId);
+      const begun = attempt(() => begin(turnId));
       const end = 'type' in begun ? begun : await recordTurn(parts, begun);
       await endTurn(parts, end);
     } finally {
@@ -267,7 +272,7 @@ export class Chat {
 
   #restingPhase(failure: BooError | undefined): Phase {
     if (failure) return { is: 'cold', failure };
-    return this.#lost ? { is: 'cold' } : { is: 'ready' };
+    return this.#isOpen ? { is: 'ready' } : { is: 'cold' };
   }
 
   /** Starts or resumes the agent's session where needed. True when somebody interrupted meanwhile. */
@@ -295,7 +300,6 @@ export class Chat {
     const session = await openAgentSession(sql, this.#log.lease, { agent, backend, sessionId: randomUUID() });
     if (!session) throw new FencedError(this.id);
     this.#reopen = false;
-    this.#lost = undefined;
     await engine.openSession({
       chatId: this.id,
       sessionId: session.sessionId,
@@ -311,10 +315,11 @@ export class Chat {
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
       onLost: (cause) => {
         this.#parts.logger.warn({ chatId: this.id, cause: cause.message }, 'The agent process was lost.');
-        this.#lost = cause;
+        this.#isOpen = false;
         if (this.#phase.is === 'ready') this.#enter({ is: 'cold' });
       },
     });
+    this.#isOpen = true;
   }
 
   /** Records what the agent says outside a turn. */
@@ -325,6 +330,7 @@ export class Chat {
   async #close(): Promise<void> {
     if (this.#phase.is === 'closing') return this.#phase.done;
     if (this.#phase.is !== 'ready') return;
+    this.#isOpen = false;
     const done = this.#backend.closeSession(this.id).finally(() => this.#enter({ is: 'cold' }));
     this.#enter({ is: 'closing', done });
     await done;
@@ -367,6 +373,15 @@ export class Chat {
       throw new BooError('internal', `A chat cannot go from ${from} to ${next.is}.`);
     }
     this.#phase = next;
+  }
+}
+
+/** A turn that cannot even begin has failed; it still ends like any other. */
+function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
+  try {
+    return begin();
+  } catch (error) {
+    return endedBy('failed', toBooError(error));
   }
 }
 
