@@ -70,7 +70,7 @@ export function mapStatus(frame: SDKStatusMessage, state: MappingState): Mapped 
   const events = [...mode.events];
   const compacting = frame.status === 'compacting';
   if (compacting && !state.compacting) {
-    events.push(notice('info', 'compacting', 'The conversation has become long and is being summed up.'));
+    events.push(notice('info', 'compacting', 'The conversation is being summed up.'));
   }
   if (frame.compact_result === 'failed') {
     const cause = asText(frame.compact_error);

@@ -2,7 +2,7 @@
 import { type ContentBlock, imageMimeTypes } from '../../protocol/content.ts';
 import type { ToolCallContent } from '../../protocol/event.ts';
 import { cutText, maxOutputLength } from './bounded-output.ts';
-import { asList, asRecord, asText, isRecord, type LooseRecord, oneOf } from './loose-json.ts';
+import { asCount, asList, asRecord, asText, isRecord, type LooseRecord, oneOf } from './loose-json.ts';
 import type { OpenCall } from './mapping-state.ts';
 
 // The Messages API takes no larger image.
@@ -29,7 +29,12 @@ export function toolContent(
 /** What a sub-agent reports, without the words that the program wraps around it for the model. */
 function agentReport(call: OpenCall, output: LooseRecord): unknown {
   if (call.toolName !== 'Agent' && call.toolName !== 'Task') return undefined;
-  if (output['status'] === 'completed') return output['content'];
+  if (output['status'] === 'completed') {
+    // The program's own notes stand before and after the report.
+    const parts = asList(output['content']);
+    const notes = asCount(output['harnessNoteCount']) ?? 0;
+    return parts.slice(notes, parts.length - (asCount(output['harnessTailCount']) ?? 0));
+  }
   return output['status'] === 'async_launched' ? 'The sub-agent works in the background.' : undefined;
 }
 
