@@ -206,6 +206,14 @@ describe('closing', () => {
     await closed;
   });
 
+  it('does not wait for a connection that was opened in reserve', async () => {
+    await start({ drainTimeoutMs: 600_000 });
+    const spare = await open();
+    // Its answer comes after the server has seen the spare one.
+    await raw('GET /healthz HTTP/1.1', 'host: localhost', 'connection: close');
+    await Promise.all([once(spare, 'close'), server.close()]);
+  });
+
   it('is bounded, whatever a request does', async () => {
     await start({ drainTimeoutMs: 50 });
     let asked = false;

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
@@ -33,6 +33,8 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
     errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
   });
   let closing: Promise<void> | undefined;
+  // Connections that have asked nothing yet: browsers and undici open some in reserve, and Node does not call them idle.
+  const unused = new Set<Socket>();
   const server = createServer(
     {
       // A client that sends its request drop by drop, and one that never takes its answer, hold a socket only so long.
@@ -42,12 +44,18 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
       keepAliveTimeout: 65_000,
     },
     (incoming, outgoing) => {
+      unused.delete(incoming.socket);
       outgoing.once('close', () => {
         if (closing) setImmediate(() => server.closeIdleConnections());
       });
       void listener(incoming, outgoing);
     },
   );
+  server.on('connection', (socket) => {
+    if (closing) socket.destroy();
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
   // No progress on a socket for so long ends it. A live feed is never silent for longer than its keep-alive.
   server.setTimeout(120_000);
 
@@ -66,6 +74,7 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
         });
         openFeeds.closeAll();
         server.closeIdleConnections();
+        for (const socket of unused) socket.destroy();
       });
       return closing;
     },

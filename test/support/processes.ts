@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { hostMark, markName } from '../../src/agents/agent-process.ts';
+import { identifyProcess, type ProcessIdentity } from '../../src/lib/process-identity.ts';
+
+export interface SeenProcess extends ProcessIdentity {
+  environ: string[];
+  command: string;
+}
+
+/** The living processes that have this entry (`NAME=value`) in their environment. Linux only; elsewhere none are seen. */
+export function processesWith(entry: string): SeenProcess[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    const environ = read(`/proc/${name}/environ`)?.split('\0').filter(Boolean);
+    if (environ === undefined || !environ.includes(entry)) return [];
+    const identity = identifyProcess(Number(name));
+    const command = read(`/proc/${name}/cmdline`)?.replaceAll('\0', ' ').trim() ?? '';
+    return identity ? [{ ...identity, environ, command }] : [];
+  });
+}
+
+/** What a host's agents, and the tools they started, carry in their environment. */
+export function markOf(host: ProcessIdentity): string {
+  return `${markName}=${hostMark(host)}`;
+}
+
+/** The agents of this process, and their tools. */
+export function ownAgents(): SeenProcess[] {
+  const self = identifyProcess(process.pid);
+  return self ? processesWith(markOf(self)).filter((each) => each.pid !== process.pid) : [];
+}
+
+/** Undefined when the process is gone, or another user's. */
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,164 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../src/config.ts';
+import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
+import { type RunningServer, startServer } from '../../src/main.ts';
+import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
+import { type BooClient, createClient } from '../../src/protocol/client.ts';
+import type { Sql } from '../../src/store/database.ts';
+import { type AgentEnv, createAgentEnv } from './agent-env.ts';
+import { createTestDatabase } from './postgres.ts';
+import { ownAgents } from './processes.ts';
+import { until } from './until.ts';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  /** The parsed JSON; undefined where there is no body. */
+  body: Record<string, unknown>;
+}
+
+export interface TestServer {
+  readonly url: string;
+  readonly token: string;
+  /** Of the server's own database. */
+  readonly sql: Sql;
+  readonly model: DemoModel;
+  readonly agent: AgentEnv;
+  /** An empty directory, by its real path, where chats of this test work. */
+  readonly workDir: string;
+  readonly dataDir: string;
+  readonly running: RunningServer;
+  /** Of the server as it runs now; after a restart there is another one. */
+  readonly client: BooClient;
+  createChat(input?: Partial<CreateChat>): Promise<Chat>;
+  /** A request as it is, with the token unless `headers` say otherwise. */
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** Stops the server in order, and starts it anew on the same database and directories. */
+  restart(): Promise<void>;
+  /** Fails when an agent process is left. */
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  body?: unknown;
+  /** Sent as it is, in place of `body`. */
+  raw?: string | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+export interface ServerTestOptions {
+  config?: Partial<Config>;
+  /** Changes to the environment of the agents; null takes a variable away. */
+  agentEnv?: Record<string, string | null>;
+}
+
+/**
+ * A whole server in this process: the real program of the SDK, real Postgres, real HTTP; only the model is scripted, and
+ * is the test's own, so that it can be held and asked what it was sent.
+ */
+export async function openServer(options: ServerTestOptions = {}): Promise<TestServer> {
+  const database = await createTestDatabase();
+  const model = await startDemoModel();
+  const agent = await createAgentEnv(model.url);
+  const root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-e2e-')));
+  const workDir = join(root, 'work');
+  await mkdir(workDir);
+  const agentEnv: Record<string, string> = { ...agent.env };
+  for (const [name, value] of Object.entries(options.agentEnv ?? {})) {
+    if (value === null) delete agentEnv[name];
+    else agentEnv[name] = value;
+  }
+  const config: Config = {
+    host: '127.0.0.1',
+    port: 0,
+    dataDir: join(root, 'data'),
+    databaseUrl: database.url,
+    token: null,
+    publicOrigins: [],
+    idleTimeoutMs: 600_000,
+    logLevel: 'silent',
+    sdkByDefault: true,
+    agentEnv,
+    ...options.config,
+  };
+
+  let running: RunningServer;
+  let client: BooClient;
+  const start = async (): Promise<void> => {
+    running = await startServer(config, { demo: false });
+    client = createClient({ url: running.url, token: running.token, clientName: 'test' });
+  };
+  const cleanUp = async (): Promise<void> => {
+    await model.close();
+    await database.drop();
+    await agent.remove();
+    await rm(root, { recursive: true, force: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+
+  return {
+    get url() {
+      return running.url;
+    },
+    get token() {
+      return running.token;
+    },
+    get running() {
+      return running;
+    },
+    get client() {
+      return client;
+    },
+    sql: database.sql,
+    model,
+    agent,
+    workDir,
+    dataDir: config.dataDir,
+    createChat: (input = {}) => client.createChat({ cwd: workDir, ...input }),
+    call: (method, path, request) => call(running, method, path, request),
+    async restart() {
+      await running.close();
+      await start();
+    },
+    async close() {
+      try {
+        await running.close();
+        await until(() => ownAgents().length === 0, { what: 'the end of every agent process', timeoutMs: 2_000 });
+      } finally {
+        await cleanUp();
+      }
+    },
+  };
+}
+
+/** One request over HTTP, with the token unless `headers` say otherwise. */
+export async function call(
+  { url, token }: { url: string; token: string },
+  method: string,
+  path: string,
+  { body, raw, headers = {} }: CallOptions = {},
+): Promise<Answer> {
+  const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(sent === undefined ? {} : { body: sent }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
+  };
+}
