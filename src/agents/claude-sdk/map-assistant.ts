@@ -27,7 +27,7 @@ export function mapAssistant(frame: SDKAssistantMessage, state: MappingState): M
   }
 
   const apiId = asText(message['id']) ?? asText(frame.uuid) ?? 'message';
-  const streamed = state.openMessages.get(parent ?? '')?.apiId === apiId && parent === undefined;
+  const open = state.openMessages.get(parent ?? '');
   const { openMessages, ids } = settleBlocks(
     state.openMessages,
     parent ?? '',
@@ -38,7 +38,8 @@ export function mapAssistant(frame: SDKAssistantMessage, state: MappingState): M
   const events: AgentEvent[] = withdrawal(state.turn.delivered, frame.supersedes);
   const dropped: string[] = [];
   let next: MappingState = { ...state, openMessages };
-  if (parent === undefined && !synthetic && !(streamed && state.openMessages.get('')?.streamed)) {
+  // What was streamed has told its usage, and more exactly.
+  if (parent === undefined && !synthetic && !(open?.apiId === apiId && open.streamed)) {
     next = withMessageUsage(next, asText(message['model']), message['usage']);
   }
   const made: string[] = [];
