@@ -25,8 +25,8 @@ export interface WireOptions {
 export function createWire(options: WireOptions): Wire {
   const base = options.url.replace(/\/+$/, '');
   const identity = {
-    // A header holds no other characters.
-    'boocode-client': options.clientName.replace(/[^\x20-\x7e]/g, '?'),
+    // The server takes no other characters, and no more of them.
+    'boocode-client': options.clientName.replace(/[^\x20-\x7e]/g, '?').slice(0, 64) || 'client',
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   };
 
@@ -101,7 +101,8 @@ export function unreachable(url: string, cause: unknown): BooError {
 
 /** True when the server gave no answer, so that only asking again can tell what became of the request. */
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof BooError && error.details['reason'] === 'unreachable';
+  // A server's own error has a status, whatever its reason says.
+  return error instanceof BooError && error.details['reason'] === 'unreachable' && !('status' in error.details);
 }
 
 const codeOfStatus: Record<number, ErrorCode> = { 401: 'unauthorized', 404: 'not_found' };

@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { BooClient, Chat, CreateChat, PatchChat } from '../protocol/client.ts';
+import { type Cli, connect, type GlobalFlags, misuse } from './cli.ts';
+import { type Conversation, openConversation } from './conversation.ts';
+import { findChat } from './find-chat.ts';
+import { plainLine } from './plain-text.ts';
+import { interruptedExitCode, runTurn } from './run-turn.ts';
+
+interface ChatFlags extends GlobalFlags {
+  cwd?: string;
+  title?: string;
+  model?: string;
+  backend?: CreateChat['backend'];
+  permissionMode?: CreateChat['permissionMode'];
+  trust?: true;
+  resume?: string;
+}
+
+// Written out, since the schemas stay out of the commands that only talk to a server.
+const permissionModes = [
+  'default',
+  'acceptEdits',
+  'plan',
+  'dontAsk',
+  'auto',
+  'bypassPermissions',
+] as const satisfies readonly CreateChat['permissionMode'][];
+
+export function addChat(program: Command, cli: Cli): void {
+  program
+    .command('chat')
+    .description('Talk to an agent in this directory: with a text one turn, without it a conversation')
+    .argument('[text...]', 'the prompt; without it, and without a terminal, it is read from standard input')
+    .option('--resume <chat>', 'go on with this chat: its id or the beginning of it')
+    .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
+    .option('--title <title>', 'the title of the chat')
+    .option('--model <model>', 'the model to ask for')
+    .addOption(new Option('--backend <backend>', 'how the agent is run').choices(['claude_sdk', 'claude_pty']))
+    .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
+    .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
+    .action(async (words: string[], _options, command: Command) => {
+      cli.exitCode = await chat(cli, words, command.optsWithGlobals<ChatFlags>());
+    });
+}
+
+async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number> {
+  const { terminal } = cli;
+  if (flags.resume !== undefined && (flags.cwd !== undefined || flags.backend !== undefined)) {
+    throw misuse('--cwd and --backend go with a new chat, and not with --resume.');
+  }
+  const talks = words.length === 0 && terminal.isInteractive;
+  const text = talks ? '' : words.length > 0 ? words.join(' ') : (await terminal.readAll()).trimEnd();
+  if (!talks && text.trim() === '') throw misuse('There is no prompt: give it as words or on standard input.');
+
+  const client = await connect(cli, flags);
+  const current = flags.resume === undefined ? await begin(client, flags) : await resume(client, flags.resume, flags);
+  const conversation = await openConversation(client, current, terminal);
+  try {
+    if (talks) return await converse(cli, client, current, conversation);
+    return await runTurn(cli, client, current, conversation, text);
+  } finally {
+    await conversation.close();
+  }
+}
+
+function begin(client: BooClient, flags: ChatFlags): Promise<Chat> {
+  const { cwd = process.cwd(), title, model, backend, permissionMode, trust: trusted } = flags;
+  return client.createChat({ cwd, title, model, backend, permissionMode, trusted });
+}
+
+async function resume(client: BooClient, given: string, flags: ChatFlags): Promise<Chat> {
+  const found = await findChat(client, given);
+  const { title, model, permissionMode, trust: trusted } = flags;
+  const patch: PatchChat = { title, model, permissionMode, trusted };
+  return Object.values(patch).every((value) => value === undefined) ? found : client.patchChat(found.id, patch);
+}
+
+/** Prompt after prompt, until the input ends. */
+async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: Conversation): Promise<number> {
+  const { terminal } = cli;
+  const { outStyle } = terminal;
+  terminal.out(`${outStyle('dim', `chat ${chat.id} · ${plainLine(chat.cwd)} · Ctrl-D leaves`)}\n`);
+  for (;;) {
+    await conversation.asker.idle();
+    const abort = new AbortController();
+    let left = false;
+    // A decision of another client's turn takes the question's place for a while.
+    conversation.onDecision = () => abort.abort();
+    const stopListening = terminal.onInterrupt(() => {
+      left = true;
+      abort.abort();
+    });
+    const reply = await Promise.race([terminal.ask(outStyle('bold', '> '), abort.signal), conversation.lost]);
+    stopListening();
+    conversation.onDecision = () => {};
+    if (left) return interruptedExitCode;
+    if (reply.kind === 'end') return 0;
+    if (reply.kind === 'withdrawn' || reply.text.trim() === '') continue;
+    await runTurn(cli, client, chat, conversation, reply.text);
+  }
+}

@@ -1,0 +1,41 @@
+import { BooError, type BooClient, createClient } from '../protocol/client.ts';
+import { findServer, type ServerFlags } from './find-server.ts';
+import { usualDataDir } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What every command is given. */
+export interface Cli {
+  terminal: Terminal;
+  env: NodeJS.ProcessEnv;
+  /** The process ends with it. */
+  exitCode: number;
+}
+
+export interface GlobalFlags extends ServerFlags {
+  json?: boolean | undefined;
+}
+
+/** Where servers keep their data when nobody says otherwise: the usual one first, then the demo's. */
+export function usualDataDirs(env: NodeJS.ProcessEnv): string[] {
+  return [usualDataDir(env, 'boocode'), usualDataDir(env, 'boocode-demo')];
+}
+
+/** A client of the server that the flags, the environment or a data directory name. */
+export async function connect(cli: Cli, flags: ServerFlags): Promise<BooClient> {
+  const { terminal, env } = cli;
+  const server = await findServer({ flags, env, usualDataDirs: usualDataDirs(env) });
+  const client = createClient({ url: server.url, token: server.token, clientName: 'cli' });
+  if (server.demo ?? (await client.info()).demo) {
+    terminal.err(`${terminal.errStyle('dim', 'Answers come from the scripted demo model.')}\n`);
+  }
+  return client;
+}
+
+export function printJson(cli: Cli, value: unknown): void {
+  cli.terminal.out(`${JSON.stringify(value)}\n`);
+}
+
+/** A mistake in how a command was called. */
+export function misuse(message: string): BooError {
+  return new BooError('invalid_request', message);
+}

@@ -1,0 +1,114 @@
+/** A chat as it is followed at a terminal: prints what happens, puts decisions to the person, waits for turns. */
+import type { BooClient, Chat, Event, FeedStatus } from '../protocol/client.ts';
+import { type Asker, createAsker } from './asker.ts';
+import { plainText } from './plain-text.ts';
+import { createRenderer, type Piece } from './render.ts';
+import type { Terminal } from './terminal.ts';
+
+export type TurnFinished = Event & { type: 'turn_finished' };
+
+export interface Conversation {
+  /** Sends a prompt and resolves when the turn that takes it has finished. */
+  submit(text: string): Promise<TurnFinished>;
+  readonly asker: Asker;
+  /** Prints a remark on a line of its own, where errors go. */
+  tell(remark: string): void;
+  /** Rejects when the chat can no longer be followed. */
+  readonly lost: Promise<never>;
+  /** Called for each decision that needs the person. */
+  onDecision: () => void;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  promptId: string;
+  turnId?: string;
+  resolve(event: TurnFinished): void;
+}
+
+export async function openConversation(client: BooClient, chat: Chat, terminal: Terminal): Promise<Conversation> {
+  const ownPrompts = new Set<string>();
+  const waiting = new Set<Waiting>();
+  const abort = new AbortController();
+  const renderer = createRenderer({
+    outStyle: terminal.outStyle,
+    errStyle: terminal.errStyle,
+    log: false,
+    isOwnPrompt: (promptId) => ownPrompts.has(promptId),
+  });
+  const print = (pieces: Piece[]): void => {
+    for (const { to, text } of pieces) terminal[to](text);
+  };
+  const asker = createAsker({ client, chatId: chat.id, terminal, beforePrint: () => print(renderer.breakLine()) });
+
+  let away = false;
+  function onStatus(status: FeedStatus): void {
+    if (status.state === 'connecting' || (status.state === 'waiting') === away) return;
+    away = !away;
+    conversation.tell(status.state === 'waiting' ? `${status.error.message} Trying again …` : 'Connected again.');
+  }
+
+  function track(event: Event): void {
+    switch (event.type) {
+      case 'turn_started':
+        for (const turn of waiting) if (event.promptIds.includes(turn.promptId)) turn.turnId = event.turnId;
+        break;
+      case 'turn_finished':
+        for (const turn of waiting) {
+          if (turn.turnId !== event.turnId) continue;
+          waiting.delete(turn);
+          turn.resolve(event);
+        }
+        break;
+      case 'decision_requested':
+        conversation.onDecision();
+        asker.add({ ...event, id: event.decisionId, canAllowAlways: true });
+        break;
+      case 'decision_resolved':
+        asker.settle(event.decisionId, event);
+        break;
+      default:
+    }
+  }
+
+  async function follow(): Promise<void> {
+    for await (const item of client.follow(chat.id, { after: chat.head, signal: abort.signal, onStatus })) {
+      print(renderer.render(item));
+      if (item.kind === 'event') track(item.event);
+    }
+  }
+
+  let lose: (cause: unknown) => void = () => {};
+  const lost = new Promise<never>((_resolve, reject) => (lose = reject));
+  // Whoever waits for it hears of it; nobody has to.
+  lost.catch(() => {});
+
+  const conversation: Conversation = {
+    async submit(text) {
+      const promptId = crypto.randomUUID();
+      ownPrompts.add(promptId);
+      const finished = new Promise<TurnFinished>((resolve) => waiting.add({ promptId, resolve }));
+      await client.prompt(chat.id, { id: promptId, content: text });
+      return Promise.race([finished, lost]);
+    },
+    asker,
+    tell(remark) {
+      print(renderer.breakLine());
+      terminal.err(`${terminal.errStyle('dim', `· ${plainText(remark)}`)}\n`);
+    },
+    lost,
+    onDecision: () => {},
+    async close() {
+      asker.close();
+      abort.abort();
+      await following;
+      print(renderer.breakLine());
+    },
+  };
+
+  // What waited before we came stands in no event that is still to come.
+  const pending = await client.listDecisions({ status: 'pending', chatId: chat.id, limit: 200 });
+  for (const decision of pending.items) asker.add(decision);
+  const following = follow().catch(lose);
+  return conversation;
+}

@@ -1,0 +1,56 @@
+/** What stands in a feed's events, in words. */
+import type { ContentBlock, Event } from '../protocol/client.ts';
+import { plainLine, plainText } from './plain-text.ts';
+
+type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
+
+const maxResultLines = 6;
+
+export function blocksText(content: readonly ContentBlock[]): string {
+  return content.map((block) => (block.type === 'text' ? block.text : `[${block.mimeType}]`)).join('\n');
+}
+
+/** `Bash  ls -la`; a title that begins with the tool's name does not say it twice. */
+export function toolLine(call: EventOf<'tool_call'>): string {
+  const name = plainLine(call.toolName);
+  const title = plainLine(call.title, 160);
+  if (title === name) return name;
+  return `${name}  ${title.startsWith(`${name} `) ? title.slice(name.length + 1) : title}`;
+}
+
+/** The first lines of a result; a failed one says so even when it has no words. */
+export function resultLines(update: EventOf<'tool_call_update'>): string[] {
+  const lines = update.content.flatMap((part) => {
+    if (part.type === 'content')
+      return plainText(blocksText([part.content]))
+        .trimEnd()
+        .split('\n');
+    const before = part.oldText === null ? 0 : part.oldText.split('\n').length;
+    const size = part.oldText === null ? 'new file' : `${before} → ${part.newText.split('\n').length} lines`;
+    return [`${plainLine(part.path)} (${size})`];
+  });
+  const shown = lines.slice(0, maxResultLines).map((text) => (text.length > 200 ? `${text.slice(0, 199)}…` : text));
+  if (lines.length > shown.length) shown.push(`… ${grouped(lines.length - shown.length)} more lines`);
+  if (update.status === 'failed') return [`✗ ${shown[0] || 'failed'}`, ...shown.slice(1)];
+  return lines.every((text) => text === '') ? [] : shown;
+}
+
+const planMarks = { pending: '☐', in_progress: '◐', completed: '☑' };
+
+export function planLines(entries: EventOf<'plan'>['entries']): string[] {
+  return entries.map((entry) => `${planMarks[entry.status] ?? '☐'} ${plainLine(entry.content)}`);
+}
+
+export function turnSummary(event: EventOf<'turn_finished'>): string {
+  const { inputTokens, cacheReadInputTokens, cacheCreationInputTokens, outputTokens } = event.usage;
+  const input = grouped(inputTokens + cacheReadInputTokens + cacheCreationInputTokens);
+  return `cost ${costText(event.costUsd)} · ${input} tokens in, ${grouped(outputTokens)} out · chat ${event.chatId}`;
+}
+
+export function costText(costUsd: number): string {
+  return `$${costUsd.toFixed(4)}`;
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}

@@ -1,0 +1,140 @@
+/** Where the server is that a command talks to, and the token it takes. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { BooError, createClient } from '../protocol/client.ts';
+
+export interface ServerFlags {
+  url?: string | undefined;
+  tokenFile?: string | undefined;
+  dataDir?: string | undefined;
+}
+
+export interface FoundServer {
+  url: string;
+  token: string;
+  /** Undefined where only the server itself can tell. */
+  demo: boolean | undefined;
+}
+
+export interface ServerSearch {
+  flags: ServerFlags;
+  env: NodeJS.ProcessEnv;
+  /** Where servers keep their data when nobody says otherwise: the usual one first, then the demo's. */
+  usualDataDirs: readonly string[];
+  healthTimeoutMs?: number;
+}
+
+interface ServerNote {
+  url: string;
+  demo: boolean;
+}
+
+export async function findServer(search: ServerSearch): Promise<FoundServer> {
+  const { flags, env } = search;
+  const dataDirs = dataDirsOf(search);
+  const url = flags.url ?? nonEmpty(env['BOOCODE_URL']);
+  if (url !== undefined) return serverAt(parseUrl(url), search, dataDirs);
+
+  for (const dataDir of dataDirs) {
+    const note = await readNote(dataDir);
+    if (!note || !(await answers(note.url, search.healthTimeoutMs ?? 3000))) continue;
+    const token = (await givenToken(flags, env)) ?? (await tokenIn(dataDir));
+    if (token === undefined) throw noToken(note.url);
+    return { url: note.url, token, demo: note.demo };
+  }
+  const where = dataDirs.length === 1 ? `with the data directory ${dataDirs[0]}` : 'here';
+  throw new BooError(
+    'not_found',
+    `No BooCode server is running ${where}: start one with \`npx boocode demo\` or \`npx boocode serve\`, or name one with --url.`,
+  );
+}
+
+/** The data directories to look in, the likeliest first. One that is named leaves no doubt. */
+export function dataDirsOf({ flags, env, usualDataDirs }: ServerSearch): readonly string[] {
+  const named = flags.dataDir ?? nonEmpty(env['BOOCODE_DATA_DIR']);
+  return named === undefined ? usualDataDirs : [resolve(named)];
+}
+
+export function tokenPath(dataDir: string): string {
+  return join(dataDir, 'token');
+}
+
+/** The token kept in a data directory; undefined where there is none. */
+export async function tokenIn(dataDir: string): Promise<string | undefined> {
+  return (await readIfThere(tokenPath(dataDir)))?.trim();
+}
+
+async function serverAt(url: URL, { flags, env }: ServerSearch, dataDirs: readonly string[]): Promise<FoundServer> {
+  const address = url.href.replace(/\/$/, '');
+  const given = await givenToken(flags, env);
+  if (given !== undefined) return { url: address, token: given, demo: undefined };
+  // A token found here is of a server here: it goes nowhere else unless its data directory was named.
+  const named = flags.dataDir !== undefined || nonEmpty(env['BOOCODE_DATA_DIR']) !== undefined;
+  const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  const notes = await Promise.all(dataDirs.map(async (dataDir) => ({ dataDir, note: await readNote(dataDir) })));
+  const own = notes.find(({ note }) => note !== undefined && note.url.replace(/\/$/, '') === address);
+  const dataDir = own?.dataDir ?? (named || isLoopback ? dataDirs[0] : undefined);
+  const token = dataDir === undefined ? undefined : await tokenIn(dataDir);
+  if (token === undefined) throw noToken(address);
+  return { url: address, token, demo: own?.note?.demo };
+}
+
+async function givenToken(flags: ServerFlags, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const token = flags.tokenFile === undefined ? nonEmpty(env['BOOCODE_TOKEN']) : undefined;
+  const file = flags.tokenFile ?? nonEmpty(env['BOOCODE_TOKEN_FILE']);
+  if (token !== undefined || file === undefined) return token;
+  const kept = (await readIfThere(file))?.trim();
+  if (!kept) throw new BooError('config_invalid', `The token file ${file} is missing or empty.`);
+  return kept;
+}
+
+async function readNote(dataDir: string): Promise<ServerNote | undefined> {
+  const text = await readIfThere(join(dataDir, 'server.json'));
+  if (text === undefined) return undefined;
+  try {
+    const { url, demo } = JSON.parse(text) as Record<string, unknown>;
+    return typeof url === 'string' && URL.canParse(url) ? { url: reachable(url), demo: demo === true } : undefined;
+  } catch {
+    // A server that is just starting may not have written all of it.
+    return undefined;
+  }
+}
+
+/** A server that listens everywhere is reached on loopback from here. */
+function reachable(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}
+
+async function answers(url: string, timeoutMs: number): Promise<boolean> {
+  try {
+    const { status } = await createClient({ url, timeoutMs }).health();
+    return status === 'ok' || status === 'unavailable';
+  } catch {
+    // Whatever stands there now, it is not the server that left its address.
+    return false;
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new BooError('config_invalid', `${path} cannot be read: ${(error as Error).message}.`, { cause: error });
+  }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new BooError('config_invalid', `The address must look like http://127.0.0.1:4127, and was ${text}.`);
+}
+
+function noToken(url: string): BooError {
+  return new BooError('config_invalid', `There is no token for ${url}: set BOOCODE_TOKEN or give --token-file.`);
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { Chat } from '../protocol/client.ts';
+import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
+import { costText } from './event-text.ts';
+import { allPages } from './find-chat.ts';
+import { plainLine } from './plain-text.ts';
+import { ageText, type Cell, shortIds, tableText } from './table.ts';
+
+interface LsFlags extends GlobalFlags {
+  limit: number;
+}
+
+export function addLs(program: Command, cli: Cli): void {
+  program
+    .command('ls')
+    .description('List the chats, newest first')
+    .option('--limit <count>', 'how many at most', readCount, 50)
+    .action(async (_options, command: Command) => {
+      const flags = command.optsWithGlobals<LsFlags>();
+      const client = await connect(cli, flags);
+      const chats: Chat[] = [];
+      for await (const chat of allPages((after) => client.listChats({ after, limit: Math.min(flags.limit, 200) }))) {
+        chats.push(chat);
+        if (chats.length === flags.limit) break;
+      }
+      if (flags.json) return printJson(cli, chats);
+      if (chats.length === 0) cli.terminal.err('There are no chats yet: begin one with `boocode chat "…"`.\n');
+      else cli.terminal.out(chatTable(chats, cli));
+    });
+}
+
+const stateFormats: Partial<Record<Chat['state'], Cell['format']>> = {
+  waiting: ['bold', 'yellow'],
+  running: 'green',
+  warming: 'green',
+  failed: 'red',
+  cold: 'dim',
+};
+
+function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
+  const short = shortIds(chats.map((chat) => chat.id));
+  const nowMs = Date.now();
+  const head = ['ID', 'STATE', 'TITLE', 'DIRECTORY', 'COST', 'AGE'].map((text): Cell => ({ text, format: 'dim' }));
+  const rows = chats.map((chat): Cell[] => {
+    const format = stateFormats[chat.state];
+    return [
+      { text: short.get(chat.id) ?? chat.id },
+      { text: chat.state, ...(format === undefined ? {} : { format }) },
+      { text: plainLine(chat.title, 40), ...(chat.state === 'waiting' ? { format: 'bold' } : {}) },
+      { text: shortPath(plainLine(chat.cwd, 4096), env['HOME']) },
+      { text: costText(chat.costUsd) },
+      { text: ageText(chat.updatedAt, nowMs) },
+    ];
+  });
+  return tableText([head, ...rows], terminal.outStyle);
+}
+
+function shortPath(path: string, home: string | undefined): string {
+  const short = home && (path === home || path.startsWith(`${home}/`)) ? `~${path.slice(home.length)}` : path;
+  return short.length <= 40 ? short : `…${short.slice(-39)}`;
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return count;
+}

@@ -1,0 +1,39 @@
+/**
+ * Whatever a model, a tool or a name says is hostile text: printed raw, it could move the cursor, rewrite lines, set the
+ * clipboard or type into the shell. Nothing reaches the terminal except through here.
+ */
+
+// Left-to-right and right-to-left marks, embeddings, overrides and isolates: they reorder what is seen.
+const bidi = '\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069';
+const shownInProse = new RegExp(`[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f${bidi}]|\\p{Surrogate}`, 'gu');
+// Of colour and weight nothing is left when they are spelled out.
+const escape = String.fromCharCode(0x1b);
+const colours = new RegExp(`${escape}\\[[0-9;:]*m`, 'g');
+
+// Every character that is not seen as itself: controls, fillers, joiners, and spaces other than the space.
+const shownExactly = /(?! )[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Surrogate}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** For reading: line ends and tabs stay, colours go, and what could act on a terminal is spelled out. */
+export function plainText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(colours, '').replace(shownInProse, spelledOut);
+}
+
+/** As `plainText`, on one line of at most `maxLength` characters. */
+export function plainLine(text: string, maxLength = 200): string {
+  const line = plainText(text).replace(/\s+/g, ' ').trim();
+  const characters = Array.from(line);
+  return characters.length <= maxLength ? line : `${characters.slice(0, maxLength - 1).join('')}…`;
+}
+
+/** For judging, line by line: every character that would not be seen as itself is spelled out, nothing is left out. */
+export function exactLines(text: string): string[] {
+  return text.split('\n').map((line) => line.replace(shownExactly, spelledOut));
+}
+
+/** Escape becomes ␛, and so on; what has no picture is named by its code point. */
+function spelledOut(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  if (code === 0x7f) return '␡';
+  return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
+}

@@ -1,0 +1,238 @@
+/**
+ * A chat's feed as text. Pure: items in, pieces of text out, no clock and no stream.
+ *
+ * A message is printed while it streams. Its stored event is the record: what of it was not printed yet is printed then,
+ * so that missed previews cost nothing and nothing appears twice. A sub-agent's words are printed when they are stored,
+ * indented, since several of them may speak at once.
+ */
+import type { Delta, Event, FeedItem } from '../protocol/client.ts';
+import { answeredText, decisionText } from './decision-text.ts';
+import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
+import { plainLine, plainText } from './plain-text.ts';
+import type { Style } from './style.ts';
+
+export interface Piece {
+  to: 'out' | 'err';
+  text: string;
+}
+
+export interface RendererOptions {
+  outStyle: Style;
+  errStyle: Style;
+  /** Everything, prompts and decisions too, as for a log; else only what a turn says and does. */
+  log: boolean;
+  /** Prompts that this reader wrote, and has on its screen already. */
+  isOwnPrompt?: (promptId: string) => boolean;
+}
+
+export interface Renderer {
+  render(item: FeedItem): Piece[];
+  /** Ends an unfinished line, so that something else can be printed. */
+  breakLine(): Piece[];
+}
+
+/** A message that is being made. */
+interface Draft {
+  /** How much of it the previews since the last `resume` told. */
+  seen: number;
+  /** What of it is on the screen. */
+  printed: string;
+}
+
+type Voice = 'message' | 'thought';
+
+export function createRenderer(options: RendererOptions): Renderer {
+  const { outStyle, errStyle } = options;
+  const drafts = new Map<string, Draft>();
+  const finished = new Set<string>();
+  const toolLines = new Map<string, string>();
+  let speaking: string | undefined;
+  let lastLine: string | undefined;
+  let atLineStart = true;
+  let empty = true;
+  let pieces: Piece[] = [];
+
+  function out(text: string): void {
+    if (text === '') return;
+    pieces.push({ to: 'out', text });
+    atLineStart = text.endsWith('\n');
+    empty = false;
+  }
+
+  function endLine(): void {
+    if (!atLineStart) out('\n');
+    speaking = undefined;
+    lastLine = undefined;
+  }
+
+  function line(text: string, parent?: string): void {
+    endLine();
+    out(`${parent === undefined ? '' : outStyle('dim', '  │ ')}${text}\n`);
+  }
+
+  // In a log what went wrong has its place among the rest.
+  const complaints = options.log ? 'out' : 'err';
+  const complaintStyle = options.log ? outStyle : errStyle;
+
+  function complain(format: Parameters<Style>[0], text: string): void {
+    endLine();
+    pieces.push({ to: complaints, text: `${complaintStyle(format, text)}\n` });
+  }
+
+  function say(key: string, voice: Voice, isFirst: boolean, text: string): void {
+    if (text === '') return;
+    if (speaking !== key) {
+      endLine();
+      speaking = key;
+      if (voice === 'thought') out(outStyle('dim', isFirst ? '✻ ' : '… '));
+      else if (!isFirst) out('…');
+    }
+    const words = plainText(text);
+    // A style that spans a line end would leave its line unfinished.
+    const styled = voice === 'thought' ? words.replace(/[^\n]+/g, (part) => outStyle('dim', part)) : words;
+    out(styled);
+  }
+
+  function preview(delta: Delta): void {
+    if (delta.type === 'tool_call_chunk' || delta.parentToolCallId !== undefined) return;
+    const voice = delta.type === 'agent_message_chunk' ? 'message' : 'thought';
+    const key = `${voice} ${delta.messageId}`;
+    if (finished.has(key)) return;
+    const draft = drafts.get(key) ?? { seen: 0, printed: '' };
+    drafts.set(key, draft);
+    const { text } = delta.content;
+    // After a reconnect the message is told again from its beginning.
+    const fresh = text.slice(Math.max(0, draft.printed.length - draft.seen));
+    draft.seen += text.length;
+    say(key, voice, draft.printed === '', fresh);
+    draft.printed += fresh;
+  }
+
+  function record(voice: Voice, event: Event & { type: 'agent_message' | 'agent_thought' }): void {
+    const text = blocksText(event.content);
+    if (event.parentToolCallId !== undefined) {
+      for (const words of plainText(text).split('\n')) line(outStyle('dim', words), event.parentToolCallId);
+      return;
+    }
+    const key = `${voice} ${event.messageId}`;
+    const printed = drafts.get(key)?.printed ?? '';
+    drafts.delete(key);
+    finished.add(key);
+    const known = commonLength(printed, text);
+    // Where a preview was lost in the middle the rest begins on a line of its own.
+    if (known < printed.length) endLine();
+    say(key, voice, printed === '', text.slice(known));
+    endLine();
+  }
+
+  function decide(event: Event & { type: 'decision_requested' }): void {
+    endLine();
+    out(decisionText({ ...event, id: event.decisionId, canAllowAlways: false }, outStyle));
+  }
+
+  function show(event: Event): void {
+    switch (event.type) {
+      case 'prompt_accepted':
+        if (options.isOwnPrompt?.(event.promptId)) return;
+        endLine();
+        if (options.log && !empty) out('\n');
+        return out(
+          `${outStyle('bold', `> ${plainText(blocksText(event.content)).trimEnd().replaceAll('\n', '\n> ')}`)}\n`,
+        );
+      case 'session_started': {
+        const model = event.model === null ? '' : ` · ${plainLine(event.model)}`;
+        return options.log
+          ? line(outStyle('dim', `· session ${plainLine(event.sessionId)} · ${event.backend}${model}`))
+          : undefined;
+      }
+      case 'agent_message':
+        return record('message', event);
+      case 'agent_thought':
+        return record('thought', event);
+      case 'tool_call': {
+        const words = toolLine(event);
+        toolLines.set(event.toolCallId, words);
+        line(`${outStyle('cyan', '●')} ${words}`, event.parentToolCallId);
+        lastLine = event.toolCallId;
+        return;
+      }
+      case 'tool_call_update': {
+        const words = toolLines.get(event.toolCallId);
+        toolLines.delete(event.toolCallId);
+        const lines = resultLines(event);
+        // Several calls may run at once: say whose result this is.
+        if (lastLine !== event.toolCallId && words !== undefined) {
+          line(outStyle('dim', `↳ ${plainLine(words, 60)}`), event.parentToolCallId);
+        }
+        const colour = event.status === 'failed' ? 'red' : 'dim';
+        for (const text of lines) line(text === '' ? '' : `  ${outStyle(colour, text)}`, event.parentToolCallId);
+        return;
+      }
+      case 'plan':
+        for (const text of planLines(event.entries)) line(`  ${text}`);
+        return;
+      case 'notice': {
+        const text = plainText(event.message);
+        if (event.level === 'info') return complain('dim', `· ${text}`);
+        return complain(event.level === 'error' ? 'red' : 'yellow', `! ${text}`);
+      }
+      case 'current_mode_update':
+        return line(outStyle('dim', `· permission mode: ${plainLine(event.permissionMode)}`));
+      case 'background_tasks':
+        for (const task of event.tasks) line(outStyle('dim', `· in the background: ${plainLine(task.description)}`));
+        return;
+      case 'decision_requested':
+        return options.log ? decide(event) : undefined;
+      case 'decision_resolved':
+        return options.log ? line(outStyle('dim', `  ${answeredText(event)}`)) : undefined;
+      case 'turn_finished':
+        // Messages that were begun and never stored were given up.
+        drafts.clear();
+        if (event.error) complain('red', `✗ ${plainText(event.error.message)}`);
+        else if (event.outcome === 'interrupted') complain('yellow', 'Interrupted.');
+        return line(outStyle('dim', turnSummary(event)));
+      case 'turn_started':
+      case 'usage_update':
+      case 'available_commands_update':
+      case 'chat_updated':
+        return;
+    }
+  }
+
+  function resume(item: FeedItem & { kind: 'resume' }): void {
+    for (const draft of drafts.values()) draft.seen = 0;
+    if (item.verdict === 'ok') return;
+    drafts.clear();
+    finished.clear();
+    complain('yellow', '! The log has changed on the server; it is shown from its beginning.');
+  }
+
+  function collect(work: () => void): Piece[] {
+    pieces = [];
+    work();
+    return pieces;
+  }
+
+  return {
+    render: (item) =>
+      collect(() => {
+        if (item.kind === 'event') show(item.event);
+        else if (item.kind === 'delta') preview(item.delta);
+        else resume(item);
+      }),
+    breakLine: () =>
+      collect(() => {
+        // What is printed in between, a question for example, belongs to the same call.
+        const line = lastLine;
+        endLine();
+        lastLine = line;
+      }),
+  };
+}
+
+function commonLength(a: string, b: string): number {
+  if (b.startsWith(a)) return a.length;
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
+}

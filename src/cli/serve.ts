@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { type Cli, misuse } from './cli.ts';
+import { addSettings, settingFlags, usualDataDir } from './settings.ts';
+
+export function addServe(program: Command, cli: Cli): void {
+  const command = program
+    .command('serve', { isDefault: true })
+    .description('Start the server')
+    .usage('[options]')
+    // A word that names no command arrives here, as this one is the default.
+    .argument('[words...]')
+    .action(async (words: string[], _options, serve: Command) => {
+      if (words.length > 0) throw misuse(`There is no command '${words[0]}': see boocode --help.`);
+      cli.exitCode = await runServer(cli, serve, false);
+    });
+  addSettings(command);
+}
+
+/** The server's code is loaded only now: the other commands start without it. */
+export async function runServer({ env }: Cli, command: Command, demo: boolean): Promise<number> {
+  const { readConfig } = await import('../config.ts');
+  const flags = settingFlags(command.optsWithGlobals());
+  const config = readConfig({ flags, env, defaultDataDir: usualDataDir(env, demo ? 'boocode-demo' : 'boocode') });
+  const main = await import('../main.ts');
+  return main.runServer(config, { demo });
+}

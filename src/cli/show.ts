@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import type { BooClient, FeedItem } from '../protocol/client.ts';
+import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
+import { findChat } from './find-chat.ts';
+import { plainText } from './plain-text.ts';
+import { createRenderer } from './render.ts';
+
+interface ShowFlags extends GlobalFlags {
+  follow?: true;
+}
+
+export function addShow(program: Command, cli: Cli): void {
+  program
+    .command('show')
+    .description("Print a chat's log; with --json one event per line")
+    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .option('--follow', 'go on with what happens next, until Ctrl-C')
+    .action(async (given: string, _options, command: Command) => {
+      const flags = command.optsWithGlobals<ShowFlags>();
+      const client = await connect(cli, flags);
+      const chat = await findChat(client, given);
+      await show(cli, flags, flags.follow ? followed(cli, client, chat.id) : stored(client, chat.id));
+    });
+}
+
+async function show({ terminal, ...cli }: Cli, flags: ShowFlags, items: AsyncIterable<FeedItem>): Promise<void> {
+  const renderer = createRenderer({ outStyle: terminal.outStyle, errStyle: terminal.errStyle, log: true });
+  for await (const item of items) {
+    if (!flags.json) for (const { to, text } of renderer.render(item)) terminal[to](text);
+    else if (item.kind === 'event') printJson({ terminal, ...cli }, item.event);
+  }
+}
+
+function followed({ terminal }: Cli, client: BooClient, chatId: string): AsyncIterable<FeedItem> {
+  return client.follow(chatId, {
+    onStatus: (status) => {
+      if (status.state === 'waiting') terminal.err(`· ${plainText(status.error.message)} Trying again …\n`);
+    },
+  });
+}
+
+async function* stored(client: BooClient, chatId: string): AsyncGenerator<FeedItem, void, undefined> {
+  for (let after: number | null = 0; after !== null;) {
+    const page = await client.events(chatId, { after, limit: 1000 });
+    for (const event of page.items) yield { kind: 'event', event };
+    after = page.next;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Where a command reads and writes. While a question stands on the screen, whatever else is written waits for the end of
+ * its line and then appears above the question, so that neither tears the other apart.
+ */
+import { createInterface } from 'node:readline';
+import { type InputLines, openInputLines } from './input-lines.ts';
+import { plainText } from './plain-text.ts';
+import { type Style, styleFor } from './style.ts';
+
+/** What came of a question: a line, the end of the input, or nothing since the question was withdrawn. */
+export type Reply = { kind: 'line'; text: string } | { kind: 'end' } | { kind: 'withdrawn' };
+
+export interface Terminal {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly outStyle: Style;
+  readonly errStyle: Style;
+  /** Whether a person types here. */
+  readonly isInteractive: boolean;
+  /** Asks for one line; one question at a time. */
+  ask(question: string, signal?: AbortSignal): Promise<Reply>;
+  /** Everything on the input, for a prompt that is piped in. */
+  readAll(): Promise<string>;
+  /** Calls back on every Ctrl-C until the returned function is called; without that a Ctrl-C ends the process. */
+  onInterrupt(handler: () => void): () => void;
+}
+
+type Target = 'out' | 'err';
+
+export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
+  const { stdin, stdout, stderr } = process;
+  const streams = { out: stdout, err: stderr };
+  // A question must be seen: where the output goes into a file, it goes to where errors go.
+  const questions: Target = !stdout.isTTY && stderr.isTTY ? 'err' : 'out';
+  const isInteractive = stdin.isTTY === true && streams[questions].isTTY === true;
+  let lines: InputLines | undefined;
+  const inputLines = (): InputLines => (lines ??= openInputLines(stdin));
+  let history: string[] = [];
+  let redraw: (() => void) | undefined;
+  const held: Record<Target, string> = { out: '', err: '' };
+
+  // A reader that has seen enough, such as `head`, closes the pipe: nobody is left to write for.
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  }
+
+  function write(target: Target, text: string): void {
+    if (!redraw) {
+      streams[target].write(text);
+      return;
+    }
+    held[target] += text;
+    const end = held[target].lastIndexOf('\n') + 1;
+    if (end === 0) return;
+    streams[questions].write('\r\x1b[K');
+    streams[target].write(held[target].slice(0, end));
+    held[target] = held[target].slice(end);
+    redraw();
+  }
+
+  function release(): void {
+    redraw = undefined;
+    for (const target of ['out', 'err'] as const) {
+      const text = held[target];
+      held[target] = '';
+      if (text !== '') streams[target].write(text);
+    }
+  }
+
+  function askPerson(question: string, signal?: AbortSignal): Promise<Reply> {
+    return new Promise((resolve) => {
+      const typing = createInterface({
+        input: stdin,
+        output: streams[questions],
+        terminal: true,
+        history: [...history],
+      });
+      let reply: Reply = { kind: 'end' };
+      const withdraw = (): void => {
+        reply = { kind: 'withdrawn' };
+        typing.close();
+      };
+      typing.on('history', (entries: string[]) => (history = entries));
+      typing.on('SIGINT', () => process.emit('SIGINT'));
+      typing.on('line', (text) => {
+        reply = { kind: 'line', text };
+        typing.close();
+      });
+      typing.on('close', () => {
+        signal?.removeEventListener('abort', withdraw);
+        if (reply.kind !== 'line') streams[questions].write('\n');
+        release();
+        resolve(reply);
+      });
+      signal?.addEventListener('abort', withdraw);
+      typing.setPrompt(question);
+      redraw = () => typing.prompt(true);
+      typing.prompt();
+    });
+  }
+
+  async function askPipe(question: string, signal?: AbortSignal): Promise<Reply> {
+    write(questions, question);
+    const line = await inputLines().next(signal);
+    // What came through a pipe was not seen being typed.
+    write(questions, typeof line === 'string' ? `${plainText(line)}\n` : '\n');
+    if (line === undefined) return { kind: 'withdrawn' };
+    return line === null ? { kind: 'end' } : { kind: 'line', text: line };
+  }
+
+  return {
+    out: (text) => write('out', text),
+    err: (text) => write('err', text),
+    outStyle: styleFor(stdout, env),
+    errStyle: styleFor(stderr, env),
+    isInteractive,
+    ask(question, signal) {
+      if (signal?.aborted) return Promise.resolve({ kind: 'withdrawn' });
+      return isInteractive ? askPerson(question, signal) : askPipe(question, signal);
+    },
+    readAll: () => inputLines().rest(),
+    onInterrupt(handler) {
+      process.on('SIGINT', handler);
+      return () => process.off('SIGINT', handler);
+    },
+  };
+}
