@@ -117,6 +117,9 @@ export interface AgentBackend {
   /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
   closeSession(chatId: string): Promise<void>;
 
+  /** Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. */
+  removeSession?(session: { sessionId: string; cwd: string }): Promise<void>;
+
   /** Closes every session; no process of theirs is left. Idempotent. */
   dispose(): Promise<void>;
 }

@@ -19,7 +19,7 @@ import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
-import { openAgentSession } from '../store/agent-sessions.ts';
+import { findAgentSessions, openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { type ChatRow, updateChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -207,6 +207,13 @@ export class Chat {
     this.#cancelIdle?.();
     await this.#backend.closeSession(this.id);
     await this.#pump;
+  }
+
+  /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
+  async erase(): Promise<void> {
+    for (const { sessionId } of await findAgentSessions(this.#parts.sql, this.id)) {
+      await this.#backend.removeSession?.({ sessionId, cwd: this.#row.cwd });
+    }
   }
 
   async #run(): Promise<void> {

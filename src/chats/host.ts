@@ -111,6 +111,8 @@ export class Host {
     const { chat, log } = await this.#hold(chatId);
     await chat.stop();
     this.#forget(chat);
+    // Before its rows: if this fails the chat is still whole, for the agent's files are copies.
+    await write(() => chat.erase());
     if (!(await write(() => deleteChat(this.#parts.sql, log.lease)))) throw elsewhere(chatId);
     this.#feeds.get(chatId)?.end();
     this.#feeds.delete(chatId);

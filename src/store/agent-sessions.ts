@@ -24,6 +24,11 @@ export async function openAgentSession(
   return row ?? null;
 }
 
+/** The chat's sessions, one per agent. */
+export function findAgentSessions(db: Db, chatId: string): Promise<{ sessionId: string }[]> {
+  return db<{ sessionId: string }[]>`select session_id as "sessionId" from agent_sessions where chat_id = ${chatId}`;
+}
+
 /** Goes with the append of `session_started`. */
 export function setSessionModel(db: Db, lease: Lease, agent: AgentName, model: string | null) {
   return db`

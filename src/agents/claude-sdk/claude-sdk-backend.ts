@@ -3,6 +3,7 @@ import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentBackend, AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { SdkSession } from './sdk-session.ts';
+import { configDirOf, removeTranscript } from './transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
@@ -85,6 +86,10 @@ export class ClaudeSdkBackend implements AgentBackend {
       this.#closings.set(chatId, closing);
     }
     await this.#closings.get(chatId);
+  }
+
+  async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {
+    await removeTranscript({ configDir: configDirOf(this.#options.env), cwd, sessionId });
   }
 
   async dispose(): Promise<void> {

@@ -4,8 +4,6 @@
  * Frames come whether or not a turn was asked for. What belongs to a turn goes to the turn that runs; when none does,
  * the agent has begun one by itself (a background task ended), and that turn is announced.
  */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import {
   type Options,
   type Query,
@@ -26,7 +24,7 @@ import { createMappingState, type MappingState, withInterruptAsked } from './map
 import { baselineFromEntries } from './model-costs.ts';
 import { PermissionRequests } from './permission-requests.ts';
 import { OutputTail } from './output-tail.ts';
-import { reconcileTranscript, type TranscriptPlace } from './transcript-file.ts';
+import { configDirOf, reconcileTranscript, type TranscriptPlace } from './transcript-file.ts';
 import { toUserMessage } from './user-message.ts';
 
 /** An interrupt that has not ended the turn by then ends the process. */
@@ -153,8 +151,8 @@ export class SdkSession {
   }
 
   #place(): TranscriptPlace {
-    const configDir = this.#env['CLAUDE_CONFIG_DIR'] ?? join(this.#env['HOME'] ?? homedir(), '.claude');
-    return { configDir, cwd: this.#spec.cwd, sessionId: this.#state.sessionId ?? this.#spec.sessionId };
+    const sessionId = this.#state.sessionId ?? this.#spec.sessionId;
+    return { configDir: configDirOf(this.#env), cwd: this.#spec.cwd, sessionId };
   }
 
   #options(isKnown: boolean): Options {
@@ -171,7 +169,7 @@ export class SdkSession {
       forwardSubagentText: true,
       // The SDK's own way to resume from a store leaves the user's skills, commands and plugins behind: it gets a mirror
       // that knows of nothing, and the program resumes from its own file, which stands where it looks for it.
-      sessionStore: { ...sessionStore, load: () => Promise.resolve(null) },
+      sessionStore: { append: (key, entries) => sessionStore.append(key, entries), load: () => Promise.resolve(null) },
       sessionStoreFlush: 'eager',
       canUseTool: this.#permissions.canUseTool,
       env: this.#env,

@@ -6,6 +6,7 @@
  * file, or none, is written anew from the store.
  */
 import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 
@@ -17,6 +18,11 @@ export interface TranscriptPlace {
   configDir: string;
   cwd: string;
   sessionId: string;
+}
+
+/** Where the program with this environment keeps its files. */
+export function configDirOf(env: Readonly<Record<string, string | undefined>>): string {
+  return env['CLAUDE_CONFIG_DIR'] ?? join(env['HOME'] ?? homedir(), '.claude');
 }
 
 /**
@@ -54,9 +60,10 @@ export async function reconcileTranscript(
   return main;
 }
 
-/** Removes the program's copy. */
+/** Removes the program's copy; the working directory itself may be gone. */
 export async function removeTranscript(place: TranscriptPlace): Promise<void> {
-  const directory = await projectDirectory(place);
+  const cwd = await realpath(place.cwd).catch(() => place.cwd);
+  const directory = join(place.configDir, 'projects', projectFolder(cwd));
   await rm(join(directory, `${place.sessionId}.jsonl`), { force: true });
   await rm(join(directory, place.sessionId), { recursive: true, force: true });
 }
