@@ -1,12 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type * as nodeFs from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { compileModule } from '../../test/support/compile.ts';
 import { takeLock } from './lock-file.ts';
 import { identifyProcess } from './process-identity.ts';
+
+// What happens elsewhere between a process's look at the directory and its attempt to make the next file.
+const meanwhile = vi.hoisted(() => ({ happens: undefined as (() => void) | undefined }));
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof nodeFs>();
+  return {
+    ...fs,
+    linkSync(from: string, to: string) {
+      const happens = meanwhile.happens;
+      meanwhile.happens = undefined;
+      happens?.();
+      fs.linkSync(from, to);
+    },
+  };
+});
 
 let directory: string;
 beforeEach(async () => {
@@ -30,6 +46,19 @@ test.for([
   await writeFile(join(directory, 'lock.4'), content);
   expect(takeLock(directory, 'lock')).toMatchObject({ taken: true });
   expect(await readdir(directory)).toEqual(['lock.5']);
+});
+
+test('a process that was slow does not take what others took and gave back in the meantime', async () => {
+  await writeFile(join(directory, 'lock.4'), 'null');
+  meanwhile.happens = () => {
+    const quick = takeLock(directory, 'lock');
+    if (!quick.taken) throw new Error('Not taken.');
+    quick.release();
+    expect(takeLock(directory, 'lock')).toMatchObject({ taken: true });
+  };
+  // It makes number 5, which nobody has any more, while number 6 is held.
+  expect(takeLock(directory, 'lock')).toEqual({ taken: false, holder: identifyProcess(process.pid) });
+  expect(await readdir(directory)).toEqual(['lock.6']);
 });
 
 test('of many processes that take it, give it back and die with it, never two hold it at once', async () => {
