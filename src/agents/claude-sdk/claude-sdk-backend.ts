@@ -2,13 +2,14 @@ import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentBackend, AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
-import { SdkSession } from './sdk-session.ts';
+import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { configDirOf, removeTranscript } from './transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
   logger: Log;
+  limits?: Partial<SessionLimits>;
 }
 
 /** Runs chats on the Claude Agent SDK: one warm query per chat. */
@@ -28,34 +29,37 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   async openSession(spec: AgentSessionSpec): Promise<void> {
     const { chatId } = spec;
-    await this.#closings.get(chatId);
     if (this.#sessions.has(chatId)) throw new BooError('internal', `Chat ${chatId} has an open session.`);
     const session: SdkSession = new SdkSession({
-      ...this.#options,
+      env: this.#options.env,
+      logger: this.#options.logger,
+      limits: { ...defaultLimits, ...this.#options.limits },
       spec: {
         ...spec,
         onUnprompted: (events) => spec.onUnprompted(events),
         onEvent: (event) => spec.onEvent(event),
         onLost: (cause) => {
-          if (this.#sessions.get(chatId) === session) this.#sessions.delete(chatId);
+          this.#drop(chatId, session);
           spec.onLost(cause);
         },
       },
       countUnmapped: (name) => this.#countUnmapped(name),
     });
+    // Known from here on: whoever closes the chat closes what is about to open, too.
     this.#sessions.set(chatId, session);
     try {
+      await this.#closings.get(chatId);
       await session.open();
     } catch (error) {
-      this.#sessions.delete(chatId);
+      this.#drop(chatId, session);
       throw error;
     }
   }
 
-  prompt(chatId: string, prompt: AgentPrompt): AsyncIterable<AgentEvent> {
+  async *prompt(chatId: string, prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     const session = this.#sessions.get(chatId);
     if (!session) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
-    return session.prompt(prompt);
+    yield* session.prompt(prompt);
   }
 
   resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean {
@@ -82,7 +86,9 @@ export class ClaudeSdkBackend implements AgentBackend {
     const session = this.#sessions.get(chatId);
     if (session) {
       this.#sessions.delete(chatId);
-      const closing = session.close().finally(() => this.#closings.delete(chatId));
+      const closing = Promise.all([this.#closings.get(chatId), session.close()]).then(() => {
+        if (this.#closings.get(chatId) === closing) this.#closings.delete(chatId);
+      });
       this.#closings.set(chatId, closing);
     }
     await this.#closings.get(chatId);
@@ -95,6 +101,10 @@ export class ClaudeSdkBackend implements AgentBackend {
   async dispose(): Promise<void> {
     for (const chatId of this.#sessions.keys()) void this.closeSession(chatId);
     await Promise.allSettled(this.#closings.values());
+  }
+
+  #drop(chatId: string, session: SdkSession): void {
+    if (this.#sessions.get(chatId) === session) this.#sessions.delete(chatId);
   }
 
   #countUnmapped(name: string): void {

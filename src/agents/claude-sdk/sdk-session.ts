@@ -4,6 +4,7 @@
  * Frames come whether or not a turn was asked for. What belongs to a turn goes to the turn that runs; when none does,
  * the agent has begun one by itself (a background task ended), and that turn is announced.
  */
+import { stat } from 'node:fs/promises';
 import {
   type Options,
   type Query,
@@ -14,6 +15,7 @@ import {
 import type { Log } from '../../lib/log.ts';
 import { endProcess } from '../../lib/process-identity.ts';
 import { createPushable, type Pushable } from '../../lib/pushable.ts';
+import { createSerial } from '../../lib/serial.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import { type AgentBody, noUsage, type TurnOutcome } from '../../protocol/event.ts';
@@ -24,24 +26,46 @@ import { createMappingState, type MappingState, withInterruptAsked } from './map
 import { baselineFromEntries } from './model-costs.ts';
 import { PermissionRequests } from './permission-requests.ts';
 import { OutputTail } from './output-tail.ts';
-import { configDirOf, reconcileTranscript, type TranscriptPlace } from './transcript-file.ts';
+import { configDirOf, reconcileTranscript, storeSurplus, type TranscriptPlace } from './transcript-file.ts';
 import { toUserMessage } from './user-message.ts';
 
-/** An interrupt that has not ended the turn by then ends the process. */
-const interruptLimitMs = 10_000;
-const closeLimitMs = 5_000;
+export interface SessionLimits {
+  /** An interrupt that has not ended the turn by then ends the process. */
+  interruptMs: number;
+  /**
+   * How long a session that is closed may take to end its turn, then to leave by itself, then to leave after SIGTERM.
+   * The three together stay below the time between a host's letting go of a chat and another's taking it.
+   */
+  closeMs: { turn: number; exit: number; term: number };
+  /** Between two attempts to store what the mirror lost. */
+  repairMs: number;
+}
+
+export const defaultLimits: SessionLimits = {
+  interruptMs: 10_000,
+  closeMs: { turn: 1_500, exit: 2_500, term: 1_500 },
+  repairMs: 10_000,
+};
+
 const sessionMark = 'BOOCODE_SESSION';
 
 interface Turn {
   /** Null for a turn that the agent began by itself. */
   id: string | null;
   out: Pushable<AgentEvent>;
+  /** The program has taken it up: before that, it would not notice an interrupt. */
+  hasBegun: boolean;
+  /** An interrupt is on its way or was taken. */
+  isInterrupted: boolean;
+  ended: Promise<void>;
+  end(): void;
 }
 
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
   env: Readonly<Record<string, string>>;
   logger: Log;
+  limits: SessionLimits;
   /** Frames that the SDK's types do not know, counted over all sessions. */
   countUnmapped(name: string): void;
 }
@@ -50,6 +74,7 @@ export class SdkSession {
   readonly #spec: AgentSessionSpec;
   readonly #env: Record<string, string>;
   readonly #logger: Log;
+  readonly #limits: SessionLimits;
   readonly #countUnmapped: (name: string) => void;
   readonly #input = createPushable<SDKUserMessage>();
   readonly #permissions = new PermissionRequests((event) => this.#route(event));
@@ -62,12 +87,18 @@ export class SdkSession {
   #backgroundTasks = 0;
   /** The store lacks a part of the transcript that the program's file holds. */
   #dirty = false;
+  #nextRepair: NodeJS.Timeout | undefined;
+  /** The mirror's appends and repairs go one at a time. */
+  readonly #storing = createSerial();
   #interrupting: NodeJS.Timeout | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #isOpen = false;
   #closing: Promise<void> | undefined;
 
   constructor(parts: SdkSessionParts) {
     this.#spec = parts.spec;
     this.#logger = parts.logger;
+    this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
     this.#env = { ...parts.env, [sessionMark]: parts.spec.sessionId };
   }
@@ -76,33 +107,50 @@ export class SdkSession {
     return this.#backgroundTasks > 0 || this.#dirty || this.#turn !== undefined;
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#opening = this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     const { cwd, model, permissionMode } = this.#spec;
+    if (!(await isDirectory(cwd))) {
+      throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
+    }
     const entries = await reconcileTranscript(this.#spec.sessionStore, this.#place());
     this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
+    this.#assertWanted();
     try {
       const warm = await startup({ options: this.#options(entries !== null) });
+      this.#assertWanted();
       this.#query = warm.query(this.#input.iterable);
     } catch (error) {
       await this.#endProcess();
+      this.#assertWanted();
       throw this.#failure(
         `The agent could not start in ${cwd}${model === null ? '' : ` with the model ${model}`}`,
         error,
       );
     }
+    this.#isOpen = true;
     this.#reading = this.#read(this.#query);
+  }
+
+  #assertWanted(): void {
+    if (this.#closing) throw new BooError('agent_failed', 'The session was closed while it opened.');
   }
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     if (this.#turn && this.#turn.id !== null)
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     const earlier = this.#turn;
-    const turn: Turn = { id: prompt.turnId, out: createPushable<AgentEvent>() };
+    const turn = createTurn(prompt.turnId);
     this.#turn = turn;
     // A turn that the agent began by itself in this very moment goes on as this one: the agent folds them too.
     earlier?.out.push(endWithoutResult('completed'));
     earlier?.out.close();
-    this.#input.push(toUserMessage(prompt, this.#spec.sessionId));
+    earlier?.end();
+    this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
   }
 
@@ -111,16 +159,24 @@ export class SdkSession {
   }
 
   async interrupt(): Promise<void> {
-    if (!this.#turn || !this.#query || this.#interrupting) return;
+    if (!this.#turn || this.#interrupting) return;
     this.#state = withInterruptAsked(this.#state);
     this.#interrupting = setTimeout(() => {
       this.#logger.warn({ chatId: this.#spec.chatId }, 'The agent did not stop in time; its process is ended.');
       this.#endProcess().catch((error: unknown) => this.#logger.error({ err: error }, 'The agent could not be ended.'));
-    }, interruptLimitMs);
+    }, this.#limits.interruptMs);
+    await this.#sendInterrupt(this.#turn);
+  }
+
+  /** The program drops an interrupt that comes before it has begun the turn: it is sent with a later frame then. */
+  async #sendInterrupt(turn: Turn): Promise<void> {
+    if (!turn.hasBegun || turn.isInterrupted) return;
+    turn.isInterrupted = true;
     try {
-      await this.#query.interrupt();
+      const receipt = await this.#query?.interrupt();
+      if (turn.id !== null && receipt?.still_queued?.includes(turn.id) === true) turn.isInterrupted = false;
     } catch (error) {
-      // The limit above does what this could not.
+      // The limit of the interrupt does what this could not.
       this.#logger.warn({ chatId: this.#spec.chatId, err: error }, 'The interrupt was not taken.');
     }
   }
@@ -139,14 +195,28 @@ export class SdkSession {
   }
 
   async #close(): Promise<void> {
-    if (this.#turn) await this.interrupt();
+    clearTimeout(this.#nextRepair);
+    if (!this.#isOpen) {
+      // What is still opening has perhaps no process yet; then it starts none.
+      await this.#endProcess();
+      await within(this.#limits.closeMs.exit, this.#opening);
+      await this.#endProcess();
+      return;
+    }
+    const { turn, exit } = this.#limits.closeMs;
+    const running = this.#turn;
+    if (running) {
+      await within(turn, this.interrupt());
+      await within(turn, running.ended);
+    }
     // In order: no more input, the program writes its tail and leaves, the mirror gets that tail, the iterator ends.
     this.#input.close();
     this.#process?.stdin.end();
-    const left = await within(closeLimitMs, this.#reading);
+    const left = await within(exit, this.#reading);
     await this.#endProcess();
-    if (!left) await within(closeLimitMs, this.#reading);
+    if (!left) await within(exit, this.#reading);
     this.#query?.close();
+    clearTimeout(this.#interrupting);
     if (this.#dirty) await this.#repair();
   }
 
@@ -169,7 +239,10 @@ export class SdkSession {
       forwardSubagentText: true,
       // The SDK's own way to resume from a store leaves the user's skills, commands and plugins behind: it gets a mirror
       // that knows of nothing, and the program resumes from its own file, which stands where it looks for it.
-      sessionStore: { append: (key, entries) => sessionStore.append(key, entries), load: () => Promise.resolve(null) },
+      sessionStore: {
+        append: (key, entries) => this.#storing(() => sessionStore.append(key, entries)),
+        load: () => Promise.resolve(null),
+      },
       sessionStoreFlush: 'eager',
       canUseTool: this.#permissions.canUseTool,
       env: this.#env,
@@ -199,10 +272,10 @@ export class SdkSession {
       turn.out.push(wasInterrupted ? endWithoutResult('interrupted') : endWithoutResult('failed', failure));
       turn.out.close();
     }
-    if (!this.#closing) {
-      await this.#endProcess();
-      this.#spec.onLost(failure);
-    }
+    if (this.#closing) return;
+    clearTimeout(this.#nextRepair);
+    await this.#endProcess();
+    this.#spec.onLost(failure);
   }
 
   #take(message: SDKMessage): void {
@@ -215,6 +288,8 @@ export class SdkSession {
     if (unmapped !== undefined) this.#countUnmapped(unmapped);
     if (mirrorFailed) this.#dirty = true;
     for (const event of events) this.#route(event);
+    if (message.type === 'system' && message.subtype === 'init' && this.#turn) this.#turn.hasBegun = true;
+    if (this.#interrupting && this.#turn) void this.#sendInterrupt(this.#turn);
   }
 
   #route(event: AgentEvent): void {
@@ -224,7 +299,7 @@ export class SdkSession {
       return;
     }
     if (!this.#turn) {
-      this.#turn = { id: null, out: createPushable<AgentEvent>() };
+      this.#turn = createTurn(null);
       this.#spec.onUnprompted(this.#turn.out.iterable);
     }
     const { out } = this.#turn;
@@ -235,6 +310,7 @@ export class SdkSession {
   }
 
   #endTurn(): void {
+    this.#turn?.end();
     this.#turn = undefined;
     clearTimeout(this.#interrupting);
     this.#interrupting = undefined;
@@ -244,11 +320,15 @@ export class SdkSession {
 
   /** Stores what the mirror lost, from the program's own file. */
   async #repair(): Promise<void> {
+    clearTimeout(this.#nextRepair);
     try {
-      await reconcileTranscript(this.#spec.sessionStore, this.#place());
+      await this.#storing(() => storeSurplus(this.#spec.sessionStore, this.#place()));
       this.#dirty = false;
     } catch (error) {
       this.#logger.warn({ chatId: this.#spec.chatId, err: error }, 'The transcript is not whole in the store yet.');
+      if (this.#closing) return;
+      this.#nextRepair = setTimeout(() => void this.#repair(), this.#limits.repairMs);
+      this.#nextRepair.unref();
     }
   }
 
@@ -256,9 +336,9 @@ export class SdkSession {
     const child = this.#process;
     if (!child) return;
     const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
-    if (!isGone()) await endProcess(child, { graceMs: closeLimitMs });
-    // SIGTERM takes the tools along, SIGKILL leaves them behind.
-    if (child.signalCode === 'SIGKILL') await endMarked(sessionMark, this.#spec.sessionId);
+    if (!isGone()) await endProcess(child, { graceMs: this.#limits.closeMs.term });
+    // One that left in order took its tools along; one that crashed or was killed leaves them behind.
+    if (child.exitCode !== 0) await endMarked(sessionMark, this.#spec.sessionId);
   }
 
   #failure(what: string, cause: unknown): BooError {
@@ -266,6 +346,26 @@ export class SdkSession {
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }
+}
+
+function createTurn(id: string | null): Turn {
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  return {
+    id,
+    out: createPushable<AgentEvent>(),
+    hasBegun: id === null,
+    isInterrupted: false,
+    ended,
+    end: () => end(),
+  };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** Whether a result answers the message with this id; undefined when it does not say. */

@@ -8,7 +8,7 @@
 import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 
 /** What a session is stored under; the store binds it to the chat. */
 const projectKey = 'chat';
@@ -46,18 +46,41 @@ export async function reconcileTranscript(
   store: SessionStore,
   place: TranscriptPlace,
 ): Promise<SessionStoreEntry[] | null> {
-  const directory = await projectDirectory(place);
   const { sessionId } = place;
+  const directory = await projectDirectory(place);
   const main = await reconcileFile(store, { projectKey, sessionId }, join(directory, `${sessionId}.jsonl`));
-  const stored = (await store.listSubkeys?.({ projectKey, sessionId })) ?? [];
-  const local = await listSubpaths(join(directory, sessionId));
-  for (const subpath of new Set([...stored, ...local])) {
-    const file = join(directory, sessionId, `${subpath}.jsonl`);
-    // A subpath is the program's own word, but it came back from the store: it must stay below the session.
-    if (!file.startsWith(join(directory, sessionId, '/'))) continue;
-    await reconcileFile(store, { projectKey, sessionId, subpath }, file);
-  }
+  for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
   return main;
+}
+
+/**
+ * Stores what the files hold beyond the store. For a session that is open: the program writes to its files, so that
+ * nobody else may.
+ */
+export async function storeSurplus(store: SessionStore, place: TranscriptPlace): Promise<void> {
+  const { sessionId } = place;
+  const directory = await projectDirectory(place);
+  const main: Transcript = [{ projectKey, sessionId }, join(directory, `${sessionId}.jsonl`)];
+  for (const [key, file] of [main, ...(await subTranscripts(store, directory, sessionId))]) {
+    // The file first: what the mirror stores meanwhile is then no surplus.
+    const local = await readEntries(file);
+    const surplus = entriesBeyond(local?.entries ?? [], (await store.load(key)) ?? []);
+    if (surplus !== null && surplus.length > 0) await store.append(key, surplus);
+  }
+}
+
+type Transcript = [key: SessionKey, file: string];
+
+/** The transcripts of the session's sub-agents, stored or on this machine. */
+async function subTranscripts(store: SessionStore, directory: string, sessionId: string): Promise<Transcript[]> {
+  const folder = join(directory, sessionId, '/');
+  const stored = (await store.listSubkeys?.({ projectKey, sessionId })) ?? [];
+  const local = await listSubpaths(folder);
+  return [...new Set([...stored, ...local])].flatMap((subpath): Transcript[] => {
+    const file = join(folder, `${subpath}.jsonl`);
+    // A subpath is the program's own word, but it came back from the store: it must stay below the session.
+    return file.startsWith(folder) ? [[{ projectKey, sessionId, subpath }, file]] : [];
+  });
 }
 
 /** Removes the program's copy; the working directory itself may be gone. */
@@ -68,11 +91,7 @@ export async function removeTranscript(place: TranscriptPlace): Promise<void> {
   await rm(join(directory, place.sessionId), { recursive: true, force: true });
 }
 
-async function reconcileFile(
-  store: SessionStore,
-  key: { projectKey: string; sessionId: string; subpath?: string },
-  file: string,
-): Promise<SessionStoreEntry[] | null> {
+async function reconcileFile(store: SessionStore, key: SessionKey, file: string): Promise<SessionStoreEntry[] | null> {
   const [stored, local] = await Promise.all([store.load(key), readEntries(file)]);
   if (local === null) {
     if (stored !== null) await writeEntries(file, stored);

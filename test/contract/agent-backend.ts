@@ -1,0 +1,326 @@
+/**
+ * What every AgentBackend does, whatever runs behind it. The agent understands four phrases: `stream N tokens`; `hold`,
+ * which says a piece and waits until `release()`; `run: COMMAND`, which asks and then runs it; `what did I say`, which
+ * repeats every text of this session, and `who are you`, which names the model.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { InMemorySessionStore, type SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type {
+  AgentBackend,
+  AgentEvent,
+  AgentEventOf,
+  AgentSessionSpec,
+  DecisionAnswer,
+} from '../../src/agents/agent-backend.ts';
+import { BooError } from '../../src/protocol/error.ts';
+import { until } from '../support/until.ts';
+
+export interface BackendHarness {
+  backend: AgentBackend;
+  /** A directory for the agent to work in, by its real path. */
+  cwd: string;
+  /** How many replies are held. */
+  held(): number;
+  release(): void;
+  /** Sessions, processes: what is still alive for the chat. */
+  leftovers(chatId: string): unknown[];
+  close(): Promise<void>;
+}
+
+export interface OpenedSession extends AgentSessionSpec {
+  readonly unprompted: AsyncIterable<AgentEvent>[];
+  readonly between: AgentEvent[];
+  readonly lost: BooError[];
+}
+
+/** Opens a session that keeps what it is told outside of turns. */
+export async function openSession(
+  { backend, cwd }: Pick<BackendHarness, 'backend' | 'cwd'>,
+  spec: Partial<AgentSessionSpec> = {},
+): Promise<OpenedSession> {
+  const unprompted: OpenedSession['unprompted'] = [];
+  const between: AgentEvent[] = [];
+  const lost: BooError[] = [];
+  const whole = {
+    chatId: randomUUID(),
+    sessionId: randomUUID(),
+    cwd,
+    model: null,
+    permissionMode: 'default' as const,
+    trusted: false,
+    sessionStore: new InMemorySessionStore() as SessionStore,
+    onUnprompted: (events: AsyncIterable<AgentEvent>) => void unprompted.push(events),
+    onEvent: (event: AgentEvent) => void between.push(event),
+    onLost: (cause: BooError) => void lost.push(cause),
+    ...spec,
+  };
+  await backend.openSession(whole);
+  return { ...whole, unprompted, between, lost };
+}
+
+export interface TurnOptions {
+  /** Answers what the agent asks; undefined leaves it waiting. */
+  answer?: (asked: AgentEventOf<'decision_requested'>) => DecisionAnswer | undefined;
+  /** Told of every event as it comes. */
+  onEvent?: (event: AgentEvent) => void;
+  turnId?: string;
+}
+
+/** One turn, to the end of its stream. */
+export async function runTurn(
+  backend: AgentBackend,
+  chatId: string,
+  text: string,
+  options: TurnOptions = {},
+): Promise<AgentEvent[]> {
+  const { turnId = randomUUID() } = options;
+  return readTurn(backend, chatId, backend.prompt(chatId, { turnId, content: [{ type: 'text', text }] }), options);
+}
+
+export async function readTurn(
+  backend: AgentBackend,
+  chatId: string,
+  stream: AsyncIterable<AgentEvent>,
+  { answer, onEvent }: TurnOptions = {},
+): Promise<AgentEvent[]> {
+  const events: AgentEvent[] = [];
+  for await (const event of stream) {
+    events.push(event);
+    onEvent?.(event);
+    const given = event.type === 'decision_requested' ? answer?.(event) : undefined;
+    if (event.type === 'decision_requested' && given) {
+      expect(backend.resolveDecision(chatId, event.decisionId, given)).toBe(true);
+    }
+  }
+  return events;
+}
+
+export function ofType<T extends AgentEvent['type']>(events: readonly AgentEvent[], type: T): AgentEventOf<T>[] {
+  return events.filter((event): event is AgentEventOf<T> => event.type === type);
+}
+
+export function textIn(events: readonly AgentEvent[]): string {
+  return ofType(events, 'agent_message')
+    .flatMap((event) => event.content.map((block) => (block.type === 'text' ? block.text : '')))
+    .join('\n');
+}
+
+/** The turn's one end, which is its last event. */
+export function endOf(events: readonly AgentEvent[]): AgentEventOf<'turn_finished'> {
+  const ends = ofType(events, 'turn_finished');
+  expect(ends).toHaveLength(1);
+  expect(events.at(-1)).toBe(ends[0]);
+  return ends[0]!;
+}
+
+export function describeAgentBackend(name: string, open: () => Promise<BackendHarness>): void {
+  describe(`the contract of a backend: ${name}`, () => {
+    let harness: BackendHarness;
+    let backend: AgentBackend;
+
+    beforeAll(async () => {
+      harness = await open();
+      backend = harness.backend;
+    });
+    afterAll(() => harness.close());
+
+    test('a turn: the session first, previews before the message, one end, last; the next turn on the same session', async () => {
+      const { chatId, sessionId } = await openSession(harness);
+      const first = await runTurn(backend, chatId, 'stream 5 tokens');
+      expect(first[0]).toMatchObject({ type: 'session_started', sessionId, backend: backend.name });
+      expect(endOf(first)).toMatchObject({ outcome: 'completed' });
+      const previews = ofType(first, 'agent_message_chunk');
+      expect(previews.map((event) => event.content.text).join('')).toBe(textIn(first));
+      const message = first.findIndex((event) => event.type === 'agent_message');
+      expect(message).toBeGreaterThan(first.findLastIndex((event) => event.type === 'agent_message_chunk'));
+
+      const second = await runTurn(backend, chatId, 'what did I say');
+      expect(ofType(second, 'session_started')).toEqual([]);
+      expect(endOf(second).outcome).toBe('completed');
+      expect(textIn(second)).toContain('stream 5 tokens');
+      expect(backend.isBusy(chatId)).toBe(false);
+      await backend.closeSession(chatId);
+    });
+
+    test('DECIDE-3: a tool call comes before its question, its update after the answer; allowed, denied, edited', async () => {
+      const { chatId } = await openSession(harness);
+      const path = join(harness.cwd, randomUUID());
+      const asked: AgentEventOf<'decision_requested'>[] = [];
+      const answers: DecisionAnswer[] = [
+        { outcome: 'allow' },
+        { outcome: 'deny', message: 'Not this one.' },
+        { outcome: 'allow', input: { command: `touch ${path}-edited` } },
+      ];
+      const turns: AgentEvent[][] = [];
+      for (const answer of answers) {
+        const command = `touch ${path}-${turns.length}`;
+        turns.push(
+          await runTurn(backend, chatId, `run: ${command}`, {
+            answer(question) {
+              asked.push(question);
+              expect(question.input).toMatchObject({ command });
+              expect(existsSync(`${path}-${turns.length}`)).toBe(false);
+              return answer;
+            },
+          }),
+        );
+      }
+      expect(asked).toHaveLength(3);
+      for (const turn of turns) {
+        const types = turn.map((event) => event.type);
+        const question = types.indexOf('decision_requested');
+        expect(types.indexOf('tool_call')).toBeLessThan(question);
+        expect(types.indexOf('tool_call_update')).toBeGreaterThan(question);
+        expect(ofType(turn, 'tool_call_update')[0]?.toolCallId).toBe(ofType(turn, 'tool_call')[0]?.toolCallId);
+        expect(endOf(turn).outcome).toBe('completed');
+      }
+      const made = [`${path}-0`, `${path}-1`, `${path}-2`, `${path}-edited`].map((file) => existsSync(file));
+      expect(made).toEqual([true, false, false, true]);
+      expect(turns.map((turn) => ofType(turn, 'tool_call_update')[0]?.status)).toEqual([
+        'completed',
+        'failed',
+        'completed',
+      ]);
+      expect(JSON.stringify(ofType(turns[1]!, 'tool_call_update')[0])).toContain('Not this one.');
+      expect(backend.resolveDecision(chatId, asked[0]!.decisionId, { outcome: 'allow' })).toBe(false);
+      expect(backend.resolveDecision(chatId, randomUUID(), { outcome: 'allow' })).toBe(false);
+      await backend.closeSession(chatId);
+    });
+
+    test('TURN-3: an interrupt ends a turn that streams, and the next turn runs', async () => {
+      const { chatId } = await openSession(harness);
+      const turn = runTurn(backend, chatId, 'hold');
+      await until(() => harness.held() > 0);
+      await backend.interrupt(chatId);
+      expect(endOf(await turn).outcome).toBe('interrupted');
+      await backend.interrupt(chatId); // No turn runs: nothing happens.
+      const next = await runTurn(backend, chatId, 'stream 2 tokens');
+      expect(endOf(next).outcome).toBe('completed');
+      harness.release();
+      await backend.closeSession(chatId);
+    });
+
+    test('TURN-3: an interrupt right after the prompt ends that turn too', async () => {
+      const { chatId } = await openSession(harness);
+      const turn = runTurn(backend, chatId, 'hold');
+      await backend.interrupt(chatId);
+      expect(endOf(await turn).outcome).toBe('interrupted');
+      expect(endOf(await runTurn(backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+      harness.release();
+      await backend.closeSession(chatId);
+    });
+
+    test('DECIDE-4: an interrupt takes back what was asked; a late answer finds nobody', async () => {
+      const { chatId } = await openSession(harness);
+      const path = join(harness.cwd, randomUUID());
+      let asked: string | undefined;
+      const turn = runTurn(backend, chatId, `run: touch ${path}`, {
+        answer(question) {
+          asked = question.decisionId;
+          void backend.interrupt(chatId);
+          return undefined;
+        },
+      });
+      const events = await turn;
+      expect(endOf(events).outcome).toBe('interrupted');
+      expect(ofType(events, 'decision_resolved')).toMatchObject([{ decisionId: asked, outcome: 'cancelled' }]);
+      expect(backend.resolveDecision(chatId, asked!, { outcome: 'allow' })).toBe(false);
+      expect(endOf(await runTurn(backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+      expect(existsSync(path)).toBe(false);
+      await backend.closeSession(chatId);
+    });
+
+    test('the model for the next turn, the permission mode at once', async () => {
+      const { chatId } = await openSession(harness, { model: 'claude-haiku-4-5' });
+      expect(textIn(await runTurn(backend, chatId, 'who are you'))).toContain('haiku');
+      await backend.setModel(chatId, 'claude-sonnet-4-5');
+      expect(textIn(await runTurn(backend, chatId, 'who are you'))).toContain('sonnet');
+      await backend.setPermissionMode(chatId, 'dontAsk');
+      const refused = await runTurn(backend, chatId, 'run: touch never');
+      expect(ofType(refused, 'decision_requested')).toEqual([]);
+      expect(ofType(refused, 'tool_call_update')).toMatchObject([{ status: 'failed' }]);
+      await backend.setPermissionMode(chatId, 'default');
+      const asking = await runTurn(backend, chatId, 'run: touch never', { answer: () => ({ outcome: 'deny' }) });
+      expect(ofType(asking, 'decision_requested')).toHaveLength(1);
+      await backend.closeSession(chatId);
+    });
+
+    test('AGENT-2: a session opened anew under its id goes on where it was', async () => {
+      const store = new InMemorySessionStore();
+      const before = await openSession(harness, { sessionStore: store });
+      await runTurn(backend, before.chatId, 'stream 3 tokens');
+      await backend.closeSession(before.chatId);
+      const after = await openSession(harness, { sessionStore: store, sessionId: before.sessionId });
+      const turn = await runTurn(backend, after.chatId, 'what did I say');
+      expect(turn[0]).toMatchObject({ type: 'session_started', sessionId: before.sessionId });
+      expect(textIn(turn)).toContain('stream 3 tokens');
+      await backend.closeSession(after.chatId);
+    });
+
+    test('a session is opened once, closed any number of times, and takes no prompt after that', async () => {
+      const session = await openSession(harness);
+      const { chatId } = session;
+      await expect(backend.openSession(session)).rejects.toThrow(BooError);
+      await Promise.all([backend.closeSession(chatId), backend.closeSession(chatId)]);
+      await backend.closeSession(chatId);
+      expect(harness.leftovers(chatId)).toEqual([]);
+      await expect(runTurn(backend, chatId, 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
+      await expect(runTurn(backend, randomUUID(), 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
+      expect(backend.resolveDecision(chatId, randomUUID(), { outcome: 'allow' })).toBe(false);
+      await backend.interrupt(chatId);
+      expect(backend.isBusy(chatId)).toBe(false);
+      expect(session.lost).toEqual([]);
+      const again = await openSession(harness, { chatId });
+      expect(endOf(await runTurn(backend, again.chatId, 'stream 2 tokens')).outcome).toBe('completed');
+      await backend.closeSession(chatId);
+    });
+
+    test('a session that is closed while it opens leaves nothing behind', async () => {
+      const chatId = randomUUID();
+      const opening = openSession(harness, { chatId });
+      const closing = backend.closeSession(chatId);
+      // Whichever came first: it never opened, or it was closed after it had.
+      const refusal = await opening.then(
+        () => null,
+        (error: unknown) => error,
+      );
+      if (refusal !== null) expect(refusal).toMatchObject({ code: 'agent_failed' });
+      await closing;
+      expect(harness.leftovers(chatId)).toEqual([]);
+      await openSession(harness, { chatId });
+      await backend.closeSession(chatId);
+      expect(harness.leftovers(chatId)).toEqual([]);
+    });
+
+    test('one turn at a time: a second prompt is refused, and the first goes on', async () => {
+      const { chatId } = await openSession(harness);
+      const first = runTurn(backend, chatId, 'hold');
+      await until(() => harness.held() > 0);
+      expect(backend.isBusy(chatId)).toBe(true);
+      await expect(runTurn(backend, chatId, 'stream 2 tokens')).rejects.toMatchObject({ code: 'chat_busy' });
+      harness.release();
+      expect(endOf(await first).outcome).toBe('completed');
+      await backend.closeSession(chatId);
+    });
+
+    test('dispose ends every session, running turns included', async () => {
+      const other = await open();
+      try {
+        const idle = await openSession(other);
+        const busy = await openSession(other);
+        const turn = runTurn(other.backend, busy.chatId, 'hold');
+        await until(() => other.held() > 0);
+        await other.backend.dispose();
+        expect(endOf(await turn).outcome).toBe('interrupted');
+        for (const { chatId } of [idle, busy]) expect(other.leftovers(chatId)).toEqual([]);
+        expect([...idle.lost, ...busy.lost]).toEqual([]);
+        await other.backend.dispose();
+      } finally {
+        await other.close();
+      }
+    });
+  });
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Host, type HostParts } from '../../src/chats/host.ts';
+import { HostedChats } from '../../src/chats/hosted-chats.ts';
+import type { Reader } from '../../src/chats/chats.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
+import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
+import { openDatabase, type Sql } from '../../src/store/database.ts';
+import { readEvents } from '../../src/store/events.ts';
+import { insertHost, stopHost } from '../../src/store/hosts.ts';
+import { ScriptedBackend } from './scripted-backend.ts';
+import { until } from './until.ts';
+
+export interface ChatsHost {
+  readonly id: string;
+  readonly host: Host;
+  readonly chats: HostedChats;
+  readonly backend: ScriptedBackend;
+  /** The host's own pool. */
+  readonly sql: Sql;
+  /** An empty directory, by its real path. */
+  readonly cwd: string;
+  createChat(input?: Partial<CreateChat>): Promise<Chat>;
+  /** The whole log, as stored. */
+  log(chatId: string): Promise<Event[]>;
+  /** Waits until the log holds so many events of a type, and returns them. */
+  events<T extends EventType>(chatId: string, type: T, count?: number): Promise<EventOf<T>[]>;
+  /** Follows a chat and keeps what comes. */
+  follow(chatId: string, after?: number): Promise<Following>;
+  /** In order: every lease is given back. */
+  close(): Promise<void>;
+  /** As by SIGKILL: its connections are cut and it does nothing more. Its leases stay as they are. */
+  kill(): Promise<void>;
+}
+
+export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'hostId' | 'backendFor'>> {
+  backend?: ScriptedBackend;
+  /** Where the database is reached; the test database's own address unless given. */
+  url?: string;
+  clock?: Clock;
+}
+
+/** A host over a test database, with a scripted backend. */
+export async function openChatsHost(url: string, options: ChatsHostOptions = {}): Promise<ChatsHost> {
+  const { backend = new ScriptedBackend(), url: ownUrl = url, ...parts } = options;
+  const id = randomUUID();
+  const sql = openDatabase(ownUrl, { max: 6 });
+  const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
+  await insertHost(sql, { id, machine: 'test', pid: process.pid, pidStarted: id, version: '0' });
+  const host = new Host({
+    clock: systemClock,
+    logger: silentLog,
+    idleTimeoutMs: 600_000,
+    warmingAtOnce: 4,
+    readerBacklogBytes: 1024 * 1024,
+    ...parts,
+    hostId: id,
+    sql,
+    backendFor: () => backend,
+  });
+  const chats = new HostedChats({
+    sql,
+    host,
+    chooseBackend: (_agent, asked) => asked ?? 'claude_sdk',
+    describe: () => ({
+      name: 'boocode',
+      version: '0',
+      demo: false,
+      defaultBackend: 'claude_sdk',
+      backends: [],
+      startedAt: new Date(0).toISOString(),
+    }),
+  });
+  await host.start();
+
+  const log = (chatId: string): Promise<Event[]> => readEvents(sql, chatId, { after: 0, limit: 1_000_000 });
+  return {
+    id,
+    host,
+    chats,
+    backend,
+    sql,
+    cwd,
+    createChat: (input = {}) => chats.createChat({ cwd, ...input }),
+    log,
+    async events<T extends EventType>(chatId: string, type: T, count = 1) {
+      return until(
+        async () => {
+          const found = (await log(chatId)).filter((event): event is EventOf<T> => event.type === type);
+          return found.length >= count ? found : null;
+        },
+        { what: `${count} times ${type} in the log` },
+      );
+    },
+    follow: async (chatId, after = 0) => new Following(await chats.follow(chatId, { after })),
+    async close() {
+      await host.drain();
+      await backend.dispose();
+      await stopHost(sql, id);
+      await sql.end({ timeout: 5 });
+      await rm(cwd, { recursive: true, force: true });
+    },
+    async kill() {
+      await sql.end({ timeout: 0 });
+      await rm(cwd, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A reader that keeps all it gets. */
+export class Following {
+  readonly items: FeedItem[] = [];
+  /** Resolves when the feed has ended. */
+  readonly ended: Promise<void>;
+  readonly #reader: Reader;
+
+  constructor(reader: Reader) {
+    this.#reader = reader;
+    this.ended = this.#read();
+    // Whoever waits for the end is told of a failure; nobody has to wait.
+    this.ended.catch(() => undefined);
+  }
+
+  get events(): Event[] {
+    return this.items.flatMap((item) => (item.kind === 'event' ? [item.event] : []));
+  }
+
+  /** All that streamed, joined. */
+  get deltaText(): string {
+    return this.items
+      .flatMap((item) => (item.kind === 'delta' && 'content' in item.delta ? [item.delta.content.text] : []))
+      .join('');
+  }
+
+  /** Waits for an item that fits. */
+  until(fits: (item: FeedItem) => boolean, what = 'an item of the feed'): Promise<FeedItem> {
+    return until(() => this.items.find(fits), { what });
+  }
+
+  untilSeq(seq: number): Promise<FeedItem> {
+    return this.until((item) => item.kind === 'event' && item.event.seq >= seq, `seq ${seq}`);
+  }
+
+  close(): Promise<void> {
+    this.#reader.close();
+    return this.ended;
+  }
+
+  async #read(): Promise<void> {
+    for await (const item of this.#reader.items) this.items.push(item);
+  }
+}
+
+/** What must hold of every log: dense seqs from 1. */
+export function assertDense(events: readonly Event[]): void {
+  const seqs = events.map((event) => event.seq);
+  const wrong = seqs.findIndex((seq, index) => seq !== index + 1);
+  if (wrong !== -1) throw new Error(`The log is not dense: at place ${wrong + 1} stands seq ${seqs[wrong]}.`);
+}
+
+/** What must hold of every chat at rest: each started turn has finished, exactly once. */
+export function assertTurnsFinished(events: readonly Event[]): void {
+  const ids = (type: 'turn_started' | 'turn_finished'): string[] =>
+    events.flatMap((event) => (event.type === type ? [event.turnId] : [])).toSorted();
+  const [started, ended] = [ids('turn_started'), ids('turn_finished')];
+  if (JSON.stringify(started) !== JSON.stringify(ended)) {
+    throw new Error(`Turns started: ${started.join(', ')}. Turns finished: ${ended.join(', ')}.`);
+  }
+}

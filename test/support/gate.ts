@@ -1,0 +1,24 @@
+/** A place where a script waits until the test lets it through. */
+export interface Gate {
+  /** Resolves once somebody waits at the gate. */
+  readonly reached: Promise<void>;
+  /** To be awaited by the script. */
+  pass(): Promise<void>;
+  /** Lets everybody through, now and later. */
+  open(): void;
+}
+
+export function createGate(): Gate {
+  let tell = (): void => {};
+  let go = (): void => {};
+  const reached = new Promise<void>((resolve) => (tell = resolve));
+  const opened = new Promise<void>((resolve) => (go = resolve));
+  return {
+    reached,
+    pass() {
+      tell();
+      return opened;
+    },
+    open: () => go(),
+  };
+}
