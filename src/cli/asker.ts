@@ -2,7 +2,7 @@
  * Puts a chat's decisions to the person at the terminal, one after another. A decision that is settled elsewhere is
  * withdrawn from the screen at once. Where the input has ended nobody can answer here: the decision stays pending.
  */
-import { type AnswerDecision, type BooClient, BooError, type Decision, isUnreachable } from '../protocol/client.ts';
+import { type AnswerDecision, type BooClient, BooError, type Decision } from '../protocol/client.ts';
 import {
   answeredText,
   type Asked,
@@ -105,6 +105,7 @@ export function createAsker({ client, chatId, terminal, beforePrint }: AskerOpti
     return items.find((decision) => decision.id === asked.id);
   }
 
+  /** False when the answer did not arrive, so that it has to be given again. */
   async function answer(asked: Asked, given: AnswerDecision): Promise<boolean> {
     answeredHere.add(asked.id);
     try {
@@ -116,7 +117,7 @@ export function createAsker({ client, chatId, terminal, beforePrint }: AskerOpti
       const winner = error.code === 'decision_settled' ? (error.details['decision'] as Settled | undefined) : undefined;
       if (winner) tellSettled(winner);
       else terminal.err(`${errStyle('red', `! ${plainText(error.message)}`)}\n`);
-      return !isUnreachable(error);
+      return error.code === 'decision_settled' || error.code === 'not_found';
     }
   }
 

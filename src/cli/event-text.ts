@@ -1,6 +1,6 @@
 /** What stands in a feed's events, in words. */
 import type { ContentBlock, Event } from '../protocol/client.ts';
-import { plainLine, plainText } from './plain-text.ts';
+import { cutText, plainLine, plainText } from './plain-text.ts';
 
 type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
 
@@ -29,7 +29,7 @@ export function resultLines(update: EventOf<'tool_call_update'>): string[] {
     const size = part.oldText === null ? 'new file' : `${before} → ${part.newText.split('\n').length} lines`;
     return [`${plainLine(part.path)} (${size})`];
   });
-  const shown = lines.slice(0, maxResultLines).map((text) => (text.length > 200 ? `${text.slice(0, 199)}…` : text));
+  const shown = lines.slice(0, maxResultLines).map((text) => cutText(text, 200));
   if (lines.length > shown.length) shown.push(`… ${grouped(lines.length - shown.length)} more lines`);
   if (update.status === 'failed') return [`✗ ${shown[0] || 'failed'}`, ...shown.slice(1)];
   return lines.every((text) => text === '') ? [] : shown;

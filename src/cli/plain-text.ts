@@ -20,9 +20,14 @@ export function plainText(text: string): string {
 
 /** As `plainText`, on one line of at most `maxLength` characters. */
 export function plainLine(text: string, maxLength = 200): string {
-  const line = plainText(text).replace(/\s+/g, ' ').trim();
-  const characters = Array.from(line);
-  return characters.length <= maxLength ? line : `${characters.slice(0, maxLength - 1).join('')}…`;
+  return cutText(plainText(text).replace(/\s+/g, ' ').trim(), maxLength);
+}
+
+/** At most so many characters, the last one an ellipsis where some are missing. */
+export function cutText(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const characters = Array.from(text);
+  return characters.length <= maxLength ? text : `${characters.slice(0, maxLength - 1).join('')}…`;
 }
 
 /** For judging, line by line: every character that would not be seen as itself is spelled out, nothing is left out. */

@@ -8,7 +8,7 @@
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
 import { answeredText, decisionText } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
-import { plainLine, plainText } from './plain-text.ts';
+import { cutText, plainLine, plainText } from './plain-text.ts';
 import type { Style } from './style.ts';
 
 export interface Piece {
@@ -162,7 +162,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         const lines = resultLines(event);
         // Several calls may run at once: say whose result this is.
         if (lastLine !== event.toolCallId && words !== undefined) {
-          line(outStyle('dim', `↳ ${plainLine(words, 60)}`), event.parentToolCallId);
+          line(outStyle('dim', `↳ ${cutText(words, 60)}`), event.parentToolCallId);
         }
         const colour = event.status === 'failed' ? 'red' : 'dim';
         for (const text of lines) line(text === '' ? '' : `  ${outStyle(colour, text)}`, event.parentToolCallId);

@@ -1,0 +1,437 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFakeTerminal, type FakeInput, type FakeTerminal } from '../../test/support/fake-terminal.ts';
+import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
+import { until } from '../../test/support/until.ts';
+import { type EventBody, noUsage } from '../protocol/event.ts';
+import { runCli } from './run.ts';
+
+let stub: StubServer;
+beforeEach(async () => (stub = await openStubServer()));
+afterEach(() => stub.close());
+
+interface Run {
+  terminal: FakeTerminal;
+  exitCode: Promise<number>;
+}
+
+/** Starts a command against the stub. */
+function start(words: string[], input: FakeInput = {}, env: NodeJS.ProcessEnv = {}): Run {
+  const terminal = createFakeTerminal(input);
+  const cli = {
+    terminal,
+    env: { HOME: '/nonexistent', BOOCODE_URL: stub.url, BOOCODE_TOKEN: stub.token, ...env },
+    exitCode: 0,
+  };
+  return { terminal, exitCode: runCli(cli, words).then(() => cli.exitCode) };
+}
+
+async function run(words: string[], input?: FakeInput, env?: NodeJS.ProcessEnv) {
+  const { terminal, exitCode } = start(words, input, env);
+  return { code: await exitCode, out: terminal.stdout, err: terminal.stderr };
+}
+
+const turnId = '0b0c3b5e-3b7e-4a80-a0c5-8f2f3f9a6a01';
+const message = (messageId: string, text: string): EventBody => ({
+  type: 'agent_message',
+  messageId,
+  content: [{ type: 'text', text }],
+});
+const finished = (outcome: 'completed' | 'interrupted' | 'failed' = 'completed'): EventBody => ({
+  type: 'turn_finished',
+  turnId,
+  outcome,
+  usage: { ...noUsage, inputTokens: 1234, outputTokens: 56 },
+  costUsd: 0.0123,
+  ...(outcome === 'failed' ? { error: { code: 'model_error', message: 'The model is overloaded.' } } : {}),
+});
+
+/** What the stub's agent does with every prompt, once somebody follows the chat. */
+function onTurn(work: (chatId: string) => void | Promise<void>): void {
+  stub.onPrompt = (chatId, promptId) => {
+    void until(() => stub.readers(chatId) > 0).then(() => {
+      stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
+      return work(chatId);
+    });
+  };
+}
+
+const settledBy = (chatId: string) => until(() => stub.decisions.find((d) => d.chatId === chatId && d.by !== null));
+
+describe('chat', () => {
+  it('shows a whole turn and leaves with 0', async () => {
+    onTurn(async (chatId) => {
+      stub.stream(chatId, { type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text: 'I will ' } });
+      stub.append(chatId, message('m', 'I will look.'));
+      stub.append(chatId, {
+        type: 'tool_call',
+        toolCallId: 't',
+        title: 'ls',
+        kind: 'execute',
+        toolName: 'Bash',
+        rawInput: {},
+      });
+      stub.requestDecision(chatId, { input: { command: 'ls\u001b[2J' } });
+      await settledBy(chatId);
+      stub.append(chatId, {
+        type: 'tool_call_update',
+        toolCallId: 't',
+        status: 'completed',
+        content: [{ type: 'content', content: { type: 'text', text: 'a.txt' } }],
+        rawOutput: null,
+      });
+      stub.append(chatId, message('n', 'One file.'));
+      stub.append(chatId, finished());
+    });
+    const { code, out, err } = await run(['chat', 'list', 'files'], { lines: ['what?', 'y'] });
+    const [chat] = stub.chats;
+    expect(chat).toMatchObject({ cwd: process.cwd() });
+    expect(out).toBe(
+      [
+        'I will look.',
+        '● Bash  ls',
+        '? Permission  Bash: ls',
+        '  command: ls␛[2J',
+        'Allow? [y]es / [a]lways / [n]o what?',
+        'Allow? [y]es / [a]lways / [n]o y',
+        '  a.txt',
+        'One file.',
+        `cost $0.0123 · 1,234 tokens in, 56 out · chat ${chat?.id}`,
+        '',
+      ].join('\n'),
+    );
+    expect(err).toBe('Please answer y, a or n.\n');
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'allow', by: 'cli' });
+    expect(code).toBe(0);
+  });
+
+  it('offers no always where it would not be remembered', async () => {
+    onTurn(async (chatId) => {
+      stub.requestDecision(chatId, { canAllowAlways: false });
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    const { out, err } = await run(['chat', 'go'], { lines: ['a', 'n'] });
+    expect(out).toContain('Allow? [y]es / [n]o a\n');
+    expect(err).toBe('Please answer y or n.\n');
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'deny' });
+  });
+
+  it('withdraws a question that somebody else answers', async () => {
+    onTurn(async (chatId) => {
+      stub.requestDecision(chatId, {});
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    const { terminal, exitCode } = start(['chat', 'go']);
+    await until(() => terminal.asking);
+    stub.settle(stub.decisions[0]!, { outcome: 'deny' }, 'web');
+    expect(await exitCode).toBe(0);
+    expect(terminal.asking).toBeUndefined();
+    expect(terminal.stdout).toContain('  answered by web: deny\n');
+    expect(stub.requests.filter((request) => request.startsWith('POST /v1/decisions'))).toEqual([]);
+  });
+
+  it('tells the winner when another answer was faster', async () => {
+    onTurn(async (chatId) => {
+      stub.requestDecision(chatId, {});
+      await until(() => stub.requests.some((request) => request.startsWith('POST /v1/decisions')));
+      stub.append(chatId, finished());
+    });
+    const pending = start(['chat', 'go']);
+    pending.terminal.ask = () => {
+      // Settled on the server, while its event has not come yet.
+      Object.assign(stub.decisions[0]!, { status: 'resolved', outcome: 'allow', by: 'web' });
+      return Promise.resolve({ kind: 'line', text: 'n' });
+    };
+    await pending.exitCode;
+    expect(pending.terminal.stdout).toContain('  answered by web: allow\n');
+  });
+
+  it('asks again when the answer did not arrive, and still hears of another one', async () => {
+    stub.refuseAnswers = 1;
+    onTurn(async (chatId) => {
+      stub.requestDecision(chatId, {});
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    const { terminal, exitCode } = start(['chat', 'go'], { lines: ['y'] });
+    await until(() => terminal.asking);
+    expect(terminal.stderr).toBe('! Not now.\n');
+    stub.settle(stub.decisions[0]!, { outcome: 'deny' }, 'web');
+    expect(await exitCode).toBe(0);
+    expect(terminal.stdout).toContain('  answered by web: deny\n');
+  });
+
+  it('leaves a decision pending when the input has ended, and says how to answer', async () => {
+    onTurn(async (chatId) => {
+      stub.requestDecision(chatId, {});
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    const { terminal, exitCode } = start(['chat', 'go'], { lines: [null] });
+    await until(() => terminal.stderr.includes('boocode decide'));
+    const [decision] = stub.decisions;
+    expect(terminal.stderr).toContain(`boocode decide ${decision?.id} allow (or deny)`);
+    expect(decision?.status).toBe('pending');
+    expect((await run(['decide', decision!.id.slice(0, 8), 'always'])).code).toBe(0);
+    expect(await exitCode).toBe(0);
+    expect(terminal.stdout).toContain('  answered by cli: always allow\n');
+  });
+
+  it('asks the questions of an agent and sends the answers with the input', async () => {
+    const questions = [
+      {
+        question: 'Which colour?',
+        header: 'Colour',
+        options: [{ label: 'Green', description: '' }],
+        multiSelect: false,
+      },
+      { question: 'Why?', header: '', options: [], multiSelect: false },
+    ];
+    onTurn(async (chatId) => {
+      stub.requestDecision(chatId, { kind: 'question', input: { questions } });
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    await run(['chat', 'go'], { lines: ['7', '1', 'because'] });
+    expect(stub.decisions[0]).toMatchObject({
+      outcome: 'allow',
+      input: { questions, answers: { 'Which colour?': 'Green', 'Why?': 'because' } },
+    });
+  });
+
+  it('asks what waited already when it goes on with a chat', async () => {
+    const chat = stub.addChat();
+    stub.requestDecision(chat.id, {});
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    const { code } = await run(['chat', '--resume', chat.id.slice(0, 8), '--title', 'New', 'go'], { lines: ['y'] });
+    expect(code).toBe(0);
+    expect(chat.title).toBe('New');
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'allow' });
+  });
+
+  it('prints nothing twice when the connection breaks in the middle of a message', async () => {
+    onTurn(async (chatId) => {
+      const stream = (text: string): void =>
+        stub.stream(chatId, { type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text } });
+      stream('One ');
+      await until(() => terminal.stdout === 'One ');
+      stub.dropFeeds();
+      await until(() => stub.readers(chatId) === 1);
+      stream('two ');
+      await until(() => terminal.stdout.endsWith('two '));
+      stub.append(chatId, message('m', 'One two three.'));
+      stub.append(chatId, finished());
+    });
+    const { terminal, exitCode } = start(['chat', 'go']);
+    expect(await exitCode).toBe(0);
+    expect(terminal.stdout).toMatch(/^One \n…two three\.\ncost /);
+    expect(terminal.stderr).toMatch(/Trying again …\n· Connected again\.\n$/);
+  });
+
+  it('leaves with 1 when the turn failed, and says why', async () => {
+    onTurn((chatId) => void stub.append(chatId, finished('failed')));
+    const { code, err } = await run(['chat', 'go']);
+    expect(code).toBe(1);
+    expect(err).toBe('✗ The model is overloaded.\n');
+  });
+
+  it('interrupts the turn at the first Ctrl-C and leaves with 130', async () => {
+    onTurn(() => {});
+    stub.onInterrupt = (chatId) => stub.append(chatId, finished('interrupted'));
+    const { terminal, exitCode } = start(['chat', 'go']);
+    await until(() => stub.chats[0]?.head === 2);
+    terminal.press();
+    expect(await exitCode).toBe(130);
+    expect(terminal.stderr).toContain('Interrupted.\n');
+  });
+
+  it('leaves at the second Ctrl-C, whatever the turn does', async () => {
+    onTurn((chatId) => void stub.requestDecision(chatId, {}));
+    const { terminal, exitCode } = start(['chat', 'go']);
+    await until(() => terminal.asking);
+    terminal.press();
+    await until(() => stub.requests.some((request) => request.endsWith('/interrupt')));
+    terminal.press();
+    expect(await exitCode).toBe(130);
+    expect(terminal.stderr).toContain(`boocode chat --resume ${stub.chats[0]?.id}`);
+  });
+
+  it('takes the prompt from standard input when it is no terminal', async () => {
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    const { code } = await run(['chat'], { all: 'from a pipe\n\n' });
+    expect(code).toBe(0);
+    const { out } = await run(['show', stub.chats[0]!.id]);
+    expect(out).toMatch(/^> from a pipe\ncost /);
+    const [first = ''] = (await run(['show', stub.chats[0]!.id, '--json'])).out.split('\n');
+    expect(JSON.parse(first)).toMatchObject({ content: [{ type: 'text', text: 'from a pipe' }] });
+  });
+
+  it('talks turn after turn at a terminal, until the input ends', async () => {
+    onTurn((chatId) => {
+      stub.append(chatId, message(`m${stub.chats[0]?.head}`, 'Yes.'));
+      stub.append(chatId, finished());
+    });
+    const { code, out } = await run(['chat'], { isInteractive: true, lines: ['one', ' ', 'two', null] });
+    expect(code).toBe(0);
+    expect(out.match(/^> .*$/gm)).toEqual(['> one', '>  ', '> two', '> ']);
+    expect(out.match(/^Yes\.$/gm)).toHaveLength(2);
+  });
+
+  it('ends with one sentence when the chat is gone', async () => {
+    onTurn(() => {
+      stub.chats.length = 0;
+      stub.dropFeeds();
+    });
+    const { code, err } = await run(['chat', 'go']);
+    expect(code).toBe(1);
+    expect(err).toMatch(/error: The chat does not exist\.\n$/);
+  });
+});
+
+describe('send', () => {
+  it('prints the receipt, and the same one again', async () => {
+    const chat = stub.addChat();
+    const first = await run(['send', chat.id, 'hello', 'you', '--id', 'p1', '--json']);
+    expect(JSON.parse(first.out)).toEqual({ promptId: 'p1', chatId: chat.id, seq: 1 });
+    expect((await run(['send', chat.id, 'hello', 'you', '--id', 'p1', '--json'])).out).toBe(first.out);
+    expect(first.err).toBe('');
+  });
+
+  it.each([
+    ['completed', 0],
+    ['failed', 1],
+    ['interrupted', 130],
+  ] as const)('waits for the end of the turn (%s)', async (outcome, code) => {
+    const chat = stub.addChat();
+    onTurn((chatId) => void stub.append(chatId, finished(outcome)));
+    const ended = await run(['send', chat.id, 'hello', '--wait']);
+    expect(ended.code).toBe(code);
+    expect(ended.out).toContain(`${outcome} · cost $0.0123`);
+  });
+});
+
+describe('ls, show, interrupt', () => {
+  it('lists the chats on plain lines, and as JSON', async () => {
+    const chat = stub.addChat({
+      title: 'evil\u001b[2J\nname',
+      state: 'waiting',
+      cwd: '/nonexistent/work',
+      costUsd: 1.5,
+    });
+    const { out } = await run(['ls']);
+    const [head, line] = out.split('\n');
+    expect(head).toMatch(/^ID +STATE +TITLE +DIRECTORY +COST +AGE$/);
+    expect(line).toMatch(new RegExp(`^${chat.id.slice(0, 8)}  waiting  evil␛\\[2J name  ~/work +\\$1\\.5000  \\d+d$`));
+    expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
+  });
+
+  it('shows the log as text and as JSON lines', async () => {
+    const chat = stub.addChat();
+    stub.append(chat.id, { type: 'prompt_accepted', promptId: 'p', content: [{ type: 'text', text: 'Hi' }] });
+    stub.append(chat.id, message('m', 'Hello.'));
+    expect((await run(['show', chat.id])).out).toBe('> Hi\nHello.\n');
+    const lines = (await run(['show', chat.id, '--json'])).out.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { seq: number }).seq)).toEqual([1, 2]);
+  });
+
+  it('follows the log until the chat is gone', async () => {
+    const chat = stub.addChat();
+    stub.append(chat.id, message('m', 'Hello.'));
+    const { terminal, exitCode } = start(['show', '--follow', chat.id]);
+    await until(() => stub.readers(chat.id) === 1);
+    stub.append(chat.id, message('n', 'More.'));
+    await until(() => terminal.stdout === 'Hello.\nMore.\n');
+    stub.chats.length = 0;
+    stub.dropFeeds();
+    expect(await exitCode).toBe(1);
+  });
+
+  it('interrupts', async () => {
+    const chat = stub.addChat();
+    expect((await run(['interrupt', chat.id])).out).toBe('The turn is interrupted.\n');
+    expect(JSON.parse((await run(['interrupt', chat.id, '--json'])).out)).toMatchObject({ interrupted: true });
+  });
+});
+
+describe('decide', () => {
+  it('lists, shows and answers', async () => {
+    const chat = stub.addChat();
+    expect(await run(['decide'])).toMatchObject({ code: 0, out: '', err: 'Nothing waits for a decision.\n' });
+    const decision = stub.requestDecision(chat.id, { title: 'Bash: rm x', input: { command: 'rm x\nrm y' } });
+    expect((await run(['decide'])).out).toContain(`${decision.id.slice(0, 8)}  permission  ${chat.id.slice(0, 8)}`);
+    expect((await run(['decide', decision.id])).out).toContain('  │ rm x\n  │ rm y\n');
+    const input = '{"command":"ls"}';
+    expect(await run(['decide', decision.id, 'allow', '--input', input])).toMatchObject({
+      code: 0,
+      out: 'Bash: rm x: answered by cli: allow\n',
+    });
+    expect(decision).toMatchObject({ outcome: 'allow', input: { command: 'ls' } });
+  });
+
+  it('says who was faster', async () => {
+    const decision = stub.requestDecision(stub.addChat().id, {});
+    stub.settle(decision, { outcome: 'deny' }, 'web');
+    expect(await run(['decide', decision.id, 'allow'])).toEqual({
+      code: 1,
+      out: '',
+      err: 'error: Somebody was faster: answered by web: deny.\n',
+    });
+  });
+});
+
+describe('mistakes', () => {
+  it.each([
+    [['--bogus'], "error: unknown option '--bogus'\n"],
+    [['ls', '--bogus'], "error: unknown option '--bogus'\n"],
+    [['bogus'], "error: There is no command 'bogus': see boocode --help.\n"],
+    [['show'], "error: missing required argument 'chat'\n"],
+    [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1 on\.\n$/],
+    [['chat', '--permission-mode', 'x', 'go'], /'x' is invalid\. Allowed choices are default, /],
+    [['chat', '--resume', 'a', '--cwd', '/', 'go'], /--cwd and --backend go with a new chat/],
+    [['chat', ' '], 'error: There is no prompt: give it as words or on standard input.\n'],
+    [['send', 'a'], 'error: There is no prompt: give it as words or on standard input.\n'],
+    [['decide', 'a', 'maybe'], /'maybe' is invalid .*Allowed choices are allow, always, deny/],
+    [['decide', '--input', '{}'], /go with an answer/],
+    [['decide', 'a', 'allow', '--input', '{'], /^error: --input is not JSON: /],
+    [['decide', 'a', 'allow', '--input', '[]'], 'error: --input must be a JSON object.\n'],
+    [['serve', '--port', 'x'], /^error: --port: /],
+    [['serve', 'now'], /There is no command 'now'/],
+    [['--url', 'x', 'ls'], /The address must look like/],
+    [['--url', 'http://127.0.0.1:9', 'ls'], 'error: BooCode at http://127.0.0.1:9 cannot be reached.\n'],
+  ])('%j ends in one sentence and 1', async (words, sentence) => {
+    const { code, out, err } = await run(words);
+    expect(code).toBe(1);
+    expect(out).toBe('');
+    expect(err).toMatch(sentence);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('names the token when it is refused', async () => {
+    const { err } = await run(['ls'], {}, { BOOCODE_TOKEN: 'wrong' });
+    expect(err).toBe('error: The server does not take this token: check BOOCODE_TOKEN or --token-file.\n');
+  });
+});
+
+describe('help', () => {
+  it('names every setting of the server', async () => {
+    for (const command of ['serve', 'demo']) {
+      const { code, out } = await run([command, '--help']);
+      expect(code).toBe(0);
+      for (const name of [
+        'HOST',
+        'PORT',
+        'DATA_DIR',
+        'PUBLIC_ORIGIN',
+        'IDLE_SECONDS',
+        'LOG_LEVEL',
+        'AGENT_ENV',
+        'TOKEN',
+      ]) {
+        expect(out).toContain(`BOOCODE_${name}`);
+      }
+      expect(out).toContain('DATABASE_URL');
+      expect(out).toContain('CLAUDE_SDK_BACKEND');
+    }
+  });
+});

@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest';
+import { type EventBody, type FeedItem, noUsage } from '../protocol/event.ts';
+import { createRenderer, type RendererOptions } from './render.ts';
+import { unstyled } from './style.ts';
+
+const chatId = '6f6ed8fb-4a3e-4b8a-9d8c-0c9f3a7d2f11';
+const turnId = '0b0c3b5e-3b7e-4a80-a0c5-8f2f3f9a6a01';
+
+let seq = 0;
+const event = (body: EventBody): FeedItem => ({
+  kind: 'event',
+  event: { chatId, seq: (seq += 1), at: '2026-01-01T00:00:00.000Z', ...body },
+});
+const message = (messageId: string, text: string, parentToolCallId?: string): FeedItem =>
+  event({ type: 'agent_message', messageId, content: [{ type: 'text', text }], parentToolCallId });
+const chunk = (
+  messageId: string,
+  text: string,
+  type: 'agent_message_chunk' | 'agent_thought_chunk' = 'agent_message_chunk',
+) => ({ kind: 'delta', delta: { chatId, type, messageId, content: { type: 'text', text } } }) satisfies FeedItem;
+const resume: FeedItem = { kind: 'resume', verdict: 'ok', after: 0, head: 0 };
+const toolCall = (toolCallId: string, title = 'ls -la', more: object = {}): FeedItem =>
+  event({ type: 'tool_call', toolCallId, title, kind: 'execute', toolName: 'Bash', rawInput: {}, ...more });
+const toolResult = (
+  toolCallId: string,
+  text: string,
+  status: 'completed' | 'failed' = 'completed',
+  more: object = {},
+) =>
+  event({
+    type: 'tool_call_update',
+    toolCallId,
+    status,
+    content: text === '' ? [] : [{ type: 'content', content: { type: 'text', text } }],
+    rawOutput: null,
+    ...more,
+  });
+const finished = (more: object = {}): FeedItem =>
+  event({
+    type: 'turn_finished',
+    turnId,
+    outcome: 'completed',
+    usage: { ...noUsage, inputTokens: 1000, cacheReadInputTokens: 234, outputTokens: 56 },
+    costUsd: 0.01234,
+    ...more,
+  });
+
+function render(items: FeedItem[], options: Partial<RendererOptions> = {}): { out: string; err: string; all: string } {
+  const renderer = createRenderer({ outStyle: unstyled, errStyle: unstyled, log: false, ...options });
+  const pieces = items.flatMap((item) => renderer.render(item));
+  const of = (target: string): string => pieces.flatMap(({ to, text }) => (to === target ? [text] : [])).join('');
+  return { out: of('out'), err: of('err'), all: pieces.map(({ text }) => text).join('') };
+}
+
+describe('messages', () => {
+  it('prints a message while it streams, and once', () => {
+    expect(render([resume, chunk('m', 'Hel'), chunk('m', 'lo.'), message('m', 'Hello.')]).out).toBe('Hello.\n');
+  });
+
+  it('prints a message that never streamed', () => {
+    expect(render([resume, message('m', 'Hello.')]).out).toBe('Hello.\n');
+  });
+
+  it('prints the rest from the record when the last previews were missed', () => {
+    expect(render([chunk('m', 'Hel'), message('m', 'Hello there.')]).out).toBe('Hello there.\n');
+  });
+
+  it('goes on where it was when the message is told again after a reconnect', () => {
+    const items = [
+      resume,
+      chunk('m', 'Hello'),
+      resume,
+      chunk('m', 'Hello th'),
+      chunk('m', 'ere.'),
+      message('m', 'Hello there.'),
+    ];
+    expect(render(items).out).toBe('Hello there.\n');
+  });
+
+  it('joins a message in its middle with what has streamed of it', () => {
+    expect(render([resume, chunk('m', 'Hello th'), chunk('m', 'ere'), message('m', 'Hello there')]).out).toBe(
+      'Hello there\n',
+    );
+  });
+
+  it('repeats nothing when a preview was lost in the middle', () => {
+    expect(render([chunk('m', 'One '), chunk('m', 'three.'), message('m', 'One two three.')]).out).toBe(
+      'One three.\n…wo three.\n',
+    );
+  });
+
+  it('drops previews of a message that is in the log already', () => {
+    expect(render([message('m', 'Hello.'), chunk('m', 'Hello.')]).out).toBe('Hello.\n');
+  });
+
+  it('keeps two messages apart that stream by turns', () => {
+    const items = [
+      chunk('a', 'A1 '),
+      chunk('b', 'B1 '),
+      chunk('a', 'A2'),
+      message('a', 'A1 A2'),
+      message('b', 'B1 B2'),
+    ];
+    expect(render(items).out).toBe('A1 \nB1 \n…A2\n…B2\n');
+  });
+
+  it('marks thoughts, and keeps them apart from the message of the same id', () => {
+    const thought = event({ type: 'agent_thought', messageId: 'm', content: [{ type: 'text', text: 'Hm.' }] });
+    const items = [chunk('m', 'Hm.', 'agent_thought_chunk'), thought, chunk('m', 'Yes'), message('m', 'Yes.')];
+    expect(render(items).out).toBe('✻ Hm.\nYes.\n');
+  });
+
+  it('lets no escape sequence through, streamed or stored', () => {
+    const { all } = render([
+      chunk('m', 'a\u001b[2J'),
+      message('m', 'a\u001b[2J\u001b]0;x\u0007'),
+      toolCall('t\u001b', 'x\u001b[6n'),
+      toolResult('t\u001b', '\u001b[6n\u009b1m'),
+      event({ type: 'notice', level: 'error', code: 'x', message: 'n\u001b[H' }),
+      event({ type: 'plan', entries: [{ content: 'p\u001b[H', priority: 'low', status: 'pending' }] }),
+      finished({ outcome: 'failed', error: { code: 'model_error', message: 'e\u001b[H' } }),
+    ]);
+    expect(all.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    expect(all).toContain('␛');
+  });
+});
+
+describe('tools', () => {
+  it('prints a call on one line and the first lines of its result', () => {
+    const lines = Array.from({ length: 9 }, (_, index) => `line ${index + 1}`).join('\n');
+    expect(render([toolCall('t'), toolResult('t', `${lines}\n`)]).out).toBe(
+      `● Bash  ls -la\n  line 1\n  line 2\n  line 3\n  line 4\n  line 5\n  line 6\n  … 3 more lines\n`,
+    );
+  });
+
+  it('says whose result it is when several calls run at once', () => {
+    const items = [toolCall('a', 'one'), toolCall('b', 'two'), toolResult('b', 'B'), toolResult('a', 'A')];
+    expect(render(items).out).toBe('● Bash  one\n● Bash  two\n  B\n↳ Bash  one\n  A\n');
+  });
+
+  it('knows the call again after a question about it', () => {
+    const renderer = createRenderer({ outStyle: unstyled, errStyle: unstyled, log: false });
+    renderer.render(toolCall('a'));
+    renderer.breakLine();
+    expect(renderer.render(toolResult('a', 'A'))).toEqual([{ to: 'out', text: '  A\n' }]);
+  });
+
+  it('says that a call failed, also without words', () => {
+    expect(render([toolCall('t'), toolResult('t', 'No such file', 'failed')]).out).toContain('  ✗ No such file\n');
+    expect(render([toolCall('t'), toolResult('t', '', 'failed')]).out).toContain('  ✗ failed\n');
+  });
+
+  it('ends the line of a message before a call, and goes on with it afterwards', () => {
+    expect(render([chunk('m', 'I look'), toolCall('t'), message('m', 'I look.')]).out).toBe(
+      'I look\n● Bash  ls -la\n….\n',
+    );
+  });
+
+  it('does not say the name of a tool twice', () => {
+    const read = event({
+      type: 'tool_call',
+      toolCallId: 'r',
+      title: 'Read a.txt',
+      kind: 'read',
+      toolName: 'Read',
+      rawInput: {},
+    });
+    expect(render([read]).out).toBe('● Read  a.txt\n');
+  });
+});
+
+describe('sub-agents', () => {
+  it('prints what they say when it is stored, indented, and never tears the main text', () => {
+    const fromSub: FeedItem = {
+      kind: 'delta',
+      delta: {
+        chatId,
+        type: 'agent_message_chunk',
+        messageId: 's',
+        content: { type: 'text', text: 'su' },
+        parentToolCallId: 't',
+      },
+    };
+    const items = [
+      toolCall('t', 'Look around'),
+      chunk('m', 'Mean'),
+      fromSub,
+      chunk('m', 'while'),
+      message('m', 'Meanwhile'),
+      toolCall('u', 'ls', { parentToolCallId: 't' }),
+      toolResult('u', 'a.txt', 'completed', { parentToolCallId: 't' }),
+      message('s', 'sub\nend', 't'),
+    ];
+    expect(render(items).out).toBe('● Bash  Look around\nMeanwhile\n  │ ● Bash  ls\n  │   a.txt\n  │ sub\n  │ end\n');
+  });
+});
+
+describe('the end of a turn', () => {
+  it('tells cost, tokens and the chat', () => {
+    expect(render([chunk('m', 'Hi'), message('m', 'Hi'), finished()]).out).toBe(
+      `Hi\ncost $0.0123 · 1,234 tokens in, 56 out · chat ${chatId}\n`,
+    );
+  });
+
+  it('tells a failure where errors go, on a line of its own', () => {
+    const failed = finished({ outcome: 'failed', error: { code: 'model_error', message: 'The model is overloaded.' } });
+    const { out, err } = render([chunk('m', 'This sentence'), failed]);
+    expect(err).toBe('✗ The model is overloaded.\n');
+    expect(out).toMatch(/^This sentence\ncost /);
+  });
+
+  it('forgets messages that were begun and given up', () => {
+    const items = [chunk('m', 'Half a'), finished({ outcome: 'interrupted' }), chunk('n', 'New'), message('n', 'New')];
+    expect(render(items).out.split('\n').at(-2)).toBe('New');
+  });
+});
+
+describe('a log', () => {
+  it('shows prompts, decisions and what went wrong, all in one place', () => {
+    const decisionId = turnId;
+    const { out, err } = render(
+      [
+        event({ type: 'prompt_accepted', promptId: 'p', content: [{ type: 'text', text: 'Do it\nnow' }] }),
+        event({ type: 'notice', level: 'warning', code: 'retry', message: 'Trying again.' }),
+        event({
+          type: 'decision_requested',
+          decisionId,
+          kind: 'permission',
+          title: 'Bash: rm x',
+          input: { command: 'rm\tx' },
+        }),
+        event({ type: 'decision_resolved', decisionId, outcome: 'allow_always', by: 'web' }),
+      ],
+      { log: true },
+    );
+    expect(out).toBe(
+      '> Do it\n> now\n! Trying again.\n? Permission  Bash: rm x\n  command: rm␉x\n  answered by web: always allow\n',
+    );
+    expect(err).toBe('');
+  });
+
+  it('hides one’s own prompts, and only those, while one talks', () => {
+    const prompt = (promptId: string): FeedItem =>
+      event({ type: 'prompt_accepted', promptId, content: [{ type: 'text', text: promptId }] });
+    const { out } = render([prompt('mine'), prompt('theirs')], { isOwnPrompt: (id) => id === 'mine' });
+    expect(out).toBe('> theirs\n');
+  });
+});

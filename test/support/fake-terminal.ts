@@ -1,0 +1,73 @@
+import type { Reply, Terminal } from '../../src/cli/terminal.ts';
+import { unstyled } from '../../src/cli/style.ts';
+
+/** A terminal for tests: keeps what is printed, and answers questions with the lines it was given. */
+export interface FakeTerminal extends Terminal {
+  /** Both outputs in the order in which they were written, questions and answers included. */
+  readonly transcript: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The question that is on the screen now. */
+  readonly asking: string | undefined;
+  press(): void;
+}
+
+export interface FakeInput {
+  /** What is typed, line by line; null is the end of the input. Without more lines a question stays open. */
+  lines?: (string | null)[];
+  isInteractive?: boolean;
+  /** What is piped in as a whole. */
+  all?: string;
+}
+
+export function createFakeTerminal({ lines = [], isInteractive = false, all = '' }: FakeInput = {}): FakeTerminal {
+  const written: { to: 'out' | 'err'; text: string }[] = [];
+  const interrupts = new Set<() => void>();
+  let asking: string | undefined;
+  const textOf = (...targets: string[]): string =>
+    written.flatMap(({ to, text }) => (targets.includes(to) ? [text] : [])).join('');
+
+  return {
+    out: (text) => void written.push({ to: 'out', text }),
+    err: (text) => void written.push({ to: 'err', text }),
+    outStyle: unstyled,
+    errStyle: unstyled,
+    isInteractive,
+    ask(question, signal) {
+      written.push({ to: 'out', text: question });
+      const line = lines.shift();
+      if (line !== undefined) {
+        written.push({ to: 'out', text: `${line ?? ''}\n` });
+        return Promise.resolve<Reply>(line === null ? { kind: 'end' } : { kind: 'line', text: line });
+      }
+      asking = question;
+      return new Promise((resolve) => {
+        signal?.addEventListener('abort', () => {
+          asking = undefined;
+          written.push({ to: 'out', text: '\n' });
+          resolve({ kind: 'withdrawn' });
+        });
+      });
+    },
+    readAll: () => Promise.resolve(all),
+    onInterrupt(handler) {
+      interrupts.add(handler);
+      return () => interrupts.delete(handler);
+    },
+    press() {
+      for (const handler of interrupts) handler();
+    },
+    get transcript() {
+      return textOf('out', 'err');
+    },
+    get stdout() {
+      return textOf('out');
+    },
+    get stderr() {
+      return textOf('err');
+    },
+    get asking() {
+      return asking;
+    },
+  };
+}

@@ -1,0 +1,194 @@
+/**
+ * A stub of the server, for tests of clients: it keeps chats, events and decisions in memory and has no agent. What would
+ * happen in a turn the test says itself.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Chat } from '../../src/protocol/chat.ts';
+import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
+import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
+import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
+
+export interface StubServer {
+  readonly url: string;
+  readonly token: string;
+  readonly chats: Chat[];
+  readonly decisions: Decision[];
+  /** `METHOD /path` of everything that was asked for. */
+  readonly requests: string[];
+  addChat(fields?: Partial<Chat>): Chat;
+  append(chatId: string, body: EventBody): Event;
+  stream(chatId: string, body: DeltaBody): void;
+  /** A pending decision and its event. */
+  requestDecision(chatId: string, fields: Partial<Decision>): Decision;
+  settle(decision: Decision, answer: AnswerDecision, by: string): void;
+  /** Breaks every live feed; readers come back by themselves. */
+  dropFeeds(): void;
+  /** How many readers follow the chat. */
+  readers(chatId: string): number;
+  /** So many answers to decisions get an error. */
+  refuseAnswers: number;
+  onPrompt: (chatId: string, promptId: string) => void;
+  onInterrupt: (chatId: string) => void;
+  close(): Promise<void>;
+}
+
+export async function openStubServer(): Promise<StubServer> {
+  const token = 'token-of-the-stub';
+  const at = new Date(0).toISOString();
+  const logs = new Map<string, Event[]>();
+  const feeds = new Map<string, Set<ServerResponse>>();
+  const streamed = new Map<string, string>();
+  const logOf = (chatId: string): Event[] => logs.get(chatId) ?? [];
+  const feedsOf = (chatId: string): Set<ServerResponse> => feeds.get(chatId) ?? new Set();
+
+  const eventFrame = (event: Event): string => `event: event\nid: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://stub');
+    stub.requests.push(`${request.method} ${url.pathname}`);
+    let text = '';
+    for await (const chunk of request) text += String(chunk);
+    const body: unknown = text === '' ? {} : JSON.parse(text);
+    const json = (status: number, value: unknown): void =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+    const problem = (status: number, code: string, detail: string, more: object = {}): void =>
+      json(status, { ...more, status, code, detail });
+
+    if (url.pathname === '/healthz') return json(200, { status: 'ok' });
+    if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
+    if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false });
+    const [, , noun, id, part] = url.pathname.split('/');
+    if (noun === 'decisions') {
+      if (request.method === 'GET') {
+        const status = url.searchParams.get('status');
+        return json(200, { items: stub.decisions.filter((d) => status === null || d.status === status), next: null });
+      }
+      const decision = stub.decisions.find((each) => each.id === id);
+      if (!decision) return problem(404, 'not_found', 'The decision does not exist.');
+      if (stub.refuseAnswers > 0) {
+        stub.refuseAnswers -= 1;
+        return problem(503, 'storage_unavailable', 'Not now.');
+      }
+      if (decision.status === 'resolved') return problem(409, 'decision_settled', 'Too late.', { decision });
+      stub.settle(decision, body as AnswerDecision, String(request.headers['boocode-client']));
+      return json(200, decision);
+    }
+    if (id === undefined) {
+      if (request.method === 'GET') return json(200, { items: stub.chats, next: null });
+      return json(201, stub.addChat(body as Partial<Chat>));
+    }
+    const chat = stub.chats.find((each) => each.id === id);
+    if (!chat) return problem(404, 'not_found', 'The chat does not exist.');
+    if (part === undefined) return json(200, Object.assign(chat, request.method === 'PATCH' ? body : {}));
+    if (part === 'interrupt') {
+      json(200, { interrupted: true, turnId: null });
+      return stub.onInterrupt(chat.id);
+    }
+    if (part === 'prompts') {
+      const { id: promptId = randomUUID(), content } = body as SubmitPrompt;
+      const known = logOf(chat.id).find((event) => event.type === 'prompt_accepted' && event.promptId === promptId);
+      const blocks = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
+      const { seq } = known ?? stub.append(chat.id, { type: 'prompt_accepted', promptId, content: blocks });
+      json(known ? 200 : 202, { promptId, chatId: chat.id, seq });
+      return known ? undefined : stub.onPrompt(chat.id, promptId);
+    }
+    const after = Number(url.searchParams.get('after') ?? 0);
+    const items = logOf(chat.id).filter((event) => event.seq > after);
+    if (!request.headers.accept?.includes('event-stream')) return json(200, { items, next: null, head: chat.head });
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`event: resume\ndata: ${JSON.stringify({ verdict: 'ok', after, head: chat.head })}\n\n`);
+    for (const event of items) response.write(eventFrame(event));
+    response.write(streamed.get(chat.id) ?? '');
+    feedsOf(chat.id).add(response);
+    response.on('close', () => feedsOf(chat.id).delete(response));
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  const stub: StubServer = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    token,
+    chats: [],
+    decisions: [],
+    requests: [],
+    addChat(fields = {}) {
+      const chat: Chat = {
+        id: randomUUID(),
+        title: 'A chat',
+        cwd: '/work',
+        agent: 'claude',
+        backend: 'claude_sdk',
+        model: null,
+        permissionMode: 'default',
+        trusted: false,
+        state: 'cold',
+        costUsd: 0,
+        head: 0,
+        createdAt: at,
+        updatedAt: at,
+        ...fields,
+      };
+      stub.chats.unshift(chat);
+      logs.set(chat.id, []);
+      feeds.set(chat.id, new Set());
+      return chat;
+    },
+    append(chatId, body) {
+      const event = { chatId, seq: logOf(chatId).length + 1, at, ...body } as Event;
+      logOf(chatId).push(event);
+      for (const chat of stub.chats) if (chat.id === chatId) chat.head = event.seq;
+      if (event.type === 'agent_message') streamed.delete(chatId);
+      for (const feed of feedsOf(chatId)) feed.write(eventFrame(event));
+      return event;
+    },
+    stream(chatId, body) {
+      const frame = `event: delta\ndata: ${JSON.stringify({ chatId, ...body })}\n\n`;
+      streamed.set(chatId, (streamed.get(chatId) ?? '') + frame);
+      for (const feed of feedsOf(chatId)) feed.write(frame);
+    },
+    requestDecision(chatId, fields) {
+      const decision: Decision = {
+        id: randomUUID(),
+        chatId,
+        turnId: null,
+        kind: 'permission',
+        title: 'Bash: ls',
+        input: { command: 'ls' },
+        toolCallId: null,
+        canAllowAlways: true,
+        status: 'pending',
+        requestedAt: at,
+        resolvedAt: null,
+        outcome: null,
+        by: null,
+        ...fields,
+      };
+      stub.decisions.push(decision);
+      const { id: decisionId, kind, title, input } = decision;
+      stub.append(chatId, { type: 'decision_requested', decisionId, kind, title, input });
+      return decision;
+    },
+    settle(decision, { outcome, ...rest }, by) {
+      Object.assign(decision, { status: 'resolved', outcome, by, resolvedAt: at, ...rest });
+      stub.append(decision.chatId, { type: 'decision_resolved', decisionId: decision.id, outcome, by });
+    },
+    dropFeeds() {
+      for (const open of feeds.values()) for (const feed of open) feed.destroy();
+    },
+    readers: (chatId) => feedsOf(chatId).size,
+    refuseAnswers: 0,
+    onPrompt: () => {},
+    onInterrupt: () => {},
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+  return stub;
+}
