@@ -1,0 +1,207 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decision as decisionSchema, decisionPage } from '../../src/protocol/decision.ts';
+import type { EventOf } from '../../src/protocol/event.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await openServer();
+});
+afterAll(() => server.close());
+
+const file = (name: string): string => join(server.workDir, name);
+
+/** A chat whose agent waits for the answer to what it was told to run. */
+async function askedFor(prompt: string): Promise<{ chatId: string; asked: EventOf<'decision_requested'> }> {
+  const { id: chatId } = await server.createChat();
+  await server.client.prompt(chatId, { content: prompt });
+  return { chatId, asked: await nextEvent(server.client, chatId, 'decision_requested') };
+}
+
+const answer = (id: string, body: unknown, headers: Record<string, string> = {}) =>
+  server.call('POST', `/v1/decisions/${id}`, { body, headers });
+
+describe('a decision', () => {
+  test('DECIDE-1 DECIDE-2: is listed while it waits; the first answer wins, the second is told who won', async () => {
+    const { client, sql } = server;
+    const { chatId, asked } = await askedFor('run: touch allowed');
+    expect(await sql`select outcome from decisions where id = ${asked.decisionId}`).toEqual([{ outcome: null }]);
+    expect((await client.getChat(chatId)).state).toBe('waiting');
+    const listed = await server.call('GET', `/v1/decisions?status=pending&chatId=${chatId}`);
+    expect(decisionPage.parse(listed.body)).toMatchObject({
+      items: [
+        {
+          id: asked.decisionId,
+          chatId,
+          kind: 'permission',
+          title: asked.title,
+          toolCallId: asked.toolCallId,
+          status: 'pending',
+          outcome: null,
+          by: null,
+        },
+      ],
+      next: null,
+    });
+    expect(asked.input).toMatchObject({ command: 'touch allowed' });
+    expect(existsSync(file('allowed'))).toBe(false);
+
+    const won = await answer(asked.decisionId, { outcome: 'allow' }, { 'boocode-client': 'Ada' });
+    expect(won.status).toBe(200);
+    expect(decisionSchema.parse(won.body)).toMatchObject({ status: 'resolved', outcome: 'allow', by: 'Ada' });
+    const lost = await answer(asked.decisionId, { outcome: 'deny' }, { 'boocode-client': 'Bob' });
+    expect(lost).toMatchObject({ status: 409, body: { code: 'decision_settled', decision: won.body } });
+
+    await nextEvent(client, chatId, 'turn_finished');
+    expect(existsSync(file('allowed'))).toBe(true);
+    const resolved = eventsOf(await readLog(client, chatId), 'decision_resolved');
+    expect(resolved).toMatchObject([{ decisionId: asked.decisionId, outcome: 'allow', by: 'Ada' }]);
+    expect((await client.listDecisions({ status: 'pending', chatId })).items).toEqual([]);
+  });
+
+  test('DECIDE-2: has one winner among twenty answers at once', async () => {
+    const { chatId, asked } = await askedFor('run: touch raced');
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        answer(asked.decisionId, { outcome: index % 2 ? 'allow' : 'deny' }, { 'boocode-client': `c${index}` }),
+      ),
+    );
+    const [winner, ...others] = answers.filter((each) => each.status === 200);
+    expect(others).toEqual([]);
+    const losers = answers.filter((each) => each.status === 409);
+    expect(losers).toHaveLength(19);
+    for (const loser of losers) expect(loser.body['decision']).toEqual(winner?.body);
+    await nextEvent(server.client, chatId, 'turn_finished');
+    expect(existsSync(file('raced'))).toBe(winner?.body['outcome'] === 'allow');
+    expect(eventsOf(await readLog(server.client, chatId), 'decision_resolved')).toMatchObject([
+      { outcome: winner?.body['outcome'], by: winner?.body['by'] },
+    ]);
+  });
+
+  test('DECIDE-3: denied, nothing runs and the agent is told why', async () => {
+    const { client, model } = server;
+    const { id } = await server.createChat();
+    const { text, events } = await runTurn(client, id, 'run: touch denied', {
+      answer: () => ({ outcome: 'deny', message: 'Not on my watch.' }),
+    });
+    expect(existsSync(file('denied'))).toBe(false);
+    expect(text).toContain('Not on my watch.');
+    expect(eventsOf(events, 'tool_call_update')).toMatchObject([{ status: 'failed' }]);
+    expect(eventsOf(events, 'decision_resolved')).toMatchObject([{ outcome: 'deny', message: 'Not on my watch.' }]);
+    expect(JSON.stringify(model.requests.at(-1)?.body)).toContain('Not on my watch.');
+  });
+
+  test('DECIDE-3: allowed with an edited input, the edited one runs and the other does not', async () => {
+    const { id } = await server.createChat();
+    const { finished } = await runTurn(server.client, id, 'write note.txt: as the model wrote it', {
+      answer: ({ input }) => ({
+        outcome: 'allow',
+        input: { ...input, file_path: file('edited.txt'), content: 'as the person wrote it' },
+      }),
+    });
+    expect(finished.outcome).toBe('completed');
+    expect(await readFile(file('edited.txt'), 'utf8')).toBe('as the person wrote it');
+    expect(existsSync(file('note.txt'))).toBe(false);
+  });
+
+  test('allowed always, the second time nobody is asked', async () => {
+    const { client } = server;
+    const { id } = await server.createChat();
+    const questions: string[] = [];
+    const turn = () =>
+      runTurn(client, id, 'run: mkdir -p always', {
+        answer: ({ title }) => {
+          questions.push(title);
+          return { outcome: 'allow_always' };
+        },
+      });
+    expect((await turn()).finished.outcome).toBe('completed');
+    expect(questions).toHaveLength(1);
+    expect((await client.listDecisions({ chatId: id })).items).toMatchObject([{ canAllowAlways: true }]);
+    expect((await turn()).finished.outcome).toBe('completed');
+    expect(questions).toHaveLength(1);
+  });
+
+  test('DECIDE-4: of an interrupted turn is cancelled once, and can be answered no more', async () => {
+    const { client } = server;
+    const { chatId, asked } = await askedFor('run: touch cancelled');
+    await client.interrupt(chatId);
+    const finished = await nextEvent(client, chatId, 'turn_finished');
+    expect(finished.outcome).toBe('interrupted');
+    const late = await answer(asked.decisionId, { outcome: 'allow' });
+    expect(late).toMatchObject({ status: 409, body: { decision: { outcome: 'cancelled' } } });
+    const log = await readLog(client, chatId);
+    expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: asked.decisionId, outcome: 'cancelled' }]);
+    expect(existsSync(file('cancelled'))).toBe(false);
+  });
+
+  test('DECIDE-4: of a turn that its server did not survive in order is cancelled too', async () => {
+    const { chatId, asked } = await askedFor('run: touch restarted');
+    await server.restart();
+    const { client } = server;
+    const log = await readLog(client, chatId);
+    expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: asked.decisionId, outcome: 'cancelled' }]);
+    expect(eventsOf(log, 'turn_finished')).toMatchObject([{ outcome: 'interrupted' }]);
+    expect((await answer(asked.decisionId, { outcome: 'allow' })).status).toBe(409);
+    expect(existsSync(file('restarted'))).toBe(false);
+  });
+});
+
+describe('other kinds', () => {
+  test('a question is answered with the input, and the agent hears the answer', async () => {
+    const { id } = await server.createChat();
+    const { text, events } = await runTurn(server.client, id, 'ask me', {
+      answer: ({ kind, input }) => {
+        expect(kind).toBe('question');
+        const [question] = input['questions'] as { question: string }[];
+        return { outcome: 'allow', input: { ...input, answers: { [question?.question ?? '']: 'Orange' } } };
+      },
+    });
+    expect(eventsOf(events, 'decision_requested')).toMatchObject([{ kind: 'question' }]);
+    expect(text).toContain('Orange');
+  });
+
+  test('ACCESS-5: a question wants an answer in its input', async () => {
+    const { chatId, asked } = await askedFor('ask me');
+    const refused = await answer(asked.decisionId, { outcome: 'allow' });
+    expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request', field: 'input' } });
+    const always = await answer(asked.decisionId, { outcome: 'allow_always', input: {} });
+    expect(always).toMatchObject({ status: 400, body: { field: 'outcome' } });
+    expect((await server.client.listDecisions({ status: 'pending', chatId })).items).toHaveLength(1);
+    await server.client.decide(asked.decisionId, { outcome: 'deny' });
+    await nextEvent(server.client, chatId, 'turn_finished');
+  });
+
+  test('a plan is shown and approved, and the chat leaves plan mode', async () => {
+    const { client } = server;
+    const { id } = await server.createChat({ permissionMode: 'plan' });
+    const { text, events } = await runTurn(client, id, 'make a plan', { answer: () => ({ outcome: 'allow' }) });
+    const asked = eventsOf(events, 'decision_requested');
+    expect(asked.map((event) => event.kind)).toEqual(['plan']);
+    expect(JSON.stringify(asked[0]?.input)).toContain('Run the tests');
+    expect(text).toContain('The plan is approved');
+  });
+});
+
+test('DECIDE-2: a decision is settled from another client while one waits in its feed', async () => {
+  const { client } = server;
+  const { chatId, asked } = await askedFor('run: touch elsewhere');
+  const heard = followUntil(
+    client,
+    chatId,
+    (item) => item.kind === 'event' && item.event.type === 'decision_resolved',
+    {
+      after: asked.seq,
+    },
+  );
+  await answer(asked.decisionId, { outcome: 'allow' }, { 'boocode-client': 'phone' });
+  expect(await heard).toMatchObject({ event: { outcome: 'allow', by: 'phone' } });
+  await until(async () => (await client.getChat(chatId)).state === 'ready');
+  expect(existsSync(file('elsewhere'))).toBe(true);
+});
