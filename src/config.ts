@@ -1,15 +1,18 @@
-/**
- * From flags and environment to one frozen, checked Config. The only place that knows the names of settings; nobody
- * else reads the environment.
- */
+/** From flags and environment to one frozen, checked Config. Nobody else reads the environment. */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentEnvironment } from './agents/agent-environment.ts';
 import { BooError } from './protocol/error.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import {
+  defaultDataDir,
+  type Environment,
+  type Flags,
+  type LogLevel,
+  logLevels,
+  type Setting,
+  settings,
+} from './settings.ts';
 
 export interface Config {
   readonly host: string;
@@ -26,73 +29,6 @@ export interface Config {
   /** What the agents' processes get of the environment. */
   readonly agentEnv: Readonly<Record<string, string>>;
 }
-
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
-
-/** Every setting that has a flag. `serve --help` is made from this list. */
-export const settings = [
-  { flag: 'host', env: 'BOOCODE_HOST', value: '<name>', about: 'address to listen on', fallback: '127.0.0.1' },
-  {
-    flag: 'port',
-    env: 'BOOCODE_PORT',
-    value: '<number>',
-    about: 'port to listen on; 0 takes a free one',
-    fallback: '4127',
-  },
-  {
-    flag: 'data-dir',
-    env: 'BOOCODE_DATA_DIR',
-    value: '<path>',
-    about: 'where the token and the embedded database live',
-    fallback: null,
-  },
-  {
-    flag: 'database-url',
-    env: 'DATABASE_URL',
-    value: '<url>',
-    about: 'your own Postgres, instead of the embedded one',
-    fallback: null,
-  },
-  {
-    flag: 'public-origin',
-    env: 'BOOCODE_PUBLIC_ORIGIN',
-    value: '<origins>',
-    about: 'where browsers reach the server from outside, comma separated',
-    fallback: null,
-  },
-  {
-    flag: 'idle-seconds',
-    env: 'BOOCODE_IDLE_SECONDS',
-    value: '<number>',
-    about: 'how long an unused agent process is kept warm',
-    fallback: '900',
-  },
-  {
-    flag: 'log-level',
-    env: 'BOOCODE_LOG_LEVEL',
-    value: '<level>',
-    about: `one of ${logLevels.join(', ')}`,
-    fallback: 'info',
-  },
-  {
-    flag: 'agent-env',
-    env: 'BOOCODE_AGENT_ENV',
-    value: '<names>',
-    about: 'further environment variables that agents get, comma separated',
-    fallback: null,
-  },
-  {
-    flag: 'token-file',
-    env: 'BOOCODE_TOKEN_FILE',
-    value: '<path>',
-    about: 'a file that holds the token (or set BOOCODE_TOKEN)',
-    fallback: null,
-  },
-] as const;
-
-export type Setting = (typeof settings)[number];
-export type Flags = Partial<Record<Setting['flag'], string>>;
 
 const knownVariables = new Set<string>([
   ...settings.map((setting) => setting.env),
@@ -180,11 +116,6 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     sdkByDefault: gate,
     agentEnv: agentEnvironment(env, read('agent-env') ?? []),
   });
-}
-
-/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has a directory of its own beside it. */
-export function defaultDataDir(env: Environment, name: 'boocode' | 'boocode-demo' = 'boocode'): string {
-  return join(env['XDG_DATA_HOME'] || join(env['HOME'] || homedir(), '.local', 'share'), name);
 }
 
 export function isLoopback(host: string): boolean {

@@ -1,5 +1,5 @@
 import { destination, pino } from 'pino';
-import type { LogLevel } from './config.ts';
+import type { LogLevel } from './settings.ts';
 import type { Log } from './lib/log.ts';
 
 /** JSON lines on standard error; standard output is for what the user asked for. */

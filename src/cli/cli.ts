@@ -1,6 +1,6 @@
 import { BooError, type BooClient, createClient } from '../protocol/client.ts';
 import { findServer, type ServerFlags } from './find-server.ts';
-import { usualDataDir } from './settings.ts';
+import { defaultDataDir } from '../settings.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command is given. */
@@ -17,7 +17,7 @@ export interface GlobalFlags extends ServerFlags {
 
 /** Where servers keep their data when nobody says otherwise: the usual one first, then the demo's. */
 export function usualDataDirs(env: NodeJS.ProcessEnv): string[] {
-  return [usualDataDir(env, 'boocode'), usualDataDir(env, 'boocode-demo')];
+  return [defaultDataDir(env, 'boocode'), defaultDataDir(env, 'boocode-demo')];
 }
 
 /** A client of the server that the flags, the environment or a data directory name. */

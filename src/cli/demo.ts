@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { runServer } from './serve.ts';
-import { addSettings } from './settings.ts';
+import { addSettings } from './setting-options.ts';
 
 export function addDemo(program: Command, cli: Cli): void {
   const command = program

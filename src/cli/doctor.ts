@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Cli, printJson } from './cli.ts';
 import { plainText } from './plain-text.ts';
-import { addSettings, settingFlags } from './settings.ts';
+import { addSettings, settingFlags } from './setting-options.ts';
 import type { Style } from './style.ts';
 
 const marks: Record<'ok' | 'warn' | 'fail', [string, Parameters<Style>[0]]> = {

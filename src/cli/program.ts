@@ -9,7 +9,8 @@ import { addInterrupt } from './interrupt.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
-import { addSetting, settings, sharedFlags } from './settings.ts';
+import { settings } from '../settings.ts';
+import { addSetting, sharedFlags } from './setting-options.ts';
 import { addShow } from './show.ts';
 import { addToken } from './token.ts';
 

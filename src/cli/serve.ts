@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Cli, misuse } from './cli.ts';
-import { addSettings, settingFlags, usualDataDir } from './settings.ts';
+import { defaultDataDir } from '../settings.ts';
+import { addSettings, settingFlags } from './setting-options.ts';
 
 export function addServe(program: Command, cli: Cli): void {
   const command = program
@@ -20,7 +21,7 @@ export function addServe(program: Command, cli: Cli): void {
 export async function runServer({ env }: Cli, command: Command, demo: boolean): Promise<number> {
   const { readConfig } = await import('../config.ts');
   const flags = settingFlags(command.optsWithGlobals());
-  const config = readConfig({ flags, env, defaultDataDir: usualDataDir(env, demo ? 'boocode-demo' : 'boocode') });
+  const config = readConfig({ flags, env, defaultDataDir: defaultDataDir(env, demo ? 'boocode-demo' : 'boocode') });
   const main = await import('../main.ts');
   return main.runServer(config, { demo });
 }

@@ -115,7 +115,7 @@ test('a data directory with a long and odd name works', async () => {
   expect(existsSync(socket)).toBe(false);
 });
 
-test('a second host on the directory is refused in one sentence that names the first', async () => {
+test('DATA-2: a second host on the directory is refused in one sentence that names the first', async () => {
   await open();
   await symlink(dataDir, `${dataDir}.link`);
   try {
@@ -137,7 +137,7 @@ test('of hosts that start at once on a new directory, one opens', async () => {
   expect(answers.filter((answer) => answer['code'] === 'config_invalid')).toHaveLength(3);
 });
 
-test('a killed host leaves no server, and what it had committed is there', async () => {
+test('DATA-1: a killed host leaves no server, and what it had committed is there', async () => {
   const host = openHost();
   const { url, server } = await hostServer(host);
   await write(url, 'committed');

@@ -18,7 +18,7 @@ test('a migrated database is left as it is', async () => {
   expect(await migrate(database.sql)).toEqual({ applied: [] });
 });
 
-test('a database that a newer version changed is refused in one sentence', async () => {
+test('DATA-3: a database that a newer version changed is refused in one sentence', async () => {
   await database.sql`insert into boocode_migrations (version, name) values (999, '000999.sql')`;
   await expect(migrate(database.sql)).rejects.toMatchObject({
     code: 'storage_unavailable',

@@ -4,10 +4,14 @@
  */
 import type { PermissionMode } from '../../protocol/chat.ts';
 import type { AgentEvent } from '../agent-backend.ts';
-import type { PlanItem } from './map-plan.ts';
 import { type RunningTotals, zeroTotals } from './model-costs.ts';
 import type { OpenMessages } from './open-message.ts';
 import type { TurnProblem } from './turn-problem.ts';
+
+export interface PlanItem {
+  readonly content: string;
+  readonly status: PlanStatus;
+}
 
 /** A tool call that has no result yet. */
 export interface OpenCall {

@@ -1,0 +1,35 @@
+/** The server's settings as options of a command. */
+import type { Command } from 'commander';
+import { type Setting, settings } from '../settings.ts';
+
+/** Flags that the client commands know too. */
+export const sharedFlags = ['data-dir', 'token-file'] as const;
+
+const environmentOnly = `
+The data directory is $XDG_DATA_HOME/boocode or ~/.local/share/boocode; the demo's is boocode-demo beside it.
+In the environment only:
+  BOOCODE_TOKEN       the token that clients must send, instead of the one kept in the data directory
+  CLAUDE_SDK_BACKEND  1 runs Claude through the Agent SDK (default: 0; the demo always does)
+`;
+
+/** `--port <number>  port to listen on (BOOCODE_PORT, default: 4127)`. */
+export function addSetting(command: Command, { flag, env, value, about, fallback }: Setting): void {
+  command.option(`--${flag} ${value}`, `${about} (${env}${fallback === null ? '' : `, default: ${fallback}`})`);
+}
+
+export function addSettings(command: Command): void {
+  for (const setting of settings) {
+    if (!sharedFlags.some((flag) => flag === setting.flag)) addSetting(command, setting);
+  }
+  command.addHelpText('after', environmentOnly);
+}
+
+/** The settings among a command's options, under the names that flags have. */
+export function settingFlags(options: Record<string, unknown>): Record<string, string> {
+  const flags: Record<string, string> = {};
+  for (const { flag } of settings) {
+    const value = options[flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    if (typeof value === 'string') flags[flag] = value;
+  }
+  return flags;
+}

@@ -1,0 +1,80 @@
+/**
+ * The settings: their names, and what `--help` says of them. Without the checks, which take longer to load than a client
+ * command takes to run: those are in `config.ts`.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Every setting that has a flag. */
+export const settings = [
+  { flag: 'host', env: 'BOOCODE_HOST', value: '<name>', about: 'address to listen on', fallback: '127.0.0.1' },
+  {
+    flag: 'port',
+    env: 'BOOCODE_PORT',
+    value: '<number>',
+    about: 'port to listen on; 0 takes a free one',
+    fallback: '4127',
+  },
+  {
+    flag: 'data-dir',
+    env: 'BOOCODE_DATA_DIR',
+    value: '<path>',
+    about: 'where the token and the embedded database live',
+    fallback: null,
+  },
+  {
+    flag: 'database-url',
+    env: 'DATABASE_URL',
+    value: '<url>',
+    about: 'your own Postgres, instead of the embedded one',
+    fallback: null,
+  },
+  {
+    flag: 'public-origin',
+    env: 'BOOCODE_PUBLIC_ORIGIN',
+    value: '<origins>',
+    about: 'where browsers reach the server from outside, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'idle-seconds',
+    env: 'BOOCODE_IDLE_SECONDS',
+    value: '<number>',
+    about: 'how long an unused agent process is kept warm',
+    fallback: '900',
+  },
+  {
+    flag: 'log-level',
+    env: 'BOOCODE_LOG_LEVEL',
+    value: '<level>',
+    about: `one of ${logLevels.join(', ')}`,
+    fallback: 'info',
+  },
+  {
+    flag: 'agent-env',
+    env: 'BOOCODE_AGENT_ENV',
+    value: '<names>',
+    about: 'further environment variables that agents get, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'token-file',
+    env: 'BOOCODE_TOKEN_FILE',
+    value: '<path>',
+    about: 'a file that holds the token (or set BOOCODE_TOKEN)',
+    fallback: null,
+  },
+] as const;
+
+export type Setting = (typeof settings)[number];
+export type Flags = Partial<Record<Setting['flag'], string>>;
+
+/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has a directory of its own beside it. */
+export function defaultDataDir(env: Environment, name: 'boocode' | 'boocode-demo' = 'boocode'): string {
+  return join(env['XDG_DATA_HOME'] || join(env['HOME'] || homedir(), '.local', 'share'), name);
+}
