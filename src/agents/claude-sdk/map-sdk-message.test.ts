@@ -31,7 +31,7 @@ function result(more: Record<string, unknown> = {}): UnknownFrame {
   return { type: 'result', uuid: 'r', session_id: 's1', ...base, ...more };
 }
 
-describe('frames outside the union', () => {
+describe('AGENT-8: frames outside the union', () => {
   it.each<[UnknownFrame, string]>([
     [null, 'null'],
     [undefined, 'undefined'],

@@ -8,6 +8,8 @@ import { type RunningTotals, zeroTotals } from './model-costs.ts';
 import type { OpenMessages } from './open-message.ts';
 import type { TurnProblem } from './turn-problem.ts';
 
+export type PlanStatus = (typeof statuses)[number];
+
 export interface PlanItem {
   readonly content: string;
   readonly status: PlanStatus;

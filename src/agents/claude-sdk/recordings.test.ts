@@ -192,7 +192,7 @@ function damage(frame: unknown, random: (below: number) => number): unknown {
   return copy;
 }
 
-describe('damaged frames', () => {
+describe('AGENT-8: damaged frames', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('never throw, and make nothing that the protocol does not know (%i)', (seed) => {
     const random = createRandom(seed);
     const flaws: string[] = [];
