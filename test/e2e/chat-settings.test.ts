@@ -69,7 +69,7 @@ describe('the permission mode', () => {
 describe('the model', () => {
   test('is the one asked for, and changes for the turns to come without a new process', async () => {
     const { client, model } = server;
-    const lastModel = (): string => (model.requests.at(-1)?.body as { model: string }).model;
+    const lastModel = (): string => (model.requests.at(-1)?.body as { model: string } | undefined)?.model ?? '';
     const chat = await server.createChat({ model: 'claude-sonnet-4-5' });
     await runTurn(client, chat.id, 'who are you');
     expect(lastModel()).toContain('claude-sonnet-4-5');

@@ -23,6 +23,12 @@ async function turnsFinished(chatId: string, count: number): Promise<void> {
   });
 }
 
+function countStatuses(answers: readonly { status: number }[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
 describe('a receipt', () => {
   test('PROMPT-2: comes with 202, then with 200 the very same; another body is a conflict', async () => {
     const chat = await server.createChat();
@@ -47,8 +53,7 @@ describe('a receipt', () => {
     const send = () =>
       server.call('POST', `/v1/chats/${chat.id}/prompts`, { body: { id: 'fifty', content: 'who are you' } });
     const answers = await Promise.all(Array.from({ length: 50 }, send));
-    const statuses = answers.map((answer) => answer.status).sort();
-    expect(statuses).toEqual([...Array.from({ length: 49 }, () => 200), 202]);
+    expect(countStatuses(answers)).toEqual({ 200: 49, 202: 1 });
     expect(new Set(answers.map((answer) => JSON.stringify(answer.body))).size).toBe(1);
     await turnsFinished(chat.id, 1);
     const log = await readLog(server.client, chat.id);
@@ -62,7 +67,7 @@ describe('a receipt', () => {
         server.call('POST', `/v1/chats/${chat.id}/prompts`, { body: { id: 'many', content: `variant ${index}` } }),
       ),
     );
-    expect(answers.map((answer) => answer.status).sort()).toEqual([202, ...Array.from({ length: 19 }, () => 409)]);
+    expect(countStatuses(answers)).toEqual({ 202: 1, 409: 19 });
     await turnsFinished(chat.id, 1);
     expect(eventsOf(await readLog(server.client, chat.id), 'prompt_accepted')).toHaveLength(1);
   });
@@ -91,7 +96,7 @@ describe('prompts', () => {
     const log = await readLog(client, chat.id);
     expect(log.map((event) => event.seq)).toEqual(log.map((_, index) => index + 1));
     expect(eventsOf(log, 'turn_started').map((event) => event.promptIds)).toEqual([['p0'], ['p1'], ['p2'], ['p3']]);
-    const order = log.flatMap((event) => (/^turn_/.test(event.type) ? [event.type] : []));
+    const order = log.flatMap((event) => (event.type.startsWith('turn_') ? [event.type] : []));
     expect(order).toEqual(Array.from({ length: 4 }, () => ['turn_started', 'turn_finished']).flat());
     expect((await runTurn(client, chat.id, 'what did I say')).text).toContain(
       'You said: "hold", "remember p1", "remember p2", "remember p3".',
