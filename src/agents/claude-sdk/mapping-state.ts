@@ -8,7 +8,7 @@ import { type RunningTotals, zeroTotals } from './model-costs.ts';
 import type { OpenMessages } from './open-message.ts';
 import type { TurnProblem } from './turn-problem.ts';
 
-export type PlanStatus = (typeof statuses)[number];
+export type PlanStatus = 'pending' | 'in_progress' | 'completed';
 
 export interface PlanItem {
   readonly content: string;
