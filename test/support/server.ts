@@ -36,7 +36,7 @@ export interface TestServer {
   /** A request as it is, with the token unless `headers` say otherwise. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Stops the server in order, and starts it anew on the same database and directories. */
-  restart(): Promise<void>;
+  restart(changes?: Partial<Config>): Promise<void>;
   /** Fails when an agent process is left. */
   close(): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     if (value === null) delete agentEnv[name];
     else agentEnv[name] = value;
   }
-  const config: Config = {
+  let config: Config = {
     host: '127.0.0.1',
     port: 0,
     dataDir: join(root, 'data'),
@@ -123,8 +123,9 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     dataDir: config.dataDir,
     createChat: (input = {}) => client.createChat({ cwd: workDir, ...input }),
     call: (method, path, request) => call(running, method, path, request),
-    async restart() {
+    async restart(changes = {}) {
       await running.close();
+      config = { ...config, ...changes };
       await start();
     },
     async close() {
