@@ -102,8 +102,10 @@ export function ofType<T extends AgentEvent['type']>(events: readonly AgentEvent
   return events.filter((event): event is AgentEventOf<T> => event.type === type);
 }
 
+/** What the agent said, without its sub-agents. */
 export function textIn(events: readonly AgentEvent[]): string {
   return ofType(events, 'agent_message')
+    .filter((event) => event.parentToolCallId === undefined)
     .flatMap((event) => event.content.map((block) => (block.type === 'text' ? block.text : '')))
     .join('\n');
 }

@@ -34,11 +34,11 @@ async function* runTool(turn: ScriptedTurn): AsyncGenerator<AgentEvent> {
   yield { type: 'tool_call', ...call, rawInput };
   const answer =
     turn.session.permissionMode === 'dontAsk'
-      ? { outcome: 'deny' as const, message: undefined }
+      ? { outcome: 'deny' as const, message: undefined, input: undefined }
       : yield* turn.ask({ toolCallId: call.toolCallId, title: call.title, input: rawInput });
   const denied = answer.outcome === 'deny';
-  const [, path] =
-    touch.exec(String(('input' in answer ? answer.input : undefined)?.['command'] ?? rawInput.command)) ?? [];
+  const ran = { ...rawInput, ...answer.input } as typeof rawInput;
+  const [, path] = touch.exec(ran.command) ?? [];
   if (!denied && path !== undefined) await writeFile(path, '');
   yield {
     type: 'tool_call_update',

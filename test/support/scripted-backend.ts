@@ -15,7 +15,7 @@ import type {
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { PermissionMode } from '../../src/protocol/chat.ts';
 import { textOf } from '../../src/protocol/content.ts';
-import { BooError } from '../../src/protocol/error.ts';
+import { BooError, toBooError } from '../../src/protocol/error.ts';
 import { type AgentBody, noUsage, type TurnOutcome } from '../../src/protocol/event.ts';
 
 export interface ScriptedTurn {
@@ -34,7 +34,7 @@ export type TurnScript = (turn: ScriptedTurn) => AsyncIterable<AgentEvent>;
 
 interface RunningTurn {
   out: Pushable<AgentEvent>;
-  failure?: unknown;
+  failure?: Error;
 }
 
 export interface ScriptedSession {
@@ -203,7 +203,7 @@ export class ScriptedBackend implements AgentBackend {
         if (event.type === 'turn_finished') break;
       }
     } catch (error) {
-      running.failure = error;
+      running.failure = toBooError(error);
     } finally {
       if (session.turn === running) this.#end(session);
     }

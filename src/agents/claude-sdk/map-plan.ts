@@ -4,7 +4,7 @@
  */
 import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
 import { asList, asRecord, asText, isRecord, oneOf } from './loose-json.ts';
-import type { OpenCall, PlanItem, PlanStatus } from './mapping-state.ts';
+import type { OpenCall, PlanItem } from './mapping-state.ts';
 
 const statuses = ['pending', 'in_progress', 'completed'] as const;
 

@@ -70,7 +70,10 @@ describe('the session', () => {
     ]);
     expect(map({ ...init, permissionMode: 'no such mode' }).events).toEqual([]);
     const moved = map({ ...init, session_id: 's2' });
-    expect(moved.events).toMatchObject([{ type: 'notice', level: 'warning', code: 'session_changed' }]);
+    expect(moved.events).toMatchObject([
+      { type: 'session_started', sessionId: 's2' },
+      { type: 'notice', level: 'warning', code: 'session_changed' },
+    ]);
     expect(moved.state.sessionId).toBe('s2');
   });
 

@@ -20,9 +20,11 @@ export function mapInit(frame: SDKSystemMessage, state: MappingState): Mapped {
   if (sessionId === undefined) return { events: [], state, dropped: ['init/without_session_id'] };
   const events: AgentEvent[] = [];
   let next: MappingState = { ...state, sessionId, resetting: false, held: [] };
-  if (state.sessionId === null) {
+  // Another id is another session, as `/clear` begins one: the next resume is of that one.
+  if (state.sessionId !== sessionId) {
     events.push({ type: 'session_started', sessionId, backend: 'claude_sdk', model: asText(frame.model) ?? null });
-  } else if (state.sessionId !== sessionId) {
+  }
+  if (state.sessionId !== null && state.sessionId !== sessionId) {
     const message = 'The agent goes on in another session.';
     const level = state.resetting ? 'info' : 'warning';
     events.push(notice(level, 'session_changed', message, { from: state.sessionId, to: sessionId }));

@@ -6,10 +6,15 @@ import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
 import { toolTitle } from './tool-title.ts';
 
 interface Waiting {
+  toolName: string;
   input: Record<string, unknown>;
+  title: string;
+  toolCallId: string;
   suggestions: PermissionUpdate[];
   settle(result: PermissionResult): void;
 }
+
+const interrupted: PermissionResult = { behavior: 'deny', message: 'The turn was interrupted.' };
 
 const kinds: Record<string, DecisionKind> = { AskUserQuestion: 'question', ExitPlanMode: 'plan' };
 
@@ -41,37 +46,56 @@ export class PermissionRequests {
     this.#told.clear();
   }
 
-  readonly canUseTool: CanUseTool = async (toolName, input, options) => {
+  readonly canUseTool: CanUseTool = async (toolName, input, { signal, ...options }) => {
     await this.#callTold(options.toolUseID);
-    if (options.signal.aborted) return { behavior: 'deny', message: 'The turn was interrupted.' };
-    const decisionId = randomUUID();
-    const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
+    if (signal.aborted) return interrupted;
     return new Promise<PermissionResult>((resolve) => {
-      const withdraw = (): void => {
-        if (!this.#waiting.delete(decisionId)) return;
-        this.#emit({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
-        resolve({ behavior: 'deny', message: 'The turn was interrupted.' });
-      };
-      options.signal.addEventListener('abort', withdraw, { once: true });
-      this.#waiting.set(decisionId, {
+      const waiting: Waiting = {
+        toolName,
         input,
-        suggestions,
+        title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
+        toolCallId: options.toolUseID,
+        suggestions: options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []),
         settle: (result) => {
-          options.signal.removeEventListener('abort', withdraw);
+          signal.removeEventListener('abort', withdraw);
           resolve(result);
         },
-      });
-      this.#emit({
-        type: 'decision_requested',
-        decisionId,
-        kind: kinds[toolName] ?? 'permission',
-        toolCallId: options.toolUseID,
-        title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
-        input,
-        canAllowAlways: suggestions.length > 0,
-      });
+      };
+      const withdraw = (): void => this.#withdraw(waiting);
+      signal.addEventListener('abort', withdraw, { once: true });
+      this.#ask(waiting);
     });
   };
+
+  #ask(waiting: Waiting): void {
+    const decisionId = randomUUID();
+    this.#waiting.set(decisionId, waiting);
+    const { toolName, toolCallId, title, input, suggestions } = waiting;
+    const kind = kinds[toolName] ?? 'permission';
+    const canAllowAlways = suggestions.length > 0;
+    this.#emit({ type: 'decision_requested', decisionId, kind, toolCallId, title, input, canAllowAlways });
+  }
+
+  #withdraw(waiting: Waiting): void {
+    for (const [decisionId, each] of this.#waiting) {
+      if (each !== waiting) continue;
+      this.#waiting.delete(decisionId);
+      this.#emit({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
+      waiting.settle(interrupted);
+    }
+  }
+
+  /** Takes every question back: nobody will answer them any more. */
+  withdrawAll(): void {
+    for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
+  }
+
+  /** A decision ends with its turn. What still waits after that is asked once more, as another decision. */
+  askAgain(): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const each of waiting) this.#ask(each);
+  }
 
   /** False when nothing waits under this id. */
   resolve(decisionId: string, answer: DecisionAnswer): boolean {

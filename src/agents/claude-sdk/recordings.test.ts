@@ -40,9 +40,12 @@ describe.each(recordingNames)('%s', (name) => {
     expect(events.flatMap((event) => flaw(event) ?? [])).toEqual([]);
   });
 
-  it('begins the session once and before anything else', () => {
+  it('tells each session once, the first before anything else', () => {
+    const sessions = new Set(frames.flatMap((frame) => (frame['subtype'] === 'init' ? [frame['session_id']] : [])));
     expect(events[0]?.type).toBe('session_started');
-    expect(events.filter((event) => event.type === 'session_started')).toHaveLength(1);
+    expect(events.flatMap((event) => (event.type === 'session_started' ? [event.sessionId] : []))).toEqual([
+      ...sessions,
+    ]);
     expect(state.sessionId).toBe(frames.findLast(({ subtype }) => subtype === 'init')?.['session_id']);
   });
 

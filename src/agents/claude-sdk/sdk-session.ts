@@ -1,8 +1,10 @@
 /**
  * One warm query: a living `claude` process that is fed one user message per turn and whose frames become AgentEvents.
  *
- * Frames come whether or not a turn was asked for. What belongs to a turn goes to the turn that runs; when none does,
- * the agent has begun one by itself (a background task ended), and that turn is announced.
+ * Frames come whether or not a turn was asked for. A turn begins with an `init` that names the message it answers, or
+ * none: then the agent has begun it by itself (a background task ended), and it is announced. A message that was sent
+ * while such a turn ran waits for a frame that names it: the next `init`, or any other one when the program took it up
+ * in the middle of what it was doing. What background sub-agents do between turns belongs to none.
  */
 import { stat } from 'node:fs/promises';
 import {
@@ -14,11 +16,10 @@ import {
 } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { endProcess } from '../../lib/process-identity.ts';
-import { createPushable, type Pushable } from '../../lib/pushable.ts';
+import { createPushable } from '../../lib/pushable.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
-import { type AgentBody, noUsage, type TurnOutcome } from '../../protocol/event.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { type AgentProcess, endMarked, spawnAgent } from '../agent-process.ts';
 import { mapSdkMessage } from './map-sdk-message.ts';
@@ -26,7 +27,8 @@ import { createMappingState, type MappingState, withInterruptAsked } from './map
 import { baselineFromEntries } from './model-costs.ts';
 import { PermissionRequests } from './permission-requests.ts';
 import { OutputTail } from './output-tail.ts';
-import { configDirOf, reconcileTranscript, storeSurplus, type TranscriptPlace } from './transcript-file.ts';
+import { configDirOf, projectKey, reconcileTranscript, storeSurplus, type TranscriptPlace } from './transcript-file.ts';
+import { createTurn, endWithoutResult, isBetweenTurns, isInit, isPreview, namedBy, type SdkTurn } from './sdk-turn.ts';
 import { toUserMessage } from './user-message.ts';
 
 export interface SessionLimits {
@@ -48,18 +50,6 @@ export const defaultLimits: SessionLimits = {
 };
 
 const sessionMark = 'BOOCODE_SESSION';
-
-interface Turn {
-  /** Null for a turn that the agent began by itself. */
-  id: string | null;
-  out: Pushable<AgentEvent>;
-  /** The program has taken it up: before that, it would not notice an interrupt. */
-  hasBegun: boolean;
-  /** An interrupt is on its way or was taken. */
-  isInterrupted: boolean;
-  ended: Promise<void>;
-  end(): void;
-}
 
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
@@ -83,7 +73,9 @@ export class SdkSession {
   #process: AgentProcess | undefined;
   #query: Query | undefined;
   #reading: Promise<void> = Promise.resolve();
-  #turn: Turn | undefined;
+  #turn: SdkTurn | undefined;
+  /** Prompted, and not yet begun by the program. */
+  #waiting: SdkTurn | undefined;
   #backgroundTasks = 0;
   /** The store lacks a part of the transcript that the program's file holds. */
   #dirty = false;
@@ -104,7 +96,7 @@ export class SdkSession {
   }
 
   get isBusy(): boolean {
-    return this.#backgroundTasks > 0 || this.#dirty || this.#turn !== undefined;
+    return this.#backgroundTasks > 0 || this.#dirty || this.#turn !== undefined || this.#waiting !== undefined;
   }
 
   open(): Promise<void> {
@@ -141,42 +133,45 @@ export class SdkSession {
   }
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
-    if (this.#turn && this.#turn.id !== null)
+    if (this.#waiting || (this.#turn && this.#turn.id !== null))
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
-    const earlier = this.#turn;
     const turn = createTurn(prompt.turnId);
-    this.#turn = turn;
-    // A turn that the agent began by itself in this very moment goes on as this one: the agent folds them too.
-    earlier?.out.push(endWithoutResult('completed'));
-    earlier?.out.close();
-    earlier?.end();
+    this.#waiting = turn;
     this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
   }
 
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
-    return this.#permissions.resolve(decisionId, answer);
+    const isResolved = this.#permissions.resolve(decisionId, answer);
+    if (this.#turn?.isForDecisions === true && this.#permissions.count === 0) {
+      this.#finish(this.#turn, endWithoutResult('completed'));
+    }
+    return isResolved;
   }
 
   async interrupt(): Promise<void> {
-    if (!this.#turn || this.#interrupting) return;
-    this.#state = withInterruptAsked(this.#state);
+    if (this.#turn?.isForDecisions === true) {
+      this.#permissions.withdrawAll();
+      this.#finish(this.#turn, endWithoutResult('interrupted'));
+    }
+    if (this.#interrupting || (!this.#turn && !this.#waiting)) return;
     this.#interrupting = setTimeout(() => {
       this.#logger.warn({ chatId: this.#spec.chatId }, 'The agent did not stop in time; its process is ended.');
       this.#endProcess().catch((error: unknown) => this.#logger.error({ err: error }, 'The agent could not be ended.'));
     }, this.#limits.interruptMs);
-    await this.#sendInterrupt(this.#turn);
+    // A turn that waits gets its interrupt when it begins: the program drops one that comes before.
+    await this.#sendInterrupt();
   }
 
-  /** The program drops an interrupt that comes before it has begun the turn: it is sent with a later frame then. */
-  async #sendInterrupt(turn: Turn): Promise<void> {
-    if (!turn.hasBegun || turn.isInterrupted) return;
+  async #sendInterrupt(): Promise<void> {
+    const turn = this.#turn;
+    if (!turn || turn.isInterrupted) return;
     turn.isInterrupted = true;
+    this.#state = withInterruptAsked(this.#state);
     try {
-      const receipt = await this.#query?.interrupt();
-      if (turn.id !== null && receipt?.still_queued?.includes(turn.id) === true) turn.isInterrupted = false;
+      await this.#query?.interrupt();
     } catch (error) {
-      // The limit of the interrupt does what this could not.
+      // The limit above does what this could not.
       this.#logger.warn({ chatId: this.#spec.chatId, err: error }, 'The interrupt was not taken.');
     }
   }
@@ -204,7 +199,7 @@ export class SdkSession {
       return;
     }
     const { turn, exit } = this.#limits.closeMs;
-    const running = this.#turn;
+    const running = this.#waiting ?? this.#turn;
     if (running) {
       await within(turn, this.interrupt());
       await within(turn, running.ended);
@@ -240,7 +235,8 @@ export class SdkSession {
       // The SDK's own way to resume from a store leaves the user's skills, commands and plugins behind: it gets a mirror
       // that knows of nothing, and the program resumes from its own file, which stands where it looks for it.
       sessionStore: {
-        append: (key, entries) => this.#storing(() => sessionStore.append(key, entries)),
+        // The program's own project key is made of the directory; the store is this chat's alone.
+        append: (key, entries) => this.#storing(() => sessionStore.append({ ...key, projectKey }, entries)),
         load: () => Promise.resolve(null),
       },
       sessionStoreFlush: 'eager',
@@ -264,14 +260,10 @@ export class SdkSession {
       cause = error;
     }
     const failure = this.#failure('The agent process ended', cause);
-    const turn = this.#turn;
-    const wasInterrupted = this.#state.turn.interruptAsked;
-    this.#endTurn();
-    if (turn) {
-      // Whoever asked for the end gets an interrupted turn; nobody asked: a failed one, with its cause.
-      turn.out.push(wasInterrupted ? endWithoutResult('interrupted') : endWithoutResult('failed', failure));
-      turn.out.close();
-    }
+    // Whoever asked for the end gets an interrupted turn; nobody asked: a failed one, with its cause.
+    const end = this.#interrupting ? endWithoutResult('interrupted') : endWithoutResult('failed', failure);
+    this.#permissions.withdrawAll();
+    for (const turn of [this.#turn, this.#waiting]) if (turn) this.#finish(turn, end);
     if (this.#closing) return;
     clearTimeout(this.#nextRepair);
     await this.#endProcess();
@@ -279,41 +271,66 @@ export class SdkSession {
   }
 
   #take(message: SDKMessage): void {
-    // The result of something else: the agent answers a turn of its own before it comes to ours. Its cost stays in the
-    // running totals, and is counted with the next result.
-    if (message.type === 'result' && this.#turn?.id && isAbout(message.user_message_uuids, this.#turn.id) === false)
-      return;
+    const named = namedBy(message);
+    if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
+    else if (isInit(message) && named.length === 0) this.#beginUnprompted();
+    // The result of something else: it must not end this turn. Its cost stays in the running totals, and is counted
+    // with the next result.
+    if (message.type === 'result' && this.#turn?.id && named.length > 0 && !named.includes(this.#turn.id)) return;
     const { events, state, unmapped, mirrorFailed } = mapSdkMessage(message, this.#state);
     this.#state = state;
     if (unmapped !== undefined) this.#countUnmapped(unmapped);
     if (mirrorFailed) this.#dirty = true;
     for (const event of events) this.#route(event);
-    if (message.type === 'system' && message.subtype === 'init' && this.#turn) this.#turn.hasBegun = true;
-    if (this.#interrupting && this.#turn) void this.#sendInterrupt(this.#turn);
+    if (this.#interrupting) void this.#sendInterrupt();
+  }
+
+  #beginWaiting(): void {
+    // A turn of the agent's own goes on as this one.
+    if (this.#turn) this.#finish(this.#turn, endWithoutResult('completed'));
+    this.#turn = this.#waiting;
+    this.#waiting = undefined;
+    this.#permissions.askAgain();
+  }
+
+  #beginUnprompted(isForDecisions = false): SdkTurn {
+    if (this.#turn) {
+      this.#turn.isForDecisions &&= isForDecisions;
+      return this.#turn;
+    }
+    this.#turn = createTurn(null, isForDecisions);
+    this.#spec.onUnprompted(this.#turn.out.iterable);
+    return this.#turn;
   }
 
   #route(event: AgentEvent): void {
     if (event.type === 'background_tasks') this.#backgroundTasks = event.tasks.length;
-    if (isBetweenTurns(event) && !this.#turn) {
+    if (!this.#turn && isPreview(event)) return;
+    if (!this.#turn && isBetweenTurns(event)) {
       this.#spec.onEvent(event);
-      return;
+    } else if (event.type === 'turn_finished') {
+      // Without an `init` before it: the program refused the prompt.
+      if (!this.#turn && this.#waiting) this.#beginWaiting();
+      this.#finish(this.#turn ?? this.#beginUnprompted(), event);
+      // What a sub-agent in the background still waits for is asked anew, in a turn of its own.
+      if (!this.#waiting) this.#permissions.askAgain();
+    } else {
+      const turn = this.#turn ?? this.#beginUnprompted(event.type === 'decision_requested');
+      turn.out.push(event);
     }
-    if (!this.#turn) {
-      this.#turn = createTurn(null);
-      this.#spec.onUnprompted(this.#turn.out.iterable);
-    }
-    const { out } = this.#turn;
-    if (event.type === 'turn_finished') this.#endTurn();
-    out.push(event);
     if (event.type === 'tool_call') this.#permissions.noteCall(event.toolCallId);
-    if (event.type === 'turn_finished') out.close();
   }
 
-  #endTurn(): void {
-    this.#turn?.end();
-    this.#turn = undefined;
-    clearTimeout(this.#interrupting);
-    this.#interrupting = undefined;
+  #finish(turn: SdkTurn, end: AgentEvent): void {
+    if (this.#turn === turn) this.#turn = undefined;
+    if (this.#waiting === turn) this.#waiting = undefined;
+    turn.out.push(end);
+    turn.out.close();
+    turn.end();
+    if (!this.#turn && !this.#waiting) {
+      clearTimeout(this.#interrupting);
+      this.#interrupting = undefined;
+    }
     this.#permissions.forgetCalls();
     if (this.#dirty) void this.#repair();
   }
@@ -348,56 +365,11 @@ export class SdkSession {
   }
 }
 
-function createTurn(id: string | null): Turn {
-  let end = (): void => {};
-  const ended = new Promise<void>((resolve) => (end = resolve));
-  return {
-    id,
-    out: createPushable<AgentEvent>(),
-    hasBegun: id === null,
-    isInterrupted: false,
-    ended,
-    end: () => end(),
-  };
-}
-
 async function isDirectory(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   );
-}
-
-/** Whether a result answers the message with this id; undefined when it does not say. */
-function isAbout(uuids: readonly string[] | undefined, id: string): boolean | undefined {
-  return uuids === undefined || uuids.length === 0 ? undefined : uuids.includes(id);
-}
-
-/** The end of a turn that the agent gave no result for. */
-function endWithoutResult(outcome: TurnOutcome, error?: BooError): AgentEvent {
-  return {
-    type: 'turn_finished',
-    outcome,
-    ...(error ? { error: { code: error.code, message: error.message } } : {}),
-    usage: noUsage,
-    costUsd: 0,
-    models: {},
-  };
-}
-
-/** Facts about the session rather than about a turn. */
-function isBetweenTurns(event: AgentEvent): event is AgentBody {
-  switch (event.type) {
-    case 'notice':
-    case 'background_tasks':
-    case 'available_commands_update':
-    case 'current_mode_update':
-    case 'usage_update':
-    case 'session_started':
-      return true;
-    default:
-      return false;
-  }
 }
 
 /** Whether the promise settled in time. */

@@ -10,8 +10,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 
-/** What a session is stored under; the store binds it to the chat. */
-const projectKey = 'chat';
+/** What every session is stored under: the store is bound to the chat. */
+export const projectKey = 'chat';
 
 export interface TranscriptPlace {
   /** The program's config directory. */
@@ -41,14 +41,22 @@ async function projectDirectory({ configDir, cwd }: TranscriptPlace): Promise<st
   return join(configDir, 'projects', projectFolder(await realpath(cwd)));
 }
 
-/** Makes file and store agree before a session is opened. Returns the entries, or null for a session that is new. */
+/**
+ * Makes file and store agree before a session is opened. Returns the entries, or null for a session in which nothing was
+ * said yet: the program refuses to resume it, and to begin it anew while its file is there.
+ */
 export async function reconcileTranscript(
   store: SessionStore,
   place: TranscriptPlace,
 ): Promise<SessionStoreEntry[] | null> {
   const { sessionId } = place;
   const directory = await projectDirectory(place);
-  const main = await reconcileFile(store, { projectKey, sessionId }, join(directory, `${sessionId}.jsonl`));
+  const file = join(directory, `${sessionId}.jsonl`);
+  const main = await reconcileFile(store, { projectKey, sessionId }, file);
+  if (!main?.some((entry) => entry.type === 'user' || entry.type === 'assistant')) {
+    await rm(file, { force: true });
+    return null;
+  }
   for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
   return main;
 }
@@ -64,8 +72,8 @@ export async function storeSurplus(store: SessionStore, place: TranscriptPlace):
   for (const [key, file] of [main, ...(await subTranscripts(store, directory, sessionId))]) {
     // The file first: what the mirror stores meanwhile is then no surplus.
     const local = await readEntries(file);
-    const surplus = entriesBeyond(local?.entries ?? [], (await store.load(key)) ?? []);
-    if (surplus !== null && surplus.length > 0) await store.append(key, surplus);
+    const { surplus } = compareEntries(local?.entries ?? [], (await store.load(key)) ?? []);
+    if (surplus.length > 0) await store.append(key, surplus);
   }
 }
 
@@ -97,8 +105,8 @@ async function reconcileFile(store: SessionStore, key: SessionKey, file: string)
     if (stored !== null) await writeEntries(file, stored);
     return stored;
   }
-  const surplus = entriesBeyond(local.entries, stored ?? []);
-  if (surplus === null) {
+  const { surplus, holdsStored } = compareEntries(local.entries, stored ?? []);
+  if (!holdsStored) {
     await writeEntries(file, stored ?? []);
     return stored;
   }
@@ -107,11 +115,11 @@ async function reconcileFile(store: SessionStore, key: SessionKey, file: string)
   return [...(stored ?? []), ...surplus];
 }
 
-/** What `local` holds beyond `stored`, in order; null if it lacks any of it. */
-export function entriesBeyond(
+/** What `local` holds beyond `stored`, in order, and whether it holds all that is stored. */
+export function compareEntries(
   local: readonly SessionStoreEntry[],
   stored: readonly SessionStoreEntry[],
-): SessionStoreEntry[] | null {
+): { surplus: SessionStoreEntry[]; holdsStored: boolean } {
   const identity = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);
   const missing = new Map<string, number>();
   for (const entry of stored) missing.set(identity(entry), (missing.get(identity(entry)) ?? 0) + 1);
@@ -119,9 +127,14 @@ export function entriesBeyond(
     const count = missing.get(identity(entry)) ?? 0;
     if (count > 1) missing.set(identity(entry), count - 1);
     else missing.delete(identity(entry));
-    return count === 0;
+    return count === 0 && !isLocal(entry);
   });
-  return missing.size === 0 ? surplus : null;
+  return { surplus, holdsStored: missing.size === 0 };
+}
+
+/** The program's records of its own requests: large, of no use to a resume, and never mirrored. */
+function isLocal(entry: SessionStoreEntry): boolean {
+  return entry.type.startsWith('api-request');
 }
 
 /** `isWhole` is false when the file ends in the middle of a line, as a killed program leaves it. */

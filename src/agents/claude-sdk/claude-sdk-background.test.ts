@@ -1,0 +1,143 @@
+// What the real program does beside and between the turns that were asked for.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AgentEvent } from '../agent-backend.ts';
+import {
+  endOf,
+  ofType,
+  type OpenedSession,
+  openSession,
+  readTurn,
+  runTurn,
+  textIn,
+} from '../../../test/contract/agent-backend.ts';
+import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
+import { until } from '../../../test/support/until.ts';
+
+let harness: SdkHarness;
+beforeAll(async () => {
+  harness = await openSdkHarness();
+});
+afterAll(() => harness.close());
+
+const allow = (): { outcome: 'allow' } => ({ outcome: 'allow' });
+
+/** Begins a background task that lasts until the returned function is called. */
+async function beginTask({ chatId }: OpenedSession): Promise<() => Promise<void>> {
+  const pipe = join(harness.cwd, `pipe-${crypto.randomUUID()}`);
+  const turn = await runTurn(harness.backend, chatId, `start a background task: env mkfifo ${pipe} && cat ${pipe}`, {
+    answer: allow,
+  });
+  expect(endOf(turn).outcome).toBe('completed');
+  expect(ofType(turn, 'background_tasks').at(-1)?.tasks).toHaveLength(1);
+  await until(() => existsSync(pipe));
+  return () => writeFile(pipe, '');
+}
+
+test('AGENT-3: a background task keeps the session busy, and its end begins a turn that nobody asked for', async () => {
+  const { backend } = harness;
+  const session = await openSession(harness);
+  const { chatId } = session;
+  const endTask = await beginTask(session);
+  expect(backend.isBusy(chatId)).toBe(true);
+  // Another turn goes on beside it.
+  expect(textIn(await runTurn(backend, chatId, 'stream 2 tokens'))).toBe('t1 t2 ');
+  expect(backend.isBusy(chatId)).toBe(true);
+  expect(session.unprompted).toHaveLength(0);
+
+  await endTask();
+  const [events] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null));
+  const turn = await readTurn(backend, chatId, events!);
+  expect(endOf(turn).outcome).toBe('completed');
+  expect(endOf(turn).costUsd).toBeGreaterThan(0);
+  expect(textIn(turn)).toContain('A background task reports');
+  expect(session.between.map((event) => event.type)).toContain('background_tasks');
+  expect(backend.isBusy(chatId)).toBe(false);
+  await backend.closeSession(chatId);
+});
+
+describe('a prompt that meets a turn of the agent’s own', () => {
+  const moments: [string, (session: OpenedSession) => boolean][] = [
+    [
+      'when the task has ended',
+      (session) => ofType(session.between, 'background_tasks').some((e) => e.tasks.length === 0),
+    ],
+    ['when the turn has begun', (session) => session.unprompted.length > 0],
+  ];
+  test.each(moments)('TURN-1 PROMPT-3: %s: each turn gets its own answer and its own end', async (_, isNow) => {
+    const { backend } = harness;
+    const session = await openSession(harness);
+    const { chatId } = session;
+    const own: AgentEvent[][] = [];
+    const endTask = await beginTask(session);
+    await endTask();
+    await until(() => isNow(session));
+    const asked = await runTurn(backend, chatId, 'stream 3 tokens');
+    for (const events of session.unprompted) own.push(await readTurn(backend, chatId, events));
+    expect(textIn(asked)).toBe('t1 t2 t3 ');
+    expect(endOf(asked)).toMatchObject({ outcome: 'completed', usage: { outputTokens: 3 } });
+    expect(own).toHaveLength(1);
+    expect(textIn(own[0]!)).toContain('A background task reports');
+    expect(endOf(own[0]!).outcome).toBe('completed');
+    expect(backend.isBusy(chatId)).toBe(false);
+    await backend.closeSession(chatId);
+  });
+
+  test('TURN-3: interrupted at once, both end, and the next prompt is answered', async () => {
+    const { backend } = harness;
+    const session = await openSession(harness);
+    const { chatId } = session;
+    const endTask = await beginTask(session);
+    await endTask();
+    await until(() => session.unprompted.length > 0);
+    const asked = runTurn(backend, chatId, 'hold');
+    await backend.interrupt(chatId);
+    expect(endOf(await asked).outcome).toBe('interrupted');
+    expect(endOf(await readTurn(backend, chatId, session.unprompted[0]!)).outcome).toMatch(/interrupted|completed/);
+    expect(endOf(await runTurn(backend, chatId, 'stream 3 tokens')).outcome).toBe('completed');
+    expect(session.unprompted).toHaveLength(1);
+    await backend.closeSession(chatId);
+  });
+});
+
+test('DECIDE-4: what a sub-agent in the background still asks when its turn ends is asked anew, and can be answered', async () => {
+  const { backend } = harness;
+  const path = join(harness.cwd, 'made-in-the-background');
+  const session = await openSession(harness);
+  const { chatId } = session;
+  const first = await runTurn(backend, chatId, `use a background sub-agent: run: touch ${path}`);
+  expect(endOf(first).outcome).toBe('completed');
+  const [events] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null));
+  expect(backend.isBusy(chatId)).toBe(true);
+  const askedFirst = ofType(first, 'decision_requested').map((event) => event.decisionId);
+  const asked = await readTurn(backend, chatId, events!, { answer: allow });
+  const [question] = ofType(asked, 'decision_requested');
+  expect(question?.input).toMatchObject({ command: `touch ${path}` });
+  expect(askedFirst).not.toContain(question?.decisionId);
+  for (const decisionId of askedFirst) expect(backend.resolveDecision(chatId, decisionId, allow())).toBe(false);
+  expect(endOf(asked).outcome).toBe('completed');
+  await until(() => existsSync(path));
+  // What the sub-agent does then belongs to no turn, and holds up no prompt.
+  await until(() => ofType(session.between, 'tool_call_update').some((event) => event.parentToolCallId !== undefined));
+  expect(textIn(await runTurn(backend, chatId, 'stream 2 tokens'))).toBe('t1 t2 ');
+  await backend.closeSession(chatId);
+});
+
+test('DECIDE-4 TURN-3: an interrupt takes back what a sub-agent in the background asks', async () => {
+  const { backend } = harness;
+  const path = join(harness.cwd, 'never-made');
+  const session = await openSession(harness);
+  const { chatId } = session;
+  await runTurn(backend, chatId, `use a background sub-agent: run: touch ${path}`);
+  const [events] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null));
+  const asked = readTurn(backend, chatId, events!);
+  await backend.interrupt(chatId);
+  const turn = await asked;
+  expect(endOf(turn).outcome).toBe('interrupted');
+  expect(ofType(turn, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled' }]);
+  expect(textIn(await runTurn(backend, chatId, 'stream 2 tokens'))).toBe('t1 t2 ');
+  expect(existsSync(path)).toBe(false);
+  await backend.closeSession(chatId);
+});

@@ -1,0 +1,71 @@
+/** One turn of a session as its events come, and which frames and events belong to turns at all. */
+import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import { createPushable, type Pushable } from '../../lib/pushable.ts';
+import type { BooError } from '../../protocol/error.ts';
+import { type AgentBody, noUsage, type TurnOutcome } from '../../protocol/event.ts';
+import type { AgentEvent } from '../agent-backend.ts';
+
+export interface SdkTurn {
+  /** Null for a turn that the agent began by itself. */
+  id: string | null;
+  out: Pushable<AgentEvent>;
+  /** The program runs no turn: a sub-agent in the background asked something. It ends with the last answer. */
+  isForDecisions: boolean;
+  /** An interrupt is on its way or was taken. */
+  isInterrupted: boolean;
+  ended: Promise<void>;
+  end(): void;
+}
+
+export function createTurn(id: string | null, isForDecisions = false): SdkTurn {
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  return { id, out: createPushable<AgentEvent>(), isForDecisions, isInterrupted: false, ended, end: () => end() };
+}
+
+export function isInit(message: SDKMessage): boolean {
+  return message.type === 'system' && message.subtype === 'init';
+}
+
+/** The ids of the messages that a frame is about; empty where it says none. */
+export function namedBy(message: SDKMessage): readonly unknown[] {
+  const { user_message_uuids: all, user_message_uuid: one } = message as Record<string, unknown>;
+  return Array.isArray(all) ? all : one === undefined ? [] : [one];
+}
+
+/** The end of a turn that the agent gave no result for. */
+export function endWithoutResult(outcome: TurnOutcome, error?: BooError): AgentEvent {
+  return {
+    type: 'turn_finished',
+    outcome,
+    ...(error ? { error: { code: error.code, message: error.message } } : {}),
+    usage: noUsage,
+    costUsd: 0,
+    models: {},
+  };
+}
+
+export function isPreview(event: AgentEvent): boolean {
+  return event.type.endsWith('_chunk');
+}
+
+/** Facts about the session rather than about a turn, and what sub-agents do in the background. */
+export function isBetweenTurns(event: AgentEvent): event is AgentBody {
+  switch (event.type) {
+    case 'notice':
+    case 'background_tasks':
+    case 'available_commands_update':
+    case 'current_mode_update':
+    case 'usage_update':
+    case 'session_started':
+    case 'plan':
+      return true;
+    case 'agent_message':
+    case 'agent_thought':
+    case 'tool_call':
+    case 'tool_call_update':
+      return event.parentToolCallId !== undefined;
+    default:
+      return false;
+  }
+}
