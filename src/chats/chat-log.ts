@@ -1,14 +1,10 @@
 import { createSerial } from '../lib/serial.ts';
 import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
-import { appendEvents, type Lease, type NewEvent, type SideWrites } from '../store/events.ts';
+import { appendEvents, type Lease, type NewWrite } from '../store/events.ts';
 import type { Feed } from './feed.ts';
 
-export interface Write {
-  events: readonly NewEvent[];
-  /** Statements committed together with the events. */
-  side?: SideWrites;
-}
+export type Write = NewWrite;
 
 /**
  * The writing end of one chat's log. Writes go one at a time, in the order they were asked for, and are shown to readers
@@ -44,7 +40,7 @@ export class ChatLog {
     return this.#serial(async () => {
       const write = decide();
       if (!write) return null;
-      const stored = await appendEvents(this.#sql, this.lease, write.events, write.side, { retry: this.#retry });
+      const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
       for (const event of stored) this.#feed.publishEvent(event);
       return stored;
     }).finally(() => (this.#waiting -= 1));

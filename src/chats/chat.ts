@@ -21,7 +21,7 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
 import { findAgentSessions, openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
-import { type ChatRow, updateChat } from '../store/chats.ts';
+import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { insertPrompt, nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
@@ -109,10 +109,8 @@ export class Chat {
         { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },
         ...(title === null ? [] : [{ body: { type: 'chat_updated' as const, title } }]),
       ],
-      side: (db) => [
-        insertPrompt(db, this.#log.lease, prompt),
-        ...(title === null ? [] : [updateChat(db, this.id, { title })]),
-      ],
+      side: (db) => [insertPrompt(db, this.#log.lease, prompt)],
+      ...(title === null ? {} : { chat: { title } }),
     });
     if (title !== null) this.#row = { ...this.#row, title };
     this.wake();
@@ -162,7 +160,7 @@ export class Chat {
     this.#assertRunning();
     await this.#log.append({
       events: [{ body: { type: 'chat_updated', ...patch } }],
-      side: (db) => [updateChat(db, this.id, patch)],
+      chat: patch,
     });
     const before = this.#row;
     this.#row = {

@@ -33,7 +33,7 @@ export function endedBy(outcome: 'failed' | 'interrupted', error?: BooError): Tu
 export async function startTurn({ log, turnId }: TurnParts, promptIds: readonly string[]): Promise<void> {
   await log.append({
     events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: [...promptIds] } }],
-    side: (db) => [insertTurn(db, log.lease, { id: turnId, promptIds })],
+    side: (db) => insertTurn(db, log.lease, { id: turnId, promptIds }),
   });
 }
 

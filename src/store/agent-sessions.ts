@@ -1,7 +1,7 @@
 import type { AgentName, BackendName } from '../protocol/chat.ts';
 import type { Usage } from '../protocol/event.ts';
 import { cleanText } from './clean-text.ts';
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
 export interface AgentSessionRow {
@@ -11,7 +11,7 @@ export interface AgentSessionRow {
 
 /** The agent's session for a chat; made under the given id at the first call, and the same ever after. */
 export async function openAgentSession(
-  db: Db,
+  db: Sql,
   lease: Lease,
   session: { agent: AgentName; backend: BackendName; sessionId: string },
 ): Promise<AgentSessionRow | null> {
@@ -25,12 +25,12 @@ export async function openAgentSession(
 }
 
 /** The chat's sessions, one per agent. */
-export function findAgentSessions(db: Db, chatId: string): Promise<{ sessionId: string }[]> {
+export function findAgentSessions(db: Sql, chatId: string): Promise<{ sessionId: string }[]> {
   return db<{ sessionId: string }[]>`select session_id as "sessionId" from agent_sessions where chat_id = ${chatId}`;
 }
 
 /** Goes with the append of `session_started`. */
-export function setSessionModel(db: Db, lease: Lease, agent: AgentName, model: string | null) {
+export function setSessionModel(db: Sql, lease: Lease, agent: AgentName, model: string | null) {
   return db`
     update agent_sessions set model = ${model && cleanText(model)}, updated_at = clock_timestamp()
     where chat_id = ${lease.chatId} and agent = ${agent}`;
@@ -38,7 +38,7 @@ export function setSessionModel(db: Db, lease: Lease, agent: AgentName, model: s
 
 /** Goes with the append of `turn_finished`: adds one turn's share to the running totals. */
 export function addUsage(
-  db: Db,
+  db: Sql,
   lease: Lease,
   agent: AgentName,
   share: { costUsd: number; models: Record<string, Usage & { costUsd: number }> },

@@ -1,5 +1,5 @@
 import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 
 /** A chat as stored: all but the state, which only the host that holds it knows. */
 export interface ChatRow {
@@ -19,7 +19,7 @@ export interface ChatRow {
   ordinal: number;
 }
 
-const columns = (db: Db) => db`
+const columns = (db: Sql) => db`
   id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted, next_seq - 1 as head,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from agent_sessions where chat_id = chats.id), 0) as "costUsd"`;
@@ -30,7 +30,7 @@ export type NewChat = Pick<
 >;
 
 /** Safe to repeat under the same id. */
-export async function insertChat(db: Db, chat: NewChat): Promise<ChatRow> {
+export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<ChatRow[]>`
     insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
@@ -40,31 +40,29 @@ export async function insertChat(db: Db, chat: NewChat): Promise<ChatRow> {
   return row as ChatRow;
 }
 
-export async function findChat(db: Db, id: string): Promise<ChatRow | null> {
+export async function findChat(db: Sql, id: string): Promise<ChatRow | null> {
   const [row] = await db<ChatRow[]>`select ${columns(db)} from chats where id = ${id}`;
   return row ?? null;
 }
 
 /** Newest first. `before` is an ordinal. */
-export async function listChats(db: Db, page: { before: number | null; limit: number }): Promise<ChatRow[]> {
+export async function listChats(db: Sql, page: { before: number | null; limit: number }): Promise<ChatRow[]> {
   return db<ChatRow[]>`
     select ${columns(db)} from chats ${page.before === null ? db`` : db`where ordinal < ${page.before}`}
     order by ordinal desc limit ${page.limit}`;
 }
 
-/** Goes with the append of `chat_updated`. */
-export function updateChat(db: Db, id: string, patch: PatchChat) {
+/** What an update of the chat's row sets. */
+export function chatChanges(db: Sql, patch: PatchChat) {
   return db`
-    update chats set
-      title = coalesce(${patch.title ?? null}, title),
-      model = ${patch.model === undefined ? db`model` : patch.model},
-      permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
-      trusted = coalesce(${patch.trusted ?? null}, trusted)
-    where id = ${id}`;
+    title = coalesce(${patch.title ?? null}, title),
+    model = ${patch.model === undefined ? db`model` : patch.model},
+    permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
+    trusted = coalesce(${patch.trusted ?? null}, trusted)`;
 }
 
 /** Everything about the chat goes with it, its transcript too. Under the lease, so that no writer is left. */
-export async function deleteChat(db: Db, lease: { chatId: string; epoch: number }): Promise<boolean> {
+export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number }): Promise<boolean> {
   const rows = await db`
     with gone as (delete from chats where id = ${lease.chatId} and epoch = ${lease.epoch} returning id),
     entries as (delete from claude_session_entries where project_key in (select id::text from gone)),

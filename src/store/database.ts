@@ -2,8 +2,6 @@ import postgres from 'postgres';
 
 /** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
-/** A statement's place to run: the pool, or one transaction. */
-export type Db = Sql | postgres.TransactionSql<{ bigint: number; json: string }>;
 
 /**
  * Opens the pool. JSON columns come back as text, and are parsed where they are used: the driver's own parsing would

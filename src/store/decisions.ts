@@ -1,6 +1,6 @@
 import type { Decision, DecisionKind, DecisionOutcome } from '../protocol/decision.ts';
 import { cleanText } from './clean-text.ts';
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 
 interface Row {
   id: string;
@@ -30,7 +30,7 @@ function toDecision(row: Row): Decision {
   };
 }
 
-const columns = (db: Db) => db`
+const columns = (db: Sql) => db`
   id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_call_id as "toolCallId",
   can_allow_always as "canAllowAlways", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
   resolved_by as "by", ordinal`;
@@ -47,7 +47,7 @@ export interface NewDecision {
 }
 
 /** Goes with the append of `decision_requested`. */
-export function insertDecision(db: Db, decision: NewDecision) {
+export function insertDecision(db: Sql, decision: NewDecision) {
   return db`
     insert into decisions (id, chat_id, turn_id, kind, title, input, tool_call_id, can_allow_always)
     values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
@@ -66,20 +66,20 @@ export interface Settlement {
  * Goes with the append of `decision_resolved`. Only the holder of the lease settles, one write at a time, and after it
  * has looked whether the decision is pending: the condition here is a second lock on the same door.
  */
-export function settleDecision(db: Db, id: string, settlement: Settlement) {
+export function settleDecision(db: Sql, id: string, settlement: Settlement) {
   return db`
     update decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
       resolved_by = ${settlement.by}, answer = ${JSON.stringify(settlement.answer ?? {})}::text::json
     where id = ${id} and outcome is null`;
 }
 
-export async function findDecision(db: Db, id: string): Promise<Decision | null> {
+export async function findDecision(db: Sql, id: string): Promise<Decision | null> {
   const [row] = await db<Row[]>`select ${columns(db)} from decisions where id = ${id}`;
   return row ? toDecision(row) : null;
 }
 
 /** Decisions that a chat still waits for. */
-export async function findPendingDecisions(db: Db, chatId: string): Promise<Decision[]> {
+export async function findPendingDecisions(db: Sql, chatId: string): Promise<Decision[]> {
   const rows = await db<Row[]>`
     select ${columns(db)} from decisions where chat_id = ${chatId} and outcome is null order by ordinal`;
   return rows.map(toDecision);
@@ -87,7 +87,7 @@ export async function findPendingDecisions(db: Db, chatId: string): Promise<Deci
 
 /** Oldest first. `after` is an ordinal. */
 export async function listDecisions(
-  db: Db,
+  db: Sql,
   page: { status?: 'pending' | 'resolved' | undefined; chatId?: string | undefined; after: number; limit: number },
 ): Promise<{ items: Decision[]; last: number | null }> {
   const rows = await db<Row[]>`

@@ -1,6 +1,9 @@
+import type { PendingQuery, Row } from 'postgres';
+import type { PatchChat } from '../protocol/chat.ts';
 import type { Event, EventBody } from '../protocol/event.ts';
-import type { Db, Sql } from './database.ts';
-import { FencedError, isPassing } from './storage-error.ts';
+import { chatChanges } from './chats.ts';
+import type { Sql } from './database.ts';
+import { FencedError, isMissingValue, isPassing } from './storage-error.ts';
 
 /**
  * The right to write to one chat's log. One writer holds it and uses it for one write at a time, so it knows the seq
@@ -28,30 +31,18 @@ function toEvent(chatId: string, row: Written, turnId: string | null | undefined
 }
 
 /**
- * Appends under the lease: the statement that numbers the events is the one that checks the epoch. Throws FencedError.
- * Does not move the lease on: that is for whoever knows that the transaction has committed.
+ * Statements that belong to an append and are committed with it, or not at all. They become parts of one statement: each
+ * changes rows that no other one changes, none sees what another did, and the chat's own row is not among them.
  */
-async function insertEvents(db: Db, lease: Lease, events: readonly NewEvent[]): Promise<Event[]> {
-  const rows = await db<Written[]>`
-    with fence as (
-      update chats set next_seq = next_seq + ${events.length}, updated_at = clock_timestamp()
-      where id = ${lease.chatId} and epoch = ${lease.epoch} and next_seq = ${lease.nextSeq}
-      returning next_seq - ${events.length} as first
-    )
-    insert into events (chat_id, seq, turn_id, type, payload)
-    select ${lease.chatId}, fence.first + new.ordinal - 1, nullif(new.turn_id, '')::uuid, new.type, new.payload::json
-    from fence, unnest(
-      ${events.map((event) => event.turnId ?? '')}::text[],
-      ${events.map((event) => event.body.type)}::text[],
-      ${events.map((event) => JSON.stringify(event.body))}::text[]
-    ) with ordinality as new (turn_id, type, payload, ordinal)
-    returning seq, at`;
-  if (rows.length !== events.length) throw new FencedError(lease.chatId);
-  return events.map((event, index) => toEvent(lease.chatId, rows[index] as Written, event.turnId, event.body));
-}
+export type SideWrites = (db: Sql) => readonly PendingQuery<Row[]>[];
 
-/** Statements that belong to an append and are committed with it, or not at all. */
-export type SideWrites = (db: Db) => readonly PromiseLike<unknown>[];
+export interface NewWrite {
+  /** At least one. */
+  events: readonly NewEvent[];
+  side?: SideWrites | undefined;
+  /** What changes in the chat's own row. */
+  chat?: PatchChat | undefined;
+}
 
 export interface AppendOptions {
   /** Asked after a lost connection: whether to try again, once it resolves. False gives up. */
@@ -59,20 +50,20 @@ export interface AppendOptions {
 }
 
 /**
- * Appends events, with side writes in the same transaction, exactly once: after a connection was lost in the middle,
- * the log itself tells whether the write had landed.
+ * Appends events, and what belongs to them, exactly once: after a connection was lost in the middle, the log itself
+ * tells whether the write had landed.
  */
 export async function appendEvents(
   sql: Sql,
   lease: Lease,
-  events: readonly NewEvent[],
-  side?: SideWrites,
+  write: NewWrite,
   options: AppendOptions = {},
 ): Promise<Event[]> {
+  const { events } = write;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const stored = attempt > 1 ? await readLanded(sql, lease, events.length) : null;
-      const written = stored ?? (await writeOnce(sql, lease, events, side));
+      const written = stored ?? (await writeOnce(sql, lease, write));
       lease.nextSeq += events.length;
       return written;
     } catch (error) {
@@ -81,14 +72,36 @@ export async function appendEvents(
   }
 }
 
-async function writeOnce(sql: Sql, lease: Lease, events: readonly NewEvent[], side?: SideWrites): Promise<Event[]> {
-  if (!side) return insertEvents(sql, lease, events);
-  const result = await sql.begin(async (transaction) => {
-    // Sent together: the driver pipelines them, and any failure undoes all.
-    const [written] = await Promise.all([insertEvents(transaction, lease, events), ...side(transaction)]);
-    return { written };
-  });
-  return result.written;
+/**
+ * One statement, so one round trip and one commit, and no transaction that a frozen host could leave open. What numbers
+ * the events is what checks the epoch: where the epoch has moved on they get no number, which the column refuses, and
+ * with it the whole statement.
+ */
+async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: NewWrite): Promise<Event[]> {
+  const parts = (side?.(sql) ?? []).map((statement, index) => sql`, ${sql(`side_${index}`)} as (${statement})`);
+  try {
+    const rows = await sql<Written[]>`
+      with fence as (
+        update chats set next_seq = next_seq + ${events.length}, updated_at = clock_timestamp()
+          ${chat ? sql`, ${chatChanges(sql, chat)}` : sql``}
+        where id = ${lease.chatId} and epoch = ${lease.epoch} and next_seq = ${lease.nextSeq}
+        returning next_seq - ${events.length} as first
+      )
+      ${parts.length > 0 ? parts : sql``}
+      insert into events (chat_id, seq, turn_id, type, payload)
+      select ${lease.chatId}, (select first from fence) + new.ordinal - 1, nullif(new.turn_id, '')::uuid, new.type,
+        new.payload::json
+      from unnest(
+        ${events.map((event) => event.turnId ?? '')}::text[],
+        ${events.map((event) => event.body.type)}::text[],
+        ${events.map((event) => JSON.stringify(event.body))}::text[]
+      ) with ordinality as new (turn_id, type, payload, ordinal)
+      returning seq, at`;
+    return events.map((event, index) => toEvent(lease.chatId, rows[index] as Written, event.turnId, event.body));
+  } catch (error) {
+    if (isMissingValue(error, 'events', 'seq')) throw new FencedError(lease.chatId);
+    throw error;
+  }
 }
 
 /** The events of a write whose answer was lost, or null if it never landed. Throws FencedError for a stale lease. */
@@ -101,7 +114,7 @@ async function readLanded(sql: Sql, lease: Lease, count: number): Promise<Event[
 }
 
 /** Events after a seq, in order. */
-export async function readEvents(db: Db, chatId: string, page: { after: number; limit: number }): Promise<Event[]> {
+export async function readEvents(db: Sql, chatId: string, page: { after: number; limit: number }): Promise<Event[]> {
   const rows = await db<(Written & { turn_id: string | null; payload: string })[]>`
     select seq, at, turn_id, payload from events
     where chat_id = ${chatId} and seq > ${page.after} order by seq limit ${page.limit}`;

@@ -1,4 +1,4 @@
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 
 export interface HostRow {
   id: string;
@@ -9,21 +9,21 @@ export interface HostRow {
   version: string;
 }
 
-export async function insertHost(db: Db, host: HostRow): Promise<void> {
+export async function insertHost(db: Sql, host: HostRow): Promise<void> {
   await db`
     insert into hosts (id, machine, pid, pid_started, version)
     values (${host.id}, ${host.machine}, ${host.pid}, ${host.pidStarted}, ${host.version})`;
 }
 
 /** Hosts of one machine that did not say goodbye. */
-export async function findUnstoppedHosts(db: Db, machine: string): Promise<HostRow[]> {
+export async function findUnstoppedHosts(db: Sql, machine: string): Promise<HostRow[]> {
   return db<HostRow[]>`
     select id, machine, pid, pid_started as "pidStarted", version from hosts
     where machine = ${machine} and stopped_at is null`;
 }
 
 /** Marks a host as gone and frees its leases at once, without waiting for them to run out. */
-export async function stopHost(db: Db, hostId: string): Promise<void> {
+export async function stopHost(db: Sql, hostId: string): Promise<void> {
   await db`
     with stopped as (update hosts set stopped_at = clock_timestamp() where id = ${hostId} and stopped_at is null)
     update chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;

@@ -1,4 +1,4 @@
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
 /**
@@ -6,7 +6,7 @@ import type { Lease } from './events.ts';
  * more. Only the database's clock is asked whether a lease has run out. Null when another host holds it, or when there
  * is no such chat.
  */
-export async function claimLease(db: Db, chatId: string, hostId: string, ttlMs: number): Promise<Lease | null> {
+export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs: number): Promise<Lease | null> {
   const [row] = await db<{ epoch: number; next_seq: number }[]>`
     update chats set owner_host = ${hostId}, epoch = epoch + 1,
       lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
@@ -16,7 +16,7 @@ export async function claimLease(db: Db, chatId: string, hostId: string, ttlMs: 
 }
 
 /** Prolongs every lease of a host; returns the chats it still holds, with their epochs. */
-export async function renewLeases(db: Db, hostId: string, ttlMs: number): Promise<Map<string, number>> {
+export async function renewLeases(db: Sql, hostId: string, ttlMs: number): Promise<Map<string, number>> {
   const rows = await db<{ id: string; epoch: number }[]>`
     update chats set lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
     where owner_host = ${hostId} returning id, epoch`;
@@ -24,14 +24,14 @@ export async function renewLeases(db: Db, hostId: string, ttlMs: number): Promis
 }
 
 /** Gives a lease back. Nothing happens when it has been lost already. */
-export async function releaseLease(db: Db, lease: Lease): Promise<void> {
+export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
   await db`
     update chats set owner_host = null, lease_until = null
     where id = ${lease.chatId} and epoch = ${lease.epoch} and owner_host = ${lease.hostId}`;
 }
 
 /** Chats that nobody holds and that have work left: a turn that was running, or a prompt that waits. */
-export async function findOrphanedWork(db: Db, limit: number): Promise<string[]> {
+export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
     select id from chats
     where (owner_host is null or lease_until < clock_timestamp())

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContentBlock } from '../protocol/content.ts';
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
 export interface PromptRow {
@@ -15,21 +15,21 @@ export function hashContent(content: readonly ContentBlock[]): string {
 }
 
 /** Goes with the append of its `prompt_accepted` event. A second prompt of the same id is a unique violation. */
-export function insertPrompt(db: Db, lease: Lease, prompt: { id: string; content: readonly ContentBlock[] }) {
+export function insertPrompt(db: Sql, lease: Lease, prompt: { id: string; content: readonly ContentBlock[] }) {
   return db`
     insert into prompts (chat_id, id, seq, content, content_hash)
     values (${lease.chatId}, ${prompt.id}, ${lease.nextSeq}, ${JSON.stringify(prompt.content)}::text::json,
       ${hashContent(prompt.content)})`;
 }
 
-export async function findPrompt(db: Db, chatId: string, id: string): Promise<{ seq: number; hash: string } | null> {
+export async function findPrompt(db: Sql, chatId: string, id: string): Promise<{ seq: number; hash: string } | null> {
   const [row] = await db<{ seq: number; hash: string }[]>`
     select seq, content_hash as hash from prompts where chat_id = ${chatId} and id = ${id}`;
   return row ?? null;
 }
 
 /** The prompt whose turn it is, or null when none waits. */
-export async function nextPrompt(db: Db, chatId: string): Promise<PromptRow | null> {
+export async function nextPrompt(db: Sql, chatId: string): Promise<PromptRow | null> {
   const [row] = await db<{ id: string; seq: number; content: string }[]>`
     select id, seq, content from prompts where chat_id = ${chatId} and turn_id is null order by seq limit 1`;
   return row ? { id: row.id, seq: row.seq, content: JSON.parse(row.content) as ContentBlock[] } : null;

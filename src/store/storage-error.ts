@@ -36,6 +36,13 @@ export function isUniqueViolation(error: unknown): boolean {
   return codeOf(error) === '23505';
 }
 
+/** A column that takes no null was given one. */
+export function isMissingValue(error: unknown, table: string, column: string): boolean {
+  if (codeOf(error) !== '23502') return false;
+  const { table_name, column_name } = error as { table_name?: string; column_name?: string };
+  return table_name === table && column_name === column;
+}
+
 /** The database's error as ours: out of reach and out of space are `storage_unavailable`, all else stays as it is. */
 export function toStorageError(error: unknown): unknown {
   const code = codeOf(error);

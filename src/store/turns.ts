@@ -1,15 +1,15 @@
 import type { TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
-import type { Db } from './database.ts';
+import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
 /** Goes with the append of `turn_started`: the turn begins and its prompts wait no more. */
-export function insertTurn(db: Db, lease: Lease, turn: { id: string; promptIds: readonly string[] }) {
-  return db`
-    with begun as (
-      insert into turns (id, chat_id, epoch) values (${turn.id}, ${lease.chatId}, ${lease.epoch})
-    )
-    update prompts set turn_id = ${turn.id}
-    where chat_id = ${lease.chatId} and id = any(${turn.promptIds as string[]}) and turn_id is null`;
+export function insertTurn(db: Sql, lease: Lease, turn: { id: string; promptIds: readonly string[] }) {
+  return [
+    db`insert into turns (id, chat_id, epoch) values (${turn.id}, ${lease.chatId}, ${lease.epoch})`,
+    db`
+      update prompts set turn_id = ${turn.id}
+      where chat_id = ${lease.chatId} and id = any(${turn.promptIds as string[]}) and turn_id is null`,
+  ];
 }
 
 export interface FinishedTurn {
@@ -21,7 +21,7 @@ export interface FinishedTurn {
 }
 
 /** Goes with the append of `turn_finished`. */
-export function finishTurn(db: Db, turn: FinishedTurn) {
+export function finishTurn(db: Sql, turn: FinishedTurn) {
   return db`
     update turns set outcome = ${turn.outcome}, finished_at = clock_timestamp(), cost_usd = ${turn.costUsd},
       error = ${turn.error ? JSON.stringify(turn.error) : null}::text::json,
@@ -30,7 +30,7 @@ export function finishTurn(db: Db, turn: FinishedTurn) {
 }
 
 /** The turn that was left running by whoever held the chat before, if any. */
-export async function findRunningTurn(db: Db, chatId: string): Promise<string | null> {
+export async function findRunningTurn(db: Sql, chatId: string): Promise<string | null> {
   const [row] = await db<{ id: string }[]>`select id from turns where chat_id = ${chatId} and outcome is null`;
   return row?.id ?? null;
 }
