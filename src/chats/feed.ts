@@ -134,7 +134,7 @@ class FeedReader implements Reader {
     try {
       const head = await this.#parts.log.head();
       const verdict = after <= head ? 'ok' : 'gap';
-      yield { kind: 'resume', verdict, after, head };
+      yield { kind: 'resume', type: 'resume', verdict, after, head };
 
       this.#seen = verdict === 'ok' ? after : 0;
       for (;;) {

@@ -18,7 +18,7 @@ const chunk = (
   text: string,
   type: 'agent_message_chunk' | 'agent_thought_chunk' = 'agent_message_chunk',
 ) => ({ kind: 'delta', delta: { chatId, type, messageId, content: { type: 'text', text } } }) satisfies FeedItem;
-const resume: FeedItem = { kind: 'resume', verdict: 'ok', after: 0, head: 0 };
+const resume: FeedItem = { kind: 'resume', type: 'resume', verdict: 'ok', after: 0, head: 0 };
 const toolCall = (toolCallId: string, title = 'ls -la', more: object = {}): FeedItem =>
   event({ type: 'tool_call', toolCallId, title, kind: 'execute', toolName: 'Bash', rawInput: {}, ...more });
 const toolResult = (

@@ -19,8 +19,8 @@ const prompt = (seq: number): FeedItem => ({
 
 describe('a frame', () => {
   it('LOG-7: names its kind, and carries an id only for a durable event', () => {
-    expect(encodeFrame({ kind: 'resume', verdict: 'ok', after: 3, head: 5 })).toBe(
-      'retry: 1000\nevent: resume\ndata: {"verdict":"ok","after":3,"head":5}\n\n',
+    expect(encodeFrame({ kind: 'resume', type: 'resume', verdict: 'ok', after: 3, head: 5 })).toBe(
+      'retry: 1000\nevent: resume\ndata: {"type":"resume","verdict":"ok","after":3,"head":5}\n\n',
     );
     expect(encodeFrame(prompt(7))).toMatch(/^id: 7\nevent: event\ndata: \{"chatId":.*"seq":7.*\}\n\n$/);
     expect(encodeFrame(chunk('a'))).toMatch(/^event: delta\ndata: \{.*"text":"a".*\}\n\n$/);
@@ -192,7 +192,9 @@ describe('the live feed', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream');
     expect(response.headers.get('cache-control')).toBe('no-store');
     const frames = await firstChunk(response);
-    expect(frames).toMatch(/^retry: 1000\nevent: resume\ndata: \{"verdict":"ok","after":1,"head":3\}\n\n/);
+    expect(frames).toMatch(
+      /^retry: 1000\nevent: resume\ndata: \{"type":"resume","verdict":"ok","after":1,"head":3\}\n\n/,
+    );
     expect(idsIn(frames)).toEqual([2, 3]);
     await until(() => test.chats.openReaders === 0);
   });

@@ -50,7 +50,7 @@ function eventFrame(seq: number): string {
 }
 
 function resumeFrame(after: number, head: number, verdict = 'ok'): string {
-  return `event: resume\ndata: ${JSON.stringify({ verdict, after, head })}\n\n`;
+  return `event: resume\ndata: ${JSON.stringify({ type: 'resume', verdict, after, head })}\n\n`;
 }
 
 const deltaFrame =

@@ -209,6 +209,7 @@ export type EventPage = { items: Event[]; next: number | null; head: number };
 
 export const resume = z
   .object({
+    type: z.literal('resume'),
     /** `gap`: the cursor does not belong to this log. The feed starts anew at seq 1; drop what you have. */
     verdict: z.enum(['ok', 'gap']),
     after: z.int(),

@@ -89,7 +89,7 @@ describe('a live feed', () => {
     const frames = await feed.readUntil((frame) => frame.id === String(head));
     expect(frames[0]?.event).toBe('resume');
     expect(frames[0]?.id).toBeUndefined();
-    expect(resumeSchema.parse(frames[0]?.data)).toEqual({ verdict: 'ok', after: 0, head });
+    expect(resumeSchema.parse(frames[0]?.data)).toEqual({ type: 'resume', verdict: 'ok', after: 0, head });
     const events = frames.slice(1);
     expect(events.map((frame) => frame.id)).toEqual(from(1, head).map(String));
     for (const frame of events) expect(eventSchema.parse(frame.data).seq).toBe(Number(frame.id));
@@ -103,7 +103,7 @@ describe('a live feed', () => {
     expect(seqsOf(await byQuery.readUntil((frame) => frame.id === String(head)))).toEqual(from(4, head));
     const byHeader = await follow('', { 'last-event-id': '5' });
     const frames = await byHeader.readUntil((frame) => frame.id === String(head));
-    expect(frames[0]?.data).toEqual({ verdict: 'ok', after: 5, head });
+    expect(frames[0]?.data).toEqual({ type: 'resume', verdict: 'ok', after: 5, head });
     expect(seqsOf(frames)).toEqual(from(6, head));
   });
 
@@ -111,7 +111,7 @@ describe('a live feed', () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow('', { 'last-event-id': String(head + 100) });
     const frames = await feed.readUntil((frame) => frame.id === String(head));
-    expect(frames[0]?.data).toEqual({ verdict: 'gap', after: head + 100, head });
+    expect(frames[0]?.data).toEqual({ type: 'resume', verdict: 'gap', after: head + 100, head });
     expect(seqsOf(frames)).toEqual(from(1, head));
   });
 

@@ -169,7 +169,7 @@ export function createMemoryChats(): MemoryChats {
       const entry = entryOf(chatId);
       const pushable = createPushable<FeedItem>();
       const head = entry.events.length;
-      pushable.push({ kind: 'resume', verdict: after > head ? 'gap' : 'ok', after, head });
+      pushable.push({ kind: 'resume', type: 'resume', verdict: after > head ? 'gap' : 'ok', after, head });
       for (const event of entry.events.slice(after > head ? 0 : after)) pushable.push({ kind: 'event', event });
       entry.readers.add(pushable);
       openReaders += 1;

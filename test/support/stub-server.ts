@@ -98,7 +98,9 @@ export async function openStubServer(): Promise<StubServer> {
     const items = logOf(chat.id).filter((event) => event.seq > after);
     if (!request.headers.accept?.includes('event-stream')) return json(200, { items, next: null, head: chat.head });
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(`event: resume\ndata: ${JSON.stringify({ verdict: 'ok', after, head: chat.head })}\n\n`);
+    response.write(
+      `event: resume\ndata: ${JSON.stringify({ type: 'resume', verdict: 'ok', after, head: chat.head })}\n\n`,
+    );
     for (const event of items) response.write(eventFrame(event));
     response.write(streamed.get(chat.id) ?? '');
     feedsOf(chat.id).add(response);
