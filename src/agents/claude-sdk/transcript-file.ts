@@ -110,9 +110,10 @@ async function reconcileFile(store: SessionStore, key: SessionKey, file: string)
     await writeEntries(file, stored ?? []);
     return stored;
   }
+  const whole = [...(stored ?? []), ...surplus];
   if (surplus.length > 0) await store.append(key, surplus);
   if (!local.isWhole) await writeEntries(file, local.entries);
-  return [...(stored ?? []), ...surplus];
+  return whole;
 }
 
 /** What `local` holds beyond `stored`, in order, and whether it holds all that is stored. */

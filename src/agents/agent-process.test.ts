@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AgentEnv, createAgentEnv } from '../../test/support/agent-env.ts';
+import { compileModule } from '../../test/support/compile.ts';
+import { processesWith } from '../../test/support/processes.ts';
+import { until } from '../../test/support/until.ts';
+import { type DemoModel, startDemoModel } from '../demo/demo-model.ts';
+import { silentLog } from '../lib/log.ts';
+import { identifyProcess, isAlive, type ProcessIdentity } from '../lib/process-identity.ts';
+import { endMarked, endOrphans, hostMark, markName, spawnAgent } from './agent-process.ts';
+
+const onLinux = process.platform === 'linux';
+
+describe.runIf(onLinux)('a host that is killed', () => {
+  let model: DemoModel;
+  let agent: AgentEnv;
+  let cwd: string;
+  let compiled: { module: string; remove(): Promise<void> };
+
+  beforeAll(async () => {
+    compiled = await compileModule('agents/claude-sdk/claude-sdk-backend.ts');
+    model = await startDemoModel();
+    agent = await createAgentEnv(model.url);
+    cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-host-')));
+  });
+  afterAll(async () => {
+    await model.close();
+    await agent.remove();
+    await rm(cwd, { recursive: true, force: true });
+    await compiled.remove();
+  });
+
+  /** A host in a process of its own, whose session is open. */
+  async function startHost(prompt: string): Promise<ChildProcess> {
+    const script = fileURLToPath(new URL('../../test/support/agent-host.mjs', import.meta.url));
+    const host = spawn(process.execPath, [script, compiled.module, cwd, prompt], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    host.stdin.end(JSON.stringify(agent.env));
+    await once(host.stdout, 'data');
+    return host;
+  }
+
+  const left = (): string[] => processesWith(`HOME=${agent.home}`).map((each) => each.command);
+
+  test.each([
+    ['in the middle of a tool', 'run: env sleep 1000', (): boolean => left().includes('sleep 1000')],
+    ['in the middle of an answer', 'hold', (): boolean => model.held > 0],
+    ['at rest', '', (): boolean => left().length === 1],
+  ])('AGENT-4: %s leaves no agent and no tool behind, and the model is asked no more', async (_, prompt, isThere) => {
+    const host = await startHost(prompt);
+    await until(isThere, { what: 'the agent at work' });
+    const asked = model.requests.length;
+    host.kill('SIGKILL');
+    await once(host, 'close');
+    await until(() => left().length === 0, { timeoutMs: 10_000, what: 'the end of every process' });
+    expect(model.requests.length).toBe(asked);
+  });
+});
+
+describe.runIf(onLinux)('the marks of hosts', () => {
+  /** A process that sleeps, with this in its environment. */
+  function sleeper(env: Record<string, string>): { child: ChildProcess; identity: ProcessIdentity } {
+    const child = spawn('sleep', ['1000'], { env: { PATH: process.env['PATH'], ...env }, stdio: 'ignore' });
+    return { child, identity: identifyProcess(child.pid!)! };
+  }
+
+  test('AGENT-4: what a dead host left is ended; what another host owns, or nobody, is let be', async () => {
+    const self = identifyProcess(process.pid)!;
+    const dead = spawn('true', { stdio: 'ignore' });
+    const deadHost = identifyProcess(dead.pid!) ?? { pid: dead.pid!, startedAt: 'before' };
+    await once(dead, 'exit');
+    const orphan = sleeper({ [markName]: hostMark(deadHost) });
+    // The same pid, given out again: that host is dead too.
+    const ofEarlierHost = sleeper({ [markName]: hostMark({ ...self, startedAt: `${self.startedAt}0` }) });
+    const ofLivingHost = sleeper({ [markName]: hostMark(self) });
+    const ofNobody = sleeper({ SOME_OTHER_NAME: hostMark(deadHost) });
+    const nonsense = sleeper({ [markName]: 'nonsense' });
+    const all = [orphan, ofEarlierHost, ofLivingHost, ofNobody, nonsense];
+    try {
+      expect(await endOrphans(silentLog)).toBeGreaterThanOrEqual(2);
+      expect(all.map(({ identity }) => isAlive(identity))).toEqual([false, false, true, true, true]);
+    } finally {
+      for (const { child } of all) child.kill('SIGKILL');
+    }
+  });
+
+  test('AGENT-4: the tools of one session are found by its mark, and no other session’s', async () => {
+    const mark = { [markName]: hostMark(identifyProcess(process.pid)!) };
+    const mine = sleeper({ ...mark, SESSION_OF_TEST: 'mine' });
+    const others = sleeper({ ...mark, SESSION_OF_TEST: 'mine-too' });
+    try {
+      await endMarked('SESSION_OF_TEST', 'mine');
+      expect([isAlive(mine.identity), isAlive(others.identity)]).toEqual([false, true]);
+    } finally {
+      for (const { child } of [mine, others]) child.kill('SIGKILL');
+    }
+  });
+
+  test('AGENT-4: a spawned agent carries the mark of this host', async () => {
+    const child = spawnAgent('sleep', ['1000'], { env: { PATH: process.env['PATH'] } });
+    try {
+      const mark = `${markName}=${hostMark(identifyProcess(process.pid)!)}`;
+      const found = await until(() => processesWith(mark).find((each) => each.pid === child.pid));
+      expect(found.environ).toContain(mark);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+});

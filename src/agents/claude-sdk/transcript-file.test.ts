@@ -1,0 +1,166 @@
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { InMemorySessionStore, type SessionStore, type SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  projectFolder,
+  projectKey,
+  reconcileTranscript,
+  removeTranscript,
+  storeSurplus,
+  type TranscriptPlace,
+} from './transcript-file.ts';
+
+const sessionId = '11111111-1111-4111-8111-111111111111';
+const key = { projectKey, sessionId };
+let root: string;
+let place: TranscriptPlace;
+let file: string;
+let store: SessionStore;
+
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-transcript-')));
+  const cwd = join(root, 'work');
+  await mkdir(cwd);
+  place = { configDir: join(root, 'config'), cwd, sessionId };
+  file = join(place.configDir, 'projects', projectFolder(cwd), `${sessionId}.jsonl`);
+  store = new InMemorySessionStore();
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const user = (uuid: string, text = uuid): SessionStoreEntry => ({ type: 'user', uuid, text });
+const mode = (text: string): SessionStoreEntry => ({ type: 'mode', text });
+const lines = (entries: readonly SessionStoreEntry[]): string =>
+  entries.map((each) => `${JSON.stringify(each)}\n`).join('');
+
+async function putFile(content: string | readonly SessionStoreEntry[], path = file): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, typeof content === 'string' ? content : lines(content));
+}
+const fileNow = (path = file): Promise<string> => readFile(path, 'utf8');
+
+describe('AGENT-2: before a session is opened, file and store agree', () => {
+  test('of a new session there is neither', async () => {
+    expect(await reconcileTranscript(store, place)).toBeNull();
+    await expect(fileNow()).rejects.toThrow('ENOENT');
+    expect(await store.load(key)).toBeNull();
+  });
+
+  test('a file that is missing is written from the store, readable by its owner only', async () => {
+    const entries = [user('a'), mode('x'), user('b', 'NUL \u0000, half \ud800 and 漢字')];
+    await store.append(key, entries);
+    expect(await reconcileTranscript(store, place)).toEqual(entries);
+    expect(await fileNow()).toBe(lines(entries));
+    expect(await readdir(dirname(file))).toEqual([`${sessionId}.jsonl`]);
+  });
+
+  test('what the file holds beyond the store is stored, in order, and the file stays as it is', async () => {
+    await store.append(key, [user('a'), mode('x')]);
+    const whole = [user('a'), mode('x'), mode('x'), user('b'), mode('y')];
+    await putFile(whole);
+    expect(await reconcileTranscript(store, place)).toEqual(whole);
+    expect(await store.load(key)).toEqual(whole);
+    expect(await fileNow()).toBe(lines(whole));
+    await reconcileTranscript(store, place);
+    expect(await store.load(key)).toEqual(whole);
+  });
+
+  test('a file that lacks what is stored is written anew: the store is the transcript', async () => {
+    const stored = [user('a'), user('b')];
+    await store.append(key, stored);
+    await putFile([user('a'), user('other')]);
+    expect(await reconcileTranscript(store, place)).toEqual(stored);
+    expect(await fileNow()).toBe(lines(stored));
+    expect(await store.load(key)).toEqual(stored);
+  });
+
+  test('a file in another order than the store lacks nothing', async () => {
+    await store.append(key, [user('b'), user('a')]);
+    await putFile([user('a'), user('b')]);
+    await reconcileTranscript(store, place);
+    expect(await fileNow()).toBe(lines([user('a'), user('b')]));
+    expect(await store.load(key)).toHaveLength(2);
+  });
+
+  test('half a line at the end, as a killed program leaves it, is cut off', async () => {
+    await store.append(key, [user('a')]);
+    await putFile(`${lines([user('a'), user('b')])}{"type":"user","uuid":"c","te`);
+    await reconcileTranscript(store, place);
+    expect(await store.load(key)).toEqual([user('a'), user('b')]);
+    expect(await fileNow()).toBe(lines([user('a'), user('b')]));
+  });
+
+  test('a last line without its line end gets one', async () => {
+    await putFile(lines([user('a')]).trimEnd());
+    await reconcileTranscript(store, place);
+    expect(await fileNow()).toBe(lines([user('a')]));
+    expect(await store.load(key)).toEqual([user('a')]);
+  });
+
+  test('the program’s records of its own requests stay on this machine', async () => {
+    const local: SessionStoreEntry = { type: 'api-request-blob', text: 'large' };
+    await putFile([user('a'), local]);
+    await reconcileTranscript(store, place);
+    expect(await store.load(key)).toEqual([user('a')]);
+    expect(await fileNow()).toBe(lines([user('a'), local]));
+  });
+
+  test('a session in which nothing was said is as new, and its file makes room', async () => {
+    await store.append(key, [mode('x')]);
+    expect(await reconcileTranscript(store, place)).toBeNull();
+    await expect(fileNow()).rejects.toThrow('ENOENT');
+  });
+
+  test('the transcripts of sub-agents come and go with the session', async () => {
+    const folder = join(dirname(file), sessionId);
+    await store.append(key, [user('a')]);
+    await store.append({ ...key, subpath: 'subagents/agent-1' }, [user('s1')]);
+    await putFile([user('s2')], join(folder, 'subagents', 'agent-2.jsonl'));
+    await reconcileTranscript(store, place);
+    expect(await fileNow(join(folder, 'subagents', 'agent-1.jsonl'))).toBe(lines([user('s1')]));
+    expect(await store.load({ ...key, subpath: 'subagents/agent-2' })).toEqual([user('s2')]);
+
+    await removeTranscript(place);
+    expect(await readdir(dirname(file))).toEqual([]);
+  });
+
+  test('a stored subpath never leads out of the session’s folder', async () => {
+    await store.append(key, [user('a')]);
+    for (const subpath of ['../../../../escaped', '../other-session', '/etc/escaped', '..']) {
+      await store.append({ ...key, subpath }, [user('evil')]);
+    }
+    await reconcileTranscript(store, place);
+    const written = await readdir(root, { recursive: true });
+    const folder = join(dirname(file), sessionId, '/').slice(root.length + 1);
+    const outside = written.filter((name) => name.endsWith('.jsonl') && !name.startsWith(folder));
+    expect(outside).toEqual([file.slice(root.length + 1)]);
+  });
+});
+
+describe('while a session is open', () => {
+  test('what the store lacks is stored, and no file is touched', async () => {
+    await store.append(key, [user('a'), user('only in the store')]);
+    const half = `${lines([user('a'), user('b'), mode('x')])}{"type":"us`;
+    await putFile(half);
+    await putFile([user('s')], join(dirname(file), sessionId, 'subagents', 'agent-1.jsonl'));
+    await storeSurplus(store, place);
+    await storeSurplus(store, place);
+    expect(await store.load(key)).toEqual([user('a'), user('only in the store'), user('b'), mode('x')]);
+    expect(await store.load({ ...key, subpath: 'subagents/agent-1' })).toEqual([user('s')]);
+    expect(await fileNow()).toBe(half);
+  });
+
+  test('without a file there is nothing to store', async () => {
+    await storeSurplus(store, place);
+    expect(await store.load(key)).toBeNull();
+  });
+});
+
+test('a directory’s folder: letters and digits stay, and a long one is cut and told apart', () => {
+  expect(projectFolder('/home/me/my_project.v2')).toBe('-home-me-my-project-v2');
+  const long = `/${'a'.repeat(300)}`;
+  expect(projectFolder(`${long}1`)).not.toBe(projectFolder(`${long}2`));
+  expect(projectFolder(long).length).toBeLessThan(220);
+  expect(projectFolder(`/${'a'.repeat(199)}`)).toHaveLength(200);
+});
