@@ -9,15 +9,12 @@ export interface SeenProcess extends ProcessIdentity {
 
 /** The living processes that have this entry (`NAME=value`) in their environment. Linux only; elsewhere none are seen. */
 export function processesWith(entry: string): SeenProcess[] {
-  if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const environ = read(`/proc/${name}/environ`)?.split('\0').filter(Boolean);
-    if (environ === undefined || !environ.includes(entry)) return [];
-    const identity = identifyProcess(Number(name));
-    const command = read(`/proc/${name}/cmdline`)?.replaceAll('\0', ' ').trim() ?? '';
-    return identity ? [{ ...identity, environ, command }] : [];
-  });
+  return allProcesses().filter((each) => each.environ.includes(entry));
+}
+
+/** The living processes whose command line names this path: of an embedded Postgres, for instance. */
+export function processesNaming(path: string): SeenProcess[] {
+  return allProcesses().filter((each) => each.pid !== process.pid && each.command.includes(path));
 }
 
 /** What a host's agents, and the tools they started, carry in their environment. */
@@ -29,6 +26,17 @@ export function markOf(host: ProcessIdentity): string {
 export function ownAgents(): SeenProcess[] {
   const self = identifyProcess(process.pid);
   return self ? processesWith(markOf(self)).filter((each) => each.pid !== process.pid) : [];
+}
+
+function allProcesses(): SeenProcess[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    const environ = read(`/proc/${name}/environ`)?.split('\0').filter(Boolean) ?? [];
+    const command = read(`/proc/${name}/cmdline`)?.replaceAll('\0', ' ').trim() ?? '';
+    const identity = command === '' ? null : identifyProcess(Number(name));
+    return identity ? [{ ...identity, environ, command }] : [];
+  });
 }
 
 /** Undefined when the process is gone, or another user's. */
