@@ -2,9 +2,20 @@ import { createSerial } from '../lib/serial.ts';
 import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
 import { appendEvents, type Lease, type NewWrite } from '../store/events.ts';
+import { FencedError, isPassing } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
 
 export type Write = NewWrite;
+
+export interface ChatLogParts {
+  sql: Sql;
+  lease: Lease;
+  feed: Feed;
+  /** Asked after a lost connection: whether to try again, once it resolves. */
+  retry(attempt: number): Promise<boolean>;
+  /** A write has found that another host holds the chat. */
+  onFenced(): void;
+}
 
 /**
  * The writing end of one chat's log. Writes go one at a time, in the order they were asked for, and are shown to readers
@@ -15,14 +26,16 @@ export class ChatLog {
   readonly #sql: Sql;
   readonly #feed: Feed;
   readonly #retry: (attempt: number) => Promise<boolean>;
+  readonly #onFenced: () => void;
   readonly #serial = createSerial();
   #waiting = 0;
 
-  constructor(parts: { sql: Sql; lease: Lease; feed: Feed; retry: (attempt: number) => Promise<boolean> }) {
+  constructor(parts: ChatLogParts) {
     this.lease = parts.lease;
     this.#sql = parts.sql;
     this.#feed = parts.feed;
-    this.#retry = parts.retry;
+    this.#retry = (attempt) => parts.retry(attempt);
+    this.#onFenced = () => parts.onFenced();
   }
 
   /** True while a write is under way. */
@@ -43,7 +56,23 @@ export class ChatLog {
       const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
       for (const event of stored) this.#feed.publishEvent(event);
       return stored;
-    }).finally(() => (this.#waiting -= 1));
+    })
+      .catch((error: unknown) => {
+        if (error instanceof FencedError) this.#onFenced();
+        throw error;
+      })
+      .finally(() => (this.#waiting -= 1));
+  }
+
+  /** A question to the database, asked again over lost connections as long as a write would be. */
+  async ask<T>(question: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await question();
+      } catch (error) {
+        if (!isPassing(error) || !(await this.#retry(attempt))) throw error;
+      }
+    }
   }
 
   /** Resolves when every write asked for until now is through. */

@@ -1,19 +1,10 @@
-/**
- * One chat that this host holds: its queue of prompts, its agent session, its turns.
- *
- *   cold ──> warming ──> ready <──> running
- *    ^          │          │           │
- *    └──────────┴── closing┴───────────┘
- *
- * cold: no agent process. warming: it starts or resumes. ready: it can take a prompt. running: a turn is under way.
- * closing: the process is being ended in order. A lost process leads from ready or running to cold.
- */
+/** One chat that this host holds: its queue of prompts, its agent session, its turns. `chat-phase.ts` has its states. */
 import { randomUUID } from 'node:crypto';
 import type { AgentBackend, AgentEvent } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, ChatState, PatchChat } from '../protocol/chat.ts';
+import type { BackendName, ChatState, PatchChat, PermissionMode } from '../protocol/chat.ts';
 import { textOf } from '../protocol/content.ts';
 import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
@@ -23,25 +14,24 @@ import { findAgentSessions, openAgentSession } from '../store/agent-sessions.ts'
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
+import type { Lease } from '../store/events.ts';
 import { insertPrompt, nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
-import type { ChatLog, Write } from './chat-log.ts';
-import { endedBy, endTurn, recordTurn, settlement, startTurn, type TurnEnd, type TurnParts } from './turn.ts';
-
-type Phase =
-  | { is: 'cold'; failure?: BooError }
-  | { is: 'warming'; interrupted: boolean }
-  | { is: 'ready' }
-  | { is: 'running'; turnId: string; done: Promise<void> }
-  | { is: 'closing'; done: Promise<void> };
-
-const legalMoves: Record<Phase['is'], readonly Phase['is'][]> = {
-  cold: ['warming', 'running'],
-  warming: ['ready', 'cold'],
-  ready: ['running', 'closing', 'cold'],
-  running: ['ready', 'cold'],
-  closing: ['cold'],
-};
+import type { ChatLog } from './chat-log.ts';
+import { move, type Phase } from './chat-phase.ts';
+import { patched } from './chat-settings.ts';
+import { titleFrom } from './title.ts';
+import {
+  attempt,
+  endedBy,
+  endTurn,
+  recordTurn,
+  sessionStarted,
+  settlement,
+  startTurn,
+  type TurnEnd,
+  type TurnParts,
+} from './turn.ts';
 
 export interface ChatParts {
   sql: Sql;
@@ -91,6 +81,15 @@ export class Chat {
     return phase.is === 'closing' ? 'cold' : phase.is;
   }
 
+  get lease(): Readonly<Lease> {
+    return this.#log.lease;
+  }
+
+  /** It takes nothing any more, and is about to be gone. */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   get isWarm(): boolean {
     return this.#phase.is === 'ready' || this.#phase.is === 'running';
   }
@@ -102,19 +101,27 @@ export class Chat {
   /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
   async submit(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
     this.#assertRunning();
-    // A chat without a name is called after its first prompt.
-    const title = this.#row.title === null ? titleFrom(textOf(prompt.content)) : null;
-    const stored = await this.#log.append({
-      events: [
-        { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },
-        ...(title === null ? [] : [{ body: { type: 'chat_updated' as const, title } }]),
-      ],
-      side: (db) => [insertPrompt(db, this.#log.lease, prompt)],
-      ...(title === null ? {} : { chat: { title } }),
+    let named = false;
+    const write = this.#log.appendIf(() => {
+      // A chat without a name is called after its first prompt.
+      const title = this.#row.title === null ? titleFrom(textOf(prompt.content)) : null;
+      named = title !== null;
+      if (named) this.#row = { ...this.#row, title };
+      return {
+        events: [
+          { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },
+          ...(title === null ? [] : [{ body: { type: 'chat_updated' as const, title } }]),
+        ],
+        side: (db) => [insertPrompt(db, this.#log.lease, prompt)],
+        ...(title === null ? {} : { chat: { title } }),
+      };
     });
-    if (title !== null) this.#row = { ...this.#row, title };
+    const stored = await write.catch((error: unknown) => {
+      if (named) this.#row = { ...this.#row, title: null };
+      throw error;
+    });
     this.wake();
-    return stored[0]!.seq;
+    return stored![0]!.seq;
   }
 
   /** Takes whatever waits. Safe to call at any time. */
@@ -132,7 +139,7 @@ export class Chat {
 
   async interrupt(): Promise<InterruptResult> {
     const phase = this.#phase;
-    if (phase.is === 'warming') phase.interrupted = true;
+    if (phase.is === 'warming' || phase.is === 'running') phase.interrupted = true;
     if (phase.is === 'running') await this.#backend.interrupt(this.id);
     return {
       interrupted: phase.is === 'warming' || phase.is === 'running',
@@ -144,12 +151,18 @@ export class Chat {
   async answer(decisionId: string, answer: AnswerDecision, by: string): Promise<boolean> {
     const { outcome, message } = answer;
     const turnId = this.#phase.is === 'running' ? this.#phase.turnId : undefined;
-    const stored = await this.#log.appendIf(() =>
-      this.#pendingDecisions.delete(decisionId)
-        ? settlement(turnId, decisionId, { outcome, by, message, answer })
-        : null,
-    );
-    if (!stored) return false;
+    let taken = false;
+    try {
+      const stored = await this.#log.appendIf(() => {
+        taken = this.#pendingDecisions.delete(decisionId);
+        return taken ? settlement(turnId, decisionId, { outcome, by, message, answer }) : null;
+      });
+      if (!stored) return false;
+    } catch (error) {
+      // Nothing was settled, so it can still be answered.
+      if (taken) this.#pendingDecisions.add(decisionId);
+      throw error;
+    }
     if (!this.#backend.resolveDecision(this.id, decisionId, answer)) {
       this.#parts.logger.warn({ chatId: this.id, decisionId }, 'The agent no longer waited for this answer.');
     }
@@ -163,13 +176,7 @@ export class Chat {
       chat: patch,
     });
     const before = this.#row;
-    this.#row = {
-      ...before,
-      title: patch.title ?? before.title,
-      model: patch.model === undefined ? before.model : patch.model,
-      permissionMode: patch.permissionMode ?? before.permissionMode,
-      trusted: patch.trusted ?? before.trusted,
-    };
+    this.#row = patched(before, patch);
     if (this.#row.trusted !== before.trusted) this.#reopen = true;
     if (!this.isWarm) return;
     try {
@@ -193,7 +200,7 @@ export class Chat {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
-    if (this.#phase.is === 'running') await this.#backend.interrupt(this.id);
+    if (this.#phase.is === 'running' && this.#isOpen) await this.#backend.interrupt(this.id);
     await this.#pump;
     await this.#close();
     await this.#log.settled();
@@ -203,7 +210,7 @@ export class Chat {
   async letGo(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
-    await this.#backend.closeSession(this.id);
+    if (this.#isOpen) await this.#backend.closeSession(this.id);
     await this.#pump;
   }
 
@@ -226,7 +233,7 @@ export class Chat {
           continue;
         }
         if (this.#stopped) return;
-        const prompt = await nextPrompt(this.#parts.sql, this.id);
+        const prompt = await this.#log.ask(() => nextPrompt(this.#parts.sql, this.id));
         if (!prompt) break;
         await this.#runPrompt(prompt);
       }
@@ -244,8 +251,10 @@ export class Chat {
     if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
     const { content } = prompt;
     await this.#runTurn([prompt.id], (turnId) => {
-      if (this.#stopped) return failure ?? endedBy('interrupted');
-      return failure ?? this.#backend.prompt(this.id, { turnId, content });
+      const { interrupted } = this.#phase as Extract<Phase, { is: 'running' }>;
+      if (failure) return failure;
+      if (this.#stopped || interrupted) return endedBy('interrupted');
+      return this.#backend.prompt(this.id, { turnId, content });
     });
   }
 
@@ -259,19 +268,18 @@ export class Chat {
       turnId,
       agent: this.#row.agent,
       pendingDecisions: this.#pendingDecisions,
+      onPermissionMode: (mode) => this.#noteMode(mode),
     };
     const failed = this.#phase.is === 'cold' ? this.#phase.failure : undefined;
-    let finished = (): void => {};
-    const done = new Promise<void>((resolve) => (finished = resolve));
+    // From here on it can be interrupted: also before its first event is stored.
+    this.#enter({ is: 'running', turnId, interrupted: false });
     try {
       await startTurn(parts, promptIds);
-      this.#enter({ is: 'running', turnId, done });
       const begun = attempt(() => begin(turnId));
       const end = 'type' in begun ? begun : await recordTurn(parts, begun);
       await endTurn(parts, end);
     } finally {
       if (this.#phase.is === 'running') this.#enter(this.#restingPhase(failed));
-      finished();
     }
   }
 
@@ -302,10 +310,14 @@ export class Chat {
     const { sql } = this.#parts;
     const { agent, backend, cwd, model, permissionMode, trusted } = this.#row;
     const engine = this.#backend;
-    const session = await openAgentSession(sql, this.#log.lease, { agent, backend, sessionId: randomUUID() });
+    const wanted = { agent, backend, sessionId: randomUUID() };
+    const session = await this.#log.ask(() => openAgentSession(sql, this.#log.lease, wanted));
     if (!session) throw new FencedError(this.id);
+    // Let go meanwhile: what is not opened need not be closed.
+    this.#assertRunning();
     this.#reopen = false;
-    await engine.openSession({
+    this.#isOpen = true;
+    const opening = engine.openSession({
       chatId: this.id,
       sessionId: session.sessionId,
       cwd,
@@ -324,12 +336,25 @@ export class Chat {
         if (this.#phase.is === 'ready') this.#enter({ is: 'cold' });
       },
     });
-    this.#isOpen = true;
+    await opening.catch((error: unknown) => {
+      this.#isOpen = false;
+      throw error;
+    });
   }
 
   /** Records what the agent says outside a turn. */
   async #note(body: AgentBody): Promise<void> {
-    await this.#log.append({ events: [{ body }] } satisfies Write);
+    if (body.type === 'session_started') {
+      await this.#log.append(sessionStarted(this.#log, this.#row.agent, body));
+      return;
+    }
+    const mode = body.type === 'current_mode_update' ? body.permissionMode : undefined;
+    await this.#log.append({ events: [{ body }], ...(mode ? { chat: { permissionMode: mode } } : {}) });
+    if (mode) this.#noteMode(mode);
+  }
+
+  #noteMode(permissionMode: PermissionMode): void {
+    this.#row = { ...this.#row, permissionMode };
   }
 
   async #close(): Promise<void> {
@@ -373,32 +398,6 @@ export class Chat {
   }
 
   #enter(next: Phase): void {
-    const from = this.#phase.is;
-    if (!legalMoves[from].includes(next.is)) {
-      throw new BooError('internal', `A chat cannot go from ${from} to ${next.is}.`);
-    }
-    this.#phase = next;
+    this.#phase = move(this.#phase, next);
   }
-}
-
-/** A turn that cannot even begin has failed; it still ends like any other. */
-function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
-  try {
-    return begin();
-  } catch (error) {
-    return endedBy('failed', toBooError(error));
-  }
-}
-
-/** The first line of a prompt, cut at a word's end where there is one. */
-function titleFrom(text: string): string | null {
-  const line =
-    text
-      .trim()
-      .split('\n', 1)[0]
-      ?.replaceAll(/\p{Cc}/gu, ' ')
-      .trim() ?? '';
-  if (line.length <= 60) return line === '' ? null : line;
-  const cut = line.slice(0, 60);
-  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), 30))}…`;
 }

@@ -60,9 +60,10 @@ export class Host {
     this.#limit = createLimiter(parts.warmingAtOnce);
     this.#leases = new LeaseKeeper({
       ...parts,
-      held: () => [...this.#chats.keys()],
-      onLost: (chatIds) => {
-        for (const chatId of chatIds) this.#letGo(this.#chats.get(chatId));
+      held: () => new Map([...this.#chats].map(([chatId, chat]) => [chatId, chat.lease.epoch])),
+      onLost: (chatId, epoch) => {
+        const chat = this.#chats.get(chatId);
+        if (chat?.lease.epoch === epoch) this.#letGo(chat);
       },
     });
   }
@@ -102,18 +103,25 @@ export class Host {
 
   /** The chat, taken if nobody has it, for one thing to be done with it. */
   async use<T>(chatId: string, task: (chat: Chat) => Promise<T>): Promise<T> {
-    const { chat } = await this.#hold(chatId);
-    return write(() => task(chat));
+    for (;;) {
+      const { chat } = await this.#hold(chatId);
+      // It may have gone to rest since, in this very moment: then it is taken anew.
+      if (!chat.isStopped || this.#chats.get(chatId) === chat) return write(() => task(chat));
+    }
   }
 
   /** Ends the chat's session and readers, and forgets it everywhere. */
   async delete(chatId: string): Promise<void> {
     const { chat, log } = await this.#hold(chatId);
-    await chat.stop();
-    this.#forget(chat);
-    // Before its rows: if this fails the chat is still whole, for the agent's files are copies.
-    await write(() => chat.erase());
-    if (!(await write(() => deleteChat(this.#parts.sql, log.lease)))) throw elsewhere(chatId);
+    try {
+      await chat.stop();
+      // Before its rows: if this fails the chat is still whole, for the agent's files are copies.
+      await write(() => chat.erase());
+      if (!(await write(() => deleteChat(this.#parts.sql, log.lease)))) throw elsewhere(chatId);
+    } finally {
+      // Only now: nobody takes it anew while it is being deleted.
+      this.#forget(chat);
+    }
     this.#feeds.get(chatId)?.end();
     this.#feeds.delete(chatId);
   }
@@ -160,7 +168,16 @@ export class Host {
     const row = await ask(() => findChat(sql, chatId));
     if (!row) throw new BooError('not_found', 'There is no such chat.');
     if (!lease) throw elsewhere(chatId);
-    const log = new ChatLog({ sql, lease, feed: this.feed(chatId), retry: (attempt) => this.#retry(attempt) });
+    const log = new ChatLog({
+      sql,
+      lease,
+      feed: this.feed(chatId),
+      retry: (attempt) => this.#retry(attempt),
+      onFenced: () => {
+        const held = this.#chats.get(chatId);
+        if (held?.lease.epoch === lease.epoch) this.#letGo(held);
+      },
+    });
     await write(() => recoverChat(sql, log));
     const chat: Chat = new Chat({
       sql,
@@ -188,11 +205,11 @@ export class Host {
     await releaseLease(this.#parts.sql, log.lease);
   }
 
-  /** Drops a chat that may no longer be written to. */
-  #letGo(chat: Chat | undefined): void {
-    if (!chat || this.#chats.get(chat.id) !== chat) return;
+  /** Drops a chat that may no longer be written to. Whoever is to have it next need not wait for the lease to run out. */
+  #letGo(chat: Chat): void {
+    if (this.#chats.get(chat.id) !== chat) return;
     this.#forget(chat);
-    this.#track(chat.letGo());
+    this.#track(chat.letGo().then(() => releaseLease(this.#parts.sql, chat.lease)));
   }
 
   #forget(chat: Chat): void {

@@ -18,10 +18,10 @@ export interface LeaseKeeperParts {
   hostId: string;
   clock: Clock;
   logger: Log;
-  /** The chats that this host believes it holds. */
-  held(): string[];
-  /** These are no longer ours, or may soon be another's: they must be let go now. */
-  onLost(chatIds: string[]): void;
+  /** The chats that this host believes it holds, with their epochs. */
+  held(): Map<string, number>;
+  /** Not ours any more at that epoch, or soon perhaps another's: it must be let go now. */
+  onLost(chatId: string, epoch: number): void;
 }
 
 export class LeaseKeeper {
@@ -70,7 +70,7 @@ export class LeaseKeeper {
       if (this.#stopped || this.#expired || this.isTrusted) return;
       this.#expired = true;
       this.#parts.logger.error({}, 'The leases could not be renewed in time; every chat is let go.');
-      this.#parts.onLost(this.#parts.held());
+      for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch);
     });
   }
 
@@ -80,10 +80,10 @@ export class LeaseKeeper {
     const askedAtMs = clock.monotonicMs();
     const believed = this.#parts.held();
     try {
-      const held = await renewLeases(sql, hostId, leaseTtlMs);
+      const held = await renewLeases(sql, hostId, [...believed.keys()], leaseTtlMs);
       this.#renewedAtMs = askedAtMs;
       this.#expired = false;
-      this.#parts.onLost(believed.filter((chatId) => !held.has(chatId)));
+      for (const [chatId, epoch] of believed) if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch);
     } catch (error) {
       logger.warn({ err: error }, 'The leases could not be renewed.');
     }

@@ -1,9 +1,9 @@
 /** One turn: what the agent says is stored event by event, and the turn finishes exactly once, whatever happens. */
 import type { AgentEvent, AgentEventOf } from '../agents/agent-backend.ts';
-import type { AgentName } from '../protocol/chat.ts';
+import type { AgentName, PermissionMode } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { type DeltaBody, noUsage } from '../protocol/event.ts';
-import { setSessionModel, addUsage } from '../store/agent-sessions.ts';
+import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { finishTurn, insertTurn } from '../store/turns.ts';
 import type { ChatLog, Write } from './chat-log.ts';
@@ -16,6 +16,8 @@ export interface TurnParts {
   agent: AgentName;
   /** Decisions that this chat waits for; shared with whoever answers them. */
   pendingDecisions: Set<string>;
+  /** The agent has changed its permission mode, as it does when a plan is approved. */
+  onPermissionMode(mode: PermissionMode): void;
 }
 
 /** A turn that ends without the agent's having said so. */
@@ -28,6 +30,15 @@ export function endedBy(outcome: 'failed' | 'interrupted', error?: BooError): Tu
     costUsd: 0,
     models: {},
   };
+}
+
+/** A turn that cannot even begin has failed; it still ends like any other. */
+export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
+  try {
+    return begin();
+  } catch (error) {
+    return endedBy('failed', toBooError(error));
+  }
 }
 
 export async function startTurn({ log, turnId }: TurnParts, promptIds: readonly string[]): Promise<void> {
@@ -73,11 +84,13 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
     case 'tool_call_chunk':
       log.preview(turnId, event satisfies DeltaBody);
       return;
+    case 'current_mode_update':
+      // Kept as the chat's: the next process is opened with it.
+      await log.append({ events: [{ turnId, body: event }], chat: { permissionMode: event.permissionMode } });
+      parts.onPermissionMode(event.permissionMode);
+      return;
     case 'session_started':
-      await log.append({
-        events: [{ turnId, body: event }],
-        side: (db) => [setSessionModel(db, log.lease, agent, event.model)],
-      });
+      await log.append(sessionStarted(log, agent, event, turnId));
       return;
     case 'decision_requested': {
       const { canAllowAlways, ...body } = event;
@@ -110,6 +123,16 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
     default:
       await log.append({ events: [{ turnId, body: event }] });
   }
+}
+
+/** The write that tells which session of the agent it is from here on. */
+export function sessionStarted(
+  log: ChatLog,
+  agent: AgentName,
+  body: AgentEventOf<'session_started'>,
+  turnId?: string,
+): Write {
+  return { events: [{ turnId, body }], side: (db) => [setAgentSession(db, log.lease, agent, body)] };
 }
 
 /** The write that settles a decision. */

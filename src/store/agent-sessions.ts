@@ -29,11 +29,18 @@ export function findAgentSessions(db: Sql, chatId: string): Promise<{ sessionId:
   return db<{ sessionId: string }[]>`select session_id as "sessionId" from agent_sessions where chat_id = ${chatId}`;
 }
 
-/** Goes with the append of `session_started`. */
-export function setSessionModel(db: Sql, lease: Lease, agent: AgentName, model: string | null) {
+/** Goes with the append of `session_started`: the agent may have begun another session, as `/clear` does. */
+export function setAgentSession(
+  db: Sql,
+  lease: Lease,
+  agent: AgentName,
+  session: { sessionId: string; model: string | null },
+) {
   return db`
-    update agent_sessions set model = ${model && cleanText(model)}, updated_at = clock_timestamp()
-    where chat_id = ${lease.chatId} and agent = ${agent}`;
+    update agent_sessions set session_id = ${session.sessionId}, model = ${session.model && cleanText(session.model)},
+      updated_at = clock_timestamp()
+    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
 /** Goes with the append of `turn_finished`: adds one turn's share to the running totals. */
@@ -46,7 +53,7 @@ export function addUsage(
   const models = Object.fromEntries(Object.entries(share.models).map(([name, cost]) => [cleanText(name), cost]));
   // Sums per model and per number, over what is stored and what came now.
   return db`
-    update agent_sessions set cost_usd = cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
+    update agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
       model_usage = (
         select coalesce(jsonb_object_agg(model, numbers), '{}') from (
           select model, jsonb_object_agg(name, total) as numbers from (
@@ -59,5 +66,6 @@ export function addUsage(
           ) as summed group by model
         ) as merged
       )
-    where chat_id = ${lease.chatId} and agent = ${agent}`;
+    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }

@@ -62,8 +62,7 @@ export async function appendEvents(
   const { events } = write;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const stored = attempt > 1 ? await readLanded(sql, lease, events.length) : null;
-      const written = stored ?? (await writeOnce(sql, lease, write));
+      const written = attempt === 1 ? await writeOnce(sql, lease, write) : await writeAgain(sql, lease, write);
       lease.nextSeq += events.length;
       return written;
     } catch (error) {
@@ -100,6 +99,20 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: NewWrit
     return events.map((event, index) => toEvent(lease.chatId, rows[index] as Written, event.turnId, event.body));
   } catch (error) {
     if (isMissingValue(error, 'events', 'seq')) throw new FencedError(lease.chatId);
+    throw error;
+  }
+}
+
+/** After an answer was lost. The lost write may land even now, while this one waits for it: then it is the one. */
+async function writeAgain(sql: Sql, lease: Lease, write: NewWrite): Promise<Event[]> {
+  const count = write.events.length;
+  const landed = await readLanded(sql, lease, count);
+  if (landed) return landed;
+  try {
+    return await writeOnce(sql, lease, write);
+  } catch (error) {
+    const late = error instanceof FencedError ? await readLanded(sql, lease, count) : null;
+    if (late) return late;
     throw error;
   }
 }

@@ -15,11 +15,19 @@ export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs:
   return row ? { chatId, hostId, epoch: row.epoch, nextSeq: row.next_seq } : null;
 }
 
-/** Prolongs every lease of a host; returns the chats it still holds, with their epochs. */
-export async function renewLeases(db: Sql, hostId: string, ttlMs: number): Promise<Map<string, number>> {
+/**
+ * Prolongs a host's leases of these chats, and of no others: one that it has let go must run out. Returns the chats it
+ * still holds, with their epochs.
+ */
+export async function renewLeases(
+  db: Sql,
+  hostId: string,
+  chatIds: readonly string[],
+  ttlMs: number,
+): Promise<Map<string, number>> {
   const rows = await db<{ id: string; epoch: number }[]>`
     update chats set lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
-    where owner_host = ${hostId} returning id, epoch`;
+    where owner_host = ${hostId} and id = any(${chatIds as string[]}::uuid[]) returning id, epoch`;
   return new Map(rows.map((row) => [row.id, row.epoch]));
 }
 
