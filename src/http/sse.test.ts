@@ -45,20 +45,25 @@ describe('a frame', () => {
 });
 
 describe('a feed stream', () => {
+  const keepAliveMs = 15_000;
   const ended: string[] = [];
   const errors: unknown[] = [];
   let pushable: Pushable<FeedItem>;
   let taken: number;
   let tick: (() => void) | undefined;
+  let gathered: (() => void) | undefined;
+  let nowMs: number;
   afterEach(() => {
     ended.length = 0;
     errors.length = 0;
     tick = undefined;
+    gathered = undefined;
   });
 
   function open(items?: AsyncIterable<FeedItem>): ReadableStreamDefaultReader<Uint8Array> {
     pushable = createPushable();
     taken = 0;
+    nowMs = 0;
     const source = items ?? pushable.iterable;
     const reader: Reader = {
       items: {
@@ -76,13 +81,18 @@ describe('a feed stream', () => {
     };
     const clock = {
       ...systemClock,
-      after(_delayMs: number, call: () => void) {
-        tick = call;
-        return () => (tick = undefined);
+      monotonicMs: () => nowMs,
+      after(delayMs: number, call: () => void) {
+        if (delayMs === keepAliveMs) {
+          tick = call;
+          return () => (tick = undefined);
+        }
+        gathered = call;
+        return () => (gathered = undefined);
       },
     };
     const onError = (error: unknown): void => void errors.push(error);
-    return feedStream(reader, { keepAliveMs: 15_000, clock, onError, onEnd: () => ended.push('over') }).getReader();
+    return feedStream(reader, { keepAliveMs, clock, onError, onEnd: () => ended.push('over') }).getReader();
   }
   const text = async (reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string | undefined> => {
     const { value } = await reader.read();
@@ -95,8 +105,37 @@ describe('a feed stream', () => {
     const burst = await text(reader);
     expect(burst).toBe([chunk('a'), chunk('b'), prompt(1)].map(encodeFrame).join(''));
     const next = text(reader);
+    nowMs += 5;
     pushable.push(chunk('c'));
     expect(await next).toBe(encodeFrame(chunk('c')));
+    await reader.cancel();
+  });
+
+  it('lets deltas that follow a chunk closely wait for each other', async () => {
+    const reader = open();
+    pushable.push(chunk('a'));
+    await text(reader);
+    const next = text(reader);
+    for (const each of ['b', 'c', 'd']) {
+      nowMs += 1;
+      pushable.push(chunk(each));
+      await new Promise(setImmediate);
+    }
+    gathered?.();
+    expect(await next).toBe(['b', 'c', 'd'].map((each) => encodeFrame(chunk(each))).join(''));
+    await reader.cancel();
+  });
+
+  it('lets no stored event wait: it takes along the deltas before it', async () => {
+    const reader = open();
+    pushable.push(chunk('a'));
+    await text(reader);
+    const next = text(reader);
+    pushable.push(chunk('b'));
+    await until(() => gathered !== undefined);
+    pushable.push(prompt(1));
+    expect(await next).toBe(encodeFrame(chunk('b')) + encodeFrame(prompt(1)));
+    expect(gathered).toBeUndefined();
     await reader.cancel();
   });
 
@@ -115,6 +154,7 @@ describe('a feed stream', () => {
     const reader = open();
     pushable.push(chunk('a'));
     await text(reader);
+    nowMs += 5;
     for (let i = 0; i < 100; i += 1) pushable.push(chunk('b'));
     await new Promise(setImmediate);
     expect(taken).toBe(2);
@@ -161,6 +201,7 @@ describe('a feed stream', () => {
     tick?.();
     expect(await read).toBe(': keep-alive\n\n');
     const next = text(reader);
+    nowMs += 5;
     pushable.push(chunk('a'));
     expect(await next).toBe(encodeFrame(chunk('a')));
     tick?.();

@@ -8,6 +8,7 @@ import type { FeedItem } from '../protocol/event.ts';
 
 const chunkChars = 64 * 1024;
 const retryMs = 1000;
+const gatherMs = 5;
 const keepAliveFrame = ': keep-alive\n\n';
 
 // Several readers of a chat are handed the same objects: the first one's work serves all.
@@ -38,8 +39,11 @@ export interface FeedStreamOptions {
 }
 
 /**
- * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead of that. What arrives
- * within one turn of the event loop leaves as one chunk: a burst costs few writes, a single delta waits for nothing.
+ * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead of that.
+ *
+ * Writing to a socket costs far more than making a frame. So what arrives within one turn of the event loop leaves as one
+ * chunk, and deltas that come within a few milliseconds of the chunk before wait for each other that long. A delta after
+ * a pause waits for nothing, and a stored event never does: it takes along what waits.
  */
 export function feedStream(reader: Reader, options: FeedStreamOptions): ReadableStream<Uint8Array> {
   const iterator = reader.items[Symbol.asyncIterator]();
@@ -49,18 +53,32 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
   let demanded = false;
   let reading = false;
   let scheduled = false;
+  /** Takes back the timer that ends the gathering of deltas; undefined while none runs. */
+  let stopGathering: (() => void) | undefined;
+  /** The text that waits holds more than deltas. */
+  let urgent = false;
+  let flushedAtMs = -Infinity;
   let over = false;
 
   const flush = (): void => {
     scheduled = false;
+    stopGathering?.();
+    stopGathering = undefined;
     if (over || !demanded || text === '') return;
     const chunk = Buffer.from(text);
     text = '';
+    urgent = false;
     demanded = false;
+    flushedAtMs = options.clock.monotonicMs();
     controller.enqueue(chunk);
   };
   const schedule = (): void => {
-    if (scheduled) return;
+    if (scheduled || (stopGathering && !urgent)) return;
+    const waitMs = urgent ? 0 : flushedAtMs + gatherMs - options.clock.monotonicMs();
+    if (waitMs > 0) {
+      stopGathering = options.clock.after(waitMs, flush);
+      return;
+    }
     scheduled = true;
     setImmediate(flush);
   };
@@ -75,6 +93,7 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
   const settle = (): void => {
     over = true;
     stopKeepAlive();
+    stopGathering?.();
     reader.close();
     options.onEnd();
   };
@@ -92,6 +111,7 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
         if (over) return;
         if (result.done === true) return finish();
         text += encodeFrame(result.value);
+        if (result.value.kind !== 'delta') urgent = true;
         if (!demanded) return;
         if (text.length >= chunkChars) return flush();
         schedule();
