@@ -93,11 +93,10 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
       await log.append(sessionStarted(log, agent, event, turnId));
       return;
     case 'decision_requested': {
-      const { canAllowAlways, ...body } = event;
       // Before the event is shown: an answer may follow at once.
       pendingDecisions.add(event.decisionId);
       await log.append({
-        events: [{ turnId, body }],
+        events: [{ turnId, body: event }],
         side: (db) => [
           insertDecision(db, {
             id: event.decisionId,
@@ -107,7 +106,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
             title: event.title,
             input: event.input,
             toolCallId: event.toolCallId ?? null,
-            canAllowAlways,
+            canAllowAlways: event.canAllowAlways,
           }),
         ],
       });

@@ -31,7 +31,6 @@ export interface Asker {
 
 export interface AskerOptions {
   client: BooClient;
-  chatId: string;
   terminal: Terminal;
   /** Called before anything is printed. */
   beforePrint: () => void;
@@ -45,7 +44,7 @@ interface Entry {
   settled?: Settled;
 }
 
-export function createAsker({ client, chatId, terminal, beforePrint }: AskerOptions): Asker {
+export function createAsker({ client, terminal, beforePrint }: AskerOptions): Asker {
   const { outStyle, errStyle } = terminal;
   const open = new Map<string, Entry>();
   const answeredHere = new Set<string>();
@@ -99,12 +98,6 @@ export function createAsker({ client, chatId, terminal, beforePrint }: AskerOpti
     }
   }
 
-  /** The decision as it stands: its event does not say whether `always` is on offer. Undefined when it is settled. */
-  async function current(asked: Asked): Promise<Asked | undefined> {
-    const { items } = await client.listDecisions({ status: 'pending', chatId, limit: 200 });
-    return items.find((decision) => decision.id === asked.id);
-  }
-
   /** False when the answer did not arrive, so that it has to be given again. */
   async function answer(asked: Asked, given: AnswerDecision): Promise<boolean> {
     answeredHere.add(asked.id);
@@ -123,25 +116,24 @@ export function createAsker({ client, chatId, terminal, beforePrint }: AskerOpti
 
   async function settleWithPerson(entry: Entry): Promise<void> {
     const { signal } = entry.abort;
-    // Without the list it is asked as it came.
-    const known = await current(entry.asked).catch(() => entry.asked);
-    if (!known || signal.aborted) return;
+    const { asked } = entry;
+    if (signal.aborted) return;
     for (;;) {
       beforePrint();
-      terminal.out(decisionText(known, outStyle));
+      terminal.out(decisionText(asked, outStyle));
       if (inputEnded) return tellPending(entry);
       entry.phase = 'asking';
-      const questions = questionsOf(known);
+      const questions = questionsOf(asked);
       const given = await (questions.length > 0
-        ? askQuestions(known, questions, signal)
-        : askPermission(known, signal));
+        ? askQuestions(asked, questions, signal)
+        : askPermission(asked, signal));
       if (entry.settled) tellSettled(entry.settled);
       if (given === undefined || entry.settled) return;
       if (given === 'end') {
         inputEnded = true;
         return tellPending(entry);
       }
-      if (await answer(known, given)) return;
+      if (await answer(asked, given)) return;
     }
   }
 

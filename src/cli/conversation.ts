@@ -39,7 +39,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
   const print = (pieces: Piece[]): void => {
     for (const { to, text } of pieces) terminal[to](text);
   };
-  const asker = createAsker({ client, chatId: chat.id, terminal, beforePrint: () => print(renderer.breakLine()) });
+  const asker = createAsker({ client, terminal, beforePrint: () => print(renderer.breakLine()) });
 
   let away = false;
   function onStatus(status: FeedStatus): void {
@@ -62,7 +62,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
         break;
       case 'decision_requested':
         conversation.onDecision();
-        asker.add({ ...event, id: event.decisionId, canAllowAlways: true });
+        asker.add({ ...event, id: event.decisionId });
         break;
       case 'decision_resolved':
         asker.settle(event.decisionId, event);

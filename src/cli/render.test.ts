@@ -228,6 +228,7 @@ describe('a log', () => {
           kind: 'permission',
           title: 'Bash: rm x',
           input: { command: 'rm\tx' },
+          canAllowAlways: true,
         }),
         event({ type: 'decision_resolved', decisionId, outcome: 'allow_always', by: 'web' }),
       ],

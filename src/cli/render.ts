@@ -127,7 +127,7 @@ export function createRenderer(options: RendererOptions): Renderer {
 
   function decide(event: Event & { type: 'decision_requested' }): void {
     endLine();
-    out(decisionText({ ...event, id: event.decisionId, canAllowAlways: false }, outStyle));
+    out(decisionText({ ...event, id: event.decisionId }, outStyle));
   }
 
   function show(event: Event): void {

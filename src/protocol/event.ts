@@ -134,6 +134,8 @@ const lifecycleBodies = [
     toolCallId: z.string().optional(),
     title: z.string(),
     input: z.record(z.string(), z.unknown()),
+    /** True when the answer `allow_always` would be remembered by the agent. */
+    canAllowAlways: z.boolean(),
   }),
   z.object({
     type: z.literal('decision_resolved'),

@@ -171,8 +171,8 @@ export async function openStubServer(): Promise<StubServer> {
         ...fields,
       };
       stub.decisions.push(decision);
-      const { id: decisionId, kind, title, input } = decision;
-      stub.append(chatId, { type: 'decision_requested', decisionId, kind, title, input });
+      const { id: decisionId, kind, title, input, canAllowAlways } = decision;
+      stub.append(chatId, { type: 'decision_requested', decisionId, kind, title, input, canAllowAlways });
       return decision;
     },
     settle(decision, { outcome, ...rest }, by) {
