@@ -44,7 +44,9 @@ export interface ProgramHome {
   ): Promise<Exit & { stdout: string; stderr: string }>;
   /** Starts `serve` or `demo`, and resolves when it says that it is ready. */
   serve(command: 'serve' | 'demo', args?: readonly string[], env?: Record<string, string>): Promise<ServerProgram>;
-  /** Ends what still runs, and removes the directories. */
+  /** Ends what still runs. */
+  endAll(): Promise<void>;
+  /** The same, and removes the directories. */
   remove(): Promise<void>;
 }
 
@@ -129,6 +131,11 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     };
   };
 
+  async function endAll(): Promise<void> {
+    await Promise.all([...started].map((child) => endProcess(child, { graceMs: 10_000 })));
+    started.clear();
+  }
+
   return {
     home,
     dataDir,
@@ -154,8 +161,9 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
       const [signInLink = ''] = /http:\S+#code=\S+/.exec(running.stdout) ?? [];
       return { program: running, url, token, client, signInLink };
     },
+    endAll,
     async remove() {
-      await Promise.all([...started].map((child) => endProcess(child, { graceMs: 10_000 })));
+      await endAll();
       await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     },
   };

@@ -1,0 +1,23 @@
+import type { Sql } from '../../src/store/database.ts';
+
+const tables = [
+  'events',
+  'prompts',
+  'turns',
+  'decisions',
+  'agent_sessions',
+  'claude_session_entries',
+  'claude_session_summaries',
+];
+
+/** All that a request could have changed: every chat's row, and how many rows every other table has. */
+export async function readStoredState(sql: Sql): Promise<unknown> {
+  // Not the lease: it is renewed every few seconds, whatever anybody asks.
+  const chats = await sql`
+    select id, title, cwd, agent, backend, model, permission_mode, trusted, next_seq, epoch, owner_host, updated_at
+    from chats order by ordinal`;
+  const counts = await Promise.all(
+    tables.map(async (table) => [table, (await sql`select count(*) as rows from ${sql(table)}`)[0]?.['rows']]),
+  );
+  return { chats: [...chats], counts };
+}
