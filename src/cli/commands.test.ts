@@ -203,7 +203,10 @@ describe('chat', () => {
   it('asks what waited already when it goes on with a chat', async () => {
     const chat = stub.addChat();
     stub.requestDecision(chat.id, {});
-    onTurn((chatId) => void stub.append(chatId, finished()));
+    onTurn(async (chatId) => {
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
     const { code } = await run(['chat', '--resume', chat.id.slice(0, 8), '--title', 'New', 'go'], { lines: ['y'] });
     expect(code).toBe(0);
     expect(chat.title).toBe('New');
