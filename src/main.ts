@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
@@ -21,7 +21,7 @@ import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
-import { toBooError } from './protocol/error.ts';
+import { BooError, toBooError } from './protocol/error.ts';
 import { openDatabase, type Sql } from './store/database.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
@@ -224,7 +224,13 @@ function reachableOrigins({ host, port, publicOrigins }: Config): readonly strin
 /** Tells client commands on this machine where the server is. */
 async function leaveNote(dataDir: string, note: object, closers: (() => Promise<unknown>)[]): Promise<void> {
   const path = join(dataDir, 'server.json');
-  await writeFile(path, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  try {
+    // With a token and a database of one's own, nobody has needed the directory until now.
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await writeFile(path, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  } catch (cause) {
+    throw new BooError('config_invalid', `The data directory ${dataDir} cannot be written.`, { cause });
+  }
   closers.push(() => rm(path, { force: true }));
 }
 

@@ -89,6 +89,22 @@ describe('a chat', () => {
     expect(eventsOf(events, 'session_started')).toMatchObject([{ backend: 'claude_sdk' }]);
   });
 
+  test('TURN-4: costs the sum of its turns, each its own share, over restarts too', async () => {
+    const chat = await server.createChat();
+    const costs: number[] = [];
+    for (const prompt of ['think', 'who are you', 'what did I say']) {
+      const { finished } = await runTurn(server.client, chat.id, prompt);
+      costs.push(finished.costUsd);
+      await server.restart();
+    }
+    expect(Math.min(...costs)).toBeGreaterThan(0);
+    const total = costs.reduce((sum, cost) => sum + cost, 0);
+    expect((await server.client.getChat(chat.id)).costUsd).toBeCloseTo(total, 9);
+    const [session] = await server.sql`select model_usage from agent_sessions where chat_id = ${chat.id}`;
+    const models = Object.values(JSON.parse(String(session?.['model_usage'])) as Record<string, { costUsd: number }>);
+    expect(models.reduce((sum, model) => sum + model.costUsd, 0)).toBeCloseTo(total, 9);
+  });
+
   test('is changed with PATCH, which stands in its log', async () => {
     const chat = await server.createChat();
     const changed = await server.call('PATCH', `/v1/chats/${chat.id}`, { body: { title: 'Renamed', trusted: true } });

@@ -1,0 +1,116 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { openProgramHome, type ProgramHome } from '../support/program.ts';
+
+let home: ProgramHome;
+let database: TestDatabase;
+let taken: Server;
+
+beforeAll(async () => {
+  home = await openProgramHome();
+  database = await createTestDatabase();
+  await writeFile(join(home.workDir, 'file'), 'no directory');
+  taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  await home.remove();
+  await database.drop();
+  await new Promise((resolve) => taken.close(resolve));
+});
+
+/** What the program says when it refuses: one line, no stack, nothing on standard output, an exit code that tells. */
+async function refusalOf(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+  const { code, signal, stdout, stderr } = await home.run(args, { env });
+  expect({ failed: code !== 0, signal, stdout }).toEqual({ failed: true, signal: null, stdout: '' });
+  expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  expect(stderr).not.toMatch(/\bat .*\.js:|Error:|\[object/);
+  return stderr;
+}
+
+describe('CLI-1: a wrong setting ends in one sentence', () => {
+  test.each<[string, string[], Record<string, string>, RegExp]>([
+    ['an unknown variable', ['serve'], { BOOCODE_PROT: '1' }, /BOOCODE_PROT/],
+    ['a port that is no number', ['serve'], { BOOCODE_PORT: 'http' }, /BOOCODE_PORT: .*"http"/],
+    ['a port out of range', ['serve', '--port', '65536'], {}, /--port: .*65535/],
+    ['an unknown log level', ['serve', '--log-level', 'loud'], {}, /--log-level/],
+    [
+      'a gate that is neither on nor off',
+      ['serve'],
+      { CLAUDE_SDK_BACKEND: 'perhaps' },
+      /CLAUDE_SDK_BACKEND: must be 1 or 0/,
+    ],
+    [
+      'everybody let in without a token',
+      ['serve', '--host', '0.0.0.0'],
+      {},
+      /0\.0\.0\.0 lets others in: set BOOCODE_TOKEN/,
+    ],
+    ['everybody let in to the demo', ['demo', '--host', '::'], {}, /lets others in/],
+    ['a token that is too short', ['serve'], { BOOCODE_TOKEN: 'secret' }, /BOOCODE_TOKEN: must be/],
+    ['a token file that is missing', ['serve', '--token-file', '/nowhere'], {}, /\/nowhere/],
+    ['an origin that is none', ['serve', '--public-origin', 'boo'], {}, /--public-origin/],
+    [
+      'a database of another kind',
+      ['serve'],
+      { DATABASE_URL: 'mysql://root:pa55word@db/x' },
+      /DATABASE_URL: must begin/,
+    ],
+    [
+      'a database that does not answer',
+      ['serve'],
+      { DATABASE_URL: 'postgres://me:pa55word@127.0.0.1:1/x' },
+      /database/i,
+    ],
+    ['a database that does not exist', ['serve', '--database-url', 'URL/nowhere'], {}, /nowhere/],
+    ['an idle limit below zero', ['serve', '--idle-seconds', '-1'], {}, /--idle-seconds/],
+    ['a command that is none', ['sevre'], {}, /sevre/],
+  ])('%s', async (_what, args, env, sentence) => {
+    const url = new URL(database.url);
+    const given = args.map((arg) =>
+      arg.replace('URL/nowhere', () => Object.assign(url, { pathname: '/nowhere' }).href),
+    );
+    const stderr = await refusalOf(given, env);
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toContain('pa55word');
+  });
+
+  test('a flag that is none', async () => {
+    const { code, stdout, stderr } = await home.run(['serve', '--prot', '1']);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^error: unknown option '--prot'\n(\(Did you mean --port\?\)\n)?$/);
+  });
+
+  test('a port that is taken', async () => {
+    const { port } = taken.address() as AddressInfo;
+    const env = { DATABASE_URL: database.url };
+    expect(await refusalOf(['serve', '--port', String(port)], env)).toContain(`Port ${port} on 127.0.0.1 is in use`);
+  });
+
+  test('a data directory that cannot be written', async () => {
+    const dataDir = join(home.workDir, 'file', 'data');
+    expect(await refusalOf(['serve', '--data-dir', dataDir])).toContain(dataDir);
+    expect(await refusalOf(['demo', '--data-dir', '/sys/boocode'])).toContain('/sys/boocode');
+  });
+
+  test('a client command without a server says how to start one', async () => {
+    expect(await refusalOf(['ls'])).toContain('start one with');
+    expect(await refusalOf(['ls', '--url', 'http://127.0.0.1:1'], { BOOCODE_TOKEN: 'x'.repeat(32) })).toContain(
+      'cannot be reached',
+    );
+  });
+});
+
+test('DATA-3: a database that a newer BooCode has changed is refused, and left as it is', async () => {
+  const { sql } = database;
+  await sql`insert into boocode_migrations (version, name) values (999999, '999999.sql')`;
+  const before = await sql`select * from boocode_migrations order by version`;
+  const stderr = await refusalOf(['serve'], { DATABASE_URL: database.url });
+  expect(stderr).toMatch(/schema version 999999, but this BooCode knows only \d+: start a newer BooCode/);
+  expect(await sql`select * from boocode_migrations order by version`).toEqual(before);
+  expect(await sql`select * from hosts where stopped_at is null`).toEqual([]);
+});

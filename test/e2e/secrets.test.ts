@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { markOf, processesWith } from '../support/processes.ts';
+import { openProgramHome, type ProgramHome, type ServerProgram } from '../support/program.ts';
+import { call } from '../support/server.ts';
+import { readLog, runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+const token = 'tok-0123456789-abcdefghijklmnop-0123456789';
+
+let model: DemoModel;
+let database: TestDatabase;
+let home: ProgramHome;
+let server: ServerProgram;
+
+beforeAll(async () => {
+  model = await startDemoModel();
+  database = await createTestDatabase();
+  home = await openProgramHome({
+    env: {
+      BOOCODE_TOKEN: token,
+      BOOCODE_LOG_LEVEL: 'debug',
+      DATABASE_URL: database.url,
+      PGPASSWORD: 'another-secret-of-the-server',
+      CLAUDE_SDK_BACKEND: '1',
+      ANTHROPIC_BASE_URL: model.url,
+      ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
+    },
+  });
+  server = await home.serve('serve', [], { BOOCODE_TOKEN: token });
+});
+afterAll(async () => {
+  await home.remove();
+  await database.drop();
+  await model.close();
+});
+
+test('ACCESS-6 AGENT-5: neither the token nor the password stands in a log line, an event, a file or an agent', async () => {
+  const { client, url, program } = server;
+  const password = decodeURIComponent(new URL(database.url).password);
+  expect(password.length).toBeGreaterThan(8);
+  const secrets = [token, password, database.url, 'another-secret-of-the-server'];
+  const secretsIn = (text: string): string[] => secrets.filter((secret) => text.includes(secret));
+
+  const chat = await client.createChat({ cwd: home.workDir });
+  // What an agent runs sees what an agent sees.
+  const turn = await runTurn(client, chat.id, 'run: env | sort', { answer: () => ({ outcome: 'allow' }) });
+  expect(JSON.stringify(turn.events)).toContain('PATH=');
+  await runTurn(client, chat.id, 'fail 403');
+  await call({ url, token: `${token}x` }, 'GET', '/v1/chats');
+  await call({ url, token }, 'GET', `/v1/chats?token=${token}`);
+  await call({ url, token }, 'POST', '/v1/chats', { raw: `{"token":"${token}"` });
+
+  const agents = processesWith(markOf(program.identity));
+  expect(agents.length).toBeGreaterThan(0);
+  for (const agent of agents) {
+    expect(secretsIn(agent.environ.join('\n'))).toEqual([]);
+    expect(secretsIn(agent.command)).toEqual([]);
+    expect(agent.environ.filter((entry) => /^(BOOCODE_TOKEN|DATABASE_URL|PG)/.test(entry))).toEqual([]);
+  }
+  expect(secretsIn(JSON.stringify(await readLog(client, chat.id)))).toEqual([]);
+  expect(secretsIn(JSON.stringify(model.requests))).toEqual([]);
+  const entries = await database.sql`select entry::text from claude_session_entries`;
+  expect(entries.length).toBeGreaterThan(0);
+  expect(secretsIn(JSON.stringify(entries))).toEqual([]);
+
+  program.kill('SIGTERM');
+  expect(await program.ended()).toEqual({ code: 0, signal: null });
+  expect(program.stderr).toContain('"level":20');
+  expect(secretsIn(program.stdout + program.stderr)).toEqual([]);
+  const files = [...filesBelow(home.home), ...filesBelow(home.dataDir)];
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.filter((path) => secretsIn(readFileSync(path, 'utf8')).length > 0)).toEqual([]);
+});
+
+function filesBelow(directory: string): string[] {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  return names.map((name) => join(directory, name)).filter((path) => statSync(path).isFile());
+}
+
+test('ACCESS-6: the token that a first start makes is 256 bits, for its owner only, and is printed by nobody', async () => {
+  const own = await openProgramHome({ env: { DATABASE_URL: database.url, BOOCODE_LOG_LEVEL: 'debug' } });
+  try {
+    const started = await own.serve('serve');
+    expect(statSync(join(own.dataDir, 'token')).mode & 0o777).toBe(0o600);
+    expect(statSync(own.dataDir).mode & 0o777).toBe(0o700);
+    expect(Buffer.from(started.token, 'base64url')).toHaveLength(32);
+    await started.client.info();
+    started.program.kill('SIGTERM');
+    await started.program.ended();
+    expect(started.program.stdout + started.program.stderr).not.toContain(started.token);
+  } finally {
+    await own.remove();
+  }
+});
+
+test.runIf(process.platform === 'linux')(
+  'CLI-3: a server that is no demo has no demo model, and reaches none',
+  async () => {
+    const own = await openProgramHome({
+      env: {
+        DATABASE_URL: database.url,
+        CLAUDE_SDK_BACKEND: '1',
+        ANTHROPIC_BASE_URL: model.url,
+        ANTHROPIC_API_KEY: 'k',
+      },
+    });
+    try {
+      const { client, program } = await own.serve('serve');
+      expect((await client.info()).demo).toBe(false);
+      expect(listeningPorts(program.identity.pid)).toHaveLength(1);
+      const asked = model.requests.length;
+      const chat = await client.createChat({ cwd: own.workDir });
+      await runTurn(client, chat.id, 'who are you');
+      // The turn went where the operator sent it, and the server still listens on its own port only.
+      expect(model.requests.length).toBeGreaterThan(asked);
+      expect(listeningPorts(program.identity.pid)).toHaveLength(1);
+      expect(program.stderr).not.toContain('demo');
+
+      const demo = await own.serve('demo');
+      await until(() => demo.program.stderr.includes('scripted demo model'));
+      expect((await demo.client.info()).demo).toBe(true);
+      const before = model.requests.length;
+      const other = await demo.client.createChat({ cwd: own.workDir });
+      expect((await runTurn(demo.client, other.id, 'who are you')).text).toContain('scripted demo model');
+      // A demo reaches its own model only, whatever the environment says.
+      expect(model.requests.length).toBe(before);
+      expect(listeningPorts(demo.program.identity.pid)).toHaveLength(2);
+    } finally {
+      await own.remove();
+    }
+  },
+);
+
+/** The TCP ports that a process listens on, as Linux tells. */
+function listeningPorts(pid: number): number[] {
+  const listening = ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'latin1')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[3] === '0A'),
+  );
+  const own = new Set(readdirSync(`/proc/${pid}/fd`).flatMap((fd) => socketOf(`/proc/${pid}/fd/${fd}`)));
+  return listening
+    .filter((fields) => own.has(fields[9] ?? ''))
+    .map((fields) => Number.parseInt(fields[1]?.split(':')[1] ?? '', 16));
+}
+
+function socketOf(link: string): string[] {
+  try {
+    return [/^socket:\[(\d+)\]$/.exec(readlinkSync(link))?.[1] ?? ''];
+  } catch {
+    return []; // Closed meanwhile.
+  }
+}
