@@ -41,11 +41,14 @@ async function tryAs(name, who) {
     if (!/\bcost \$\d/.test(answer)) throw new Error(`The chat did not tell its cost:\n${answer}`);
     if (!answer.includes('package.json')) throw new Error(`The tool did not list the files:\n${answer}`);
     const list = JSON.parse(run('npx', ['boocode', 'ls', '--json'], options));
-    if (list.items?.length !== 1 && list.length !== 1) throw new Error(`One chat was expected: ${JSON.stringify(list)}`);
+    if (list.items?.length !== 1 && list.length !== 1)
+      throw new Error(`One chat was expected: ${JSON.stringify(list)}`);
     console.log(`${name}: a chat with a tool call and a permission went through`);
   } finally {
     demo.kill('SIGTERM');
-    await new Promise((resolve) => (demo.exitCode === null && demo.signalCode === null ? demo.once('exit', resolve) : resolve()));
+    await new Promise((resolve) =>
+      demo.exitCode === null && demo.signalCode === null ? demo.once('exit', resolve) : resolve(),
+    );
   }
   writeFileSync(
     join(project, 'doors.mjs'),

@@ -44,14 +44,16 @@ describe.each(Object.entries(doors))('%s', (room, allowed) => {
 });
 
 test('no file imports itself by a ring', () => {
+  const rings: string[] = [];
   const done = new Set<string>();
   const walk = (file: string, path: readonly string[]): void => {
-    if (path.includes(file)) throw new Error(`A ring: ${[...path.slice(path.indexOf(file)), file].join(' -> ')}`);
-    if (done.has(file)) return;
+    if (path.includes(file)) rings.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+    if (path.includes(file) || done.has(file)) return;
     for (const target of importsOf(file)) walk(target, [...path, file]);
     done.add(file);
   };
   for (const file of files) walk(file, []);
+  expect(rings).toEqual([]);
 });
 
 test('only config.ts, and the programs themselves, read the environment', () => {

@@ -212,6 +212,7 @@ describe('closing', () => {
     // Its answer comes after the server has seen the spare one.
     await raw('GET /healthz HTTP/1.1', 'host: localhost', 'connection: close');
     await Promise.all([once(spare, 'close'), server.close()]);
+    expect(spare.destroyed).toBe(true);
   });
 
   it('is bounded, whatever a request does', async () => {
