@@ -9,6 +9,8 @@ import { call } from '../support/server.ts';
 import { readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
+/** Where `/proc` tells who listens. */
+const isLinux = process.platform === 'linux';
 const token = 'tok-0123456789-abcdefghijklmnop-0123456789';
 
 let model: DemoModel;
@@ -97,43 +99,40 @@ test('ACCESS-6: the token that a first start makes is 256 bits, for its owner on
   }
 });
 
-test.runIf(process.platform === 'linux')(
-  'CLI-3: a server that is no demo has no demo model, and reaches none',
-  async () => {
-    const own = await openProgramHome({
-      env: {
-        DATABASE_URL: database.url,
-        CLAUDE_SDK_BACKEND: '1',
-        ANTHROPIC_BASE_URL: model.url,
-        ANTHROPIC_API_KEY: 'k',
-      },
-    });
-    try {
-      const { client, program } = await own.serve('serve');
-      expect((await client.info()).demo).toBe(false);
-      expect(listeningPorts(program.identity.pid)).toHaveLength(1);
-      const asked = model.requests.length;
-      const chat = await client.createChat({ cwd: own.workDir });
-      await runTurn(client, chat.id, 'who are you');
-      // The turn went where the operator sent it, and the server still listens on its own port only.
-      expect(model.requests.length).toBeGreaterThan(asked);
-      expect(listeningPorts(program.identity.pid)).toHaveLength(1);
-      expect(program.stderr).not.toContain('demo');
+test.runIf(isLinux)('CLI-3: a server that is no demo has no demo model, and reaches none', async () => {
+  const own = await openProgramHome({
+    env: {
+      DATABASE_URL: database.url,
+      CLAUDE_SDK_BACKEND: '1',
+      ANTHROPIC_BASE_URL: model.url,
+      ANTHROPIC_API_KEY: 'k',
+    },
+  });
+  try {
+    const { client, program } = await own.serve('serve');
+    expect((await client.info()).demo).toBe(false);
+    expect(listeningPorts(program.identity.pid)).toHaveLength(1);
+    const asked = model.requests.length;
+    const chat = await client.createChat({ cwd: own.workDir });
+    await runTurn(client, chat.id, 'who are you');
+    // The turn went where the operator sent it, and the server still listens on its own port only.
+    expect(model.requests.length).toBeGreaterThan(asked);
+    expect(listeningPorts(program.identity.pid)).toHaveLength(1);
+    expect(program.stderr).not.toContain('demo');
 
-      const demo = await own.serve('demo');
-      await until(() => demo.program.stderr.includes('scripted demo model'));
-      expect((await demo.client.info()).demo).toBe(true);
-      const before = model.requests.length;
-      const other = await demo.client.createChat({ cwd: own.workDir });
-      expect((await runTurn(demo.client, other.id, 'who are you')).text).toContain('scripted demo model');
-      // A demo reaches its own model only, whatever the environment says.
-      expect(model.requests.length).toBe(before);
-      expect(listeningPorts(demo.program.identity.pid)).toHaveLength(2);
-    } finally {
-      await own.remove();
-    }
-  },
-);
+    const demo = await own.serve('demo');
+    await until(() => demo.program.stderr.includes('scripted demo model'));
+    expect((await demo.client.info()).demo).toBe(true);
+    const before = model.requests.length;
+    const other = await demo.client.createChat({ cwd: own.workDir });
+    expect((await runTurn(demo.client, other.id, 'who are you')).text).toContain('scripted demo model');
+    // A demo reaches its own model only, whatever the environment says.
+    expect(model.requests.length).toBe(before);
+    expect(listeningPorts(demo.program.identity.pid)).toHaveLength(2);
+  } finally {
+    await own.remove();
+  }
+});
 
 /** The TCP ports that a process listens on, as Linux tells. */
 function listeningPorts(pid: number): number[] {
