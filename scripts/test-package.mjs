@@ -2,7 +2,7 @@
 // `npx boocode demo`, talks to it with `npx boocode chat`, and opens its two doors. As root it does so again as an
 // ordinary user.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,15 +26,23 @@ async function tryAs(name, who) {
   const project = join(home, 'project');
   mkdirSync(project, { recursive: true });
   if (who.uid !== undefined) for (const path of [home, project]) chownSync(path, who.uid, who.gid);
-  const env = { PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8', npm_config_update_notifier: 'false' };
-  for (const [key, value] of Object.entries(process.env)) if (/^npm_config_/i.test(key)) env[key] ??= value;
+  const env = { PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8' };
+  // Where packages come from is this machine's matter; where npm keeps things is the user's own.
+  for (const name of ['registry', 'cafile', 'https_proxy', 'proxy']) {
+    const value = run('npm', ['config', 'get', name], { cwd: root }).trim();
+    if (value !== 'null' && value !== 'undefined') env[`npm_config_${name}`] = value;
+  }
   const options = { cwd: project, env, ...who };
 
   run('npm', ['init', '--yes'], options);
   run('npm', ['install', '--no-audit', '--no-fund', tarball], options);
   console.log(`${name}: installed`);
 
-  const demo = spawn('npx', ['boocode', 'demo', '--port', '0'], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+  const demo = spawn('npx', ['boocode', 'demo', '--port', '0'], {
+    ...options,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     await saysReady(demo);
     const answer = run('npx', ['boocode', 'chat', 'list the files here'], { ...options, input: 'y\n' });
@@ -45,10 +53,7 @@ async function tryAs(name, who) {
       throw new Error(`One chat was expected: ${JSON.stringify(list)}`);
     console.log(`${name}: a chat with a tool call and a permission went through`);
   } finally {
-    demo.kill('SIGTERM');
-    await new Promise((resolve) =>
-      demo.exitCode === null && demo.signalCode === null ? demo.once('exit', resolve) : resolve(),
-    );
+    await stop(demo, join(home, '.local/share/boocode-demo/server.json'));
   }
   writeFileSync(
     join(project, 'doors.mjs'),
@@ -58,6 +63,17 @@ async function tryAs(name, who) {
   );
   run(process.execPath, ['doors.mjs'], options);
   console.log(`${name}: the doors boocode/client and boocode/session-store open`);
+}
+
+/** As Ctrl-C in a terminal does: the whole group gets the signal. The server takes its note away when it has ended. */
+async function stop(child, note) {
+  const runs = () => child.exitCode === null && child.signalCode === null;
+  if (runs()) process.kill(-child.pid, 'SIGINT');
+  const deadline = Date.now() + 30_000;
+  while (runs() || existsSync(note)) {
+    if (Date.now() > deadline) throw new Error('The demo did not stop.');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 function saysReady(child) {

@@ -42,6 +42,8 @@ export function spawnAgent(
   return spawn(wrapped.command, wrapped.args, {
     cwd: options.cwd,
     env: { ...options.env, ...(self ? { [markName]: hostMark(self) } : {}) },
+    // A process group of its own: a terminal's Ctrl-C is for the host, which ends its agents in order.
+    detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });

@@ -47,7 +47,12 @@ export async function startPostgres(options: StartPostgres): Promise<PostgresSer
 
 async function startOnce(options: StartPostgres): Promise<PostgresServer> {
   const command = postgresCommand(options.user, options.postgres, serverArguments(options), 'INT');
-  const child = spawn(command.command, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'pipe'] });
+  // A process group of its own: a terminal's Ctrl-C goes to the whole group, and the server must outlast its host's goodbye.
+  const child = spawn(command.command, command.args, {
+    ...command.options,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let failure: Error | undefined;
   child.on('error', (error) => (failure ??= error));
   // Its last words may still be in the pipe when it has ended, and its orphans may keep the pipe open.
