@@ -35,6 +35,23 @@ function openHome(): Promise<ProgramHome> {
 
 const postgresOf = (dataDir: string) => processesNaming(join(dataDir, 'postgres'));
 
+test('TURN-1 AGENT-4: Ctrl-C reaches the server alone, which ends everything in order', async () => {
+  const server = await home.serve('serve');
+  const chat = await server.client.createChat({ cwd: home.workDir });
+  await server.client.prompt(chat.id, { content: 'hold' });
+  await nextEvent(server.client, chat.id, 'turn_started');
+  const mark = markOf(server.program.identity);
+
+  server.program.pressCtrlC();
+  expect(await server.program.ended()).toEqual({ code: 0, signal: null });
+  expect(server.program.stderr).toBe('');
+  expect(processesWith(mark)).toEqual([]);
+  expect(postgresOf(home.dataDir)).toEqual([]);
+
+  const next = await home.serve('serve');
+  expect(eventsOf(await readLog(next.client, chat.id), 'turn_finished')).toMatchObject([{ outcome: 'interrupted' }]);
+});
+
 describe('SIGTERM', () => {
   test('TURN-1 PROMPT-4 DATA-1 AGENT-4: in mid-turn ends everything in order, and the turn as interrupted', async () => {
     const server = await home.serve('serve');

@@ -25,6 +25,8 @@ export interface RunningProgram {
   type(text: string): void;
   endInput(): void;
   kill(signal: NodeJS.Signals): void;
+  /** Ctrl-C: the signal goes to everything that a terminal would know as this program. */
+  pressCtrlC(): void;
   /** Resolves with the exit; ends the program and fails when that takes longer. */
   ended(timeoutMs?: number): Promise<Exit>;
 }
@@ -88,6 +90,8 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     const child = spawn(process.execPath, [program, ...args], {
       cwd: given.cwd ?? workDir,
       env: { ...env, ...given.env },
+      // A process group of its own, as a shell gives one.
+      detached: true,
       stdio: 'pipe',
     });
     started.add(child);
@@ -117,6 +121,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
       get exit() {
         return exit;
       },
+      pressCtrlC: () => void process.kill(-identity.pid, 'SIGINT'),
       type: (text) => void child.stdin.write(text),
       endInput: () => void child.stdin.end(),
       kill: (signal) => void child.kill(signal),
