@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import type { Config } from './config.ts';
 import { toBooError } from './protocol/error.ts';
 import { openDatabase } from './store/database.ts';
-import { openEmbeddedPostgres } from './store/embedded-postgres.ts';
+import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 
 export interface Finding {
   name: string;

@@ -23,7 +23,7 @@ import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import { openDatabase, type Sql } from './store/database.ts';
-import { openEmbeddedPostgres } from './store/embedded-postgres.ts';
+import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
 import { migrate } from './store/migrate.ts';
 import { openToken } from './token-file.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/store/database.ts';
-import { openEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import { openEmbeddedPostgres } from '../../src/store/embedded-postgres/embedded-postgres.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { templateName, withDatabase } from './database-name.ts';
 

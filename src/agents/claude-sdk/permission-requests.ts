@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
 import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
-import { toolTitle } from './tool-title.ts';
+import { toolTitle } from './mapping/tool-title.ts';
 
 interface Waiting {
   toolName: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AgentEvent } from '../agent-backend.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { mapSdkMessage, silentFrames, type UnknownFrame } from './map-sdk-message.ts';
 import { createMappingState, type Mapped, type MappingState, withInterruptAsked } from './mapping-state.ts';
 import { readTotals } from './model-costs.ts';

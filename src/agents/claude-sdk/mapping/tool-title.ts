@@ -1,5 +1,5 @@
 /** A tool call in words for people, and in the kinds of the Agent Client Protocol. */
-import type { toolKinds } from '../../protocol/event.ts';
+import type { toolKinds } from '../../../protocol/event.ts';
 import { asList, asRecord, asText, type LooseRecord } from './loose-json.ts';
 import { oneLine } from './one-line.ts';
 

@@ -1,6 +1,6 @@
 /** Whole pieces of an answer: text, thinking, tool calls, and the results of tools that the API runs itself. */
 import type { SDKAssistantMessage } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEvent } from '../agent-backend.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { withMessageUsage } from './context-usage.ts';
 import { asList, asRecord, asText, isRecord, type LooseRecord } from './loose-json.ts';
 import type { Delivered, Mapped, MappingState, TurnState } from './mapping-state.ts';

@@ -1,7 +1,7 @@
 /** What went wrong with the model API, in a sentence that says what to do. */
 import type { SDKAssistantMessageError } from '@anthropic-ai/claude-agent-sdk';
-import type { ErrorCode } from '../../protocol/error.ts';
-import type { TurnError } from '../../protocol/event.ts';
+import type { ErrorCode } from '../../../protocol/error.ts';
+import type { TurnError } from '../../../protocol/event.ts';
 
 /** Remembered from an assistant frame until the turn's result. */
 export interface TurnProblem {

@@ -3,7 +3,7 @@
  * agent to its model (reminders, summaries, a sub-agent's task): no reader needs it twice.
  */
 import type { SDKUserMessage, SDKUserMessageReplay } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEvent } from '../agent-backend.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { asList, asRecord, asText, isRecord } from './loose-json.ts';
 import type { Mapped, MappingState } from './mapping-state.ts';
 import { toolResult } from './map-tool-result.ts';

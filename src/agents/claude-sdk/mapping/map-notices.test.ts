@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { replay } from '../../../test/support/recorded-frames.ts';
+import { replay } from '../../../../test/support/recorded-frames.ts';
 import { mapSdkMessage, type UnknownFrame } from './map-sdk-message.ts';
 import { createMappingState, type Mapped } from './mapping-state.ts';
 

@@ -1,5 +1,5 @@
 /** The end of a tool call. */
-import type { AgentEvent } from '../agent-backend.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { boundOutput } from './bounded-output.ts';
 import { asText } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState, type OpenCall } from './mapping-state.ts';

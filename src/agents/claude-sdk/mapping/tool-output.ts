@@ -1,6 +1,6 @@
 /** What a tool call gave, as content for readers: text, images, and a diff for each edit. */
-import { type ContentBlock, imageMimeTypes } from '../../protocol/content.ts';
-import type { ToolCallContent } from '../../protocol/event.ts';
+import { type ContentBlock, imageMimeTypes } from '../../../protocol/content.ts';
+import type { ToolCallContent } from '../../../protocol/event.ts';
 import { cutText, maxOutputLength } from './bounded-output.ts';
 import { asCount, asList, asRecord, asText, isRecord, type LooseRecord, oneOf } from './loose-json.ts';
 import type { OpenCall } from './mapping-state.ts';

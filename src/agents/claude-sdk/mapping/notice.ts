@@ -1,4 +1,4 @@
-import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
+import type { AgentEvent, AgentEventOf } from '../../agent-backend.ts';
 import { known } from './loose-json.ts';
 
 type Notice = AgentEventOf<'notice'>;

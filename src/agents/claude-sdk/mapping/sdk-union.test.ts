@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const sdk = '@anthropic-ai/claude-agent-sdk';
 let directory: string;
 
@@ -31,7 +31,7 @@ async function compile(union: string): Promise<string> {
     typeRoots: [join(root, 'node_modules', '@types')],
     paths: { [sdk]: [join(directory, 'sdk.d.mts')] },
   };
-  const files = [join(root, 'src/agents/claude-sdk/map-sdk-message.ts')];
+  const files = [join(root, 'src/agents/claude-sdk/mapping/map-sdk-message.ts')];
   await writeFile(
     project,
     JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }),

@@ -6,8 +6,8 @@ import type {
   SDKStatusMessage,
   SDKSystemMessage,
 } from '@anthropic-ai/claude-agent-sdk';
-import { permissionModes } from '../../protocol/chat.ts';
-import type { AgentEvent } from '../agent-backend.ts';
+import { permissionModes } from '../../../protocol/chat.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { withContextUsed, withUsageUpdate } from './context-usage.ts';
 import { asCount, asList, asRecord, asText, oneOf } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState } from './mapping-state.ts';

@@ -1,10 +1,10 @@
 /** What holds for every recording, whatever was said in it. */
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { readRecording, recordingNames, replay } from '../../../test/support/recorded-frames.ts';
-import { textOf } from '../../protocol/content.ts';
-import { agentBody, deltaBody } from '../../protocol/event.ts';
-import type { AgentEvent } from '../agent-backend.ts';
+import { readRecording, recordingNames, replay } from '../../../../test/support/recorded-frames.ts';
+import { textOf } from '../../../protocol/content.ts';
+import { agentBody, deltaBody } from '../../../protocol/event.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { mapSdkMessage } from './map-sdk-message.ts';
 import { createMappingState, type MappingState } from './mapping-state.ts';
 

@@ -1,5 +1,5 @@
 /** The log only grows, so what the agent takes back is named in a notice: readers strike it out. */
-import type { AgentEvent } from '../agent-backend.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { asList } from './loose-json.ts';
 import type { Delivered } from './mapping-state.ts';
 

@@ -1,8 +1,8 @@
 /** The end of a turn: exactly one `turn_finished` per result, last. */
 import type { SDKResultError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
-import type { ErrorCode } from '../../protocol/error.ts';
-import type { TurnError } from '../../protocol/event.ts';
-import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
+import type { ErrorCode } from '../../../protocol/error.ts';
+import type { TurnError } from '../../../protocol/event.ts';
+import type { AgentEvent, AgentEventOf } from '../../agent-backend.ts';
 import { withUsageUpdate, withWindowSize } from './context-usage.ts';
 import { asCount, asList, asText } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState, newTurn, type TurnState } from './mapping-state.ts';

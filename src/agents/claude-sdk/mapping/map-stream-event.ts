@@ -3,7 +3,7 @@
  * returns the state it was given.
  */
 import type { SDKPartialAssistantMessage } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEvent } from '../agent-backend.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { withStreamUsage, withUsageUpdate } from './context-usage.ts';
 import { asCount, asRecord, asText, type LooseRecord } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState } from './mapping-state.ts';

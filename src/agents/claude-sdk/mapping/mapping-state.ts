@@ -2,8 +2,8 @@
  * What the mapper remembers between frames. A state is never changed: `mapSdkMessage` returns the next one, which
  * shares all that stayed the same. Most frames, every delta among them, return the very state they were given.
  */
-import type { PermissionMode } from '../../protocol/chat.ts';
-import type { AgentEvent } from '../agent-backend.ts';
+import type { PermissionMode } from '../../../protocol/chat.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { type RunningTotals, zeroTotals } from './model-costs.ts';
 import type { OpenMessages } from './open-message.ts';
 import type { TurnProblem } from './turn-problem.ts';

@@ -1,6 +1,6 @@
 /** What each recorded turn becomes, event by event. `outline` leaves out deltas and what every turn has. */
 import { describe, expect, it } from 'vitest';
-import { outline, readRecording, replay } from '../../../test/support/recorded-frames.ts';
+import { outline, readRecording, replay } from '../../../../test/support/recorded-frames.ts';
 
 const expected: Record<string, string[]> = {
   'background-subagent': [

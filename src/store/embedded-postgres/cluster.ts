@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { BooError } from '../../protocol/error.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { postgresCommand } from './command.ts';
+import type { PostgresUser } from './user.ts';
+
+const draftPrefix = 'cluster.new-';
+
+/**
+ * The cluster's directory, made at the first start. It is made under another name and renamed when whole, so that a
+ * first start that was cut off leaves nothing that looks like a cluster.
+ */
+export async function openCluster(options: {
+  home: string;
+  binaries: PostgresBinaries;
+  user: PostgresUser;
+  passwordFile: string;
+}): Promise<string> {
+  const { home, binaries, user, passwordFile } = options;
+  for (const name of readdirSync(home)) {
+    // Retried: an initdb whose host was killed may go on for a moment.
+    if (name.startsWith(draftPrefix)) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+  const cluster = join(home, 'cluster');
+  if (existsSync(cluster)) return cluster;
+  const draft = join(home, draftPrefix + randomUUID());
+  await runInitdb(user, binaries.initdb, [
+    `--pgdata=${draft}`,
+    '--username=boocode',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--data-checksums',
+  ]);
+  renameSync(draft, cluster);
+  flushDirectory(home);
+  return cluster;
+}
+
+async function runInitdb(user: PostgresUser, initdb: string, args: readonly string[]): Promise<void> {
+  const { command, args: allArgs, options } = postgresCommand(user, initdb, args, 'TERM');
+  let failure: unknown;
+  let complaint = '';
+  try {
+    const child = spawn(command, allArgs, { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
+    const [ended, output] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    if (ended[0] === 0) return;
+    complaint = output;
+  } catch (error) {
+    failure = error;
+    complaint = String(error);
+  }
+  const line = complaint.split('\n').find((one) => /error|fatal/i.test(one)) ?? complaint.trim();
+  throw new BooError('storage_unavailable', `The embedded Postgres could not make its database: ${line}`, {
+    cause: failure,
+    details: { output: complaint.slice(-4000) },
+  });
+}
+
+function flushDirectory(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,318 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { compileModule } from '../../../test/support/compile.ts';
+import {
+  hostAnswer,
+  hostServer,
+  type PostgresHostChild,
+  spawnPostgresHost,
+} from '../../../test/support/postgres-host.ts';
+import { until } from '../../../test/support/until.ts';
+import { commandLine, endProcess, findProgram, identifyProcess, isAlive } from '../../lib/process-identity.ts';
+import type { BooError } from '../../protocol/error.ts';
+import { openDatabase, type Sql } from '../database.ts';
+import { type EmbeddedPostgres, type EmbeddedPostgresOptions, openEmbeddedPostgres } from './embedded-postgres.ts';
+
+let compiled: Awaited<ReturnType<typeof compileModule>>;
+beforeAll(async () => {
+  compiled = await compileModule('store/embedded-postgres/embedded-postgres.ts');
+});
+afterAll(() => compiled.remove());
+
+let dataDir: string;
+const servers: EmbeddedPostgres[] = [];
+const hosts: PostgresHostChild[] = [];
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'boocode-pg-'));
+});
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await endProcess(host, { graceMs: 0 });
+  for (const server of servers.splice(0)) await server.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function open(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
+  const server = await openEmbeddedPostgres({ dataDir, ...options });
+  servers.push(server);
+  return server;
+}
+
+function openHost(directory = dataDir, options: { uid?: number; path?: string } = {}): PostgresHostChild {
+  const host = spawnPostgresHost(compiled.module, directory, options);
+  hosts.push(host);
+  return host;
+}
+
+/** A PATH with these programs only. */
+async function pathOf(...names: string[]): Promise<string> {
+  const path = join(dataDir, 'bin');
+  await mkdir(path);
+  for (const name of names) await symlink(findProgram(name) ?? `/missing/${name}`, join(path, name));
+  return path;
+}
+
+async function using<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql = openDatabase(url, { max: 1 });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+const write = (url: string, note: string) =>
+  using(url, async (sql) => {
+    await sql`create table if not exists notes (note text)`;
+    await sql`insert into notes values (${note})`;
+  });
+const read = (url: string) =>
+  using(url, async (sql) => (await sql<{ note: string }[]>`select note from notes`).map((row) => row.note));
+
+test('what is written is there after closing and opening again', async () => {
+  const first = await open();
+  await write(first.url, 'kept');
+  const process = identifyProcess(first.pid);
+  await Promise.all([first.close(), first.close()]);
+  expect(process && isAlive(process)).toBe(false);
+  const second = await open();
+  expect(await read(second.url)).toEqual(['kept']);
+});
+
+test('only its owner can come near: no port, a password, closed directories, and nothing is lost on power failure', async () => {
+  const lines: string[] = [];
+  const server = await open({ onLog: (line) => lines.push(line) });
+  const home = join(dataDir, 'postgres');
+  const mode = async (path: string): Promise<string> => ((await stat(join(home, path))).mode & 0o777).toString(8);
+  for (const directory of ['.', 'cluster', 'socket']) expect(await mode(directory)).toBe('700');
+  expect(await mode('password')).toBe('600');
+  await using(server.url, async (sql) => {
+    const rows = await sql`select name, setting from pg_settings
+      where name in ('listen_addresses', 'fsync', 'data_checksums', 'server_encoding', 'full_page_writes')`;
+    expect(Object.fromEntries(rows.map((row) => [row['name'], row['setting']]))).toEqual({
+      listen_addresses: '',
+      fsync: 'on',
+      data_checksums: 'on',
+      server_encoding: 'UTF8',
+      full_page_writes: 'on',
+    });
+  });
+  const wrong = server.url.replace(/:[0-9a-f]{64}@/, ':wrong@');
+  expect(wrong).not.toBe(server.url);
+  await expect(using(wrong, (sql) => sql`select 1`)).rejects.toMatchObject({ code: '28P01' });
+  expect(lines.some((line) => line.includes('ready to accept connections'))).toBe(true);
+  await server.close();
+  expect(await readdir(home)).toEqual(['cluster', 'lock.1', 'password']);
+});
+
+test('a data directory with a long and odd name works', async () => {
+  const odd = join(dataDir, 'with space, comma "quotes" and \'these\' %2F:é', 'x'.repeat(100));
+  const server = await open({ dataDir: odd });
+  await write(server.url, 'kept');
+  const socket = join(odd, 'postgres', 'socket');
+  const host = await stat(socket);
+  expect(host.isDirectory()).toBe(true);
+  await server.close();
+  expect(existsSync(socket)).toBe(false);
+});
+
+test('DATA-2: a second host on the directory is refused in one sentence that names the first', async () => {
+  await open();
+  await symlink(dataDir, `${dataDir}.link`);
+  try {
+    const message = (directory: string): string =>
+      `The data directory ${directory} is in use by another BooCode (process ${process.pid}): ` +
+      'stop it, or choose another directory.';
+    for (const directory of [dataDir, `${dataDir}.link`]) {
+      expect(await hostAnswer(openHost(directory))).toEqual({ code: 'config_invalid', message: message(directory) });
+    }
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toMatchObject({ code: 'config_invalid' });
+  } finally {
+    await rm(`${dataDir}.link`);
+  }
+});
+
+test('of hosts that start at once on a new directory, one opens', async () => {
+  const answers = await Promise.all([1, 2, 3, 4].map(() => hostAnswer(openHost())));
+  expect(answers.filter((answer) => answer['url'] !== undefined)).toHaveLength(1);
+  expect(answers.filter((answer) => answer['code'] === 'config_invalid')).toHaveLength(3);
+});
+
+test('DATA-1: a killed host leaves no server, and what it had committed is there', async () => {
+  const host = openHost();
+  const { url, server } = await hostServer(host);
+  await write(url, 'committed');
+  host.kill('SIGKILL');
+  if (process.platform === 'linux') await until(() => !isAlive(server), { what: 'the server to end with its host' });
+  const next = await open();
+  expect(isAlive(server)).toBe(false);
+  expect(await read(next.url)).toEqual(['committed']);
+});
+
+test('a server that outlived its host is ended in order by the next one', async () => {
+  // Without setpriv there is no death signal, as on macOS.
+  const host = openHost(dataDir, { path: await pathOf('unshare', 'mkdir') });
+  const { url, server } = await hostServer(host);
+  await write(url, 'committed');
+  host.kill('SIGKILL');
+  await once(host, 'exit');
+  expect(isAlive(server)).toBe(true);
+  const lines: string[] = [];
+  const next = await open({ onLog: (line) => lines.push(line) });
+  expect(isAlive(server)).toBe(false);
+  expect(await read(next.url)).toEqual(['committed']);
+  // It shut down in order: there was nothing to recover.
+  expect(lines.filter((line) => line.includes('recovery'))).toEqual([]);
+});
+
+test('a server that was killed is reported, and recovers at the next start', async () => {
+  const exits: BooError[] = [];
+  const server = await open({ onExit: (error) => exits.push(error) });
+  await write(server.url, 'committed');
+  process.kill(server.pid, 'SIGKILL');
+  const error = await until(() => exits[0], { what: 'the report' });
+  expect(error).toMatchObject({ code: 'storage_unavailable' });
+  expect(error.message).toMatch(/^The embedded Postgres ended by itself \(SIGKILL\)/);
+  await server.close();
+  const next = await open();
+  expect(await read(next.url)).toEqual(['committed']);
+  await next.close();
+  expect(exits).toHaveLength(1);
+});
+
+test('a first start that was killed in the middle is begun again', async () => {
+  const home = join(dataDir, 'postgres');
+  const drafts = async (): Promise<string[]> =>
+    (await readdir(home).catch(() => [])).filter((name) => name.startsWith('cluster.new-'));
+  const host = openHost();
+  await until(async () => {
+    const [draft] = await drafts();
+    return draft !== undefined && existsSync(join(home, draft, 'global'));
+  });
+  host.kill('SIGKILL');
+  await once(host, 'exit');
+  // And one so old that nobody remembers it.
+  await mkdir(join(home, 'cluster.new-old', 'base'), { recursive: true });
+  const server = await open();
+  await write(server.url, 'kept');
+  expect(await drafts()).toEqual([]);
+});
+
+test('a pid file that names a process of somebody else is not believed', async () => {
+  const first = await open();
+  await write(first.url, 'kept');
+  await first.close();
+  // As after a crash of the machine, when the number is given out again: here, to us.
+  await writeFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), `${process.pid}\n`);
+  const second = await open();
+  expect(await read(second.url)).toEqual(['kept']);
+});
+
+test('a data directory that cannot be written is refused in one sentence', async () => {
+  const file = join(dataDir, 'file');
+  await writeFile(file, '');
+  await expect(openEmbeddedPostgres({ dataDir: join(file, 'below') })).rejects.toMatchObject({
+    code: 'config_invalid',
+    message: `The data directory ${join(file, 'below')} cannot be written (ENOTDIR).`,
+  });
+});
+
+test('a database whose password is lost is refused in one sentence', async () => {
+  const first = await open();
+  await first.close();
+  const file = join(dataDir, 'postgres', 'password');
+  await rm(file);
+  await expect(openEmbeddedPostgres({ dataDir })).rejects.toMatchObject({
+    code: 'config_invalid',
+    message: `The password of the embedded Postgres is missing: restore the file ${file}.`,
+  });
+});
+
+test('a cluster that Postgres refuses is one error with its reason, and the directory is free again', async () => {
+  const first = await open();
+  await first.close();
+  const version = join(dataDir, 'postgres', 'cluster', 'PG_VERSION');
+  const right = await readFile(version, 'utf8');
+  await writeFile(version, '9.6\n');
+  await expect(openEmbeddedPostgres({ dataDir })).rejects.toMatchObject({
+    code: 'storage_unavailable',
+    message: expect.stringMatching(/^The embedded Postgres did not start \(status 1\): .*incompatible/) as string,
+  });
+  await writeFile(version, right);
+  await open();
+});
+
+const asRoot = process.getuid?.() === 0;
+const nobody = 65534;
+
+describe.skipIf(!asRoot)('started by root for an ordinary user', () => {
+  test('opens, closes and opens again as that user', async (context) => {
+    const reachable = spawnSync(process.execPath, ['--version'], { uid: nobody, cwd: '/' }).status === 0;
+    if (!reachable || !readableByNobody(compiled.module)) context.skip('this checkout is out of the user’s reach');
+    await chown(dataDir, nobody, nobody);
+    for (const round of ['one', 'two']) {
+      const host = openHost(dataDir, { uid: nobody });
+      const { url, server } = await hostServer(host);
+      expect((await stat(`/proc/${server.pid}`)).uid).toBe(nobody);
+      await write(url, round);
+      host.stdin.end();
+      await once(host, 'exit');
+      expect(host.exitCode).toBe(0);
+    }
+    const again = openHost(dataDir, { uid: nobody });
+    expect(await read((await hostServer(again)).url)).toEqual(['one', 'two']);
+  });
+
+  test('is refused a directory that belongs to root, in one sentence', async () => {
+    await mkdir(join(dataDir, 'postgres'));
+    await chmod(dataDir, 0o755);
+    expect(await hostAnswer(openHost(dataDir, { uid: nobody }))).toEqual({
+      code: 'config_invalid',
+      message: `The data directory ${dataDir} cannot be written (EACCES, it belongs to user 0).`,
+    });
+  });
+
+  function readableByNobody(path: string): boolean {
+    const script = `import(${JSON.stringify(path)})`;
+    return spawnSync(process.execPath, ['-e', script], { uid: nobody, gid: nobody, cwd: '/' }).status === 0;
+  }
+});
+
+test.runIf(asRoot)('as root the server runs as a user that is not root', async () => {
+  const server = await open();
+  expect(commandLine(server.pid)).toContain(join(dataDir, 'postgres', 'cluster'));
+  await using(server.url, async (sql) => {
+    // What the server's own eyes see: inside, its files are not root's.
+    const [row] = await sql<{ status: string }[]>`select pg_read_file('/proc/self/status') as status`;
+    expect(row?.status).toMatch(/^Uid:\t65534\t65534/m);
+  });
+});
+
+test.runIf(asRoot && findProgram('setpriv') !== null)(
+  'as root without user namespaces it runs as nobody, and the other way round again',
+  async () => {
+    const host = openHost(dataDir, { path: await pathOf('setpriv', 'mkdir') });
+    const { url, server } = await hostServer(host);
+    expect((await stat(`/proc/${server.pid}`)).uid).toBe(nobody);
+    expect((await stat(join(dataDir, 'postgres', 'cluster', 'base'))).uid).toBe(nobody);
+    await write(url, 'kept');
+    host.stdin.end();
+    await once(host, 'exit');
+    const next = await open();
+    expect(await read(next.url)).toEqual(['kept']);
+    expect((await stat(join(dataDir, 'postgres', 'cluster', 'base'))).uid).toBe(0);
+  },
+);
+
+test.runIf(asRoot)('as root with no way to become another user it says what to do', async () => {
+  expect(await hostAnswer(openHost(dataDir, { path: await pathOf('mkdir') }))).toMatchObject({
+    code: 'storage_unavailable',
+    message: expect.stringMatching(
+      /^Postgres does not run as root, .* set DATABASE_URL to a Postgres of your own\.$/,
+    ) as string,
+  });
+});
