@@ -12,6 +12,8 @@ export function openDatabase(url: string, options: { max?: number; onNotice?: (t
     max: options.max ?? 8,
     connect_timeout: 10,
     idle_timeout: 0,
+    // The driver's own grows to 20 s and would keep callers waiting long after the server is back.
+    backoff: () => 0.05,
     onnotice: (notice) => options.onNotice?.(String(notice['message'] ?? '')),
     connection: {
       application_name: 'boocode',
