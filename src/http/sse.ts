@@ -11,8 +11,10 @@ const retryMs = 1000;
 const gatherMs = 5;
 const keepAliveFrame = ': keep-alive\n\n';
 
-// Several readers of a chat are handed the same objects: the first one's work serves all.
-const frames = new WeakMap<object, string>();
+// Several readers of a chat are handed the same object, mostly one right after the other: the first one's work serves
+// all. A WeakMap would serve the late ones too, but costs more for every delta than encoding it does.
+let latestBody: object | undefined;
+let latestFrame = '';
 
 export function encodeFrame(item: FeedItem): string {
   if (item.kind === 'resume') {
@@ -20,13 +22,12 @@ export function encodeFrame(item: FeedItem): string {
     return `retry: ${retryMs}\nevent: ${kind}\ndata: ${JSON.stringify(resume)}\n\n`;
   }
   const body = item.kind === 'event' ? item.event : item.delta;
-  let frame = frames.get(body);
-  if (frame === undefined) {
+  if (body !== latestBody) {
     const id = item.kind === 'event' ? `id: ${item.event.seq}\n` : '';
-    frame = `${id}event: ${item.kind}\ndata: ${JSON.stringify(body)}\n\n`;
-    frames.set(body, frame);
+    latestFrame = `${id}event: ${item.kind}\ndata: ${JSON.stringify(body)}\n\n`;
+    latestBody = body;
   }
-  return frame;
+  return latestFrame;
 }
 
 export interface FeedStreamOptions {
