@@ -118,8 +118,10 @@ class FeedReader implements Reader {
 
   offer(item: FeedItem): void {
     if (!this.#queue || (item.kind === 'event' && item.event.seq <= this.#seen)) return;
+    const before = this.#waitingBytes;
     this.#waitingBytes += sizeOf(item);
-    if (this.#waitingBytes > this.#parts.backlogBytes) this.close();
+    // One item, however large, is no arrear.
+    if (before > 0 && this.#waitingBytes > this.#parts.backlogBytes) this.close();
     else this.#queue.push(item);
   }
 

@@ -1,0 +1,242 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { AgentEvent, AgentEventOf, DecisionAnswer } from '../agents/agent-backend.ts';
+import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { finished, said, type ScriptedTurn } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import type { Decision } from '../protocol/decision.ts';
+import type { EventOf } from '../protocol/event.ts';
+import { stopHost } from '../store/hosts.ts';
+
+let database: TestDatabase;
+let here: ChatsHost;
+/** What the scripted agent was told. */
+let heard: DecisionAnswer[];
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  here = await openChatsHost(database.url);
+  heard = [];
+});
+afterEach(() => here.close());
+
+/** Asks once per turn. */
+function askWith(question: Partial<AgentEventOf<'decision_requested'>> = {}) {
+  return async function* (turn: ScriptedTurn): AsyncGenerator<AgentEvent> {
+    const answer = yield* turn.ask(question);
+    heard.push(answer);
+    yield said(`It was ${answer.outcome}.`);
+    yield finished();
+  };
+}
+
+/** A chat whose agent asks and waits. */
+async function openQuestion(question: Partial<AgentEventOf<'decision_requested'>> = {}): Promise<{
+  id: string;
+  asked: EventOf<'decision_requested'>;
+}> {
+  here.backend.script = askWith(question);
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'go' });
+  const [asked] = await here.events(id, 'decision_requested');
+  return { id, asked: asked! };
+}
+
+const rowOf = async (decisionId: string): Promise<Record<string, unknown>> => {
+  const [row] = await database.sql`
+    select outcome, resolved_by as by, answer, input from decisions where id = ${decisionId}`;
+  return { ...row };
+};
+
+test('DECIDE-1: what the agent asks is a row and an event before anybody sees it', async () => {
+  const input = { command: 'rm -rf \u0000\ud800', nested: { deep: [1, null] } };
+  here.backend.script = askWith({ input, title: 'Bash: NUL \u0000', toolCallId: 'call\u0000', kind: 'plan' });
+  const { id } = await here.createChat();
+  const reader = await here.follow(id);
+  await here.chats.submitPrompt(id, { content: 'go' });
+  const seen = await reader.until((item) => item.kind === 'event' && item.event.type === 'decision_requested');
+  // At that very moment it can be found, listed and answered.
+  const { decisionId } = (seen as { event: EventOf<'decision_requested'> }).event;
+  const { items } = await here.chats.listDecisions({ status: 'pending', chatId: id, limit: 10 });
+  expect(items).toMatchObject([
+    { id: decisionId, chatId: id, kind: 'plan', input, title: 'Bash: NUL ␀', toolCallId: 'call␀', status: 'pending' },
+  ]);
+  expect(here.host.find(id)?.state).toBe('waiting');
+  await here.chats.answerDecision(decisionId, { outcome: 'allow' }, 'me');
+  expect((await here.events(id, 'turn_finished'))[0]).toMatchObject({ outcome: 'completed' });
+  expect(heard).toEqual([{ outcome: 'allow' }]);
+});
+
+test('DECIDE-2: of fifty answers at once one wins, and 49 conflicts hold the winner', async () => {
+  const { id, asked } = await openQuestion();
+  const answers = await Promise.allSettled(
+    Array.from({ length: 50 }, (_, index) =>
+      here.chats.answerDecision(asked.decisionId, { outcome: index % 2 === 0 ? 'allow' : 'deny' }, `client ${index}`),
+    ),
+  );
+  const won = answers.filter((answer) => answer.status === 'fulfilled').map((answer) => answer.value);
+  expect(won).toHaveLength(1);
+  const winner = won[0]!;
+  expect(winner).toMatchObject({ id: asked.decisionId, status: 'resolved' });
+  const lost = answers.filter((answer) => answer.status === 'rejected').map((answer) => answer.reason as unknown);
+  expect(lost).toHaveLength(49);
+  for (const error of lost) expect(error).toMatchObject({ code: 'decision_settled', details: { decision: winner } });
+
+  await here.events(id, 'turn_finished');
+  expect(heard).toEqual([{ outcome: winner.outcome }]);
+  expect(await here.events(id, 'decision_resolved')).toMatchObject([
+    { decisionId: asked.decisionId, outcome: winner.outcome, by: winner.by },
+  ]);
+  const late = here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'late');
+  await expect(late).rejects.toMatchObject({ code: 'decision_settled', details: { decision: winner } });
+  assertDense(await here.log(id));
+});
+
+test('DECIDE-3: the agent is given the input as it was edited, or the one that was shown', async () => {
+  const { id, asked } = await openQuestion();
+  const input = { command: 'echo edited' };
+  await here.chats.answerDecision(asked.decisionId, { outcome: 'allow', input }, 'me');
+  await here.events(id, 'turn_finished');
+  expect(heard).toEqual([{ outcome: 'allow', input }]);
+  const row = await rowOf(asked.decisionId);
+  expect(JSON.parse(row['answer'] as string)).toEqual({ outcome: 'allow', input });
+  expect(JSON.parse(row['input'] as string)).toEqual({ command: 'echo hello' });
+});
+
+test('DECIDE-3: a denial carries its message to the agent and into the log', async () => {
+  const { id, asked } = await openQuestion();
+  await here.chats.answerDecision(asked.decisionId, { outcome: 'deny', message: 'Not on Friday.' }, 'me');
+  await here.events(id, 'turn_finished');
+  expect(heard).toEqual([{ outcome: 'deny', message: 'Not on Friday.' }]);
+  expect(await here.events(id, 'decision_resolved')).toMatchObject([{ by: 'me', message: 'Not on Friday.' }]);
+});
+
+test('DECIDE-4: an interrupt cancels what is open, once, and it can be answered no more', async () => {
+  const { id, asked } = await openQuestion();
+  await here.chats.interrupt(id);
+  const [end] = await here.events(id, 'turn_finished');
+  expect(end).toMatchObject({ outcome: 'interrupted' });
+  expect(await here.events(id, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled', by: 'agent' }]);
+  await expect(here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me')).rejects.toMatchObject({
+    code: 'decision_settled',
+    details: { decision: { outcome: 'cancelled', by: 'agent' } },
+  });
+  expect(heard).toEqual([]);
+});
+
+test('DECIDE-4: a turn that ends by itself cancels what it had asked', async () => {
+  here.backend.script = async function* (turn) {
+    const asking = turn.ask({});
+    for (let count = 0; count < 2; count += 1) {
+      const next = await turn.ask({}).next();
+      if (next.done !== true) yield next.value;
+    }
+    await asking.return({ outcome: 'deny' });
+    yield finished();
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'go' });
+  await here.events(id, 'turn_finished');
+  const log = await here.log(id);
+  const asked = log.flatMap((event) => (event.type === 'decision_requested' ? [event.decisionId] : []));
+  const cancelled = log.flatMap((event) => (event.type === 'decision_resolved' ? [event.decisionId] : []));
+  expect(asked).toHaveLength(2);
+  expect(cancelled.toSorted()).toEqual(asked.toSorted());
+  expect(log.at(-1)?.type).toBe('turn_finished');
+  expect((await here.chats.listDecisions({ status: 'pending', chatId: id, limit: 10 })).items).toEqual([]);
+});
+
+test('DECIDE-4 TURN-2: the next host cancels what a dead one had asked', async () => {
+  const { id, asked } = await openQuestion();
+  await here.kill();
+  await stopHost(database.sql, here.id);
+  here = await openChatsHost(database.url);
+  await here.events(id, 'turn_finished');
+  const log = await here.log(id);
+  expect(log.slice(-2)).toMatchObject([
+    { type: 'decision_resolved', decisionId: asked.decisionId, outcome: 'cancelled', by: 'host' },
+    { type: 'turn_finished', outcome: 'interrupted', error: { code: 'host_restarted' } },
+  ]);
+  await expect(here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me')).rejects.toMatchObject({
+    code: 'decision_settled',
+  });
+});
+
+test('DECIDE-2: an answer that could not be stored settles nothing, and can be given again', async () => {
+  const { id, asked } = await openQuestion();
+  const full = `create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'no space' using errcode = 'disk_full'; end $$;
+    create trigger refuse before update on decisions execute function refuse()`;
+  await database.sql.unsafe(full);
+  try {
+    await expect(here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me')).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
+  } finally {
+    await database.sql.unsafe('drop trigger refuse on decisions; drop function refuse()');
+  }
+  expect(heard).toEqual([]);
+  expect(await rowOf(asked.decisionId)).toMatchObject({ outcome: null });
+  await here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me');
+  await here.events(id, 'turn_finished');
+  expect(heard).toEqual([{ outcome: 'allow' }]);
+  assertDense(await here.log(id));
+});
+
+test('answers that cannot be given are refused with the field’s name, and change nothing', async () => {
+  const { id, asked } = await openQuestion({ kind: 'question', canAllowAlways: false });
+  const { decisionId } = asked;
+  for (const [answer, field] of [
+    [{ outcome: 'allow_always', input: {} }, 'outcome'],
+    [{ outcome: 'allow' }, 'input'],
+  ] as const) {
+    await expect(here.chats.answerDecision(decisionId, answer, 'me')).rejects.toMatchObject({
+      code: 'invalid_request',
+      details: { field },
+    });
+  }
+  await expect(here.chats.answerDecision(randomUUID(), { outcome: 'deny' }, 'me')).rejects.toMatchObject({
+    code: 'not_found',
+  });
+  expect(await rowOf(decisionId)).toMatchObject({ outcome: null });
+  await here.chats.answerDecision(decisionId, { outcome: 'allow', input: { answers: {} } }, 'me');
+  await here.events(id, 'turn_finished');
+});
+
+test('the list of decisions pages oldest first, by status and by chat', async () => {
+  here.backend.script = askWith();
+  const chats = await Promise.all([here.createChat(), here.createChat()]);
+  const ids: string[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    for (const { id } of chats) {
+      await here.chats.submitPrompt(id, { content: 'go' });
+      const asked = await here.events(id, 'decision_requested', round + 1);
+      ids.push(asked[round]!.decisionId);
+      if (round < 2) await here.chats.answerDecision(asked[round]!.decisionId, { outcome: 'deny' }, 'me');
+      await until(
+        async () => (await here.log(id)).filter((e) => e.type === 'turn_finished').length >= Math.min(round + 1, 2),
+      );
+    }
+  }
+  const read = async (page: Partial<Parameters<ChatsHost['chats']['listDecisions']>[0]>): Promise<Decision[]> => {
+    const found: Decision[] = [];
+    let after: string | undefined;
+    do {
+      const part = await here.chats.listDecisions({ limit: 2, after, ...page });
+      expect(part.items.length).toBeLessThanOrEqual(2);
+      found.push(...part.items);
+      after = part.next ?? undefined;
+    } while (after !== undefined);
+    return found.filter((decision) => ids.includes(decision.id));
+  };
+  expect((await read({})).map((decision) => decision.id)).toEqual(ids);
+  expect((await read({ status: 'pending' })).map((decision) => decision.id)).toEqual(ids.slice(4));
+  expect((await read({ status: 'resolved' })).map((decision) => decision.id)).toEqual(ids.slice(0, 4));
+  expect((await read({ chatId: chats[0]!.id })).map((decision) => decision.id)).toEqual([ids[0], ids[2], ids[4]]);
+  await expect(here.chats.listDecisions({ limit: 2, after: 'x' })).rejects.toMatchObject({
+    details: { field: 'after' },
+  });
+});

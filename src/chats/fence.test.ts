@@ -1,0 +1,464 @@
+// Two hosts on one database: at any time at most one of them writes to a chat.
+import { randomUUID } from 'node:crypto';
+import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  assertDense,
+  assertTurnsFinished,
+  type ChatsHost,
+  type ChatsHostOptions,
+  openChatsHost,
+} from '../../test/support/chats-host.ts';
+import { createGate } from '../../test/support/gate.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { openPostgresProxy, type PostgresProxy } from '../../test/support/postgres-proxy.ts';
+import { finished, said } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import { noUsage } from '../protocol/event.ts';
+import { addUsage, openAgentSession, setAgentSession } from '../store/agent-sessions.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import { deleteChat } from '../store/chats.ts';
+import { openDatabase, type Sql } from '../store/database.ts';
+import { appendEvents, type Lease, readEvents } from '../store/events.ts';
+import { insertHost, stopHost } from '../store/hosts.ts';
+import { claimLease, findOrphanedWork, releaseLease, renewLeases } from '../store/leases.ts';
+import { insertPrompt } from '../store/prompts.ts';
+import { FencedError } from '../store/storage-error.ts';
+import { insertTurn } from '../store/turns.ts';
+
+let database: TestDatabase;
+let hosts: ChatsHost[];
+let proxies: PostgresProxy[];
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(() => {
+  hosts = [];
+  proxies = [];
+});
+afterEach(async () => {
+  for (const host of hosts) await host.close();
+  for (const proxy of proxies) await proxy.close();
+});
+
+async function openHost(options: ChatsHostOptions = {}): Promise<ChatsHost> {
+  const host = await openChatsHost(database.url, options);
+  hosts.push(host);
+  return host;
+}
+
+/** As if its host had been silent for too long, by the database's clock. */
+const runOut = (chatId: string) =>
+  database.sql`update chats set lease_until = clock_timestamp() - interval '1 second' where id = ${chatId}`;
+const ownerOf = async (chatId: string): Promise<string | null> => {
+  const [row] = await database.sql<
+    { owner: string | null }[]
+  >`select owner_host as owner from chats where id = ${chatId}`;
+  return row!.owner;
+};
+
+describe('stale writers', () => {
+  let other: Sql;
+  beforeAll(() => {
+    other = openDatabase(database.url, { max: 4 });
+  });
+  afterAll(() => other.end());
+
+  const enrol = async (): Promise<string> => {
+    const id = randomUUID();
+    await insertHost(database.sql, { id, machine: 'test', pid: 1, pidStarted: '', version: '0' });
+    return id;
+  };
+  const createChat = async (): Promise<string> => {
+    const id = randomUUID();
+    await database.sql`insert into chats (id, cwd, backend) values (${id}, '/', 'claude_sdk')`;
+    return id;
+  };
+  const note = (message: string) => ({ body: { type: 'notice', level: 'info', code: 'test', message } as const });
+  const share = { costUsd: 1, models: { m: { ...noUsage, outputTokens: 1, costUsd: 1 } } };
+
+  /** Writes what a turn writes, all kinds of it, until it is told that it is stale. Counts what it wrote. */
+  async function writeUntilStale(
+    sql: Sql,
+    lease: Lease,
+    store: SessionStore,
+    wrote: { appends: number; entries: number },
+  ): Promise<void> {
+    for (;;) {
+      try {
+        await appendEvents(sql, lease, {
+          events: [note('stale?')],
+          side: (db) => [addUsage(db, lease, 'claude', share)],
+          chat: { title: 'stale?' },
+        });
+        wrote.appends += 1;
+        await store.append({ projectKey: 'x', sessionId: 's' }, [{ type: 'user', uuid: randomUUID(), text: 'stale?' }]);
+        wrote.entries += 1;
+      } catch (error) {
+        if (error instanceof FencedError) return;
+        throw error;
+      }
+    }
+  }
+
+  test('FENCE-1: 240 races of a stale writer with a takeover: nothing of it comes after', async () => {
+    const { sql } = database;
+    const [before, after] = [await enrol(), await enrol()];
+    const total = { appends: 0, entries: 0 };
+    for (let race = 0; race < 240; race += 1) {
+      const chatId = await createChat();
+      const stale = (await claimLease(sql, chatId, before, 60_000))!;
+      await openAgentSession(sql, stale, { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() });
+      await runOut(chatId);
+      const store = chatSessionStore(sql, stale);
+
+      // A third of the races each: as it comes; both wait for the chat's row, the writer first, or the taker first.
+      const gate = createGate();
+      const order = race % 3;
+      const blocker =
+        order === 0
+          ? Promise.resolve()
+          : sql.begin(async (tx) => {
+              await tx`select from chats where id = ${chatId} for update`;
+              await gate.pass();
+            });
+      if (order > 0) await gate.reached;
+      const take = () => claimLease(other, chatId, after, 60_000);
+      const wrote = { appends: 0, entries: 0 };
+      const write = () => writeUntilStale(sql, stale, store, wrote);
+      const writerFirst = order !== 2;
+      const first = writerFirst ? write() : take();
+      if (order > 0) await untilWaiting(1);
+      else while (wrote.entries < race % 4) await new Promise((done) => setImmediate(done));
+      const second = writerFirst ? take() : write();
+      if (order > 0) await untilWaiting(2);
+      gate.open();
+      await blocker;
+
+      const [one, two] = [await first, await second];
+      const lease = (writerFirst ? two : one) as Lease;
+      total.appends += wrote.appends;
+      total.entries += wrote.entries;
+      await appendEvents(other, lease, { events: [note('new')], chat: { title: 'new' } });
+      await chatSessionStore(other, lease).append({ projectKey: 'x', sessionId: 's' }, [{ type: 'mode', text: 'new' }]);
+
+      const log = await readEvents(sql, chatId, { after: 0, limit: 10_000 });
+      assertDense(log);
+      const messages = log.map((event) => (event.type === 'notice' ? event.message : ''));
+      expect(messages).toEqual([...messages.slice(0, -1).fill('stale?'), 'new']);
+      const [row] = await sql`
+        select title, (select cost_usd from agent_sessions where chat_id = ${chatId}) as cost from chats where id = ${chatId}`;
+      expect(messages.length - 1).toBe(wrote.appends);
+      expect(row).toEqual({ title: 'new', cost: wrote.appends });
+      const entries = (await store.load({ projectKey: 'x', sessionId: 's' }))!.map((entry) => entry['text']);
+      expect(entries).toEqual([...entries.slice(0, -1).fill('stale?'), 'new']);
+      expect(entries.length - 1).toBe(wrote.entries);
+    }
+    // The races were races: the stale writer had its time too.
+    expect(total.appends).toBeGreaterThan(80);
+    expect(total.entries).toBeGreaterThan(10);
+  }, 60_000);
+
+  const untilWaiting = (count: number) =>
+    until(
+      async () => {
+        const [row] = await other<{ count: number }[]>`
+          select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+        return row!.count >= count;
+      },
+      { what: `${count} statements at the lock` },
+    );
+
+  test('FENCE-1: every kind of write of a stale holder changes nothing', async () => {
+    const { sql } = database;
+    const chatId = await createChat();
+    const stale = (await claimLease(sql, chatId, await enrol(), 60_000))!;
+    const session = { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() } as const;
+    await openAgentSession(sql, stale, session);
+    await runOut(chatId);
+    const lease = (await claimLease(sql, chatId, await enrol(), 60_000))!;
+    expect(lease.epoch).toBe(stale.epoch + 1);
+    const snapshot = async () => ({
+      chat: await sql`select * from chats where id = ${chatId}`,
+      sessions: await sql`select * from agent_sessions where chat_id = ${chatId}`,
+      events: await sql`select * from events where chat_id = ${chatId}`,
+      prompts: await sql`select * from prompts where chat_id = ${chatId}`,
+      turns: await sql`select * from turns where chat_id = ${chatId}`,
+      entries: await sql`select * from claude_session_entries where project_key = ${chatId}`,
+    });
+    const before = await snapshot();
+    const store = chatSessionStore(sql, stale);
+    const turnId = randomUUID();
+    const writes = [
+      () => appendEvents(sql, stale, { events: [note('x')], chat: { title: 'x' } }),
+      () =>
+        appendEvents(sql, stale, {
+          events: [{ body: { type: 'prompt_accepted', promptId: 'p', content: [] } }],
+          side: (db) => [insertPrompt(db, stale, { id: 'p', content: [] })],
+        }),
+      () =>
+        appendEvents(sql, stale, {
+          events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: [] } }],
+          side: (db) => insertTurn(db, stale, { id: turnId, promptIds: [] }),
+        }),
+      () =>
+        appendEvents(sql, stale, {
+          events: [note('usage')],
+          side: (db) => [
+            addUsage(db, stale, 'claude', share),
+            setAgentSession(db, stale, 'claude', { sessionId: randomUUID(), model: 'x' }),
+          ],
+        }),
+      () => store.append({ projectKey: 'x', sessionId: 's' }, [{ type: 'user', uuid: randomUUID() }]),
+      () => store.append({ projectKey: 'x', sessionId: 's', subpath: 'sub' }, [{ type: 'user', uuid: randomUUID() }]),
+      () => store.delete?.({ projectKey: 'x', sessionId: 's' }) ?? Promise.resolve(),
+    ];
+    for (const write of writes) await expect(write()).rejects.toBeInstanceOf(FencedError);
+    expect(await openAgentSession(sql, stale, { ...session, backend: 'claude_pty' })).toBeNull();
+    expect(await deleteChat(sql, stale)).toBe(false);
+    await releaseLease(sql, stale);
+    expect(await snapshot()).toEqual(before);
+    await addUsage(sql, stale, 'claude', share);
+    await setAgentSession(sql, stale, 'claude', { sessionId: randomUUID(), model: 'x' });
+    expect(await snapshot()).toEqual(before);
+  });
+
+  test('FENCE-4: a lease is taken when it is free, run out by the database’s clock, or its host is known to be dead', async () => {
+    const { sql } = database;
+    const [one, two] = [await enrol(), await enrol()];
+    const chatId = await createChat();
+    const first = await claimLease(sql, chatId, one, 60_000);
+    expect(first).toMatchObject({ epoch: 1, nextSeq: 1 });
+    expect(await claimLease(sql, chatId, two, 60_000)).toBeNull();
+    await runOut(chatId);
+    expect(await claimLease(sql, chatId, two, 60_000)).toMatchObject({ epoch: 2 });
+    expect(await claimLease(sql, chatId, one, 60_000)).toBeNull();
+    await stopHost(sql, two);
+    const third = (await claimLease(sql, chatId, one, 60_000))!;
+    expect(third.epoch).toBe(3);
+    await releaseLease(sql, first!);
+    expect(await ownerOf(chatId)).toBe(one);
+    await releaseLease(sql, third);
+    expect(await ownerOf(chatId)).toBeNull();
+    expect(await claimLease(sql, randomUUID(), one, 60_000)).toBeNull();
+    // Twenty at once: one gets it.
+    const claims = await Promise.all(
+      Array.from({ length: 20 }, async () => claimLease(sql, chatId, await enrol(), 60_000)),
+    );
+    expect(claims.filter(Boolean)).toHaveLength(1);
+  });
+
+  test('FENCE-3: only the leases that a host still holds are renewed, and work that nobody holds is found', async () => {
+    const { sql } = database;
+    const [mine, others] = [await enrol(), await enrol()];
+    const [kept, letGo, taken, resting] = [
+      await createChat(),
+      await createChat(),
+      await createChat(),
+      await createChat(),
+    ];
+    const leases = new Map<string, Lease>();
+    for (const id of [kept, letGo, taken]) leases.set(id, (await claimLease(sql, id, mine, 60_000))!);
+    for (const id of [kept, letGo]) {
+      await appendEvents(sql, leases.get(id)!, {
+        events: [{ body: { type: 'prompt_accepted', promptId: 'p', content: [] } }],
+        side: (db) => [insertPrompt(db, leases.get(id)!, { id: 'p', content: [] })],
+      });
+    }
+    for (const id of [kept, letGo, taken]) await runOut(id);
+    const epoch = (await claimLease(sql, taken, others, 60_000))!.epoch;
+    expect(epoch).toBe(2);
+    const held = await renewLeases(sql, mine, [kept, taken, resting], 60_000);
+    expect([...held]).toEqual([[kept, 1]]);
+    const orphaned = await findOrphanedWork(sql, 1000);
+    expect([kept, letGo, taken, resting].filter((id) => orphaned.includes(id))).toEqual([letGo]);
+  });
+});
+
+describe('two hosts', () => {
+  const holdScript = (host: ChatsHost) => {
+    const gate = createGate();
+    host.backend.script = async function* () {
+      yield said('I have begun.');
+      await gate.pass();
+      yield said('I go on.');
+      yield finished('completed', { costUsd: 1 });
+    };
+    return gate;
+  };
+
+  test('FENCE-2 FENCE-4: a chat of another host is refused; taken over, its old host lets it go and closes its agent', async () => {
+    const [old, next] = [await openHost(), await openHost()];
+    const gate = holdScript(old);
+    const { id } = await old.createChat();
+    await old.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+    await gate.reached;
+    for (const question of [
+      () => next.chats.submitPrompt(id, { content: 'x' }),
+      () => next.chats.patchChat(id, { title: 'x' }),
+      () => next.chats.deleteChat(id),
+    ]) {
+      await expect(question()).rejects.toMatchObject({ code: 'chat_elsewhere' });
+    }
+    await runOut(id);
+    await next.chats.submitPrompt(id, { id: 'p2', content: 'mine now' });
+    await next.events(id, 'turn_finished', 2);
+    const log = await next.log(id);
+
+    gate.open();
+    await until(() => old.host.find(id) === undefined, { what: 'the old host to let go' });
+    await until(() => !old.backend.sessions.has(id), { what: 'the end of its agent' });
+    // It wrote no more, and took nothing from the new holder.
+    expect(await next.log(id)).toEqual(log);
+    expect(await ownerOf(id)).toBe(next.id);
+    assertDense(log);
+    assertTurnsFinished(log);
+    expect(log.flatMap((event) => (event.type === 'turn_finished' ? [event.outcome] : []))).toEqual([
+      'interrupted',
+      'completed',
+    ]);
+    expect((await next.chats.getChat(id)).costUsd).toBe(0);
+    await expect(old.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
+  });
+
+  test('FENCE-2: a stale host that is asked to write refuses, and lets go at once', async () => {
+    const [old, next] = [await openHost(), await openHost()];
+    const { id } = await old.createChat();
+    await old.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+    await old.events(id, 'turn_finished');
+    await runOut(id);
+    await next.chats.patchChat(id, { title: 'Taken' });
+    const log = await next.log(id);
+    await expect(old.chats.submitPrompt(id, { content: 'stale' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
+    await until(() => !old.backend.sessions.has(id) && old.host.find(id) === undefined);
+    expect(await next.log(id)).toEqual(log);
+  });
+
+  test('FENCE-4: a chat at rest is free for any host, at once', async () => {
+    const clock = new ManualClock();
+    const [old, next] = [await openHost({ clock, idleTimeoutMs: 1_000 }), await openHost()];
+    const { id } = await old.createChat();
+    await old.chats.submitPrompt(id, { content: 'go' });
+    await old.events(id, 'turn_finished');
+    await until(() => old.host.find(id)?.state === 'ready');
+    await until(async () => {
+      clock.advance(1_000);
+      return (await ownerOf(id)) === null;
+    });
+    expect(old.backend.sessions.has(id)).toBe(false);
+    await next.chats.submitPrompt(id, { content: 'go' });
+    await next.events(id, 'turn_finished', 2);
+  });
+
+  describe('one of which cannot reach the database', () => {
+    let proxy: PostgresProxy;
+    beforeEach(async () => {
+      proxy = await openPostgresProxy(database.url);
+      proxies.push(proxy);
+    });
+
+    test.each([
+      ['is refused', () => proxy.goDown(), () => proxy.comeUp()],
+      [
+        'hears nothing, as over a half-open connection',
+        () => {
+          proxy.isFrozen = true;
+          return Promise.resolve();
+        },
+        () => {
+          proxy.isFrozen = false;
+          proxy.cutAll();
+          return Promise.resolve();
+        },
+      ],
+    ])(
+      'FENCE-3: a host that %s lets its chats go after nine seconds, well before another may take them',
+      async (_, cut, mend) => {
+        const clock = new ManualClock();
+        const cutOff = await openHost({ clock, url: proxy.url });
+        const next = await openHost();
+        const gate = holdScript(cutOff);
+        const { id } = await cutOff.createChat();
+        await cutOff.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+        await gate.reached;
+        await until(async () => (await next.log(id)).some((event) => event.type === 'agent_message'));
+        await cut();
+        clock.advance(8_999);
+        expect(cutOff.host.find(id)).toBeDefined();
+        expect(cutOff.backend.sessions.has(id)).toBe(true);
+        // The database says that the lease still holds.
+        await expect(next.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
+        clock.advance(1);
+        expect(cutOff.host.find(id)).toBeUndefined();
+        await until(() => !cutOff.backend.sessions.has(id));
+
+        await runOut(id);
+        await next.chats.submitPrompt(id, { id: 'p2', content: 'go' });
+        await next.events(id, 'turn_finished', 2);
+        const log = await next.log(id);
+        await mend();
+        gate.open();
+        await until(() => cutOff.chats.isHealthy());
+        expect(await next.log(id)).toEqual(log);
+        assertTurnsFinished(log);
+        await expect(cutOff.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
+        // A write that still waits to be tried again is given up.
+        clock.advance(1_000);
+      },
+    );
+
+    test('TURN-2 PROMPT-4: and comes back before anybody else took its chats: it takes them up itself', async () => {
+      const clock = new ManualClock();
+      const host = await openHost({ clock, url: proxy.url });
+      const gate = holdScript(host);
+      const { id } = await host.createChat();
+      for (const promptId of ['p1', 'p2']) await host.chats.submitPrompt(id, { id: promptId, content: promptId });
+      await gate.reached;
+      await proxy.goDown();
+      clock.advance(9_000);
+      await until(() => !host.backend.sessions.has(id));
+      gate.open();
+      await proxy.comeUp();
+      await runOut(id);
+      await until(async () => {
+        clock.advance(1_000);
+        const log = await readEvents(database.sql, id, { after: 0, limit: 1000 });
+        return log.filter((event) => event.type === 'turn_finished').length === 2;
+      });
+      const log = await host.log(id);
+      assertDense(log);
+      assertTurnsFinished(log);
+      expect(log.flatMap((event) => (event.type === 'turn_finished' ? [event.outcome] : []))).toEqual([
+        'interrupted',
+        'completed',
+      ]);
+    });
+  });
+
+  test('FENCE-3: leases are renewed as long as the database answers, so that a long turn keeps its chat', async () => {
+    const clock = new ManualClock();
+    const host = await openHost({ clock });
+    const gate = holdScript(host);
+    const { id } = await host.createChat();
+    await host.chats.submitPrompt(id, { content: 'go' });
+    await gate.reached;
+    for (let renewal = 0; renewal < 4; renewal += 1) {
+      await runOut(id);
+      clock.advance(5_000);
+      await until(
+        async () => {
+          const [row] = await database.sql`select lease_until > clock_timestamp() as held from chats where id = ${id}`;
+          return row!['held'] === true;
+        },
+        { what: 'the renewal' },
+      );
+      // The renewal is through at the host, too: the next one is planned.
+      await until(() => (clock.nextMs ?? 0) > 0);
+    }
+    expect(host.host.find(id)?.state).toBe('running');
+    gate.open();
+    await host.events(id, 'turn_finished');
+  });
+});

@@ -1,0 +1,148 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { assertDense, assertTurnsFinished, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createGate } from '../../test/support/gate.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { finished } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+
+// Below the time to the next renewal of a lease, so that time can pass in one step.
+const idleTimeoutMs = 1_000;
+let database: TestDatabase;
+let here: ChatsHost;
+let clock: ManualClock;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  clock = new ManualClock();
+  here = await openChatsHost(database.url, { clock, idleTimeoutMs });
+});
+afterEach(() => here.close());
+
+const warm = (): number => here.backend.sessions.size;
+
+/** A chat whose first turn is over and whose idle time begins now. */
+async function openIdleChat(): Promise<string> {
+  const { id } = await here.createChat();
+  const ofHostMs = clock.nextMs;
+  await here.chats.submitPrompt(id, { content: 'one' });
+  await here.events(id, 'turn_finished');
+  await until(() => here.host.find(id)?.state === 'ready');
+  await until(() => clock.nextMs === idleTimeoutMs, { what: `the idle limit (the host waits ${ofHostMs})` });
+  return id;
+}
+
+test('AGENT-3: an unused agent is ended after the limit, not before, and the chat is given back', async () => {
+  const id = await openIdleChat();
+  clock.advance(idleTimeoutMs - 1);
+  expect(warm()).toBe(1);
+  expect(here.host.find(id)?.state).toBe('ready');
+  clock.advance(1);
+  await until(() => warm() === 0);
+  await until(() => here.host.find(id) === undefined);
+  await until(async () => {
+    const [row] = await database.sql`select owner_host from chats where id = ${id}`;
+    return row!['owner_host'] === null;
+  });
+  expect((await here.chats.getChat(id)).state).toBe('cold');
+  expect(here.chats.info().warmChats).toBe(0);
+});
+
+test('AGENT-2 AGENT-3: a cold chat wakes by itself on a prompt', async () => {
+  const id = await openIdleChat();
+  clock.advance(idleTimeoutMs);
+  await until(() => here.host.find(id) === undefined);
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  expect(here.backend.opened).toHaveLength(2);
+  expect(here.backend.opened[1]?.sessionId).toBe(here.backend.opened[0]?.sessionId);
+});
+
+test('AGENT-3: a prompt begins the time anew', async () => {
+  const id = await openIdleChat();
+  clock.advance(idleTimeoutMs - 1);
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  await until(() => clock.nextMs === idleTimeoutMs);
+  clock.advance(idleTimeoutMs - 1);
+  expect(warm()).toBe(1);
+});
+
+test('AGENT-3: never while a turn runs or a decision waits', async () => {
+  const gate = createGate();
+  here.backend.script = async function* (turn) {
+    await gate.pass();
+    yield* turn.ask({});
+    yield finished();
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'one' });
+  await gate.reached;
+  clock.advance(idleTimeoutMs * 4);
+  expect(warm()).toBe(1);
+  gate.open();
+  const [asked] = await here.events(id, 'decision_requested');
+  expect(here.host.find(id)?.state).toBe('waiting');
+  expect(warm()).toBe(1);
+  await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' }, 'me');
+  const [end] = await here.events(id, 'turn_finished');
+  expect(end?.outcome).toBe('completed');
+});
+
+test('AGENT-3: never while a background task is open, and soon after its end', async () => {
+  const id = await openIdleChat();
+  here.backend.busy.add(id);
+  for (let round = 0; round < 3; round += 1) {
+    clock.advance(idleTimeoutMs);
+    expect(warm()).toBe(1);
+    expect(here.host.find(id)?.state).toBe('ready');
+  }
+  here.backend.busy.delete(id);
+  clock.advance(idleTimeoutMs);
+  await until(() => warm() === 0);
+});
+
+test('AGENT-3 PROMPT-1: a prompt that comes exactly while the chat goes cold is taken, in a new process', async () => {
+  const id = await openIdleChat();
+  const gate = createGate();
+  here.backend.beforeClose = () => gate.pass();
+  clock.advance(idleTimeoutMs);
+  await gate.reached;
+  const { receipt } = await here.chats.submitPrompt(id, { id: 'late', content: 'two' });
+  expect(receipt.promptId).toBe('late');
+  gate.open();
+  const ends = await here.events(id, 'turn_finished', 2);
+  expect(ends.map((end) => end.outcome)).toEqual(['completed', 'completed']);
+  expect(here.backend.opened).toHaveLength(2);
+  expect(here.backend.closed).toBe(1);
+});
+
+test('AGENT-3 PROMPT-1: prompts at every moment of going to rest are accepted and taken, once', async () => {
+  const id = await openIdleChat();
+  let turns = 1;
+  for (let hops = 0; hops < 30; hops += 1) {
+    clock.advance(idleTimeoutMs);
+    for (let count = 0; count < hops; count += 1) await new Promise((done) => setImmediate(done));
+    await here.chats.submitPrompt(id, { id: `p${hops}`, content: 'again' });
+    turns += 1;
+    await here.events(id, 'turn_finished', turns);
+    await until(() => here.host.find(id)?.state === 'ready');
+    await until(() => clock.nextMs !== null && clock.nextMs <= idleTimeoutMs);
+  }
+  const log = await here.log(id);
+  assertDense(log);
+  assertTurnsFinished(log);
+  expect(log.filter((event) => event.type === 'turn_finished')).toHaveLength(31);
+});
+
+test('AGENT-3: a chat that was only asked something, and never had an agent, is given back too', async () => {
+  const { id } = await here.createChat();
+  await here.chats.patchChat(id, { title: 'Named' });
+  await until(() => clock.nextMs === idleTimeoutMs);
+  expect(here.host.find(id)).toBeDefined();
+  clock.advance(idleTimeoutMs);
+  await until(() => here.host.find(id) === undefined);
+  expect(here.backend.opened).toHaveLength(0);
+});

@@ -1,0 +1,269 @@
+// Connections to the database that break at chosen moments, through a proxy: what is written lands once.
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { assertDense, assertTurnsFinished, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createGate } from '../../test/support/gate.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { openPostgresProxy, type PostgresProxy } from '../../test/support/postgres-proxy.ts';
+import { randomOf } from '../../test/support/random.ts';
+import { chunk, finished, said } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import { type Event } from '../protocol/event.ts';
+import { openDatabase, type Sql } from '../store/database.ts';
+import { appendEvents, type Lease, readEvents } from '../store/events.ts';
+import { insertHost } from '../store/hosts.ts';
+import { claimLease } from '../store/leases.ts';
+
+let database: TestDatabase;
+let proxy: PostgresProxy;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  proxy = await openPostgresProxy(database.url);
+});
+afterEach(() => proxy.close());
+
+const note = (message: string) => ({ body: { type: 'notice', level: 'info', code: 'test', message } as const });
+const messagesOf = (events: readonly Event[]): string[] =>
+  events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+
+describe('one append', () => {
+  let through: Sql;
+  let lease: Lease;
+  const stored = (): Promise<Event[]> => readEvents(database.sql, lease.chatId, { after: 0, limit: 1000 });
+
+  beforeEach(async () => {
+    through = openDatabase(proxy.url, { max: 1 });
+    const hostId = randomUUID();
+    const [chatId] = [randomUUID()];
+    await insertHost(database.sql, { id: hostId, machine: 'test', pid: 1, pidStarted: '', version: '0' });
+    await database.sql`insert into chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
+    lease = (await claimLease(database.sql, chatId, hostId, 60_000))!;
+    // Twice, so that the statement is prepared: from here on a write is one question and one answer.
+    for (const message of ['first', 'second']) await appendEvents(through, lease, { events: [note(message)] });
+  });
+  afterEach(() => through.end({ timeout: 1 }));
+
+  test('LOG-8: an answer that is lost after the commit: the write is found, not made again', async () => {
+    const landedBefore: string[][] = [];
+    proxy.fault = (direction) => (direction === 'answer' ? 'cut' : 'pass');
+    const written = await appendEvents(
+      through,
+      lease,
+      { events: [note('third'), note('fourth')] },
+      {
+        async retry() {
+          proxy.fault = () => 'pass';
+          landedBefore.push(messagesOf(await stored()));
+          return true;
+        },
+      },
+    );
+    expect(landedBefore).toEqual([['first', 'second', 'third', 'fourth']]);
+    expect(written.map((event) => event.seq)).toEqual([3, 4]);
+    expect(written).toEqual((await stored()).slice(2));
+    expect(lease.nextSeq).toBe(5);
+  });
+
+  test('LOG-8: a question that is lost on the way: the write is made again, once', async () => {
+    const landedBefore: string[][] = [];
+    proxy.fault = (direction) => (direction === 'question' ? 'cut' : 'pass');
+    await appendEvents(
+      through,
+      lease,
+      { events: [note('third')] },
+      {
+        async retry() {
+          proxy.fault = () => 'pass';
+          landedBefore.push(messagesOf(await stored()));
+          return true;
+        },
+      },
+    );
+    expect(landedBefore).toEqual([['first', 'second']]);
+    expect(messagesOf(await stored())).toEqual(['first', 'second', 'third']);
+    await appendEvents(through, lease, { events: [note('fourth')] });
+    assertDense(await stored());
+  });
+
+  test('LOG-8: a write that lands while its repetition waits for it is the one that counts', async () => {
+    const gate = createGate();
+    const blocker = database.sql.begin(async (tx) => {
+      await tx`select from chats where id = ${lease.chatId} for update`;
+      await gate.pass();
+    });
+    await gate.reached;
+    proxy.fault = (direction) => (direction === 'question' ? 'cut-client' : 'pass');
+    const waiting = async (): Promise<number> => {
+      const [row] = await database.sql<{ count: number }[]>`
+        select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      return row!.count;
+    };
+    const write = appendEvents(
+      through,
+      lease,
+      { events: [note('third')] },
+      {
+        async retry() {
+          proxy.fault = () => 'pass';
+          await until(async () => (await waiting()) === 1, { what: 'the first write at the lock' });
+          return true;
+        },
+      },
+    );
+    await until(async () => (await waiting()) === 2, { what: 'both writes at the lock' });
+    gate.open();
+    await blocker;
+    expect((await write).map((event) => event.seq)).toEqual([3]);
+    expect(messagesOf(await stored())).toEqual(['first', 'second', 'third']);
+    expect(lease.nextSeq).toBe(4);
+  });
+
+  test('LOG-1 LOG-8: 150 writes over connections that break at random: each is there once, in order', async () => {
+    const random = randomOf(8);
+    let cuts = 0;
+    proxy.fault = () => {
+      const passage = random() < 0.05 ? (random() < 0.5 ? 'cut' : 'cut-client') : 'pass';
+      if (passage !== 'pass') cuts += 1;
+      return passage;
+    };
+    const retry = (attempt: number): Promise<boolean> =>
+      new Promise((resolve) => setImmediate(() => resolve(attempt < 50)));
+    const wanted = ['first', 'second'];
+    for (let index = 0; index < 150; index += 1) {
+      const messages = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, part) => `${index}/${part}`);
+      wanted.push(...messages);
+      const write = { events: messages.map(note) };
+      const events = await appendEvents(through, lease, write, { retry });
+      expect(messagesOf(events)).toEqual(messages);
+    }
+    expect(cuts).toBeGreaterThan(10);
+    assertDense(await stored());
+    expect(messagesOf(await stored())).toEqual(wanted);
+  });
+});
+
+describe('a host', () => {
+  let here: ChatsHost;
+  beforeEach(async () => {
+    here = await openChatsHost(database.url, { url: proxy.url });
+    here.backend.script = async function* (turn) {
+      const id = randomUUID();
+      for (const piece of ['one ', 'two ', 'three']) yield chunk(id, piece);
+      yield said(`one two three ${turn.text}`, id);
+      yield said('and more');
+      yield finished('completed', { costUsd: 1 });
+    };
+  });
+  afterEach(async () => {
+    proxy.fault = () => 'pass';
+    await here.close();
+  });
+
+  test('LOG-8 PROMPT-2 TURN-1 TURN-4: chats over breaking connections: nothing accepted is lost or doubled', async () => {
+    const random = randomOf(4);
+    const chats = await Promise.all([1, 2, 3].map(() => here.createChat()));
+    const followers = await Promise.all(chats.map(({ id }) => here.follow(id)));
+    proxy.fault = () => (random() < 0.02 ? 'cut' : 'pass');
+    const receipts = new Map<string, number>();
+    for (let round = 0; round < 8; round += 1) {
+      await Promise.all(
+        chats.map(async ({ id }) => {
+          const prompt = { id: `prompt-${round}`, content: `round ${round}` };
+          // As a client does: the same prompt again until there is a receipt.
+          const receipt = await until(() =>
+            here.chats.submitPrompt(id, prompt).then(
+              (answer) => answer.receipt,
+              () => null,
+            ),
+          );
+          receipts.set(`${id}/${prompt.id}`, receipt.seq);
+        }),
+      );
+    }
+    for (const { id } of chats) {
+      await until(
+        async () => {
+          const log = await readEvents(database.sql, id, { after: 0, limit: 10_000 });
+          return log.filter((event) => event.type === 'turn_finished').length >= 8;
+        },
+        { what: 'eight turns', timeoutMs: 20_000 },
+      );
+    }
+    proxy.fault = () => 'pass';
+    for (const [index, { id }] of chats.entries()) {
+      const log = await here.log(id);
+      assertDense(log);
+      assertTurnsFinished(log);
+      for (let round = 0; round < 8; round += 1) {
+        const accepted = log.filter(
+          (event) => event.type === 'prompt_accepted' && event.promptId === `prompt-${round}`,
+        );
+        expect(accepted.map((event) => event.seq)).toEqual([receipts.get(`${id}/prompt-${round}`)]);
+        const taken = log.filter(
+          (event) => event.type === 'turn_started' && event.promptIds.includes(`prompt-${round}`),
+        );
+        expect(taken).toHaveLength(1);
+      }
+      const completed = log.filter((event) => event.type === 'turn_finished' && event.outcome === 'completed');
+      expect((await here.chats.getChat(id)).costUsd).toBe(completed.length);
+      // The reader's connection to the host never broke, so that it saw all of it.
+      await followers[index]!.untilSeq(log.length);
+      expect(followers[index]!.events).toEqual(log);
+    }
+  });
+
+  test('LOG-8 TURN-1: a database that is restarted in the middle of a turn: the turn goes on', async () => {
+    const gate = createGate();
+    here.backend.script = async function* () {
+      yield said('before');
+      await gate.pass();
+      yield said('after');
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    const follower = await here.follow(id);
+    await here.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+    await gate.reached;
+    const killed = await database.sql<{ pid: number }[]>`
+      select pid, pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and application_name = 'boocode'`;
+    expect(killed.length).toBeGreaterThan(0);
+    await proxy.goDown();
+    gate.open();
+    await proxy.comeUp();
+    await follower.until((item) => item.kind === 'event' && item.event.type === 'turn_finished');
+    const log = await here.log(id);
+    expect(log.map((event) => event.type)).toEqual([
+      'prompt_accepted',
+      'chat_updated',
+      'turn_started',
+      'session_started',
+      'agent_message',
+      'agent_message',
+      'turn_finished',
+    ]);
+    expect(log.at(-1)).toMatchObject({ outcome: 'completed' });
+    expect(follower.events).toEqual(log);
+    expect(here.backend.opened).toHaveLength(1);
+  });
+
+  test('a database that is down is told as such, and nothing is stored', async () => {
+    const { id } = await here.createChat();
+    await proxy.goDown();
+    expect(await here.chats.isHealthy()).toBe(false);
+    for (const question of [
+      () => here.chats.getChat(id),
+      () => here.chats.createChat({ cwd: here.cwd }),
+      () => here.chats.submitPrompt(id, { content: 'go' }),
+      () => here.chats.listChats({ limit: 1 }),
+    ]) {
+      await expect(question()).rejects.toMatchObject({ code: 'storage_unavailable' });
+    }
+    await proxy.comeUp();
+    expect(await until(() => here.chats.isHealthy())).toBe(true);
+    expect(await here.log(id)).toEqual([]);
+  });
+});

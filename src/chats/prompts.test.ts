@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { assertDense, assertTurnsFinished, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createGate } from '../../test/support/gate.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { chunk, finished, said } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import { BooError } from '../protocol/error.ts';
+import { stopHost } from '../store/hosts.ts';
+
+let database: TestDatabase;
+let here: ChatsHost;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  here = await openChatsHost(database.url);
+});
+afterEach(() => here.close());
+
+describe('a prompt', () => {
+  test('PROMPT-2: the same id gives the same receipt, fifty times at once; another body is a conflict and changes nothing', async () => {
+    const { id } = await here.createChat();
+    const prompt = { id: 'the-prompt', content: 'Say something nice.' };
+    const answers = await Promise.all(Array.from({ length: 50 }, () => here.chats.submitPrompt(id, prompt)));
+    expect(answers.filter((answer) => answer.created)).toHaveLength(1);
+    expect(new Set(answers.map((answer) => JSON.stringify(answer.receipt))).size).toBe(1);
+    const { receipt } = answers[0]!;
+
+    const others = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) => here.chats.submitPrompt(id, { ...prompt, content: `Other ${index}` })),
+    );
+    for (const other of others) {
+      expect(other).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'prompt_conflict', details: { field: 'id' } },
+      });
+    }
+    await here.events(id, 'turn_finished');
+    expect(await here.chats.submitPrompt(id, prompt)).toEqual({ created: false, receipt });
+    const log = await here.log(id);
+    assertDense(log);
+    const accepted = log.filter((event) => event.type === 'prompt_accepted');
+    expect(accepted).toMatchObject([
+      { seq: receipt.seq, promptId: 'the-prompt', content: [{ type: 'text', text: 'Say something nice.' }] },
+    ]);
+    expect(log.filter((event) => event.type === 'turn_started')).toMatchObject([{ promptIds: ['the-prompt'] }]);
+  });
+
+  test('PROMPT-2: of fifty bodies under one id at once, one is taken', async () => {
+    const { id } = await here.createChat();
+    const answers = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) => here.chats.submitPrompt(id, { id: 'p', content: `body ${index}` })),
+    );
+    expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(1);
+    await here.events(id, 'turn_finished');
+    expect((await here.log(id)).filter((event) => event.type === 'prompt_accepted')).toHaveLength(1);
+  });
+
+  test('PROMPT-3 TURN-1: prompts are taken in the order they were accepted, one turn at a time', async () => {
+    const { id } = await here.createChat();
+    let running = 0;
+    here.backend.script = async function* (turn) {
+      running += 1;
+      expect(running).toBe(1);
+      yield said(`Answer to ${turn.text}`);
+      running -= 1;
+      yield finished();
+    };
+    const receipts = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => here.chats.submitPrompt(id, { id: `p${index}`, content: `${index}` })),
+    );
+    await here.events(id, 'turn_finished', 20);
+    const log = await here.log(id);
+    assertDense(log);
+    assertTurnsFinished(log);
+    const bySeq = receipts.map(({ receipt }) => receipt).toSorted((a, b) => a.seq - b.seq);
+    const taken = log.flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []));
+    expect(taken).toEqual(bySeq.map((receipt) => receipt.promptId));
+    const turns = log.filter((event) => event.type === 'turn_started' || event.type === 'turn_finished');
+    expect(turns.map((event) => event.type)).toEqual(
+      Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? 'turn_started' : 'turn_finished')),
+    );
+    expect(here.backend.opened).toHaveLength(1);
+  });
+
+  test('PROMPT-1 PROMPT-4 TURN-2: what was accepted survives the host, and is taken by the next one, in order', async () => {
+    const { id } = await here.createChat();
+    const gate = createGate();
+    here.backend.script = async function* () {
+      yield said('I have begun');
+      await gate.pass();
+    };
+    for (const promptId of ['p1', 'p2', 'p3']) {
+      await here.chats.submitPrompt(id, { id: promptId, content: promptId });
+    }
+    await gate.reached;
+    await here.events(id, 'agent_message');
+    await here.kill();
+
+    const next = await openChatsHost(database.url);
+    try {
+      // Nobody may take it while the lease lasts; then its host is known to be dead.
+      await expect(next.chats.submitPrompt(id, { content: 'mine' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
+      await stopHost(database.sql, here.id);
+      await next.chats.submitPrompt(id, { id: 'p4', content: 'p4' });
+      await next.events(id, 'turn_finished', 4);
+      const log = await next.log(id);
+      assertDense(log);
+      assertTurnsFinished(log);
+      expect(log.flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []))).toEqual([
+        'p1',
+        'p2',
+        'p3',
+        'p4',
+      ]);
+      const ends = log.filter((event) => event.type === 'turn_finished');
+      expect(ends.map((event) => event.outcome)).toEqual(['interrupted', 'completed', 'completed', 'completed']);
+      expect(ends[0]).toMatchObject({ error: { code: 'host_restarted' } });
+      // The open turn is finished before anything else is written.
+      expect(log[log.findIndex((event) => event.type === 'agent_message') + 1]).toEqual(ends[0]);
+    } finally {
+      await next.close();
+      here = await openChatsHost(database.url);
+    }
+  });
+
+  test('PROMPT-4: a host that starts takes up what waits, without being asked', async () => {
+    const { id } = await here.createChat();
+    const gate = createGate();
+    here.backend.beforeOpen = () => gate.pass();
+    await here.chats.submitPrompt(id, { id: 'waits', content: 'hello' });
+    await gate.reached;
+    await here.kill();
+    await stopHost(database.sql, here.id);
+    here = await openChatsHost(database.url);
+    const [end] = await here.events(id, 'turn_finished');
+    expect(end).toMatchObject({ outcome: 'completed' });
+  });
+
+  test('a chat without a name is called after its first prompt, also when fifty come at once', async () => {
+    const { id } = await here.createChat();
+    expect((await here.chats.getChat(id)).title).toBe(here.cwd.split('/').at(-1));
+    await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        here.chats.submitPrompt(id, { content: `Prompt ${index}\u0007\nand a second line` }),
+      ),
+    );
+    const log = await here.log(id);
+    const names = log.filter((event) => event.type === 'chat_updated');
+    expect(names).toHaveLength(1);
+    const first = log.find((event) => event.type === 'prompt_accepted');
+    expect(JSON.stringify(first)).toContain((names[0]?.title ?? 'none').trim());
+    expect((await here.chats.getChat(id)).title).toBe(names[0]?.title);
+    const named = await here.createChat({ title: 'Mine' });
+    await here.chats.submitPrompt(named.id, { content: 'Hello' });
+    expect((await here.chats.getChat(named.id)).title).toBe('Mine');
+  });
+
+  test('of a chat that is not there is refused', async () => {
+    await expect(here.chats.submitPrompt(randomUUID(), { content: 'x' })).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('the working directory', () => {
+  test('is real, absolute, a directory; anything else is refused with the field’s name', async () => {
+    const file = join(here.cwd, 'file');
+    await writeFile(file, '');
+    await symlink(join(here.cwd, 'nowhere'), join(here.cwd, 'dangling'));
+    const bad = [
+      'relative',
+      '.',
+      `${here.cwd}/none`,
+      file,
+      join(here.cwd, 'dangling'),
+      `/${'x'.repeat(5000)}`,
+      '/\u0000',
+    ];
+    for (const cwd of bad) {
+      await expect(here.createChat({ cwd })).rejects.toMatchObject({
+        code: 'cwd_invalid',
+        message: expect.stringMatching(/^cwd: /),
+        details: { field: 'cwd' },
+      });
+    }
+    expect((await here.chats.listChats({ limit: 100 })).items.filter((chat) => bad.includes(chat.cwd))).toEqual([]);
+    await symlink(here.cwd, join(here.cwd, 'link'));
+    expect((await here.createChat({ cwd: `${here.cwd}/link/./link/` })).cwd).toBe(here.cwd);
+  });
+
+  test('TURN-5: that is gone fails the turn, and the chat goes on when it is back', async () => {
+    const cwd = join(here.cwd, 'work');
+    await mkdir(cwd);
+    const { id } = await here.createChat({ cwd });
+    await rm(cwd, { recursive: true });
+    here.backend.beforeOpen = () => {
+      throw new BooError('cwd_invalid', 'The working directory is gone.');
+    };
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [failed] = await here.events(id, 'turn_finished');
+    expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'cwd_invalid' } });
+    await until(async () => (await here.chats.getChat(id)).state === 'failed');
+    here.backend.beforeOpen = () => {};
+    await here.chats.submitPrompt(id, { content: 'again' });
+    const [, completed] = await here.events(id, 'turn_finished', 2);
+    expect(completed).toMatchObject({ outcome: 'completed' });
+    await until(async () => (await here.chats.getChat(id)).state === 'ready');
+  });
+});
+
+test('AGENT-2: a chat remembers what was said, over a restart of the host', async () => {
+  here.backend.script = async function* (turn) {
+    yield chunk('m', 'You ');
+    yield said(`You said: ${turn.history.join(', ')}`, 'm');
+    yield finished();
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'one' });
+  await here.events(id, 'turn_finished');
+  const { script } = here.backend;
+  await here.close();
+  here = await openChatsHost(database.url);
+  here.backend.script = script;
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  const messages = await here.events(id, 'agent_message', 2);
+  expect(messages[1]?.content).toEqual([{ type: 'text', text: 'You said: one' }]);
+  const sessions = await here.events(id, 'session_started', 2);
+  expect(sessions[1]?.sessionId).toBe(sessions[0]?.sessionId);
+});

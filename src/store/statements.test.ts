@@ -1,0 +1,156 @@
+// Statements that the tests of the rooms above do not reach: pages, cursors, sums, odd names.
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { noUsage } from '../protocol/event.ts';
+import { addUsage, findAgentSessions, openAgentSession, setAgentSession } from './agent-sessions.ts';
+import { findChat, insertChat, listChats, type NewChat } from './chats.ts';
+import { cleanText } from './clean-text.ts';
+import { appendEvents, type Lease, readEvents } from './events.ts';
+import { findUnstoppedHosts, insertHost, stopHost } from './hosts.ts';
+import { claimLease } from './leases.ts';
+import { hashContent } from './prompts.ts';
+
+let database: TestDatabase;
+const hostId = randomUUID();
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await insertHost(database.sql, { id: hostId, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
+});
+afterAll(() => database.drop());
+
+const newChat = (rest: Partial<NewChat> = {}): NewChat => ({
+  id: randomUUID(),
+  title: null,
+  cwd: '/',
+  agent: 'claude',
+  backend: 'claude_sdk',
+  model: null,
+  permissionMode: 'default',
+  trusted: false,
+  ...rest,
+});
+
+async function openChat(rest: Partial<NewChat> = {}): Promise<Lease> {
+  const { id } = await insertChat(database.sql, newChat(rest));
+  return (await claimLease(database.sql, id, hostId, 60_000))!;
+}
+
+async function openSession(lease: Lease): Promise<string> {
+  const session = { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() } as const;
+  return (await openAgentSession(database.sql, lease, session))!.sessionId;
+}
+
+test('chats are listed newest first, page by page, and a chat made meanwhile moves no page', async () => {
+  const { sql } = database;
+  const made: string[] = [];
+  for (let count = 0; count < 5; count += 1) made.unshift((await insertChat(sql, newChat())).id);
+  const first = await listChats(sql, { before: null, limit: 2 });
+  await insertChat(sql, newChat());
+  const second = await listChats(sql, { before: first[1]!.ordinal, limit: 2 });
+  const third = await listChats(sql, { before: second[1]!.ordinal, limit: 2 });
+  expect([...first, ...second, ...third].map((chat) => chat.id)).toEqual(made);
+  expect(await listChats(sql, { before: third[0]!.ordinal, limit: 2 })).toEqual([]);
+});
+
+test('a chat that is stored twice under one id is stored once', async () => {
+  const chat = newChat({ title: 'First' });
+  await insertChat(database.sql, chat);
+  expect(await insertChat(database.sql, { ...chat, title: 'Second' })).toMatchObject({ id: chat.id, title: 'First' });
+});
+
+test('a patch changes what it names and nothing else; a model can be taken back', async () => {
+  const lease = await openChat({ title: 'Title', model: 'opus', permissionMode: 'plan', trusted: true });
+  const patch = async (chat: object): Promise<object> => {
+    await appendEvents(database.sql, lease, { events: [{ body: { type: 'chat_updated' } }], chat });
+    const { title, model, permissionMode, trusted } = (await findChat(database.sql, lease.chatId))!;
+    return { title, model, permissionMode, trusted };
+  };
+  const before = { title: 'Title', model: 'opus', permissionMode: 'plan', trusted: true };
+  expect(await patch({ title: 'New' })).toEqual({ ...before, title: 'New' });
+  expect(await patch({ model: null })).toEqual({ ...before, title: 'New', model: null });
+  expect(await patch({ trusted: false, permissionMode: 'default' })).toEqual({
+    title: 'New',
+    model: null,
+    permissionMode: 'default',
+    trusted: false,
+  });
+});
+
+test('events come back as they were, in pages that begin after a cursor', async () => {
+  const lease = await openChat();
+  const message = 'NUL \u0000, half \ud800, quote " and 漢字';
+  const bodies = Array.from({ length: 7 }, (_, index) => ({
+    body: { type: 'notice', level: 'info', code: `n${index}`, message, data: { deep: [null, { index }] } } as const,
+  }));
+  const written = await appendEvents(database.sql, lease, { events: bodies });
+  const read = (after: number, limit: number) => readEvents(database.sql, lease.chatId, { after, limit });
+  expect(await read(0, 100)).toEqual(written);
+  expect(await read(0, 3)).toEqual(written.slice(0, 3));
+  expect(await read(3, 3)).toEqual(written.slice(3, 6));
+  expect(await read(6, 3)).toEqual(written.slice(6));
+  expect(await read(7, 3)).toEqual([]);
+  expect(written[0]).toMatchObject({ chatId: lease.chatId, seq: 1, message, code: 'n0' });
+  expect((await findChat(database.sql, lease.chatId))?.head).toBe(7);
+});
+
+test('TURN-4: usage is summed per model and per number, whatever the models are called', async () => {
+  const lease = await openChat();
+  await openSession(lease);
+  const share = { ...noUsage, inputTokens: 1, outputTokens: 2, costUsd: 0.5 };
+  const add = (models: Record<string, typeof share>, costUsd: number) =>
+    addUsage(database.sql, lease, 'claude', { costUsd, models });
+  await add({ opus: share, 'nul\u0000': share, '"quoted"\\': share }, 1.5);
+  await add({ opus: { ...share, cacheReadInputTokens: 7 }, haiku: share }, 1);
+  await add(JSON.parse(`{"__proto__": ${JSON.stringify(share)}}`) as Record<string, typeof share>, 0.5);
+  await add({}, 0);
+  const [row] = await database.sql<{ cost: number; usage: string }[]>`
+    select cost_usd as cost, model_usage as usage from agent_sessions where chat_id = ${lease.chatId}`;
+  const usage = JSON.parse(row!.usage) as Record<string, typeof share>;
+  expect(row?.cost).toBe(3);
+  expect(Object.entries(usage).toSorted(([a], [b]) => a.localeCompare(b))).toEqual(
+    Object.entries({
+      '"quoted"\\': share,
+      ['__proto__']: share,
+      haiku: share,
+      'nul\u2400': share,
+      opus: { inputTokens: 2, outputTokens: 4, cacheReadInputTokens: 7, cacheCreationInputTokens: 0, costUsd: 1 },
+    }).toSorted(([a], [b]) => a.localeCompare(b)),
+  );
+  expect((await findChat(database.sql, lease.chatId))?.costUsd).toBe(3);
+});
+
+test('AGENT-2: a chat’s session is made once, and follows the agent when it begins another', async () => {
+  const lease = await openChat();
+  const first = await openSession(lease);
+  expect(await openSession(lease)).toBe(first);
+  const begun = randomUUID();
+  await setAgentSession(database.sql, lease, 'claude', { sessionId: begun, model: 'nul\u0000' });
+  expect(await openSession(lease)).toBe(begun);
+  expect(await findAgentSessions(database.sql, lease.chatId)).toEqual([{ sessionId: begun }]);
+});
+
+test('hosts of one machine that did not say goodbye are found; a stopped one is not', async () => {
+  const host = { id: randomUUID(), machine: 'there', pid: 7, pidStarted: 'then', version: '1' };
+  await insertHost(database.sql, host);
+  expect(await findUnstoppedHosts(database.sql, 'there')).toEqual([host]);
+  await stopHost(database.sql, host.id);
+  await stopHost(database.sql, host.id);
+  expect(await findUnstoppedHosts(database.sql, 'there')).toEqual([]);
+});
+
+test('a prompt’s hash tells contents apart by value', () => {
+  const hash = (text: string): string => hashContent([{ type: 'text', text }]);
+  expect(hash('a')).toBe(hash('a'));
+  expect(hash('a')).not.toBe(hash('a '));
+  expect(
+    hashContent([
+      { type: 'text', text: 'a' },
+      { type: 'text', text: 'b' },
+    ]),
+  ).not.toBe(hash('ab'));
+});
+
+test('text for names has neither NUL nor half a character', () => {
+  expect(cleanText('a\u0000b\ud800c\udc00d😀')).toBe('a␀b\ufffdc\ufffdd😀');
+});
