@@ -10,7 +10,7 @@ import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
-import { findAgentSessions, openAgentSession } from '../store/agent-sessions.ts';
+import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -20,6 +20,7 @@ import { FencedError } from '../store/storage-error.ts';
 import type { ChatLog } from './chat-log.ts';
 import { move, type Phase } from './chat-phase.ts';
 import { patched } from './chat-settings.ts';
+import { eraseSessions } from './erase.ts';
 import { titleFrom } from './title.ts';
 import {
   attempt,
@@ -216,9 +217,7 @@ export class Chat {
 
   /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
-    for (const { sessionId } of await findAgentSessions(this.#parts.sql, this.id)) {
-      await this.#backend.removeSession?.({ sessionId, cwd: this.#row.cwd });
-    }
+    await eraseSessions(this.#parts.sql, this.#log.lease, this.#backend, this.#row.cwd);
   }
 
   async #run(): Promise<void> {

@@ -357,6 +357,20 @@ describe('in the middle of a turn', () => {
     expect(await database.sql`select from claude_session_summaries where project_key = ${id}`).toHaveLength(0);
   });
 
+  test('every session that the chat’s agent ever had is removed with it', async () => {
+    const begun = randomUUID();
+    here.backend.script = async function* () {
+      yield { type: 'session_started', sessionId: begun, backend: 'claude_sdk', model: null };
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: '/clear' });
+    await here.events(id, 'turn_finished');
+    const [first] = here.backend.opened;
+    await here.chats.deleteChat(id);
+    expect(here.backend.removed.toSorted()).toEqual([first!.sessionId, begun].toSorted());
+  });
+
   test('a prompt that comes while its chat is being deleted is refused', async () => {
     holdTurns();
     const { id } = await here.createChat();

@@ -62,6 +62,8 @@ export class ScriptedBackend implements AgentBackend {
   /** How many sessions were opened and closed so far, and every spec they were opened with. */
   readonly opened: AgentSessionSpec[] = [];
   closed = 0;
+  /** Sessions of which nothing was to be left. */
+  readonly removed: string[] = [];
   /** What the session store refused. */
   readonly storeFailures: unknown[] = [];
 
@@ -163,6 +165,11 @@ export class ScriptedBackend implements AgentBackend {
     await this.beforeClose(chatId);
     await this.interrupt(chatId);
     if (this.sessions.delete(chatId)) this.closed += 1;
+  }
+
+  removeSession({ sessionId }: { sessionId: string }): Promise<void> {
+    this.removed.push(sessionId);
+    return Promise.resolve();
   }
 
   async dispose(): Promise<void> {
