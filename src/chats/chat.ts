@@ -217,7 +217,7 @@ export class Chat {
 
   /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
-    await eraseSessions(this.#parts.sql, this.#log.lease, this.#backend, this.#row.cwd);
+    await eraseSessions(this.#parts.sql, this.#log.lease, () => this.#backend, this.#row.cwd);
   }
 
   async #run(): Promise<void> {

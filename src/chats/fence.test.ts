@@ -290,7 +290,7 @@ describe('two hosts', () => {
   };
 
   test('FENCE-2 FENCE-4: a chat of another host is refused; taken over, its old host lets it go and closes its agent', async () => {
-    const [old, next] = [await openHost(), await openHost()];
+    const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
     const gate = holdScript(old);
     const { id } = await old.createChat();
     await old.chats.submitPrompt(id, { id: 'p1', content: 'go' });
@@ -324,7 +324,8 @@ describe('two hosts', () => {
   });
 
   test('FENCE-2: a stale host that is asked to write refuses, and lets go at once', async () => {
-    const [old, next] = [await openHost(), await openHost()];
+    // Its clock stands still: no renewal tells it.
+    const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
     const { id } = await old.createChat();
     await old.chats.submitPrompt(id, { id: 'p1', content: 'go' });
     await old.events(id, 'turn_finished');
@@ -422,11 +423,14 @@ describe('two hosts', () => {
       gate.open();
       await proxy.comeUp();
       await runOut(id);
-      await until(async () => {
-        clock.advance(1_000);
-        const log = await readEvents(database.sql, id, { after: 0, limit: 1000 });
-        return log.filter((event) => event.type === 'turn_finished').length === 2;
-      });
+      await until(
+        () => {
+          if (host.host.find(id) === undefined) clock.advance(1_000);
+          return host.host.find(id);
+        },
+        { what: 'the chat to be taken up' },
+      );
+      await host.events(id, 'turn_finished', 2);
       const log = await host.log(id);
       assertDense(log);
       assertTurnsFinished(log);

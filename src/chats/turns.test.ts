@@ -189,6 +189,24 @@ describe('a turn that fails', () => {
   });
 });
 
+test('TURN-5: a chat whose backend is not here fails its turns, and can be interrupted, drained and deleted', async () => {
+  const [one, two] = await Promise.all([
+    here.createChat({ backend: 'claude_pty' }),
+    here.createChat({ backend: 'claude_pty' }),
+  ]);
+  for (const { id } of [one, two]) {
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [end] = await here.events(id, 'turn_finished');
+    expect(end).toMatchObject({ outcome: 'failed', error: { code: 'backend_unavailable' } });
+    expect(await here.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });
+  }
+  await here.chats.patchChat(one.id, { permissionMode: 'plan' });
+  await here.chats.deleteChat(one.id);
+  await here.host.drain();
+  const [row] = await database.sql`select owner_host from chats where id = ${two.id}`;
+  expect(row).toEqual({ owner_host: null });
+});
+
 describe('cost', () => {
   test('TURN-4: each turn’s share is added once, per model, and goes on over a restart', async () => {
     const usage = { inputTokens: 3, outputTokens: 5, cacheReadInputTokens: 7, cacheCreationInputTokens: 11 };

@@ -8,6 +8,7 @@ import type { Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
+import { BooError } from '../../src/protocol/error.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
 import { readEvents } from '../../src/store/events.ts';
@@ -60,7 +61,10 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     ...parts,
     hostId: id,
     sql,
-    backendFor: () => backend,
+    backendFor(name) {
+      if (name === backend.name) return backend;
+      throw new BooError('backend_unavailable', `${name} is not here.`);
+    },
   });
   const chats = new HostedChats({
     sql,
