@@ -11,11 +11,12 @@ import {
   deleteSession,
   renameSession,
 } from '@anthropic-ai/claude-agent-sdk';
-import type { SessionKey } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionKey, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeSessionStore, line } from '../../test/contract/session-store.ts';
@@ -88,6 +89,30 @@ describe('clients of other makes', () => {
       expect(await store.listSubkeys(key)).toEqual(['subagents/agent-1']);
       await store.delete(key);
       expect(await store.load(key)).toBeNull();
+    } finally {
+      await sql.end();
+    }
+  });
+
+  test('serializable ones that write at the same time', async () => {
+    const sql = postgres(database.url, { connection: { default_transaction_isolation: 'serializable' } });
+    try {
+      const stores = Array.from({ length: 8 }, () => new PostgresSessionStore({ sql }));
+      const shared = line('shared', { customTitle: 'shared' });
+      await Promise.all(
+        stores.map(async (store, i) => {
+          await Promise.all([
+            store.append(key, [line('', { customTitle: `${i}` }), shared]),
+            store.append(agent, [shared]),
+          ]);
+          await store.append(key, [line('', { customTitle: `${i} again` })]);
+        }),
+      );
+      const loaded = (await stores[0]?.load(key)) ?? [];
+      expect(loaded).toHaveLength(8 * 2 + 1);
+      expect(await stores[0]?.load(agent)).toEqual([shared]);
+      const [summary] = (await stores[0]?.listSessionSummaries('project')) ?? [];
+      expect(summary?.data).toEqual(foldSessionSummary(undefined, key, loaded).data);
     } finally {
       await sql.end();
     }
@@ -193,13 +218,42 @@ describe('the time limit', () => {
       expect(await store.load(target)).toEqual([...before, late]);
     },
   );
+
+  test('ends an append that never comes first', async () => {
+    const store = new PostgresSessionStore({ sql: database.sql, statementTimeoutMs: 100 });
+    await store.append(key, [line('one')]);
+    // As if another writer had always just stored the same.
+    await database.sql`create unique index always_first on claude_session_entries (session_id)`;
+    try {
+      const error = expect.objectContaining({ code: 'storage_unavailable' }) as unknown;
+      await expect(store.append(key, [line('two')])).rejects.toEqual(error);
+    } finally {
+      await database.sql`drop index always_first`;
+    }
+    expect(await store.load(key)).toHaveLength(1);
+    await store.append(key, [line('two')]);
+  });
+
+  test('does not stay behind in the connection', async () => {
+    const sql = postgres(database.url, { max: 1 });
+    try {
+      const store = new PostgresSessionStore({ sql, statementTimeoutMs: 150 });
+      for (const target of [key, key, agent]) await store.append(target, [line('')]);
+      await store.delete(key);
+      expect(await sql`show lock_timeout`).toEqual([{ lock_timeout: '0' }]);
+      expect(await sql`show statement_timeout`).toEqual([{ statement_timeout: '0' }]);
+    } finally {
+      await sql.end();
+    }
+  });
 });
 
 describe('FENCE-1: the fence', () => {
   test('lets the holder write, and nobody else', async () => {
     const chatId = await createChat(3);
     const holder = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 3 } });
-    await holder.append(key, [line('one')]);
+    const one = line('one');
+    await holder.append(key, [one]);
     await holder.append(key, [line('two')]);
     await holder.append(agent, [line('sub')]);
     await takeOver(chatId);
@@ -209,6 +263,7 @@ describe('FENCE-1: the fence', () => {
     const nobody = new PostgresSessionStore({ sql: database.sql, fence: { chatId: randomUUID(), epoch: 3 } });
     for (const stale of [holder, fresh, nobody]) {
       await expect(stale.append(key, [line('stale')])).rejects.toBeInstanceOf(FencedError);
+      await expect(stale.append(key, [one])).rejects.toBeInstanceOf(FencedError);
       await expect(stale.append(agent, [line('stale')])).rejects.toBeInstanceOf(FencedError);
       await expect(stale.append({ ...key, sessionId: 'new' }, [line('stale')])).rejects.toBeInstanceOf(FencedError);
       await expect(stale.delete(agent)).rejects.toBeInstanceOf(FencedError);
@@ -237,12 +292,7 @@ describe('FENCE-1: the fence', () => {
           () => 'written',
           (error: unknown) => error,
         );
-        await until(async () => {
-          const [row] = await database.sql<{ n: number }[]>`
-            select count(*)::int as n from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'`;
-          return row?.n === 1;
-        });
+        await untilOneWaits();
         return { write: outcome };
       });
       expect(await write).toBeInstanceOf(FencedError);
@@ -275,6 +325,118 @@ describe('FENCE-1: the fence', () => {
     // Both sides must have won some, else this was no race.
     expect(outcomes.written).toBeGreaterThan(0);
     expect(outcomes.fenced).toBeGreaterThan(0);
+  });
+});
+
+describe('a delete that waits for an append', () => {
+  test.each([
+    ['takes both batches', [line('before')], 0],
+    ['leaves the whole session when there was none', [], 1],
+  ])('%s', async (_, before, left) => {
+    const store = new PostgresSessionStore({ sql: database.sql });
+    await store.append(key, before);
+    await store.append(agent, before);
+    const { deleted } = await database.sql.begin(async (tx) => {
+      // A statement that has written and not committed yet.
+      const other = new PostgresSessionStore({ sql: tx as unknown as typeof database.sql });
+      await other.append({ ...key, subpath: 'subagents/agent-2' }, [line('other')]);
+      const pending = store.delete(key);
+      await untilOneWaits();
+      await other.append(key, [line('meanwhile', { customTitle: 'meanwhile' })]);
+      return { deleted: pending };
+    });
+    await deleted;
+    const loaded = await store.load(key);
+    expect(loaded ?? []).toHaveLength(left);
+    expect(await store.load(agent)).toBeNull();
+    const summaries = await store.listSessionSummaries('project');
+    expect(summaries.map((summary) => summary.data)).toEqual(
+      loaded ? [foldSessionSummary(undefined, key, loaded).data] : [],
+    );
+  });
+});
+
+describe('a database that ends connections', () => {
+  test('STORE-1 STORE-2 STORE-3: in the middle of appends that are tried again, nothing is lost or doubled', async () => {
+    // See PostgresSessionStoreOptions. The driver's types do not know it.
+    const unpipelined = { max_pipeline: 0 };
+    const sql = postgres(database.url, {
+      max: 4,
+      connection: { application_name: 'mortal' },
+      backoff: () => 0.02,
+      connect_timeout: 1,
+      fetch_types: false,
+      ...unpipelined,
+    });
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): void => void uncaught.push(error);
+    process.on('uncaughtException', note);
+    try {
+      const batchCount = 25;
+      let failures = 0;
+      // As the SDK does.
+      const persist = async (store: PostgresSessionStore, target: SessionKey, batch: SessionStoreEntry[]) => {
+        for (let attempt = 1; ; attempt += 1) {
+          try {
+            return await store.append(target, batch);
+          } catch (error) {
+            failures += 1;
+            if (attempt === 3) throw error;
+            await delay(attempt === 1 ? 200 : 800);
+          }
+        }
+      };
+      const writers = Array.from({ length: 5 }, (_, writer) => ({
+        own: { ...key, subpath: `subagents/agent-${writer}` },
+        entries: Array.from({ length: batchCount * 3 }, (__, n) =>
+          line('', { writer, n, customTitle: `${writer} ${n}` }),
+        ),
+        written: 0,
+      }));
+      const writing = Promise.all(
+        writers.map(async (writer) => {
+          const store = new PostgresSessionStore({ sql });
+          while (writer.written < batchCount) {
+            // Four entries, of which the first was there before.
+            const from = writer.written * 3;
+            const batch = writer.entries.slice(Math.max(0, from - 1), from + 3);
+            await Promise.all([persist(store, key, batch), persist(store, writer.own, batch)]);
+            writer.written += 1;
+          }
+        }),
+      );
+      let kills = 0;
+      let going = true;
+      const killing = (async () => {
+        while (going) {
+          const marks = writers.map((writer) => Math.min(writer.written + 2, batchCount));
+          // Every writer gets on between two kills, so that no append can meet three of them.
+          await until(() => !going || writers.every((writer, i) => writer.written >= (marks[i] ?? 0)));
+          const killed = await database.sql`
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and application_name = 'mortal'`;
+          kills += killed.length;
+        }
+      })();
+      await Promise.all([writing.finally(() => (going = false)), killing]);
+
+      const store = new PostgresSessionStore({ sql: database.sql });
+      const loaded = (await store.load(key)) ?? [];
+      expect(loaded).toHaveLength(5 * batchCount * 3);
+      for (const [i, { own, entries }] of writers.entries()) {
+        expect(loaded.filter((entry) => entry['writer'] === i)).toEqual(entries);
+        expect(await store.load(own)).toEqual(entries);
+      }
+      const [summary] = await store.listSessionSummaries('project');
+      expect(summary?.data).toEqual(foldSessionSummary(undefined, key, loaded).data);
+      expect(kills).toBeGreaterThan(10);
+      expect(failures).toBeGreaterThan(5);
+      expect(uncaught).toEqual([]);
+    } finally {
+      process.off('uncaughtException', note);
+      // Without a limit it waits for ever for connections that died at work.
+      await sql.end({ timeout: 1 });
+    }
   });
 });
 
@@ -333,6 +495,16 @@ async function createChat(epoch: number): Promise<string> {
 
 async function takeOver(chatId: string): Promise<void> {
   await database.sql`update chats set epoch = epoch + 1 where id = ${chatId}`;
+}
+
+/** Until one statement waits for a lock. */
+async function untilOneWaits(): Promise<void> {
+  await until(async () => {
+    const [row] = await database.sql<{ n: number }[]>`
+      select count(*)::int as n from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return row?.n === 1;
+  });
 }
 
 /** All that the store holds. */

@@ -5,15 +5,22 @@
  * A session's writers take turns. One lock per session, an advisory one taken inside the write and held to its commit,
  * puts batches in commit order and keeps each together; within one store, calls also go in the order they were made.
  *
- * An append is one statement and one round trip, since the SDK waits for it at every frame. A summary is folded in
- * JavaScript, so that statement carries the new summary, folded from the last one this store saw, and takes effect only
- * if that one is still there and no entry was stored before. Otherwise (the first batch, another writer, a replay) the
- * append runs as a transaction that inserts, reads the summary, folds what was really new, and writes it.
+ * Every write is one statement. A transaction would be no safer, and the driver cannot survive one: when the connection
+ * dies inside `begin` or `reserve`, it throws where nobody can catch it, and the process ends.
+ *
+ * But a statement sees the database as it was before it waited for the lock. So none trusts what it sees: it takes
+ * effect only if the session's summary is still the one it was made for (an update reads the row's newest version) and
+ * no uuid is there already (as the unique index knows). Otherwise another writer came first, and the write is made anew.
+ *
+ * A summary is folded in JavaScript, from the one before and the entries that are new. Since the SDK waits for an append
+ * at every frame, the first try takes the summary that this store saw last and all entries as new: one round trip. Only
+ * when that fails (or for the first batch) is it asked what is there.
  */
-import { foldSessionSummary } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionKey, SessionStore, SessionStoreEntry, SessionSummaryEntry } from '@anthropic-ai/claude-agent-sdk';
 import type postgres from 'postgres';
 import { BooError } from '../protocol/error.ts';
+import { entriesOf, fold, fromColumn, text, toBatch, toColumn, toPlace, uuidsOf } from './session-store-rows.ts';
+import type { Batch, Place } from './session-store-rows.ts';
 import { FencedError, isUniqueViolation } from './storage-error.ts';
 
 export { FencedError };
@@ -25,23 +32,24 @@ export interface SessionFence {
 }
 
 export interface PostgresSessionStoreOptions<T extends Record<string, unknown> = Record<string, unknown>> {
-  /** The tables come from `migrate(sql)`. Whoever opened the client closes it. */
+  /**
+   * The tables come from `migrate(sql)`. Whoever opened the client closes it. A client that is to outlive restarts of
+   * the server wants `max_pipeline: 0`, `fetch_types: false`, and a short `connect_timeout` and `backoff`: a statement
+   * that the driver gives to a dying connection may get no answer, and nobody catches it when the fetching of types fails.
+   */
   sql: postgres.Sql<T>;
   /** With it, a write after the chat has moved on throws FencedError and changes nothing. */
   fence?: SessionFence | undefined;
-  /**
-   * How long an append may wait for another writer, and how long each statement of its transaction may run for every
-   * MiB of the batch, before it fails and leaves nothing behind. 5000 unless given.
-   */
+  /** How long a write may wait for other writers before it fails and leaves nothing behind. 5000 unless given. */
   statementTimeoutMs?: number | undefined;
 }
 
-type AnySql = postgres.ISql<Record<string, unknown>>;
+type AnySql = postgres.Sql<Record<string, unknown>>;
 
 export class PostgresSessionStore<
   T extends Record<string, unknown> = Record<string, unknown>,
 > implements Required<SessionStore> {
-  readonly #sql: postgres.Sql<Record<string, unknown>>;
+  readonly #sql: AnySql;
   readonly #fence: SessionFence | undefined;
   readonly #timeoutMs: number;
   /** The summary's JSON text that each session had last, as far as this store knows: a guess that every use verifies. */
@@ -57,17 +65,16 @@ export class PostgresSessionStore<
     this.#timeoutMs = timeoutMs;
     this.#fence = options.fence;
     // The client's own types do not matter here: see above.
-    this.#sql = options.sql as unknown as postgres.Sql<Record<string, unknown>>;
+    this.#sql = options.sql as unknown as AnySql;
   }
 
   async append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
     const place = toPlace(key);
     if (entries.length === 0) return;
     const batch = toBatch(entries);
-    await this.#inOrder(place, async () => {
-      if (place.subpath !== '') await this.#appendPlain(place, batch);
-      else if (!(await this.#appendOnto(place, batch))) await this.#appendAndFold(place, batch);
-    });
+    await this.#write(place, (limitMs) =>
+      place.subpath === '' ? this.#appendMain(place, batch, limitMs) : this.#appendSub(place, batch, limitMs),
+    );
   }
 
   async load(key: SessionKey): Promise<SessionStoreEntry[] | null> {
@@ -105,151 +112,140 @@ export class PostgresSessionStore<
     return rows.map((row) => fromColumn(text(row, 0)));
   }
 
+  /** A batch that another store appends meanwhile is either deleted with the rest, or begins the transcript anew. */
   async delete(key: SessionKey): Promise<void> {
     const place = toPlace(key);
-    await this.#inOrder(place, async () => {
-      this.#summaries.delete(place.lock);
-      await this.#locked(place, null, async (tx) => {
-        const ofMain = place.subpath === '';
-        const rows = await tx`
-          with ${this.#held(tx, place)},
-          entries as (
-            delete from claude_session_entries using held
-            where project_key = ${place.project}::text and session_id = ${place.session}::text
-              ${ofMain ? tx`` : tx`and subpath = ${place.subpath}::text`}
-          ),
-          summary as (
-            delete from claude_session_summaries using held
-            where ${ofMain ? tx`` : tx`false and`}
-              project_key = ${place.project}::text and session_id = ${place.session}::text
-          )
-          select count(*) from held`.raw();
-        this.#assertHeld(rows);
-      });
-    });
+    await this.#write(place, (limitMs) => this.#delete(place, limitMs));
   }
 
   /** A sub-agent's batch: it has no summary. */
-  async #appendPlain(place: Place, batch: Batch): Promise<void> {
+  async #appendSub(place: Place, batch: Batch, limitMs: number): Promise<boolean> {
     const sql = this.#sql;
     const rows = await sql`
-      with ${this.#held(sql, place)},
-      added as (${insertEntries(sql, place, batch, sql`held`)} ${skipKnown(sql)})
+      with ${this.#held(place, limitMs)},
+      added as (
+        ${insertEntries(sql, place, batch, sql`held`)}
+        on conflict (project_key, session_id, subpath, uuid) where uuid is not null do nothing
+      )
       select count(*) from held`.raw();
     this.#assertHeld(rows);
+    return true;
   }
 
-  /** The one statement. False if nothing was written, because the summary has changed or an entry was there already. */
-  async #appendOnto(place: Place, batch: Batch): Promise<boolean> {
-    const known = this.#summaries.get(place.lock);
-    if (known === undefined) return false;
-    const data = fold(place, known, batch.entries);
+  async #appendMain(place: Place, batch: Batch, limitMs: number): Promise<boolean> {
     const sql = this.#sql;
-    try {
-      const rows = await sql`
-        with ${this.#held(sql, place)},
-        summary as (
+    const last = this.#summaries.get(place.lock);
+    // Forgotten until the write has succeeded, so that another attempt reads what is there.
+    this.#summaries.delete(place.lock);
+    const { known, fresh } = last === undefined ? await this.#read(place, batch) : { known: last, fresh: batch };
+    if (fresh.length === 0) {
+      if (known !== undefined) this.#remember(place, known);
+      return true;
+    }
+    const data = fold(place, known, fresh);
+    const summary =
+      known === undefined
+        ? sql`
+          insert into claude_session_summaries (project_key, session_id, mtime, data)
+          select ${place.project}::text, ${place.session}::text, ${now(sql)}, ${data}::text::json from held`
+        : sql`
           update claude_session_summaries s
           set data = ${data}::text::json, mtime = greatest(${now(sql)}, s.mtime + 1)
           from held
           where s.project_key = ${place.project}::text and s.session_id = ${place.session}::text
-            and s.data::text = ${known}::text
-          returning 1
-        ),
-        added as (${insertEntries(sql, place, batch, sql`summary`)})
-        select (select count(*) from held), (select count(*) from summary)`.raw();
-      this.#assertHeld(rows);
-      const written = text(rows[0], 1) === '1';
-      if (written) this.#remember(place, data);
-      return written;
-    } catch (error) {
-      if (isUniqueViolation(error)) return false;
-      throw error;
-    }
+            and s.data::text = ${known}::text`;
+    const rows = await sql`
+      with ${this.#held(place, limitMs)},
+      summary as (${summary} returning 1),
+      added as (${insertEntries(sql, place, fresh, sql`summary`)})
+      select (select count(*) from held), (select count(*) from summary)`.raw();
+    this.#assertHeld(rows);
+    if (text(rows[0], 1) === '0') return false;
+    this.#remember(place, data);
+    return true;
   }
 
-  async #appendAndFold(place: Place, batch: Batch): Promise<void> {
-    const limitMs = this.#timeoutMs * Math.ceil(batch.entriesJson.length / 2 ** 20);
-    const data = await this.#locked(place, limitMs, async (tx) => {
-      const rows = await tx`
-        with ${this.#held(tx, place)},
-        added as (${insertEntries(tx, place, batch, tx`held`)} ${skipKnown(tx)} returning uuid)
-        select
-          (select count(*) from held),
-          (select count(*) from added),
-          case when (select count(*) from added) < ${String(batch.entries.length)}::text::int
-            then (select json_agg(uuid) from added where uuid is not null)::text end,
-          (select data::text from claude_session_summaries
-            where project_key = ${place.project}::text and session_id = ${place.session}::text)`.raw();
-      this.#assertHeld(rows);
-      const row = rows[0];
-      const known = row?.[3] ? text(row, 3) : undefined;
-      const added = Number(text(row, 1));
-      if (added === 0) return known;
-      const uuids = row?.[2] ? (JSON.parse(text(row, 2)) as string[]) : [];
-      const data = fold(place, known, added === batch.entries.length ? batch.entries : entriesIn(batch, uuids));
-      await tx`
-        insert into claude_session_summaries as s (project_key, session_id, mtime, data)
-        values (${place.project}::text, ${place.session}::text, ${now(tx)}, ${data}::text::json)
-        on conflict (project_key, session_id)
-        do update set data = excluded.data, mtime = greatest(excluded.mtime, s.mtime + 1)`;
-      return data;
-    });
-    if (data !== undefined) this.#remember(place, data);
+  /** The summary as it is, and what of the batch is not stored yet. */
+  async #read(place: Place, batch: Batch): Promise<{ known: string | undefined; fresh: Batch }> {
+    const sql = this.#sql;
+    const rows = await sql`
+      select
+        (select count(*) from (select 1) as held ${this.#andEpoch()}),
+        (select data::text from claude_session_summaries
+          where project_key = ${place.project}::text and session_id = ${place.session}::text),
+        (select json_agg(uuid)::text from claude_session_entries
+          where project_key = ${place.project}::text and session_id = ${place.session}::text and subpath = ''
+            and uuid is not null and uuid in (select json_array_elements_text(${uuidsOf(batch)}::text::json)))`.raw();
+    this.#assertHeld(rows);
+    const row = rows[0];
+    const stored = new Set(row?.[2] ? (JSON.parse(text(row, 2)) as string[]) : []);
+    return {
+      known: row?.[1] ? text(row, 1) : undefined,
+      fresh: batch.filter(({ uuid }) => uuid === null || !stored.has(uuid)),
+    };
   }
 
-  /**
-   * A transaction under the session's lock. The lock has a statement of its own, so that the next one sees what the
-   * writer before has committed.
-   */
-  #locked<R>(place: Place, limitMs: number | null, run: (tx: AnySql) => Promise<R>): Promise<R> {
-    return this.#sql.begin('isolation level read committed', async (tx) => {
-      await Promise.all([
-        limitMs === null ? null : tx`select set_config('statement_timeout', ${String(limitMs)}::text, true)`,
-        tx`with ${this.#lock(tx, place)} select from lock`,
-      ]);
-      return run(tx);
-    }) as Promise<R>;
+  async #delete(place: Place, limitMs: number): Promise<boolean> {
+    this.#summaries.delete(place.lock);
+    const rows = await this.#sql`
+      with ${this.#held(place, limitMs)},
+      seen as materialized (
+        select mtime from claude_session_summaries
+        where project_key = ${place.project}::text and session_id = ${place.session}::text
+          and ${place.subpath}::text = ''
+      ),
+      summary as (
+        delete from claude_session_summaries s using held, seen
+        where s.project_key = ${place.project}::text and s.session_id = ${place.session}::text and s.mtime = seen.mtime
+        returning 1
+      ),
+      entries as (
+        delete from claude_session_entries using held
+        where project_key = ${place.project}::text and session_id = ${place.session}::text
+          and ${place.subpath}::text in ('', subpath)
+          and (select count(*) from seen) = (select count(*) from summary)
+      )
+      select (select count(*) from held), (select count(*) from seen) - (select count(*) from summary)`.raw();
+    this.#assertHeld(rows);
+    return text(rows[0], 1) === '0';
   }
 
   /** The chain every write begins with: `held` has one row once the lock is ours and, with a fence, the epoch is too. */
-  #held(sql: AnySql, place: Place): postgres.Fragment {
-    const fence = this.#fence;
-    if (fence === undefined) return sql`${this.#lock(sql, place)}, held as materialized (select 1 from lock)`;
-    // The share lock keeps the epoch as it is until the commit: a takeover waits for this write, or this write for it.
-    return sql`${this.#lock(sql, place)},
+  #held(place: Place, limitMs: number): postgres.Fragment {
+    const sql = this.#sql;
+    // A statement cannot set its own statement_timeout, but it can bound its own waits for locks. The share lock keeps
+    // the epoch as it is until the commit: a takeover waits for this write, or this write for it.
+    return sql`
+      bound as materialized (select set_config('lock_timeout', ${String(limitMs)}::text, true)),
+      lock as materialized (select pg_advisory_xact_lock(hashtextextended(${place.lock}::text, 0)) from bound),
       held as materialized (
-        select 1 from lock, chats
-        where chats.id = ${fence.chatId}::text::uuid and chats.epoch = ${String(fence.epoch)}::text::bigint
-        for share of chats
+        select 1 from lock ${this.#andEpoch()} ${this.#fence === undefined ? sql`` : sql`for share of chats`}
       )`;
   }
 
-  #lock(sql: AnySql, place: Place): postgres.Fragment {
-    // A statement cannot set its own statement_timeout, but it can bound its own waits for locks.
-    return sql`
-      bound as materialized (select set_config('lock_timeout', ${String(this.#timeoutMs)}::text, true)),
-      lock as materialized (select pg_advisory_xact_lock(hashtextextended(${place.lock}::text, 0)) from bound)`;
+  /** More of a `from`: with a fence, its chat's row while the epoch is ours. */
+  #andEpoch(): postgres.Fragment {
+    const sql = this.#sql;
+    const fence = this.#fence;
+    if (fence === undefined) return sql``;
+    return sql`, chats where chats.id = ${fence.chatId}::text::uuid and chats.epoch = ${String(fence.epoch)}::text::bigint`;
   }
 
   #assertHeld(rows: Buffer[][]): void {
-    if (this.#fence !== undefined && text(rows[0], 0) !== '1') throw new FencedError(this.#fence.chatId);
+    const held = text(rows[0], 0) === '1';
+    if (this.#fence !== undefined && !held) throw new FencedError(this.#fence.chatId);
   }
 
   #remember(place: Place, data: string): void {
-    this.#summaries.delete(place.lock);
     this.#summaries.set(place.lock, data);
-    if (this.#summaries.size <= rememberedSessions) return;
-    for (const oldest of this.#summaries.keys()) {
-      this.#summaries.delete(oldest);
-      return;
-    }
+    const [oldest] = this.#summaries.keys();
+    if (this.#summaries.size > rememberedSessions && oldest !== undefined) this.#summaries.delete(oldest);
   }
 
   /** One write at a time per session, in the order of the calls. A failed one does not stop the next. */
-  async #inOrder(place: Place, write: () => Promise<void>): Promise<void> {
+  async #write(place: Place, attempt: (limitMs: number) => Promise<boolean>): Promise<void> {
     const before = this.#tails.get(place.lock);
-    const result = before === undefined ? write() : before.then(write);
+    const result = before === undefined ? this.#untilDone(attempt) : before.then(() => this.#untilDone(attempt));
     const tail = result.catch(() => undefined);
     this.#tails.set(place.lock, tail);
     try {
@@ -258,66 +254,29 @@ export class PostgresSessionStore<
       if (this.#tails.get(place.lock) === tail) this.#tails.delete(place.lock);
     }
   }
+
+  /** Tries until an attempt has taken effect. That comes to an end: one fails only because another writer succeeded. */
+  async #untilDone(attempt: (limitMs: number) => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + this.#timeoutMs;
+    let cause: unknown;
+    for (let limitMs = this.#timeoutMs; limitMs > 0; limitMs = Math.ceil(deadline - performance.now())) {
+      try {
+        if (await attempt(limitMs)) return;
+      } catch (error) {
+        if (!isOvertaken(error)) throw error;
+        cause = error;
+      }
+    }
+    throw new BooError('storage_unavailable', 'Other writers to this session came first every time.', { cause });
+  }
 }
 
 const rememberedSessions = 1000;
 
-/** A key as the columns hold it. */
-interface Place {
-  key: SessionKey;
-  project: string;
-  session: string;
-  /** '' for the main transcript. */
-  subpath: string;
-  /** Names the session's lock. */
-  lock: string;
-}
-
-interface Batch {
-  entries: SessionStoreEntry[];
-  /** Both are JSON arrays of the same length. As one text each, a batch of any size is two parameters. */
-  entriesJson: string;
-  uuidsJson: string;
-}
-
-function toPlace(key: SessionKey): Place {
-  if (key.subpath === '') {
-    throw new BooError('invalid_request', 'A subpath must not be empty: leave it out for the main transcript.', {
-      details: { field: 'subpath' },
-    });
-  }
-  const project = toColumn(key.projectKey);
-  const session = toColumn(key.sessionId);
-  return { key, project, session, subpath: toColumn(key.subpath ?? ''), lock: JSON.stringify([project, session]) };
-}
-
-function toBatch(entries: SessionStoreEntry[]): Batch {
-  const uuids = entries.map((entry) => uuidOf(entry) ?? null);
-  return { entries: [...entries], entriesJson: JSON.stringify(entries), uuidsJson: JSON.stringify(uuids) };
-}
-
-/** As the column holds it. An empty one names nothing. */
-function uuidOf(entry: SessionStoreEntry): string | undefined {
-  return typeof entry.uuid === 'string' && entry.uuid !== '' ? toColumn(entry.uuid) : undefined;
-}
-
-/** What of the batch was inserted, given the uuids that were. */
-function entriesIn(batch: Batch, uuids: string[]): SessionStoreEntry[] {
-  const added = new Set(uuids);
-  // Deleting as we go leaves out the second of two entries with one uuid.
-  return batch.entries.filter((entry) => {
-    const uuid = uuidOf(entry);
-    return uuid === undefined || added.delete(uuid);
-  });
-}
-
-/** The summary's new JSON text. Its mtime is stamped by the database. */
-function fold(place: Place, known: string | undefined, entries: SessionStoreEntry[]): string {
-  const previous =
-    known === undefined
-      ? undefined
-      : { sessionId: place.key.sessionId, mtime: 0, data: JSON.parse(known) as Record<string, unknown> };
-  return JSON.stringify(foldSessionSummary(previous, place.key, entries).data);
+/** Whether a statement came to nothing because another writer was first. */
+function isOvertaken(error: unknown): boolean {
+  // 40001: as a client whose transactions are serializable by default is told.
+  return isUniqueViolation(error) || (error instanceof Error && 'code' in error && error.code === '40001');
 }
 
 function insertEntries(sql: AnySql, place: Place, batch: Batch, source: postgres.Fragment): postgres.Fragment {
@@ -325,31 +284,12 @@ function insertEntries(sql: AnySql, place: Place, batch: Batch, source: postgres
     insert into claude_session_entries (project_key, session_id, subpath, uuid, entry)
     select ${place.project}::text, ${place.session}::text, ${place.subpath}::text, batch.uuid, batch.entry
     from ${source}, rows from (
-      json_array_elements(${batch.entriesJson}::text::json),
-      json_array_elements_text(${batch.uuidsJson}::text::json)
+      json_array_elements(${entriesOf(batch)}::text::json),
+      json_array_elements_text(${uuidsOf(batch)}::text::json)
     ) with ordinality as batch (entry, uuid, position)
     order by batch.position`;
 }
 
-function skipKnown(sql: AnySql): postgres.Fragment {
-  return sql`on conflict (project_key, session_id, subpath, uuid) where uuid is not null do nothing`;
-}
-
 function now(sql: AnySql): postgres.Fragment {
   return sql`floor(extract(epoch from clock_timestamp()) * 1000)::bigint`;
-}
-
-/** Any string as text that Postgres takes, reversibly: the inside of a JSON string. */
-function toColumn(value: string): string {
-  return JSON.stringify(value).slice(1, -1);
-}
-
-function fromColumn(value: string): string {
-  return JSON.parse(`"${value}"`) as string;
-}
-
-function text(row: Buffer[] | undefined, index: number): string {
-  const value = row?.[index];
-  if (value === undefined) throw new Error('The database gave an answer without the expected columns.');
-  return value.toString('utf8');
 }

@@ -1,0 +1,75 @@
+import { foldSessionSummary } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionKey, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { BooError } from '../protocol/error.ts';
+
+/** A key as the columns hold it. */
+export interface Place {
+  key: SessionKey;
+  project: string;
+  session: string;
+  /** '' for the main transcript. */
+  subpath: string;
+  /** Names the session's lock. */
+  lock: string;
+}
+
+/** No uuid twice. */
+export type Batch = { entry: SessionStoreEntry; json: string; uuid: string | null }[];
+
+export function toPlace(key: SessionKey): Place {
+  if (key.subpath === '') {
+    throw new BooError('invalid_request', 'A subpath must not be empty: leave it out for the main transcript.', {
+      details: { field: 'subpath' },
+    });
+  }
+  const project = toColumn(key.projectKey);
+  const session = toColumn(key.sessionId);
+  return { key, project, session, subpath: toColumn(key.subpath ?? ''), lock: JSON.stringify([project, session]) };
+}
+
+export function toBatch(entries: SessionStoreEntry[]): Batch {
+  const uuids = new Set<string>();
+  const batch: Batch = [];
+  for (const entry of entries) {
+    // An empty one names nothing.
+    const uuid = typeof entry.uuid === 'string' && entry.uuid !== '' ? toColumn(entry.uuid) : null;
+    if (uuid !== null && uuids.has(uuid)) continue;
+    if (uuid !== null) uuids.add(uuid);
+    batch.push({ entry, json: JSON.stringify(entry), uuid });
+  }
+  return batch;
+}
+
+/** As one text each, a batch of any size is two parameters. */
+export function entriesOf(batch: Batch): string {
+  return `[${batch.map(({ json }) => json).join(',')}]`;
+}
+
+export function uuidsOf(batch: Batch): string {
+  return JSON.stringify(batch.map(({ uuid }) => uuid));
+}
+
+/** The summary's new JSON text. Its mtime is stamped by the database. */
+export function fold({ key }: Place, known: string | undefined, fresh: Batch): string {
+  const previous =
+    known === undefined
+      ? undefined
+      : { sessionId: key.sessionId, mtime: 0, data: JSON.parse(known) as Record<string, unknown> };
+  const entries = fresh.map(({ entry }) => entry);
+  return JSON.stringify(foldSessionSummary(previous, key, entries).data);
+}
+
+/** Any string as text that Postgres takes, reversibly: the inside of a JSON string. */
+export function toColumn(value: string): string {
+  return JSON.stringify(value).slice(1, -1);
+}
+
+export function fromColumn(value: string): string {
+  return JSON.parse(`"${value}"`) as string;
+}
+
+export function text(row: Buffer[] | undefined, index: number): string {
+  const value = row?.[index];
+  if (value === undefined) throw new Error('The database gave an answer without the expected columns.');
+  return value.toString('utf8');
+}
