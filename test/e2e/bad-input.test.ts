@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import type { Event } from '../../src/protocol/event.ts';
 import { type CallOptions, openServer, type TestServer } from '../support/server.ts';
 import { readStoredState } from '../support/stored-state.ts';
 import { eventsOf, nextEvent, readLog, runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
 
 const nowhere = '00000000-0000-4000-8000-000000000000';
 
@@ -32,12 +33,26 @@ beforeAll(async () => {
   await server.client.prompt(other.id, { content: 'run: touch never' });
   waitingId = (await nextEvent(server.client, other.id, 'decision_requested')).decisionId;
   await writeFile(join(server.workDir, 'file'), 'no directory');
+  // The mirror of the transcripts comes a little behind the agents' own files.
+  await until(async () => (await storedEntries()) === (await writtenEntries()), { what: 'the whole transcripts' });
   log = await readLog(server.client, chat.id);
 });
 beforeEach(async () => {
   before = await readStoredState(server.sql);
 });
 afterAll(() => server.close());
+
+async function storedEntries(): Promise<number> {
+  const [row] = await server.sql<{ rows: number }[]>`select count(*) as rows from claude_session_entries`;
+  return row?.rows ?? 0;
+}
+
+async function writtenEntries(): Promise<number> {
+  const projects = join(server.agent.configDir, 'projects');
+  const files = (await readdir(projects, { recursive: true })).filter((file) => file.endsWith('.jsonl'));
+  const texts = await Promise.all(files.map((file) => readFile(join(projects, file), 'utf8')));
+  return texts.join('').split('\n').length - 1;
+}
 
 interface Wanted {
   status: number;
