@@ -178,7 +178,13 @@ export class Host {
         if (held?.lease.epoch === lease.epoch) this.#letGo(held);
       },
     });
-    await write(() => recoverChat(sql, log));
+    try {
+      await write(() => recoverChat(sql, log));
+    } catch (error) {
+      // Not ours to keep without being able to write. If this fails too, the lease runs out.
+      this.#track(releaseLease(sql, lease));
+      throw error;
+    }
     const chat: Chat = new Chat({
       sql,
       row,

@@ -137,6 +137,17 @@ test('AGENT-3 PROMPT-1: prompts at every moment of going to rest are accepted an
   expect(log.filter((event) => event.type === 'turn_finished')).toHaveLength(31);
 });
 
+test('AGENT-3 PROMPT-1: a prompt that meets a chat in the very moment of its being given back is taken', async () => {
+  const { id } = await here.createChat();
+  await here.chats.patchChat(id, { title: 'Named' });
+  await until(() => clock.nextMs === idleTimeoutMs);
+  const submitted = here.chats.submitPrompt(id, { content: 'now' });
+  clock.advance(idleTimeoutMs);
+  expect(here.host.find(id)).toBeUndefined();
+  await submitted;
+  await here.events(id, 'turn_finished');
+});
+
 test('AGENT-3: a chat that was only asked something, and never had an agent, is given back too', async () => {
   const { id } = await here.createChat();
   await here.chats.patchChat(id, { title: 'Named' });
