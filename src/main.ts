@@ -25,6 +25,7 @@ import { BooError, toBooError } from './protocol/error.ts';
 import { openDatabase, type Sql } from './store/database.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
+import { inTime } from './store/in-time.ts';
 import { migrate } from './store/migrate.ts';
 import { openToken } from './token-file.ts';
 import { version } from './version.ts';
@@ -61,7 +62,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       if (!closing) options.onFatal?.(error);
     });
     const hostId = await enrol(sql);
-    closers.push(() => stopHost(sql, hostId));
+    closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
     const backend = new ClaudeSdkBackend({ env: agentEnv, logger });
@@ -165,7 +166,10 @@ async function openStore(
     closers.push(() => embedded.close());
     url = embedded.url;
   }
-  const sql = openDatabase(url, { onNotice: (text) => logger.debug({ text }, 'A notice of the database.') });
+  const sql = openDatabase(url, {
+    oneAtATime: true,
+    onNotice: (text) => logger.debug({ text }, 'A notice of the database.'),
+  });
   closers.push(() => sql.end({ timeout: 5 }));
   await migrate(sql);
   return sql;
@@ -224,14 +228,18 @@ function reachableOrigins({ host, port, publicOrigins }: Config): readonly strin
 /** Tells client commands on this machine where the server is. */
 async function leaveNote(dataDir: string, note: object, closers: (() => Promise<unknown>)[]): Promise<void> {
   const path = join(dataDir, 'server.json');
+  const text = `${JSON.stringify(note)}\n`;
   try {
     // With a token and a database of one's own, nobody has needed the directory until now.
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    await writeFile(path, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+    await writeFile(path, text, { mode: 0o600 });
   } catch (cause) {
     throw new BooError('config_invalid', `The data directory ${dataDir} cannot be written.`, { cause });
   }
-  closers.push(() => rm(path, { force: true }));
+  // With a database of their own two servers may share a directory; each takes only its own note away.
+  closers.push(async () => {
+    if ((await readFile(path, 'utf8').catch(() => '')) === text) await rm(path, { force: true });
+  });
 }
 
 /** Every step is taken, also when one before it failed. */

@@ -2,6 +2,7 @@ import { createSerial } from '../lib/serial.ts';
 import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
 import { appendEvents, type Lease, type NewWrite } from '../store/events.ts';
+import { inTime } from '../store/in-time.ts';
 import { FencedError, isPassing } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
 
@@ -68,7 +69,7 @@ export class ChatLog {
   async ask<T>(question: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await question();
+        return await inTime(question());
       } catch (error) {
         if (!isPassing(error) || !(await this.#retry(attempt))) throw error;
       }

@@ -13,6 +13,7 @@ import { BooError } from '../protocol/error.ts';
 import { deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { readEvents } from '../store/events.ts';
+import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
 import { Chat } from './chat.ts';
 import { ChatLog } from './chat-log.ts';
@@ -182,7 +183,7 @@ export class Host {
       await write(() => recoverChat(sql, log));
     } catch (error) {
       // Not ours to keep without being able to write. If this fails too, the lease runs out.
-      this.#track(releaseLease(sql, lease));
+      this.#track(inTime(releaseLease(sql, lease)));
       throw error;
     }
     const chat: Chat = new Chat({
@@ -208,14 +209,14 @@ export class Host {
     if (!chat.isWarm) this.#forget(chat);
     await chat.stop();
     this.#forget(chat);
-    await releaseLease(this.#parts.sql, log.lease);
+    await inTime(releaseLease(this.#parts.sql, log.lease));
   }
 
   /** Drops a chat that may no longer be written to. Whoever is to have it next need not wait for the lease to run out. */
   #letGo(chat: Chat): void {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#forget(chat);
-    this.#track(chat.letGo().then(() => releaseLease(this.#parts.sql, chat.lease)));
+    this.#track(chat.letGo().then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
   }
 
   #forget(chat: Chat): void {
@@ -226,7 +227,7 @@ export class Host {
 
   async #adopt(): Promise<void> {
     try {
-      for (const chatId of await findOrphanedWork(this.#parts.sql, 100)) {
+      for (const chatId of await inTime(findOrphanedWork(this.#parts.sql, 100))) {
         // Somebody else may be quicker, and that is as good.
         await this.#hold(chatId).catch((error: unknown) => {
           if (!(error instanceof BooError))

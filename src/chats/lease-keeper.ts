@@ -7,11 +7,13 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
+import { inTime } from '../store/in-time.ts';
 import { renewLeases } from '../store/leases.ts';
 
 export const leaseTtlMs = 15_000;
 const renewEveryMs = 5_000;
 const selfFenceMs = 9_000;
+const renewLimitMs = 3_000;
 
 export interface LeaseKeeperParts {
   sql: Sql;
@@ -80,7 +82,7 @@ export class LeaseKeeper {
     const askedAtMs = clock.monotonicMs();
     const believed = this.#parts.held();
     try {
-      const held = await renewLeases(sql, hostId, [...believed.keys()], leaseTtlMs);
+      const held = await inTime(renewLeases(sql, hostId, [...believed.keys()], leaseTtlMs), renewLimitMs);
       this.#renewedAtMs = askedAtMs;
       this.#expired = false;
       for (const [chatId, epoch] of believed) if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch);

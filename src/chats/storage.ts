@@ -1,12 +1,15 @@
 /** Talking to the database, with its troubles told as ours. */
 import { BooError } from '../protocol/error.ts';
+import { inTime } from '../store/in-time.ts';
 import { FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
+
+const askLimitMs = 5_000;
 
 /** A question that may be asked twice: once more over a fresh connection where the first one broke. */
 export async function ask<T>(question: () => Promise<T>): Promise<T> {
   try {
-    return await question().catch((error: unknown) => {
-      if (isPassing(error)) return question();
+    return await inTime(question(), askLimitMs).catch((error: unknown) => {
+      if (isPassing(error)) return inTime(question(), askLimitMs);
       throw error;
     });
   } catch (error) {

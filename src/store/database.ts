@@ -3,14 +3,26 @@ import postgres from 'postgres';
 /** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
 
+export interface DatabaseOptions {
+  /** Connections at the most. */
+  max?: number;
+  onNotice?: (text: string) => void;
+  /**
+   * One statement at a time on each connection: what waits behind another on a dying one might never be answered. The
+   * driver's transactions do not work then, and its types do not know the option.
+   */
+  oneAtATime?: boolean;
+}
+
 /**
  * Opens the pool. JSON columns come back as text, and are parsed where they are used: the driver's own parsing would
  * cost a second pass, and what we write must be the text we made.
  */
-export function openDatabase(url: string, options: { max?: number; onNotice?: (text: string) => void } = {}): Sql {
+export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
   return postgres(url, {
-    max: options.max ?? 8,
-    connect_timeout: 10,
+    ...(options.oneAtATime === true ? ({ max_pipeline: 0 } as object) : {}),
+    max: options.max ?? 10,
+    connect_timeout: 5,
     idle_timeout: 0,
     // The driver's own grows to 20 s and would keep callers waiting long after the server is back.
     backoff: () => 0.05,

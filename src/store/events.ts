@@ -3,6 +3,7 @@ import type { PatchChat } from '../protocol/chat.ts';
 import type { Event, EventBody } from '../protocol/event.ts';
 import { chatChanges } from './chats.ts';
 import type { Sql } from './database.ts';
+import { answerLost, inTime } from './in-time.ts';
 import { FencedError, isMissingValue, isPassing } from './storage-error.ts';
 
 /**
@@ -79,7 +80,7 @@ export async function appendEvents(
 async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: NewWrite): Promise<Event[]> {
   const parts = (side?.(sql) ?? []).map((statement, index) => sql`, ${sql(`side_${index}`)} as (${statement})`);
   try {
-    const rows = await sql<Written[]>`
+    const rows = await inTime(sql<Written[]>`
       with fence as (
         update chats set next_seq = next_seq + ${events.length}, updated_at = clock_timestamp()
           ${chat ? sql`, ${chatChanges(sql, chat)}` : sql``}
@@ -95,7 +96,9 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: NewWrit
         ${events.map((event) => event.body.type)}::text[],
         ${events.map((event) => JSON.stringify(event.body))}::text[]
       ) with ordinality as new (turn_id, type, payload, ordinal)
-      returning seq, at`;
+      returning seq, at`);
+    // The driver may also take a dead connection's silence for an empty answer.
+    if (rows.length !== events.length) throw answerLost();
     return events.map((event, index) => toEvent(lease.chatId, rows[index] as Written, event.turnId, event.body));
   } catch (error) {
     if (isMissingValue(error, 'events', 'seq')) throw new FencedError(lease.chatId);
@@ -119,8 +122,8 @@ async function writeAgain(sql: Sql, lease: Lease, write: NewWrite): Promise<Even
 
 /** The events of a write whose answer was lost, or null if it never landed. Throws FencedError for a stale lease. */
 async function readLanded(sql: Sql, lease: Lease, count: number): Promise<Event[] | null> {
-  const [chat] = await sql<{ epoch: number; next_seq: number }[]>`
-    select epoch, next_seq from chats where id = ${lease.chatId}`;
+  const [chat] = await inTime(sql<{ epoch: number; next_seq: number }[]>`
+    select epoch, next_seq from chats where id = ${lease.chatId}`);
   if (!chat || chat.epoch !== lease.epoch) throw new FencedError(lease.chatId);
   if (chat.next_seq === lease.nextSeq) return null;
   return readEvents(sql, lease.chatId, { after: lease.nextSeq - 1, limit: count });

@@ -13,6 +13,7 @@ function codeOf(error: unknown): string {
 }
 
 const lostConnection = new Set([
+  'ANSWER_LOST',
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
   'CONNECTION_DESTROYED',
