@@ -33,6 +33,7 @@ import {
   type TurnEnd,
   type TurnParts,
 } from './turn.ts';
+import { WaitingPrompts } from './waiting-prompts.ts';
 
 export interface ChatParts {
   sql: Sql;
@@ -59,6 +60,7 @@ export class Chat {
   /** Turns that the agent began by itself and that wait to be recorded. */
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
   readonly #pendingDecisions = new Set<string>();
+  readonly #prompts: WaitingPrompts;
   #pump: Promise<void> | undefined;
   #wanted = false;
   #stopped = false;
@@ -73,6 +75,7 @@ export class Chat {
     this.#row = parts.row;
     this.#log = parts.log;
     this.id = parts.row.id;
+    this.#prompts = new WaitingPrompts(() => parts.log.ask(() => nextPrompt(parts.sql, this.id)));
   }
 
   get state(): ChatState {
@@ -102,6 +105,12 @@ export class Chat {
   /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
   async submit(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
     this.#assertRunning();
+    const seq = await this.#prompts.add(prompt, () => this.#store(prompt));
+    this.wake();
+    return seq;
+  }
+
+  async #store(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
     let named = false;
     const write = this.#log.appendIf(() => {
       // A chat without a name is called after its first prompt.
@@ -121,7 +130,6 @@ export class Chat {
       if (named) this.#row = { ...this.#row, title: null };
       throw error;
     });
-    this.wake();
     return stored![0]!.seq;
   }
 
@@ -232,7 +240,7 @@ export class Chat {
           continue;
         }
         if (this.#stopped) return;
-        const prompt = await this.#log.ask(() => nextPrompt(this.#parts.sql, this.id));
+        const prompt = await this.#prompts.next();
         if (!prompt) break;
         await this.#runPrompt(prompt);
       }

@@ -1,0 +1,73 @@
+/**
+ * (b) BooCode: the real server as a process, with its embedded Postgres (fsync on), driven as any client would:
+ * prompts by POST, one SSE feed per chat that stays open.
+ */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { endChild } from '../child.mjs';
+import { distDirectory, fromDist } from '../dist.mjs';
+import { openHttp } from '../http.mjs';
+import { openFeed } from '../sse-feed.mjs';
+import { agentsOf } from '../processes.mjs';
+
+export async function openBooCode(place, name, { idleSeconds }) {
+  const { withDeathSignal } = await fromDist('lib/process-identity.js');
+  const room = place.openRoom(name);
+  const token = randomBytes(32).toString('hex');
+  const profile = place.cpuProfDir ? ['--cpu-prof', `--cpu-prof-dir=${place.cpuProfDir}`] : [];
+  const flags = ['--port', '0', '--data-dir', join(room.directory, 'data'), '--idle-seconds', String(idleSeconds)];
+  const program = join(distDirectory, 'cli', 'boocode.js');
+  const { command, args } = withDeathSignal(process.execPath, [...profile, program, 'serve', ...flags], 'TERM');
+  const child = spawn(command, args, {
+    env: { ...room.env, BOOCODE_TOKEN: token, CLAUDE_SDK_BACKEND: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  place.onClose(() => endChild(child));
+  const url = await readyUrl(child);
+  const http = openHttp(url, token);
+  place.onClose(() => http.close());
+
+  return {
+    pid: child.pid,
+    info: () => http.json('GET', '/v1/info'),
+    /** How many agent processes the server has. */
+    agentCount: () => agentsOf(child.pid).length,
+    async openChat() {
+      const chat = await http.json('POST', '/v1/chats', { cwd: room.cwd });
+      const path = `/v1/chats/${chat.id}`;
+      const feed = await openFeed(http, `${path}/events?after=0`);
+      return {
+        state: async () => (await http.json('GET', path)).state,
+        /** One turn: {firstMs, resultMs, text}, both from before the prompt is posted. */
+        async turn(prompt) {
+          const turn = feed.nextTurn();
+          const startedAt = performance.now();
+          const [{ firstAt, finishedAt, text }] = await Promise.all([
+            turn,
+            http.json('POST', `${path}/prompts`, { content: prompt }),
+          ]);
+          return { firstMs: firstAt - startedAt, resultMs: finishedAt - startedAt, text };
+        },
+      };
+    },
+  };
+}
+
+async function readyUrl(child) {
+  let said = '';
+  child.stderr.on('data', (chunk) => (said = (said + chunk).slice(-4000)));
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`The server ended with ${code} before it was ready.\n${said}`);
+  });
+  ended.catch(() => undefined);
+  const ready = new Promise((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const [, url] = /^BooCode is ready: (\S+)$/.exec(line) ?? [];
+      if (url) resolve(url);
+    });
+  });
+  return Promise.race([ready, ended]);
+}

@@ -1,0 +1,30 @@
+import { Agent, request } from 'node:http';
+import { once } from 'node:events';
+
+/** A client with kept-alive connections: no connection is made within a measured turn. */
+export function openHttp(url, token) {
+  const agent = new Agent({ keepAlive: true });
+  const authorization = `Bearer ${token}`;
+  return {
+    async json(method, path, body) {
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const headers = { authorization, ...(text === undefined ? {} : { 'content-type': 'application/json' }) };
+      const sent = request(new URL(path, url), { method, agent, headers });
+      sent.end(text);
+      const [response] = await once(sent, 'response');
+      let answer = '';
+      for await (const chunk of response.setEncoding('utf8')) answer += chunk;
+      if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
+      return JSON.parse(answer);
+    },
+    /** The response of an SSE request, still streaming. */
+    async stream(path) {
+      const sent = request(new URL(path, url), { agent, headers: { authorization, accept: 'text/event-stream' } });
+      sent.end();
+      const [response] = await once(sent, 'response');
+      if (response.statusCode !== 200) throw new Error(`GET ${path}: ${response.statusCode}`);
+      return response.setEncoding('utf8');
+    },
+    close: () => agent.destroy(),
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Follows one chat. While a turn streams, its text is only searched for two marks; frames are parsed once it is over,
+ * so that the reader's work is no part of what is measured.
+ */
+const firstMark = '"type":"agent_message_chunk"';
+const endMark = '"type":"turn_finished"';
+const tailChars = 50;
+const turnLimitMs = 60_000;
+
+export async function openFeed(http, path) {
+  const response = await http.stream(path);
+  let turn;
+  const fail = (error) => turn?.reject(error);
+  response.on('data', (chunk) => {
+    if (!turn) return;
+    const now = performance.now();
+    // A mark may lie across two chunks, so the search goes back a little.
+    const fresh = turn.tail + chunk;
+    turn.tail = fresh.slice(-tailChars);
+    turn.chunks.push(chunk);
+    if (turn.firstAt === undefined && fresh.includes(firstMark)) turn.firstAt = now;
+    turn.sawEnd ||= fresh.includes(endMark);
+    if (turn.sawEnd && fresh.endsWith('\n\n')) turn.resolve(now);
+  });
+  response.on('error', fail);
+  response.on('close', () => fail(new Error('The feed ended.')));
+
+  return {
+    /** The next turn: {firstAt, finishedAt, text}. To be asked for before its prompt is sent. */
+    async nextTurn() {
+      const { resolve, reject, promise } = withResolvers();
+      const timer = setTimeout(() => reject(new Error(`No turn within ${turnLimitMs} ms.`)), turnLimitMs);
+      turn = { chunks: [], tail: '', firstAt: undefined, sawEnd: false, resolve, reject };
+      const own = turn;
+      try {
+        const finishedAt = await promise;
+        const { outcome, text } = read(own.chunks.join(''));
+        if (outcome !== 'completed') throw new Error(`BooCode's turn ended as ${outcome}.`);
+        return { firstAt: own.firstAt, finishedAt, text };
+      } finally {
+        clearTimeout(timer);
+        turn = undefined;
+      }
+    },
+  };
+}
+
+function read(raw) {
+  const items = raw.split('\n\n').flatMap((frame) => {
+    const data = frame.split('\n').find((line) => line.startsWith('data: '));
+    return data === undefined ? [] : [JSON.parse(data.slice('data: '.length))];
+  });
+  const chunks = items.filter((item) => item.type === 'agent_message_chunk');
+  return {
+    outcome: items.find((item) => item.type === 'turn_finished')?.outcome,
+    text: chunks.map((item) => item.content.text).join(''),
+  };
+}
+
+function withResolvers() {
+  let resolve, reject;
+  const promise = new Promise((done, failed) => ([resolve, reject] = [done, failed]));
+  return { resolve, reject, promise };
+}
