@@ -80,8 +80,9 @@ describe('an empty database', () => {
     await write(2, 'create table two (id int);');
     const others = [openDatabase(database.url), openDatabase(database.url), openDatabase(database.url)];
     const results = await Promise.all([database.sql, ...others].map((sql) => migrate(sql, { directory })));
-    expect(results.flatMap((result) => result.applied)).toEqual([1, 2]);
     for (const sql of others) await sql.end();
+    // Each once, by whichever host came first to it.
+    expect(results.flatMap((result) => result.applied).toSorted()).toEqual([1, 2]);
   });
 
   test('keeps nothing of a file that fails, keeps the files before it, and goes on when it is mended', async () => {
