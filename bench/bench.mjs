@@ -1,6 +1,6 @@
 // `npm run bench`: how much BooCode adds to the SDK, and how much a warm chat saves. See docs/benchmarks.md.
 import { parseArgs } from 'node:util';
-import { describeMachine } from './machine.mjs';
+import { currentLoad, describeMachine } from './machine.mjs';
 import { openPlace } from './place.mjs';
 import { runRounds } from './rounds.mjs';
 import { judge, judgedTable, writeTable } from './table.mjs';
@@ -38,7 +38,7 @@ async function main() {
   } finally {
     await place.close();
   }
-  const report = { made, ...judge(measured), samples: measured };
+  const report = { made: { ...made, loadAfter: currentLoad() }, ...judge(measured), samples: measured };
   const table = judgedTable(report);
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${table}\n`);
   if (options.write) progress(`Written to ${writeTable(table)}.`);

@@ -3,6 +3,11 @@ import { createRequire } from 'node:module';
 import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 
+/** How many processes wanted a core in the last minute, on average. */
+export function currentLoad() {
+  return loadavg()[0];
+}
+
 /** With what a run is made, on how many cores, and how busy they were before it. */
 export function describeMachine(rounds) {
   return {
@@ -11,7 +16,7 @@ export function describeMachine(rounds) {
     sdk: sdkVersion(),
     platform: `${process.platform} ${process.arch}`,
     cores: availableParallelism(),
-    load: loadavg()[0],
+    loadBefore: currentLoad(),
     rounds,
   };
 }

@@ -55,7 +55,7 @@ function goal(what, value, sign, limit) {
 export function judgedTable({ made, rows, goals }) {
   return [
     `Made ${made.date} by \`npm run bench -- --rounds ${made.rounds}\`: Node ${made.node}, SDK ${made.sdk}, ${made.platform}, ` +
-      `${made.cores} cores, load average ${made.load.toFixed(1)} before the run.`,
+      `${made.cores} cores, load average ${made.loadBefore.toFixed(1)} before the run and ${made.loadAfter.toFixed(1)} after it.`,
     '',
     ...aligned([
       ['What', 'Who', 'Median', 'p90'],
