@@ -11,7 +11,14 @@ import type { BackendName, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
-import type { AgentBody, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
+import {
+  type AgentBody,
+  type DeltaBody,
+  noUsage,
+  type TurnError,
+  type TurnOutcome,
+  type Usage,
+} from '../protocol/event.ts';
 
 /** Tokens and cost of one model, as a delta of one turn. */
 export type ModelCost = Usage & { costUsd: number };
@@ -42,6 +49,18 @@ export type AgentEvent =
     };
 
 export type AgentEventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { type: T }>;
+
+/** The end of a turn that the agent gave no result for. */
+export function endWithoutResult(outcome: TurnOutcome, error?: BooError): AgentEventOf<'turn_finished'> {
+  return {
+    type: 'turn_finished',
+    outcome,
+    ...(error ? { error: { code: error.code, message: error.message } } : {}),
+    usage: noUsage,
+    costUsd: 0,
+    models: {},
+  };
+}
 
 export interface AgentPrompt {
   /** A UUID of this turn; the agent echoes it, so that results are matched to what asked for them. */

@@ -1,12 +1,10 @@
 import { createSerial } from '../lib/serial.ts';
 import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
-import { appendEvents, type Lease, type NewWrite } from '../store/events.ts';
+import { appendEvents, type Lease, type Write } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { FencedError, isPassing } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
-
-export type Write = NewWrite;
 
 export interface ChatLogParts {
   sql: Sql;

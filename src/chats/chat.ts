@@ -1,6 +1,6 @@
 /** One chat that this host holds: its queue of prompts, its agent session, its turns. `chat-phase.ts` has its states. */
 import { randomUUID } from 'node:crypto';
-import type { AgentBackend, AgentEvent } from '../agents/agent-backend.ts';
+import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -24,7 +24,6 @@ import { eraseSessions } from './erase.ts';
 import { titleFrom } from './title.ts';
 import {
   attempt,
-  endedBy,
   endTurn,
   recordTurn,
   sessionStarted,
@@ -250,17 +249,17 @@ export class Chat {
   async #runPrompt(prompt: PromptRow): Promise<void> {
     let failure: TurnEnd | undefined;
     try {
-      if (await this.#warm()) failure = endedBy('interrupted');
+      if (await this.#warm()) failure = endWithoutResult('interrupted');
     } catch (error) {
       if (error instanceof FencedError) throw error;
-      failure = endedBy('failed', toBooError(error));
+      failure = endWithoutResult('failed', toBooError(error));
     }
     if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
     const { content } = prompt;
     await this.#runTurn([prompt.id], (turnId) => {
       const { interrupted } = this.#phase as Extract<Phase, { is: 'running' }>;
       if (failure) return failure;
-      if (this.#stopped || interrupted) return endedBy('interrupted');
+      if (this.#stopped || interrupted) return endWithoutResult('interrupted');
       return this.#backend.prompt(this.id, { turnId, content });
     });
   }

@@ -1,9 +1,10 @@
+import { endWithoutResult } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import { findPendingDecisions } from '../store/decisions.ts';
 import { findRunningTurn, finishTurn } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
-import { endedBy, settlement } from './turn.ts';
+import { settlement } from './turn.ts';
 
 /**
  * Finishes what the chat's last holder left open. Every started turn finishes exactly once: one that its host did not
@@ -17,7 +18,7 @@ export async function recoverChat(sql: Sql, log: ChatLog): Promise<void> {
   const cancelled = decisions.map((decision) =>
     settlement(decision.turnId ?? undefined, decision.id, { outcome: 'cancelled', by: 'host' }),
   );
-  const { outcome, error, usage, costUsd } = endedBy(
+  const { outcome, error, usage, costUsd } = endWithoutResult(
     'interrupted',
     new BooError('host_restarted', 'The host ended while this turn was running. Send the prompt again to go on.'),
   );

@@ -1,12 +1,13 @@
 /** One turn: what the agent says is stored event by event, and the turn finishes exactly once, whatever happens. */
-import type { AgentEvent, AgentEventOf } from '../agents/agent-backend.ts';
+import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentName, PermissionMode } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
-import { type DeltaBody, noUsage } from '../protocol/event.ts';
+import type { DeltaBody } from '../protocol/event.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { finishTurn, insertTurn } from '../store/turns.ts';
-import type { ChatLog, Write } from './chat-log.ts';
+import type { Write } from '../store/events.ts';
+import type { ChatLog } from './chat-log.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
 
@@ -20,24 +21,12 @@ export interface TurnParts {
   onPermissionMode(mode: PermissionMode): void;
 }
 
-/** A turn that ends without the agent's having said so. */
-export function endedBy(outcome: 'failed' | 'interrupted', error?: BooError): TurnEnd {
-  return {
-    type: 'turn_finished',
-    outcome,
-    ...(error ? { error: { code: error.code, message: error.message } } : {}),
-    usage: noUsage,
-    costUsd: 0,
-    models: {},
-  };
-}
-
 /** A turn that cannot even begin has failed; it still ends like any other. */
 export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
   try {
     return begin();
   } catch (error) {
-    return endedBy('failed', toBooError(error));
+    return endWithoutResult('failed', toBooError(error));
   }
 }
 
@@ -55,7 +44,7 @@ export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEv
   try {
     for (;;) {
       const next = await nextOrFailure(iterator);
-      if (next instanceof BooError) return end ?? endedBy('failed', next);
+      if (next instanceof BooError) return end ?? endWithoutResult('failed', next);
       if (next === null) break;
       if (next.type === 'turn_finished') end = next;
       else await record(parts, next);
@@ -63,7 +52,9 @@ export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEv
   } finally {
     await iterator.return?.();
   }
-  return end ?? endedBy('failed', new BooError('agent_failed', 'The agent stopped in the middle of the turn.'));
+  return (
+    end ?? endWithoutResult('failed', new BooError('agent_failed', 'The agent stopped in the middle of the turn.'))
+  );
 }
 
 /** What the backend throws is the turn's failure; what our own writes throw is not, and passes through. */

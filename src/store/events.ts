@@ -37,7 +37,7 @@ function toEvent(chatId: string, row: Written, turnId: string | null | undefined
  */
 export type SideWrites = (db: Sql) => readonly PendingQuery<Row[]>[];
 
-export interface NewWrite {
+export interface Write {
   /** At least one. */
   events: readonly NewEvent[];
   side?: SideWrites | undefined;
@@ -57,7 +57,7 @@ export interface AppendOptions {
 export async function appendEvents(
   sql: Sql,
   lease: Lease,
-  write: NewWrite,
+  write: Write,
   options: AppendOptions = {},
 ): Promise<Event[]> {
   const { events } = write;
@@ -77,7 +77,7 @@ export async function appendEvents(
  * the events is what checks the epoch: where the epoch has moved on they get no number, which the column refuses, and
  * with it the whole statement.
  */
-async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: NewWrite): Promise<Event[]> {
+async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write): Promise<Event[]> {
   const parts = (side?.(sql) ?? []).map((statement, index) => sql`, ${sql(`side_${index}`)} as (${statement})`);
   try {
     const rows = await inTime(sql<Written[]>`
@@ -107,7 +107,7 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: NewWrit
 }
 
 /** After an answer was lost. The lost write may land even now, while this one waits for it: then it is the one. */
-async function writeAgain(sql: Sql, lease: Lease, write: NewWrite): Promise<Event[]> {
+async function writeAgain(sql: Sql, lease: Lease, write: Write): Promise<Event[]> {
   const count = write.events.length;
   const landed = await readLanded(sql, lease, count);
   if (landed) return landed;

@@ -20,7 +20,13 @@ import { createPushable } from '../../lib/pushable.ts';
 import { createSerial } from '../../lib/serial.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
-import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import {
+  type AgentEvent,
+  type AgentPrompt,
+  type AgentSessionSpec,
+  type DecisionAnswer,
+  endWithoutResult,
+} from '../agent-backend.ts';
 import { type AgentProcess, endMarked, spawnAgent } from '../agent-process.ts';
 import { mapSdkMessage } from './mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from './mapping/mapping-state.ts';
@@ -28,7 +34,7 @@ import { baselineFromEntries } from './mapping/model-costs.ts';
 import { PermissionRequests } from './permission-requests.ts';
 import { OutputTail } from './output-tail.ts';
 import { configDirOf, projectKey, reconcileTranscript, storeSurplus, type TranscriptPlace } from './transcript-file.ts';
-import { createTurn, endWithoutResult, isBetweenTurns, isInit, isPreview, namedBy, type SdkTurn } from './sdk-turn.ts';
+import { createTurn, isBetweenTurns, isInit, isPreview, namedBy, type SdkTurn } from './sdk-turn.ts';
 import { toUserMessage } from './user-message.ts';
 
 export interface SessionLimits {

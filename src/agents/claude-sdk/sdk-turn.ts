@@ -1,8 +1,7 @@
 /** One turn of a session as its events come, and which frames and events belong to turns at all. */
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable, type Pushable } from '../../lib/pushable.ts';
-import type { BooError } from '../../protocol/error.ts';
-import { type AgentBody, noUsage, type TurnOutcome } from '../../protocol/event.ts';
+import type { AgentBody } from '../../protocol/event.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
 export interface SdkTurn {
@@ -31,18 +30,6 @@ export function isInit(message: SDKMessage): boolean {
 export function namedBy(message: SDKMessage): readonly unknown[] {
   const { user_message_uuids: all, user_message_uuid: one } = message as Record<string, unknown>;
   return Array.isArray(all) ? all : one === undefined ? [] : [one];
-}
-
-/** The end of a turn that the agent gave no result for. */
-export function endWithoutResult(outcome: TurnOutcome, error?: BooError): AgentEvent {
-  return {
-    type: 'turn_finished',
-    outcome,
-    ...(error ? { error: { code: error.code, message: error.message } } : {}),
-    usage: noUsage,
-    costUsd: 0,
-    models: {},
-  };
 }
 
 export function isPreview(event: AgentEvent): boolean {
