@@ -15,12 +15,13 @@ import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
-import { insertPrompt, nextPrompt, type PromptRow } from '../store/prompts.ts';
-import { FencedError } from '../store/storage-error.ts';
+import { nextPrompt, type PromptRow } from '../store/prompts.ts';
+import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
 import type { ChatLog } from './chat-log.ts';
 import { move, type Phase } from './chat-phase.ts';
 import { patched } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
+import { promptAcceptance } from './prompt-acceptance.ts';
 import { titleFrom } from './title.ts';
 import {
   attempt,
@@ -28,9 +29,9 @@ import {
   recordTurn,
   sessionStarted,
   settlement,
-  startTurn,
   type TurnEnd,
   type TurnParts,
+  turnStart,
 } from './turn.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
 
@@ -104,26 +105,29 @@ export class Chat {
   /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
   async submit(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
     this.#assertRunning();
-    const seq = await this.#prompts.add(prompt, () => this.#store(prompt));
+    if (this.#canBegin) {
+      return new Promise((resolve, reject) => {
+        this.wake(() => this.#runAtOnce(prompt, { resolve, reject }));
+      });
+    }
+    const seq = await this.#prompts.add(() => this.#store(prompt));
     this.wake();
     return seq;
   }
 
-  async #store(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
+  /** Nothing is under way and nothing waits, so that a prompt can be stored together with the start of its turn. */
+  get #canBegin(): boolean {
+    return !this.#pump && this.#phase.is === 'ready' && !this.#reopen && this.#prompts.isEmpty;
+  }
+
+  async #store(prompt: Pick<PromptRow, 'id' | 'content'>, turnId?: string): Promise<number> {
     let named = false;
     const write = this.#log.appendIf(() => {
       // A chat without a name is called after its first prompt.
       const title = this.#row.title === null ? titleFrom(textOf(prompt.content)) : null;
       named = title !== null;
       if (named) this.#row = { ...this.#row, title };
-      return {
-        events: [
-          { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },
-          ...(title === null ? [] : [{ body: { type: 'chat_updated' as const, title } }]),
-        ],
-        side: (db) => [insertPrompt(db, this.#log.lease, prompt)],
-        ...(title === null ? {} : { chat: { title } }),
-      };
+      return promptAcceptance(this.#log, prompt, { title, turnId });
     });
     const stored = await write.catch((error: unknown) => {
       if (named) this.#row = { ...this.#row, title: null };
@@ -132,11 +136,11 @@ export class Chat {
     return stored![0]!.seq;
   }
 
-  /** Takes whatever waits. Safe to call at any time. */
-  wake(): void {
+  /** Takes whatever waits, after what is to be done first. Safe to call at any time, without a first thing. */
+  wake(first?: () => Promise<void>): void {
     this.#wanted = true;
     if (this.#pump || this.#stopped) return;
-    this.#pump = this.#run()
+    this.#pump = this.#run(first)
       .catch((error: unknown) => this.#onFailure(error))
       .finally(() => {
         this.#pump = undefined;
@@ -227,15 +231,16 @@ export class Chat {
     await eraseSessions(this.#parts.sql, this.#log.lease, () => this.#backend, this.#row.cwd);
   }
 
-  async #run(): Promise<void> {
+  async #run(first?: () => Promise<void>): Promise<void> {
     this.#cancelIdle?.();
+    await first?.();
     while (this.#wanted) {
       this.#wanted = false;
       for (;;) {
         const unprompted = this.#unprompted.shift();
         if (unprompted) {
           if (this.#phase.is === 'closing') await this.#phase.done;
-          await this.#runTurn([], () => unprompted);
+          await this.#runTurn(this.#startFor(), () => unprompted);
           continue;
         }
         if (this.#stopped) return;
@@ -246,6 +251,28 @@ export class Chat {
     }
   }
 
+  /** Runs the turn of a prompt that is stored by the start of that turn. */
+  #runAtOnce(
+    prompt: Pick<PromptRow, 'id' | 'content'>,
+    receipt: { resolve(seq: number): void; reject(error: unknown): void },
+  ): Promise<void> {
+    return this.#runTurn(
+      async (turnId) => {
+        try {
+          receipt.resolve(await this.#store(prompt, turnId));
+          return true;
+        } catch (error) {
+          receipt.reject(error);
+          // A prompt of this id was there already: nothing is stored, and nothing has begun.
+          if (isUniqueViolation(error, 'prompts')) return false;
+          throw error;
+        }
+      },
+      (turnId) => this.#ask(turnId, prompt),
+    );
+  }
+
+  /** Runs the turn of a prompt that waited. */
   async #runPrompt(prompt: PromptRow): Promise<void> {
     let failure: TurnEnd | undefined;
     try {
@@ -255,17 +282,27 @@ export class Chat {
       failure = endWithoutResult('failed', toBooError(error));
     }
     if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
-    const { content } = prompt;
-    await this.#runTurn([prompt.id], (turnId) => {
-      const { interrupted } = this.#phase as Extract<Phase, { is: 'running' }>;
-      if (failure) return failure;
-      if (this.#stopped || interrupted) return endWithoutResult('interrupted');
-      return this.#backend.prompt(this.id, { turnId, content });
-    });
+    await this.#runTurn(this.#startFor(prompt.id), (turnId) => failure ?? this.#ask(turnId, prompt));
   }
 
+  #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
+    const { interrupted } = this.#phase as Extract<Phase, { is: 'running' }>;
+    if (this.#stopped || interrupted) return endWithoutResult('interrupted');
+    return this.#backend.prompt(this.id, { turnId, content });
+  }
+
+  #startFor(promptId?: string): (turnId: string) => Promise<boolean> {
+    return async (turnId) => {
+      await this.#log.append(
+        turnStart(this.#log, turnId, promptId === undefined ? undefined : { id: promptId, isWaiting: true }),
+      );
+      return true;
+    };
+  }
+
+  /** One turn from its start, which tells whether it is stored, to its end. */
   async #runTurn(
-    promptIds: readonly string[],
+    start: (turnId: string) => Promise<boolean>,
     begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd,
   ): Promise<void> {
     const turnId = randomUUID();
@@ -280,7 +317,7 @@ export class Chat {
     // From here on it can be interrupted: also before its first event is stored.
     this.#enter({ is: 'running', turnId, interrupted: false });
     try {
-      await startTurn(parts, promptIds);
+      if (!(await start(turnId))) return;
       const begun = attempt(() => begin(turnId));
       const end = 'type' in begun ? begun : await recordTurn(parts, begun);
       await endTurn(parts, end);

@@ -201,7 +201,7 @@ describe('stale writers', () => {
       () =>
         appendEvents(sql, stale, {
           events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: [] } }],
-          side: (db) => insertTurn(db, stale, { id: turnId, promptIds: [] }),
+          side: (db) => [insertTurn(db, stale, turnId)],
         }),
       () =>
         appendEvents(sql, stale, {

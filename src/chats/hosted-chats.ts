@@ -98,7 +98,7 @@ export class HostedChats implements Chats {
       const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content }));
       return { receipt: { promptId, chatId, seq }, created: true };
     } catch (error) {
-      const before = isUniqueViolation(error) ? await known() : null;
+      const before = isUniqueViolation(error, 'prompts') ? await known() : null;
       if (before) return before;
       throw error;
     }

@@ -60,6 +60,54 @@ describe('a prompt', () => {
     expect((await here.log(id)).filter((event) => event.type === 'prompt_accepted')).toHaveLength(1);
   });
 
+  test('PROMPT-4: one that comes to a chat that is ready is stored together with the start of its turn, or not at all', async () => {
+    const { id } = await here.createChat();
+    for (const promptId of ['first', 'second', 'third']) {
+      await until(async () => ['cold', 'ready'].includes((await here.chats.getChat(id)).state));
+      await here.chats.submitPrompt(id, { id: promptId, content: promptId });
+      await here.events(id, 'turn_finished', promptId === 'first' ? 1 : promptId === 'second' ? 2 : 3);
+    }
+    const commits = await database.sql<{ commit: string; types: string[] }[]>`
+      select xmin::text as commit, array_agg(type order by seq) as types from events
+      where chat_id = ${id} and type in ('prompt_accepted', 'turn_started') group by 1 order by min(seq)`;
+    // The first had to wait for the agent to start.
+    expect(commits.map(({ types }) => types)).toEqual([
+      ['prompt_accepted'],
+      ['turn_started'],
+      ['prompt_accepted', 'turn_started'],
+      ['prompt_accepted', 'turn_started'],
+    ]);
+    const waiting = await database.sql`select from prompts where chat_id = ${id} and turn_id is null`;
+    expect(waiting).toHaveLength(0);
+  });
+
+  test('PROMPT-2: the same id, fifty times at once, to a chat that is ready: one turn, and the chat goes on', async () => {
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { id: 'first', content: 'first' });
+    await here.events(id, 'turn_finished');
+    await until(async () => (await here.chats.getChat(id)).state === 'ready');
+    // Known to be there before anybody has looked: the table itself refuses the second.
+    const chat = here.host.find(id)!;
+    await expect(chat.submit({ id: 'first', content: [{ type: 'text', text: 'first' }] })).rejects.toThrow(/unique/);
+    await until(async () => (await here.chats.getChat(id)).state === 'ready');
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => here.chats.submitPrompt(id, { id: 'again', content: 'again' })),
+    );
+    expect(answers.filter((answer) => answer.created)).toHaveLength(1);
+    await here.events(id, 'turn_finished', 2);
+    await here.chats.submitPrompt(id, { id: 'last', content: 'last' });
+    await here.events(id, 'turn_finished', 3);
+    const log = await here.log(id);
+    assertDense(log);
+    assertTurnsFinished(log);
+    expect(log.flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []))).toEqual([
+      'first',
+      'again',
+      'last',
+    ]);
+    expect(here.backend.opened).toHaveLength(1);
+  });
+
   test('PROMPT-3 TURN-1: prompts are taken in the order they were accepted, one turn at a time', async () => {
     const { id } = await here.createChat();
     let running = 0;

@@ -5,7 +5,7 @@ import { BooError, toBooError } from '../protocol/error.ts';
 import type { DeltaBody } from '../protocol/event.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
-import { finishTurn, insertTurn } from '../store/turns.ts';
+import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 
@@ -30,11 +30,15 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
   }
 }
 
-export async function startTurn({ log, turnId }: TurnParts, promptIds: readonly string[]): Promise<void> {
-  await log.append({
-    events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: [...promptIds] } }],
-    side: (db) => insertTurn(db, log.lease, { id: turnId, promptIds }),
-  });
+/** The write that starts a turn: one of the agent's own, or one for a prompt, which it takes from those that wait. */
+export function turnStart(log: ChatLog, turnId: string, prompt?: { id: string; isWaiting: boolean }): Write {
+  return {
+    events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: prompt ? [prompt.id] : [] } }],
+    side: (db) => [
+      insertTurn(db, log.lease, turnId),
+      ...(prompt?.isWaiting ? [takePrompt(db, log.lease, { promptId: prompt.id, turnId })] : []),
+    ],
+  };
 }
 
 /** Stores what the agent yields, up to and without its end. Throws only FencedError and errors of the database. */

@@ -76,23 +76,23 @@ describe('an interrupt', () => {
     expect(await outcomes(id)).toEqual(['interrupted', 'completed']);
   });
 
-  test('TURN-3: between the taking of a prompt and its first event, the prompt never reaches the agent', async () => {
+  test('TURN-3: while the start of its turn is being stored, the prompt never reaches the agent', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'one' });
     await here.events(id, 'turn_finished');
     await until(async () => (await stateOf(id)) === 'ready');
     const gate = createGate();
     const blocker = database.sql.begin(async (tx) => {
-      // The prompt itself gets in; the turn that takes it must wait.
       await tx`lock table turns in share mode`;
       await gate.pass();
     });
     await gate.reached;
-    await here.chats.submitPrompt(id, { content: 'two' });
+    const submitted = here.chats.submitPrompt(id, { content: 'two' });
     await until(() => here.host.find(id)?.state === 'running');
     expect(await here.chats.interrupt(id)).toMatchObject({ interrupted: true });
     gate.open();
     await blocker;
+    expect(await submitted).toMatchObject({ created: true });
     await here.events(id, 'turn_finished', 2);
     expect(await outcomes(id)).toEqual(['completed', 'interrupted']);
     expect((await here.log(id)).filter((event) => event.type === 'agent_message')).toHaveLength(1);

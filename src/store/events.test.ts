@@ -8,7 +8,7 @@ import { insertHost } from './hosts.ts';
 import { claimLease } from './leases.ts';
 import { findPrompt, insertPrompt, nextPrompt } from './prompts.ts';
 import { FencedError, isUniqueViolation } from './storage-error.ts';
-import { findRunningTurn, finishTurn, insertTurn } from './turns.ts';
+import { findRunningTurn, finishTurn, insertTurn, takePrompt } from './turns.ts';
 
 let database: TestDatabase;
 let hostId: string;
@@ -94,24 +94,24 @@ test('FENCE-1: of a stale writer’s append nothing is stored, neither the event
 
 test('LOG-1 PROMPT-2: an append that fails in one of its parts leaves no hole', async () => {
   await submit(lease, 'one');
-  await expect(submit(lease, 'one')).rejects.toSatisfy(isUniqueViolation);
+  await expect(submit(lease, 'one')).rejects.toSatisfy((error) => isUniqueViolation(error, 'prompts'));
   expect(lease.nextSeq).toBe(3);
   await submit(lease, 'two');
   const events = await readEvents(database.sql, lease.chatId, { after: 0, limit: 10 });
   expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
-test('TURN-1: a turn that begins takes its prompts, and another cannot begin before it has finished', async () => {
+test('TURN-1: a turn that begins takes its prompt, and another cannot begin before it has finished', async () => {
   await submit(lease, 'one');
   const start = (id: string): Promise<unknown> =>
     appendEvents(database.sql, lease, {
       events: [{ turnId: id, body: { type: 'turn_started', turnId: id, promptIds: ['one'] } }],
-      side: (db) => insertTurn(db, lease, { id, promptIds: ['one'] }),
+      side: (db) => [insertTurn(db, lease, id), takePrompt(db, lease, { promptId: 'one', turnId: id })],
     });
   const turnId = randomUUID();
   await start(turnId);
   expect(await nextPrompt(database.sql, lease.chatId)).toBeNull();
-  await expect(start(randomUUID())).rejects.toSatisfy(isUniqueViolation);
+  await expect(start(randomUUID())).rejects.toSatisfy((error) => isUniqueViolation(error, 'turns'));
 
   const end = { outcome: 'completed' as const, usage: noUsage, costUsd: 0 };
   await appendEvents(database.sql, lease, {

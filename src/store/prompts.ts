@@ -14,12 +14,19 @@ export function hashContent(content: readonly ContentBlock[]): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
-/** Goes with the append of its `prompt_accepted` event. A second prompt of the same id is a unique violation. */
-export function insertPrompt(db: Sql, lease: Lease, prompt: { id: string; content: readonly ContentBlock[] }) {
+/**
+ * Goes with the append of its `prompt_accepted` event. A second prompt of the same id is a unique violation. With a turn
+ * it is that turn's from the start; else it waits for one.
+ */
+export function insertPrompt(
+  db: Sql,
+  lease: Lease,
+  prompt: { id: string; content: readonly ContentBlock[]; turnId?: string | undefined },
+) {
   return db`
-    insert into prompts (chat_id, id, seq, content, content_hash)
+    insert into prompts (chat_id, id, seq, content, content_hash, turn_id)
     values (${lease.chatId}, ${prompt.id}, ${lease.nextSeq}, ${JSON.stringify(prompt.content)}::text::json,
-      ${hashContent(prompt.content)})`;
+      ${hashContent(prompt.content)}, ${prompt.turnId ?? null})`;
 }
 
 export async function findPrompt(db: Sql, chatId: string, id: string): Promise<{ seq: number; hash: string } | null> {

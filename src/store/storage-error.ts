@@ -33,8 +33,10 @@ export function isPassing(error: unknown): boolean {
   return lostConnection.has(code) || /^(08|57P0|40001|40P01|53300)/.test(code);
 }
 
-export function isUniqueViolation(error: unknown): boolean {
-  return codeOf(error) === '23505';
+/** There is a row of this key already, in this table where one is named. */
+export function isUniqueViolation(error: unknown, table?: string): boolean {
+  if (codeOf(error) !== '23505') return false;
+  return table === undefined || (error as { table_name?: string }).table_name === table;
 }
 
 /** A column that takes no null was given one. */

@@ -2,14 +2,16 @@ import type { TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
-/** Goes with the append of `turn_started`: the turn begins and its prompts wait no more. */
-export function insertTurn(db: Sql, lease: Lease, turn: { id: string; promptIds: readonly string[] }) {
-  return [
-    db`insert into turns (id, chat_id, epoch) values (${turn.id}, ${lease.chatId}, ${lease.epoch})`,
-    db`
-      update prompts set turn_id = ${turn.id}
-      where chat_id = ${lease.chatId} and id = any(${turn.promptIds as string[]}) and turn_id is null`,
-  ];
+/** Goes with the append of `turn_started`. */
+export function insertTurn(db: Sql, lease: Lease, turnId: string) {
+  return db`insert into turns (id, chat_id, epoch) values (${turnId}, ${lease.chatId}, ${lease.epoch})`;
+}
+
+/** Goes with the append of `turn_started`: the prompt waits no more. */
+export function takePrompt(db: Sql, lease: Lease, taken: { promptId: string; turnId: string }) {
+  return db`
+    update prompts set turn_id = ${taken.turnId}
+    where chat_id = ${lease.chatId} and id = ${taken.promptId} and turn_id is null`;
 }
 
 export interface FinishedTurn {
