@@ -139,6 +139,11 @@ export function createRenderer(options: RendererOptions): Renderer {
         return out(
           `${outStyle('bold', `> ${plainText(blocksText(event.content)).trimEnd().replaceAll('\n', '\n> ')}`)}\n`,
         );
+      case 'user_message':
+        endLine();
+        return out(
+          `${outStyle('bold', `> ${plainText(blocksText(event.content)).trimEnd().replaceAll('\n', '\n> ')}`)}\n`,
+        );
       case 'session_started': {
         const model = event.model === null ? '' : ` · ${plainLine(event.model)}`;
         return options.log

@@ -53,6 +53,12 @@ const agentBodies = [
     model: z.string().nullable(),
   }),
   z.object({
+    /** What a person typed to the agent in its own terminal, so that it is no prompt of the chat. */
+    type: z.literal('user_message'),
+    messageId: z.string(),
+    content: z.array(contentBlock),
+  }),
+  z.object({
     type: z.literal('agent_message'),
     messageId: z.string(),
     content: z.array(contentBlock),
