@@ -31,17 +31,27 @@ function parseMark(mark: string): ProcessIdentity | null {
 
 export type AgentProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
+/** The command so that the kernel ends it with this process (Linux). An argument array, never a shell. */
+export function ownedCommand(command: string, args: readonly string[]): { command: string; args: string[] } {
+  return withDeathSignal(command, args, 'TERM');
+}
+
+/** The environment with this host's mark in it. */
+export function markedEnv<T extends string | undefined>(env: Record<string, T>): Record<string, T | string> {
+  const self = identifyProcess(process.pid);
+  return { ...env, ...(self ? { [markName]: hostMark(self) } : {}) };
+}
+
 /** Starts an agent as a child that cannot outlive this process. An argument array, never a shell. */
 export function spawnAgent(
   command: string,
   args: readonly string[],
   options: { cwd?: string | undefined; env: Record<string, string | undefined> },
 ): AgentProcess {
-  const wrapped = withDeathSignal(command, args, 'TERM');
-  const self = identifyProcess(process.pid);
-  return spawn(wrapped.command, wrapped.args, {
+  const owned = ownedCommand(command, args);
+  return spawn(owned.command, owned.args, {
     cwd: options.cwd,
-    env: { ...options.env, ...(self ? { [markName]: hostMark(self) } : {}) },
+    env: markedEnv(options.env),
     // A process group of its own: a terminal's Ctrl-C is for the host, which ends its agents in order.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,9 +1,12 @@
 /** What the chats room offers: everything that HTTP, or any other door, may ask for. `host.ts` fulfils it. */
+import type { AgentTerminal } from '../agents/agent-backend.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { Info } from '../protocol/info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt } from '../protocol/prompt.ts';
+
+export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
 
 /** One client following a chat's events: `resume` first, then history after the cursor, then live. */
 export interface Reader {
@@ -33,6 +36,9 @@ export interface Chats {
 
   readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage>;
   follow(chatId: string, cursor: { after: number }): Promise<Reader>;
+
+  /** The terminal of the chat's agent, which is started if it does not run. Throws `terminal_unavailable`, `agent_failed`. */
+  openTerminal(chatId: string): Promise<AgentTerminal>;
 
   listDecisions(page: {
     status?: 'pending' | 'resolved' | undefined;

@@ -12,7 +12,7 @@ import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { findPrompt, hashContent } from '../store/prompts.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
-import type { Chats, Reader } from './chats.ts';
+import type { AgentTerminal, Chats, Reader } from './chats.ts';
 import type { Host } from './host.ts';
 import { ask, elsewhere, write } from './storage.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
@@ -114,6 +114,11 @@ export class HostedChats implements Chats {
     const items = await ask(() => readEvents(this.#sql, chatId, page));
     const last = items.at(-1)?.seq ?? head;
     return { items, next: last < head ? last : null, head };
+  }
+
+  async openTerminal(chatId: string): Promise<AgentTerminal> {
+    await this.getChat(chatId);
+    throw new BooError('terminal_unavailable', 'This chat has no terminal.');
   }
 
   async follow(chatId: string, cursor: { after: number }): Promise<Reader> {

@@ -13,10 +13,12 @@ const statusOf: Record<ErrorCode, { status: number; title: string }> = {
   forbidden_origin: { status: 403, title: 'The origin is not allowed' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  upgrade_required: { status: 426, title: 'This path is a WebSocket' },
   cwd_invalid: { status: 400, title: 'The working directory cannot be used' },
   prompt_conflict: { status: 409, title: 'This prompt id was used with another body' },
   decision_settled: { status: 409, title: 'The decision is settled' },
   backend_unavailable: { status: 409, title: 'No backend can run this chat' },
+  terminal_unavailable: { status: 409, title: 'There is no terminal to attach to' },
   chat_busy: { status: 409, title: 'The chat is busy' },
   chat_elsewhere: { status: 409, title: 'Another host runs this chat' },
   agent_failed: { status: 502, title: 'The agent failed' },
@@ -55,6 +57,7 @@ export function problemResponse(thrown: unknown, log: Log): Response {
   const body = { ...facts, type: `urn:boocode:problem:${error.code}`, title, status, code: error.code };
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (status === 401) headers['www-authenticate'] = 'Bearer';
+  if (status === 426) headers['upgrade'] = 'websocket';
   const allow = error.code === 'method_not_allowed' ? error.details['allow'] : undefined;
   if (Array.isArray(allow)) headers['allow'] = allow.join(', ');
   return new Response(JSON.stringify(body), { status, headers });

@@ -15,7 +15,9 @@ export const errorCodes = [
   'cwd_invalid', // the working directory is missing, not a directory or not readable
   'prompt_conflict', // this prompt id was used with another body
   'decision_settled', // somebody else answered first; `decision` holds the winner
+  'upgrade_required', // this path is a WebSocket
   'backend_unavailable', // no backend can run this chat here; the message says how to switch one on
+  'terminal_unavailable', // this chat has no terminal to attach to, or none can be had here; the message says why
   'chat_busy', // the chat is doing something that excludes this
   'chat_elsewhere', // another host holds this chat's lease
   'agent_failed', // the agent process could not start, or died

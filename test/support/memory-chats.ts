@@ -3,7 +3,7 @@
  * test push feed items by hand. What it says about chats proves nothing about the real one.
  */
 import { randomUUID } from 'node:crypto';
-import type { Chats, Reader } from '../../src/chats/chats.ts';
+import type { AgentTerminal, Chats, Reader } from '../../src/chats/chats.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
@@ -15,6 +15,8 @@ export interface MemoryChats extends Chats {
   /** Hands an item to every reader of the chat. */
   push(chatId: string, item: FeedItem): void;
   addDecision(chatId: string): Decision;
+  /** The chat has this terminal; without one it has none. */
+  setTerminal(chatId: string, terminal: AgentTerminal): void;
   /** Every further call fails with this; undefined ends that. */
   failWith(error: unknown): void;
   /** How many readers are open now. */
@@ -31,6 +33,7 @@ interface Entry {
   events: Event[];
   receipts: Map<string, { receipt: Receipt; body: string }>;
   readers: Set<Pushable<FeedItem>>;
+  terminal?: AgentTerminal;
 }
 
 const time = '2026-01-01T00:00:00.000Z';
@@ -67,6 +70,9 @@ export function createMemoryChats(): MemoryChats {
 
   return {
     healthy: true,
+    setTerminal(chatId, terminal) {
+      entryOf(chatId).terminal = terminal;
+    },
     get openReaders() {
       return openReaders;
     },
@@ -180,6 +186,11 @@ export function createMemoryChats(): MemoryChats {
           pushable.close();
         },
       };
+    },
+    async openTerminal(chatId) {
+      const { terminal } = entryOf(chatId);
+      if (!terminal) throw new BooError('terminal_unavailable', 'This chat has no terminal.');
+      return terminal;
     },
     async listDecisions({ status, chatId, ...wanted }) {
       check();
