@@ -1,4 +1,7 @@
-/** One chat that this host holds: its queue of prompts, its agent session, its turns. `chat-phase.ts` has its states. */
+/**
+ * One chat that this host holds: its queue of prompts, its turns, its decisions. All that is done in turn is done by the
+ * pump, one thing after another; the agent's session has a file of its own.
+ */
 import { randomUUID } from 'node:crypto';
 import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -10,15 +13,13 @@ import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
-import { openAgentSession } from '../store/agent-sessions.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
 import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
+import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
-import { move, type Phase } from './chat-phase.ts';
 import { patched } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
 import { promptAcceptance } from './prompt-acceptance.ts';
@@ -56,7 +57,10 @@ export class Chat {
   readonly #parts: ChatParts;
   readonly #log: ChatLog;
   #row: ChatRow;
-  #phase: Phase = { is: 'cold' };
+  readonly #session: AgentSession;
+  /** A prompt whose agent still starts. */
+  #preparing: { interrupted: boolean } | undefined;
+  #turn: { id: string; interrupted: boolean } | undefined;
   /** Turns that the agent began by itself and that wait to be recorded. */
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
   readonly #pendingDecisions = new Set<string>();
@@ -64,10 +68,6 @@ export class Chat {
   #pump: Promise<void> | undefined;
   #wanted = false;
   #stopped = false;
-  /** The session must be opened anew before the next turn: a setting changed that holds from the start. */
-  #reopen = false;
-  /** Whether the backend has a session for this chat. */
-  #isOpen = false;
   #cancelIdle: (() => void) | undefined;
 
   constructor(parts: ChatParts) {
@@ -76,13 +76,25 @@ export class Chat {
     this.#log = parts.log;
     this.id = parts.row.id;
     this.#prompts = new WaitingPrompts(() => parts.log.ask(() => nextPrompt(parts.sql, this.id)));
+    this.#session = new AgentSession({
+      ...parts,
+      backendFor: (name) => parts.backendFor(name),
+      chat: () => this.#row,
+      assertRunning: () => this.#assertRunning(),
+      onUnprompted: (events) => {
+        this.#unprompted.push(events);
+        this.wake();
+      },
+      onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
+    });
   }
 
   get state(): ChatState {
-    const phase = this.#phase;
-    if (phase.is === 'cold') return phase.failure ? 'failed' : 'cold';
-    if (phase.is === 'running') return this.#pendingDecisions.size > 0 ? 'waiting' : 'running';
-    return phase.is === 'closing' ? 'cold' : phase.is;
+    if (this.#turn) return this.#pendingDecisions.size > 0 ? 'waiting' : 'running';
+    const { phase, failure } = this.#session;
+    if (phase === 'opening') return 'warming';
+    if (phase === 'open') return 'ready';
+    return failure ? 'failed' : 'cold';
   }
 
   get lease(): Readonly<Lease> {
@@ -95,11 +107,7 @@ export class Chat {
   }
 
   get isWarm(): boolean {
-    return this.#phase.is === 'ready' || this.#phase.is === 'running';
-  }
-
-  get #backend(): AgentBackend {
-    return this.#parts.backendFor(this.#row.backend);
+    return this.#session.phase === 'open' || this.#turn !== undefined;
   }
 
   /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
@@ -117,7 +125,7 @@ export class Chat {
 
   /** Nothing is under way and nothing waits, so that a prompt can be stored together with the start of its turn. */
   get #canBegin(): boolean {
-    return !this.#pump && this.#phase.is === 'ready' && !this.#reopen && this.#prompts.isEmpty;
+    return !this.#pump && this.#session.isReady && this.#prompts.isEmpty;
   }
 
   async #store(prompt: Pick<PromptRow, 'id' | 'content'>, turnId?: string): Promise<number> {
@@ -150,19 +158,17 @@ export class Chat {
   }
 
   async interrupt(): Promise<InterruptResult> {
-    const phase = this.#phase;
-    if (phase.is === 'warming' || phase.is === 'running') phase.interrupted = true;
-    if (phase.is === 'running') await this.#backend.interrupt(this.id);
-    return {
-      interrupted: phase.is === 'warming' || phase.is === 'running',
-      turnId: phase.is === 'running' ? phase.turnId : null,
-    };
+    const turn = this.#turn;
+    const interrupted = turn ?? this.#preparing;
+    if (interrupted) interrupted.interrupted = true;
+    if (turn) await this.#session.backend?.interrupt(this.id);
+    return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
   }
 
   /** Settles a decision; false when it was settled before. */
   async answer(decisionId: string, answer: AnswerDecision, by: string): Promise<boolean> {
     const { outcome, message } = answer;
-    const turnId = this.#phase.is === 'running' ? this.#phase.turnId : undefined;
+    const turnId = this.#turn?.id;
     let taken = false;
     try {
       const stored = await this.#log.appendIf(() => {
@@ -175,7 +181,7 @@ export class Chat {
       if (taken) this.#pendingDecisions.add(decisionId);
       throw error;
     }
-    if (!this.#backend.resolveDecision(this.id, decisionId, answer)) {
+    if (!this.#session.backend?.resolveDecision(this.id, decisionId, answer)) {
       this.#parts.logger.warn({ chatId: this.id, decisionId }, 'The agent no longer waited for this answer.');
     }
     return true;
@@ -189,16 +195,17 @@ export class Chat {
     });
     const before = this.#row;
     this.#row = patched(before, patch);
-    if (this.#row.trusted !== before.trusted) this.#reopen = true;
-    if (!this.isWarm) return;
+    if (this.#row.trusted !== before.trusted) this.#session.outdate();
+    const { backend } = this.#session;
+    if (!backend) return;
     try {
-      if (this.#row.model !== before.model) await this.#backend.setModel(this.id, this.#row.model);
+      if (this.#row.model !== before.model) await backend.setModel(this.id, this.#row.model);
       if (this.#row.permissionMode !== before.permissionMode) {
-        await this.#backend.setPermissionMode(this.id, this.#row.permissionMode);
+        await backend.setPermissionMode(this.id, this.#row.permissionMode);
       }
     } catch (error) {
       // What is stored holds from the next opening on, whatever the running process made of it.
-      this.#reopen = true;
+      this.#session.outdate();
       await this.#note({
         type: 'notice',
         level: 'warning',
@@ -212,9 +219,9 @@ export class Chat {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
-    if (this.#phase.is === 'running' && this.#isOpen) await this.#backend.interrupt(this.id);
+    if (this.#turn) await this.#session.backend?.interrupt(this.id);
     await this.#pump;
-    await this.#close();
+    await this.#session.close();
     await this.#log.settled();
   }
 
@@ -222,13 +229,14 @@ export class Chat {
   async letGo(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
-    if (this.#isOpen) await this.#backend.closeSession(this.id);
+    await this.#session.abandon();
     await this.#pump;
   }
 
   /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
-    await eraseSessions(this.#parts.sql, this.#log.lease, () => this.#backend, this.#row.cwd);
+    const { backend, cwd } = this.#row;
+    await eraseSessions(this.#parts.sql, this.#log.lease, () => this.#parts.backendFor(backend), cwd);
   }
 
   async #run(first?: () => Promise<void>): Promise<void> {
@@ -239,7 +247,7 @@ export class Chat {
       for (;;) {
         const unprompted = this.#unprompted.shift();
         if (unprompted) {
-          if (this.#phase.is === 'closing') await this.#phase.done;
+          await this.#session.closed();
           await this.#runTurn(this.#startFor(), () => unprompted);
           continue;
         }
@@ -274,21 +282,26 @@ export class Chat {
 
   /** Runs the turn of a prompt that waited. */
   async #runPrompt(prompt: PromptRow): Promise<void> {
+    const preparing = (this.#preparing = { interrupted: false });
     let failure: TurnEnd | undefined;
     try {
-      if (await this.#warm()) failure = endWithoutResult('interrupted');
+      await this.#session.warm();
+      if (preparing.interrupted) failure = endWithoutResult('interrupted');
     } catch (error) {
       if (error instanceof FencedError) throw error;
       failure = endWithoutResult('failed', toBooError(error));
+    } finally {
+      this.#preparing = undefined;
     }
     if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
     await this.#runTurn(this.#startFor(prompt.id), (turnId) => failure ?? this.#ask(turnId, prompt));
   }
 
   #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
-    const { interrupted } = this.#phase as Extract<Phase, { is: 'running' }>;
-    if (this.#stopped || interrupted) return endWithoutResult('interrupted');
-    return this.#backend.prompt(this.id, { turnId, content });
+    if (this.#stopped || this.#turn?.interrupted) return endWithoutResult('interrupted');
+    const { backend } = this.#session;
+    if (!backend) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    return backend.prompt(this.id, { turnId, content });
   }
 
   #startFor(promptId?: string): (turnId: string) => Promise<boolean> {
@@ -313,76 +326,16 @@ export class Chat {
       pendingDecisions: this.#pendingDecisions,
       onPermissionMode: (mode) => this.#noteMode(mode),
     };
-    const failed = this.#phase.is === 'cold' ? this.#phase.failure : undefined;
     // From here on it can be interrupted: also before its first event is stored.
-    this.#enter({ is: 'running', turnId, interrupted: false });
+    this.#turn = { id: turnId, interrupted: false };
     try {
       if (!(await start(turnId))) return;
       const begun = attempt(() => begin(turnId));
       const end = 'type' in begun ? begun : await recordTurn(parts, begun);
       await endTurn(parts, end);
     } finally {
-      if (this.#phase.is === 'running') this.#enter(this.#restingPhase(failed));
+      this.#turn = undefined;
     }
-  }
-
-  #restingPhase(failure: BooError | undefined): Phase {
-    if (failure) return { is: 'cold', failure };
-    return this.#isOpen ? { is: 'ready' } : { is: 'cold' };
-  }
-
-  /** Starts or resumes the agent's session where needed. True when somebody interrupted meanwhile. */
-  async #warm(): Promise<boolean> {
-    if (this.#phase.is === 'closing') await this.#phase.done;
-    if (this.#phase.is === 'ready' && this.#reopen) await this.#close();
-    if (this.#phase.is === 'ready') return false;
-
-    const warming: Phase = { is: 'warming', interrupted: false };
-    this.#enter(warming);
-    try {
-      await this.#parts.warmLimiter(() => this.#openSession());
-      this.#enter({ is: 'ready' });
-      return warming.interrupted;
-    } catch (error) {
-      this.#enter({ is: 'cold', failure: toBooError(error) });
-      throw error;
-    }
-  }
-
-  async #openSession(): Promise<void> {
-    const { sql } = this.#parts;
-    const { agent, backend, cwd, model, permissionMode, trusted } = this.#row;
-    const engine = this.#backend;
-    const wanted = { agent, backend, sessionId: randomUUID() };
-    const session = await this.#log.ask(() => openAgentSession(sql, this.#log.lease, wanted));
-    if (!session) throw new FencedError(this.id);
-    // Let go meanwhile: what is not opened need not be closed.
-    this.#assertRunning();
-    this.#reopen = false;
-    this.#isOpen = true;
-    const opening = engine.openSession({
-      chatId: this.id,
-      sessionId: session.sessionId,
-      cwd,
-      model,
-      permissionMode,
-      trusted,
-      sessionStore: chatSessionStore(sql, this.#log.lease),
-      onUnprompted: (events) => {
-        this.#unprompted.push(events);
-        this.wake();
-      },
-      onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
-      onLost: (cause) => {
-        this.#parts.logger.warn({ chatId: this.id, cause: cause.message }, 'The agent process was lost.');
-        this.#isOpen = false;
-        if (this.#phase.is === 'ready') this.#enter({ is: 'cold' });
-      },
-    });
-    await opening.catch((error: unknown) => {
-      this.#isOpen = false;
-      throw error;
-    });
   }
 
   /** Records what the agent says outside a turn. */
@@ -400,15 +353,6 @@ export class Chat {
     this.#row = { ...this.#row, permissionMode };
   }
 
-  async #close(): Promise<void> {
-    if (this.#phase.is === 'closing') return this.#phase.done;
-    if (this.#phase.is !== 'ready') return;
-    this.#isOpen = false;
-    const done = this.#backend.closeSession(this.id).finally(() => this.#enter({ is: 'cold' }));
-    this.#enter({ is: 'closing', done });
-    await done;
-  }
-
   #armIdle(): void {
     if (this.#stopped) return;
     this.#cancelIdle?.();
@@ -420,13 +364,13 @@ export class Chat {
   /** After the idle limit: the agent's process goes, unless it still has work that would die with it. */
   async #rest(): Promise<void> {
     if (this.#pump || this.#stopped) return;
-    if (this.#phase.is === 'ready') {
-      if (this.#backend.isBusy(this.id)) return this.#armIdle();
-      await this.#close();
-    }
+    const { backend } = this.#session;
+    if (backend?.isBusy(this.id)) return this.#armIdle();
+    // A chat without a session is given back in this very moment, and not in the next.
+    if (backend) await this.#session.close();
     if (this.#pump || this.#stopped) return;
     if (this.#log.isBusy) this.#armIdle();
-    else if (this.#phase.is === 'cold') this.#parts.onRest();
+    else if (this.#session.phase === 'closed') this.#parts.onRest();
   }
 
   #onFailure(error: unknown): void {
@@ -438,9 +382,5 @@ export class Chat {
 
   #assertRunning(): void {
     if (this.#stopped) throw new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
-  }
-
-  #enter(next: Phase): void {
-    this.#phase = move(this.#phase, next);
   }
 }

@@ -1,0 +1,141 @@
+/** The agent's session of one chat that this host holds: opened for work, closed at rest, opened anew when it was lost. */
+import { randomUUID } from 'node:crypto';
+import type { AgentBackend, AgentEvent } from '../agents/agent-backend.ts';
+import type { Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import type { BackendName } from '../protocol/chat.ts';
+import { type BooError, toBooError } from '../protocol/error.ts';
+import type { AgentBody } from '../protocol/event.ts';
+import { openAgentSession } from '../store/agent-sessions.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import type { ChatRow } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { FencedError } from '../store/storage-error.ts';
+import type { ChatLog } from './chat-log.ts';
+import { move, type SessionPhase } from './session-phase.ts';
+
+export interface AgentSessionParts {
+  sql: Sql;
+  log: ChatLog;
+  logger: Log;
+  /** Starting agent processes is heavy: only a few at once. */
+  warmLimiter: Limiter;
+  backendFor(name: BackendName): AgentBackend;
+  /** The chat as it is now: a session is opened with its settings, on its backend. */
+  chat(): ChatRow;
+  /** Throws once the chat is being let go. */
+  assertRunning(): void;
+  /** A turn that the agent began by itself. */
+  onUnprompted(events: AsyncIterable<AgentEvent>): void;
+  /** What the agent says outside a turn. */
+  onEvent(event: AgentBody): void;
+}
+
+export class AgentSession {
+  readonly #parts: AgentSessionParts;
+  #phase: SessionPhase = { is: 'closed' };
+  #isOutdated = false;
+
+  constructor(parts: AgentSessionParts) {
+    this.#parts = parts;
+  }
+
+  get phase(): SessionPhase['is'] {
+    return this.#phase.is;
+  }
+
+  /** Why it could not be opened, as long as nobody has tried again. */
+  get failure(): BooError | undefined {
+    return this.#phase.is === 'closed' ? this.#phase.failure : undefined;
+  }
+
+  /** What runs the session, while it is open. */
+  get backend(): AgentBackend | undefined {
+    return this.#phase.is === 'open' ? this.#phase.backend : undefined;
+  }
+
+  /** Open, and as the chat's settings want it. */
+  get isReady(): boolean {
+    return this.#phase.is === 'open' && !this.#isOutdated;
+  }
+
+  /** A setting has changed that holds from the start: the session is opened anew before the next turn. */
+  outdate(): void {
+    this.#isOutdated = true;
+  }
+
+  /** Starts or resumes the session where needed. Between turns only. */
+  async warm(): Promise<void> {
+    await this.closed();
+    if (this.#phase.is === 'open' && this.#isOutdated) await this.close();
+    if (this.#phase.is === 'open') return;
+
+    const opening: SessionPhase = { is: 'opening', backend: undefined };
+    this.#enter(opening);
+    try {
+      await this.#parts.warmLimiter(() => this.#open(opening));
+    } catch (error) {
+      this.#enter({ is: 'closed', failure: toBooError(error) });
+      throw error;
+    }
+  }
+
+  /** Waits for a closing that is under way. */
+  async closed(): Promise<void> {
+    if (this.#phase.is === 'closing') await this.#phase.done;
+  }
+
+  /** Ends an open session in order, or waits until it has ended. Between turns only. */
+  async close(): Promise<void> {
+    if (this.#phase.is === 'closing') return this.#phase.done;
+    if (this.#phase.is !== 'open') return;
+    const closing = this.#phase.backend.closeSession(this.#parts.chat().id);
+    const done = closing.finally(() => this.#enter({ is: 'closed' }));
+    this.#enter({ is: 'closing', done });
+    await done;
+  }
+
+  /** Ends the session at once, whatever it does: the chat belongs to another host now. */
+  async abandon(): Promise<void> {
+    const phase = this.#phase;
+    if (phase.is === 'open' || phase.is === 'opening') await phase.backend?.closeSession(this.#parts.chat().id);
+  }
+
+  async #open(opening: Extract<SessionPhase, { is: 'opening' }>): Promise<void> {
+    const { sql, log, logger } = this.#parts;
+    const { id: chatId, agent, backend: name, cwd, model, permissionMode, trusted } = this.#parts.chat();
+    const backend = this.#parts.backendFor(name);
+    const wanted = { agent, backend: name, sessionId: randomUUID() };
+    const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
+    if (!session) throw new FencedError(chatId);
+    // Let go meanwhile: what is not opened need not be closed.
+    this.#parts.assertRunning();
+    this.#isOutdated = false;
+    opening.backend = backend;
+    const open: SessionPhase = { is: 'open', backend };
+    let lost: BooError | undefined;
+    await backend.openSession({
+      chatId,
+      sessionId: session.sessionId,
+      cwd,
+      model,
+      permissionMode,
+      trusted,
+      sessionStore: chatSessionStore(sql, log.lease),
+      onUnprompted: (events) => this.#parts.onUnprompted(events),
+      onEvent: (event) => this.#parts.onEvent(event),
+      onLost: (cause) => {
+        logger.warn({ chatId, cause: cause.message }, 'The agent process was lost.');
+        lost = cause;
+        if (this.#phase === open) this.#enter({ is: 'closed' });
+      },
+    });
+    // It may be gone again, before anybody could look.
+    if (lost !== undefined) throw lost;
+    this.#enter(open);
+  }
+
+  #enter(next: SessionPhase): void {
+    this.#phase = move(this.#phase, next);
+  }
+}
