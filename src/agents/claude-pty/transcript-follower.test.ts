@@ -1,0 +1,363 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { appendFile, mkdir, mkdtemp, open, realpath, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { randomOf } from '../../../test/support/random.ts';
+import { until } from '../../../test/support/until.ts';
+import {
+  type FollowedLines,
+  type FollowOptions,
+  followTranscript,
+  type TranscriptFollower,
+  type TranscriptProblem,
+} from './transcript-follower.ts';
+
+const sessionId = '11111111-1111-4111-8111-111111111111';
+let directory: string;
+let file: string;
+let seen: FollowedLines[];
+let problems: TranscriptProblem[];
+let followers: TranscriptFollower[];
+
+beforeEach(async () => {
+  directory = await realpath(await mkdtemp(join(tmpdir(), 'boocode-follower-')));
+  file = join(directory, `${sessionId}.jsonl`);
+  seen = [];
+  problems = [];
+  followers = [];
+});
+afterEach(async () => {
+  for (const follower of followers) await follower.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function follow(options: Partial<FollowOptions> = {}): TranscriptFollower {
+  const follower = followTranscript({
+    directory,
+    sessionId,
+    from: 'start',
+    onLines: (lines) => seen.push(lines),
+    onProblem: (problem) => problems.push(problem),
+    ...options,
+  });
+  followers.push(follower);
+  return follower;
+}
+
+const user = (uuid: string, text = uuid): SessionStoreEntry => ({ type: 'user', uuid, text });
+const mode = (text: string): SessionStoreEntry => ({ type: 'mode', text });
+const line = (entry: unknown): string => `${JSON.stringify(entry)}\n`;
+const lines = (...entries: unknown[]): string => entries.map(line).join('');
+const delivered = (subpath = '', of = sessionId): SessionStoreEntry[] =>
+  seen.filter((each) => each.subpath === subpath && each.sessionId === of).flatMap((each) => each.entries);
+const codes = (): string[] => problems.map((problem) => problem.code);
+
+async function write(path: string, text: string | Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await appendFile(path, text);
+}
+
+/** The files of this process that are open below the test's directory, and what it watches. */
+function openThings(): string[] {
+  const fds = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+  const watchers = process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap');
+  return [...fds.filter((path) => path.startsWith(directory)), ...watchers];
+}
+
+describe('TRANSCRIPT-1: what the program writes is delivered once, in file order', () => {
+  test('lines that are there, and lines that come', async () => {
+    await write(file, lines(user('a'), mode('x')));
+    const follower = follow();
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), mode('x')]);
+    await write(file, lines(mode('x'), user('b')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), mode('x'), mode('x'), user('b')]);
+    expect(problems).toEqual([]);
+  });
+
+  test.each([true, false])('a change is noticed without being asked for, watching: %s', async (canWatch) => {
+    await write(file, '');
+    const follower = follow({ canWatch });
+    await follower.catchUp();
+    await write(file, lines(user('a')));
+    await until(() => seen.length > 0, { what: 'the line' });
+    expect(delivered()).toEqual([user('a')]);
+  });
+
+  test('a folder that is made later is found', async () => {
+    directory = join(directory, 'not', 'yet');
+    file = join(directory, `${sessionId}.jsonl`);
+    const follower = follow();
+    await follower.catchUp();
+    await write(file, lines(user('a')));
+    await until(() => seen.length > 0, { what: 'the line' });
+    expect(delivered()).toEqual([user('a')]);
+  });
+
+  test('from the end, only what comes later is delivered, also to a sub-agent that was there', async () => {
+    const sub = join(directory, sessionId, 'subagents', 'agent-x.jsonl');
+    await write(file, lines(user('a'), mode('x')));
+    await write(sub, lines(user('s')));
+    const follower = follow({ from: 'end' });
+    await write(file, lines(mode('x'), user('b')));
+    await write(sub, lines(user('t')));
+    await write(join(directory, sessionId, 'subagents', 'agent-y.jsonl'), lines(user('u')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([mode('x'), user('b')]);
+    expect(delivered('subagents/agent-x')).toEqual([user('t')]);
+    expect(delivered('subagents/agent-y')).toEqual([user('u')]);
+    // Known lines are not new because the file is another one.
+    await writeFile(`${file}.new`, lines(user('a'), mode('x'), mode('x'), user('b'), user('c')));
+    await rename(`${file}.new`, file);
+    await follower.catchUp();
+    expect(delivered()).toEqual([mode('x'), user('b'), user('c')]);
+  });
+
+  test('a half line waits for its end, wherever its bytes are cut', async () => {
+    const follower = follow();
+    const bytes = Buffer.from(lines(user('a', 'NUL \u0000, half \ud800, 漢字 🦊 e\u0301'), user('b')));
+    for (const byte of bytes) {
+      await write(file, Buffer.of(byte));
+      await follower.catchUp();
+    }
+    expect(delivered()).toEqual([user('a', 'NUL \u0000, half \ud800, 漢字 🦊 e\u0301'), user('b')]);
+    expect(problems).toEqual([]);
+  });
+
+  test('a line that never ends is not delivered, and told of at the close', async () => {
+    const follower = follow();
+    await write(file, lines(user('a')) + JSON.stringify(user('b')));
+    await follower.close();
+    await follower.close();
+    expect(delivered()).toEqual([user('a')]);
+    expect(problems).toEqual([
+      { code: 'line_unreadable', path: file, message: expect.stringMatching(/line 2 at byte 38/) },
+    ]);
+  });
+
+  test('a line of 50 MB comes whole', async () => {
+    const follower = follow();
+    const text = '漢0123456789'.repeat(50 * 80_000);
+    await write(file, lines(user('a', text), user('b')));
+    await follower.catchUp();
+    expect(delivered().map((entry) => entry.uuid)).toEqual(['a', 'b']);
+    expect(delivered()[0]?.['text'] === text).toBe(true);
+  });
+
+  test('several megabytes at once do not hold up the event loop', async () => {
+    const entries = Array.from({ length: 20_000 }, (_, index) => user(`u${index}`, 'x'.repeat(500)));
+    await write(file, lines(...entries));
+    let longestMs = 0;
+    let isRunning = true;
+    const watched = (async () => {
+      while (isRunning) {
+        const before = performance.now();
+        await turn();
+        longestMs = Math.max(longestMs, performance.now() - before);
+      }
+    })();
+    await follow().catchUp();
+    isRunning = false;
+    await watched;
+    expect(delivered()).toHaveLength(20_000);
+    expect(longestMs).toBeLessThan(250);
+  });
+
+  test('what is not an entry is told of once with its place and left out; unknown types are kept', async () => {
+    const follower = follow();
+    await write(
+      file,
+      `${line(user('a'))}{"type":\n42\n{}\n[]\nnull\n\n  \n${lines({ type: 'api-request-log' }, { type: 'new', x: 1 })}`,
+    );
+    await follower.catchUp();
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), { type: 'new', x: 1 }]);
+    expect(codes()).toEqual(Array<string>(5).fill('line_unreadable'));
+    expect(problems[0]?.message).toBe('line 2 at byte 38 is not JSON; it is left out.');
+  });
+
+  test('a file that cannot be read is told of once and read when it can be', async () => {
+    await mkdir(file);
+    const follower = follow();
+    await follower.catchUp();
+    await follower.catchUp();
+    expect(codes()).toEqual(['read_failed']);
+    await rm(file, { recursive: true });
+    await write(file, lines(user('a')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a')]);
+  });
+});
+
+describe('TRANSCRIPT-2: a file that is replaced or shortened is read again, and nothing of it delivered twice', () => {
+  test('another file takes its place: the rest of the old one, then what is new in the new one', async () => {
+    const follower = follow();
+    await write(file, lines(user('a'), mode('x'), mode('x')));
+    await follower.catchUp();
+    await write(file, lines(user('b')) + '{"type":"half');
+    await writeFile(`${file}.new`, lines(user('b'), mode('x'), user('c'), mode('x'), mode('x')));
+    await rename(`${file}.new`, file);
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), mode('x'), mode('x'), user('b'), user('c'), mode('x')]);
+    expect(codes()).toEqual(['file_replaced']);
+  });
+
+  test('its end is cut off and written anew, as the program takes a message back', async () => {
+    const follower = follow();
+    await write(file, lines(user('a'), user('b'), user('c')));
+    await follower.catchUp();
+    await truncate(file, line(user('a')).length);
+    await write(file, lines(user('c')));
+    await follower.catchUp();
+    await write(file, lines(user('d')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), user('b'), user('c'), user('d')]);
+    expect(codes()).toEqual(['file_replaced']);
+  });
+
+  test('it gets shorter and longer again between two looks', async () => {
+    const follower = follow();
+    await write(file, lines(user('a'), user('b')));
+    await follower.catchUp();
+    await truncate(file, 0);
+    await write(file, lines(user('c', 'x'.repeat(100)), user('d')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), user('b'), user('c', 'x'.repeat(100)), user('d')]);
+  });
+
+  test('it is written anew with as many bytes', async () => {
+    const follower = follow();
+    await write(file, lines(user('a')));
+    await follower.catchUp();
+    const handle = await open(file, 'r+');
+    await handle.write(line(user('b')), 0);
+    await handle.utimes(1, 1);
+    await handle.close();
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), user('b')]);
+  });
+
+  test('it is removed and comes back', async () => {
+    const follower = follow();
+    await write(file, lines(user('a')));
+    await follower.catchUp();
+    await rm(file);
+    await follower.catchUp();
+    await write(file, lines(user('a'), user('b')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), user('b')]);
+  });
+});
+
+describe('TRANSCRIPT-3: a follower follows one session and its sub-agents', () => {
+  test('files of sub-agents appear later, and others are not read', async () => {
+    const follower = follow();
+    await write(file, lines(user('a')));
+    await follower.catchUp();
+    await write(join(directory, sessionId, 'subagents', 'agent-x.jsonl'), lines(user('a')));
+    await write(join(directory, sessionId, 'subagents', 'deep', 'agent-y.jsonl'), lines(user('b')));
+    await write(join(directory, sessionId, 'subagents', 'agent-x.meta.json'), '{}');
+    await write(join(directory, sessionId, 'tool-results', 'z.jsonl'), lines(user('c')));
+    await write(join(directory, 'another.jsonl'), lines(user('d')));
+    await until(() => seen.length === 3, { what: 'both sub-agents' });
+    await follower.catchUp();
+    expect(seen.map(({ subpath }) => subpath)).toEqual(['', 'subagents/agent-x', 'subagents/deep/agent-y']);
+    expect(delivered('subagents/agent-x')).toEqual([user('a')]);
+    await write(join(directory, sessionId, 'subagents', 'agent-x.jsonl'), lines(user('e')));
+    await until(() => seen.length === 4, { what: 'the next line of a sub-agent' });
+    expect(problems).toEqual([]);
+  });
+
+  test('another session begins: the old one is delivered first', async () => {
+    const other = '22222222-2222-4222-8222-222222222222';
+    const follower = follow();
+    await write(file, lines(user('a')));
+    await write(join(directory, `${other}.jsonl`), lines(user('b')));
+    const switched = follower.switchTo(other).then(() => seen.map((each) => each.sessionId));
+    expect(await switched).toEqual([sessionId]);
+    await follower.catchUp();
+    await write(file, lines(user('c')));
+    await write(join(directory, `${other}.jsonl`), lines(user('d')));
+    await until(() => delivered('', other).length === 2, { what: 'the line of the new session' });
+    expect(delivered()).toEqual([user('a')]);
+    expect(delivered('', other)).toEqual([user('b'), user('d')]);
+  });
+
+  test('the last lines are delivered at the close, and nothing is left open', async () => {
+    const follower = follow();
+    await write(join(directory, sessionId, 'subagents', 'agent-x.jsonl'), lines(user('s')));
+    await write(file, lines(user('a')));
+    await follower.catchUp();
+    expect(openThings()).not.toEqual([]);
+    await write(file, lines(user('b')));
+    await Promise.all([follower.close(), follower.close()]);
+    expect(delivered()).toEqual([user('a'), user('b')]);
+    expect(openThings()).toEqual([]);
+    await write(file, lines(user('c')));
+    await follower.catchUp();
+    await follower.switchTo('22222222-2222-4222-8222-222222222222');
+    expect(openThings()).toEqual([]);
+    expect(delivered()).toEqual([user('a'), user('b')]);
+  });
+});
+
+describe('TRANSCRIPT-2: whatever the writer does, every entry is delivered once and in order', () => {
+  test.each(Array.from({ length: 30 }, (_, index) => index + 1))('seed %i', async (seed) => {
+    const random = randomOf(seed);
+    const pick = (below: number): number => Math.floor(random() * below);
+    const follower = follow({ canWatch: seed % 3 !== 0 });
+    const written: SessionStoreEntry[] = [];
+    /** The entries that are in the file now: what the writer would write into a new one. */
+    let current: SessionStoreEntry[] = [];
+    const make = (): SessionStoreEntry => {
+      const text = ['', 'x'.repeat(pick(3000)), '漢字🦊\u0000\ud800'.repeat(pick(40)), '\n"\\'.repeat(pick(9))][
+        pick(4)
+      ];
+      const id = `${seed}-${written.length}`;
+      const entry: SessionStoreEntry = pick(4) === 0 ? { type: 'mode', id, text } : { type: 'user', uuid: id, text };
+      written.push(entry);
+      return entry;
+    };
+    for (let step = 0; step < 60; step += 1) {
+      const action = seed % 2 === 0 ? pick(12) : 11;
+      if (action === 0) {
+        // Another file, with some of the old lines and a new one.
+        current = [...current.filter(() => pick(3) > 0), make()];
+        await writeFile(`${file}.new`, lines(...current));
+        await rename(`${file}.new`, file);
+      } else if (action === 1) {
+        // Its end is cut off, some of it is written again, in order.
+        const kept = current.slice(0, pick(current.length + 1));
+        await truncate(file, Buffer.byteLength(lines(...kept))).catch(() => undefined);
+        const again = current.slice(kept.length).filter(() => pick(2) > 0);
+        current = [...kept, ...again];
+        await write(file, lines(...again));
+      } else {
+        const fresh = Array.from({ length: pick(5) }, make);
+        current.push(...fresh);
+        const bytes = Buffer.from(lines(...fresh));
+        for (let at = 0; at < bytes.length;) {
+          const end = Math.min(bytes.length, at + 1 + pick(800));
+          await write(file, bytes.subarray(at, end));
+          at = end;
+          if (pick(4) === 0) await turn();
+        }
+      }
+      // What is cut off before anybody looked is not there to be read.
+      if (seed % 2 === 0 || pick(10) === 0) await follower.catchUp();
+    }
+    await follower.catchUp();
+    expect(delivered()).toEqual(written);
+    expect(codes().filter((code) => code !== 'file_replaced')).toEqual([]);
+  });
+});

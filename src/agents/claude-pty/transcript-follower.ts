@@ -1,0 +1,244 @@
+/**
+ * Follows the files of one session while the program writes them: the main transcript and those of its sub-agents,
+ * which appear later. The file system tells of a change at once where it can; a poll lies beneath, for a network file
+ * system tells nothing.
+ *
+ * One look at a time: it reads each file once, the main transcript first. Changes that are told of while a look is under
+ * way are met by one more.
+ */
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { createSerial } from '../../lib/serial.ts';
+import { FollowedFile, type TranscriptProblem } from './followed-file.ts';
+
+export type { TranscriptProblem };
+
+export interface FollowedLines {
+  sessionId: string;
+  /** '' for the main transcript, else the subpath as the SessionStore names it, e.g. `subagents/agent-x`. */
+  subpath: string;
+  /** At least one, in file order. */
+  entries: SessionStoreEntry[];
+}
+
+export interface TranscriptFollower {
+  /** Reads everything that is in the files now; resolves once `onLines` was called for all of it. */
+  catchUp(): Promise<void>;
+  /**
+   * Goes on with another session in the same folder, as after `/clear`. What is unread of the old one is delivered before
+   * this resolves, and nothing of the new one is.
+   */
+  switchTo(sessionId: string, from?: 'start' | 'end'): Promise<void>;
+  /** After a last `catchUp`. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface FollowOptions {
+  /** The project folder; may not exist yet. */
+  directory: string;
+  sessionId: string;
+  /** `end`: what the files hold now is known, as after a reconciliation. Files that appear later are read whole. */
+  from: 'start' | 'end';
+  /** Synchronous, in file order. */
+  onLines(lines: FollowedLines): void;
+  onProblem(problem: TranscriptProblem): void;
+  /** False where the file system is not to be asked to tell of changes. */
+  canWatch?: boolean;
+}
+
+/** Costs about 0.2 ms of a core each time. */
+const pollMs = 250;
+/** Until the folder is there and can be watched. */
+const waitingPollMs = 50;
+
+export function followTranscript(options: FollowOptions): TranscriptFollower {
+  return new Follower(options);
+}
+
+interface FollowedSession {
+  sessionId: string;
+  main: FollowedFile;
+  subs: Map<string, FollowedFile>;
+  /** Of the sub-agents' files that were there at first. */
+  knownBytes: ReadonlyMap<string, number>;
+}
+
+class Follower implements TranscriptFollower {
+  readonly #options: FollowOptions;
+  readonly #serial = createSerial();
+  readonly #watchers = new Map<string, FSWatcher>();
+  #session: FollowedSession;
+  /** The look that has not begun yet. */
+  #next: Promise<void> | undefined;
+  #nextIsWhole = false;
+  #timer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+    this.#session = this.#sessionOf(options.sessionId, options.from);
+    this.#poll();
+  }
+
+  async catchUp(): Promise<void> {
+    await (this.#closing ?? this.#look(true));
+  }
+
+  switchTo(sessionId: string, from: 'start' | 'end' = 'start'): Promise<void> {
+    if (this.#closing) return this.#closing;
+    const fresh = this.#sessionOf(sessionId, from);
+    return this.#serial(async () => {
+      if (sessionId === this.#session.sessionId) return;
+      const old = this.#session;
+      await this.#readAll();
+      this.#session = fresh;
+      this.#unwatch(subFolder(this.#options.directory, old.sessionId));
+      await closeFiles(old);
+      this.#wake(true);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#serial(async () => {
+      clearTimeout(this.#timer);
+      for (const directory of this.#watchers.keys()) this.#unwatch(directory);
+      await this.#readAll();
+      await closeFiles(this.#session);
+    });
+    return this.#closing;
+  }
+
+  /** One more look, at the main transcript alone or at all files. Resolves when it is done. */
+  #look(isWhole: boolean): Promise<void> {
+    this.#nextIsWhole ||= isWhole;
+    this.#next ??= this.#serial(async () => {
+      const isWhole = this.#nextIsWhole;
+      this.#next = undefined;
+      this.#nextIsWhole = false;
+      await (isWhole ? this.#readAll() : this.#session.main.look());
+    });
+    return this.#next;
+  }
+
+  #wake(isWhole: boolean): void {
+    if (this.#closing) return;
+    this.#look(isWhole).catch((error: unknown) => this.#tell(this.#options.directory, error));
+  }
+
+  #poll(): void {
+    this.#watch(this.#options.directory, (name) => {
+      const { sessionId } = this.#session;
+      if (name === null || name === sessionId) this.#wake(true);
+      else if (name === `${sessionId}.jsonl`) this.#wake(false);
+    });
+    this.#wake(true);
+    const isWaiting = this.#options.canWatch !== false && this.#watchers.size === 0;
+    this.#timer = setTimeout(() => this.#poll(), isWaiting ? waitingPollMs : pollMs);
+    this.#timer.unref();
+  }
+
+  async #readAll(): Promise<void> {
+    const session = this.#session;
+    await session.main.look();
+    try {
+      await this.#findSubs(session);
+    } catch (error) {
+      this.#tell(subFolder(this.#options.directory, session.sessionId), error);
+    }
+    for (const file of session.subs.values()) await file.look();
+  }
+
+  async #findSubs(session: FollowedSession): Promise<void> {
+    const folder = subFolder(this.#options.directory, session.sessionId);
+    // Before it is read: what appears after the reading is told of.
+    if (session === this.#session) this.#watch(folder, () => this.#wake(true));
+    for (const subpath of subpathsOf(await readdir(folder, { recursive: true }).catch(noneIfMissing))) {
+      if (session.subs.has(subpath)) continue;
+      session.subs.set(subpath, this.#file(session.sessionId, subpath, session.knownBytes.get(subpath) ?? 0));
+    }
+  }
+
+  #sessionOf(sessionId: string, from: 'start' | 'end'): FollowedSession {
+    const { directory } = this.#options;
+    const knownBytes = new Map<string, number>();
+    if (from === 'end') {
+      // At once, before the program that is to be followed is started.
+      const subpaths = subpathsOf(readNames(subFolder(directory, sessionId)));
+      for (const subpath of ['', ...subpaths]) knownBytes.set(subpath, sizeOf(pathOf(directory, sessionId, subpath)));
+    }
+    const main = this.#file(sessionId, '', knownBytes.get('') ?? 0);
+    return { sessionId, main, subs: new Map(), knownBytes };
+  }
+
+  #file(sessionId: string, subpath: string, knownBytes: number): FollowedFile {
+    return new FollowedFile({
+      path: pathOf(this.#options.directory, sessionId, subpath),
+      knownBytes,
+      onEntries: (entries) => this.#options.onLines({ sessionId, subpath, entries }),
+      onProblem: (problem) => this.#options.onProblem(problem),
+    });
+  }
+
+  /** Where a directory cannot be watched, or is not there yet, the poll has to do. */
+  #watch(directory: string, onChange: (name: string | null) => void): void {
+    if (this.#options.canWatch === false || this.#closing || this.#watchers.has(directory)) return;
+    try {
+      const watcher = watch(directory, { persistent: false }, (_kind, name) => onChange(name));
+      watcher.on('error', () => this.#unwatch(directory));
+      this.#watchers.set(directory, watcher);
+    } catch {
+      // Tried again at the next poll.
+    }
+  }
+
+  #unwatch(directory: string): void {
+    this.#watchers.get(directory)?.close();
+    this.#watchers.delete(directory);
+  }
+
+  #tell(path: string, error: unknown): void {
+    this.#options.onProblem({
+      code: 'read_failed',
+      path,
+      message: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+async function closeFiles(session: FollowedSession): Promise<void> {
+  for (const file of [session.main, ...session.subs.values()]) await file.close();
+}
+
+function subFolder(directory: string, sessionId: string): string {
+  return join(directory, sessionId, 'subagents');
+}
+
+function pathOf(directory: string, sessionId: string, subpath: string): string {
+  return subpath === '' ? join(directory, `${sessionId}.jsonl`) : join(directory, sessionId, `${subpath}.jsonl`);
+}
+
+function subpathsOf(names: readonly string[]): string[] {
+  return names
+    .filter((name) => name.endsWith('.jsonl'))
+    .map((name) => `subagents/${name.slice(0, -'.jsonl'.length)}`)
+    .toSorted();
+}
+
+function readNames(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  } catch (error) {
+    return noneIfMissing(error as NodeJS.ErrnoException);
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function noneIfMissing(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+  throw error;
+}
