@@ -24,6 +24,12 @@ import {
 /** Tokens and cost of one model, as a delta of one turn. */
 export type ModelCost = Usage & { costUsd: number };
 
+/** What was spent since it was last told, over all models and by each. */
+export interface SessionCost {
+  costUsd: number;
+  models: Record<string, ModelCost>;
+}
+
 export type AgentEvent =
   | AgentBody
   | DeltaBody
@@ -84,6 +90,11 @@ export interface AgentSessionSpec {
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
   /** What the agent says between turns, for example that a background task has ended. */
   onEvent(event: AgentBody): void;
+  /**
+   * What the session has cost beyond what its turns told, as a share of its own. Resolves once it is stored, and never
+   * rejects; a backend that learns of it only at the end waits for that before `closeSession` resolves.
+   */
+  onCost(cost: SessionCost): Promise<void>;
   /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
   onLost(cause: BooError): void;
 }

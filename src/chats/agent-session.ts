@@ -1,6 +1,6 @@
 /** The agent's session of one chat that this host holds: opened for work, closed at rest, opened anew when it was lost. */
 import { randomUUID } from 'node:crypto';
-import type { AgentBackend, AgentEvent } from '../agents/agent-backend.ts';
+import type { AgentBackend, AgentEvent, SessionCost } from '../agents/agent-backend.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName } from '../protocol/chat.ts';
@@ -29,6 +29,8 @@ export interface AgentSessionParts {
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
   /** What the agent says outside a turn. */
   onEvent(event: AgentBody): void;
+  /** What the session has cost beyond its turns. Resolves once it is stored; never rejects. */
+  onCost(cost: SessionCost): Promise<void>;
 }
 
 export class AgentSession {
@@ -124,6 +126,7 @@ export class AgentSession {
       sessionStore: chatSessionStore(sql, log.lease),
       onUnprompted: (events) => this.#parts.onUnprompted(events),
       onEvent: (event) => this.#parts.onEvent(event),
+      onCost: (cost) => this.#parts.onCost(cost),
       onLost: (cause) => {
         logger.warn({ chatId, cause: cause.message }, 'The agent process was lost.');
         lost = cause;

@@ -3,7 +3,7 @@
  * pump, one thing after another; the agent's session has a file of its own.
  */
 import { randomUUID } from 'node:crypto';
-import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
+import { type AgentBackend, type AgentEvent, endWithoutResult, type SessionCost } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -23,6 +23,7 @@ import type { ChatLog } from './chat-log.ts';
 import { patched } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
 import { promptAcceptance } from './prompt-acceptance.ts';
+import { costAdded, isNothing } from './session-cost.ts';
 import { titleFrom } from './title.ts';
 import {
   attempt,
@@ -86,6 +87,7 @@ export class Chat {
         this.wake();
       },
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
+      onCost: (cost) => this.#addCost(cost).catch((error: unknown) => this.#onFailure(error)),
     });
   }
 
@@ -347,6 +349,11 @@ export class Chat {
     const mode = body.type === 'current_mode_update' ? body.permissionMode : undefined;
     await this.#log.append({ events: [{ body }], ...(mode ? { chat: { permissionMode: mode } } : {}) });
     if (mode) this.#noteMode(mode);
+  }
+
+  async #addCost(cost: SessionCost): Promise<void> {
+    if (isNothing(cost)) return;
+    await this.#log.append(costAdded(this.#log, this.#row.agent, cost));
   }
 
   #noteMode(permissionMode: PermissionMode): void {

@@ -54,6 +54,7 @@ export async function openSession(
     sessionStore: new InMemorySessionStore() as SessionStore,
     onUnprompted: (events: AsyncIterable<AgentEvent>) => void unprompted.push(events),
     onEvent: (event: AgentEvent) => void between.push(event),
+    onCost: () => Promise.resolve(),
     onLost: (cause: BooError) => void lost.push(cause),
     ...spec,
   };

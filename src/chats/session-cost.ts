@@ -1,0 +1,18 @@
+import type { SessionCost } from '../agents/agent-backend.ts';
+import type { AgentName } from '../protocol/chat.ts';
+import { addUsage } from '../store/agent-sessions.ts';
+import type { Write } from '../store/events.ts';
+import type { ChatLog } from './chat-log.ts';
+
+export function isNothing({ costUsd, models }: SessionCost): boolean {
+  return costUsd === 0 && Object.keys(models).length === 0;
+}
+
+/** The write that adds what a session has cost outside its turns: a notice `session_cost`, and the share with it. */
+export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: SessionCost): Write {
+  const message = `The session cost $${costUsd.toFixed(4)} beyond what its turns told.`;
+  return {
+    events: [{ body: { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } } }],
+    side: (db) => [addUsage(db, log.lease, agent, { costUsd, models })],
+  };
+}
