@@ -90,6 +90,16 @@ export class PermissionRequests {
     for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
   }
 
+  /** Somebody has answered the agent itself: the question about this call is settled, and nobody else need answer it. */
+  settleElsewhere(toolCallId: string, outcome: 'allow' | 'deny', by: string): void {
+    for (const [decisionId, each] of this.#waiting) {
+      if (each.toolCallId !== toolCallId) continue;
+      this.#waiting.delete(decisionId);
+      this.#emit({ type: 'decision_resolved', decisionId, outcome, by });
+      each.settle(interrupted);
+    }
+  }
+
   /** A decision ends with its turn. What still waits after that is asked once more, as another decision. */
   askAgain(): void {
     const waiting = [...this.#waiting.values()];

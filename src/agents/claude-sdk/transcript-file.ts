@@ -37,7 +37,8 @@ export function projectFolder(cwd: string): string {
   return `${folder.slice(0, 200)}-${Math.abs(hash).toString(36)}`;
 }
 
-async function projectDirectory({ configDir, cwd }: TranscriptPlace): Promise<string> {
+/** The folder with the transcripts of a working directory, which must exist. */
+export async function projectDirectory({ configDir, cwd }: TranscriptPlace): Promise<string> {
   return join(configDir, 'projects', projectFolder(await realpath(cwd)));
 }
 

@@ -22,7 +22,7 @@ export function mapInit(frame: SDKSystemMessage, state: MappingState): Mapped {
   let next: MappingState = { ...state, sessionId, resetting: false, held: [] };
   // Another id is another session, as `/clear` begins one: the next resume is of that one.
   if (state.sessionId !== sessionId) {
-    events.push({ type: 'session_started', sessionId, backend: 'claude_sdk', model: asText(frame.model) ?? null });
+    events.push({ type: 'session_started', sessionId, backend: state.backend, model: asText(frame.model) ?? null });
   }
   if (state.sessionId !== null && state.sessionId !== sessionId) {
     const message = 'The agent goes on in another session.';

@@ -2,7 +2,7 @@
  * What the mapper remembers between frames. A state is never changed: `mapSdkMessage` returns the next one, which
  * shares all that stayed the same. Most frames, every delta among them, return the very state they were given.
  */
-import type { PermissionMode } from '../../../protocol/chat.ts';
+import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { type RunningTotals, zeroTotals } from './model-costs.ts';
 import type { OpenMessages } from './open-message.ts';
@@ -51,6 +51,8 @@ export interface ContextState {
 }
 
 export interface MappingState {
+  /** Who runs the session: told with its start. */
+  readonly backend: BackendName;
   /** Null until the first `init`. Follows the agent when it begins another session, as `/clear` does. */
   readonly sessionId: string | null;
   /** The conversation was cleared: the next `init` names another session. */
@@ -81,9 +83,10 @@ export const newTurn: TurnState = Object.freeze({
 
 /** One process of an agent gets one state. `baseline` are the totals that its session goes on from. */
 export function createMappingState(
-  options: { baseline?: RunningTotals; permissionMode?: PermissionMode } = {},
+  options: { backend?: BackendName; baseline?: RunningTotals; permissionMode?: PermissionMode } = {},
 ): MappingState {
   return {
+    backend: options.backend ?? 'claude_sdk',
     sessionId: null,
     resetting: false,
     held: [],

@@ -1,0 +1,129 @@
+/**
+ * What a request to the model cost, as the program tells it: as telemetry (OpenTelemetry logs as JSON over HTTP), sent to
+ * a port of this process on loopback. The transcript has the cost only when the program ends. Where a user's own settings
+ * send the telemetry elsewhere, nothing comes here, and the cost is counted at that end.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ModelCost } from '../agent-backend.ts';
+
+export interface RequestCost {
+  requestId: string | null;
+  model: string;
+  cost: ModelCost;
+}
+
+export interface CostReceiver {
+  /** The environment of a program whose requests are to be told. `forget` ends that. */
+  register(onCost: (cost: RequestCost) => void): { env: Record<string, string>; forget(): void };
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+const maxBodyBytes = 8 * 1024 * 1024;
+const exportEveryMs = 100;
+
+export async function openCostReceiver(): Promise<CostReceiver> {
+  const listeners = new Map<string, (cost: RequestCost) => void>();
+  const server = createServer((request, response) => {
+    // The path is the secret that says whose requests these are.
+    const onCost = listeners.get(request.url ?? '');
+    if (!onCost || request.method !== 'POST') {
+      response.writeHead(404).end();
+      return;
+    }
+    readBody(request)
+      .then((body) => {
+        for (const cost of requestCosts(JSON.parse(body))) onCost(cost);
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      })
+      .catch(() => response.writeHead(400).end());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  return {
+    register(onCost) {
+      const path = `/${randomBytes(24).toString('base64url')}`;
+      listeners.set(path, onCost);
+      return {
+        env: {
+          CLAUDE_CODE_ENABLE_TELEMETRY: '1',
+          OTEL_LOGS_EXPORTER: 'otlp',
+          OTEL_METRICS_EXPORTER: 'none',
+          OTEL_TRACES_EXPORTER: 'none',
+          OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json',
+          OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `http://127.0.0.1:${port}${path}`,
+          OTEL_LOGS_EXPORT_INTERVAL: String(exportEveryMs),
+        },
+        forget: () => void listeners.delete(path),
+      };
+    },
+    close() {
+      closing ??= new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+function readBody(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) request.destroy(new Error('The body is too large.'));
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.on('error', reject);
+  });
+}
+
+interface LogRecord {
+  body?: { stringValue?: unknown };
+  attributes?: { key?: unknown; value?: Record<string, unknown> }[];
+}
+interface ExportedLogs {
+  resourceLogs?: { scopeLogs?: { logRecords?: LogRecord[] }[] }[];
+}
+
+/** The costs among exported log records; whatever else they say is passed over. */
+export function requestCosts(exported: unknown): RequestCost[] {
+  const records = ((exported as ExportedLogs | null)?.resourceLogs ?? [])
+    .flatMap((resource) => resource.scopeLogs ?? [])
+    .flatMap((scope) => scope.logRecords ?? []);
+  return records.flatMap((record) => {
+    if (record.body?.stringValue !== 'claude_code.api_request') return [];
+    const said = new Map(
+      (record.attributes ?? []).map(({ key, value }) => [key, Object.values(value ?? {})[0]] as const),
+    );
+    const model = said.get('model');
+    if (typeof model !== 'string') return [];
+    const count = (name: string): number => {
+      const value = Number(said.get(name) ?? 0);
+      return Number.isFinite(value) && value > 0 ? value : 0;
+    };
+    const requestId = said.get('request_id');
+    return [
+      {
+        requestId: typeof requestId === 'string' ? requestId : null,
+        model,
+        cost: {
+          inputTokens: count('input_tokens'),
+          outputTokens: count('output_tokens'),
+          cacheReadInputTokens: count('cache_read_tokens'),
+          cacheCreationInputTokens: count('cache_creation_tokens'),
+          costUsd: count('cost_usd'),
+        },
+      },
+    ];
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * How the program's hooks reach this process: each is a process of its own that passes its input to a private socket and
+ * prints what comes back. The socket stands in a directory that only this user may enter.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface HookCall {
+  readonly input: Record<string, unknown>;
+  /** Answers the hook; null lets the program go on as if there were none. Only the first answer counts. */
+  answer(output: unknown): void;
+  /** The hook's process has gone without an answer: nobody waits any more. */
+  readonly abandoned: Promise<void>;
+}
+
+export interface HookServer {
+  /** The hook as the program's settings name it. No shell is between: a program and its arguments. */
+  readonly command: { type: 'command'; command: string; args: string[]; timeout: number };
+  /** Answers every open call with nothing. Idempotent. */
+  close(): Promise<void>;
+}
+
+// A question waits for a person, perhaps over a weekend.
+const timeoutSeconds = 7 * 24 * 3600;
+const maxInputBytes = 32 * 1024 * 1024;
+
+// Runs as the hook: standard input to the socket, and what comes back to standard output. Without the socket it says
+// nothing, which leaves the question to the terminal.
+const relay = `
+const socket = require('node:net').connect(process.argv[1]);
+socket.on('error', () => process.exit(0));
+process.stdin.pipe(socket);
+socket.pipe(process.stdout);
+socket.on('close', () => process.exit(0));`;
+
+export async function openHookServer(onCall: (call: HookCall) => void): Promise<HookServer> {
+  // Short, since a socket's path may have hardly more than a hundred characters.
+  const directory = await mkdtemp(join(tmpdir(), 'boo-'));
+  const path = join(directory, 'hooks');
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    serve(socket, onCall);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    command: { type: 'command', command: process.execPath, args: ['-e', relay, path], timeout: timeoutSeconds },
+    close() {
+      closing ??= (async () => {
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        for (const socket of sockets) socket.destroy();
+        await closed;
+        await rm(directory, { recursive: true, force: true });
+      })();
+      return closing;
+    },
+  };
+}
+
+function serve(socket: Socket, onCall: (call: HookCall) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > maxInputBytes) socket.destroy();
+    else chunks.push(chunk);
+  });
+  socket.on('end', () => {
+    const input = parse(Buffer.concat(chunks).toString('utf8'));
+    if (!input) return void socket.destroy();
+    onCall({
+      input,
+      abandoned: new Promise((resolve) => socket.once('close', resolve)),
+      answer(output) {
+        if (socket.writable) socket.end(output === null ? '' : JSON.stringify(output));
+      },
+    });
+  });
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

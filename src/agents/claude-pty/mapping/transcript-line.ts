@@ -1,0 +1,168 @@
+/**
+ * What one line of the program's transcript is to a chat. Lines that say what the agent said or did are told as the
+ * frame that the SDK would have sent for them, so that one mapper serves both ways of running the program.
+ *
+ * The set of lines is open: what is not known is passed over here, and stored all the same.
+ */
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { ContentBlock } from '../../../protocol/content.ts';
+import { asCount, asList, asRecord, asText, isRecord } from '../../claude-sdk/mapping/loose-json.ts';
+import type { UnknownFrame } from '../../claude-sdk/mapping/map-sdk-message.ts';
+import { type RunningTotals, readTotals } from '../../claude-sdk/mapping/model-costs.ts';
+import { textBetween, withoutPasteMarks, withoutTags } from './typed-text.ts';
+
+export type TranscriptLine =
+  | { is: 'frame'; frame: UnknownFrame; requestId?: string | undefined }
+  /** The model API failed for good, and with it the turn. */
+  | { is: 'api_error'; frame: UnknownFrame; status: number | undefined }
+  /** A message that begins a turn: a person's, or the program's own about a task that has ended. */
+  | { is: 'prompt'; by: 'person' | 'task'; id: string; content: ContentBlock[]; endedTask?: string | undefined }
+  /** What a person typed that begins no turn by itself: a command, or words into the middle of a turn. */
+  | { is: 'aside'; id: string; content: ContentBlock[] }
+  /** Work that goes on after its call has returned. */
+  | { is: 'background'; frame: UnknownFrame; taskId: string; kind: string; toolCallId: string | undefined }
+  | { is: 'interrupted' }
+  | { is: 'turn_end' }
+  | { is: 'totals'; totals: RunningTotals }
+  | { is: 'nothing' };
+
+const nothing: TranscriptLine = { is: 'nothing' };
+
+/** `parentToolCallId` is the call that started the sub-agent whose line this is. */
+export function readLine(entry: SessionStoreEntry, parentToolCallId?: string): TranscriptLine {
+  switch (entry.type) {
+    case 'assistant':
+      return assistantLine(entry, parentToolCallId);
+    case 'user':
+      return userLine(entry, parentToolCallId);
+    case 'system':
+      return parentToolCallId === undefined ? systemLine(entry) : nothing;
+    case 'attachment':
+      return parentToolCallId === undefined ? attachmentLine(entry) : nothing;
+    case 'permission-mode':
+      return systemFrame('status', { permissionMode: entry['permissionMode'] });
+    case 'cost-state':
+      return { is: 'totals', totals: readTotals(entry['totalCostUSD'], entry['modelUsage']) };
+    default:
+      return nothing;
+  }
+}
+
+function assistantLine(entry: SessionStoreEntry, parent: string | undefined): TranscriptLine {
+  const { message, uuid, error, supersedes } = entry;
+  const frame = { type: 'assistant', message, uuid, error, supersedes, parent_tool_use_id: parent ?? null };
+  if (entry['isApiErrorMessage'] === true && parent === undefined) {
+    return { is: 'api_error', frame, status: asCount(entry['apiErrorStatus']) };
+  }
+  return { is: 'frame', frame, requestId: asText(entry['requestId']) };
+}
+
+function userLine(entry: SessionStoreEntry, parent: string | undefined): TranscriptLine {
+  const message = asRecord(entry['message']);
+  const { content } = message;
+  const results = asList(content).filter((block) => isRecord(block) && block['type'] === 'tool_result');
+  if (results.length > 0) return toolResultLine(entry, message, parent);
+  if (parent !== undefined || entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
+  const text = textOf(content);
+  if (text.startsWith('[Request interrupted by user')) return { is: 'interrupted' };
+  const id = entry.uuid ?? '';
+
+  const output = textBetween(text, 'local-command-stdout') ?? textBetween(text, 'bash-stdout');
+  if (output !== undefined) return localOutput(`${output}${textBetween(text, 'bash-stderr') ?? ''}`, id);
+  const shell = textBetween(text, 'bash-input');
+  if (shell !== undefined) return { is: 'aside', id, content: [{ type: 'text', text: `! ${shell}` }] };
+  const command = textBetween(text, 'command-name');
+  if (command !== undefined) {
+    const typed = `${command} ${textBetween(text, 'command-args') ?? ''}`.trim();
+    return { is: 'aside', id, content: [{ type: 'text', text: typed }] };
+  }
+  if (entry['turnOrigin'] === 'task_notification' || asRecord(entry['origin'])['kind'] === 'task-notification') {
+    return { is: 'prompt', by: 'task', id, content: [], endedTask: textBetween(text, 'task-id') };
+  }
+  return { is: 'prompt', by: 'person', id, content: blocksOf(content) };
+}
+
+function toolResultLine(
+  entry: SessionStoreEntry,
+  message: Record<string, unknown>,
+  parent: string | undefined,
+): TranscriptLine {
+  const frame = {
+    type: 'user',
+    message,
+    uuid: entry.uuid,
+    parent_tool_use_id: parent ?? null,
+    tool_use_result: entry['toolUseResult'],
+  };
+  const result = asRecord(entry['toolUseResult']);
+  const shellTask = asText(result['backgroundTaskId']);
+  const agentTask = result['isAsync'] === true ? asText(result['agentId']) : undefined;
+  const taskId = shellTask ?? agentTask;
+  if (taskId === undefined || parent !== undefined) return { is: 'frame', frame };
+  const block = asRecord(asList(message['content'])[0]);
+  const kind = shellTask === undefined ? 'local_agent' : 'local_bash';
+  return { is: 'background', frame, taskId, kind, toolCallId: asText(block['tool_use_id']) };
+}
+
+function systemLine(entry: SessionStoreEntry): TranscriptLine {
+  switch (entry['subtype']) {
+    case 'turn_duration':
+      return { is: 'turn_end' };
+    case 'compact_boundary': {
+      const facts = asRecord(entry['compactMetadata']);
+      const { trigger, preTokens, postTokens, durationMs } = facts;
+      return systemFrame('compact_boundary', {
+        compact_metadata: { trigger, pre_tokens: preTokens, post_tokens: postTokens, duration_ms: durationMs },
+      });
+    }
+    case 'api_error':
+      return systemFrame('api_retry', {
+        attempt: entry['retryAttempt'],
+        max_retries: entry['maxRetries'],
+        retry_delay_ms: entry['retryInMs'],
+        error_status: asRecord(entry['error'])['status'],
+      });
+    case 'local_command':
+      return localOutput(textBetween(asText(entry['content']) ?? '', 'local-command-stdout') ?? '', entry.uuid ?? '');
+    case 'informational':
+      return systemFrame('informational', { content: entry['content'], level: entry['level'] });
+    default:
+      return nothing;
+  }
+}
+
+/** Words typed into the middle of a turn are handed to the model as an attachment. */
+function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
+  const attachment = asRecord(entry['attachment']);
+  if (attachment['type'] !== 'queued_command' || attachment['commandMode'] === 'task-notification') return nothing;
+  const content = blocksOf(attachment['prompt']);
+  return content.length === 0 ? nothing : { is: 'aside', id: entry.uuid ?? '', content };
+}
+
+function localOutput(output: string, uuid: string): TranscriptLine {
+  const text = withoutTags(output).trim();
+  return text === '' ? nothing : systemFrame('local_command_output', { content: text, uuid });
+}
+
+function systemFrame(subtype: string, fields: Record<string, unknown>): TranscriptLine {
+  return { is: 'frame', frame: { type: 'system', subtype, ...fields } };
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  return asList(content)
+    .filter(isRecord)
+    .flatMap((block) => asText(block['text']) ?? [])
+    .join('\n');
+}
+
+function blocksOf(content: unknown): ContentBlock[] {
+  if (typeof content === 'string') return [{ type: 'text', text: withoutPasteMarks(content) }];
+  return asList(content)
+    .filter(isRecord)
+    .flatMap((block): ContentBlock[] => {
+      const text = block['type'] === 'text' ? asText(block['text']) : undefined;
+      if (text !== undefined) return [{ type: 'text', text: withoutPasteMarks(text) }];
+      return block['type'] === 'image' ? [{ type: 'text', text: '[an image]' }] : [];
+    });
+}

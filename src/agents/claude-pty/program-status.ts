@@ -1,0 +1,77 @@
+/**
+ * What the program says of itself: a file per process below its config directory, which it rewrites with every change.
+ * There is none before the program can take input, while it shows its login or its introduction.
+ */
+import { type FSWatcher, mkdirSync, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
+
+export interface ProgramStatus {
+  /** idle: it waits for input. busy: it works, or background agents of it do. waiting: a dialog is open. */
+  state: 'starting' | 'idle' | 'busy' | 'waiting';
+  /** The session it is in now: another one after `/clear` or `/resume`. Null while it starts. */
+  sessionId: string | null;
+}
+
+export interface StatusWatch {
+  readonly status: ProgramStatus;
+  /** Looks at once. */
+  refresh(): void;
+  close(): void;
+}
+
+const pollMs = 200;
+const starting: ProgramStatus = { state: 'starting', sessionId: null };
+
+export function watchStatus(
+  configDir: string,
+  pid: number,
+  onChange: (status: ProgramStatus, before: ProgramStatus) => void,
+): StatusWatch {
+  const directory = join(configDir, 'sessions');
+  const file = join(directory, `${pid}.json`);
+  let status = starting;
+  let isClosed = false;
+
+  function refresh(): void {
+    const now = readStatus(file);
+    if (isClosed || !now || (now.state === status.state && now.sessionId === status.sessionId)) return;
+    const before = status;
+    status = now;
+    onChange(now, before);
+  }
+
+  let watcher: FSWatcher | undefined;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    watcher = watch(directory, { persistent: false }, refresh);
+    watcher.on('error', () => watcher?.close());
+  } catch {
+    // No watches on this file system, or too many of them: looking again and again does it as well.
+  }
+  const timer = setInterval(refresh, pollMs);
+  timer.unref();
+  return {
+    get status() {
+      return status;
+    },
+    refresh,
+    close() {
+      isClosed = true;
+      clearInterval(timer);
+      watcher?.close();
+    },
+  };
+}
+
+/** Undefined for a file that is not there, or not whole yet. */
+function readStatus(file: string): ProgramStatus | undefined {
+  try {
+    const said = JSON.parse(readFileSync(file, 'utf8')) as { status?: unknown; sessionId?: unknown };
+    if (typeof said.sessionId !== 'string') return undefined;
+    // A state that is not known yet is one in which it does not wait for input.
+    const state = said.status === 'idle' || said.status === 'waiting' ? said.status : 'busy';
+    return { state, sessionId: said.sessionId };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,111 @@
+/** One run of the terminal program: its process, what it says of its state, and how it is ended. */
+import { stripVTControlCharacters } from 'node:util';
+import type { PermissionMode } from '../../protocol/chat.ts';
+import type { TerminalSize } from '../../protocol/terminal.ts';
+import { endMarked } from '../agent-process.ts';
+import { OutputTail } from '../claude-sdk/output-tail.ts';
+import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
+import { openPseudoTerminal, type PseudoTerminal, type TerminalExit } from './terminal/pseudo-terminal.ts';
+
+export interface ProgramOptions {
+  program: string;
+  cwd: string;
+  env: Record<string, string>;
+  configDir: string;
+  size: TerminalSize;
+  sessionId: string;
+  /** The session has a transcript to go on from. */
+  isKnown: boolean;
+  model: string | null;
+  permissionMode: PermissionMode;
+  trusted: boolean;
+  /** Further settings, as the program's settings files hold them. */
+  settings: object;
+  onStatus(status: ProgramStatus, before: ProgramStatus): void;
+}
+
+export interface PtyProgram {
+  readonly pty: PseudoTerminal;
+  readonly status: ProgramStatus;
+  /** Looks at the status file at once. */
+  refresh(): void;
+  readonly exited: Promise<TerminalExit>;
+  /** The last it wrote, as words. */
+  lastWords(): string;
+  /** SIGTERM, on which it writes the rest of its transcript and leaves; after `graceMs` SIGKILL. Its tools go with it. */
+  end(graceMs: number): Promise<void>;
+}
+
+/** Marks what the program starts, so that it is found after the program was killed. */
+export const sessionMark = 'BOOCODE_SESSION';
+
+export function startProgram(options: ProgramOptions): PtyProgram {
+  const { sessionId, isKnown, model, permissionMode, trusted, settings } = options;
+  const args = [
+    ...(isKnown ? ['--resume', sessionId] : ['--session-id', sessionId]),
+    ...(model === null ? [] : ['--model', model]),
+    ...(permissionMode === 'bypassPermissions' ? ['--dangerously-skip-permissions'] : []),
+    ...['--permission-mode', permissionMode],
+    // What an untrusted directory brings along, hooks above all, stays out.
+    ...['--setting-sources', trusted ? 'user,project,local' : 'user'],
+    ...['--settings', JSON.stringify(settings)],
+  ];
+  const pty = openPseudoTerminal(options.program, args, {
+    cwd: options.cwd,
+    env: {
+      ...options.env,
+      TERM: 'xterm-256color',
+      COLORTERM: 'truecolor',
+      [sessionMark]: sessionId,
+      // Whether the directory is trusted is the chat's to say, see the sources above: the program need not ask.
+      CLAUDE_CODE_SANDBOXED: '1',
+    },
+    size: options.size,
+  });
+  const tail = new OutputTail(4096);
+  const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
+  const exited = pty.exited.finally(() => status.close());
+  return {
+    pty: tapped(pty, (data) => tail.add(Buffer.from(data))),
+    exited,
+    get status() {
+      return status.status;
+    },
+    refresh: () => status.refresh(),
+    lastWords: () =>
+      stripVTControlCharacters(tail.text)
+        .split(/[\r\n]+/)
+        .map((line) => line.trim())
+        .filter((line) => line !== '')
+        .slice(-3)
+        .join(' '),
+    async end(graceMs) {
+      pty.kill('SIGTERM');
+      const timer = setTimeout(() => pty.kill('SIGKILL'), graceMs);
+      await exited;
+      clearTimeout(timer);
+      await endMarked(sessionMark, sessionId);
+    },
+  };
+}
+
+/** The same terminal, whose output somebody else sees too. */
+function tapped(pty: PseudoTerminal, tap: (data: Uint8Array) => void): PseudoTerminal {
+  return {
+    pid: pty.pid,
+    exited: pty.exited,
+    get waitingBytes() {
+      return pty.waitingBytes;
+    },
+    onData: (listener) =>
+      pty.onData((data) => {
+        tap(data);
+        listener(data);
+      }),
+    write: (data) => pty.write(data),
+    resize: (size) => pty.resize(size),
+    pause: () => pty.pause(),
+    resume: () => pty.resume(),
+    kill: (signal) => pty.kill(signal),
+  };
+}

@@ -1,0 +1,525 @@
+/**
+ * One session of the real `claude` program in a terminal. What is typed for the chat goes in as keys; what the agent says
+ * and does comes from the transcript that the program writes, and whether it works or waits from its status file. The
+ * screen is for people alone.
+ */
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../lib/log.ts';
+import type { PermissionMode } from '../../protocol/chat.ts';
+import { BooError, toBooError } from '../../protocol/error.ts';
+import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import { baselineFromEntries } from '../claude-sdk/mapping/model-costs.ts';
+import type { SdkTurn } from '../claude-sdk/sdk-turn.ts';
+import {
+  configDirOf,
+  projectDirectory,
+  reconcileTranscript,
+  type TranscriptPlace,
+} from '../claude-sdk/transcript-file.ts';
+import { prepareConfigDir } from './config-dir.ts';
+import type { CostReceiver } from './cost-receiver.ts';
+import { type HookServer, openHookServer } from './hook-server.ts';
+import type { ProgramStatus } from './program-status.ts';
+import { type PtyProgram, startProgram } from './pty-program.ts';
+import { lateLinesMs, PtyTurns } from './pty-turns.ts';
+import { SessionCosts } from './session-costs.ts';
+import { TerminalHub } from './terminal/terminal-hub.ts';
+import { TerminalQuestions } from './terminal-questions.ts';
+import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
+import { TranscriptMirror } from './transcript-mirror.ts';
+import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
+
+export interface SessionLimits {
+  /** A program that does not take input by then has perhaps a screen of its own open: its session is open all the same. */
+  readyMs: number;
+  /** An interrupt that has not ended the turn by then ends the program. */
+  interruptMs: number;
+  /** How long a session that is closed may take to end its turn, and then to leave. */
+  closeMs: { turn: number; exit: number };
+  /** After a prompt was typed: when Enter is pressed once more, and when it is given up. */
+  takenMs: { again: number; failed: number };
+  /** Between two attempts to store what could not be stored. */
+  repairMs: number;
+}
+
+export const defaultLimits: SessionLimits = {
+  readyMs: 5_000,
+  interruptMs: 8_000,
+  closeMs: { turn: 2_000, exit: 3_000 },
+  takenMs: { again: 4_000, failed: 12_000 },
+  repairMs: 10_000,
+};
+
+const escapeAgainMs = 2_000;
+/** What is cleared is gone before the next key is read. */
+const afterClearMs = 50;
+const waitingNoticeMs = 2_000;
+
+export interface PtySessionParts {
+  spec: AgentSessionSpec;
+  /** The `claude` program. */
+  program: string;
+  env: Readonly<Record<string, string>>;
+  logger: Log;
+  limits: SessionLimits;
+  costs: CostReceiver;
+  countUnmapped(name: string): void;
+}
+
+export class PtySession {
+  readonly #parts: PtySessionParts;
+  readonly #spec: AgentSessionSpec;
+  readonly #logger: Log;
+  readonly #limits: SessionLimits;
+  readonly #configDir: string;
+  readonly terminal: TerminalHub;
+  readonly #mirror: TranscriptMirror;
+  readonly #questions: TerminalQuestions;
+  #turns!: PtyTurns;
+  #program: PtyProgram | undefined;
+  #hooks: HookServer | undefined;
+  #costs: ReturnType<CostReceiver['register']> | undefined;
+  #follower: TranscriptFollower | undefined;
+  /** The session the program is in: its own choice after `/clear` or `/resume`. */
+  #sessionId: string;
+  #isKnown = false;
+  /** With the transcripts of the working directory. */
+  #directory = '';
+  #model: string | null;
+  #permissionMode: PermissionMode;
+  /** Keys of a person stand perhaps in the input line. */
+  #hasDraft = false;
+  #interrupting: NodeJS.Timeout | undefined;
+  #restarting: Promise<void> | undefined;
+  /** A setting changed that the program takes at its start only. */
+  #isStale = false;
+  #statusWaiters = new Set<() => void>();
+  #opening: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: PtySessionParts) {
+    this.#parts = parts;
+    this.#spec = parts.spec;
+    this.#logger = parts.logger;
+    this.#limits = parts.limits;
+    this.#configDir = configDirOf(parts.env);
+    this.#sessionId = parts.spec.sessionId;
+    this.#model = parts.spec.model;
+    this.#permissionMode = parts.spec.permissionMode;
+    this.terminal = new TerminalHub({ onInput: () => (this.#hasDraft = true) });
+    this.#mirror = new TranscriptMirror({
+      store: parts.spec.sessionStore,
+      logger: parts.logger,
+      chatId: parts.spec.chatId,
+      place: () => this.#place(),
+      repairMs: parts.limits.repairMs,
+    });
+    this.#questions = new TerminalQuestions({
+      emit: (event) => this.#turns.tell(event),
+      openCalls: () => this.#turns.openCalls,
+      isInterrupting: () => this.#interrupting !== undefined,
+    });
+  }
+
+  get isBusy(): boolean {
+    return (
+      this.#turns.current !== undefined ||
+      this.#turns.hasBackgroundTasks ||
+      this.#program?.status.state === 'busy' ||
+      this.#mirror.isDirty ||
+      this.terminal.viewerCount > 0
+    );
+  }
+
+  open(): Promise<void> {
+    this.#opening = this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    const { cwd, sessionStore } = this.#spec;
+    const isDirectory = await stat(cwd).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isDirectory) {
+      throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
+    }
+    const entries = await reconcileTranscript(sessionStore, this.#place());
+    this.#isKnown = entries !== null;
+    const costs = new SessionCosts(baselineFromEntries(entries ?? []));
+    this.#turns = new PtyTurns({
+      sessionId: this.#sessionId,
+      model: this.#model,
+      permissionMode: this.#permissionMode,
+      costs,
+      parentOf: (subpath) => this.#parentOf(subpath),
+      onUnprompted: (events) => this.#spec.onUnprompted(events),
+      onEvent: (event) => this.#spec.onEvent(event),
+      onToolCall: (id) => this.#questions.onToolCall(id),
+      onToolResult: (id, denied) => this.#questions.onToolResult(id, denied),
+      onRest: () => this.#onRest(),
+      countUnmapped: (name) => this.#parts.countUnmapped(name),
+    });
+    await prepareConfigDir(this.#parts.env, this.#permissionMode);
+    this.#assertWanted();
+    this.#costs = this.#parts.costs.register((cost) => costs.add(cost));
+    try {
+      this.#hooks = await openHookServer((call) => {
+        this.#questions.take(call).catch((error: unknown) => this.#warn(error, 'A question of the program was lost.'));
+      });
+      this.#assertWanted();
+      this.#directory = await projectDirectory(this.#place());
+      this.#follower = followTranscript({
+        directory: this.#directory,
+        sessionId: this.#sessionId,
+        from: this.#isKnown ? 'end' : 'start',
+        onLines: (lines) => {
+          this.#mirror.add(lines);
+          this.#turns.take(lines).catch((error: unknown) => this.#warn(error, 'A line of the transcript was lost.'));
+        },
+        onProblem: (problem) => this.#warn(problem, 'The transcript could not be read as it should.'),
+      });
+      this.#assertWanted();
+      this.#start();
+      await this.#started();
+    } catch (error) {
+      await this.#release();
+      this.#assertWanted();
+      throw error;
+    }
+  }
+
+  #assertWanted(): void {
+    if (this.#closing) throw new BooError('agent_failed', 'The session was closed while it opened.');
+  }
+
+  #place(): TranscriptPlace {
+    return { configDir: this.#configDir, cwd: this.#spec.cwd, sessionId: this.#sessionId };
+  }
+
+  #start(): void {
+    const program: PtyProgram = startProgram({
+      program: this.#parts.program,
+      cwd: this.#spec.cwd,
+      env: { ...this.#parts.env, ...this.#costs?.env },
+      configDir: this.#configDir,
+      size: this.terminal.size,
+      sessionId: this.#sessionId,
+      isKnown: this.#isKnown,
+      model: this.#model,
+      permissionMode: this.#permissionMode,
+      trusted: this.#spec.trusted,
+      settings: { hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] } },
+      onStatus: (status, before) => this.#onStatus(status, before),
+    });
+    this.#program = program;
+    this.#hasDraft = false;
+    this.#isStale = false;
+    this.terminal.connect(program.pty);
+    void program.exited.then(() => this.#onExit(program));
+  }
+
+  /** Resolves when the program takes input, or shows a screen of its own that somebody has to see to. */
+  async #started(): Promise<void> {
+    const program = this.#program!;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#limits.readyMs)));
+    const ended = program.exited.then((): never => {
+      this.#assertWanted();
+      const model = this.#model === null ? '' : ` with the model ${this.#model}`;
+      throw new BooError(
+        'agent_failed',
+        `The program did not start in ${this.#spec.cwd}${model}. ${program.lastWords()}`,
+      );
+    });
+    ended.catch(() => undefined);
+    try {
+      await Promise.race([this.#until(() => program.status.state !== 'starting'), late, ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
+    const running = this.#turns.current;
+    if (running && running.id !== null) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
+    const keys = typedPrompt(prompt.content);
+    // What a person has begun in the terminal comes first.
+    if (running) await running.ended;
+    const { turn, taken, markTaken } = this.#turns.expect(prompt.turnId);
+    this.#type(turn, keys, taken, markTaken).catch((error: unknown) => {
+      void this.#turns.end('failed', toBooError(error));
+    });
+    yield* turn.out.iterable;
+  }
+
+  async #type(turn: SdkTurn, keys: string, taken: Promise<void>, markTaken: () => void): Promise<void> {
+    await this.#restarting;
+    const isOver = (): boolean => this.#turns.current !== turn || this.#closing !== undefined;
+    await this.#takesInput(turn, isOver);
+    if (isOver()) return;
+    if (turn.isInterrupted) return void this.#turns.end('interrupted');
+    if (this.#hasDraft) {
+      this.terminal.write(clearInput);
+      this.#hasDraft = false;
+      await new Promise((resolve) => setTimeout(resolve, afterClearMs));
+    }
+    const before = this.#program?.status.state;
+    this.terminal.write(keys);
+    // A program that is busy with the work of its background agents shows no change; its transcript does.
+    if (before === 'idle') void this.#until(() => isOver() || this.#program?.status.state !== 'idle').then(markTaken);
+    if (!(await within(this.#limits.takenMs.again, taken))) {
+      if (isOver()) return;
+      this.terminal.write(enter);
+      if (!(await within(this.#limits.takenMs.failed, taken)) && !isOver()) {
+        throw new BooError('agent_failed', 'The terminal did not take the prompt. Attach to it to see why.');
+      }
+    }
+    if (turn.isInterrupted) this.#pressEscape(turn);
+  }
+
+  /** Resolves when keys would go into the input line. A screen that is open is told, since only a person can close it. */
+  async #takesInput(turn: SdkTurn, isOver: () => boolean): Promise<void> {
+    const isReady = (): boolean => ['idle', 'busy'].includes(this.#program?.status.state ?? '');
+    if (isReady()) return;
+    const timer = setTimeout(() => {
+      if (isReady() || isOver()) return;
+      this.#turns.tell({
+        type: 'notice',
+        level: 'warning',
+        code: 'terminal_waits',
+        message: 'The program shows a screen of its own and waits for somebody: attach to the terminal of this chat.',
+      });
+    }, waitingNoticeMs);
+    await this.#until(() => isReady() || isOver() || turn.isInterrupted);
+    clearTimeout(timer);
+  }
+
+  resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
+    const isResolved = this.#questions.resolve(decisionId, answer);
+    if (isResolved && this.#questions.count === 0) this.#turns.endDecisions('completed');
+    return isResolved;
+  }
+
+  interrupt(): void {
+    const turn = this.#turns.current;
+    if (!turn || this.#interrupting) return;
+    if (turn.isForDecisions) {
+      this.#questions.withdrawAll();
+      this.#turns.endDecisions('interrupted');
+      return;
+    }
+    this.#interrupting = setTimeout(() => {
+      this.#logger.warn({ chatId: this.#spec.chatId }, 'The program did not stop in time and is ended.');
+      void this.#program?.end(0);
+    }, this.#limits.interruptMs);
+    this.#turns.noteInterrupt();
+    this.#questions.withdrawAll();
+    this.#wakeWaiters();
+    // A prompt that is just being typed is interrupted once the program has it: see `#type`.
+    if (this.#turns.isTaken) this.#pressEscape(turn);
+  }
+
+  /** Escape stops a turn, and closes a dialog. It is pressed again where it has met something else. */
+  #pressEscape(turn: SdkTurn): void {
+    if (this.#turns.current !== turn) return;
+    // A prompt that is stopped before anything was said goes back into the input line.
+    this.#hasDraft = true;
+    this.terminal.write(escape);
+    setTimeout(() => this.#pressEscape(turn), escapeAgainMs).unref();
+  }
+
+  async setModel(model: string | null): Promise<void> {
+    if (model === this.#model) return;
+    this.#model = model;
+    await this.#renew();
+  }
+
+  async setPermissionMode(mode: PermissionMode): Promise<void> {
+    if (mode === this.#permissionMode) return;
+    if (this.#turns.current && this.#turns.current.id !== null) {
+      throw new BooError('chat_busy', 'The terminal program changes its permission mode between turns only.');
+    }
+    this.#permissionMode = mode;
+    await this.#renew();
+  }
+
+  /** Starts the program anew, with what it takes at its start only; in the middle of a turn, after it. */
+  async #renew(): Promise<void> {
+    this.#isStale = true;
+    if (this.#turns.current) return;
+    this.#restarting ??= this.#restart().finally(() => (this.#restarting = undefined));
+    await this.#restarting;
+  }
+
+  async #restart(): Promise<void> {
+    const old = this.#program;
+    this.#program = undefined;
+    await old?.end(this.#limits.closeMs.exit);
+    await this.#settle();
+    if (this.#closing) return;
+    this.#turns.forgetTasks();
+    this.#isKnown ||= this.#turns.hasBegun;
+    await prepareConfigDir(this.#parts.env, this.#permissionMode);
+    this.#start();
+    await this.#started();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#wakeWaiters();
+    if (!this.#follower) {
+      // Still opening: it sees to its own end.
+      await this.#opening.catch(() => undefined);
+      return this.#release();
+    }
+    const running = this.#turns.current;
+    if (running) {
+      this.interrupt();
+      await within(this.#limits.closeMs.turn, running.ended);
+    }
+    await this.#restarting?.catch(() => undefined);
+    await this.#release();
+  }
+
+  /** Ends all that the session holds. What the program said last is told, stored and counted before this resolves. */
+  async #release(): Promise<void> {
+    clearTimeout(this.#interrupting);
+    await this.#program?.end(this.#limits.closeMs.exit);
+    this.#program = undefined;
+    await this.#settle();
+    await this.#turns?.end('interrupted');
+    this.#questions.withdrawAll();
+    await this.#follower?.close();
+    await this.#mirror.close();
+    await this.#tellRest(this.#turns?.remainder());
+    this.#costs?.forget();
+    await this.#hooks?.close();
+    this.terminal.end('The session was closed.');
+  }
+
+  async #tellRest(rest: Parameters<AgentSessionSpec['onCost']>[0] | undefined): Promise<void> {
+    if (rest && rest.costUsd > 0) await this.#spec.onCost(rest);
+  }
+
+  /** Resolves when everything that stands in the files was told. */
+  async #settle(): Promise<void> {
+    await this.#follower?.catchUp();
+    await this.#turns?.settled();
+  }
+
+  #onStatus(status: ProgramStatus, before: ProgramStatus): void {
+    this.#wakeWaiters();
+    if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
+    const turn = this.#turns.current;
+    if (status.state === 'idle' && turn) this.#finishLater(turn);
+    if (before.state === 'waiting' && status.state === 'busy') {
+      this.#afterLateLines(() => {
+        if (this.#program?.status.state === 'busy') this.#questions.onDialogClosed();
+      });
+    }
+  }
+
+  /** The program is idle: its turn is over once its last lines have come. */
+  #finishLater(turn: SdkTurn): void {
+    this.#afterLateLines(() => {
+      if (this.#turns.isTaken && this.#program?.status.state === 'idle') void this.#turns.rest(turn);
+    });
+  }
+
+  #afterLateLines(task: () => void): void {
+    setTimeout(() => {
+      this.#settle()
+        .then(task)
+        .catch((error: unknown) => this.#warn(error, 'The transcript could not be read.'));
+    }, lateLinesMs).unref();
+  }
+
+  #switchTo(sessionId: string): void {
+    this.#sessionId = sessionId;
+    this.#isKnown = true;
+    (async () => {
+      await this.#follower?.switchTo(sessionId, 'start');
+      await this.#tellRest(await this.#turns.switchTo(sessionId));
+    })().catch((error: unknown) => this.#warn(error, 'The program’s new session could not be followed.'));
+  }
+
+  #onRest(): void {
+    clearTimeout(this.#interrupting);
+    this.#interrupting = undefined;
+    this.#questions.onTurnEnd();
+    this.#wakeWaiters();
+    if (this.#isStale && !this.#closing) {
+      this.#renew().catch((error: unknown) => this.#warn(error, 'The program could not be started anew.'));
+    }
+  }
+
+  async #onExit(program: PtyProgram): Promise<void> {
+    if (this.#program !== program || this.#closing) return;
+    const { exitCode, signal } = await program.exited;
+    const how = signal === null ? `with code ${exitCode}` : `by signal ${signal}`;
+    const words = exitCode === 0 ? '' : program.lastWords();
+    const cause = new BooError('agent_failed', `The terminal program ended ${how}. ${words}`.trim());
+    const wasInterrupted = this.#interrupting !== undefined;
+    await program.end(0);
+    await this.#settle();
+    await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);
+    this.#wakeWaiters();
+    if (this.#closing) return;
+    this.#closing = this.#release();
+    await this.#closing;
+    this.#spec.onLost(cause);
+  }
+
+  /** Resolves when `condition` holds, looked at with every change of the program or the turn. */
+  #until(condition: () => boolean): Promise<void> {
+    this.#program?.refresh();
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!condition()) return;
+        this.#statusWaiters.delete(look);
+        resolve();
+      };
+      this.#statusWaiters.add(look);
+    });
+  }
+
+  #wakeWaiters(): void {
+    for (const look of this.#statusWaiters) look();
+  }
+
+  /** The call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */
+  #parentOf(subpath: string): string | undefined {
+    try {
+      const file = join(this.#directory, this.#sessionId, `${subpath}.meta.json`);
+      const { toolUseId } = JSON.parse(readFileSync(file, 'utf8')) as { toolUseId?: unknown };
+      return typeof toolUseId === 'string' ? toolUseId : undefined;
+    } catch {
+      // Not written, or not yet: the sub-agent is then known by its own name.
+      return undefined;
+    }
+  }
+
+  #warn(error: unknown, message: string): void {
+    this.#logger.warn({ chatId: this.#spec.chatId, err: error }, message);
+  }
+}
+
+/** Whether the promise settled in time. */
+async function within(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
+}

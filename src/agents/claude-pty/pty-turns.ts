@@ -1,0 +1,328 @@
+/**
+ * Turns, as the transcript and the program's status tell of them. A turn begins with a prompt: one that was typed here
+ * for the chat, one that a person typed in the terminal, or one that the program gave itself. It ends with the line that
+ * says so; where the program writes none (after an interrupt, a failed request), it ends when the program is idle and
+ * its transcript, which it writes a little later than it acts, has come to rest.
+ */
+import { createSerial } from '../../lib/serial.ts';
+import type { PermissionMode } from '../../protocol/chat.ts';
+import type { BooError } from '../../protocol/error.ts';
+import type { AgentBody } from '../../protocol/event.ts';
+import { type AgentEvent, endWithoutResult, type SessionCost } from '../agent-backend.ts';
+import { mapSdkMessage, type UnknownFrame } from '../claude-sdk/mapping/map-sdk-message.ts';
+import { createMappingState, type MappingState, withInterruptAsked } from '../claude-sdk/mapping/mapping-state.ts';
+import { costSince, type RunningTotals, zeroTotals } from '../claude-sdk/mapping/model-costs.ts';
+import { createTurn, isBetweenTurns, type SdkTurn } from '../claude-sdk/sdk-turn.ts';
+import { BackgroundTasks } from './background-tasks.ts';
+import { readLine, type TranscriptLine } from './mapping/transcript-line.ts';
+import type { SessionCosts } from './session-costs.ts';
+import type { FollowedLines } from './transcript-follower.ts';
+
+export interface PtyTurnsParts {
+  sessionId: string;
+  model: string | null;
+  permissionMode: PermissionMode;
+  costs: SessionCosts;
+  /** The tool call that started the sub-agent with this transcript. */
+  parentOf(subpath: string): string | undefined;
+  /** A turn that nobody here asked for. */
+  onUnprompted(events: AsyncIterable<AgentEvent>): void;
+  /** What is said between turns. */
+  onEvent(event: AgentBody): void;
+  /** A tool call was told, or its result: `denied` where a person refused it. */
+  onToolCall(toolCallId: string): void;
+  onToolResult(toolCallId: string, denied: boolean): void;
+  /** No turn runs any more. */
+  onRest(): void;
+  countUnmapped(name: string): void;
+}
+
+// How long after the program has come to rest its last lines may still be on their way: it writes them every 100 ms.
+export const lateLinesMs = 300;
+
+export class PtyTurns {
+  readonly #parts: PtyTurnsParts;
+  readonly #serial = createSerial();
+  readonly #tasks = new BackgroundTasks();
+  #state: MappingState;
+  #turn: SdkTurn | undefined;
+  /** Of the turn that runs. */
+  #requestIds = new Set<string>();
+  #apiError: { status: number | undefined } | undefined;
+  #wasInterrupted = false;
+  /** A prompt was typed for the chat, and its own line has not come yet. */
+  #own: { turn: SdkTurn; isTaken: boolean; taken(): void } | undefined;
+  #model: string | null;
+  #sessionId: string;
+
+  constructor(parts: PtyTurnsParts) {
+    this.#parts = parts;
+    this.#sessionId = parts.sessionId;
+    this.#model = parts.model;
+    const { permissionMode, costs } = parts;
+    this.#state = createMappingState({ backend: 'claude_pty', baseline: costs.totals, permissionMode });
+  }
+
+  get current(): SdkTurn | undefined {
+    return this.#turn;
+  }
+
+  get hasBackgroundTasks(): boolean {
+    return this.#tasks.count > 0;
+  }
+
+  /** The program has the prompt of the turn that runs. */
+  get isTaken(): boolean {
+    return this.#turn !== undefined && (this.#own?.turn !== this.#turn || this.#own.isTaken);
+  }
+
+  /** Something was said in the session, so that it can be resumed. */
+  get hasBegun(): boolean {
+    return this.#state.sessionId !== null;
+  }
+
+  /** Calls that have no result yet. */
+  get openCalls(): MappingState['openCalls'] {
+    return this.#state.openCalls;
+  }
+
+  /** A turn of the chat, whose prompt is about to be typed. `taken` resolves once the program has it. */
+  expect(turnId: string): { turn: SdkTurn; taken: Promise<void>; markTaken(): void } {
+    const turn = createTurn(turnId);
+    this.#turn = turn;
+    let taken = (): void => {};
+    const promise = new Promise<void>((resolve) => (taken = resolve));
+    this.#own = { turn, isTaken: false, taken };
+    const markTaken = (): void => {
+      if (this.#own?.turn === turn) this.#own.isTaken = true;
+      taken();
+    };
+    return { turn, taken: promise, markTaken };
+  }
+
+  noteInterrupt(): void {
+    if (this.#turn) this.#turn.isInterrupted = true;
+    this.#state = withInterruptAsked(this.#state);
+  }
+
+  /** Takes lines in; resolves when they were told. */
+  take({ subpath, entries }: FollowedLines): Promise<void> {
+    return this.#serial(async () => {
+      const parent = subpath === '' ? undefined : (this.#parts.parentOf(subpath) ?? subpath);
+      if (parent === undefined) this.#noteModel(entries);
+      for (const entry of entries) await this.#takeLine(readLine(entry, parent), entry);
+    });
+  }
+
+  /** Another session, as after `/clear`, which counts from zero. Resolves with what the old one still cost. */
+  switchTo(sessionId: string): Promise<SessionCost> {
+    return this.#serial(() => {
+      const rest = this.remainder();
+      this.#parts.costs.reset(zeroTotals);
+      this.#sessionId = sessionId;
+      this.#tell({ type: 'conversation_reset', trigger: 'clear' });
+      this.#begin();
+      return Promise.resolve(rest);
+    });
+  }
+
+  /** Tells an event that comes from elsewhere: a question, a notice. */
+  tell(event: AgentEvent): void {
+    if (event.type === 'decision_requested' && !this.#turn) this.#beginUnprompted(true);
+    this.#route(event);
+  }
+
+  /** The program is idle. Ends the turn that was running then, if it still does. */
+  rest(turn: SdkTurn): Promise<void> {
+    return this.#serial(async () => {
+      if (this.#turn === turn) await this.#finish();
+    });
+  }
+
+  /** Resolves when all lines taken in until now were told. */
+  settled(): Promise<void> {
+    return this.#serial(() => Promise.resolve());
+  }
+
+  /** The program is gone, or was never asked. */
+  end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
+    return this.#serial(() => {
+      const turn = this.#turn;
+      if (turn) this.#close(turn, endWithoutResult(outcome, outcome === 'failed' ? error : undefined));
+      return Promise.resolve();
+    });
+  }
+
+  /** Ends at once the turn that only waits for answers. */
+  endDecisions(outcome: 'completed' | 'interrupted'): void {
+    if (this.#turn?.isForDecisions === true) this.#close(this.#turn, endWithoutResult(outcome));
+  }
+
+  /** What the program has counted beyond what was told turn by turn. */
+  remainder(): SessionCost {
+    const { costUsd, models } = costSince(this.#state.totals, this.#parts.costs.totals).turn;
+    return { costUsd, models };
+  }
+
+  /** The work in the background has ended with the program. */
+  forgetTasks(): void {
+    for (const frame of this.#tasks.clear()) this.#tell(frame);
+  }
+
+  async #takeLine(line: TranscriptLine, entry: { [field: string]: unknown }): Promise<void> {
+    switch (line.is) {
+      case 'prompt':
+        return this.#takePrompt(line);
+      case 'aside':
+        this.#begin();
+        this.#route({ type: 'user_message', messageId: line.id, content: line.content });
+        return;
+      case 'background': {
+        const tasks = this.#tasks.add(line, this.#state);
+        this.#tell(line.frame);
+        this.#tell(tasks);
+        this.#noteResult(entry);
+        return;
+      }
+      case 'frame':
+        this.#begin();
+        if (line.requestId !== undefined) {
+          this.#requestIds.add(line.requestId);
+          this.#apiError = undefined;
+        }
+        this.#tell(line.frame);
+        this.#noteResult(entry);
+        return;
+      case 'api_error':
+        this.#begin();
+        this.#apiError = { status: line.status };
+        this.#tell(line.frame);
+        return;
+      case 'interrupted':
+        this.#wasInterrupted = true;
+        return;
+      case 'turn_end':
+        if (this.isTaken) await this.#finish();
+        return;
+      case 'totals':
+        return this.#takeTotals(line.totals);
+      case 'nothing':
+    }
+  }
+
+  async #takePrompt(line: Extract<TranscriptLine, { is: 'prompt' }>): Promise<void> {
+    const own = this.#own;
+    if (own && line.by === 'person') {
+      this.#own = undefined;
+      own.taken();
+      this.#begin();
+      return;
+    }
+    // What waited in the program's own queue follows without a pause.
+    if (this.#turn && !own) await this.#finish();
+    this.#begin();
+    this.#beginUnprompted();
+    if (line.by === 'person') this.#route({ type: 'user_message', messageId: line.id, content: line.content });
+    if (line.endedTask !== undefined) for (const frame of this.#tasks.end(line.endedTask)) this.#tell(frame);
+  }
+
+  /** The program's own count, written when it ends or leaves a session: whatever was not told before is in it. */
+  #takeTotals(totals: RunningTotals): void {
+    this.#parts.costs.reset(totals);
+  }
+
+  #noteModel(entries: FollowedLines['entries']): void {
+    for (const entry of entries) {
+      const message = entry['message'] as { model?: unknown } | undefined;
+      const attachment = entry['attachment'] as { identity?: { modelId?: unknown } } | undefined;
+      const model = entry.type === 'assistant' ? message?.model : attachment?.identity?.modelId;
+      if (typeof model === 'string' && model !== '<synthetic>') this.#model = model;
+    }
+  }
+
+  /** The session is told of before anything that happens in it. */
+  #begin(): void {
+    if (this.#state.sessionId === this.#sessionId) return;
+    this.#tell({ type: 'system', subtype: 'init', session_id: this.#sessionId, model: this.#model });
+  }
+
+  #tell(frame: UnknownFrame): void {
+    const { events, state, unmapped } = mapSdkMessage(frame, this.#state);
+    this.#state = state;
+    if (unmapped !== undefined) this.#parts.countUnmapped(unmapped);
+    for (const event of events) {
+      this.#route(event);
+      if (event.type === 'tool_call') this.#parts.onToolCall(event.toolCallId);
+    }
+  }
+
+  #noteResult(entry: { [field: string]: unknown }): void {
+    const content = (entry['message'] as { content?: unknown } | undefined)?.content;
+    if (entry['type'] !== 'user' || !Array.isArray(content)) return;
+    for (const block of content as { type?: unknown; tool_use_id?: unknown }[]) {
+      if (block.type !== 'tool_result' || typeof block.tool_use_id !== 'string') continue;
+      this.#parts.onToolResult(block.tool_use_id, entry['toolDenialKind'] !== undefined);
+    }
+  }
+
+  #beginUnprompted(isForDecisions = false): SdkTurn {
+    if (this.#turn) {
+      this.#turn.isForDecisions &&= isForDecisions;
+      return this.#turn;
+    }
+    this.#turn = createTurn(null, isForDecisions);
+    this.#parts.onUnprompted(this.#turn.out.iterable);
+    return this.#turn;
+  }
+
+  #route(event: AgentEvent): void {
+    const isAside = event.type === 'user_message' || (event.type === 'agent_message' && isLocal(event.messageId));
+    if (!this.#turn && (isAside || isBetweenTurns(event))) return this.#parts.onEvent(event as AgentBody);
+    (this.#turn ?? this.#beginUnprompted()).out.push(event);
+  }
+
+  /** The turn has ended: told as the SDK tells it, with what it cost. */
+  async #finish(): Promise<void> {
+    const turn = this.#turn;
+    if (!turn) return;
+    await this.#parts.costs.told(this.#requestIds);
+    if (this.#turn !== turn) return;
+    this.#begin();
+    const isInterrupted = this.#wasInterrupted || turn.isInterrupted;
+    const { totals } = this.#parts.costs;
+    const { events, state } = mapSdkMessage(
+      {
+        type: 'result',
+        subtype: 'success',
+        is_error: this.#apiError !== undefined,
+        api_error_status: this.#apiError?.status,
+        terminal_reason: isInterrupted ? 'aborted_streaming' : undefined,
+        total_cost_usd: totals.costUsd,
+        modelUsage: Object.fromEntries(
+          Object.entries(totals.models).map(([model, cost]) => [model, { ...cost, costUSD: cost.costUsd }]),
+        ),
+      },
+      this.#state,
+    );
+    this.#state = state;
+    for (const event of events.slice(0, -1)) turn.out.push(event);
+    this.#close(turn, events.at(-1)!);
+  }
+
+  #close(turn: SdkTurn, end: AgentEvent): void {
+    turn.out.push(end);
+    turn.out.close();
+    if (this.#own?.turn === turn) this.#own = undefined;
+    this.#turn = undefined;
+    this.#requestIds = new Set();
+    this.#apiError = undefined;
+    this.#wasInterrupted = false;
+    turn.end();
+    this.#parts.onRest();
+  }
+}
+
+/** What a command of the program printed, see `mapLocalCommandOutput`. */
+function isLocal(messageId: string): boolean {
+  return messageId.startsWith('local/');
+}

@@ -1,0 +1,151 @@
+/**
+ * The program's questions to a person: it shows a dialog and, at the same time, runs a hook that asks here. Whoever is
+ * first settles it. An answer from here closes the dialog; one by key leaves the hook waiting, and is learnt from the
+ * transcript: from the call's result, or from the call running while no dialog is open.
+ */
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
+import { asList, asRecord, asText } from '../claude-sdk/mapping/loose-json.ts';
+import type { MappingState } from '../claude-sdk/mapping/mapping-state.ts';
+import { PermissionRequests } from '../claude-sdk/permission-requests.ts';
+import type { HookCall } from './hook-server.ts';
+
+/** How long a question waits for its call to stand in the transcript, which the program writes every 100 ms. */
+const callTimeoutMs = 2_000;
+
+interface Asked {
+  toolCallId: string;
+  abort: AbortController;
+  /** A sub-agent asks: what the main dialog does says nothing about it. */
+  isOfSubAgent: boolean;
+  isSettledElsewhere: boolean;
+}
+
+export interface TerminalQuestionsParts {
+  emit(event: AgentEvent): void;
+  openCalls(): MappingState['openCalls'];
+  /** The turn is being interrupted: its dialogs are closed by key. */
+  isInterrupting(): boolean;
+}
+
+export class TerminalQuestions {
+  readonly #parts: TerminalQuestionsParts;
+  readonly #requests: PermissionRequests;
+  readonly #asked = new Set<Asked>();
+  /** Called with every line that may hold the call that a question is about. */
+  readonly #lookers = new Set<() => void>();
+
+  constructor(parts: TerminalQuestionsParts) {
+    this.#parts = parts;
+    this.#requests = new PermissionRequests((event) => parts.emit(event));
+  }
+
+  get count(): number {
+    return this.#requests.count;
+  }
+
+  async take(call: HookCall): Promise<void> {
+    const toolName = asText(call.input['tool_name']) ?? 'tool';
+    const input = { ...asRecord(call.input['tool_input']) };
+    const abort = new AbortController();
+    void call.abandoned.then(() => abort.abort());
+    const toolCallId = await this.#callFor(toolName, input, abort.signal);
+    const asked: Asked = {
+      toolCallId,
+      abort,
+      isOfSubAgent: call.input['agent_id'] !== undefined,
+      isSettledElsewhere: false,
+    };
+    this.#asked.add(asked);
+    try {
+      const result = await this.#requests.canUseTool(toolName, input, {
+        signal: abort.signal,
+        toolUseID: toolCallId,
+        requestId: toolCallId,
+        suggestions: asList(call.input['permission_suggestions']) as PermissionUpdate[],
+      });
+      call.answer(asked.isSettledElsewhere || this.#parts.isInterrupting() || !result ? null : hookOutput(result));
+    } finally {
+      this.#asked.delete(asked);
+    }
+  }
+
+  resolve(decisionId: string, answer: DecisionAnswer): boolean {
+    return this.#requests.resolve(decisionId, answer);
+  }
+
+  withdrawAll(): void {
+    this.#requests.withdrawAll();
+  }
+
+  /** The turn has ended; what a sub-agent in the background still waits for is asked anew. */
+  onTurnEnd(): void {
+    this.#requests.forgetCalls();
+    this.#requests.askAgain();
+  }
+
+  onToolCall(toolCallId: string): void {
+    this.#requests.noteCall(toolCallId);
+    for (const look of this.#lookers) look();
+  }
+
+  /** A call has its result: what was asked about it was answered in the terminal. */
+  onToolResult(toolCallId: string, denied: boolean): void {
+    this.#settle((asked) => asked.toolCallId === toolCallId, denied ? 'deny' : 'allow');
+  }
+
+  /** The program works on, and no dialog is open: what it had asked runs. */
+  onDialogClosed(): void {
+    this.#settle((asked) => !asked.isOfSubAgent, 'allow');
+  }
+
+  #settle(isIt: (asked: Asked) => boolean, outcome: 'allow' | 'deny'): void {
+    for (const asked of [...this.#asked].filter(isIt)) {
+      asked.isSettledElsewhere = true;
+      this.#requests.settleElsewhere(asked.toolCallId, outcome, 'terminal');
+    }
+  }
+
+  /** The hook does not say which call it is about: it is the open one that fits and was not asked about yet. */
+  #callFor(toolName: string, input: Record<string, unknown>, signal: AbortSignal): Promise<string> {
+    const find = (isExact: boolean): string | undefined => {
+      const taken = new Set([...this.#asked].map((asked) => asked.toolCallId));
+      const fitting = [...this.#parts.openCalls()].filter(
+        ([id, call]) =>
+          !taken.has(id) && call.toolName === toolName && (!isExact || isDeepStrictEqual(call.input, input)),
+      );
+      return fitting.at(isExact ? 0 : -1)?.[0];
+    };
+    const now = find(true);
+    if (now !== undefined) return Promise.resolve(now);
+    return new Promise((resolve) => {
+      const done = (id: string): void => {
+        clearTimeout(timer);
+        this.#lookers.delete(look);
+        resolve(id);
+      };
+      const look = (): void => {
+        const id = find(true);
+        if (id !== undefined) done(id);
+      };
+      const give = (): void => done(find(false) ?? randomUUID());
+      const timer = setTimeout(give, callTimeoutMs);
+      signal.addEventListener('abort', give, { once: true });
+      this.#lookers.add(look);
+    });
+  }
+}
+
+function hookOutput(result: PermissionResult): unknown {
+  const decision =
+    result.behavior === 'allow'
+      ? {
+          behavior: 'allow',
+          ...(result.updatedInput ? { updatedInput: result.updatedInput } : {}),
+          ...(result.updatedPermissions ? { updatedPermissions: result.updatedPermissions } : {}),
+        }
+      : { behavior: 'deny', message: result.message };
+  return { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision } };
+}

@@ -1,0 +1,88 @@
+/**
+ * A prompt as keys. The program takes what is pasted as text, with exceptions that would make a command of it: a first
+ * `/` or `!`, the word `exit` and its like, a last backslash. Whatever could end the paste is made visible instead.
+ */
+import type { ContentBlock } from '../../protocol/content.ts';
+import { BooError } from '../../protocol/error.ts';
+
+const pasteStart = '\x1b[200~';
+const pasteEnd = '\x1b[201~';
+
+/** Clears the input line; pressed once it never ends the program. */
+export const clearInput = '\x03';
+export const enter = '\r';
+export const escape = '\x1b';
+
+/** A blank that is not white space to the program, so that what follows it is not the beginning of the text. */
+const guard = '\u2800';
+const command = /^\s*([/!]|(exit|quit|:q!?|:wq!?)\s*$)/i;
+
+// What is pasted at once beyond this is handed to the model marked as pasted, and its line breaks are no longer the
+// prompt's own. Longer prompts than that many pieces make are: it is a matter of time.
+const pieceLength = 600;
+const pieceLines = 2;
+const maxPiecedLength = 32_768;
+
+/** The keys that type a prompt and submit it. Throws `invalid_request` for content that cannot be typed. */
+export function typedPrompt(content: readonly ContentBlock[]): string {
+  const text = content
+    .map((block) => {
+      if (block.type === 'text') return block.text;
+      throw new BooError(
+        'invalid_request',
+        'content: a terminal takes text only. Flip the chat to claude_sdk for images.',
+        {
+          details: { field: 'content' },
+        },
+      );
+    })
+    .join('\n\n');
+  const pieces = piecesOf(guarded(visible(text)));
+  return pieces.map((piece) => `${pasteStart}${piece}${pasteEnd}`).join('') + enter;
+}
+
+/** Control characters as the pictures of themselves: none reaches the program as a key. */
+function visible(text: string): string {
+  return text
+    .replace(/\r\n?/g, '\n')
+    .replace(/[\u0000-\u0008\u000b-\u001f]/g, (key) => String.fromCharCode(0x2400 + key.charCodeAt(0)))
+    .replace(/\u007f/g, '\u2421')
+    .replace(/[\u0080-\u009f]/g, '\ufffd');
+}
+
+function guarded(text: string): string {
+  const begun = command.test(text) || text.trim() === '' ? guard + text : text;
+  // A backslash before Enter would make a line break of it; white space at the end is dropped.
+  return /\\\s*$/.test(begun) ? `${begun} ` : begun;
+}
+
+function piecesOf(text: string): string[] {
+  if (text.length > maxPiecedLength) return [text];
+  const pieces: string[] = [];
+  let piece = '';
+  let lines = 0;
+  for (const line of text.split(/(?<=\n)/)) {
+    for (const part of partsOf(line)) {
+      if (piece !== '' && (lines === pieceLines || piece.length + part.length > pieceLength)) {
+        pieces.push(piece);
+        piece = '';
+        lines = 0;
+      }
+      piece += part;
+      if (part.endsWith('\n')) lines += 1;
+    }
+  }
+  return piece === '' ? pieces : [...pieces, piece];
+}
+
+/** A long line in parts, never between the two halves of a character. */
+function partsOf(line: string): string[] {
+  const parts: string[] = [];
+  for (let start = 0; start < line.length;) {
+    let end = Math.min(start + pieceLength, line.length);
+    if (end < line.length && /[\ud800-\udbff]/.test(line[end - 1] ?? '')) end -= 1;
+    parts.push(line.slice(start, end));
+    start = end;
+  }
+  return parts;
+}
