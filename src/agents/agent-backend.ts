@@ -182,7 +182,10 @@ export interface AgentBackend {
   /** The terminal of an open session, where the backend has the capability. */
   terminal?(chatId: string): AgentTerminal | undefined;
 
-  /** Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. */
+  /**
+   * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens
+   * where it keeps nothing, as it may be for a chat that was flipped.
+   */
   removeSession?(session: { sessionId: string; cwd: string }): Promise<void>;
 
   /** Closes every session; no process of theirs is left. Idempotent. */

@@ -20,7 +20,7 @@ export interface AgentSessionParts {
   logger: Log;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
-  backendFor(name: BackendName): AgentBackend;
+  readonly backendFor: (name: BackendName) => AgentBackend;
   /** The chat as it is now: a session is opened with its settings, on its backend. */
   chat(): ChatRow;
   /** Throws once the chat is being let go. */
@@ -68,10 +68,13 @@ export class AgentSession {
 
   /** Starts or resumes the session where needed. Between turns only. */
   async warm(): Promise<void> {
-    await this.closed();
-    if (this.#phase.is === 'open' && this.#isOutdated) await this.close();
-    if (this.#phase.is === 'open') return;
+    // Again where a setting changed while it opened.
+    while (!this.isReady) await this.#reopen();
+  }
 
+  async #reopen(): Promise<void> {
+    await this.closed();
+    await this.close();
     const opening: SessionPhase = { is: 'opening', backend: undefined };
     this.#enter(opening);
     try {
@@ -103,8 +106,14 @@ export class AgentSession {
     if (phase.is === 'open' || phase.is === 'opening') await phase.backend?.closeSession(this.#parts.chat().id);
   }
 
+  /** What kept it from opening may be otherwise now. */
+  forgetFailure(): void {
+    if (this.#phase.is === 'closed') this.#enter({ is: 'closed' });
+  }
+
   async #open(opening: Extract<SessionPhase, { is: 'opening' }>): Promise<void> {
     const { sql, log, logger } = this.#parts;
+    this.#isOutdated = false;
     const { id: chatId, agent, backend: name, cwd, model, permissionMode, trusted } = this.#parts.chat();
     const backend = this.#parts.backendFor(name);
     const wanted = { agent, backend: name, sessionId: randomUUID() };
@@ -112,7 +121,6 @@ export class AgentSession {
     if (!session) throw new FencedError(chatId);
     // Let go meanwhile: what is not opened need not be closed.
     this.#parts.assertRunning();
-    this.#isOutdated = false;
     opening.backend = backend;
     const open: SessionPhase = { is: 'open', backend };
     let lost: BooError | undefined;

@@ -1,13 +1,68 @@
-import type { PatchChat } from '../protocol/chat.ts';
-import type { ChatRow } from '../store/chats.ts';
+import { toBooError } from '../protocol/error.ts';
+import type { ChatChanges, ChatRow } from '../store/chats.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { ChatLog } from './chat-log.ts';
 
-/** The chat with the patch applied, as the same patch changes its row. */
-export function patched(row: ChatRow, patch: PatchChat): ChatRow {
+/** What a chat's row says, as this host knows it: only the holder of the lease changes it. */
+export class ChatSettings {
+  readonly #log: ChatLog;
+  #row: ChatRow;
+
+  constructor(row: ChatRow, log: ChatLog) {
+    this.#row = row;
+    this.#log = log;
+  }
+
+  get row(): Readonly<ChatRow> {
+    return this.#row;
+  }
+
+  /** The chat gets its name with a write that is under way; null takes it back. */
+  name(title: string | null): void {
+    this.#row = { ...this.#row, title };
+  }
+
+  /** Changes were stored, with whatever write. */
+  stored(changes: ChatChanges): void {
+    this.#row = patched(this.#row, changes);
+  }
+
+  /** Stores changes, and has an open session follow where it can. */
+  async change(changes: ChatChanges, session: AgentSession): Promise<void> {
+    if (Object.keys(changes).length === 0) return;
+    await this.#log.append({ events: [{ body: { type: 'chat_updated', ...changes } }], chat: changes });
+    const before = this.#row;
+    this.stored(changes);
+    const { id, model, permissionMode, trusted } = this.#row;
+    const hasModel = model !== before.model;
+    const hasMode = permissionMode !== before.permissionMode;
+    // A session that is just being opened may have been given the settings from before.
+    const isTooLate = session.phase === 'opening' && (hasModel || hasMode);
+    if (trusted !== before.trusted || isTooLate) session.outdate();
+    const { backend } = session;
+    if (!backend) return;
+    try {
+      if (hasModel) await backend.setModel(id, model);
+      if (hasMode) await backend.setPermissionMode(id, permissionMode);
+    } catch (error) {
+      // What is stored holds from the next opening on, whatever the running process made of it.
+      session.outdate();
+      const message = `The change takes effect after this turn: ${toBooError(error).message}`;
+      await this.#log.append({
+        events: [{ body: { type: 'notice', level: 'warning', code: 'setting_deferred', message } }],
+      });
+    }
+  }
+}
+
+/** The chat with the changes applied, as the same changes alter its row. */
+function patched(row: ChatRow, changes: ChatChanges): ChatRow {
   return {
     ...row,
-    title: patch.title ?? row.title,
-    model: patch.model === undefined ? row.model : patch.model,
-    permissionMode: patch.permissionMode ?? row.permissionMode,
-    trusted: patch.trusted ?? row.trusted,
+    title: changes.title ?? row.title,
+    model: changes.model === undefined ? row.model : changes.model,
+    permissionMode: changes.permissionMode ?? row.permissionMode,
+    trusted: changes.trusted ?? row.trusted,
+    backend: changes.backend ?? row.backend,
   };
 }

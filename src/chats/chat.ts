@@ -3,11 +3,11 @@
  * pump, one thing after another; the agent's session has a file of its own.
  */
 import { randomUUID } from 'node:crypto';
-import { type AgentBackend, type AgentEvent, endWithoutResult, type SessionCost } from '../agents/agent-backend.ts';
+import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, ChatState, PatchChat, PermissionMode } from '../protocol/chat.ts';
+import type { BackendName, ChatState, PatchChat } from '../protocol/chat.ts';
 import { textOf } from '../protocol/content.ts';
 import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
@@ -20,16 +20,19 @@ import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
 import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
-import { patched } from './chat-settings.ts';
+import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
+import { Flips } from './flip.ts';
+import { openTerminal } from './open-terminal.ts';
 import { promptAcceptance } from './prompt-acceptance.ts';
-import { costAdded, isNothing } from './session-cost.ts';
+import { Pump } from './pump.ts';
+import { costAdded } from './session-cost.ts';
 import { titleFrom } from './title.ts';
 import {
+  agentWrite,
   attempt,
   endTurn,
   recordTurn,
-  sessionStarted,
   settlement,
   type TurnEnd,
   type TurnParts,
@@ -46,7 +49,7 @@ export interface ChatParts {
   idleTimeoutMs: number;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
-  backendFor(name: BackendName): AgentBackend;
+  readonly backendFor: (name: BackendName) => AgentBackend;
   /** The chat is cold and has nothing to do. */
   onRest(): void;
   /** Another host has taken the chat, or its log could not be written: this object must not be used any more. */
@@ -57,7 +60,7 @@ export class Chat {
   readonly id: string;
   readonly #parts: ChatParts;
   readonly #log: ChatLog;
-  #row: ChatRow;
+  readonly #settings: ChatSettings;
   readonly #session: AgentSession;
   /** A prompt whose agent still starts. */
   #preparing: { interrupted: boolean } | undefined;
@@ -66,28 +69,52 @@ export class Chat {
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
   readonly #pendingDecisions = new Set<string>();
   readonly #prompts: WaitingPrompts;
-  #pump: Promise<void> | undefined;
-  #wanted = false;
+  readonly #pump: Pump;
+  readonly #flips: Flips;
   #stopped = false;
   #cancelIdle: (() => void) | undefined;
 
   constructor(parts: ChatParts) {
     this.#parts = parts;
-    this.#row = parts.row;
     this.#log = parts.log;
+    this.#settings = new ChatSettings(parts.row, parts.log);
     this.id = parts.row.id;
     this.#prompts = new WaitingPrompts(() => parts.log.ask(() => nextPrompt(parts.sql, this.id)));
     this.#session = new AgentSession({
       ...parts,
-      backendFor: (name) => parts.backendFor(name),
-      chat: () => this.#row,
+      chat: () => this.#settings.row,
       assertRunning: () => this.#assertRunning(),
       onUnprompted: (events) => {
         this.#unprompted.push(events);
         this.wake();
       },
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
-      onCost: (cost) => this.#addCost(cost).catch((error: unknown) => this.#onFailure(error)),
+      onCost: async (cost) => {
+        const write = this.#log.appendIf(() => costAdded(this.#log, this.#settings.row.agent, cost));
+        await write.catch((error: unknown) => this.#onFailure(error));
+      },
+    });
+    this.#pump = new Pump({
+      next: () => this.#next(),
+      isStopped: () => this.#stopped,
+      onStart: () => this.#cancelIdle?.(),
+      onRest: () => this.#armIdle(),
+      onFailure: (error) => this.#onFailure(error),
+    });
+    this.#flips = new Flips({
+      ...parts,
+      session: this.#session,
+      settings: this.#settings,
+      assertRunning: () => this.#assertRunning(),
+      isTurnRunning: () => this.#turn !== undefined,
+      interruptTurn: async () => {
+        if (this.#turn) await this.interrupt();
+      },
+      between: (task) => this.#pump.between(task),
+      recordUnprompted: async () => {
+        while (await this.#runUnprompted());
+      },
+      onFailure: (error) => this.#onFailure(error),
     });
   }
 
@@ -117,7 +144,7 @@ export class Chat {
     this.#assertRunning();
     if (this.#canBegin) {
       return new Promise((resolve, reject) => {
-        this.wake(() => this.#runAtOnce(prompt, { resolve, reject }));
+        this.#pump.wake(() => this.#runAtOnce(prompt, { resolve, reject }));
       });
     }
     const seq = await this.#prompts.add(() => this.#store(prompt));
@@ -127,36 +154,40 @@ export class Chat {
 
   /** Nothing is under way and nothing waits, so that a prompt can be stored together with the start of its turn. */
   get #canBegin(): boolean {
-    return !this.#pump && this.#session.isReady && this.#prompts.isEmpty;
+    return !this.#pump.isRunning && this.#session.isReady && this.#prompts.isEmpty;
   }
 
   async #store(prompt: Pick<PromptRow, 'id' | 'content'>, turnId?: string): Promise<number> {
     let named = false;
     const write = this.#log.appendIf(() => {
       // A chat without a name is called after its first prompt.
-      const title = this.#row.title === null ? titleFrom(textOf(prompt.content)) : null;
+      const title = this.#settings.row.title === null ? titleFrom(textOf(prompt.content)) : null;
       named = title !== null;
-      if (named) this.#row = { ...this.#row, title };
+      if (named) this.#settings.name(title);
       return promptAcceptance(this.#log, prompt, { title, turnId });
     });
     const stored = await write.catch((error: unknown) => {
-      if (named) this.#row = { ...this.#row, title: null };
+      if (named) this.#settings.name(null);
       throw error;
     });
     return stored![0]!.seq;
   }
 
-  /** Takes whatever waits, after what is to be done first. Safe to call at any time, without a first thing. */
-  wake(first?: () => Promise<void>): void {
-    this.#wanted = true;
-    if (this.#pump || this.#stopped) return;
-    this.#pump = this.#run(first)
-      .catch((error: unknown) => this.#onFailure(error))
-      .finally(() => {
-        this.#pump = undefined;
-        if (this.#wanted && !this.#stopped) this.wake();
-        else this.#armIdle();
-      });
+  /** Takes whatever waits. Safe to call at any time. */
+  wake(): void {
+    this.#pump.wake();
+    this.#flips.rouse();
+  }
+
+  async openTerminal(): Promise<AgentTerminal> {
+    this.#assertRunning();
+    return openTerminal({
+      session: this.#session,
+      chatId: this.id,
+      backend: () => this.#parts.backendFor(this.#settings.row.backend),
+      isTurnRunning: () => this.#turn !== undefined,
+      between: (task) => this.#pump.between(task),
+    });
   }
 
   async interrupt(): Promise<InterruptResult> {
@@ -189,40 +220,20 @@ export class Chat {
     return true;
   }
 
-  async patch(patch: PatchChat): Promise<void> {
+  /** The signal says that nobody waits any more for a flip that has to wait. */
+  async patch({ backend, running = 'refuse', ...changes }: PatchChat, signal?: AbortSignal): Promise<void> {
     this.#assertRunning();
-    await this.#log.append({
-      events: [{ body: { type: 'chat_updated', ...patch } }],
-      chat: patch,
-    });
-    const before = this.#row;
-    this.#row = patched(before, patch);
-    if (this.#row.trusted !== before.trusted) this.#session.outdate();
-    const { backend } = this.#session;
-    if (!backend) return;
-    try {
-      if (this.#row.model !== before.model) await backend.setModel(this.id, this.#row.model);
-      if (this.#row.permissionMode !== before.permissionMode) {
-        await backend.setPermissionMode(this.id, this.#row.permissionMode);
-      }
-    } catch (error) {
-      // What is stored holds from the next opening on, whatever the running process made of it.
-      this.#session.outdate();
-      await this.#note({
-        type: 'notice',
-        level: 'warning',
-        code: 'setting_deferred',
-        message: `The change takes effect after this turn: ${toBooError(error).message}`,
-      });
-    }
+    if (backend === undefined) await this.#settings.change(changes, this.#session);
+    else await this.#flips.flip({ backend, running, changes, signal });
   }
 
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
+    this.#flips.rouse();
     if (this.#turn) await this.#session.backend?.interrupt(this.id);
-    await this.#pump;
+    await this.#pump.ended(lettingGo);
     await this.#session.close();
     await this.#log.settled();
   }
@@ -231,34 +242,35 @@ export class Chat {
   async letGo(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
+    this.#flips.rouse();
     await this.#session.abandon();
-    await this.#pump;
+    await this.#pump.ended(lettingGo);
   }
 
   /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
-    const { backend, cwd } = this.#row;
-    await eraseSessions(this.#parts.sql, this.#log.lease, () => this.#parts.backendFor(backend), cwd);
+    const { sql, backendFor } = this.#parts;
+    await eraseSessions(sql, this.#log.lease, this.#settings.row, backendFor);
   }
 
-  async #run(first?: () => Promise<void>): Promise<void> {
-    this.#cancelIdle?.();
-    await first?.();
-    while (this.#wanted) {
-      this.#wanted = false;
-      for (;;) {
-        const unprompted = this.#unprompted.shift();
-        if (unprompted) {
-          await this.#session.closed();
-          await this.#runTurn(this.#startFor(), () => unprompted);
-          continue;
-        }
-        if (this.#stopped) return;
-        const prompt = await this.#prompts.next();
-        if (!prompt) break;
-        await this.#runPrompt(prompt);
-      }
-    }
+  /** Does the next thing: what the agent began by itself, then what is to be done between turns, then the prompts. */
+  async #next(): Promise<boolean> {
+    const isHurried = this.#flips.isHurried && !this.#stopped;
+    if (!isHurried && (await this.#runUnprompted())) return true;
+    if (this.#stopped) return false;
+    if (await this.#pump.doJob()) return true;
+    const prompt = await this.#prompts.next();
+    if (prompt && !this.#pump.hasJob) await this.#runPrompt(prompt);
+    return prompt !== null;
+  }
+
+  /** Runs a turn that the agent began by itself; false when there is none. */
+  async #runUnprompted(): Promise<boolean> {
+    const unprompted = this.#unprompted.shift();
+    if (!unprompted) return false;
+    await this.#session.closed();
+    await this.#runTurn(this.#startFor(), () => unprompted);
+    return true;
   }
 
   /** Runs the turn of a prompt that is stored by the start of that turn. */
@@ -295,7 +307,10 @@ export class Chat {
     } finally {
       this.#preparing = undefined;
     }
-    if (this.#stopped) return; // The prompt still waits, and is taken when the chat is next held.
+    // The prompt still waits: it is taken when the chat is next held.
+    if (this.#stopped) return;
+    // Or after what came meanwhile and does not wait for a turn; it may be what helps.
+    if (this.#pump.hasJob && failure?.outcome !== 'interrupted') return;
     await this.#runTurn(this.#startFor(prompt.id), (turnId) => failure ?? this.#ask(turnId, prompt));
   }
 
@@ -307,10 +322,9 @@ export class Chat {
   }
 
   #startFor(promptId?: string): (turnId: string) => Promise<boolean> {
+    const prompt = promptId === undefined ? undefined : { id: promptId, isWaiting: true };
     return async (turnId) => {
-      await this.#log.append(
-        turnStart(this.#log, turnId, promptId === undefined ? undefined : { id: promptId, isWaiting: true }),
-      );
+      await this.#log.append(turnStart(this.#log, turnId, prompt));
       return true;
     };
   }
@@ -324,9 +338,9 @@ export class Chat {
     const parts: TurnParts = {
       log: this.#log,
       turnId,
-      agent: this.#row.agent,
+      agent: this.#settings.row.agent,
       pendingDecisions: this.#pendingDecisions,
-      onPermissionMode: (mode) => this.#noteMode(mode),
+      onChanged: (changes) => this.#settings.stored(changes),
     };
     // From here on it can be interrupted: also before its first event is stored.
     this.#turn = { id: turnId, interrupted: false };
@@ -342,22 +356,9 @@ export class Chat {
 
   /** Records what the agent says outside a turn. */
   async #note(body: AgentBody): Promise<void> {
-    if (body.type === 'session_started') {
-      await this.#log.append(sessionStarted(this.#log, this.#row.agent, body));
-      return;
-    }
-    const mode = body.type === 'current_mode_update' ? body.permissionMode : undefined;
-    await this.#log.append({ events: [{ body }], ...(mode ? { chat: { permissionMode: mode } } : {}) });
-    if (mode) this.#noteMode(mode);
-  }
-
-  async #addCost(cost: SessionCost): Promise<void> {
-    if (isNothing(cost)) return;
-    await this.#log.append(costAdded(this.#log, this.#row.agent, cost));
-  }
-
-  #noteMode(permissionMode: PermissionMode): void {
-    this.#row = { ...this.#row, permissionMode };
+    const write = agentWrite(this.#log, this.#settings.row.agent, body);
+    await this.#log.append(write);
+    if (write.chat) this.#settings.stored(write.chat);
   }
 
   #armIdle(): void {
@@ -370,12 +371,12 @@ export class Chat {
 
   /** After the idle limit: the agent's process goes, unless it still has work that would die with it. */
   async #rest(): Promise<void> {
-    if (this.#pump || this.#stopped) return;
+    if (this.#pump.isRunning || this.#stopped) return;
     const { backend } = this.#session;
     if (backend?.isBusy(this.id)) return this.#armIdle();
     // A chat without a session is given back in this very moment, and not in the next.
     if (backend) await this.#session.close();
-    if (this.#pump || this.#stopped) return;
+    if (this.#pump.isRunning || this.#stopped) return;
     if (this.#log.isBusy) this.#armIdle();
     else if (this.#session.phase === 'closed') this.#parts.onRest();
   }
@@ -388,6 +389,10 @@ export class Chat {
   }
 
   #assertRunning(): void {
-    if (this.#stopped) throw new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
+    if (this.#stopped) throw lettingGo();
   }
+}
+
+function lettingGo(): BooError {
+  return new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
 }

@@ -26,7 +26,12 @@ export interface Chats {
   /** Newest first. `after` is the `next` of the page before. */
   listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
-  patchChat(chatId: string, patch: PatchChat): Promise<Chat>;
+  /**
+   * With a backend in the patch it is a flip: between turns, and only then is all of it stored. Throws
+   * `backend_unavailable`, and `chat_busy` where a turn runs and the patch does not say what becomes of it. A flip that
+   * waits is withdrawn when the signal is aborted.
+   */
+  patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
   /** Ends the agent's session and forgets everything. A running turn is interrupted. */
   deleteChat(chatId: string): Promise<void>;
 

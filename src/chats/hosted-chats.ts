@@ -68,8 +68,12 @@ export class HostedChats implements Chats {
     return this.#view(await this.#row(chatId));
   }
 
-  async patchChat(chatId: string, patch: PatchChat): Promise<ChatView> {
-    await this.#host.use(chatId, (chat) => chat.patch(patch));
+  async patchChat(
+    chatId: string,
+    patch: PatchChat,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<ChatView> {
+    await this.#host.use(chatId, (chat) => chat.patch(patch, signal));
     return this.getChat(chatId);
   }
 
@@ -117,8 +121,7 @@ export class HostedChats implements Chats {
   }
 
   async openTerminal(chatId: string): Promise<AgentTerminal> {
-    await this.getChat(chatId);
-    throw new BooError('terminal_unavailable', 'This chat has no terminal.');
+    return this.#host.use(chatId, (chat) => chat.openTerminal());
   }
 
   async follow(chatId: string, cursor: { after: number }): Promise<Reader> {

@@ -4,12 +4,9 @@ import { addUsage } from '../store/agent-sessions.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 
-export function isNothing({ costUsd, models }: SessionCost): boolean {
-  return costUsd === 0 && Object.keys(models).length === 0;
-}
-
-/** The write that adds what a session has cost outside its turns: a notice `session_cost`, and the share with it. */
-export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: SessionCost): Write {
+/** The write that adds what a session has cost outside its turns, with a notice `session_cost`; null for nothing. */
+export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: SessionCost): Write | null {
+  if (costUsd === 0 && Object.keys(models).length === 0) return null;
   const message = `The session cost $${costUsd.toFixed(4)} beyond what its turns told.`;
   return {
     events: [{ body: { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } } }],

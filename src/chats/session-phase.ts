@@ -6,7 +6,7 @@
  *
  * closed: no agent process; one that could not start says why. opening: it starts or resumes. open: it can take a
  * prompt, or is in the middle of a turn. closing: it is being ended in order. A lost process leads from opening or open
- * to closed.
+ * to closed. A failure is forgotten by closing what is closed.
  */
 import type { AgentBackend } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
@@ -19,7 +19,7 @@ export type SessionPhase =
   | { is: 'closing'; done: Promise<void> };
 
 const legalMoves: Record<SessionPhase['is'], readonly SessionPhase['is'][]> = {
-  closed: ['opening'],
+  closed: ['opening', 'closed'],
   opening: ['open', 'closed'],
   open: ['closing', 'closed'],
   closing: ['closed'],

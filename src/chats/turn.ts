@@ -1,11 +1,12 @@
 /** One turn: what the agent says is stored event by event, and the turn finishes exactly once, whatever happens. */
 import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
-import type { AgentName, PermissionMode } from '../protocol/chat.ts';
+import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
-import type { DeltaBody } from '../protocol/event.ts';
+import type { AgentBody, DeltaBody } from '../protocol/event.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
+import type { ChatChanges } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 
@@ -17,8 +18,8 @@ export interface TurnParts {
   agent: AgentName;
   /** Decisions that this chat waits for; shared with whoever answers them. */
   pendingDecisions: Set<string>;
-  /** The agent has changed its permission mode, as it does when a plan is approved. */
-  onPermissionMode(mode: PermissionMode): void;
+  /** The agent has changed a setting of the chat, as its permission mode when a plan is approved. */
+  onChanged(changes: ChatChanges): void;
 }
 
 /** A turn that cannot even begin has failed; it still ends like any other. */
@@ -79,14 +80,6 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
     case 'tool_call_chunk':
       log.preview(turnId, event satisfies DeltaBody);
       return;
-    case 'current_mode_update':
-      // Kept as the chat's: the next process is opened with it.
-      await log.append({ events: [{ turnId, body: event }], chat: { permissionMode: event.permissionMode } });
-      parts.onPermissionMode(event.permissionMode);
-      return;
-    case 'session_started':
-      await log.append(sessionStarted(log, agent, event, turnId));
-      return;
     case 'decision_requested': {
       // Before the event is shown: an answer may follow at once.
       pendingDecisions.add(event.decisionId);
@@ -114,19 +107,22 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
           : null,
       );
       return;
-    default:
-      await log.append({ events: [{ turnId, body: event }] });
+    default: {
+      const write = agentWrite(log, agent, event, turnId);
+      await log.append(write);
+      if (write.chat) parts.onChanged(write.chat);
+    }
   }
 }
 
-/** The write that tells which session of the agent it is from here on. */
-export function sessionStarted(
-  log: ChatLog,
-  agent: AgentName,
-  body: AgentEventOf<'session_started'>,
-  turnId?: string,
-): Write {
-  return { events: [{ turnId, body }], side: (db) => [setAgentSession(db, log.lease, agent, body)] };
+/** The write of what the agent says, in a turn or outside of one, with all that follows from it. */
+export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turnId?: string): Write {
+  const events = [{ turnId, body }];
+  // Another session than before is the one that is resumed.
+  if (body.type === 'session_started') return { events, side: (db) => [setAgentSession(db, log.lease, agent, body)] };
+  // Kept as the chat's: the next process is opened with it.
+  if (body.type === 'current_mode_update') return { events, chat: { permissionMode: body.permissionMode } };
+  return { events };
 }
 
 /** The write that settles a decision. */

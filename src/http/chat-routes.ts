@@ -49,11 +49,18 @@ export function chatRoutes(chats: Chats): Route[] {
         method: 'PATCH',
         path: '/v1/chats/{chatId}',
         policy: 'bearer',
-        summary: 'Change a chat’s title, model, permission mode or trust',
-        responses: { 200: { description: 'The chat as it is now.', schema: chat } },
+        summary: 'Change a chat’s title, model, permission mode or trust, or flip it to another backend',
+        responses: {
+          200: {
+            description:
+              'The chat as it is now. A flip with `"running": "finish"` answers once it is done, and is withdrawn when the client hangs up before.',
+            schema: chat,
+          },
+        },
       },
       { params: chatPath, body: patchChat },
-      async ({ params, body }) => json(200, await chats.patchChat(params.chatId, body)),
+      async ({ params, body, request }) =>
+        json(200, await chats.patchChat(params.chatId, body, { signal: request.signal })),
     ),
     route(
       {

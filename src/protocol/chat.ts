@@ -3,11 +3,14 @@ import { z } from 'zod';
 export const agentNames = ['claude'] as const;
 export const backendNames = ['claude_pty', 'claude_sdk'] as const;
 export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'] as const;
+/** What a flip does with a turn that runs: wait for its end, end it, or not flip. */
+export const runningChoices = ['finish', 'interrupt', 'refuse'] as const;
 export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'failed'] as const;
 
 export type AgentName = (typeof agentNames)[number];
 export type BackendName = (typeof backendNames)[number];
 export type PermissionMode = (typeof permissionModes)[number];
+export type RunningChoice = (typeof runningChoices)[number];
 export type ChatState = (typeof chatStates)[number];
 
 // Postgres keeps no NUL in text, and no name needs one.
@@ -64,8 +67,20 @@ export const patchChat = z
     model: modelName.nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
+    backend: z.enum(backendNames).optional(),
+    /**
+     * With `backend`: what becomes of a running turn, or of other work that the flip would end, such as a background
+     * task. `finish` answers once it is done and the chat is flipped, as long as the client waits; prompts that wait run
+     * on the new backend. `refuse` is the default.
+     */
+    running: z.enum(runningChoices).optional(),
   })
-  .refine((patch) => Object.keys(patch).length > 0, 'must change at least one field')
+  .refine((patch) => Object.keys(patch).some((field) => field !== 'running'), 'must change at least one field')
+  .refine((patch) => patch.running === undefined || patch.backend !== undefined, {
+    path: ['running'],
+    message: 'goes with backend only',
+  })
   .meta({ id: 'PatchChat' });
 export type PatchChat = z.infer<typeof patchChat>;
 

@@ -156,6 +156,8 @@ const lifecycleBodies = [
     model: z.string().nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    /** The chat was flipped: it goes on with this backend. */
+    backend: z.enum(backendNames).optional(),
   }),
   z.object({
     type: z.literal('turn_finished'),

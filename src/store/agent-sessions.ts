@@ -43,7 +43,15 @@ export function setAgentSession(
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
-/** Goes with the append of `turn_finished`: adds one turn's share to the running totals. */
+/** Goes with the append of a flip. A chat whose agent never ran has no session yet. */
+export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backend: BackendName) {
+  return db`
+    update agent_sessions set backend = ${backend}, updated_at = clock_timestamp()
+    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+}
+
+/** Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running totals. */
 export function addUsage(
   db: Sql,
   lease: Lease,

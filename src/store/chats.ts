@@ -52,13 +52,17 @@ export async function listChats(db: Sql, page: { before: number | null; limit: n
     order by ordinal desc limit ${page.limit}`;
 }
 
+/** What can change in a chat: a patch without the word on what becomes of a running turn. */
+export type ChatChanges = Omit<PatchChat, 'running'>;
+
 /** What an update of the chat's row sets. */
-export function chatChanges(db: Sql, patch: PatchChat) {
+export function chatChanges(db: Sql, patch: ChatChanges) {
   return db`
     title = coalesce(${patch.title ?? null}, title),
     model = ${patch.model === undefined ? db`model` : patch.model},
     permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
-    trusted = coalesce(${patch.trusted ?? null}, trusted)`;
+    trusted = coalesce(${patch.trusted ?? null}, trusted),
+    backend = coalesce(${patch.backend ?? null}, backend)`;
 }
 
 /** Everything about the chat goes with it, its transcript too. Under the lease, so that no writer is left. */

@@ -1,7 +1,6 @@
 import type { PendingQuery, Row } from 'postgres';
-import type { PatchChat } from '../protocol/chat.ts';
 import type { Event, EventBody } from '../protocol/event.ts';
-import { chatChanges } from './chats.ts';
+import { type ChatChanges, chatChanges } from './chats.ts';
 import type { Sql } from './database.ts';
 import { answerLost, inTime } from './in-time.ts';
 import { FencedError, isMissingValue, isPassing } from './storage-error.ts';
@@ -42,7 +41,7 @@ export interface Write {
   events: readonly NewEvent[];
   side?: SideWrites | undefined;
   /** What changes in the chat's own row. */
-  chat?: PatchChat | undefined;
+  chat?: ChatChanges | undefined;
 }
 
 export interface AppendOptions {

@@ -20,6 +20,7 @@ export interface ChatsHost {
   readonly id: string;
   readonly host: Host;
   readonly chats: HostedChats;
+  /** Runs the chats of `claude_sdk`. */
   readonly backend: ScriptedBackend;
   /** The host's own pool. */
   readonly sql: Sql;
@@ -40,6 +41,8 @@ export interface ChatsHost {
 
 export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'hostId' | 'backendFor'>> {
   backend?: ScriptedBackend;
+  /** Another backend, to which chats can be flipped. */
+  other?: ScriptedBackend;
   /** Where the database is reached; the test database's own address unless given. */
   url?: string;
   clock?: Clock;
@@ -47,7 +50,7 @@ export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'hostI
 
 /** A host over a test database, with a scripted backend. */
 export async function openChatsHost(url: string, options: ChatsHostOptions = {}): Promise<ChatsHost> {
-  const { backend = new ScriptedBackend(), url: ownUrl = url, ...parts } = options;
+  const { backend = new ScriptedBackend(), other, url: ownUrl = url, ...parts } = options;
   const id = randomUUID();
   const sql = openDatabase(ownUrl, { max: 6 });
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
@@ -62,7 +65,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     hostId: id,
     sql,
     backendFor(name) {
-      if (name === backend.name) return backend;
+      for (const each of [backend, other]) if (each?.name === name) return each;
       throw new BooError('backend_unavailable', `${name} is not here.`);
     },
   });
@@ -104,6 +107,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     async close() {
       await host.drain();
       await backend.dispose();
+      await other?.dispose();
       await stopHost(sql, id);
       // After an outage the driver waits for connections that are gone.
       await sql.end({ timeout: 1 });

@@ -136,10 +136,10 @@ export function createMemoryChats(): MemoryChats {
     async getChat(chatId) {
       return entryOf(chatId).chat;
     },
-    async patchChat(chatId, patch) {
+    async patchChat(chatId, { running: _running, ...changes }) {
       const entry = entryOf(chatId);
       writes += 1;
-      Object.assign(entry.chat, patch);
+      Object.assign(entry.chat, changes);
       return entry.chat;
     },
     async deleteChat(chatId) {

@@ -18,8 +18,9 @@ async function* contractPhrases(turn: ScriptedTurn, hold: (gate: Gate) => void):
     await gate.pass();
     yield said('I hold here. Now I go on.', 'held');
   } else if (text.startsWith('stream ')) {
-    for (const piece of ['t1 ', 't2 ', 't3 ']) yield chunk('streamed', piece);
-    yield said('t1 t2 t3 ', 'streamed');
+    const pieces = Array.from({ length: Number(text.split(' ')[1]) }, (_, index) => `t${index + 1} `);
+    for (const piece of pieces) yield chunk('streamed', piece);
+    yield said(pieces.join(''), 'streamed');
   } else if (text.startsWith('run: ')) {
     yield* runTool(turn);
   } else {

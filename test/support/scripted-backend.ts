@@ -10,10 +10,12 @@ import type {
   AgentEventOf,
   AgentPrompt,
   AgentSessionSpec,
+  AgentTerminal,
   DecisionAnswer,
+  SessionCost,
 } from '../../src/agents/agent-backend.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
-import type { PermissionMode } from '../../src/protocol/chat.ts';
+import type { BackendName, PermissionMode } from '../../src/protocol/chat.ts';
 import { textOf } from '../../src/protocol/content.ts';
 import { BooError, toBooError } from '../../src/protocol/error.ts';
 import { type AgentBody, noUsage, type TurnOutcome } from '../../src/protocol/event.ts';
@@ -41,6 +43,7 @@ export interface ScriptedSession {
   readonly spec: AgentSessionSpec;
   readonly history: string[];
   readonly decisions: Map<string, (answer: DecisionAnswer) => void>;
+  readonly terminal: AgentTerminal;
   model: string | null;
   permissionMode: PermissionMode;
   isStarted: boolean;
@@ -48,8 +51,8 @@ export interface ScriptedSession {
 }
 
 export class ScriptedBackend implements AgentBackend {
-  readonly name = 'claude_sdk';
-  readonly capabilities = { deltas: true, terminal: false, images: true };
+  readonly name: BackendName;
+  readonly capabilities: { deltas: boolean; terminal: boolean; images: boolean };
   /** What every turn does; a test puts its own here. */
   script: TurnScript;
   /** Runs before a session is open: a test may wait here, or throw. */
@@ -67,8 +70,14 @@ export class ScriptedBackend implements AgentBackend {
   /** What the session store refused. */
   readonly storeFailures: unknown[] = [];
 
-  constructor(script: TurnScript = answerBriefly) {
+  /** What a session still has to tell of its cost when it is closed. */
+  costAtEnd: SessionCost | undefined;
+
+  constructor(script: TurnScript = answerBriefly, name: BackendName = 'claude_sdk') {
     this.script = script;
+    this.name = name;
+    const isTerminal = name === 'claude_pty';
+    this.capabilities = { deltas: !isTerminal, terminal: isTerminal, images: !isTerminal };
   }
 
   async openSession(spec: AgentSessionSpec): Promise<void> {
@@ -81,6 +90,11 @@ export class ScriptedBackend implements AgentBackend {
       permissionMode,
       history,
       decisions: new Map(),
+      terminal: {
+        attach() {
+          throw new BooError('terminal_unavailable', 'A scripted terminal has no screen.');
+        },
+      },
       isStarted: false,
       turn: undefined,
     });
@@ -164,7 +178,13 @@ export class ScriptedBackend implements AgentBackend {
     if (!this.sessions.has(chatId)) return;
     await this.beforeClose(chatId);
     await this.interrupt(chatId);
+    if (this.costAtEnd) await this.sessions.get(chatId)?.spec.onCost(this.costAtEnd);
     if (this.sessions.delete(chatId)) this.closed += 1;
+  }
+
+  /** One and the same as long as the session is open; it shows nothing. */
+  terminal(chatId: string): AgentTerminal | undefined {
+    return this.capabilities.terminal ? this.sessions.get(chatId)?.terminal : undefined;
   }
 
   removeSession({ sessionId }: { sessionId: string }): Promise<void> {

@@ -1,0 +1,170 @@
+/**
+ * A flip: the chat goes on with another backend, in the same session. It happens between turns: the old backend closes
+ * the session in order, so that the transcript is complete in the store, and one write tells the new one to everybody.
+ * Whoever opens the session next does it there, and resumes from the store.
+ *
+ * A flip that has to wait, for a turn or for work that closing would kill, lasts as long as somebody waits for it:
+ * nothing of it is stored, so nothing of it may surprise anybody later.
+ */
+import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { BackendName, RunningChoice } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+import { setSessionBackend } from '../store/agent-sessions.ts';
+import type { ChatChanges, ChatRow } from '../store/chats.ts';
+import type { Write } from '../store/events.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+
+export interface FlipRequest {
+  backend: BackendName;
+  /** What becomes of a running turn, and of work that closing the session would kill. */
+  running: RunningChoice;
+  /** What else is to change, in the same write. */
+  changes: ChatChanges;
+  /** Aborted once nobody waits for the flip any more. */
+  signal: AbortSignal | undefined;
+}
+
+export interface FlipParts {
+  log: ChatLog;
+  clock: Clock;
+  session: AgentSession;
+  settings: ChatSettings;
+  readonly backendFor: (name: BackendName) => AgentBackend;
+  /** Throws once the chat is being let go. */
+  assertRunning(): void;
+  isTurnRunning(): boolean;
+  interruptTurn(): Promise<void>;
+  /** Has something done between turns. */
+  between(task: () => Promise<void>): Promise<void>;
+  /** Records the turns that the agent began by itself and that wait for it. */
+  recordUnprompted(): Promise<void>;
+  /** Nobody knows what is stored. */
+  onFailure(error: unknown): void;
+}
+
+/** How often a session is asked whether its work is done. */
+const askAgainMs = 250;
+
+export class Flips {
+  readonly #parts: FlipParts;
+  #pending = 0;
+  /** Flips among them that wait for nothing. */
+  #hurried = 0;
+  #rouse = (): void => {};
+
+  constructor(parts: FlipParts) {
+    this.#parts = parts;
+  }
+
+  /** Some flip waits for nothing: it goes before what the agent begins by itself. */
+  get isHurried(): boolean {
+    return this.#hurried > 0;
+  }
+
+  /** A flip that waits looks again whether it still has to. */
+  rouse(): void {
+    this.#rouse();
+  }
+
+  /** Throws `backend_unavailable`, or `chat_busy` where something runs and the request does not say what becomes of it. */
+  async flip(request: FlipRequest): Promise<void> {
+    const { session, settings } = this.#parts;
+    const { id, backend: current } = settings.row;
+    if (this.#pending === 0 && request.backend === current) return settings.change(request.changes, session);
+    // Before anything is touched.
+    this.#parts.backendFor(request.backend);
+    if (request.running === 'refuse') assertIdle(this.#parts.isTurnRunning(), session, id);
+
+    const isHurried = request.running === 'interrupt';
+    this.#pending += 1;
+    if (isHurried) this.#hurried += 1;
+    const done = this.#parts.between(async () => {
+      try {
+        await this.#make(request);
+      } finally {
+        // Here and not at the caller: what comes next in turn must know.
+        this.#pending -= 1;
+        if (isHurried) this.#hurried -= 1;
+      }
+    });
+    this.rouse();
+    await Promise.all([done, isHurried ? this.#parts.interruptTurn() : undefined]);
+  }
+
+  /** Between turns. */
+  async #make({ backend, running, changes, signal }: FlipRequest): Promise<void> {
+    const { log, session, settings } = this.#parts;
+    if (signal?.aborted) throw withdrawn();
+    // Another flip may have been first.
+    const { id, agent, backend: current } = settings.row;
+    if (backend === current) return settings.change(changes, session);
+
+    if (running === 'refuse') assertIdle(false, session, id);
+    await this.#untilIdle(id, signal);
+    await session.close();
+    // What the session still said of itself belongs before its end.
+    await this.#parts.recordUnprompted();
+    this.#parts.assertRunning();
+    const whole = { ...changes, backend };
+    await log.append(flipped(log, agent, whole)).catch((error: unknown) => {
+      // Perhaps it is stored, and perhaps not: the chat is to be read anew.
+      this.#parts.onFailure(error);
+      throw error;
+    });
+    settings.stored(whole);
+    session.forgetFailure();
+  }
+
+  /** Waits until closing the session kills nothing, or until somebody is in a hurry. */
+  async #untilIdle(chatId: string, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      if (this.isHurried) return;
+      await this.#parts.recordUnprompted();
+      this.#parts.assertRunning();
+      if (!this.#parts.session.backend?.isBusy(chatId)) return;
+      await this.#pause(signal);
+      this.#parts.assertRunning();
+      if (signal?.aborted) throw withdrawn();
+    }
+  }
+
+  async #pause(signal: AbortSignal | undefined): Promise<void> {
+    let cancel = (): void => {};
+    await new Promise<void>((resolve) => {
+      this.#rouse = resolve;
+      signal?.addEventListener('abort', this.#rouse);
+      cancel = this.#parts.clock.after(askAgainMs, resolve);
+    });
+    cancel();
+    signal?.removeEventListener('abort', this.#rouse);
+    this.#rouse = () => {};
+  }
+}
+
+function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges & { backend: BackendName }): Write {
+  return {
+    events: [{ body: { type: 'chat_updated', ...changes } }],
+    side: (db) => [setSessionBackend(db, log.lease, agent, changes.backend)],
+    chat: changes,
+  };
+}
+
+function assertIdle(isTurnRunning: boolean, session: AgentSession, chatId: string): void {
+  const details = { field: 'running' };
+  if (isTurnRunning) {
+    const choices = 'Send "running": "finish" to flip when it has finished, or "interrupt" to end it and flip at once.';
+    throw new BooError('chat_busy', `A turn is running. ${choices}`, { details });
+  }
+  if (session.backend?.isBusy(chatId)) {
+    const problem = 'The session has work that a flip would end: a background task, or a terminal that is attached.';
+    const choices = 'Send "running": "finish" to flip when it is done, or "interrupt" to flip at once.';
+    throw new BooError('chat_busy', `${problem} ${choices}`, { details });
+  }
+}
+
+function withdrawn(): BooError {
+  return new BooError('chat_busy', 'The flip did not happen: nobody waited for it any more.');
+}

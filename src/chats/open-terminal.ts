@@ -1,0 +1,45 @@
+import type { AgentBackend, AgentTerminal } from '../agents/agent-backend.ts';
+import type { BackendName } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+import type { AgentSession } from './agent-session.ts';
+
+export interface TerminalParts {
+  session: AgentSession;
+  chatId: string;
+  /** The backend that runs the chat as it is now. */
+  backend(): AgentBackend;
+  isTurnRunning(): boolean;
+  /** Has something done between turns. */
+  between(task: () => Promise<AgentTerminal>): Promise<AgentTerminal>;
+}
+
+/** The terminal of a chat's session, which is opened between turns where it is not open. Throws `terminal_unavailable`. */
+export async function openTerminal({ session, chatId, ...chat }: TerminalParts): Promise<AgentTerminal> {
+  // Before a session is opened for nothing.
+  assertTerminal(chat.backend());
+  if (session.isReady || (session.backend && chat.isTurnRunning())) return terminalOf(session.backend, chatId);
+  return chat.between(async () => {
+    assertTerminal(chat.backend());
+    await session.warm();
+    return terminalOf(session.backend, chatId);
+  });
+}
+
+function assertTerminal({ name, capabilities }: AgentBackend): void {
+  if (!capabilities.terminal) throw noTerminal(name);
+}
+
+function terminalOf(backend: AgentBackend | undefined, chatId: string): AgentTerminal {
+  const terminal = backend?.terminal?.(chatId);
+  if (!terminal) throw new BooError('terminal_unavailable', 'The session has just ended. Try again.');
+  return terminal;
+}
+
+function noTerminal(name: BackendName): BooError {
+  return new BooError(
+    'terminal_unavailable',
+    `This chat runs on ${name}, which has no terminal. Flip it with \`boocode flip <chat> --to pty\`, or PATCH it with ` +
+      '{"backend": "claude_pty"}, and try again.',
+    { details: { backend: name } },
+  );
+}
