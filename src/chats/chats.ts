@@ -19,6 +19,24 @@ export interface Reader {
   close(): void;
 }
 
+/** An entry of a session's transcript. */
+export interface TranscriptLine {
+  sessionId: string;
+  /** '' for the session's own transcript, else where a sub-agent's is below it. */
+  subpath: string;
+  /** The entry's JSON text, as it was stored. */
+  json: string;
+}
+
+export interface StoredTranscript {
+  chatId: string;
+  /** The session that the chat goes on with; null before its first prompt. */
+  sessionId: string | null;
+  cwd: string;
+  /** Its entries first, then those of the sessions that the chat has left. Read while it is asked for. */
+  pages: AsyncIterable<TranscriptLine[]>;
+}
+
 /** Methods throw BooError: `not_found` for an unknown chat or decision, `storage_unavailable`, `shutting_down`. */
 export interface Chats {
   /** Throws `cwd_invalid`, `backend_unavailable`. */
@@ -41,6 +59,7 @@ export interface Chats {
 
   readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage>;
   follow(chatId: string, cursor: { after: number }): Promise<Reader>;
+  readTranscript(chatId: string): Promise<StoredTranscript>;
 
   /** The terminal of the chat's agent, which is started if it does not run. Throws `terminal_unavailable`, `agent_failed`. */
   openTerminal(chatId: string): Promise<AgentTerminal>;

@@ -12,9 +12,10 @@ import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { findPrompt, hashContent } from '../store/prompts.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
-import type { AgentTerminal, Chats, Reader } from './chats.ts';
+import type { AgentTerminal, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { ask, elsewhere, write } from './storage.ts';
+import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 
 export interface HostedChatsParts {
@@ -127,6 +128,10 @@ export class HostedChats implements Chats {
   async follow(chatId: string, cursor: { after: number }): Promise<Reader> {
     await this.#row(chatId);
     return this.#host.feed(chatId).follow(cursor);
+  }
+
+  async readTranscript(chatId: string): Promise<StoredTranscript> {
+    return readStoredTranscript(this.#sql, await this.#row(chatId));
   }
 
   async listDecisions(page: Parameters<Chats['listDecisions']>[0]): Promise<DecisionPage> {

@@ -5,6 +5,7 @@ import type { Cli } from './cli.ts';
 import { addDecide } from './decide.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
@@ -24,7 +25,19 @@ export function createProgram(cli: Cli): Command {
     .configureOutput({ writeOut: cli.terminal.out, writeErr: cli.terminal.err })
     .exitOverride();
   for (const setting of settings) if (sharedFlags.some((flag) => flag === setting.flag)) addSetting(program, setting);
-  const add = [addServe, addDemo, addChat, addSend, addLs, addShow, addInterrupt, addDecide, addToken, addDoctor];
+  const add = [
+    addServe,
+    addDemo,
+    addChat,
+    addSend,
+    addLs,
+    addShow,
+    addInterrupt,
+    addDecide,
+    addExport,
+    addToken,
+    addDoctor,
+  ];
   for (const addCommand of add) addCommand(program, cli);
   return program;
 }

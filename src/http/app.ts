@@ -15,6 +15,7 @@ import type { Route, ServerEnv } from './route.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
+import { transcriptRoutes } from './transcript-routes.ts';
 
 export interface HttpLimits {
   bodyBytes: number;
@@ -50,6 +51,7 @@ export function createRoutes(options: AppOptions): Route[] {
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats),
     ...eventRoutes(options.chats, { keepAliveMs, clock: options.clock ?? systemClock, log: options.log }),
+    ...transcriptRoutes(options.chats, { log: options.log }),
     ...decisionRoutes(options.chats),
   ];
 }

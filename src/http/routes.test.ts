@@ -329,8 +329,16 @@ describe('answers', () => {
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
       const declared = [route.responses[response.status] ?? []].flat()[0];
       expect(declared, `${route.method} ${path} gave ${response.status}`).toBeDefined();
-      const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
-      declared?.schema?.parse(isJson ? await response.json() : await response.text());
+      const [type = ''] = (response.headers.get('content-type') ?? '').split(';');
+      const text = await response.text();
+      const values: unknown[] =
+        type === 'application/x-ndjson'
+          ? text
+              .split('\n')
+              .slice(0, -1)
+              .map((line): unknown => JSON.parse(line))
+          : [type === 'application/json' ? (JSON.parse(text) as unknown) : text];
+      for (const value of values) declared?.schema?.parse(value);
       checked += 1;
     }
     expect(checked).toBeGreaterThan(12);

@@ -10,8 +10,13 @@ export interface RequestOptions {
 export interface Wire {
   /** The JSON answer, or undefined where there is no body. Throws BooError. */
   request<T>(path: string, options?: RequestOptions): Promise<T>;
-  /** An open event stream. Throws BooError. */
-  openStream(path: string, query: RequestOptions['query'], signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /** An open stream: of events, unless another type is asked for. Throws BooError. */
+  openStream(
+    path: string,
+    query: RequestOptions['query'],
+    signal: AbortSignal,
+    type?: string,
+  ): Promise<ReadableStream<Uint8Array>>;
 }
 
 export interface WireOptions {
@@ -63,10 +68,10 @@ export function createWire(options: WireOptions): Wire {
       }
     },
 
-    async openStream(path, query, signal) {
+    async openStream(path, query, signal, type = 'text/event-stream') {
       let response: Response;
       try {
-        response = await send(path, 'text/event-stream', { query }, signal);
+        response = await send(path, type, { query }, signal);
       } catch (error) {
         throw unreachable(base, error);
       }
@@ -76,9 +81,9 @@ export function createWire(options: WireOptions): Wire {
         });
         throw problemOf(response.status, text);
       }
-      if (!response.body || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
+      if (!response.body || !response.headers.get('content-type')?.startsWith(type)) {
         await response.body?.cancel();
-        throw new BooError('internal', `${base} answers without an event stream.`, { details: { final: true } });
+        throw new BooError('internal', `${base} answers without a stream of ${type}.`, { details: { final: true } });
       }
       return response.body;
     },

@@ -5,11 +5,13 @@
 import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
 import { createWire, isUnreachable } from './client-request.ts';
+import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 import { BooError } from './error.ts';
 import type { EventPage, FeedItem } from './event.ts';
 import type { Health, Info } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+import type { TranscriptRecord } from './transcript.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
 export { BooError, type ErrorCode } from './error.ts';
@@ -21,6 +23,7 @@ export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { Health, Info } from './info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+export type { TranscriptRecord } from './transcript.ts';
 
 export interface ClientOptions {
   /** The server's address, for example `http://127.0.0.1:4127`. */
@@ -63,6 +66,11 @@ export interface BooClient {
    * throws when asking again cannot help. While a read waits, only the signal ends it.
    */
   follow(chatId: string, options?: FollowOptions): AsyncIterable<FeedItem>;
+  /**
+   * The transcripts of the chat's sessions as the agent wrote them, the session that it goes on with first. Throws when
+   * they break off.
+   */
+  transcript(chatId: string, options?: { signal?: AbortSignal | undefined }): AsyncIterable<TranscriptRecord>;
   listDecisions(page?: {
     status?: 'pending' | 'resolved' | undefined;
     chatId?: string | undefined;
@@ -123,6 +131,9 @@ export function createClient(options: ClientOptions): BooClient {
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),
     follow: (chatId, follow = {}) => followFeed(wire, chatId, follow, limits),
+
+    transcript: (chatId, given = {}) =>
+      readTranscriptRecords(wire, `${chatPath(chatId)}/transcript`, { silenceMs: limits.silenceMs, ...given }),
 
     listDecisions: (page = {}) => wire.request('/v1/decisions', { query: { ...page } }),
     decide: (decisionId, answer) =>

@@ -3,7 +3,7 @@
  * test push feed items by hand. What it says about chats proves nothing about the real one.
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentTerminal, Chats, Reader } from '../../src/chats/chats.ts';
+import type { AgentTerminal, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
@@ -17,6 +17,7 @@ export interface MemoryChats extends Chats {
   addDecision(chatId: string): Decision;
   /** The chat has this terminal; without one it has none. */
   setTerminal(chatId: string, terminal: AgentTerminal): void;
+  setTranscript(chatId: string, transcript: readonly TranscriptLine[]): void;
   /** Every further call fails with this; undefined ends that. */
   failWith(error: unknown): void;
   /** How many readers are open now. */
@@ -34,6 +35,7 @@ interface Entry {
   receipts: Map<string, { receipt: Receipt; body: string }>;
   readers: Set<Pushable<FeedItem>>;
   terminal?: AgentTerminal;
+  transcript?: readonly TranscriptLine[];
 }
 
 const time = '2026-01-01T00:00:00.000Z';
@@ -72,6 +74,9 @@ export function createMemoryChats(): MemoryChats {
     healthy: true,
     setTerminal(chatId, terminal) {
       entryOf(chatId).terminal = terminal;
+    },
+    setTranscript(chatId, transcript) {
+      entryOf(chatId).transcript = transcript;
     },
     get openReaders() {
       return openReaders;
@@ -192,6 +197,10 @@ export function createMemoryChats(): MemoryChats {
       if (!terminal) throw new BooError('terminal_unavailable', 'This chat has no terminal.');
       return terminal;
     },
+    async readTranscript(chatId) {
+      const { chat, transcript = [] } = entryOf(chatId);
+      return { chatId, sessionId: transcript[0]?.sessionId ?? null, cwd: chat.cwd, pages: pagesOf(transcript) };
+    },
     async listDecisions({ status, chatId, ...wanted }) {
       check();
       const all = [...decisions.values()].filter(
@@ -228,6 +237,10 @@ export function createMemoryChats(): MemoryChats {
       return this.healthy;
     },
   };
+}
+
+async function* pagesOf<T>(items: readonly T[]): AsyncGenerator<T[], void, undefined> {
+  for (const item of items) yield [item];
 }
 
 function counted<T>(items: AsyncIterable<T>, count: () => void): AsyncIterable<T> {

@@ -1,0 +1,29 @@
+/** Where the program keeps its sessions: one folder per working directory, one file per session, one per sub-agent. */
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { configDirOf, projectFolder } from '../claude-sdk/transcript-file.ts';
+
+/** The folder for a working directory of this machine. Throws where there is no such directory. */
+export async function sessionFolder(env: Readonly<Record<string, string | undefined>>, cwd: string): Promise<string> {
+  return join(configDirOf(env), 'projects', projectFolder(await realpath(cwd)));
+}
+
+/**
+ * The file of a transcript, below the folder. Null for names that would lead anywhere else: they come from a server, and
+ * there from an agent.
+ */
+export function transcriptFile(folder: string, sessionId: string, subpath: string): string | null {
+  if (!isPlainName(sessionId)) return null;
+  if (subpath === '') return join(folder, `${sessionId}.jsonl`);
+  const names = subpath.split('/');
+  return names.every(isPlainName) ? join(folder, sessionId, `${names.join('/')}.jsonl`) : null;
+}
+
+/** Whether a sub-agent's path is one that the program could have made. */
+export function isSubpath(subpath: string): boolean {
+  return subpath.startsWith('subagents/') && subpath.length <= 500 && subpath.split('/').every(isPlainName);
+}
+
+function isPlainName(name: string): boolean {
+  return /^[\w-][\w.-]*$/.test(name);
+}

@@ -1,0 +1,6 @@
+/** What the command line needs of the program's own files: the door to a part of the agents' room. */
+export { FreshFile } from './agents/claude-files/fresh-file.ts';
+export { listSessions, type NativeSession, readSession, sessionIdOf } from './agents/claude-files/list-sessions.ts';
+export { sessionFolder } from './agents/claude-files/native-layout.ts';
+export { programIn } from './agents/claude-files/session-in-use.ts';
+export { SessionWriter, type WrittenFile } from './agents/claude-files/write-sessions.ts';

@@ -1,0 +1,67 @@
+import type { Chats, StoredTranscript } from '../chats/chats.ts';
+import type { Log } from '../lib/log.ts';
+import { transcriptRecord, type TranscriptRecord } from '../protocol/transcript.ts';
+import { linesBody } from './ndjson.ts';
+import { chatPath } from './parameters.ts';
+import { route, type Route } from './route.ts';
+
+const contentType = 'application/x-ndjson';
+
+export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats/{chatId}/transcript',
+        policy: 'bearer',
+        summary: 'Read the transcripts of a chat’s sessions as the agent wrote them',
+        responses: {
+          200: {
+            description:
+              'One JSON object per line: a `transcript`, then every `entry`, then an `end`. The session that the chat ' +
+              'goes on with comes first, then those it has left; of each, its own transcript before its sub-agents’. ' +
+              'An answer without an `end` is not whole.',
+            contentType,
+            schema: transcriptRecord,
+          },
+        },
+      },
+      { params: chatPath },
+      async ({ params, request, env }) => {
+        const transcript = await chats.readTranscript(params.chatId);
+        const headers = { 'content-type': contentType };
+        // HEAD arrives here too, as a request whose body nobody reads.
+        if (request.method !== 'GET') return new Response(null, { headers });
+        let forget: (() => void) | undefined;
+        const lines = linesBody(recordsOf(transcript), {
+          onEnd: (error) => {
+            forget?.();
+            if (error !== undefined) log.error({ err: error, chatId: params.chatId }, 'A transcript broke off.');
+          },
+        });
+        forget = env.openFeeds?.add(() => lines.abort());
+        return new Response(lines.body, { headers });
+      },
+    ),
+  ];
+}
+
+async function* recordsOf({ pages, ...transcript }: StoredTranscript): AsyncGenerator<string, void, undefined> {
+  yield recordLine({ type: 'transcript', ...transcript });
+  let entries = 0;
+  for await (const page of pages) {
+    entries += page.length;
+    yield page
+      .map(({ sessionId, subpath, json }) => {
+        // The entry is put in as the text it was stored as.
+        const head = JSON.stringify({ type: 'entry', sessionId, subpath });
+        return `${head.slice(0, -1)},"entry":${json}}\n`;
+      })
+      .join('');
+  }
+  yield recordLine({ type: 'end', entries });
+}
+
+function recordLine(record: TranscriptRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}

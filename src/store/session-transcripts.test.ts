@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { PostgresSessionStore } from './postgres-session-store.ts';
+import { listTranscripts, readEntries, type TranscriptPart } from './session-transcripts.ts';
+
+let database: TestDatabase;
+let store: PostgresSessionStore;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = new PostgresSessionStore({ sql: database.sql });
+});
+afterAll(() => database.drop());
+
+async function readAll(chatId: string, { key }: TranscriptPart): Promise<{ pages: number[]; entries: string[] }> {
+  const pages: number[] = [];
+  const entries: string[] = [];
+  for (let after = 0; ;) {
+    const page = await readEntries(database.sql, chatId, key, after);
+    const last = page.at(-1);
+    if (!last) return { pages, entries };
+    pages.push(page.reduce((sum, { json }) => sum + json.length, 0));
+    entries.push(...page.map(({ json }) => json));
+    after = last.ordinal;
+  }
+}
+
+describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
+  test('of each session the main transcript first, sessions in the order they were begun', async () => {
+    const chat = randomUUID();
+    const append = (sessionId: string, subpath?: string): Promise<void> =>
+      store.append({ projectKey: chat, sessionId, ...(subpath ? { subpath } : {}) }, [{ type: 'x' }]);
+    await append('b');
+    await append('a', 'subagents/agent-2');
+    await append('a');
+    await append('b', 'subagents/"\u0000');
+    await append('a', 'subagents/agent-1');
+    await append('b');
+    const parts = await listTranscripts(database.sql, chat);
+    expect(parts.map(({ sessionId, subpath }) => [sessionId, subpath])).toEqual([
+      ['b', ''],
+      ['b', 'subagents/"\u0000'],
+      ['a', ''],
+      ['a', 'subagents/agent-1'],
+      ['a', 'subagents/agent-2'],
+    ]);
+    expect(await readAll(chat, parts[1]!)).toMatchObject({ entries: ['{"type":"x"}'] });
+    expect(await listTranscripts(database.sql, randomUUID())).toEqual([]);
+  });
+
+  test('as they were stored, to the byte; a page holds few large entries', async () => {
+    const chat = randomUUID();
+    // Random: nothing that Postgres could make smaller.
+    const random = Array.from({ length: 6000 }, () => randomUUID()).join('');
+    const large = (uuid: string, times: number): SessionStoreEntry => ({
+      type: 'user',
+      uuid,
+      text: random.repeat(times),
+    });
+    const entries: SessionStoreEntry[] = [
+      { z: 1, type: 'user', text: 'NUL \u0000, half \ud800, 漢字', uuid: 'a' },
+      large('b', 40),
+      ...Array.from({ length: 30 }, (_, index) => large(`c${index}`, 1)),
+      { type: 'mode', last: true },
+    ];
+    await store.append({ projectKey: chat, sessionId: 's' }, entries);
+    const [part] = await listTranscripts(database.sql, chat);
+    const read = await readAll(chat, part!);
+    expect(read.entries).toEqual(entries.map((entry) => JSON.stringify(entry)));
+    expect(read.entries[1]!.length).toBeGreaterThan(8 * 1024 * 1024);
+    // The largest entry alone makes the largest page, but for what came before it.
+    expect(Math.max(...read.pages)).toBeLessThan(read.entries[1]!.length + 256 * 1024);
+    expect(read.pages.length).toBeGreaterThan(10);
+  });
+
+  test('70,000 entries come in some seconds, in order and once', async () => {
+    const chat = randomUUID();
+    await database.sql`
+      insert into claude_session_entries (project_key, session_id, subpath, uuid, entry)
+      select ${chat}, 's', '', number::text, json_build_object('type', 'user', 'n', number, 'text', repeat('x', 200))
+      from generate_series(1, 70000) as series (number) order by series.number`;
+    const [part] = await listTranscripts(database.sql, chat);
+    const startedMs = performance.now();
+    const { entries, pages } = await readAll(chat, part!);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(entries.map((json) => (JSON.parse(json) as { n: number }).n)).toEqual(
+      Array.from({ length: 70_000 }, (_, index) => index + 1),
+    );
+    expect(Math.max(...pages)).toBeLessThan(1024 * 1024);
+  });
+});

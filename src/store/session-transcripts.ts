@@ -1,0 +1,54 @@
+import type { Sql } from './database.ts';
+import { fromColumn } from './session-store-rows.ts';
+
+/** One file's worth of a chat's stored transcripts. */
+export interface TranscriptPart {
+  sessionId: string;
+  /** '' for the main transcript. */
+  subpath: string;
+  /** As the columns hold them. */
+  key: { session: string; subpath: string };
+}
+
+/** The sessions of a chat, in the order they were begun; of each, the main transcript before those of its sub-agents. */
+export async function listTranscripts(db: Sql, chatId: string): Promise<TranscriptPart[]> {
+  const rows = await db<{ session: string; subpath: string }[]>`
+    select session_id as session, subpath from claude_session_entries
+    where project_key = ${chatId}
+    group by session_id, subpath
+    order by min(min(ordinal)) over (partition by session_id), subpath collate "C"`;
+  return rows.map((key) => ({ sessionId: fromColumn(key.session), subpath: fromColumn(key.subpath), key }));
+}
+
+export interface StoredEntry {
+  ordinal: number;
+  /** The entry's JSON text, as it was stored. */
+  json: string;
+}
+
+/** Rows that are looked at for one page. */
+const pageRows = 500;
+/** Stored bytes, mostly compressed, after which a page ends. */
+const pageBytes = 256 * 1024;
+
+/**
+ * The entries after this one, in order; empty at the end. A page holds few bytes, or one entry that is larger than that:
+ * how large an entry is in the table is known without reading it.
+ */
+export function readEntries(
+  db: Sql,
+  chatId: string,
+  { session, subpath }: TranscriptPart['key'],
+  after: number,
+): Promise<StoredEntry[]> {
+  return db<StoredEntry[]>`
+    select ordinal, entry::text as json from (
+      select ordinal, entry, sum(pg_column_size(entry)) over (order by ordinal) - pg_column_size(entry) as bytes_before
+      from (
+        select ordinal, entry from claude_session_entries
+        where project_key = ${chatId} and session_id = ${session} and subpath = ${subpath} and ordinal > ${after}
+        order by ordinal limit ${pageRows}
+      ) as candidates
+    ) as page
+    where bytes_before < ${pageBytes} order by ordinal`;
+}
