@@ -22,11 +22,17 @@ export interface ProgramOptions {
   /** Further settings, as the program's settings files hold them. */
   settings: object;
   onStatus(status: ProgramStatus, before: ProgramStatus): void;
+  onTakesKeys(): void;
 }
 
 export interface PtyProgram {
   readonly pty: PseudoTerminal;
   readonly status: ProgramStatus;
+  /**
+   * Keys go to the program itself. Before that the terminal still makes line breaks of Enter, although the status file
+   * may be there.
+   */
+  readonly takesKeys: boolean;
   /** Looks at the status file at once. */
   refresh(): void;
   readonly exited: Promise<TerminalExit>;
@@ -35,6 +41,9 @@ export interface PtyProgram {
   /** SIGTERM, on which it writes the rest of its transcript and leaves; after `graceMs` SIGKILL. Its tools go with it. */
   end(graceMs: number): Promise<void>;
 }
+
+/** Bracketed paste is switched on: the program reads its keys. */
+const pasteMode = '\x1b[?2004h';
 
 /** Marks what the program starts, so that it is found after the program was killed. */
 export const sessionMark = 'BOOCODE_SESSION';
@@ -63,10 +72,19 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     size: options.size,
   });
   const tail = new OutputTail(4096);
+  let takesKeys = false;
   const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
   const exited = pty.exited.finally(() => status.close());
   return {
-    pty: tapped(pty, (data) => tail.add(Buffer.from(data))),
+    pty: tapped(pty, (data) => {
+      tail.add(Buffer.from(data));
+      if (takesKeys || !tail.text.includes(pasteMode)) return;
+      takesKeys = true;
+      options.onTakesKeys();
+    }),
+    get takesKeys() {
+      return takesKeys;
+    },
     exited,
     get status() {
       return status.status;

@@ -214,6 +214,7 @@ export class PtySession {
       trusted: this.#spec.trusted,
       settings: { hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] } },
       onStatus: (status, before) => this.#onStatus(status, before),
+      onTakesKeys: () => this.#wakeWaiters(),
     });
     this.#program = program;
     this.#hasDraft = false;
@@ -237,7 +238,7 @@ export class PtySession {
     });
     ended.catch(() => undefined);
     try {
-      await Promise.race([this.#until(() => program.status.state !== 'starting'), late, ended]);
+      await Promise.race([this.#until(() => this.#isReady), late, ended]);
     } finally {
       clearTimeout(timer);
     }
@@ -281,12 +282,17 @@ export class PtySession {
     if (turn.isInterrupted) this.#pressEscape(turn);
   }
 
+  /** Keys would go into the input line. */
+  get #isReady(): boolean {
+    const program = this.#program;
+    return program !== undefined && program.takesKeys && ['idle', 'busy'].includes(program.status.state);
+  }
+
   /** Resolves when keys would go into the input line. A screen that is open is told, since only a person can close it. */
   async #takesInput(turn: SdkTurn, isOver: () => boolean): Promise<void> {
-    const isReady = (): boolean => ['idle', 'busy'].includes(this.#program?.status.state ?? '');
-    if (isReady()) return;
+    if (this.#isReady) return;
     const timer = setTimeout(() => {
-      if (isReady() || isOver()) return;
+      if (this.#isReady || isOver()) return;
       this.#turns.tell({
         type: 'notice',
         level: 'warning',
@@ -294,7 +300,7 @@ export class PtySession {
         message: 'The program shows a screen of its own and waits for somebody: attach to the terminal of this chat.',
       });
     }, waitingNoticeMs);
-    await this.#until(() => isReady() || isOver() || turn.isInterrupted);
+    await this.#until(() => this.#isReady || isOver() || turn.isInterrupted);
     clearTimeout(timer);
   }
 
