@@ -1,0 +1,350 @@
+// One chat on two engines: flips between turns, at every moment of a chat's life.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createGate, type Gate } from '../../test/support/gate.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { finished, said } from '../../test/support/scripted-backend.ts';
+import {
+  isSettled,
+  openTwoEngines,
+  openWarmChat,
+  storedBackend,
+  story,
+  type TwoEngines,
+} from '../../test/support/two-engines.ts';
+import { until } from '../../test/support/until.ts';
+import type { BackendName, RunningChoice } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+
+let database: TestDatabase;
+let here: TwoEngines;
+let gate: Gate;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  gate = createGate();
+  here = await openTwoEngines(database.url, gate);
+});
+afterEach(() => here.close());
+
+async function send(chatId: string, ...prompts: string[]): Promise<void> {
+  for (const content of prompts) await here.chats.submitPrompt(chatId, { content });
+}
+
+/** A chat in the middle of its second turn. */
+async function openRunning(): Promise<string> {
+  const id = await openWarmChat(here);
+  await send(id, 'hold');
+  await gate.reached;
+  return id;
+}
+
+const flip = (id: string, backend: BackendName, running?: RunningChoice) =>
+  here.chats.patchChat(id, { backend, ...(running === undefined ? {} : { running }) });
+const turns = (id: string, count: number) => here.events(id, 'turn_finished', count);
+
+describe('between turns', () => {
+  test('FLIP-1 FLIP-2: the chat goes on with the other backend, in the same session, knowing all that was said', async () => {
+    const id = await openWarmChat(here);
+    expect(await flip(id, 'claude_pty')).toMatchObject({ id, backend: 'claude_pty', state: 'cold' });
+    expect(here.sdk.sessions.size).toBe(0);
+    expect(here.pty.opened).toHaveLength(0);
+    expect(await storedBackend(database, id)).toBe('claude_pty');
+
+    await send(id, 'two');
+    await turns(id, 2);
+    await until(() => here.host.find(id)?.state === 'ready');
+    await flip(id, 'claude_sdk');
+    await send(id, 'three');
+    await turns(id, 3);
+    expect(await story(here, id)).toEqual([
+      'claude_sdk 1: one',
+      'completed',
+      '-> claude_pty',
+      'claude_pty 2: two',
+      'completed',
+      '-> claude_sdk',
+      'claude_sdk 3: three',
+      'completed',
+    ]);
+    const opened = [...here.sdk.opened, ...here.pty.opened].map((spec) => spec.sessionId);
+    expect(new Set(opened).size).toBe(1);
+    expect(opened).toHaveLength(3);
+    expect((await here.events(id, 'session_started', 3)).map((event) => event.backend)).toEqual([
+      'claude_sdk',
+      'claude_pty',
+      'claude_sdk',
+    ]);
+    expect(await storedBackend(database, id)).toBe('claude_sdk');
+  });
+
+  test('FLIP-5: a flip to the backend that the chat has changes nothing, also in the middle of a turn', async () => {
+    const id = await openRunning();
+    const { head } = await here.chats.getChat(id);
+    expect(await flip(id, 'claude_sdk')).toMatchObject({ backend: 'claude_sdk', head });
+    expect(await flip(id, 'claude_sdk', 'interrupt')).toMatchObject({ head, state: 'running' });
+    gate.open();
+    await turns(id, 2);
+    expect(here.sdk.opened).toHaveLength(1);
+  });
+
+  test('FLIP-1: what else the patch holds is stored in the same write, and nothing of it without the flip', async () => {
+    const id = await openRunning();
+    const change = { title: 'New', model: 'other', backend: 'claude_pty' } as const;
+    const before = await here.chats.getChat(id);
+    await expect(here.chats.patchChat(id, change)).rejects.toMatchObject({ code: 'chat_busy' });
+    expect(await here.chats.getChat(id)).toEqual(before);
+    gate.open();
+    await turns(id, 2);
+    await until(() => here.host.find(id)?.state === 'ready');
+    expect(await here.chats.patchChat(id, change)).toMatchObject(change);
+    const [update] = await here.events(id, 'chat_updated');
+    expect(update).toMatchObject(change);
+    await send(id, 'three');
+    await turns(id, 3);
+    expect(here.pty.opened[0]).toMatchObject({ model: 'other' });
+    // To the backend that it has: the rest of the patch as ever.
+    await here.chats.patchChat(id, { title: 'Newer', backend: 'claude_pty' });
+    expect((await here.events(id, 'chat_updated', 2))[1]).not.toHaveProperty('backend');
+    expect((await here.chats.getChat(id)).title).toBe('Newer');
+  });
+
+  test('FLIP-1: a chat that never had an agent, and one that is cold', async () => {
+    const { id } = await here.createChat();
+    await flip(id, 'claude_pty');
+    expect(await storedBackend(database, id)).toBe('claude_pty');
+    await send(id, 'one');
+    await turns(id, 1);
+    await until(() => here.host.find(id)?.state === 'ready');
+    here.pty.lose(id);
+    await flip(id, 'claude_sdk');
+    await send(id, 'two');
+    await turns(id, 2);
+    expect(await story(here, id)).toEqual([
+      '-> claude_pty',
+      'claude_pty 1: one',
+      'completed',
+      '-> claude_sdk',
+      'claude_sdk 2: two',
+      'completed',
+    ]);
+  });
+
+  test('a chat whose agent could not start is no failed one any more', async () => {
+    here.sdk.beforeOpen = () => {
+      throw new BooError('agent_login_required', 'Sign in.');
+    };
+    const { id } = await here.createChat();
+    await send(id, 'one');
+    await turns(id, 1);
+    await until(async () => (await here.chats.getChat(id)).state === 'failed');
+    expect(await flip(id, 'claude_pty')).toMatchObject({ state: 'cold' });
+    await send(id, 'two');
+    await turns(id, 2);
+    expect(await story(here, id)).toEqual(['failed', '-> claude_pty', 'claude_pty 1: two', 'completed']);
+  });
+
+  test('a chat that was flipped is erased on both backends', async () => {
+    const id = await openWarmChat(here);
+    await flip(id, 'claude_pty');
+    const { sessionId } = here.sdk.opened[0]!;
+    await here.chats.deleteChat(id);
+    expect([here.sdk.removed, here.pty.removed]).toEqual([[sessionId], [sessionId]]);
+  });
+});
+
+describe('while a turn runs', () => {
+  test('FLIP-3: without a word about it the flip is refused, naming both choices, and nothing has changed', async () => {
+    const id = await openRunning();
+    const { head } = await here.chats.getChat(id);
+    for (const running of [undefined, 'refuse'] as const) {
+      const refused = flip(id, 'claude_pty', running);
+      await expect(refused).rejects.toMatchObject({ code: 'chat_busy', details: { field: 'running' } });
+      await expect(refused).rejects.toThrow(/"finish".*"interrupt"/);
+    }
+    expect(await here.chats.getChat(id)).toMatchObject({ head, backend: 'claude_sdk', state: 'running' });
+    gate.open();
+    await turns(id, 2);
+    expect(await story(here, id)).not.toContain('-> claude_pty');
+  });
+
+  test('FLIP-3 FLIP-4: finish: the turn ends as it would have, and the prompts behind it run on the new backend', async () => {
+    const id = await openRunning();
+    await send(id, 'three', 'four');
+    const flipped = flip(id, 'claude_pty', 'finish');
+    await send(id, 'five');
+    expect(await isSettled(flipped)).toBe(false);
+    expect(await storedBackend(database, id)).toBe('claude_sdk');
+    gate.open();
+    expect(await flipped).toMatchObject({ backend: 'claude_pty' });
+    await turns(id, 5);
+    expect(await story(here, id)).toEqual([
+      'claude_sdk 1: one',
+      'completed',
+      'claude_sdk 2: hold',
+      'completed',
+      '-> claude_pty',
+      'claude_pty 3: three',
+      'completed',
+      'claude_pty 4: four',
+      'completed',
+      'claude_pty 5: five',
+      'completed',
+    ]);
+  });
+
+  test('FLIP-3 FLIP-4: interrupt: the turn ends as interrupted, no other one, and the prompts behind it run on the new backend', async () => {
+    const id = await openRunning();
+    await send(id, 'three', 'four');
+    await flip(id, 'claude_pty', 'interrupt');
+    await turns(id, 4);
+    expect(await story(here, id)).toEqual([
+      'claude_sdk 1: one',
+      'completed',
+      'interrupted',
+      '-> claude_pty',
+      'claude_pty 3: three',
+      'completed',
+      'claude_pty 4: four',
+      'completed',
+    ]);
+    gate.open();
+  });
+
+  test('FLIP-3 DECIDE-4: a decision that waits is a turn that runs: it is answered first, or cancelled with its turn', async () => {
+    here.sdk.script = async function* (turn) {
+      const answer = yield* turn.ask({});
+      yield said(answer.outcome);
+      yield finished();
+    };
+    const ask = async (): Promise<{ id: string; decisionId: string }> => {
+      const { id } = await here.createChat();
+      await send(id, 'ask');
+      const [asked] = await here.events(id, 'decision_requested');
+      return { id, decisionId: asked!.decisionId };
+    };
+    const [patient, hasty] = [await ask(), await ask()];
+    const flipped = flip(patient.id, 'claude_pty', 'finish');
+    await expect(flip(patient.id, 'claude_pty')).rejects.toMatchObject({ code: 'chat_busy' });
+    await here.chats.answerDecision(patient.decisionId, { outcome: 'allow' }, 'me');
+    await flipped;
+    expect(await story(here, patient.id)).toEqual(['allow', 'completed', '-> claude_pty']);
+
+    await flip(hasty.id, 'claude_pty', 'interrupt');
+    expect(await story(here, hasty.id)).toEqual(['interrupted', '-> claude_pty']);
+    const late = here.chats.answerDecision(hasty.decisionId, { outcome: 'allow' }, 'me');
+    await expect(late).rejects.toMatchObject({ code: 'decision_settled' });
+  });
+
+  test('FLIP-3: who hangs up withdraws the flip: the turn ends, and the chat stays where it is', async () => {
+    const id = await openRunning();
+    const line = new AbortController();
+    const flipped = here.chats.patchChat(id, { backend: 'claude_pty', running: 'finish' }, { signal: line.signal });
+    await send(id, 'three');
+    line.abort();
+    gate.open();
+    await expect(flipped).rejects.toMatchObject({ code: 'chat_busy' });
+    await turns(id, 3);
+    expect((await story(here, id)).slice(2)).toEqual([
+      'claude_sdk 2: hold',
+      'completed',
+      'claude_sdk 3: three',
+      'completed',
+    ]);
+    expect(here.sdk.opened).toHaveLength(1);
+  });
+
+  test('FLIP-3: a turn that the agent begins by itself is one too; one that comes at the end is told before the flip', async () => {
+    const id = await openWarmChat(here);
+    const own = createGate();
+    here.sdk.beginUnprompted(id, async function* () {
+      await own.pass();
+      yield said('A task has ended.');
+      yield finished();
+    });
+    await own.reached;
+    await expect(flip(id, 'claude_pty')).rejects.toMatchObject({ code: 'chat_busy' });
+    const flipped = flip(id, 'claude_pty', 'finish');
+    here.sdk.beforeClose = () => {
+      here.sdk.beforeClose = () => {};
+      here.sdk.beginUnprompted(id, async function* () {
+        yield said('Another one.');
+        yield finished();
+      });
+    };
+    own.open();
+    await flipped;
+    expect((await story(here, id)).slice(2)).toEqual([
+      'A task has ended.',
+      'completed',
+      'Another one.',
+      'completed',
+      '-> claude_pty',
+    ]);
+  });
+});
+
+describe('while the session has work that closing would kill', () => {
+  test('FLIP-3: refused without a word; finish waits, with all prompts, until it is done', async () => {
+    const id = await openWarmChat(here);
+    here.sdk.busy.add(id);
+    const refused = flip(id, 'claude_pty');
+    await expect(refused).rejects.toMatchObject({ code: 'chat_busy', details: { field: 'running' } });
+    await expect(refused).rejects.toThrow(/background task.*"finish".*"interrupt"/);
+    const flipped = flip(id, 'claude_pty', 'finish');
+    await send(id, 'two');
+    expect(await isSettled(flipped)).toBe(false);
+    expect(here.sdk.sessions.has(id)).toBe(true);
+    // A task that ends makes the agent speak: that is told before.
+    here.sdk.beginUnprompted(id, async function* () {
+      yield said('The task has ended.');
+      yield finished();
+    });
+    await turns(id, 2);
+    here.sdk.busy.delete(id);
+    await flipped;
+    await turns(id, 3);
+    expect((await story(here, id)).slice(2)).toEqual([
+      'The task has ended.',
+      'completed',
+      '-> claude_pty',
+      'claude_pty 2: two',
+      'completed',
+    ]);
+  });
+
+  test('FLIP-3: interrupt goes on at once, and takes a flip that waits with it', async () => {
+    const id = await openWarmChat(here);
+    here.sdk.busy.add(id);
+    const patient = flip(id, 'claude_pty', 'finish');
+    expect(await isSettled(patient)).toBe(false);
+    expect(await flip(id, 'claude_pty', 'interrupt')).toMatchObject({ backend: 'claude_pty' });
+    await patient;
+    expect((await story(here, id)).slice(2)).toEqual(['-> claude_pty']);
+  });
+
+  test('FLIP-3: who hangs up withdraws the flip, and the prompts that waited for it run', async () => {
+    const id = await openWarmChat(here);
+    here.sdk.busy.add(id);
+    const line = new AbortController();
+    const flipped = here.chats.patchChat(id, { backend: 'claude_pty', running: 'finish' }, { signal: line.signal });
+    await send(id, 'two');
+    expect(await isSettled(flipped)).toBe(false);
+    line.abort();
+    await expect(flipped).rejects.toMatchObject({ code: 'chat_busy' });
+    await turns(id, 2);
+    expect(await story(here, id)).toContain('claude_sdk 2: two');
+  });
+
+  test('a host that drains does not wait for it: the flip does not happen', async () => {
+    const id = await openWarmChat(here);
+    here.sdk.busy.add(id);
+    const flipped = flip(id, 'claude_pty', 'finish');
+    const failure = flipped.catch((error: unknown) => error);
+    expect(await isSettled(flipped)).toBe(false);
+    await here.host.drain();
+    expect(await failure).toMatchObject({ code: 'shutting_down' });
+    expect(await storedBackend(database, id)).toBe('claude_sdk');
+  });
+});
