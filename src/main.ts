@@ -8,6 +8,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
+import { createHistoryMapper } from './agents/claude-pty/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
 import { createRouting } from './agents/routing.ts';
 import { Host } from './chats/host.ts';
@@ -25,6 +26,7 @@ import { BooError, toBooError } from './protocol/error.ts';
 import { openDatabase, type Sql } from './store/database.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
+import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
 import { migrate } from './store/migrate.ts';
 import { openToken } from './token-file.ts';
@@ -85,6 +87,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       sql,
       host,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
+      createHistory: () => createHistoryMapper(),
       describe: () => ({
         name: 'boocode',
         version,
@@ -172,6 +175,8 @@ async function openStore(
   });
   closers.push(() => sql.end({ timeout: 5 }));
   await migrate(sql);
+  // Begun and never finished: nobody waits for them any more.
+  await removeImports(sql, { olderThanHours: 24 });
   return sql;
 }
 

@@ -3,6 +3,7 @@ import type { AgentTerminal } from '../agents/agent-backend.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
+import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { Info } from '../protocol/info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt } from '../protocol/prompt.ts';
 
@@ -37,7 +38,7 @@ export interface StoredTranscript {
   pages: AsyncIterable<TranscriptLine[]>;
 }
 
-/** Methods throw BooError: `not_found` for an unknown chat or decision, `storage_unavailable`, `shutting_down`. */
+/** Methods throw BooError: `not_found` for an unknown chat, decision or import, `storage_unavailable`, `shutting_down`. */
 export interface Chats {
   /** Throws `cwd_invalid`, `backend_unavailable`. */
   createChat(input: CreateChat): Promise<Chat>;
@@ -72,6 +73,13 @@ export interface Chats {
   }): Promise<DecisionPage>;
   /** The first answer wins. Throws `decision_settled` with the winner in `details.decision`. */
   answerDecision(decisionId: string, answer: AnswerDecision, by: string): Promise<Decision>;
+
+  /** Throws `session_taken`, `cwd_invalid`, `backend_unavailable`. */
+  beginImport(input: BeginImport): Promise<SessionImport>;
+  addImportLines(importId: string, lines: ImportLines): Promise<void>;
+  /** The chat that has become of it. Throws `session_taken`. */
+  finishImport(importId: string): Promise<Chat>;
+  removeImport(importId: string): Promise<void>;
 
   info(): Info;
   /** Whether the database answers. */

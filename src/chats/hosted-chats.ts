@@ -4,6 +4,7 @@ import type { AgentName, BackendName, Chat as ChatView, ChatPage, CreateChat, Pa
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { EventPage } from '../protocol/event.ts';
+import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { Info } from '../protocol/info.ts';
 import { type InterruptResult, type Receipt, type SubmitPrompt, toBlocks } from '../protocol/prompt.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat } from '../store/chats.ts';
@@ -14,6 +15,7 @@ import { findPrompt, hashContent } from '../store/prompts.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { AgentTerminal, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
+import { type History, Imports } from './imports.ts';
 import { ask, elsewhere, write } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
@@ -23,6 +25,8 @@ export interface HostedChatsParts {
   host: Host;
   /** The backend for a new chat, which may name one. Throws `backend_unavailable`. */
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
+  /** Makes the events of what was said in a session before it came here. */
+  createHistory(agent: AgentName): History;
   describe(): Omit<Info, 'hostId' | 'warmChats'>;
 }
 
@@ -31,12 +35,14 @@ export class HostedChats implements Chats {
   readonly #sql: Sql;
   readonly #host: Host;
   readonly #chooseBackend: HostedChatsParts['chooseBackend'];
+  readonly #imports: Imports;
   readonly #describe: HostedChatsParts['describe'];
 
   constructor(parts: HostedChatsParts) {
     this.#sql = parts.sql;
     this.#host = parts.host;
     this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
+    this.#imports = new Imports({ ...parts, hostId: parts.host.id });
     this.#describe = () => parts.describe();
   }
 
@@ -152,6 +158,22 @@ export class HostedChats implements Chats {
     throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${winner.by}.`, {
       details: { decision: winner },
     });
+  }
+
+  beginImport(input: BeginImport): Promise<SessionImport> {
+    return this.#imports.begin(input);
+  }
+
+  addImportLines(importId: string, lines: ImportLines): Promise<void> {
+    return this.#imports.addLines(importId, lines);
+  }
+
+  async finishImport(importId: string): Promise<ChatView> {
+    return this.#view(await this.#imports.finish(importId));
+  }
+
+  removeImport(importId: string): Promise<void> {
+    return this.#imports.remove(importId);
   }
 
   info(): Info {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addAdopt } from './adopt.ts';
 import { addChat } from './chat.ts';
 import type { Cli } from './cli.ts';
 import { addDecide } from './decide.ts';
@@ -34,6 +35,7 @@ export function createProgram(cli: Cli): Command {
     addShow,
     addInterrupt,
     addDecide,
+    addAdopt,
     addExport,
     addToken,
     addDoctor,

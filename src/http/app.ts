@@ -9,6 +9,7 @@ import { createAccess, type AccessOptions } from './access.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { eventRoutes } from './event-routes.ts';
+import { importRoutes } from './import-routes.ts';
 import { notFound, problemResponse } from './problem.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import type { Route, ServerEnv } from './route.ts';
@@ -52,6 +53,7 @@ export function createRoutes(options: AppOptions): Route[] {
     ...promptRoutes(options.chats),
     ...eventRoutes(options.chats, { keepAliveMs, clock: options.clock ?? systemClock, log: options.log }),
     ...transcriptRoutes(options.chats, { log: options.log }),
+    ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
   ];
 }

@@ -318,13 +318,17 @@ describe('answers', () => {
       '/v1/chats/{chatId}': { title: 'x' },
       '/v1/chats/{chatId}/prompts': { content: 'x' },
       '/v1/decisions/{decisionId}': { outcome: 'allow' },
+      '/v1/imports': { cwd: '/', sessionId: chat.id },
+      '/v1/imports/{importId}/lines': { lines: ['{"type":"user"}'] },
       '/v1/sign-in': { code: test.codes.issue() },
     };
+    const { id: importId } = await test.chats.beginImport({ cwd: '/', sessionId: chat.id });
     let checked = 0;
     for (const { handler } of test.app.routes) {
       const route = declaredFor(handler);
       if (route === undefined || route === 'guard' || route.method === 'DELETE') continue;
-      const path = route.path.replace('{chatId}', chat.id).replace('{decisionId}', decision.id);
+      const ids = { chatId: chat.id, decisionId: decision.id, importId };
+      const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : bodies[route.path];
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
       const declared = [route.responses[response.status] ?? []].flat()[0];

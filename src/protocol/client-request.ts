@@ -4,6 +4,8 @@ export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   query?: Record<string, string | number | undefined> | undefined;
   body?: unknown;
+  /** In place of the client's own. */
+  timeoutMs?: number;
 }
 
 /** The client's way to the server: every request carries the token and the client's name. */
@@ -48,7 +50,7 @@ export function createWire(options: WireOptions): Wire {
   return {
     async request<T>(path: string, request: RequestOptions = {}) {
       const abort = new AbortController();
-      const timer = setTimeout(() => abort.abort(), options.timeoutMs);
+      const timer = setTimeout(() => abort.abort(), request.timeoutMs ?? options.timeoutMs);
       let response: Response;
       let text: string;
       try {

@@ -9,6 +9,7 @@ import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 import { BooError } from './error.ts';
 import type { EventPage, FeedItem } from './event.ts';
+import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
 import type { TranscriptRecord } from './transcript.ts';
@@ -21,6 +22,7 @@ export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 export type { ContentBlock } from './content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
+export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info } from './info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
 export type { TranscriptRecord } from './transcript.ts';
@@ -71,6 +73,14 @@ export interface BooClient {
    * they break off.
    */
   transcript(chatId: string, options?: { signal?: AbortSignal | undefined }): AsyncIterable<TranscriptRecord>;
+  /**
+   * Begins to bring a session here that was begun elsewhere. Its lines follow, in their order and each once; a batch of
+   * which nobody knows whether it arrived ends the import. Only `finishImport` makes the chat.
+   */
+  beginImport(input: BeginImport): Promise<SessionImport>;
+  addImportLines(importId: string, lines: ImportLines): Promise<void>;
+  finishImport(importId: string): Promise<Chat>;
+  removeImport(importId: string): Promise<void>;
   listDecisions(page?: {
     status?: 'pending' | 'resolved' | undefined;
     chatId?: string | undefined;
@@ -84,6 +94,8 @@ export interface BooClient {
 }
 
 const promptAttempts = 6;
+/** The log of a long session is written meanwhile. */
+const finishTimeoutMs = 300_000;
 
 export function createClient(options: ClientOptions): BooClient {
   const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
@@ -97,6 +109,8 @@ export function createClient(options: ClientOptions): BooClient {
     timeoutMs: options.timeoutMs ?? 30_000,
   });
   const chatPath = (chatId: string): string => `/v1/chats/${encodeURIComponent(chatId)}`;
+
+  const importPath = (importId: string): string => `/v1/imports/${encodeURIComponent(importId)}`;
 
   return {
     info: () => wire.request('/v1/info'),
@@ -134,6 +148,12 @@ export function createClient(options: ClientOptions): BooClient {
 
     transcript: (chatId, given = {}) =>
       readTranscriptRecords(wire, `${chatPath(chatId)}/transcript`, { silenceMs: limits.silenceMs, ...given }),
+
+    beginImport: (input) => wire.request('/v1/imports', { method: 'POST', body: input }),
+    addImportLines: (importId, lines) => wire.request(`${importPath(importId)}/lines`, { method: 'POST', body: lines }),
+    finishImport: (importId) =>
+      wire.request(`${importPath(importId)}/finish`, { method: 'POST', body: {}, timeoutMs: finishTimeoutMs }),
+    removeImport: (importId) => wire.request(importPath(importId), { method: 'DELETE' }),
 
     listDecisions: (page = {}) => wire.request('/v1/decisions', { query: { ...page } }),
     decide: (decisionId, answer) =>

@@ -40,15 +40,18 @@ export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   return row as ChatRow;
 }
 
-export async function findChat(db: Sql, id: string): Promise<ChatRow | null> {
-  const [row] = await db<ChatRow[]>`select ${columns(db)} from chats where id = ${id}`;
+/** One that is still being made of a session from elsewhere is found only by who makes it. */
+export async function findChat(db: Sql, id: string, which: { importing?: boolean } = {}): Promise<ChatRow | null> {
+  const [row] = await db<ChatRow[]>`
+    select ${columns(db)} from chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
   return row ?? null;
 }
 
 /** Newest first. `before` is an ordinal. */
 export async function listChats(db: Sql, page: { before: number | null; limit: number }): Promise<ChatRow[]> {
   return db<ChatRow[]>`
-    select ${columns(db)} from chats ${page.before === null ? db`` : db`where ordinal < ${page.before}`}
+    select ${columns(db)} from chats
+    where importing_session is null ${page.before === null ? db`` : db`and ordinal < ${page.before}`}
     order by ordinal desc limit ${page.limit}`;
 }
 

@@ -10,7 +10,8 @@ export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs:
   const [row] = await db<{ epoch: number; next_seq: number }[]>`
     update chats set owner_host = ${hostId}, epoch = epoch + 1,
       lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
-    where id = ${chatId} and (owner_host is null or owner_host = ${hostId} or lease_until < clock_timestamp())
+    where id = ${chatId} and importing_session is null
+      and (owner_host is null or owner_host = ${hostId} or lease_until < clock_timestamp())
     returning epoch, next_seq`;
   return row ? { chatId, hostId, epoch: row.epoch, nextSeq: row.next_seq } : null;
 }

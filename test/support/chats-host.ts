@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createHistoryMapper } from '../../src/agents/claude-pty/mapping/map-history.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Reader } from '../../src/chats/chats.ts';
@@ -72,6 +73,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const chats = new HostedChats({
     sql,
     host,
+    createHistory: () => createHistoryMapper(),
     chooseBackend: (_agent, asked) => asked ?? 'claude_sdk',
     describe: () => ({
       name: 'boocode',

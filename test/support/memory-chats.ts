@@ -43,6 +43,7 @@ const time = '2026-01-01T00:00:00.000Z';
 export function createMemoryChats(): MemoryChats {
   const entries = new Map<string, Entry>();
   const decisions = new Map<string, Decision>();
+  const imports = new Map<string, string>();
   let failure: unknown;
   let openReaders = 0;
   let itemsTaken = 0;
@@ -200,6 +201,28 @@ export function createMemoryChats(): MemoryChats {
     async readTranscript(chatId) {
       const { chat, transcript = [] } = entryOf(chatId);
       return { chatId, sessionId: transcript[0]?.sessionId ?? null, cwd: chat.cwd, pages: pagesOf(transcript) };
+    },
+    async beginImport({ sessionId }) {
+      check();
+      writes += 1;
+      const id = randomUUID();
+      imports.set(id, sessionId);
+      return { id, sessionId };
+    },
+    async addImportLines(importId) {
+      check();
+      if (!imports.has(importId)) throw new BooError('not_found', 'There is no such import.');
+      writes += 1;
+    },
+    async finishImport(importId) {
+      check();
+      if (!imports.delete(importId)) throw new BooError('not_found', 'There is no such import.');
+      return this.createChat({ cwd: '/' });
+    },
+    async removeImport(importId) {
+      check();
+      if (!imports.delete(importId)) throw new BooError('not_found', 'There is no such import.');
+      writes += 1;
     },
     async listDecisions({ status, chatId, ...wanted }) {
       check();

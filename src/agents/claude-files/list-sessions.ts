@@ -23,7 +23,7 @@ export interface NativeSession {
 const sessionName = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$/i;
 
 /** Of a file's name; null for one that names no session. */
-export function sessionIdOf(file: string): string | null {
+function sessionIdOf(file: string): string | null {
   return sessionName.exec(basename(file))?.[1]?.toLowerCase() ?? null;
 }
 

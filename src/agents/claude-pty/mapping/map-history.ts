@@ -1,0 +1,76 @@
+/**
+ * A whole transcript as the events of a chat's log: what was said and done before the chat was there. Of what came and
+ * went with its turn (usage, modes, lists of tasks) nothing is told.
+ */
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentBody } from '../../../protocol/event.ts';
+import type { AgentEvent } from '../../agent-backend.ts';
+import { asList, asRecord, asText } from '../../claude-sdk/mapping/loose-json.ts';
+import { mapSdkMessage } from '../../claude-sdk/mapping/map-sdk-message.ts';
+import { endOpenCalls } from '../../claude-sdk/mapping/map-tool-result.ts';
+import { createMappingState, type MappingState } from '../../claude-sdk/mapping/mapping-state.ts';
+import { readLine, type TranscriptLine } from './transcript-line.ts';
+
+export interface HistoryMapper {
+  /** The events of the next entries of the main transcript. */
+  map(entries: readonly SessionStoreEntry[]): AgentBody[];
+  /** What is left to say at the end: calls without a result have none to come. */
+  end(): AgentBody[];
+}
+
+const toldTypes = ['user_message', 'agent_message', 'agent_thought', 'tool_call', 'tool_call_update', 'plan', 'notice'];
+
+export function createHistoryMapper(): HistoryMapper {
+  // A session that has begun: nothing is held back until it does.
+  let state: MappingState = { ...createMappingState(), sessionId: 'history' };
+
+  const take = (mapped: { events: readonly AgentEvent[]; state: MappingState }): AgentBody[] => {
+    ({ state } = mapped);
+    return mapped.events.filter((event): event is AgentBody => toldTypes.includes(event.type));
+  };
+  const mapLine = (line: TranscriptLine): AgentBody[] => {
+    switch (line.is) {
+      case 'frame':
+      case 'background':
+        return take(mapSdkMessage(line.frame, state));
+      case 'prompt':
+      case 'aside': {
+        const ended = line.is === 'prompt' ? take(endOpenCalls(state)) : [];
+        if (line.content.length === 0) return ended;
+        return [...ended, { type: 'user_message', messageId: line.id, content: line.content }];
+      }
+      case 'api_error':
+        return [...take(endOpenCalls(state)), failure(line)];
+      case 'interrupted':
+        return [
+          ...take(endOpenCalls(state)),
+          { type: 'notice', level: 'info', code: 'interrupted', message: 'The turn was interrupted.' },
+        ];
+      case 'turn_end':
+        return take(endOpenCalls(state));
+      default:
+        return [];
+    }
+  };
+  return {
+    map: (entries) =>
+      entries
+        // Once the program kept its sub-agents' lines among the others.
+        .filter((entry) => entry['isSidechain'] !== true)
+        .flatMap((entry) => mapLine(readLine(entry))),
+    end: () => take(endOpenCalls(state)),
+  };
+}
+
+/** All of a transcript at once. */
+export function mapTranscriptLines(entries: readonly SessionStoreEntry[]): AgentBody[] {
+  const mapper = createHistoryMapper();
+  return [...mapper.map(entries), ...mapper.end()];
+}
+
+/** An answer that the program wrote itself, in place of the model's. */
+function failure({ frame }: Extract<TranscriptLine, { is: 'api_error' }>): AgentBody {
+  const content = asList(asRecord(asRecord(frame)['message'])['content']);
+  const text = content.map((block) => asText(asRecord(block)['text']) ?? '').join('\n');
+  return { type: 'notice', level: 'error', code: 'model_error', message: text || 'The model failed.' };
+}

@@ -1,0 +1,251 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import type { BeginImport } from '../protocol/import.ts';
+import { removeImports } from '../store/imports.ts';
+import { claimLease } from '../store/leases.ts';
+
+let database: TestDatabase;
+let host: ChatsHost;
+let sessionId: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  host = await openChatsHost(database.url);
+  sessionId = randomUUID();
+});
+afterEach(() => host.close());
+
+const user = (text: string, uuid: string = randomUUID()): string =>
+  JSON.stringify({ z: 1, type: 'user', uuid, message: { role: 'user', content: text } });
+const answer = (text: string, uuid: string = randomUUID()): string =>
+  JSON.stringify({ type: 'assistant', uuid, message: { id: `m-${uuid}`, content: [{ type: 'text', text }] } });
+const mode = '{"type":"mode","mode":"default"}';
+const begin = (input: Partial<BeginImport> = {}) => host.chats.beginImport({ cwd: host.cwd, sessionId, ...input });
+
+/** Everything in the database that an import could leave. */
+async function rowsOf(id: string): Promise<number[]> {
+  const { sql } = database;
+  const counts = await Promise.all([
+    sql`select from chats where id = ${id}`,
+    sql`select from events where chat_id = ${id}`,
+    sql`select from agent_sessions where chat_id = ${id}`,
+    sql`select from claude_session_entries where project_key = ${id}`,
+    sql`select from claude_session_summaries where project_key = ${id}`,
+  ]);
+  return counts.map((rows) => rows.length);
+}
+
+async function storedOf(id: string): Promise<string[]> {
+  const { pages } = await host.chats.readTranscript(id);
+  const lines: string[] = [];
+  for await (const page of pages) lines.push(...page.map(({ subpath, json }) => `${subpath}${json}`));
+  return lines;
+}
+
+describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any other', () => {
+  test('its transcript is stored as it was, and what was said stands in the log', async () => {
+    const { id } = await begin();
+    const lines = [user('Remember the word plum.\nAnd more.'), mode, answer('I will.'), mode];
+    await host.chats.addImportLines(id, { lines: lines.slice(0, 2) });
+    await host.chats.addImportLines(id, { lines: ['{"type":"api-request","large":1}', ...lines.slice(2)] });
+    await host.chats.addImportLines(id, { subpath: 'subagents/agent-1', lines: [user('deep')] });
+    const chat = await host.chats.finishImport(id);
+    expect(chat).toMatchObject({ id, cwd: host.cwd, title: 'Remember the word plum.', state: 'cold', head: 3 });
+    expect(await host.chats.getChat(id)).toEqual(chat);
+    expect((await host.chats.listChats({ limit: 1 })).items).toEqual([chat]);
+    const log = await host.log(id);
+    assertDense(log);
+    expect(log).toMatchObject([
+      { type: 'notice', code: 'adopted', data: { sessionId } },
+      { type: 'user_message', content: [{ type: 'text', text: 'Remember the word plum.\nAnd more.' }] },
+      { type: 'agent_message', content: [{ type: 'text', text: 'I will.' }] },
+    ]);
+    expect((await storedOf(id)).slice(0, 4)).toEqual(lines);
+    expect((await storedOf(id))[4]).toMatch(/^subagents\/agent-1\{"z":1,"type":"user"/);
+    expect(await database.sql`select data from claude_session_summaries where project_key = ${id}`).toHaveLength(1);
+  });
+
+  test('its first prompt opens the same session, and its log goes on', async () => {
+    const { id } = await begin({ title: 'Named' });
+    await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
+    expect((await host.chats.finishImport(id)).title).toBe('Named');
+    await host.chats.submitPrompt(id, { content: 'more' });
+    await host.events(id, 'turn_finished');
+    expect(host.backend.opened.at(-1)).toMatchObject({ chatId: id, sessionId });
+    assertDense(await host.log(id));
+  });
+
+  test('a long one is written in parts, each event once', async () => {
+    const { id } = await begin();
+    const lines = Array.from({ length: 1500 }, (_, index) =>
+      index % 2 === 0 ? user(`p${index}`) : answer(`a${index}`),
+    );
+    for (let at = 0; at < lines.length; at += 300) {
+      await host.chats.addImportLines(id, { lines: lines.slice(at, at + 300) });
+    }
+    await host.chats.finishImport(id);
+    const log = await host.log(id);
+    assertDense(log);
+    const texts = log.flatMap((event) => ('content' in event && 'messageId' in event ? event.content : []));
+    expect(texts.map((block) => (block.type === 'text' ? block.text : ''))).toEqual(
+      lines.map((_, index) => `${index % 2 === 0 ? 'p' : 'a'}${index}`),
+    );
+  });
+});
+
+describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
+  test('before it is finished there is no chat: nothing reads it, prompts it, takes it or lists it', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('a')] });
+    const none = { code: 'not_found' };
+    await expect(host.chats.getChat(id)).rejects.toMatchObject(none);
+    await expect(host.chats.readTranscript(id)).rejects.toMatchObject(none);
+    await expect(host.chats.follow(id, { after: 0 })).rejects.toMatchObject(none);
+    await expect(host.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject(none);
+    await expect(host.chats.patchChat(id, { title: 'x' })).rejects.toMatchObject(none);
+    await expect(host.chats.deleteChat(id)).rejects.toMatchObject(none);
+    expect(await claimLease(database.sql, id, host.id, 1000)).toBeNull();
+    expect((await host.chats.listChats({ limit: 200 })).items.map((chat) => chat.id)).not.toContain(id);
+  });
+
+  test('one that is removed leaves nothing, and so does one that nobody finished for a day', async () => {
+    const removed = await begin();
+    await host.chats.addImportLines(removed.id, { lines: [user('a')] });
+    await host.chats.removeImport(removed.id);
+    expect(await rowsOf(removed.id)).toEqual([0, 0, 0, 0, 0]);
+    await expect(host.chats.removeImport(removed.id)).rejects.toMatchObject({ code: 'not_found' });
+
+    const old = await begin();
+    await host.chats.addImportLines(old.id, { lines: [user('a')] });
+    const chat = await host.createChat();
+    await database.sql`update chats set created_at = now() - interval '25 hours' where id in (${old.id}, ${chat.id})`;
+    expect(await removeImports(database.sql, { olderThanHours: 24 })).toBe(1);
+    expect(await rowsOf(old.id)).toEqual([0, 0, 0, 0, 0]);
+    expect((await host.chats.getChat(chat.id)).id).toBe(chat.id);
+  });
+
+  test('one that was broken off is begun anew; the first takes nothing more', async () => {
+    const first = await begin();
+    await host.chats.addImportLines(first.id, { lines: [user('a')] });
+    const second = await begin();
+    expect(await rowsOf(first.id)).toEqual([0, 0, 0, 0, 0]);
+    const late = host.chats.addImportLines(first.id, { lines: [user('b')] });
+    await expect(late).rejects.toMatchObject({ code: 'not_found' });
+    await expect(host.chats.finishImport(first.id)).rejects.toMatchObject({ code: 'not_found' });
+    await host.chats.addImportLines(second.id, { lines: [user('c')] });
+    expect((await host.chats.finishImport(second.id)).title).toBe('c');
+  });
+
+  test('of many that finish the same one at once one makes the chat, and its log holds everything once', async () => {
+    const { id } = await begin();
+    const lines = Array.from({ length: 450 }, (_, index) => user(`p${index}`));
+    await host.chats.addImportLines(id, { lines });
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => host.chats.finishImport(id)));
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    const log = await host.log(id);
+    assertDense(log);
+    expect(log).toHaveLength(451);
+    expect(await storedOf(id)).toEqual(lines);
+  });
+
+  test('lines that come while it is finished are either in the chat’s log or nowhere', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('first')] });
+    const late = Array.from({ length: 10 }, (_, index) => user(`late${index}`));
+    await Promise.allSettled([
+      ...late.slice(0, 5).map((line) => host.chats.addImportLines(id, { lines: [line] })),
+      host.chats.finishImport(id),
+      ...late.slice(5).map((line) => host.chats.addImportLines(id, { lines: [line] })),
+    ]);
+    const told = (await host.log(id)).filter((event) => event.type === 'user_message');
+    expect(told).toHaveLength((await storedOf(id)).length);
+    await expect(host.chats.addImportLines(id, { lines: late })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a chat is no import: nobody adds lines to it', async () => {
+    const chat = await host.createChat();
+    await expect(host.chats.addImportLines(chat.id, { lines: [user('a')] })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await expect(host.chats.finishImport(chat.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(host.chats.removeImport(chat.id)).rejects.toMatchObject({ code: 'not_found' });
+    expect(await rowsOf(chat.id)).toEqual([1, 0, 0, 0, 0]);
+  });
+});
+
+describe('TRANSCRIPT-7: a session belongs to one chat', () => {
+  test('one that a chat has is refused, and the chat is named; also one that it had before', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('a')] });
+    await host.chats.finishImport(id);
+    await expect(begin()).rejects.toMatchObject({ code: 'session_taken', details: { chatId: id } });
+    const other = randomUUID();
+    await database.sql`update agent_sessions set session_id = ${other} where chat_id = ${id}`;
+    await expect(begin()).rejects.toMatchObject({ code: 'session_taken', details: { chatId: id } });
+    await expect(begin({ sessionId: other })).rejects.toMatchObject({ code: 'session_taken' });
+  });
+
+  test('one that another chat got meanwhile is refused at the end', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('a')] });
+    const chat = await host.createChat();
+    await database.sql`
+      insert into agent_sessions (chat_id, agent, backend, session_id)
+      values (${chat.id}, 'claude', 'claude_sdk', ${sessionId})`;
+    await expect(host.chats.finishImport(id)).rejects.toMatchObject({
+      code: 'session_taken',
+      details: { chatId: chat.id },
+    });
+    await expect(host.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('of many that begin at once one is left', async () => {
+    const begun = await Promise.allSettled(Array.from({ length: 8 }, () => begin()));
+    const reasons = begun.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    expect(reasons).toEqual(reasons.map(() => expect.objectContaining({ code: 'chat_busy' }) as unknown));
+    const rows = await database.sql`select id from chats where importing_session = ${sessionId}`;
+    expect(rows).toHaveLength(1);
+  });
+});
+
+describe('ACCESS-5: what is no transcript is refused, and nothing of it is stored', () => {
+  test.each([
+    ['no JSON', 'hello'],
+    ['no object', '42'],
+    ['no type', '{"uuid":"a"}'],
+    ['a type that is no text', '{"type":1}'],
+    ['nested too deep', `{"type":"user","x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+  ])('a line that is %s', async (_what, line) => {
+    const { id } = await begin();
+    await expect(host.chats.addImportLines(id, { lines: [user('a'), line] })).rejects.toMatchObject({
+      code: 'invalid_request',
+      details: { field: 'lines[1]' },
+    });
+    expect(await rowsOf(id)).toEqual([1, 0, 0, 0, 0]);
+  });
+
+  test('a transcript in which nothing is said makes no chat', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [mode] });
+    await expect(host.chats.finishImport(id)).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(host.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a directory that is not here', async () => {
+    await expect(begin({ cwd: '/nowhere/at/all' })).rejects.toMatchObject({ code: 'cwd_invalid' });
+  });
+
+  test('keys and characters that break others are kept', async () => {
+    const { id } = await begin();
+    const line =
+      '{"type":"user","__proto__":{"polluted":true},"message":{"content":"\\u0000 \\ud800"},"uuid":"\\u0000"}';
+    await host.chats.addImportLines(id, { lines: [line] });
+    await host.chats.finishImport(id);
+    expect(await storedOf(id)).toEqual([line]);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});

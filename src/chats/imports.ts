@@ -1,0 +1,196 @@
+/**
+ * Sessions that were begun elsewhere and become chats. While one is brought here its chat is a row that nobody sees:
+ * its entries are stored as those of any chat, under its epoch. Finishing it claims it, writes its log from what is
+ * stored, and makes the chat seen with the last statement. Whatever breaks before leaves an import that can be finished
+ * again, or begun anew.
+ */
+import { randomUUID } from 'node:crypto';
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentName, BackendName } from '../protocol/chat.ts';
+import { textOf } from '../protocol/content.ts';
+import { BooError } from '../protocol/error.ts';
+import type { AgentBody } from '../protocol/event.ts';
+import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import { openAgentSession } from '../store/agent-sessions.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import { type ChatRow, findChat } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { appendEvents, type Lease } from '../store/events.ts';
+import {
+  claimImport,
+  findChatOfSession,
+  findImport,
+  type ImportRow,
+  insertImport,
+  publishImport,
+  removeImports,
+} from '../store/imports.ts';
+import { listTranscripts, readEntries, type TranscriptPart } from '../store/session-transcripts.ts';
+import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
+import { parseEntries } from './imported-entries.ts';
+import { ask, write } from './storage.ts';
+import { titleFrom } from './title.ts';
+import { resolveWorkingDirectory } from './working-directory.ts';
+
+/** Makes the events of a transcript, page after page. */
+export interface History {
+  map(entries: readonly SessionStoreEntry[]): AgentBody[];
+  end(): AgentBody[];
+}
+
+export interface ImportsParts {
+  sql: Sql;
+  hostId: string;
+  chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
+  createHistory(agent: AgentName): History;
+}
+
+const maxEventsAtOnce = 200;
+
+export class Imports {
+  readonly #parts: ImportsParts;
+
+  constructor(parts: ImportsParts) {
+    this.#parts = parts;
+  }
+
+  async begin({ sessionId, ...input }: BeginImport): Promise<SessionImport> {
+    const { sql } = this.#parts;
+    const agent = input.agent ?? 'claude';
+    const backend = this.#parts.chooseBackend(agent, input.backend);
+    const cwd = await resolveWorkingDirectory(input.cwd);
+    await this.#assertFree(sessionId);
+    const chat = {
+      id: randomUUID(),
+      title: input.title ?? null,
+      cwd,
+      agent,
+      backend,
+      model: input.model ?? null,
+      permissionMode: input.permissionMode ?? 'default',
+      trusted: input.trusted ?? false,
+    };
+    await write(async () => {
+      // One that was broken off is begun anew.
+      await removeImports(sql, { sessionId });
+      await insertImport(sql, chat, sessionId).catch((error: unknown) => {
+        if (isUniqueViolation(error, 'chats')) throw busy();
+        throw error;
+      });
+    });
+    return { id: chat.id, sessionId };
+  }
+
+  async addLines(importId: string, { subpath, lines }: ImportLines): Promise<void> {
+    const found = await this.#find(importId);
+    const entries = parseEntries(lines);
+    const store = chatSessionStore(this.#parts.sql, { ...this.#leaseOf(found), nextSeq: 1 });
+    const key = { projectKey: 'chat', sessionId: found.sessionId, ...(subpath === undefined ? {} : { subpath }) };
+    await whileOurs(() => store.append(key, entries));
+  }
+
+  async finish(importId: string): Promise<ChatRow> {
+    const { sql, hostId } = this.#parts;
+    const { sessionId } = await this.#find(importId);
+    const lease = await write(() => claimImport(sql, importId, hostId));
+    const row = lease && (await ask(() => findChat(sql, importId, { importing: true })));
+    if (!row) throw unknown();
+    await whileOurs(async () => {
+      await this.#writeLog(lease, row, sessionId);
+      await openAgentSession(sql, lease, { agent: row.agent, backend: row.backend, sessionId });
+      if (!(await publishImport(sql, lease))) {
+        await this.#assertFree(sessionId);
+        throw busy();
+      }
+    });
+    const chat = await ask(() => findChat(sql, importId));
+    if (!chat) throw unknown();
+    return chat;
+  }
+
+  async remove(importId: string): Promise<void> {
+    if ((await write(() => removeImports(this.#parts.sql, { id: importId }))) === 0) throw unknown();
+  }
+
+  /** The log of what was said before, from the main transcript. */
+  async #writeLog(lease: Lease, row: ChatRow, sessionId: string): Promise<void> {
+    const { sql } = this.#parts;
+    const parts = await ask(() => listTranscripts(sql, row.id));
+    const main = parts.find((part) => part.sessionId === sessionId && part.subpath === '');
+    const history = this.#parts.createHistory(row.agent);
+    let isSaid = false;
+    let { title } = row;
+    const append = async (bodies: readonly AgentBody[]): Promise<void> => {
+      for (let at = 0; at < bodies.length; at += maxEventsAtOnce) {
+        const some = bodies.slice(at, at + maxEventsAtOnce);
+        const named = title === null ? titleOf(some) : null;
+        title ??= named;
+        const events = some.map((body) => ({ body }));
+        await appendEvents(sql, lease, { events, ...(named === null ? {} : { chat: { title: named } }) });
+      }
+    };
+    await append([adopted(sessionId)]);
+    for await (const page of main ? this.#pages(row.id, main) : []) {
+      isSaid ||= page.some((entry) => entry.type === 'user' || entry.type === 'assistant');
+      await append(history.map(page));
+    }
+    await append(history.end());
+    if (!isSaid) throw new BooError('invalid_request', 'Nothing is said in this transcript: it cannot be a chat.');
+  }
+
+  async *#pages(chatId: string, { key }: TranscriptPart): AsyncGenerator<SessionStoreEntry[], void, undefined> {
+    for (let after = 0; ;) {
+      const page = await ask(() => readEntries(this.#parts.sql, chatId, key, after));
+      const last = page.at(-1);
+      if (!last) return;
+      yield page.map(({ json }) => JSON.parse(json) as SessionStoreEntry);
+      after = last.ordinal;
+    }
+  }
+
+  async #find(importId: string): Promise<ImportRow> {
+    const found = await ask(() => findImport(this.#parts.sql, importId));
+    if (!found) throw unknown();
+    return found;
+  }
+
+  async #assertFree(sessionId: string): Promise<void> {
+    const chat = await ask(() => findChatOfSession(this.#parts.sql, sessionId));
+    if (!chat) return;
+    throw new BooError('session_taken', `Chat ${chat.id} has this session already.`, { details: { chatId: chat.id } });
+  }
+
+  #leaseOf({ id, epoch }: ImportRow): Lease {
+    return { chatId: id, hostId: this.#parts.hostId, epoch, nextSeq: 1 };
+  }
+}
+
+function adopted(sessionId: string): AgentBody {
+  const message = 'What follows was said before this chat was here.';
+  return { type: 'notice', level: 'info', code: 'adopted', message, data: { sessionId } };
+}
+
+function titleOf(bodies: readonly AgentBody[]): string | null {
+  for (const body of bodies) {
+    const title = body.type === 'user_message' ? titleFrom(textOf(body.content)) : null;
+    if (title !== null) return title;
+  }
+  return null;
+}
+
+async function whileOurs<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await write(task);
+  } catch (error) {
+    if (error instanceof BooError && error.cause instanceof FencedError) throw unknown();
+    throw error;
+  }
+}
+
+function unknown(): BooError {
+  return new BooError('not_found', 'There is no such import: it was finished, removed or begun anew.');
+}
+
+function busy(): BooError {
+  return new BooError('chat_busy', 'Somebody else is bringing this session here now. Try again shortly.');
+}

@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { NativeSession } from '../claude-files.ts';
+import type { CreateChat } from '../protocol/client.ts';
+import { askForSession, sessionInFile, sessionNamed, sessionsOf } from './choose-session.ts';
+import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
+import { cutText, plainLine } from './plain-text.ts';
+import { uploadSession } from './upload-session.ts';
+
+interface AdoptFlags extends GlobalFlags {
+  cwd?: string;
+  title?: string;
+  backend?: CreateChat['backend'];
+}
+
+export function addAdopt(program: Command, cli: Cli): void {
+  program
+    .command('adopt')
+    .description('Make a chat of a session that was begun with the claude program')
+    .argument(
+      '[session]',
+      'its id, the beginning of it, or its file; without it the sessions of the directory are listed',
+    )
+    .option('--cwd <dir>', 'the directory of the session and of the chat (default: this one)')
+    .option('--title <title>', 'the title of the chat')
+    .addOption(new Option('--backend <backend>', 'how the agent is run').choices(['claude_sdk', 'claude_pty']))
+    .action(async (given: string | undefined, _options, command: Command) => {
+      await adopt(cli, given, command.optsWithGlobals<AdoptFlags>());
+    });
+}
+
+async function adopt(cli: Cli, given: string | undefined, flags: AdoptFlags): Promise<void> {
+  const here = resolve(flags.cwd ?? '.');
+  if (given === undefined && flags.json) {
+    const sessions = await sessionsOf(cli, here);
+    return printJson(
+      cli,
+      sessions.map(({ sessionId, title, firstPrompt, messages, lastActivity, file }) => ({
+        sessionId,
+        title,
+        firstPrompt,
+        messages,
+        lastActivity,
+        file,
+      })),
+    );
+  }
+  const isFile = given !== undefined && (given.includes('/') || given.endsWith('.jsonl'));
+  const session = isFile ? await sessionInFile(given) : await chosen(cli, given, here);
+  const cwd = isFile && flags.cwd === undefined ? session.cwd : here;
+  if (cwd === null) throw misuse('The transcript does not say which directory it is about: name it with --cwd.');
+
+  const client = await connect(cli, flags);
+  const { sessionId, title: own } = session;
+  const title = flags.title ?? (own === null ? undefined : cutText(own, 200));
+  const chat = await uploadSession(cli, client, session, { sessionId, cwd, title, backend: flags.backend });
+  if (flags.json) return printJson(cli, chat);
+  cli.terminal.out(`chat ${chat.id} · ${plainLine(chat.title)}\n`);
+  cli.terminal.err(`Go on with it: boocode chat --resume ${chat.id.slice(0, 8)}\n`);
+}
+
+async function chosen(cli: Cli, given: string | undefined, cwd: string): Promise<NativeSession> {
+  const sessions = await sessionsOf(cli, cwd);
+  return given === undefined ? askForSession(cli, sessions, cwd) : sessionNamed(sessions, given, cwd);
+}

@@ -1,0 +1,76 @@
+/** Sends a session's transcripts to the server. While that happens nobody may write to them. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NativeSession, SessionFile } from '../claude-files.ts';
+import { type BeginImport, type BooClient, BooError, type Chat } from '../protocol/client.ts';
+import type { Cli } from './cli.ts';
+import { plainLine } from './plain-text.ts';
+
+const claudeFiles = () => import('../claude-files.ts');
+
+/** A transcript that was left alone for so long is no longer being written. */
+const quietMs = 2_000;
+const batchBytes = 1024 * 1024;
+const batchLines = 1_000;
+/** What the server takes at once, less what stands around the lines. */
+const maxLineBytes = 16 * 1024 * 1024 - 1024;
+
+export async function uploadSession(
+  cli: Cli,
+  client: BooClient,
+  session: NativeSession,
+  input: BeginImport,
+): Promise<Chat> {
+  const { sessionFiles, stateOf } = await claudeFiles();
+  const files = await sessionFiles(session.file, session.sessionId);
+  const before = await stateOf(files);
+  await assertNobodyIn(cli, session);
+  const { id } = await client.beginImport(input);
+  try {
+    for (const file of files) await sendLines(cli, client, id, file);
+    // Whatever was written meanwhile may be here in part.
+    await delay(Math.max(0, Math.min(quietMs, before.changedMs + quietMs - Date.now())));
+    if ((await stateOf(await sessionFiles(session.file, session.sessionId))).text !== before.text) throw beingWritten();
+    await assertNobodyIn(cli, session);
+    return await client.finishImport(id);
+  } catch (error) {
+    // Without an answer it is removed by the next attempt, or in a day.
+    await client.removeImport(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function assertNobodyIn(cli: Cli, { sessionId }: NativeSession): Promise<void> {
+  const { programIn } = await claudeFiles();
+  const running = await programIn(cli.env, sessionId);
+  if (!running) return;
+  throw new BooError('invalid_request', `A claude program is in this session, process ${running.pid}: leave it first.`);
+}
+
+function beingWritten(): BooError {
+  return new BooError('invalid_request', 'This session is just being written: leave the program that is in it first.');
+}
+
+async function sendLines(cli: Cli, client: BooClient, importId: string, file: SessionFile): Promise<void> {
+  const { isRecordOfRequest, parseEntry, readLines } = await claudeFiles();
+  const place = file.subpath === '' ? {} : { subpath: file.subpath };
+  let lines: string[] = [];
+  let bytes = 0;
+  const send = async (): Promise<void> => {
+    if (lines.length > 0) await client.addImportLines(importId, { ...place, lines });
+    lines = [];
+    bytes = 0;
+  };
+  for await (const { text, number } of readLines(file.path)) {
+    const entry = parseEntry(text);
+    const where = `line ${number} of ${plainLine(file.path, 4096)}`;
+    if (!entry) cli.terminal.err(`· ${where} is no entry and is left out.\n`);
+    if (!entry || isRecordOfRequest(entry)) continue;
+    const size = Buffer.byteLength(JSON.stringify(text)) + 1;
+    if (size > maxLineBytes)
+      throw new BooError('payload_too_large', `The server does not take ${where}: it is too long.`);
+    if (bytes + size > batchBytes || lines.length === batchLines) await send();
+    lines.push(text);
+    bytes += size;
+  }
+  await send();
+}

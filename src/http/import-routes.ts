@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import { chat } from '../protocol/chat.ts';
+import { beginImport, importLines, sessionImport } from '../protocol/import.ts';
+import { uuid } from './parameters.ts';
+import { json, route, type Route } from './route.ts';
+
+const importPath = z.strictObject({ importId: uuid });
+const nothing = (): Response => new Response(null, { status: 204 });
+
+export function importRoutes(chats: Chats): Route[] {
+  return [
+    route(
+      {
+        method: 'POST',
+        path: '/v1/imports',
+        policy: 'bearer',
+        summary: 'Begin to bring a session here that was begun elsewhere',
+        responses: {
+          201: {
+            description: 'Send its lines, then finish it. One of the same session is begun anew.',
+            schema: sessionImport,
+          },
+        },
+      },
+      { body: beginImport },
+      async ({ body }) => {
+        const begun = await chats.beginImport(body);
+        return json(201, begun, { location: `/v1/imports/${begun.id}` });
+      },
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/imports/{importId}/lines',
+        policy: 'bearer',
+        summary: 'Add lines to a transcript of an import, in their order and each once',
+        responses: { 204: { description: 'They are stored.' } },
+      },
+      { params: importPath, body: importLines },
+      async ({ params, body }) => {
+        await chats.addImportLines(params.importId, body);
+        return nothing();
+      },
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/imports/{importId}/finish',
+        policy: 'bearer',
+        summary: 'Make a chat of an import',
+        responses: { 201: { description: 'The chat; what was said in the session stands in its log.', schema: chat } },
+      },
+      { params: importPath },
+      async ({ params }) => {
+        const made = await chats.finishImport(params.importId);
+        return json(201, made, { location: `/v1/chats/${made.id}` });
+      },
+    ),
+    route(
+      {
+        method: 'DELETE',
+        path: '/v1/imports/{importId}',
+        policy: 'bearer',
+        summary: 'Remove an import that is not finished',
+        responses: { 204: { description: 'Nothing is left of it.' } },
+      },
+      { params: importPath },
+      async ({ params }) => {
+        await chats.removeImport(params.importId);
+        return nothing();
+      },
+    ),
+  ];
+}

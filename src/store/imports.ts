@@ -1,0 +1,84 @@
+/** Chats that are being made of a session that was begun elsewhere: nobody sees them until all of it is here. */
+import type { Sql } from './database.ts';
+import type { Lease } from './events.ts';
+import type { NewChat } from './chats.ts';
+
+export interface ImportRow {
+  id: string;
+  sessionId: string;
+  epoch: number;
+}
+
+/** The chat that has this session, if one has. */
+export async function findChatOfSession(
+  db: Sql,
+  sessionId: string,
+): Promise<{ id: string; title: string | null } | null> {
+  const [row] = await db<{ id: string; title: string | null }[]>`
+    select id, title from chats
+    where importing_session is null and id::text in (
+      select chat_id::text from agent_sessions where session_id = ${sessionId}
+      union all select project_key from claude_session_summaries where session_id = ${sessionId}
+    )
+    order by ordinal limit 1`;
+  return row ?? null;
+}
+
+/** Throws a violation of `chats_importing_session_key` while another one is under way. */
+export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
+  await db`
+    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted, importing_session)
+    values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
+      ${chat.permissionMode}, ${chat.trusted}, ${sessionId})`;
+}
+
+export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {
+  const [row] = await db<ImportRow[]>`
+    select id, importing_session as "sessionId", epoch from chats where id = ${id} and importing_session is not null`;
+  return row ?? null;
+}
+
+/**
+ * The right to write the import's log, from its beginning. The epoch grows, so that entries that come late, and whoever
+ * was just finishing the same import, can write no more.
+ */
+export async function claimImport(db: Sql, id: string, hostId: string): Promise<Lease | null> {
+  const [row] = await db<{ epoch: number }[]>`
+    with claimed as (
+      update chats set epoch = epoch + 1, next_seq = 1 where id = ${id} and importing_session is not null
+      returning id, epoch
+    ),
+    gone as (delete from events where chat_id in (select id from claimed))
+    select epoch from claimed`;
+  return row ? { chatId: id, hostId, epoch: row.epoch, nextSeq: 1 } : null;
+}
+
+/** From now on it is a chat. False when it was removed or claimed meanwhile, or when another chat has the session now. */
+export async function publishImport(db: Sql, lease: Lease): Promise<boolean> {
+  const rows = await db`
+    update chats set importing_session = null, updated_at = clock_timestamp()
+    where id = ${lease.chatId} and epoch = ${lease.epoch} and importing_session is not null and not exists (
+      select from agent_sessions s join chats other on other.id = s.chat_id
+      where s.session_id = chats.importing_session and other.id <> chats.id and other.importing_session is null
+    )
+    returning id`;
+  return rows.length === 1;
+}
+
+export type ImportsToRemove = { id: string } | { sessionId: string } | { olderThanHours: number };
+
+/** Removes imports with all that was stored of them; chats never. Returns how many there were. */
+export async function removeImports(db: Sql, which: ImportsToRemove): Promise<number> {
+  const chosen =
+    'id' in which
+      ? db`id = ${which.id}`
+      : 'sessionId' in which
+        ? db`importing_session = ${which.sessionId}`
+        : db`created_at < clock_timestamp() - ${which.olderThanHours} * interval '1 hour'`;
+  const rows = await db`
+    with gone as (delete from chats where importing_session is not null and ${chosen} returning id),
+    entries as (delete from claude_session_entries where project_key in (select id::text from gone)),
+    summaries as (delete from claude_session_summaries where project_key in (select id::text from gone))
+    select id from gone`;
+  return rows.length;
+}
