@@ -9,7 +9,13 @@ import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
-import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import {
+  type AgentEvent,
+  type AgentPrompt,
+  type AgentSessionSpec,
+  type DecisionAnswer,
+  endWithoutResult,
+} from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude-sdk/mapping/model-costs.ts';
 import type { SdkTurn } from '../claude-sdk/sdk-turn.ts';
 import {
@@ -89,6 +95,8 @@ export class PtySession {
   #directory = '';
   #model: string | null;
   #permissionMode: PermissionMode;
+  /** A prompt that waits for what runs in the terminal. */
+  #next: { isInterrupted: boolean } | undefined;
   /** Keys of a person stand perhaps in the input line. */
   #hasDraft = false;
   #interrupting: NodeJS.Timeout | undefined;
@@ -247,10 +255,18 @@ export class PtySession {
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     const running = this.#turns.current;
     if (running && running.id !== null) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
+    if (this.#next) throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
     const keys = typedPrompt(prompt.content);
-    // What a person has begun in the terminal comes first.
-    if (running) await running.ended;
-    const { turn, taken, markTaken } = this.#turns.expect(prompt.turnId);
+    const next = { isInterrupted: false };
+    this.#next = next;
+    try {
+      // What a person has begun in the terminal comes first, also where the transcript does not tell of it yet.
+      await this.#rested();
+    } finally {
+      this.#next = undefined;
+    }
+    if (next.isInterrupted || this.#closing) return yield endWithoutResult('interrupted');
+    const { turn, taken, markTaken } = this.#turns.expect(prompt);
     this.#type(turn, keys, taken, markTaken).catch((error: unknown) => {
       void this.#turns.end('failed', toBooError(error));
     });
@@ -304,6 +320,27 @@ export class PtySession {
     clearTimeout(timer);
   }
 
+  /**
+   * Resolves when nothing runs. Where somebody typed meanwhile, the program may have more in its own queue, which it
+   * begins after an instant of rest.
+   */
+  async #rested(): Promise<void> {
+    for (;;) {
+      await this.#until(() => this.#closing !== undefined || !this.#isWorking);
+      if (!this.#hasDraft || this.#closing) return;
+      await new Promise((resolve) => setTimeout(resolve, lateLinesMs));
+      await this.#settle();
+      if (!this.#isWorking) return;
+    }
+  }
+
+  /** A turn runs, or one has begun that nothing was told of yet. */
+  get #isWorking(): boolean {
+    return (
+      this.#turns.current !== undefined || (this.#program?.status.state === 'busy' && !this.#turns.hasBackgroundTasks)
+    );
+  }
+
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
     const isResolved = this.#questions.resolve(decisionId, answer);
     if (isResolved && this.#questions.count === 0) this.#turns.endDecisions('completed');
@@ -311,6 +348,7 @@ export class PtySession {
   }
 
   interrupt(): void {
+    if (this.#next) this.#next.isInterrupted = true;
     const turn = this.#turns.current;
     if (!turn || this.#interrupting) return;
     if (turn.isForDecisions) {

@@ -6,9 +6,10 @@
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
+import { type ContentBlock, textOf } from '../../protocol/content.ts';
 import type { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
-import { type AgentEvent, endWithoutResult, type SessionCost } from '../agent-backend.ts';
+import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost } from '../agent-backend.ts';
 import { mapSdkMessage, type UnknownFrame } from '../claude-sdk/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude-sdk/mapping/mapping-state.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude-sdk/mapping/model-costs.ts';
@@ -51,7 +52,7 @@ export class PtyTurns {
   #apiError: { status: number | undefined } | undefined;
   #wasInterrupted = false;
   /** A prompt was typed for the chat, and its own line has not come yet. */
-  #own: { turn: SdkTurn; isTaken: boolean; taken(): void } | undefined;
+  #own: { turn: SdkTurn; words: string; isTaken: boolean; taken(): void } | undefined;
   #model: string | null;
   #sessionId: string;
 
@@ -63,17 +64,18 @@ export class PtyTurns {
     this.#state = createMappingState({ backend: 'claude_pty', baseline: costs.totals, permissionMode });
   }
 
+  /** The turn that runs, or the one whose prompt was typed. */
   get current(): SdkTurn | undefined {
-    return this.#turn;
+    return this.#turn ?? this.#own?.turn;
   }
 
   get hasBackgroundTasks(): boolean {
     return this.#tasks.count > 0;
   }
 
-  /** The program has the prompt of the turn that runs. */
+  /** A turn runs, or its prompt is at least known to be with the program. */
   get isTaken(): boolean {
-    return this.#turn !== undefined && (this.#own?.turn !== this.#turn || this.#own.isTaken);
+    return this.#turn !== undefined || this.#own?.isTaken === true;
   }
 
   /** Something was said in the session, so that it can be resumed. */
@@ -87,21 +89,21 @@ export class PtyTurns {
   }
 
   /** A turn of the chat, whose prompt is about to be typed. `taken` resolves once the program has it. */
-  expect(turnId: string): { turn: SdkTurn; taken: Promise<void>; markTaken(): void } {
+  expect({ turnId, content }: AgentPrompt): { turn: SdkTurn; taken: Promise<void>; markTaken(): void } {
     const turn = createTurn(turnId);
-    this.#turn = turn;
-    let taken = (): void => {};
-    const promise = new Promise<void>((resolve) => (taken = resolve));
-    this.#own = { turn, isTaken: false, taken };
+    let resolve = (): void => {};
+    const taken = new Promise<void>((done) => (resolve = done));
+    const own = { turn, words: wordsOf(content), isTaken: false, taken: () => resolve() };
+    this.#own = own;
     const markTaken = (): void => {
-      if (this.#own?.turn === turn) this.#own.isTaken = true;
-      taken();
+      own.isTaken = true;
+      resolve();
     };
-    return { turn, taken: promise, markTaken };
+    return { turn, taken, markTaken };
   }
 
   noteInterrupt(): void {
-    if (this.#turn) this.#turn.isInterrupted = true;
+    if (this.current) this.current.isInterrupted = true;
     this.#state = withInterruptAsked(this.#state);
   }
 
@@ -129,12 +131,14 @@ export class PtyTurns {
   /** Tells an event that comes from elsewhere: a question, a notice. */
   tell(event: AgentEvent): void {
     if (event.type === 'decision_requested' && !this.#turn) this.#beginUnprompted(true);
+    if (event.type === 'decision_requested') this.#begin();
     this.#route(event);
   }
 
   /** The program is idle. Ends the turn that was running then, if it still does. */
   rest(turn: SdkTurn): Promise<void> {
     return this.#serial(async () => {
+      if (this.#own?.turn === turn) this.#adoptOwn();
       if (this.#turn === turn) await this.#finish();
     });
   }
@@ -147,8 +151,9 @@ export class PtyTurns {
   /** The program is gone, or was never asked. */
   end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
     return this.#serial(() => {
-      const turn = this.#turn;
-      if (turn) this.#close(turn, endWithoutResult(outcome, outcome === 'failed' ? error : undefined));
+      for (const turn of [this.#turn, this.#own?.turn]) {
+        if (turn) this.#close(turn, endWithoutResult(outcome, outcome === 'failed' ? error : undefined));
+      }
       return Promise.resolve();
     });
   }
@@ -185,9 +190,9 @@ export class PtyTurns {
         return;
       }
       case 'frame':
-        this.#begin();
         if (line.requestId !== undefined) {
-          this.#requestIds.add(line.requestId);
+          this.#begin();
+          if (line.requestId !== '') this.#requestIds.add(line.requestId);
           this.#apiError = undefined;
         }
         this.#tell(line.frame);
@@ -202,7 +207,7 @@ export class PtyTurns {
         this.#wasInterrupted = true;
         return;
       case 'turn_end':
-        if (this.isTaken) await this.#finish();
+        await this.#finish();
         return;
       case 'totals':
         return this.#takeTotals(line.totals);
@@ -211,19 +216,22 @@ export class PtyTurns {
   }
 
   async #takePrompt(line: Extract<TranscriptLine, { is: 'prompt' }>): Promise<void> {
-    const own = this.#own;
-    if (own && line.by === 'person') {
-      this.#own = undefined;
-      own.taken();
-      this.#begin();
+    // What waited in the program's own queue follows without a pause.
+    await this.#finish();
+    if (line.by === 'person' && this.#own && this.#own.words === wordsOf(line.content)) {
+      this.#adoptOwn();
       return;
     }
-    // What waited in the program's own queue follows without a pause.
-    if (this.#turn && !own) await this.#finish();
-    this.#begin();
     this.#beginUnprompted();
+    this.#begin();
     if (line.by === 'person') this.#route({ type: 'user_message', messageId: line.id, content: line.content });
     if (line.endedTask !== undefined) for (const frame of this.#tasks.end(line.endedTask)) this.#tell(frame);
+  }
+
+  #adoptOwn(): void {
+    this.#turn = this.#own?.turn;
+    this.#own?.taken();
+    this.#own = undefined;
   }
 
   /** The program's own count, written when it ends or leaves a session: whatever was not told before is in it. */
@@ -240,7 +248,7 @@ export class PtyTurns {
     }
   }
 
-  /** The session is told of before anything that happens in it. */
+  /** The session is told of before anything that happens in it, and not before it is known which model answers. */
   #begin(): void {
     if (this.#state.sessionId === this.#sessionId) return;
     this.#tell({ type: 'system', subtype: 'init', session_id: this.#sessionId, model: this.#model });
@@ -313,13 +321,23 @@ export class PtyTurns {
     turn.out.push(end);
     turn.out.close();
     if (this.#own?.turn === turn) this.#own = undefined;
-    this.#turn = undefined;
+    else this.#turn = undefined;
     this.#requestIds = new Set();
     this.#apiError = undefined;
     this.#wasInterrupted = false;
     turn.end();
     this.#parts.onRest();
   }
+}
+
+/**
+ * What a prompt is known again by: its letters and digits. The program trims white space, makes blanks of tabs, and
+ * takes invisible characters out.
+ */
+function wordsOf(content: readonly ContentBlock[]): string {
+  return textOf(content)
+    .replace(/[^\p{L}\p{N}]+/gu, '')
+    .slice(0, 1_000);
 }
 
 /** What a command of the program printed, see `mapLocalCommandOutput`. */

@@ -54,7 +54,7 @@ function assistantLine(entry: SessionStoreEntry, parent: string | undefined): Tr
   if (entry['isApiErrorMessage'] === true && parent === undefined) {
     return { is: 'api_error', frame, status: asCount(entry['apiErrorStatus']) };
   }
-  return { is: 'frame', frame, requestId: asText(entry['requestId']) };
+  return { is: 'frame', frame, requestId: parent === undefined ? (asText(entry['requestId']) ?? '') : undefined };
 }
 
 function userLine(entry: SessionStoreEntry, parent: string | undefined): TranscriptLine {

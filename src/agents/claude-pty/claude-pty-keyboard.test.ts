@@ -1,0 +1,191 @@
+// Somebody sits at the terminal of a chat, and works in it beside the API.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { endOf, ofType, openSession, readTurn, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
+import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
+import { sitDown, type TerminalSeat } from '../../../test/support/terminal-seat.ts';
+import { until } from '../../../test/support/until.ts';
+import type { AgentEvent } from '../agent-backend.ts';
+
+let harness: PtyHarness;
+beforeAll(async () => {
+  harness = await openPtyHarness();
+});
+afterAll(() => harness.close());
+
+const seatAt = (chatId: string): TerminalSeat => sitDown(harness.backend.terminal(chatId)!);
+
+/** The next turn that began without the chat. */
+async function unpromptedTurn(session: {
+  unprompted: AsyncIterable<AgentEvent>[];
+  chatId: string;
+}): Promise<AgentEvent[]> {
+  await until(() => session.unprompted.length > 0, { timeoutMs: 10_000, what: 'a turn' });
+  return readTurn(harness.backend, session.chatId, session.unprompted.shift()!);
+}
+
+describe('a prompt typed in the terminal', () => {
+  test('PTY-4: is a turn of the chat, with what was typed; prompts of the API and of the keyboard take turns', async () => {
+    const session = await openSession(harness);
+    const { chatId } = session;
+    const seat = seatAt(chatId);
+    seat.type('stream 3 tokens\r');
+    const typed = await unpromptedTurn(session);
+    expect(typed.map((event) => event.type)).toEqual([
+      'session_started',
+      'user_message',
+      'agent_message',
+      'usage_update',
+      'turn_finished',
+    ]);
+    expect(ofType(typed, 'user_message')[0]?.content).toEqual([{ type: 'text', text: 'stream 3 tokens' }]);
+    expect(endOf(typed)).toMatchObject({ outcome: 'completed' });
+    expect(endOf(typed).costUsd).toBeGreaterThan(0);
+
+    const prompted = await runTurn(harness.backend, chatId, 'what did I say');
+    expect(textIn(prompted)).toContain('stream 3 tokens');
+    expect(ofType(prompted, 'user_message')).toEqual([]);
+    // The next one is typed while the turn of the first still runs, so that the program queues it.
+    seat.type('hold\r');
+    await until(() => harness.held() === 1);
+    seat.type('stream 2 tokens\r');
+    const later = runTurn(harness.backend, chatId, 'what did I say');
+    harness.release();
+    const held = await unpromptedTurn(session);
+    expect(ofType(held, 'user_message').map((event) => event.content)).toEqual([[{ type: 'text', text: 'hold' }]]);
+    const queued = await unpromptedTurn(session);
+    expect(textIn(queued)).toContain('t1 t2');
+    expect(textIn(await later)).toContain('stream 2 tokens');
+    seat.leave();
+    await harness.backend.closeSession(chatId);
+  });
+
+  test('PTY-5: what stands half-typed in the input line is no part of a prompt of the API', async () => {
+    const session = await openSession(harness);
+    const seat = seatAt(session.chatId);
+    seat.type('this is a draft that nobody sent');
+    await seat.sees('draft');
+    const turn = await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    expect(textIn(turn).trim()).toBe('t1 t2');
+    seat.leave();
+    await harness.backend.closeSession(session.chatId);
+  });
+
+  test('PTY-4: a command of the program is told, and begins no turn; a shell command is, too', async () => {
+    const session = await openSession(harness);
+    const seat = seatAt(session.chatId);
+    await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    seat.type('!echo from-the-shell\r');
+    const turn = await unpromptedTurn(session).catch(() => []);
+    const all = [...session.between, ...turn];
+    expect(ofType(all, 'user_message').map((event) => event.content)).toEqual([
+      [{ type: 'text', text: '! echo from-the-shell' }],
+    ]);
+    expect(textIn(all)).toContain('from-the-shell');
+    seat.leave();
+    await harness.backend.closeSession(session.chatId);
+  });
+});
+
+/** Presses the keys until the dialog has gone: it takes none in its first moments. */
+async function answer(seat: TerminalSeat, keys: string): Promise<void> {
+  const isOpen = (): boolean => seat.screen().includes('Do you want to proceed');
+  await until(isOpen, { timeoutMs: 10_000 });
+  while (isOpen()) {
+    seat.type(keys);
+    await until(() => !isOpen(), { timeoutMs: 1_500 }).catch(() => undefined);
+  }
+}
+
+describe('a permission', () => {
+  test.each([
+    ['yes', '1', 'allow', 'completed'],
+    ['no', '4', 'deny', 'interrupted'],
+  ])('DECIDE-5: answered with %s in the terminal settles the decision', async (_, keys, outcome, end) => {
+    const session = await openSession(harness);
+    const { chatId } = session;
+    const seat = seatAt(chatId);
+    const path = join(harness.cwd, `by-key-${outcome}`);
+    const turn = await runTurn(harness.backend, chatId, `run: touch ${path}`, {
+      onEvent(event) {
+        if (event.type !== 'decision_requested') return;
+        void answer(seat, keys);
+      },
+    });
+    const [asked] = ofType(turn, 'decision_requested');
+    expect(ofType(turn, 'decision_resolved')).toEqual([
+      { type: 'decision_resolved', decisionId: asked!.decisionId, outcome, by: 'terminal' },
+    ]);
+    expect(existsSync(path)).toBe(outcome === 'allow');
+    expect(endOf(turn).outcome).toBe(end);
+    expect(harness.backend.resolveDecision(chatId, asked!.decisionId, { outcome: 'allow' })).toBe(false);
+    seat.leave();
+    await harness.backend.closeSession(chatId);
+  });
+
+  test('DECIDE-5: of a call that runs long after the key, it is settled when the call begins', async () => {
+    const session = await openSession(harness);
+    const { chatId } = session;
+    const seat = seatAt(chatId);
+    const path = join(harness.cwd, 'long');
+    const events: AgentEvent[] = [];
+    const turn = runTurn(
+      harness.backend,
+      chatId,
+      `run: touch ${path}-begun; until [ -e ${path} ]; do sleep 0.05; done`,
+      {
+        onEvent(event) {
+          events.push(event);
+          if (event.type === 'decision_requested') void answer(seat, '1');
+        },
+      },
+    );
+    await until(() => ofType(events, 'decision_resolved').length === 1, { timeoutMs: 10_000 });
+    expect(ofType(events, 'tool_call_update')).toEqual([]);
+    const other = await openSession(harness);
+    await runTurn(harness.backend, other.chatId, `run: touch ${path}`, { answer: () => ({ outcome: 'allow' }) });
+    expect(endOf(await turn).outcome).toBe('completed');
+    seat.leave();
+    await harness.backend.closeSession(chatId);
+    await harness.backend.closeSession(other.chatId);
+  });
+});
+
+describe('the program', () => {
+  test('PTY-6: left by its user ends the session, with its cause; the next one goes on where it was', async () => {
+    const store = new InMemorySessionStore();
+    const session = await openSession(harness, { sessionStore: store });
+    const seat = seatAt(session.chatId);
+    await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    seat.type('/exit\r');
+    await until(() => session.lost.length === 1, { timeoutMs: 10_000 });
+    expect(session.lost[0]?.message).toContain('code 0');
+    const own = `BOOCODE_SESSION=${session.sessionId}`;
+    expect(harness.leftovers(session.chatId).filter((each) => each.environ.includes(own))).toEqual([]);
+    const again = await openSession(harness, { sessionStore: store, sessionId: session.sessionId });
+    expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('stream 2 tokens');
+    await harness.backend.closeSession(again.chatId);
+  });
+
+  test('PTY-7: /clear begins another session, which is told, mirrored and resumed', async () => {
+    const store = new InMemorySessionStore();
+    const session = await openSession(harness, { sessionStore: store });
+    const seat = seatAt(session.chatId);
+    await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    seat.type('/clear\r');
+    await until(() => ofType(session.between, 'session_started').length === 1, { timeoutMs: 10_000 });
+    const { sessionId } = ofType(session.between, 'session_started')[0]!;
+    expect(sessionId).not.toBe(session.sessionId);
+    const fresh = await runTurn(harness.backend, session.chatId, 'what did I say');
+    expect(textIn(fresh)).toContain('not said anything');
+    await harness.backend.closeSession(session.chatId);
+    expect((await store.load({ projectKey: 'chat', sessionId }))?.some((entry) => entry.type === 'assistant')).toBe(
+      true,
+    );
+    const again = await openSession(harness, { sessionStore: store, sessionId });
+    expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('what did I say');
+    await harness.backend.closeSession(again.chatId);
+  });
+});
