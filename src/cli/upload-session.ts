@@ -24,7 +24,14 @@ export async function uploadSession(
   const files = await sessionFiles(session.file, session.sessionId);
   const before = await stateOf(files);
   await assertNobodyIn(cli, session);
-  const { id } = await client.beginImport(input);
+  const { id } = await client.beginImport(input).catch((error: unknown) => {
+    if (!(error instanceof BooError) || error.code !== 'cwd_invalid') throw error;
+    const where = plainLine(input.cwd, 4096);
+    throw new BooError(
+      'cwd_invalid',
+      `The server cannot use ${where} (${error.message}): name a directory with --cwd.`,
+    );
+  });
   try {
     for (const file of files) await sendLines(cli, client, id, file);
     // Whatever was written meanwhile may be here in part.

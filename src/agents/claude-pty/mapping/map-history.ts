@@ -8,7 +8,7 @@ import type { AgentEvent } from '../../agent-backend.ts';
 import { asList, asRecord, asText } from '../../claude-sdk/mapping/loose-json.ts';
 import { mapSdkMessage } from '../../claude-sdk/mapping/map-sdk-message.ts';
 import { endOpenCalls } from '../../claude-sdk/mapping/map-tool-result.ts';
-import { createMappingState, type MappingState } from '../../claude-sdk/mapping/mapping-state.ts';
+import { createMappingState, type MappingState, newTurn } from '../../claude-sdk/mapping/mapping-state.ts';
 import { readLine, type TranscriptLine } from './transcript-line.ts';
 
 export interface HistoryMapper {
@@ -28,6 +28,11 @@ export function createHistoryMapper(): HistoryMapper {
     ({ state } = mapped);
     return mapped.events.filter((event): event is AgentBody => toldTypes.includes(event.type));
   };
+  const endTurn = (): AgentBody[] => {
+    const events = take(endOpenCalls(state));
+    state = { ...state, turn: newTurn };
+    return events;
+  };
   const mapLine = (line: TranscriptLine): AgentBody[] => {
     switch (line.is) {
       case 'frame':
@@ -35,19 +40,19 @@ export function createHistoryMapper(): HistoryMapper {
         return take(mapSdkMessage(line.frame, state));
       case 'prompt':
       case 'aside': {
-        const ended = line.is === 'prompt' ? take(endOpenCalls(state)) : [];
+        const ended = line.is === 'prompt' ? endTurn() : [];
         if (line.content.length === 0) return ended;
         return [...ended, { type: 'user_message', messageId: line.id, content: line.content }];
       }
       case 'api_error':
-        return [...take(endOpenCalls(state)), failure(line)];
+        return [...endTurn(), failure(line)];
       case 'interrupted':
         return [
-          ...take(endOpenCalls(state)),
+          ...endTurn(),
           { type: 'notice', level: 'info', code: 'interrupted', message: 'The turn was interrupted.' },
         ];
       case 'turn_end':
-        return take(endOpenCalls(state));
+        return endTurn();
       default:
         return [];
     }
@@ -58,7 +63,7 @@ export function createHistoryMapper(): HistoryMapper {
         // Once the program kept its sub-agents' lines among the others.
         .filter((entry) => entry['isSidechain'] !== true)
         .flatMap((entry) => mapLine(readLine(entry))),
-    end: () => take(endOpenCalls(state)),
+    end: endTurn,
   };
 }
 
