@@ -110,7 +110,7 @@ export class Chat {
       interruptTurn: async () => {
         if (this.#turn) await this.interrupt();
       },
-      between: (task) => this.#pump.between(task),
+      between: (task, signal) => this.#pump.between(task, signal),
       recordUnprompted: async () => {
         while (await this.#runUnprompted());
       },
@@ -220,7 +220,7 @@ export class Chat {
     return true;
   }
 
-  /** The signal says that nobody waits any more for a flip that has to wait. */
+  /** The signal, aborted with a BooError, says that nobody waits any more for a flip that has to wait. */
   async patch({ backend, running = 'refuse', ...changes }: PatchChat, signal?: AbortSignal): Promise<void> {
     this.#assertRunning();
     if (backend === undefined) await this.#settings.change(changes, this.#session);

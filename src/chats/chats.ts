@@ -48,7 +48,7 @@ export interface Chats {
   /**
    * With a backend in the patch it is a flip: between turns, and only then is all of it stored. Throws
    * `backend_unavailable`, and `chat_busy` where a turn runs and the patch does not say what becomes of it. A flip that
-   * waits is withdrawn when the signal is aborted.
+   * waits is withdrawn when the signal is aborted, and throws its reason.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
   /** Ends the agent's session and forgets everything. A running turn is interrupted. */

@@ -242,9 +242,10 @@ describe('while a turn runs', () => {
     const line = new AbortController();
     const flipped = here.chats.patchChat(id, { backend: 'claude_pty', running: 'finish' }, { signal: line.signal });
     await send(id, 'three');
-    line.abort();
+    line.abort(new BooError('shutting_down', 'Nobody waits.'));
+    // At once, and not at the end of the turn.
+    await expect(flipped).rejects.toMatchObject({ code: 'shutting_down' });
     gate.open();
-    await expect(flipped).rejects.toMatchObject({ code: 'chat_busy' });
     await turns(id, 3);
     expect((await story(here, id)).slice(2)).toEqual([
       'claude_sdk 2: hold',
@@ -331,8 +332,8 @@ describe('while the session has work that closing would kill', () => {
     const flipped = here.chats.patchChat(id, { backend: 'claude_pty', running: 'finish' }, { signal: line.signal });
     await send(id, 'two');
     expect(await isSettled(flipped)).toBe(false);
-    line.abort();
-    await expect(flipped).rejects.toMatchObject({ code: 'chat_busy' });
+    line.abort(new BooError('shutting_down', 'Nobody waits.'));
+    await expect(flipped).rejects.toMatchObject({ code: 'shutting_down' });
     await turns(id, 2);
     expect(await story(here, id)).toContain('claude_sdk 2: two');
   });

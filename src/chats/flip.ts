@@ -23,7 +23,7 @@ export interface FlipRequest {
   running: RunningChoice;
   /** What else is to change, in the same write. */
   changes: ChatChanges;
-  /** Aborted once nobody waits for the flip any more. */
+  /** Aborted, with a BooError, once nobody waits for the flip any more. */
   signal: AbortSignal | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface FlipParts {
   isTurnRunning(): boolean;
   interruptTurn(): Promise<void>;
   /** Has something done between turns. */
-  between(task: () => Promise<void>): Promise<void>;
+  between(task: () => Promise<void>, signal?: AbortSignal): Promise<void>;
   /** Records the turns that the agent began by itself and that wait for it. */
   recordUnprompted(): Promise<void>;
   /** Nobody knows what is stored. */
@@ -75,29 +75,34 @@ export class Flips {
     const { id, backend: current } = settings.row;
     if (this.#pending === 0 && request.backend === current) return settings.change(request.changes, session);
     // Before anything is touched.
+    request.signal?.throwIfAborted();
     this.#parts.backendFor(request.backend);
     if (request.running === 'refuse') assertIdle(this.#parts.isTurnRunning(), session, id);
 
     const isHurried = request.running === 'interrupt';
-    this.#pending += 1;
-    if (isHurried) this.#hurried += 1;
-    const done = this.#parts.between(async () => {
-      try {
-        await this.#make(request);
-      } finally {
-        // Here and not at the caller: what comes next in turn must know.
-        this.#pending -= 1;
-        if (isHurried) this.#hurried -= 1;
-      }
-    });
+    const leave = this.#enter(isHurried);
+    // Left before its promise is settled, too: what comes next in turn must know.
+    const done = this.#parts.between(() => this.#make(request).finally(leave), request.signal).finally(leave);
     this.rouse();
     await Promise.all([done, isHurried ? this.#parts.interruptTurn() : undefined]);
+  }
+
+  /** Counts a flip until the returned function is called, as often as anybody likes. */
+  #enter(isHurried: boolean): () => void {
+    let isOver = false;
+    this.#pending += 1;
+    if (isHurried) this.#hurried += 1;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#pending -= 1;
+      if (isHurried) this.#hurried -= 1;
+    };
   }
 
   /** Between turns. */
   async #make({ backend, running, changes, signal }: FlipRequest): Promise<void> {
     const { log, session, settings } = this.#parts;
-    if (signal?.aborted) throw withdrawn();
     // Another flip may have been first.
     const { id, agent, backend: current } = settings.row;
     if (backend === current) return settings.change(changes, session);
@@ -124,10 +129,9 @@ export class Flips {
       if (this.isHurried) return;
       await this.#parts.recordUnprompted();
       this.#parts.assertRunning();
+      signal?.throwIfAborted();
       if (!this.#parts.session.backend?.isBusy(chatId)) return;
       await this.#pause(signal);
-      this.#parts.assertRunning();
-      if (signal?.aborted) throw withdrawn();
     }
   }
 
@@ -153,18 +157,15 @@ function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges & {
 }
 
 function assertIdle(isTurnRunning: boolean, session: AgentSession, chatId: string): void {
-  const details = { field: 'running' };
   if (isTurnRunning) {
+    const details = { field: 'running', because: 'turn' };
     const choices = 'Send "running": "finish" to flip when it has finished, or "interrupt" to end it and flip at once.';
     throw new BooError('chat_busy', `A turn is running. ${choices}`, { details });
   }
   if (session.backend?.isBusy(chatId)) {
+    const details = { field: 'running', because: 'work' };
     const problem = 'The session has work that a flip would end: a background task, or a terminal that is attached.';
     const choices = 'Send "running": "finish" to flip when it is done, or "interrupt" to flip at once.';
     throw new BooError('chat_busy', `${problem} ${choices}`, { details });
   }
-}
-
-function withdrawn(): BooError {
-  return new BooError('chat_busy', 'The flip did not happen: nobody waited for it any more.');
 }

@@ -51,12 +51,16 @@ export class Pump {
       });
   }
 
-  /** Has a job done, between turns and in the order they were given. Not once the pump is stopped. */
-  between<T>(task: () => Promise<T>): Promise<T> {
+  /**
+   * Has a job done, between turns and in the order they were given. The signal takes back one that has not begun. Not
+   * once the pump is stopped.
+   */
+  between<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const done = new Promise<T>((resolve, reject) => {
-      this.#jobs.push({
+      const job: Job = {
         refuse: reject,
         async run() {
+          signal?.removeEventListener('abort', takeBack);
           try {
             resolve(await task());
           } catch (error) {
@@ -65,7 +69,13 @@ export class Pump {
             if (error instanceof FencedError) throw error;
           }
         },
-      });
+      };
+      const takeBack = (): void => {
+        this.#jobs.splice(this.#jobs.indexOf(job), 1);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', takeBack, { once: true });
+      this.#jobs.push(job);
     });
     this.wake();
     return done;

@@ -324,8 +324,10 @@ describe('ls, show, interrupt', () => {
     });
     const { out } = await run(['ls']);
     const [head, line] = out.split('\n');
-    expect(head).toMatch(/^ID +STATE +TITLE +DIRECTORY +COST +AGE$/);
-    expect(line).toMatch(new RegExp(`^${chat.id.slice(0, 8)}  waiting  evil␛\\[2J name  ~/work +\\$1\\.5000  \\d+d$`));
+    expect(head).toMatch(/^ID +STATE +BACKEND +TITLE +DIRECTORY +COST +AGE$/);
+    expect(line).toMatch(
+      new RegExp(`^${chat.id.slice(0, 8)}  waiting  sdk      evil␛\\[2J name  ~/work +\\$1\\.5000  \\d+d$`),
+    );
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
@@ -354,6 +356,56 @@ describe('ls, show, interrupt', () => {
     const chat = stub.addChat();
     expect((await run(['interrupt', chat.id])).out).toBe('The turn is interrupted.\n');
     expect(JSON.parse((await run(['interrupt', chat.id, '--json'])).out)).toMatchObject({ interrupted: true });
+  });
+});
+
+describe('flip', () => {
+  it('lets a chat go on with the other backend, or with the one it is told', async () => {
+    const chat = stub.addChat({ backend: 'claude_sdk' });
+    const bodies: unknown[] = [];
+    stub.onPatch = (_, body) => void bodies.push(body);
+    expect(await run(['flip', chat.id])).toEqual({
+      code: 0,
+      out: `Chat ${chat.id} runs on pty now; it ran on sdk.\n`,
+      err: '',
+    });
+    expect((await run(['flip', chat.id, '--to', 'pty'])).out).toBe(`Chat ${chat.id} runs on pty already.\n`);
+    expect(JSON.parse((await run(['flip', chat.id, '--json', '--interrupt'])).out)).toMatchObject({
+      id: chat.id,
+      backend: 'claude_sdk',
+    });
+    expect(bodies).toEqual([
+      { backend: 'claude_pty' },
+      { backend: 'claude_pty' },
+      { backend: 'claude_sdk', running: 'interrupt' },
+    ]);
+  });
+
+  it('says that it waits for a running turn', async () => {
+    const chat = stub.addChat({ state: 'running' });
+    const bodies: unknown[] = [];
+    stub.onPatch = (_, body) => void bodies.push(body);
+    const { code, err } = await run(['flip', chat.id, '--finish']);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^A turn is running: waiting until it has finished\./);
+    expect(bodies).toEqual([{ backend: 'claude_pty', running: 'finish' }]);
+  });
+
+  it.each([
+    ['turn', /^error: A turn is running\. Say --finish .* or --interrupt .*\n$/],
+    ['work', /^error: The session has work .* Say --finish .* or --interrupt .*\n$/],
+  ])('names its own flags where something runs (%s)', async (because, sentence) => {
+    const chat = stub.addChat();
+    stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because }) as const;
+    const { code, err, out } = await run(['flip', chat.id]);
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(sentence);
+  });
+
+  it('passes on why a backend cannot be had', async () => {
+    const chat = stub.addChat();
+    stub.onPatch = () => ({ status: 409, code: 'backend_unavailable', detail: 'It is not here.' });
+    expect(await run(['flip', chat.id])).toEqual({ code: 1, out: '', err: 'error: It is not here.\n' });
   });
 });
 
@@ -398,6 +450,8 @@ describe('mistakes', () => {
     [['decide', '--input', '{}'], /go with an answer/],
     [['decide', 'a', 'allow', '--input', '{'], /^error: --input is not JSON: /],
     [['decide', 'a', 'allow', '--input', '[]'], 'error: --input must be a JSON object.\n'],
+    [['flip', 'a', '--to', 'x'], /'x' is invalid\. Allowed choices are sdk, pty\./],
+    [['flip', 'a', '--finish', '--interrupt'], /'--finish' cannot be used with option '--interrupt'/],
     [['serve', '--port', 'x'], /^error: --port: /],
     [['serve', 'now'], /There is no command 'now'/],
     [['--url', 'x', 'ls'], /The address must look like/],

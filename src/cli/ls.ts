@@ -4,6 +4,7 @@ import type { Chat } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { costText } from './event-text.ts';
 import { allPages } from './find-chat.ts';
+import { shortBackend } from './flip.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
@@ -41,12 +42,16 @@ const stateFormats: Partial<Record<Chat['state'], Cell['format']>> = {
 function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
   const short = shortIds(chats.map((chat) => chat.id));
   const nowMs = Date.now();
-  const head = ['ID', 'STATE', 'TITLE', 'DIRECTORY', 'COST', 'AGE'].map((text): Cell => ({ text, format: 'dim' }));
+  const head = ['ID', 'STATE', 'BACKEND', 'TITLE', 'DIRECTORY', 'COST', 'AGE'].map((text): Cell => ({
+    text,
+    format: 'dim',
+  }));
   const rows = chats.map((chat): Cell[] => {
     const format = stateFormats[chat.state];
     return [
       { text: short.get(chat.id) ?? chat.id },
       { text: chat.state, ...(format === undefined ? {} : { format }) },
+      { text: shortBackend(chat.backend) },
       { text: plainLine(chat.title, 40), ...(chat.state === 'waiting' ? { format: 'bold' } : {}) },
       { text: shortPath(plainLine(chat.cwd, 4096), env['HOME']) },
       { text: costText(chat.costUsd) },

@@ -7,6 +7,7 @@ import { addDecide } from './decide.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
+import { addFlip } from './flip.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
@@ -34,6 +35,7 @@ export function createProgram(cli: Cli): Command {
     addLs,
     addShow,
     addInterrupt,
+    addFlip,
     addDecide,
     addAdopt,
     addExport,

@@ -196,10 +196,11 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (event.error) complain('red', `✗ ${plainText(event.error.message)}`);
         else if (event.outcome === 'interrupted') complain('yellow', 'Interrupted.');
         return line(outStyle('dim', turnSummary(event)));
+      case 'chat_updated':
+        return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
       case 'turn_started':
       case 'usage_update':
       case 'available_commands_update':
-      case 'chat_updated':
         return;
     }
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { chat, chatPage, createChat, patchChat } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
 import { chatPath, pageCursor, pageLimit } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 
@@ -59,8 +60,19 @@ export function chatRoutes(chats: Chats): Route[] {
         },
       },
       { params: chatPath, body: patchChat },
-      async ({ params, body, request }) =>
-        json(200, await chats.patchChat(params.chatId, body, { signal: request.signal })),
+      async ({ params, body, request, env }) => {
+        const line = new AbortController();
+        const hangUp = (): void =>
+          line.abort(new BooError('chat_busy', 'The client has hung up: nothing has changed.'));
+        const close = (): void => line.abort(new BooError('shutting_down', 'This server is shutting down.'));
+        request.signal.addEventListener('abort', hangUp);
+        const forget = env.openFeeds?.add(close);
+        try {
+          return json(200, await chats.patchChat(params.chatId, body, { signal: line.signal }));
+        } finally {
+          forget?.();
+        }
+      },
     ),
     route(
       {

@@ -4,8 +4,10 @@ export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   query?: Record<string, string | number | undefined> | undefined;
   body?: unknown;
-  /** In place of the client's own. */
-  timeoutMs?: number;
+  /** In place of the client's own; null waits as long as it takes. */
+  timeoutMs?: number | null;
+  /** Hangs up. */
+  signal?: AbortSignal | undefined;
 }
 
 /** The client's way to the server: every request carries the token and the client's name. */
@@ -50,7 +52,11 @@ export function createWire(options: WireOptions): Wire {
   return {
     async request<T>(path: string, request: RequestOptions = {}) {
       const abort = new AbortController();
-      const timer = setTimeout(() => abort.abort(), request.timeoutMs ?? options.timeoutMs);
+      const hangUp = (): void => abort.abort();
+      const { signal, timeoutMs = options.timeoutMs } = request;
+      const timer = timeoutMs === null ? undefined : setTimeout(hangUp, timeoutMs);
+      signal?.addEventListener('abort', hangUp);
+      if (signal?.aborted) hangUp();
       let response: Response;
       let text: string;
       try {
@@ -60,6 +66,7 @@ export function createWire(options: WireOptions): Wire {
         throw unreachable(base, error);
       } finally {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', hangUp);
       }
       if (!response.ok) throw problemOf(response.status, text);
       if (text === '') return undefined as T;

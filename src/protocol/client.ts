@@ -52,7 +52,11 @@ export interface BooClient {
   /** Newest first. `after` is the `next` of the page before. */
   listChats(page?: { after?: string | undefined; limit?: number | undefined }): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
-  patchChat(chatId: string, patch: PatchChat): Promise<Chat>;
+  /**
+   * With a backend it is a flip; `running` says what becomes of a turn that runs. With `"running": "finish"` it waits as
+   * long as that takes, and the signal, or the end of this program, withdraws the flip.
+   */
+  patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
   deleteChat(chatId: string): Promise<void>;
   /**
    * Resolves once the prompt is stored. Makes an id where none is given, and sends again under the same id while the
@@ -100,13 +104,14 @@ const finishTimeoutMs = 300_000;
 export function createClient(options: ClientOptions): BooClient {
   const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
   const limits = { backoff, silenceMs: options.silenceMs ?? 60_000 };
+  const longWaitMs = options.timeoutMs ?? 30_000;
   const wire = createWire({
     url: options.url,
     token: options.token,
     // A browser's fetch wants to be called without another `this`.
     fetch: options.fetch ?? ((...input) => globalThis.fetch(...input)),
     clientName: options.clientName ?? 'client',
-    timeoutMs: options.timeoutMs ?? 30_000,
+    timeoutMs: longWaitMs,
   });
   const chatPath = (chatId: string): string => `/v1/chats/${encodeURIComponent(chatId)}`;
 
@@ -126,7 +131,20 @@ export function createClient(options: ClientOptions): BooClient {
     createChat: (input) => wire.request('/v1/chats', { method: 'POST', body: input }),
     listChats: (page = {}) => wire.request('/v1/chats', { query: { ...page } }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
-    patchChat: (chatId, patch) => wire.request(chatPath(chatId), { method: 'PATCH', body: patch }),
+    async patchChat(chatId, patch, { signal } = {}) {
+      const waits = patch.running === 'finish';
+      for (;;) {
+        const sentAtMs = performance.now();
+        try {
+          const request = { method: 'PATCH', body: patch, signal } as const;
+          return await wire.request<Chat>(chatPath(chatId), waits ? { ...request, timeoutMs: null } : request);
+        } catch (error) {
+          // What lies in between may give up on a long wait, and so does fetch itself after some minutes: asked again.
+          const isCutShort = isUnreachable(error) && performance.now() - sentAtMs >= longWaitMs;
+          if (!waits || !isCutShort || signal?.aborted) throw error;
+        }
+      }
+    },
     deleteChat: (chatId) => wire.request(chatPath(chatId), { method: 'DELETE' }),
 
     async prompt(chatId, prompt) {

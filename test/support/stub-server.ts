@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Chat } from '../../src/protocol/chat.ts';
+import type { Chat, PatchChat } from '../../src/protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
@@ -31,6 +31,8 @@ export interface StubServer {
   refuseAnswers: number;
   onPrompt: (chatId: string, promptId: string) => void;
   onInterrupt: (chatId: string) => void;
+  /** Whatever it returns is the problem that a PATCH ends in. */
+  onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
   close(): Promise<void>;
 }
 
@@ -81,7 +83,13 @@ export async function openStubServer(): Promise<StubServer> {
     }
     const chat = stub.chats.find((each) => each.id === id);
     if (!chat) return problem(404, 'not_found', 'The chat does not exist.');
-    if (part === undefined) return json(200, Object.assign(chat, request.method === 'PATCH' ? body : {}));
+    if (part === undefined && request.method === 'PATCH') {
+      const refused = stub.onPatch(chat.id, body);
+      if (refused) return problem(refused.status, refused.code, refused.detail, refused);
+      const { running: _running, ...changes } = body as PatchChat;
+      return json(200, Object.assign(chat, changes));
+    }
+    if (part === undefined) return json(200, chat);
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
       return stub.onInterrupt(chat.id);
@@ -186,6 +194,7 @@ export async function openStubServer(): Promise<StubServer> {
     refuseAnswers: 0,
     onPrompt: () => {},
     onInterrupt: () => {},
+    onPatch: () => undefined,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

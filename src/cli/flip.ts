@@ -1,0 +1,69 @@
+import { type Command, Option } from 'commander';
+import { BooError, type Chat, type PatchChat } from '../protocol/client.ts';
+import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
+import { findChat } from './find-chat.ts';
+
+interface FlipFlags extends GlobalFlags {
+  to?: 'sdk' | 'pty';
+  finish?: true;
+  interrupt?: true;
+}
+
+/** What a backend is called on the command line. */
+export function shortBackend(backend: Chat['backend']): string {
+  return backend.replace('claude_', '');
+}
+
+export function addFlip(program: Command, cli: Cli): void {
+  program
+    .command('flip')
+    .description('Let a chat go on with the other backend, in the same session')
+    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .addOption(
+      new Option('--to <backend>', 'the Agent SDK or the terminal program (default: the other one)').choices([
+        'sdk',
+        'pty',
+      ]),
+    )
+    .addOption(new Option('--finish', 'let a running turn finish first').conflicts(['interrupt']))
+    .option('--interrupt', 'interrupt a running turn, and end what else the session does')
+    .action(async (given: string, _options, command: Command) => {
+      const flags = command.optsWithGlobals<FlipFlags>();
+      const client = await connect(cli, flags);
+      const chat = await findChat(client, given);
+      const backend = wanted(chat, flags.to);
+      if (flags.finish && backend !== chat.backend && (chat.state === 'running' || chat.state === 'waiting')) {
+        cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat where it is.\n');
+      }
+      const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained);
+      if (flags.json) return printJson(cli, flipped);
+      const now = shortBackend(flipped.backend);
+      cli.terminal.out(
+        backend === chat.backend
+          ? `Chat ${chat.id} runs on ${now} already.\n`
+          : `Chat ${chat.id} runs on ${now} now; it ran on ${shortBackend(chat.backend)}.\n`,
+      );
+    });
+}
+
+function wanted(chat: Chat, to: FlipFlags['to']): Chat['backend'] {
+  const other = chat.backend === 'claude_sdk' ? 'pty' : 'sdk';
+  return `claude_${to ?? other}`;
+}
+
+function running({ finish, interrupt }: FlipFlags): Pick<PatchChat, 'running'> {
+  if (finish) return { running: 'finish' };
+  return interrupt ? { running: 'interrupt' } : {};
+}
+
+/** The server's words name a field of the API; here the choices are flags. */
+function explained(error: unknown): never {
+  const because = error instanceof BooError && error.code === 'chat_busy' ? error.details['because'] : undefined;
+  if (because === undefined) throw error;
+  const problem =
+    because === 'turn'
+      ? 'A turn is running.'
+      : 'The session has work that a flip would end: a background task, or a terminal that is attached.';
+  const choices = 'Say --finish to flip when it is done, or --interrupt to end it and flip at once.';
+  throw new BooError('chat_busy', `${problem} ${choices}`, { cause: error });
+}
