@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { createHistoryMapper } from '../agents/claude-pty/mapping/map-history.ts';
 import type { BeginImport } from '../protocol/import.ts';
 import { removeImports } from '../store/imports.ts';
 import { claimLease } from '../store/leases.ts';
+import { Imports } from './imports.ts';
 
 let database: TestDatabase;
 let host: ChatsHost;
@@ -138,6 +140,31 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     await expect(host.chats.finishImport(first.id)).rejects.toMatchObject({ code: 'not_found' });
     await host.chats.addImportLines(second.id, { lines: [user('c')] });
     expect((await host.chats.finishImport(second.id)).title).toBe('c');
+  });
+
+  test('a finish that broke off is done again, and the log holds everything once', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
+    let failures = 1;
+    const imports = new Imports({
+      sql: host.sql,
+      hostId: host.id,
+      chooseBackend: () => 'claude_sdk',
+      createHistory: () => ({
+        map: createHistoryMapper().map,
+        end() {
+          failures -= 1;
+          if (failures >= 0) throw new Error('broken off');
+          return [];
+        },
+      }),
+    });
+    await expect(imports.finish(id)).rejects.toThrow('broken off');
+    expect(await host.log(id)).toHaveLength(3);
+    await expect(host.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
+    await imports.finish(id);
+    assertDense(await host.log(id));
+    expect(await host.log(id)).toHaveLength(3);
   });
 
   test('of many that finish the same one at once one makes the chat, and its log holds everything once', async () => {
