@@ -1,14 +1,15 @@
 /**
  * A program in a pseudo-terminal, owned by this process as any agent is.
  *
- * All that the program wrote is delivered before `exited` resolves, also what the kernel still held while reading was
- * paused: node-pty gives up on that after 200 ms, see `keepReading`.
+ * All that the program wrote is delivered before `exited` resolves, also what the kernel still holds when it ends.
  */
-import type { Socket } from 'node:net';
-import type { IPty } from '@lydell/node-pty';
+import { readSync } from 'node:fs';
+import type { ReadStream } from 'node:tty';
+import type * as NodePty from '@lydell/node-pty';
 import { BooError } from '../../../protocol/error.ts';
 import type { TerminalSize } from '../../../protocol/terminal.ts';
 import { markedEnv, ownedCommand } from '../../agent-process.ts';
+import { PtyInput } from './pty-input.ts';
 
 export interface TerminalExit {
   exitCode: number | null;
@@ -33,9 +34,8 @@ export interface PseudoTerminal {
   kill(signal: NodeJS.Signals): void;
 }
 
-type NodePty = typeof import('@lydell/node-pty');
 let loading: Promise<{ ok: true } | { ok: false; reason: string }> | undefined;
-let nodePty: NodePty | undefined;
+let nodePty: typeof NodePty | undefined;
 
 /** Loads the native part, once. It is missing on platforms that nobody built it for. */
 export function loadPseudoTerminals(): Promise<{ ok: true } | { ok: false; reason: string }> {
@@ -62,7 +62,7 @@ export function openPseudoTerminal(
 ): PseudoTerminal {
   if (!nodePty) throw new BooError('terminal_unavailable', 'Pseudo-terminals are not loaded.');
   const owned = ownedCommand(command, args);
-  let pty: IPty;
+  let pty: NodePty.IPty;
   try {
     pty = nodePty.spawn(owned.command, owned.args, {
       name: options.env['TERM'] ?? 'xterm-256color',
@@ -75,18 +75,22 @@ export function openPseudoTerminal(
   } catch (cause) {
     throw new BooError('terminal_unavailable', `No terminal could be opened: ${String(cause)}`, { cause });
   }
-  const socket = socketOf(pty);
-  keepReading(socket);
-  // Writing to a program that has ended fails, which is no news: its end is.
-  socket.on('error', () => undefined);
-
-  let ended = false;
+  const { _socket: socket, _fd: fd } = pty as unknown as { _socket: ReadStream; _fd: number };
+  const input = new PtyInput(fd);
+  let isOpen = true;
   let early: Uint8Array[] = [];
   let listener = (data: Uint8Array): void => void early.push(data);
-  pty.onData((data) => listener(data as unknown as Uint8Array));
+  readToTheEnd(socket, fd, {
+    data: (data) => listener(data),
+    closing() {
+      isOpen = false;
+      input.close();
+    },
+  });
+  let hasExited = false;
   const exited = new Promise<TerminalExit>((resolve) => {
     pty.onExit(({ exitCode, signal }) => {
-      ended = true;
+      hasExited = true;
       // A program that a signal ended has no exit code.
       resolve(signal ? { exitCode: null, signal } : { exitCode, signal: null });
     });
@@ -96,7 +100,7 @@ export function openPseudoTerminal(
     pid: pty.pid,
     exited,
     get waitingBytes() {
-      return ended ? 0 : socket.writableLength;
+      return input.waitingBytes;
     },
     onData(given) {
       listener = given;
@@ -104,49 +108,63 @@ export function openPseudoTerminal(
       early = [];
       for (const data of kept) given(data);
     },
-    write(data) {
-      if (!ended && socket.writable && data.length > 0) socket.write(data);
-    },
+    write: (data) => input.write(data),
     resize({ columns, rows }) {
-      if (ended) return;
-      try {
-        pty.resize(columns, rows);
-      } catch (error) {
-        // EBADF: the terminal was closed and the word of its end is on its way.
-        if (!socket.destroyed) throw error;
-      }
+      if (isOpen) pty.resize(columns, rows);
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     kill(signal) {
-      // The pid may belong to somebody else once the program was waited for.
-      if (!ended) pty.kill(signal);
+      // The pid may be somebody else's once the program was waited for.
+      if (!hasExited) pty.kill(signal);
     },
   };
-}
-
-/** node-pty offers no way to learn how much it still has to write. */
-function socketOf(pty: IPty): Socket {
-  return (pty as unknown as { _socket: Socket })._socket;
 }
 
 const quietMs = 200;
 
 /**
- * When the program has ended, node-pty waits 200 ms for the end of the data and then destroys the socket, whether or
- * not there was more to read. Instead, the socket is then read to its end, or, where a child of the program holds the
- * terminal open, until nothing came for 200 ms.
+ * Two things of node-pty and libuv lose the last of what a program wrote. When the program has ended, node-pty waits
+ * 200 ms and then destroys the socket, whether or not somebody had paused it: instead it is read to its end, or, where a
+ * child of the program holds the terminal open, until nothing came for 200 ms. And when the other side hangs up, libuv
+ * reports the end after the next read that does not fill its buffer, which on a terminal is every read: what the kernel
+ * still holds is read here.
  */
-function keepReading(socket: Socket): void {
+function readToTheEnd(socket: ReadStream, fd: number, on: { data(data: Uint8Array): void; closing(): void }): void {
   const destroy = socket.destroy.bind(socket);
+  const close = (error?: Error): ReadStream => {
+    on.closing();
+    return destroy(error);
+  };
+  socket.on('data', (data) => on.data(data as unknown as Uint8Array));
+  socket.on('end', () => {
+    for (let rest = readNow(fd); rest; rest = readNow(fd)) on.data(rest);
+  });
+  // EIO is how a terminal ends.
+  socket.on('error', () => undefined);
+  let isLast = false;
   socket.destroy = (error) => {
-    if (error) return destroy(error);
-    let timer = setTimeout(destroy, quietMs);
+    if (error || socket.readableEnded) return close(error);
+    if (isLast) return socket;
+    isLast = true;
+    let timer = setTimeout(close, quietMs);
     socket.on('data', () => {
       clearTimeout(timer);
-      timer = setTimeout(destroy, quietMs);
+      timer = setTimeout(close, quietMs);
     });
     socket.once('close', () => clearTimeout(timer));
     return socket.resume();
   };
+}
+
+/** What the descriptor holds now; null for nothing. */
+function readNow(fd: number): Uint8Array | null {
+  const buffer = Buffer.alloc(64 * 1024);
+  try {
+    const length = readSync(fd, buffer);
+    return length === 0 ? null : buffer.subarray(0, length);
+  } catch {
+    // EIO: its end. EAGAIN: nothing.
+    return null;
+  }
 }

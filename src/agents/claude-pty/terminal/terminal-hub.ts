@@ -1,21 +1,61 @@
+/**
+ * One terminal for the programs of a session, one after the other, and for everybody who watches them.
+ *
+ * What a program writes goes to the server's own screen first, and to the viewers at the moment that the screen shows it:
+ * so a screen that is redrawn for one of them is exactly what the others have seen. The program waits only for the
+ * server's screen, never for a viewer.
+ */
+import { BooError } from '../../../protocol/error.ts';
 import type { TerminalSize } from '../../../protocol/terminal.ts';
 import type { AgentTerminal, TerminalViewer } from '../../agent-backend.ts';
+import { HubViewer, type ViewerOwner } from './hub-viewer.ts';
 import type { PseudoTerminal } from './pseudo-terminal.ts';
+import { QueryFilter } from './query-filter.ts';
+import { TerminalScreen } from './terminal-screen.ts';
 
 export interface TerminalHubOptions {
+  /** Until a viewer says another. */
   size?: TerminalSize | undefined;
+  /** How much of what scrolled off the screen a late viewer sees. */
   scrollbackLines?: number | undefined;
+  /** How much may be on its way to a viewer that has not acknowledged it. */
   windowBytes?: number | undefined;
   /** What a viewer typed, as it goes to the program. */
   onInput?: ((data: Uint8Array) => void) | undefined;
 }
 
-/** One terminal for the programs of a session, one after the other, and for everybody who watches them. */
+/** Beyond it the program waits until the server's screen has caught up. */
+const backlogLimitBytes = 1024 * 1024;
+/** Input that the program has not taken yet. */
+export const waitingInputLimitBytes = 16 * 1024 * 1024;
+/** A program that asks and never reads gets no more answers. */
+const waitingAnswersLimitBytes = 64 * 1024;
+
 export class TerminalHub implements AgentTerminal {
+  readonly #options: TerminalHubOptions;
+  readonly #viewers = new Set<HubViewer>();
+  readonly #owner: ViewerOwner;
   #size: TerminalSize;
+  #screen: TerminalScreen;
+  #pty: PseudoTerminal | undefined;
+  /** The pieces shown so far end inside a long string. */
+  #isInsideString = false;
+  #ended: string | undefined;
 
   constructor(options: TerminalHubOptions = {}) {
+    this.#options = options;
     this.#size = options.size ?? { columns: 120, rows: 40 };
+    this.#screen = this.#blankScreen();
+    this.#owner = {
+      windowBytes: options.windowBytes ?? 256 * 1024,
+      screen: () => ({ type: 'screen', size: this.#size, data: this.#screen.redraw() }),
+      isInsideString: () => this.#isInsideString,
+      input: (data) => this.#typed(data),
+      resized: () => this.#fit(),
+      closed: (viewer) => {
+        if (this.#viewers.delete(viewer)) this.#fit();
+      },
+    };
   }
 
   get size(): TerminalSize {
@@ -23,25 +63,106 @@ export class TerminalHub implements AgentTerminal {
   }
 
   get viewerCount(): number {
-    return 0;
+    return this.#viewers.size;
   }
 
   /** The program whose terminal this is from now on. Viewers stay; the screen starts blank. */
-  connect(_pty: PseudoTerminal): void {
-    throw new Error('Not built yet.');
+  connect(pty: PseudoTerminal): void {
+    if (this.#ended !== undefined) throw new Error('The terminal has ended.');
+    // Its last words go unheard, but it must not wait for somebody to hear them.
+    this.#pty?.resume();
+    this.#screen.close();
+    const screen = (this.#screen = this.#blankScreen());
+    this.#pty = pty;
+    this.#isInsideString = false;
+    pty.resize(this.#size);
+    for (const viewer of this.#viewers) viewer.redraw();
+
+    const filter = new QueryFilter();
+    let isPaused = false;
+    pty.onData((data) => {
+      // A program that another has followed is heard no more.
+      if (this.#screen !== screen) return;
+      const output = filter.push(data);
+      screen.write(output.screen, () => {
+        if (this.#screen !== screen) return;
+        this.#isInsideString = output.isInside;
+        for (const viewer of this.#viewers) viewer.show(output);
+        if (isPaused && screen.backlogBytes < backlogLimitBytes / 4) {
+          isPaused = false;
+          pty.resume();
+        }
+      });
+      if (isPaused || screen.backlogBytes < backlogLimitBytes) return;
+      isPaused = true;
+      pty.pause();
+    });
+    void pty.exited.then(() => {
+      if (this.#pty === pty) this.#pty = undefined;
+    });
   }
 
-  /** Input by the host itself. */
-  write(_data: string | Uint8Array): void {
-    throw new Error('Not built yet.');
+  #blankScreen(): TerminalScreen {
+    const screen: TerminalScreen = new TerminalScreen({
+      size: this.#size,
+      scrollbackLines: this.#options.scrollbackLines ?? 1000,
+      answer: (data) => {
+        if (this.#screen === screen && this.#pty && this.#pty.waitingBytes < waitingAnswersLimitBytes) {
+          this.#pty.write(data);
+        }
+      },
+    });
+    return screen;
   }
 
-  attach(_options: { size?: TerminalSize | undefined; canWrite: boolean }): TerminalViewer {
-    throw new Error('Not built yet.');
+  /** Input by the host itself; dropped while no program is there. */
+  write(data: string | Uint8Array): void {
+    this.#pty?.write(data);
   }
 
-  /** The last word to every viewer. Idempotent. */
-  end(_reason: string): void {
-    throw new Error('Not built yet.');
+  #typed(data: Uint8Array): void {
+    if (!this.#pty) return;
+    if (this.#pty.waitingBytes + data.length > waitingInputLimitBytes) {
+      throw new BooError('payload_too_large', 'The program does not take its input: this was not typed.', {
+        details: { limitBytes: waitingInputLimitBytes },
+      });
+    }
+    this.#options.onInput?.(data);
+    this.#pty.write(data);
+  }
+
+  attach(options: { size?: TerminalSize | undefined; canWrite: boolean }): TerminalViewer {
+    const viewer = new HubViewer(this.#owner, options);
+    if (this.#ended === undefined) {
+      this.#viewers.add(viewer);
+      this.#fit();
+    }
+    viewer.redraw();
+    if (this.#ended !== undefined) viewer.end(this.#ended);
+    return viewer;
+  }
+
+  /** The smallest width and height of those who may write; the last ones stay when the last of them leaves. */
+  #fit(): void {
+    const sizes = [...this.#viewers].flatMap(({ canWrite, size }) => (canWrite && size ? [size] : []));
+    if (sizes.length === 0) return;
+    const columns = Math.min(...sizes.map((size) => size.columns));
+    const rows = Math.min(...sizes.map((size) => size.rows));
+    if (columns === this.#size.columns && rows === this.#size.rows) return;
+    this.#size = { columns, rows };
+    this.#screen.resize(this.#size);
+    this.#pty?.resize(this.#size);
+    for (const viewer of this.#viewers) viewer.showSize(this.#size);
+  }
+
+  /** The last word to every viewer, after all that the program has written. Idempotent. */
+  end(reason: string): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#pty = undefined;
+    this.#screen.write(new Uint8Array(0), () => {
+      for (const viewer of this.#viewers) viewer.end(reason);
+      this.#viewers.clear();
+    });
   }
 }

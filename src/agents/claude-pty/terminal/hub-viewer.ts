@@ -1,0 +1,143 @@
+/**
+ * One viewer of a hub. At most a window of bytes is on its way to it; what is beyond is not queued. Once it has caught
+ * up, it gets the screen as it is then in place of all it missed, so it is never behind by more than a window, and costs
+ * no more memory than a window and a screen.
+ */
+import { BooError } from '../../../protocol/error.ts';
+import { type TerminalSize, terminalSize } from '../../../protocol/terminal.ts';
+import type { TerminalFrame, TerminalViewer } from '../../agent-backend.ts';
+import { bytesOf, FrameQueue } from './frame-queue.ts';
+import type { FilteredOutput } from './query-filter.ts';
+
+/** What a viewer wants of its hub. */
+export interface ViewerOwner {
+  readonly windowBytes: number;
+  /** The whole screen as it is now. */
+  screen(): TerminalFrame & { type: 'screen' };
+  /** Whether a redrawn screen is followed by the rest of a string that it does not hold. */
+  isInsideString(): boolean;
+  input(data: Uint8Array): void;
+  resized(): void;
+  closed(viewer: HubViewer): void;
+}
+
+const maxQueuedFrames = 1000;
+
+export class HubViewer implements TerminalViewer {
+  readonly canWrite: boolean;
+  readonly #owner: ViewerOwner;
+  readonly #queue = new FrameQueue(() => this.#catchUp());
+  #size: TerminalSize | undefined;
+  #unacknowledged = 0;
+  #isBehind = false;
+  #skipsString = false;
+  #isClosed = false;
+  #isTaken = false;
+
+  constructor(owner: ViewerOwner, options: { size?: TerminalSize | undefined; canWrite: boolean }) {
+    this.#owner = owner;
+    this.canWrite = options.canWrite;
+    if (options.size) this.#size = checked(options.size);
+  }
+
+  get size(): TerminalSize | undefined {
+    return this.#size;
+  }
+
+  get frames(): AsyncIterable<TerminalFrame> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        if (this.#isTaken) throw new Error('A viewer has one consumer: its frames are already being read.');
+        this.#isTaken = true;
+        return {
+          next: () => this.#queue.next(),
+          return: () => {
+            this.close();
+            return Promise.resolve({ done: true, value: undefined });
+          },
+        };
+      },
+    };
+  }
+
+  /** The screen as it is now, in place of what waits. */
+  redraw(): void {
+    const frame = this.#owner.screen();
+    this.#isBehind = false;
+    this.#skipsString = this.#owner.isInsideString();
+    // Nobody will acknowledge what is dropped here.
+    this.#unacknowledged -= this.#queue.clear();
+    this.#push(frame);
+  }
+
+  show({ viewers, boundary }: FilteredOutput): void {
+    if (this.#isBehind) return;
+    let data = viewers;
+    if (this.#skipsString) {
+      if (boundary === null) return;
+      data = viewers.subarray(boundary);
+      this.#skipsString = false;
+    }
+    if (data.length === 0) return;
+    const isOver = this.#unacknowledged + data.length > this.#owner.windowBytes;
+    if (isOver || this.#queue.length >= maxQueuedFrames) this.#isBehind = true;
+    else this.#push({ type: 'output', data });
+  }
+
+  showSize(size: TerminalSize): void {
+    // The screen that is due says it too.
+    if (!this.#isBehind) this.#queue.push({ type: 'size', size });
+  }
+
+  /** The last frames, whatever the window says. */
+  end(reason: string): void {
+    if (this.#isBehind) this.redraw();
+    this.#queue.push({ type: 'ended', reason });
+    this.#queue.close();
+  }
+
+  #push(frame: TerminalFrame): void {
+    this.#unacknowledged += bytesOf(frame);
+    this.#queue.push(frame);
+  }
+
+  #catchUp(): void {
+    if (this.#isBehind && this.#queue.length === 0 && this.#unacknowledged <= this.#owner.windowBytes / 2)
+      this.redraw();
+  }
+
+  acknowledge(bytes: number): void {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) {
+      throw new BooError('invalid_request', 'bytes: must be a whole number, not negative', {
+        details: { field: 'bytes' },
+      });
+    }
+    this.#unacknowledged = Math.max(0, this.#unacknowledged - bytes);
+    this.#catchUp();
+  }
+
+  write(data: Uint8Array): void {
+    if (this.canWrite && !this.#isClosed && data.length > 0) this.#owner.input(data);
+  }
+
+  resize(size: TerminalSize): void {
+    this.#size = checked(size);
+    if (!this.#isClosed) this.#owner.resized();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#queue.clear();
+    this.#queue.close();
+    this.#owner.closed(this);
+  }
+}
+
+function checked(size: TerminalSize): TerminalSize {
+  const parsed = terminalSize.safeParse(size);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = String(issue?.path[0] ?? 'size');
+  throw new BooError('invalid_request', `${field}: ${issue?.message ?? 'is not a size'}`, { details: { field } });
+}

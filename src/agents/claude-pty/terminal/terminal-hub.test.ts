@@ -1,0 +1,342 @@
+import xterm from '@xterm/headless';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../../../test/support/until.ts';
+import { BooError } from '../../../protocol/error.ts';
+import type { TerminalSize } from '../../../protocol/terminal.ts';
+import type { TerminalFrame, TerminalViewer } from '../../agent-backend.ts';
+import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from './pseudo-terminal.ts';
+import { TerminalHub, type TerminalHubOptions } from './terminal-hub.ts';
+
+const env = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8' };
+const started: PseudoTerminal[] = [];
+
+beforeAll(async () => {
+  await loadPseudoTerminals();
+});
+afterEach(async () => {
+  for (const pty of started.splice(0)) {
+    pty.kill('SIGKILL');
+    pty.resume();
+    await pty.exited;
+  }
+});
+
+function run(hub: TerminalHub, command: string, args: string[]): PseudoTerminal {
+  const pty = openPseudoTerminal(command, args, { cwd: '/', env, size: hub.size });
+  started.push(pty);
+  hub.connect(pty);
+  return pty;
+}
+
+/** A program in Node with its terminal in raw mode; it says `ready`. */
+function runScript(hub: TerminalHub, script: string): PseudoTerminal {
+  return run(hub, process.execPath, [
+    '-e',
+    `process.stdin.setRawMode?.(true); setInterval(() => {}, 1e6); ${script}; console.log('ready');`,
+  ]);
+}
+
+/** A viewer with a terminal of its own: draws what it gets, and acknowledges it unless it is told not to. */
+class Watching {
+  readonly viewer: TerminalViewer;
+  readonly kinds: string[] = [];
+  text = '';
+  outputBytes = 0;
+  screens = 0;
+  ended: string | undefined;
+  size: TerminalSize | undefined;
+  stalled = false;
+  readonly #terminal = new xterm.Terminal({ allowProposedApi: true, scrollback: 1000 });
+
+  constructor(hub: TerminalHub, options: { size?: TerminalSize; canWrite?: boolean; stalled?: boolean } = {}) {
+    this.viewer = hub.attach({ size: options.size, canWrite: options.canWrite ?? true });
+    this.stalled = options.stalled ?? false;
+    // As a real one does: what it answers goes to the program.
+    this.#terminal.onData((data) => this.viewer.write(Buffer.from(data)));
+    void this.#watch();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const frame of this.viewer.frames) {
+      this.kinds.push(frame.type);
+      const bytes = this.#take(frame);
+      if (!this.stalled) this.viewer.acknowledge(bytes);
+    }
+  }
+
+  #take(frame: TerminalFrame): number {
+    if (frame.type === 'ended') this.ended = frame.reason;
+    if (frame.type === 'size' || frame.type === 'screen') {
+      this.size = frame.size;
+      this.#terminal.resize(frame.size.columns, frame.size.rows);
+    }
+    if (frame.type === 'screen') {
+      this.screens += 1;
+      this.#terminal.reset();
+      this.#terminal.write(frame.data);
+      this.text = frame.data;
+      return Buffer.byteLength(frame.data);
+    }
+    if (frame.type !== 'output') return 0;
+    this.outputBytes += frame.data.length;
+    const text = Buffer.from(frame.data).toString();
+    this.text = this.outputBytes < 1_000_000 ? this.text + text : this.text.slice(-4096) + text;
+    if (this.outputBytes < 1_000_000) this.#terminal.write(frame.data);
+    return frame.data.length;
+  }
+
+  async lines(): Promise<string[]> {
+    await new Promise<void>((done) => this.#terminal.write('', done));
+    const { active } = this.#terminal.buffer;
+    const all = Array.from({ length: active.length }, (_, row) => active.getLine(row)?.translateToString(true) ?? '');
+    return all.slice(active.baseY);
+  }
+
+  sees(text: string): Promise<unknown> {
+    return until(() => this.text.includes(text), { timeoutMs: 20_000, what: `"${text}" on the screen` });
+  }
+}
+
+const hubOf = (options: TerminalHubOptions = {}): TerminalHub =>
+  new TerminalHub({ size: { columns: 60, rows: 12 }, ...options });
+
+describe('TERM-1: input', () => {
+  test('reaches the program from who may write, and from nobody else', async () => {
+    const typed: string[] = [];
+    const hub = hubOf({ onInput: (data) => typed.push(Buffer.from(data).toString()) });
+    runScript(hub, `process.stdin.on('data', (data) => console.log('got ' + data))`);
+    const [writer, reader] = [new Watching(hub), new Watching(hub, { canWrite: false })];
+    await writer.sees('ready');
+    reader.viewer.write(Buffer.from('no'));
+    writer.viewer.write(Buffer.from('yes'));
+    await reader.sees('got yes');
+    hub.write('host');
+    await reader.sees('got host');
+    expect(reader.text).not.toContain('got no');
+    expect(typed).toEqual(['yes']);
+  });
+
+  test('beyond what may wait is refused in one sentence, and what was taken arrives whole', async () => {
+    const hub = hubOf();
+    const pty = runScript(
+      hub,
+      `let n = 0; process.on('SIGWINCH', () => process.stdin.on('data', (data) => {
+      n += data.length; if (n === 10_000_000) console.log('all of it') }))`,
+    );
+    const watching = new Watching(hub, { size: { columns: 60, rows: 12 } });
+    await watching.sees('ready');
+    watching.viewer.write(Buffer.alloc(10_000_000, 'x'));
+    expect(() => watching.viewer.write(Buffer.alloc(10_000_000, 'y'))).toThrow(
+      expect.objectContaining({ code: 'payload_too_large' }),
+    );
+    expect(pty.waitingBytes).toBeLessThanOrEqual(10_000_000);
+    watching.viewer.resize({ columns: 61, rows: 12 });
+    await watching.sees('all of it');
+  });
+
+  test('to a program that has ended is dropped', async () => {
+    const hub = hubOf();
+    const pty = run(hub, 'true', []);
+    const watching = new Watching(hub);
+    await pty.exited;
+    watching.viewer.write(Buffer.from('x'));
+    hub.write('y');
+    expect(watching.ended).toBe(undefined);
+  });
+});
+
+describe('TERM-2: a late viewer', () => {
+  test('sees a full-screen program as it is now', async () => {
+    const hub = hubOf();
+    runScript(
+      hub,
+      `process.stdout.write('before\\r\\n\\x1b[?1049h\\x1b[2J\\x1b[5;10H\\x1b[31mmiddle\\x1b[12;1Hbottom\\x1b[?25l\\x1b[2;2H')`,
+    );
+    const early = new Watching(hub);
+    await early.sees('ready');
+    const late = new Watching(hub);
+    await until(() => late.screens === 1);
+    expect(await late.lines()).toEqual(await early.lines());
+    expect((await late.lines())[4]).toBe('         middle');
+    expect(late.text).toContain('\x1b[?1049h');
+    expect(late.text).toContain('\x1b[?25l');
+    expect(late.kinds[0]).toBe('screen');
+  });
+
+  test('sees the rest of a sequence only when it saw its beginning', async () => {
+    const hub = hubOf();
+    runScript(
+      hub,
+      `process.stdout.write('\\x1b]52;c;' + 'A'.repeat(200000));
+       process.stdin.once('data', () => process.stdout.write('BBBB\\x07the end'))`,
+    );
+    const early = new Watching(hub);
+    await early.sees('A'.repeat(100_000));
+    const late = new Watching(hub);
+    await until(() => late.screens === 1);
+    late.viewer.write(Buffer.from('go'));
+    await late.sees('the end');
+    expect(late.text).not.toContain('BBBB');
+    expect(early.text).toContain('BBBB');
+  });
+
+  test('of a terminal that has ended sees the last screen, and that it has ended', async () => {
+    const hub = hubOf();
+    const pty = run(hub, 'echo', ['last words']);
+    await pty.exited;
+    hub.end('The program has ended.');
+    hub.end('Nothing more.');
+    const late = new Watching(hub);
+    await until(() => late.ended);
+    expect(late.text).toContain('last words');
+    expect(late.ended).toBe('The program has ended.');
+    expect(hub.viewerCount).toBe(0);
+  });
+});
+
+describe('TERM-3: questions of the program', () => {
+  test('are answered once, with two viewers, and also when they come in pieces', async () => {
+    const hub = hubOf();
+    const viewers = [new Watching(hub), new Watching(hub)];
+    runScript(
+      hub,
+      `let read = ''; process.stdin.on('data', (data) => {
+         read += data;
+         if (read === 'go') process.stdout.write('\\x1b[6n\\x1b[', () => process.stdout.write('c'));
+         if (read.endsWith('c')) console.log('answered');
+         if (read.endsWith('.')) console.log('read ' + JSON.stringify(read));
+       })`,
+    );
+    await viewers[0]!.sees('ready');
+    hub.write('go');
+    // By now the viewers have drawn what the program asked, and would have answered.
+    await viewers[0]!.sees('answered');
+    await viewers[1]!.sees('answered');
+    await Promise.all(viewers.map((each) => each.lines()));
+    hub.write('.');
+    await viewers[1]!.sees('read ');
+    await viewers[0]!.sees('read ');
+    expect(viewers[0]!.text).toContain(String.raw`read "go\u001b[2;1R\u001b[?1;2c."`);
+    for (const { text } of viewers) {
+      expect(text).not.toContain('\x1b[6n');
+      expect(text).not.toContain('\x1b[c');
+    }
+  });
+
+  test('that asks without end and never reads costs no memory without end', async () => {
+    const hub = hubOf();
+    const pty = run(hub, 'sh', ['-c', 'stty raw -echo; yes "$(printf "\\033[c")" | head -c 3000000; sleep 1000']);
+    const watching = new Watching(hub);
+    await until(() => pty.waitingBytes > 60_000, { timeoutMs: 20_000 });
+    await watching.lines();
+    expect(pty.waitingBytes).toBeLessThan(70_000);
+  });
+});
+
+describe('TERM-4: the size', () => {
+  const script = `const say = () => console.log('size ' + process.stdout.getWindowSize().join('x')); say(); process.stdout.on('resize', say)`;
+
+  test('is the smallest of those who may write, and stays when the last of them leaves', async () => {
+    const hub = new TerminalHub();
+    runScript(hub, script);
+    const watching = new Watching(hub, { canWrite: false, size: { columns: 20, rows: 5 } });
+    await watching.sees('size 120x40');
+    const wide = new Watching(hub, { size: { columns: 200, rows: 20 } });
+    await watching.sees('size 200x20');
+    const tall = new Watching(hub, { size: { columns: 100, rows: 50 } });
+    await watching.sees('size 100x20');
+    expect(watching.size).toEqual({ columns: 100, rows: 20 });
+    const withoutSize = new Watching(hub);
+    tall.viewer.resize({ columns: 90, rows: 10 });
+    await watching.sees('size 90x10');
+    tall.viewer.close();
+    await watching.sees('size 200x20');
+    wide.viewer.close();
+    withoutSize.viewer.close();
+    watching.viewer.resize({ columns: 30, rows: 6 });
+    expect(hub.size).toEqual({ columns: 200, rows: 20 });
+    expect(hub.viewerCount).toBe(1);
+  });
+
+  test.each([
+    ['columns', { columns: 0, rows: 0 }],
+    ['columns', { columns: -1, rows: 24 }],
+    ['rows', { columns: 80, rows: 1e9 }],
+    ['rows', { columns: 80, rows: Number.NaN }],
+    ['columns', { columns: 80.5, rows: 24 }],
+  ])('whose %s no terminal has is refused: %j', (field, size) => {
+    const hub = new TerminalHub();
+    const { viewer } = new Watching(hub);
+    const refused: unknown = expect.objectContaining({ code: 'invalid_request', details: { field } });
+    expect(() => viewer.resize(size)).toThrow(refused);
+    expect(() => hub.attach({ size, canWrite: true })).toThrow(BooError);
+    expect(hub.size).toEqual({ columns: 120, rows: 40 });
+    expect(hub.viewerCount).toBe(1);
+  });
+});
+
+describe('TERM-5: a stalled viewer', () => {
+  test('stalls nobody and costs no more than its window: 200 MB of output', async () => {
+    const hub = hubOf();
+    const stalled = new Watching(hub, { stalled: true });
+    const reading = new Watching(hub);
+    const before = memory();
+    let most = before;
+    const timer = setInterval(() => (most = Math.max(most, memory())), 50);
+    const pty = run(hub, 'sh', ['-c', 'head -c 200000000 /dev/zero | tr "\\0" "x"; printf "\\r\\nthe end"']);
+    expect(await pty.exited).toMatchObject({ exitCode: 0 });
+    await reading.sees('the end');
+    clearInterval(timer);
+    expect(stalled.outputBytes).toBeLessThanOrEqual(256 * 1024);
+    expect(stalled.screens).toBeLessThanOrEqual(2);
+    expect((most - before) / 1e6).toBeLessThan(150);
+    // Once it goes on, it sees what is there now, and not what it missed.
+    stalled.stalled = false;
+    stalled.viewer.acknowledge(10_000_000);
+    await stalled.sees('the end');
+    expect(stalled.outputBytes).toBeLessThanOrEqual(256 * 1024);
+  }, 180_000);
+
+  test('gets the last screen and the end, though it never said that it saw anything', async () => {
+    const hub = hubOf();
+    const stalled = new Watching(hub, { stalled: true });
+    const pty = run(hub, 'sh', ['-c', 'head -c 1000000 /dev/zero | tr "\\0" x; printf "\\r\\nlast"']);
+    await pty.exited;
+    hub.end('over');
+    await until(() => stalled.ended);
+    expect(stalled.text).toContain('last');
+    expect(stalled.kinds.slice(-2)).toEqual(['screen', 'ended']);
+  });
+
+  test('is not forgotten when another program follows', async () => {
+    const hub = hubOf();
+    const watching = new Watching(hub);
+    const first = run(hub, 'sh', ['-c', 'printf "\\033[?1049h\\033[?2004hfirst"; exec sleep 1000']);
+    await watching.sees('first');
+    runScript(hub, '');
+    await watching.sees('ready');
+    expect(watching.text).not.toContain('first');
+    expect(watching.text).not.toContain('\x1b[?1049h');
+    first.kill('SIGKILL');
+    await first.exited;
+    watching.viewer.write(Buffer.from('x'));
+    expect(watching.ended).toBe(undefined);
+  });
+
+  test('leaves by closing its frames, and its window is given back', async () => {
+    const hub = hubOf();
+    const viewer = hub.attach({ canWrite: true });
+    for await (const frame of viewer.frames) {
+      expect(frame.type).toBe('screen');
+      break;
+    }
+    expect(hub.viewerCount).toBe(0);
+    viewer.close();
+    viewer.write(Buffer.from('x'));
+  });
+});
+
+function memory(): number {
+  const { rss, external } = process.memoryUsage();
+  return rss + external;
+}

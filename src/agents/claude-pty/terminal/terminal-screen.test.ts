@@ -1,0 +1,203 @@
+import xterm from '@xterm/headless';
+import type { IBuffer, Terminal } from '@xterm/headless';
+import { afterEach, describe, expect, it } from 'vitest';
+import { randomOf } from '../../../../test/support/random.ts';
+import { TerminalScreen } from './terminal-screen.ts';
+
+const size = { columns: 20, rows: 8 };
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const each of open.splice(0)) each.close();
+});
+
+/** A terminal as a viewer has it. */
+function viewer(): Terminal {
+  const terminal = new xterm.Terminal({ cols: size.columns, rows: size.rows, scrollback: 30, allowProposedApi: true });
+  open.push({ close: () => terminal.dispose() });
+  return terminal;
+}
+
+function screen(answer: (data: string) => void = () => undefined): TerminalScreen {
+  const made = new TerminalScreen({ size, scrollbackLines: 30, answer });
+  open.push(made);
+  return made;
+}
+
+const write = (terminal: Terminal, text: string): Promise<void> => new Promise((done) => terminal.write(text, done));
+const show = (on: TerminalScreen, text: string): Promise<void> =>
+  new Promise((done) => on.write(Buffer.from(text), done));
+
+/** Everything of a terminal that a person or a program could notice. */
+function stateOf(terminal: Terminal): object {
+  const core = (terminal as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
+  const { cursorX, cursorY } = terminal.buffer.active;
+  return {
+    active: terminal.buffer.active.type,
+    cursor: [Math.min(cursorX, size.columns - 1), cursorY],
+    isCursorHidden: core.coreService.isCursorHidden,
+    modes: terminal.modes,
+    normal: linesOf(terminal.buffer.normal),
+    alternate: terminal.buffer.active.type === 'alternate' ? linesOf(terminal.buffer.alternate) : [],
+  };
+}
+
+function linesOf(buffer: IBuffer): string[] {
+  const lines = Array.from({ length: buffer.length }, (_, row) => {
+    const line = buffer.getLine(row)!;
+    let text = '';
+    for (let column = 0; column < size.columns; column += 1) {
+      const cell = line.getCell(column)!;
+      const chars = cell.getChars() === '' ? ' ' : cell.getChars();
+      const look = [
+        [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()],
+        [cell.isBold(), cell.isItalic(), cell.isUnderline(), cell.isInverse(), cell.isDim()].map((is) => (is ? 1 : 0)),
+      ].flat();
+      // An empty cell looks like a blank: only its background can be seen.
+      const seen =
+        chars === ' '
+          ? [cell.getBgColorMode(), cell.getBgColor(), Boolean(cell.isInverse()), Boolean(cell.isUnderline())]
+          : look;
+      text += chars + (seen.some((value) => value !== 0 && value !== -1 && value !== false) ? `<${seen.join()}>` : '');
+    }
+    return text.trimEnd();
+  });
+  while (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+/** A blank terminal with the screen drawn on it. */
+async function redrawn(from: TerminalScreen): Promise<Terminal> {
+  const terminal = viewer();
+  await write(terminal, from.redraw());
+  return terminal;
+}
+
+describe('TERM-2: a redrawn screen', () => {
+  const programs: [string, string][] = [
+    ['of a shell', 'one\r\ntwo\r\n$ '],
+    ['that has scrolled', Array.from({ length: 25 }, (_, at) => `line ${at}\r\n`).join('')],
+    ['with wide and combined characters', '漢字かな 👩‍👩‍👧 e\u0301\r\nnext'],
+    ['of a program on the alternate screen', 'before\r\n\x1b[44m\x1b[?1049h\x1b[2J\x1b[3;5H\x1b[31mred\x1b[6;2H'],
+    ['with keys and mouse switched over', '\x1b[?1h\x1b=\x1b[?2004h\x1b[?1002h\x1b[?1006h\x1b[?1004h'],
+    ['with a hidden cursor', '\x1b[?25lhidden\x1b[4;4H'],
+    ['with the cursor at the edge', 'x'.repeat(size.columns)],
+    ['with colours behind blanks', '\x1b[41m\x1b[2K\x1b[m text \x1b[42m   \x1b[K\r\n\x1b[m'],
+    ['with long lines', 'y'.repeat(size.columns * 2 + 5)],
+    ['that is blank with the cursor in its middle', '\x1b[5;9H'],
+  ];
+  const later = 'more\x1b[31m text\r\n\x1b[A\x1b[2Cxy\x1b[?1049lz';
+
+  it.each(programs)('%s is what was there, and goes on as it did', async (_name, text) => {
+    const mine = screen();
+    const original = viewer();
+    await Promise.all([show(mine, text), write(original, text)]);
+    const copy = await redrawn(mine);
+    expect(stateOf(copy)).toEqual(stateOf(original));
+    await Promise.all([write(copy, later), write(original, later)]);
+    expect(stateOf(copy)).toEqual(stateOf(original));
+  });
+
+  it.each([
+    ['margins', '\x1b[3;6r\x1b[6;1Hlast', '\nscrolled\n\n'],
+    ['origin mode', '\x1b[3;6r\x1b[?6h\x1b[2;3H', 'here\x1b[Hthere'],
+    ['the saved place', '\x1b[4;7H\x1b7\x1b[1;1H', 'a\x1b8b'],
+    ['line drawing', '\x1b(0', 'lqqk'],
+    ['line drawing shifted to', '\x1b)0\x0e', 'lqqk\x0flqqk'],
+    ['insert mode', 'abc\x1b[1;2H\x1b[4h', 'xx'],
+    ['no wrapping', '\x1b[?7l', 'z'.repeat(size.columns + 5)],
+  ])('has %s, as what is written next shows', async (_name, text, next) => {
+    const mine = screen();
+    const original = viewer();
+    await Promise.all([show(mine, text), write(original, text)]);
+    const copy = await redrawn(mine);
+    await Promise.all([write(copy, next), write(original, next)]);
+    expect(stateOf(copy)).toEqual(stateOf(original));
+  });
+
+  it('says the modes that xterm knows nothing of, until a reset', async () => {
+    const mine = screen();
+    await show(mine, '\x1b[?1006h\x1b[?1016h\x1b[?1016l\x1b[>1u\x1b[>5u\x1b[<u\x1b[>4;2m\x1b[5 q\x1b]2;the title\x07');
+    const text = mine.redraw();
+    for (const part of [
+      '\x1b[?1006h',
+      '\x1b[?1016l',
+      '\x1b[=1;1u',
+      '\x1b[>4;2m',
+      '\x1b[5 q',
+      '\x1b]2;the title\x1b\\',
+    ]) {
+      expect(text).toContain(part);
+    }
+    await show(mine, '\x1bc');
+    expect(mine.redraw()).toBe(screen().redraw());
+  });
+
+  it('is what was there after any output', async () => {
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const random = randomOf(seed);
+      const text = randomOutput(random, 60);
+      const mine = screen();
+      const original = viewer();
+      await Promise.all([show(mine, text), write(original, text)]);
+      const copy = await redrawn(mine);
+      expect({ seed, text, ...stateOf(copy) }).toEqual({ seed, text, ...stateOf(original) });
+    }
+  });
+});
+
+function randomOutput(random: () => number, steps: number): string {
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const one = (choices: readonly string[]): string => choices[below(choices.length)]!;
+  let text = '';
+  for (let step = 0; step < steps; step += 1) {
+    text += one([
+      one(['word ', 'Ünï', '漢字', 'x'.repeat(below(30)), '👍']),
+      '\r\n',
+      `\x1b[${1 + below(size.rows)};${1 + below(size.columns)}H`,
+      `\x1b[${one(['0', '1', '4', '7', '31', '42', '38;5;200', '48;2;1;2;3', '39', '49', '22'])}m`,
+      one(['\x1b[K', '\x1b[1K', '\x1b[J', '\x1b[2J', '\x1b[3X', '\x1b[2P', '\x1b[2@', '\x1b[L', '\x1b[M']),
+      one(['\x1b[?1049h', '\x1b[?1049l', '\x1b[?25l', '\x1b[?25h', '\x1b[?2004h', '\x1b[?1h', '\x1b[?1l']),
+      one(['\x1b[A', '\x1b[2B', '\x1b[3C', '\x1b[D', '\b', '\t', '\r']),
+    ]);
+  }
+  return text;
+}
+
+describe('TERM-3: the server’s own screen answers', () => {
+  it.each([
+    ['DA1', '\x1b[c', '\x1b[?1;2c'],
+    ['DA2', '\x1b[>c', '\x1b[>0;276;0c'],
+    ['DA3', '\x1b[=c', '\x1bP!|00000000\x1b\\'],
+    ['DSR 5', '\x1b[5n', '\x1b[0n'],
+    ['DSR 6, at that very place', 'ab\x1b[6ncd', '\x1b[1;3R'],
+    ['DSR ?6', '\x1b[3;4H\x1b[?6n', '\x1b[?3;4R'],
+    ['DECRQM', '\x1b[?2004h\x1b[?2004$p', '\x1b[?2004;1$y'],
+    ['DECRQM of what it does not know', '\x1b[?2048$p', '\x1b[?2048;0$y'],
+    ['XTVERSION', '\x1b[>q', '\x1bP>|BooCode\x1b\\'],
+    ['DECRQSS', '\x1bP$qr\x1b\\', `\x1bP1$r1;${size.rows}r\x1b\\`],
+    ['XTGETTCAP', '\x1bP+q544e\x1b\\', '\x1bP0+r\x1b\\'],
+    ['the size in characters', '\x1b[18t', `\x1b[8;${size.rows};${size.columns}t`],
+  ])('%s', async (_name, question, answer) => {
+    const answers: string[] = [];
+    await show(
+      screen((data) => answers.push(data)),
+      question,
+    );
+    expect(answers.join('')).toBe(answer);
+  });
+
+  it.each([
+    ['the keyboard protocol', '\x1b[?u'],
+    ['colours', '\x1b]11;?\x07\x1b]4;1;?\x07'],
+    ['the clipboard', '\x1b]52;c;?\x07'],
+    ['the title', '\x1b]2;echo hello\x07\x1b[21t'],
+    ['ENQ', '\x05'],
+  ])('not %s, which it does not know or must not tell', async (_name, question) => {
+    const answers: string[] = [];
+    await show(
+      screen((data) => answers.push(data)),
+      question,
+    );
+    expect(answers).toEqual([]);
+  });
+});

@@ -1,0 +1,73 @@
+/**
+ * The server's own screen of a program: it knows what is there now, answers what the program asks its terminal, and can
+ * be drawn again on a blank one.
+ */
+import xterm from '@xterm/headless';
+import type { Terminal } from '@xterm/headless';
+import type { TerminalSize } from '../../../protocol/terminal.ts';
+import { drawScreen } from './draw-screen.ts';
+import { ScreenModes } from './screen-modes.ts';
+
+export interface TerminalScreenOptions {
+  size: TerminalSize;
+  scrollbackLines: number;
+  /** To the program. */
+  answer(data: string): void;
+}
+
+export class TerminalScreen {
+  readonly #terminal: Terminal;
+  readonly #modes: ScreenModes;
+  #backlogBytes = 0;
+
+  constructor(options: TerminalScreenOptions) {
+    const answer = (data: string): void => options.answer(data);
+    this.#terminal = new xterm.Terminal({
+      cols: options.size.columns,
+      rows: options.size.rows,
+      scrollback: options.scrollbackLines,
+      allowProposedApi: true,
+      // The size in characters; no other thing about a window is known here.
+      windowOptions: { getWinSizeChars: true },
+      logLevel: 'off',
+    });
+    this.#modes = new ScreenModes(this.#terminal);
+    this.#terminal.onData(answer);
+    const { parser } = this.#terminal;
+    const reply = (data: string) => () => {
+      answer(data);
+      return true;
+    };
+    parser.registerCsiHandler({ prefix: '=', final: 'c' }, reply('\x1bP!|00000000\x1b\\'));
+    parser.registerCsiHandler({ prefix: '>', final: 'q' }, reply('\x1bP>|BooCode\x1b\\'));
+    // "I know none of these", so that nobody waits for it.
+    parser.registerDcsHandler({ intermediates: '+', final: 'q' }, reply('\x1bP0+r\x1b\\'));
+  }
+
+  /** Bytes that were written and are not on the screen yet. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
+  /** `shown` is called, in order, when the screen shows exactly what was written up to here. */
+  write(data: Uint8Array, shown: () => void): void {
+    this.#backlogBytes += data.length;
+    this.#terminal.write(data, () => {
+      this.#backlogBytes -= data.length;
+      shown();
+    });
+  }
+
+  resize({ columns, rows }: TerminalSize): void {
+    this.#terminal.resize(columns, rows);
+  }
+
+  /** What draws this screen, with what scrolled off it, on a blank terminal of the same size. */
+  redraw(): string {
+    return drawScreen(this.#terminal, this.#modes.redraw());
+  }
+
+  close(): void {
+    this.#terminal.dispose();
+  }
+}
