@@ -54,10 +54,13 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     ...(isKnown ? ['--resume', sessionId] : ['--session-id', sessionId]),
     ...(model === null ? [] : ['--model', model]),
     ...(permissionMode === 'bypassPermissions' ? ['--dangerously-skip-permissions'] : []),
-    ...['--permission-mode', permissionMode],
+    '--permission-mode',
+    permissionMode,
     // What an untrusted directory brings along, hooks above all, stays out.
-    ...['--setting-sources', trusted ? 'user,project,local' : 'user'],
-    ...['--settings', JSON.stringify(settings)],
+    '--setting-sources',
+    trusted ? 'user,project,local' : 'user',
+    '--settings',
+    JSON.stringify(settings),
   ];
   const pty = openPseudoTerminal(options.program, args, {
     cwd: options.cwd,

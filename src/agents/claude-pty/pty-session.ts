@@ -8,14 +8,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
-import { BooError, toBooError } from '../../protocol/error.ts';
-import {
-  type AgentEvent,
-  type AgentPrompt,
-  type AgentSessionSpec,
-  type DecisionAnswer,
-  endWithoutResult,
-} from '../agent-backend.ts';
+import { BooError } from '../../protocol/error.ts';
+import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude-sdk/mapping/model-costs.ts';
 import type { SdkTurn } from '../claude-sdk/sdk-turn.ts';
 import {
@@ -35,7 +29,8 @@ import { TerminalHub } from './terminal/terminal-hub.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
-import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
+import { Typist } from './typist.ts';
+import { within } from '../../lib/within.ts';
 
 export interface SessionLimits {
   /** A program that does not take input by then has perhaps a screen of its own open: its session is open all the same. */
@@ -58,11 +53,6 @@ export const defaultLimits: SessionLimits = {
   repairMs: 10_000,
 };
 
-const escapeAgainMs = 2_000;
-/** What is cleared is gone before the next key is read. */
-const afterClearMs = 50;
-const waitingNoticeMs = 2_000;
-
 export interface PtySessionParts {
   spec: AgentSessionSpec;
   /** The `claude` program. */
@@ -84,6 +74,7 @@ export class PtySession {
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
   #turns!: PtyTurns;
+  #typist!: Typist;
   #program: PtyProgram | undefined;
   #hooks: HookServer | undefined;
   #costs: ReturnType<CostReceiver['register']> | undefined;
@@ -95,15 +86,10 @@ export class PtySession {
   #directory = '';
   #model: string | null;
   #permissionMode: PermissionMode;
-  /** A prompt that waits for what runs in the terminal. */
-  #next: { isInterrupted: boolean } | undefined;
-  /** Keys of a person stand perhaps in the input line. */
-  #hasDraft = false;
   #interrupting: NodeJS.Timeout | undefined;
   #restarting: Promise<void> | undefined;
   /** A setting changed that the program takes at its start only. */
   #isStale = false;
-  #statusWaiters = new Set<() => void>();
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -116,7 +102,7 @@ export class PtySession {
     this.#sessionId = parts.spec.sessionId;
     this.#model = parts.spec.model;
     this.#permissionMode = parts.spec.permissionMode;
-    this.terminal = new TerminalHub({ onInput: () => (this.#hasDraft = true) });
+    this.terminal = new TerminalHub({ onInput: () => this.#typist.noteKeys() });
     this.#mirror = new TranscriptMirror({
       store: parts.spec.sessionStore,
       logger: parts.logger,
@@ -171,6 +157,15 @@ export class PtySession {
       onRest: () => this.#onRest(),
       countUnmapped: (name) => this.#parts.countUnmapped(name),
     });
+    this.#typist = new Typist({
+      terminal: this.terminal,
+      turns: this.#turns,
+      program: () => this.#program,
+      isClosing: () => this.#closing !== undefined,
+      takenMs: this.#limits.takenMs,
+      settle: () => this.#settle(),
+      restarted: () => this.#restarting,
+    });
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
     this.#assertWanted();
     this.#costs = this.#parts.costs.register((cost) => costs.add(cost));
@@ -222,10 +217,10 @@ export class PtySession {
       trusted: this.#spec.trusted,
       settings: { hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] } },
       onStatus: (status, before) => this.#onStatus(status, before),
-      onTakesKeys: () => this.#wakeWaiters(),
+      onTakesKeys: () => this.#typist.look(),
     });
     this.#program = program;
-    this.#hasDraft = false;
+    this.#typist.forgetKeys();
     this.#isStale = false;
     this.terminal.connect(program.pty);
     void program.exited.then(() => this.#onExit(program));
@@ -246,99 +241,14 @@ export class PtySession {
     });
     ended.catch(() => undefined);
     try {
-      await Promise.race([this.#until(() => this.#isReady), late, ended]);
+      await Promise.race([this.#typist.ready(), late, ended]);
     } finally {
       clearTimeout(timer);
     }
   }
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
-    const running = this.#turns.current;
-    if (running && running.id !== null) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
-    if (this.#next) throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
-    const keys = typedPrompt(prompt.content);
-    const next = { isInterrupted: false };
-    this.#next = next;
-    try {
-      // What a person has begun in the terminal comes first, also where the transcript does not tell of it yet.
-      await this.#rested();
-    } finally {
-      this.#next = undefined;
-    }
-    if (next.isInterrupted || this.#closing) return yield endWithoutResult('interrupted');
-    const { turn, taken, markTaken } = this.#turns.expect(prompt);
-    this.#type(turn, keys, taken, markTaken).catch((error: unknown) => {
-      void this.#turns.end('failed', toBooError(error));
-    });
-    yield* turn.out.iterable;
-  }
-
-  async #type(turn: SdkTurn, keys: string, taken: Promise<void>, markTaken: () => void): Promise<void> {
-    await this.#restarting;
-    const isOver = (): boolean => this.#turns.current !== turn || this.#closing !== undefined;
-    await this.#takesInput(turn, isOver);
-    if (isOver()) return;
-    if (turn.isInterrupted) return void this.#turns.end('interrupted');
-    if (this.#hasDraft) {
-      this.terminal.write(clearInput);
-      this.#hasDraft = false;
-      await new Promise((resolve) => setTimeout(resolve, afterClearMs));
-    }
-    const before = this.#program?.status.state;
-    this.terminal.write(keys);
-    // A program that is busy with the work of its background agents shows no change; its transcript does.
-    if (before === 'idle') void this.#until(() => isOver() || this.#program?.status.state !== 'idle').then(markTaken);
-    if (!(await within(this.#limits.takenMs.again, taken))) {
-      if (isOver()) return;
-      this.terminal.write(enter);
-      if (!(await within(this.#limits.takenMs.failed, taken)) && !isOver()) {
-        throw new BooError('agent_failed', 'The terminal did not take the prompt. Attach to it to see why.');
-      }
-    }
-    if (turn.isInterrupted) this.#pressEscape(turn);
-  }
-
-  /** Keys would go into the input line. */
-  get #isReady(): boolean {
-    const program = this.#program;
-    return program !== undefined && program.takesKeys && ['idle', 'busy'].includes(program.status.state);
-  }
-
-  /** Resolves when keys would go into the input line. A screen that is open is told, since only a person can close it. */
-  async #takesInput(turn: SdkTurn, isOver: () => boolean): Promise<void> {
-    if (this.#isReady) return;
-    const timer = setTimeout(() => {
-      if (this.#isReady || isOver()) return;
-      this.#turns.tell({
-        type: 'notice',
-        level: 'warning',
-        code: 'terminal_waits',
-        message: 'The program shows a screen of its own and waits for somebody: attach to the terminal of this chat.',
-      });
-    }, waitingNoticeMs);
-    await this.#until(() => this.#isReady || isOver() || turn.isInterrupted);
-    clearTimeout(timer);
-  }
-
-  /**
-   * Resolves when nothing runs. Where somebody typed meanwhile, the program may have more in its own queue, which it
-   * begins after an instant of rest.
-   */
-  async #rested(): Promise<void> {
-    for (;;) {
-      await this.#until(() => this.#closing !== undefined || !this.#isWorking);
-      if (!this.#hasDraft || this.#closing) return;
-      await new Promise((resolve) => setTimeout(resolve, lateLinesMs));
-      await this.#settle();
-      if (!this.#isWorking) return;
-    }
-  }
-
-  /** A turn runs, or one has begun that nothing was told of yet. */
-  get #isWorking(): boolean {
-    return (
-      this.#turns.current !== undefined || (this.#program?.status.state === 'busy' && !this.#turns.hasBackgroundTasks)
-    );
+    yield* this.#typist.prompt(prompt);
   }
 
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
@@ -348,7 +258,7 @@ export class PtySession {
   }
 
   interrupt(): void {
-    if (this.#next) this.#next.isInterrupted = true;
+    this.#typist.noteInterrupt();
     const turn = this.#turns.current;
     if (!turn || this.#interrupting) return;
     if (turn.isForDecisions) {
@@ -362,18 +272,7 @@ export class PtySession {
     }, this.#limits.interruptMs);
     this.#turns.noteInterrupt();
     this.#questions.withdrawAll();
-    this.#wakeWaiters();
-    // A prompt that is just being typed is interrupted once the program has it: see `#type`.
-    if (this.#turns.isTaken) this.#pressEscape(turn);
-  }
-
-  /** Escape stops a turn, and closes a dialog. It is pressed again where it has met something else. */
-  #pressEscape(turn: SdkTurn): void {
-    if (this.#turns.current !== turn) return;
-    // A prompt that is stopped before anything was said goes back into the input line.
-    this.#hasDraft = true;
-    this.terminal.write(escape);
-    setTimeout(() => this.#pressEscape(turn), escapeAgainMs).unref();
+    this.#typist.stop(turn);
   }
 
   async setModel(model: string | null): Promise<void> {
@@ -418,12 +317,12 @@ export class PtySession {
   }
 
   async #close(): Promise<void> {
-    this.#wakeWaiters();
     if (!this.#follower) {
       // Still opening: it sees to its own end.
       await this.#opening.catch(() => undefined);
       return this.#release();
     }
+    this.#typist.look();
     const running = this.#turns.current;
     if (running) {
       this.interrupt();
@@ -460,7 +359,7 @@ export class PtySession {
   }
 
   #onStatus(status: ProgramStatus, before: ProgramStatus): void {
-    this.#wakeWaiters();
+    this.#typist.look();
     if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
     const turn = this.#turns.current;
     if (status.state === 'idle' && turn) this.#finishLater(turn);
@@ -499,7 +398,7 @@ export class PtySession {
     clearTimeout(this.#interrupting);
     this.#interrupting = undefined;
     this.#questions.onTurnEnd();
-    this.#wakeWaiters();
+    this.#typist.look();
     if (this.#isStale && !this.#closing) {
       this.#renew().catch((error: unknown) => this.#warn(error, 'The program could not be started anew.'));
     }
@@ -515,29 +414,11 @@ export class PtySession {
     await program.end(0);
     await this.#settle();
     await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);
-    this.#wakeWaiters();
+    this.#typist.look();
     if (this.#closing) return;
     this.#closing = this.#release();
     await this.#closing;
     this.#spec.onLost(cause);
-  }
-
-  /** Resolves when `condition` holds, looked at with every change of the program or the turn. */
-  #until(condition: () => boolean): Promise<void> {
-    this.#program?.refresh();
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (!condition()) return;
-        this.#statusWaiters.delete(look);
-        resolve();
-      };
-      this.#statusWaiters.add(look);
-    });
-  }
-
-  #wakeWaiters(): void {
-    for (const look of this.#statusWaiters) look();
   }
 
   /** The call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */
@@ -555,15 +436,4 @@ export class PtySession {
   #warn(error: unknown, message: string): void {
     this.#logger.warn({ chatId: this.#spec.chatId, err: error }, message);
   }
-}
-
-/** Whether the promise settled in time. */
-async function within(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
-  const settled = promise.then(
-    () => true,
-    () => true,
-  );
-  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
 }

@@ -38,6 +38,14 @@ export interface PtyTurnsParts {
   countUnmapped(name: string): void;
 }
 
+export interface ExpectedTurn {
+  turn: SdkTurn;
+  /** Resolves once the program has the prompt. */
+  taken: Promise<void>;
+  /** It is known from elsewhere that it has. */
+  markTaken: () => void;
+}
+
 // How long after the program has come to rest its last lines may still be on their way: it writes them every 100 ms.
 export const lateLinesMs = 300;
 
@@ -88,8 +96,8 @@ export class PtyTurns {
     return this.#state.openCalls;
   }
 
-  /** A turn of the chat, whose prompt is about to be typed. `taken` resolves once the program has it. */
-  expect({ turnId, content }: AgentPrompt): { turn: SdkTurn; taken: Promise<void>; markTaken(): void } {
+  /** A turn of the chat, whose prompt is about to be typed. */
+  expect({ turnId, content }: AgentPrompt): ExpectedTurn {
     const turn = createTurn(turnId);
     let resolve = (): void => {};
     const taken = new Promise<void>((done) => (resolve = done));

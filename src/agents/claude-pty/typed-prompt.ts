@@ -43,11 +43,12 @@ export function typedPrompt(content: readonly ContentBlock[]): string {
 
 /** Control characters as the pictures of themselves: none reaches the program as a key. */
 function visible(text: string): string {
-  return text
-    .replace(/\r\n?/g, '\n')
-    .replace(/[\u0000-\u0008\u000b-\u001f]/g, (key) => String.fromCharCode(0x2400 + key.charCodeAt(0)))
-    .replace(/\u007f/g, '\u2421')
-    .replace(/[\u0080-\u009f]/g, '\ufffd');
+  return text.replace(/\r\n?/g, '\n').replace(/\p{Cc}/gu, (character) => {
+    if (character === '\n' || character === '\t') return character;
+    const code = character.charCodeAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    return code === 0x7f ? '\u2421' : '\ufffd';
+  });
 }
 
 function guarded(text: string): string {

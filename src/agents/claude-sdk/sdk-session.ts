@@ -18,6 +18,7 @@ import type { Log } from '../../lib/log.ts';
 import { endProcess } from '../../lib/process-identity.ts';
 import { createPushable } from '../../lib/pushable.ts';
 import { createSerial } from '../../lib/serial.ts';
+import { within } from '../../lib/within.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import {
@@ -376,15 +377,4 @@ async function isDirectory(path: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   );
-}
-
-/** Whether the promise settled in time. */
-async function within(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
-  const settled = promise.then(
-    () => true,
-    () => true,
-  );
-  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
 }

@@ -1,0 +1,184 @@
+/**
+ * Who types for the chat: waits until keys go into the input line, types a prompt, sees that the program takes it, and
+ * presses Escape to stop a turn. Somebody else may sit at the same terminal.
+ */
+import { BooError, toBooError } from '../../protocol/error.ts';
+import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
+import type { SdkTurn } from '../claude-sdk/sdk-turn.ts';
+import type { PtyProgram } from './pty-program.ts';
+import { type ExpectedTurn, lateLinesMs, type PtyTurns } from './pty-turns.ts';
+import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
+import { within } from '../../lib/within.ts';
+
+export interface TypistParts {
+  terminal: { write(keys: string): void };
+  turns: PtyTurns;
+  /** Undefined while there is none. */
+  program: () => PtyProgram | undefined;
+  isClosing: () => boolean;
+  /** After a prompt was typed: when Enter is pressed once more, and when it is given up. */
+  takenMs: { again: number; failed: number };
+  /** Resolves when all that stands in the transcript was told. */
+  settle: () => Promise<void>;
+  /** The program is being started anew. */
+  restarted: () => Promise<void> | undefined;
+}
+
+const escapeAgainMs = 2_000;
+/** What is cleared is gone before the next key is read. */
+const afterClearMs = 50;
+const waitingNoticeMs = 2_000;
+
+export class Typist {
+  readonly #parts: TypistParts;
+  /** A prompt that waits for what runs in the terminal. */
+  #next: { isInterrupted: boolean } | undefined;
+  /** Keys of a person stand perhaps in the input line. */
+  #hasDraft = false;
+  readonly #lookers = new Set<() => void>();
+
+  constructor(parts: TypistParts) {
+    this.#parts = parts;
+  }
+
+  /** Somebody else has typed. */
+  noteKeys(): void {
+    this.#hasDraft = true;
+  }
+
+  /** The input line is a new one. */
+  forgetKeys(): void {
+    this.#hasDraft = false;
+  }
+
+  /** To be called with every change of the program or of its turns. */
+  look(): void {
+    for (const look of this.#lookers) look();
+  }
+
+  /** Resolves when keys would go into the input line. */
+  ready(): Promise<void> {
+    return this.#until(() => this.#isReady);
+  }
+
+  async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
+    const { turns } = this.#parts;
+    const running = turns.current;
+    if (running && running.id !== null) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
+    if (this.#next) throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
+    const keys = typedPrompt(prompt.content);
+    const next = { isInterrupted: false };
+    this.#next = next;
+    try {
+      await this.#rested();
+    } finally {
+      this.#next = undefined;
+    }
+    if (next.isInterrupted || this.#parts.isClosing()) return yield endWithoutResult('interrupted');
+    const expected = turns.expect(prompt);
+    this.#type(keys, expected).catch((error: unknown) => void turns.end('failed', toBooError(error)));
+    yield* expected.turn.out.iterable;
+  }
+
+  /** A prompt that waits is not to be typed any more. */
+  noteInterrupt(): void {
+    if (this.#next) this.#next.isInterrupted = true;
+  }
+
+  /** Presses Escape; while its prompt is still being typed, once that has been taken. */
+  stop(turn: SdkTurn): void {
+    this.look();
+    if (this.#parts.turns.isTaken) this.#pressEscape(turn);
+  }
+
+  async #type(keys: string, { turn, taken, markTaken }: ExpectedTurn): Promise<void> {
+    const { terminal, turns, program, takenMs } = this.#parts;
+    await this.#parts.restarted();
+    const isOver = (): boolean => turns.current !== turn || this.#parts.isClosing();
+    await this.#takesInput(turn, isOver);
+    if (isOver()) return;
+    if (turn.isInterrupted) return void turns.end('interrupted');
+    if (this.#hasDraft) {
+      terminal.write(clearInput);
+      this.#hasDraft = false;
+      await new Promise((resolve) => setTimeout(resolve, afterClearMs));
+    }
+    const before = program()?.status.state;
+    terminal.write(keys);
+    // A program that is busy with the work of its background agents shows no change; its transcript does.
+    if (before === 'idle') void this.#until(() => isOver() || program()?.status.state !== 'idle').then(markTaken);
+    if (!(await within(takenMs.again, taken))) {
+      if (isOver()) return;
+      terminal.write(enter);
+      if (!(await within(takenMs.failed, taken)) && !isOver()) {
+        throw new BooError('agent_failed', 'The terminal did not take the prompt. Attach to it to see why.');
+      }
+    }
+    if (turn.isInterrupted) this.#pressEscape(turn);
+  }
+
+  /** Escape stops a turn, and closes a dialog. It is pressed again where it has met something else. */
+  #pressEscape(turn: SdkTurn): void {
+    if (this.#parts.turns.current !== turn) return;
+    // A prompt that is stopped before anything was said goes back into the input line.
+    this.#hasDraft = true;
+    this.#parts.terminal.write(escape);
+    setTimeout(() => this.#pressEscape(turn), escapeAgainMs).unref();
+  }
+
+  /** Keys would go into the input line. */
+  get #isReady(): boolean {
+    const program = this.#parts.program();
+    return program !== undefined && program.takesKeys && ['idle', 'busy'].includes(program.status.state);
+  }
+
+  /** A turn runs, or one has begun that nothing was told of yet. */
+  get #isWorking(): boolean {
+    const { turns, program } = this.#parts;
+    return turns.current !== undefined || (program()?.status.state === 'busy' && !turns.hasBackgroundTasks);
+  }
+
+  /**
+   * Resolves when nothing runs. Where somebody typed meanwhile, the program may have more in its own queue, which it
+   * begins after an instant of rest.
+   */
+  async #rested(): Promise<void> {
+    for (;;) {
+      await this.#until(() => this.#parts.isClosing() || !this.#isWorking);
+      if (!this.#hasDraft || this.#parts.isClosing()) return;
+      await new Promise((resolve) => setTimeout(resolve, lateLinesMs));
+      await this.#parts.settle();
+      if (!this.#isWorking) return;
+    }
+  }
+
+  /** Resolves when keys would go into the input line. A screen that is open is told, since only a person can close it. */
+  async #takesInput(turn: SdkTurn, isOver: () => boolean): Promise<void> {
+    if (this.#isReady) return;
+    const timer = setTimeout(() => {
+      if (this.#isReady || isOver()) return;
+      this.#parts.turns.tell({
+        type: 'notice',
+        level: 'warning',
+        code: 'terminal_waits',
+        message: 'The program shows a screen of its own and waits for somebody: attach to the terminal of this chat.',
+      });
+    }, waitingNoticeMs);
+    await this.#until(() => this.#isReady || isOver() || turn.isInterrupted);
+    clearTimeout(timer);
+  }
+
+  /** Resolves when `condition` holds, looked at with every change of the program or the turn. */
+  #until(condition: () => boolean): Promise<void> {
+    this.#parts.program()?.refresh();
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!condition()) return;
+        this.#lookers.delete(look);
+        resolve();
+      };
+      this.#lookers.add(look);
+    });
+  }
+}
