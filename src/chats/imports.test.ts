@@ -151,7 +151,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
       hostId: host.id,
       chooseBackend: () => 'claude_sdk',
       createHistory: () => ({
-        map: createHistoryMapper().map,
+        map: (entries) => createHistoryMapper().map(entries),
         end() {
           failures -= 1;
           if (failures >= 0) throw new Error('broken off');
