@@ -1,12 +1,15 @@
 /** What `boocode doctor` looks at: does everything stand that the server needs, and if not, what is to be done. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findClaudeProgram } from './agents/claude-program.ts';
+import { loadPseudoTerminals } from './agents/claude-pty/terminal/pseudo-terminal.ts';
 import type { Config } from './config.ts';
+import { withDeathSignal } from './lib/process-identity.ts';
+import type { BackendName } from './protocol/chat.ts';
 import { toBooError } from './protocol/error.ts';
 import { openDatabase } from './store/database.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
@@ -22,11 +25,15 @@ export interface Finding {
 const run = promisify(execFile);
 
 export async function diagnose(config: Config): Promise<Finding[]> {
+  const [program, terminals, login] = [await checkProgram(), await checkTerminals(), checkLogin(config)];
   return [
     checkNode(),
-    await checkProgram(),
-    checkGate(config),
-    checkLogin(config),
+    program,
+    terminals,
+    ...checkDeathSignal(),
+    login,
+    checkPath(config, { backend: 'claude_pty', what: 'The terminal program', needs: [program, terminals], login }),
+    checkPath(config, { backend: 'claude_sdk', what: 'The Agent SDK', needs: [program], login }),
     checkDataDir(config),
     await checkDatabase(config),
     await checkPort(config),
@@ -45,44 +52,65 @@ function checkNode(): Finding {
     : finding('node', 'fail', `Node ${process.versions.node} is too old.`, 'Install Node 20.19 or newer.');
 }
 
-/** The `claude` program that comes with the SDK, in the package for this platform. */
-function findProgram(): string | null {
-  const resolve = createRequire(createRequire(import.meta.url).resolve('@anthropic-ai/claude-agent-sdk'));
-  const ending = process.platform === 'win32' ? '.exe' : '';
-  for (const libc of ['', '-musl']) {
-    const name = `@anthropic-ai/claude-agent-sdk-${process.platform}-${process.arch}${libc}/claude${ending}`;
-    try {
-      return resolve.resolve(name);
-    } catch {
-      // Not for this platform.
-    }
-  }
-  return null;
-}
+const reinstall = 'Run `npm install` again, with optional dependencies.';
 
 async function checkProgram(): Promise<Finding> {
-  const program = findProgram();
-  const fix = 'Run `npm install` again, with optional dependencies.';
+  const program = findClaudeProgram();
   if (program === null) {
-    return finding('claude', 'fail', `There is no claude program for ${process.platform} ${process.arch}.`, fix);
+    return finding('claude', 'fail', `There is no claude program for ${process.platform} ${process.arch}.`, reinstall);
   }
   try {
     const { stdout } = await run(program, ['--version'], { timeout: 20_000 });
     return finding('claude', 'ok', `claude ${stdout.trim()}, bundled`);
   } catch (error) {
-    return finding('claude', 'fail', `The claude program does not start: ${toBooError(error).message}`, fix);
+    return finding('claude', 'fail', `The claude program does not start: ${toBooError(error).message}`, reinstall);
   }
 }
 
-function checkGate(config: Config): Finding {
-  return config.sdkByDefault
-    ? finding('backend', 'ok', 'New chats run on the Claude Agent SDK (CLAUDE_SDK_BACKEND is on).')
-    : finding(
-        'backend',
-        'warn',
-        'CLAUDE_SDK_BACKEND is off, and the terminal backend is not part of this version.',
-        'Start the server with CLAUDE_SDK_BACKEND=1, or name the backend claude_sdk when creating a chat.',
-      );
+/** Not needed by everybody: which path it closes is said there. */
+async function checkTerminals(): Promise<Finding> {
+  const loaded = await loadPseudoTerminals();
+  return loaded.ok
+    ? finding('terminals', 'ok', 'Pseudo-terminals can be opened.')
+    : finding('terminals', 'warn', loaded.reason, reinstall);
+}
+
+/** On Linux the kernel ends agents whose host has died; elsewhere nobody does before the next start. */
+function checkDeathSignal(): Finding[] {
+  if (process.platform !== 'linux') return [];
+  if (withDeathSignal('agent', [], 'TERM').command !== 'agent') {
+    return [finding('setpriv', 'ok', 'Agents end with their server, also when it is killed.')];
+  }
+  const problem = 'There is no setpriv that knows --pdeathsig: an agent may outlive a server that is killed.';
+  return [finding('setpriv', 'warn', problem, 'Install util-linux. Until then the next start of the server ends it.')];
+}
+
+interface Path {
+  backend: BackendName;
+  what: string;
+  needs: readonly Finding[];
+  login: Finding;
+}
+
+/** Whether chats can run this way here. The way that new chats take by default must work. */
+function checkPath({ sdkByDefault }: Config, { backend, what, needs, login }: Path): Finding {
+  const isDefault = (backend === 'claude_sdk') === sdkByDefault;
+  const isOn = `CLAUDE_SDK_BACKEND is ${sdkByDefault ? 'on' : 'off'}`;
+  const role = isDefault ? `New chats run on it (${isOn}).` : `Chats that name it run on it (${isOn}).`;
+  const missing = needs.filter((need) => need.status !== 'ok').map((need) => need.name);
+  if (missing.length > 0) {
+    const fix = isDefault
+      ? `See above${sdkByDefault ? '' : ', or start the server with CLAUDE_SDK_BACKEND=1'}.`
+      : 'See above, if you want it.';
+    return finding(
+      backend,
+      isDefault ? 'fail' : 'warn',
+      `${what} does not work here, for want of: ${missing.join(', ')}.`,
+      fix,
+    );
+  }
+  if (login.status !== 'ok') return finding(backend, 'warn', `${what} is here, without a login. ${role}`, 'See login.');
+  return finding(backend, 'ok', `${what} works here. ${role}`);
 }
 
 function checkLogin(config: Config): Finding {
@@ -101,7 +129,8 @@ function checkLogin(config: Config): Finding {
     'login',
     'warn',
     `No login for Claude was found${where}.`,
-    'Set ANTHROPIC_API_KEY, or run `claude` once and log in. The demo needs neither: `npx boocode demo`.',
+    'Set ANTHROPIC_API_KEY, or log in: run `claude` once, or `boocode attach` to a chat that runs on claude_pty. ' +
+      'The demo needs neither: `npx boocode demo`.',
   );
 }
 

@@ -69,7 +69,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
     const backend = new ClaudeSdkBackend({ env: agentEnv, logger });
     closers.push(() => backend.dispose());
-    const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [backend] });
+    const routing = createRouting({
+      sdkByDefault: options.demo || config.sdkByDefault,
+      backends: [backend, { name: 'claude_pty', reason: 'The terminal program is not connected to this server.' }],
+    });
 
     const host = new Host({
       hostId,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
-const ruleNumber = /\b(?:LOG|FENCE|PROMPT|TURN|DECIDE|AGENT|STORE|TRANSCRIPT|ACCESS|DATA|CLI|FLIP|PTY|TERM)-\d+\b/g;
+const ruleNumber =
+  /\b(?:LOG|FENCE|PROMPT|TURN|DECIDE|AGENT|STORE|TRANSCRIPT|ACCESS|DATA|CLI|FLIP|ROUTE|PTY|TERM)-\d+\b/g;
 
 const rules = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*([A-Z]+-\d+)\*\*/gm)].map(
   ([, rule]) => rule ?? '',

@@ -7,6 +7,13 @@ import { BooError } from '../protocol/error.ts';
 import type { BackendInfo } from '../protocol/info.ts';
 import type { AgentBackend } from './agent-backend.ts';
 
+/** A backend that this server cannot run. */
+export interface UnavailableBackend {
+  readonly name: BackendName;
+  /** Why not, and what to do about it, in sentences. */
+  readonly reason: string;
+}
+
 export interface Routing {
   readonly defaultBackend: BackendName;
   /** The backend for a new chat. Throws `backend_unavailable`. */
@@ -16,20 +23,41 @@ export interface Routing {
   describe(): BackendInfo[];
 }
 
-const terminalReason =
-  'The terminal backend is not part of this version. Start the server with CLAUDE_SDK_BACKEND=1 to run chats on the ' +
-  'Claude Agent SDK, or name "backend": "claude_sdk" when creating the chat.';
+export interface RoutingOptions {
+  /** CLAUDE_SDK_BACKEND. */
+  sdkByDefault: boolean;
+  /** One that is not among them is not available. */
+  backends: readonly (AgentBackend | UnavailableBackend)[];
+}
 
-export function createRouting(options: { sdkByDefault: boolean; backends: readonly AgentBackend[] }): Routing {
-  const byName = new Map(options.backends.map((backend) => [backend.name, backend]));
-  const defaultBackend: BackendName = options.sdkByDefault ? 'claude_sdk' : 'claude_pty';
+/** How to come to the backend, for who cannot have the other one. */
+const waysTo: Record<BackendName, string> = {
+  claude_sdk:
+    'Or use the Agent SDK: name "backend": "claude_sdk" when creating a chat (CLAUDE_SDK_BACKEND=1 makes that the ' +
+    'default), or flip a chat to it with `boocode flip`.',
+  claude_pty:
+    'Or use the terminal program: name "backend": "claude_pty" when creating a chat (without CLAUDE_SDK_BACKEND that is ' +
+    'the default), or flip a chat to it with `boocode flip`.',
+};
+
+export function createRouting({ sdkByDefault, backends }: RoutingOptions): Routing {
+  const available = new Map<BackendName, AgentBackend>();
+  const reasons = new Map<BackendName, string>();
+  for (const backend of backends) {
+    if ('reason' in backend) reasons.set(backend.name, backend.reason);
+    else available.set(backend.name, backend);
+  }
+  const defaultBackend: BackendName = sdkByDefault ? 'claude_sdk' : 'claude_pty';
+
+  function reasonFor(name: BackendName): string {
+    const ways = [...available.keys()].map((other) => waysTo[other]);
+    return [reasons.get(name) ?? `${name} is not part of this server.`, ...ways].join(' ');
+  }
 
   function backendFor(name: BackendName): AgentBackend {
-    const backend = byName.get(name);
+    const backend = available.get(name);
     if (backend) return backend;
-    throw new BooError('backend_unavailable', name === 'claude_pty' ? terminalReason : `${name} is not available.`, {
-      details: { field: 'backend', backend: name },
-    });
+    throw new BooError('backend_unavailable', reasonFor(name), { details: { field: 'backend', backend: name } });
   }
 
   return {
@@ -38,12 +66,12 @@ export function createRouting(options: { sdkByDefault: boolean; backends: readon
     backendFor,
     describe: () =>
       (['claude_sdk', 'claude_pty'] as const).map((name) => {
-        const backend = byName.get(name);
+        const backend = available.get(name);
         return {
           name,
           agent: 'claude',
           available: backend !== undefined,
-          reason: backend ? null : terminalReason,
+          reason: backend ? null : reasonFor(name),
           capabilities: backend?.capabilities ?? { deltas: false, terminal: false, images: false },
         };
       }),

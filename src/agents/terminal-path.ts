@@ -1,0 +1,18 @@
+import { findClaudeProgram } from './claude-program.ts';
+import { loadPseudoTerminals } from './claude-pty/terminal/pseudo-terminal.ts';
+
+const reinstall = 'Run `npm install` again, with optional dependencies.';
+
+/** What running chats in the terminal program takes: the program, and pseudo-terminals. Or why it cannot be done here. */
+export async function findTerminalPath(): Promise<{ program: string } | { reason: string }> {
+  const program = findClaudeProgram();
+  if (program === null) {
+    return { reason: `There is no claude program for ${process.platform} ${process.arch}. ${reinstall}` };
+  }
+  const terminals = await loadPseudoTerminals();
+  return terminals.ok ? { program } : { reason: `${sentence(terminals.reason)} ${reinstall}` };
+}
+
+function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`;
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../test/support/postgres.ts';
+import type { Config } from './config.ts';
+import { diagnose, type Finding } from './diagnose.ts';
+
+let database: TestDatabase;
+let dataDir: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataDir = await mkdtemp(join(tmpdir(), 'boocode-doctor-'));
+});
+afterAll(async () => {
+  await rm(dataDir, { recursive: true, force: true });
+  await database.drop();
+});
+
+async function findings(changes: Partial<Config>): Promise<Map<string, Finding>> {
+  const config: Config = {
+    host: '127.0.0.1',
+    port: 9,
+    dataDir,
+    databaseUrl: database.url,
+    token: null,
+    publicOrigins: [],
+    idleTimeoutMs: 1,
+    logLevel: 'silent',
+    sdkByDefault: false,
+    agentEnv: { HOME: dataDir, ANTHROPIC_API_KEY: 'key' },
+    ...changes,
+  };
+  return new Map((await diagnose(config)).map((finding) => [finding.name, finding]));
+}
+
+test.each([
+  [
+    false,
+    'New chats run on it (CLAUDE_SDK_BACKEND is off).',
+    'Chats that name it run on it (CLAUDE_SDK_BACKEND is off).',
+  ],
+  [true, 'Chats that name it run on it (CLAUDE_SDK_BACKEND is on).', 'New chats run on it (CLAUDE_SDK_BACKEND is on).'],
+])('ROUTE-2: both paths are looked at, and which one is the default (gate: %s)', async (sdkByDefault, pty, sdk) => {
+  const found = await findings({ sdkByDefault });
+  for (const name of ['claude', 'terminals', 'login', 'database']) expect(found.get(name)?.status).toBe('ok');
+  expect(found.get('claude_pty')).toMatchObject({ status: 'ok', message: `The terminal program works here. ${pty}` });
+  expect(found.get('claude_sdk')).toMatchObject({ status: 'ok', message: `The Agent SDK works here. ${sdk}` });
+});
+
+test('without a login both paths say so, and what to do', async () => {
+  const found = await findings({ agentEnv: { HOME: dataDir } });
+  expect(found.get('login')).toMatchObject({
+    status: 'warn',
+    fix: expect.stringContaining('boocode attach') as string,
+  });
+  for (const name of ['claude_pty', 'claude_sdk']) {
+    expect(found.get(name)).toMatchObject({ status: 'warn', fix: 'See login.' });
+  }
+});
