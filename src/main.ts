@@ -8,9 +8,11 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
+import { ClaudePtyBackend } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude-pty/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
-import { createRouting } from './agents/routing.ts';
+import { createRouting, type UnavailableBackend } from './agents/routing.ts';
+import { findTerminalPath } from './agents/terminal-path.ts';
 import { Host } from './chats/host.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
@@ -67,12 +69,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const backend = new ClaudeSdkBackend({ env: agentEnv, logger });
-    closers.push(() => backend.dispose());
-    const routing = createRouting({
-      sdkByDefault: options.demo || config.sdkByDefault,
-      backends: [backend, { name: 'claude_pty', reason: 'The terminal program is not connected to this server.' }],
-    });
+    const sdk = new ClaudeSdkBackend({ env: agentEnv, logger });
+    closers.push(() => sdk.dispose());
+    const pty = await openTerminalBackend(agentEnv, logger, closers);
+    const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [sdk, pty] });
 
     const host = new Host({
       hostId,
@@ -203,6 +203,19 @@ function machineName(): string {
   } catch {
     return hostname();
   }
+}
+
+/** The terminal program as a backend, or why it cannot be one here. */
+async function openTerminalBackend(
+  env: Record<string, string>,
+  logger: Log,
+  closers: (() => Promise<unknown>)[],
+): Promise<ClaudePtyBackend | UnavailableBackend> {
+  const path = await findTerminalPath();
+  if ('reason' in path) return { name: 'claude_pty', reason: path.reason };
+  const pty = new ClaudePtyBackend({ program: path.program, env, logger });
+  closers.push(() => pty.dispose());
+  return pty;
 }
 
 /** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */

@@ -93,13 +93,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
       return status.status;
     },
     refresh: () => status.refresh(),
-    lastWords: () =>
-      stripVTControlCharacters(tail.text)
-        .split(/[\r\n]+/)
-        .map((line) => line.trim())
-        .filter((line) => line !== '')
-        .slice(-3)
-        .join(' '),
+    lastWords: () => wordsOf(tail.text),
     async end(graceMs) {
       pty.kill('SIGTERM');
       const timer = setTimeout(() => pty.kill('SIGKILL'), graceMs);
@@ -108,6 +102,16 @@ export function startProgram(options: ProgramOptions): PtyProgram {
       await endMarked(sessionMark, sessionId);
     },
   };
+}
+
+const maxWordsLength = 600;
+
+/** What was written to a screen, in the order of writing. The cursor is moved where others write a blank. */
+function wordsOf(output: string): string {
+  const words = stripVTControlCharacters(output.replaceAll('\x1b[', ' \x1b['))
+    .replace(/[\p{Cc}\p{So}\p{Sk}\s]+/gu, ' ')
+    .trim();
+  return words.slice(-maxWordsLength);
 }
 
 /** The same terminal, whose output somebody else sees too. */

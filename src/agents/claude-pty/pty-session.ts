@@ -91,6 +91,7 @@ export class PtySession {
   /** A setting changed that the program takes at its start only. */
   #isStale = false;
   #opening: Promise<void> = Promise.resolve();
+  #isOpen = false;
   #closing: Promise<void> | undefined;
 
   constructor(parts: PtySessionParts) {
@@ -188,6 +189,7 @@ export class PtySession {
       this.#assertWanted();
       this.#start();
       await this.#started();
+      this.#isOpen = true;
     } catch (error) {
       await this.#release();
       this.#assertWanted();
@@ -405,7 +407,7 @@ export class PtySession {
   }
 
   async #onExit(program: PtyProgram): Promise<void> {
-    if (this.#program !== program || this.#closing) return;
+    if (this.#program !== program || this.#closing || !this.#isOpen) return;
     const { exitCode, signal } = await program.exited;
     const how = signal === null ? `with code ${exitCode}` : `by signal ${signal}`;
     const words = exitCode === 0 ? '' : program.lastWords();

@@ -140,7 +140,8 @@ export class PtyTurns {
   tell(event: AgentEvent): void {
     if (event.type === 'decision_requested' && !this.#turn) this.#beginUnprompted(true);
     if (event.type === 'decision_requested') this.#begin();
-    this.#route(event);
+    if (!this.#turn && this.#own) this.#own.turn.out.push(event);
+    else this.#route(event);
   }
 
   /** The program is idle. Ends the turn that was running then, if it still does. */

@@ -1,0 +1,92 @@
+// The program's own screens: what only a person can see to.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { endOf, ofType, openSession, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
+import { openPtyHarness, type PtyHarness, type PtyHarnessOptions } from '../../../test/support/pty-harness.ts';
+import { sitDown } from '../../../test/support/terminal-seat.ts';
+import { until } from '../../../test/support/until.ts';
+import type { AgentEvent } from '../agent-backend.ts';
+
+const opened: PtyHarness[] = [];
+let open: (options?: PtyHarnessOptions) => Promise<PtyHarness>;
+beforeEach(() => {
+  open = async (options) => {
+    const harness = await openPtyHarness(options);
+    opened.push(harness);
+    return harness;
+  };
+});
+afterEach(async () => {
+  for (const harness of opened.splice(0)) await harness.close();
+});
+
+test('PTY-2: a prompt waits for a screen that somebody has open, says so, and goes on when it is closed', async () => {
+  const harness = await open();
+  const { chatId } = await openSession(harness);
+  const seat = sitDown(harness.backend.terminal(chatId)!);
+  seat.type('/login\r');
+  await seat.sees('Select login method');
+  const events: AgentEvent[] = [];
+  const turn = runTurn(harness.backend, chatId, 'stream 2 tokens', { onEvent: (event) => void events.push(event) });
+  await until(() => ofType(events, 'notice').length === 1, { timeoutMs: 10_000 });
+  expect(ofType(events, 'notice')[0]).toMatchObject({ code: 'terminal_waits', level: 'warning' });
+  expect(harness.model.requests).toEqual([]);
+  // The key that closes it is the person's own.
+  seat.type('\x1b');
+  expect(textIn(await turn).trim()).toBe('t1 t2');
+  seat.leave();
+});
+
+test('TURN-3: an interrupt ends a prompt that waits for such a screen', async () => {
+  const harness = await open();
+  const { chatId } = await openSession(harness);
+  const seat = sitDown(harness.backend.terminal(chatId)!);
+  seat.type('/cost\r');
+  await seat.sees('Estimated cost');
+  const turn = runTurn(harness.backend, chatId, 'stream 2 tokens');
+  await until(() => harness.backend.isBusy(chatId));
+  await harness.backend.interrupt(chatId);
+  expect(endOf(await turn).outcome).toBe('interrupted');
+  seat.type('\x1b');
+  expect(endOf(await runTurn(harness.backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+  seat.leave();
+});
+
+test('AGENT-6: the settings and hooks of a directory are left out until it is trusted, and nobody is asked', async () => {
+  const harness = await open();
+  const ran = join(harness.cwd, 'hook-ran');
+  await mkdir(join(harness.cwd, '.claude'));
+  const hooks = { UserPromptSubmit: [{ hooks: [{ type: 'command', command: `touch ${ran}` }] }] };
+  await writeFile(join(harness.cwd, '.claude', 'settings.json'), JSON.stringify({ hooks }));
+  const wary = await openSession(harness);
+  await runTurn(harness.backend, wary.chatId, 'stream 2 tokens');
+  await expect(readFile(ran)).rejects.toThrow(/ENOENT/);
+  const trusting = await openSession(harness, { trusted: true });
+  await runTurn(harness.backend, trusting.chatId, 'stream 2 tokens');
+  await expect(readFile(ran)).resolves.toBeDefined();
+  // What a person would be asked by the program in that directory later on is not answered for them.
+  const settings = JSON.parse(await readFile(join(harness.agent.configDir, '.claude.json'), 'utf8')) as {
+    projects?: Record<string, { hasTrustDialogAccepted?: boolean }>;
+  };
+  expect(settings.projects?.[harness.cwd]?.hasTrustDialogAccepted ?? false).toBe(false);
+});
+
+test('a program that does not start is told with its own words', async () => {
+  const harness = await open({ env: { ANTHROPIC_API_KEY: '' } });
+  // Without a key the program introduces itself first, for which it wants to reach its maker.
+  const chatId = 'a1b2c3d4-0000-4000-8000-000000000000';
+  await expect(openSession(harness, { chatId })).rejects.toMatchObject({
+    code: 'agent_failed',
+    message: expect.stringMatching(/did not start.*connect/i),
+  });
+  expect(harness.leftovers(chatId)).toEqual([]);
+});
+
+test('bypassing permissions asks nothing, and runs at once', async () => {
+  const harness = await open();
+  const { chatId } = await openSession(harness, { permissionMode: 'bypassPermissions' });
+  const turn = await runTurn(harness.backend, chatId, 'run: touch without-a-question');
+  expect(ofType(turn, 'decision_requested')).toEqual([]);
+  await expect(readFile(join(harness.cwd, 'without-a-question'))).resolves.toBeDefined();
+});
