@@ -1,8 +1,9 @@
 /** The OpenAPI page, made from the same route values that the server is made from. */
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { problem } from '../src/http/problem.ts';
-import type { Route, RouteResponse } from '../src/http/route.ts';
+import type { Policy, Route, RouteResponse } from '../src/http/route.ts';
 import { delta, resume } from '../src/protocol/event.ts';
+import { terminalClientMessage } from '../src/protocol/terminal.ts';
 import type { z } from 'zod';
 
 export function openApiDocument(routes: readonly Route[], version: string): string {
@@ -17,18 +18,26 @@ export function openApiDocument(routes: readonly Route[], version: string): stri
     },
     paths,
     components: {
-      // The frames of the live feed that no JSON answer holds.
-      schemas: { Resume: resume, Delta: delta },
-      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      // The frames of the live feed, and the messages of a terminal, that no JSON answer holds.
+      schemas: { Resume: resume, Delta: delta, TerminalClientMessage: terminalClientMessage },
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        ticket: { type: 'apiKey', in: 'header', name: 'sec-websocket-protocol' },
+      },
     },
   });
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
+const securityOf: Partial<Record<Policy, Record<string, string[]>[]>> = {
+  bearer: [{ token: [] }],
+  ticket: [{ token: [] }, { ticket: [] }],
+};
+
 function operationOf({ policy, summary, responses, schemas }: Route): ZodOpenApiOperationObject {
   const operation: ZodOpenApiOperationObject = {
     summary,
-    security: policy === 'bearer' ? [{ token: [] }] : [],
+    security: securityOf[policy] ?? [],
     requestParams: {
       ...(schemas.params && { path: schemas.params as z.ZodObject }),
       ...(schemas.query && { query: schemas.query as z.ZodObject }),

@@ -16,6 +16,8 @@ import type { Route, ServerEnv } from './route.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
+import { terminalRoutes } from './terminal-routes.ts';
+import { createTerminalTickets, ticketIn, type TerminalTickets } from './terminal-tickets.ts';
 import { transcriptRoutes } from './transcript-routes.ts';
 
 export interface HttpLimits {
@@ -45,13 +47,15 @@ export function declaredFor(handler: object): Route | 'guard' | undefined {
   return routeOfHandler.get(handler);
 }
 
-export function createRoutes(options: AppOptions): Route[] {
+export function createRoutes(options: AppOptions, tickets: TerminalTickets): Route[] {
   const { keepAliveMs } = { ...httpLimits, ...options.limits };
+  const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   return [
     ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes }),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats),
-    ...eventRoutes(options.chats, { keepAliveMs, clock: options.clock ?? systemClock, log: options.log }),
+    ...eventRoutes(options.chats, live),
+    ...terminalRoutes(options.chats, tickets, live),
     ...transcriptRoutes(options.chats, { log: options.log }),
     ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
@@ -62,7 +66,8 @@ export function createRoutes(options: AppOptions): Route[] {
 export function createApp(options: AppOptions): App {
   const access = createAccess(options.access);
   const bodyLimitBytes = options.limits?.bodyBytes ?? httpLimits.bodyBytes;
-  const routes = createRoutes(options);
+  const tickets = createTerminalTickets(options.clock);
+  const routes = createRoutes(options, tickets);
   const app: App = new Hono();
 
   // First in every request's way. A handler that declares no policy is guarded like any other: by the token.
@@ -73,7 +78,9 @@ export function createApp(options: AppOptions): App {
         .map(({ handler }) => routeOfHandler.get(handler))
         .at(-1);
       const policy = declared === undefined ? 'bearer' : declared === 'guard' ? undefined : declared.policy;
-      if (policy === 'bearer') access.checkToken(c.req.raw);
+      const ticket = policy === 'ticket' ? ticketIn(c.req.raw.headers) : undefined;
+      if (ticket !== undefined) tickets.check(ticket);
+      else if (policy === 'bearer' || policy === 'ticket') access.checkToken(c.req.raw);
       await next();
     } catch (error) {
       c.res = problemResponse(error, options.log);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../scripts/openapi-document.ts';
 import { createTestApp, testToken } from '../../test/support/test-app.ts';
 import { createRoutes } from './app.ts';
+import { createTerminalTickets } from './terminal-tickets.ts';
 
 const root = new URL('../../', import.meta.url);
 const file = new URL('openapi.json', root);
@@ -10,7 +11,10 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 
 describe('the OpenAPI page', () => {
   const { chats, codes, log, ...test } = createTestApp();
-  const made = openApiDocument(createRoutes({ chats, signInCodes: codes, log, access: { token: testToken } }), version);
+  const made = openApiDocument(
+    createRoutes({ chats, signInCodes: codes, log, access: { token: testToken } }, createTerminalTickets()),
+    version,
+  );
 
   it('is what the routes say: refresh it with UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts', () => {
     if (process.env['UPDATE_OPENAPI'] === '1') writeFileSync(file, made);

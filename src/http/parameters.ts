@@ -9,7 +9,7 @@ const isWithin = (text: string, minimum: number, maximum: number): boolean =>
   canonicalNumber.test(text) && Number(text) >= minimum && Number(text) <= maximum;
 
 /** A number that arrives as text. `override` is what the OpenAPI page shows. */
-const wholeNumber = (minimum: number, maximum: number, message: string) =>
+export const wholeNumber = (minimum: number, maximum: number, message: string) =>
   z
     .string()
     .refine((text) => isWithin(text, minimum, maximum), message)

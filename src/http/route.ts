@@ -2,6 +2,7 @@
  * A route as a value: what it takes, what it gives, and who may use it. The server and the OpenAPI page are both made
  * from the same list of these.
  */
+import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import { BooError } from '../protocol/error.ts';
 import { parseInput } from './invalid-request.ts';
@@ -9,13 +10,23 @@ import { readJsonBody } from './json-body.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { notFound } from './problem.ts';
 
-/** `bearer`: the token. `code`: a one-use sign-in code in the body. `open` and `static`: nothing, and nothing secret. */
-export type Policy = 'open' | 'bearer' | 'code' | 'static';
+/**
+ * `bearer`: the token. `ticket`: the token, or a one-use ticket for one chat's terminal. `code`: a one-use sign-in code in
+ * the body. `open` and `static`: nothing, and nothing secret.
+ */
+export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** A connection that asks to become a WebSocket. */
+export interface Upgrade {
+  /** The answer that makes it one. */
+  accept(serve: (socket: WebSocket) => void): Response;
+}
 
 /** What one HTTP server adds to its requests; absent where the app is called without a server. */
 export interface ServerEnv {
   openFeeds?: OpenFeeds;
+  upgrade?: Upgrade;
 }
 
 export interface Incoming {

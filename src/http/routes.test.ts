@@ -341,7 +341,7 @@ describe('answers', () => {
               .split('\n')
               .slice(0, -1)
               .map((line): unknown => JSON.parse(line))
-          : [type === 'application/json' ? (JSON.parse(text) as unknown) : text];
+          : [type.endsWith('json') ? (JSON.parse(text) as unknown) : text];
       for (const value of values) declared?.schema?.parse(value);
       checked += 1;
     }

@@ -6,6 +6,7 @@ import { BooError } from '../protocol/error.ts';
 import type { App } from './app.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
+import { createUpgrades } from './upgrades.ts';
 import { secure } from './security-headers.ts';
 
 export interface ListenOptions {
@@ -51,6 +52,11 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
       void listener(incoming, outgoing);
     },
   );
+  const upgrades = createUpgrades(app, { log: options.log, openFeeds });
+  server.on('upgrade', (incoming, socket, head) => {
+    unused.delete(incoming.socket);
+    upgrades.handle(incoming, socket, head);
+  });
   server.on('connection', (socket) => {
     if (closing) socket.destroy();
     unused.add(socket);
@@ -66,7 +72,10 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
     url: `http://${nameFor(options.host)}:${port}`,
     close() {
       closing ??= new Promise((resolve, reject) => {
-        const deadline = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs ?? 5_000);
+        const deadline = setTimeout(() => {
+          server.closeAllConnections();
+          upgrades.destroyAll();
+        }, options.drainTimeoutMs ?? 5_000);
         server.close((error) => {
           clearTimeout(deadline);
           if (error) reject(error);

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { Chats } from '../chats/chats.ts';
+import { BooError } from '../protocol/error.ts';
+import {
+  createTerminalTicket,
+  terminalAccess,
+  terminalServerMessage,
+  type TerminalSize,
+  terminalTicket,
+} from '../protocol/terminal.ts';
+import { invalid } from './invalid-request.ts';
+import { chatPath, wholeNumber } from './parameters.ts';
+import { problem } from './problem.ts';
+import { json, route, type Route } from './route.ts';
+import { serveTerminal, type TerminalSocketOptions } from './terminal-socket.ts';
+import { offersTerminal, ticketIn, type TerminalTickets } from './terminal-tickets.ts';
+
+const cells = wholeNumber(1, 1000, 'must be a whole number from 1 to 1000');
+
+export function terminalRoutes(chats: Chats, tickets: TerminalTickets, options: TerminalSocketOptions): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats/{chatId}/terminal',
+        policy: 'ticket',
+        summary: 'Attach to the terminal of a chat’s agent: a WebSocket',
+        responses: {
+          101: {
+            description:
+              'Binary messages are the terminal’s bytes, output from the server and keys from the client. Text messages ' +
+              'are JSON: TerminalServerMessage, the first one a `screen`, and TerminalClientMessage. The token goes in ' +
+              'the Authorization header; a browser, which cannot send one, takes a ticket and offers the subprotocols ' +
+              '`boocode.terminal` and `ticket.<ticket>`. A terminal has the smallest size of those who may write.',
+            schema: terminalServerMessage,
+          },
+          426: {
+            description: 'The request does not ask for a WebSocket.',
+            contentType: 'application/problem+json',
+            schema: problem,
+          },
+        },
+      },
+      {
+        params: chatPath,
+        query: z.strictObject({ columns: cells.optional(), rows: cells.optional(), access: terminalAccess.optional() }),
+      },
+      async ({ params: { chatId }, query, request, env }) => {
+        const { upgrade } = env;
+        if (!upgrade) throw new BooError('upgrade_required', 'upgrade: a terminal is a WebSocket.');
+        if (!offersTerminal(request.headers)) invalid('sec-websocket-protocol', 'must offer boocode.terminal');
+        const size = sizeIn(query);
+        const ticket = ticketIn(request.headers);
+        const rights = ticket === undefined ? undefined : tickets.redeem(ticket);
+        if (rights && rights.chatId !== chatId) {
+          throw new BooError('unauthorized', 'ticket: is for another chat.', {
+            details: { field: 'sec-websocket-protocol' },
+          });
+        }
+        const canWrite = (rights?.access ?? 'write') === 'write' && query.access !== 'read';
+        const terminal = await chats.openTerminal(chatId);
+        return upgrade.accept((socket) => {
+          const forget = env.openFeeds?.add(() => socket.close(1001, 'The server stops.'));
+          socket.once('close', () => forget?.());
+          serveTerminal(socket, terminal.attach({ size, canWrite }), options);
+        });
+      },
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/chats/{chatId}/terminal/tickets',
+        policy: 'bearer',
+        summary: 'Make a ticket that opens a chat’s terminal once, within 30 seconds',
+        responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
+      },
+      { params: chatPath, body: createTerminalTicket },
+      async ({ params: { chatId }, body }) => {
+        await chats.getChat(chatId);
+        return json(201, tickets.issue({ chatId, access: body.access }));
+      },
+    ),
+  ];
+}
+
+function sizeIn({
+  columns,
+  rows,
+}: {
+  columns?: number | undefined;
+  rows?: number | undefined;
+}): TerminalSize | undefined {
+  if (columns === undefined && rows === undefined) return undefined;
+  return {
+    columns: columns ?? invalid('columns', 'goes with rows'),
+    rows: rows ?? invalid('rows', 'goes with columns'),
+  };
+}

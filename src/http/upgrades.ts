@@ -1,0 +1,116 @@
+/**
+ * Connections that ask to become WebSockets. They go through the app like any other request, with all its checks; only a
+ * route that accepts lets them become one, and every other answer is written as it is.
+ */
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Log } from '../lib/log.ts';
+import { BooError } from '../protocol/error.ts';
+import { maxMessageBytes, terminalProtocol } from '../protocol/terminal-names.ts';
+import type { App } from './app.ts';
+import type { OpenFeeds } from './open-feeds.ts';
+import { problemResponse } from './problem.ts';
+import type { Upgrade } from './route.ts';
+import { secure } from './security-headers.ts';
+
+export interface Upgrades {
+  handle(incoming: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Cuts off what is still open. */
+  destroyAll(): void;
+}
+
+export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFeeds }): Upgrades {
+  const { log, openFeeds } = options;
+  const sockets = new Set<Duplex>();
+  const websockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    maxFragments: 1024,
+    // The one that is not a ticket.
+    handleProtocols: (offered) => (offered.has(terminalProtocol) ? terminalProtocol : false),
+  });
+  const refuse = (socket: Duplex, error: BooError): Promise<void> =>
+    write(socket, secure(problemResponse(error, log)), true);
+  websockets.on('wsClientError', (error, socket) => {
+    void refuse(
+      socket,
+      new BooError('invalid_request', `upgrade: ${error.message}`, { details: { field: 'upgrade' } }),
+    );
+  });
+
+  async function answer(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const request = requestOf(incoming);
+    if (!request) {
+      const sentence = 'The request line or the Host header is not valid, or its method is none to upgrade.';
+      return refuse(socket, new BooError('invalid_request', sentence));
+    }
+    let serve: ((socket: WebSocket) => void) | undefined;
+    const upgrade: Upgrade = {
+      accept(given) {
+        serve = given;
+        // A Response cannot have the status 101.
+        return new Response(null, { status: 204 });
+      },
+    };
+    const isWebSocket = incoming.headers.upgrade?.toLowerCase() === 'websocket';
+    const response = await app.fetch(request, { openFeeds, ...(isWebSocket ? { upgrade } : {}) });
+    if (!serve) return write(socket, response, request.method === 'GET');
+    const run = serve;
+    if (!socket.destroyed) websockets.handleUpgrade(incoming, socket, head, (websocket) => run(websocket));
+    return undefined;
+  }
+
+  return {
+    handle(incoming, socket, head) {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+      answer(incoming, socket, head).catch((error: unknown) => {
+        log.error({ err: error }, 'A connection could not be upgraded.');
+        socket.destroy();
+      });
+    },
+    destroyAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Undefined for what makes no request of the kind that the app answers, or may have a body. */
+function requestOf(incoming: IncomingMessage): Request | undefined {
+  const { method = '', url = '', rawHeaders } = incoming;
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  const headers = new Headers();
+  try {
+    for (let at = 0; at < rawHeaders.length; at += 2) headers.append(rawHeaders[at]!, rawHeaders[at + 1]!);
+    const target = url.startsWith('/') ? `http://${headers.get('host')}${url}` : url;
+    return new Request(target, { method, headers });
+  } catch {
+    return undefined;
+  }
+}
+
+/** An answer on a connection that Node's server has let go. It is the last one there. */
+async function write(socket: Duplex, response: Response, hasBody: boolean): Promise<void> {
+  const { status } = response;
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers}connection: close\r\n\r\n`);
+  const reader = response.body?.getReader();
+  socket.once('close', () => void reader?.cancel().catch(() => undefined));
+  for (let piece = await reader?.read(); hasBody && piece?.done === false; piece = await reader?.read()) {
+    if (socket.destroyed) return;
+    if (!socket.write(piece.value)) await drained(socket);
+  }
+  if (!hasBody) await reader?.cancel();
+  socket.end();
+}
+
+function drained(socket: Duplex): Promise<void> {
+  return new Promise((done) => {
+    socket.once('drain', done);
+    socket.once('close', done);
+  });
+}
