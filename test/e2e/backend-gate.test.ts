@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openServer, type TestServer } from '../support/server.ts';
-import { readStoredState } from '../support/stored-state.ts';
 import { runTurn } from '../support/turns.ts';
 
 let server: TestServer;
@@ -10,25 +9,45 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('with CLAUDE_SDK_BACKEND off a new chat is refused with the sentence that says how to switch it on', async () => {
-  const before = await readStoredState(server.sql);
-  for (const backend of [undefined, 'claude_pty']) {
-    const { status, body } = await server.call('POST', '/v1/chats', { body: { cwd: server.workDir, backend } });
-    expect({ status, ...body }).toMatchObject({ status: 409, code: 'backend_unavailable', field: 'backend' });
-    expect(body['detail']).toContain('CLAUDE_SDK_BACKEND=1');
-    expect(body['detail']).toContain('"backend": "claude_sdk"');
-  }
-  expect(await readStoredState(server.sql)).toEqual(before);
-  const { defaultBackend, backends } = await server.client.info();
-  expect(defaultBackend).toBe('claude_pty');
-  expect(backends.map(({ name, available }) => [name, available])).toEqual([
-    ['claude_sdk', true],
-    ['claude_pty', false],
-  ]);
+test('ROUTE-1: with CLAUDE_SDK_BACKEND off a new chat is answered by the terminal program', async () => {
+  const chat = await server.createChat();
+  expect(chat.backend).toBe('claude_pty');
+  const turn = await runTurn(server.client, chat.id, 'stream 3 tokens');
+  expect(turn.finished.outcome).toBe('completed');
+  expect(turn.text.trim()).toBe('t1 t2 t3');
+  expect(turn.deltas).toEqual([]);
+  expect(turn.events.map((event) => event.type)).toContain('session_started');
+  expect((await server.client.getChat(chat.id)).costUsd).toBeGreaterThan(0);
 });
 
 test('a chat that names its backend runs on it all the same', async () => {
   const chat = await server.createChat({ backend: 'claude_sdk' });
   expect(chat.backend).toBe('claude_sdk');
   expect((await runTurn(server.client, chat.id, 'who are you')).finished.outcome).toBe('completed');
+});
+
+test('ROUTE-2: /v1/info says which backends run here, and what each can', async () => {
+  const { defaultBackend, backends } = await server.client.info();
+  expect(defaultBackend).toBe('claude_pty');
+  expect(backends).toEqual([
+    {
+      name: 'claude_sdk',
+      agent: 'claude',
+      available: true,
+      reason: null,
+      capabilities: { deltas: true, terminal: false, images: true },
+    },
+    {
+      name: 'claude_pty',
+      agent: 'claude',
+      available: true,
+      reason: null,
+      capabilities: { deltas: false, terminal: true, images: false },
+    },
+  ]);
+});
+
+test('with CLAUDE_SDK_BACKEND on a new chat runs on the Agent SDK', async () => {
+  await server.restart({ sdkByDefault: true });
+  expect((await server.createChat()).backend).toBe('claude_sdk');
 });

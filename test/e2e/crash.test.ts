@@ -148,7 +148,7 @@ function checkLog(log: readonly Event[], told: Told): void {
 }
 
 test(
-  `LOG-1 PROMPT-1 PROMPT-4 TURN-1 TURN-2 DATA-1 AGENT-2 AGENT-4: ${rounds} lives that end in SIGKILL (seed ${seed})`,
+  `LOG-1 PROMPT-1 PROMPT-4 TURN-1 TURN-2 DATA-1 AGENT-2 AGENT-4: ${rounds} lives of both backends that end in SIGKILL (seed ${seed})`,
   async () => {
     const random = randomOf(seed);
     const chats: Told[] = [];
@@ -156,7 +156,8 @@ test(
     for (let round = 0; round < rounds; round += 1) {
       const server = await home.serve('serve');
       if (chats.length < 2) {
-        const { id: chatId } = await server.client.createChat({ cwd: home.workDir });
+        const backend = chats.length === 0 ? 'claude_sdk' : 'claude_pty';
+        const { id: chatId } = await server.client.createChat({ cwd: home.workDir, backend });
         chats.push({ chatId, receipts: new Map(), sent: new Map(), events: [] });
       }
       await liveAndDie(server, chats, round, random);
