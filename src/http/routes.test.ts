@@ -321,6 +321,7 @@ describe('answers', () => {
       '/v1/imports': { cwd: '/', sessionId: chat.id },
       '/v1/imports/{importId}/lines': { lines: ['{"type":"user"}'] },
       '/v1/sign-in': { code: test.codes.issue() },
+      '/v1/chats/{chatId}/terminal/tickets': { access: 'read' },
     };
     const { id: importId } = await test.chats.beginImport({ cwd: '/', sessionId: chat.id });
     let checked = 0;
