@@ -23,6 +23,7 @@ export async function runRounds(place, { rounds, progress }) {
   const server = await openBooCode(place, 'warm', { idleSeconds: 3600 });
   const chat = await server.openChat();
   const chatLong = await server.openChat();
+  const terminalChat = await server.openChat('claude_pty');
   const sleepy = await openBooCode(place, 'cold', { idleSeconds: 1 });
   const coldChat = await sleepy.openChat();
   const print = await openClaudePrint(place, 'print');
@@ -30,6 +31,7 @@ export async function runRounds(place, { rounds, progress }) {
   const warm = [
     { name: 'rawFollow', run: () => raw.turn(shortPrompt), prompt: shortPrompt },
     { name: 'booFollow', run: () => chat.turn(shortPrompt), prompt: shortPrompt },
+    { name: 'terminalFollow', run: () => terminalChat.turn(shortPrompt), prompt: shortPrompt },
     { name: 'rawLong', run: () => rawLong.turn(longPrompt), prompt: longPrompt },
     { name: 'booLong', run: () => chatLong.turn(longPrompt), prompt: longPrompt },
   ];
@@ -45,18 +47,21 @@ export async function runRounds(place, { rounds, progress }) {
   // A warm turn is short and another program's moment can double it: three of each in a round, near each other.
   const tasks = [...cold, ...warm, ...warm.toReversed(), ...warm];
   const samples = Object.fromEntries([...warm, ...cold].map(({ name }) => [name, []]));
+  const attach = [];
   for (let round = -warmUpRounds; round < rounds; round += 1) {
     const turned = Math.abs(round) % tasks.length;
     for (const task of [...tasks.slice(turned), ...tasks.slice(0, turned)]) {
       const { firstMs, resultMs, text } = await task.run();
-      if (text !== texts[task.prompt]) throw new Error(`${task.name}: the text came ${text.length} characters long.`);
+      if (text.trim() !== texts[task.prompt].trim())
+        throw new Error(`${task.name}: the text came ${text.length} characters long.`);
       if (round >= 0) samples[task.name].push({ firstMs, resultMs });
+      if (round >= 0 && task.name === 'terminalFollow') attach.push(await terminalChat.attach());
       await task.settle?.();
       await delay(pauseMs);
     }
     if (round >= 0) progress(`Round ${round + 1} of ${rounds}.`);
   }
-  return { ...samples, memory: await measureMemory(server, progress) };
+  return { ...samples, attach, memory: await measureMemory(server, progress) };
 }
 
 /** The state `cold` is shown from the moment the process is told to leave: here it must have left. */

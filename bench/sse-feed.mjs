@@ -2,12 +2,13 @@
  * Follows one chat. While a turn streams, its text is only searched for two marks; frames are parsed once it is over,
  * so that the reader's work is no part of what is measured.
  */
-const firstMark = '"type":"agent_message_chunk"';
+/** The first of an answer: of a backend that streams a piece of it, of one that does not the whole. */
+export const firstMarks = { streamed: '"type":"agent_message_chunk"', whole: '"type":"agent_message"' };
 const endMark = '"type":"turn_finished"';
 const tailChars = 50;
 const turnLimitMs = 60_000;
 
-export async function openFeed(http, path) {
+export async function openFeed(http, path, firstMark) {
   const response = await http.stream(path);
   let turn;
   const fail = (error) => turn?.reject(error);
@@ -51,9 +52,12 @@ function read(raw) {
     return data === undefined ? [] : [JSON.parse(data.slice('data: '.length))];
   });
   const chunks = items.filter((item) => item.type === 'agent_message_chunk');
+  const messages = items.filter((item) => item.type === 'agent_message');
   return {
     outcome: items.find((item) => item.type === 'turn_finished')?.outcome,
-    text: chunks.map((item) => item.content.text).join(''),
+    text: (chunks.length > 0 ? chunks.map((item) => item.content) : messages.flatMap((item) => item.content))
+      .map((block) => block.text)
+      .join(''),
   };
 }
 

@@ -24,6 +24,8 @@ export function judge(samples) {
     row('Follow-up turn, result', 'raw SDK, warm', of('rawFollow', 'resultMs'), 'ms'),
     row('', 'BooCode, warm', of('booFollow', 'resultMs'), 'ms'),
     row('', '`claude -p --resume`', of('printFollow', 'resultMs'), 'ms'),
+    row('Follow-up turn in the terminal, whole answer', 'BooCode, `claude_pty`', of('terminalFollow', 'firstMs'), 'ms'),
+    row('Attach to a terminal, whole screen', 'BooCode', samples.attach, 'ms'),
     row('Cold chat wakes, first token', 'BooCode', of('booWake', 'firstMs'), 'ms'),
     row('Turn of 2,000 deltas, result', 'raw SDK, warm', of('rawLong', 'resultMs'), 'ms'),
     row('', 'BooCode, warm', of('booLong', 'resultMs'), 'ms'),
@@ -35,6 +37,7 @@ export function judge(samples) {
     goal('Follow-up, first token: BooCode / raw SDK', ratio('booFollow', 'rawFollow', 'firstMs'), '≤', 1.15),
     goal('2,000 deltas, time: BooCode / raw SDK', ratio('booLong', 'rawLong', 'resultMs'), '≤', 1.25),
     goal('Follow-up, first token: `claude -p` / BooCode', ratio('printFollow', 'booFollow', 'firstMs'), '≥', 10),
+    goal('Terminal, first answer: `claude -p` / BooCode', ratio('printFollow', 'terminalFollow', 'firstMs'), '≥', 5),
     goal('Cold wake, first token: BooCode / `claude -p`', ratio('booWake', 'printFollow', 'firstMs'), '≤', 1.2),
   ];
   if (samples.memory.length > 0) {

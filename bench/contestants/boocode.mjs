@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { WebSocket } from 'ws';
 import { endChild } from '../child.mjs';
 import { distDirectory, fromDist } from '../dist.mjs';
 import { openHttp } from '../http.mjs';
-import { openFeed } from '../sse-feed.mjs';
+import { firstMarks, openFeed } from '../sse-feed.mjs';
 import { agentsOf } from '../processes.mjs';
 
 export async function openBooCode(place, name, { idleSeconds }) {
@@ -35,11 +36,14 @@ export async function openBooCode(place, name, { idleSeconds }) {
     info: () => http.json('GET', '/v1/info'),
     /** How many agent processes the server has. */
     agentCount: () => agentsOf(child.pid).length,
-    async openChat() {
-      const chat = await http.json('POST', '/v1/chats', { cwd: room.cwd });
+    async openChat(backend = 'claude_sdk') {
+      const chat = await http.json('POST', '/v1/chats', { cwd: room.cwd, backend });
       const path = `/v1/chats/${chat.id}`;
-      const feed = await openFeed(http, `${path}/events?after=0`);
+      const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.whole;
+      const feed = await openFeed(http, `${path}/events?after=0`, mark);
       return {
+        /** Milliseconds from before the connection to the whole screen. */
+        attach: () => attach(`${url.replace('http', 'ws')}${path}/terminal?access=read`, token),
         state: async () => (await http.json('GET', path)).state,
         /** One turn: {firstMs, resultMs, text}, both from before the prompt is posted. */
         async turn(prompt) {
@@ -54,6 +58,21 @@ export async function openBooCode(place, name, { idleSeconds }) {
       };
     },
   };
+}
+
+async function attach(url, token) {
+  const startedAt = performance.now();
+  const socket = new WebSocket(url, ['boocode.terminal'], { headers: { authorization: `Bearer ${token}` } });
+  try {
+    const [message, isBinary] = await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+    const shownAt = performance.now();
+    const { type, data } = isBinary ? {} : JSON.parse(message.toString());
+    if (type !== 'screen' || !data.includes('Claude'))
+      throw new Error('The first message was no screen of the program.');
+    return shownAt - startedAt;
+  } finally {
+    socket.terminate();
+  }
 }
 
 async function readyUrl(child) {
