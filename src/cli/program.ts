@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAdopt } from './adopt.ts';
+import { addAttach } from './attach.ts';
 import { addChat } from './chat.ts';
 import type { Cli } from './cli.ts';
 import { addDecide } from './decide.ts';
@@ -35,6 +36,7 @@ export function createProgram(cli: Cli): Command {
     addLs,
     addShow,
     addInterrupt,
+    addAttach,
     addFlip,
     addDecide,
     addAdopt,

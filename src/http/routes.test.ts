@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
 import { createTestApp, type TestApp } from '../../test/support/test-app.ts';
 import type { Chat } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
@@ -323,6 +324,7 @@ describe('answers', () => {
       '/v1/sign-in': { code: test.codes.issue() },
       '/v1/chats/{chatId}/terminal/tickets': { access: 'read' },
     };
+    test.chats.setTerminal(chat.id, createMemoryTerminal());
     const { id: importId } = await test.chats.beginImport({ cwd: '/', sessionId: chat.id });
     let checked = 0;
     for (const { handler } of test.app.routes) {

@@ -71,12 +71,13 @@ export function terminalRoutes(chats: Chats, tickets: TerminalTickets, options: 
         method: 'POST',
         path: '/v1/chats/{chatId}/terminal/tickets',
         policy: 'bearer',
-        summary: 'Make a ticket that opens a chat’s terminal once, within 30 seconds',
+        summary: 'Have a chat’s terminal ready, and make a ticket that opens it once, within 30 seconds',
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },
       async ({ params: { chatId }, body }) => {
-        await chats.getChat(chatId);
+        // What is wrong with the terminal is told here, for a browser learns nothing of a refused WebSocket.
+        await chats.openTerminal(chatId);
         return json(201, tickets.issue({ chatId, access: body.access }));
       },
     ),

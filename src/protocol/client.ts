@@ -5,6 +5,7 @@
 import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
 import { createWire, isUnreachable } from './client-request.ts';
+import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
 import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 import { BooError } from './error.ts';
@@ -12,12 +13,20 @@ import type { EventPage, FeedItem } from './event.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
 export { BooError, type ErrorCode } from './error.ts';
 export { isUnreachable } from './client-request.ts';
 export type { FeedStatus, FollowOptions };
+export type {
+  TerminalConnection,
+  TerminalItem,
+  TerminalOptions,
+  TerminalSocket,
+  TerminalSocketConstructor,
+} from './client-terminal.ts';
 export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 export type { ContentBlock } from './content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
@@ -25,6 +34,7 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info } from './info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+export type { TerminalAccess, TerminalSize } from './terminal.ts';
 export type { TranscriptRecord } from './transcript.ts';
 
 export interface ClientOptions {
@@ -64,6 +74,11 @@ export interface BooClient {
    */
   prompt(chatId: string, prompt: SubmitPrompt): Promise<Receipt>;
   interrupt(chatId: string): Promise<InterruptResult>;
+  /**
+   * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
+   * `terminal_unavailable` where the chat's backend has none.
+   */
+  terminal(chatId: string, options?: TerminalOptions): Promise<TerminalConnection>;
   events(chatId: string, page?: { after?: number | undefined; limit?: number | undefined }): Promise<EventPage>;
   /**
    * The chat's events after the cursor and on, across broken connections: each event once and in order, previews in
@@ -158,6 +173,12 @@ export function createClient(options: ClientOptions): BooClient {
           await wait(delay.next());
         }
       }
+    },
+    async terminal(chatId, { access = 'write', size, WebSocket } = {}) {
+      const path = `${chatPath(chatId)}/terminal`;
+      const { ticket } = await wire.request<TerminalTicket>(`${path}/tickets`, { method: 'POST', body: { access } });
+      const query = size ? `?columns=${size.columns}&rows=${size.rows}` : '';
+      return openTerminal(options.url.replace(/\/+$/, '') + path + query, ticket, WebSocket);
     },
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 

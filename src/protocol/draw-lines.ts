@@ -83,6 +83,13 @@ export function drawLines(buffer: IBuffer, columns: number): string {
   return parts.join('');
 }
 
+/** One line in so many columns, however it goes on. */
+export function drawRow(line: IBufferLine, columns: number, scratch: IBufferCell): string {
+  const parts: string[] = [];
+  drawLine(line, columns, false, scratch, parts);
+  return parts.join('');
+}
+
 function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: IBufferCell, parts: string[]): void {
   let look = plain;
   let blanks = 0;
@@ -98,7 +105,9 @@ function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: 
     const cell = line.getCell(column, scratch);
     // The right half of a wide character.
     if (!cell || cell.getWidth() === 0) continue;
-    const isBlank = cell.getChars() === '' && !showsOnBlanks(cell);
+    // Half a wide character cannot be shown.
+    const isCut = column + cell.getWidth() > columns;
+    const isBlank = isCut || (cell.getChars() === '' && !showsOnBlanks(cell));
     // Only what is printed makes the terminal go on in the next line, and the first cell there.
     const mustPrint = goesOn || (line.isWrapped && column === 0);
     if (isBlank && !mustPrint) {

@@ -1,0 +1,159 @@
+import type { Command } from 'commander';
+import { type BooClient, BooError, type Chat, isUnreachable, type TerminalConnection } from '../protocol/client.ts';
+import { createRetryDelay, wait } from '../protocol/retry-delay.ts';
+import { type Cli, connect, type GlobalFlags, misuse } from './cli.ts';
+import { type DetachKey, detachKey } from './detach-key.ts';
+import { findChat } from './find-chat.ts';
+import { LocalTerminal } from './local-terminal.ts';
+import { LookingOn } from './looking-on.ts';
+import { loadSocket } from './node-socket.ts';
+import { plainText } from './plain-text.ts';
+import type { Shown } from './shown.ts';
+
+interface AttachFlags extends GlobalFlags {
+  readOnly?: true;
+  detachKey: DetachKey;
+}
+
+/** Why it is over: the person left, the program ended, a signal came, or something failed. */
+type Leave = { why: 'detached' } | { why: 'ended'; reason: string } | { why: 'signal'; signal: NodeJS.Signals };
+
+export function addAttach(program: Command, cli: Cli): void {
+  program
+    .command('attach')
+    .description("Use the terminal of a chat's agent here; Ctrl-] leaves it, and the agent goes on")
+    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .option('--read-only', 'look on: type nothing, and have no say in the size')
+    .option(
+      '--detach-key <key>',
+      'the key that leaves, ctrl- and a letter or one of @ \\ ] ^ _',
+      detachKey,
+      detachKey('ctrl-]'),
+    )
+    .action(async (given: string, _options, command: Command) => {
+      const flags = command.optsWithGlobals<AttachFlags>();
+      if (!process.stdin.isTTY || !process.stdout.isTTY) {
+        throw misuse('attach needs a terminal: neither its input nor its output may be a file or a pipe.');
+      }
+      const client = await connect(cli, flags);
+      const chat = await findChat(client, given);
+      cli.exitCode = await attach(cli, client, chat, flags);
+    });
+}
+
+async function attach(cli: Cli, client: BooClient, chat: Chat, flags: AttachFlags): Promise<number> {
+  const { terminal: print } = cli;
+  const WebSocket = await loadSocket();
+  const open = (): Promise<TerminalConnection> =>
+    client.terminal(chat.id, {
+      access: flags.readOnly ? 'read' : 'write',
+      size: { columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 },
+      WebSocket,
+    });
+  // What cannot be attached to is told before anything here is changed.
+  const first = await open();
+  const reads = flags.readOnly ? ', looking on' : '';
+  print.err(`Attached to chat ${chat.id}${reads}. ${flags.detachKey.name} leaves it; the agent goes on.\n`);
+  const leave = await lend(first, open, flags);
+  if (leave.why === 'signal') {
+    // As if it had not been caught, now that the terminal is as it was.
+    process.kill(process.pid, leave.signal);
+    return 1;
+  }
+  const end =
+    leave.why === 'ended'
+      ? `The terminal has ended: ${plainText(leave.reason)}`
+      : 'Left the terminal. The agent goes on.';
+  print.err(`${end}\n`);
+  return 0;
+}
+
+/** Carries the terminal here until it is left, over broken connections. */
+async function lend(
+  first: TerminalConnection,
+  open: () => Promise<TerminalConnection>,
+  { detachKey: key, readOnly }: AttachFlags,
+): Promise<Leave> {
+  const left = new AbortController();
+  let leave: Leave | undefined;
+  const leaveFor = (why: Leave): void => {
+    leave ??= why;
+    left.abort();
+    connection.close();
+  };
+  let connection = first;
+  const local = new LocalTerminal((data) => {
+    const at = key.find(data);
+    connection.write(at === -1 ? data : data.subarray(0, at));
+    if (at !== -1) leaveFor({ why: 'detached' });
+  });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const handlers = signals.map((signal) => {
+    const handler = (): void => {
+      local.giveBack();
+      leaveFor({ why: 'signal', signal });
+    };
+    process.once(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  local.onResize((size) => connection.resize(size));
+  let shown: Shown = local;
+
+  try {
+    if (readOnly) shown = await LookingOn.open(local);
+    for (;;) {
+      try {
+        const reason = await carry(connection, shown, local);
+        if (leave) return leave;
+        return { why: 'ended', reason };
+      } catch (error) {
+        if (leave) return leave;
+        if (!isUnreachable(error)) throw error;
+        await local.say(`The server went away: trying again. ${key.name} leaves.`);
+        const again = await reopen(open, left.signal);
+        if (!again) return leave ?? { why: 'detached' };
+        connection = again;
+        connection.resize(local.size);
+      }
+    }
+  } finally {
+    connection.close();
+    shown.close();
+    for (const off of handlers) off();
+    local.giveBack();
+  }
+}
+
+/** Shows what comes, until the terminal has ended; the reason is returned. */
+async function carry(connection: TerminalConnection, shown: Shown, local: LocalTerminal): Promise<string> {
+  for await (const item of connection.items) {
+    if (item.type === 'screen') await shown.drawScreen(item.data, item.size);
+    else if (item.type === 'output') await shown.draw(item.data);
+    else if (item.type === 'size') shown.resize(item.size);
+    else if (item.type === 'error') await local.say(plainText(item.message));
+    else if (item.type === 'ended') return item.reason;
+  }
+  return '';
+}
+
+/** A new connection as soon as there is one; undefined when the signal comes first. Throws what another try cannot mend. */
+async function reopen(
+  open: () => Promise<TerminalConnection>,
+  signal: AbortSignal,
+): Promise<TerminalConnection | undefined> {
+  const delay = createRetryDelay({ minMs: 250, maxMs: 5_000 });
+  for (;;) {
+    await wait(delay.next(), signal);
+    if (signal.aborted) return undefined;
+    try {
+      const connection = await open();
+      if (!signal.aborted) return connection;
+      connection.close();
+      return undefined;
+    } catch (error) {
+      const status = error instanceof BooError ? error.details['status'] : undefined;
+      // A server that is just starting, or stopping, says so with a status of its own.
+      if (!isUnreachable(error) && !(typeof status === 'number' && status >= 500)) throw error;
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The terminal of somebody who only looks on and has no say in its size: it is drawn by a terminal of our own, and as
+ * much of that is shown as there is room for, with the cursor in sight.
+ */
+import type { Terminal } from '@xterm/headless';
+import { drawRow } from '../protocol/draw-lines.ts';
+import type { TerminalSize } from '../protocol/client.ts';
+import type { LocalTerminal } from './local-terminal.ts';
+import type { Shown } from './shown.ts';
+
+/** So often at most. */
+const paintMs = 33;
+
+export class LookingOn implements Shown {
+  readonly #local: LocalTerminal;
+  readonly #terminal: Terminal;
+  #timer: NodeJS.Timeout | undefined;
+  #paintedAt = -Infinity;
+
+  private constructor(local: LocalTerminal, terminal: Terminal) {
+    this.#local = local;
+    this.#terminal = terminal;
+    local.onResize(() => void this.#paint());
+  }
+
+  static async open(local: LocalTerminal): Promise<LookingOn> {
+    const { default: xterm } = await import('@xterm/headless');
+    return new LookingOn(local, new xterm.Terminal({ allowProposedApi: true, scrollback: 0, logLevel: 'off' }));
+  }
+
+  async drawScreen(data: string, size: TerminalSize): Promise<void> {
+    this.#terminal.reset();
+    this.#terminal.resize(size.columns, size.rows);
+    await this.draw(data);
+  }
+
+  async draw(data: string | Uint8Array): Promise<void> {
+    await new Promise<void>((done) => this.#terminal.write(data, done));
+    const waitMs = this.#paintedAt + paintMs - performance.now();
+    if (waitMs <= 0) await this.#paint();
+    else this.#timer ??= setTimeout(() => void this.#paint(), waitMs);
+  }
+
+  resize(size: TerminalSize): void {
+    this.#terminal.resize(size.columns, size.rows);
+  }
+
+  #paint(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#paintedAt = performance.now();
+    const { columns, rows } = this.#local.size;
+    const { active } = this.#terminal.buffer;
+    const scratch = active.getNullCell();
+    const hidden = Math.max(0, Math.min(active.cursorY + 1, this.#terminal.rows) - rows);
+    let text = '\x1b[?25l';
+    for (let row = 0; row < rows; row += 1) {
+      const line = row + hidden < this.#terminal.rows ? active.getLine(active.baseY + hidden + row) : undefined;
+      const width = Math.min(columns, this.#terminal.cols);
+      text += `\x1b[${row + 1};1H\x1b[2K${line ? drawRow(line, width, scratch) : ''}`;
+    }
+    const core = (this.#terminal as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
+    if (!core.coreService.isCursorHidden && active.cursorX < columns) {
+      text += `\x1b[${active.cursorY - hidden + 1};${active.cursorX + 1}H\x1b[?25h`;
+    }
+    return this.#local.paint(text);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#terminal.dispose();
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Puts the terminal back also when this program is killed and can do nothing more. A shell in a session of its own waits
+ * on a pipe: when the pipe ends without a word, it writes what undoes the program's modes, and restores the settings,
+ * unless somebody has changed them meanwhile.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { Writable } from 'node:stream';
+
+export interface TerminalGuard {
+  /** Before the terminal is changed in a way that this undoes. */
+  expect(undo: string): void;
+  /** After raw mode was switched on. */
+  noteRawMode(): void;
+  /** The terminal is as it was: nothing is left to do. */
+  release(): void;
+}
+
+// The arguments are $1, the settings to restore. No word of a user stands in the script.
+const script = `
+trap '' HUP INT QUIT TERM TSTP TTIN TTOU PIPE
+undo='' raw=''
+while IFS= read -r line; do
+  case $line in
+    done) exit 0 ;;
+    raw=*) raw=\${line#raw=} ;;
+    undo=*) undo=\${line#undo=} ;;
+  esac
+done
+if [ -z "$raw" ] || [ "$(stty -g <&3)" = "$raw" ]; then stty "$1" <&3; fi
+printf '%b' "$undo"
+`;
+
+/** Undefined where the terminal's settings cannot be read. */
+export function startTerminalGuard(): TerminalGuard | undefined {
+  const saved = settings();
+  if (saved === undefined) return undefined;
+  const shell: ChildProcess = spawn('/bin/sh', ['-c', script, 'boocode-guard', saved], {
+    stdio: ['pipe', 'inherit', 'ignore', 0],
+    // What ends this program's process group must not end it.
+    detached: true,
+  });
+  const pipe = shell.stdin as Writable;
+  shell.on('error', () => undefined);
+  pipe.on('error', () => undefined);
+  shell.unref();
+  const say = (line: string): void => void pipe.write(`${line}\n`);
+  return {
+    expect: (undo) => say(`undo=${octal(undo)}`),
+    noteRawMode() {
+      const raw = settings();
+      if (raw !== undefined) say(`raw=${raw}`);
+    },
+    release() {
+      say('done');
+      pipe.end();
+    },
+  };
+}
+
+function settings(): string | undefined {
+  const { status, stdout } = spawnSync('stty', ['-g'], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
+  const text = stdout?.trim();
+  return status === 0 && text ? text : undefined;
+}
+
+/** As `printf %b` reads it. */
+function octal(text: string): string {
+  return [...Buffer.from(text)].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('');
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { TerminalModes } from './terminal-modes.ts';
+
+const after = (output: string): string => {
+  const modes = new TerminalModes();
+  modes.note(output);
+  return modes.undo();
+};
+
+describe('what undoes a program’s modes', () => {
+  it('switches off what was switched on, and on what was switched off', () => {
+    const undo = after('\x1b[?1000;1006h\x1b[?25l\x1b[?2004h\x1b[?2004l\x1b[?7l\x1b[?7h');
+    expect(undo).toContain('\x1b[?1000l\x1b[?1006l\x1b[?25h');
+    expect(undo).not.toContain('2004');
+    expect(undo).not.toContain('\x1b[?7');
+  });
+
+  it('leaves the alternate screen only where the program is in it', () => {
+    expect(after('\x1b[?1049h')).toContain('\x1b[?1049l');
+    expect(after('\x1b[?1049h\x1b[?1049l')).not.toContain('1049');
+    expect(after('text')).not.toContain('1049');
+  });
+
+  it('resets keyboard, cursor and colours only where they were touched', () => {
+    expect(after('\x1b[>1u')).toContain('\x1b[=0;1u');
+    expect(after('\x1b[>4;2m')).toContain('\x1b[>4m');
+    expect(after('\x1b[5 q')).toContain('\x1b[0 q');
+    expect(after('\x1b]11;#000000\x07')).toContain('\x1b]111\x1b\\');
+    expect(after('text \x1b[u\x1b[31m')).toBe(after(''));
+  });
+
+  it('says when the way back has changed', () => {
+    const modes = new TerminalModes();
+    expect([modes.note('text'), modes.note('\x1b[?25l'), modes.note('\x1b[?25l'), modes.note('\x1b[?25h')]).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+});

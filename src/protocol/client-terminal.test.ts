@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { createMemoryTerminal, type MemoryTerminal } from '../../test/support/memory-terminal.ts';
+import { createTestApp, type TestApp, testToken } from '../../test/support/test-app.ts';
+import { until } from '../../test/support/until.ts';
+import { type HttpServer, listen } from '../http/server.ts';
+import {
+  type BooClient,
+  createClient,
+  isUnreachable,
+  type TerminalConnection,
+  type TerminalItem,
+  type TerminalOptions,
+  type TerminalSocketConstructor,
+} from './client.ts';
+
+let test: TestApp;
+let server: HttpServer;
+let client: BooClient;
+let terminal: MemoryTerminal;
+let chatId: string;
+const connections: TerminalConnection[] = [];
+
+beforeEach(async () => {
+  test = createTestApp();
+  server = await listen(test.app, { host: '127.0.0.1', port: 0, log: test.log });
+  client = createClient({ url: server.url, token: testToken });
+  ({ id: chatId } = await test.chats.createChat({ cwd: '/tmp' }));
+  terminal = createMemoryTerminal();
+  test.chats.setTerminal(chatId, terminal);
+});
+afterEach(async () => {
+  for (const connection of connections.splice(0)) connection.close();
+  await server.close();
+});
+
+async function open(options: TerminalOptions = {}) {
+  const connection = await client.terminal(chatId, {
+    WebSocket: WebSocket as unknown as TerminalSocketConstructor,
+    ...options,
+  });
+  connections.push(connection);
+  const viewer = await until(() => terminal.viewers.at(-1));
+  const items = connection.items[Symbol.asyncIterator]();
+  const take = async (): Promise<TerminalItem | undefined> => {
+    const { value } = (await items.next()) as { value: TerminalItem | undefined };
+    return value;
+  };
+  return { connection, viewer, take };
+}
+
+describe('the client of a terminal', () => {
+  it('gives what is shown in order, and acknowledges what was taken when the next is asked for', async () => {
+    const { viewer, take } = await open({ size: { columns: 80, rows: 24 } });
+    viewer.push({ type: 'output', data: Uint8Array.of(1, 2, 3) });
+    viewer.push({ type: 'size', size: { columns: 70, rows: 20 } });
+    viewer.push({ type: 'ended', reason: 'It is over.' });
+    expect(await take()).toEqual({ type: 'screen', size: { columns: 80, rows: 24 }, data: 'hello' });
+    expect(viewer.acknowledged).toBe(0);
+    expect(await take()).toEqual({ type: 'output', data: Uint8Array.of(1, 2, 3) });
+    await until(() => viewer.acknowledged === 5);
+    expect(await take()).toEqual({ type: 'size', size: { columns: 70, rows: 20 } });
+    expect(await take()).toEqual({ type: 'ended', reason: 'It is over.' });
+    expect(await take()).toBe(undefined);
+  });
+
+  it('acknowledges a screen by its bytes', async () => {
+    const { viewer, take } = await open();
+    await take();
+    viewer.push({ type: 'screen', size: { columns: 80, rows: 24 }, data: '漢字' });
+    await take();
+    viewer.push({ type: 'size', size: { columns: 80, rows: 24 } });
+    await take();
+    await until(() => viewer.acknowledged === 5 + 6);
+    expect(viewer.acknowledged).toBe(11);
+  });
+
+  it('types, in pieces that the server takes, and resizes', async () => {
+    const { connection, viewer } = await open();
+    connection.write('kéys');
+    connection.resize({ columns: 90, rows: 30 });
+    await until(() => viewer.size?.columns === 90);
+    expect(viewer.typed).toBe('kéys');
+    connection.write(new Uint8Array(9_000_000));
+    await until(() => viewer.typedBytes >= 9_000_005);
+    expect(viewer.typedBytes).toBe(9_000_005);
+  });
+
+  it('may ask to look on only', async () => {
+    expect((await open({ access: 'read' })).viewer.canWrite).toBe(false);
+  });
+
+  it('is left by closing it, which ends what is being read', async () => {
+    const { connection, viewer, take } = await open();
+    await take();
+    const next = take();
+    connection.close();
+    connection.close();
+    connection.write('late');
+    expect(await next).toBe(undefined);
+    await until(() => viewer.closed);
+    expect(viewer.typed).toBe('');
+  });
+
+  it('says that another try may help when the server went away', async () => {
+    const { take } = await open();
+    await take();
+    const next = take().catch((error: unknown) => error);
+    await server.close();
+    expect(isUnreachable(await next)).toBe(true);
+  });
+
+  it('tells why there is no terminal', async () => {
+    const { id } = await test.chats.createChat({ cwd: '/tmp' });
+    await expect(client.terminal(id)).rejects.toMatchObject({ code: 'terminal_unavailable' });
+  });
+
+  it('wants a WebSocket where there is none', async () => {
+    const global = globalThis as { WebSocket?: unknown };
+    const kept = global.WebSocket;
+    delete global.WebSocket;
+    await expect(client.terminal(chatId)).rejects.toThrow('There is no WebSocket here');
+    if (kept) global.WebSocket = kept;
+  });
+});

@@ -1,0 +1,154 @@
+/** A chat's terminal over a WebSocket, in a browser or in Node: the socket's constructor is handed in where there is none. */
+import { unreachable } from './client-request.ts';
+import { BooError } from './error.ts';
+import { terminalProtocol, ticketPrefix } from './terminal-names.ts';
+import type { TerminalAccess, TerminalClientMessage, TerminalServerMessage, TerminalSize } from './terminal.ts';
+
+/** What is used of a WebSocket: that of browsers and of Node 22, or that of the package `ws`. */
+export interface TerminalSocket {
+  binaryType: string;
+  readonly readyState: number;
+  send(data: string | Uint8Array): void;
+  close(code?: number): void;
+  addEventListener(
+    type: 'open' | 'close' | 'error' | 'message',
+    listener: (event: { data?: unknown; code?: number; reason?: string }) => void,
+  ): void;
+}
+export type TerminalSocketConstructor = new (url: string, protocols: string[]) => TerminalSocket;
+
+export interface TerminalOptions {
+  /** `read` sees and does not type. */
+  access?: TerminalAccess | undefined;
+  /** Of the terminal that it is shown on; who may write has a say in the size that the program gets. */
+  size?: TerminalSize | undefined;
+  /** Where there is no global one, as in Node 20. */
+  WebSocket?: TerminalSocketConstructor | undefined;
+}
+
+export type TerminalItem = TerminalServerMessage | { type: 'output'; data: Uint8Array };
+
+export interface TerminalConnection {
+  /**
+   * A `screen` first. What was taken is acknowledged when the next is asked for, so take the next when it is shown. Ends
+   * after `ended` and after `close()`; throws when the connection is lost, and `isUnreachable` tells whether it is worth
+   * another try. One consumer.
+   */
+  readonly items: AsyncIterable<TerminalItem>;
+  /** Keys. Dropped once the connection is gone, and by the server where this may only read. */
+  write(data: string | Uint8Array): void;
+  resize(size: TerminalSize): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+const isOpen = 1;
+/** Longer input goes in pieces: the server refuses messages beyond its limit. */
+const pieceBytes = 256 * 1024;
+
+/** Throws BooError when there is no connection to be had. */
+export async function openTerminal(
+  url: string,
+  ticket: string,
+  given: TerminalSocketConstructor | undefined,
+): Promise<TerminalConnection> {
+  const Socket = given ?? (globalThis as { WebSocket?: TerminalSocketConstructor }).WebSocket;
+  if (!Socket) throw new BooError('invalid_request', 'There is no WebSocket here: hand one in.');
+  const socket = new Socket(url.replace(/^http/, 'ws'), [terminalProtocol, `${ticketPrefix}${ticket}`]);
+  socket.binaryType = 'arraybuffer';
+  const items = createItems();
+  let isClosed = false;
+  const opened = new Promise<void>((resolve, reject) => {
+    socket.addEventListener('open', () => resolve());
+    // What comes of it is told by the close that follows.
+    socket.addEventListener('error', () => undefined);
+    socket.addEventListener('message', ({ data }) => items.push(itemOf(data)));
+    socket.addEventListener('close', ({ code, reason }) => {
+      const error = lost(url, code ?? 1006, reason ?? '');
+      items.end(isClosed || code === 1000 ? undefined : error);
+      reject(error);
+    });
+  });
+  await opened;
+  const say = (message: TerminalClientMessage): void => {
+    if (socket.readyState === isOpen) socket.send(JSON.stringify(message));
+  };
+
+  return {
+    items: items.taken((item) => {
+      const bytes = bytesOf(item);
+      if (bytes > 0) say({ type: 'acknowledge', bytes });
+    }),
+    write(data) {
+      const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+      for (let at = 0; at < bytes.length && socket.readyState === isOpen; at += pieceBytes) {
+        socket.send(bytes.subarray(at, at + pieceBytes));
+      }
+    },
+    resize: (size) => say({ type: 'resize', ...size }),
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      items.end(undefined);
+      socket.close(1000);
+    },
+  };
+}
+
+function itemOf(data: unknown): TerminalItem {
+  if (typeof data === 'string') return JSON.parse(data) as TerminalServerMessage;
+  return { type: 'output', data: new Uint8Array(data as ArrayBuffer) };
+}
+
+function bytesOf(item: TerminalItem): number {
+  if (item.type === 'output') return item.data.length;
+  return item.type === 'screen' ? new TextEncoder().encode(item.data).length : 0;
+}
+
+/** 1008 and 1009 would come again; everything else may pass. */
+function lost(url: string, code: number, reason: string): BooError {
+  if (code !== 1008 && code !== 1009) return unreachable(new URL(url).origin, new Error(`${code} ${reason}`.trim()));
+  return new BooError(
+    code === 1009 ? 'payload_too_large' : 'invalid_request',
+    reason || 'The server ended the terminal.',
+  );
+}
+
+interface Items {
+  push(item: TerminalItem): void;
+  /** After what waits. */
+  end(error: BooError | undefined): void;
+  taken(shown: (item: TerminalItem) => void): AsyncIterable<TerminalItem>;
+}
+
+/** No more waits here than the server's window: what is not shown is not acknowledged. */
+function createItems(): Items {
+  const waiting: TerminalItem[] = [];
+  let wake = (): void => undefined;
+  let end: { error: BooError | undefined } | undefined;
+  return {
+    push(item) {
+      waiting.push(item);
+      wake();
+    },
+    end(error) {
+      end ??= { error };
+      wake();
+    },
+    async *taken(shown) {
+      for (;;) {
+        const item = waiting.shift();
+        if (item) {
+          yield item;
+          shown(item);
+          if (item.type === 'ended') return;
+        } else if (end) {
+          if (end.error) throw end.error;
+          return;
+        } else {
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+      }
+    },
+  };
+}

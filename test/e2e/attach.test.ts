@@ -1,0 +1,282 @@
+/** `boocode attach` as a person has it: the real program in a real terminal, and a program of the agent's behind it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import xterm from '@xterm/headless';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  loadPseudoTerminals,
+  openPseudoTerminal,
+  type PseudoTerminal,
+} from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
+import { TerminalHub } from '../../src/agents/claude-pty/terminal/terminal-hub.ts';
+import { type HttpServer, listen } from '../../src/http/server.ts';
+import { createTestApp, type TestApp, testToken } from '../support/test-app.ts';
+import { until } from '../support/until.ts';
+
+const program = resolve(process.env['BOOCODE_TEST_PROGRAM'] ?? 'dist/cli/boocode.js');
+const path = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8' };
+const terminals: PseudoTerminal[] = [];
+let app: TestApp;
+let server: HttpServer;
+let hub: TerminalHub;
+let chatId: string;
+
+beforeEach(async () => {
+  await loadPseudoTerminals();
+  app = createTestApp();
+  server = await listen(app.app, { host: '127.0.0.1', port: 0, log: app.log });
+  ({ id: chatId } = await app.chats.createChat({ cwd: '/tmp' }));
+  hub = new TerminalHub();
+  app.chats.setTerminal(chatId, hub);
+});
+afterEach(async () => {
+  for (const pty of terminals.splice(0)) {
+    pty.kill('SIGKILL');
+    await pty.exited;
+  }
+  await server.close();
+});
+
+function open(command: string, args: string[], env: Record<string, string> = {}): PseudoTerminal {
+  const size = { columns: 80, rows: 24 };
+  const pty = openPseudoTerminal(command, args, { cwd: '/', env: { ...path, ...env }, size });
+  terminals.push(pty);
+  return pty;
+}
+
+/** What the agent shows: a full-screen program that switches everything on, and says what it reads and its size. */
+function startAgent(): PseudoTerminal {
+  const pty = open(process.execPath, [
+    '-e',
+    `process.stdin.setRawMode(true);
+     process.stdout.write('\\x1b[?1049h\\x1b[2J\\x1b[H\\x1b[?2004h\\x1b[?1002h\\x1b[?1006h\\x1b[?1004h\\x1b[?25l\\x1b[>1u\\x1b[2 q');
+     const size = () => process.stdout.write('\\x1b[2;1Hsize ' + process.stdout.getWindowSize().join('x') + '.');
+     process.stdout.on('resize', size); size();
+     process.stdin.on('data', (data) => process.stdout.write('\\x1b[4;1Hread ' + JSON.stringify(String(data)) + '\\x1b[K'
+       + (data[0] === 2 ? '\\x1b[40;1Hthe last line' : '')));
+     process.stdout.write('\\x1b[1;1Hagent here');`,
+  ]);
+  hub.connect(pty);
+  return pty;
+}
+
+const env = (): Record<string, string> => ({ BOOCODE_URL: server.url, BOOCODE_TOKEN: testToken, HOME: '/nonexistent' });
+
+interface Attached {
+  pty: PseudoTerminal;
+  /** All that came to the person's terminal. */
+  text(): string;
+  /** What stands in the person's terminal now. */
+  lines(): Promise<string[]>;
+  screen: InstanceType<typeof xterm.Terminal>;
+  pid(): Promise<number>;
+  /** The settings before and after, as stty prints them. */
+  settings(): Promise<[string, string]>;
+}
+
+/** A shell in a terminal that runs `boocode attach` and then shows the terminal's settings. */
+function attach(...flags: string[]): Attached {
+  const script = `
+    echo "before {$(stty -a)}"
+    sh -c 'echo "pid $$."; exec "$@"' sh "$@"
+    echo "left with $?."
+    i=0; while [ $i -lt 100 ] && ! stty -a | grep -q ' icanon'; do sleep 0.05; i=$((i + 1)); done
+    echo "after {$(stty -a)}"`;
+  const pty = open('sh', ['-c', script, 'sh', process.execPath, program, 'attach', chatId, ...flags], env());
+  const screen = new xterm.Terminal({ cols: 80, rows: 24, allowProposedApi: true, scrollback: 1000 });
+  let text = '';
+  pty.onData((data) => {
+    text += Buffer.from(data).toString();
+    screen.write(data);
+  });
+  return {
+    pty,
+    screen,
+    text: () => text,
+    async lines() {
+      await new Promise<void>((done) => screen.write('', done));
+      const { active } = screen.buffer;
+      return Array.from({ length: 24 }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? '');
+    },
+    pid: async () => Number(await until(() => /pid (\d+)\./.exec(text)?.[1])),
+    async settings() {
+      const both = await until(() => /before \{([^}]*)\}[^]*after \{([^}]*)\}/.exec(text), { timeoutMs: 20_000 });
+      // The size may have changed for good reasons.
+      const [before = '', after = ''] = both.slice(1).map((each) => each.replace(/rows \d+; columns \d+;/, ''));
+      return [before, after];
+    },
+  };
+}
+
+const sees = (attached: Attached, wanted: string): Promise<unknown> =>
+  until(async () => (await attached.lines()).some((line) => line.includes(wanted)), {
+    what: `"${wanted}" in the terminal`,
+    timeoutMs: 20_000,
+  });
+
+/** The person's terminal is as it was: main screen, nothing switched on, the cursor seen, and its settings restored. */
+async function isRestored(attached: Attached): Promise<void> {
+  const [before, after] = await attached.settings();
+  expect(after).toBe(before);
+  await until(() => attached.text().includes('\x1b[?1006l'));
+  await attached.lines();
+  const { modes, buffer } = attached.screen;
+  expect(buffer.active.type).toBe('normal');
+  expect(modes).toEqual(new xterm.Terminal({ allowProposedApi: true }).modes);
+  const core = (attached.screen as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
+  expect(core.coreService.isCursorHidden).toBe(false);
+  const end = attached.text().slice(attached.text().lastIndexOf('agent here'));
+  for (const undo of ['\x1b[?1006l', '\x1b[=0;1u', '\x1b[0 q', '\x1b[23;0t']) expect(end).toContain(undo);
+}
+
+describe('TERM-8: boocode attach', () => {
+  test('shows what is there, types, follows the size, and leaves with its key', async () => {
+    const agent = startAgent();
+    await until(() => hub.viewerCount === 0);
+    const attached = attach();
+    await sees(attached, 'agent here');
+    expect((await attached.lines())[0]).toBe('agent here');
+    expect(attached.text()).toContain('Ctrl-] leaves it');
+    await sees(attached, 'size 80x24.');
+    attached.pty.write('hello\x03');
+    await sees(attached, String.raw`read "hello\u0003"`);
+    attached.screen.resize(100, 30);
+    attached.pty.resize({ columns: 100, rows: 30 });
+    await sees(attached, 'size 100x30.');
+    attached.pty.write('last\x1dnot typed');
+    await until(() => attached.text().includes('left with 0.'));
+    expect(attached.text()).toContain('Left the terminal.');
+    await isRestored(attached);
+    await until(() => hub.viewerCount === 0);
+    // The agent goes on, and has read what came before the key.
+    const again = attach();
+    await sees(again, 'read "last"');
+    again.pty.write('\x1b[93;5u');
+    await until(() => again.text().includes('left with 0.'));
+    agent.kill('SIGKILL');
+  });
+
+  test('takes another key to leave with', async () => {
+    startAgent();
+    const attached = attach('--detach-key', 'ctrl-q');
+    await sees(attached, 'agent here');
+    attached.pty.write('\x1d');
+    await sees(attached, String.raw`read "\u001d"`);
+    attached.pty.write('\x11');
+    await until(() => attached.text().includes('left with 0.'));
+    expect(attached.text()).toContain('Ctrl-Q leaves it');
+  });
+
+  test('looks on without typing, and without a say in the size', async () => {
+    startAgent();
+    const attached = attach('--read-only');
+    await sees(attached, 'agent here');
+    attached.pty.write('not typed');
+    hub.write('typed');
+    await sees(attached, 'read "typed"');
+    expect((await attached.lines())[0]).toBe('agent here');
+    expect(hub.size).toEqual({ columns: 120, rows: 40 });
+    // The agent's terminal is larger than this one: where its cursor is can be seen.
+    hub.write('\x02');
+    await sees(attached, 'the last line');
+    const other = hub.attach({ canWrite: true, size: { columns: 60, rows: 10 } });
+    await sees(attached, 'size 60x10.');
+    other.close();
+    attached.pty.write('\x1d');
+    await until(() => attached.text().includes('left with 0.'));
+  });
+
+  test('says why it is over when the terminal ends', async () => {
+    startAgent();
+    const attached = attach();
+    await sees(attached, 'agent here');
+    hub.end('The program has ended.');
+    await until(() => attached.text().includes('left with 0.'));
+    expect(attached.text()).toContain('The terminal has ended: The program has ended.');
+    await isRestored(attached);
+  });
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL', 'SIGQUIT'] as const)(
+    'leaves the terminal as it was, also when %s ends it',
+    async (signal) => {
+      startAgent();
+      const attached = attach();
+      await sees(attached, 'agent here');
+      process.kill(await attached.pid(), signal);
+      await until(() => attached.text().includes('left with '));
+      expect(attached.text()).not.toContain('left with 0.');
+      await isRestored(attached);
+      await until(() => hub.viewerCount === 0);
+    },
+  );
+
+  test('comes back when the server went away and returns', async () => {
+    startAgent();
+    const attached = attach();
+    await sees(attached, 'agent here');
+    const { port } = server;
+    await server.close();
+    await until(() => attached.text().includes('The server went away'));
+    server = await listen(app.app, { host: '127.0.0.1', port, log: app.log });
+    await until(() => hub.viewerCount === 1, { timeoutMs: 20_000 });
+    attached.pty.write('back');
+    await sees(attached, 'read "back"');
+    expect((await attached.lines())[0]).toBe('agent here');
+    attached.pty.write('\x1d');
+    await until(() => attached.text().includes('left with 0.'));
+    await isRestored(attached);
+  });
+
+  test('leaves with its key also while the server is away', async () => {
+    startAgent();
+    const attached = attach();
+    await sees(attached, 'agent here');
+    await server.close();
+    await until(() => attached.text().includes('The server went away'));
+    attached.pty.write('\x1d');
+    await until(() => attached.text().includes('left with 0.'));
+    expect(attached.text()).toContain('Left the terminal.');
+    await isRestored(attached);
+  });
+
+  test('takes a paste of 10 MB, whole', async () => {
+    const reader = open(process.execPath, [
+      '-e',
+      `process.stdin.setRawMode(true); let n = 0; process.stdout.write('agent here\\r\\n');
+       process.stdin.on('data', (data) => { n += data.length; if (n >= 10_000_000) process.stdout.write('got ' + n + '\\r\\n') })`,
+    ]);
+    hub.connect(reader);
+    const attached = attach();
+    await sees(attached, 'agent here');
+    attached.pty.write('x'.repeat(10_000_000));
+    await until(async () => (await attached.lines()).some((line) => line.includes('got 10000000')), {
+      timeoutMs: 60_000,
+    });
+    expect(attached.text()).toContain('got 10000000');
+  }, 90_000);
+
+  test.each([
+    [
+      'a chat without a terminal',
+      async () => (await app.chats.createChat({ cwd: '/tmp' })).id,
+      'This chat has no terminal.',
+    ],
+    ['a chat that is not there', async () => '11111111-1111-4111-8111-111111111111', 'does not exist'],
+  ])('%s is told in one sentence, and the terminal is not touched', async (_what, id, sentence) => {
+    chatId = await id();
+    const attached = attach();
+    await until(() => attached.text().includes('left with 1.'));
+    expect(attached.text()).toContain(sentence);
+    expect(attached.text()).not.toContain('\x1b[22;0t');
+  });
+
+  test('without a terminal it says so', async () => {
+    const child = spawn(process.execPath, [program, 'attach', chatId], { env: { ...path, ...env() }, stdio: 'pipe' });
+    let text = '';
+    child.stderr.on('data', (data) => (text += String(data)));
+    child.stdin.end();
+    const [code] = (await once(child, 'close')) as [number];
+    expect([code, text]).toEqual([1, expect.stringMatching(/^error: attach needs a terminal[^\n]*\n$/)]);
+  });
+});
