@@ -92,6 +92,7 @@ export class PtySession {
   #isStale = false;
   #opening: Promise<void> = Promise.resolve();
   #isOpen = false;
+  #statusChanges = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: PtySessionParts) {
@@ -361,6 +362,7 @@ export class PtySession {
   }
 
   #onStatus(status: ProgramStatus, before: ProgramStatus): void {
+    this.#statusChanges += 1;
     this.#typist.look();
     if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
     const turn = this.#turns.current;
@@ -374,8 +376,10 @@ export class PtySession {
 
   /** The program is idle: its turn is over once its last lines have come. */
   #finishLater(turn: SdkTurn): void {
+    const rest = this.#statusChanges;
     this.#afterLateLines(() => {
-      if (this.#turns.isTaken && this.#program?.status.state === 'idle') void this.#turns.rest(turn);
+      // A short turn may have come and gone since: its own rest is another one, and its lines are later.
+      if (this.#turns.isTaken && this.#statusChanges === rest) void this.#turns.rest(turn);
     });
   }
 
