@@ -93,6 +93,13 @@ export function drawRow(line: IBufferLine, columns: number, scratch: IBufferCell
 function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: IBufferCell, parts: string[]): void {
   let look = plain;
   let blanks = 0;
+  // Neighbours mostly look alike; to say so by these two numbers is much of the speed of drawing a screen.
+  let known = { fg: -1, bg: -1, look: plain };
+  const lookAt = (cell: IBufferCell): string => {
+    const { fg = -2, bg = -2 } = cell as { fg?: number; bg?: number };
+    if (fg !== known.fg || bg !== known.bg) known = { fg, bg, look: lookOf(cell) };
+    return known.look;
+  };
   const setLook = (wanted: string): void => {
     if (wanted !== look) parts.push((look = wanted));
   };
@@ -111,7 +118,7 @@ function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: 
     // Only what is printed makes the terminal go on in the next line, and the first cell there.
     const mustPrint = goesOn || (line.isWrapped && column === 0);
     if (isBlank && !mustPrint) {
-      const wanted = backgroundOf(cell);
+      const wanted = cell.isBgDefault() ? plain : backgroundOf(cell);
       if (wanted !== look) {
         skipBlanks();
         setLook(wanted);
@@ -119,7 +126,7 @@ function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: 
       blanks += 1;
     } else {
       skipBlanks();
-      setLook(lookOf(cell));
+      setLook(lookAt(cell));
       parts.push(cell.getChars() || ' ');
       if (line.isWrapped && column === 0 && look !== plain && columns > 2) {
         // The line that this began took on its colour.

@@ -186,6 +186,9 @@ describe('TERM-2: a late viewer', () => {
     await pty.exited;
     hub.end('The program has ended.');
     hub.end('Nothing more.');
+    const early = new Watching(hub);
+    await until(() => early.ended);
+    expect(early.text).toContain('last words');
     const late = new Watching(hub);
     await until(() => late.ended);
     expect(late.text).toContain('last words');
@@ -296,6 +299,40 @@ describe('TERM-5: a stalled viewer', () => {
     await stalled.sees('the end');
     expect(stalled.outputBytes).toBeLessThanOrEqual(256 * 1024);
   }, 180_000);
+
+  test('a program waits only for the server’s own screen, and its output waits in no memory without bound', async () => {
+    const hub = hubOf();
+    let isPaused = false;
+    const calls: string[] = [];
+    let say = (_data: Uint8Array): void => undefined;
+    const fast: PseudoTerminal = {
+      pid: 0,
+      waitingBytes: 0,
+      exited: new Promise(() => {}),
+      onData: (listener) => void (say = listener),
+      write() {},
+      resize() {},
+      kill() {},
+      pause() {
+        isPaused = true;
+        calls.push('pause');
+      },
+      resume() {
+        isPaused = false;
+        calls.push('resume');
+      },
+    };
+    hub.connect(fast);
+    const watching = new Watching(hub, { stalled: true });
+    for (let round = 0; round < 3; round += 1) {
+      let bytes = 0;
+      for (; !isPaused && bytes < 50_000_000; bytes += 65_536) say(Buffer.alloc(65_536, 'x'));
+      expect(bytes).toBeLessThanOrEqual(1024 * 1024 + 65_536);
+      await until(() => !isPaused);
+    }
+    expect(calls.slice(0, 6)).toEqual(['pause', 'resume', 'pause', 'resume', 'pause', 'resume']);
+    watching.viewer.close();
+  });
 
   test('gets the last screen and the end, though it never said that it saw anything', async () => {
     const hub = hubOf();

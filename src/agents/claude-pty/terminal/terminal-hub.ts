@@ -41,6 +41,8 @@ export class TerminalHub implements AgentTerminal {
   /** The pieces shown so far end inside a long string. */
   #isInsideString = false;
   #ended: string | undefined;
+  /** The viewers were told so. */
+  #isOver = false;
 
   constructor(options: TerminalHubOptions = {}) {
     this.#options = options;
@@ -133,12 +135,12 @@ export class TerminalHub implements AgentTerminal {
 
   attach(options: { size?: TerminalSize | undefined; canWrite: boolean }): TerminalViewer {
     const viewer = new HubViewer(this.#owner, options);
-    if (this.#ended === undefined) {
+    if (!this.#isOver) {
       this.#viewers.add(viewer);
       this.#fit();
     }
     viewer.redraw();
-    if (this.#ended !== undefined) viewer.end(this.#ended);
+    if (this.#isOver) viewer.end(this.#ended ?? '');
     return viewer;
   }
 
@@ -161,6 +163,7 @@ export class TerminalHub implements AgentTerminal {
     this.#ended = reason;
     this.#pty = undefined;
     this.#screen.write(new Uint8Array(0), () => {
+      this.#isOver = true;
       for (const viewer of this.#viewers) viewer.end(reason);
       this.#viewers.clear();
     });
