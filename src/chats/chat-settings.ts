@@ -63,6 +63,7 @@ function patched(row: ChatRow, changes: ChatChanges): ChatRow {
     model: changes.model === undefined ? row.model : changes.model,
     permissionMode: changes.permissionMode ?? row.permissionMode,
     trusted: changes.trusted ?? row.trusted,
+    archived: changes.archived ?? row.archived,
     backend: changes.backend ?? row.backend,
   };
 }

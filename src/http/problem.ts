@@ -16,6 +16,7 @@ const statusOf: Record<ErrorCode, { status: number; title: string }> = {
   upgrade_required: { status: 426, title: 'This path is a WebSocket' },
   cwd_invalid: { status: 400, title: 'The working directory cannot be used' },
   prompt_conflict: { status: 409, title: 'This prompt id was used with another body' },
+  prompt_taken: { status: 409, title: 'The prompt waits no more' },
   session_taken: { status: 409, title: 'A chat has this session already' },
   decision_settled: { status: 409, title: 'The decision is settled' },
   backend_unavailable: { status: 409, title: 'No backend can run this chat' },

@@ -38,6 +38,10 @@ export const chat = z
     /** True when the directory's own settings, hooks and instructions may be loaded. */
     trusted: z.boolean(),
     state: z.enum(chatStates),
+    /** Put away: left out of the list unless it is asked for. */
+    archived: z.boolean(),
+    /** How many prompts wait for their turn. */
+    waiting: z.int(),
     /** What the chat has cost so far, in US dollars, as the agent reckons it. */
     costUsd: z.number(),
     /** The seq of the newest event. */
@@ -67,6 +71,7 @@ export const patchChat = z
     model: modelName.nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    archived: z.boolean().optional(),
     /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
     backend: z.enum(backendNames).optional(),
     /**

@@ -14,6 +14,7 @@ export const errorCodes = [
   'method_not_allowed',
   'cwd_invalid', // the working directory is missing, not a directory or not readable
   'prompt_conflict', // this prompt id was used with another body
+  'prompt_taken', // the prompt waits no more: its turn has begun, or it was cancelled
   'session_taken', // a chat has this session already; `chatId` names it
   'decision_settled', // somebody else answered first; `decision` holds the winner
   'upgrade_required', // this path is a WebSocket

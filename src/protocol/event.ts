@@ -132,6 +132,10 @@ const agentBodies = [
 /** What the chat itself records. */
 const lifecycleBodies = [
   z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock) }),
+  /** It waited, and will not be taken any more. */
+  z.object({ type: z.literal('prompt_cancelled'), promptId: z.string() }),
+  /** The prompts that wait, in the order in which they are taken from now on. */
+  z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()) }),
   z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
   z.object({
     type: z.literal('decision_requested'),
@@ -156,6 +160,7 @@ const lifecycleBodies = [
     model: z.string().nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    archived: z.boolean().optional(),
     /** The chat was flipped: it goes on with this backend. */
     backend: z.enum(backendNames).optional(),
   }),

@@ -32,6 +32,28 @@ export const receipt = z
 /** Proof that a prompt is stored. `seq` is that of its `prompt_accepted` event. */
 export type Receipt = z.infer<typeof receipt>;
 
+export const waitingPrompt = z
+  .object({
+    promptId: z.string(),
+    /** That of its `prompt_accepted` event. */
+    seq: z.int().positive(),
+    content: z.array(contentBlock),
+  })
+  .meta({ id: 'WaitingPrompt' });
+export type WaitingPrompt = z.infer<typeof waitingPrompt>;
+
+/** The prompts that wait, in the order in which they will be taken. */
+export const waitingPromptList = z.object({ items: z.array(waitingPrompt) }).meta({ id: 'WaitingPromptList' });
+export type WaitingPromptList = z.infer<typeof waitingPromptList>;
+
+export const movePrompt = z
+  .strictObject({
+    /** The prompt, among those that wait, that it is to be taken before; null for after all of them. */
+    before: promptId.nullable(),
+  })
+  .meta({ id: 'MovePrompt' });
+export type MovePrompt = z.infer<typeof movePrompt>;
+
 export const interruptResult = z
   .object({ interrupted: z.boolean(), turnId: z.string().nullable() })
   .meta({ id: 'InterruptResult' });

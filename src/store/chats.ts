@@ -12,6 +12,9 @@ export interface ChatRow {
   model: string | null;
   permissionMode: PermissionMode;
   trusted: boolean;
+  archived: boolean;
+  /** How many prompts wait. */
+  waiting: number;
   costUsd: number;
   head: number;
   createdAt: Date;
@@ -20,7 +23,8 @@ export interface ChatRow {
 }
 
 const columns = (db: Sql) => db`
-  id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted, next_seq - 1 as head,
+  id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted, archived, next_seq - 1 as head,
+  (select count(*) from prompts where chat_id = chats.id and turn_id is null) as waiting,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from agent_sessions where chat_id = chats.id), 0) as "costUsd"`;
 
@@ -65,6 +69,7 @@ export function chatChanges(db: Sql, patch: ChatChanges) {
     model = ${patch.model === undefined ? db`model` : patch.model},
     permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
     trusted = coalesce(${patch.trusted ?? null}, trusted),
+    archived = coalesce(${patch.archived ?? null}, archived),
     backend = coalesce(${patch.backend ?? null}, backend)`;
 }
 

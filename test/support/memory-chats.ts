@@ -127,6 +127,8 @@ export function createMemoryChats(): MemoryChats {
         permissionMode: input.permissionMode ?? 'default',
         trusted: input.trusted ?? false,
         state: 'cold',
+        archived: false,
+        waiting: 0,
         costUsd: 0,
         head: 0,
         createdAt: time,

@@ -137,6 +137,8 @@ export async function openStubServer(): Promise<StubServer> {
         permissionMode: 'default',
         trusted: false,
         state: 'cold',
+        archived: false,
+        waiting: 0,
         costUsd: 0,
         head: 0,
         createdAt: at,

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+/** Directories on the server whose paths begin with what was asked for. */
+export const directoryList = z
+  .object({
+    /** At most fifty, by name. */
+    items: z.array(z.object({ path: z.string(), name: z.string() })),
+    /** The directory that they are in. */
+    parent: z.string(),
+  })
+  .meta({ id: 'DirectoryList' });
+export type DirectoryList = z.infer<typeof directoryList>;
