@@ -10,6 +10,8 @@ export interface ProgramStatus {
   state: 'starting' | 'idle' | 'busy' | 'waiting';
   /** The session it is in now: another one after `/clear` or `/resume`. Null while it starts. */
   sessionId: string | null;
+  /** When the state began, by the program's clock: a state that came and went unseen leaves this behind. */
+  since: number;
 }
 
 export interface StatusWatch {
@@ -20,7 +22,7 @@ export interface StatusWatch {
 }
 
 const pollMs = 200;
-const starting: ProgramStatus = { state: 'starting', sessionId: null };
+const starting: ProgramStatus = { state: 'starting', sessionId: null, since: 0 };
 
 export function watchStatus(
   configDir: string,
@@ -34,7 +36,8 @@ export function watchStatus(
 
   function refresh(): void {
     const now = readStatus(file);
-    if (isClosed || !now || (now.state === status.state && now.sessionId === status.sessionId)) return;
+    if (isClosed || !now) return;
+    if (now.state === status.state && now.sessionId === status.sessionId && now.since === status.since) return;
     const before = status;
     status = now;
     onChange(now, before);
@@ -66,11 +69,12 @@ export function watchStatus(
 /** Undefined for a file that is not there, or not whole yet. */
 function readStatus(file: string): ProgramStatus | undefined {
   try {
-    const said = JSON.parse(readFileSync(file, 'utf8')) as { status?: unknown; sessionId?: unknown };
-    if (typeof said.sessionId !== 'string') return undefined;
+    const said = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    const { statusUpdatedAt: since } = said;
+    if (typeof said['sessionId'] !== 'string') return undefined;
     // A state that is not known yet is one in which it does not wait for input.
-    const state = said.status === 'idle' || said.status === 'waiting' ? said.status : 'busy';
-    return { state, sessionId: said.sessionId };
+    const state = said['status'] === 'idle' || said['status'] === 'waiting' ? said['status'] : 'busy';
+    return { state, sessionId: said['sessionId'], since: typeof since === 'number' ? since : 0 };
   } catch {
     return undefined;
   }

@@ -23,7 +23,7 @@ import type { CostReceiver } from './cost-receiver.ts';
 import { type HookServer, openHookServer } from './hook-server.ts';
 import type { ProgramStatus } from './program-status.ts';
 import { type PtyProgram, startProgram } from './pty-program.ts';
-import { lateLinesMs, PtyTurns } from './pty-turns.ts';
+import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
@@ -116,6 +116,7 @@ export class PtySession {
       emit: (event) => this.#turns.tell(event),
       openCalls: () => this.#turns.openCalls,
       isInterrupting: () => this.#interrupting !== undefined,
+      lateLines: () => this.#lateLines(),
     });
   }
 
@@ -374,21 +375,30 @@ export class PtySession {
     }
   }
 
-  /** The program is idle: its turn is over once its last lines have come. */
+  /** The program is idle: its turn is over once its last lines have come. Most turns end by such a line. */
   #finishLater(turn: SdkTurn): void {
     const rest = this.#statusChanges;
+    // A short turn may have come and gone since: its own rest is another one, and its lines are later.
+    const isOver = (): boolean => this.#statusChanges !== rest || !this.#turns.isTaken || this.#turns.current !== turn;
     this.#afterLateLines(() => {
-      // A short turn may have come and gone since: its own rest is another one, and its lines are later.
-      if (this.#turns.isTaken && this.#statusChanges === rest) void this.#turns.rest(turn);
+      if (isOver()) return;
+      if (this.#turns.endsWithoutLine) return void this.#turns.rest(turn);
+      setTimeout(() => {
+        if (!isOver()) void this.#turns.rest(turn);
+      }, missingLineMs).unref();
     });
   }
 
   #afterLateLines(task: () => void): void {
-    setTimeout(() => {
-      this.#settle()
-        .then(task)
-        .catch((error: unknown) => this.#warn(error, 'The transcript could not be read.'));
-    }, lateLinesMs).unref();
+    this.#lateLines()
+      .then(task)
+      .catch((error: unknown) => this.#warn(error, 'The transcript could not be read.'));
+  }
+
+  /** Resolves when the lines that the program still had to write were told. */
+  async #lateLines(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, lateLinesMs).unref());
+    await this.#settle();
   }
 
   #switchTo(sessionId: string): void {

@@ -48,6 +48,8 @@ export interface ExpectedTurn {
 
 // How long after the program has come to rest its last lines may still be on their way: it writes them every 100 ms.
 export const lateLinesMs = 300;
+// A turn whose end should have a line, and has none by then, was taken back by key before anything was said.
+export const missingLineMs = 2_500;
 
 export class PtyTurns {
   readonly #parts: PtyTurnsParts;
@@ -84,6 +86,11 @@ export class PtyTurns {
   /** A turn runs, or its prompt is at least known to be with the program. */
   get isTaken(): boolean {
     return this.#turn !== undefined || this.#own?.isTaken === true;
+  }
+
+  /** The program writes no line at the end of this turn: it was interrupted, or its request failed. */
+  get endsWithoutLine(): boolean {
+    return this.#wasInterrupted || this.#apiError !== undefined || this.current?.isInterrupted === true;
   }
 
   /** Something was said in the session, so that it can be resumed. */

@@ -16,7 +16,8 @@ import type { HookCall } from './hook-server.ts';
 const callTimeoutMs = 2_000;
 
 interface Asked {
-  toolCallId: string;
+  /** Undefined until it is known which call the question is about. */
+  toolCallId: string | undefined;
   abort: AbortController;
   /** A sub-agent asks: what the main dialog does says nothing about it. */
   isOfSubAgent: boolean;
@@ -28,12 +29,16 @@ export interface TerminalQuestionsParts {
   openCalls(): MappingState['openCalls'];
   /** The turn is being interrupted: its dialogs are closed by key. */
   isInterrupting(): boolean;
+  /** Resolves when what the program has done until now was told. */
+  lateLines(): Promise<void>;
 }
 
 export class TerminalQuestions {
   readonly #parts: TerminalQuestionsParts;
   readonly #requests: PermissionRequests;
   readonly #asked = new Set<Asked>();
+  /** Calls that run, or may: another question is about another call, though it be one like them. */
+  readonly #answered = new Set<string>();
   /** Called with every line that may hold the call that a question is about. */
   readonly #lookers = new Set<() => void>();
 
@@ -50,16 +55,19 @@ export class TerminalQuestions {
     const toolName = asText(call.input['tool_name']) ?? 'tool';
     const input = { ...asRecord(call.input['tool_input']) };
     const abort = new AbortController();
-    void call.abandoned.then(() => abort.abort());
-    const toolCallId = await this.#callFor(toolName, input, abort.signal);
+    // The program may end the hook when a key was pressed: what was answered is about to stand in the transcript.
+    const withdraw = (): void => abort.abort();
+    void call.abandoned.then(() => this.#parts.lateLines()).then(withdraw, withdraw);
     const asked: Asked = {
-      toolCallId,
+      toolCallId: undefined,
       abort,
       isOfSubAgent: call.input['agent_id'] !== undefined,
       isSettledElsewhere: false,
     };
     this.#asked.add(asked);
     try {
+      const toolCallId = await this.#callFor(asked, toolName, input);
+      if (abort.signal.aborted) return call.answer(null);
       const result = await this.#requests.canUseTool(toolName, input, {
         signal: abort.signal,
         toolUseID: toolCallId,
@@ -69,6 +77,7 @@ export class TerminalQuestions {
       call.answer(asked.isSettledElsewhere || this.#parts.isInterrupting() || !result ? null : hookOutput(result));
     } finally {
       this.#asked.delete(asked);
+      if (asked.toolCallId !== undefined) this.#answered.add(asked.toolCallId);
     }
   }
 
@@ -76,12 +85,14 @@ export class TerminalQuestions {
     return this.#requests.resolve(decisionId, answer);
   }
 
+  /** Takes every question back, also those that wait for their call to be told. */
   withdrawAll(): void {
-    this.#requests.withdrawAll();
+    for (const { abort } of this.#asked) abort.abort();
   }
 
   /** The turn has ended; what a sub-agent in the background still waits for is asked anew. */
   onTurnEnd(): void {
+    this.#answered.clear();
     this.#requests.forgetCalls();
     this.#requests.askAgain();
   }
@@ -103,38 +114,47 @@ export class TerminalQuestions {
 
   #settle(isIt: (asked: Asked) => boolean, outcome: 'allow' | 'deny'): void {
     for (const asked of [...this.#asked].filter(isIt)) {
+      if (asked.toolCallId === undefined) continue;
       asked.isSettledElsewhere = true;
       this.#requests.settleElsewhere(asked.toolCallId, outcome, 'terminal');
+      // Where it was not asked yet, it need not be.
+      asked.abort.abort();
     }
   }
 
-  /** The hook does not say which call it is about: it is the open one that fits and was not asked about yet. */
-  #callFor(toolName: string, input: Record<string, unknown>, signal: AbortSignal): Promise<string> {
-    const find = (isExact: boolean): string | undefined => {
-      const taken = new Set([...this.#asked].map((asked) => asked.toolCallId));
-      const fitting = [...this.#parts.openCalls()].filter(
-        ([id, call]) =>
-          !taken.has(id) && call.toolName === toolName && (!isExact || isDeepStrictEqual(call.input, input)),
-      );
-      return fitting.at(isExact ? 0 : -1)?.[0];
-    };
-    const now = find(true);
-    if (now !== undefined) return Promise.resolve(now);
+  /** The hook does not say which call it is about: it is the first one that fits and was not asked about yet. */
+  #callFor(asked: Asked, toolName: string, input: Record<string, unknown>): Promise<string> {
+    const { signal } = asked.abort;
+    [asked.toolCallId] = this.#open(toolName, input);
+    if (asked.toolCallId !== undefined) return Promise.resolve(asked.toolCallId);
     return new Promise((resolve) => {
+      // Taken at once, before the next one who waits looks.
       const done = (id: string): void => {
         clearTimeout(timer);
+        signal.removeEventListener('abort', give);
         this.#lookers.delete(look);
+        asked.toolCallId = id;
         resolve(id);
       };
       const look = (): void => {
-        const id = find(true);
+        const [id] = this.#open(toolName, input);
         if (id !== undefined) done(id);
       };
-      const give = (): void => done(find(false) ?? randomUUID());
+      const give = (): void => done(this.#open(toolName).at(-1) ?? randomUUID());
       const timer = setTimeout(give, callTimeoutMs);
       signal.addEventListener('abort', give, { once: true });
       this.#lookers.add(look);
     });
+  }
+
+  /** The open calls of a tool, with just this input where one is given, that were not asked about yet. */
+  #open(toolName: string, input?: Record<string, unknown>): string[] {
+    const taken = new Set([...this.#answered, ...[...this.#asked].map((asked) => asked.toolCallId)]);
+    return [...this.#parts.openCalls()].flatMap(([id, call]) =>
+      !taken.has(id) && call.toolName === toolName && (input === undefined || isDeepStrictEqual(call.input, input))
+        ? [id]
+        : [],
+    );
   }
 }
 

@@ -103,10 +103,12 @@ export class Typist {
       this.#hasDraft = false;
       await new Promise((resolve) => setTimeout(resolve, afterClearMs));
     }
-    const before = program()?.status.state;
+    const before = program()?.status;
     terminal.write(keys);
     // A program that is busy with the work of its background agents shows no change; its transcript does.
-    if (before === 'idle') void this.#until(() => isOver() || program()?.status.state !== 'idle').then(markTaken);
+    if (before?.state === 'idle') {
+      void this.#until(() => isOver() || program()?.status.since !== before.since).then(markTaken);
+    }
     if (!(await within(takenMs.again, taken))) {
       if (isOver()) return;
       terminal.write(enter);
