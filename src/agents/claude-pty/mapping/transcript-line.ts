@@ -26,6 +26,11 @@ export type TranscriptLine =
   | { is: 'totals'; totals: RunningTotals }
   | { is: 'nothing' };
 
+const outputTags = ['local-command-stdout', 'local-command-stderr', 'bash-stdout', 'bash-stderr'];
+
+/** What a line that the program wrote of a command begins with. */
+const localTag = /^\s*<(command-(name|message|args)|bash-input|(local-command|bash)-(stdout|stderr))>/;
+
 const nothing: TranscriptLine = { is: 'nothing' };
 
 /** `parentToolCallId` is the call that started the sub-agent whose line this is. */
@@ -64,22 +69,32 @@ function userLine(entry: SessionStoreEntry, parent: string | undefined): Transcr
   if (results.length > 0) return toolResultLine(entry, message, parent);
   if (parent !== undefined || entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
   const text = textOf(content);
-  if (text.startsWith('[Request interrupted by user')) return { is: 'interrupted' };
   const id = entry.uuid ?? '';
-
-  const output = textBetween(text, 'local-command-stdout') ?? textBetween(text, 'bash-stdout');
-  if (output !== undefined) return localOutput(`${output}${textBetween(text, 'bash-stderr') ?? ''}`, id);
-  const shell = textBetween(text, 'bash-input');
-  if (shell !== undefined) return { is: 'aside', id, content: [{ type: 'text', text: `! ${shell}` }] };
-  const command = textBetween(text, 'command-name');
-  if (command !== undefined) {
-    const typed = `${command} ${textBetween(text, 'command-args') ?? ''}`.trim();
-    return { is: 'aside', id, content: [{ type: 'text', text: typed }] };
+  // Where the program says that it was typed, it is a prompt, whatever it looks like.
+  if (entry['promptSource'] !== 'typed' && entry['promptSource'] !== 'queued') {
+    if (text.startsWith('[Request interrupted by user')) return { is: 'interrupted' };
+    const local = localLine(text, id);
+    // A command of the user's own begins a turn; one of the program's does not.
+    if (local?.is === 'aside' && entry['turnOrigin'] === 'human') return { ...local, is: 'prompt', by: 'person' };
+    if (local !== undefined) return local;
   }
   if (entry['turnOrigin'] === 'task_notification' || asRecord(entry['origin'])['kind'] === 'task-notification') {
     return { is: 'prompt', by: 'task', id, content: [], endedTask: textBetween(text, 'task-id') };
   }
   return { is: 'prompt', by: 'person', id, content: blocksOf(content) };
+}
+
+/** A command that was typed, or what it printed; undefined for anything else. */
+function localLine(text: string, id: string): TranscriptLine | undefined {
+  if (!localTag.test(text)) return undefined;
+  const outputs = outputTags.flatMap((tag) => textBetween(text, tag) ?? []);
+  if (outputs.length > 0) return localOutput(outputs.join(''), id);
+  const shell = textBetween(text, 'bash-input');
+  if (shell !== undefined) return { is: 'aside', id, content: [{ type: 'text', text: `! ${shell}` }] };
+  const command = textBetween(text, 'command-name');
+  if (command === undefined) return undefined;
+  const typed = `${command} ${textBetween(text, 'command-args') ?? ''}`.trim();
+  return { is: 'aside', id, content: [{ type: 'text', text: typed }] };
 }
 
 function toolResultLine(
@@ -123,7 +138,7 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
         error_status: asRecord(entry['error'])['status'],
       });
     case 'local_command':
-      return localOutput(textBetween(asText(entry['content']) ?? '', 'local-command-stdout') ?? '', entry.uuid ?? '');
+      return localLine(asText(entry['content']) ?? '', entry.uuid ?? '') ?? nothing;
     case 'informational':
       return systemFrame('informational', { content: entry['content'], level: entry['level'] });
     default:

@@ -1,0 +1,253 @@
+// What lines of real transcripts are to a chat, see `scripts/record-transcripts.mjs`.
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { describe, expect, test } from 'vitest';
+import { readTranscript, transcriptNames } from '../../../../test/support/recorded-transcripts.ts';
+import { textOf } from '../../../protocol/content.ts';
+import { mapSdkMessage } from '../../claude-sdk/mapping/map-sdk-message.ts';
+import { createMappingState } from '../../claude-sdk/mapping/mapping-state.ts';
+import { readLine, type TranscriptLine } from './transcript-line.ts';
+
+const told = (name: string, parent?: string): TranscriptLine[] =>
+  readTranscript(name)
+    .map((entry) => readLine(entry, parent))
+    .filter((line) => line.is !== 'nothing');
+
+/** Line by line in short, without the modes and totals that every transcript has. */
+function outline(name: string, parent?: string): string[] {
+  return told(name, parent).flatMap((line) => {
+    if (line.is === 'totals') return [];
+    if (line.is === 'prompt') return [`${line.by}: ${line.endedTask ?? textOf(line.content)}`];
+    if (line.is === 'aside') return [`aside: ${textOf(line.content)}`];
+    if (line.is === 'background') return [`background: ${line.kind} ${line.taskId} of ${line.toolCallId}`];
+    if (line.is !== 'frame') return [line.is];
+    const frame = line.frame as { type: string; subtype?: string; message?: { content?: unknown } };
+    if (frame.subtype === 'status') return [];
+    const [block] = Array.isArray(frame.message?.content) ? (frame.message.content as { type: string }[]) : [];
+    return [`${frame.type} ${frame.subtype ?? block?.type}`];
+  });
+}
+
+describe('PTY-4: a turn', () => {
+  test.each<[string, string[]]>([
+    ['text', ['person: stream 3 tokens', 'assistant text', 'turn_end']],
+    ['thinking', ['person: think', 'assistant thinking', 'assistant text', 'turn_end']],
+    [
+      'two-turns',
+      ['person: stream 3 tokens', 'assistant text', 'turn_end', 'person: what did I say', 'assistant text', 'turn_end'],
+    ],
+    [
+      'tool-failed',
+      [
+        'person: run: ls missing',
+        'assistant text',
+        'assistant tool_use',
+        'user tool_result',
+        'assistant text',
+        'turn_end',
+      ],
+    ],
+    ['queued', ['person: hold', 'assistant text', 'turn_end', 'person: stream 2 tokens', 'assistant text', 'turn_end']],
+    ['own-command', ['person: /greet the others', 'assistant text', 'turn_end']],
+  ])('%s: from its prompt to its end', (name, lines) => {
+    expect(outline(name)).toEqual(lines);
+  });
+
+  test('words said into it are an aside', () => {
+    expect(outline('said-into-turn').slice(-4)).toEqual([
+      'user tool_result',
+      'aside: stream 2 tokens',
+      'assistant text',
+      'turn_end',
+    ]);
+  });
+
+  test('every answer carries the id of its request, of whose cost the program tells', () => {
+    const ids = told('two-turns').flatMap((line) => (line.is === 'frame' ? (line.requestId ?? []) : []));
+    expect(ids).toEqual([expect.stringMatching(/^req_/), expect.stringMatching(/^req_/)]);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test.each(['interrupt-streaming', 'interrupt-tool', 'tool-denied'])('%s: its end is an interrupt', (name) => {
+    expect(outline(name).at(-1)).toBe('interrupted');
+  });
+
+  test.each([
+    ['fail-400', 400],
+    ['fail-529', 529],
+  ])('%s: its end is the failure of the model, with the status', (name, status) => {
+    expect(told(name).filter((line) => line.is === 'api_error')).toEqual([
+      { is: 'api_error', frame: expect.objectContaining({ type: 'assistant' }) as unknown, status },
+    ]);
+    expect(outline(name).at(-1)).toBe('api_error');
+  });
+
+  test('a failure that was got over is none', () => {
+    expect(outline('retry-529')).toEqual(['person: fail 529 twice', 'assistant text', 'turn_end']);
+  });
+});
+
+describe('PTY-4: what a person wrote', () => {
+  test('is told as it was typed, without guard and without marks of a paste', () => {
+    expect(outline('guarded')[0]).toBe('person: /cost');
+    expect(outline('pasted')[0]).toMatch(/^person: a long line of words\n[^<]*the end$/);
+  });
+
+  test('is a prompt also where it looks like a line of the program', () => {
+    expect(outline('tags-in-prompt').filter((line) => !line.startsWith('assistant'))).toEqual([
+      'person: <command-name>/clear</command-name> is what?',
+      'turn_end',
+      'person: [Request interrupted by user] is what?',
+      'turn_end',
+    ]);
+  });
+
+  test.each([
+    ['shell-command', ['aside: ! echo from the shell'], 'from the shell'],
+    ['shell-failed', ['aside: ! ls missing'], "ls: cannot access 'missing': No such file or directory"],
+    ['command', ['aside: /context'], 'Context usage'],
+    ['compaction', ['aside: /compact'], 'Compacted (ctrl+o to see full summary)'],
+  ])('%s: a command is an aside, and what it printed is told', (name, asides, printed) => {
+    expect(outline(name).filter((line) => line.startsWith('aside'))).toEqual(asides);
+    const outputs = told(name).flatMap((line) => {
+      const frame = line.is === 'frame' ? (line.frame as { subtype?: string; content?: string }) : {};
+      return frame.subtype === 'local_command_output' ? [frame.content ?? ''] : [];
+    });
+    expect(outputs).toHaveLength(1);
+    expect(outputs[0]).toContain(printed);
+    // eslint-disable-next-line no-control-regex
+    expect(outputs[0]).not.toMatch(/\x1b|<\/?(bash|local)-/);
+  });
+
+  test('what a failed command printed is told, too', () => {
+    const entry = {
+      type: 'user',
+      uuid: 'u',
+      message: { content: '<local-command-stderr>Error: no</local-command-stderr>' },
+    };
+    expect(readLine(entry)).toMatchObject({
+      is: 'frame',
+      frame: { subtype: 'local_command_output', content: 'Error: no' },
+    });
+  });
+
+  test('a command that there is not is told as the program says it', () => {
+    expect(
+      told('unknown-command').find((line) => line.is === 'frame' && JSON.stringify(line).includes('Unknown')),
+    ).toEqual({
+      is: 'frame',
+      frame: {
+        type: 'system',
+        subtype: 'informational',
+        content: 'Unknown command: /no-such-command',
+        level: 'warning',
+      },
+    });
+  });
+});
+
+describe('work in the background', () => {
+  test('begins with the result of its call, and its end begins a turn', () => {
+    expect(outline('background-task')).toEqual([
+      'person: start a background task: touch made; env sleep 1',
+
+      'assistant text',
+      'assistant tool_use',
+      expect.stringMatching(/^background: local_bash task-1 of toolu_demo_\d+$/),
+      'assistant text',
+      'turn_end',
+      'task: task-1',
+      'assistant text',
+      'turn_end',
+    ]);
+  });
+
+  test('of a sub-agent is known by its id', () => {
+    expect(outline('sub-agent').filter((line) => line.includes('task-1'))).toEqual([
+      expect.stringMatching(/^background: local_agent task-1 of toolu_demo_\d+$/),
+      'task: task-1',
+    ]);
+  });
+});
+
+test('PTY-3: lines of a sub-agent are frames of the call that it works for, and nothing else', () => {
+  const lines = told('sub-agent.agent', 'call-1');
+  expect(outline('sub-agent.agent', 'call-1')).toEqual([
+    'assistant text',
+    'assistant tool_use',
+    'user tool_result',
+    'assistant text',
+  ]);
+  for (const line of lines) {
+    expect(line).toMatchObject({ is: 'frame', frame: { parent_tool_use_id: 'call-1' } });
+    expect((line as { requestId?: string }).requestId).toBeUndefined();
+  }
+});
+
+test('PTY-7: a cleared session ends with its cost, and the next one begins with the command', () => {
+  expect(told('clear').at(-1)).toMatchObject({ is: 'totals' });
+  expect(outline('clear.2')).toEqual(['aside: /clear', 'person: what did I say', 'assistant text', 'turn_end']);
+});
+
+test('TURN-4: the totals are those of the program', () => {
+  const last = told('text').findLast((line) => line.is === 'totals');
+  const [[model, cost] = []] = Object.entries(last?.totals.models ?? {});
+  expect(model).toMatch(/^claude-/);
+  expect(cost?.outputTokens).toBe(3);
+  expect(cost?.costUsd).toBeGreaterThan(0);
+  expect(last?.totals.costUsd).toBe(cost?.costUsd);
+});
+
+test('a compaction is told with its sizes', () => {
+  expect(told('compaction')).toContainEqual({
+    is: 'frame',
+    frame: {
+      type: 'system',
+      subtype: 'compact_boundary',
+      compact_metadata: expect.objectContaining({
+        trigger: 'manual',
+        pre_tokens: expect.any(Number) as unknown,
+      }) as unknown,
+    },
+  });
+});
+
+// The program writes none at present; older transcripts hold them.
+test('a failed attempt is told as a retry', () => {
+  const entry = {
+    type: 'system',
+    subtype: 'api_error',
+    retryAttempt: 2,
+    maxRetries: 10,
+    retryInMs: 500,
+    error: { status: 529 },
+  };
+  expect(readLine(entry)).toMatchObject({
+    frame: { subtype: 'api_retry', attempt: 2, max_retries: 10, retry_delay_ms: 500, error_status: 529 },
+  });
+});
+
+test.each(transcriptNames)('AGENT-8: %s has no frame that the mapper does not know', (name) => {
+  let state = createMappingState({ backend: 'claude_pty' });
+  for (const line of told(name, name.endsWith('.agent') ? 'call-1' : undefined)) {
+    if (!('frame' in line)) continue;
+    const mapped = mapSdkMessage(line.frame, state);
+    expect(mapped.unmapped).toBeUndefined();
+    ({ state } = mapped);
+  }
+});
+
+test.each([
+  { type: 'user' },
+  { type: 'user', message: null },
+  { type: 'user', message: { content: [null, 1, {}] } },
+  { type: 'user', message: { content: [{ type: 'tool_result' }] }, toolUseResult: { backgroundTaskId: 'b' } },
+  { type: 'assistant', isApiErrorMessage: true },
+  { type: 'system', subtype: 'local_command', content: 7 },
+  { type: 'queue-operation', operation: 'enqueue', content: ['<task-notification>'] },
+  { type: 'attachment', attachment: { type: 'queued_command', prompt: 5 } },
+  { type: 'cost-state', modelUsage: [] },
+  { type: 'never-heard-of' },
+] as SessionStoreEntry[])('nothing in a line makes it throw: %j', (entry) => {
+  expect(() => readLine(entry)).not.toThrow();
+  expect(() => readLine(entry, 'call-1')).not.toThrow();
+});
