@@ -6,9 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRecord } from '../claude-sdk/mapping/loose-json.ts';
 
 export interface HookCall {
-  readonly input: Record<string, unknown>;
+  readonly input: Readonly<Record<string, unknown>>;
   /** Answers the hook; null lets the program go on as if there were none. Only the first answer counts. */
   answer(output: unknown): void;
   /** The hook's process has gone without an answer: nobody waits any more. */
@@ -27,20 +28,23 @@ const timeoutSeconds = 7 * 24 * 3600;
 const maxInputBytes = 32 * 1024 * 1024;
 
 // Runs as the hook: standard input to the socket, and what comes back to standard output. Without the socket it says
-// nothing, which leaves the question to the terminal.
+// nothing, which leaves the question to the terminal. The end of its input is a character that JSON does not hold: were
+// it the end of its half of the connection, nobody would learn of the end of the other, when the hook is killed.
 const relay = `
 const socket = require('node:net').connect(process.argv[1]);
 socket.on('error', () => process.exit(0));
-process.stdin.pipe(socket);
+process.stdin.pipe(socket, { end: false });
+process.stdin.on('end', () => socket.write('\\0'));
 socket.pipe(process.stdout);
 socket.on('close', () => process.exit(0));`;
+const endOfInput = 0;
 
 export async function openHookServer(onCall: (call: HookCall) => void): Promise<HookServer> {
   // Short, since a socket's path may have hardly more than a hundred characters.
   const directory = await mkdtemp(join(tmpdir(), 'boo-'));
   const path = join(directory, 'hooks');
   const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     serve(socket, onCall);
@@ -70,11 +74,10 @@ function serve(socket: Socket, onCall: (call: HookCall) => void): void {
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > maxInputBytes) socket.destroy();
-    else chunks.push(chunk);
-  });
-  socket.on('end', () => {
-    const input = parse(Buffer.concat(chunks).toString('utf8'));
+    if (size > maxInputBytes) return void socket.destroy();
+    chunks.push(chunk);
+    if (chunk.at(-1) !== endOfInput) return;
+    const input = parse(Buffer.concat(chunks).subarray(0, -1).toString('utf8'));
     if (!input) return void socket.destroy();
     onCall({
       input,
@@ -86,10 +89,10 @@ function serve(socket: Socket, onCall: (call: HookCall) => void): void {
   });
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }
