@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ModelCost } from '../agent-backend.ts';
+import { asList, asRecord } from '../claude-sdk/mapping/loose-json.ts';
 
 export interface RequestCost {
   requestId: string | null;
@@ -28,14 +29,14 @@ export async function openCostReceiver(): Promise<CostReceiver> {
   const listeners = new Map<string, (cost: RequestCost) => void>();
   const server = createServer((request, response) => {
     // The path is the secret that says whose requests these are.
-    const onCost = listeners.get(request.url ?? '');
-    if (!onCost || request.method !== 'POST') {
+    if (!listeners.has(request.url ?? '') || request.method !== 'POST') {
       response.writeHead(404).end();
       return;
     }
     readBody(request)
       .then((body) => {
-        for (const cost of requestCosts(JSON.parse(body))) onCost(cost);
+        // Whoever was forgotten meanwhile is told nothing more.
+        for (const cost of requestCosts(JSON.parse(body))) listeners.get(request.url ?? '')?.(cost);
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       })
       .catch(() => response.writeHead(400).end());
@@ -87,23 +88,18 @@ function readBody(request: IncomingMessage): Promise<string> {
   });
 }
 
-interface LogRecord {
-  body?: { stringValue?: unknown };
-  attributes?: { key?: unknown; value?: Record<string, unknown> }[];
-}
-interface ExportedLogs {
-  resourceLogs?: { scopeLogs?: { logRecords?: LogRecord[] }[] }[];
-}
-
 /** The costs among exported log records; whatever else they say is passed over. */
 export function requestCosts(exported: unknown): RequestCost[] {
-  const records = ((exported as ExportedLogs | null)?.resourceLogs ?? [])
-    .flatMap((resource) => resource.scopeLogs ?? [])
-    .flatMap((scope) => scope.logRecords ?? []);
+  const records = asList(asRecord(exported)['resourceLogs'])
+    .flatMap((resource) => asList(asRecord(resource)['scopeLogs']))
+    .flatMap((scope) => asList(asRecord(scope)['logRecords']))
+    .map(asRecord);
   return records.flatMap((record) => {
-    if (record.body?.stringValue !== 'claude_code.api_request') return [];
+    if (asRecord(record['body'])['stringValue'] !== 'claude_code.api_request') return [];
     const said = new Map(
-      (record.attributes ?? []).map(({ key, value }) => [key, Object.values(value ?? {})[0]] as const),
+      asList(record['attributes'])
+        .map(asRecord)
+        .map(({ key, value }) => [key, Object.values(asRecord(value))[0]] as const),
     );
     const model = said.get('model');
     if (typeof model !== 'string') return [];
