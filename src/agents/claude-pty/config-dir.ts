@@ -1,8 +1,9 @@
 /** The program's own settings, so far that its questions at a first start do not stand between a prompt and its answer. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { PermissionMode } from '../../protocol/chat.ts';
+import { createSerial } from '../../lib/serial.ts';
 import { BooError } from '../../protocol/error.ts';
 
 /** Where the program keeps what it was told once: beside the config directory, unless that was chosen. */
@@ -11,15 +12,25 @@ function settingsFile(env: Readonly<Record<string, string | undefined>>): string
   return join(chosen ?? env['HOME'] ?? homedir(), '.claude.json');
 }
 
+// Sessions that open at once read and write the same file.
+const oneByOne = createSerial();
+
 /**
  * With an API key in the environment: approves that key and passes the introduction over. Whoever set the key for the
  * server has answered both. Without one nothing is touched: the program then shows its own login.
  */
-export async function prepareConfigDir(
+export function prepareConfigDir(
   env: Readonly<Record<string, string | undefined>>,
   permissionMode: PermissionMode,
 ): Promise<void> {
-  const hasToken = Boolean(env['ANTHROPIC_AUTH_TOKEN'] ?? env['CLAUDE_CODE_OAUTH_TOKEN']);
+  return oneByOne(() => prepare(env, permissionMode));
+}
+
+async function prepare(
+  env: Readonly<Record<string, string | undefined>>,
+  permissionMode: PermissionMode,
+): Promise<void> {
+  const hasToken = Boolean(env['ANTHROPIC_AUTH_TOKEN']) || Boolean(env['CLAUDE_CODE_OAUTH_TOKEN']);
   const key = env['ANTHROPIC_API_KEY'];
   const isBypassing = permissionMode === 'bypassPermissions';
   if (!key && !hasToken && !isBypassing) return;
@@ -28,34 +39,34 @@ export async function prepareConfigDir(
   const next = {
     ...settings,
     ...(key || hasToken ? { hasCompletedOnboarding: true } : {}),
+    ...(key ? approvalOf(key.slice(-20), settings) : {}),
     // Asked once by the program, and answered by whoever chose the mode.
     ...(isBypassing ? { bypassPermissionsModeAccepted: true } : {}),
   };
-  if (key) {
-    const responses = asRecord(settings['customApiKeyResponses']);
-    const name = key.slice(-20);
-    const approved = asList(responses['approved']);
-    if (!approved.includes(name)) {
-      Object.assign(next, {
-        customApiKeyResponses: {
-          ...responses,
-          approved: [...approved, name],
-          rejected: asList(responses['rejected']).filter((each) => each !== name),
-        },
-      });
-    }
-  }
-  const text = `${JSON.stringify(next, null, 2)}\n`;
-  if (text === `${JSON.stringify(settings, null, 2)}\n`) return;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const fresh = `${file}.${process.pid}.tmp`;
-  await writeFile(fresh, text, { mode: 0o600 });
-  await rename(fresh, file);
+  const text = JSON.stringify(next, null, 2);
+  if (text !== JSON.stringify(settings, null, 2)) await writeSettings(file, `${text}\n`);
+}
+
+/** The program names a key by its last characters. */
+function approvalOf(name: string, settings: Record<string, unknown>): object {
+  const responses = asRecord(settings['customApiKeyResponses']);
+  const approved = asList(responses['approved']);
+  const rejected = asList(responses['rejected']);
+  if (approved.includes(name) && !rejected.includes(name)) return {};
+  return {
+    customApiKeyResponses: {
+      ...responses,
+      approved: approved.includes(name) ? approved : [...approved, name],
+      rejected: rejected.filter((each) => each !== name),
+    },
+  };
 }
 
 async function readSettings(file: string): Promise<Record<string, unknown>> {
   try {
-    return asRecord(JSON.parse(await readFile(file, 'utf8')));
+    const settings: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (!isRecord(settings)) throw new TypeError('They are no object.');
+    return settings;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     // Never written over: it may hold what somebody needs.
@@ -63,8 +74,26 @@ async function readSettings(file: string): Promise<Record<string, unknown>> {
   }
 }
 
+async function writeSettings(file: string, text: string): Promise<void> {
+  // Where it is a link, as into a collection of settings, the file behind it is meant.
+  const target = await realpath(file).catch(() => file);
+  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  const fresh = `${target}.${process.pid}.tmp`;
+  try {
+    await writeFile(fresh, text, { mode: 0o600 });
+    await rename(fresh, target);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  return isRecord(value) ? value : {};
 }
 
 function asList(value: unknown): unknown[] {
