@@ -17,7 +17,8 @@ export interface TranscriptMirrorParts {
 export class TranscriptMirror {
   readonly #parts: TranscriptMirrorParts;
   readonly #serial = createSerial();
-  #dirty = false;
+  /** Sessions of which the store lacks a part of what the files hold. After `/clear` it may be an earlier one. */
+  readonly #dirty = new Set<string>();
   #nextRepair: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -27,33 +28,46 @@ export class TranscriptMirror {
 
   /** The store lacks a part of what the files hold. */
   get isDirty(): boolean {
-    return this.#dirty;
+    return this.#dirty.size > 0;
   }
 
   add({ sessionId, subpath, entries }: FollowedLines): void {
     const key = { projectKey, sessionId, ...(subpath === '' ? {} : { subpath }) };
-    this.#serial(() => this.#parts.store.append(key, entries)).catch((error: unknown) => {
-      this.#warn(error);
-      this.#dirty = true;
-      this.#repairLater();
+    void this.#serial(async () => {
+      // What comes after a gap waits for the repair, which takes it from the file: the order stays the file's.
+      if (this.#dirty.has(sessionId)) return;
+      try {
+        await this.#parts.store.append(key, entries);
+      } catch (error) {
+        this.#warn(error);
+        this.#dirty.add(sessionId);
+        this.#repairLater();
+      }
     });
   }
 
-  /** Resolves when everything added is stored; rejects when it cannot be. Nothing is tried again afterwards. */
+  /**
+   * Resolves when everything added is stored, or was tried once more: what could not be stored is left in the files, for
+   * the next opening of the session. Nothing is tried again afterwards.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#nextRepair);
     await this.#serial(() => Promise.resolve());
-    if (this.#dirty) await this.#repair();
+    await this.#repair();
   }
 
   async #repair(): Promise<void> {
-    try {
-      await this.#serial(() => storeSurplus(this.#parts.store, this.#parts.place()));
-      this.#dirty = false;
-    } catch (error) {
-      this.#warn(error);
-      if (!this.#isClosed) this.#repairLater();
+    for (const sessionId of this.#dirty) {
+      try {
+        await this.#serial(async () => {
+          await storeSurplus(this.#parts.store, { ...this.#parts.place(), sessionId });
+          this.#dirty.delete(sessionId);
+        });
+      } catch (error) {
+        this.#warn(error);
+        this.#repairLater();
+      }
     }
   }
 
