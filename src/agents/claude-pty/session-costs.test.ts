@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { zeroTotals } from '../claude-sdk/mapping/model-costs.ts';
+import type { RequestCost } from './cost-receiver.ts';
+import { SessionCosts } from './session-costs.ts';
+
+const request = (requestId: string | null, model = 'big', costUsd = 0.5): RequestCost => ({
+  requestId,
+  model,
+  cost: { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheCreationInputTokens: 4, costUsd },
+});
+
+/** Whether it has resolved by now, all that waits for nothing being done first. */
+async function isDone(promise: Promise<void>): Promise<boolean> {
+  let done = false;
+  void promise.then(() => (done = true));
+  await vi.advanceTimersByTimeAsync(0);
+  return done;
+}
+
+describe('TURN-4: the totals of a session', () => {
+  test('are those before, and what each request cost, by model', () => {
+    const before = { costUsd: 1, models: { big: { ...request(null).cost, costUsd: 1 } } };
+    const costs = new SessionCosts(before);
+    costs.add(request('a'));
+    costs.add(request('b', 'small', 0.25));
+    costs.add(request(null, 'small', 0.25));
+    expect(costs.totals.costUsd).toBe(2);
+    const { big } = costs.totals.models;
+    expect(big).toEqual({
+      inputTokens: 2,
+      outputTokens: 4,
+      cacheReadInputTokens: 6,
+      cacheCreationInputTokens: 8,
+      costUsd: 1.5,
+    });
+    expect(costs.totals.models['small']).toMatchObject({ outputTokens: 4, costUsd: 0.5 });
+    expect(before.models.big.costUsd).toBe(1);
+  });
+
+  test('keep apart models whose names every object knows', () => {
+    const costs = new SessionCosts(zeroTotals);
+    for (const model of ['__proto__', 'constructor', '__proto__']) costs.add(request(null, model));
+    expect(Object.entries(costs.totals.models).map(([model, cost]) => [model, cost.costUsd])).toEqual([
+      ['__proto__', 1],
+      ['constructor', 0.5],
+    ]);
+  });
+
+  test('begin anew with those of the program', () => {
+    const costs = new SessionCosts(zeroTotals);
+    costs.add(request('a'));
+    costs.reset(zeroTotals);
+    expect(costs.totals).toBe(zeroTotals);
+  });
+});
+
+describe('TURN-4: the end of a turn waits', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    const left = vi.getTimerCount();
+    vi.useRealTimers();
+    if (left > 0) throw new Error(`${left} timers are left.`);
+  });
+
+  test('not at all when every request was told', async () => {
+    const costs = new SessionCosts(zeroTotals);
+    costs.add(request('a'));
+    expect(await isDone(costs.told(new Set(['a'])))).toBe(true);
+    expect(await isDone(costs.told(new Set()))).toBe(true);
+  });
+
+  test('until the last of its requests was told', async () => {
+    const costs = new SessionCosts(zeroTotals);
+    const told = costs.told(new Set(['a', 'b']));
+    costs.add(request('b'));
+    costs.add(request('of-another'));
+    expect(await isDone(told)).toBe(false);
+    costs.add(request('a'));
+    expect(await isDone(told)).toBe(true);
+  });
+
+  test('a moment only for what is not told, and once only: until something is told again', async () => {
+    const costs = new SessionCosts(zeroTotals);
+    const first = costs.told(new Set(['a']));
+    expect(await isDone(first)).toBe(false);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await isDone(first)).toBe(true);
+    expect(await isDone(costs.told(new Set(['b'])))).toBe(true);
+    costs.add(request('b'));
+    const later = costs.told(new Set(['c']));
+    expect(await isDone(later)).toBe(false);
+    costs.add(request('c'));
+    await later;
+  });
+});

@@ -1,0 +1,316 @@
+// Questions of the program, as hook calls, and the lines of its transcript that belong to them.
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
+import type { OpenCall } from '../claude-sdk/mapping/mapping-state.ts';
+import type { HookCall } from './hook-server.ts';
+import { TerminalQuestions } from './terminal-questions.ts';
+
+let events: AgentEvent[];
+let openCalls: Map<string, OpenCall>;
+let isInterrupting: boolean;
+/** What the program has done was told. */
+let lateLines: () => Promise<void>;
+let questions: TerminalQuestions;
+beforeEach(() => {
+  vi.useFakeTimers();
+  events = [];
+  openCalls = new Map();
+  isInterrupting = false;
+  lateLines = () => Promise.resolve();
+  questions = new TerminalQuestions({
+    emit: (event) => events.push(event),
+    openCalls: () => openCalls,
+    isInterrupting: () => isInterrupting,
+    lateLines: () => lateLines(),
+  });
+});
+afterEach(() => {
+  const left = vi.getTimerCount();
+  vi.useRealTimers();
+  if (left > 0) throw new Error(`${left} timers are left.`);
+});
+
+const settle = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+interface Asked {
+  /** Undefined while there is no answer; null lets the terminal go on by itself. */
+  answer: unknown;
+  abandon(): void;
+  done: Promise<void>;
+}
+
+function ask(command: string, more: object = {}): Asked {
+  let abandon = (): void => {};
+  const abandoned = new Promise<void>((resolve) => (abandon = resolve));
+  const asked: Asked = { answer: undefined, abandon: () => abandon(), done: Promise.resolve() };
+  const call: HookCall = {
+    input: { tool_name: 'Bash', tool_input: { command }, ...more },
+    answer: (output) => (asked.answer = output),
+    abandoned,
+  };
+  asked.done = questions.take(call);
+  return asked;
+}
+
+function tell(id: string, command: string, toolName = 'Bash'): void {
+  openCalls.set(id, { toolName, input: { command }, parentToolCallId: undefined });
+  questions.onToolCall(id);
+}
+function tellResult(id: string, denied = false): void {
+  openCalls.delete(id);
+  questions.onToolResult(id, denied);
+}
+
+const requested = (): AgentEventOf<'decision_requested'>[] =>
+  events.filter((event) => event.type === 'decision_requested');
+const resolved = (): AgentEventOf<'decision_resolved'>[] =>
+  events.filter((event) => event.type === 'decision_resolved');
+const allowed = (command: string): unknown => ({
+  hookSpecificOutput: {
+    hookEventName: 'PermissionRequest',
+    decision: { behavior: 'allow', updatedInput: { command } },
+  },
+});
+const denied = (message: string): unknown => ({
+  hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'deny', message } },
+});
+
+describe('DECIDE-5: a question', () => {
+  test('is asked about its call, and answered from here', async () => {
+    tell('one', 'ls');
+    const hook = ask('ls', { permission_suggestions: [{ type: 'addRules' }] });
+    await settle();
+    expect(requested()).toMatchObject([
+      { kind: 'permission', toolCallId: 'one', title: 'Bash: ls', input: { command: 'ls' }, canAllowAlways: true },
+    ]);
+    expect(questions.count).toBe(1);
+    expect(hook.answer).toBeUndefined();
+    const { decisionId } = requested()[0]!;
+    expect(questions.resolve(decisionId, { outcome: 'allow' })).toBe(true);
+    await hook.done;
+    expect(hook.answer).toEqual(allowed('ls'));
+    expect(questions.resolve(decisionId, { outcome: 'deny' })).toBe(false);
+    expect(resolved()).toEqual([]);
+  });
+
+  test('is answered with another input, with a rule for ever, or with a refusal and its reason', async () => {
+    const rule = { type: 'addRules', rules: [] };
+    for (const id of ['one', 'two', 'three']) tell(id, id);
+    const hooks = ['one', 'two', 'three'].map((command) => ask(command, { permission_suggestions: [rule] }));
+    await settle();
+    const [one, two, three] = requested().map((event) => event.decisionId);
+    questions.resolve(one!, { outcome: 'allow', input: { command: 'ls -a' } });
+    questions.resolve(two!, { outcome: 'allow_always' });
+    questions.resolve(three!, { outcome: 'deny', message: 'Not here.' });
+    await Promise.all(hooks.map((hook) => hook.done));
+    expect(hooks[0]?.answer).toEqual(allowed('ls -a'));
+    expect(hooks[1]?.answer).toMatchObject({ hookSpecificOutput: { decision: { updatedPermissions: [rule] } } });
+    expect(hooks[2]?.answer).toEqual(denied('Not here.'));
+  });
+
+  test('that comes before its call is told waits for it', async () => {
+    const hook = ask('ls');
+    await settle(500);
+    tell('other', 'pwd');
+    await settle(500);
+    expect(requested()).toEqual([]);
+    tell('one', 'ls');
+    await settle();
+    expect(requested()).toMatchObject([{ toolCallId: 'one' }]);
+    questions.resolve(requested()[0]!.decisionId, { outcome: 'allow' });
+    await hook.done;
+  });
+
+  test('whose call is never told as it is asked is asked all the same: about the last one of its tool, or none', async () => {
+    tell('one', 'pwd');
+    tell('two', 'pwd');
+    tell('three', 'pwd', 'Read');
+    const known = ask('ls');
+    const unknown = ask('cat', { tool_name: 'Write' });
+    await settle(3_000);
+    expect(requested().map((event) => event.toolCallId)).toEqual(['two', expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+    questions.withdrawAll();
+    await Promise.all([known.done, unknown.done]);
+  });
+
+  test('is not the same one as another like it: two at once are about two calls', async () => {
+    tell('one', 'ls');
+    tell('two', 'ls');
+    const hooks = [ask('ls'), ask('ls')];
+    await settle();
+    expect(requested().map((event) => event.toolCallId)).toEqual(['one', 'two']);
+    questions.resolve(requested()[1]!.decisionId, { outcome: 'deny', message: 'no' });
+    questions.resolve(requested()[0]!.decisionId, { outcome: 'allow' });
+    await Promise.all(hooks.map((hook) => hook.done));
+    expect(hooks.map((hook) => hook.answer)).toEqual([allowed('ls'), denied('no')]);
+  });
+
+  test('is not the same one as another like it, though both come before their calls', async () => {
+    const hooks = [ask('ls'), ask('ls')];
+    tell('one', 'ls');
+    await settle();
+    expect(requested().map((event) => event.toolCallId)).toEqual(['one']);
+    tell('two', 'ls');
+    await settle();
+    expect(requested().map((event) => event.toolCallId)).toEqual(['one', 'two']);
+    questions.withdrawAll();
+    await Promise.all(hooks.map((hook) => hook.done));
+  });
+
+  test('is not about a call like it that was answered and runs', async () => {
+    tell('one', 'ls');
+    const hook = ask('ls');
+    await settle();
+    questions.resolve(requested()[0]!.decisionId, { outcome: 'allow' });
+    await hook.done;
+    const next = ask('ls');
+    await settle(100);
+    expect(requested()).toHaveLength(1);
+    tell('two', 'ls');
+    await settle();
+    expect(requested().map((event) => event.toolCallId)).toEqual(['one', 'two']);
+    // The result of the first says nothing of the second.
+    tellResult('one');
+    await settle();
+    expect(resolved()).toEqual([]);
+    questions.resolve(requested()[1]!.decisionId, { outcome: 'allow' });
+    await next.done;
+    expect(next.answer).toEqual(allowed('ls'));
+  });
+});
+
+describe('DECIDE-5: a question that was answered in the terminal', () => {
+  test.each([
+    ['allowed', false, 'allow'],
+    ['refused', true, 'deny'],
+  ])('%s: is settled by the result of its call, and the hook says nothing', async (_, isDenied, outcome) => {
+    tell('one', 'ls');
+    const hook = ask('ls');
+    await settle();
+    const { decisionId } = requested()[0]!;
+    tellResult('one', isDenied);
+    await hook.done;
+    expect(resolved()).toEqual([{ type: 'decision_resolved', decisionId, outcome, by: 'terminal' }]);
+    expect(hook.answer).toBeNull();
+    expect(questions.resolve(decisionId, { outcome: 'allow' })).toBe(false);
+  });
+
+  test('is settled when the program works on and no dialog is open; what a sub-agent asks is not', async () => {
+    tell('one', 'ls');
+    tell('two', 'pwd');
+    const main = ask('ls');
+    const sub = ask('pwd', { agent_id: 'agent-1' });
+    await settle();
+    questions.onDialogClosed();
+    await main.done;
+    expect(main.answer).toBeNull();
+    expect(resolved()).toEqual([
+      { type: 'decision_resolved', decisionId: requested()[0]!.decisionId, outcome: 'allow', by: 'terminal' },
+    ]);
+    expect(sub.answer).toBeUndefined();
+    tellResult('two');
+    await sub.done;
+    expect(sub.answer).toBeNull();
+  });
+
+  test('before it could be asked here is never asked: its call and the result come at once', async () => {
+    const hook = ask('ls');
+    tell('one', 'ls');
+    tellResult('one');
+    await settle(3_000);
+    await hook.done;
+    expect(events).toEqual([]);
+    expect(hook.answer).toBeNull();
+  });
+});
+
+describe('a question whose hook has gone', () => {
+  test('is withdrawn once it is clear that it was not answered by key, or cannot be', async () => {
+    let tellLines = (): void => {};
+    lateLines = () => new Promise((resolve) => (tellLines = resolve));
+    tell('one', 'ls');
+    const hook = ask('ls');
+    await settle();
+    hook.abandon();
+    await settle(1_000);
+    expect(resolved()).toEqual([]);
+    tellLines();
+    await hook.done;
+    const { decisionId } = requested()[0]!;
+    const cancelled = { type: 'decision_resolved', outcome: 'cancelled', by: 'agent' };
+    expect(resolved()).toEqual([{ ...cancelled, decisionId }]);
+    expect(questions.count).toBe(0);
+
+    lateLines = () => Promise.reject(new Error('The file cannot be read.'));
+    tell('two', 'pwd');
+    const other = ask('pwd');
+    await settle();
+    other.abandon();
+    await other.done;
+    expect(resolved()).toHaveLength(2);
+  });
+
+  test('is settled where a key has answered it', async () => {
+    lateLines = () => {
+      tellResult('one');
+      return Promise.resolve();
+    };
+    tell('one', 'ls');
+    const hook = ask('ls');
+    await settle();
+    hook.abandon();
+    await hook.done;
+    expect(resolved()).toMatchObject([{ outcome: 'allow', by: 'terminal' }]);
+  });
+
+  test('before its call was told is never asked', async () => {
+    const hook = ask('ls');
+    await settle();
+    hook.abandon();
+    await settle();
+    await hook.done;
+    tell('one', 'ls');
+    await settle();
+    expect(events).toEqual([]);
+  });
+});
+
+describe('TURN-3: at an interrupt', () => {
+  test('every question is withdrawn, and the hook says nothing: the dialog is closed by key', async () => {
+    tell('one', 'ls');
+    const hooks = [ask('ls'), ask('not told yet')];
+    await settle();
+    isInterrupting = true;
+    questions.withdrawAll();
+    await Promise.all(hooks.map((hook) => hook.done));
+    expect(hooks.map((hook) => hook.answer)).toEqual([null, null]);
+    expect(resolved()).toMatchObject([{ outcome: 'cancelled' }]);
+    tell('two', 'not told yet');
+    await settle(3_000);
+    expect(requested()).toHaveLength(1);
+  });
+
+  test('what waits beyond a turn is refused', async () => {
+    tell('one', 'ls');
+    const hook = ask('ls', { agent_id: 'agent-1' });
+    await settle();
+    questions.withdrawAll();
+    await hook.done;
+    expect(hook.answer).toMatchObject({ hookSpecificOutput: { decision: { behavior: 'deny' } } });
+  });
+});
+
+test('DECIDE-4: what still waits at the end of a turn is asked anew, as another decision', async () => {
+  tell('one', 'ls');
+  const hook = ask('ls', { agent_id: 'agent-1' });
+  await settle();
+  questions.onTurnEnd();
+  const [before, after] = requested();
+  expect(requested()).toHaveLength(2);
+  expect(after).toEqual({ ...before, decisionId: after?.decisionId });
+  expect(after?.decisionId).not.toBe(before?.decisionId);
+  expect(questions.resolve(before!.decisionId, { outcome: 'deny' })).toBe(false);
+  expect(questions.resolve(after!.decisionId, { outcome: 'allow' })).toBe(true);
+  await hook.done;
+  expect(hook.answer).toEqual(allowed('ls'));
+});
