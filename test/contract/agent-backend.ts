@@ -138,7 +138,9 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       expect(textIn(first)).toMatch(/^t1 t2 t3 t4 t5/);
       const previews = ofType(first, 'agent_message_chunk');
       // None is told by a backend that has none to tell.
-      expect(previews.map((event) => event.content.text).join('')).toBe(backend.capabilities.deltas ? textIn(first) : '');
+      expect(previews.map((event) => event.content.text).join('')).toBe(
+        backend.capabilities.deltas ? textIn(first) : '',
+      );
       const message = first.findIndex((event) => event.type === 'agent_message');
       expect(message).toBeGreaterThan(first.findLastIndex((event) => event.type === 'agent_message_chunk'));
 

@@ -50,7 +50,12 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
     async close() {
       try {
         await backend.dispose();
-        if (left().length > 0) throw new Error(`Agents are left: ${left().map((each) => each.command).join('; ')}`);
+        if (left().length > 0)
+          throw new Error(
+            `Agents are left: ${left()
+              .map((each) => each.command)
+              .join('; ')}`,
+          );
       } finally {
         await model.close();
         await agent.remove();
