@@ -198,6 +198,9 @@ export function createRenderer(options: RendererOptions): Renderer {
         return line(outStyle('dim', turnSummary(event)));
       case 'chat_updated':
         return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
+      case 'prompt_cancelled':
+        return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;
+      case 'prompts_reordered':
       case 'turn_started':
       case 'usage_update':
       case 'available_commands_update':
