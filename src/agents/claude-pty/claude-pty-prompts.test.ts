@@ -1,5 +1,5 @@
 // What is typed for a prompt of the API, as the real program takes it and the model gets it.
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -170,4 +170,23 @@ describe('a turn', () => {
     await until(() => !harness.backend.isBusy(session.chatId));
     await harness.backend.closeSession(session.chatId);
   });
+});
+
+test('AGENT-3: work in the background that ends in the middle of a turn keeps the session busy no longer', async () => {
+  const { chatId } = await openSession(harness);
+  const answer = () => ({ outcome: 'allow' as const });
+  const [go, on] = ['go', 'on'].map((name) => join(harness.cwd, name));
+  await runTurn(harness.backend, chatId, `start a background task: until [ -e ${go} ]; do env sleep 0.1; done`, {
+    answer,
+  });
+  expect(harness.backend.isBusy(chatId)).toBe(true);
+  const turn = await runTurn(harness.backend, chatId, `run: touch ${go}; until [ -e ${on} ]; do env sleep 0.1; done`, {
+    answer,
+    onEvent(event) {
+      if (event.type === 'background_tasks' && event.tasks.length === 0) writeFileSync(on!, '');
+    },
+  });
+  expect(endOf(turn).outcome).toBe('completed');
+  expect(harness.backend.isBusy(chatId)).toBe(false);
+  await harness.backend.closeSession(chatId);
 });

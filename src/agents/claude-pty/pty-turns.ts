@@ -219,6 +219,9 @@ export class PtyTurns {
         this.#apiError = { status: line.status };
         this.#tell(line.frame);
         return;
+      case 'task_end':
+        for (const frame of this.#tasks.end(line.taskId)) this.#tell(frame);
+        return;
       case 'interrupted':
         this.#wasInterrupted = true;
         return;

@@ -8,8 +8,11 @@ import { BooError } from '../../protocol/error.ts';
 const pasteStart = '\x1b[200~';
 const pasteEnd = '\x1b[201~';
 
-/** Clears the input line; pressed once it never ends the program. */
-export const clearInput = '\x03';
+/**
+ * Clears the input line, however many lines it has, and leaves its shell mode. What was there can be had back with
+ * Ctrl-Y. Not Ctrl-C, which ends the program when it was pressed a moment ago.
+ */
+export const clearInput = `\x05${'\x15'.repeat(64)}\x7f`;
 export const enter = '\r';
 export const escape = '\x1b';
 

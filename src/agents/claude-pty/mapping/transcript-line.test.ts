@@ -18,6 +18,7 @@ function outline(name: string, parent?: string): string[] {
     if (line.is === 'totals') return [];
     if (line.is === 'prompt') return [`${line.by}: ${line.endedTask ?? textOf(line.content)}`];
     if (line.is === 'aside') return [`aside: ${textOf(line.content)}`];
+    if (line.is === 'task_end') return [`task_end: ${line.taskId}`];
     if (line.is === 'background') return [`background: ${line.kind} ${line.taskId} of ${line.toolCallId}`];
     if (line.is !== 'frame') return [line.is];
     const frame = line.frame as { type: string; subtype?: string; message?: { content?: unknown } };
@@ -155,6 +156,7 @@ describe('work in the background', () => {
       expect.stringMatching(/^background: local_bash task-1 of toolu_demo_\d+$/),
       'assistant text',
       'turn_end',
+      'task_end: task-1',
       'task: task-1',
       'assistant text',
       'turn_end',
@@ -164,7 +166,19 @@ describe('work in the background', () => {
   test('of a sub-agent is known by its id', () => {
     expect(outline('sub-agent').filter((line) => line.includes('task-1'))).toEqual([
       expect.stringMatching(/^background: local_agent task-1 of toolu_demo_\d+$/),
+      'task_end: task-1',
       'task: task-1',
+    ]);
+  });
+
+  test('that ends in the middle of a turn has ended then, and begins none', () => {
+    const lines = outline('task-ends-in-turn');
+    expect(lines.filter((line) => line.startsWith('task'))).toEqual(['task_end: task-1']);
+    expect(lines.slice(lines.indexOf('task_end: task-1'))).toEqual([
+      'task_end: task-1',
+      'user tool_result',
+      'assistant text',
+      'turn_end',
     ]);
   });
 });

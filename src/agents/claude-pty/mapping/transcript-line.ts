@@ -21,6 +21,8 @@ export type TranscriptLine =
   | { is: 'aside'; id: string; content: ContentBlock[] }
   /** Work that goes on after its call has returned. */
   | { is: 'background'; frame: UnknownFrame; taskId: string; kind: string; toolCallId: string | undefined }
+  /** Such work has ended; the prompt or the words that tell the agent of it come later. */
+  | { is: 'task_end'; taskId: string }
   | { is: 'interrupted' }
   | { is: 'turn_end' }
   | { is: 'totals'; totals: RunningTotals }
@@ -44,6 +46,8 @@ export function readLine(entry: SessionStoreEntry, parentToolCallId?: string): T
       return parentToolCallId === undefined ? systemLine(entry) : nothing;
     case 'attachment':
       return parentToolCallId === undefined ? attachmentLine(entry) : nothing;
+    case 'queue-operation':
+      return parentToolCallId === undefined ? queueLine(entry) : nothing;
     case 'permission-mode':
       return systemFrame('status', { permissionMode: entry['permissionMode'] });
     case 'cost-state':
@@ -152,6 +156,14 @@ function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   if (attachment['type'] !== 'queued_command' || attachment['commandMode'] === 'task-notification') return nothing;
   const content = blocksOf(attachment['prompt']);
   return content.length === 0 ? nothing : { is: 'aside', id: entry.uuid ?? '', content };
+}
+
+/** What waits to be told to the agent: words, or that a task has ended. */
+function queueLine(entry: SessionStoreEntry): TranscriptLine {
+  const content = asText(entry['content']) ?? '';
+  if (entry['operation'] !== 'enqueue' || !content.startsWith('<task-notification>')) return nothing;
+  const taskId = textBetween(content, 'task-id');
+  return taskId === undefined ? nothing : { is: 'task_end', taskId };
 }
 
 function localOutput(output: string, uuid: string): TranscriptLine {
