@@ -9,10 +9,10 @@ const pasteStart = '\x1b[200~';
 const pasteEnd = '\x1b[201~';
 
 /**
- * Clears the input line, however many lines it has, and leaves its shell mode. What was there can be had back with
- * Ctrl-Y. Not Ctrl-C, which ends the program when it was pressed a moment ago.
+ * Clears some lines of the input, and leaves its shell mode. What was there can be had back with Ctrl-Y. Not Ctrl-C, which
+ * ends the program when it was pressed a moment ago; and not more keys at once, which would be taken for a paste.
  */
-export const clearInput = `\x05${'\x15'.repeat(64)}\x7f`;
+export const clearInput = `\x05${'\x15'.repeat(12)}\x7f`;
 export const enter = '\r';
 export const escape = '\x1b';
 

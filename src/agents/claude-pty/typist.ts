@@ -27,6 +27,8 @@ export interface TypistParts {
 const escapeAgainMs = 2_000;
 /** What is cleared is gone before the next key is read. */
 const afterClearMs = 50;
+/** Each clears half a dozen lines. */
+const clearTimes = 3;
 const waitingNoticeMs = 2_000;
 
 export class Typist {
@@ -99,9 +101,11 @@ export class Typist {
     if (isOver()) return;
     if (turn.isInterrupted) return void turns.end('interrupted');
     if (this.#hasDraft) {
-      terminal.write(clearInput);
       this.#hasDraft = false;
-      await new Promise((resolve) => setTimeout(resolve, afterClearMs));
+      for (let time = 0; time < clearTimes; time += 1) {
+        terminal.write(clearInput);
+        await new Promise((resolve) => setTimeout(resolve, afterClearMs));
+      }
     }
     const before = program()?.status;
     terminal.write(keys);
