@@ -19,6 +19,8 @@ import { systemRoutes } from './system-routes.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 import { createTerminalTickets, ticketIn, type TerminalTickets } from './terminal-tickets.ts';
 import { transcriptRoutes } from './transcript-routes.ts';
+import { createWebFiles, type WebFiles } from './web-files.ts';
+import { webRoutes } from './web-routes.ts';
 
 export interface HttpLimits {
   bodyBytes: number;
@@ -32,6 +34,8 @@ export interface AppOptions {
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
+  /** The web app; by default the one that was built. */
+  web?: WebFiles;
 }
 
 export type App = Hono<{ Bindings: ServerEnv }>;
@@ -52,6 +56,7 @@ export function createRoutes(options: AppOptions, tickets: TerminalTickets): Rou
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   return [
     ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes }),
+    ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats),
     ...eventRoutes(options.chats, live),
