@@ -84,7 +84,9 @@ export class Imports {
   async addLines(importId: string, { subpath, lines }: ImportLines): Promise<void> {
     const found = await this.#find(importId);
     const entries = parseEntries(lines);
-    const store = chatSessionStore(this.#parts.sql, { ...this.#leaseOf(found), nextSeq: 1 });
+    // Under the epoch it was begun with: once it is being finished, with all that is there, nothing more gets in.
+    const lease = { chatId: found.id, hostId: this.#parts.hostId, epoch: 0, nextSeq: 1 };
+    const store = chatSessionStore(this.#parts.sql, lease);
     const key = { projectKey: 'chat', sessionId: found.sessionId, ...(subpath === undefined ? {} : { subpath }) };
     await whileOurs(() => store.append(key, entries));
   }
@@ -158,10 +160,6 @@ export class Imports {
     const chat = await ask(() => findChatOfSession(this.#parts.sql, sessionId));
     if (!chat) return;
     throw new BooError('session_taken', `Chat ${chat.id} has this session already.`, { details: { chatId: chat.id } });
-  }
-
-  #leaseOf({ id, epoch }: ImportRow): Lease {
-    return { chatId: id, hostId: this.#parts.hostId, epoch, nextSeq: 1 };
   }
 }
 
