@@ -7,11 +7,11 @@ import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResul
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, ChatState, PatchChat } from '../protocol/chat.ts';
+import type { BackendName, Chat as ChatView, ChatState, PatchChat } from '../protocol/chat.ts';
 import { textOf } from '../protocol/content.ts';
 import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
-import type { AgentBody } from '../protocol/event.ts';
+import type { AgentBody, Event } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -20,6 +20,7 @@ import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
 import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
+import { chatView } from './chat-view.ts';
 import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
 import { Flips } from './flip.ts';
@@ -50,6 +51,8 @@ export interface ChatParts {
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;
+  /** Something about the chat may look different now. */
+  onChanged(): void;
   /** The chat is cold and has nothing to do. */
   onRest(): void;
   /** Another host has taken the chat, or its log could not be written: this object must not be used any more. */
@@ -88,6 +91,7 @@ export class Chat {
         this.#unprompted.push(events);
         this.wake();
       },
+      onPhase: () => parts.onChanged(),
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
       onCost: async (cost) => {
         const write = this.#log.appendIf(() => costAdded(this.#log, this.#settings.row.agent, cost));
@@ -124,6 +128,11 @@ export class Chat {
     if (phase === 'opening') return 'warming';
     if (phase === 'open') return 'ready';
     return failure ? 'failed' : 'cold';
+  }
+
+  /** As everybody outside sees it. */
+  get view(): ChatView {
+    return chatView(this.#settings.row, this.state);
   }
 
   get lease(): Readonly<Lease> {
@@ -171,6 +180,12 @@ export class Chat {
       throw error;
     });
     return stored![0]!.seq;
+  }
+
+  /** An event was stored. */
+  noted(event: Event): void {
+    this.#settings.noted(event);
+    this.#parts.onChanged();
   }
 
   /** Takes whatever waits. Safe to call at any time. */
@@ -344,6 +359,7 @@ export class Chat {
     };
     // From here on it can be interrupted: also before its first event is stored.
     this.#turn = { id: turnId, interrupted: false };
+    this.#parts.onChanged();
     try {
       if (!(await start(turnId))) return;
       const begun = attempt(() => begin(turnId));
@@ -351,6 +367,7 @@ export class Chat {
       await endTurn(parts, end);
     } finally {
       this.#turn = undefined;
+      this.#parts.onChanged();
     }
   }
 

@@ -4,10 +4,22 @@ import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts'
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { Backlog } from './backlog.ts';
 import type { Info } from '../protocol/info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt } from '../protocol/prompt.ts';
 
+export { Backlog } from './backlog.ts';
 export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
+
+/**
+ * Why a reader has ended. `behind`: it fell behind its bounded buffer. `closing`: the host drains. `closed`: by whoever
+ * reads.
+ */
+export type ReaderEnd = 'behind' | 'deleted' | 'closing' | 'closed';
+
+/** What happens in any chat of this host. */
+export type ChatNews =
+  { type: 'chat'; chat: Chat } | { type: 'chat_deleted'; chatId: string } | { type: 'decision'; decision: Decision };
 
 /** One client following a chat's events: `resume` first, then history after the cursor, then live. */
 export interface Reader {
@@ -16,6 +28,8 @@ export interface Reader {
    * bounded buffer. A client goes on with its cursor.
    */
   readonly items: AsyncIterable<FeedItem>;
+  /** There once it has ended. */
+  readonly end: ReaderEnd | undefined;
   /** Idempotent. */
   close(): void;
 }
@@ -59,7 +73,15 @@ export interface Chats {
   interrupt(chatId: string): Promise<InterruptResult>;
 
   readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage>;
-  follow(chatId: string, cursor: { after: number }): Promise<Reader>;
+  /** Readers of one client may share a backlog: then it bounds what waits for all of them. */
+  follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader>;
+  /** Told from now on of every chat that is made, changed or deleted by this host, and of every decision. */
+  watch(listener: (news: ChatNews) => void): {
+    /** The chats that are not cold, as they are now. */
+    warm: Chat[];
+    /** Idempotent. */
+    close(): void;
+  };
   readTranscript(chatId: string): Promise<StoredTranscript>;
 
   /** The terminal of the chat's agent, which is started if it does not run. Throws `terminal_unavailable`, `agent_failed`. */

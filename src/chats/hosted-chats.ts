@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { basename } from 'node:path';
 import type { AgentName, BackendName, Chat as ChatView, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
@@ -13,10 +12,12 @@ import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { findPrompt, hashContent } from '../store/prompts.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
-import type { AgentTerminal, Chats, Reader, StoredTranscript } from './chats.ts';
+import type { Backlog } from './backlog.ts';
+import { chatView } from './chat-view.ts';
+import type { AgentTerminal, ChatNews, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { type History, Imports } from './imports.ts';
-import { ask, elsewhere, write } from './storage.ts';
+import { ask, elsewhere, unknownChat, write } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 
@@ -60,8 +61,7 @@ export class HostedChats implements Chats {
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
     };
-    const row = await ask(() => insertChat(this.#sql, chat));
-    return this.#view(row);
+    return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
   }
 
   async listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage> {
@@ -131,9 +131,14 @@ export class HostedChats implements Chats {
     return this.#host.use(chatId, (chat) => chat.openTerminal());
   }
 
-  async follow(chatId: string, cursor: { after: number }): Promise<Reader> {
+  async follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader> {
     await this.#row(chatId);
     return this.#host.feed(chatId).follow(cursor);
+  }
+
+  watch(listener: (news: ChatNews) => void): { warm: ChatView[]; close(): void } {
+    const close = this.#host.news.watch(listener);
+    return { warm: this.#host.warm, close };
   }
 
   async readTranscript(chatId: string): Promise<StoredTranscript> {
@@ -169,7 +174,7 @@ export class HostedChats implements Chats {
   }
 
   async finishImport(importId: string): Promise<ChatView> {
-    return this.#view(await this.#imports.finish(importId));
+    return this.#tellNew(await this.#imports.finish(importId));
   }
 
   removeImport(importId: string): Promise<void> {
@@ -197,19 +202,17 @@ export class HostedChats implements Chats {
 
   async #row(chatId: string): Promise<ChatRow> {
     const row = await ask(() => findChat(this.#sql, chatId));
-    if (!row) throw new BooError('not_found', 'There is no such chat.');
+    if (!row) throw unknownChat();
     return row;
   }
 
+  #tellNew(row: ChatRow): ChatView {
+    this.#host.news.changed(row.id, () => this.#view(row));
+    return this.#view(row);
+  }
+
   #view(row: ChatRow): ChatView {
-    const { ordinal: _, ...rest } = row;
-    return {
-      ...rest,
-      title: row.title ?? (basename(row.cwd) || row.cwd),
-      state: this.#host.find(row.id)?.state ?? 'cold',
-      createdAt: row.createdAt.toISOString(),
-      updatedAt: row.updatedAt.toISOString(),
-    };
+    return chatView(row, this.#host.find(row.id)?.state ?? 'cold');
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
+import { type Live, type LiveOptions, openLive } from './client-live.ts';
 import { createWire, isUnreachable } from './client-request.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
 import { readTranscriptRecords } from './client-transcript.ts';
@@ -20,6 +21,7 @@ import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 export { BooError, type ErrorCode } from './error.ts';
 export { isUnreachable } from './client-request.ts';
 export type { FeedStatus, FollowOptions };
+export type { Live, LiveItem, LiveNews, LiveOptions, LiveState } from './client-live.ts';
 export type {
   TerminalConnection,
   TerminalItem,
@@ -87,6 +89,11 @@ export interface BooClient {
    * throws when asking again cannot help. While a read waits, only the signal ends it.
    */
   follow(chatId: string, options?: FollowOptions): AsyncIterable<FeedItem>;
+  /**
+   * Everything that one client follows over one connection, which is opened anew whenever it is lost. Begins to connect at
+   * once; close it when it is not needed any more.
+   */
+  live(options?: LiveOptions): Live;
   /**
    * The transcripts of the chat's sessions as the agent wrote them, the session that it goes on with first. Throws when
    * they break off.
@@ -187,6 +194,8 @@ export function createClient(options: ClientOptions): BooClient {
 
     transcript: (chatId, given = {}) =>
       readTranscriptRecords(wire, `${chatPath(chatId)}/transcript`, { silenceMs: limits.silenceMs, ...given }),
+
+    live: (liveOptions = {}) => openLive(options.url.replace(/\/+$/, ''), wire, liveOptions, limits),
 
     beginImport: (input) => wire.request('/v1/imports', { method: 'POST', body: input }),
     addImportLines: (importId, lines) => wire.request(`${importPath(importId)}/lines`, { method: 'POST', body: lines }),

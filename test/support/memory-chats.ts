@@ -3,7 +3,7 @@
  * test push feed items by hand. What it says about chats proves nothing about the real one.
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentTerminal, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
+import type { AgentTerminal, ChatNews, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
@@ -14,6 +14,10 @@ import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
 export interface MemoryChats extends Chats {
   /** Hands an item to every reader of the chat. */
   push(chatId: string, item: FeedItem): void;
+  /** Tells everybody who watches the chats. */
+  tell(news: ChatNews): void;
+  /** How many watch now. */
+  readonly watchers: number;
   addDecision(chatId: string): Decision;
   /** The chat has this terminal; without one it has none. */
   setTerminal(chatId: string, terminal: AgentTerminal): void;
@@ -44,6 +48,7 @@ export function createMemoryChats(): MemoryChats {
   const entries = new Map<string, Entry>();
   const decisions = new Map<string, Decision>();
   const imports = new Map<string, string>();
+  const watchers = new Set<(news: ChatNews) => void>();
   let failure: unknown;
   let openReaders = 0;
   let itemsTaken = 0;
@@ -93,6 +98,12 @@ export function createMemoryChats(): MemoryChats {
     },
     push(chatId, item) {
       for (const reader of entryOf(chatId).readers) reader.push(item);
+    },
+    tell(news) {
+      for (const watcher of watchers) watcher(news);
+    },
+    get watchers() {
+      return watchers.size;
     },
     addDecision(chatId) {
       const decision: Decision = {
@@ -188,11 +199,22 @@ export function createMemoryChats(): MemoryChats {
       entry.readers.add(pushable);
       openReaders += 1;
       return {
+        get end() {
+          if (!entries.has(chatId)) return 'deleted' as const;
+          return pushable.closed ? ('closed' as const) : undefined;
+        },
         items: counted(pushable.iterable, () => (itemsTaken += 1)),
         close() {
           if (entry.readers.delete(pushable)) openReaders -= 1;
           pushable.close();
         },
+      };
+    },
+    watch(listener) {
+      watchers.add(listener);
+      return {
+        warm: [...entries.values()].map(({ chat }) => chat).filter(({ state }) => state !== 'cold'),
+        close: () => void watchers.delete(listener),
       };
     },
     async openTerminal(chatId) {
