@@ -37,6 +37,7 @@ interface Entry {
   chat: Chat;
   events: Event[];
   receipts: Map<string, { receipt: Receipt; body: string }>;
+  cancelled: Set<string>;
   readers: Set<Pushable<FeedItem>>;
   terminal?: AgentTerminal;
   transcript?: readonly TranscriptLine[];
@@ -145,12 +146,17 @@ export function createMemoryChats(): MemoryChats {
         createdAt: time,
         updatedAt: time,
       };
-      entries.set(chat.id, { chat, events: [], receipts: new Map(), readers: new Set() });
+      entries.set(chat.id, { chat, events: [], receipts: new Map(), cancelled: new Set(), readers: new Set() });
       return chat;
     },
-    async listChats(wanted) {
+    async listChats({ archived, q, ...wanted }) {
       check();
-      return page([...entries.values()].map((entry) => entry.chat).reverse(), wanted);
+      const all = [...entries.values()].map((entry) => entry.chat).reverse();
+      const fits = (one: Chat): boolean => archived === undefined || one.archived === archived;
+      return page(
+        all.filter((one) => fits(one) && (q === undefined || one.title.includes(q))),
+        wanted,
+      );
     },
     async getChat(chatId) {
       return entryOf(chatId).chat;
@@ -185,8 +191,39 @@ export function createMemoryChats(): MemoryChats {
       writes += 1;
       return { interrupted: false, turnId: null };
     },
-    async readEvents(chatId, { after, limit }) {
+    async listPrompts(chatId) {
+      const taken = entryOf(chatId).cancelled;
+      const items = entryOf(chatId).events.flatMap((event) =>
+        event.type === 'prompt_accepted' && !taken.has(event.promptId)
+          ? [{ promptId: event.promptId, seq: event.seq, content: event.content }]
+          : [],
+      );
+      return { items };
+    },
+    async cancelPrompt(chatId, promptId) {
+      const entry = entryOf(chatId);
+      if (!entry.receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
+      if (entry.cancelled.has(promptId)) throw new BooError('prompt_taken', 'It waits no more.');
+      writes += 1;
+      entry.cancelled.add(promptId);
+    },
+    async movePrompt(chatId, promptId) {
+      if (!entryOf(chatId).receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
+      writes += 1;
+      return this.listPrompts(chatId);
+    },
+    async listDirectories(prefix) {
+      check();
+      return { items: [], parent: prefix || '/' };
+    },
+    async readEvents(chatId, wanted) {
       const { events } = entryOf(chatId);
+      if ('before' in wanted) {
+        const items = events.slice(0, Math.max(wanted.before - 1, 0)).slice(-wanted.limit);
+        const first = items[0]?.seq ?? 1;
+        return { items, next: first > 1 ? first : null, head: events.length };
+      }
+      const { after, limit } = wanted;
       const items = events.slice(after, after + limit);
       return { items, next: after + limit < events.length ? after + limit : null, head: events.length };
     },
