@@ -8,7 +8,6 @@ import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName, Chat as ChatView, ChatState, PatchChat } from '../protocol/chat.ts';
-import { textOf } from '../protocol/content.ts';
 import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
@@ -25,10 +24,11 @@ import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
 import { Flips } from './flip.ts';
 import { openTerminal } from './open-terminal.ts';
-import { promptAcceptance } from './prompt-acceptance.ts';
+import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
+import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { costAdded } from './session-cost.ts';
-import { titleFrom } from './title.ts';
+import { lettingGo } from './storage.ts';
 import {
   agentWrite,
   attempt,
@@ -156,7 +156,7 @@ export class Chat {
         this.#pump.wake(() => this.#runAtOnce(prompt, { resolve, reject }));
       });
     }
-    const seq = await this.#prompts.add(() => this.#store(prompt));
+    const seq = await this.#prompts.add(() => acceptPrompt(this.#log, this.#settings, prompt));
     this.wake();
     return seq;
   }
@@ -166,25 +166,16 @@ export class Chat {
     return !this.#pump.isRunning && this.#session.isReady && this.#prompts.isEmpty;
   }
 
-  async #store(prompt: Pick<PromptRow, 'id' | 'content'>, turnId?: string): Promise<number> {
-    let named = false;
-    const write = this.#log.appendIf(() => {
-      // A chat without a name is called after its first prompt.
-      const title = this.#settings.row.title === null ? titleFrom(textOf(prompt.content)) : null;
-      named = title !== null;
-      if (named) this.#settings.name(title);
-      return promptAcceptance(this.#log, prompt, { title, turnId });
-    });
-    const stored = await write.catch((error: unknown) => {
-      if (named) this.#settings.name(null);
-      throw error;
-    });
-    return stored![0]!.seq;
+  /** Changes what waits. */
+  async editPrompts(edit: PromptEdit): Promise<void> {
+    this.#assertRunning();
+    await this.#log.appendIf(() => edit(this.#parts.sql, this.#log));
   }
 
   /** An event was stored. */
   noted(event: Event): void {
     this.#settings.noted(event);
+    if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') this.#prompts.edited();
     this.#parts.onChanged();
   }
 
@@ -289,14 +280,11 @@ export class Chat {
   }
 
   /** Runs the turn of a prompt that is stored by the start of that turn. */
-  #runAtOnce(
-    prompt: Pick<PromptRow, 'id' | 'content'>,
-    receipt: { resolve(seq: number): void; reject(error: unknown): void },
-  ): Promise<void> {
+  #runAtOnce(prompt: Pick<PromptRow, 'id' | 'content'>, receipt: AwaitedReceipt): Promise<void> {
     return this.#runTurn(
       async (turnId) => {
         try {
-          receipt.resolve(await this.#store(prompt, turnId));
+          receipt.resolve(await acceptPrompt(this.#log, this.#settings, prompt, turnId));
           return true;
         } catch (error) {
           receipt.reject(error);
@@ -339,8 +327,9 @@ export class Chat {
   #startFor(promptId?: string): (turnId: string) => Promise<boolean> {
     const prompt = promptId === undefined ? undefined : { id: promptId, isWaiting: true };
     return async (turnId) => {
-      await this.#log.append(turnStart(this.#log, turnId, prompt));
-      return true;
+      // Cancelled while its agent started, or another was moved before it.
+      const isNext = (): boolean => prompt === undefined || this.#prompts.isCurrent;
+      return (await this.#log.appendIf(() => (isNext() ? turnStart(this.#log, turnId, prompt) : null))) !== null;
     };
   }
 
@@ -408,8 +397,4 @@ export class Chat {
   #assertRunning(): void {
     if (this.#stopped) throw lettingGo();
   }
-}
-
-function lettingGo(): BooError {
-  return new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
 }

@@ -2,11 +2,12 @@
 import type { AgentTerminal } from '../agents/agent-backend.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
+import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { Backlog } from './backlog.ts';
 import type { Info } from '../protocol/info.ts';
-import type { InterruptResult, Receipt, SubmitPrompt } from '../protocol/prompt.ts';
+import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
 export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
@@ -16,6 +17,15 @@ export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/age
  * reads.
  */
 export type ReaderEnd = 'behind' | 'deleted' | 'closing' | 'closed';
+
+/** Which chats. */
+export interface ChatQuery {
+  after?: string | undefined;
+  limit: number;
+  archived?: boolean | undefined;
+  /** Stands in the title or in what was said, upper and lower case alike. */
+  q?: string | undefined;
+}
 
 /** What happens in any chat of this host. */
 export type ChatNews =
@@ -56,8 +66,8 @@ export interface StoredTranscript {
 export interface Chats {
   /** Throws `cwd_invalid`, `backend_unavailable`. */
   createChat(input: CreateChat): Promise<Chat>;
-  /** Newest first. `after` is the `next` of the page before. */
-  listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage>;
+  /** Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. */
+  listChats(page: ChatQuery): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**
    * With a backend in the patch it is a flip: between turns, and only then is all of it stored. Throws
@@ -72,7 +82,15 @@ export interface Chats {
   submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
   interrupt(chatId: string): Promise<InterruptResult>;
 
-  readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage>;
+  /** The prompts that wait, in the order in which they will be taken. */
+  listPrompts(chatId: string): Promise<WaitingPromptList>;
+  /** Throws `prompt_taken` when its turn has begun. One that was cancelled before stays so. */
+  cancelPrompt(chatId: string, promptId: string): Promise<void>;
+  /** Throws `prompt_taken` when it waits no more. Returns all that wait. */
+  movePrompt(chatId: string, promptId: string, to: MovePrompt): Promise<WaitingPromptList>;
+
+  /** With `before`: the newest of those before it. */
+  readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
   /** Readers of one client may share a backlog: then it bounds what waits for all of them. */
   follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader>;
   /** Told from now on of every chat that is made, changed or deleted by this host, and of every decision. */
@@ -103,6 +121,8 @@ export interface Chats {
   finishImport(importId: string): Promise<Chat>;
   removeImport(importId: string): Promise<void>;
 
+  /** The directories on this machine whose paths begin with this. */
+  listDirectories(prefix: string): Promise<DirectoryList>;
   info(): Info;
   /** Whether the database answers. */
   isHealthy(): Promise<boolean>;

@@ -38,3 +38,7 @@ export function unknownChat(): BooError {
 export function shuttingDown(): BooError {
   return new BooError('shutting_down', 'This host is shutting down.');
 }
+
+export function lettingGo(): BooError {
+  return new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
+}

@@ -8,6 +8,7 @@ import { BooError } from '../protocol/error.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
+import { directoryRoutes } from './directory-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
@@ -72,6 +73,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...transcriptRoutes(options.chats, { log: options.log }),
     ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
+    ...directoryRoutes(options.chats),
   ];
 }
 
