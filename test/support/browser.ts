@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
 
@@ -36,38 +36,71 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
-/** A page that keeps what should never happen: errors of scripts, and breaches of the policy. */
+/** A page that keeps what should never happen: errors of scripts, dialogs, and breaches of the policy. */
 export interface WatchedPage {
   page: Page;
   context: BrowserContext;
   problems: string[];
 }
 
-export async function openPage(
-  browser: Browser,
-  options: { size?: { width: number; height: number }; colorScheme?: 'light' | 'dark' } = {},
-): Promise<WatchedPage> {
+export interface PageOptions {
+  size?: { width: number; height: number };
+  colorScheme?: 'light' | 'dark';
+}
+
+export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({
     viewport: options.size ?? { width: 1280, height: 800 },
     colorScheme: options.colorScheme ?? 'light',
     reducedMotion: 'reduce',
   });
-  const page = await context.newPage();
+  context.setDefaultTimeout(15_000);
   const problems: string[] = [];
+  await context.exposeFunction('reportProblem', (problem: string) => void problems.push(problem));
+  await context.addInitScript(watchPage);
+  const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    if (/Content Security Policy|Refused to|violates/i.test(message.text())) problems.push(`policy: ${message.text()}`);
-    // A server that is away on purpose makes the browser complain of each attempt.
-    else if (
-      message.type() === 'error' &&
-      !/ERR_CONNECTION|Failed to load resource|WebSocket connection/.test(message.text())
-    ) {
-      problems.push(`console: ${message.text()}`);
-    }
+    // A server that is away, or that refuses on purpose, makes the browser itself complain.
+    const isExpected = /ERR_CONNECTION|Failed to load resource|WebSocket connection/.test(message.text());
+    if (message.type() === 'error' && !isExpected) problems.push(`console: ${message.text()}`);
   });
   page.on('dialog', (dialog) => {
     problems.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
   return { page, context, problems };
+}
+
+/** Runs in the page, before any script of it. */
+function watchPage(): void {
+  const { reportProblem } = globalThis as unknown as { reportProblem: (problem: string) => Promise<void> };
+  Object.assign(globalThis, { hacked: () => reportProblem('hacked') });
+  document.addEventListener('securitypolicyviolation', (event) => {
+    void reportProblem(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+  });
+}
+
+/** Signs in with a link, as a person does. */
+export async function signIn(page: Page, link: string): Promise<void> {
+  await page.goto(link);
+  await page.getByRole('navigation', { name: 'Chats' }).waitFor({ state: 'attached' });
+}
+
+export async function openChat(page: Page, url: string, chatId: string): Promise<void> {
+  await page.goto(`${url}/#/chat/${chatId}`);
+  await page.getByLabel('Prompt', { exact: true }).waitFor();
+}
+
+export async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Prompt', { exact: true }).fill(text);
+  await page.keyboard.press('Enter');
+}
+
+/** What stands in the conversation, as far as it is drawn. */
+export const conversation = (page: Page): Locator => page.getByRole('region', { name: 'Conversation' });
+
+/** Waits for so many turns to have ended. */
+export async function turnsEnded(page: Page, count: number): Promise<void> {
+  await page.waitForFunction((wanted) => document.querySelectorAll('.turn-line').length >= wanted, count);
 }

@@ -29,8 +29,11 @@ export interface Chats {
 
 export function createChats(api: Pick<Api, 'listChats'>): Chats {
   const store = createStore<ChatsState>({ byId: new Map(), isLoaded: false, next: null, leaving: new Set() });
+  /** What was told while a list was on its way: newer than that list. Undefined while none is. */
+  let told: Set<string> | undefined;
   const putAll = (chats: readonly Chat[]): void =>
     store.update((state) => {
+      for (const chat of chats) told?.add(chat.id);
       const byId = new Map(state.byId);
       for (const chat of chats) byId.set(chat.id, chat);
       return { ...state, byId };
@@ -40,16 +43,21 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
     putAll,
     put: (chat) => putAll([chat]),
     async reload() {
+      told = new Set();
       try {
         const page = await api.listChats({ archived: false, limit: pageSize });
         store.update((state) => {
+          const newer = told ?? new Set();
           // A whole list also says what is gone.
-          const kept = page.next === null ? [...state.byId].filter(([, chat]) => chat.archived) : [...state.byId];
-          const byId = new Map([...kept, ...page.items.map((chat): [string, Chat] => [chat.id, chat])]);
+          const kept = [...state.byId].filter(([id, chat]) => page.next !== null || chat.archived || newer.has(id));
+          const read = page.items.filter(({ id }) => !newer.has(id));
+          const byId = new Map([...kept, ...read.map((chat): [string, Chat] => [chat.id, chat])]);
           return { ...state, byId, isLoaded: true, error: undefined, next: page.next };
         });
       } catch (error) {
         store.update((state) => ({ ...state, error: toBooError(error).message }));
+      } finally {
+        told = undefined;
       }
     },
     async loadMore() {
@@ -61,6 +69,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
     },
     remove: (chatId) =>
       store.update((state) => {
+        told?.add(chatId);
         const byId = new Map(state.byId);
         byId.delete(chatId);
         return { ...state, byId };

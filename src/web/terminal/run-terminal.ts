@@ -36,9 +36,8 @@ export async function runTerminal(
   connect: (size: TerminalSize) => Promise<TerminalConnection>,
   options: { signal: AbortSignal; onOpen(): void },
 ): Promise<string> {
-  const styles = createStyleGuard(document);
+  const styles = createStyleGuard();
   const terminal = new Terminal({
-    documentOverride: styles.document,
     fontFamily: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
     fontSize: 13,
     theme: isDark() ? dark : light,
@@ -50,7 +49,7 @@ export async function runTerminal(
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
-  terminal.open(place);
+  styles.during(() => terminal.open(place));
   let connection: TerminalConnection | undefined;
   let observer: ResizeObserver | undefined;
   const sizeHere = (): TerminalSize => {

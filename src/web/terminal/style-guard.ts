@@ -1,22 +1,28 @@
 /**
- * The page's policy allows no inline style, neither as an element nor as an attribute; xterm makes both. So it is handed a
- * document whose style elements are stand-ins that fill a constructed sheet, and whose spans set their style by its rules
- * and not by its text. Both are the page's own script at work, which the policy allows.
+ * The page's policy allows no inline style, neither as an element nor as an attribute; xterm makes both, with the page's
+ * own document. So while it opens, style elements are stand-ins that fill a constructed sheet; and as long as it is open, a
+ * span that is given a style as text takes it by its rules. Both ways are the page's own script at work, which the policy
+ * allows.
  */
 export interface StyleGuard {
-  document: Document;
+  /** What is made in here makes no style element. */
+  during(work: () => void): void;
   remove(): void;
 }
 
-export function createStyleGuard(real: Document): StyleGuard {
+let openGuards = 0;
+
+export function createStyleGuard(): StyleGuard {
   const sheets = new Set<CSSStyleSheet>();
+  openGuards += 1;
+  if (openGuards === 1) Object.defineProperty(HTMLSpanElement.prototype, 'setAttribute', spanAttributes);
 
   function standIn(): HTMLElement {
-    const element = real.createElement('span');
+    const element = Document.prototype.createElement.call(document, 'span');
     element.hidden = true;
     const sheet = new CSSStyleSheet();
     sheets.add(sheet);
-    real.adoptedStyleSheets = [...real.adoptedStyleSheets, sheet];
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
     Object.defineProperty(element, 'textContent', {
       set(css: string) {
         sheet.replaceSync(css);
@@ -25,32 +31,29 @@ export function createStyleGuard(real: Document): StyleGuard {
     return element;
   }
 
-  function withoutStyleText(element: HTMLElement): HTMLElement {
-    const setAttribute = element.setAttribute.bind(element);
-    element.setAttribute = (name, value) => {
-      if (name === 'style') element.style.cssText = value;
-      else setAttribute(name, value);
-    };
-    return element;
-  }
-
-  const createElement = (name: string): HTMLElement => {
-    if (name === 'style') return standIn();
-    const element = real.createElement(name);
-    return name === 'span' ? withoutStyleText(element) : element;
-  };
-  const guarded = new Proxy(real, {
-    get(target, property) {
-      if (property === 'createElement') return createElement;
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-    set: (target, property, value) => Reflect.set(target, property, value, target),
-  });
   return {
-    document: guarded,
+    during(work) {
+      const value = (name: string): HTMLElement =>
+        name === 'style' ? standIn() : Document.prototype.createElement.call(document, name);
+      Object.defineProperty(document, 'createElement', { configurable: true, value });
+      try {
+        work();
+      } finally {
+        Reflect.deleteProperty(document, 'createElement');
+      }
+    },
     remove() {
-      real.adoptedStyleSheets = real.adoptedStyleSheets.filter((sheet) => !sheets.has(sheet));
+      document.adoptedStyleSheets = document.adoptedStyleSheets.filter((sheet) => !sheets.has(sheet));
+      openGuards -= 1;
+      if (openGuards === 0) Reflect.deleteProperty(HTMLSpanElement.prototype, 'setAttribute');
     },
   };
 }
+
+const spanAttributes: PropertyDescriptor = {
+  configurable: true,
+  value(this: HTMLSpanElement, name: string, value: string) {
+    if (name === 'style') this.style.cssText = value;
+    else Element.prototype.setAttribute.call(this, name, value);
+  },
+};

@@ -24,13 +24,13 @@ function useChat(chatId: string): Chat | undefined {
   const session = useSession();
   const chat = useStore(session.chats.store).byId.get(chatId);
   useEffect(() => {
-    if (session.chats.store.get().byId.has(chatId)) return;
+    if (chat) return;
     // One that is gone is told of by its own page.
     session.api.getChat(chatId).then(
       (found) => session.chats.put(found),
       () => undefined,
     );
-  }, [chatId, session]);
+  }, [chatId, chat === undefined, session]);
   return chat;
 }
 
