@@ -141,7 +141,7 @@ export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }
         <span className="spread" />
         {isBusy && (
           <button type="button" className="stop" onClick={onInterrupt}>
-            <Icon name="stop" /> Interrupt
+            <Icon name="stop" /> <span className="stop-word">Interrupt</span>
           </button>
         )}
         <button className="primary send" aria-label={isBusy ? 'Send when it is done' : 'Send'} disabled={isEmpty}>

@@ -7,6 +7,7 @@ import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
 import { QuestionForm, questionsOf } from './question-form.tsx';
 import { useSession } from './session-context.ts';
+import { decisionTitle } from './words.ts';
 
 const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan' };
 
@@ -35,7 +36,7 @@ export function DecisionCard({ decision }: { decision: Decision }) {
         <span className="decision-kind">{kindWords[decision.kind]}</span>
         {questions.length === 0 && typeof plan !== 'string' && (
           <span className="decision-title">
-            <bdi>{readableLine(decision.title, 200)}</bdi>
+            <bdi>{decisionTitle(decision.title, 200)}</bdi>
           </span>
         )}
       </header>

@@ -5,7 +5,7 @@ import { readableLine } from '../text/hidden.ts';
 import { DecisionCard } from './decision-card.tsx';
 import { chatHref } from './place.ts';
 import { useSession } from './session-context.ts';
-import { whenText } from './words.ts';
+import { decisionTitle, whenText } from './words.ts';
 
 /** What waits, oldest first: of one chat, or of all. */
 export function usePending(chatId?: string): Decision[] {
@@ -58,14 +58,14 @@ export function Inbox() {
         ))}
         {settled.length > 0 && (
           <>
-            <h2>Settled since you look</h2>
+            <h2>Settled while you were here</h2>
             <ul className="settled">
               {settled.map((decision) => (
                 <li key={decision.id}>
                   <strong>{decision.outcome === null ? 'Settled' : outcomeWords[decision.outcome]}</strong>
                   {decision.by !== null &&
                     decision.outcome !== 'cancelled' &&
-                    ` by ${readableLine(decision.by, 80)}`}: <bdi>{readableLine(decision.title, 160)}</bdi> in{' '}
+                    ` by ${readableLine(decision.by, 80)}`}: <bdi>{decisionTitle(decision.title, 160)}</bdi> in{' '}
                   <a href={chatHref(decision.chatId)}>
                     <bdi>{titleOf(decision.chatId)}</bdi>
                   </a>

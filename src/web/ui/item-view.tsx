@@ -5,7 +5,7 @@ import { readable, readableLine } from '../text/hidden.ts';
 import { Content } from './content.tsx';
 import { ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
-import { costText, countText, durationText } from './words.ts';
+import { costText, countText, decisionTitle, durationText } from './words.ts';
 
 /** Looks up what belongs to an item, and hands it on: what did not change is not drawn again. */
 export function ItemView({ item, log }: { item: Item; log: ChatLog }): ReactNode {
@@ -108,16 +108,18 @@ const DecisionLine = memo(function DecisionLine({
   kind: keyof typeof asked;
   settled: Settled | undefined;
 }) {
-  const outcome = settled ? outcomes[settled.outcome] : 'waits for you';
-  const by = settled && settled.outcome !== 'cancelled' ? ` by ${readableLine(settled.by, 80)}` : '';
+  // While it waits it stands below, with the ways to answer.
+  if (!settled) return null;
+  const outcome = outcomes[settled.outcome];
+  const by = settled.outcome === 'cancelled' ? '' : ` by ${readableLine(settled.by, 80)}`;
   return (
-    <p className={`decision-line decision-${settled?.outcome ?? 'open'}`}>
-      <span className="decision-what">{asked[kind]}</span> <bdi>{readableLine(title, 160)}</bdi>{' '}
+    <p className={`decision-line decision-${settled.outcome}`}>
+      <span className="decision-what">{asked[kind]}</span> <bdi>{decisionTitle(title, 160)}</bdi>{' '}
       <strong>
-        {kind === 'question' && settled?.outcome === 'allow' ? 'answered' : outcome}
+        {kind === 'question' && settled.outcome === 'allow' ? 'answered' : outcome}
         {by}
       </strong>
-      {settled?.message !== undefined && <span className="quiet"> “{readableLine(settled.message, 300)}”</span>}
+      {settled.message !== undefined && <span className="quiet"> “{readableLine(settled.message, 300)}”</span>}
     </p>
   );
 });

@@ -1,3 +1,4 @@
+import { readableLine } from '../text/hidden.ts';
 import type { ChatState, PermissionMode } from '../../protocol/chat.ts';
 
 export const stateWords: Record<ChatState, string> = {
@@ -58,4 +59,11 @@ export const lastPart = (path: string): string => path.split('/').filter(Boolean
 export function shortPath(path: string): string {
   const parts = path.split('/').filter(Boolean);
   return parts.length <= 2 ? path : `…/${parts.slice(-2).join('/')}`;
+}
+
+/** `Edit: Edit /a/file` says the tool's name twice. */
+export function decisionTitle(title: string, maxLength: number): string {
+  return readableLine(title, maxLength + 40)
+    .replace(/^(\w+): \1 /, '$1: ')
+    .slice(0, maxLength);
 }
