@@ -1,4 +1,4 @@
-// Compiles src/ to dist/. Runs as npm's `prepare`, so that a fresh `npm install` leaves a program that starts.
+// Compiles src/ to dist/, and bundles the web app into dist/web. Runs as npm's `prepare`, so that a fresh `npm install` leaves a program that starts.
 // In a production-only install of the packed package there is no compiler, and dist/ is already there.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
@@ -19,3 +19,5 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 chmodSync(join(root, 'dist', 'cli', 'boocode.js'), 0o755);
+const { buildWeb } = await import('./build-web.mjs');
+await buildWeb();

@@ -44,14 +44,15 @@ async function tryAs(name, who) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   try {
-    await saysReady(demo);
+    const ready = await saysReady(demo);
     const answer = run('npx', ['boocode', 'chat', 'list the files here'], { ...options, input: 'y\n' });
     if (!/\bcost \$\d/.test(answer)) throw new Error(`The chat did not tell its cost:\n${answer}`);
     if (!answer.includes('package.json')) throw new Error(`The tool did not list the files:\n${answer}`);
     const list = JSON.parse(run('npx', ['boocode', 'ls', '--json'], options));
     if (list.items?.length !== 1 && list.length !== 1)
       throw new Error(`One chat was expected: ${JSON.stringify(list)}`);
-    console.log(`${name}: a chat with a tool call and a permission went through`);
+    await servesWebApp(/http:\/\/\S+/.exec(ready)?.[0]);
+    console.log(`${name}: a chat with a tool call and a permission went through, and the web app is there`);
   } finally {
     await stop(demo, join(home, '.local/share/boocode-demo/server.json'));
   }
@@ -63,6 +64,17 @@ async function tryAs(name, who) {
   );
   run(process.execPath, ['doors.mjs'], options);
   console.log(`${name}: the doors boocode/client and boocode/session-store open`);
+}
+
+/** The page and all that it names. */
+async function servesWebApp(url) {
+  const page = await (await fetch(url)).text();
+  const parts = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path);
+  if (parts.length < 2) throw new Error(`The web app is not in the package:\n${page}`);
+  for (const path of parts) {
+    const { status } = await fetch(new URL(path, url));
+    if (status !== 200) throw new Error(`${path} gave ${status}.`);
+  }
 }
 
 /** As Ctrl-C in a terminal does: the whole group gets the signal. The server takes its note away when it has ended. */
@@ -81,7 +93,7 @@ function saysReady(child) {
     let text = '';
     child.stdout.on('data', (chunk) => {
       text += chunk;
-      if (/^BooCode is ready: http:\/\/\S+$/m.test(text)) resolve();
+      if (/^BooCode is ready: http:\/\/\S+$/m.test(text)) resolve(text);
     });
     child.once('exit', (code) => reject(new Error(`The demo ended with ${code} before it was ready:\n${text}`)));
     setTimeout(() => reject(new Error(`The demo was not ready in time:\n${text}`)), 120_000).unref();

@@ -12,13 +12,14 @@ const doors: Record<string, readonly string[]> = {
   http: ['chats', 'protocol', 'lib'],
   demo: ['lib'],
   cli: ['protocol', 'root'],
+  web: ['protocol'],
   // The files directly in src: the composition root and what it needs to read settings.
   root: ['store', 'agents', 'chats', 'http', 'demo', 'lib', 'protocol'],
 };
 
 const src = join(import.meta.dirname, '..', 'src');
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
-  (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+  (file) => /\.tsx?$/.test(file) && !file.endsWith('.test.ts'),
 );
 const roomOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : 'root');
 const importsOf = (file: string): string[] =>
@@ -27,9 +28,7 @@ const importsOf = (file: string): string[] =>
   );
 
 test('every room has its doors, and every file is in a room', () => {
-  expect([...new Set(files.map(roomOf))].filter((room) => room !== 'web').toSorted()).toEqual(
-    Object.keys(doors).toSorted(),
-  );
+  expect([...new Set(files.map(roomOf))].toSorted()).toEqual(Object.keys(doors).toSorted());
 });
 
 describe.each(Object.entries(doors))('%s', (room, allowed) => {
@@ -60,4 +59,10 @@ test('only config.ts, and the programs themselves, read the environment', () => 
   const allowed = /^(config\.ts|cli\/|lib\/process-identity\.ts)/;
   const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(src, file), 'utf8')));
   expect(readers.filter((file) => !allowed.test(file))).toEqual([]);
+});
+
+test('what a browser runs takes nothing of Node', () => {
+  const inBrowsers = files.filter((file) => roomOf(file) === 'web' || roomOf(file) === 'protocol');
+  const nodeOnly = /(?:from|import)\s*\(?\s*'node:|\bprocess\.|\bBuffer\b/;
+  expect(inBrowsers.filter((file) => nodeOnly.test(readFileSync(join(src, file), 'utf8')))).toEqual([]);
 });

@@ -29,6 +29,8 @@ export interface AgentSessionParts {
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
   /** What the agent says outside a turn. */
   onEvent(event: AgentBody): void;
+  /** It has entered another phase. */
+  onPhase(): void;
   /** What the session has cost beyond its turns. Resolves once it is stored; never rejects. */
   onCost(cost: SessionCost): Promise<void>;
 }
@@ -148,5 +150,6 @@ export class AgentSession {
 
   #enter(next: SessionPhase): void {
     this.#phase = move(this.#phase, next);
+    this.#parts.onPhase();
   }
 }

@@ -12,6 +12,8 @@ export interface ChatLogParts {
   feed: Feed;
   /** Asked after a lost connection: whether to try again, once it resolves. */
   retry(attempt: number): Promise<boolean>;
+  /** Told of every event once it is stored, before the next write looks at anything. */
+  onStored(event: Event): void;
   /** A write has found that another host holds the chat. */
   onFenced(): void;
 }
@@ -25,6 +27,7 @@ export class ChatLog {
   readonly #sql: Sql;
   readonly #feed: Feed;
   readonly #retry: (attempt: number) => Promise<boolean>;
+  readonly #onStored: (event: Event) => void;
   readonly #onFenced: () => void;
   readonly #serial = createSerial();
   #waiting = 0;
@@ -34,6 +37,7 @@ export class ChatLog {
     this.#sql = parts.sql;
     this.#feed = parts.feed;
     this.#retry = (attempt) => parts.retry(attempt);
+    this.#onStored = (event) => parts.onStored(event);
     this.#onFenced = () => parts.onFenced();
   }
 
@@ -46,14 +50,20 @@ export class ChatLog {
     return this.appendIf(() => write) as Promise<Event[]>;
   }
 
-  /** Looks and writes with nobody in between: `decide` runs when it is this write's turn; null writes nothing. */
-  appendIf(decide: () => Write | null): Promise<Event[] | null> {
+  /**
+   * Looks and writes with nobody in between: `decide` runs when it is this write's turn, and may ask the database; null
+   * writes nothing.
+   */
+  appendIf(decide: () => Write | null | Promise<Write | null>): Promise<Event[] | null> {
     this.#waiting += 1;
     return this.#serial(async () => {
-      const write = decide();
+      const write = await decide();
       if (!write) return null;
       const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
-      for (const event of stored) this.#feed.publishEvent(event);
+      for (const event of stored) {
+        this.#onStored(event);
+        this.#feed.publishEvent(event);
+      }
       return stored;
     })
       .catch((error: unknown) => {

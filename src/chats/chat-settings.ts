@@ -1,6 +1,8 @@
 import { toBooError } from '../protocol/error.ts';
+import type { Event } from '../protocol/event.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
 import type { AgentSession } from './agent-session.ts';
+import { afterEvent } from './chat-view.ts';
 import type { ChatLog } from './chat-log.ts';
 
 /** What a chat's row says, as this host knows it: only the holder of the lease changes it. */
@@ -15,6 +17,11 @@ export class ChatSettings {
 
   get row(): Readonly<ChatRow> {
     return this.#row;
+  }
+
+  /** An event was stored. */
+  noted(event: Event): void {
+    this.#row = afterEvent(this.#row, event);
   }
 
   /** The chat gets its name with a write that is under way; null takes it back. */

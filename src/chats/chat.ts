@@ -7,11 +7,10 @@ import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResul
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, ChatState, PatchChat } from '../protocol/chat.ts';
-import { textOf } from '../protocol/content.ts';
+import type { BackendName, Chat as ChatView, ChatState, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
-import type { AgentBody } from '../protocol/event.ts';
+import type { AgentBody, Event } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -20,14 +19,16 @@ import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
 import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
+import { chatView } from './chat-view.ts';
 import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
 import { Flips } from './flip.ts';
 import { openTerminal } from './open-terminal.ts';
-import { promptAcceptance } from './prompt-acceptance.ts';
+import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
+import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { costAdded } from './session-cost.ts';
-import { titleFrom } from './title.ts';
+import { lettingGo } from './storage.ts';
 import {
   agentWrite,
   attempt,
@@ -50,6 +51,8 @@ export interface ChatParts {
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;
+  /** Something about the chat may look different now. */
+  onChanged(): void;
   /** The chat is cold and has nothing to do. */
   onRest(): void;
   /** Another host has taken the chat, or its log could not be written: this object must not be used any more. */
@@ -88,6 +91,7 @@ export class Chat {
         this.#unprompted.push(events);
         this.wake();
       },
+      onPhase: () => parts.onChanged(),
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
       onCost: async (cost) => {
         const write = this.#log.appendIf(() => costAdded(this.#log, this.#settings.row.agent, cost));
@@ -126,6 +130,11 @@ export class Chat {
     return failure ? 'failed' : 'cold';
   }
 
+  /** As everybody outside sees it. */
+  get view(): ChatView {
+    return chatView(this.#settings.row, this.state);
+  }
+
   get lease(): Readonly<Lease> {
     return this.#log.lease;
   }
@@ -147,7 +156,7 @@ export class Chat {
         this.#pump.wake(() => this.#runAtOnce(prompt, { resolve, reject }));
       });
     }
-    const seq = await this.#prompts.add(() => this.#store(prompt));
+    const seq = await this.#prompts.add(() => acceptPrompt(this.#log, this.#settings, prompt));
     this.wake();
     return seq;
   }
@@ -157,20 +166,17 @@ export class Chat {
     return !this.#pump.isRunning && this.#session.isReady && this.#prompts.isEmpty;
   }
 
-  async #store(prompt: Pick<PromptRow, 'id' | 'content'>, turnId?: string): Promise<number> {
-    let named = false;
-    const write = this.#log.appendIf(() => {
-      // A chat without a name is called after its first prompt.
-      const title = this.#settings.row.title === null ? titleFrom(textOf(prompt.content)) : null;
-      named = title !== null;
-      if (named) this.#settings.name(title);
-      return promptAcceptance(this.#log, prompt, { title, turnId });
-    });
-    const stored = await write.catch((error: unknown) => {
-      if (named) this.#settings.name(null);
-      throw error;
-    });
-    return stored![0]!.seq;
+  /** Changes what waits. */
+  async editPrompts(edit: PromptEdit): Promise<void> {
+    this.#assertRunning();
+    await this.#log.appendIf(() => edit(this.#parts.sql, this.#log));
+  }
+
+  /** An event was stored. */
+  noted(event: Event): void {
+    this.#settings.noted(event);
+    if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') this.#prompts.edited();
+    this.#parts.onChanged();
   }
 
   /** Takes whatever waits. Safe to call at any time. */
@@ -274,14 +280,11 @@ export class Chat {
   }
 
   /** Runs the turn of a prompt that is stored by the start of that turn. */
-  #runAtOnce(
-    prompt: Pick<PromptRow, 'id' | 'content'>,
-    receipt: { resolve(seq: number): void; reject(error: unknown): void },
-  ): Promise<void> {
+  #runAtOnce(prompt: Pick<PromptRow, 'id' | 'content'>, receipt: AwaitedReceipt): Promise<void> {
     return this.#runTurn(
       async (turnId) => {
         try {
-          receipt.resolve(await this.#store(prompt, turnId));
+          receipt.resolve(await acceptPrompt(this.#log, this.#settings, prompt, turnId));
           return true;
         } catch (error) {
           receipt.reject(error);
@@ -324,8 +327,9 @@ export class Chat {
   #startFor(promptId?: string): (turnId: string) => Promise<boolean> {
     const prompt = promptId === undefined ? undefined : { id: promptId, isWaiting: true };
     return async (turnId) => {
-      await this.#log.append(turnStart(this.#log, turnId, prompt));
-      return true;
+      // Cancelled while its agent started, or another was moved before it.
+      const isNext = (): boolean => prompt === undefined || this.#prompts.isCurrent;
+      return (await this.#log.appendIf(() => (isNext() ? turnStart(this.#log, turnId, prompt) : null))) !== null;
     };
   }
 
@@ -344,6 +348,7 @@ export class Chat {
     };
     // From here on it can be interrupted: also before its first event is stored.
     this.#turn = { id: turnId, interrupted: false };
+    this.#parts.onChanged();
     try {
       if (!(await start(turnId))) return;
       const begun = attempt(() => begin(turnId));
@@ -351,6 +356,7 @@ export class Chat {
       await endTurn(parts, end);
     } finally {
       this.#turn = undefined;
+      this.#parts.onChanged();
     }
   }
 
@@ -391,8 +397,4 @@ export class Chat {
   #assertRunning(): void {
     if (this.#stopped) throw lettingGo();
   }
-}
-
-function lettingGo(): BooError {
-  return new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
 }

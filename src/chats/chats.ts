@@ -2,12 +2,34 @@
 import type { AgentTerminal } from '../agents/agent-backend.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
+import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { Backlog } from './backlog.ts';
 import type { Info } from '../protocol/info.ts';
-import type { InterruptResult, Receipt, SubmitPrompt } from '../protocol/prompt.ts';
+import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 
+export { Backlog } from './backlog.ts';
 export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
+
+/**
+ * Why a reader has ended. `behind`: it fell behind its bounded buffer. `closing`: the host drains. `closed`: by whoever
+ * reads.
+ */
+export type ReaderEnd = 'behind' | 'deleted' | 'closing' | 'closed';
+
+/** Which chats. */
+export interface ChatQuery {
+  after?: string | undefined;
+  limit: number;
+  archived?: boolean | undefined;
+  /** Stands in the title or in what was said, upper and lower case alike. */
+  q?: string | undefined;
+}
+
+/** What happens in any chat of this host. */
+export type ChatNews =
+  { type: 'chat'; chat: Chat } | { type: 'chat_deleted'; chatId: string } | { type: 'decision'; decision: Decision };
 
 /** One client following a chat's events: `resume` first, then history after the cursor, then live. */
 export interface Reader {
@@ -16,6 +38,8 @@ export interface Reader {
    * bounded buffer. A client goes on with its cursor.
    */
   readonly items: AsyncIterable<FeedItem>;
+  /** There once it has ended. */
+  readonly end: ReaderEnd | undefined;
   /** Idempotent. */
   close(): void;
 }
@@ -42,8 +66,8 @@ export interface StoredTranscript {
 export interface Chats {
   /** Throws `cwd_invalid`, `backend_unavailable`. */
   createChat(input: CreateChat): Promise<Chat>;
-  /** Newest first. `after` is the `next` of the page before. */
-  listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage>;
+  /** Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. */
+  listChats(page: ChatQuery): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**
    * With a backend in the patch it is a flip: between turns, and only then is all of it stored. Throws
@@ -58,8 +82,24 @@ export interface Chats {
   submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
   interrupt(chatId: string): Promise<InterruptResult>;
 
-  readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage>;
-  follow(chatId: string, cursor: { after: number }): Promise<Reader>;
+  /** The prompts that wait, in the order in which they will be taken. */
+  listPrompts(chatId: string): Promise<WaitingPromptList>;
+  /** Throws `prompt_taken` when its turn has begun. One that was cancelled before stays so. */
+  cancelPrompt(chatId: string, promptId: string): Promise<void>;
+  /** Throws `prompt_taken` when it waits no more. Returns all that wait. */
+  movePrompt(chatId: string, promptId: string, to: MovePrompt): Promise<WaitingPromptList>;
+
+  /** With `before`: the newest of those before it. */
+  readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
+  /** Readers of one client may share a backlog: then it bounds what waits for all of them. */
+  follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader>;
+  /** Told from now on of every chat that is made, changed or deleted by this host, and of every decision. */
+  watch(listener: (news: ChatNews) => void): {
+    /** The chats that are not cold, as they are now. */
+    warm: Chat[];
+    /** Idempotent. */
+    close(): void;
+  };
   readTranscript(chatId: string): Promise<StoredTranscript>;
 
   /** The terminal of the chat's agent, which is started if it does not run. Throws `terminal_unavailable`, `agent_failed`. */
@@ -81,6 +121,8 @@ export interface Chats {
   finishImport(importId: string): Promise<Chat>;
   removeImport(importId: string): Promise<void>;
 
+  /** The directories on this machine whose paths begin with this. */
+  listDirectories(prefix: string): Promise<DirectoryList>;
   info(): Info;
   /** Whether the database answers. */
   isHealthy(): Promise<boolean>;

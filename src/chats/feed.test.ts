@@ -51,7 +51,14 @@ async function openLine(options: { backlogBytes?: number; slowly?: () => Promise
     },
   };
   const feed = new Feed(source, { backlogBytes: options.backlogBytes ?? 1024 * 1024 });
-  const log = new ChatLog({ sql, lease, feed, retry: () => Promise.resolve(false), onFenced: () => undefined });
+  const log = new ChatLog({
+    sql,
+    lease,
+    feed,
+    retry: () => Promise.resolve(false),
+    onStored: () => undefined,
+    onFenced: () => undefined,
+  });
   return {
     chatId,
     feed,
@@ -182,7 +189,7 @@ describe('a reader', () => {
     const [closed, ended] = [follow(line), follow(line)];
     await Promise.all([closed.untilSeq(3), ended.untilSeq(3)]);
     await closed.close();
-    line.feed.end();
+    line.feed.end('closing');
     await ended.ended;
     expect(line.feed.readerCount).toBe(0);
     for await (const item of line.feed.follow({ after: 0 }).items) {
@@ -306,7 +313,7 @@ describe('readers that come and go at random, while a writer writes', () => {
       assertDense(stored);
       last = stored.length;
       // A last word, so that readers that wait at the end see that it is over.
-      line.feed.end();
+      line.feed.end('closing');
       for (const reader of readers) await reader.done;
       for (const reader of readers) expect(reader.events).toEqual(stored);
       expect(line.feed.readerCount).toBe(0);

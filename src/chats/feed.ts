@@ -10,7 +10,8 @@
  */
 import type { Delta, Event, FeedItem } from '../protocol/event.ts';
 import { createPushable, type Pushable } from '../lib/pushable.ts';
-import type { Reader } from './chats.ts';
+import { Backlog } from './backlog.ts';
+import type { Reader, ReaderEnd } from './chats.ts';
 
 export interface FeedLog {
   /** Stored events after a seq, in order. */
@@ -75,10 +76,10 @@ export class Feed {
     for (const reader of this.#readers) reader.offer({ kind: 'delta', delta });
   }
 
-  follow(cursor: { after: number }): Reader {
-    const reader = new FeedReader(cursor.after, {
+  follow({ after, backlog }: { after: number; backlog?: Backlog | undefined }): Reader {
+    const reader = new FeedReader(after, {
       log: this.#log,
-      backlogBytes: this.#backlogBytes,
+      backlog: backlog ?? new Backlog(this.#backlogBytes),
       isCaughtUp: (seq) => this.#publishedSeq <= seq,
       unfinished: () => this.#unfinished.values(),
       onClose: () => this.#readers.delete(reader),
@@ -88,14 +89,14 @@ export class Feed {
   }
 
   /** Ends every reader. */
-  end(): void {
-    for (const reader of this.#readers) reader.close();
+  end(reason: ReaderEnd): void {
+    for (const reader of this.#readers) reader.close(reason);
   }
 }
 
 interface FeedReaderParts {
   log: FeedLog;
-  backlogBytes: number;
+  backlog: Backlog;
   isCaughtUp(seq: number): boolean;
   unfinished(): Iterable<Delta>;
   onClose(): void;
@@ -109,7 +110,7 @@ class FeedReader implements Reader {
   /** There once the reader is live. */
   #queue: Pushable<FeedItem> | undefined;
   #waitingBytes = 0;
-  #closed = false;
+  #end: ReaderEnd | undefined;
 
   constructor(after: number, parts: FeedReaderParts) {
     this.#parts = parts;
@@ -118,18 +119,26 @@ class FeedReader implements Reader {
 
   offer(item: FeedItem): void {
     if (!this.#queue || (item.kind === 'event' && item.event.seq <= this.#seen)) return;
-    const before = this.#waitingBytes;
-    this.#waitingBytes += sizeOf(item);
-    // One item, however large, is no arrear.
-    if (before > 0 && this.#waitingBytes > this.#parts.backlogBytes) this.close();
-    else this.#queue.push(item);
+    const bytes = sizeOf(item);
+    if (!this.#parts.backlog.add(bytes)) return this.close('behind');
+    this.#waitingBytes += bytes;
+    this.#queue.push(item);
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  get end(): ReaderEnd | undefined {
+    return this.#end;
+  }
+
+  close(reason: ReaderEnd = 'closed'): void {
+    if (this.#end !== undefined) return;
+    this.#end = reason;
     this.#queue?.close();
     this.#parts.onClose();
+  }
+
+  #taken(bytes: number): void {
+    this.#waitingBytes -= bytes;
+    this.#parts.backlog.remove(bytes);
   }
 
   async *#read(after: number): AsyncGenerator<FeedItem> {
@@ -142,11 +151,11 @@ class FeedReader implements Reader {
       for (;;) {
         const page = await this.#parts.log.read({ after: this.#seen, limit: pageSize });
         for (const event of page) {
-          if (this.#closed) return;
+          if (this.#end !== undefined) return;
           yield { kind: 'event', event };
           this.#seen = event.seq;
         }
-        if (this.#closed) return;
+        if (this.#end !== undefined) return;
         if (page.length < pageSize && this.#parts.isCaughtUp(this.#seen)) break;
       }
 
@@ -155,11 +164,13 @@ class FeedReader implements Reader {
       const unfinished = [...this.#parts.unfinished()];
       for (const delta of unfinished) yield { kind: 'delta', delta };
       for await (const item of this.#queue.iterable) {
-        this.#waitingBytes -= sizeOf(item);
+        this.#taken(sizeOf(item));
         yield item;
       }
     } finally {
       this.close();
+      // What nobody takes any more.
+      this.#taken(this.#waitingBytes);
     }
   }
 }

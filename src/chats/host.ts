@@ -8,9 +8,9 @@ import type { AgentBackend } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName } from '../protocol/chat.ts';
+import type { BackendName, Chat as ChatView } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
-import { deleteChat, findChat } from '../store/chats.ts';
+import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
@@ -19,8 +19,9 @@ import { Chat } from './chat.ts';
 import { ChatLog } from './chat-log.ts';
 import { Feed } from './feed.ts';
 import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
+import { News } from './news.ts';
 import { recoverChat } from './recovery.ts';
-import { ask, elsewhere, shuttingDown, write } from './storage.ts';
+import { ask, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 
 export interface HostParts {
   hostId: string;
@@ -49,6 +50,7 @@ export class Host {
   readonly #chats = new Map<string, Chat>();
   readonly #feeds = new Map<string, Feed>();
   readonly #leases: LeaseKeeper;
+  readonly news = new News();
   readonly #limit: Limiter;
   /** Closings under way that nobody waits for. */
   readonly #closings = new Set<Promise<void>>();
@@ -73,6 +75,11 @@ export class Host {
     return this.#parts.hostId;
   }
 
+  /** The chats that are not cold. */
+  get warm(): ChatView[] {
+    return [...this.#chats.values()].map((chat) => chat.view).filter((chat) => chat.state !== 'cold');
+  }
+
   get warmCount(): number {
     return [...this.#chats.values()].filter((chat) => chat.isWarm).length;
   }
@@ -93,7 +100,7 @@ export class Host {
       if (each.status === 'fulfilled') this.#track(this.#release(each.value));
     }
     await Promise.allSettled(this.#closings);
-    for (const feed of this.#feeds.values()) feed.end();
+    for (const feed of this.#feeds.values()) feed.end('closing');
     await this.#leases.stop();
   }
 
@@ -123,8 +130,9 @@ export class Host {
       // Only now: nobody takes it anew while it is being deleted.
       this.#forget(chat);
     }
-    this.#feeds.get(chatId)?.end();
+    this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
+    this.news.deleted(chatId);
   }
 
   /** Where a chat's events are followed. */
@@ -166,27 +174,37 @@ export class Host {
   async #take(chatId: string): Promise<Held> {
     const { sql, hostId, clock, logger, idleTimeoutMs } = this.#parts;
     const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
-    const row = await ask(() => findChat(sql, chatId));
-    if (!row) throw new BooError('not_found', 'There is no such chat.');
-    if (!lease) throw elsewhere(chatId);
+    if (!lease) {
+      if (await ask(() => findChat(sql, chatId))) throw elsewhere(chatId);
+      throw unknownChat();
+    }
+    let chat: Chat | undefined;
+    let row: ChatRow | null;
     const log = new ChatLog({
       sql,
       lease,
       feed: this.feed(chatId),
       retry: (attempt) => this.#retry(attempt),
+      onStored: (event) => {
+        this.news.stored(event);
+        chat?.noted(event);
+      },
       onFenced: () => {
         const held = this.#chats.get(chatId);
         if (held?.lease.epoch === lease.epoch) this.#letGo(held);
       },
     });
     try {
-      await write(() => recoverChat(sql, log));
+      await write(() => recoverChat(sql, log, (decisions) => this.news.left(decisions)));
+      // Only now: what the recovery has stored is in it.
+      row = await ask(() => findChat(sql, chatId));
+      if (!row) throw unknownChat();
     } catch (error) {
       // Not ours to keep without being able to write. If this fails too, the lease runs out.
       this.#track(inTime(releaseLease(sql, lease)));
       throw error;
     }
-    const chat: Chat = new Chat({
+    const taken = new Chat({
       sql,
       row,
       log,
@@ -195,12 +213,14 @@ export class Host {
       idleTimeoutMs,
       backendFor: (name) => this.#parts.backendFor(name),
       warmLimiter: this.#limit,
-      onRest: () => this.#track(this.#release({ chat, log })),
-      onGivenUp: () => this.#letGo(chat),
+      onChanged: () => this.#tell(taken),
+      onRest: () => this.#track(this.#release({ chat: taken, log })),
+      onGivenUp: () => this.#letGo(taken),
     });
-    this.#chats.set(chatId, chat);
-    chat.wake();
-    return { chat, log };
+    chat = taken;
+    this.#chats.set(chatId, taken);
+    taken.wake();
+    return { chat: taken, log };
   }
 
   /** Gives a chat back: its session ends in order, and its lease is free at once. */
@@ -223,6 +243,15 @@ export class Host {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
+    this.news.forget(chat.id);
+    this.#tell(chat);
+  }
+
+  #tell(chat: Chat): void {
+    const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
+    // Another one has taken its place, and speaks for itself.
+    if (!isHeld() && this.#chats.has(chat.id)) return;
+    this.news.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, state: 'cold' }));
   }
 
   async #adopt(): Promise<void> {

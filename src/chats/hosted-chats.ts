@@ -1,22 +1,33 @@
 import { randomUUID } from 'node:crypto';
-import { basename } from 'node:path';
 import type { AgentName, BackendName, Chat as ChatView, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
+import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { Info } from '../protocol/info.ts';
-import { type InterruptResult, type Receipt, type SubmitPrompt, toBlocks } from '../protocol/prompt.ts';
+import {
+  type InterruptResult,
+  type MovePrompt,
+  type Receipt,
+  type SubmitPrompt,
+  toBlocks,
+  type WaitingPromptList,
+} from '../protocol/prompt.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
-import { findPrompt, hashContent } from '../store/prompts.ts';
+import { findPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
-import type { AgentTerminal, Chats, Reader, StoredTranscript } from './chats.ts';
+import type { Backlog } from './backlog.ts';
+import { chatView } from './chat-view.ts';
+import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { type History, Imports } from './imports.ts';
-import { ask, elsewhere, write } from './storage.ts';
+import { listDirectories } from './directories.ts';
+import { cancelling, moving } from './prompt-edits.ts';
+import { ask, elsewhere, unknownChat, write } from './storage.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 
@@ -60,13 +71,12 @@ export class HostedChats implements Chats {
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
     };
-    const row = await ask(() => insertChat(this.#sql, chat));
-    return this.#view(row);
+    return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
   }
 
-  async listChats(page: { after?: string | undefined; limit: number }): Promise<ChatPage> {
-    const before = page.after === undefined ? null : cursor(page.after);
-    const rows = await ask(() => listChats(this.#sql, { before, limit: page.limit }));
+  async listChats({ after, ...page }: ChatQuery): Promise<ChatPage> {
+    const before = after === undefined ? null : cursor(after);
+    const rows = await ask(() => listChats(this.#sql, { ...page, before }));
     const last = rows.length === page.limit ? rows.at(-1) : undefined;
     return { items: rows.map((row) => this.#view(row)), next: last ? String(last.ordinal) : null };
   }
@@ -120,9 +130,32 @@ export class HostedChats implements Chats {
     return (await this.#host.find(chatId)?.interrupt()) ?? { interrupted: false, turnId: null };
   }
 
-  async readEvents(chatId: string, page: { after: number; limit: number }): Promise<EventPage> {
+  async listPrompts(chatId: string): Promise<WaitingPromptList> {
+    await this.#row(chatId);
+    const rows = await ask(() => readWaitingPrompts(this.#sql, chatId));
+    return { items: rows.map(({ id, ...rest }) => ({ promptId: id, ...rest })) };
+  }
+
+  async cancelPrompt(chatId: string, promptId: string): Promise<void> {
+    await this.#host.use(chatId, (chat) => chat.editPrompts(cancelling(promptId)));
+  }
+
+  async movePrompt(chatId: string, promptId: string, { before }: MovePrompt): Promise<WaitingPromptList> {
+    await this.#host.use(chatId, (chat) => chat.editPrompts(moving(promptId, before)));
+    return this.listPrompts(chatId);
+  }
+
+  listDirectories(prefix: string): Promise<DirectoryList> {
+    return listDirectories(prefix);
+  }
+
+  async readEvents(chatId: string, page: Parameters<Chats['readEvents']>[1]): Promise<EventPage> {
     const { head } = await this.#row(chatId);
     const items = await ask(() => readEvents(this.#sql, chatId, page));
+    if ('before' in page) {
+      const first = items[0]?.seq ?? 1;
+      return { items, next: first > 1 ? first : null, head };
+    }
     const last = items.at(-1)?.seq ?? head;
     return { items, next: last < head ? last : null, head };
   }
@@ -131,9 +164,14 @@ export class HostedChats implements Chats {
     return this.#host.use(chatId, (chat) => chat.openTerminal());
   }
 
-  async follow(chatId: string, cursor: { after: number }): Promise<Reader> {
+  async follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader> {
     await this.#row(chatId);
     return this.#host.feed(chatId).follow(cursor);
+  }
+
+  watch(listener: (news: ChatNews) => void): { warm: ChatView[]; close(): void } {
+    const close = this.#host.news.watch(listener);
+    return { warm: this.#host.warm, close };
   }
 
   async readTranscript(chatId: string): Promise<StoredTranscript> {
@@ -169,7 +207,7 @@ export class HostedChats implements Chats {
   }
 
   async finishImport(importId: string): Promise<ChatView> {
-    return this.#view(await this.#imports.finish(importId));
+    return this.#tellNew(await this.#imports.finish(importId));
   }
 
   removeImport(importId: string): Promise<void> {
@@ -197,19 +235,17 @@ export class HostedChats implements Chats {
 
   async #row(chatId: string): Promise<ChatRow> {
     const row = await ask(() => findChat(this.#sql, chatId));
-    if (!row) throw new BooError('not_found', 'There is no such chat.');
+    if (!row) throw unknownChat();
     return row;
   }
 
+  #tellNew(row: ChatRow): ChatView {
+    this.#host.news.changed(row.id, () => this.#view(row));
+    return this.#view(row);
+  }
+
   #view(row: ChatRow): ChatView {
-    const { ordinal: _, ...rest } = row;
-    return {
-      ...rest,
-      title: row.title ?? (basename(row.cwd) || row.cwd),
-      state: this.#host.find(row.id)?.state ?? 'cold',
-      createdAt: row.createdAt.toISOString(),
-      updatedAt: row.updatedAt.toISOString(),
-    };
+    return chatView(row, this.#host.find(row.id)?.state ?? 'cold');
   }
 }
 

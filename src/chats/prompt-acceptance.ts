@@ -1,17 +1,48 @@
+import { textOf } from '../protocol/content.ts';
 import { insertPrompt, type PromptRow } from '../store/prompts.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+import { titleFrom } from './title.ts';
 import { turnStart } from './turn.ts';
 
-export interface AcceptanceOptions {
+/** Somebody waits for the seq under which a prompt is stored. */
+export interface AwaitedReceipt {
+  resolve(seq: number): void;
+  reject(error: unknown): void;
+}
+
+interface AcceptanceOptions {
   /** The name that the chat gets with this prompt, if it gets one. */
   title: string | null;
   /** The turn that begins with it; without one the prompt waits. */
   turnId?: string | undefined;
 }
 
+/** Stores a prompt, with the start of its turn where one is given. Returns the seq of its event. */
+export async function acceptPrompt(
+  log: ChatLog,
+  settings: ChatSettings,
+  prompt: Pick<PromptRow, 'id' | 'content'>,
+  turnId?: string,
+): Promise<number> {
+  let isNamed = false;
+  const write = log.appendIf(() => {
+    // A chat without a name is called after its first prompt.
+    const title = settings.row.title === null ? titleFrom(textOf(prompt.content)) : null;
+    isNamed = title !== null;
+    if (isNamed) settings.name(title);
+    return promptAcceptance(log, prompt, { title, turnId });
+  });
+  const stored = await write.catch((error: unknown) => {
+    if (isNamed) settings.name(null);
+    throw error;
+  });
+  return stored![0]!.seq;
+}
+
 /** The write that stores a prompt, and the start of its turn with it where that turn can begin at once. */
-export function promptAcceptance(
+function promptAcceptance(
   log: ChatLog,
   prompt: Pick<PromptRow, 'id' | 'content'>,
   { title, turnId }: AcceptanceOptions,

@@ -31,6 +31,14 @@ export function elsewhere(chatId: string): BooError {
   return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
 }
 
+export function unknownChat(): BooError {
+  return new BooError('not_found', 'There is no such chat.');
+}
+
 export function shuttingDown(): BooError {
   return new BooError('shutting_down', 'This host is shutting down.');
+}
+
+export function lettingGo(): BooError {
+  return new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
 }

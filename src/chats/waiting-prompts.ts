@@ -12,6 +12,8 @@ export class WaitingPrompts {
   #isEmpty = false;
   #setOut = 0;
   #onTheirWay = 0;
+  #edits = 0;
+  #editsAtAsk = 0;
 
   constructor(ask: () => Promise<PromptRow | null>) {
     this.#ask = ask;
@@ -20,6 +22,16 @@ export class WaitingPrompts {
   /** Known to be so: no prompt waits, and none is on its way to. */
   get isEmpty(): boolean {
     return this.#isEmpty;
+  }
+
+  /** Prompts were cancelled or moved. To be told before the next write to the log looks. */
+  edited(): void {
+    this.#edits += 1;
+  }
+
+  /** The prompt that was asked for last is still the next. */
+  get isCurrent(): boolean {
+    return this.#edits === this.#editsAtAsk;
   }
 
   /** Stores a prompt that is to wait. */
@@ -37,6 +49,7 @@ export class WaitingPrompts {
   /** The prompt whose turn it is, or null when none waits. */
   async next(): Promise<PromptRow | null> {
     const setOut = this.#setOut;
+    this.#editsAtAsk = this.#edits;
     const wasQuiet = this.#onTheirWay === 0;
     const prompt = await this.#ask();
     this.#isEmpty = prompt === null && wasQuiet && this.#setOut === setOut;

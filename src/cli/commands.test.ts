@@ -331,6 +331,18 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('lists chats that are put away only to who asks for them', async () => {
+    const chat = stub.addChat();
+    const away = stub.addChat({ archived: true });
+    const listed = async (...flags: string[]): Promise<string[]> =>
+      (JSON.parse((await run(['ls', '--json', ...flags])).out) as { id: string }[]).map(({ id }) => id);
+    expect(await listed()).toEqual([chat.id]);
+    expect(await listed('--archived')).toEqual([away.id]);
+    expect(await listed('--all')).toEqual([away.id, chat.id]);
+    stub.chats.length = 0;
+    expect((await run(['ls', '--archived'])).err).toBe('No chat is put away.\n');
+  });
+
   it('shows the log as text and as JSON lines', async () => {
     const chat = stub.addChat();
     stub.append(chat.id, { type: 'prompt_accepted', promptId: 'p', content: [{ type: 'text', text: 'Hi' }] });

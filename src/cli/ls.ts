@@ -10,6 +10,8 @@ import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
 interface LsFlags extends GlobalFlags {
   limit: number;
+  archived?: boolean;
+  all?: boolean;
 }
 
 export function addLs(program: Command, cli: Cli): void {
@@ -17,16 +19,20 @@ export function addLs(program: Command, cli: Cli): void {
     .command('ls')
     .description('List the chats, newest first')
     .option('--limit <count>', 'how many at most', readCount, 50)
+    .option('--archived', 'only those that are put away')
+    .option('--all', 'those that are put away, too')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<LsFlags>();
       const client = await connect(cli, flags);
       const chats: Chat[] = [];
-      for await (const chat of allPages((after) => client.listChats({ after, limit: Math.min(flags.limit, 200) }))) {
+      const page = { limit: Math.min(flags.limit, 200), archived: flags.all ? undefined : (flags.archived ?? false) };
+      for await (const chat of allPages((after) => client.listChats({ after, ...page }))) {
         chats.push(chat);
         if (chats.length === flags.limit) break;
       }
       if (flags.json) return printJson(cli, chats);
-      if (chats.length === 0) cli.terminal.err('There are no chats yet: begin one with `boocode chat "…"`.\n');
+      if (chats.length === 0 && flags.archived) cli.terminal.err('No chat is put away.\n');
+      else if (chats.length === 0) cli.terminal.err('There are no chats yet: begin one with `boocode chat "…"`.\n');
       else cli.terminal.out(chatTable(chats, cli));
     });
 }

@@ -8,8 +8,10 @@ import { BooError } from '../protocol/error.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
+import { directoryRoutes } from './directory-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { importRoutes } from './import-routes.ts';
+import { liveRoutes } from './live-routes.ts';
 import { notFound, problemResponse } from './problem.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import type { Route, ServerEnv } from './route.ts';
@@ -17,12 +19,16 @@ import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
 import { terminalRoutes } from './terminal-routes.ts';
-import { createTerminalTickets, ticketIn, type TerminalTickets } from './terminal-tickets.ts';
+import { createTickets, ticketIn, type Tickets } from './tickets.ts';
 import { transcriptRoutes } from './transcript-routes.ts';
+import { createWebFiles, type WebFiles } from './web-files.ts';
+import { webRoutes } from './web-routes.ts';
 
 export interface HttpLimits {
   bodyBytes: number;
   keepAliveMs: number;
+  /** What may wait for one live socket before it is cut off from what it follows. */
+  liveBacklogBytes: number;
 }
 
 export interface AppOptions {
@@ -32,12 +38,18 @@ export interface AppOptions {
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
+  /** The web app; by default the one that was built. */
+  web?: WebFiles;
 }
 
 export type App = Hono<{ Bindings: ServerEnv }>;
 type AppContext = Context<{ Bindings: ServerEnv }>;
 
-export const httpLimits: HttpLimits = { bodyBytes: 16 * 1024 * 1024, keepAliveMs: 15_000 };
+export const httpLimits: HttpLimits = {
+  bodyBytes: 16 * 1024 * 1024,
+  keepAliveMs: 15_000,
+  liveBacklogBytes: 4 * 1024 * 1024,
+};
 
 // What the router holds is handlers: this says which route value each of them stands for.
 const routeOfHandler = new WeakMap<object, Route | 'guard'>();
@@ -47,18 +59,21 @@ export function declaredFor(handler: object): Route | 'guard' | undefined {
   return routeOfHandler.get(handler);
 }
 
-export function createRoutes(options: AppOptions, tickets: TerminalTickets): Route[] {
-  const { keepAliveMs } = { ...httpLimits, ...options.limits };
+export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
+  const { keepAliveMs, liveBacklogBytes } = { ...httpLimits, ...options.limits };
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   return [
     ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes }),
+    ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats),
     ...eventRoutes(options.chats, live),
+    ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),
     ...terminalRoutes(options.chats, tickets, live),
     ...transcriptRoutes(options.chats, { log: options.log }),
     ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
+    ...directoryRoutes(options.chats),
   ];
 }
 
@@ -66,7 +81,7 @@ export function createRoutes(options: AppOptions, tickets: TerminalTickets): Rou
 export function createApp(options: AppOptions): App {
   const access = createAccess(options.access);
   const bodyLimitBytes = options.limits?.bodyBytes ?? httpLimits.bodyBytes;
-  const tickets = createTerminalTickets(options.clock);
+  const tickets = createTickets(options.clock);
   const routes = createRoutes(options, tickets);
   const app: App = new Hono();
 

@@ -62,7 +62,8 @@ describe('ACCESS-1: the policy table', () => {
       ['open', '/healthz'],
       ['code', '/v1/sign-in'],
       ['static', '/'],
-      ['static', '/sign-in.js'],
+      ['static', '/assets/{file}'],
+      ['ticket', '/v1/live'],
       ['ticket', '/v1/chats/{chatId}/terminal'],
     ]);
   });

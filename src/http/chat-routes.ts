@@ -5,6 +5,14 @@ import { BooError } from '../protocol/error.ts';
 import { chatPath, pageCursor, pageLimit } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 
+/** What is to stand in a chat's title or in what was said. */
+const searchText = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((value) => !value.includes('\u0000'), 'must not hold a NUL character');
+
 export function chatRoutes(chats: Chats): Route[] {
   return [
     route(
@@ -26,13 +34,21 @@ export function chatRoutes(chats: Chats): Route[] {
         method: 'GET',
         path: '/v1/chats',
         policy: 'bearer',
-        summary: 'List the chats, newest first',
+        summary: 'List the chats, newest first, or those in which something is mentioned',
         responses: {
           200: { description: 'A page; pass its `next` as `after` for the one behind it.', schema: chatPage },
         },
       },
-      { query: z.strictObject({ after: pageCursor.optional(), limit: pageLimit(200, 50) }) },
-      async ({ query }) => json(200, await chats.listChats(query)),
+      {
+        query: z.strictObject({
+          after: pageCursor.optional(),
+          limit: pageLimit(200, 50),
+          archived: z.enum(['true', 'false', 'any']).default('any'),
+          q: searchText.optional(),
+        }),
+      },
+      async ({ query: { archived, ...query } }) =>
+        json(200, await chats.listChats({ ...query, archived: archived === 'any' ? undefined : archived === 'true' })),
     ),
     route(
       {

@@ -38,17 +38,25 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
       },
       {
         params: chatPath,
-        query: z.strictObject({ after: cursor.optional(), limit: pageLimit(1000, 200).optional() }),
+        query: z.strictObject({
+          after: cursor.optional(),
+          before: cursor.optional(),
+          limit: pageLimit(1000, 200).optional(),
+        }),
         // An EventSource that reconnects asks for the same address again: its header is the newer cursor.
         headers: z.object({ 'last-event-id': cursor.optional() }),
       },
       async ({ params, query, headers, request, env }) => {
         // HEAD arrives here too, as a request whose body nobody reads: it must not open a reader.
         if (request.method !== 'GET' || !wantsFeed(request)) {
-          const page = { after: query.after ?? 0, limit: query.limit ?? 200 };
+          const { after, before, limit = 200 } = query;
+          if (after !== undefined && before !== undefined) invalid('before', 'does not go together with after');
+          const page = before === undefined ? { after: after ?? 0, limit } : { before, limit };
           return json(200, await chats.readEvents(params.chatId, page));
         }
-        if (new URL(request.url).searchParams.has('limit')) invalid('limit', 'goes with a page, not with a live feed');
+        for (const field of ['limit', 'before']) {
+          if (new URL(request.url).searchParams.has(field)) invalid(field, 'goes with a page, not with a live feed');
+        }
         const reader = await chats.follow(params.chatId, { after: headers['last-event-id'] ?? query.after ?? 0 });
         const forget = env.openFeeds?.add(() => reader.close());
         const body = feedStream(reader, {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../scripts/openapi-document.ts';
 import { createTestApp, testToken } from '../../test/support/test-app.ts';
 import { createRoutes } from './app.ts';
-import { createTerminalTickets } from './terminal-tickets.ts';
+import { createTickets } from './tickets.ts';
 
 const root = new URL('../../', import.meta.url);
 const file = new URL('openapi.json', root);
@@ -12,7 +12,7 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 describe('the OpenAPI page', () => {
   const { chats, codes, log, ...test } = createTestApp();
   const made = openApiDocument(
-    createRoutes({ chats, signInCodes: codes, log, access: { token: testToken } }, createTerminalTickets()),
+    createRoutes({ chats, signInCodes: codes, log, access: { token: testToken } }, createTickets()),
     version,
   );
 

@@ -1,5 +1,6 @@
 /** Schemas of what stands in a path, a query or a header, used by several routes. */
 import { z } from 'zod';
+import { promptId } from '../protocol/prompt.ts';
 
 // The one way a whole number is written.
 const canonicalNumber = /^(0|[1-9]\d{0,15})$/;
@@ -30,6 +31,7 @@ export const pageLimit = (maximum: number, usual: number) =>
 export const uuid = z.uuid('must be a UUID').toLowerCase();
 
 export const chatPath = z.strictObject({ chatId: uuid });
+export const promptPath = z.strictObject({ chatId: uuid, promptId });
 export const decisionPath = z.strictObject({ decisionId: uuid });
 
 /** Who answers, as other people will read it. */

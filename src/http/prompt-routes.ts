@@ -1,6 +1,6 @@
 import type { Chats } from '../chats/chats.ts';
-import { interruptResult, receipt, submitPrompt } from '../protocol/prompt.ts';
-import { chatPath } from './parameters.ts';
+import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
+import { chatPath, promptPath } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 
 export function promptRoutes(chats: Chats): Route[] {
@@ -21,6 +21,42 @@ export function promptRoutes(chats: Chats): Route[] {
         const result = await chats.submitPrompt(params.chatId, body);
         return json(result.created ? 202 : 200, result.receipt);
       },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats/{chatId}/prompts',
+        policy: 'bearer',
+        summary: 'List the prompts that wait, in the order in which they will be taken',
+        responses: { 200: { description: 'All of them.', schema: waitingPromptList } },
+      },
+      { params: chatPath },
+      async ({ params }) => json(200, await chats.listPrompts(params.chatId)),
+    ),
+    route(
+      {
+        method: 'DELETE',
+        path: '/v1/chats/{chatId}/prompts/{promptId}',
+        policy: 'bearer',
+        summary: 'Cancel a prompt that waits',
+        responses: { 204: { description: 'It will not be taken.' } },
+      },
+      { params: promptPath },
+      async ({ params }) => {
+        await chats.cancelPrompt(params.chatId, params.promptId);
+        return new Response(null, { status: 204 });
+      },
+    ),
+    route(
+      {
+        method: 'PATCH',
+        path: '/v1/chats/{chatId}/prompts/{promptId}',
+        policy: 'bearer',
+        summary: 'Move a prompt that waits before another one, or to the end',
+        responses: { 200: { description: 'All that wait, in their new order.', schema: waitingPromptList } },
+      },
+      { params: promptPath, body: movePrompt },
+      async ({ params, body }) => json(200, await chats.movePrompt(params.chatId, params.promptId, body)),
     ),
     route(
       {

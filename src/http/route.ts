@@ -2,6 +2,7 @@
  * A route as a value: what it takes, what it gives, and who may use it. The server and the OpenAPI page are both made
  * from the same list of these.
  */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import { BooError } from '../protocol/error.ts';
@@ -11,7 +12,7 @@ import type { OpenFeeds } from './open-feeds.ts';
 import { notFound } from './problem.ts';
 
 /**
- * `bearer`: the token. `ticket`: the token, or a one-use ticket for one chat's terminal. `code`: a one-use sign-in code in
+ * `bearer`: the token. `ticket`: the token, or a one-use ticket. `code`: a one-use sign-in code in
  * the body. `open` and `static`: nothing, and nothing secret.
  */
 export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
@@ -19,8 +20,8 @@ export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** A connection that asks to become a WebSocket. */
 export interface Upgrade {
-  /** The answer that makes it one. */
-  accept(serve: (socket: WebSocket) => void): Response;
+  /** The answer that makes it one. The connection is what lies beneath the socket. */
+  accept(serve: (socket: WebSocket, connection: Duplex) => void): Response;
 }
 
 /** What one HTTP server adds to its requests; absent where the app is called without a server. */

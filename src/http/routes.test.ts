@@ -43,6 +43,28 @@ describe('chats', () => {
     });
   });
 
+  it('are searched, and listed by whether they are put away', async () => {
+    const away = await test.chats.createChat({ cwd: '/var', title: 'Away' });
+    await test.call('PATCH', `/v1/chats/${away.id}`, { body: { archived: true } });
+    const ids = async (query: string): Promise<unknown[]> =>
+      ((await read(await test.call('GET', `/v1/chats?${query}`)))['items'] as { id: string }[]).map(({ id }) => id);
+    expect(await ids('archived=true')).toEqual([away.id]);
+    expect(await ids('archived=false')).toEqual([chat.id]);
+    expect(await ids('archived=any')).toEqual([away.id, chat.id]);
+    expect(await ids('q=%20Away%20')).toEqual([away.id]);
+    for (const [query, field] of [
+      ['archived=yes', 'archived'],
+      ['q=', 'q'],
+      ['q=%20', 'q'],
+      ['q=a%00b', 'q'],
+      [`q=${'x'.repeat(201)}`, 'q'],
+    ] as const) {
+      expect(await refusal('GET', `/v1/chats?${query}`)).toMatchObject({ status: 400, field });
+    }
+    expect((await test.call('GET', '/v1/directories?path=/tmp')).status).toBe(200);
+    expect(await refusal('GET', '/v1/directories?path=a%00b')).toMatchObject({ status: 400, field: 'path' });
+  });
+
   it('are read, changed and deleted', async () => {
     const path = `/v1/chats/${chat.id}`;
     expect(await read(await test.call('GET', path))).toMatchObject({ id: chat.id });
@@ -126,6 +148,19 @@ describe('prompts', () => {
     expect(test.chats.writes).toBe(1);
   });
 
+  it('that wait are listed, moved and cancelled', async () => {
+    const path = `/v1/chats/${chat.id}/prompts`;
+    for (const id of ['a', 'b']) await test.call('POST', path, { body: { id, content: id } });
+    expect(await read(await test.call('GET', path))).toMatchObject({ items: [{ promptId: 'a', seq: 1 }, {}] });
+    expect((await test.call('PATCH', `${path}/a`, { body: { before: null } })).status).toBe(200);
+    expect((await test.call('DELETE', `${path}/a`)).status).toBe(204);
+    expect(await refusal('DELETE', `${path}/a`)).toMatchObject({ status: 409, code: 'prompt_taken' });
+    expect(await refusal('DELETE', `${path}/c`)).toMatchObject({ status: 404 });
+    expect(await refusal('DELETE', `${path}/a%20b`)).toMatchObject({ status: 404 });
+    expect(await refusal('PATCH', `${path}/b`, { body: {} })).toMatchObject({ status: 400, field: 'before' });
+    expect(await refusal('PATCH', `${path}/b`, { body: { before: 'a b' } })).toMatchObject({ field: 'before' });
+  });
+
   it('can be interrupted, with no body or an empty object', async () => {
     const path = `/v1/chats/${chat.id}/interrupt`;
     const answer = { interrupted: false, turnId: null };
@@ -171,6 +206,17 @@ describe('cursors and limits', () => {
         expect(await refusal('GET', `${path}?limit=${limit}`)).toMatchObject({ status: 400, detail });
       }
     }
+  });
+
+  it('cut a page of events before a seq', async () => {
+    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(chat.id, { content });
+    const path = `/v1/chats/${chat.id}/events`;
+    const page = await read(await test.call('GET', `${path}?before=3&limit=1`));
+    expect(page).toMatchObject({ items: [{ seq: 2 }], next: 2, head: 3 });
+    expect(await refusal('GET', `${path}?before=3&after=1`)).toMatchObject({ status: 400, field: 'before' });
+    expect(await refusal('GET', `${path}?before=x`)).toMatchObject({ status: 400, field: 'before' });
+    const headers = { accept: 'text/event-stream' };
+    expect(await refusal('GET', `${path}?before=3`, { headers })).toMatchObject({ status: 400, field: 'before' });
   });
 
   it('cut a page of events', async () => {
@@ -263,7 +309,6 @@ describe('the system', () => {
 
   it('carries the security headers on every answer', async () => {
     const answers = [
-      await test.call('GET', '/'),
       await test.call('GET', '/healthz'),
       await test.call('GET', `/v1/chats/${chat.id}`),
       await test.call('GET', '/nowhere'),
@@ -317,7 +362,8 @@ describe('answers', () => {
     const bodies: Record<string, unknown> = {
       '/v1/chats': { cwd: '/' },
       '/v1/chats/{chatId}': { title: 'x' },
-      '/v1/chats/{chatId}/prompts': { content: 'x' },
+      '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
+      '/v1/chats/{chatId}/prompts/{promptId}': { before: null },
       '/v1/decisions/{decisionId}': { outcome: 'allow' },
       '/v1/imports': { cwd: '/', sessionId: chat.id },
       '/v1/imports/{importId}/lines': { lines: ['{"type":"user"}'] },
@@ -330,7 +376,7 @@ describe('answers', () => {
     for (const { handler } of test.app.routes) {
       const route = declaredFor(handler);
       if (route === undefined || route === 'guard' || route.method === 'DELETE') continue;
-      const ids = { chatId: chat.id, decisionId: decision.id, importId };
+      const ids = { chatId: chat.id, decisionId: decision.id, importId, promptId: 'p', file: 'app.js' };
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : bodies[route.path];
       const response = await test.call(route.method, path, body === undefined ? {} : { body });

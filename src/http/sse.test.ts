@@ -74,6 +74,7 @@ describe('a feed stream', () => {
           }
         },
       },
+      end: undefined,
       close() {
         ended.push('closed');
         pushable.close();

@@ -5,10 +5,10 @@
 import type { Reader } from '../chats/chats.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import { createPacer } from './pacer.ts';
 
 const chunkChars = 64 * 1024;
 const retryMs = 1000;
-const gatherMs = 5;
 const keepAliveFrame = ': keep-alive\n\n';
 
 // Several readers of a chat are handed the same object, mostly one right after the other: the first one's work serves
@@ -40,11 +40,8 @@ export interface FeedStreamOptions {
 }
 
 /**
- * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead of that.
- *
- * Writing to a socket costs far more than making a frame. So what arrives within one turn of the event loop leaves as one
- * chunk, and deltas that come within a few milliseconds of the chunk before wait for each other that long. A delta after
- * a pause waits for nothing, and a stored event never does: it takes along what waits.
+ * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead of that. What gathers
+ * leaves as one chunk; a stored event is urgent.
  */
 export function feedStream(reader: Reader, options: FeedStreamOptions): ReadableStream<Uint8Array> {
   const iterator = reader.items[Symbol.asyncIterator]();
@@ -53,36 +50,16 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
   let text = '';
   let demanded = false;
   let reading = false;
-  let scheduled = false;
-  /** Takes back the timer that ends the gathering of deltas; undefined while none runs. */
-  let stopGathering: (() => void) | undefined;
-  /** The text that waits holds more than deltas. */
-  let urgent = false;
-  let flushedAtMs = -Infinity;
   let over = false;
 
-  const flush = (): void => {
-    scheduled = false;
-    stopGathering?.();
-    stopGathering = undefined;
+  const pacer = createPacer(options.clock, () => {
     if (over || !demanded || text === '') return;
     const chunk = Buffer.from(text);
     text = '';
-    urgent = false;
     demanded = false;
-    flushedAtMs = options.clock.monotonicMs();
+    pacer.left();
     controller.enqueue(chunk);
-  };
-  const schedule = (): void => {
-    if (scheduled || (stopGathering && !urgent)) return;
-    const waitMs = urgent ? 0 : flushedAtMs + gatherMs - options.clock.monotonicMs();
-    if (waitMs > 0) {
-      stopGathering = options.clock.after(waitMs, flush);
-      return;
-    }
-    scheduled = true;
-    setImmediate(flush);
-  };
+  });
   const armKeepAlive = (): void => {
     stopKeepAlive = options.clock.after(options.keepAliveMs, () => {
       armKeepAlive();
@@ -94,7 +71,7 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
   const settle = (): void => {
     over = true;
     stopKeepAlive();
-    stopGathering?.();
+    pacer.stop();
     reader.close();
     options.onEnd();
   };
@@ -112,10 +89,10 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
         if (over) return;
         if (result.done === true) return finish();
         text += encodeFrame(result.value);
-        if (result.value.kind !== 'delta') urgent = true;
+        if (result.value.kind !== 'delta') pacer.urge();
         if (!demanded) return;
-        if (text.length >= chunkChars) return flush();
-        schedule();
+        if (text.length >= chunkChars) return pacer.flush();
+        pacer.schedule();
         read();
       },
       (error: unknown) => {
@@ -135,7 +112,7 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
       },
       pull() {
         demanded = true;
-        if (text !== '') schedule();
+        if (text !== '') pacer.schedule();
         if (!reading) read();
       },
       cancel() {

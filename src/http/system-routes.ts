@@ -5,7 +5,6 @@ import { BooError } from '../protocol/error.ts';
 import { health, info, signIn, signInResult } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
-import { signInPage, signInScript } from './sign-in-page.ts';
 
 // The same number of levels up from src/http and from dist/http.
 const openApiFile = new URL('../../openapi.json', import.meta.url);
@@ -66,28 +65,6 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
           details: { field: 'code' },
         });
       },
-    ),
-    route(
-      {
-        method: 'GET',
-        path: '/',
-        policy: 'static',
-        summary: 'The sign-in page',
-        responses: { 200: { description: 'A page.', contentType: 'text/html', schema: z.string() } },
-      },
-      {},
-      () => text('text/html', signInPage),
-    ),
-    route(
-      {
-        method: 'GET',
-        path: '/sign-in.js',
-        policy: 'static',
-        summary: 'The sign-in page’s script',
-        responses: { 200: { description: 'A script.', contentType: 'text/javascript', schema: z.string() } },
-      },
-      {},
-      () => text('text/javascript', signInScript),
     ),
   ];
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { BooError } from '../protocol/error.ts';
+import { terminalProtocol } from '../protocol/terminal-names.ts';
 import {
   createTerminalTicket,
   terminalAccess,
@@ -13,11 +14,11 @@ import { chatPath, wholeNumber } from './parameters.ts';
 import { problem } from './problem.ts';
 import { json, route, type Route } from './route.ts';
 import { serveTerminal, type TerminalSocketOptions } from './terminal-socket.ts';
-import { offersTerminal, ticketIn, type TerminalTickets } from './terminal-tickets.ts';
+import { offers, ticketIn, type Tickets } from './tickets.ts';
 
 const cells = wholeNumber(1, 1000, 'must be a whole number from 1 to 1000');
 
-export function terminalRoutes(chats: Chats, tickets: TerminalTickets, options: TerminalSocketOptions): Route[] {
+export function terminalRoutes(chats: Chats, tickets: Tickets, options: TerminalSocketOptions): Route[] {
   return [
     route(
       {
@@ -48,10 +49,11 @@ export function terminalRoutes(chats: Chats, tickets: TerminalTickets, options: 
       async ({ params: { chatId }, query, request, env }) => {
         const { upgrade } = env;
         if (!upgrade) throw new BooError('upgrade_required', 'upgrade: a terminal is a WebSocket.');
-        if (!offersTerminal(request.headers)) invalid('sec-websocket-protocol', 'must offer boocode.terminal');
+        if (!offers(request.headers, terminalProtocol))
+          invalid('sec-websocket-protocol', `must offer ${terminalProtocol}`);
         const size = sizeIn(query);
         const ticket = ticketIn(request.headers);
-        const rights = ticket === undefined ? undefined : tickets.redeem(ticket);
+        const rights = ticket === undefined ? undefined : tickets.redeem(ticket, 'terminal');
         if (rights && rights.chatId !== chatId) {
           throw new BooError('unauthorized', 'ticket: is for another chat.', {
             details: { field: 'sec-websocket-protocol' },
@@ -78,7 +80,7 @@ export function terminalRoutes(chats: Chats, tickets: TerminalTickets, options: 
       async ({ params: { chatId }, body }) => {
         // What is wrong with the terminal is told here, for a browser learns nothing of a refused WebSocket.
         await chats.openTerminal(chatId);
-        return json(201, tickets.issue({ chatId, access: body.access }));
+        return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }));
       },
     ),
   ];

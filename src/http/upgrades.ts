@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
+import { liveProtocol } from '../protocol/live-names.ts';
 import { maxMessageBytes, terminalProtocol } from '../protocol/terminal-names.ts';
 import type { App } from './app.ts';
 import type { OpenFeeds } from './open-feeds.ts';
@@ -20,6 +21,8 @@ export interface Upgrades {
   destroyAll(): void;
 }
 
+const protocols = [terminalProtocol, liveProtocol];
+
 export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFeeds }): Upgrades {
   const { log, openFeeds } = options;
   const sockets = new Set<Duplex>();
@@ -30,7 +33,7 @@ export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFee
     maxPayload: maxMessageBytes,
     maxFragments: 1024,
     // The one that is not a ticket.
-    handleProtocols: (offered) => (offered.has(terminalProtocol) ? terminalProtocol : false),
+    handleProtocols: (offered) => protocols.find((each) => offered.has(each)) ?? false,
   });
   const refuse = (socket: Duplex, error: BooError): Promise<void> =>
     write(socket, secure(problemResponse(error, log)), true);
@@ -47,7 +50,7 @@ export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFee
       const sentence = 'The request line or the Host header is not valid, or its method is none to upgrade.';
       return refuse(socket, new BooError('invalid_request', sentence));
     }
-    let serve: ((socket: WebSocket) => void) | undefined;
+    let serve: ((socket: WebSocket, connection: Duplex) => void) | undefined;
     const upgrade: Upgrade = {
       accept(given) {
         serve = given;
@@ -59,7 +62,7 @@ export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFee
     const response = await app.fetch(request, { openFeeds, ...(isWebSocket ? { upgrade } : {}) });
     if (!serve) return write(socket, response, request.method === 'GET');
     const run = serve;
-    if (!socket.destroyed) websockets.handleUpgrade(incoming, socket, head, (websocket) => run(websocket));
+    if (!socket.destroyed) websockets.handleUpgrade(incoming, socket, head, (websocket) => run(websocket, socket));
     return undefined;
   }
 

@@ -38,7 +38,7 @@ export const chat = z
     /** True when the directory's own settings, hooks and instructions may be loaded. */
     trusted: z.boolean(),
     state: z.enum(chatStates),
-    /** Put away: left out of the list unless it is asked for. */
+    /** Put away: lists show it only to who asks for it. */
     archived: z.boolean(),
     /** How many prompts wait for their turn. */
     waiting: z.int(),

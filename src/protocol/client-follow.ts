@@ -102,7 +102,7 @@ function holeAfter(cursor: number, seq: number): BooError {
 }
 
 /** Asking again cannot help: the token is wrong, the chat is gone, the request itself is refused. */
-function isFinal(error: unknown): boolean {
+export function isFinal(error: unknown): boolean {
   if (!(error instanceof BooError)) return false;
   const status = error.details['status'];
   if (error.details['final'] === true) return true;

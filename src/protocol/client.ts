@@ -4,15 +4,17 @@
  */
 import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
+import { type Live, type LiveOptions, openLive } from './client-live.ts';
 import { createWire, isUnreachable } from './client-request.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
 import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 import { BooError } from './error.ts';
+import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info } from './info.ts';
-import type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
@@ -20,6 +22,7 @@ import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 export { BooError, type ErrorCode } from './error.ts';
 export { isUnreachable } from './client-request.ts';
 export type { FeedStatus, FollowOptions };
+export type { Live, LiveItem, LiveNews, LiveOptions, LiveState } from './client-live.ts';
 export type {
   TerminalConnection,
   TerminalItem,
@@ -30,10 +33,11 @@ export type {
 export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 export type { ContentBlock } from './content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
+export type { DirectoryList } from './directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info } from './info.ts';
-export type { InterruptResult, Receipt, SubmitPrompt } from './prompt.ts';
+export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
 export type { TerminalAccess, TerminalSize } from './terminal.ts';
 export type { TranscriptRecord } from './transcript.ts';
 
@@ -60,7 +64,14 @@ export interface BooClient {
   health(): Promise<Health>;
   createChat(input: CreateChat): Promise<Chat>;
   /** Newest first. `after` is the `next` of the page before. */
-  listChats(page?: { after?: string | undefined; limit?: number | undefined }): Promise<ChatPage>;
+  listChats(page?: {
+    after?: string | undefined;
+    limit?: number | undefined;
+    /** Only those that are put away, or only those that are not; all of them unless it is given. */
+    archived?: boolean | undefined;
+    /** Stands in the title or in what was said. */
+    q?: string | undefined;
+  }): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**
    * With a backend it is a flip; `running` says what becomes of a turn that runs. With `"running": "finish"` it waits as
@@ -73,13 +84,23 @@ export interface BooClient {
    * server cannot be reached: it is stored once.
    */
   prompt(chatId: string, prompt: SubmitPrompt): Promise<Receipt>;
+  /** The prompts that wait, in the order in which they will be taken. */
+  listPrompts(chatId: string): Promise<WaitingPromptList>;
+  /** Throws `prompt_taken` when its turn has begun. */
+  cancelPrompt(chatId: string, promptId: string): Promise<void>;
+  /** Moves it before another one that waits, or to the end with null. Throws `prompt_taken` when it waits no more. */
+  movePrompt(chatId: string, promptId: string, before: string | null): Promise<WaitingPromptList>;
   interrupt(chatId: string): Promise<InterruptResult>;
   /**
    * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
    * `terminal_unavailable` where the chat's backend has none.
    */
   terminal(chatId: string, options?: TerminalOptions): Promise<TerminalConnection>;
-  events(chatId: string, page?: { after?: number | undefined; limit?: number | undefined }): Promise<EventPage>;
+  /** With `before` in place of `after`: the newest of those before it; `next` then leads further back. */
+  events(
+    chatId: string,
+    page?: { after?: number | undefined; before?: number | undefined; limit?: number | undefined },
+  ): Promise<EventPage>;
   /**
    * The chat's events after the cursor and on, across broken connections: each event once and in order, previews in
    * between, and a `resume` item first and after every reconnect. After a `resume` previews start anew: drop the
@@ -87,6 +108,11 @@ export interface BooClient {
    * throws when asking again cannot help. While a read waits, only the signal ends it.
    */
   follow(chatId: string, options?: FollowOptions): AsyncIterable<FeedItem>;
+  /**
+   * Everything that one client follows over one connection, which is opened anew whenever it is lost. Begins to connect at
+   * once; close it when it is not needed any more.
+   */
+  live(options?: LiveOptions): Live;
   /**
    * The transcripts of the chat's sessions as the agent wrote them, the session that it goes on with first. Throws when
    * they break off.
@@ -108,6 +134,8 @@ export interface BooClient {
   }): Promise<DecisionPage>;
   /** Throws `decision_settled` with the winner in `details.decision` when somebody else was first. */
   decide(decisionId: string, answer: AnswerDecision): Promise<Decision>;
+  /** Directories on the server whose paths begin with this; of an empty one, those at home. At most fifty. */
+  listDirectories(path: string): Promise<DirectoryList>;
   /** Changes the one-use code of the sign-in link into the token. */
   signIn(code: string): Promise<{ token: string }>;
 }
@@ -130,6 +158,8 @@ export function createClient(options: ClientOptions): BooClient {
   });
   const chatPath = (chatId: string): string => `/v1/chats/${encodeURIComponent(chatId)}`;
 
+  const promptPath = (chatId: string, promptId: string): string =>
+    `${chatPath(chatId)}/prompts/${encodeURIComponent(promptId)}`;
   const importPath = (importId: string): string => `/v1/imports/${encodeURIComponent(importId)}`;
 
   return {
@@ -144,7 +174,8 @@ export function createClient(options: ClientOptions): BooClient {
     },
 
     createChat: (input) => wire.request('/v1/chats', { method: 'POST', body: input }),
-    listChats: (page = {}) => wire.request('/v1/chats', { query: { ...page } }),
+    listChats: ({ archived, ...page } = {}) =>
+      wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() } }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
     async patchChat(chatId, patch, { signal } = {}) {
       const waits = patch.running === 'finish';
@@ -180,6 +211,10 @@ export function createClient(options: ClientOptions): BooClient {
       const query = size ? `?columns=${size.columns}&rows=${size.rows}` : '';
       return openTerminal(options.url.replace(/\/+$/, '') + path + query, ticket, WebSocket);
     },
+    listPrompts: (chatId) => wire.request(`${chatPath(chatId)}/prompts`),
+    cancelPrompt: (chatId, promptId) => wire.request(promptPath(chatId, promptId), { method: 'DELETE' }),
+    movePrompt: (chatId, promptId, before) =>
+      wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),
@@ -187,6 +222,8 @@ export function createClient(options: ClientOptions): BooClient {
 
     transcript: (chatId, given = {}) =>
       readTranscriptRecords(wire, `${chatPath(chatId)}/transcript`, { silenceMs: limits.silenceMs, ...given }),
+
+    live: (liveOptions = {}) => openLive(options.url.replace(/\/+$/, ''), wire, liveOptions, limits),
 
     beginImport: (input) => wire.request('/v1/imports', { method: 'POST', body: input }),
     addImportLines: (importId, lines) => wire.request(`${importPath(importId)}/lines`, { method: 'POST', body: lines }),
@@ -198,6 +235,7 @@ export function createClient(options: ClientOptions): BooClient {
     decide: (decisionId, answer) =>
       wire.request(`/v1/decisions/${encodeURIComponent(decisionId)}`, { method: 'POST', body: answer }),
 
+    listDirectories: (path) => wire.request('/v1/directories', { query: { path } }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
   };
 }

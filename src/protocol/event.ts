@@ -214,7 +214,10 @@ export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
 export const eventPage = z
   .object({
     items: z.array(event),
-    /** Pass it as `after` to read on; null at the end of the log. */
+    /**
+     * Pass it as `after` to read on; null at the end of the log. Of a page that was asked for with `before`: pass it as
+     * `before` to read further back; null at the beginning.
+     */
     next: z.int().nullable(),
     /** The seq of the newest event. */
     head: z.int(),

@@ -1,4 +1,5 @@
 import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
+import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
 
 /** A chat as stored: all but the state, which only the host that holds it knows. */
@@ -51,12 +52,23 @@ export async function findChat(db: Sql, id: string, which: { importing?: boolean
   return row ?? null;
 }
 
-/** Newest first. `before` is an ordinal. */
-export async function listChats(db: Sql, page: { before: number | null; limit: number }): Promise<ChatRow[]> {
+export interface ChatPageQuery {
+  /** An ordinal. */
+  before: number | null;
+  limit: number;
+  archived?: boolean | undefined;
+  /** Stands in the title, or in what was said. */
+  q?: string | undefined;
+}
+
+/** Newest first. */
+export async function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery): Promise<ChatRow[]> {
   return db<ChatRow[]>`
     select ${columns(db)} from chats
-    where importing_session is null ${page.before === null ? db`` : db`and ordinal < ${page.before}`}
-    order by ordinal desc limit ${page.limit}`;
+    where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}
+      ${archived === undefined ? db`` : db`and archived = ${archived}`}
+      ${q === undefined ? db`` : db`and ${mentions(db, q)}`}
+    order by ordinal desc limit ${limit}`;
 }
 
 /** What can change in a chat: a patch without the word on what becomes of a running turn. */

@@ -128,10 +128,17 @@ async function readLanded(sql: Sql, lease: Lease, count: number): Promise<Event[
   return readEvents(sql, lease.chatId, { after: lease.nextSeq - 1, limit: count });
 }
 
-/** Events after a seq, in order. */
-export async function readEvents(db: Sql, chatId: string, page: { after: number; limit: number }): Promise<Event[]> {
+/** Events after a seq, or the last ones before one. In order. */
+export async function readEvents(
+  db: Sql,
+  chatId: string,
+  page: { limit: number } & ({ after: number } | { before: number }),
+): Promise<Event[]> {
   const rows = await db<(Written & { turn_id: string | null; payload: string })[]>`
     select seq, at, turn_id, payload from events
-    where chat_id = ${chatId} and seq > ${page.after} order by seq limit ${page.limit}`;
+    where chat_id = ${chatId}
+      ${'after' in page ? db`and seq > ${page.after} order by seq` : db`and seq < ${page.before} order by seq desc`}
+    limit ${page.limit}`;
+  if ('before' in page) rows.reverse();
   return rows.map((row) => toEvent(chatId, row, row.turn_id, JSON.parse(row.payload) as EventBody));
 }

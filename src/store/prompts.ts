@@ -29,15 +29,61 @@ export function insertPrompt(
       ${hashContent(prompt.content)}, ${prompt.turnId ?? null})`;
 }
 
-export async function findPrompt(db: Sql, chatId: string, id: string): Promise<{ seq: number; hash: string } | null> {
-  const [row] = await db<{ seq: number; hash: string }[]>`
-    select seq, content_hash as hash from prompts where chat_id = ${chatId} and id = ${id}`;
-  return row ?? null;
+export interface FoundPrompt {
+  seq: number;
+  hash: string;
+  state: 'waiting' | 'taken' | 'cancelled';
 }
+
+/** The turn of a prompt that was cancelled: for it none comes. */
+const noTurn = '00000000-0000-0000-0000-000000000000';
+
+export async function findPrompt(db: Sql, chatId: string, id: string): Promise<FoundPrompt | null> {
+  const [row] = await db<{ seq: number; hash: string; turnId: string | null }[]>`
+    select seq, content_hash as hash, turn_id as "turnId" from prompts where chat_id = ${chatId} and id = ${id}`;
+  if (!row) return null;
+  const { turnId, ...rest } = row;
+  return { ...rest, state: turnId === null ? 'waiting' : turnId === noTurn ? 'cancelled' : 'taken' };
+}
+
+/** Where a prompt stands among those that wait. */
+const place = (db: Sql) => db`coalesce(place, seq)`;
 
 /** The prompt whose turn it is, or null when none waits. */
 export async function nextPrompt(db: Sql, chatId: string): Promise<PromptRow | null> {
   const [row] = await db<{ id: string; seq: number; content: string }[]>`
-    select id, seq, content from prompts where chat_id = ${chatId} and turn_id is null order by seq limit 1`;
-  return row ? { id: row.id, seq: row.seq, content: JSON.parse(row.content) as ContentBlock[] } : null;
+    select id, seq, content from prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)} limit 1`;
+  return row ? { ...row, content: JSON.parse(row.content) as ContentBlock[] } : null;
+}
+
+export interface WaitingPromptRow {
+  id: string;
+  place: number;
+}
+
+/** In the order in which they are taken. */
+export function listWaitingPrompts(db: Sql, chatId: string): Promise<WaitingPromptRow[]> {
+  return db<WaitingPromptRow[]>`
+    select id, ${place(db)} as place from prompts where chat_id = ${chatId} and turn_id is null order by 2`;
+}
+
+/** The same, with what they say. */
+export async function readWaitingPrompts(db: Sql, chatId: string): Promise<PromptRow[]> {
+  const rows = await db<{ id: string; seq: number; content: string }[]>`
+    select id, seq, content from prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)}`;
+  return rows.map((row) => ({ ...row, content: JSON.parse(row.content) as ContentBlock[] }));
+}
+
+/** Goes with the append of `prompt_cancelled`, by who has looked whether it waits. */
+export function cancelPrompt(db: Sql, lease: Lease, id: string) {
+  return db`
+    update prompts set turn_id = ${noTurn} where chat_id = ${lease.chatId} and id = ${id} and turn_id is null`;
+}
+
+/** Goes with the append of `prompts_reordered`. */
+export function placePrompts(db: Sql, lease: Lease, ids: readonly string[], places: readonly number[]) {
+  return db`
+    update prompts set place = given.place
+    from unnest(${ids as string[]}::text[], ${places as number[]}::bigint[]) as given (id, place)
+    where prompts.chat_id = ${lease.chatId} and prompts.id = given.id and prompts.turn_id is null`;
 }

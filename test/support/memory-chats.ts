@@ -3,7 +3,7 @@
  * test push feed items by hand. What it says about chats proves nothing about the real one.
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentTerminal, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
+import type { AgentTerminal, ChatNews, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
@@ -14,6 +14,10 @@ import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
 export interface MemoryChats extends Chats {
   /** Hands an item to every reader of the chat. */
   push(chatId: string, item: FeedItem): void;
+  /** Tells everybody who watches the chats. */
+  tell(news: ChatNews): void;
+  /** How many watch now. */
+  readonly watchers: number;
   addDecision(chatId: string): Decision;
   /** The chat has this terminal; without one it has none. */
   setTerminal(chatId: string, terminal: AgentTerminal): void;
@@ -33,6 +37,7 @@ interface Entry {
   chat: Chat;
   events: Event[];
   receipts: Map<string, { receipt: Receipt; body: string }>;
+  cancelled: Set<string>;
   readers: Set<Pushable<FeedItem>>;
   terminal?: AgentTerminal;
   transcript?: readonly TranscriptLine[];
@@ -44,6 +49,7 @@ export function createMemoryChats(): MemoryChats {
   const entries = new Map<string, Entry>();
   const decisions = new Map<string, Decision>();
   const imports = new Map<string, string>();
+  const watchers = new Set<(news: ChatNews) => void>();
   let failure: unknown;
   let openReaders = 0;
   let itemsTaken = 0;
@@ -94,6 +100,12 @@ export function createMemoryChats(): MemoryChats {
     push(chatId, item) {
       for (const reader of entryOf(chatId).readers) reader.push(item);
     },
+    tell(news) {
+      for (const watcher of watchers) watcher(news);
+    },
+    get watchers() {
+      return watchers.size;
+    },
     addDecision(chatId) {
       const decision: Decision = {
         id: randomUUID(),
@@ -134,12 +146,17 @@ export function createMemoryChats(): MemoryChats {
         createdAt: time,
         updatedAt: time,
       };
-      entries.set(chat.id, { chat, events: [], receipts: new Map(), readers: new Set() });
+      entries.set(chat.id, { chat, events: [], receipts: new Map(), cancelled: new Set(), readers: new Set() });
       return chat;
     },
-    async listChats(wanted) {
+    async listChats({ archived, q, ...wanted }) {
       check();
-      return page([...entries.values()].map((entry) => entry.chat).reverse(), wanted);
+      const all = [...entries.values()].map((entry) => entry.chat).reverse();
+      const fits = (one: Chat): boolean => archived === undefined || one.archived === archived;
+      return page(
+        all.filter((one) => fits(one) && (q === undefined || one.title.includes(q))),
+        wanted,
+      );
     },
     async getChat(chatId) {
       return entryOf(chatId).chat;
@@ -174,8 +191,39 @@ export function createMemoryChats(): MemoryChats {
       writes += 1;
       return { interrupted: false, turnId: null };
     },
-    async readEvents(chatId, { after, limit }) {
+    async listPrompts(chatId) {
+      const taken = entryOf(chatId).cancelled;
+      const items = entryOf(chatId).events.flatMap((event) =>
+        event.type === 'prompt_accepted' && !taken.has(event.promptId)
+          ? [{ promptId: event.promptId, seq: event.seq, content: event.content }]
+          : [],
+      );
+      return { items };
+    },
+    async cancelPrompt(chatId, promptId) {
+      const entry = entryOf(chatId);
+      if (!entry.receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
+      if (entry.cancelled.has(promptId)) throw new BooError('prompt_taken', 'It waits no more.');
+      writes += 1;
+      entry.cancelled.add(promptId);
+    },
+    async movePrompt(chatId, promptId) {
+      if (!entryOf(chatId).receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
+      writes += 1;
+      return this.listPrompts(chatId);
+    },
+    async listDirectories(prefix) {
+      check();
+      return { items: [], parent: prefix || '/' };
+    },
+    async readEvents(chatId, wanted) {
       const { events } = entryOf(chatId);
+      if ('before' in wanted) {
+        const items = events.slice(0, Math.max(wanted.before - 1, 0)).slice(-wanted.limit);
+        const first = items[0]?.seq ?? 1;
+        return { items, next: first > 1 ? first : null, head: events.length };
+      }
+      const { after, limit } = wanted;
       const items = events.slice(after, after + limit);
       return { items, next: after + limit < events.length ? after + limit : null, head: events.length };
     },
@@ -188,11 +236,22 @@ export function createMemoryChats(): MemoryChats {
       entry.readers.add(pushable);
       openReaders += 1;
       return {
+        get end() {
+          if (!entries.has(chatId)) return 'deleted' as const;
+          return pushable.closed ? ('closed' as const) : undefined;
+        },
         items: counted(pushable.iterable, () => (itemsTaken += 1)),
         close() {
           if (entry.readers.delete(pushable)) openReaders -= 1;
           pushable.close();
         },
+      };
+    },
+    watch(listener) {
+      watchers.add(listener);
+      return {
+        warm: [...entries.values()].map(({ chat }) => chat).filter(({ state }) => state !== 'cold'),
+        close: () => void watchers.delete(listener),
       };
     },
     async openTerminal(chatId) {

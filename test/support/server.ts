@@ -44,7 +44,7 @@ export interface TestServer {
 export interface CallOptions {
   body?: unknown;
   /** Sent as it is, in place of `body`. */
-  raw?: string | Uint8Array;
+  raw?: string | Uint8Array<ArrayBuffer>;
   headers?: Record<string, string>;
 }
 

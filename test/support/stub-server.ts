@@ -78,7 +78,11 @@ export async function openStubServer(): Promise<StubServer> {
       return json(200, decision);
     }
     if (id === undefined) {
-      if (request.method === 'GET') return json(200, { items: stub.chats, next: null });
+      if (request.method === 'GET') {
+        const archived = url.searchParams.get('archived') ?? 'any';
+        const items = stub.chats.filter((each) => archived === 'any' || String(each.archived) === archived);
+        return json(200, { items, next: null });
+      }
       return json(201, stub.addChat(body as Partial<Chat>));
     }
     const chat = stub.chats.find((each) => each.id === id);

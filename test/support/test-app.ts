@@ -1,9 +1,20 @@
 import { createApp, type App, type AppOptions } from '../../src/http/app.ts';
 import { createSignInCodes, type SignInCodes } from '../../src/http/sign-in-codes.ts';
+import type { WebFiles } from '../../src/http/web-files.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 
 export const testToken = 'a-token-for-tests-0123456789';
+
+/** Stands in for the built web app. */
+const testWeb: WebFiles = {
+  find: (name) => {
+    const body = new TextEncoder().encode('BooCode');
+    const isThere = name === 'index.html' || name === 'assets/app.js';
+    const contentType = name.endsWith('.js') ? 'text/javascript' : 'text/html';
+    return Promise.resolve(isThere ? { contentType, body, compressed: body } : undefined);
+  },
+};
 
 export interface TestApp {
   app: App;
@@ -21,7 +32,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const codes = createSignInCodes();
   const errors: TestApp['errors'] = [];
   const log: Log = { debug() {}, info() {}, warn() {}, error: (facts, message) => errors.push({ facts, message }) };
-  const app = createApp({ chats, signInCodes: codes, access: { token: testToken }, log, ...options });
+  const app = createApp({ chats, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options });
   return {
     app,
     chats,

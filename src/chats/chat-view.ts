@@ -1,0 +1,47 @@
+import { basename } from 'node:path';
+import type { Chat, ChatState } from '../protocol/chat.ts';
+import type { Event } from '../protocol/event.ts';
+import type { ChatRow } from '../store/chats.ts';
+
+/** The chat as everybody outside sees it. */
+export function chatView(row: Readonly<ChatRow>, state: ChatState): Chat {
+  const { ordinal: _, ...rest } = row;
+  return {
+    ...rest,
+    title: row.title ?? (basename(row.cwd) || row.cwd),
+    state,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}
+
+/** What the row has become with an event that was stored: its counts, which are no settings. */
+export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
+  return {
+    ...row,
+    head: event.seq,
+    updatedAt: new Date(event.at),
+    waiting: row.waiting + waitingChange(event),
+    costUsd: row.costUsd + costOf(event),
+  };
+}
+
+function waitingChange(event: Event): number {
+  switch (event.type) {
+    case 'prompt_accepted':
+      return 1;
+    case 'prompt_cancelled':
+      return -1;
+    case 'turn_started':
+      return -event.promptIds.length;
+    default:
+      return 0;
+  }
+}
+
+/** What was added to the agent session together with the event. */
+function costOf(event: Event): number {
+  if (event.type === 'turn_finished') return event.costUsd;
+  const cost = event.type === 'notice' && event.code === 'session_cost' ? event.data?.['costUsd'] : undefined;
+  return typeof cost === 'number' ? cost : 0;
+}

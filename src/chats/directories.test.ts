@@ -1,0 +1,46 @@
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listDirectories } from './directories.ts';
+
+let root: string;
+beforeAll(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-directories-')));
+  for (const name of ['project-b', 'project-a', '.hidden', 'other', 'odd\nname']) await mkdir(join(root, name));
+  await writeFile(join(root, 'project-file'), '');
+  await symlink(join(root, 'other'), join(root, 'project-link'));
+  await symlink(join(root, 'nowhere'), join(root, 'project-dead'));
+  await symlink(join(root, 'project-file'), join(root, 'project-no'));
+  await mkdir(join(root, 'many'));
+  for (let at = 100; at < 160; at += 1) await mkdir(join(root, 'many', `d${at}`));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const names = async (prefix: string): Promise<string[]> =>
+  (await listDirectories(prefix)).items.map(({ name }) => name);
+
+test('WEB-7: directories are completed by name, links to directories among them', async () => {
+  expect(await listDirectories(`${root}/pro`)).toEqual({
+    items: ['project-a', 'project-b', 'project-link'].map((name) => ({ path: join(root, name), name })),
+    parent: root,
+  });
+  expect(await names(`${root}/`)).toEqual(['many', 'odd\nname', 'other', 'project-a', 'project-b', 'project-link']);
+});
+
+test('WEB-7: hidden ones only for who asks for them, and fifty at the most', async () => {
+  expect(await names(`${root}/.`)).toEqual(['.hidden']);
+  expect(await names(`${root}/.h`)).toEqual(['.hidden']);
+  expect(await names(`${root}/many/`)).toHaveLength(50);
+  expect((await names(`${root}/many/`)).at(-1)).toBe('d149');
+});
+
+test('WEB-7: what is not there or is a file holds nothing; a way up leads up; nothing is home', async () => {
+  expect(await listDirectories(`${root}/nowhere/x`)).toEqual({ items: [], parent: join(root, 'nowhere') });
+  expect(await names(`${root}/project-file/`)).toEqual([]);
+  expect((await listDirectories(`${root}/many/../oth`)).items).toEqual([{ path: join(root, 'other'), name: 'other' }]);
+  expect((await listDirectories('')).parent).toBe(homedir());
+  expect((await listDirectories('~/')).parent).toBe(homedir());
+  expect((await listDirectories('/')).parent).toBe('/');
+  await expect(listDirectories('etc')).rejects.toMatchObject({ code: 'invalid_request', details: { field: 'path' } });
+});

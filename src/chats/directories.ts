@@ -1,0 +1,58 @@
+import { opendir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, basename, isAbsolute, join, resolve } from 'node:path';
+import type { DirectoryList } from '../protocol/directory.ts';
+import { BooError } from '../protocol/error.ts';
+
+const maxItems = 50;
+
+/**
+ * The directories whose paths begin with this, links to directories among them. `~` is the home of whoever runs the
+ * server, and so is an empty path. What cannot be read has nothing in it.
+ */
+export async function listDirectories(prefix: string): Promise<DirectoryList> {
+  const path = prefix === '' ? '~/' : prefix;
+  const whole = path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1) || '/') : path;
+  if (!isAbsolute(whole)) {
+    throw new BooError('invalid_request', 'path: must be absolute, or begin with ~/', { details: { field: 'path' } });
+  }
+  const parent = resolve(whole.endsWith('/') ? whole : dirname(whole));
+  const start = whole.endsWith('/') ? '' : basename(whole);
+  const items: DirectoryList['items'] = [];
+  for (const { name, isLink } of await candidates(parent, start)) {
+    const item = { path: join(parent, name), name };
+    if (!isLink || (await isDirectory(item.path))) items.push(item);
+    if (items.length === maxItems) break;
+  }
+  return { items, parent };
+}
+
+/** By name. Hidden ones only for who asks for them. */
+async function candidates(parent: string, start: string): Promise<{ name: string; isLink: boolean }[]> {
+  const found: { name: string; isLink: boolean }[] = [];
+  try {
+    for await (const entry of await opendir(parent)) {
+      const { name } = entry;
+      if (!name.startsWith(start) || (name.startsWith('.') && !start.startsWith('.'))) continue;
+      if (entry.isDirectory() || entry.isSymbolicLink()) found.push({ name, isLink: entry.isSymbolicLink() });
+    }
+  } catch (error) {
+    if (!isOrdinary(error)) throw error;
+  }
+  return found.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isOrdinary(error)) return false;
+    throw error;
+  }
+}
+
+/** It is not there, is no directory, or may not be looked into. */
+function isOrdinary(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'].includes(String(code));
+}

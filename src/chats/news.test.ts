@@ -1,0 +1,108 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createGate } from '../../test/support/gate.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { finished, said } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import type { Chat } from '../protocol/chat.ts';
+import type { Decision } from '../protocol/decision.ts';
+import type { ChatNews } from './chats.ts';
+
+let database: TestDatabase;
+let here: ChatsHost;
+let news: ChatNews[];
+let watch: { warm: Chat[]; close(): void };
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  here = await openChatsHost(database.url);
+  news = [];
+  watch = here.chats.watch((each) => news.push(each));
+});
+afterEach(async () => {
+  watch.close();
+  await here.close();
+});
+
+const told = (chatId: string): Chat[] =>
+  news.flatMap((each) => (each.type === 'chat' && each.chat.id === chatId ? [each.chat] : []));
+const decisions = (): Decision[] => news.flatMap((each) => (each.type === 'decision' ? [each.decision] : []));
+
+/** The last that was told of a chat is what the database says of it. */
+async function assertTrue(chatId: string): Promise<void> {
+  await until(async () => {
+    const { head: _, updatedAt: __, ...stored } = await here.chats.getChat(chatId);
+    const { head: ___, updatedAt: ____, ...last } = told(chatId).at(-1)!;
+    return JSON.stringify(stored) === JSON.stringify(last);
+  });
+}
+
+test('WEB-2: every change of a chat is told, with what it is then, and none twice', async () => {
+  const gate = createGate();
+  here.backend.script = async function* (turn) {
+    if (turn.text === 'slow') await gate.pass();
+    yield said('Yes.');
+    yield finished('completed', { costUsd: 0.25 });
+  };
+  const { id } = await here.createChat();
+  await until(() => told(id).length === 1);
+  await here.chats.submitPrompt(id, { content: 'slow' });
+  await gate.reached;
+  await here.chats.submitPrompt(id, { content: 'and then' });
+  await until(() => told(id).at(-1)?.waiting === 1);
+  await here.chats.patchChat(id, { title: 'A name', archived: true });
+  await until(() => told(id).at(-1)?.archived === true);
+  gate.open();
+  await here.events(id, 'turn_finished', 2);
+  await until(() => told(id).at(-1)?.state === 'ready');
+  await assertTrue(id);
+  expect(told(id).at(-1)).toMatchObject({ title: 'A name', costUsd: 0.5, waiting: 0, archived: true });
+  const states = told(id).map(({ state }) => state);
+  expect(states.filter((state, at) => state !== states[at - 1]).slice(0, 3)).toEqual(['cold', 'warming', 'running']);
+  const gists = told(id).map((chat) => JSON.stringify({ ...chat, head: 0, updatedAt: '' }));
+  expect(gists.filter((gist, at) => gist === gists[at - 1])).toEqual([]);
+  const other = here.chats.watch(() => undefined);
+  expect(other.warm.map((chat) => chat.id)).toEqual([id]);
+  other.close();
+  await here.chats.deleteChat(id);
+  expect(news.at(-1)).toEqual({ type: 'chat_deleted', chatId: id });
+});
+
+test('WEB-2: a decision is told when it is requested and when it is settled, as it is stored', async () => {
+  here.backend.script = async function* (turn) {
+    yield* turn.ask({ title: 'a\u0000b' });
+    yield finished();
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'ask' });
+  await until(() => decisions().length === 1);
+  const [asked] = decisions();
+  const stored = async (): Promise<Decision> => (await here.chats.listDecisions({ chatId: id, limit: 1 })).items[0]!;
+  const times = { requestedAt: '', resolvedAt: '' };
+  expect({ ...asked, ...times }).toEqual({ ...(await stored()), ...times });
+  await until(() => told(id).at(-1)?.state === 'waiting');
+  await here.chats.answerDecision(asked!.id, { outcome: 'allow' }, 'phone');
+  await until(() => decisions().length === 2);
+  expect({ ...decisions()[1], ...times }).toEqual({ ...(await stored()), ...times });
+  expect(decisions()[1]).toMatchObject({ outcome: 'allow', by: 'phone', status: 'resolved' });
+});
+
+test('WEB-2: a decision that a dead host left is told as cancelled by the next one', async () => {
+  const dead = await openChatsHost(database.url);
+  dead.backend.script = async function* (turn) {
+    yield* turn.ask({});
+    yield finished();
+  };
+  const { id } = await dead.createChat();
+  await dead.chats.submitPrompt(id, { content: 'ask' });
+  await dead.events(id, 'decision_requested');
+  await dead.kill();
+  await database.sql`update chats set owner_host = null, lease_until = null where id = ${id}`;
+  await here.chats.patchChat(id, { title: 'Taken' });
+  await until(() => decisions().length === 1);
+  expect(decisions()).toMatchObject([{ chatId: id, status: 'resolved', outcome: 'cancelled', by: 'host' }]);
+  await until(() => told(id).at(-1)?.title === 'Taken');
+  await assertTrue(id);
+});

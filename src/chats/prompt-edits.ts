@@ -1,0 +1,76 @@
+/**
+ * What somebody changes about the prompts that wait. An edit looks at the table in the very turn of its write: whatever
+ * takes, stores or edits a prompt is a write to the same log, so what it sees is what it changes.
+ */
+import { BooError } from '../protocol/error.ts';
+import type { Sql } from '../store/database.ts';
+import type { Write } from '../store/events.ts';
+import {
+  cancelPrompt,
+  findPrompt,
+  type FoundPrompt,
+  listWaitingPrompts,
+  placePrompts,
+  type WaitingPromptRow,
+} from '../store/prompts.ts';
+import type { ChatLog } from './chat-log.ts';
+
+/** Makes the write; null when there is nothing to change. */
+export type PromptEdit = (sql: Sql, log: ChatLog) => Promise<Write | null>;
+
+/** Throws `prompt_taken`, `not_found`. One that was cancelled before stays so. */
+export function cancelling(promptId: string): PromptEdit {
+  return async (sql, log) => {
+    const found = await log.ask(() => findPrompt(sql, log.lease.chatId, promptId));
+    if (found?.state === 'cancelled') return null;
+    assertWaits(found, promptId);
+    return {
+      events: [{ body: { type: 'prompt_cancelled', promptId } }],
+      side: (db) => [cancelPrompt(db, log.lease, promptId)],
+    };
+  };
+}
+
+/** Throws `prompt_taken`, `not_found` for the prompt, and `invalid_request` for one before that does not wait. */
+export function moving(promptId: string, before: string | null): PromptEdit {
+  return async (sql, log) => {
+    const { chatId } = log.lease;
+    const waiting = await log.ask(() => listWaitingPrompts(sql, chatId));
+    const moved = waiting.find(({ id }) => id === promptId);
+    if (!moved) {
+      assertWaits(await log.ask(() => findPrompt(sql, chatId, promptId)), promptId);
+      throw new BooError('internal', 'A prompt waits and is not among those that wait.');
+    }
+    const order = ordered(waiting, moved, before);
+    if (order.every(({ id }, at) => id === waiting[at]?.id)) return null;
+    const promptIds = order.map(({ id }) => id);
+    // The same places, dealt anew: who comes later stands behind them all.
+    const places = waiting.map(({ place }) => place);
+    return {
+      events: [{ body: { type: 'prompts_reordered', promptIds } }],
+      side: (db) => [placePrompts(db, log.lease, promptIds, places)],
+    };
+  };
+}
+
+function ordered(
+  waiting: readonly WaitingPromptRow[],
+  moved: WaitingPromptRow,
+  before: string | null,
+): WaitingPromptRow[] {
+  if (before === moved.id) return [...waiting];
+  const others = waiting.filter((prompt) => prompt !== moved);
+  const at = before === null ? others.length : others.findIndex(({ id }) => id === before);
+  if (at === -1) {
+    const details = { field: 'before' };
+    throw new BooError('invalid_request', `before: prompt ${before} does not wait`, { details });
+  }
+  return others.toSpliced(at, 0, moved);
+}
+
+function assertWaits(found: FoundPrompt | null, promptId: string): void {
+  if (!found) throw new BooError('not_found', 'There is no such prompt.');
+  if (found.state === 'waiting') return;
+  const why = found.state === 'cancelled' ? 'was cancelled' : 'waits no more: its turn has begun';
+  throw new BooError('prompt_taken', `Prompt ${promptId} ${why}.`);
+}

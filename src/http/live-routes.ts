@@ -1,0 +1,60 @@
+import type { Chats } from '../chats/chats.ts';
+import { BooError } from '../protocol/error.ts';
+import { liveServerMessage, liveTicket } from '../protocol/live.ts';
+import { liveProtocol } from '../protocol/live-names.ts';
+import { invalid } from './invalid-request.ts';
+import { type LiveSocketOptions, serveLive } from './live-socket.ts';
+import { problem } from './problem.ts';
+import { json, route, type Route } from './route.ts';
+import { offers, ticketIn, type Tickets } from './tickets.ts';
+
+export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOptions): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/v1/live',
+        policy: 'ticket',
+        summary: 'Follow any number of chats, and what happens in all of them, over one connection: a WebSocket',
+        responses: {
+          101: {
+            description:
+              'Text messages are JSON: LiveServerMessage and LiveClientMessage. The token goes in the Authorization ' +
+              'header; a browser, which cannot send one, takes a ticket and offers the subprotocols `boocode.live` and ' +
+              '`ticket.<ticket>`. Of a chat that is followed comes a `resume`, then its events after the cursor and on.',
+            schema: liveServerMessage,
+          },
+          426: {
+            description: 'The request does not ask for a WebSocket.',
+            contentType: 'application/problem+json',
+            schema: problem,
+          },
+        },
+      },
+      {},
+      ({ request, env }) => {
+        const { upgrade } = env;
+        if (!upgrade) throw new BooError('upgrade_required', 'upgrade: this is a WebSocket.');
+        if (!offers(request.headers, liveProtocol)) invalid('sec-websocket-protocol', `must offer ${liveProtocol}`);
+        const ticket = ticketIn(request.headers);
+        if (ticket !== undefined) tickets.redeem(ticket, 'live');
+        return upgrade.accept((socket, connection) => {
+          const forget = env.openFeeds?.add(() => socket.close(1001, 'The server stops.'));
+          socket.once('close', () => forget?.());
+          serveLive(socket, connection, chats, options);
+        });
+      },
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/live/tickets',
+        policy: 'bearer',
+        summary: 'Make a ticket that opens the live socket once, within 30 seconds',
+        responses: { 201: { description: 'The ticket.', schema: liveTicket } },
+      },
+      {},
+      () => json(201, tickets.issue({ to: 'live' })),
+    ),
+  ];
+}

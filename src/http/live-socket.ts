@@ -1,0 +1,147 @@
+/**
+ * One client's live socket: any number of chats, each followed by a reader of its own, and what happens in all chats.
+ *
+ * The database and the readers are asked only while the socket takes what it is given. What waits for it has one bound
+ * for all: a reader that would go beyond it ends as `behind`, and a peer that takes nothing at all is cut by the keep-alive.
+ */
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { Backlog, type Chats, type Reader } from '../chats/chats.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
+import type { FeedItem } from '../protocol/event.ts';
+import { liveClientMessage, type LiveEndReason, type LiveServerMessage } from '../protocol/live.ts';
+import { maxLiveFollows, maxLiveMessageBytes } from '../protocol/live-names.ts';
+import { keepAlive } from './keep-alive.ts';
+import { createLiveNews } from './live-news.ts';
+import { createOutbox } from './outbox.ts';
+import { handleMessages, parseMessage } from './socket-messages.ts';
+
+export interface LiveSocketOptions {
+  keepAliveMs: number;
+  /** What may wait for one socket. */
+  backlogBytes: number;
+  clock: Clock;
+  log: Log;
+}
+
+interface Follow {
+  isOver: boolean;
+  reader: Reader | undefined;
+}
+
+export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, options: LiveSocketOptions): void {
+  const { clock, log, backlogBytes } = options;
+  const follows = new Map<string, Follow>();
+  const backlog = new Backlog(backlogBytes);
+  const outbox = createOutbox({ socket, connection, clock, onTaken: () => alive.hear() });
+  const say = (message: LiveServerMessage): void => outbox.put(JSON.stringify(message), 'urgent');
+  const fail = (error: unknown): { code: BooError['code']; message: string } => {
+    const { code, message } = toBooError(error);
+    if (code !== 'internal') return { code, message };
+    log.error({ err: error }, 'A live socket met an error.');
+    return { code, message: 'The server met an error of its own.' };
+  };
+  const news = createLiveNews({
+    chats,
+    outbox,
+    backlogBytes,
+    onBehind: () => socket.terminate(),
+  });
+
+  function end(chatId: string): void {
+    const follow = follows.get(chatId);
+    if (!follow) return;
+    follows.delete(chatId);
+    follow.isOver = true;
+    follow.reader?.close();
+  }
+
+  async function follow(chatId: string, after: number): Promise<void> {
+    end(chatId);
+    if (follows.size >= maxLiveFollows) {
+      throw new BooError('invalid_request', `chatId: one connection follows ${maxLiveFollows} chats at the most`);
+    }
+    const own: Follow = { isOver: false, reader: undefined };
+    follows.set(chatId, own);
+    const reason = await run(own, chatId, after);
+    if (own.isOver) return;
+    follows.delete(chatId);
+    say({ type: 'ended', chatId, reason });
+  }
+
+  /** Shows what the reader yields, and tells why it has ended. */
+  async function run(own: Follow, chatId: string, after: number): Promise<LiveEndReason> {
+    try {
+      const reader = (own.reader = await chats.follow(chatId, { after, backlog }));
+      if (own.isOver) return 'closing';
+      for await (const item of reader.items) {
+        if (own.isOver) break;
+        outbox.put(encode(chatId, item), item.kind === 'delta' ? 'gather' : 'urgent');
+        while (!outbox.hasRoom) await outbox.room();
+      }
+      return reader.end === 'behind' || reader.end === 'deleted' ? reader.end : 'closing';
+    } catch (error) {
+      const { code } = fail(error);
+      if (code === 'not_found') return 'unknown';
+      return code === 'shutting_down' ? 'closing' : 'failed';
+    } finally {
+      own.reader?.close();
+    }
+  }
+
+  handleMessages(socket, {
+    handle(data, isBinary) {
+      if (data.length > maxLiveMessageBytes) return socket.close(1009, 'The message is too large.');
+      if (isBinary) throw new BooError('invalid_request', 'message: must be text');
+      const message = parseMessage(liveClientMessage, data.toString());
+      if (message.type === 'unfollow') end(message.chatId);
+      else if (message.type === 'follow') {
+        follow(message.chatId, message.after).catch((error: unknown) => say({ type: 'error', ...fail(error) }));
+      } else {
+        news.start().catch((error: unknown) => {
+          say({ type: 'error', ...fail(error) });
+          // It comes back by itself, and asks again.
+          socket.close(1013, 'The chats could not be read.');
+        });
+      }
+      // Who takes nothing may ask for nothing more.
+      if (!outbox.hasRoom && !socket.isPaused) {
+        socket.pause();
+        void outbox.room().then(() => socket.resume());
+      }
+    },
+    sayError: (error) => say({ type: 'error', ...error }),
+    log,
+  });
+  const alive = keepAlive(socket, {
+    ...options,
+    onBeat() {
+      if (outbox.isIdle) say({ type: 'alive' });
+    },
+  });
+  socket.on('close', () => {
+    alive.stop();
+    for (const chatId of follows.keys()) end(chatId);
+    news.close();
+    outbox.close();
+  });
+}
+
+// Several sockets are handed the same object, mostly one right after the other: the first one's work serves all.
+let latestBody: object | undefined;
+let latestText = '';
+
+function encode(chatId: string, item: FeedItem): string {
+  if (item.kind === 'resume') {
+    const { kind: _, ...resume } = item;
+    return JSON.stringify({ ...resume, chatId } satisfies LiveServerMessage);
+  }
+  const body = item.kind === 'event' ? item.event : item.delta;
+  if (body !== latestBody) {
+    latestText = `{"type":"${item.kind}","${item.kind}":${JSON.stringify(body)}}`;
+    latestBody = body;
+  }
+  return latestText;
+}

@@ -1,0 +1,43 @@
+import type { RawData, WebSocket } from 'ws';
+import type { z } from 'zod';
+import type { Log } from '../lib/log.ts';
+import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
+import { parseInput } from './invalid-request.ts';
+
+/** A client that is told so often that it is wrong will not learn it. */
+const maxErrors = 100;
+
+export interface MessageHandling {
+  readonly handle: (data: Buffer, isBinary: boolean) => void;
+  readonly sayError: (error: { code: ErrorCode; message: string }) => void;
+  log: Log;
+}
+
+/** Has a socket's messages handled. What is thrown of one is told to the peer, and a hundred of these end the socket. */
+export function handleMessages(socket: WebSocket, { handle, sayError, log }: MessageHandling): void {
+  let errors = 0;
+  socket.on('message', (data: RawData, isBinary: boolean) => {
+    try {
+      handle(data as Buffer, isBinary);
+    } catch (thrown) {
+      const { code, message } = toBooError(thrown);
+      if (code === 'internal') log.error({ err: thrown }, 'A message on a socket failed.');
+      errors += 1;
+      sayError({ code, message: code === 'internal' ? 'The server met an error of its own.' : message });
+      if (errors >= maxErrors) socket.close(1008, 'Too many errors.');
+    }
+  });
+  // A message that breaks the protocol or a limit: the socket closes itself with the code for it.
+  socket.on('error', (error) => log.debug({ err: error }, 'A socket failed.'));
+}
+
+/** Throws `invalid_json`, `invalid_request`. */
+export function parseMessage<S extends z.ZodType>(schema: S, text: string): z.output<S> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new BooError('invalid_json', 'A text message must be JSON.', { cause });
+  }
+  return parseInput(schema, parsed, 'message');
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { BooError } from '../protocol/error.ts';
+import { notFound } from './problem.ts';
+import { route, type Route } from './route.ts';
+import type { WebFile, WebFiles } from './web-files.ts';
+
+// Every part of a bundle carries a digest of its content in its name, so it may be kept for ever; the page may not.
+const forEver = 'public, max-age=31536000, immutable';
+
+const assetPath = z.object({ file: z.string().max(200) });
+
+function answer(file: WebFile, request: Request, cacheControl: string): Response {
+  const isCompressed = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '');
+  return new Response(isCompressed ? file.compressed : file.body, {
+    headers: {
+      'content-type': file.contentType,
+      'cache-control': cacheControl,
+      vary: 'accept-encoding',
+      ...(isCompressed ? { 'content-encoding': 'gzip' } : {}),
+    },
+  });
+}
+
+/** The web app. It holds nothing secret, and asks for the token itself. */
+export function webRoutes(web: WebFiles): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/',
+        policy: 'static',
+        summary: 'The web app',
+        responses: { 200: { description: 'A page.', contentType: 'text/html', schema: z.string() } },
+      },
+      {},
+      async ({ request }) => {
+        const page = await web.find('index.html');
+        if (!page) throw new BooError('not_found', 'The web app was not built: run npm run build, and start again.');
+        return answer(page, request, 'no-cache');
+      },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/assets/{file}',
+        policy: 'static',
+        summary: 'A part of the web app',
+        responses: {
+          200: { description: 'A script, a style or an icon.', contentType: 'text/javascript', schema: z.string() },
+        },
+      },
+      { params: assetPath },
+      async ({ params, request }) => {
+        const file = await web.find(`assets/${params.file}`);
+        if (!file) throw notFound('What this path names');
+        return answer(file, request, forEver);
+      },
+    ),
+  ];
+}

@@ -1,0 +1,313 @@
+/**
+ * Everything that a client follows, over one WebSocket that is opened anew whenever it is lost: with a new ticket, and
+ * with the cursor of every chat. A cursor is the seq of the last event handed out: what the server sends again is
+ * dropped, and where an event skips a number the chat is followed anew from the cursor, so none is handed out twice or
+ * out of order.
+ */
+import type { TerminalSocket, TerminalSocketConstructor } from './client-terminal.ts';
+import { isFinal } from './client-follow.ts';
+import { unreachable, type Wire } from './client-request.ts';
+import { BooError, type ErrorCode, errorCodes, toBooError } from './error.ts';
+import type { FeedItem } from './event.ts';
+import type { LiveClientMessage, LiveServerMessage, LiveTicket } from './live.ts';
+import { liveProtocol } from './live-names.ts';
+import { createRetryDelay, type RetryDelay, type RetryRange, wait } from './retry-delay.ts';
+import { ticketPrefix } from './terminal-names.ts';
+
+/**
+ * `connecting`: a connection is being opened. `catching_up`: it is open, and something that is followed is not at its end
+ * yet. `open`: all is as it is on the server. `offline`: there is none, and soon it is tried again.
+ */
+export type LiveState = 'connecting' | 'open' | 'catching_up' | 'offline';
+
+/** What comes of one chat. After `ended` nothing comes any more: the chat was deleted, or there is none. */
+export type LiveItem = FeedItem | { kind: 'ended'; reason: 'deleted' | 'unknown' };
+
+/**
+ * What comes of all chats. `chats_followed` closes what is told at first, of every connection anew: the chats that are
+ * warm and the decisions that are pending. What else has changed while there was no connection is in the lists.
+ */
+export type LiveNews = Extract<LiveServerMessage, { type: 'chat' | 'chat_deleted' | 'decision' | 'chats_followed' }>;
+
+export interface LiveOptions {
+  /** Where there is no global one, as in Node 20. */
+  WebSocket?: TerminalSocketConstructor | undefined;
+  /** What the server said was wrong in what it was sent. */
+  onError?: ((error: BooError) => void) | undefined;
+}
+
+export interface Live {
+  readonly state: LiveState;
+  /** Why it is offline. With `details.status` 401 or 403 it is not tried again before `retry()`. */
+  readonly error: BooError | undefined;
+  /** Called with every new state. Returns the way to take it back. */
+  onState(listener: (state: LiveState) => void): () => void;
+  /**
+   * The chat's events after the cursor and on, each once and in order, across broken connections; previews in between,
+   * and a `resume` first and after every reconnect: then previews start anew, and after one with the verdict `gap` the
+   * log starts anew too. A chat is followed once at a time. Returns the way to end it.
+   */
+  follow(chatId: string, options: { after?: number | undefined; onItem: (item: LiveItem) => void }): () => void;
+  /** Returns the way to end it. */
+  followChats(onNews: (news: LiveNews) => void): () => void;
+  /** Tries at once, where it would wait: the network may be back. */
+  retry(): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+export interface LiveLimits {
+  backoff: RetryRange;
+  /** A connection on which nothing arrives for so long is taken for dead. */
+  silenceMs: number;
+}
+
+interface Follow {
+  readonly chatId: string;
+  readonly onItem: (item: LiveItem) => void;
+  readonly delay: RetryDelay;
+  cursor: number;
+  /** The cursor that the server was last asked with; undefined while it was not, on this connection. */
+  asked: number | undefined;
+  /** The newest event when it was asked; undefined until it has said so. */
+  head: number | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+const isOpen = 1;
+
+export function openLive(url: string, wire: Wire, options: LiveOptions, limits: LiveLimits): Live {
+  const follows = new Map<string, Follow>();
+  const newsListeners = new Set<(news: LiveNews) => void>();
+  const stateListeners = new Set<(state: LiveState) => void>();
+  const closing = new AbortController();
+  let state: LiveState = 'connecting';
+  let error: BooError | undefined;
+  let socket: TerminalSocket | undefined;
+  let hasChats = false;
+  let hurry = new AbortController();
+
+  function enter(next: LiveState): void {
+    if (state === next || closing.signal.aborted) return;
+    state = next;
+    for (const listener of stateListeners) listener(next);
+  }
+
+  /** Says whether all is there, while there is a connection. */
+  function look(): void {
+    if (socket?.readyState !== isOpen) return;
+    const isBehind = [...follows.values()].some(({ head, cursor }) => head === undefined || cursor < head);
+    enter(isBehind || (newsListeners.size > 0 && !hasChats) ? 'catching_up' : 'open');
+  }
+
+  function say(message: LiveClientMessage): void {
+    if (socket?.readyState === isOpen) socket.send(JSON.stringify(message));
+  }
+
+  function ask(follow: Follow): void {
+    if (socket?.readyState !== isOpen) return;
+    follow.asked = follow.cursor;
+    follow.head = undefined;
+    say({ type: 'follow', chatId: follow.chatId, after: follow.cursor });
+  }
+
+  /** The server has stopped sending this chat, or has sent what cannot be: it is asked again soon. */
+  function askAgain(follow: Follow): void {
+    follow.asked = undefined;
+    follow.head = undefined;
+    clearTimeout(follow.timer);
+    follow.timer = setTimeout(() => ask(follow), follow.delay.next());
+  }
+
+  function forget(follow: Follow): void {
+    clearTimeout(follow.timer);
+    if (follows.get(follow.chatId) === follow) follows.delete(follow.chatId);
+  }
+
+  function take(message: LiveServerMessage): void {
+    switch (message.type) {
+      case 'resume': {
+        const { chatId, ...resume } = message;
+        const follow = follows.get(chatId);
+        // Of a following that was ended since, or asked anew.
+        if (!follow || follow.asked !== resume.after) return;
+        if (resume.verdict === 'gap') follow.cursor = 0;
+        follow.head = resume.head;
+        return follow.onItem({ kind: 'resume', ...resume });
+      }
+      case 'event': {
+        const { event } = message;
+        const follow = follows.get(event.chatId);
+        if (follow?.head === undefined || event.seq <= follow.cursor) return;
+        if (event.seq !== follow.cursor + 1) return askAgain(follow);
+        follow.cursor = event.seq;
+        follow.delay.reset();
+        return follow.onItem({ kind: 'event', event });
+      }
+      case 'delta': {
+        const follow = follows.get(message.delta.chatId);
+        if (follow?.head !== undefined) follow.onItem({ kind: 'delta', delta: message.delta });
+        return;
+      }
+      case 'ended': {
+        const follow = follows.get(message.chatId);
+        if (follow?.asked === undefined) return;
+        const { reason } = message;
+        if (reason !== 'deleted' && reason !== 'unknown') return askAgain(follow);
+        forget(follow);
+        return follow.onItem({ kind: 'ended', reason });
+      }
+      case 'error': {
+        const code: ErrorCode = errorCodes.find((known) => known === message.code) ?? 'internal';
+        return options.onError?.(new BooError(code, message.message));
+      }
+      case 'chats_followed':
+        hasChats = true;
+        break;
+      case 'alive':
+        return;
+      default:
+        break;
+    }
+    for (const listener of newsListeners) listener(message);
+  }
+
+  /** One connection, from its ticket to its end. Returns or throws what ended it. */
+  async function connect(onLife: () => void): Promise<BooError> {
+    const Socket = options.WebSocket ?? (globalThis as { WebSocket?: TerminalSocketConstructor }).WebSocket;
+    if (!Socket) {
+      throw new BooError('invalid_request', 'There is no WebSocket here: hand one in.', { details: { final: true } });
+    }
+    const request = { method: 'POST', body: {}, signal: closing.signal } as const;
+    const { ticket } = await wire.request<LiveTicket>('/v1/live/tickets', request);
+    closing.signal.throwIfAborted();
+    const own = new Socket(`${url.replace(/^http/, 'ws')}/v1/live`, [liveProtocol, `${ticketPrefix}${ticket}`]);
+    socket = own;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const hangUp = (): void => own.close(1000);
+    closing.signal.addEventListener('abort', hangUp);
+    try {
+      return await new Promise<BooError>((resolve) => {
+        const lose = (why: string): void => resolve(unreachable(url, new Error(why)));
+        // A connection that is dead may take long to say that it is closed.
+        const arm = (): void => {
+          clearTimeout(timer);
+          timer = setTimeout(() => lose('Nothing came for too long.'), limits.silenceMs);
+        };
+        arm();
+        own.addEventListener('open', () => {
+          if (socket !== own) return;
+          arm();
+          for (const follow of follows.values()) ask(follow);
+          if (newsListeners.size > 0) say({ type: 'follow_chats' });
+          look();
+        });
+        // What comes of it is told by the close that follows.
+        own.addEventListener('error', () => undefined);
+        own.addEventListener('message', ({ data }) => {
+          if (socket !== own || typeof data !== 'string') return;
+          arm();
+          onLife();
+          take(JSON.parse(data) as LiveServerMessage);
+          look();
+        });
+        own.addEventListener('close', ({ code, reason }) => lose(`${code ?? 1006} ${reason ?? ''}`.trim()));
+      });
+    } finally {
+      clearTimeout(timer);
+      closing.signal.removeEventListener('abort', hangUp);
+      socket = undefined;
+      own.close(1000);
+    }
+  }
+
+  async function run(): Promise<void> {
+    const delay = createRetryDelay(limits.backoff);
+    while (!closing.signal.aborted) {
+      enter('connecting');
+      error = undefined;
+      hasChats = false;
+      hurry = new AbortController();
+      let isOver = false;
+      try {
+        // Only a connection that brings something counts as a success.
+        error = await connect(() => delay.reset());
+      } catch (thrown) {
+        error = toBooError(thrown);
+        isOver = isFinal(thrown);
+      }
+      for (const follow of follows.values()) {
+        clearTimeout(follow.timer);
+        follow.asked = undefined;
+        follow.head = undefined;
+      }
+      if (closing.signal.aborted) return;
+      enter('offline');
+      if (isOver) await aborted(hurry.signal);
+      else await wait(delay.next(), hurry.signal);
+    }
+  }
+
+  void run();
+
+  return {
+    get state() {
+      return state;
+    },
+    get error() {
+      return error;
+    },
+    onState(listener) {
+      stateListeners.add(listener);
+      return () => void stateListeners.delete(listener);
+    },
+    follow(chatId, { after = 0, onItem }) {
+      if (follows.has(chatId)) throw new BooError('invalid_request', `Chat ${chatId} is followed already.`);
+      const delay = createRetryDelay(limits.backoff);
+      const follow: Follow = {
+        chatId,
+        onItem,
+        delay,
+        cursor: after,
+        asked: undefined,
+        head: undefined,
+        timer: undefined,
+      };
+      follows.set(chatId, follow);
+      ask(follow);
+      look();
+      return () => {
+        if (follows.get(chatId) !== follow) return;
+        forget(follow);
+        say({ type: 'unfollow', chatId });
+        look();
+      };
+    },
+    followChats(onNews) {
+      newsListeners.add(onNews);
+      // Asked again for whoever comes later: the server tells all anew.
+      hasChats = false;
+      say({ type: 'follow_chats' });
+      look();
+      return () => {
+        newsListeners.delete(onNews);
+        look();
+      };
+    },
+    retry() {
+      if (state === 'offline') hurry.abort();
+    },
+    close() {
+      closing.abort();
+      hurry.abort();
+      for (const follow of follows.values()) clearTimeout(follow.timer);
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

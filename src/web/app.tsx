@@ -1,0 +1,57 @@
+import { useEffect, useState } from 'react';
+import { openSession, type Session } from './state/session.ts';
+import { forgetToken, signInWithCode, storedToken, takeCode } from './state/sign-in.ts';
+import { SessionContext } from './ui/session-context.ts';
+import { Shell } from './ui/shell.tsx';
+import { SignIn } from './ui/sign-in.tsx';
+
+type Door = { state: 'opening' } | { state: 'shut'; why?: string | undefined } | { state: 'open'; session: Session };
+
+export function App() {
+  const [door, setDoor] = useState<Door>({ state: 'opening' });
+
+  const enter = (): void => {
+    const token = storedToken();
+    if (token === null) return setDoor({ state: 'shut' });
+    const session = openSession(token, (why) => {
+      session.close();
+      forgetToken();
+      setDoor({ state: 'shut', why });
+    });
+    setDoor({ state: 'open', session });
+  };
+
+  useEffect(() => {
+    const open = async (): Promise<void> => {
+      const code = takeCode();
+      const why = code === null ? undefined : await signInWithCode(code);
+      if (why !== undefined && storedToken() === null) setDoor({ state: 'shut', why });
+      else enter();
+    };
+    // A link that is opened in a tab that is here already changes the fragment only.
+    const onHash = (): void => {
+      if (location.hash.startsWith('#code=')) void open();
+    };
+    void open();
+    addEventListener('hashchange', onHash);
+    return () => removeEventListener('hashchange', onHash);
+  }, []);
+
+  // One tab signs out for all of them.
+  useEffect(() => {
+    if (door.state !== 'open') return;
+    const onStorage = (): void => {
+      if (storedToken() === null) door.session.signOut();
+    };
+    addEventListener('storage', onStorage);
+    return () => removeEventListener('storage', onStorage);
+  }, [door]);
+
+  if (door.state === 'opening') return <p className="quiet-page">Opening BooCode …</p>;
+  if (door.state === 'shut') return <SignIn why={door.why} onSignedIn={enter} />;
+  return (
+    <SessionContext value={door.session}>
+      <Shell />
+    </SessionContext>
+  );
+}

@@ -1,0 +1,11 @@
+import { createRoot } from 'react-dom/client';
+import './styles/base.css';
+import './styles/layout.css';
+import './styles/chat.css';
+import './styles/parts.css';
+import { App } from './app.tsx';
+import { applyTheme } from './ui/theme.ts';
+
+applyTheme();
+const place = document.getElementById('app');
+if (place) createRoot(place).render(<App />);

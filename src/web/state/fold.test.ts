@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import type { Delta, Event, EventBody } from '../../protocol/event.ts';
+import { type ChatLog, emptyLog, LogHole } from './chat-log.ts';
+import { append, dropDrafts, prepend, preview, setWaiting, withDrafts } from './fold.ts';
+
+const chatId = '11111111-1111-4111-8111-111111111111';
+const turnId = '22222222-2222-4222-8222-222222222222';
+const secondId = '33333333-3333-4333-8333-333333333333';
+const usage = { inputTokens: 1, outputTokens: 1, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
+const text = (words: string) => [{ type: 'text' as const, text: words }];
+
+function numbered(bodies: EventBody[], from = 1): Event[] {
+  return bodies.map((body, index) => ({
+    chatId,
+    seq: from + index,
+    at: new Date(1_700_000_000_000 + (from + index) * 1000).toISOString(),
+    turnId,
+    ...body,
+  }));
+}
+const prompt = (promptId: string): EventBody => ({ type: 'prompt_accepted', promptId, content: text(promptId) });
+const started = (...promptIds: string[]): EventBody => ({ type: 'turn_started', turnId, promptIds });
+const finished: EventBody = { type: 'turn_finished', turnId, outcome: 'completed', usage, costUsd: 0.1 };
+const said = (messageId: string, words = messageId, parentToolCallId?: string): EventBody => ({
+  type: 'agent_message',
+  messageId,
+  content: text(words),
+  ...(parentToolCallId === undefined ? {} : { parentToolCallId }),
+});
+const called = (toolCallId: string, toolName = 'Bash', parentToolCallId?: string): EventBody => ({
+  type: 'tool_call',
+  toolCallId,
+  title: toolCallId,
+  kind: 'execute',
+  toolName,
+  rawInput: { command: 'ls' },
+  ...(parentToolCallId === undefined ? {} : { parentToolCallId }),
+});
+const result = (toolCallId: string): EventBody => ({
+  type: 'tool_call_update',
+  toolCallId,
+  status: 'completed',
+  content: [],
+  rawOutput: null,
+});
+const chunk = (messageId: string, words: string, parentToolCallId?: string): Delta => ({
+  chatId,
+  type: 'agent_message_chunk',
+  messageId,
+  content: { type: 'text', text: words },
+  ...(parentToolCallId === undefined ? {} : { parentToolCallId }),
+});
+const asked = (id: string, toolCallId: string): EventBody => ({
+  type: 'decision_requested',
+  decisionId: `${id}000000-0000-4000-8000-000000000000`,
+  kind: 'permission',
+  toolCallId,
+  title: 'Bash: ls',
+  input: { command: 'ls' },
+  canAllowAlways: false,
+});
+const answered = (id: string): EventBody => ({
+  type: 'decision_resolved',
+  decisionId: `${id}000000-0000-4000-8000-000000000000`,
+  outcome: 'allow',
+  by: 'test',
+});
+const plan = (content: string): EventBody => ({
+  type: 'plan',
+  entries: [{ content, priority: 'medium', status: 'pending' }],
+});
+
+const conversation = numbered([
+  prompt('one'),
+  started('one'),
+  said('m1'),
+  called('c1'),
+  asked('d1', 'c1'),
+  answered('d1'),
+  result('c1'),
+  prompt('two'),
+  finished,
+  { ...started('two'), turnId: secondId } as EventBody,
+  plan('first'),
+  called('agent', 'Agent'),
+  said('sub1', 'below', 'agent'),
+  called('c2', 'Bash', 'agent'),
+  result('c2'),
+  result('agent'),
+  plan('second'),
+  said('m2'),
+  { ...finished, turnId: secondId },
+]);
+const keys = (log: ChatLog): string[] => log.items.map(({ key }) => key);
+/** Everything, with what has no order of its own put in one. */
+const seen = (log: ChatLog): unknown => ({
+  ...log,
+  children: Object.fromEntries(log.children),
+  prompts: Object.fromEntries(log.prompts),
+  results: Object.fromEntries(log.results),
+  settled: Object.fromEntries(log.settled),
+  askedFor: Object.fromEntries(log.askedFor),
+  turns: Object.fromEntries(log.turns),
+});
+
+describe('WEB-21: a chat’s events', () => {
+  const whole = append(emptyLog(), conversation);
+
+  it('stand in their order, a prompt where its turn begins', () => {
+    expect(keys(whole)).toEqual([
+      'p:one',
+      'm:m1',
+      'c:c1',
+      'd:d1000000-0000-4000-8000-000000000000',
+      'f:9',
+      'p:two',
+      'c:agent',
+      'm:m2',
+      'f:19',
+    ]);
+    expect(whole.children.get('agent')?.map(({ key }) => key)).toEqual(['m:sub1', 'c:c2']);
+    expect(whole).toMatchObject({ before: 0, last: 19, waiting: [], openTurn: undefined });
+    expect(whole.latest.plan?.entries[0]?.content).toBe('second');
+    expect(whole.results.get('c2')?.status).toBe('completed');
+    expect(whole.settled.get(whole.askedFor.get('c1') ?? '')?.outcome).toBe('allow');
+  });
+
+  it('are entered once, however often they come', () => {
+    expect(append(whole, conversation)).toBe(whole);
+    const twice = append(append(emptyLog(), conversation.slice(0, 9)), conversation.slice(4));
+    expect(seen(twice)).toEqual(seen(whole));
+    expect(seen(append(emptyLog(), [...conversation, ...conversation]))).toEqual(seen(whole));
+  });
+
+  it('are refused after a hole', () => {
+    const [first, , third] = conversation;
+    expect(() => append(emptyLog(), [first!, third!])).toThrow(LogHole);
+    expect(() => append(emptyLog(), conversation.slice(1))).toThrow('Event 2 came after event 0.');
+  });
+
+  it('show the same, wherever the log is cut and whichever part comes first', () => {
+    for (let cut = 1; cut < conversation.length; cut += 1) {
+      const end = append(emptyLog(cut), conversation.slice(cut));
+      expect([end.before, end.last]).toEqual([cut, 19]);
+      expect(seen(prepend(end, conversation.slice(0, cut)))).toEqual(seen(whole));
+      for (let other = 1; other < cut; other += 1) {
+        const middle = prepend(end, conversation.slice(other, cut));
+        expect(seen(prepend(middle, conversation.slice(0, other)))).toEqual(seen(whole));
+      }
+    }
+  });
+
+  it('that come before must reach up to what is held, and are entered once', () => {
+    const end = append(emptyLog(9), conversation.slice(9));
+    expect(() => prepend(end, conversation.slice(0, 5))).toThrow(LogHole);
+    expect(prepend(whole, conversation.slice(0, 5))).toBe(whole);
+  });
+
+  it('of a kind that is not known yet are passed over', () => {
+    const log = append(emptyLog(), numbered([{ type: 'tomorrow' } as unknown as EventBody, said('m1')]));
+    expect([keys(log), log.last]).toEqual([['m:m1'], 2]);
+  });
+});
+
+describe('WEB-22: previews', () => {
+  const running = append(emptyLog(), conversation.slice(0, 2));
+
+  it('grow, and give way to their event', () => {
+    const draft = preview(preview(running, [chunk('m1', 'Hel')]), [chunk('m1', 'lo'), chunk('m9', 'x')]);
+    expect(withDrafts(draft.items, draft.drafts, undefined)).toMatchObject([
+      { key: 'p:one' },
+      { key: 'm:m1', content: text('Hello'), isDraft: true },
+      { key: 'm:m9', isDraft: true },
+    ]);
+    const stored = append(draft, numbered([said('m1', 'Hello!')], 3));
+    expect(withDrafts(stored.items, stored.drafts, undefined)).toMatchObject([
+      { key: 'p:one' },
+      { key: 'm:m1', content: text('Hello!') },
+      { key: 'm:m9' },
+    ]);
+  });
+
+  it('of a sub-agent stand with it', () => {
+    const draft = preview(running, [chunk('s', 'below', 'agent')]);
+    expect(withDrafts(draft.items, draft.drafts, undefined)).toHaveLength(1);
+    expect(withDrafts([], draft.drafts, 'agent')).toMatchObject([{ key: 'm:s' }]);
+  });
+
+  it('are given up at the end of the turn, and start anew after a reconnect', () => {
+    const draft = preview(running, [chunk('m1', 'never stored')]);
+    expect(append(draft, numbered([finished], 3)).drafts).toEqual([]);
+    const again = preview(dropDrafts(draft), [chunk('m1', 'never')]);
+    expect(again.drafts).toMatchObject([{ text: 'never' }]);
+  });
+
+  it('of a tool call tell its input as it is written', () => {
+    const piece = (partialInput: string): Delta => ({
+      chatId,
+      type: 'tool_call_chunk',
+      toolCallId: 'c1',
+      title: 'Bash',
+      partialInput,
+    });
+    const draft = preview(running, [piece('{"comm'), piece('and":')]);
+    expect(withDrafts(draft.items, draft.drafts, undefined)[1]).toMatchObject({
+      key: 'c:c1',
+      call: { toolName: 'Bash', partialInput: '{"command":' },
+    });
+    expect(append(draft, numbered([called('c1')], 3)).drafts).toEqual([]);
+  });
+});
+
+describe('prompts that wait', () => {
+  const busy = append(emptyLog(), numbered([prompt('a'), started('a'), prompt('b'), prompt('c'), prompt('d')]));
+
+  it('stand in their order until they are taken, cancelled or moved', () => {
+    expect(busy.waiting).toEqual(['b', 'c', 'd']);
+    const moved = append(busy, numbered([{ type: 'prompts_reordered', promptIds: ['d', 'b', 'c'] }], 6));
+    expect(moved.waiting).toEqual(['d', 'b', 'c']);
+    const cancelled = append(moved, numbered([{ type: 'prompt_cancelled', promptId: 'b' }], 7));
+    expect(cancelled.waiting).toEqual(['d', 'c']);
+    expect(append(cancelled, numbered([finished, started('d')], 8)).waiting).toEqual(['c']);
+  });
+
+  it('are known from the server where they were accepted before what is held', () => {
+    const end = append(emptyLog(50), numbered([prompt('new')], 51));
+    const log = setWaiting(end, [
+      { promptId: 'old', content: text('old') },
+      { promptId: 'new', content: text('new') },
+    ]);
+    expect(log.waiting).toEqual(['old', 'new']);
+    expect(log.prompts.get('old')).toEqual(text('old'));
+    expect(append(log, numbered([started('old'), prompt('new')], 52)).waiting).toEqual(['new']);
+  });
+
+  it('that were taken meanwhile wait no more', () => {
+    expect(setWaiting(busy, [{ promptId: 'a', content: text('a') }]).waiting).toEqual([]);
+  });
+});

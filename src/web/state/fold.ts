@@ -1,0 +1,233 @@
+import type { ContentBlock } from '../../protocol/content.ts';
+import type { Delta, Event } from '../../protocol/event.ts';
+import { type ChatLog, type Draft, type Item, type Latest, LogHole } from './chat-log.ts';
+import { toItems } from './to-item.ts';
+
+/** A copy that is made once, and only if something is written. */
+function lazyMap<K, V>(source: ReadonlyMap<K, V>) {
+  let copy: Map<K, V> | undefined;
+  return {
+    get: (key: K): V | undefined => (copy ?? source).get(key),
+    set(key: K, value: V): void {
+      (copy ??= new Map(source)).set(key, value);
+    },
+    done: (): ReadonlyMap<K, V> => copy ?? source,
+  };
+}
+
+/** The maps of a log while events are entered. */
+function openMaps(log: ChatLog) {
+  const maps = {
+    prompts: lazyMap(log.prompts),
+    results: lazyMap(log.results),
+    settled: lazyMap(log.settled),
+    askedFor: lazyMap(log.askedFor),
+    turns: lazyMap(log.turns),
+    children: lazyMap(log.children),
+  };
+  let taken = log.taken;
+  let latest = log.latest;
+  const take = (promptId: string): void => {
+    if (!taken.has(promptId)) taken = new Set(taken).add(promptId);
+  };
+  const newest = <K extends keyof Latest>(name: K, value: NonNullable<Latest[K]>): void => {
+    if ((latest[name]?.seq ?? 0) < value.seq) latest = { ...latest, [name]: value };
+  };
+
+  /** Keeps what the event says about others. */
+  function note(event: Event): void {
+    switch (event.type) {
+      case 'prompt_accepted':
+        return maps.prompts.set(event.promptId, event.content);
+      case 'prompt_cancelled':
+        return take(event.promptId);
+      case 'turn_started':
+        event.promptIds.forEach(take);
+        return maps.turns.set(event.turnId, { ...maps.turns.get(event.turnId), startedAt: event.at });
+      case 'turn_finished':
+        return maps.turns.set(event.turnId, { ...maps.turns.get(event.turnId), finishedAt: event.at });
+      case 'tool_call_update': {
+        const { status, content, rawOutput } = event;
+        return maps.results.set(event.toolCallId, { status, content, rawOutput });
+      }
+      case 'decision_requested':
+        if (event.toolCallId !== undefined) maps.askedFor.set(event.toolCallId, event.decisionId);
+        return;
+      case 'decision_resolved': {
+        const { outcome, by, message } = event;
+        return maps.settled.set(event.decisionId, { outcome, by, ...(message === undefined ? {} : { message }) });
+      }
+      case 'plan':
+        return newest('plan', event);
+      case 'usage_update':
+        return newest('usage', event);
+      case 'background_tasks':
+        return newest('tasks', event);
+      case 'available_commands_update':
+        return newest('commands', event);
+      case 'session_started':
+        return newest('session', event);
+      case 'current_mode_update':
+        return newest('mode', event);
+      default:
+        return;
+    }
+  }
+  const done = () => ({
+    prompts: maps.prompts.done(),
+    results: maps.results.done(),
+    settled: maps.settled.done(),
+    askedFor: maps.askedFor.done(),
+    turns: maps.turns.done(),
+    children: maps.children.done(),
+    taken,
+    latest,
+  });
+  return { ...maps, note, done };
+}
+
+const parentOf = (event: Event): string | undefined =>
+  'parentToolCallId' in event ? event.parentToolCallId : undefined;
+
+/** Further events at the end. What is held already is passed over; an event after a hole throws LogHole. */
+export function append(log: ChatLog, events: readonly Event[]): ChatLog {
+  const fresh = events.filter((event) => event.seq > log.last);
+  if (fresh.length === 0) return log;
+  const maps = openMaps(log);
+  const items: Item[] = [...log.items];
+  let { last, openTurn, drafts } = log;
+  let waiting = [...log.waiting];
+  for (const event of fresh) {
+    if (event.seq <= last) continue;
+    if (event.seq !== last + 1) throw new LogHole(last, event.seq);
+    last = event.seq;
+    maps.note(event);
+    const made = toItems(event);
+    const parent = parentOf(event);
+    if (parent === undefined) items.push(...made);
+    else if (made.length > 0) maps.children.set(parent, [...(maps.children.get(parent) ?? []), ...made]);
+    if (made.length > 0) drafts = without(drafts, made);
+    if (event.type === 'prompt_accepted' && !waiting.includes(event.promptId)) waiting.push(event.promptId);
+    if (event.type === 'prompt_cancelled') waiting = waiting.filter((id) => id !== event.promptId);
+    if (event.type === 'prompts_reordered') waiting = reordered(waiting, event.promptIds);
+    if (event.type === 'turn_started') {
+      waiting = waiting.filter((id) => !event.promptIds.includes(id));
+      openTurn = event.turnId;
+    }
+    if (event.type === 'turn_finished') {
+      openTurn = undefined;
+      // What was begun and never stored was given up.
+      drafts = [];
+    }
+  }
+  return { ...log, ...maps.done(), items, last, openTurn, drafts, waiting };
+}
+
+/** Earlier events, up to the one before the first that is held. */
+export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
+  const older = events.filter((event) => event.seq <= log.before);
+  if (older.length === 0) return log;
+  const newest = older.at(-1)?.seq ?? 0;
+  if (newest !== log.before) throw new LogHole(newest, log.before + 1);
+  const maps = openMaps(log);
+  const items: Item[] = [];
+  const waiting: string[] = [];
+  const childrenBefore = new Map<string, Item[]>();
+  let openTurn = log.openTurn;
+  for (const event of older) {
+    maps.note(event);
+    const parent = parentOf(event);
+    const made = toItems(event);
+    if (parent === undefined) items.push(...made);
+    else childrenBefore.set(parent, [...(childrenBefore.get(parent) ?? []), ...made]);
+    if (event.type === 'prompt_accepted') waiting.push(event.promptId);
+  }
+  for (const [parent, made] of childrenBefore)
+    maps.children.set(parent, [...made, ...(maps.children.get(parent) ?? [])]);
+  const done = maps.done();
+  for (const [turnId, times] of done.turns) if (times.startedAt && !times.finishedAt) openTurn = turnId;
+  const known = new Set(log.waiting);
+  const stillWaiting = waiting.filter((id) => !done.taken.has(id) && !known.has(id));
+  return {
+    ...log,
+    ...done,
+    before: (older[0]?.seq ?? 1) - 1,
+    items: [...items, ...log.items],
+    waiting: [...stillWaiting, ...log.waiting],
+    openTurn,
+  };
+}
+
+/** Pieces of previews. A preview is never the record: it goes when its event is there, and after every reconnect. */
+export function preview(log: ChatLog, deltas: readonly Delta[]): ChatLog {
+  if (deltas.length === 0) return log;
+  const drafts = [...log.drafts];
+  for (const delta of deltas) {
+    const key = draftKey(delta);
+    const at = drafts.findIndex((draft) => draft.key === key);
+    const draft = drafts[at] ?? newDraft(key, delta);
+    const piece = delta.type === 'tool_call_chunk' ? delta.partialInput : delta.content.text;
+    const grown = { ...draft, text: draft.text + piece };
+    if (at === -1) drafts.push(grown);
+    else drafts[at] = grown;
+  }
+  return { ...log, drafts };
+}
+
+export const dropDrafts = (log: ChatLog): ChatLog => (log.drafts.length === 0 ? log : { ...log, drafts: [] });
+
+/** The prompts that wait, as the server says: also those that were accepted before the stretch that is held. */
+export function setWaiting(log: ChatLog, items: readonly { promptId: string; content: ContentBlock[] }[]): ChatLog {
+  const prompts = new Map(log.prompts);
+  for (const { promptId, content } of items) prompts.set(promptId, content);
+  return { ...log, prompts, waiting: items.map(({ promptId }) => promptId).filter((id) => !log.taken.has(id)) };
+}
+
+function draftKey(delta: Delta): string {
+  if (delta.type === 'tool_call_chunk') return `c:${delta.toolCallId}`;
+  return `${delta.type === 'agent_message_chunk' ? 'm' : 't'}:${delta.messageId}`;
+}
+
+function newDraft(key: string, delta: Delta): Draft {
+  const kind = delta.type === 'tool_call_chunk' ? 'tool' : delta.type === 'agent_message_chunk' ? 'message' : 'thought';
+  return {
+    key,
+    kind,
+    parent: delta.parentToolCallId,
+    text: '',
+    toolCallId: delta.type === 'tool_call_chunk' ? delta.toolCallId : '',
+    title: delta.type === 'tool_call_chunk' ? delta.title : '',
+  };
+}
+
+function without(drafts: readonly Draft[], made: readonly Item[]): readonly Draft[] {
+  return drafts.some((draft) => made.some((item) => item.key === draft.key))
+    ? drafts.filter((draft) => !made.some((item) => item.key === draft.key))
+    : drafts;
+}
+
+/** In the given order; what it does not name keeps its place behind. */
+function reordered(waiting: readonly string[], order: readonly string[]): string[] {
+  const named = order.filter((id) => waiting.includes(id));
+  return [...named, ...waiting.filter((id) => !order.includes(id))];
+}
+
+/** Items and previews of one level, as they are drawn. */
+export function withDrafts(
+  items: readonly Item[],
+  drafts: readonly Draft[],
+  parent: string | undefined,
+): readonly Item[] {
+  const here = drafts.filter((draft) => draft.parent === parent);
+  if (here.length === 0) return items;
+  return [...items, ...here.map(draftItem)];
+}
+
+function draftItem(draft: Draft): Item {
+  const { key, text, kind } = draft;
+  const seq = Number.MAX_SAFE_INTEGER;
+  if (kind !== 'tool') return { key, seq, kind, content: [{ type: 'text', text }], isDraft: true };
+  const { toolCallId, title } = draft;
+  const call = { toolCallId, toolName: title, title, kind: 'other' as const, input: undefined, turnId: undefined };
+  return { key, seq, kind: 'tool', call: { ...call, partialInput: text } };
+}

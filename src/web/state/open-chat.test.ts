@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { until } from '../../../test/support/until.ts';
+import type { LiveItem } from '../../protocol/client.ts';
+import { BooError } from '../../protocol/error.ts';
+import type { Event, EventPage } from '../../protocol/event.ts';
+import { openChat, pageSize } from './open-chat.ts';
+
+const chatId = '11111111-1111-4111-8111-111111111111';
+const event = (seq: number): Event => ({
+  chatId,
+  seq,
+  at: '2026-01-01T00:00:00.000Z',
+  type: 'notice',
+  level: 'info',
+  code: 'x',
+  message: `event ${seq}`,
+});
+
+/** A server with a log of so many events, and whoever follows it. */
+function serverWith(count: number) {
+  let log = Array.from({ length: count }, (_, index) => event(index + 1));
+  let onItem: ((item: LiveItem) => void) | undefined;
+  const asked: number[] = [];
+  const followed: number[] = [];
+  let failure: BooError | undefined;
+  const frames: (() => void)[] = [];
+  const chat = () =>
+    openChat({
+      chatId,
+      schedule: (work) => frames.push(work),
+      api: {
+        listPrompts: () => Promise.resolve({ items: [] }),
+        events(_id, { before = 0, limit = 0 } = {}): Promise<EventPage> {
+          if (failure) return Promise.reject(failure);
+          asked.push(before);
+          const items = log.filter(({ seq }) => seq < before).slice(-limit);
+          return Promise.resolve({ items, next: null, head: log.length });
+        },
+      },
+      live: {
+        follow(_id, options) {
+          followed.push(options.after ?? 0);
+          onItem = options.onItem;
+          return () => (onItem = undefined);
+        },
+      },
+    });
+  return {
+    chat,
+    asked,
+    followed,
+    say: (item: LiveItem) => onItem?.(item),
+    add(more: number) {
+      const fresh = Array.from({ length: more }, (_, index) => event(log.length + index + 1));
+      log = [...log, ...fresh];
+      for (const each of fresh) onItem?.({ kind: 'event', event: each });
+    },
+    replaceLog: (length: number) => (log = log.slice(0, length)),
+    fail: (error: BooError | undefined) => (failure = error),
+    /** The screen's next frame. */
+    draw: () => frames.splice(0).forEach((work) => work()),
+  };
+}
+
+const seqs = (chat: ReturnType<typeof openChat>): number[] => chat.view.get().log.items.map(({ seq }) => seq);
+const isLive = (chat: ReturnType<typeof openChat>) => until(() => chat.view.get().state === 'live');
+
+describe('WEB-23: a chat that is opened', () => {
+  it('shows the end of a long log after one page, and takes the ones before as they are asked for', async () => {
+    const server = serverWith(50_000);
+    const chat = server.chat();
+    await isLive(chat);
+    expect([seqs(chat)[0], seqs(chat).at(-1), seqs(chat).length]).toEqual([49_701, 50_000, pageSize]);
+    expect(server.followed).toEqual([50_000]);
+    await Promise.all([chat.loadOlder(), chat.loadOlder()]);
+    expect(server.asked.slice(1)).toEqual([49_701]);
+    expect(seqs(chat)).toEqual(Array.from({ length: 2 * pageSize }, (_, index) => 49_401 + index));
+  });
+
+  it('enters what comes within one frame together', async () => {
+    const server = serverWith(2);
+    const chat = server.chat();
+    await isLive(chat);
+    server.say({ kind: 'resume', type: 'resume', verdict: 'ok', after: 2, head: 2 });
+    let changes = 0;
+    chat.view.subscribe(() => (changes += 1));
+    server.add(50);
+    expect(changes).toBe(0);
+    server.draw();
+    expect([changes, seqs(chat).length]).toEqual([1, 52]);
+  });
+
+  it('says that it is catching up until it has', async () => {
+    const server = serverWith(1);
+    const chat = server.chat();
+    await isLive(chat);
+    server.say({ kind: 'resume', type: 'resume', verdict: 'ok', after: 1, head: 4 });
+    expect(chat.view.get().state).toBe('catching up');
+    server.add(2);
+    server.draw();
+    expect(chat.view.get().state).toBe('catching up');
+    server.add(1);
+    server.draw();
+    expect(chat.view.get().state).toBe('live');
+  });
+
+  it('reads the log anew after a gap, and says so', async () => {
+    const server = serverWith(10);
+    const chat = server.chat();
+    await isLive(chat);
+    server.replaceLog(3);
+    server.say({ kind: 'resume', type: 'resume', verdict: 'gap', after: 10, head: 3 });
+    await until(() => chat.view.get().wasReset && chat.view.get().state === 'live');
+    expect(seqs(chat)).toEqual([1, 2, 3]);
+    expect(server.followed).toEqual([10, 3]);
+  });
+
+  it('drops what was half there when the connection is new', async () => {
+    const server = serverWith(0);
+    const chat = server.chat();
+    await isLive(chat);
+    const delta = (text: string): LiveItem => ({
+      kind: 'delta',
+      delta: { chatId, type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text } },
+    });
+    server.say(delta('Hel'));
+    server.draw();
+    server.say(delta('lost'));
+    server.say({ kind: 'resume', type: 'resume', verdict: 'ok', after: 0, head: 0 });
+    server.say(delta('Hello'));
+    server.draw();
+    expect(chat.view.get().log.drafts.map(({ text }) => text)).toEqual(['Hello']);
+  });
+
+  it('says what went wrong, and tries again', async () => {
+    const server = serverWith(1);
+    server.fail(new BooError('storage_unavailable', 'The database does not answer.'));
+    const chat = server.chat();
+    await until(() => chat.view.get().state === 'failed');
+    expect(chat.view.get().error).toBe('The database does not answer.');
+    server.fail(undefined);
+    chat.retry();
+    await isLive(chat);
+    server.fail(new BooError('not_found', 'Nothing here.'));
+    const other = server.chat();
+    await until(() => other.view.get().state === 'gone');
+  });
+});

@@ -1,0 +1,158 @@
+/**
+ * A chat that is looked at. It opens at its end with one page of the log, follows from there, and takes the pages before
+ * as they are asked for. What arrives within one frame of the screen is entered together.
+ */
+import type { Live, LiveItem } from '../../protocol/client.ts';
+import { toBooError } from '../../protocol/error.ts';
+import type { Delta, Event } from '../../protocol/event.ts';
+import type { Api } from './api.ts';
+import { type ChatLog, emptyLog } from './chat-log.ts';
+import { append, dropDrafts, prepend, preview, setWaiting } from './fold.ts';
+import { createStore, type Store } from './store.ts';
+
+export interface ChatView {
+  log: ChatLog;
+  /** `loading` before the first page, `catching up` until what was missed is here. */
+  state: 'loading' | 'catching up' | 'live' | 'gone' | 'failed';
+  error?: string;
+  /** The log on the server is another one than before: it was read anew. */
+  wasReset: boolean;
+  isLoadingOlder: boolean;
+}
+
+export interface OpenChat {
+  readonly chatId: string;
+  readonly view: Store<ChatView>;
+  /** The page before the first that is held. */
+  loadOlder(): Promise<void>;
+  retry(): void;
+  close(): void;
+}
+
+export const pageSize = 300;
+
+type Entry = { kind: 'event'; event: Event } | { kind: 'delta'; delta: Delta };
+
+export interface OpenChatOptions {
+  chatId: string;
+  api: Pick<Api, 'events' | 'listPrompts'>;
+  live: Pick<Live, 'follow'>;
+  /** Calls back before the next frame of the screen. */
+  schedule?: (work: () => void) => void;
+}
+
+/** Before the next frame; in a tab that nobody sees there is none, and a timer does. */
+function beforeNextFrame(work: () => void): void {
+  if (typeof document !== 'undefined' && document.visibilityState === 'visible') requestAnimationFrame(work);
+  else setTimeout(work, 100);
+}
+
+export function openChat({ chatId, api, live, schedule = beforeNextFrame }: OpenChatOptions): OpenChat {
+  const view = createStore<ChatView>({ log: emptyLog(), state: 'loading', wasReset: false, isLoadingOlder: false });
+  const set = (part: Partial<ChatView>): void => view.update((value) => ({ ...value, ...part }));
+  let entries: Entry[] = [];
+  let isScheduled = false;
+  let stopFollowing: (() => void) | undefined;
+  let isClosed = false;
+  let head = 0;
+  /** Grows when the log is read anew: what was on its way for the one before is of no use. */
+  let generation = 0;
+
+  function enter(): void {
+    isScheduled = false;
+    const batch = entries;
+    entries = [];
+    if (isClosed || batch.length === 0) return;
+    let { log } = view.get();
+    for (let at = 0; at < batch.length;) {
+      const { kind } = batch[at]!;
+      let end = at;
+      while (batch[end]?.kind === kind) end += 1;
+      const run = batch.slice(at, end);
+      log =
+        kind === 'event'
+          ? append(
+              log,
+              run.flatMap((entry) => (entry.kind === 'event' ? [entry.event] : [])),
+            )
+          : preview(
+              log,
+              run.flatMap((entry) => (entry.kind === 'delta' ? [entry.delta] : [])),
+            );
+      at = end;
+    }
+    set({ log, state: log.last >= head ? 'live' : 'catching up' });
+  }
+
+  function take(item: LiveItem): void {
+    switch (item.kind) {
+      case 'resume':
+        // The log is another one: it is read anew, from its end.
+        if (item.verdict === 'gap') return void load(true);
+        // Previews start anew, whatever has come of them.
+        entries = entries.filter((entry) => entry.kind === 'event');
+        head = item.head;
+        set({ log: dropDrafts(view.get().log), state: view.get().log.last >= head ? 'live' : 'catching up' });
+        return;
+      case 'ended':
+        return set({ state: 'gone' });
+      case 'event':
+        entries.push({ kind: 'event', event: item.event });
+        break;
+      case 'delta':
+        entries.push({ kind: 'delta', delta: item.delta });
+        break;
+    }
+    if (isScheduled) return;
+    isScheduled = true;
+    schedule(enter);
+  }
+
+  async function load(wasReset: boolean): Promise<void> {
+    const mine = (generation += 1);
+    stopFollowing?.();
+    entries = [];
+    set({ state: 'loading', wasReset, ...(wasReset ? { log: emptyLog() } : {}) });
+    try {
+      const [page, waiting] = await Promise.all([
+        api.events(chatId, { before: Number.MAX_SAFE_INTEGER, limit: pageSize }),
+        api.listPrompts(chatId),
+      ]);
+      if (mine !== generation || isClosed) return;
+      const before = (page.items[0]?.seq ?? page.head + 1) - 1;
+      const log = setWaiting(append(emptyLog(before), page.items), waiting.items);
+      head = log.last;
+      set({ log, state: 'live' });
+      stopFollowing = live.follow(chatId, { after: log.last, onItem: take });
+    } catch (error) {
+      if (mine !== generation || isClosed) return;
+      const { code, message } = toBooError(error);
+      set(code === 'not_found' ? { state: 'gone' } : { state: 'failed', error: message });
+    }
+  }
+  void load(false);
+
+  return {
+    chatId,
+    view,
+    async loadOlder() {
+      const { log, isLoadingOlder } = view.get();
+      if (isLoadingOlder || log.before === 0 || isClosed) return;
+      const mine = generation;
+      set({ isLoadingOlder: true });
+      try {
+        const page = await api.events(chatId, { before: log.before + 1, limit: pageSize });
+        if (mine === generation) set({ log: prepend(view.get().log, page.items) });
+      } catch (error) {
+        set({ error: toBooError(error).message });
+      } finally {
+        set({ isLoadingOlder: false });
+      }
+    },
+    retry: () => void load(false),
+    close() {
+      isClosed = true;
+      stopFollowing?.();
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { Event } from '../../protocol/event.ts';
+import type { Item } from './chat-log.ts';
+
+const modeWords: Record<string, string> = {
+  default: 'ask before changes',
+  acceptEdits: 'accept edits',
+  plan: 'plan first',
+  dontAsk: 'do not ask',
+  auto: 'automatic',
+  bypassPermissions: 'allow everything',
+};
+export const modeText = (mode: string): string => modeWords[mode] ?? mode;
+
+export const engineText = (backend: string): string =>
+  backend === 'claude_sdk' ? 'warm engine' : backend === 'claude_pty' ? 'terminal engine' : backend;
+
+/** What an event puts on the screen by itself, one item for each prompt that a turn begins with. */
+export function toItems(event: Event): Item[] {
+  const { seq } = event;
+  const notice = (level: 'info' | 'warning' | 'error', code: string, text: string): Item[] => [
+    { key: `e:${seq}`, seq, kind: 'notice', level, code, text },
+  ];
+  switch (event.type) {
+    case 'turn_started':
+      return event.promptIds.map((promptId) => ({ key: `p:${promptId}`, seq, kind: 'prompt', promptId }));
+    case 'user_message':
+      return [{ key: `u:${seq}`, seq, kind: 'user', content: event.content }];
+    case 'agent_message':
+      return [{ key: `m:${event.messageId}`, seq, kind: 'message', content: event.content }];
+    case 'agent_thought':
+      return [{ key: `t:${event.messageId}`, seq, kind: 'thought', content: event.content }];
+    case 'tool_call': {
+      const { toolCallId, toolName, title, kind, rawInput, turnId } = event;
+      const call = { toolCallId, toolName, title, kind, input: rawInput, turnId };
+      return [{ key: `c:${toolCallId}`, seq, kind: 'tool', call }];
+    }
+    case 'decision_requested':
+      return [{ key: `d:${event.decisionId}`, seq, kind: 'decision', asked: event }];
+    case 'notice':
+      return notice(event.level, event.code, event.message);
+    case 'current_mode_update':
+      return notice('info', 'mode', `Permission mode: ${modeText(event.permissionMode)}`);
+    case 'chat_updated':
+      if (event.backend !== undefined)
+        return notice('info', 'flip', `The chat goes on with the ${engineText(event.backend)}.`);
+      if (event.model !== undefined) return notice('info', 'model', `Model: ${event.model ?? 'the agent’s choice'}`);
+      return [];
+    case 'turn_finished':
+      return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];
+    default:
+      // The rest is kept by id, or is a newer version of something that is shown once. So is what this version does not know.
+      return [];
+  }
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { diffLines } from './diff-lines.ts';
+
+const marks = { same: ' ', added: '+', removed: '-', skipped: '@' };
+const shown = (before: string | null, after: string): string[] =>
+  diffLines(before, after).map((line) => marks[line.kind] + line.text);
+
+describe('diffLines', () => {
+  it.each<[string, string | null, string, string[]]>([
+    ['a new file', null, 'a\nb\n', ['+a', '+b']],
+    ['an emptied file', 'a\n', '', ['-a']],
+    ['a changed line', 'a\nb\nc\n', 'a\nx\nc\n', [' a', '-b', '+x', ' c']],
+    ['a line put in', 'a\nc', 'a\nb\nc', [' a', '+b', ' c']],
+    ['two changes', '1\n2\n3', '0\n2\n4', ['-1', '+0', ' 2', '-3', '+4']],
+    ['nothing', 'a', 'a', ['@1 unchanged line']],
+  ])('shows %s', (_what, before, after, lines) => {
+    expect(shown(before, after)).toEqual(lines);
+  });
+
+  it('folds what is far from a change', () => {
+    const before = Array.from({ length: 20 }, (_, index) => `line ${index}`);
+    const after = before.with(10, 'other');
+    expect(shown(before.join('\n'), after.join('\n'))).toEqual([
+      '@7 unchanged lines',
+      ...before.slice(7, 10).map((line) => ` ${line}`),
+      '-line 10',
+      '+other',
+      ...before.slice(11, 14).map((line) => ` ${line}`),
+      '@6 unchanged lines',
+    ]);
+  });
+
+  it('takes a large change whole, and is quick about it', () => {
+    const before = Array.from({ length: 20_000 }, (_, index) => `a${index}`).join('\n');
+    const after = Array.from({ length: 20_000 }, (_, index) => `b${index}`).join('\n');
+    const startedAt = performance.now();
+    expect(diffLines(before, after)).toHaveLength(40_000);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+});

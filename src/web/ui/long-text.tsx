@@ -1,0 +1,20 @@
+import { useState } from 'react';
+
+const firstLength = 20_000;
+const moreLength = 200_000;
+
+/** Plain text of any length; no more of it is laid out than was asked for. */
+export function LongText({ text, className = 'plain-text' }: { text: string; className?: string }) {
+  const [length, setLength] = useState(firstLength);
+  const rest = text.length - length;
+  return (
+    <>
+      <pre className={className}>{rest > 0 ? text.slice(0, length) : text}</pre>
+      {rest > 0 && (
+        <button type="button" className="plain" onClick={() => setLength(length + moreLength)}>
+          Show more ({rest.toLocaleString('en-US')} characters)
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,21 @@
+import { useSyncExternalStore } from 'react';
+
+export type Place = { name: 'home' } | { name: 'inbox' } | { name: 'chat'; chatId: string };
+
+/** Where in the app one is stands in the address's fragment, which no server sees. */
+export function placeOf(hash: string): Place {
+  const [, chatId] = /^#\/chat\/([0-9a-f-]{36})$/.exec(hash) ?? [];
+  if (chatId !== undefined) return { name: 'chat', chatId };
+  return hash === '#/inbox' ? { name: 'inbox' } : { name: 'home' };
+}
+
+const subscribe = (listener: () => void): (() => void) => {
+  addEventListener('hashchange', listener);
+  return () => removeEventListener('hashchange', listener);
+};
+
+export function useHash(): string {
+  return useSyncExternalStore(subscribe, () => location.hash);
+}
+
+export const chatHref = (chatId: string): string => `#/chat/${chatId}`;

@@ -1,0 +1,80 @@
+import { useState } from 'react';
+import { type NotificationWish, notificationWish, wishNotifications } from '../state/notifications.ts';
+import { useStore } from '../state/store.ts';
+import { Dialog } from './dialog.tsx';
+import { Icon } from './icons.tsx';
+import { useSession } from './session-context.ts';
+import { applyTheme, storedTheme, themes, type Theme } from './theme.ts';
+
+const themeWords: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+const wishWords: Record<NotificationWish, string> = {
+  on: 'You are told when a chat waits for you or is done, unless it is in front of you.',
+  off: 'Off.',
+  blocked: 'This browser blocks notifications of this page: allow them in its settings for the page.',
+  impossible: 'This browser shows notifications only of pages that came over HTTPS or from the same machine.',
+};
+
+export function SettingsButton() {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <>
+      <button className="icon-button" aria-label="Settings" title="Settings" onClick={() => setOpen(true)}>
+        <Icon name="gear" />
+      </button>
+      {isOpen && <Settings onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Settings({ onClose }: { onClose: () => void }) {
+  const session = useSession();
+  const info = useStore(session.info);
+  const [theme, setTheme] = useState(storedTheme);
+  const [wish, setWish] = useState(notificationWish);
+  return (
+    <Dialog title="Settings" onClose={onClose}>
+      <fieldset className="choices">
+        <legend>Colours</legend>
+        {themes.map((each) => (
+          <label key={each}>
+            <input
+              type="radio"
+              name="theme"
+              checked={theme === each}
+              onChange={() => {
+                applyTheme(each);
+                setTheme(each);
+              }}
+            />
+            {themeWords[each]}
+          </label>
+        ))}
+      </fieldset>
+      <fieldset>
+        <legend>Notifications</legend>
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={wish === 'on'}
+            disabled={wish === 'impossible' || wish === 'blocked'}
+            onChange={(event) => void wishNotifications(event.target.checked).then(setWish)}
+          />
+          Notify me
+        </label>
+        <p className="quiet">{wishWords[wish]}</p>
+      </fieldset>
+      {info && (
+        <p className="quiet">
+          BooCode {info.version}
+          {info.demo ? ', answered by the scripted demo model' : ''}. {info.warmChats} warm{' '}
+          {info.warmChats === 1 ? 'chat' : 'chats'}.
+        </p>
+      )}
+      <div className="actions">
+        <button type="button" onClick={() => session.signOut()}>
+          Sign out
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,80 @@
+import { useEffect, useState } from 'react';
+import { useStore } from '../state/store.ts';
+import { readableLine } from '../text/hidden.ts';
+import { ChatList } from './chat-list.tsx';
+import { ChatPage } from './chat-page.tsx';
+import { ConnectionBar } from './connection-bar.tsx';
+import { Icon, Logo } from './icons.tsx';
+import { Inbox, usePending } from './inbox.tsx';
+import { NewChat } from './new-chat.tsx';
+import { placeOf, useHash } from './place.ts';
+import { useSession } from './session-context.ts';
+import { SettingsButton } from './settings.tsx';
+import { Toasts } from './toasts.tsx';
+
+export function Shell() {
+  const session = useSession();
+  const place = placeOf(useHash());
+  const info = useStore(session.info);
+  const pending = usePending();
+  const [isMaking, setMaking] = useState(false);
+  const chats = useStore(session.chats.store);
+  const title = place.name === 'chat' ? chats.byId.get(place.chatId)?.title : undefined;
+
+  useEffect(() => {
+    const count = pending.length > 0 ? `(${pending.length}) ` : '';
+    document.title = `${count}${title === undefined ? '' : `${readableLine(title, 60)} · `}BooCode`;
+  }, [title, pending.length]);
+
+  return (
+    <div className={`shell at-${place.name}`}>
+      <a className="skip-link" href="#main" onClick={skip}>
+        Skip to the chat
+      </a>
+      <nav className="sidebar" aria-label="Chats">
+        <header className="sidebar-head">
+          <a className="brand" href="#/">
+            <Logo /> BooCode
+          </a>
+          <a
+            className={`icon-button ${place.name === 'inbox' ? 'is-here' : ''}`}
+            href="#/inbox"
+            aria-label={`Inbox: ${pending.length} waiting for you`}
+            title="Inbox"
+          >
+            <Icon name="inbox" />
+            {pending.length > 0 && <span className="badge">{pending.length}</span>}
+          </a>
+          <SettingsButton />
+        </header>
+        {info?.demo === true && <p className="demo-note">Demo: a scripted model answers, not a real one.</p>}
+        <ChatList onNew={() => setMaking(true)} here={place.name === 'chat' ? place.chatId : undefined} />
+      </nav>
+      <main id="main" tabIndex={-1}>
+        <ConnectionBar />
+        {place.name === 'chat' ? (
+          <ChatPage key={place.chatId} chatId={place.chatId} />
+        ) : place.name === 'inbox' ? (
+          <Inbox />
+        ) : (
+          <section className="welcome">
+            <Logo />
+            <h1>Nothing is open</h1>
+            <p>Choose a chat, or begin a new one.</p>
+            <button className="primary" onClick={() => setMaking(true)}>
+              <Icon name="plus" /> New chat
+            </button>
+          </section>
+        )}
+      </main>
+      {isMaking && <NewChat onClose={() => setMaking(false)} />}
+      <Toasts />
+    </div>
+  );
+}
+
+/** The address's fragment says which chat is open, so the link moves the focus itself. */
+function skip(event: { preventDefault(): void }): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}

@@ -1,0 +1,51 @@
+import { useEffect, useRef, useState } from 'react';
+import { toBooError } from '../../protocol/error.ts';
+import { runTerminal } from '../terminal/run-terminal.ts';
+import { Icon } from './icons.tsx';
+import { useSession } from './session-context.ts';
+
+type State = { words: string; isOver: boolean };
+
+/** The agent's own terminal, beside its chat. Loaded when it is opened for the first time. */
+export default function TerminalPanel({ chatId, onClose }: { chatId: string; onClose: () => void }) {
+  const { api } = useSession();
+  const place = useRef<HTMLDivElement>(null);
+  const [state, setState] = useState<State>({ words: 'Connecting …', isOver: false });
+  const [attempt, setAttempt] = useState(0);
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const abort = new AbortController();
+    setState({ words: 'Connecting …', isOver: false });
+    runTerminal(element, (size) => api.terminal(chatId, { size }), {
+      signal: abort.signal,
+      onOpen: () => setState({ words: '', isOver: false }),
+    }).then(
+      (reason) => {
+        if (!abort.signal.aborted) setState({ words: reason, isOver: true });
+      },
+      (error: unknown) => {
+        if (!abort.signal.aborted) setState({ words: toBooError(error).message, isOver: true });
+      },
+    );
+    return () => abort.abort();
+  }, [api, chatId, attempt]);
+
+  return (
+    <aside className="terminal-panel" aria-label="Terminal">
+      <header className="page-head">
+        <h2>Terminal</h2>
+        <button className="icon-button" aria-label="Close the terminal" onClick={onClose}>
+          <Icon name="close" />
+        </button>
+      </header>
+      {state.words !== '' && (
+        <p className="terminal-state" role="status">
+          {state.words} {state.isOver && <button onClick={() => setAttempt(attempt + 1)}>Open it again</button>}
+        </p>
+      )}
+      <div ref={place} className="terminal-place" />
+    </aside>
+  );
+}

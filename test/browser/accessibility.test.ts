@@ -1,0 +1,140 @@
+import axe, { type AxeResults } from 'axe-core';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+/** What axe finds that stands in somebody's way. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary ?? ''}`));
+}
+
+const isPossible = hasBrowser('Accessibility in a browser');
+
+describe.skipIf(!isPossible)('WEB-29: accessibility', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let chatId: string;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+    ({ id: chatId } = await server.createChat());
+    await writeFile(
+      join(server.workDir, 'code.md'),
+      '# Code\n\n```js\nconst a = "b"; // c\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n',
+    );
+    const answer = () => ({ outcome: 'allow' }) as const;
+    for (const prompt of [
+      'list the files here',
+      'run: cat code.md',
+      'write a.txt: x',
+      'edit a.txt: x => y',
+      'run: false',
+    ]) {
+      await runTurn(server.client, chatId, prompt, { answer });
+    }
+    await runTurn(server.client, chatId, 'use a sub-agent', { answer });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it.each(['light', 'dark'] as const)('has no serious finding of axe in any view, %s', async (colorScheme) => {
+    const { page, context, problems } = await openPage(browser, { colorScheme });
+    await page.goto(server.url);
+    await page.getByLabel('Token').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await signIn(page, server.running.signInLink());
+    await page.getByRole('heading', { name: 'Nothing is open' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+
+    await openChat(page, server.url, chatId);
+    await turnsEnded(page, 1);
+    expect(await findings(page)).toEqual([]);
+    await conversation(page).evaluate((element) => (element.scrollTop = 0));
+    await conversation(page).getByText('list the files here').first().waitFor();
+    expect(await findings(page)).toEqual([]);
+
+    await say(page, 'run: touch b.txt');
+    await page.getByRole('button', { name: 'Allow once' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Edit …' }).click();
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Back', exact: true }).click();
+    await page.getByRole('link', { name: /^Inbox/ }).click();
+    await page.getByRole('heading', { name: 'Inbox' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Deny …' }).click();
+    await page.getByRole('button', { name: 'Deny', exact: true }).click();
+    await page.getByText('Nothing waits for you.').waitFor();
+
+    for (const name of ['Settings', 'New chat']) {
+      await page.getByRole('button', { name }).click();
+      await page.getByRole('dialog', { name }).waitFor();
+      expect(await findings(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Close' }).click();
+    }
+    await openChat(page, server.url, chatId);
+    await say(page, 'ask me');
+    await page.getByRole('button', { name: 'Do not answer' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Do not answer' }).click();
+    await page.getByRole('button', { name: 'Interrupt' }).waitFor({ state: 'detached' });
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('can be used with the keyboard alone', async () => {
+    const { page, context } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    const press = async (...keys: string[]): Promise<void> => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    const focused = () =>
+      page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent);
+    await page.getByRole('list', { name: 'Chats' }).getByRole('link').waitFor();
+    await press('Tab');
+    expect(await focused()).toBe('Skip to the chat');
+    for (let step = 0; step < 20 && !(await focused())?.includes('list the files'); step += 1) await press('Tab');
+    await press('Enter');
+    await page.getByLabel('Prompt', { exact: true }).waitFor();
+    await press('Tab');
+    expect(await focused()).toMatch(/^More for/);
+    await press('Enter', 'ArrowDown');
+    expect(await focused()).toContain('Archive');
+    await press('Escape');
+    expect(await focused()).toMatch(/^More for/);
+    for (let step = 0; step < 60 && (await focused()) !== 'Prompt'; step += 1) await press('Tab');
+    await page.keyboard.type('run: touch by-keyboard.txt');
+    await press('Enter');
+    await page.getByRole('button', { name: 'Allow once' }).waitFor();
+    for (let step = 0; step < 20 && (await focused()) !== 'Allow once'; step += 1) await press('Shift+Tab');
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle);
+    expect([await focused(), outline]).toEqual(['Allow once', 'solid']);
+    await press('Enter');
+    await conversation(page)
+      .getByText(/It printed:/)
+      .last()
+      .waitFor();
+    await context.close();
+  });
+});

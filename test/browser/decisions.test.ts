@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+
+const isPossible = hasBrowser('Deciding in a browser');
+
+describe.skipIf(!isPossible)('WEB-27: decisions in a browser', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let chatId: string;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    await signIn(watched.page, server.running.signInLink());
+    ({ id: chatId } = await server.createChat());
+    await openChat(watched.page, server.url, chatId);
+  });
+  afterEach(async () => {
+    await watched.context.close();
+    await server.client.deleteChat(chatId);
+  });
+  const file = (name: string): string => join(server.workDir, name);
+
+  it('DECIDE-3: what is shown is what runs, with every character that is not seen as itself named', async () => {
+    const { page } = watched;
+    await say(page, 'run: printf "a\u200b\u202eb" > allowed.txt');
+    const shown = page.getByRole('region', { name: 'command' });
+    expect(await shown.innerText()).toBe('printf "a⟨U+200B⟩⟨U+202E⟩b" > allowed.txt');
+    expect(existsSync(file('allowed.txt'))).toBe(false);
+    await page.getByRole('button', { name: 'Allow once' }).click();
+    await turnsEnded(page, 1);
+    expect(readFileSync(file('allowed.txt'), 'utf8')).toBe('a\u200b\u202eb');
+    expect(await page.locator('.decision-line').innerText()).toMatch(/allowed by web \(Chrome, Linux\)$/);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('denies with words that reach the agent', async () => {
+    const { page } = watched;
+    await say(page, 'run: touch denied.txt');
+    await page.getByRole('button', { name: 'Deny …' }).click();
+    await page.getByLabel('What the agent is told').fill('Not in this directory, please.');
+    await page.getByRole('button', { name: 'Deny', exact: true }).click();
+    await turnsEnded(page, 1);
+    expect(existsSync(file('denied.txt'))).toBe(false);
+    await conversation(page).getByText('Not in this directory, please.').first().waitFor();
+    await page.locator('.decision-deny').waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('lets the input be edited first', async () => {
+    const { page } = watched;
+    await say(page, 'run: touch before.txt');
+    await page.getByRole('button', { name: 'Edit …' }).click();
+    await page.getByRole('textbox', { name: 'command' }).fill('touch after.txt');
+    await page.getByRole('button', { name: 'Allow as edited' }).click();
+    await turnsEnded(page, 1);
+    expect([existsSync(file('before.txt')), existsSync(file('after.txt'))]).toEqual([false, true]);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('DECIDE-2: one that is settled elsewhere is shown as settled, by whom and how', async () => {
+    const { page } = watched;
+    await say(page, 'run: touch elsewhere.txt');
+    await page.getByRole('button', { name: 'Allow once' }).waitFor();
+    const { items } = await server.client.listDecisions({ status: 'pending', chatId });
+    await server.client.decide(items[0]!.id, { outcome: 'deny' });
+    await page.getByText(/^Denied elsewhere by test/).waitFor();
+    await page.getByRole('button', { name: 'Allow once' }).waitFor({ state: 'detached' });
+    await page.locator('.decision-line').getByText('denied by test').waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('of all chats are in one inbox', async () => {
+    const { page } = watched;
+    await say(page, 'ask me');
+    await page.getByText('Which colour should the example have?').first().waitFor();
+    await page.getByRole('link', { name: 'Inbox: 1 waiting for you' }).click();
+    const question = page.getByRole('region', { name: /^Question/ });
+    await question.getByLabel('Green').check();
+    await question.getByRole('button', { name: 'Answer', exact: true }).click();
+    await page.getByText('Nothing waits for you.').waitFor();
+    await page.getByText(/^Allowed by web/).waitFor();
+    await openChat(page, server.url, chatId);
+    await turnsEnded(page, 1);
+    await conversation(page)
+      .getByText(/"Which colour should the example have\?"="Green"/)
+      .first()
+      .waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('of a plan show it as it is meant, and take it or send it back', async () => {
+    const { page } = watched;
+    await page.getByLabel('Permission mode').selectOption('plan');
+    await say(page, 'make a plan');
+    const plan = page.getByRole('region', { name: 'The plan' });
+    await plan.getByRole('heading', { name: 'Plan' }).waitFor();
+    expect(await plan.getByRole('listitem').count()).toBe(3);
+    await page.getByRole('button', { name: 'Approve the plan' }).click();
+    await conversation(page).getByText('The plan is approved').waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+});

@@ -1,0 +1,130 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { hostileTexts } from '../support/hostile-texts.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+/** Texts in files that the demo model repeats whole. */
+const maxFileLength = 1800;
+const files = hostileTexts.reduce<string[]>((made, text) => {
+  const last = made.at(-1);
+  const isFull = last === undefined || last.length + text.length > maxFileLength;
+  return isFull ? [...made, `${text}\n\n`] : [...made.slice(0, -1), `${last}${text}\n\n`];
+}, []);
+
+/** Nothing but the app's own elements, and nothing that was fetched elsewhere. */
+async function expectHarmless({ page, problems }: WatchedPage, fetched: readonly string[], url: string): Promise<void> {
+  // What a script of the page's own would have begun by now, it has.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+  const strange = await page.evaluate(() => {
+    const wrong =
+      'iframe, object, embed, base, meta[http-equiv], marquee, video, audio, form[action], [onerror], [onload], a[href^="javascript:" i]';
+    const own = [...document.querySelectorAll('script, link[rel=stylesheet]')].filter((element) => {
+      const address = element.getAttribute('src') ?? element.getAttribute('href') ?? '';
+      return !address.startsWith('/assets/');
+    });
+    return [...document.querySelectorAll(wrong), ...own].map((element) => element.outerHTML);
+  });
+  expect(strange).toEqual([]);
+  expect(fetched.filter((each) => !each.startsWith(url) && !each.startsWith('data:image/'))).toEqual([]);
+  expect(problems).toEqual([]);
+}
+
+const isPossible = hasBrowser('Hostile text in a browser');
+
+describe.skipIf(!isPossible)('WEB-24: hostile text', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  const fetched: string[] = [];
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+    watched = await openPage(browser);
+    watched.page.on('request', (request) => fetched.push(request.url()));
+    await signIn(watched.page, server.running.signInLink());
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it('has at least fifty forms here', () => {
+    expect(hostileTexts.length).toBeGreaterThanOrEqual(50);
+  });
+
+  it('in titles and names of directories stays text', async () => {
+    const { page } = watched;
+    const titles = hostileTexts.filter((text) => !text.includes('\u0000'));
+    for (const title of titles) await server.createChat({ title: title.slice(0, 200) });
+    await page.reload();
+    const rows = page.getByRole('list', { name: 'Chats' }).getByRole('listitem');
+    await expect.poll(() => rows.count()).toBe(titles.length);
+    await page
+      .getByRole('list', { name: 'Chats' })
+      .getByText('<img src=x onerror=hacked()>', { exact: true })
+      .waitFor();
+    await rows.first().getByRole('link').click();
+    await page.getByLabel('Prompt', { exact: true }).waitFor();
+    await expectHarmless(watched, fetched, server.url);
+  });
+
+  it('in what people, models and tools say stays text', async () => {
+    const { page } = watched;
+    const chat = await server.createChat({ title: 'Talk' });
+    for (const [index, text] of files.entries()) {
+      await writeFile(join(server.workDir, `${index}.txt`), text);
+      const turn = await runTurn(server.client, chat.id, `run: cat ${index}.txt`, {
+        answer: () => ({ outcome: 'allow' }),
+      });
+      expect(turn.text).toContain('hacked');
+    }
+    await runTurn(server.client, chat.id, files.join('').replaceAll('\u0000', ''));
+    await openChat(page, server.url, chat.id);
+    await turnsEnded(page, 1);
+    await expectHarmless(watched, fetched, server.url);
+    const view = conversation(page);
+    for (let step = 0; step < 200; step += 1) {
+      const isAtTop = await view.evaluate((element) => {
+        for (const button of element.querySelectorAll<HTMLElement>('[aria-expanded=false]')) button.click();
+        element.scrollTop -= element.clientHeight / 2;
+        return element.scrollTop === 0;
+      });
+      await expectHarmless(watched, fetched, server.url);
+      if (isAtTop) break;
+    }
+    await view.getByText('The beginning of this chat').waitFor();
+    // It was there, as text.
+    await view.getByText('<svg onload=hacked()>').first().waitFor();
+  });
+
+  it('in decisions stays text, and is told to the byte', async () => {
+    const { page } = watched;
+    const chat = await server.createChat({ title: 'Decide' });
+    await openChat(page, server.url, chat.id);
+    const command = `touch '<img src=x onerror=hacked()>' "\u202e[x](javascript:hacked())"`;
+    await say(page, `run: ${command}`);
+    const shown = page.getByRole('region', { name: 'command' });
+    expect(await shown.innerText()).toBe(command.replace('\u202e', '⟨U+202E⟩'));
+    await expectHarmless(watched, fetched, server.url);
+    await page.getByRole('link', { name: /^Inbox/ }).click();
+    await page.getByRole('region', { name: 'command' }).waitFor();
+    await expectHarmless(watched, fetched, server.url);
+    await page.getByRole('button', { name: 'Deny …' }).click();
+    await page.getByRole('button', { name: 'Deny', exact: true }).click();
+    await page.getByText('Nothing waits for you.').waitFor();
+  });
+});

@@ -1,0 +1,61 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { conversation, hasBrowser, openBrowser, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
+import { openProgramHome, type ProgramHome } from '../support/program.ts';
+
+/** A port that is free now: the server comes back on it. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const isPossible = hasBrowser('A server that is killed under a browser');
+
+describe.skipIf(!isPossible)('WEB-28: a server that dies', () => {
+  let home: ProgramHome;
+  let browser: Browser;
+  beforeAll(async () => {
+    home = await openProgramHome();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await home?.remove();
+  });
+
+  it('TURN-2 LOG-3: is killed in the middle of a turn, and the page goes on with the next one by itself', async () => {
+    const args = ['--port', String(await freePort())];
+    const first = await home.serve('demo', args);
+    const { page, problems } = await openPage(browser);
+    await signIn(page, first.signInLink);
+    await page.getByText('Demo: a scripted model answers').waitFor();
+    const chat = await first.client.createChat({ cwd: home.workDir });
+    await page.goto(`${first.url}/#/chat/${chat.id}`);
+    await say(page, 'what did I say');
+    await turnsEnded(page, 1);
+    await say(page, 'stream 2000 tokens at 50 per second');
+    await conversation(page).getByText(/t20 /).waitFor();
+    first.program.kill('SIGKILL');
+    await first.program.ended();
+    await page.getByText('Offline.').waitFor();
+
+    const second = await home.serve('demo', args);
+    expect(second.url).toBe(first.url);
+    await page.getByText('Offline.').waitFor({ state: 'detached' });
+    // The prompt is taken by whoever holds the chat; that ends what was left open.
+    await say(page, 'what did I say');
+    await page.locator('.turn-interrupted').waitFor();
+    await turnsEnded(page, 3);
+    const typed = await page.getByRole('article', { name: 'You', exact: true }).allInnerTexts();
+    expect(typed).toEqual(['what did I say', 'stream 2000 tokens at 50 per second', 'what did I say']);
+    const outcomes = await page.locator('.turn-line strong').allInnerTexts();
+    expect(outcomes).toEqual(['Done', 'Interrupted', 'Done']);
+    await page.getByRole('article', { name: 'Claude', exact: true }).getByText('You said: "what did I say"').waitFor();
+    expect(problems).toEqual([]);
+  });
+});

@@ -1,0 +1,54 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { conversation, hasBrowser, openBrowser, openChat, openPage, signIn } from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+
+const isPossible = hasBrowser('The terminal in a browser');
+
+describe.skipIf(!isPossible)('the terminal beside a chat', () => {
+  let server: TestServer;
+  let browser: Browser;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it('TERM-7 PTY-4: opens with a ticket, shows the program, and takes what is typed into the chat', async () => {
+    const { page, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ backend: 'claude_pty' });
+    await openChat(page, server.url, chat.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).click();
+    const screen = page.getByRole('complementary', { name: 'Terminal' }).locator('.xterm-rows');
+    await screen.getByText('Claude Code').first().waitFor({ timeout: 30_000 });
+    await screen.getByText('❯').first().waitFor();
+    await page.keyboard.type('what did I say');
+    await screen.getByText('what did I say').first().waitFor();
+    await page.keyboard.press('Enter');
+    await conversation(page).getByText('You have not said anything before this.').waitFor({ timeout: 30_000 });
+    await page.getByRole('button', { name: 'Close the terminal' }).first().click();
+    expect(await page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
+    expect(problems).toEqual([]);
+  });
+
+  it('is offered by way of the other engine where the chat has none', async () => {
+    const { page, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ backend: 'claude_sdk' });
+    await openChat(page, server.url, chat.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).click();
+    await page
+      .getByRole('dialog', { name: 'This chat' })
+      .getByLabel(/Terminal engine/)
+      .check();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect((await server.client.getChat(chat.id)).backend).toBe('claude_pty');
+    await conversation(page).getByText('The chat goes on with the terminal engine.').waitFor();
+    expect(problems).toEqual([]);
+  });
+});

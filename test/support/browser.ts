@@ -1,0 +1,106 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** The browser that tests run in: that of CHROMIUM_PATH, or the first that is on the PATH. */
+export function findChromium(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const given = env['CHROMIUM_PATH'];
+  const places = (env['PATH'] ?? '').split(delimiter).filter((place) => place !== '');
+  const candidates = given ? [given] : names.flatMap((name) => places.map((place) => join(place, name)));
+  return candidates.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+export const chromiumPath = findChromium();
+
+/** For `describe.skipIf(!hasBrowser(…))`: without one a suite is passed over, and says how to get one. */
+export function hasBrowser(suite: string): boolean {
+  if (chromiumPath !== undefined) return true;
+  process.stderr.write(
+    `${suite} is passed over, for there is no Chromium. Install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.\n`,
+  );
+  return false;
+}
+
+export async function openBrowser(): Promise<Browser> {
+  if (chromiumPath === undefined) throw new Error('There is no Chromium here.');
+  // Root may not use the browser's own sandbox; the pages are our own.
+  return chromium.launch({ executablePath: chromiumPath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+}
+
+/** A page that keeps what should never happen: errors of scripts, dialogs, and breaches of the policy. */
+export interface WatchedPage {
+  page: Page;
+  context: BrowserContext;
+  problems: string[];
+}
+
+export interface PageOptions {
+  size?: { width: number; height: number };
+  colorScheme?: 'light' | 'dark';
+}
+
+export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
+  const context = await browser.newContext({
+    viewport: options.size ?? { width: 1280, height: 800 },
+    colorScheme: options.colorScheme ?? 'light',
+    reducedMotion: 'reduce',
+  });
+  context.setDefaultTimeout(15_000);
+  const problems: string[] = [];
+  await context.exposeFunction('reportProblem', (problem: string) => void problems.push(problem));
+  await context.addInitScript(watchPage);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    // A server that is away, or that refuses on purpose, makes the browser itself complain.
+    const isExpected = /ERR_CONNECTION|Failed to load resource|WebSocket connection/.test(message.text());
+    if (message.type() === 'error' && !isExpected) problems.push(`console: ${message.text()}`);
+  });
+  page.on('dialog', (dialog) => {
+    problems.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  return { page, context, problems };
+}
+
+/** Runs in the page, before any script of it. */
+function watchPage(): void {
+  const { reportProblem } = globalThis as unknown as { reportProblem: (problem: string) => Promise<void> };
+  Object.assign(globalThis, { hacked: () => reportProblem('hacked') });
+  document.addEventListener('securitypolicyviolation', (event) => {
+    void reportProblem(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+  });
+}
+
+/** Signs in with a link, as a person does. */
+export async function signIn(page: Page, link: string): Promise<void> {
+  await page.goto(link);
+  await page.getByRole('navigation', { name: 'Chats' }).waitFor({ state: 'attached' });
+}
+
+export async function openChat(page: Page, url: string, chatId: string): Promise<void> {
+  await page.goto(`${url}/#/chat/${chatId}`);
+  await page.getByLabel('Prompt', { exact: true }).waitFor();
+}
+
+export async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Prompt', { exact: true }).fill(text);
+  await page.keyboard.press('Enter');
+}
+
+/** What stands in the conversation, as far as it is drawn. */
+export const conversation = (page: Page): Locator => page.getByRole('region', { name: 'Conversation' });
+
+/** Waits for so many turns to have ended. */
+export async function turnsEnded(page: Page, count: number): Promise<void> {
+  await page.waitForFunction((wanted) => document.querySelectorAll('.turn-line').length >= wanted, count);
+}
