@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findClaudeProgram } from './agents/claude-program.ts';
+import { findClaudeProgram } from './agents/claude/claude-program.ts';
 import { loadPseudoTerminals } from './agents/claude-pty/terminal/pseudo-terminal.ts';
 import type { Config } from './config.ts';
 import { withDeathSignal } from './lib/process-identity.ts';

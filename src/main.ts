@@ -9,7 +9,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
 import { ClaudePtyBackend } from './agents/claude-pty/claude-pty-backend.ts';
-import { createHistoryMapper } from './agents/claude-pty/mapping/map-history.ts';
+import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';

@@ -42,6 +42,18 @@ describe.each(Object.entries(doors))('%s', (room, allowed) => {
   });
 });
 
+test('the two backends share by way of what is common to both, and it knows neither', () => {
+  const wrong = files.flatMap((file) => {
+    const own = /^agents\/(claude(?:-sdk|-pty)?)\//.exec(file)?.[1];
+    if (own === undefined) return [];
+    const others = ['claude-sdk', 'claude-pty'].filter((folder) => folder !== own);
+    return importsOf(file)
+      .filter((target) => others.some((folder) => target.startsWith(`agents/${folder}/`)))
+      .map((target) => ({ file, target }));
+  });
+  expect(wrong).toEqual([]);
+});
+
 test('no file imports itself by a ring', () => {
   const rings: string[] = [];
   const done = new Set<string>();

@@ -1,4 +1,4 @@
-import { findClaudeProgram } from './claude-program.ts';
+import { findClaudeProgram } from './claude/claude-program.ts';
 import { loadPseudoTerminals } from './claude-pty/terminal/pseudo-terminal.ts';
 
 const reinstall = 'Run `npm install` again, with optional dependencies.';

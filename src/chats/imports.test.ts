@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { createHistoryMapper } from '../agents/claude-pty/mapping/map-history.ts';
+import { createHistoryMapper } from '../agents/claude/mapping/map-history.ts';
 import type { BeginImport } from '../protocol/import.ts';
 import { removeImports } from '../store/imports.ts';
 import { claimLease } from '../store/leases.ts';

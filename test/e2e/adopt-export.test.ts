@@ -5,7 +5,7 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { findClaudeProgram } from '../../src/agents/claude-program.ts';
+import { findClaudeProgram } from '../../src/agents/claude/claude-program.ts';
 import { sessionFolder } from '../../src/claude-files.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { endProcess } from '../../src/lib/process-identity.ts';

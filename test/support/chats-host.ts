@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createHistoryMapper } from '../../src/agents/claude-pty/mapping/map-history.ts';
+import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Reader } from '../../src/chats/chats.ts';

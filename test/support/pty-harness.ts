@@ -1,7 +1,7 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findClaudeProgram } from '../../src/agents/claude-program.ts';
+import { findClaudeProgram } from '../../src/agents/claude/claude-program.ts';
 import { ClaudePtyBackend, type ClaudePtyBackendOptions } from '../../src/agents/claude-pty/claude-pty-backend.ts';
 import { loadPseudoTerminals } from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';

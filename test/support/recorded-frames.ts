@@ -1,8 +1,8 @@
 /** Frames of real turns, as `scripts/record-frames.mjs` wrote them: one file per scenario, one message per line. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { AgentEvent } from '../../src/agents/agent-backend.ts';
-import { mapSdkMessage } from '../../src/agents/claude-sdk/mapping/map-sdk-message.ts';
-import { createMappingState, type MappingState } from '../../src/agents/claude-sdk/mapping/mapping-state.ts';
+import { mapSdkMessage } from '../../src/agents/claude/mapping/map-sdk-message.ts';
+import { createMappingState, type MappingState } from '../../src/agents/claude/mapping/mapping-state.ts';
 
 const directory = new URL('../fixtures/frames/', import.meta.url);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createMappingState, type MappingState } from '../claude-sdk/mapping/mapping-state.ts';
+import { createMappingState, type MappingState } from '../claude/mapping/mapping-state.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 
 function stateWith(calls: Record<string, unknown>): MappingState {

@@ -1,6 +1,6 @@
 /** Work of the agent that goes on beside its turns, as far as its transcript tells: begun by a call, ended by a note. */
-import type { UnknownFrame } from '../claude-sdk/mapping/map-sdk-message.ts';
-import type { MappingState } from '../claude-sdk/mapping/mapping-state.ts';
+import type { UnknownFrame } from '../claude/mapping/map-sdk-message.ts';
+import type { MappingState } from '../claude/mapping/mapping-state.ts';
 
 interface BegunTask {
   taskId: string;

@@ -9,7 +9,7 @@ import type {
   AgentTerminal,
   DecisionAnswer,
 } from '../agent-backend.ts';
-import { configDirOf, removeTranscript } from '../claude-sdk/transcript-file.ts';
+import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
 

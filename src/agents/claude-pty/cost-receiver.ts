@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ModelCost } from '../agent-backend.ts';
-import { asList, asRecord } from '../claude-sdk/mapping/loose-json.ts';
+import { asList, asRecord } from '../claude/mapping/loose-json.ts';
 
 export interface RequestCost {
   requestId: string | null;

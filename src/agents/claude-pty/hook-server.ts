@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isRecord } from '../claude-sdk/mapping/loose-json.ts';
+import { isRecord } from '../claude/mapping/loose-json.ts';
 
 export interface HookCall {
   readonly input: Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endMarked } from '../agent-process.ts';
-import { OutputTail } from '../claude-sdk/output-tail.ts';
+import { OutputTail } from '../../lib/output-tail.ts';
 import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
 import { openPseudoTerminal, type PseudoTerminal, type TerminalExit } from './terminal/pseudo-terminal.ts';
 

@@ -10,14 +10,14 @@ import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
-import { baselineFromEntries } from '../claude-sdk/mapping/model-costs.ts';
-import type { SdkTurn } from '../claude-sdk/sdk-turn.ts';
+import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
+import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import {
   configDirOf,
   projectDirectory,
   reconcileTranscript,
   type TranscriptPlace,
-} from '../claude-sdk/transcript-file.ts';
+} from '../claude/files/transcript-file.ts';
 import { prepareConfigDir } from './config-dir.ts';
 import type { CostReceiver } from './cost-receiver.ts';
 import { type HookServer, openHookServer } from './hook-server.ts';
@@ -376,7 +376,7 @@ export class PtySession {
   }
 
   /** The program is idle: its turn is over once its last lines have come. Most turns end by such a line. */
-  #finishLater(turn: SdkTurn): void {
+  #finishLater(turn: ClaudeTurn): void {
     const rest = this.#statusChanges;
     // A short turn may have come and gone since: its own rest is another one, and its lines are later.
     const isOver = (): boolean => this.#statusChanges !== rest || !this.#turns.isTaken || this.#turns.current !== turn;

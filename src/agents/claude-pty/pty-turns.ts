@@ -10,12 +10,12 @@ import { type ContentBlock, textOf } from '../../protocol/content.ts';
 import type { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost } from '../agent-backend.ts';
-import { mapSdkMessage, type UnknownFrame } from '../claude-sdk/mapping/map-sdk-message.ts';
-import { createMappingState, type MappingState, withInterruptAsked } from '../claude-sdk/mapping/mapping-state.ts';
-import { costSince, type RunningTotals, zeroTotals } from '../claude-sdk/mapping/model-costs.ts';
-import { createTurn, isBetweenTurns, type SdkTurn } from '../claude-sdk/sdk-turn.ts';
+import { mapSdkMessage, type UnknownFrame } from '../claude/mapping/map-sdk-message.ts';
+import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
+import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
+import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
 import { BackgroundTasks } from './background-tasks.ts';
-import { readLine, type TranscriptLine } from './mapping/transcript-line.ts';
+import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
 import type { SessionCosts } from './session-costs.ts';
 import type { FollowedLines } from './transcript-follower.ts';
 
@@ -39,7 +39,7 @@ export interface PtyTurnsParts {
 }
 
 export interface ExpectedTurn {
-  turn: SdkTurn;
+  turn: ClaudeTurn;
   /** Resolves once the program has the prompt. */
   taken: Promise<void>;
   /** It is known from elsewhere that it has. */
@@ -56,13 +56,13 @@ export class PtyTurns {
   readonly #serial = createSerial();
   readonly #tasks = new BackgroundTasks();
   #state: MappingState;
-  #turn: SdkTurn | undefined;
+  #turn: ClaudeTurn | undefined;
   /** Of the turn that runs. */
   #requestIds = new Set<string>();
   #apiError: { status: number | undefined } | undefined;
   #wasInterrupted = false;
   /** A prompt was typed for the chat, and its own line has not come yet. */
-  #own: { turn: SdkTurn; words: string; isTaken: boolean; taken(): void } | undefined;
+  #own: { turn: ClaudeTurn; words: string; isTaken: boolean; taken(): void } | undefined;
   #model: string | null;
   #sessionId: string;
 
@@ -75,7 +75,7 @@ export class PtyTurns {
   }
 
   /** The turn that runs, or the one whose prompt was typed. */
-  get current(): SdkTurn | undefined {
+  get current(): ClaudeTurn | undefined {
     return this.#turn ?? this.#own?.turn;
   }
 
@@ -152,7 +152,7 @@ export class PtyTurns {
   }
 
   /** The program is idle. Ends the turn that was running then, if it still does. */
-  rest(turn: SdkTurn): Promise<void> {
+  rest(turn: ClaudeTurn): Promise<void> {
     return this.#serial(async () => {
       if (this.#own?.turn === turn) this.#adoptOwn();
       if (this.#turn === turn) await this.#finish();
@@ -292,7 +292,7 @@ export class PtyTurns {
     }
   }
 
-  #beginUnprompted(isForDecisions = false): SdkTurn {
+  #beginUnprompted(isForDecisions = false): ClaudeTurn {
     if (this.#turn) {
       this.#turn.isForDecisions &&= isForDecisions;
       return this.#turn;
@@ -336,7 +336,7 @@ export class PtyTurns {
     this.#close(turn, events.at(-1)!);
   }
 
-  #close(turn: SdkTurn, end: AgentEvent): void {
+  #close(turn: ClaudeTurn, end: AgentEvent): void {
     turn.out.push(end);
     turn.out.close();
     if (this.#own?.turn === turn) this.#own = undefined;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { zeroTotals } from '../claude-sdk/mapping/model-costs.ts';
+import { zeroTotals } from '../claude/mapping/model-costs.ts';
 import type { RequestCost } from './cost-receiver.ts';
 import { SessionCosts } from './session-costs.ts';
 

@@ -1,7 +1,7 @@
 /** What a session's requests have cost so far, and which of them were told. */
 import { noUsage } from '../../protocol/event.ts';
 import type { ModelCost } from '../agent-backend.ts';
-import type { RunningTotals } from '../claude-sdk/mapping/model-costs.ts';
+import type { RunningTotals } from '../claude/mapping/model-costs.ts';
 import type { RequestCost } from './cost-receiver.ts';
 
 // A request is told within a tenth of a second of its end, where it is told at all.

@@ -1,7 +1,7 @@
 // Questions of the program, as hook calls, and the lines of its transcript that belong to them.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
-import type { OpenCall } from '../claude-sdk/mapping/mapping-state.ts';
+import type { OpenCall } from '../claude/mapping/mapping-state.ts';
 import type { HookCall } from './hook-server.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 

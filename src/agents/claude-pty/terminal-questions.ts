@@ -7,9 +7,9 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
-import { asList, asRecord, asText } from '../claude-sdk/mapping/loose-json.ts';
-import type { MappingState } from '../claude-sdk/mapping/mapping-state.ts';
-import { PermissionRequests } from '../claude-sdk/permission-requests.ts';
+import { asList, asRecord, asText } from '../claude/mapping/loose-json.ts';
+import type { MappingState } from '../claude/mapping/mapping-state.ts';
+import { PermissionRequests } from '../claude/permission-requests.ts';
 import type { HookCall } from './hook-server.ts';
 
 /** How long a question waits for its call to stand in the transcript, which the program writes every 100 ms. */

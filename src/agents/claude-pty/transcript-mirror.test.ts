@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../../test/support/until.ts';
 import type { Log } from '../../lib/log.ts';
 import { silentLog } from '../../lib/log.ts';
-import { projectDirectory, projectKey } from '../claude-sdk/transcript-file.ts';
+import { projectDirectory, projectKey } from '../claude/files/transcript-file.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
 
 const first = '11111111-1111-4111-8111-111111111111';

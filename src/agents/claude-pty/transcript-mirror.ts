@@ -2,7 +2,7 @@
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { createSerial } from '../../lib/serial.ts';
-import { projectKey, storeSurplus, type TranscriptPlace } from '../claude-sdk/transcript-file.ts';
+import { projectKey, storeSurplus, type TranscriptPlace } from '../claude/files/transcript-file.ts';
 import type { FollowedLines } from './transcript-follower.ts';
 
 export interface TranscriptMirrorParts {

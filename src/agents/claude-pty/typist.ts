@@ -4,7 +4,7 @@
  */
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
-import type { SdkTurn } from '../claude-sdk/sdk-turn.ts';
+import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import type { PtyProgram } from './pty-program.ts';
 import { type ExpectedTurn, lateLinesMs, type PtyTurns } from './pty-turns.ts';
 import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
@@ -88,7 +88,7 @@ export class Typist {
   }
 
   /** Presses Escape; while its prompt is still being typed, once that has been taken. */
-  stop(turn: SdkTurn): void {
+  stop(turn: ClaudeTurn): void {
     this.look();
     if (this.#parts.turns.isTaken) this.#pressEscape(turn);
   }
@@ -124,7 +124,7 @@ export class Typist {
   }
 
   /** Escape stops a turn, and closes a dialog. It is pressed again where it has met something else. */
-  #pressEscape(turn: SdkTurn): void {
+  #pressEscape(turn: ClaudeTurn): void {
     if (this.#parts.turns.current !== turn) return;
     // A prompt that is stopped before anything was said goes back into the input line.
     this.#hasDraft = true;
@@ -159,7 +159,7 @@ export class Typist {
   }
 
   /** Resolves when keys would go into the input line. A screen that is open is told, since only a person can close it. */
-  async #takesInput(turn: SdkTurn, isOver: () => boolean): Promise<void> {
+  async #takesInput(turn: ClaudeTurn, isOver: () => boolean): Promise<void> {
     if (this.#isReady) return;
     const timer = setTimeout(() => {
       if (this.#isReady || isOver()) return;

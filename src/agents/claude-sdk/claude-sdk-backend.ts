@@ -3,7 +3,7 @@ import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentBackend, AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
-import { configDirOf, removeTranscript } from './transcript-file.ts';
+import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */

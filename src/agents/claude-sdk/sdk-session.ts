@@ -29,13 +29,19 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { type AgentProcess, endMarked, spawnAgent } from '../agent-process.ts';
-import { mapSdkMessage } from './mapping/map-sdk-message.ts';
-import { createMappingState, type MappingState, withInterruptAsked } from './mapping/mapping-state.ts';
-import { baselineFromEntries } from './mapping/model-costs.ts';
-import { PermissionRequests } from './permission-requests.ts';
-import { OutputTail } from './output-tail.ts';
-import { configDirOf, projectKey, reconcileTranscript, storeSurplus, type TranscriptPlace } from './transcript-file.ts';
-import { createTurn, isBetweenTurns, isInit, isPreview, namedBy, type SdkTurn } from './sdk-turn.ts';
+import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
+import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
+import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
+import { PermissionRequests } from '../claude/permission-requests.ts';
+import { OutputTail } from '../../lib/output-tail.ts';
+import {
+  configDirOf,
+  projectKey,
+  reconcileTranscript,
+  storeSurplus,
+  type TranscriptPlace,
+} from '../claude/files/transcript-file.ts';
+import { createTurn, isBetweenTurns, isInit, isPreview, namedBy, type ClaudeTurn } from '../claude/claude-turn.ts';
 import { toUserMessage } from './user-message.ts';
 
 export interface SessionLimits {
@@ -80,9 +86,9 @@ export class SdkSession {
   #process: AgentProcess | undefined;
   #query: Query | undefined;
   #reading: Promise<void> = Promise.resolve();
-  #turn: SdkTurn | undefined;
+  #turn: ClaudeTurn | undefined;
   /** Prompted, and not yet begun by the program. */
-  #waiting: SdkTurn | undefined;
+  #waiting: ClaudeTurn | undefined;
   #backgroundTasks = 0;
   /** The store lacks a part of the transcript that the program's file holds. */
   #dirty = false;
@@ -300,7 +306,7 @@ export class SdkSession {
     this.#permissions.askAgain();
   }
 
-  #beginUnprompted(isForDecisions = false): SdkTurn {
+  #beginUnprompted(isForDecisions = false): ClaudeTurn {
     if (this.#turn) {
       this.#turn.isForDecisions &&= isForDecisions;
       return this.#turn;
@@ -328,7 +334,7 @@ export class SdkSession {
     if (event.type === 'tool_call') this.#permissions.noteCall(event.toolCallId);
   }
 
-  #finish(turn: SdkTurn, end: AgentEvent): void {
+  #finish(turn: ClaudeTurn, end: AgentEvent): void {
     if (this.#turn === turn) this.#turn = undefined;
     if (this.#waiting === turn) this.#waiting = undefined;
     turn.out.push(end);

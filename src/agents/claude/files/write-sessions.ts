@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { BooError } from '../../protocol/error.ts';
+import { BooError } from '../../../protocol/error.ts';
 import { FreshFile } from './fresh-file.ts';
 import { transcriptFile } from './native-layout.ts';
 import { isRecordOfRequest, parseEntry, readLines } from './read-lines.ts';

@@ -3,8 +3,8 @@ import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
 import { readTranscript, transcriptNames } from '../../../../test/support/recorded-transcripts.ts';
 import { textOf } from '../../../protocol/content.ts';
-import { mapSdkMessage } from '../../claude-sdk/mapping/map-sdk-message.ts';
-import { createMappingState } from '../../claude-sdk/mapping/mapping-state.ts';
+import { mapSdkMessage } from './map-sdk-message.ts';
+import { createMappingState } from './mapping-state.ts';
 import { readLine, type TranscriptLine } from './transcript-line.ts';
 
 const told = (name: string, parent?: string): TranscriptLine[] =>

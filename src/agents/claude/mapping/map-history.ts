@@ -5,10 +5,10 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentBody } from '../../../protocol/event.ts';
 import type { AgentEvent } from '../../agent-backend.ts';
-import { asList, asRecord, asText } from '../../claude-sdk/mapping/loose-json.ts';
-import { mapSdkMessage } from '../../claude-sdk/mapping/map-sdk-message.ts';
-import { endOpenCalls } from '../../claude-sdk/mapping/map-tool-result.ts';
-import { createMappingState, type MappingState, newTurn } from '../../claude-sdk/mapping/mapping-state.ts';
+import { asList, asRecord, asText } from './loose-json.ts';
+import { mapSdkMessage } from './map-sdk-message.ts';
+import { endOpenCalls } from './map-tool-result.ts';
+import { createMappingState, type MappingState, newTurn } from './mapping-state.ts';
 import { readLine, type TranscriptLine } from './transcript-line.ts';
 
 export interface HistoryMapper {

@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writ
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { identifyProcess } from '../../lib/process-identity.ts';
+import { identifyProcess } from '../../../lib/process-identity.ts';
 import { listSessions, readSession } from './list-sessions.ts';
 import { sessionFolder, transcriptFile } from './native-layout.ts';
 import { sessionFiles, stateOf } from './session-files.ts';

@@ -1,8 +1,8 @@
 /** The sessions that the program has on this machine. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { asList, asRecord, asText } from '../claude-sdk/mapping/loose-json.ts';
-import { readLine } from '../claude-pty/mapping/transcript-line.ts';
+import { asList, asRecord, asText } from '../mapping/loose-json.ts';
+import { readLine } from '../mapping/transcript-line.ts';
 import { parseEntry, readLines } from './read-lines.ts';
 
 export interface NativeSession {

@@ -4,7 +4,7 @@ import { createPushable, type Pushable } from '../../lib/pushable.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
-export interface SdkTurn {
+export interface ClaudeTurn {
   /** Null for a turn that the agent began by itself. */
   id: string | null;
   out: Pushable<AgentEvent>;
@@ -16,7 +16,7 @@ export interface SdkTurn {
   end(): void;
 }
 
-export function createTurn(id: string | null, isForDecisions = false): SdkTurn {
+export function createTurn(id: string | null, isForDecisions = false): ClaudeTurn {
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
   return { id, out: createPushable<AgentEvent>(), isForDecisions, isInterrupted: false, ended, end: () => end() };

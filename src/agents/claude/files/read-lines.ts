@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type Line, LineSplitter } from '../claude-pty/line-splitter.ts';
+import { type Line, LineSplitter } from './line-splitter.ts';
 
 export interface TextLine {
   text: string;

@@ -6,9 +6,9 @@
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { ContentBlock } from '../../../protocol/content.ts';
-import { asCount, asList, asRecord, asText, isRecord } from '../../claude-sdk/mapping/loose-json.ts';
-import type { UnknownFrame } from '../../claude-sdk/mapping/map-sdk-message.ts';
-import { type RunningTotals, readTotals } from '../../claude-sdk/mapping/model-costs.ts';
+import { asCount, asList, asRecord, asText, isRecord } from './loose-json.ts';
+import type { UnknownFrame } from './map-sdk-message.ts';
+import { type RunningTotals, readTotals } from './model-costs.ts';
 import { textBetween, withoutPasteMarks, withoutTags } from './typed-text.ts';
 
 export type TranscriptLine =

@@ -31,7 +31,7 @@ async function compile(union: string): Promise<string> {
     typeRoots: [join(root, 'node_modules', '@types')],
     paths: { [sdk]: [join(directory, 'sdk.d.mts')] },
   };
-  const files = [join(root, 'src/agents/claude-sdk/mapping/map-sdk-message.ts')];
+  const files = [join(root, 'src/agents/claude/mapping/map-sdk-message.ts')];
   await writeFile(
     project,
     JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] }),
