@@ -42,6 +42,8 @@ export type AgentEvent =
       title: string;
       input: Record<string, unknown>;
       canAllowAlways: boolean;
+      /** What `allow_always` would have the agent remember, in words; empty where it would remember nothing. */
+      alwaysScope: string[];
     }
   /** The agent no longer waits for the answer: it was interrupted, or was answered elsewhere. */
   | { type: 'decision_resolved'; decisionId: string; outcome: AnswerOutcome | 'cancelled'; by: string }

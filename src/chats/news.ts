@@ -84,7 +84,18 @@ export class News {
 
 /** The decision as its row has it. */
 function requested(event: Extract<Event, { type: 'decision_requested' }>): Decision {
-  const { decisionId: id, chatId, turnId = null, kind, title, input, toolCallId, canAllowAlways, at } = event;
+  const {
+    decisionId: id,
+    chatId,
+    turnId = null,
+    kind,
+    title,
+    input,
+    toolCallId,
+    canAllowAlways,
+    alwaysScope = [],
+    at,
+  } = event;
   return {
     id,
     chatId,
@@ -94,6 +105,7 @@ function requested(event: Extract<Event, { type: 'decision_requested' }>): Decis
     input,
     toolCallId: toolCallId === undefined ? null : cleanText(toolCallId),
     canAllowAlways,
+    alwaysScope,
     status: 'pending',
     requestedAt: at,
     resolvedAt: null,

@@ -95,6 +95,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
             input: event.input,
             toolCallId: event.toolCallId ?? null,
             canAllowAlways: event.canAllowAlways,
+            alwaysScope: event.alwaysScope,
           }),
         ],
       });

@@ -41,6 +41,21 @@ describe('decisionText', () => {
     );
   });
 
+  it('DECIDE-6: says what “always” would mean, where it can be answered', () => {
+    const alwaysScope = ['Allow every command like “ls *”,\nin this chat\u001b[2J.', 'Work in “/b” too.'];
+    const input = { command: 'ls' };
+    expect(decisionText(asked({ input, alwaysScope }), unstyled)).toBe(
+      [
+        '? Permission  Bash: ls',
+        '  command: ls',
+        '  always: Allow every command like “ls *”, in this chat␛[2J.',
+        '  always: Work in “/b” too.',
+        '',
+      ].join('\n'),
+    );
+    expect(decisionText(asked({ input, alwaysScope, canAllowAlways: false }), unstyled)).not.toContain('always');
+  });
+
   it('does not let the name of a field pose as another field', () => {
     expect(decisionText(asked({ input: { 'a\n  command': 'x' } }), unstyled)).toContain('  a␊  command: x\n');
   });

@@ -3,7 +3,9 @@ import type { AnswerDecision, Decision } from '../protocol/client.ts';
 import { exactLines, plainLine, plainText } from './plain-text.ts';
 import type { Style } from './style.ts';
 
-export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'>;
+export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'> & {
+  alwaysScope?: readonly string[] | undefined;
+};
 
 export interface Question {
   question: string;
@@ -19,7 +21,14 @@ export function decisionText(asked: Asked, style: Style): string {
   // A plan and a question stand below word for word; their titles repeat them.
   const heading = asked.kind === 'permission' ? decisionHeading(asked, style) : `${kindText(asked, style)}\n`;
   if (questionsOf(asked).length > 0) return heading;
-  return heading + Object.entries(asked.input).map(fieldText).join('');
+  return heading + Object.entries(asked.input).map(fieldText).join('') + alwaysText(asked, style);
+}
+
+/** What the answer "always" would have the agent remember. */
+function alwaysText({ canAllowAlways, alwaysScope = [] }: Asked, style: Style): string {
+  if (!canAllowAlways || alwaysScope.length === 0) return '';
+  const lines = alwaysScope.map((line) => `  ${style('dim', `always: ${plainLine(line)}`)}\n`);
+  return lines.join('');
 }
 
 export function decisionHeading(asked: Pick<Asked, 'kind' | 'title'>, style: Style): string {

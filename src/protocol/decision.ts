@@ -21,6 +21,8 @@ export const decision = z
     toolCallId: z.string().nullable(),
     /** True when `allow_always` would be remembered by the agent. */
     canAllowAlways: z.boolean(),
+    /** What it would remember, and for how long, in words: one line for each thing. */
+    alwaysScope: z.array(z.string()),
     status: z.enum(['pending', 'resolved']),
     requestedAt: z.iso.datetime(),
     resolvedAt: z.iso.datetime().nullable(),

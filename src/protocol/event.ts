@@ -146,6 +146,8 @@ const lifecycleBodies = [
     input: z.record(z.string(), z.unknown()),
     /** True when the answer `allow_always` would be remembered by the agent. */
     canAllowAlways: z.boolean(),
+    /** What it would remember, in words: one line for each thing. Missing in what was stored before there was such a list. */
+    alwaysScope: z.array(z.string()).optional(),
   }),
   z.object({
     type: z.literal('decision_resolved'),

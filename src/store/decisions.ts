@@ -11,6 +11,7 @@ interface Row {
   input: string;
   toolCallId: string | null;
   canAllowAlways: boolean;
+  alwaysScope: string;
   requestedAt: Date;
   resolvedAt: Date | null;
   outcome: DecisionOutcome | null;
@@ -19,10 +20,11 @@ interface Row {
 }
 
 function toDecision(row: Row): Decision {
-  const { ordinal: _, input, requestedAt, resolvedAt, outcome, ...rest } = row;
+  const { ordinal: _, input, alwaysScope, requestedAt, resolvedAt, outcome, ...rest } = row;
   return {
     ...rest,
     input: JSON.parse(input) as Record<string, unknown>,
+    alwaysScope: JSON.parse(alwaysScope) as string[],
     status: outcome === null ? 'pending' : 'resolved',
     requestedAt: requestedAt.toISOString(),
     resolvedAt: resolvedAt?.toISOString() ?? null,
@@ -32,7 +34,7 @@ function toDecision(row: Row): Decision {
 
 const columns = (db: Sql) => db`
   id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_call_id as "toolCallId",
-  can_allow_always as "canAllowAlways", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
+  can_allow_always as "canAllowAlways", always_scope as "alwaysScope", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
   resolved_by as "by", ordinal`;
 
 export interface NewDecision {
@@ -44,15 +46,18 @@ export interface NewDecision {
   input: Record<string, unknown>;
   toolCallId: string | null;
   canAllowAlways: boolean;
+  alwaysScope: string[];
 }
 
 /** Goes with the append of `decision_requested`. */
 export function insertDecision(db: Sql, decision: NewDecision) {
   return db`
-    insert into decisions (id, chat_id, turn_id, kind, title, input, tool_call_id, can_allow_always)
+    insert into decisions (id, chat_id, turn_id, kind, title, input, tool_call_id, can_allow_always,
+      always_scope)
     values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
       ${cleanText(decision.title)}, ${JSON.stringify(decision.input)}::text::json,
-      ${decision.toolCallId && cleanText(decision.toolCallId)}, ${decision.canAllowAlways})`;
+      ${decision.toolCallId && cleanText(decision.toolCallId)}, ${decision.canAllowAlways},
+      ${JSON.stringify(decision.alwaysScope)}::text::json)`;
 }
 
 export interface Settlement {

@@ -55,6 +55,24 @@ describe.skipIf(!isPossible)('WEB-27: decisions in a browser', () => {
     expect(watched.problems).toEqual([]);
   });
 
+  it('DECIDE-6: “always” says what it means, and then nobody is asked again', async () => {
+    const { page } = watched;
+    await say(page, 'write always.txt: once');
+    const always = page.getByRole('button', { name: 'Always allow' });
+    const id = await always.getAttribute('aria-describedby');
+    expect(await page.locator(`[id="${id}"]`).innerText()).toContain(
+      'Allow every edit of a file, in this chat until its permission mode is changed.',
+    );
+    await always.click();
+    await turnsEnded(page, 1);
+    await say(page, 'write always.txt: twice');
+    await turnsEnded(page, 2);
+    expect(readFileSync(file('always.txt'), 'utf8')).toBe('twice\n');
+    expect(await page.getByLabel('Permission mode').inputValue()).toBe('acceptEdits');
+    expect(await page.locator('.decision-line').innerText()).toMatch(/always allowed by web/);
+    expect(watched.problems).toEqual([]);
+  });
+
   it('denies with words that reach the agent', async () => {
     const { page } = watched;
     await say(page, 'run: touch denied.txt');

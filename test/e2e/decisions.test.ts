@@ -110,20 +110,26 @@ describe('a decision', () => {
     expect(existsSync(file('note.txt'))).toBe(false);
   });
 
-  test('allowed always, the second time nobody is asked', async () => {
+  test('DECIDE-6: allowed always, the second time nobody is asked', async () => {
     const { client } = server;
     const { id } = await server.createChat();
     const questions: string[] = [];
+    let scope: string[] | undefined;
     const turn = () =>
       runTurn(client, id, 'run: mkdir -p always', {
-        answer: ({ title }) => {
+        answer: ({ title, alwaysScope }) => {
           questions.push(title);
+          scope = alwaysScope;
           return { outcome: 'allow_always' };
         },
       });
     expect((await turn()).finished.outcome).toBe('completed');
     expect(questions).toHaveLength(1);
-    expect((await client.listDecisions({ chatId: id })).items).toMatchObject([{ canAllowAlways: true }]);
+    expect((await client.listDecisions({ chatId: id })).items).toMatchObject([
+      { canAllowAlways: true, alwaysScope: scope },
+    ]);
+    expect(scope).toContainEqual(expect.stringContaining('Allow the command “mkdir -p always”, in this chat'));
+    expect(scope).toContainEqual(expect.stringContaining('Allow every edit of a file'));
     expect((await turn()).finished.outcome).toBe('completed');
     expect(questions).toHaveLength(1);
   });

@@ -116,6 +116,7 @@ export function createMemoryChats(): MemoryChats {
         input: { command: 'ls' },
         toolCallId: null,
         canAllowAlways: false,
+        alwaysScope: [],
         status: 'pending',
         requestedAt: time,
         resolvedAt: null,

@@ -269,6 +269,7 @@ async function* askIn(
     title: 'Bash: echo hello',
     input: { command: 'echo hello' },
     canAllowAlways: false,
+    alwaysScope: [],
     ...question,
     decisionId,
   };

@@ -177,6 +177,7 @@ export async function openStubServer(): Promise<StubServer> {
         input: { command: 'ls' },
         toolCallId: null,
         canAllowAlways: true,
+        alwaysScope: ['Allowed from now on: every call of Bash.'],
         status: 'pending',
         requestedAt: at,
         resolvedAt: null,

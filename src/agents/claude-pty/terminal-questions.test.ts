@@ -78,10 +78,19 @@ const denied = (message: string): unknown => ({
 describe('DECIDE-5: a question', () => {
   test('is asked about its call, and answered from here', async () => {
     tell('one', 'ls');
-    const hook = ask('ls', { permission_suggestions: [{ type: 'addRules' }] });
+    const hook = ask('ls', {
+      permission_suggestions: [{ type: 'setMode', mode: 'acceptEdits', destination: 'session' }, null],
+    });
     await settle();
     expect(requested()).toMatchObject([
-      { kind: 'permission', toolCallId: 'one', title: 'Bash: ls', input: { command: 'ls' }, canAllowAlways: true },
+      {
+        kind: 'permission',
+        toolCallId: 'one',
+        title: 'Bash: ls',
+        input: { command: 'ls' },
+        canAllowAlways: true,
+        alwaysScope: ['Allow every edit of a file, in this chat until its permission mode is changed.'],
+      },
     ]);
     expect(questions.count).toBe(1);
     expect(hook.answer).toBeUndefined();

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
-import { asList, asRecord, asText } from '../claude/mapping/loose-json.ts';
+import { asList, asRecord, asText, isRecord } from '../claude/mapping/loose-json.ts';
 import type { MappingState } from '../claude/mapping/mapping-state.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import type { HookCall } from './hook-server.ts';
@@ -72,7 +72,9 @@ export class TerminalQuestions {
         signal: abort.signal,
         toolUseID: toolCallId,
         requestId: toolCallId,
-        suggestions: asList(call.input['permission_suggestions']) as PermissionUpdate[],
+        suggestions: asList(call.input['permission_suggestions']).filter((each) =>
+          isRecord(each),
+        ) as unknown as PermissionUpdate[],
       });
       call.answer(asked.isSettledElsewhere || this.#parts.isInterrupting() || !result ? null : hookOutput(result));
     } finally {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
 import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
+import { alwaysScope } from './always-scope.ts';
 import { toolTitle } from './mapping/tool-title.ts';
 
 interface Waiting {
@@ -72,8 +73,16 @@ export class PermissionRequests {
     this.#waiting.set(decisionId, waiting);
     const { toolName, toolCallId, title, input, suggestions } = waiting;
     const kind = kinds[toolName] ?? 'permission';
-    const canAllowAlways = suggestions.length > 0;
-    this.#emit({ type: 'decision_requested', decisionId, kind, toolCallId, title, input, canAllowAlways });
+    this.#emit({
+      type: 'decision_requested',
+      decisionId,
+      kind,
+      toolCallId,
+      title,
+      input,
+      canAllowAlways: suggestions.length > 0,
+      alwaysScope: alwaysScope(suggestions),
+    });
   }
 
   #withdraw(waiting: Waiting): void {

@@ -33,7 +33,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const host of hosts.splice(0)) await endProcess(host, { graceMs: 0 });
   for (const server of servers.splice(0)) await server.close();
-  await rm(dataDir, { recursive: true, force: true });
+  // The server of a host that was killed hears of it, and ends in its own time; until then it may still write.
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
 });
 
 async function open(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
 import { readableLine } from '../text/hidden.ts';
 import { Markdown } from '../text/markdown.tsx';
@@ -15,6 +15,7 @@ const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan'
 export function DecisionCard({ decision }: { decision: Decision }) {
   const session = useSession();
   const [isBusy, setBusy] = useState(false);
+  const scopeId = useId();
   const [step, setStep] = useState<'choose' | 'deny' | 'edit'>('choose');
 
   const answer = async (given: AnswerDecision): Promise<void> => {
@@ -64,7 +65,7 @@ export function DecisionCard({ decision }: { decision: Decision }) {
                 <button
                   type="button"
                   disabled={isBusy}
-                  title="The agent remembers a rule for calls like this one, and asks no more about them."
+                  aria-describedby={scopeId}
                   onClick={() => void answer({ outcome: 'allow_always' })}
                 >
                   Always allow
@@ -80,11 +81,7 @@ export function DecisionCard({ decision }: { decision: Decision }) {
               </button>
             </div>
           )}
-          {step === 'choose' && decision.canAllowAlways && (
-            <p className="quiet scope">
-              “Always allow” makes the agent remember a rule of its own for calls like this one, in this directory.
-            </p>
-          )}
+          {step === 'choose' && decision.canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
           {step === 'deny' && (
             <DenyForm
               what={isPermission ? 'Deny' : 'Keep planning'}
@@ -104,6 +101,28 @@ export function DecisionCard({ decision }: { decision: Decision }) {
         </>
       )}
     </section>
+  );
+}
+
+/** What the button stands for, in the words of whoever would remember it. */
+function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
+  return (
+    <div id={id} className="quiet scope">
+      {lines.length === 0 ? (
+        <p>“Always allow” makes the agent remember a rule of its own for calls like this one.</p>
+      ) : (
+        <>
+          <p>“Always allow” means:</p>
+          <ul>
+            {lines.map((line, index) => (
+              <li key={index}>
+                <bdi>{readableLine(line, 2_000)}</bdi>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
   );
 }
 

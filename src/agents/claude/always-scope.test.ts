@@ -1,0 +1,63 @@
+import type { PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
+import { describe, expect, it } from 'vitest';
+import { alwaysScope } from './always-scope.ts';
+
+const allow = (toolName: string, ruleContent?: string): PermissionUpdate => ({
+  type: 'addRules',
+  rules: [{ toolName, ...(ruleContent === undefined ? {} : { ruleContent }) }],
+  behavior: 'allow',
+  destination: 'session',
+});
+const words = (update: PermissionUpdate): string[] => alwaysScope([update]);
+const untilRest = 'in this chat until its agent goes to rest';
+
+describe('DECIDE-6: the scope of “always allow”', () => {
+  it.each([
+    [allow('Bash', 'mkdir -p x'), `Allow the command “mkdir -p x”, ${untilRest}.`],
+    [allow('Bash', 'npm run *'), `Allow every command like “npm run *”, ${untilRest}.`],
+    [allow('Bash', 'git diff:*'), `Allow every command that begins with “git diff”, ${untilRest}.`],
+    [allow('Read', '//etc/app/**'), `Allow Read of all in “/etc/app”, ${untilRest}.`],
+    [allow('Read', 'notes.txt'), `Allow Read of “notes.txt”, ${untilRest}.`],
+    [allow('WebFetch', 'domain:example.com'), `Allow WebFetch from “example.com”, ${untilRest}.`],
+    [allow('WebSearch'), `Allow every call of WebSearch, ${untilRest}.`],
+  ])('says which calls a rule is about: %j', (update, expected) => {
+    expect(words(update)).toEqual([expected]);
+  });
+
+  it('says where a rule is kept, and so for whom it holds', () => {
+    const kept = (['session', 'localSettings', 'projectSettings', 'userSettings'] as const).map(
+      (destination) => words({ ...allow('WebSearch'), destination } as PermissionUpdate)[0],
+    );
+    expect(kept).toEqual([
+      `Allow every call of WebSearch, ${untilRest}.`,
+      `Allow every call of WebSearch, ${untilRest}, and in all that trust this directory (.claude/settings.local.json).`,
+      `Allow every call of WebSearch, ${untilRest}, and for everybody who trusts this directory (.claude/settings.json).`,
+      'Allow every call of WebSearch, in every chat of yours in any directory (~/.claude/settings.json).',
+    ]);
+  });
+
+  it('says each thing that changes with it', () => {
+    expect(
+      alwaysScope([
+        allow('Bash', 'mkdir x'),
+        { type: 'addDirectories', directories: ['/a', '/b'], destination: 'session' },
+        { type: 'setMode', mode: 'acceptEdits', destination: 'session' },
+      ]),
+    ).toEqual([
+      `Allow the command “mkdir x”, ${untilRest}.`,
+      `Work in “/a” too, ${untilRest}.`,
+      `Work in “/b” too, ${untilRest}.`,
+      'Allow every edit of a file, in this chat until its permission mode is changed.',
+    ]);
+  });
+
+  it('hides nothing that it does not know, and bears what is no such list', () => {
+    const strange = { type: 'brandNew', power: 'all', destination: 'elsewhere' } as unknown as PermissionUpdate;
+    expect(words(strange)).toEqual([
+      'Change what is not known here, {"type":"brandNew","power":"all","destination":"elsewhere"}, kept in “elsewhere”.',
+    ]);
+    const empty = { type: 'addRules', behavior: 'allow', destination: 'session' } as unknown as PermissionUpdate;
+    expect(words(empty)).toEqual([]);
+    expect(alwaysScope([])).toEqual([]);
+  });
+});
