@@ -2,14 +2,19 @@
  * Puts a chat's decisions to the person at the terminal, one after another. A decision that is settled elsewhere is
  * withdrawn from the screen at once. Where the input has ended nobody can answer here: the decision stays pending.
  */
-import { type AnswerDecision, type BooClient, BooError, type Decision } from '../protocol/client.ts';
+import {
+  type AnswerDecision,
+  type BooClient,
+  BooError,
+  type Decision,
+  type Question,
+  questionsOf,
+} from '../protocol/client.ts';
 import {
   answeredText,
   type Asked,
   decisionHeading,
   decisionText,
-  type Question,
-  questionsOf,
   questionText,
   readChoice,
   readPermission,

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { type AnswerDecision, BooError, type Decision } from '../protocol/client.ts';
+import { type AnswerDecision, BooError, type Decision, questionsOf } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
-import { answeredText, decisionText, questionsOf, questionText } from './decision-text.ts';
+import { answeredText, decisionText, questionText } from './decision-text.ts';
 import { allPages, findDecision } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Asked, decisionText, questionsOf, questionText, readChoice, readPermission } from './decision-text.ts';
+import { questionsOf } from '../protocol/client.ts';
+import { type Asked, decisionText, questionText, readChoice, readPermission } from './decision-text.ts';
 import { unstyled } from './style.ts';
 
 const asked = (fields: Partial<Asked>): Asked => ({

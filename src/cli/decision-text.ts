@@ -1,18 +1,11 @@
 /** A decision in words: what is asked, exactly, and what a typed answer means. */
-import type { AnswerDecision, Decision } from '../protocol/client.ts';
+import { type AnswerDecision, type Decision, type Question, questionsOf } from '../protocol/client.ts';
 import { exactLines, plainLine, plainText } from './plain-text.ts';
 import type { Style } from './style.ts';
 
 export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'> & {
   alwaysScope?: readonly string[] | undefined;
 };
-
-export interface Question {
-  question: string;
-  header: string;
-  options: { label: string; description: string }[];
-  multiSelect: boolean;
-}
 
 const kindWords: Record<Asked['kind'], string> = { permission: 'Permission', question: 'Question', plan: 'Plan' };
 
@@ -44,30 +37,6 @@ function fieldText([name, value]: [string, unknown]): string {
   const lines = exactLines(typeof value === 'string' ? value : JSON.stringify(value, null, 2));
   if (lines.length === 1) return `  ${label}: ${lines[0]}\n`;
   return [`  ${label}:`, ...lines.map((line) => `  │ ${line}`), ''].join('\n');
-}
-
-/** The questions of a decision of that kind; none where they do not have the known shape. */
-export function questionsOf(asked: Pick<Asked, 'kind' | 'input'>): Question[] {
-  const given = asked.input['questions'];
-  if (asked.kind !== 'question' || !Array.isArray(given)) return [];
-  const questions = given.map(questionOf);
-  return questions.every((question) => question !== undefined) ? questions : [];
-}
-
-function questionOf(value: unknown): Question | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { question, header, options, multiSelect } = value as Record<string, unknown>;
-  if (typeof question !== 'string' || !Array.isArray(options)) return undefined;
-  return {
-    question,
-    header: typeof header === 'string' ? header : '',
-    options: options.flatMap((option: unknown) => {
-      const { label, description } = (option ?? {}) as Record<string, unknown>;
-      if (typeof label !== 'string') return [];
-      return [{ label, description: typeof description === 'string' ? description : '' }];
-    }),
-    multiSelect: multiSelect === true,
-  };
 }
 
 export function questionText(question: Question, style: Style): string {

@@ -1,11 +1,12 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
+import { questionsOf } from '../../protocol/question.ts';
 import { readableLine } from '../text/hidden.ts';
 import { Markdown } from '../text/markdown.tsx';
 import { Diff } from './diff.tsx';
 import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
-import { QuestionForm, questionsOf } from './question-form.tsx';
+import { QuestionForm } from './question-form.tsx';
 import { useSession } from './session-context.ts';
 import { decisionTitle } from './words.ts';
 

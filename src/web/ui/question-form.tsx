@@ -1,35 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
+import type { Question } from '../../protocol/question.ts';
 import { readable, readableLine } from '../text/hidden.ts';
-
-interface Question {
-  question: string;
-  header: string;
-  options: { label: string; description: string }[];
-  isMultiple: boolean;
-}
-
-/** The questions of a decision of that kind; none where they do not have the known shape. */
-export function questionsOf({ kind, input }: Pick<Decision, 'kind' | 'input'>): Question[] {
-  const given = input['questions'];
-  if (kind !== 'question' || !Array.isArray(given)) return [];
-  const questions = given.map((value: unknown): Question | undefined => {
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { question, header, options, multiSelect } = value as Record<string, unknown>;
-    if (typeof question !== 'string' || !Array.isArray(options)) return undefined;
-    return {
-      question,
-      header: typeof header === 'string' ? header : '',
-      options: options.flatMap((option: unknown) => {
-        const { label, description } = (option ?? {}) as Record<string, unknown>;
-        if (typeof label !== 'string') return [];
-        return [{ label, description: typeof description === 'string' ? description : '' }];
-      }),
-      isMultiple: multiSelect === true,
-    };
-  });
-  return questions.every((question) => question !== undefined) ? questions : [];
-}
 
 interface Choice {
   chosen: string[];
@@ -67,7 +39,7 @@ export function QuestionForm({
         const toggle = (label: string, isOn: boolean): void =>
           set(
             index,
-            question.isMultiple
+            question.multiSelect
               ? { ...choice, chosen: isOn ? [...choice.chosen, label] : choice.chosen.filter((each) => each !== label) }
               : { chosen: [label], own: '' },
           );
@@ -80,7 +52,7 @@ export function QuestionForm({
             {question.options.map((option) => (
               <label key={option.label} className="option">
                 <input
-                  type={question.isMultiple ? 'checkbox' : 'radio'}
+                  type={question.multiSelect ? 'checkbox' : 'radio'}
                   name={`${decision.id}-${index}`}
                   checked={choice.chosen.includes(option.label)}
                   onChange={(event) => toggle(option.label, event.target.checked)}
@@ -96,7 +68,7 @@ export function QuestionForm({
               <input
                 value={choice.own}
                 onChange={(event) =>
-                  set(index, { chosen: question.isMultiple ? choice.chosen : [], own: event.target.value })
+                  set(index, { chosen: question.multiSelect ? choice.chosen : [], own: event.target.value })
                 }
               />
             </label>
