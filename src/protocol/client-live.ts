@@ -192,14 +192,32 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
     patience = Math.min(maxPatience, patience * 2);
   }
 
+  /**
+   * After a silent death the connections that a browser keeps for requests are dead too, and it takes each of them before it
+   * makes a new one. So who gets no answer soon asks again beside; the first answer counts, and hanging up on the others
+   * has the browser throw their connections away.
+   */
   async function takeTicket(timeoutMs: number): Promise<string> {
     const sentAtMs = performance.now();
+    const hangingUp = new AbortController();
+    const hangUp = (): void => hangingUp.abort();
+    closing.signal.addEventListener('abort', hangUp);
+    const request = { method: 'POST', body: {}, signal: hangingUp.signal, timeoutMs } as const;
+    let beside: ReturnType<typeof setInterval> | undefined;
     try {
-      const request = { method: 'POST', body: {}, signal: closing.signal, timeoutMs } as const;
-      return (await wire.request<LiveTicket>('/v1/live/tickets', request)).ticket;
+      return await new Promise<string>((resolve, reject) => {
+        const ask = (): void =>
+          void wire.request<LiveTicket>('/v1/live/tickets', request).then(({ ticket }) => resolve(ticket), reject);
+        ask();
+        beside = setInterval(ask, limits.answerMs / 5);
+      });
     } catch (thrown) {
       if (performance.now() - sentAtMs >= timeoutMs) growPatient();
       throw thrown;
+    } finally {
+      clearInterval(beside);
+      closing.signal.removeEventListener('abort', hangUp);
+      hangUp();
     }
   }
 

@@ -208,9 +208,12 @@ export function createClient(options: ClientOptions): BooClient {
     async prompt(chatId, prompt, { attempts = promptAttempts, signal } = {}) {
       const body: SubmitPrompt = { ...prompt, id: prompt.id ?? newId() };
       const delay = createRetryDelay(backoff);
+      // A slow line takes its time for images: 16 characters a millisecond are a hundred kilobits a second.
+      const timeoutMs = longWaitMs + JSON.stringify(body.content).length / 16;
+      const request = { method: 'POST', body, signal, timeoutMs } as const;
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await wire.request<Receipt>(`${chatPath(chatId)}/prompts`, { method: 'POST', body, signal });
+          return await wire.request<Receipt>(`${chatPath(chatId)}/prompts`, request);
         } catch (error) {
           if (!isUnreachable(error) || attempt >= attempts || signal?.aborted) throw error;
           await wait(delay.next(), signal);

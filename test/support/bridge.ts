@@ -7,16 +7,22 @@ export interface Bridge {
   /** Where new connections lead: a server that was started anew may have another port. */
   port: number;
   readonly connections: number;
+  /** New connections are ended at once. */
+  isDown: boolean;
   /** Ends all connections. */
   cut(): void;
   /** Half-open: nothing passes any more on the connections there are, and nobody is told. New ones are as good as any. */
   stall(): void;
+  /** What the server sends waits there until it is released. */
+  hold(): void;
+  release(): void;
   close(): Promise<void>;
 }
 
 export async function openBridge(port: number): Promise<Bridge> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((near) => {
+    if (bridge.isDown) return void near.destroy();
     const far = connect(bridge.port, '127.0.0.1');
     const pair = [near, far] as const;
     pairs.add(pair);
@@ -28,7 +34,7 @@ export async function openBridge(port: number): Promise<Bridge> {
         if (near.destroyed && far.destroyed) pairs.delete(pair);
       });
     }
-    near.pipe(far).pipe(near);
+    return void near.pipe(far).pipe(near);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const cut = (): void => {
@@ -37,6 +43,7 @@ export async function openBridge(port: number): Promise<Bridge> {
   const bridge: Bridge = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     port,
+    isDown: false,
     get connections() {
       return pairs.size;
     },
@@ -46,6 +53,12 @@ export async function openBridge(port: number): Promise<Bridge> {
         near.unpipe().pause();
         far.unpipe().pause();
       }
+    },
+    hold() {
+      for (const [, far] of pairs) far.unpipe().pause();
+    },
+    release() {
+      for (const [near, far] of pairs) far.pipe(near);
     },
     close: () =>
       new Promise((resolve) => {
