@@ -99,7 +99,6 @@ describe.skipIf(!isPossible)('a connection that breaks', () => {
     ['a machine that slept', 20, () => page.clock.fastForward('08:00:00')],
     // A Chromium without a screen freezes no page, so what it would say is said by hand.
     ['a page that was frozen', 15, () => page.evaluate(() => document.dispatchEvent(new Event('resume')))],
-    ['a page that nobody touches', 40, () => Promise.resolve()],
   ])('WEB-3: %s finds within %i seconds that its connection is dead, and is back', async (_what, seconds, wake) => {
     await tell('one');
     await page.clock.install();

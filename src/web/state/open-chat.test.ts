@@ -148,8 +148,8 @@ describe('WEB-23: a chat that is opened', () => {
     const chat = server.chat();
     await isLive(chat);
     server.say({ kind: 'event', event: event(5) });
-    server.draw();
     server.replaceLog(2);
+    server.draw();
     await until(() => chat.view.get().wasReset && chat.view.get().state === 'live');
     expect(seqs(chat)).toEqual([1, 2]);
   });
