@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { openSession, type Session } from './state/session.ts';
 import { forgetToken, readSignInNews, signInWithCode, storedToken, takeCode } from './state/sign-in.ts';
 import { SessionContext } from './ui/session-context.ts';
@@ -12,8 +12,11 @@ type Door =
 
 export function App() {
   const [door, setDoor] = useState<Door>({ state: 'opening' });
+  /** The one session that is open: a link that is opened in a tab that is signed in makes another. */
+  const opened = useRef<Session>(undefined);
 
   const enter = (): void => {
+    opened.current?.close();
     const token = storedToken();
     if (token === null) return setDoor({ state: 'shut' });
     const session = openSession(token, (why) => {
@@ -23,6 +26,7 @@ export function App() {
       if (storedToken() === null) setDoor({ state: 'shut', why });
       else enter();
     });
+    opened.current = session;
     setDoor({ state: 'open', token, session });
   };
 
@@ -46,10 +50,8 @@ export function App() {
   useEffect(() => {
     const onStorage = (event: StorageEvent): void => {
       const news = readSignInNews(event);
-      if (news === 'signed in' && storedToken() !== (door.state === 'open' ? door.token : null)) {
-        if (door.state === 'open') door.session.close();
-        enter();
-      } else if (door.state === 'open' && news === 'signed out') door.session.signOut();
+      if (news === 'signed in' && storedToken() !== (door.state === 'open' ? door.token : null)) enter();
+      else if (door.state === 'open' && news === 'signed out') door.session.signOut();
       else if (door.state === 'open' && news === 'refused') door.session.refuse();
     };
     addEventListener('storage', onStorage);
