@@ -1,8 +1,7 @@
 /** The live socket and its client over real chats: what a browser does, without one. */
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { openBridge } from '../../test/support/bridge.ts';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -52,8 +51,8 @@ afterEach(async () => {
   await here.close();
 });
 
-function clientAt(url: string): BooClient {
-  return createClient({ url, token: testToken, backoff: { minMs: 1, maxMs: 10 } });
+function clientAt(url: string, more: { silenceMs?: number; answerMs?: number } = {}): BooClient {
+  return createClient({ url, token: testToken, backoff: { minMs: 1, maxMs: 10 }, ...more });
 }
 
 function goLive(client = clientAt(server.url)): { live: Live; states: LiveState[] } {
@@ -74,37 +73,6 @@ function keep(live: Live, chatId: string, after = 0) {
     get events(): Event[] {
       return items.flatMap((item) => (item.kind === 'event' ? [item.event] : []));
     },
-  };
-}
-
-/** A way to the server that the test can cut. */
-async function openBridge(port: number): Promise<{ url: string; cut(): void; close(): Promise<void> }> {
-  const sockets = new Set<Socket>();
-  const bridge: Server = createServer((near) => {
-    const far = connect(port, '127.0.0.1');
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => undefined);
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => bridge.listen(0, '127.0.0.1', resolve));
-  const cut = (): void => sockets.forEach((socket) => socket.destroy());
-  return {
-    url: `http://127.0.0.1:${(bridge.address() as AddressInfo).port}`,
-    cut,
-    close: () =>
-      new Promise((resolve) => {
-        bridge.close(() => resolve());
-        cut();
-      }),
   };
 }
 
@@ -197,6 +165,50 @@ test('WEB-3: a client says truly whether it is connected and whether all is ther
   await until(() => live.state === 'open');
   expect(kept.events).toEqual(await here.log(id));
   expect(news.filter(({ type }) => type === 'chats_followed')).toHaveLength(2);
+});
+
+test.each([
+  ['by itself', { silenceMs: 100, answerMs: 100 }, () => undefined],
+  ['when somebody asks', { answerMs: 100 }, (live: Live) => live.check()],
+])(
+  'WEB-3: a connection that died without a word is noticed %s, and opened anew at the cursor',
+  async (_how, limits, nudge) => {
+    const bridge = await openBridge(server.port);
+    try {
+      const { id } = await here.createChat();
+      const { live, states } = goLive(clientAt(bridge.url, limits));
+      const kept = keep(live, id);
+      await until(() => live.state === 'open');
+      bridge.stall();
+      await here.chats.submitPrompt(id, { content: 'hello' });
+      await here.events(id, 'turn_finished');
+      nudge(live);
+      const log = await here.log(id);
+      await until(() => kept.events.length >= log.length, { timeoutMs: 5_000 });
+      expect(kept.events).toEqual(log);
+      expect(states).toContain('offline');
+    } finally {
+      await bridge.close();
+    }
+  },
+);
+
+test('WEB-3: a connection that is only silent is kept', async () => {
+  let opened = 0;
+  class Counted extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols);
+      opened += 1;
+      this.on('message', (data: Buffer) => (alive += data.toString() === '{"type":"alive"}' ? 1 : 0));
+    }
+  }
+  let alive = 0;
+  const live = clientAt(server.url, { silenceMs: 20, answerMs: 5_000 }).live({
+    WebSocket: Counted as unknown as TerminalSocketConstructor,
+  });
+  lives.push(live);
+  await until(() => alive >= 5);
+  expect([opened, live.state]).toEqual([1, 'open']);
 });
 
 test('WEB-3: a client with a wrong token does not try again before it is told to', async () => {

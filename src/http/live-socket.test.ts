@@ -205,6 +205,13 @@ describe('a live socket', () => {
     expect((await closed)[0]).toBe(1006);
   });
 
+  it('answers a ping at once', async () => {
+    const { say, of } = await open();
+    say({ type: 'ping' });
+    await until(() => of('alive').length === 1);
+    expect(of('error')).toEqual([]);
+  });
+
   it('is cut when it takes nothing, and reads no further than it takes until then', async () => {
     const content = 'x'.repeat(1_000_000);
     for (let at = 0; at < 60; at += 1) await test.chats.submitPrompt(chatId, { content });

@@ -96,7 +96,8 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
       if (data.length > maxLiveMessageBytes) return socket.close(1009, 'The message is too large.');
       if (isBinary) throw new BooError('invalid_request', 'message: must be text');
       const message = parseMessage(liveClientMessage, data.toString());
-      if (message.type === 'unfollow') end(message.chatId);
+      if (message.type === 'ping') say({ type: 'alive' });
+      else if (message.type === 'unfollow') end(message.chatId);
       else if (message.type === 'follow') {
         follow(message.chatId, message.after).catch((error: unknown) => say({ type: 'error', ...fail(error) }));
       } else {

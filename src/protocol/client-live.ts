@@ -11,6 +11,7 @@ import { BooError, type ErrorCode, errorCodes, toBooError } from './error.ts';
 import type { FeedItem } from './event.ts';
 import type { LiveClientMessage, LiveServerMessage, LiveTicket } from './live.ts';
 import { liveProtocol } from './live-names.ts';
+import { type Liveness, watchLiveness } from './liveness.ts';
 import { createRetryDelay, type RetryDelay, type RetryRange, wait } from './retry-delay.ts';
 import { ticketPrefix } from './terminal-names.ts';
 
@@ -52,15 +53,27 @@ export interface Live {
   followChats(onNews: (news: LiveNews) => void): () => void;
   /** Tries at once, where it would wait: the network may be back. */
   retry(): void;
+  /**
+   * The same, and where there is a connection the server is asked whether it lives: the machine may have slept, or the
+   * network may have changed.
+   */
+  check(): void;
   /** Idempotent. */
   close(): void;
 }
 
 export interface LiveLimits {
   backoff: RetryRange;
-  /** A connection on which nothing arrives for so long is taken for dead. */
+  /** When nothing has come for so long the server is asked for a sign of life. */
   silenceMs: number;
+  /**
+   * How long that may take, and how long the opening. Twice as long after each time it was too long, up to six times, until
+   * the server has answered: a slow line must not be hung up on for ever.
+   */
+  answerMs: number;
 }
+
+const maxPatience = 6;
 
 interface Follow {
   readonly chatId: string;
@@ -86,6 +99,8 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
   let socket: TerminalSocket | undefined;
   let hasChats = false;
   let hurry = new AbortController();
+  let liveness: Liveness | undefined;
+  let patience = 1;
 
   function enter(next: LiveState): void {
     if (state === next || closing.signal.aborted) return;
@@ -165,11 +180,45 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         hasChats = true;
         break;
       case 'alive':
+        patience = 1;
         return;
       default:
         break;
     }
     for (const listener of newsListeners) listener(message);
+  }
+
+  function growPatient(): void {
+    patience = Math.min(maxPatience, patience * 2);
+  }
+
+  /**
+   * After a silent death the connections that a browser keeps for requests are dead too, and it takes each of them before it
+   * makes a new one. So who gets no answer soon asks again beside; the first answer counts, and hanging up on the others
+   * has the browser throw their connections away.
+   */
+  async function takeTicket(timeoutMs: number): Promise<string> {
+    const sentAtMs = performance.now();
+    const hangingUp = new AbortController();
+    const hangUp = (): void => hangingUp.abort();
+    closing.signal.addEventListener('abort', hangUp);
+    const request = { method: 'POST', body: {}, signal: hangingUp.signal, timeoutMs } as const;
+    let beside: ReturnType<typeof setInterval> | undefined;
+    try {
+      return await new Promise<string>((resolve, reject) => {
+        const ask = (): void =>
+          void wire.request<LiveTicket>('/v1/live/tickets', request).then(({ ticket }) => resolve(ticket), reject);
+        ask();
+        beside = setInterval(ask, limits.answerMs / 5);
+      });
+    } catch (thrown) {
+      if (performance.now() - sentAtMs >= timeoutMs) growPatient();
+      throw thrown;
+    } finally {
+      clearInterval(beside);
+      closing.signal.removeEventListener('abort', hangUp);
+      hangUp();
+    }
   }
 
   /** One connection, from its ticket to its end. Returns or throws what ended it. */
@@ -178,26 +227,32 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
     if (!Socket) {
       throw new BooError('invalid_request', 'There is no WebSocket here: hand one in.', { details: { final: true } });
     }
-    const request = { method: 'POST', body: {}, signal: closing.signal } as const;
-    const { ticket } = await wire.request<LiveTicket>('/v1/live/tickets', request);
+    const answerMs = limits.answerMs * patience;
+    const ticket = await takeTicket(answerMs);
     closing.signal.throwIfAborted();
     const own = new Socket(`${url.replace(/^http/, 'ws')}/v1/live`, [liveProtocol, `${ticketPrefix}${ticket}`]);
     socket = own;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let opening: ReturnType<typeof setTimeout> | undefined;
     const hangUp = (): void => own.close(1000);
     closing.signal.addEventListener('abort', hangUp);
     try {
       return await new Promise<BooError>((resolve) => {
         const lose = (why: string): void => resolve(unreachable(url, new Error(why)));
-        // A connection that is dead may take long to say that it is closed.
-        const arm = (): void => {
-          clearTimeout(timer);
-          timer = setTimeout(() => lose('Nothing came for too long.'), limits.silenceMs);
+        // A connection that is dead may take long to say that it is closed, if it ever does.
+        const giveUp = (): void => {
+          growPatient();
+          lose('Nothing came for too long.');
         };
-        arm();
+        opening = setTimeout(giveUp, answerMs);
         own.addEventListener('open', () => {
           if (socket !== own) return;
-          arm();
+          clearTimeout(opening);
+          liveness = watchLiveness({
+            silenceMs: limits.silenceMs,
+            answerMs,
+            ask: () => say({ type: 'ping' }),
+            onDead: giveUp,
+          });
           for (const follow of follows.values()) ask(follow);
           if (newsListeners.size > 0) say({ type: 'follow_chats' });
           look();
@@ -206,7 +261,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         own.addEventListener('error', () => undefined);
         own.addEventListener('message', ({ data }) => {
           if (socket !== own || typeof data !== 'string') return;
-          arm();
+          liveness?.hear();
           onLife();
           take(JSON.parse(data) as LiveServerMessage);
           look();
@@ -214,7 +269,9 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         own.addEventListener('close', ({ code, reason }) => lose(`${code ?? 1006} ${reason ?? ''}`.trim()));
       });
     } finally {
-      clearTimeout(timer);
+      clearTimeout(opening);
+      liveness?.stop();
+      liveness = undefined;
       closing.signal.removeEventListener('abort', hangUp);
       socket = undefined;
       own.close(1000);
@@ -246,6 +303,10 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
       if (isOver) await aborted(hurry.signal);
       else await wait(delay.next(), hurry.signal);
     }
+  }
+
+  function retry(): void {
+    if (state === 'offline') hurry.abort();
   }
 
   void run();
@@ -294,8 +355,10 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         look();
       };
     },
-    retry() {
-      if (state === 'offline') hurry.abort();
+    retry,
+    check() {
+      retry();
+      liveness?.check();
     },
     close() {
       closing.abort();

@@ -8,6 +8,8 @@ export interface RequestOptions {
   timeoutMs?: number | null;
   /** Hangs up. */
   signal?: AbortSignal | undefined;
+  /** The page that asks may be gone before it is sent. */
+  keepalive?: boolean | undefined;
 }
 
 /** The client's way to the server: every request carries the token and the client's name. */
@@ -45,6 +47,7 @@ export function createWire(options: WireOptions): Wire {
       method: request.method ?? 'GET',
       headers: { accept, ...identity, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body }),
+      ...(request.keepalive ? { keepalive: true } : {}),
       signal,
     });
   }

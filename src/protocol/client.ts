@@ -52,8 +52,13 @@ export interface ClientOptions {
   clientName?: string | undefined;
   /** For one request and its answer; the feed has `silenceMs`. */
   timeoutMs?: number | undefined;
-  /** A feed on which nothing arrives for so long is opened anew. */
+  /**
+   * A feed on which nothing arrives for so long, a minute, is opened anew; on a live connection the server is asked for a
+   * sign of life after so long, 20 seconds.
+   */
   silenceMs?: number | undefined;
+  /** How long the server of a live connection may take for its sign of life, or to open it: 5 seconds. */
+  answerMs?: number | undefined;
   /** Between attempts. */
   backoff?: RetryRange | undefined;
 }
@@ -79,12 +84,18 @@ export interface BooClient {
    * long as that takes, and the signal, or the end of this program, withdraws the flip.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
-  deleteChat(chatId: string): Promise<void>;
+  /** With `keepalive` it is sent even when the page is being closed. */
+  deleteChat(chatId: string, options?: { keepalive?: boolean | undefined }): Promise<void>;
   /**
    * Resolves once the prompt is stored. Makes an id where none is given, and sends again under the same id while the
-   * server cannot be reached: it is stored once.
+   * server cannot be reached: it is stored once. With `attempts` so many times at the most; the signal hangs up, and then
+   * nobody knows whether it is stored.
    */
-  prompt(chatId: string, prompt: SubmitPrompt): Promise<Receipt>;
+  prompt(
+    chatId: string,
+    prompt: SubmitPrompt,
+    options?: { attempts?: number | undefined; signal?: AbortSignal | undefined },
+  ): Promise<Receipt>;
   /** The prompts that wait, in the order in which they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;
   /** Throws `prompt_taken` when its turn has begun. */
@@ -148,6 +159,7 @@ const finishTimeoutMs = 300_000;
 export function createClient(options: ClientOptions): BooClient {
   const backoff = options.backoff ?? { minMs: 250, maxMs: 10_000 };
   const limits = { backoff, silenceMs: options.silenceMs ?? 60_000 };
+  const liveLimits = { backoff, silenceMs: options.silenceMs ?? 20_000, answerMs: options.answerMs ?? 5_000 };
   const longWaitMs = options.timeoutMs ?? 30_000;
   const wire = createWire({
     url: options.url,
@@ -192,17 +204,20 @@ export function createClient(options: ClientOptions): BooClient {
         }
       }
     },
-    deleteChat: (chatId) => wire.request(chatPath(chatId), { method: 'DELETE' }),
+    deleteChat: (chatId, { keepalive } = {}) => wire.request(chatPath(chatId), { method: 'DELETE', keepalive }),
 
-    async prompt(chatId, prompt) {
+    async prompt(chatId, prompt, { attempts = promptAttempts, signal } = {}) {
       const body: SubmitPrompt = { ...prompt, id: prompt.id ?? newId() };
       const delay = createRetryDelay(backoff);
+      // A slow line takes its time for images: 16 characters a millisecond are a hundred kilobits a second.
+      const timeoutMs = longWaitMs + JSON.stringify(body.content).length / 16;
+      const request = { method: 'POST', body, signal, timeoutMs } as const;
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await wire.request<Receipt>(`${chatPath(chatId)}/prompts`, { method: 'POST', body });
+          return await wire.request<Receipt>(`${chatPath(chatId)}/prompts`, request);
         } catch (error) {
-          if (!isUnreachable(error) || attempt === promptAttempts) throw error;
-          await wait(delay.next());
+          if (!isUnreachable(error) || attempt >= attempts || signal?.aborted) throw error;
+          await wait(delay.next(), signal);
         }
       }
     },
@@ -224,7 +239,7 @@ export function createClient(options: ClientOptions): BooClient {
     transcript: (chatId, given = {}) =>
       readTranscriptRecords(wire, `${chatPath(chatId)}/transcript`, { silenceMs: limits.silenceMs, ...given }),
 
-    live: (liveOptions = {}) => openLive(options.url.replace(/\/+$/, ''), wire, liveOptions, limits),
+    live: (liveOptions = {}) => openLive(options.url.replace(/\/+$/, ''), wire, liveOptions, liveLimits),
 
     beginImport: (input) => wire.request('/v1/imports', { method: 'POST', body: input }),
     addImportLines: (importId, lines) => wire.request(`${importPath(importId)}/lines`, { method: 'POST', body: lines }),

@@ -39,7 +39,7 @@ export const liveServerMessage = z
     z.object({ type: z.literal('chats_followed') }),
     /** What this client sent last was not done. The connection goes on, but ends with 1008 after a hundred of these. */
     z.object({ type: z.literal('error'), code: z.string(), message: z.string() }),
-    /** Now and then, so that a client that hears nothing for a minute knows that the connection is dead. */
+    /** The answer to a `ping`, and now and then by itself. A client that gets no answer knows that the connection is dead. */
     z.object({ type: z.literal('alive') }),
   ])
   .meta({ id: 'LiveServerMessage' });
@@ -51,6 +51,8 @@ export const liveClientMessage = z
     z.strictObject({ type: z.literal('follow'), chatId, after: z.int().min(0) }),
     z.strictObject({ type: z.literal('unfollow'), chatId }),
     z.strictObject({ type: z.literal('follow_chats') }),
+    /** Asks for an `alive`: a browser can neither send the WebSocket's own pings nor see them. */
+    z.strictObject({ type: z.literal('ping') }),
   ])
   .meta({ id: 'LiveClientMessage' });
 export type LiveClientMessage = z.infer<typeof liveClientMessage>;

@@ -1,24 +1,33 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { openSession, type Session } from './state/session.ts';
-import { forgetToken, signInWithCode, storedToken, takeCode } from './state/sign-in.ts';
+import { forgetToken, readSignInNews, signInWithCode, storedToken, takeCode } from './state/sign-in.ts';
 import { SessionContext } from './ui/session-context.ts';
 import { Shell } from './ui/shell.tsx';
 import { SignIn } from './ui/sign-in.tsx';
 
-type Door = { state: 'opening' } | { state: 'shut'; why?: string | undefined } | { state: 'open'; session: Session };
+type Door =
+  | { state: 'opening' }
+  | { state: 'shut'; why?: string | undefined }
+  | { state: 'open'; token: string; session: Session };
 
 export function App() {
   const [door, setDoor] = useState<Door>({ state: 'opening' });
+  /** The one session that is open: a link that is opened in a tab that is signed in makes another. */
+  const opened = useRef<Session>(undefined);
 
   const enter = (): void => {
+    opened.current?.close();
     const token = storedToken();
     if (token === null) return setDoor({ state: 'shut' });
     const session = openSession(token, (why) => {
       session.close();
-      forgetToken();
-      setDoor({ state: 'shut', why });
+      forgetToken(token, why !== undefined);
+      // Another tab may have signed in with a newer one.
+      if (storedToken() === null) setDoor({ state: 'shut', why });
+      else enter();
     });
-    setDoor({ state: 'open', session });
+    opened.current = session;
+    setDoor({ state: 'open', token, session });
   };
 
   useEffect(() => {
@@ -37,11 +46,13 @@ export function App() {
     return () => removeEventListener('hashchange', onHash);
   }, []);
 
-  // One tab signs out for all of them.
+  // One tab signs in and out for all of them.
   useEffect(() => {
-    if (door.state !== 'open') return;
-    const onStorage = (): void => {
-      if (storedToken() === null) door.session.signOut();
+    const onStorage = (event: StorageEvent): void => {
+      const news = readSignInNews(event);
+      if (news === 'signed in' && storedToken() !== (door.state === 'open' ? door.token : null)) enter();
+      else if (door.state === 'open' && news === 'signed out') door.session.signOut();
+      else if (door.state === 'open' && news === 'refused') door.session.refuse();
     };
     addEventListener('storage', onStorage);
     return () => removeEventListener('storage', onStorage);

@@ -233,7 +233,7 @@ describe('prompts that wait', () => {
     expect(append(log, numbered([started('old'), prompt('new')], 52)).waiting).toEqual(['new']);
   });
 
-  it('that were taken meanwhile wait no more', () => {
-    expect(setWaiting(busy, [{ promptId: 'a', content: text('a') }]).waiting).toEqual([]);
+  it('that were taken meanwhile wait no more, and a list that is older than the log takes none away', () => {
+    expect(setWaiting(busy, [{ promptId: 'a', content: text('a') }]).waiting).toEqual(['b', 'c', 'd']);
   });
 });

@@ -180,7 +180,9 @@ export const dropDrafts = (log: ChatLog): ChatLog => (log.drafts.length === 0 ? 
 export function setWaiting(log: ChatLog, items: readonly { promptId: string; content: ContentBlock[] }[]): ChatLog {
   const prompts = new Map(log.prompts);
   for (const { promptId, content } of items) prompts.set(promptId, content);
-  return { ...log, prompts, waiting: items.map(({ promptId }) => promptId).filter((id) => !log.taken.has(id)) };
+  const listed = items.map(({ promptId }) => promptId).filter((id) => !log.taken.has(id));
+  // The log may be newer than the list, and whatever waits no more is told by an event.
+  return { ...log, prompts, waiting: [...listed, ...log.waiting.filter((id) => !listed.includes(id))] };
 }
 
 function draftKey(delta: Delta): string {

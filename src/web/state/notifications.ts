@@ -1,3 +1,6 @@
+/** What is told outside the page, once by all tabs of this browser together, and not of a chat that is in front in one. */
+import { isInFrontSomewhere } from './front.ts';
+
 const wishKey = 'boocode.notifications';
 
 export type NotificationWish = 'on' | 'off' | 'blocked' | 'impossible';
@@ -15,16 +18,46 @@ export async function wishNotifications(isWanted: boolean): Promise<Notification
   return notificationWish();
 }
 
-export function notify(title: string, body: string, open: () => void): void {
-  if (notificationWish() !== 'on') return;
+export interface Happening {
+  /** The same in every tab that hears of it. */
+  id: string;
+  chatId: string;
+  title: string;
+  body: string;
+}
+
+/** How much later than the first another tab may hear of it. One later still replaces the notification, without a sound. */
+const othersMs = 30_000;
+
+const shown = new Map<string, Notification>();
+
+export async function notify(happening: Happening): Promise<void> {
+  if (notificationWish() !== 'on' || (await isInFrontSomewhere(happening.chatId))) return;
+  await navigator.locks.request(`boocode.told.${happening.id}`, { ifAvailable: true }, async (lock) => {
+    if (lock === null || !show(happening)) return;
+    await new Promise((resolve) => setTimeout(resolve, othersMs));
+  });
+}
+
+/** It is over: nobody need look at it any more. */
+export function withdraw(happeningId: string): void {
+  shown.get(happeningId)?.close();
+  shown.delete(happeningId);
+}
+
+function show({ id, chatId, title, body }: Happening): boolean {
   try {
-    const notification = new Notification(title, { body, tag: title });
+    const notification = new Notification(title, { body, tag: id });
+    shown.set(id, notification);
+    notification.addEventListener('close', () => shown.delete(id));
     notification.addEventListener('click', () => {
       window.focus();
-      open();
+      location.hash = `#/chat/${chatId}`;
       notification.close();
     });
+    return true;
   } catch {
     // Some browsers on phones have the name, and show notifications only from a service worker.
+    return false;
   }
 }

@@ -27,6 +27,7 @@ function serverWith(count: number) {
   const chat = () =>
     openChat({
       chatId,
+      retryMs: 5,
       schedule: (work) => frames.push(work),
       api: {
         listPrompts: () => Promise.resolve({ items: [] }),
@@ -130,6 +131,27 @@ describe('WEB-23: a chat that is opened', () => {
     server.say(delta('Hello'));
     server.draw();
     expect(chat.view.get().log.drafts.map(({ text }) => text)).toEqual(['Hello']);
+  });
+
+  it('WEB-28: that cannot be reached is tried again by itself', async () => {
+    const server = serverWith(1);
+    server.fail(new BooError('internal', 'It cannot be reached.', { details: { reason: 'unreachable' } }));
+    const chat = server.chat();
+    await until(() => chat.view.get().state === 'failed');
+    server.fail(undefined);
+    await isLive(chat);
+    expect(seqs(chat)).toEqual([1]);
+  });
+
+  it('WEB-42: reads the log anew where an event is missing, and shows nothing out of order', async () => {
+    const server = serverWith(3);
+    const chat = server.chat();
+    await isLive(chat);
+    server.say({ kind: 'event', event: event(5) });
+    server.replaceLog(2);
+    server.draw();
+    await until(() => chat.view.get().wasReset && chat.view.get().state === 'live');
+    expect(seqs(chat)).toEqual([1, 2]);
   });
 
   it('says what went wrong, and tries again', async () => {

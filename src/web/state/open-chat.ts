@@ -2,11 +2,11 @@
  * A chat that is looked at. It opens at its end with one page of the log, follows from there, and takes the pages before
  * as they are asked for. What arrives within one frame of the screen is entered together.
  */
-import type { Live, LiveItem } from '../../protocol/client.ts';
+import { isUnreachable, type Live, type LiveItem } from '../../protocol/client.ts';
 import { toBooError } from '../../protocol/error.ts';
 import type { Delta, Event } from '../../protocol/event.ts';
 import type { Api } from './api.ts';
-import { type ChatLog, emptyLog } from './chat-log.ts';
+import { type ChatLog, emptyLog, LogHole } from './chat-log.ts';
 import { append, dropDrafts, prepend, preview, setWaiting } from './fold.ts';
 import { createStore, type Store } from './store.ts';
 
@@ -39,6 +39,8 @@ export interface OpenChatOptions {
   live: Pick<Live, 'follow'>;
   /** Calls back before the next frame of the screen. */
   schedule?: (work: () => void) => void;
+  /** A server that cannot be reached is asked again after so long. */
+  retryMs?: number;
 }
 
 /** Before the next frame; in a tab that nobody sees there is none, and a timer does. */
@@ -47,13 +49,15 @@ function beforeNextFrame(work: () => void): void {
   else setTimeout(work, 100);
 }
 
-export function openChat({ chatId, api, live, schedule = beforeNextFrame }: OpenChatOptions): OpenChat {
+export function openChat(options: OpenChatOptions): OpenChat {
+  const { chatId, api, live, schedule = beforeNextFrame, retryMs = 2_000 } = options;
   const view = createStore<ChatView>({ log: emptyLog(), state: 'loading', wasReset: false, isLoadingOlder: false });
   const set = (part: Partial<ChatView>): void => view.update((value) => ({ ...value, ...part }));
   let entries: Entry[] = [];
   let isScheduled = false;
   let stopFollowing: (() => void) | undefined;
   let isClosed = false;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let head = 0;
   /** Grows when the log is read anew: what was on its way for the one before is of no use. */
   let generation = 0;
@@ -63,25 +67,14 @@ export function openChat({ chatId, api, live, schedule = beforeNextFrame }: Open
     const batch = entries;
     entries = [];
     if (isClosed || batch.length === 0) return;
-    let { log } = view.get();
-    for (let at = 0; at < batch.length;) {
-      const { kind } = batch[at]!;
-      let end = at;
-      while (batch[end]?.kind === kind) end += 1;
-      const run = batch.slice(at, end);
-      log =
-        kind === 'event'
-          ? append(
-              log,
-              run.flatMap((entry) => (entry.kind === 'event' ? [entry.event] : [])),
-            )
-          : preview(
-              log,
-              run.flatMap((entry) => (entry.kind === 'delta' ? [entry.delta] : [])),
-            );
-      at = end;
+    try {
+      const log = enterAll(view.get().log, batch);
+      set({ log, state: log.last >= head ? 'live' : 'catching up' });
+    } catch (error) {
+      if (!(error instanceof LogHole)) throw error;
+      // Nothing is shown out of order: it is read anew.
+      void load(true);
     }
-    set({ log, state: log.last >= head ? 'live' : 'catching up' });
   }
 
   function take(item: LiveItem): void {
@@ -111,8 +104,11 @@ export function openChat({ chatId, api, live, schedule = beforeNextFrame }: Open
   async function load(wasReset: boolean): Promise<void> {
     const mine = (generation += 1);
     stopFollowing?.();
+    clearTimeout(retryTimer);
     entries = [];
-    set({ state: 'loading', wasReset, ...(wasReset ? { log: emptyLog() } : {}) });
+    // One that failed is tried again behind its back.
+    const isRetry = view.get().state === 'failed';
+    set({ ...(isRetry ? {} : { state: 'loading' }), wasReset, ...(wasReset ? { log: emptyLog() } : {}) });
     try {
       const [page, waiting] = await Promise.all([
         api.events(chatId, { before: Number.MAX_SAFE_INTEGER, limit: pageSize }),
@@ -128,9 +124,11 @@ export function openChat({ chatId, api, live, schedule = beforeNextFrame }: Open
       if (mine !== generation || isClosed) return;
       const { code, message } = toBooError(error);
       set(code === 'not_found' ? { state: 'gone' } : { state: 'failed', error: message });
+      if (isUnreachable(error)) retryTimer = setTimeout(retry, retryMs);
     }
   }
-  void load(false);
+  const retry = (): void => void load(view.get().wasReset);
+  retry();
 
   return {
     chatId,
@@ -149,10 +147,34 @@ export function openChat({ chatId, api, live, schedule = beforeNextFrame }: Open
         set({ isLoadingOlder: false });
       }
     },
-    retry: () => void load(false),
+    retry,
     close() {
       isClosed = true;
+      clearTimeout(retryTimer);
       stopFollowing?.();
     },
   };
+}
+
+/** Runs of the same kind together. */
+function enterAll(before: ChatLog, batch: readonly Entry[]): ChatLog {
+  let log = before;
+  for (let at = 0; at < batch.length;) {
+    const { kind } = batch[at]!;
+    let end = at;
+    while (batch[end]?.kind === kind) end += 1;
+    const run = batch.slice(at, end);
+    log =
+      kind === 'event'
+        ? append(
+            log,
+            run.flatMap((entry) => (entry.kind === 'event' ? [entry.event] : [])),
+          )
+        : preview(
+            log,
+            run.flatMap((entry) => (entry.kind === 'delta' ? [entry.delta] : [])),
+          );
+    at = end;
+  }
+  return log;
 }

@@ -1,57 +1,156 @@
-/** Prompts on their way. Each has its id from the start, so that sending it again is sending it once. */
+/**
+ * Prompts on their way, of all chats. Each has its id from the start, so that sending it again is sending it once. What the
+ * server cannot be reached for waits, and goes by itself when it can; those of one chat go one after the other, in the order
+ * in which they were written. They are kept over a reload of the page as long as they fit.
+ */
+import { isUnreachable } from '../../protocol/client.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
-import { toBooError } from '../../protocol/error.ts';
+import { type BooError, toBooError } from '../../protocol/error.ts';
+import { createRetryDelay, type RetryRange, wait } from '../../protocol/retry-delay.ts';
 import type { Api } from './api.ts';
+import { openShelf, type Shelf } from './shelf.ts';
 import { createStore, type Store } from './store.ts';
 
 export interface Outgoing {
   promptId: string;
+  chatId: string;
   content: ContentBlock[];
-  /** Why it did not go; undefined while it is on its way. */
+  /** `waiting` for the server to be reached; `refused` stays until somebody sends it again or drops it. */
+  state: 'sending' | 'waiting' | 'refused';
+  /** Why it did not go. */
   problem?: string;
+  /** A reload of the page does not lose it. */
+  isKept: boolean;
 }
 
 export interface Outbox {
   readonly store: Store<readonly Outgoing[]>;
-  send(content: ContentBlock[]): void;
+  send(chatId: string, content: ContentBlock[]): void;
   retry(promptId: string): void;
   /** Takes one back that did not go. */
   drop(promptId: string): void;
+  /** The server may be reached again: what waits or hangs is sent at once. */
+  hurry(): void;
+  /** Sends no more. What is kept is sent by the next one. */
+  close(): void;
+  /** Closes, and keeps nothing. */
+  clear(): void;
 }
 
-export function createOutbox(chatId: string, api: Pick<Api, 'prompt'>): Outbox {
-  const store = createStore<readonly Outgoing[]>([]);
-  const change = (promptId: string, next: Outgoing | undefined): void =>
-    store.update((list) => list.flatMap((each) => (each.promptId === promptId ? (next ? [next] : []) : [each])));
-  // One after the other: they arrive in the order in which they were written.
-  let line: Promise<void> = Promise.resolve();
+export interface OutboxOptions {
+  api: Pick<Api, 'prompt'>;
+  storage: Storage;
+  backoff?: RetryRange;
+  onRefused?: (outgoing: Outgoing) => void;
+  /** The token is no longer taken. What waits, waits on. */
+  onUnauthorized?: () => void;
+}
 
-  function go(outgoing: Outgoing): void {
-    line = line.then(async () => {
+/** Of about five million that a browser keeps for a page; the rest is for drafts. */
+const maxKeptChars = 4_000_000;
+
+export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized }: OutboxOptions): Outbox {
+  const shelf: Shelf<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openShelf(storage, 'boocode.outbox.', {
+    maxChars: maxKeptChars,
+    isValid: (value) => typeof value.chatId === 'string' && Array.isArray(value.content),
+  });
+  const kept = shelf.read().map(([promptId, { chatId, content }]): Outgoing => {
+    return { promptId, chatId, content, state: 'waiting', isKept: true };
+  });
+  const store = createStore<readonly Outgoing[]>(kept);
+  const closing = new AbortController();
+  const pumping = new Set<string>();
+  let attempt = new AbortController();
+
+  const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem'>): void =>
+    store.update((list) =>
+      list.map((each) => {
+        if (each.promptId !== promptId) return each;
+        const { problem: _, ...rest } = each;
+        return { ...rest, ...part };
+      }),
+    );
+  const remove = (promptId: string): void => {
+    shelf.remove(promptId);
+    store.update((list) => list.filter((each) => each.promptId !== promptId));
+  };
+  const next = (chatId: string): Outgoing | undefined =>
+    closing.signal.aborted ? undefined : store.get().find((each) => each.chatId === chatId && each.state !== 'refused');
+
+  async function pump(chatId: string): Promise<void> {
+    if (pumping.has(chatId)) return;
+    pumping.add(chatId);
+    const delay = createRetryDelay(backoff ?? { minMs: 1_000, maxMs: 20_000 });
+    for (let outgoing = next(chatId); outgoing; outgoing = next(chatId)) {
+      const { promptId, content } = outgoing;
+      const { signal } = attempt;
       try {
-        await api.prompt(chatId, { id: outgoing.promptId, content: outgoing.content });
-        change(outgoing.promptId, undefined);
-      } catch (error) {
-        change(outgoing.promptId, { ...outgoing, problem: toBooError(error).message });
+        change(promptId, { state: 'sending' });
+        await api.prompt(chatId, { id: promptId, content }, { attempts: 1, signal });
+        remove(promptId);
+        delay.reset();
+      } catch (thrown) {
+        const error = toBooError(thrown);
+        if (closing.signal.aborted) break;
+        if (error.code === 'unauthorized') {
+          change(promptId, { state: 'waiting' });
+          onUnauthorized?.();
+          break;
+        }
+        if (isPassing(error)) {
+          change(promptId, { state: 'waiting', ...(isUnreachable(error) ? {} : { problem: error.message }) });
+          await wait(delay.next(), signal);
+        } else {
+          change(promptId, { state: 'refused', problem: error.message });
+          onRefused?.(outgoing);
+        }
       }
-    });
+    }
+    pumping.delete(chatId);
   }
+
+  function hurry(): void {
+    const before = attempt;
+    attempt = new AbortController();
+    before.abort();
+    for (const chatId of new Set(store.get().map((each) => each.chatId))) void pump(chatId);
+  }
+  function close(): void {
+    closing.abort();
+    attempt.abort();
+  }
+  hurry();
+
   return {
     store,
-    send(content) {
-      const outgoing: Outgoing = { promptId: newId(), content };
-      store.update((list) => [...list, outgoing]);
-      go(outgoing);
+    send(chatId, content) {
+      const promptId = newId();
+      const isKept = shelf.put(promptId, { promptId, chatId, content });
+      store.update((list) => [...list, { promptId, chatId, content, state: 'waiting', isKept }]);
+      void pump(chatId);
     },
     retry(promptId) {
-      const known = store.get().find((each) => each.promptId === promptId);
-      if (!known) return;
-      const outgoing: Outgoing = { promptId, content: known.content };
-      change(promptId, outgoing);
-      go(outgoing);
+      const outgoing = store.get().find((each) => each.promptId === promptId);
+      if (!outgoing) return;
+      if (outgoing.state === 'refused') change(promptId, { state: 'waiting' });
+      hurry();
     },
-    drop: (promptId) => change(promptId, undefined),
+    drop(promptId) {
+      remove(promptId);
+    },
+    hurry,
+    close,
+    clear() {
+      close();
+      for (const { promptId } of store.get()) shelf.remove(promptId);
+    },
   };
+}
+
+/** It may go well another time, without anybody's doing. */
+function isPassing(error: BooError): boolean {
+  const { status } = error.details;
+  return isUnreachable(error) || (typeof status === 'number' && [408, 429, 502, 503, 504].includes(status));
 }
 
 /** `crypto.randomUUID` is missing on a page without TLS. */

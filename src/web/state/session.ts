@@ -1,14 +1,19 @@
 /** Everything that one signed-in tab holds: one client, one socket, and what they tell. */
 import type { Chat } from '../../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
-import { BooError, toBooError } from '../../protocol/error.ts';
+import { toBooError } from '../../protocol/error.ts';
 import type { Live, LiveNews } from '../../protocol/client.ts';
 import type { Info } from '../../protocol/info.ts';
 import { readableLine } from '../text/hidden.ts';
 import { type Api, createApi } from './api.ts';
 import { type Chats, createChats } from './chats.ts';
-import { notify } from './notifications.ts';
+import { createDeletions } from './deletions.ts';
+import { createDrafts, type Drafts } from './drafts.ts';
+import { type Front, openFront } from './front.ts';
+import { notify, withdraw } from './notifications.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
 import { createStore, type Store } from './store.ts';
+import { onWake } from './wake.ts';
 
 export interface Toast {
   id: number;
@@ -26,28 +31,57 @@ export interface Session {
   readonly decisions: Store<ReadonlyMap<string, Decision>>;
   readonly toasts: Store<readonly Toast[]>;
   /** The chat that is in front; what it does needs no notification. */
-  readonly front: Store<string | undefined>;
+  readonly front: Front['chat'];
+  readonly outbox: Outbox;
+  readonly drafts: Drafts;
   say(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
   /** Tells what went wrong, and gives undefined then. */
   attempt<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** True when it is settled, by this answer or by another that was first. */
   decide(decision: Decision, answer: AnswerDecision): Promise<boolean>;
   deleteChat(chat: Chat): void;
+  /** Forgets what was written and not sent, too. */
   signOut(): void;
+  /** The server no longer takes the token. */
+  refuse(): void;
   close(): void;
 }
 
 const undoMs = 7_000;
 
+/** Says why, where it was not by the person's own will. */
 export function openSession(token: string, onSignedOut: (why?: string) => void): Session {
   const api = createApi(location.origin, token);
   const chats = createChats(api);
   const info = createStore<Info | undefined>(undefined);
   const decisions = createStore<ReadonlyMap<string, Decision>>(new Map());
   const toasts = createStore<readonly Toast[]>([]);
-  const front = createStore<string | undefined>(undefined);
+  const front = openFront();
+  const drafts = createDrafts(sessionStorage);
+  const outbox = createOutbox({
+    api,
+    storage: sessionStorage,
+    onUnauthorized: refuse,
+    onRefused({ chatId, problem }) {
+      if (front.chat.get() === chatId) return;
+      session.say(`A prompt was not sent to “${titleOf(chatId)}”. ${problem ?? ''}`, {
+        level: 'error',
+        action: { label: 'Show', run: () => (location.hash = `#/chat/${chatId}`) },
+      });
+    },
+  });
+  const deletions = createDeletions({
+    api,
+    chats,
+    undoMs,
+    onFailed: (problem) =>
+      problem.code === 'unauthorized' ? refuse() : session.say(problem.message, { level: 'error' }),
+  });
+  const closing = new AbortController();
   const answeredHere = new Set<string>();
   let toastId = 0;
+  /** What is there when the page opens has not happened before its eyes. */
+  let isFirstLook = true;
 
   const session: Session = {
     api,
@@ -55,7 +89,9 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     info,
     decisions,
     toasts,
-    front,
+    front: front.chat,
+    outbox,
+    drafts,
     live: api.live(),
     say(text, { level = 'info', action, forMs = level === 'error' ? 10_000 : 5_000 } = {}) {
       const id = (toastId += 1);
@@ -82,6 +118,10 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       } catch (error) {
         answeredHere.delete(decision.id);
         const problem = toBooError(error);
+        if (problem.code === 'unauthorized') {
+          refuse();
+          return false;
+        }
         const winner = problem.details['decision'] as Decision | undefined;
         if (problem.code === 'decision_settled' && winner) putDecision(winner);
         session.say(problem.message, { level: 'error' });
@@ -89,37 +129,44 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       }
     },
     deleteChat(chat) {
-      chats.setLeaving(chat.id, true);
-      const timer = setTimeout(() => {
-        void session
-          .attempt(async () => {
-            await api.deleteChat(chat.id).catch((error: unknown) => {
-              if (!(error instanceof BooError && error.code === 'not_found')) throw error;
-            });
-            chats.remove(chat.id);
-          })
-          .finally(() => chats.setLeaving(chat.id, false));
-      }, undoMs);
+      const takeBack = deletions.add(chat);
       const leave = session.say(`“${readableLine(chat.title, 60)}” will be deleted.`, {
         forMs: undoMs,
         action: {
           label: 'Undo',
           run() {
-            clearTimeout(timer);
-            chats.setLeaving(chat.id, false);
+            takeBack();
             leave();
           },
         },
       });
     },
-    signOut: () => onSignedOut(),
-    close: () => session.live.close(),
+    signOut() {
+      outbox.clear();
+      drafts.clear();
+      onSignedOut();
+    },
+    refuse,
+    close() {
+      deletions.hasten();
+      closing.abort();
+      stopWaking();
+      outbox.close();
+      front.close();
+      session.live.close();
+    },
   };
 
   session.live.followChats(onNews);
+  let isConnected = false;
   session.live.onState((state) => {
-    if (state === 'offline' && session.live.error?.code === 'unauthorized') refuse();
+    if (state === 'offline' && session.live.error?.code === 'unauthorized') return refuse();
+    const wasConnected = isConnected;
+    isConnected = state === 'open' || state === 'catching_up';
+    if (isConnected && !wasConnected) outbox.hurry();
   });
+  const stopWaking = onWake(() => session.live.check());
+  addEventListener('pagehide', () => deletions.hasten(), { signal: closing.signal });
 
   function onNews(news: LiveNews): void {
     switch (news.type) {
@@ -132,23 +179,26 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
         return putDecision(news.decision);
       case 'chats_followed':
         // After a connection nobody knows what else has changed meanwhile.
-        void chats.reload();
+        void readChats();
         void readDecisions();
         void readInfo();
     }
   }
 
   function refuse(): void {
-    onSignedOut('The server no longer takes this token. Sign in again.');
+    if (!closing.signal.aborted) onSignedOut('The server no longer takes this token. Sign in again.');
   }
+
+  const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
 
   function putDecision(decision: Decision): void {
     const before = decisions.get().get(decision.id);
     if (before?.status === 'resolved' || (!before && decision.status === 'resolved')) return;
     decisions.update((map) => new Map(map).set(decision.id, decision));
     const title = readableLine(decision.title, 80);
+    if (decision.status === 'resolved') withdraw(decision.id);
     if (decision.status === 'pending') {
-      if (!before) tell(decision.chatId, 'Waiting for you', title);
+      if (!before) tell(decision.id, decision.chatId, 'Waiting for you', title);
     } else if (!answeredHere.has(decision.id) && decision.by !== 'host' && decision.outcome !== 'cancelled') {
       const what = decision.outcome === 'deny' ? 'Denied' : 'Allowed';
       session.say(`${what} elsewhere by ${readableLine(decision.by ?? 'somebody', 60)}: ${title}`);
@@ -161,6 +211,13 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     const pending = new Set(page.items.map(({ id }) => id));
     decisions.update((map) => new Map([...map].filter(([id, { status }]) => status === 'resolved' || pending.has(id))));
     for (const decision of page.items) putDecision(decision);
+    isFirstLook = false;
+  }
+
+  async function readChats(): Promise<void> {
+    const { byId: before } = chats.store.get();
+    await chats.reload();
+    for (const [id, now] of chats.store.get().byId) tellChange(before.get(id), now);
   }
 
   async function readInfo(): Promise<void> {
@@ -170,15 +227,13 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
 
   function tellChange(before: Chat | undefined, now: Chat): void {
     const wasBusy = before?.state === 'running' || before?.state === 'waiting';
-    if (wasBusy && (now.state === 'ready' || now.state === 'cold')) tell(now.id, 'Done', '');
-    if (wasBusy && now.state === 'failed') tell(now.id, 'Failed', '');
+    const end = `${now.id} ${now.head}`;
+    if (wasBusy && (now.state === 'ready' || now.state === 'cold')) tell(end, now.id, 'Done', '');
+    if (wasBusy && now.state === 'failed') tell(end, now.id, 'Failed', '');
   }
 
-  /** Nobody is told of the chat that is in front of them. */
-  function tell(chatId: string, what: string, more: string): void {
-    if (front.get() === chatId && document.visibilityState === 'visible' && document.hasFocus()) return;
-    const title = readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
-    notify(`${what}: ${title}`, more, () => (location.hash = `#/chat/${chatId}`));
+  function tell(id: string, chatId: string, what: string, body: string): void {
+    if (!isFirstLook) void notify({ id, chatId, title: `${what}: ${titleOf(chatId)}`, body });
   }
 
   return session;

@@ -3,9 +3,26 @@ import { createApi } from './api.ts';
 
 const tokenKey = 'boocode.token';
 
-export const storedToken = (): string | null => localStorage.getItem(tokenKey);
-export const keepToken = (token: string): void => localStorage.setItem(tokenKey, token);
-export const forgetToken = (): void => localStorage.removeItem(tokenKey);
+export const storedToken = (): string | null => localStorage.getItem(tokenKey) || null;
+const keepToken = (token: string): void => localStorage.setItem(tokenKey, token);
+
+/**
+ * For all tabs, unless another one has signed in meanwhile. One that was refused leaves an empty place, so that the other
+ * tabs can tell it from one that the person signed out.
+ */
+export function forgetToken(token: string, isRefused: boolean): void {
+  if (storedToken() !== token) return;
+  if (isRefused) localStorage.setItem(tokenKey, '');
+  else localStorage.removeItem(tokenKey);
+}
+
+/** What another tab did: undefined when it has nothing to do with signing in. */
+export function readSignInNews({ key, newValue }: StorageEvent): 'signed out' | 'refused' | 'signed in' | undefined {
+  // Without a key all was cleared.
+  if (key !== tokenKey && key !== null) return undefined;
+  if (newValue === null) return 'signed out';
+  return newValue === '' ? 'refused' : 'signed in';
+}
 
 /** The one-use code of a sign-in link, taken out of the address so that it stays in no history. */
 export function takeCode(): string | null {

@@ -1,13 +1,13 @@
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import type { Chat } from '../../protocol/chat.ts';
 import type { ChatLog } from '../state/chat-log.ts';
 import { type OpenChat, openChat } from '../state/open-chat.ts';
-import { createOutbox } from '../state/outbox.ts';
 import { useStore } from '../state/store.ts';
 import { readableLine } from '../text/hidden.ts';
 import { ChatMenu, StateMark } from './chat-row.tsx';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from './composer.tsx';
+import { useLiveState } from './connection-bar.tsx';
 import { DecisionCard } from './decision-card.tsx';
 import { Icon } from './icons.tsx';
 import { usePending } from './inbox.tsx';
@@ -23,14 +23,15 @@ const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 function useChat(chatId: string): Chat | undefined {
   const session = useSession();
   const chat = useStore(session.chats.store).byId.get(chatId);
+  const isOffline = useLiveState() === 'offline';
   useEffect(() => {
-    if (chat) return;
+    if (chat || isOffline) return;
     // One that is gone is told of by its own page.
     session.api.getChat(chatId).then(
       (found) => session.chats.put(found),
       () => undefined,
     );
-  }, [chatId, chat === undefined, session]);
+  }, [chatId, chat === undefined, isOffline, session]);
   return chat;
 }
 
@@ -62,7 +63,6 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const view = useStore(open.view);
   const info = useStore(session.info);
   const pending = usePending(chatId);
-  const outbox = useMemo(() => createOutbox(chatId, session.api), [chatId, session]);
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
@@ -73,6 +73,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
       <section className="welcome">
         <h1>This chat is not here</h1>
         <p>It was deleted, or it never was.</p>
+        <Queue chatId={chatId} log={log} />
         <a href="#/">To the chats</a>
       </section>
     );
@@ -82,6 +83,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
       <section className="welcome">
         <h1>This chat cannot be read just now</h1>
         <p>{view.error}</p>
+        <Queue chatId={chatId} log={log} />
         <button onClick={() => open.retry()}>Try again</button>
       </section>
     );
@@ -160,13 +162,13 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           ))}
           <PlanStrip plan={log.latest.plan} />
           <TaskStrip tasks={log.latest.tasks} />
-          <Queue chatId={chatId} log={log} outbox={outbox} />
+          <Queue chatId={chatId} log={log} />
           {chat && (
             <Composer
               chat={chat}
               mode={log.latest.mode?.permissionMode ?? chat.permissionMode}
               isBusy={isBusy}
-              onSend={(content) => outbox.send(content)}
+              onSend={(content) => session.outbox.send(chatId, content)}
               onInterrupt={() => void interrupt()}
               onSettings={() => setChanging(true)}
             />

@@ -1,4 +1,4 @@
-import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useRef, useState } from 'react';
+import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import type { Chat, PermissionMode } from '../../protocol/chat.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
 import { Icon } from './icons.tsx';
@@ -15,26 +15,26 @@ export interface ComposerProps {
   onSettings: () => void;
 }
 
-const draftKey = (chatId: string): string => `boocode.draft.${chatId}`;
-
 export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }: ComposerProps) {
   const session = useSession();
-  const [text, setText] = useState(() => sessionStorage.getItem(draftKey(chat.id)) ?? '');
-  const [images, setImages] = useState<ImageBlock[]>([]);
+  const { drafts } = session;
+  const [text, setText] = useState(() => drafts.get(chat.id).text);
+  const [images, setImages] = useState<ImageBlock[]>(() => drafts.get(chat.id).images);
+  const isKept = useRef(true);
   const [isDropping, setDropping] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const isEmpty = text.trim() === '' && images.length === 0;
 
-  const write = (value: string): void => {
-    setText(value);
-    if (value === '') sessionStorage.removeItem(draftKey(chat.id));
-    else sessionStorage.setItem(draftKey(chat.id), value.slice(0, 100_000));
-  };
+  useEffect(() => {
+    const wasKept = isKept.current;
+    isKept.current = drafts.set(chat.id, { text, images });
+    if (wasKept && !isKept.current) session.say('This draft is too large to be kept over a reload of the page.');
+  }, [chat.id, text, images, drafts, session]);
   const send = (): void => {
     if (isEmpty) return;
     onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
-    write('');
+    setText('');
     setImages([]);
     field.current?.focus();
   };
@@ -104,7 +104,7 @@ export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }
         placeholder={isBusy ? 'Write what comes next; it waits its turn' : 'Ask for something'}
         rows={1}
         value={text}
-        onChange={(event) => write(event.target.value)}
+        onChange={(event) => setText(event.target.value)}
         onKeyDown={onKeyDown}
         onPaste={onPaste}
       />

@@ -1,15 +1,25 @@
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import type { BooError, LiveState } from '../../protocol/client.ts';
+import { useStore } from '../state/store.ts';
 import { useSession } from './session-context.ts';
 
-/** Nothing while all is well. A connection that is back within a moment needs no word either. */
-export function ConnectionBar() {
+export function useLiveState(): LiveState {
   const { live } = useSession();
-  const state = useSyncExternalStore(
+  return useSyncExternalStore(
     (listener) => live.onState(listener),
     () => live.state,
   );
+}
+
+/** Nothing while all is well. A connection that is back within a moment needs no word either. */
+export function ConnectionBar() {
+  const { live, outbox } = useSession();
+  const state = useLiveState();
+  const unsent = useStore(outbox.store).length;
   const [isLate, setLate] = useState(false);
+  const wasOpen = useRef(false);
   const isFine = state === 'open';
+  if (isFine) wasOpen.current = true;
 
   useEffect(() => {
     if (isFine) {
@@ -19,18 +29,6 @@ export function ConnectionBar() {
     const late = setTimeout(() => setLate(true), 700);
     return () => clearTimeout(late);
   }, [isFine]);
-  useEffect(() => {
-    const retry = (): void => live.retry();
-    const onSight = (): void => {
-      if (document.visibilityState === 'visible') retry();
-    };
-    addEventListener('online', retry);
-    document.addEventListener('visibilitychange', onSight);
-    return () => {
-      removeEventListener('online', retry);
-      document.removeEventListener('visibilitychange', onSight);
-    };
-  }, [live]);
 
   return (
     <div className="connection" role="status">
@@ -38,10 +36,12 @@ export function ConnectionBar() {
         isLate &&
         (state === 'catching_up' ? (
           <p className="connection-bar">Catching up …</p>
+        ) : state === 'connecting' && !wasOpen.current ? (
+          <p className="connection-bar">Connecting …</p>
         ) : (
           <p className="connection-bar">
-            <strong>Offline.</strong> The server cannot be reached; it is tried again and again. What you see may be
-            old.
+            <strong>Offline.</strong> {whyText(live.error)} What you see may be old.
+            {unsent > 0 && ` ${unsent === 1 ? 'One prompt waits' : `${unsent} prompts wait`} to be sent.`}
             <button type="button" onClick={() => live.retry()}>
               Try now
             </button>
@@ -49,4 +49,11 @@ export function ConnectionBar() {
         ))}
     </div>
   );
+}
+
+/** While it is tried again there is no error: then the last word still holds. */
+function whyText(error: BooError | undefined): string {
+  const status = error?.details['status'];
+  if (error && typeof status === 'number' && status < 500) return `The server refuses: ${error.message}`;
+  return 'The server cannot be reached; it is tried again and again.';
 }

@@ -1,6 +1,6 @@
 import type { ContentBlock } from '../../protocol/content.ts';
 import type { ChatLog } from '../state/chat-log.ts';
-import type { Outbox } from '../state/outbox.ts';
+import type { Outgoing } from '../state/outbox.ts';
 import { useStore } from '../state/store.ts';
 import { readableLine } from '../text/hidden.ts';
 import { Icon } from './icons.tsx';
@@ -12,9 +12,11 @@ function brief(content: readonly ContentBlock[] | undefined): string {
 }
 
 /** What waits for its turn, and what is still on its way to the server. */
-export function Queue({ chatId, log, outbox }: { chatId: string; log: ChatLog; outbox: Outbox }) {
+export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
   const session = useSession();
-  const outgoing = useStore(outbox.store).filter(({ promptId }) => !log.prompts.has(promptId));
+  const outgoing = useStore(session.outbox.store).filter(
+    (each) => each.chatId === chatId && !log.prompts.has(each.promptId),
+  );
   const { waiting } = log;
   if (waiting.length === 0 && outgoing.length === 0) return null;
   const move = (promptId: string, before: string | null): void =>
@@ -57,24 +59,37 @@ export function Queue({ chatId, log, outbox }: { chatId: string; log: ChatLog; o
             </li>
           );
         })}
-        {outgoing.map(({ promptId, content, problem }) => (
-          <li key={promptId} className={problem === undefined ? '' : 'is-failed'}>
-            <span className="queue-text">
-              <span className="quiet">{problem === undefined ? 'Sending' : 'Not sent'}</span>{' '}
-              <bdi>{brief(content)}</bdi>
-              {problem !== undefined && <span className="problem"> {problem}</span>}
-            </span>
-            {problem !== undefined && (
-              <>
-                <button onClick={() => outbox.retry(promptId)}>Send again</button>
-                <button className="icon-button" aria-label="Drop it" onClick={() => outbox.drop(promptId)}>
-                  <Icon name="close" />
-                </button>
-              </>
-            )}
-          </li>
+        {outgoing.map((each) => (
+          <OutgoingRow key={each.promptId} outgoing={each} />
         ))}
       </ol>
     </section>
+  );
+}
+
+const outgoingWords = { sending: 'Sending', waiting: 'Not sent yet', refused: 'Not sent' };
+
+function OutgoingRow({ outgoing }: { outgoing: Outgoing }) {
+  const { outbox } = useSession();
+  const { promptId, content, state, problem, isKept } = outgoing;
+  const text = brief(content);
+  return (
+    <li className={state === 'sending' ? '' : 'is-failed'}>
+      <span className="queue-text">
+        <span className="quiet">{outgoingWords[state]}</span> <bdi>{text}</bdi>
+        {problem !== undefined && <span className="problem"> {problem}</span>}
+        {state !== 'sending' && !isKept && (
+          <span className="problem"> It is too large to be kept: closing or reloading this page loses it.</span>
+        )}
+      </span>
+      {state !== 'sending' && (
+        <>
+          <button onClick={() => outbox.retry(promptId)}>Send again</button>
+          <button className="icon-button" aria-label={`Drop: ${text}`} onClick={() => outbox.drop(promptId)}>
+            <Icon name="close" />
+          </button>
+        </>
+      )}
+    </li>
   );
 }

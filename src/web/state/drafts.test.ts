@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { memoryStorage } from '../../../test/support/memory-storage.ts';
+import { createDrafts, type Draft } from './drafts.ts';
+
+const image = (chars: number): Draft['images'][number] => ({
+  type: 'image',
+  mimeType: 'image/png',
+  data: 'x'.repeat(chars),
+});
+
+it('drafts are there again after a reload, until they are sent', () => {
+  const storage = memoryStorage(5_000_000);
+  const drafts = createDrafts(storage);
+  expect(drafts.set('a', { text: 'hello', images: [image(10)] })).toBe(true);
+  expect(createDrafts(storage).get('a')).toEqual({ text: 'hello', images: [image(10)] });
+  drafts.set('a', { text: '', images: [] });
+  expect([createDrafts(storage).get('a'), storage.length]).toEqual([{ text: '', images: [] }, 0]);
+});
+
+it('a draft that does not fit is told, and keeps its words where it can', () => {
+  const storage = memoryStorage(5_000_000);
+  const drafts = createDrafts(storage);
+  const large = { text: 'hello', images: [image(1_000_000)] };
+  expect(drafts.set('a', large)).toBe(false);
+  expect(drafts.get('a')).toEqual(large);
+  expect(createDrafts(storage).get('a')).toEqual({ text: 'hello', images: [] });
+  storage.setItem('somebody else', 'x'.repeat(4_999_000));
+  expect(drafts.set('a', { text: 'y'.repeat(2_000), images: [] })).toBe(false);
+  // What stood there before is no longer what was meant.
+  expect(createDrafts(storage).get('a').text).toBe('');
+});

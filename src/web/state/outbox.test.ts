@@ -1,0 +1,144 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { memoryStorage } from '../../../test/support/memory-storage.ts';
+import { until } from '../../../test/support/until.ts';
+import type { ContentBlock } from '../../protocol/content.ts';
+import { BooError } from '../../protocol/error.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
+
+const text = (words: string): ContentBlock[] => [{ type: 'text', text: words }];
+const away = new BooError('internal', 'The server cannot be reached.', { details: { reason: 'unreachable' } });
+const boxes: Outbox[] = [];
+afterEach(() => {
+  for (const box of boxes.splice(0)) box.close();
+});
+
+/** A server that answers as the test says, and the boxes of one tab before and after a reload. */
+function tab() {
+  const storage = memoryStorage(5_000_000);
+  const arrived: string[] = [];
+  const ids: string[] = [];
+  const refused: string[] = [];
+  const server = { failure: undefined as BooError | undefined, hangs: 0 };
+  const open = (): Outbox => {
+    const box = createOutbox({
+      storage,
+      backoff: { minMs: 5, maxMs: 10 },
+      onRefused: ({ promptId }) => refused.push(promptId),
+      api: {
+        async prompt(chatId, { id = '', content }, { signal } = {}) {
+          if (server.failure) throw server.failure;
+          if (server.hangs > 0) {
+            server.hangs -= 1;
+            await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
+            throw away;
+          }
+          const [block] = content;
+          if (typeof block === 'object' && block.type === 'text' && block.text === 'bad') {
+            throw new BooError('invalid_request', 'content: is bad', { details: { status: 400 } });
+          }
+          arrived.push(`${chatId} ${typeof block === 'object' && block.type === 'text' ? block.text : 'image'}`);
+          ids.push(id);
+          return { promptId: id, chatId, seq: 1 };
+        },
+      },
+    });
+    boxes.push(box);
+    return box;
+  };
+  return { storage, arrived, ids, refused, server, open };
+}
+const isEmpty = (box: Outbox) => until(() => box.store.get().length === 0);
+
+describe('WEB-43: prompts on their way', () => {
+  it('wait while the server is away, and go by themselves, those of one chat in their order', async () => {
+    const { arrived, server, open } = tab();
+    const box = open();
+    server.failure = away;
+    for (const words of ['1', '2', '3']) box.send('a', text(words));
+    box.send('b', text('4'));
+    await until(() => box.store.get().filter(({ state }) => state === 'waiting').length === 4);
+    expect(arrived).toEqual([]);
+    server.failure = undefined;
+    await isEmpty(box);
+    expect(arrived.filter((each) => each.startsWith('a'))).toEqual(['a 1', 'a 2', 'a 3']);
+    expect(arrived).toContain('b 4');
+  });
+
+  it('survive a reload under the same ids', async () => {
+    const { storage, arrived, ids, server, open } = tab();
+    server.failure = away;
+    const before = open();
+    for (const words of ['1', '2']) before.send('a', text(words));
+    const written = before.store.get().map(({ promptId }) => promptId);
+    before.close();
+    const after = open();
+    expect(after.store.get().map(({ promptId, isKept }) => [promptId, isKept])).toEqual(
+      written.map((id) => [id, true]),
+    );
+    server.failure = undefined;
+    after.send('a', text('3'));
+    await isEmpty(after);
+    expect(arrived).toEqual(['a 1', 'a 2', 'a 3']);
+    expect(ids.slice(0, 2)).toEqual(written);
+    expect(storage.length).toBe(0);
+  });
+
+  it('that are refused stay with the reason, hold up nobody, and can be dropped or sent again', async () => {
+    const { arrived, refused, storage, open } = tab();
+    const box = open();
+    for (const words of ['bad', 'good']) box.send('a', text(words));
+    await until(() => arrived.length === 1);
+    expect(arrived).toEqual(['a good']);
+    expect(box.store.get()).toMatchObject([{ state: 'refused', problem: 'content: is bad' }]);
+    const promptId = box.store.get()[0]?.promptId ?? '';
+    box.retry(promptId);
+    await until(() => refused.length === 2);
+    box.drop(promptId);
+    expect([box.store.get(), storage.length]).toEqual([[], 0]);
+  });
+
+  it('that hang are sent again when the connection is back', async () => {
+    const { arrived, server, open } = tab();
+    const box = open();
+    server.hangs = 1;
+    box.send('a', text('1'));
+    await until(() => server.hangs === 0);
+    box.hurry();
+    await isEmpty(box);
+    expect(arrived).toEqual(['a 1']);
+  });
+
+  it('that do not fit are said to be lost on a reload, and sent all the same', async () => {
+    const { storage, arrived, server, open } = tab();
+    server.failure = away;
+    const box = open();
+    box.send('a', [{ type: 'image', mimeType: 'image/png', data: 'x'.repeat(3_900_000) }]);
+    box.send('a', [{ type: 'image', mimeType: 'image/png', data: 'y'.repeat(200_000) }]);
+    box.send('a', text('small'));
+    expect(box.store.get().map(({ isKept }) => isKept)).toEqual([true, false, true]);
+    expect(storage.length).toBe(2);
+    server.failure = undefined;
+    await isEmpty(box);
+    expect(arrived).toEqual(['a image', 'a image', 'a small']);
+  });
+
+  it('are kept as far as the browser lets them be', () => {
+    const { storage, server, open } = tab();
+    server.failure = away;
+    storage.setItem('somebody else', 'x'.repeat(4_999_000));
+    const box = open();
+    box.send('a', text('x'.repeat(2_000)));
+    expect(box.store.get().map(({ isKept }) => isKept)).toEqual([false]);
+  });
+
+  it('are forgotten when the person signs out, and what is not theirs is not read', () => {
+    const { storage, server, open } = tab();
+    server.failure = away;
+    for (const bad of ['no json', '{}', 'null']) storage.setItem(`boocode.outbox.000000000001.${bad}`, bad);
+    const box = open();
+    expect([box.store.get(), storage.length]).toEqual([[], 0]);
+    box.send('a', text('1'));
+    box.clear();
+    expect(storage.length).toBe(0);
+  });
+});

@@ -1,0 +1,242 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Bridge, openBridge } from '../support/bridge.ts';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+const isPossible = hasBrowser('Losing the connection in a browser');
+
+const offline = (page: Page) => page.getByText('Offline.');
+const typed = (page: Page) => page.getByRole('article', { name: 'You', exact: true }).allInnerTexts();
+
+/** Has the page's own clock go on until so many turns are there. Gives the seconds that it took by that clock. */
+async function secondsUntil(page: Page, turns: number): Promise<number> {
+  for (let seconds = 0; seconds < 60; seconds += 0.25) {
+    if ((await page.locator('.turn-line').count()) >= turns) return seconds;
+    await page.clock.runFor(250);
+  }
+  throw new Error('The page did not come back within a minute.');
+}
+
+describe.skipIf(!isPossible)('a connection that breaks', () => {
+  let server: TestServer;
+  let bridge: Bridge;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+  let chatId: string;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    bridge = await openBridge(Number(new URL(server.url).port));
+    watched = await openPage(browser, { size: { width: 1280, height: 3000 } });
+    ({ page } = watched);
+    ({ id: chatId } = await server.createChat());
+  });
+  afterEach(async () => {
+    await watched.context.close();
+    await bridge.close();
+    await server.client.deleteChat(chatId);
+  });
+  const enter = async (): Promise<void> => {
+    await signIn(page, server.running.signInLink().replace(server.url, bridge.url));
+    await openChat(page, bridge.url, chatId);
+  };
+  const tell = async (...texts: string[]): Promise<void> => {
+    for (const text of texts) await runTurn(server.client, chatId, text);
+  };
+
+  it('WEB-28 WEB-21: is told, and what happened meanwhile is shown once and in order', async () => {
+    await tell('one');
+    await enter();
+    await turnsEnded(page, 1);
+    bridge.isDown = true;
+    bridge.cut();
+    await offline(page).waitFor();
+    await tell('two', 'three');
+    expect(await typed(page)).toEqual(['one']);
+    bridge.isDown = false;
+    await turnsEnded(page, 3);
+    await offline(page).waitFor({ state: 'detached' });
+    expect(await typed(page)).toEqual(['one', 'two', 'three']);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('WEB-28: a browser that is offline says so, and comes back when it is not', async () => {
+    await tell('one');
+    await page.clock.install();
+    await enter();
+    await turnsEnded(page, 1);
+    await watched.context.setOffline(true);
+    await page.clock.runFor(6_000);
+    await offline(page).waitFor();
+    await tell('two');
+    await watched.context.setOffline(false);
+    await turnsEnded(page, 2);
+    await offline(page).waitFor({ state: 'detached' });
+    expect(await typed(page)).toEqual(['one', 'two']);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it.each([
+    ['a machine that slept', 20, () => page.clock.fastForward('08:00:00')],
+    // A Chromium without a screen freezes no page, so what it would say is said by hand.
+    ['a page that was frozen', 15, () => page.evaluate(() => document.dispatchEvent(new Event('resume')))],
+  ])('WEB-3: %s finds within %i seconds that its connection is dead, and is back', async (_what, seconds, wake) => {
+    await tell('one');
+    await page.clock.install();
+    await enter();
+    await turnsEnded(page, 1);
+    bridge.stall();
+    await tell('two');
+    await wake();
+    expect(await secondsUntil(page, 2)).toBeLessThan(seconds);
+    expect(await typed(page)).toEqual(['one', 'two']);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('WEB-42: a log that is another one than before is told, and read anew', async () => {
+    await tell('one', 'two', 'three');
+    await enter();
+    await turnsEnded(page, 3);
+    // As a backup leaves it that is older than what the page has seen.
+    const { sql } = server;
+    await server.running.close();
+    await offline(page).waitFor();
+    const [{ seq } = { seq: 0 }] = await sql<{ seq: number }[]>`
+      select seq::int from events where chat_id = ${chatId} and type = 'turn_finished' order by seq limit 1`;
+    await sql`delete from events where chat_id = ${chatId} and seq > ${seq}`;
+    await sql`update chats set next_seq = ${seq + 1} where id = ${chatId}`;
+    await server.restart();
+    bridge.port = Number(new URL(server.url).port);
+    await page.getByText('The log on the server is another one than before').waitFor();
+    await turnsEnded(page, 1);
+    expect(await typed(page)).toEqual(['one']);
+    await say(page, 'four');
+    await turnsEnded(page, 2);
+    expect(await typed(page)).toEqual(['one', 'four']);
+    await page.reload();
+    await turnsEnded(page, 2);
+    expect(await typed(page)).toEqual(['one', 'four']);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('WEB-42: a page that took nothing for long is cut off, and goes on where it was', async () => {
+    const frames: string[] = [];
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => frames.push(payload.slice(0, 20).toString())),
+    );
+    await enter();
+    await say(page, 'hold');
+    await conversation(page).getByText('I hold here.').waitFor();
+    const cut = (): boolean => frames.some((frame) => frame.startsWith('{"type":"ended"'));
+    bridge.hold();
+    const texts = Array.from({ length: 16 }, (_, index) => `${index} ${'x'.repeat(2_000_000)}`);
+    for (const content of texts) await server.client.prompt(chatId, { content });
+    expect(cut()).toBe(false);
+    bridge.release();
+    const queue = page.getByRole('region', { name: 'Prompts that wait' });
+    await expect.poll(() => queue.getByRole('listitem').count(), { timeout: 20_000 }).toBe(texts.length);
+    const numbers = (await queue.getByRole('listitem').allInnerTexts()).map((each) => /\d+/.exec(each)?.[0]);
+    expect(numbers).toEqual(texts.map((_, index) => String(index)));
+    expect(cut()).toBe(true);
+    expect(watched.problems).toEqual([]);
+  });
+
+  describe('WEB-43: prompts that could not be sent', () => {
+    const outgoing = () => page.getByRole('region', { name: 'Prompts that wait' }).getByRole('listitem');
+
+    it('wait over a look elsewhere and a reload, and go by themselves, in their order and once', async () => {
+      const { id: otherId } = await server.createChat({ title: 'Other' });
+      await enter();
+      await page.getByText('Nothing has been said yet.').waitFor();
+      bridge.isDown = true;
+      bridge.cut();
+      await offline(page).waitFor();
+      for (const text of ['one', 'two']) await say(page, text);
+      await expect.poll(() => outgoing().allInnerTexts()).toHaveLength(2);
+      await page.getByText('2 prompts wait to be sent.').waitFor();
+      await page.getByRole('link', { name: /Other/ }).click();
+      await expect.poll(() => page.url()).toContain(otherId);
+      await page.goBack();
+      await expect.poll(() => outgoing().allInnerTexts()).toHaveLength(2);
+      // A reload needs the server, so there it is back for a moment, and still takes no prompt.
+      await page.route('**/prompts', (route) =>
+        route.request().method() === 'POST' ? route.abort() : route.continue(),
+      );
+      bridge.isDown = false;
+      await page.reload();
+      await expect.poll(() => outgoing().allInnerTexts()).toHaveLength(2);
+      await say(page, 'three');
+      await page.unroute('**/prompts');
+      bridge.cut();
+      await turnsEnded(page, 3);
+      expect(await typed(page)).toEqual(['one', 'two', 'three']);
+      await expect.poll(() => outgoing().count()).toBe(0);
+      expect(await page.evaluate(() => Object.keys(sessionStorage).join())).not.toContain('outbox');
+      await page.reload();
+      await turnsEnded(page, 3);
+      expect(await typed(page)).toEqual(['one', 'two', 'three']);
+      await server.client.deleteChat(otherId);
+      expect(watched.problems).toEqual([]);
+    });
+
+    it('are stored once, also when the server took them and its receipt was lost', async () => {
+      await enter();
+      let lost = 0;
+      await page.route('**/prompts', async (route) => {
+        if (route.request().method() !== 'POST' || lost > 0) return route.continue();
+        lost += 1;
+        await route.fetch();
+        return route.abort();
+      });
+      await say(page, 'one');
+      await turnsEnded(page, 1);
+      await expect.poll(() => page.evaluate(() => Object.keys(sessionStorage).join())).not.toContain('outbox');
+      expect([lost, await typed(page)]).toEqual([1, ['one']]);
+      expect(await outgoing().count()).toBe(0);
+      expect(watched.problems).toEqual([]);
+    });
+
+    it('and drafts are told to be too large for a reload, and do not break the page', async () => {
+      await enter();
+      await page.getByText('Nothing has been said yet.').waitFor();
+      await page.evaluate(() => {
+        for (let chars = 4_000_000; chars > 0; chars = Math.floor(chars / 2)) {
+          try {
+            sessionStorage.setItem(`full ${chars}`, 'x'.repeat(chars));
+          } catch {
+            // Full to this point.
+          }
+        }
+      });
+      await page.getByLabel('Prompt', { exact: true }).fill('y'.repeat(5_000));
+      await page.getByText('This draft is too large to be kept').waitFor();
+      bridge.isDown = true;
+      bridge.cut();
+      await offline(page).waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByText('It is too large to be kept').waitFor();
+      bridge.isDown = false;
+      await turnsEnded(page, 1);
+      expect(watched.problems).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,192 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+const isPossible = hasBrowser('Many tabs of one browser');
+
+describe.skipIf(!isPossible)('the tabs of one browser', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+  let context: BrowserContext;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    ({ page, context } = watched);
+    await signIn(page, server.running.signInLink());
+  });
+  afterEach(async () => {
+    await context.close();
+    const { items } = await server.client.listChats();
+    await Promise.all(items.map(({ id }) => server.client.deleteChat(id)));
+  });
+  const openTab = async (chatId?: string): Promise<Page> => {
+    const tab = await context.newPage();
+    if (chatId === undefined) await tab.goto(`${server.url}/#/`);
+    else await openChat(tab, server.url, chatId);
+    return tab;
+  };
+
+  it('WEB-41: twelve are live at once, and requests still go through', async () => {
+    const chats = await Promise.all(['A', 'B', 'C', 'D'].map((title) => server.createChat({ title })));
+    const tabs = await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => {
+        const chatId = chats[index % chats.length]!.id;
+        if (index > 0) return { chatId, tab: await openTab(chatId) };
+        await openChat(page, server.url, chatId);
+        return { chatId, tab: page };
+      }),
+    );
+    for (const { chatId, tab } of tabs.slice(0, chats.length)) await say(tab, `to ${chatId}`);
+    await Promise.all(tabs.map(({ tab }) => turnsEnded(tab, 1)));
+    for (const { chatId, tab } of tabs) {
+      expect(await tab.getByRole('article', { name: 'You', exact: true }).allInnerTexts()).toEqual([`to ${chatId}`]);
+    }
+    const answers = await Promise.all(
+      tabs.map(({ tab }) => tab.evaluate(async () => (await fetch('/healthz', { cache: 'no-store' })).status)),
+    );
+    expect(answers).toEqual(tabs.map(() => 200));
+    expect(await page.getByText('Offline.').count()).toBe(0);
+    expect(watched.problems).toEqual([]);
+    // Twelve pages at once are much for a small machine.
+  }, 60_000);
+
+  it('WEB-45: signing out in one signs out the others, and what was not sent is forgotten', async () => {
+    const { id } = await server.createChat();
+    const other = await openTab(id);
+    await other.getByLabel('Prompt', { exact: true }).fill('never sent');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    for (const tab of [page, other]) await tab.getByLabel('Token').waitFor();
+    expect(await other.getByRole('alert').count()).toBe(0);
+    expect(await other.evaluate(() => Object.values(sessionStorage).join())).not.toContain('never sent');
+    // And signing in signs them in.
+    await page.getByLabel('Token').fill(server.token);
+    await page.keyboard.press('Enter');
+    await other.getByLabel('Prompt', { exact: true }).waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('WEB-46: a chat that will be deleted is deleted though its page is closed before', async () => {
+    const { id } = await server.createChat({ title: 'Doomed' });
+    const tab = await openTab(id);
+    await tab.getByRole('button', { name: 'More for this chat' }).click();
+    await tab.getByRole('menuitem', { name: 'Delete' }).click();
+    await tab.getByText('“Doomed” will be deleted.').waitFor();
+    expect((await server.client.getChat(id)).title).toBe('Doomed');
+    await tab.close();
+    await until(async () => (await server.call('GET', `/v1/chats/${id}`)).status === 404, { timeoutMs: 5_000 });
+    await expect.poll(() => page.getByRole('link', { name: /Doomed/ }).count(), { timeout: 10_000 }).toBe(0);
+    expect(watched.problems).toEqual([]);
+  });
+
+  describe('WEB-44: notifications', () => {
+    let told: string[];
+    beforeEach(async () => {
+      told = [];
+      await context.grantPermissions(['notifications'], { origin: server.url });
+      await context.exposeFunction('recordNotification', (what: string) => void told.push(what));
+      await context.addInitScript(recordNotifications);
+      await page.reload();
+      await page.getByRole('button', { name: 'Settings' }).click();
+      await page.getByLabel('Notify me').check();
+      await page.keyboard.press('Escape');
+    });
+
+    it('tell once what happens in a chat that is in front nowhere, and take it back when it is settled', async () => {
+      const { id } = await server.createChat({ title: 'Far away' });
+      const others = await Promise.all([openTab(), openTab()]);
+      for (const tab of [page, ...others]) await tab.getByRole('link', { name: /Far away/ }).waitFor();
+      await server.client.prompt(id, { content: 'run: touch a.txt' });
+      await expect.poll(() => told, { timeout: 10_000 }).toEqual(['Waiting for you: Far away']);
+      for (const tab of [page, ...others]) await tab.getByRole('link', { name: 'Inbox: 1 waiting for you' }).waitFor();
+      const { items } = await server.client.listDecisions({ status: 'pending', chatId: id });
+      await server.client.decide(items[0]!.id, { outcome: 'deny' });
+      await expect
+        .poll(() => told.slice(1).sort(), { timeout: 10_000 })
+        .toEqual(['Done: Far away', 'closed: Waiting for you: Far away']);
+      // A page that is opened later has seen nothing happen.
+      await server.client.prompt(id, { content: 'run: touch b.txt' });
+      await expect.poll(() => told.length, { timeout: 10_000 }).toBe(4);
+      const late = await openTab();
+      await late.getByRole('link', { name: 'Inbox: 1 waiting for you' }).waitFor();
+      expect(told.slice(3)).toEqual(['Waiting for you: Far away']);
+      expect(watched.problems).toEqual([]);
+    });
+
+    it('tell nothing of a chat that is in front in one of the tabs', async () => {
+      const chat = await server.createChat({ title: 'In front' });
+      const other = await server.createChat({ title: 'Beside' });
+      const tab = await openTab(chat.id);
+      for (const each of [page, tab])
+        await each
+          .getByRole('link', { name: /Beside/ })
+          .first()
+          .waitFor();
+      await runTurn(server.client, chat.id, 'one');
+      await turnsEnded(tab, 1);
+      await runTurn(server.client, other.id, 'two');
+      await expect.poll(() => told, { timeout: 10_000 }).toEqual(['Done: Beside']);
+      // Somebody looks elsewhere.
+      await tab.goto(`${server.url}/#/inbox`);
+      await runTurn(server.client, chat.id, 'three');
+      await expect.poll(() => told, { timeout: 10_000 }).toEqual(['Done: Beside', 'Done: In front']);
+      expect(watched.problems).toEqual([]);
+    });
+  });
+
+  it('WEB-45: a token that the server no longer takes signs out every tab, and says so', async () => {
+    const { id } = await server.createChat();
+    const tabs = [page, await openTab(id)];
+    await tabs[1]!.getByLabel('Prompt', { exact: true }).fill('a draft');
+    const port = Number(new URL(server.url).port);
+    await server.restart({ token: 'another-token-of-forty-characters-or-so-1', port });
+    for (const tab of tabs) await tab.getByRole('alert').getByText('The server no longer takes this token.').waitFor();
+    await page.getByLabel('Token').fill(server.token);
+    await page.keyboard.press('Enter');
+    // What was being written is still there.
+    const draft = tabs[1]!.getByLabel('Prompt', { exact: true });
+    await draft.waitFor();
+    expect(await draft.inputValue()).toBe('a draft');
+    expect(watched.problems).toEqual([]);
+  });
+});
+
+/** Runs in the page: a recorder in place of the browser's notifications, which a test cannot see. */
+function recordNotifications(): void {
+  const { recordNotification } = globalThis as unknown as { recordNotification: (what: string) => Promise<void> };
+  class RecordedNotification extends EventTarget {
+    static readonly permission = 'granted';
+    static readonly requestPermission = () => Promise.resolve('granted');
+    readonly title: string;
+    constructor(title: string) {
+      super();
+      this.title = title;
+      void recordNotification(title);
+    }
+    close(): void {
+      void recordNotification(`closed: ${this.title}`);
+    }
+  }
+  Object.assign(globalThis, { Notification: RecordedNotification });
+}

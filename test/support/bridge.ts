@@ -1,0 +1,70 @@
+import { connect, createServer, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+/** A way to a server, at an address of its own, that a test can break in the ways of a network. */
+export interface Bridge {
+  readonly url: string;
+  /** Where new connections lead: a server that was started anew may have another port. */
+  port: number;
+  readonly connections: number;
+  /** New connections are ended at once. */
+  isDown: boolean;
+  /** Ends all connections. */
+  cut(): void;
+  /** Half-open: nothing passes any more on the connections there are, and nobody is told. New ones are as good as any. */
+  stall(): void;
+  /** What the server sends waits there until it is released. */
+  hold(): void;
+  release(): void;
+  close(): Promise<void>;
+}
+
+export async function openBridge(port: number): Promise<Bridge> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const server = createServer((near) => {
+    if (bridge.isDown) return void near.destroy();
+    const far = connect(bridge.port, '127.0.0.1');
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        // The end of a stalled one is not told to the other side either.
+        if (!near.isPaused() || !far.isPaused()) for (const each of pair) each.destroy();
+        if (near.destroyed && far.destroyed) pairs.delete(pair);
+      });
+    }
+    return void near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  };
+  const bridge: Bridge = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    port,
+    isDown: false,
+    get connections() {
+      return pairs.size;
+    },
+    cut,
+    stall() {
+      for (const [near, far] of pairs) {
+        near.unpipe().pause();
+        far.unpipe().pause();
+      }
+    },
+    hold() {
+      for (const [, far] of pairs) far.unpipe().pause();
+    },
+    release() {
+      for (const [near, far] of pairs) far.pipe(near);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        cut();
+      }),
+  };
+  return bridge;
+}
