@@ -11,11 +11,11 @@ import { Composer } from './composer.tsx';
 import { DecisionCard } from './decision-card.tsx';
 import { Icon } from './icons.tsx';
 import { usePending } from './inbox.tsx';
-import { ContextBar, PlanStrip, TaskStrip } from './progress.tsx';
+import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { Queue } from './queue.tsx';
 import { useSession } from './session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
-import { costText, shortPath } from './words.ts';
+import { shortPath } from './words.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
@@ -111,7 +111,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
-                <span title="What this chat has cost so far">{costText(chat.costUsd)}</span>
+                <Spent chat={chat} />
                 <ContextBar usage={log.latest.usage} />
               </p>
             )}
