@@ -9,12 +9,14 @@ import { ChatMenu, StateMark } from './chat-row.tsx';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from './composer.tsx';
 import { DecisionCard } from './decision-card.tsx';
+import { Broken, ErrorBoundary } from './error-boundary.tsx';
 import { Icon } from './icons.tsx';
 import { usePending } from './inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { Queue } from './queue.tsx';
 import { useSession } from './session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
+import { useKeptFocus } from './use-kept-focus.ts';
 import { shortPath } from './words.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
@@ -65,6 +67,8 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const outbox = useMemo(() => createOutbox(chatId, session.api), [chatId, session]);
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
+  const dock = useRef<HTMLDivElement>(null);
+  useKeptFocus(dock, placeToRest);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
   const { log } = view;
 
@@ -102,7 +106,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             <Icon name="back" />
           </a>
           <div className="page-title">
-            <h1>
+            <h1 dir="auto">
               <bdi>{readableLine(chat?.title ?? '…', 200)}</bdi>
             </h1>
             {chat && (
@@ -154,7 +158,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </p>
         )}
         {isEmpty(log) && view.state === 'live' ? <EmptyChat /> : <Transcript view={view} onLoadOlder={onLoadOlder} />}
-        <div className="dock">
+        <div className="dock" ref={dock}>
           {pending.map((decision) => (
             <DecisionCard key={decision.id} decision={decision} />
           ))}
@@ -164,7 +168,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {chat && (
             <Composer
               chat={chat}
-              mode={log.latest.mode?.permissionMode ?? chat.permissionMode}
+              latest={log.latest}
               isBusy={isBusy}
               onSend={(content) => outbox.send(content)}
               onInterrupt={() => void interrupt()}
@@ -175,14 +179,33 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         <Announcer log={log} waiting={pending.length} />
       </section>
       {isTerminalOpen && (
-        <Suspense fallback={<aside className="terminal-panel">Loading the terminal …</aside>}>
-          <TerminalPanel chatId={chatId} onClose={() => setTerminalOpen(false)} />
-        </Suspense>
+        <ErrorBoundary
+          instead={(error) => (
+            <aside className="terminal-panel">
+              <Broken error={error} onClose={() => setTerminalOpen(false)} />
+            </aside>
+          )}
+        >
+          <Suspense fallback={<aside className="terminal-panel">Loading the terminal …</aside>}>
+            <TerminalPanel chatId={chatId} onClose={() => setTerminalOpen(false)} />
+          </Suspense>
+        </ErrorBoundary>
       )}
-      {isChanging && chat && <ChatSettings chat={chat} isBusy={isBusy} onClose={() => setChanging(false)} />}
+      {isChanging && chat && (
+        <ChatSettings
+          chat={chat}
+          running={log.latest.session?.model}
+          isBusy={isBusy}
+          onClose={() => setChanging(false)}
+        />
+      )}
     </div>
   );
 }
+
+/** On a screen that is touched the field would bring up the keyboard. */
+const placeToRest = (): HTMLElement | null =>
+  document.querySelector(matchMedia('(pointer: coarse)').matches ? '.transcript' : 'textarea.prompt');
 
 function EmptyChat() {
   return (

@@ -17,7 +17,7 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
   return (
     <li className={`chat-row ${isHere ? 'is-here' : ''}`}>
       <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined}>
-        <span className="row-title">
+        <span className="row-title" dir="auto">
           <bdi>{title}</bdi>
         </span>
         <span className="row-facts">

@@ -7,8 +7,11 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
   const id = useId();
   useEffect(() => {
     const element = dialog.current;
-    if (element && !element.open) element.showModal();
-    return () => element?.close();
+    if (!element) return;
+    if (!element.open) element.showModal();
+    // The browser takes the first it finds, the button that closes; people come for the first field.
+    element.querySelector<HTMLElement>('form :is(input, textarea, select):not(:disabled)')?.focus();
+    return () => element.close();
   }, []);
   return (
     <dialog

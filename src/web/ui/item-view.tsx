@@ -3,6 +3,7 @@ import type { ContentBlock } from '../../protocol/content.ts';
 import type { ChatLog, Item, Settled, TurnTimes } from '../state/chat-log.ts';
 import { readable, readableLine } from '../text/hidden.ts';
 import { Content } from './content.tsx';
+import { CopyButton } from './copy-button.tsx';
 import { ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
 import { costText, countText, decisionTitle, durationText } from './words.ts';
@@ -67,9 +68,13 @@ const Message = memo(function Message({ content, isDraft }: { content: ContentBl
   return (
     <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
       <Content content={content} isMarkdown />
+      {!isDraft && <CopyButton what="this answer" className="plain copy-answer" text={() => textOf(content)} />}
     </article>
   );
 });
+
+const textOf = (content: readonly ContentBlock[]): string =>
+  content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n\n');
 
 const Thought = memo(function Thought({
   id,
