@@ -8,6 +8,7 @@ import { readableLine } from '../text/hidden.ts';
 import { ChatMenu, StateMark } from './chat-row.tsx';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from './composer.tsx';
+import { CwdContext } from './cwd-context.ts';
 import { DecisionCard } from './decision-card.tsx';
 import { Broken, ErrorBoundary } from './error-boundary.tsx';
 import { Icon } from './icons.tsx';
@@ -106,9 +107,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             <Icon name="back" />
           </a>
           <div className="page-title">
-            <h1 dir="auto">
-              <bdi>{readableLine(chat?.title ?? '…', 200)}</bdi>
-            </h1>
+            <h1 dir="auto">{readableLine(chat?.title ?? '…', 200)}</h1>
             {chat && (
               <p className="page-facts">
                 <StateMark state={chat.state} />
@@ -157,7 +156,13 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             Catching up …
           </p>
         )}
-        {isEmpty(log) && view.state === 'live' ? <EmptyChat /> : <Transcript view={view} onLoadOlder={onLoadOlder} />}
+        {isEmpty(log) && view.state === 'live' ? (
+          <EmptyChat />
+        ) : (
+          <CwdContext value={chat?.cwd ?? ''}>
+            <Transcript view={view} onLoadOlder={onLoadOlder} />
+          </CwdContext>
+        )}
         <div className="dock" ref={dock}>
           {pending.map((decision) => (
             <DecisionCard key={decision.id} decision={decision} />

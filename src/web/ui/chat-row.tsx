@@ -18,7 +18,7 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
     <li className={`chat-row ${isHere ? 'is-here' : ''}`}>
       <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined}>
         <span className="row-title" dir="auto">
-          <bdi>{title}</bdi>
+          {title}
         </span>
         <span className="row-facts">
           <StateMark state={chat.state} />
