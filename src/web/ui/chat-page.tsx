@@ -3,6 +3,7 @@ import type { Chat } from '../../protocol/chat.ts';
 import type { ChatLog } from '../state/chat-log.ts';
 import { type OpenChat, openChat } from '../state/open-chat.ts';
 import { createOutbox } from '../state/outbox.ts';
+import { asCold } from '../state/fold.ts';
 import { useStore } from '../state/store.ts';
 import { readableLine } from '../text/hidden.ts';
 import { ChatMenu, StateMark } from './chat-row.tsx';
@@ -71,7 +72,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const dock = useRef<HTMLDivElement>(null);
   useKeptFocus(dock, placeToRest);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
-  const { log } = view;
+  const isCold = chat?.state === 'cold';
+  const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
+  const { log } = shown;
 
   if (view.state === 'gone') {
     return (
@@ -160,7 +163,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           <EmptyChat />
         ) : (
           <CwdContext value={chat?.cwd ?? ''}>
-            <Transcript view={view} onLoadOlder={onLoadOlder} />
+            <Transcript view={shown} onLoadOlder={onLoadOlder} />
           </CwdContext>
         )}
         <div className="dock" ref={dock}>

@@ -90,12 +90,23 @@ export const ToolCard = memo(function ToolCard(props: ToolCardProps) {
               drawItem={drawItem}
             />
           )}
-          <Body call={call} result={result} isAgent={isAgent} />
+          <Body call={call} result={isAgent && log ? withoutRepeat(call, result, log) : result} isAgent={isAgent} />
         </div>
       )}
     </section>
   );
 });
+
+/** A sub-agent hands back its last message, which stands above it already. */
+function withoutRepeat({ toolCallId }: ToolCall, result: ToolResult | undefined, log: ChatLog): ToolResult | undefined {
+  const last = log.children.get(toolCallId)?.at(-1);
+  if (!result || last?.kind !== 'message') return result;
+  const said = last.content.map((block) => (block.type === 'text' ? block.text.trim() : ''));
+  return {
+    ...result,
+    content: result.content.filter((part) => !isText(part) || !said.includes(part.content.text.trim())),
+  };
+}
 
 /** On one line; without the tool's name, which stands before it, and of a path only what is below the chat's directory. */
 function titleOf(call: ToolCall, name: string, cwd: string): string {
