@@ -8,6 +8,8 @@ test('commands that begin as typed come first, then those with a part that does,
   expect(names('re', 'code-review', 'review', 'init', 'release')).toEqual(['release', 'review', 'code-review']);
   expect(names('RE', 'review')).toEqual(['review']);
   expect(names('x', 'review')).toEqual([]);
+  expect(names('', '__inner', 'a')).toEqual(['a']);
+  expect(names('_', '__inner', 'a')).toEqual(['__inner']);
   expect(names('', 'b', 'a')).toEqual(['a', 'b']);
 });
 

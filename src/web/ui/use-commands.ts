@@ -37,6 +37,8 @@ export function matching(commands: readonly Command[], typed: string): readonly 
   const wanted = typed.toLowerCase();
   const rank = ({ name }: Command): number => {
     const at = name.toLowerCase();
+    // The agent’s own inner ones, for who knows them.
+    if (at.startsWith('_') && !wanted.startsWith('_')) return 2;
     return at.startsWith(wanted) ? 0 : at.split(/[-_:]/).some((part) => part.startsWith(wanted)) ? 1 : 2;
   };
   return commands
