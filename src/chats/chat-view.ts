@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Chat, ChatState } from '../protocol/chat.ts';
-import type { Event } from '../protocol/event.ts';
+import { type Event, noUsage, type Usage } from '../protocol/event.ts';
 import type { ChatRow } from '../store/chats.ts';
 
 /** The chat as everybody outside sees it. */
@@ -23,6 +23,8 @@ export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
     updatedAt: new Date(event.at),
     waiting: row.waiting + waitingChange(event),
     costUsd: row.costUsd + costOf(event),
+    tokensIn: row.tokensIn + sum(usageOf(event), tokensIn),
+    tokensOut: row.tokensOut + sum(usageOf(event), ({ outputTokens }) => outputTokens),
   };
 }
 
@@ -37,6 +39,19 @@ function waitingChange(event: Event): number {
     default:
       return 0;
   }
+}
+
+const tokensIn = (usage: Usage): number =>
+  usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens;
+
+const sum = (usages: Usage[], count: (usage: Usage) => number): number =>
+  usages.reduce((total, usage) => total + count({ ...noUsage, ...usage }), 0);
+
+/** What was added to the agent session together with the event: of a turn in one sum, of a session by model. */
+function usageOf(event: Event): Usage[] {
+  if (event.type === 'turn_finished') return [event.usage];
+  const models = event.type === 'notice' && event.code === 'session_cost' ? event.data?.['models'] : undefined;
+  return typeof models === 'object' && models !== null ? Object.values(models as Record<string, Usage>) : [];
 }
 
 /** What was added to the agent session together with the event. */

@@ -41,10 +41,11 @@ async function assertTrue(chatId: string): Promise<void> {
 
 test('WEB-2: every change of a chat is told, with what it is then, and none twice', async () => {
   const gate = createGate();
+  const usage = { inputTokens: 3, outputTokens: 5, cacheReadInputTokens: 7, cacheCreationInputTokens: 11 };
   here.backend.script = async function* (turn) {
     if (turn.text === 'slow') await gate.pass();
     yield said('Yes.');
-    yield finished('completed', { costUsd: 0.25 });
+    yield finished('completed', { usage, costUsd: 0.25, models: { m: { ...usage, costUsd: 0.25 } } });
   };
   const { id } = await here.createChat();
   await until(() => told(id).length === 1);
@@ -59,6 +60,7 @@ test('WEB-2: every change of a chat is told, with what it is then, and none twic
   await until(() => told(id).at(-1)?.state === 'ready');
   await assertTrue(id);
   expect(told(id).at(-1)).toMatchObject({ title: 'A name', costUsd: 0.5, waiting: 0, archived: true });
+  expect(told(id).at(-1)).toMatchObject({ tokensIn: 42, tokensOut: 10 });
   const states = told(id).map(({ state }) => state);
   expect(states.filter((state, at) => state !== states[at - 1]).slice(0, 3)).toEqual(['cold', 'warming', 'running']);
   const gists = told(id).map((chat) => JSON.stringify({ ...chat, head: 0, updatedAt: '' }));

@@ -44,6 +44,10 @@ export const chat = z
     waiting: z.int(),
     /** What the chat has cost so far, in US dollars, as the agent reckons it. */
     costUsd: z.number(),
+    /** Tokens that the agent was given so far, from the cache or not, over all models and sub-agents. */
+    tokensIn: z.number(),
+    /** Tokens that the agent has written so far. */
+    tokensOut: z.number(),
     /** The seq of the newest event. */
     head: z.int(),
     createdAt: z.iso.datetime(),

@@ -1,4 +1,5 @@
 import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
+import type { Usage } from '../protocol/event.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
 
@@ -17,17 +18,27 @@ export interface ChatRow {
   /** How many prompts wait. */
   waiting: number;
   costUsd: number;
+  tokensIn: number;
+  tokensOut: number;
   head: number;
   createdAt: Date;
   updatedAt: Date;
   ordinal: number;
 }
 
+/** Over all models of the chat's agent sessions. */
+const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
+  coalesce((select sum(count.value::double precision)
+    from agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as count
+    where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
+
 const columns = (db: Sql) => db`
   id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted, archived, next_seq - 1 as head,
   (select count(*) from prompts where chat_id = chats.id and turn_id is null) as waiting,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
-  coalesce((select sum(cost_usd) from agent_sessions where chat_id = chats.id), 0) as "costUsd"`;
+  coalesce((select sum(cost_usd) from agent_sessions where chat_id = chats.id), 0) as "costUsd",
+  ${tokens(db, ['inputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'])} as "tokensIn",
+  ${tokens(db, ['outputTokens'])} as "tokensOut"`;
 
 export type NewChat = Pick<
   ChatRow,

@@ -117,7 +117,7 @@ test('TURN-4: usage is summed per model and per number, whatever the models are 
       opus: { inputTokens: 2, outputTokens: 4, cacheReadInputTokens: 7, cacheCreationInputTokens: 0, costUsd: 1 },
     }).toSorted(([a], [b]) => a.localeCompare(b)),
   );
-  expect((await findChat(database.sql, lease.chatId))?.costUsd).toBe(3);
+  expect(await findChat(database.sql, lease.chatId)).toMatchObject({ costUsd: 3, tokensIn: 13, tokensOut: 12 });
 });
 
 test('AGENT-2: a chat’s session is made once, and follows the agent when it begins another', async () => {

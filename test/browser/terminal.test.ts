@@ -51,4 +51,21 @@ describe.skipIf(!isPossible)('the terminal beside a chat', () => {
     await conversation(page).getByText('The chat goes on with the terminal engine.').waitFor();
     expect(problems).toEqual([]);
   });
+
+  it('has the keys that a phone does not', async () => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true });
+    const page = await context.newPage();
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ backend: 'claude_pty' });
+    await openChat(page, server.url, chat.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).tap();
+    const screen = page.getByRole('complementary', { name: 'Terminal' }).locator('.xterm-rows');
+    await screen.getByText('❯').first().waitFor({ timeout: 30_000 });
+    await page.keyboard.type('a draft');
+    await screen.getByText('a draft').first().waitFor();
+    await page.getByRole('button', { name: 'Control and C' }).tap();
+    await expect.poll(() => screen.getByText('a draft').count()).toBe(0);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    await context.close();
+  });
 });

@@ -143,6 +143,8 @@ export function createMemoryChats(): MemoryChats {
         archived: false,
         waiting: 0,
         costUsd: 0,
+        tokensIn: 0,
+        tokensOut: 0,
         head: 0,
         createdAt: time,
         updatedAt: time,

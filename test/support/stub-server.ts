@@ -144,6 +144,8 @@ export async function openStubServer(): Promise<StubServer> {
         archived: false,
         waiting: 0,
         costUsd: 0,
+        tokensIn: 0,
+        tokensOut: 0,
         head: 0,
         createdAt: at,
         updatedAt: at,

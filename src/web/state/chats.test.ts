@@ -15,6 +15,8 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   archived: false,
   waiting: 0,
   costUsd: 0,
+  tokensIn: 0,
+  tokensOut: 0,
   head: 0,
   createdAt: '2026-01-01T00:00:00.000Z',
   updatedAt: '2026-01-01T00:00:00.000Z',

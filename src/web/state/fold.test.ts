@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Delta, Event, EventBody } from '../../protocol/event.ts';
 import { type ChatLog, emptyLog, LogHole } from './chat-log.ts';
-import { append, dropDrafts, prepend, preview, setWaiting, withDrafts } from './fold.ts';
+import { append, asCold, dropDrafts, prepend, preview, setWaiting, withDrafts } from './fold.ts';
 
 const chatId = '11111111-1111-4111-8111-111111111111';
 const turnId = '22222222-2222-4222-8222-222222222222';
@@ -235,5 +235,26 @@ describe('prompts that wait', () => {
 
   it('that were taken meanwhile wait no more, and a list that is older than the log takes none away', () => {
     expect(setWaiting(busy, [{ promptId: 'a', content: text('a') }]).waiting).toEqual(['b', 'c', 'd']);
+  });
+});
+
+describe('background tasks', () => {
+  const tasks = (...taskIds: string[]): EventBody => ({
+    type: 'background_tasks',
+    tasks: taskIds.map((taskId) => ({ taskId, kind: 'local_bash', description: taskId })),
+  });
+  const session: EventBody = { type: 'session_started', sessionId: 's', backend: 'claude_sdk', model: null };
+  const alive = (log: ChatLog): string[] | undefined => log.latest.tasks?.tasks.map(({ taskId }) => taskId);
+
+  it('are those of the program that runs now, whichever end of the log was read first', () => {
+    const events = numbered([session, tasks('old'), session, started('p')]);
+    expect(alive(append(emptyLog(), events))).toBeUndefined();
+    expect(alive(append(emptyLog(), events.slice(0, 2)))).toEqual(['old']);
+    expect(alive(prepend(append(emptyLog(2), events.slice(2)), events.slice(0, 2)))).toBeUndefined();
+    expect(alive(append(emptyLog(), numbered([session, tasks('old'), session, tasks('new')])))).toEqual(['new']);
+  });
+
+  it('are none of a chat without a program', () => {
+    expect(alive(asCold(append(emptyLog(), numbered([session, tasks('old')]))))).toBeUndefined();
   });
 });

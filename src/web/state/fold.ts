@@ -62,10 +62,13 @@ function openMaps(log: ChatLog) {
       case 'usage_update':
         return newest('usage', event);
       case 'background_tasks':
+        if ((latest.session?.seq ?? 0) > event.seq) return;
         return newest('tasks', event);
       case 'available_commands_update':
         return newest('commands', event);
       case 'session_started':
+        // Its tasks ended with the program before.
+        if ((latest.tasks?.seq ?? 0) < event.seq) latest = withoutTasks(latest);
         return newest('session', event);
       case 'current_mode_update':
         return newest('mode', event);
@@ -85,6 +88,16 @@ function openMaps(log: ChatLog) {
   });
   return { ...maps, note, done };
 }
+
+function withoutTasks(latest: Latest): Latest {
+  const rest = { ...latest };
+  delete rest.tasks;
+  return rest;
+}
+
+/** Of a chat whose program is gone, and all that went on in it. */
+export const asCold = (log: ChatLog): ChatLog =>
+  log.latest.tasks === undefined ? log : { ...log, latest: withoutTasks(log.latest) };
 
 const parentOf = (event: Event): string | undefined =>
   'parentToolCallId' in event ? event.parentToolCallId : undefined;

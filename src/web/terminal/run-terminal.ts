@@ -4,6 +4,7 @@ import '@xterm/xterm/css/xterm.css';
 import type { TerminalConnection } from '../../protocol/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { isDark } from '../ui/theme.ts';
+import { keyBytes, type TerminalKey } from './terminal-keys.ts';
 import { createStyleGuard } from './style-guard.ts';
 
 const dark: ITheme = {
@@ -34,7 +35,7 @@ const light: ITheme = {
 export async function runTerminal(
   place: HTMLElement,
   connect: (size: TerminalSize) => Promise<TerminalConnection>,
-  options: { signal: AbortSignal; onOpen(): void },
+  options: { signal: AbortSignal; onOpen(press: (key: TerminalKey) => void): void },
 ): Promise<string> {
   const styles = createStyleGuard();
   const terminal = new Terminal({
@@ -76,7 +77,8 @@ export async function runTerminal(
       opened.resize(size);
     });
     observer.observe(place);
-    options.onOpen();
+    // The focus stays where it is: on a phone it would bring up the keyboard, or send it away.
+    options.onOpen((key) => terminal.input(keyBytes(key, terminal.modes.applicationCursorKeysMode)));
     terminal.focus();
     let reason = 'The terminal was closed.';
     for await (const item of opened.items) {

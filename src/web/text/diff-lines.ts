@@ -1,6 +1,8 @@
 export interface DiffLine {
   kind: 'same' | 'added' | 'removed' | 'skipped';
   text: string;
+  /** Its number in the file, where that is known: of what was removed in the file before. */
+  number?: number;
 }
 
 // The table is lines × lines; beyond this the middle is shown as removed and added whole.

@@ -1,21 +1,25 @@
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../protocol/chat.ts';
 import type { ChatLog } from '../state/chat-log.ts';
 import { type OpenChat, openChat } from '../state/open-chat.ts';
+import { asCold } from '../state/fold.ts';
 import { useStore } from '../state/store.ts';
 import { readableLine } from '../text/hidden.ts';
 import { ChatMenu, StateMark } from './chat-row.tsx';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from './composer.tsx';
 import { useLiveState } from './connection-bar.tsx';
+import { CwdContext } from './cwd-context.ts';
 import { DecisionCard } from './decision-card.tsx';
+import { Broken, ErrorBoundary } from './error-boundary.tsx';
 import { Icon } from './icons.tsx';
 import { usePending } from './inbox.tsx';
-import { ContextBar, PlanStrip, TaskStrip } from './progress.tsx';
+import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { Queue } from './queue.tsx';
 import { useSession } from './session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
-import { costText, shortPath } from './words.ts';
+import { useKeptFocus } from './use-kept-focus.ts';
+import { shortPath } from './words.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
@@ -65,8 +69,12 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const pending = usePending(chatId);
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
+  const dock = useRef<HTMLDivElement>(null);
+  useKeptFocus(dock, placeToRest);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
-  const { log } = view;
+  const isCold = chat?.state === 'cold';
+  const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
+  const { log } = shown;
 
   if (view.state === 'gone') {
     return (
@@ -104,16 +112,14 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             <Icon name="back" />
           </a>
           <div className="page-title">
-            <h1>
-              <bdi>{readableLine(chat?.title ?? '…', 200)}</bdi>
-            </h1>
+            <h1 dir="auto">{readableLine(chat?.title ?? '…', 200)}</h1>
             {chat && (
               <p className="page-facts">
                 <StateMark state={chat.state} />
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
-                <span title="What this chat has cost so far">{costText(chat.costUsd)}</span>
+                <Spent chat={chat} />
                 <ContextBar usage={log.latest.usage} />
               </p>
             )}
@@ -155,8 +161,14 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             Catching up …
           </p>
         )}
-        {isEmpty(log) && view.state === 'live' ? <EmptyChat /> : <Transcript view={view} onLoadOlder={onLoadOlder} />}
-        <div className="dock">
+        {isEmpty(log) && view.state === 'live' ? (
+          <EmptyChat />
+        ) : (
+          <CwdContext value={chat?.cwd ?? ''}>
+            <Transcript view={shown} onLoadOlder={onLoadOlder} />
+          </CwdContext>
+        )}
+        <div className="dock" ref={dock}>
           {pending.map((decision) => (
             <DecisionCard key={decision.id} decision={decision} />
           ))}
@@ -166,7 +178,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {chat && (
             <Composer
               chat={chat}
-              mode={log.latest.mode?.permissionMode ?? chat.permissionMode}
+              latest={log.latest}
               isBusy={isBusy}
               onSend={(content) => session.outbox.send(chatId, content)}
               onInterrupt={() => void interrupt()}
@@ -177,14 +189,33 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         <Announcer log={log} waiting={pending.length} />
       </section>
       {isTerminalOpen && (
-        <Suspense fallback={<aside className="terminal-panel">Loading the terminal …</aside>}>
-          <TerminalPanel chatId={chatId} onClose={() => setTerminalOpen(false)} />
-        </Suspense>
+        <ErrorBoundary
+          instead={(error) => (
+            <aside className="terminal-panel">
+              <Broken error={error} onClose={() => setTerminalOpen(false)} />
+            </aside>
+          )}
+        >
+          <Suspense fallback={<aside className="terminal-panel">Loading the terminal …</aside>}>
+            <TerminalPanel chatId={chatId} onClose={() => setTerminalOpen(false)} />
+          </Suspense>
+        </ErrorBoundary>
       )}
-      {isChanging && chat && <ChatSettings chat={chat} isBusy={isBusy} onClose={() => setChanging(false)} />}
+      {isChanging && chat && (
+        <ChatSettings
+          chat={chat}
+          running={log.latest.session?.model}
+          isBusy={isBusy}
+          onClose={() => setChanging(false)}
+        />
+      )}
     </div>
   );
 }
+
+/** On a screen that is touched the field would bring up the keyboard. */
+const placeToRest = (): HTMLElement | null =>
+  document.querySelector(matchMedia('(pointer: coarse)').matches ? '.transcript' : 'textarea.prompt');
 
 function EmptyChat() {
   return (

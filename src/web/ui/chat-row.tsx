@@ -17,8 +17,8 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
   return (
     <li className={`chat-row ${isHere ? 'is-here' : ''}`}>
       <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined}>
-        <span className="row-title">
-          <bdi>{title}</bdi>
+        <span className="row-title" dir="auto">
+          {title}
         </span>
         <span className="row-facts">
           <StateMark state={chat.state} />

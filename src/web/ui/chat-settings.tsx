@@ -4,15 +4,27 @@ import { useStore } from '../state/store.ts';
 import { readableLine } from '../text/hidden.ts';
 import { Dialog } from './dialog.tsx';
 import { EngineField } from './engine-field.tsx';
+import { ModelField } from './model-field.tsx';
 import { useSession } from './session-context.ts';
 
-export function ChatSettings({ chat, isBusy, onClose }: { chat: Chat; isBusy: boolean; onClose: () => void }) {
+export function ChatSettings({
+  chat,
+  running,
+  isBusy,
+  onClose,
+}: {
+  chat: Chat;
+  /** The model that answers now. */
+  running: string | null | undefined;
+  isBusy: boolean;
+  onClose: () => void;
+}) {
   const session = useSession();
   const info = useStore(session.info);
   const [model, setModel] = useState(chat.model ?? '');
   const [trusted, setTrusted] = useState(chat.trusted);
   const [backend, setBackend] = useState<BackendName>(chat.backend);
-  const [running, setRunning] = useState<RunningChoice>('finish');
+  const [turn, setTurn] = useState<RunningChoice>('finish');
   const [isWaiting, setWaiting] = useState(false);
 
   const submit = async (event: FormEvent): Promise<void> => {
@@ -21,7 +33,7 @@ export function ChatSettings({ chat, isBusy, onClose }: { chat: Chat; isBusy: bo
     const patch: PatchChat = {
       ...(wanted === chat.model ? {} : { model: wanted }),
       ...(trusted === chat.trusted ? {} : { trusted }),
-      ...(backend === chat.backend ? {} : { backend, running }),
+      ...(backend === chat.backend ? {} : { backend, running: turn }),
     };
     if (Object.keys(patch).length === 0) return onClose();
     setWaiting(true);
@@ -38,31 +50,17 @@ export function ChatSettings({ chat, isBusy, onClose }: { chat: Chat; isBusy: bo
         <p className="quiet">
           Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>
         </p>
-        <label>
-          Model
-          <input
-            value={model}
-            maxLength={200}
-            spellCheck={false}
-            placeholder="The agent’s own choice"
-            onChange={(event) => setModel(event.target.value)}
-          />
-        </label>
+        <ModelField value={model} running={running} onChange={setModel} />
         {info && <EngineField info={info} value={backend} onChange={setBackend} />}
         {backend !== chat.backend && isBusy && (
           <fieldset className="choices stacked">
             <legend>The turn that runs</legend>
             <label>
-              <input type="radio" name="running" checked={running === 'finish'} onChange={() => setRunning('finish')} />
+              <input type="radio" name="running" checked={turn === 'finish'} onChange={() => setTurn('finish')} />
               Wait for its end, then change
             </label>
             <label>
-              <input
-                type="radio"
-                name="running"
-                checked={running === 'interrupt'}
-                onChange={() => setRunning('interrupt')}
-              />
+              <input type="radio" name="running" checked={turn === 'interrupt'} onChange={() => setTurn('interrupt')} />
               Interrupt it, and change now
             </label>
           </fieldset>

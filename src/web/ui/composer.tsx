@@ -1,30 +1,40 @@
-import { type ClipboardEvent, type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Chat, PermissionMode } from '../../protocol/chat.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
+import type { Latest } from '../state/chat-log.ts';
+import { useStore } from '../state/store.ts';
+import { readableLine } from '../text/hidden.ts';
+import { Attached } from './attached.tsx';
 import { Icon } from './icons.tsx';
 import { type ImageBlock, readImages } from './images.ts';
+import { PromptField } from './prompt-field.tsx';
 import { useSession } from './session-context.ts';
+import { useCommands } from './use-commands.ts';
+import { useDrop } from './use-drop.ts';
 import { modeChoices } from './words.ts';
 
 export interface ComposerProps {
   chat: Chat;
-  mode: PermissionMode;
+  latest: Latest;
   isBusy: boolean;
   onSend: (content: ContentBlock[]) => void;
   onInterrupt: () => void;
   onSettings: () => void;
 }
 
-export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }: ComposerProps) {
+export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings }: ComposerProps) {
   const session = useSession();
   const { drafts } = session;
+  const info = useStore(session.info);
   const [text, setText] = useState(() => drafts.get(chat.id).text);
   const [images, setImages] = useState<ImageBlock[]>(() => drafts.get(chat.id).images);
   const isKept = useRef(true);
-  const [isDropping, setDropping] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const commands = useCommands(chat.id, latest.commands?.commands, text);
   const isEmpty = text.trim() === '' && images.length === 0;
+  const mode = latest.mode?.permissionMode ?? chat.permissionMode;
+  const takesImages = info?.backends.find(({ name }) => name === chat.backend)?.capabilities.images !== false;
 
   useEffect(() => {
     const wasKept = isKept.current;
@@ -38,28 +48,17 @@ export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }
     setImages([]);
     field.current?.focus();
   };
-  const addFiles = async (files: Iterable<File>): Promise<void> => {
+  const addFiles = async (files: readonly File[]): Promise<void> => {
+    if (files.length === 0) return;
+    if (!takesImages) {
+      session.say('The terminal engine takes no images. Change the engine of this chat first.', { level: 'error' });
+      return;
+    }
     const read = await readImages(files);
     setImages((before) => [...before, ...read.images]);
     for (const problem of read.problems) session.say(problem, { level: 'error' });
   };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    // The Enter that ends a composition, of Japanese for example, is none.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
-    event.preventDefault();
-    send();
-  };
-  const onPaste = (event: ClipboardEvent): void => {
-    const files = [...event.clipboardData.files];
-    if (files.length === 0) return;
-    event.preventDefault();
-    void addFiles(files);
-  };
-  const onDrop = (event: DragEvent): void => {
-    event.preventDefault();
-    setDropping(false);
-    void addFiles(event.dataTransfer.files);
-  };
+  const isDropping = useDrop((files) => void addFiles(files));
   const changeMode = async (permissionMode: PermissionMode): Promise<void> => {
     const changed = await session.attempt(() => session.api.patchChat(chat.id, { permissionMode }));
     if (changed) session.chats.put(changed);
@@ -73,45 +72,32 @@ export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }
         event.preventDefault();
         send();
       }}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setDropping(true);
-      }}
-      onDragLeave={() => setDropping(false)}
-      onDrop={onDrop}
     >
-      {images.length > 0 && (
-        <ul className="attached" aria-label="Images to send">
-          {images.map((image, index) => (
-            <li key={index}>
-              <img src={`data:${image.mimeType};base64,${image.data}`} alt={`Image ${index + 1}`} />
-              <button
-                type="button"
-                className="icon-button"
-                aria-label={`Take image ${index + 1} out`}
-                onClick={() => setImages(images.filter((_, other) => other !== index))}
-              >
-                <Icon name="close" />
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
-      <textarea
-        ref={field}
-        className="prompt"
-        aria-label="Prompt"
-        placeholder={isBusy ? 'Write what comes next; it waits its turn' : 'Ask for something'}
-        rows={1}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        onKeyDown={onKeyDown}
-        onPaste={onPaste}
+      <Attached images={images} onTakeOut={(index) => setImages(images.filter((_, other) => other !== index))} />
+      <PromptField
+        field={field}
+        text={text}
+        commands={commands}
+        placeholder={
+          isDropping
+            ? 'Drop the images here'
+            : isBusy
+              ? 'Write what comes next; it waits its turn'
+              : 'Ask for something'
+        }
+        onText={setText}
+        onSend={send}
+        onEscape={() => {
+          if (isBusy) onInterrupt();
+        }}
+        onFiles={(files) => void addFiles(files)}
       />
       <div className="composer-tools">
-        <button type="button" className="icon-button" aria-label="Add images" onClick={() => picker.current?.click()}>
-          <Icon name="attach" />
-        </button>
+        {takesImages && (
+          <button type="button" className="icon-button" aria-label="Add images" onClick={() => picker.current?.click()}>
+            <Icon name="attach" />
+          </button>
+        )}
         <input
           ref={picker}
           type="file"
@@ -119,7 +105,7 @@ export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }
           multiple
           hidden
           onChange={(event) => {
-            void addFiles(event.target.files ?? []);
+            void addFiles([...(event.target.files ?? [])]);
             event.target.value = '';
           }}
         />
@@ -135,12 +121,18 @@ export function Composer({ chat, mode, isBusy, onSend, onInterrupt, onSettings }
             </option>
           ))}
         </select>
-        <button type="button" className="plain model-button" onClick={onSettings}>
-          {chat.model ?? 'Default model'}
+        <button
+          type="button"
+          className="plain model-button"
+          title="Model, engine and trust of this chat"
+          onClick={onSettings}
+        >
+          <span className="visually-hidden">Model: </span>
+          {readableLine(chat.model ?? latest.session?.model ?? 'Default model', 60)}
         </button>
         <span className="spread" />
         {isBusy && (
-          <button type="button" className="stop" onClick={onInterrupt}>
+          <button type="button" className="stop" title="Interrupt (Escape)" onClick={onInterrupt}>
             <Icon name="stop" /> <span className="stop-word">Interrupt</span>
           </button>
         )}

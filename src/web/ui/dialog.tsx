@@ -1,14 +1,18 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useLayoutEffect, useId, useRef } from 'react';
 import { Icon } from './icons.tsx';
 
 /** Modal: the browser keeps the focus inside, and gives it back. */
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Closed before it is taken away, for only then the browser gives the focus back.
+  useLayoutEffect(() => {
     const element = dialog.current;
-    if (element && !element.open) element.showModal();
-    return () => element?.close();
+    if (!element) return;
+    if (!element.open) element.showModal();
+    // The browser takes the first it finds, the button that closes; people come for the first field.
+    element.querySelector<HTMLElement>('form :is(input, textarea, select):not(:disabled)')?.focus();
+    return () => element.close();
   }, []);
   return (
     <dialog

@@ -1,5 +1,5 @@
 import { memo, useMemo, useState } from 'react';
-import { diffLines } from '../text/diff-lines.ts';
+import { type DiffLine, diffLines } from '../text/diff-lines.ts';
 import { exactParts } from '../text/hidden.ts';
 
 const marks = { same: ' ', added: '+', removed: '−', skipped: '⋯' };
@@ -13,8 +13,18 @@ function shown(text: string): string {
     .join('');
 }
 
-export const Diff = memo(function Diff({ oldText, newText }: { oldText: string | null; newText: string }) {
-  const lines = useMemo(() => diffLines(oldText, newText), [oldText, newText]);
+export const Diff = memo(function Diff({
+  oldText,
+  newText,
+  lines: told,
+}: {
+  oldText: string | null;
+  newText: string;
+  /** In place of those that the two texts give, for example with what stands around them. */
+  lines?: DiffLine[] | undefined;
+}) {
+  const lines = useMemo(() => told ?? diffLines(oldText, newText), [told, oldText, newText]);
+  const isNumbered = lines.some(({ number }) => number !== undefined);
   const [isWhole, setWhole] = useState(false);
   const some = isWhole ? lines : lines.slice(0, firstLines);
   return (
@@ -22,6 +32,11 @@ export const Diff = memo(function Diff({ oldText, newText }: { oldText: string |
       <div className="diff-lines">
         {some.map((line, index) => (
           <div key={index} className={`diff-line diff-${line.kind}`}>
+            {isNumbered && (
+              <span className="diff-number" aria-hidden="true">
+                {line.number}
+              </span>
+            )}
             <span className="diff-mark" aria-hidden="true">
               {marks[line.kind]}
             </span>

@@ -2,26 +2,33 @@ import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import type { DirectoryList } from '../../protocol/directory.ts';
 import { readableLine } from '../text/hidden.ts';
 import { useSession } from './session-context.ts';
+import { useCombobox } from './use-combobox.ts';
 
 /** A path on the server, completed as it is typed: arrows choose, Enter or Tab takes it and looks further in. */
 export function DirectoryField({ value, onChange }: { value: string; onChange: (path: string) => void }) {
   const session = useSession();
   const id = useId();
   const [items, setItems] = useState<DirectoryList['items']>([]);
-  const [isOpen, setOpen] = useState(false);
-  const [at, setAt] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
 
+  const take = (path: string): void => {
+    onChange(path.endsWith('/') ? path : `${path}/`);
+    input.current?.focus();
+  };
+  const list = useCombobox(items, ({ path }) => take(path));
+  const { isOpen, isWanted, setOpen } = list;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (list.onKeyDown(event)) return;
+    if (event.key === 'ArrowDown') setOpen(true);
+  };
   useEffect(() => {
-    if (!isOpen) return;
+    if (!isWanted) return;
     let isOld = false;
     const timer = setTimeout(() => {
       // A path that names nothing yet has nothing to complete: no reason to complain while it is typed.
       session.api.listDirectories(value).then(
-        (list) => {
-          if (isOld) return;
-          setItems(list.items);
-          setAt(-1);
+        (found) => {
+          if (!isOld) setItems(found.items);
         },
         () => {
           if (!isOld) setItems([]);
@@ -32,28 +39,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
       isOld = true;
       clearTimeout(timer);
     };
-  }, [value, isOpen, session]);
-
-  const take = (path: string): void => {
-    onChange(path.endsWith('/') ? path : `${path}/`);
-    input.current?.focus();
-  };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const chosen = items[at];
-    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-      event.preventDefault();
-      setOpen(true);
-      const step = event.key === 'ArrowDown' ? 1 : -1;
-      setAt((now) => Math.max(-1, Math.min(items.length - 1, now + step)));
-    } else if ((event.key === 'Enter' || event.key === 'Tab') && isOpen && chosen) {
-      event.preventDefault();
-      take(chosen.path);
-    } else if (event.key === 'Escape' && isOpen && items.length > 0) {
-      event.preventDefault();
-      event.stopPropagation();
-      setOpen(false);
-    }
-  };
+  }, [value, isWanted, session]);
 
   return (
     <div className="directory-field">
@@ -62,15 +48,12 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
         ref={input}
         id={`${id}-input`}
         role="combobox"
-        aria-expanded={isOpen && items.length > 0}
-        aria-controls={`${id}-list`}
-        aria-autocomplete="list"
-        aria-activedescendant={at >= 0 ? `${id}-${at}` : undefined}
+        aria-expanded={isOpen}
+        {...list.fieldProps}
         autoComplete="off"
         spellCheck={false}
         placeholder="/home/you/project"
         value={value}
-        autoFocus
         required
         onChange={(event) => {
           onChange(event.target.value);
@@ -79,19 +62,9 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
         onBlur={() => setOpen(false)}
         onKeyDown={onKeyDown}
       />
-      <ul id={`${id}-list`} role="listbox" aria-label="Directories" hidden={!isOpen || items.length === 0}>
+      <ul id={list.listId} className="options" role="listbox" aria-label="Directories" hidden={!isOpen}>
         {items.map((item, index) => (
-          <li
-            key={item.path}
-            id={`${id}-${index}`}
-            role="option"
-            aria-selected={index === at}
-            // Before the field loses the focus and the list closes.
-            onPointerDown={(event) => {
-              event.preventDefault();
-              take(item.path);
-            }}
-          >
+          <li key={item.path} {...list.optionProps(index)}>
             <bdi>{readableLine(item.name, 120)}</bdi>
           </li>
         ))}

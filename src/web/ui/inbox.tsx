@@ -1,10 +1,12 @@
-import { useMemo } from 'react';
+import { useCallback, useMemo, useRef } from 'react';
 import type { Decision } from '../../protocol/decision.ts';
 import { useStore } from '../state/store.ts';
 import { readableLine } from '../text/hidden.ts';
 import { DecisionCard } from './decision-card.tsx';
+import { Icon } from './icons.tsx';
 import { chatHref } from './place.ts';
 import { useSession } from './session-context.ts';
+import { useKeptFocus } from './use-kept-focus.ts';
 import { decisionTitle, whenText } from './words.ts';
 
 /** What waits, oldest first: of one chat, or of all. */
@@ -34,16 +36,19 @@ export function Inbox() {
         .toSorted((a, b) => (b.resolvedAt ?? '').localeCompare(a.resolvedAt ?? '')),
     [decisions],
   );
+  const scroller = useRef<HTMLDivElement>(null);
+  const rest = useCallback(() => scroller.current, []);
+  useKeptFocus(scroller, rest);
   const titleOf = (chatId: string): string => readableLine(chats.byId.get(chatId)?.title ?? 'A chat', 100);
   return (
     <section className="inbox" aria-label="Inbox">
       <header className="page-head">
         <a className="icon-button back" href="#/" aria-label="Back to the chats">
-          ‹
+          <Icon name="back" />
         </a>
         <h1>Inbox</h1>
       </header>
-      <div className="inbox-scroll">
+      <div className="inbox-scroll" ref={scroller} tabIndex={-1}>
         {pending.length === 0 && <p className="quiet">Nothing waits for you.</p>}
         {pending.map((decision) => (
           <div key={decision.id} className="inbox-entry">

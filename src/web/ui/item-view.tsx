@@ -1,14 +1,15 @@
 import { memo, type ReactNode } from 'react';
 import type { ContentBlock } from '../../protocol/content.ts';
-import type { ChatLog, Item, Settled, TurnTimes } from '../state/chat-log.ts';
+import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../state/chat-log.ts';
 import { readable, readableLine } from '../text/hidden.ts';
 import { Content } from './content.tsx';
-import { ToolCard } from './tool-card.tsx';
+import { CopyButton } from './copy-button.tsx';
+import { isAgentTool, ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
 import { costText, countText, decisionTitle, durationText } from './words.ts';
 
 /** Looks up what belongs to an item, and hands it on: what did not change is not drawn again. */
-export function ItemView({ item, log }: { item: Item; log: ChatLog }): ReactNode {
+export function ItemView({ item, log, isAlive = false }: { item: Item; log: ChatLog; isAlive?: boolean }): ReactNode {
   switch (item.kind) {
     case 'prompt':
       return <Typed content={log.prompts.get(item.promptId)} />;
@@ -20,17 +21,18 @@ export function ItemView({ item, log }: { item: Item; log: ChatLog }): ReactNode
       return <Thought id={item.key} content={item.content} isDraft={item.isDraft === true} />;
     case 'tool': {
       const { toolCallId, toolName, turnId } = item.call;
-      const isAgent = toolName === 'Agent' || toolName === 'Task';
+      const result = log.results.get(toolCallId);
       const decisionId = log.askedFor.get(toolCallId);
       const isAsking = decisionId !== undefined && !log.settled.has(decisionId);
       const isTurnOpen = turnId === undefined ? log.openTurn !== undefined : log.openTurn === turnId;
       return (
         <ToolCard
           item={item}
-          result={log.results.get(toolCallId)}
-          isTurnOpen={isTurnOpen || isInBackground(log, toolCallId)}
+          result={result}
+          isTurnOpen={isTurnOpen || isAlive}
           isAsking={isAsking}
-          log={isAgent ? log : undefined}
+          isInBackground={isInBackground(log, result)}
+          log={isAgentTool(toolName) ? log : undefined}
           drawItem={drawItem}
         />
       );
@@ -50,10 +52,15 @@ export function ItemView({ item, log }: { item: Item; log: ChatLog }): ReactNode
   }
 }
 
-const drawItem = (item: Item, log: ChatLog): ReactNode => <ItemView item={item} log={log} />;
+const drawItem = (item: Item, log: ChatLog, isAlive: boolean): ReactNode => (
+  <ItemView item={item} log={log} isAlive={isAlive} />
+);
 
-const isInBackground = (log: ChatLog, toolCallId: string): boolean =>
-  log.latest.tasks?.tasks.some((task) => task.taskId === toolCallId) === true;
+/** A command or a sub-agent gives back at once by which name it goes on, and the agent tells which of those are alive. */
+function isInBackground(log: ChatLog, result: ToolResult | undefined): boolean {
+  const { backgroundTaskId, agentId } = (result?.rawOutput ?? {}) as Record<string, unknown>;
+  return log.latest.tasks?.tasks.some(({ taskId }) => taskId === backgroundTaskId || taskId === agentId) === true;
+}
 
 const Typed = memo(function Typed({ content }: { content: ContentBlock[] | undefined }) {
   return (
@@ -65,11 +72,17 @@ const Typed = memo(function Typed({ content }: { content: ContentBlock[] | undef
 
 const Message = memo(function Message({ content, isDraft }: { content: ContentBlock[]; isDraft: boolean }) {
   return (
-    <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
-      <Content content={content} isMarkdown />
-    </article>
+    <div className="answer">
+      <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
+        <Content content={content} isMarkdown />
+      </article>
+      {!isDraft && <CopyButton what="this answer" className="plain copy-answer" text={() => textOf(content)} />}
+    </div>
   );
 });
+
+const textOf = (content: readonly ContentBlock[]): string =>
+  content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n\n');
 
 const Thought = memo(function Thought({
   id,

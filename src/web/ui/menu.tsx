@@ -18,6 +18,8 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
   useEffect(() => {
     if (!isOpen) return;
     root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+    // At the end of a list that scrolls it would be cut off.
+    root.current?.querySelector('[role=menu]')?.scrollIntoView({ block: 'nearest' });
     const onPointer = (event: PointerEvent): void => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };

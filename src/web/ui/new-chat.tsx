@@ -5,6 +5,7 @@ import { useStore } from '../state/store.ts';
 import { Dialog } from './dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
 import { EngineField } from './engine-field.tsx';
+import { ModelField } from './model-field.tsx';
 import { chatHref } from './place.ts';
 import { useSession } from './session-context.ts';
 import { modeChoices } from './words.ts';
@@ -61,16 +62,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
         <details>
           <summary>More choices</summary>
           {info && <EngineField info={info} value={backend ?? info.defaultBackend} onChange={setBackend} />}
-          <label>
-            Model
-            <input
-              value={model}
-              maxLength={200}
-              placeholder="The agent’s own choice"
-              spellCheck={false}
-              onChange={(event) => setModel(event.target.value)}
-            />
-          </label>
+          <ModelField value={model} onChange={setModel} />
           <label className="check">
             <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
             Trust this directory: load its own settings, hooks and instructions

@@ -1,11 +1,29 @@
+import type { Chat } from '../../protocol/chat.ts';
 import type { EventOf } from '../../protocol/event.ts';
 import { readableLine } from '../text/hidden.ts';
-import { countText } from './words.ts';
+import { costText, countText } from './words.ts';
+
+/** Cost and tokens of the whole chat. */
+export function Spent({ chat }: { chat: Chat }) {
+  const tokens = `${countText(chat.tokensIn)} tokens in, ${countText(chat.tokensOut)} out`;
+  return (
+    <span className="spent" title={`This chat so far: ${costText(chat.costUsd)}, ${tokens}`}>
+      {costText(chat.costUsd)}
+      {chat.tokensIn > 0 && <span className="spent-tokens"> · {tokens}</span>}
+    </span>
+  );
+}
 
 /** How full the agent's context is. */
 export function ContextBar({ usage }: { usage: EventOf<'usage_update'> | undefined }) {
   if (!usage) return null;
-  if (usage.size === null || usage.size <= 0) return <span>{countText(usage.used)} tokens of context</span>;
+  if (usage.size === null || usage.size <= 0) {
+    return (
+      <span className="context" title={`Context: ${countText(usage.used)} tokens`}>
+        {countText(usage.used)} <span className="context-words">tokens of context</span>
+      </span>
+    );
+  }
   const percent = Math.min(100, Math.round((usage.used / usage.size) * 100));
   const words = `Context: ${countText(usage.used)} of ${countText(usage.size)} tokens, ${percent} %`;
   return (

@@ -18,7 +18,7 @@ export function RenameDialog({ chat, onClose }: { chat: Chat; onClose: () => voi
       <form onSubmit={(event) => void submit(event)}>
         <label>
           Title
-          <input value={title} maxLength={200} onChange={(event) => setTitle(event.target.value)} autoFocus required />
+          <input value={title} maxLength={200} onChange={(event) => setTitle(event.target.value)} required />
         </label>
         <div className="actions">
           <button type="button" onClick={onClose}>

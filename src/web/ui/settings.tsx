@@ -4,6 +4,7 @@ import { useStore } from '../state/store.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
 import { useSession } from './session-context.ts';
+import { shortcuts, shortcutText } from './shortcuts.ts';
 import { applyTheme, storedTheme, themes, type Theme } from './theme.ts';
 
 const themeWords: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
@@ -13,6 +14,14 @@ const wishWords: Record<NotificationWish, string> = {
   blocked: 'This browser blocks notifications of this page: allow them in its settings for the page.',
   impossible: 'This browser shows notifications only of pages that came over HTTPS or from the same machine.',
 };
+
+/** Those of the prompt. */
+const keys = [
+  ['Enter', 'Send (on a touch screen: new line)'],
+  ['Shift+Enter', 'New line'],
+  ['/', 'At the beginning: commands of the agent'],
+  ['Escape', 'Interrupt the turn that runs'],
+] as const;
 
 export function SettingsButton() {
   const [isOpen, setOpen] = useState(false);
@@ -63,6 +72,27 @@ function Settings({ onClose }: { onClose: () => void }) {
         </label>
         <p className="quiet">{wishWords[wish]}</p>
       </fieldset>
+      <section aria-labelledby="keys">
+        <h3 id="keys">Keys</h3>
+        <dl className="keys">
+          {Object.values(shortcuts).map((shortcut) => (
+            <div key={shortcut.label}>
+              <dt>
+                <kbd>{shortcutText(shortcut)}</kbd>
+              </dt>
+              <dd>{shortcut.label}</dd>
+            </div>
+          ))}
+          {keys.map(([key, label]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{label}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
       {info && (
         <p className="quiet">
           BooCode {info.version}

@@ -4,12 +4,14 @@ import { readableLine } from '../text/hidden.ts';
 import { ChatList } from './chat-list.tsx';
 import { ChatPage } from './chat-page.tsx';
 import { ConnectionBar } from './connection-bar.tsx';
+import { Broken, ErrorBoundary } from './error-boundary.tsx';
 import { Icon, Logo } from './icons.tsx';
 import { Inbox, usePending } from './inbox.tsx';
 import { NewChat } from './new-chat.tsx';
 import { placeOf, useHash } from './place.ts';
 import { useSession } from './session-context.ts';
 import { SettingsButton } from './settings.tsx';
+import { shortcuts, useShortcuts } from './shortcuts.ts';
 import { Toasts } from './toasts.tsx';
 
 export function Shell() {
@@ -20,6 +22,12 @@ export function Shell() {
   const [isMaking, setMaking] = useState(false);
   const chats = useStore(session.chats.store);
   const title = place.name === 'chat' ? chats.byId.get(place.chatId)?.title : undefined;
+
+  useShortcuts([
+    { ...shortcuts.search, run: () => goSearch(place.name) },
+    { ...shortcuts.create, run: () => setMaking(true) },
+    { ...shortcuts.inbox, run: () => (location.hash = '#/inbox') },
+  ]);
 
   useEffect(() => {
     const count = pending.length > 0 ? `(${pending.length}) ` : '';
@@ -53,7 +61,9 @@ export function Shell() {
       <main id="main" tabIndex={-1}>
         <ConnectionBar />
         {place.name === 'chat' ? (
-          <ChatPage key={place.chatId} chatId={place.chatId} />
+          <ErrorBoundary key={place.chatId} instead={(error) => <Broken error={error} />}>
+            <ChatPage chatId={place.chatId} />
+          </ErrorBoundary>
         ) : place.name === 'inbox' ? (
           <Inbox />
         ) : (
@@ -71,6 +81,15 @@ export function Shell() {
       <Toasts />
     </div>
   );
+}
+
+/** On a narrow screen the list is a page of its own. */
+function goSearch(place: string): void {
+  const field = document.querySelector<HTMLElement>('.search input');
+  if (place !== 'home' && field?.offsetParent === null) {
+    location.hash = '#/';
+    requestAnimationFrame(() => field.focus());
+  } else field?.focus();
 }
 
 /** The address's fragment says which chat is open, so the link moves the focus itself. */

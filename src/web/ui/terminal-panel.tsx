@@ -1,8 +1,10 @@
 import { useEffect, useRef, useState } from 'react';
 import { toBooError } from '../../protocol/error.ts';
 import { runTerminal } from '../terminal/run-terminal.ts';
+import { type TerminalKey, terminalKeys } from '../terminal/terminal-keys.ts';
 import { Icon } from './icons.tsx';
 import { useSession } from './session-context.ts';
+import { useMedia } from './use-media.ts';
 
 type State = { words: string; isOver: boolean };
 
@@ -11,6 +13,8 @@ export default function TerminalPanel({ chatId, onClose }: { chatId: string; onC
   const { api } = useSession();
   const place = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<State>({ words: 'Connecting …', isOver: false });
+  const press = useRef<(key: TerminalKey) => void>(undefined);
+  const isTouched = useMedia('(pointer: coarse)');
   const [attempt, setAttempt] = useState(0);
 
   useEffect(() => {
@@ -20,7 +24,10 @@ export default function TerminalPanel({ chatId, onClose }: { chatId: string; onC
     setState({ words: 'Connecting …', isOver: false });
     runTerminal(element, (size) => api.terminal(chatId, { size }), {
       signal: abort.signal,
-      onOpen: () => setState({ words: '', isOver: false }),
+      onOpen(pressKey) {
+        press.current = pressKey;
+        setState({ words: '', isOver: false });
+      },
     }).then(
       (reason) => {
         if (!abort.signal.aborted) setState({ words: reason, isOver: true });
@@ -46,6 +53,22 @@ export default function TerminalPanel({ chatId, onClose }: { chatId: string; onC
         </p>
       )}
       <div ref={place} className="terminal-place" />
+      {isTouched && state.words === '' && (
+        <div className="terminal-keys" role="toolbar" aria-label="Keys">
+          {terminalKeys.map(({ name, label }) => (
+            <button
+              key={name}
+              type="button"
+              aria-label={label}
+              // The terminal keeps the focus, and the phone its keyboard.
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => press.current?.(name)}
+            >
+              {name}
+            </button>
+          ))}
+        </div>
+      )}
     </aside>
   );
 }

@@ -1,12 +1,16 @@
-import { memo, type ReactNode, useState } from 'react';
+import { Fragment, memo, use, useMemo } from 'react';
 import type { ToolCallContent } from '../../protocol/event.ts';
 import type { ChatLog, Item, ToolCall, ToolResult } from '../state/chat-log.ts';
-import { withDrafts } from '../state/fold.ts';
 import { printed, readable, readableLine } from '../text/hidden.ts';
-import { Picture } from './content.tsx';
+import { numberedLines } from '../text/numbered-lines.ts';
+import { patchLines } from '../text/patch-lines.ts';
+import { CwdContext } from './cwd-context.ts';
 import { Diff } from './diff.tsx';
+import { FileView } from './file-view.tsx';
 import { Icon, type IconName } from './icons.tsx';
 import { LongText } from './long-text.tsx';
+import { type DrawItem, SubAgent } from './sub-agent.tsx';
+import { ToolPart } from './tool-part.tsx';
 import { useExpanded } from './use-expanded.ts';
 
 const icons: Record<ToolCall['kind'], IconName> = {
@@ -21,11 +25,12 @@ const icons: Record<ToolCall['kind'], IconName> = {
   other: 'tool',
 };
 
-type Status = 'making' | 'asking' | 'running' | 'completed' | 'failed' | 'unknown';
+type Status = 'making' | 'asking' | 'running' | 'background' | 'completed' | 'failed' | 'unknown';
 const statusWords: Record<Status, string> = {
   making: 'being written',
   asking: 'waits for you',
   running: 'running',
+  background: 'in the background',
   completed: 'done',
   failed: 'failed',
   unknown: 'no result',
@@ -37,25 +42,33 @@ export interface ToolCardProps {
   isTurnOpen: boolean;
   /** A decision about it waits for a person. */
   isAsking: boolean;
+  /** It gave back that it goes on in the background, and it does. */
+  isInBackground: boolean;
   /** Of a sub-agent; only then what it did is looked for. */
   log: ChatLog | undefined;
   /** Draws what a sub-agent did. */
-  drawItem: (item: Item, log: ChatLog) => ReactNode;
+  drawItem: DrawItem;
 }
 
-export const ToolCard = memo(function ToolCard({ item, result, isTurnOpen, isAsking, log, drawItem }: ToolCardProps) {
+function statusOf({ item, result, isTurnOpen, isAsking, isInBackground }: ToolCardProps): Status {
+  if (item.call.partialInput !== undefined) return 'making';
+  if (isInBackground) return 'background';
+  if (result) return result.status;
+  if (!isTurnOpen) return 'unknown';
+  return isAsking ? 'asking' : 'running';
+}
+
+export const isAgentTool = (name: string): boolean => name === 'Agent' || name === 'Task';
+
+export const ToolCard = memo(function ToolCard(props: ToolCardProps) {
+  const { item, result, isTurnOpen, log, drawItem } = props;
   const { call } = item;
-  const status: Status =
-    call.partialInput !== undefined
-      ? 'making'
-      : (result?.status ?? (!isTurnOpen ? 'unknown' : isAsking ? 'asking' : 'running'));
-  const isAgent = call.toolName === 'Agent' || call.toolName === 'Task';
+  const status = statusOf(props);
+  const isAgent = isAgentTool(call.toolName);
   const isTelling = call.kind === 'execute' || call.kind === 'edit' || isAgent || status === 'failed';
   const [isOpen, setOpen] = useExpanded(item.key, isTelling);
   const name = readableLine(call.toolName, 60);
-  const told = readableLine(call.title, 200);
-  // The name stands before it already.
-  const title = told.startsWith(`${name} `) ? told.slice(name.length + 1) : told;
+  const title = titleOf(call, name, use(CwdContext));
   return (
     <section className={`tool tool-${status}`} aria-label={`${name}: ${title}, ${statusWords[status]}`}>
       <button type="button" className="tool-head" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -68,34 +81,73 @@ export const ToolCard = memo(function ToolCard({ item, result, isTurnOpen, isAsk
       </button>
       {isOpen && (
         <div className="tool-body">
-          {isAgent && log && <SubAgent toolCallId={call.toolCallId} log={log} drawItem={drawItem} />}
-          <Body call={call} result={result} />
+          {isAgent && log && (
+            <SubAgent
+              toolCallId={call.toolCallId}
+              prompt={asRecord(call.input)['prompt']}
+              log={log}
+              isAlive={isTurnOpen || status === 'background'}
+              drawItem={drawItem}
+            />
+          )}
+          <Body call={call} result={isAgent && log ? withoutRepeat(call, result, log) : result} isAgent={isAgent} />
         </div>
       )}
     </section>
   );
 });
 
-function Body({ call, result }: { call: ToolCall; result: ToolResult | undefined }): ReactNode {
+/** A sub-agent hands back its last message, which stands above it already. */
+function withoutRepeat({ toolCallId }: ToolCall, result: ToolResult | undefined, log: ChatLog): ToolResult | undefined {
+  const last = log.children.get(toolCallId)?.at(-1);
+  if (!result || last?.kind !== 'message') return result;
+  const said = last.content.map((block) => (block.type === 'text' ? block.text.trim() : ''));
+  return {
+    ...result,
+    content: result.content.filter((part) => !isText(part) || !said.includes(part.content.text.trim())),
+  };
+}
+
+/** On one line; without the tool's name, which stands before it, and of a path only what is below the chat's directory. */
+function titleOf(call: ToolCall, name: string, cwd: string): string {
+  // The server has named the line ends in it.
+  const told = readableLine(call.title.replaceAll('\u240a', ' '), 200);
+  const title = told.startsWith(`${name} `) ? told.slice(name.length + 1) : told;
+  return cwd !== '' && title.startsWith(`${cwd}/`) ? title.slice(cwd.length + 1) : title;
+}
+
+function Body({ call, result, isAgent }: { call: ToolCall; result: ToolResult | undefined; isAgent: boolean }) {
+  const lines = useMemo(() => patchLines(result?.rawOutput), [result]);
   if (call.partialInput !== undefined) return <LongText text={readable(call.partialInput)} className="output" />;
   const input = asRecord(call.input);
-  const command = input['command'];
-  const hasDiff = result?.content.some((part) => part.type === 'diff') === true;
+  const { command, file_path: path } = input;
+  const diffs = result?.content.filter((part) => part.type === 'diff').length ?? 0;
   return (
     <>
       {call.kind === 'execute' && typeof command === 'string' ? (
         <pre className="command">{readable(command)}</pre>
-      ) : call.kind === 'other' || call.kind === 'think' ? (
+      ) : call.kind === 'other' || (call.kind === 'think' && !isAgent) ? (
         <Input input={input} />
-      ) : call.kind === 'edit' && !hasDiff ? (
+      ) : call.kind === 'edit' && diffs === 0 ? (
         <EditInput input={input} />
       ) : null}
-      {result?.content.map((part, index) => (
-        <Part key={index} part={part} />
-      ))}
+      {result?.content.map((part, index) => {
+        const named = typeof path === 'string' ? path : '';
+        const file = call.kind === 'read' && isText(part) ? numberedLines(part.content.text) : undefined;
+        if (!file) return <ToolPart key={index} part={part} named={named} lines={diffs === 1 ? lines : undefined} />;
+        return (
+          <Fragment key={index}>
+            <FileView id={`${call.toolCallId} ${index}`} path={named} file={file} />
+            {file.rest !== '' && <LongText text={printed(file.rest)} className="output" />}
+          </Fragment>
+        );
+      })}
     </>
   );
 }
+
+type TextPart = { type: 'content'; content: { type: 'text'; text: string } };
+const isText = (part: ToolCallContent): part is TextPart => part.type === 'content' && part.content.type === 'text';
 
 function Input({ input }: { input: Record<string, unknown> }) {
   const fields = Object.entries(input);
@@ -114,73 +166,6 @@ function EditInput({ input }: { input: Record<string, unknown> }) {
   if (typeof after === 'string') return <Diff oldText={typeof before === 'string' ? before : null} newText={after} />;
   if (typeof content === 'string') return <Diff oldText={null} newText={content} />;
   return <Input input={input} />;
-}
-
-const shortLines = 12;
-const shortLength = 1_500;
-
-function Part({ part }: { part: ToolCallContent }) {
-  const [isWhole, setWhole] = useState(false);
-  if (part.type === 'diff') {
-    return (
-      <figure className="change">
-        <figcaption>
-          <bdi>{readableLine(part.path, 300)}</bdi>
-          {part.oldText === null && <span className="quiet"> new file</span>}
-        </figcaption>
-        <Diff oldText={part.oldText} newText={part.newText} />
-      </figure>
-    );
-  }
-  if (part.content.type === 'image') return <Picture block={part.content} />;
-  const text = part.content.text.trimEnd();
-  if (text === '') return null;
-  const short = shortened(text);
-  if (isWhole || short === undefined) return <LongText text={printed(text)} className="output" />;
-  return (
-    <>
-      <pre className="output">{printed(short)}</pre>
-      <button type="button" className="plain" onClick={() => setWhole(true)}>
-        Show all ({text.length.toLocaleString('en-US')} characters)
-      </button>
-    </>
-  );
-}
-
-/** The first lines of what is long; undefined for what is not. */
-function shortened(text: string): string | undefined {
-  let end = -1;
-  for (let line = 0; line < shortLines; line += 1) {
-    end = text.indexOf('\n', end + 1);
-    if (end === -1) break;
-  }
-  const cut = Math.min(end === -1 ? text.length : end, shortLength);
-  return cut < text.length ? text.slice(0, cut) : undefined;
-}
-
-const firstSteps = 4;
-
-function SubAgent({
-  toolCallId,
-  log,
-  drawItem,
-}: { toolCallId: string; log: ChatLog } & Pick<ToolCardProps, 'drawItem'>) {
-  const [isWhole, setWhole] = useExpanded(`sub ${toolCallId}`, false);
-  const items = withDrafts(log.children.get(toolCallId) ?? [], log.drafts, toolCallId);
-  if (items.length === 0) return null;
-  const hidden = isWhole ? 0 : Math.max(0, items.length - firstSteps);
-  return (
-    <div className="sub-agent" role="group" aria-label="What the sub-agent did">
-      {hidden > 0 && (
-        <button type="button" className="plain" onClick={() => setWhole(true)}>
-          Show {hidden} earlier {hidden === 1 ? 'step' : 'steps'}
-        </button>
-      )}
-      {items.slice(hidden).map((item) => (
-        <div key={item.key}>{drawItem(item, log)}</div>
-      ))}
-    </div>
-  );
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -7,6 +7,7 @@ import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import type { ChatLog } from '../state/chat-log.ts';
 import { withDrafts } from '../state/fold.ts';
 import type { ChatView } from '../state/open-chat.ts';
+import { brokenItem, ErrorBoundary } from './error-boundary.tsx';
 import { Icon } from './icons.tsx';
 import { ItemView } from './item-view.tsx';
 
@@ -91,7 +92,9 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
         >
           {(item) => (
             <div key={item.key} className={`row row-${item.kind}`}>
-              <ItemView item={item} log={log} />
+              <ErrorBoundary instead={brokenItem} of={item}>
+                <ItemView item={item} log={log} />
+              </ErrorBoundary>
             </div>
           )}
         </Virtualizer>

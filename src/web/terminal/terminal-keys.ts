@@ -1,0 +1,23 @@
+/** Keys that a keyboard on a screen does not have, and programs in a terminal want. */
+export const terminalKeys = [
+  { name: 'Esc', label: 'Escape' },
+  { name: 'Tab', label: 'Tab' },
+  { name: '⇧Tab', label: 'Shift and Tab' },
+  { name: '^C', label: 'Control and C' },
+  { name: '↑', label: 'Up' },
+  { name: '↓', label: 'Down' },
+  { name: '←', label: 'Left' },
+  { name: '→', label: 'Right' },
+] as const;
+
+export type TerminalKey = (typeof terminalKeys)[number]['name'];
+
+const arrows: Partial<Record<TerminalKey, string>> = { '↑': 'A', '↓': 'B', '→': 'C', '←': 'D' };
+const others: Partial<Record<TerminalKey, string>> = { Esc: '\u001b', Tab: '\t', '⇧Tab': '\u001b[Z', '^C': '\u0003' };
+
+/** What a terminal sends for a key. Programs may ask for other arrows. */
+export function keyBytes(key: TerminalKey, areArrowsApplication: boolean): string {
+  const arrow = arrows[key];
+  if (arrow !== undefined) return `\u001b${areArrowsApplication ? 'O' : '['}${arrow}`;
+  return others[key] ?? '';
+}

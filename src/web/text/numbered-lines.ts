@@ -1,0 +1,40 @@
+export interface NumberedText {
+  numbers: number[];
+  text: string;
+  /** What follows after the numbered lines. */
+  rest: string;
+}
+
+/** A file as agents print it, each line behind its number; undefined for a text that does not begin so. */
+export function numberedLines(printed: string): NumberedText | undefined {
+  const lines = printed.split('\n');
+  const numbers: number[] = [];
+  const texts: string[] = [];
+  for (const line of lines) {
+    const [, number, text = ''] = /^ *(\d+)[\t→](.*)$/s.exec(line) ?? [];
+    if (number === undefined) break;
+    numbers.push(Number(number));
+    texts.push(text);
+  }
+  // One line might be a table of anything.
+  if (numbers.length === 0 || numbers.some((number, at) => at > 0 && number !== numbers[at - 1]! + 1)) return undefined;
+  const rest = lines.slice(numbers.length).join('\n').trim();
+  if (texts.at(-1) === '' && numbers.length > 1) {
+    texts.pop();
+    numbers.pop();
+  }
+  return { numbers, text: texts.join('\n'), rest };
+}
+
+/** The name of the language by which highlighters know it: mostly the end of the file's name. */
+export function languageOf(path: string): string {
+  const end = /\.([A-Za-z0-9]{1,10})$/.exec(path)?.[1]?.toLowerCase();
+  return end ?? (/(^|\/)Makefile$/.test(path) ? 'makefile' : '');
+}
+
+/** As Markdown, in a fence that nothing in it can close. */
+export function fenced(text: string, language: string): string {
+  const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([ticks]) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${language}\n${text}\n${fence}`;
+}

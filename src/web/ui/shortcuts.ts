@@ -1,0 +1,54 @@
+import { useEffect, useRef } from 'react';
+
+export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
+
+export interface Shortcut {
+  /** As `KeyboardEvent.key` in lower case; always with Ctrl, on a Mac with ⌘. */
+  key: string;
+  isShifted?: boolean;
+  label: string;
+  run(): void;
+}
+
+export const shortcuts = {
+  search: { key: 'k', label: 'Search the chats' },
+  create: { key: 'o', isShifted: true, label: 'New chat' },
+  inbox: { key: 'i', label: 'Inbox' },
+} as const satisfies Record<string, Omit<Shortcut, 'run'>>;
+
+/** For people: `Ctrl+Shift+O`. */
+export function shortcutText({ key, isShifted = false }: Pick<Shortcut, 'key' | 'isShifted'>): string {
+  return [isMac() ? '⌘' : 'Ctrl', ...(isShifted ? ['Shift'] : []), key.toUpperCase()].join('+');
+}
+
+/** What an event asks for. Nothing while a dialog is open, and nothing in the terminal, whose programs want such keys. */
+export function shortcutOf<T extends Pick<Shortcut, 'key' | 'isShifted'>>(
+  shortcuts: readonly T[],
+  event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>,
+  mac: boolean,
+): T | undefined {
+  const isMeant = mac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
+  if (!isMeant || event.altKey) return undefined;
+  return shortcuts.find(
+    ({ key, isShifted = false }) => key === event.key.toLowerCase() && isShifted === event.shiftKey,
+  );
+}
+
+export function useShortcuts(shortcuts: readonly Shortcut[]): void {
+  const latest = useRef(shortcuts);
+  useEffect(() => {
+    latest.current = shortcuts;
+  });
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      const inTerminal = event.target instanceof Element && event.target.closest('.xterm') !== null;
+      if (inTerminal || document.querySelector('dialog[open]') !== null) return;
+      const shortcut = shortcutOf(latest.current, event, isMac());
+      if (!shortcut) return;
+      event.preventDefault();
+      shortcut.run();
+    };
+    addEventListener('keydown', onKeyDown);
+    return () => removeEventListener('keydown', onKeyDown);
+  }, []);
+}

@@ -1,0 +1,195 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+const isPossible = hasBrowser('Writing in a browser');
+
+describe.skipIf(!isPossible)('writing to the agent', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let chatId: string;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+    ({ id: chatId } = await server.createChat());
+    await runTurn(server.client, chatId, 'anything');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    await signIn(watched.page, server.running.signInLink());
+    await openChat(watched.page, server.url, chatId);
+  });
+  afterEach(async () => {
+    await watched.context.close();
+  });
+  const field = () => watched.page.getByLabel('Prompt', { exact: true });
+  const focused = () => watched.page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+
+  it('completes the agent’s commands', async () => {
+    const { page } = watched;
+    await field().pressSequentially('/comp');
+    const list = page.getByRole('listbox', { name: 'Commands of the agent' });
+    await list.getByRole('option', { name: '/compact' }).waitFor();
+    await page.keyboard.press('Enter');
+    expect(await field().inputValue()).toBe('/compact ');
+    await list.waitFor({ state: 'hidden' });
+    await field().fill('/');
+    await list.waitFor();
+    await page.keyboard.press('Escape');
+    await list.waitFor({ state: 'hidden' });
+    await field().fill('a /comp');
+    expect(await list.isVisible()).toBe(false);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('takes images that are dropped anywhere on the page', async () => {
+    const { page } = watched;
+    await conversation(page).evaluate((element) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([Uint8Array.of(1, 2, 3)], 'a.png', { type: 'image/png' }));
+      dataTransfer.items.add(new File(['x'], 'a.txt', { type: 'text/plain' }));
+      for (const type of ['dragover', 'drop'])
+        element.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    await page.getByAltText('Image 1').waitFor();
+    await page.getByText('a.txt: only PNG, JPEG, GIF and WebP images can be sent.').waitFor();
+    await page.getByRole('button', { name: 'Take image 1 out' }).click();
+    await page.getByAltText('Image 1').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByText('a.txt: only').waitFor({ state: 'detached' });
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('begins with the focus in the field, and gets it back after a decision and a dialog', async () => {
+    const { page } = watched;
+    await expect.poll(focused).toBe('Prompt');
+    await page.keyboard.type('run: touch focus.txt');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Allow once' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Interrupt' }).waitFor({ state: 'detached' });
+    await expect.poll(focused).toBe('Prompt');
+    await page.getByRole('button', { name: /^Model:/ }).click();
+    const model = page.getByRole('combobox', { name: 'Model' });
+    await expect.poll(() => model.evaluate((element) => element === document.activeElement)).toBe(true);
+    const offered = await model.evaluate((input: HTMLInputElement) =>
+      [...(input.list?.options ?? [])].map(({ value }) => value),
+    );
+    expect(offered).toEqual(expect.arrayContaining(['opus', 'sonnet', 'haiku']));
+    await model.fill('haiku');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Model: haiku' }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.className)).toContain('model-button');
+    expect((await server.client.getChat(chatId)).model).toBe('haiku');
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('TURN-3: interrupts with Escape, and only the turn', async () => {
+    const { page } = watched;
+    await say(page, 'hold');
+    await conversation(page).getByText('I hold here.').last().waitFor();
+    await field().fill('kept');
+    await page.keyboard.press('Escape');
+    await page.locator('.turn-interrupted').last().waitFor();
+    expect(await field().inputValue()).toBe('kept');
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('is left by shortcuts to the search, a new chat and the inbox', async () => {
+    const { page } = watched;
+    await page.keyboard.press('Control+k');
+    expect(await focused()).toBe('Search chats by title and by what was said');
+    await page.keyboard.press('Control+Shift+O');
+    await page.getByRole('dialog', { name: 'New chat' }).waitFor();
+    await page.keyboard.press('Control+i');
+    expect(await page.getByRole('heading', { name: 'Inbox' }).count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('Control+i');
+    await page.getByRole('heading', { name: 'Inbox' }).waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('begins a line with Enter on a touched screen, and grows with what is written, up to a limit', async () => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true });
+    const page = await context.newPage();
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, chatId);
+    const prompt = page.getByLabel('Prompt', { exact: true });
+    const height = () => prompt.evaluate((element) => element.clientHeight);
+    const low = await height();
+    await prompt.fill('one');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('two');
+    expect(await prompt.inputValue()).toBe('one\ntwo');
+    const two = await height();
+    expect(two).toBeGreaterThan(low);
+    await prompt.fill('line\n'.repeat(100));
+    expect(await height()).toBeGreaterThan(two);
+    expect(await height()).toBeLessThan(400);
+    await prompt.fill('by touch');
+    await page.getByRole('button', { name: 'Send' }).tap();
+    await page.getByRole('article', { name: 'You', exact: true }).filter({ hasText: 'by touch' }).waitFor();
+    await context.close();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('copies answers and code', async () => {
+    const { page, context } = watched;
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await say(page, 'run: printf "A\\n\\n    code\\n"');
+    await conversation(page).getByText('It printed:').last().waitFor();
+    await turnsEnded(page, 1);
+    const read = () => page.evaluate(() => navigator.clipboard.readText());
+    await page.getByRole('button', { name: 'Copy this answer' }).last().focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(read).toBe('It printed:\n\nA\n\n    code');
+    await page.getByRole('button', { name: 'Copy this code' }).last().click();
+    await expect.poll(async () => (await read()).trim()).toBe('code');
+    // Without a clipboard, as on a page without TLS, the older way does it.
+    await page.evaluate(() => {
+      Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined, configurable: true });
+      delete (Navigator.prototype as { clipboard?: unknown }).clipboard;
+    });
+    await page
+      .getByRole('button', { name: /Cop(y|ied) this answer/ })
+      .last()
+      .click();
+    await field().fill('');
+    await field().focus();
+    await page.keyboard.press('Control+v');
+    expect(await field().inputValue()).toBe('It printed:\n\nA\n\n    code');
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('says so when a part of the page is gone after an upgrade, and keeps the rest', async () => {
+    const { page } = watched;
+    const terminal = await server.createChat({ backend: 'claude_pty' });
+    await page.route('**/assets/terminal-panel-*.js', (route) => route.fulfill({ status: 404, body: '' }));
+    await openChat(page, server.url, terminal.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).click();
+    await page.getByText(/^A part of this page could not be loaded/).waitFor();
+    await page.getByRole('button', { name: 'Reload the page' }).waitFor();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
+    await field().waitFor();
+    // React tells the console of it; nothing else went wrong.
+    expect(watched.problems.filter((problem) => !problem.startsWith('console:'))).toEqual([]);
+  });
+});

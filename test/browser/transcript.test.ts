@@ -1,0 +1,205 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+const isPossible = hasBrowser('The kinds of items in a browser');
+const answer = () => ({ outcome: 'allow' }) as const;
+const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+const code = Array.from({ length: 40 }, (_, index) => `const line${index + 1}: number = ${index + 1};`).join('\n');
+
+const card = (page: Page, name: string | RegExp): Locator => conversation(page).getByRole('region', { name }).last();
+
+describe.skipIf(!isPossible)('what a chat shows', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+    await writeFile(join(server.workDir, 'code.ts'), `${code}\n`);
+    await writeFile(join(server.workDir, 'dot.png'), Buffer.from(png, 'base64'));
+    watched = await openPage(browser);
+    await signIn(watched.page, server.running.signInLink());
+  });
+  afterEach(() => {
+    watched.problems.length = 0;
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  /** A chat in which this was said, as it stands on the screen. */
+  async function shown(prompt: string) {
+    const chat = await server.createChat();
+    await runTurn(server.client, chat.id, prompt, { answer });
+    await watched.page.goto('about:blank');
+    await openChat(watched.page, server.url, chat.id);
+    await turnsEnded(watched.page, 1);
+    return { page: watched.page, chat };
+  }
+
+  it('thinking, closed, and opened by who wants it', async () => {
+    const { page } = await shown('think');
+    const thought = page.getByRole('button', { name: 'Thought' });
+    expect(await thought.getAttribute('aria-expanded')).toBe('false');
+    await thought.click();
+    await conversation(page).getByText('First I look at the question from one side').waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('a file that was read, with its lines’ numbers and in colour, not all of a long one at once', async () => {
+    const { page } = await shown('read code.ts');
+    const read = card(page, 'Read: code.ts, done');
+    await read.getByRole('button', { name: 'Read code.ts done' }).click();
+    await read.locator('.hljs-keyword').first().waitFor();
+    const numbers = async () => (await read.locator('.file-numbers').innerText()).trim().split('\n').map(Number);
+    expect(await numbers()).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    await read.getByRole('button', { name: 'Show all 40 lines' }).click();
+    expect(await numbers()).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    expect((await read.getByRole('region', { name: 'Code' }).innerText()).trim()).toBe(code);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('a change among the lines around it', async () => {
+    const { page } = await shown('edit code.ts: = 20; => = 2000;');
+    const change = card(page, 'Edit: code.ts, done').getByRole('region', { name: 'Change' });
+    const lines = await change.locator('.diff-line').allInnerTexts();
+    expect(lines.map((line) => line.replace(/\s+/g, ' ').trim())).toEqual([
+      '⋯ 16 unchanged lines',
+      '17 const line17: number = 17;',
+      '18 const line18: number = 18;',
+      '19 const line19: number = 19;',
+      '20 − removed: const line20: number = 20;',
+      '20 + added: const line20: number = 2000;',
+      '21 const line21: number = 21;',
+      '22 const line22: number = 22;',
+      '23 const line23: number = 23;',
+    ]);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('a picture that a tool gave back', async () => {
+    const { page } = await shown('read dot.png');
+    await page.getByRole('button', { name: 'Read dot.png done' }).click();
+    const picture = card(page, /^Read/).getByRole('img');
+    expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(1);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('a sub-agent’s steps inside of its card, and its last words once', async () => {
+    const { page } = await shown('use a sub-agent: run: echo from-below');
+    const agent = conversation(page).getByRole('region', { name: /^Agent: .*, done$/ });
+    await agent.getByRole('region', { name: 'Bash: echo from-below, done' }).waitFor();
+    expect(await agent.getByText('It printed:').count()).toBe(1);
+    expect(await conversation(page).getByRole('region', { name: /^Bash/ }).count()).toBe(1);
+    await agent.getByText('What it was given to do').click();
+    await agent.getByText('run: echo from-below').waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('what goes on in the background, as long as it does', async () => {
+    const { page, chat } = await shown('start a background task: sleep 600');
+    await card(page, 'Bash: sleep 600, in the background').waitFor();
+    await page.getByText('In the background: Count slowly to three').waitFor();
+    await server.client.patchChat(chat.id, { backend: 'claude_pty', running: 'interrupt' });
+    await card(page, 'Bash: sleep 600, done').waitFor();
+    expect(await page.getByText('In the background: Count').count()).toBe(0);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('a plan that waits for approval, and a summary of what was said before', async () => {
+    const { page } = watched;
+    const chat = await server.createChat({ permissionMode: 'plan' });
+    await page.goto('about:blank');
+    await openChat(page, server.url, chat.id);
+    await say(page, 'make a plan');
+    const plan = page.getByRole('region', { name: /^Plan:/ });
+    await plan.getByRole('listitem').filter({ hasText: 'Run the tests.' }).waitFor();
+    await plan.getByRole('button', { name: 'Approve the plan' }).click();
+    await turnsEnded(page, 1);
+    await conversation(page).getByText('The plan is approved, so I would begin now.').waitFor();
+    await say(page, '/compact');
+    await conversation(page)
+      .getByText(/^The conversation was summed up/)
+      .waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('the to-dos, and how many of them are done', async () => {
+    const { page } = watched;
+    const chat = await server.createChat();
+    await runTurn(server.client, chat.id, 'anything');
+    await page.goto('about:blank');
+    // Which tool keeps them, if any, depends on the model: so an event is told here as the backend tells them.
+    await page.route(`**/v1/chats/${chat.id}/events?*`, async (route) => {
+      const answered = await route.fetch();
+      const body = (await answered.json()) as { items: { type: string; entries?: unknown }[] };
+      const told = body.items.find(({ type }) => type === 'usage_update');
+      const entries = ['completed', 'in_progress', 'pending'].map((status) => ({
+        content: `Do ${status}`,
+        priority: 'medium',
+        status,
+      }));
+      Object.assign(told ?? {}, { type: 'plan', entries });
+      await route.fulfill({ json: body });
+    });
+    await openChat(page, server.url, chat.id);
+    const strip = page.getByText('Plan: 1 of 3 done · Do in_progress');
+    await strip.click();
+    const texts = await page.locator('.plan-strip li').allInnerTexts();
+    expect(texts.map((text) => text.replace(/\s+/g, ' ').trim())).toEqual([
+      '● done: Do completed',
+      '◐ being done: Do in_progress',
+      '○ to do: Do pending',
+    ]);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('all else, when one item cannot be drawn', async () => {
+    const { page } = watched;
+    const chat = await server.createChat();
+    await runTurn(server.client, chat.id, 'run: echo one', { answer });
+    await page.goto('about:blank');
+    await page.route(`**/v1/chats/${chat.id}/events?*`, async (route) => {
+      const answered = await route.fetch();
+      const body = (await answered.json()) as { items: { type: string; title?: unknown }[] };
+      for (const event of body.items) if (event.type === 'tool_call') event.title = 7;
+      await route.fulfill({ json: body });
+    });
+    await openChat(page, server.url, chat.id);
+    await conversation(page)
+      .getByText(/^This part of the chat cannot be shown here/)
+      .waitFor();
+    await conversation(page).getByText('I will run that.').waitFor();
+    // React tells the console of it; nothing else went wrong.
+    expect(watched.problems.filter((problem) => !problem.startsWith('console:'))).toEqual([]);
+  });
+
+  it('cost and tokens of every turn and of the whole chat', async () => {
+    const { page, chat } = await shown('anything');
+    const { tokensIn, tokensOut, costUsd } = await server.client.getChat(chat.id);
+    expect([tokensIn, tokensOut, costUsd].every((count) => count > 0)).toBe(true);
+    const spent = `This chat so far: $${costUsd.toFixed(2)}, ${Math.round(tokensIn / 1000)}k tokens in, ${tokensOut} out`;
+    await page.getByTitle(spent).waitFor();
+    await page
+      .locator('.turn-line')
+      .getByText(/\d+k tokens in, \d+ out$/)
+      .waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+});
