@@ -66,7 +66,7 @@ const Typed = memo(function Typed({ content }: { content: ContentBlock[] | undef
 const Message = memo(function Message({ content, isDraft }: { content: ContentBlock[]; isDraft: boolean }) {
   return (
     <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
-      <Content content={content} isMarkdown />
+      <Content content={content} isMarkdown isDraft={isDraft} />
     </article>
   );
 });
@@ -86,7 +86,7 @@ const Thought = memo(function Thought({
       <button type="button" className="thought-head" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         {isDraft ? 'Thinking …' : 'Thought'}
       </button>
-      {isOpen && <Content content={content} isMarkdown />}
+      {isOpen && <Content content={content} isMarkdown isDraft={isDraft} />}
     </section>
   );
 });
