@@ -33,7 +33,7 @@ export async function measureWeb(place, { samples, only, progress }) {
     prepare: async (room) => (chats = await makeChats(room, longEvents)),
   });
   const browser = await openBrowser(place);
-  const measured = {};
+  const measured = { browser: browser.version() };
 
   if (wants('first-view')) {
     progress('Loading the first view.');

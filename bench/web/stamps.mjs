@@ -30,5 +30,5 @@ setInterval(() => {
   const leaving = lines;
   lines = '';
   isWriting = true;
-  appendFile(file, leaving).finally(() => (isWriting = false));
+  void appendFile(file, leaving).finally(() => (isWriting = false));
 }, 200).unref();

@@ -62,12 +62,20 @@ export function watchPage() {
     };
   }
 
+  const lastText = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) return node.nodeValue;
+    for (let child = node.lastChild; child !== null; child = child.previousSibling) {
+      const text = lastText(child);
+      if (text.length > 0) return text;
+    }
+    return '';
+  };
+
   /** The number of the last token that stands in the answer; 0 where there is none. */
   function lastToken() {
     const answers = document.querySelectorAll('.agent-message');
-    let node = answers[answers.length - 1];
-    while (node?.lastChild) node = node.lastChild;
-    return Number(/t(\d+)\s*$/.exec(node?.nodeValue?.slice(-20) ?? '')?.[1] ?? 0);
+    const answer = answers[answers.length - 1];
+    return answer ? Number(/t(\d+)\s*$/.exec(lastText(answer).slice(-20))?.[1] ?? 0) : 0;
   }
 
   /** When each token was in the document, and when it was painted, by the page's own clock. */
@@ -75,7 +83,11 @@ export function watchPage() {
     const drawn = [];
     let seen = 0;
     let isAsked = false;
+    let hasBegun = false;
     const look = () => {
+      // What stands there from an answer before is none of it.
+      hasBegun ||= document.querySelector('.agent-message.is-draft') !== null;
+      if (!hasBegun) return;
       const token = lastToken();
       if (token <= seen) return;
       drawn.push({ from: seen + 1, to: token, inDocumentAt: performance.now(), paintedAt: 0 });
