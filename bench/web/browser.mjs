@@ -27,7 +27,9 @@ export function findChromium() {
 export async function openBrowser(place) {
   // Root may not use the browser's own sandbox; the pages are our own.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({ executablePath: findChromium(), args });
+  // The run ends what it started by itself: left to the driver, a signal would end this process before that is done.
+  const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+  const browser = await chromium.launch({ executablePath: findChromium(), args, ...signals });
   place.onClose(() => browser.close());
   return browser;
 }
