@@ -25,6 +25,20 @@ export function openHttp(url, token) {
       if (response.statusCode !== 200) throw new Error(`GET ${path}: ${response.statusCode}`);
       return response.setEncoding('utf8');
     },
+    /** How long a file is as it is sent to a browser. */
+    async compressedBytes(path) {
+      const sent = request(new URL(path, url), { agent, headers: { 'accept-encoding': 'gzip' } });
+      sent.end();
+      const [response] = await once(sent, 'response');
+      if (response.statusCode !== 200 || response.headers['content-encoding'] !== 'gzip') {
+        throw new Error(
+          `GET ${path}: ${response.statusCode}, ${response.headers['content-encoding'] ?? 'not compressed'}`,
+        );
+      }
+      let bytes = 0;
+      for await (const chunk of response) bytes += chunk.length;
+      return bytes;
+    },
     close: () => agent.destroy(),
   };
 }

@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { endChild, nextMessage } from './child.mjs';
 import { fromDist } from './dist.mjs';
 
-export async function openPlace({ cpuProfDir }) {
+/** `modelArgs` is given the run's directory and tells what goes to the model's own Node. */
+export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
   const { agentEnvironment } = await fromDist('agents/agent-environment.js');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-bench-')));
   const closers = [() => rm(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })];
@@ -19,6 +20,7 @@ export async function openPlace({ cpuProfDir }) {
 
   const place = {
     cpuProfDir,
+    root,
     modelUrl: '',
     /** To be called when the run ends, before everything that was opened earlier. */
     onClose(close) {
@@ -52,7 +54,7 @@ export async function openPlace({ cpuProfDir }) {
   };
 
   try {
-    const model = fork(fileURLToPath(new URL('model.mjs', import.meta.url)));
+    const model = fork(fileURLToPath(new URL('model.mjs', import.meta.url)), { execArgv: modelArgs(root) });
     closers.push(() => endChild(model));
     place.modelUrl = (await nextMessage(model)).url;
     return place;

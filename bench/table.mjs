@@ -3,8 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { median, quantile } from './statistics.mjs';
 
 const page = new URL('../docs/benchmarks.md', import.meta.url);
-const begin = '<!-- bench: begin -->';
-const end = '<!-- bench: end -->';
 
 /** Rows and goals from the samples of a run. */
 export function judge(samples) {
@@ -49,7 +47,7 @@ export function judge(samples) {
   return { rows, goals };
 }
 
-function goal(what, value, sign, limit) {
+export function goal(what, value, sign, limit) {
   const reached = sign === '≥' ? value >= limit : sign === '<' ? value < limit : value <= limit;
   return { what, value, sign, limit, reached };
 }
@@ -81,9 +79,10 @@ function shown(value, unit) {
   return `${unit === 'ms' && value < 100 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
 }
 
-function aligned(lines) {
+/** A Markdown table; the last so many columns are numbers. */
+export function aligned(lines, numbers = 2) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
-  const isNumber = (column) => column >= lines[0].length - 2;
+  const isNumber = (column) => column >= lines[0].length - numbers;
   const text = (cells) =>
     `| ${cells.map((cell, at) => (isNumber(at) ? cell.padStart(widths[at]) : cell.padEnd(widths[at]))).join(' | ')} |`;
   const rule = `|${widths.map((width, at) => (isNumber(at) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`;
@@ -91,8 +90,10 @@ function aligned(lines) {
   return [text(head), rule, ...body.map(text)];
 }
 
-/** Puts the table between the page's two markers, and leaves the rest as it is. */
-export function writeTable(table) {
+/** Puts the table between the two markers of that name in the page, and leaves the rest as it is. */
+export function writeTable(table, name = 'bench') {
+  const begin = `<!-- ${name}: begin -->`;
+  const end = `<!-- ${name}: end -->`;
   const text = readFileSync(page, 'utf8');
   const from = text.indexOf(begin);
   const to = text.indexOf(end);

@@ -14,14 +14,21 @@ import { openHttp } from '../http.mjs';
 import { firstMarks, openFeed } from '../sse-feed.mjs';
 import { agentsOf } from '../processes.mjs';
 
-export async function openBooCode(place, name, { idleSeconds }) {
+/** `nodeArgs` go to the server's own Node; `prepare` is given the room and its data directory before the server starts. */
+export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], prepare }) {
   const { withDeathSignal } = await fromDist('lib/process-identity.js');
   const room = place.openRoom(name);
   const token = randomBytes(32).toString('hex');
   const profile = place.cpuProfDir ? ['--cpu-prof', `--cpu-prof-dir=${place.cpuProfDir}`] : [];
-  const flags = ['--port', '0', '--data-dir', join(room.directory, 'data'), '--idle-seconds', String(idleSeconds)];
+  const dataDir = join(room.directory, 'data');
+  await prepare?.({ cwd: room.cwd, dataDir });
+  const flags = ['--port', '0', '--data-dir', dataDir, '--idle-seconds', String(idleSeconds)];
   const program = join(distDirectory, 'cli', 'boocode.js');
-  const { command, args } = withDeathSignal(process.execPath, [...profile, program, 'serve', ...flags], 'TERM');
+  const { command, args } = withDeathSignal(
+    process.execPath,
+    [...profile, ...nodeArgs, program, 'serve', ...flags],
+    'TERM',
+  );
   const child = spawn(command, args, {
     env: { ...room.env, BOOCODE_TOKEN: token, CLAUDE_SDK_BACKEND: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -33,6 +40,10 @@ export async function openBooCode(place, name, { idleSeconds }) {
 
   return {
     pid: child.pid,
+    url,
+    token,
+    http,
+    cwd: room.cwd,
     info: () => http.json('GET', '/v1/info'),
     /** How many agent processes the server has. */
     agentCount: () => agentsOf(child.pid).length,

@@ -16,16 +16,18 @@ export function Picture({ block }: { block: Extract<ContentBlock, { type: 'image
 export const Content = memo(function Content({
   content,
   isMarkdown,
+  isDraft = false,
 }: {
   content: readonly ContentBlock[];
   isMarkdown: boolean;
+  isDraft?: boolean;
 }) {
   return (
     <>
       {content.map((block, index) => {
         if (block.type === 'image') return <Picture key={index} block={block} />;
         return isMarkdown ? (
-          <Markdown key={index} text={block.text} />
+          <Markdown key={index} text={block.text} isDraft={isDraft} />
         ) : (
           <LongText key={index} text={readable(block.text)} className="typed" />
         );

@@ -74,7 +74,7 @@ const Message = memo(function Message({ content, isDraft }: { content: ContentBl
   return (
     <div className="answer">
       <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
-        <Content content={content} isMarkdown />
+        <Content content={content} isMarkdown isDraft={isDraft} />
       </article>
       {!isDraft && <CopyButton what="this answer" className="plain copy-answer" text={() => textOf(content)} />}
     </div>
@@ -99,7 +99,7 @@ const Thought = memo(function Thought({
       <button type="button" className="thought-head" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         {isDraft ? 'Thinking …' : 'Thought'}
       </button>
-      {isOpen && <Content content={content} isMarkdown />}
+      {isOpen && <Content content={content} isMarkdown isDraft={isDraft} />}
     </section>
   );
 });

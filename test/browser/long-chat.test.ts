@@ -1,0 +1,53 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { conversation, hasBrowser, openBrowser, openChat, openPage, signIn } from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+
+const isPossible = hasBrowser('A long chat in a browser');
+const length = 50_000;
+
+describe.skipIf(!isPossible)('a chat of 50,000 events in a browser', () => {
+  let server: TestServer;
+  let browser: Browser;
+  beforeAll(async () => {
+    server = await openServer();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it('WEB-23: opens at its end, with one page of the log and few rows, and is read back page by page', async () => {
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat();
+    await server.sql`
+      insert into events (chat_id, seq, type, payload)
+      select ${chat.id}, seq, 'agent_message', json_build_object('type', 'agent_message', 'messageId', 'm' || seq,
+        'content', json_build_array(json_build_object('type', 'text', 'text', 'This is message ' || seq || '.')))
+      from generate_series(1, ${length}) as seq`;
+    await server.sql`update chats set next_seq = ${length + 1} where id = ${chat.id}`;
+    const asked: string[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes('/events?')) asked.push(request.url());
+    });
+    await openChat(page, server.url, chat.id);
+    await conversation(page).getByText(`This is message ${length}.`, { exact: true }).waitFor();
+    expect(asked.length).toBe(1);
+    expect(await page.locator('.row').count()).toBeLessThan(100);
+
+    await conversation(page).hover();
+    while (asked.length < 4) await page.mouse.wheel(0, -5000);
+    await conversation(page).getByText('Reading what was said before …').waitFor({ state: 'detached' });
+    expect(await page.locator('.row').count()).toBeLessThan(100);
+    // What is in sight stands in order, without a hole.
+    const numbers = (await page.locator('.row').allInnerTexts()).map((text) =>
+      Number(/message (\d+)\./.exec(text)?.[1]),
+    );
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => (numbers[0] ?? 0) + index));
+    expect(numbers[0]).toBeLessThan(length - 600);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+});
