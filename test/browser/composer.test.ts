@@ -8,7 +8,6 @@ import {
   openPage,
   say,
   signIn,
-  turnsEnded,
   type WatchedPage,
 } from '../support/browser.ts';
 import { openServer, type TestServer } from '../support/server.ts';
@@ -156,7 +155,7 @@ describe.skipIf(!isPossible)('writing to the agent', () => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await say(page, 'run: printf "A\\n\\n    code\\n"');
     await conversation(page).getByText('It printed:').last().waitFor();
-    await turnsEnded(page, 1);
+    await page.getByRole('button', { name: 'Interrupt' }).waitFor({ state: 'detached' });
     const read = () => page.evaluate(() => navigator.clipboard.readText());
     await page.getByRole('button', { name: 'Copy this answer' }).last().focus();
     await page.keyboard.press('Enter');
