@@ -10,11 +10,11 @@ const rules = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*(
   ([, rule]) => rule ?? '',
 );
 
-/** Numbers in the names of tests: in a string behind test(, it( or describe(, or in a table of names. */
+/** Numbers in the names of tests: in a string behind test(, it( or describe…(, or in a table of names. */
 function citedIn(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const names = [
-    ...text.matchAll(/\b(?:test|it|describe)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gs),
+    ...text.matchAll(/\b(?:test|it|describe\w*)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gs),
   ];
   return names.flatMap(([, , name]) => name?.match(ruleNumber) ?? []);
 }

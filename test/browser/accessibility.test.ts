@@ -2,18 +2,10 @@ import axe, { type AxeResults } from 'axe-core';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  conversation,
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  turnsEnded,
-} from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { conversation, openChat, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
 /** What axe finds that stands in somebody's way. */
@@ -27,15 +19,12 @@ async function findings(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary ?? ''}`));
 }
 
-const isPossible = hasBrowser('Accessibility in a browser');
-
-describe.skipIf(!isPossible)('WEB-29: accessibility', () => {
+describeInBrowser('WEB-29: accessibility', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let chatId: string;
   beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
+    ({ server, browser } = opened());
     ({ id: chatId } = await server.createChat());
     await writeFile(
       join(server.workDir, 'code.md'),
@@ -52,10 +41,6 @@ describe.skipIf(!isPossible)('WEB-29: accessibility', () => {
       await runTurn(server.client, chatId, prompt, { answer });
     }
     await runTurn(server.client, chatId, 'use a sub-agent', { answer });
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
   });
 
   it.each(['light', 'dark'] as const)(

@@ -1,35 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  conversation,
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  turnsEnded,
-  type WatchedPage,
-} from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { conversation, openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
-const isPossible = hasBrowser('Chatting in a browser');
-
-describe.skipIf(!isPossible)('a chat in a browser', () => {
+describeInBrowser('a chat in a browser', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
-  beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+  beforeAll(() => {
+    ({ server, browser } = opened());
   });
   beforeEach(async () => {
     watched = await openPage(browser);

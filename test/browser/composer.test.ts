@@ -1,34 +1,19 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  conversation,
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  type WatchedPage,
-} from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { conversation, openChat, openPage, say, signIn, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
-const isPossible = hasBrowser('Writing in a browser');
-
-describe.skipIf(!isPossible)('writing to the agent', () => {
+describeInBrowser('writing to the agent', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
   let chatId: string;
   beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
+    ({ server, browser } = opened());
     ({ id: chatId } = await server.createChat());
     await runTurn(server.client, chatId, 'anything');
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
   });
   beforeEach(async () => {
     watched = await openPage(browser);

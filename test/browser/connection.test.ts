@@ -1,21 +1,10 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bridge, openBridge } from '../support/bridge.ts';
-import {
-  conversation,
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  turnsEnded,
-  type WatchedPage,
-} from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { conversation, openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
-
-const isPossible = hasBrowser('Losing the connection in a browser');
 
 const offline = (page: Page) => page.getByText('Offline.');
 const typed = (page: Page) => page.getByRole('article', { name: 'You', exact: true }).allInnerTexts();
@@ -29,20 +18,15 @@ async function secondsUntil(page: Page, turns: number): Promise<number> {
   throw new Error('The page did not come back within a minute.');
 }
 
-describe.skipIf(!isPossible)('a connection that breaks', () => {
+describeInBrowser('a connection that breaks', (opened) => {
   let server: TestServer;
   let bridge: Bridge;
   let browser: Browser;
   let watched: WatchedPage;
   let page: Page;
   let chatId: string;
-  beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+  beforeAll(() => {
+    ({ server, browser } = opened());
   });
   beforeEach(async () => {
     bridge = await openBridge(Number(new URL(server.url).port));

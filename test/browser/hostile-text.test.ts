@@ -1,20 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  conversation,
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  turnsEnded,
-  type WatchedPage,
-} from '../support/browser.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { conversation, openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
 import { hostileTexts } from '../support/hostile-texts.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
 /** Texts in files that the demo model repeats whole. */
@@ -43,23 +34,16 @@ async function expectHarmless({ page, problems }: WatchedPage, fetched: readonly
   expect(problems).toEqual([]);
 }
 
-const isPossible = hasBrowser('Hostile text in a browser');
-
-describe.skipIf(!isPossible)('WEB-24: hostile text', () => {
+describeInBrowser('WEB-24: hostile text', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
   const fetched: string[] = [];
   beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
+    ({ server, browser } = opened());
     watched = await openPage(browser);
     watched.page.on('request', (request) => fetched.push(request.url()));
     await signIn(watched.page, server.running.signInLink());
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
   });
 
   it('has at least fifty forms here', () => {

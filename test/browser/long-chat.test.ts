@@ -1,21 +1,16 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { conversation, hasBrowser, openBrowser, openChat, openPage, signIn } from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { conversation, openChat, openPage, signIn } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 
-const isPossible = hasBrowser('A long chat in a browser');
 const length = 50_000;
 
-describe.skipIf(!isPossible)('a chat of 50,000 events in a browser', () => {
+describeInBrowser('a chat of 50,000 events in a browser', (opened) => {
   let server: TestServer;
   let browser: Browser;
-  beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+  beforeAll(() => {
+    ({ server, browser } = opened());
   });
 
   it('WEB-23: opens at its end, with one page of the log and few rows, and is read back page by page', async () => {

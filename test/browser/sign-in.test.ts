@@ -1,20 +1,14 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, openBrowser, openPage, signIn } from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { openPage, signIn } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 
-const isPossible = hasBrowser('Signing in with a browser');
-
-describe.skipIf(!isPossible)('WEB-26: signing in', () => {
+describeInBrowser('WEB-26: signing in', (opened) => {
   let server: TestServer;
   let browser: Browser;
-  beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+  beforeAll(() => {
+    ({ server, browser } = opened());
   });
 
   it('ACCESS-4 ACCESS-6: a link opens the app once, and leaves its code and the token in no address', async () => {

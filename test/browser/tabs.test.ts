@@ -1,34 +1,19 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  turnsEnded,
-  type WatchedPage,
-} from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
-const isPossible = hasBrowser('Many tabs of one browser');
-
-describe.skipIf(!isPossible)('the tabs of one browser', () => {
+describeInBrowser('the tabs of one browser', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
   let page: Page;
   let context: BrowserContext;
-  beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+  beforeAll(() => {
+    ({ server, browser } = opened());
   });
   beforeEach(async () => {
     watched = await openPage(browser);

@@ -1,20 +1,14 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { conversation, hasBrowser, openBrowser, openChat, openPage, signIn } from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { conversation, openChat, openPage, signIn } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 
-const isPossible = hasBrowser('The terminal in a browser');
-
-describe.skipIf(!isPossible)('the terminal beside a chat', () => {
+describeInBrowser('the terminal beside a chat', (opened) => {
   let server: TestServer;
   let browser: Browser;
-  beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
+  beforeAll(() => {
+    ({ server, browser } = opened());
   });
 
   it('TERM-7 PTY-4: opens with a ticket, shows the program, and takes what is typed into the chat', async () => {

@@ -1,35 +1,24 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  conversation,
-  hasBrowser,
-  openBrowser,
-  openChat,
-  openPage,
-  say,
-  signIn,
-  turnsEnded,
-  type WatchedPage,
-} from '../support/browser.ts';
-import { openServer, type TestServer } from '../support/server.ts';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { conversation, openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
-const isPossible = hasBrowser('The kinds of items in a browser');
 const answer = () => ({ outcome: 'allow' }) as const;
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const code = Array.from({ length: 40 }, (_, index) => `const line${index + 1}: number = ${index + 1};`).join('\n');
 
 const card = (page: Page, name: string | RegExp): Locator => conversation(page).getByRole('region', { name }).last();
 
-describe.skipIf(!isPossible)('what a chat shows', () => {
+describeInBrowser('what a chat shows', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
   beforeAll(async () => {
-    server = await openServer();
-    browser = await openBrowser();
+    ({ server, browser } = opened());
     await writeFile(join(server.workDir, 'code.ts'), `${code}\n`);
     await writeFile(join(server.workDir, 'dot.png'), Buffer.from(png, 'base64'));
     watched = await openPage(browser);
@@ -37,10 +26,6 @@ describe.skipIf(!isPossible)('what a chat shows', () => {
   });
   afterEach(() => {
     watched.problems.length = 0;
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
   });
 
   /** A chat in which this was said, as it stands on the screen. */

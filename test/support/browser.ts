@@ -32,8 +32,8 @@ export function hasBrowser(suite: string): boolean {
 
 export async function openBrowser(): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('There is no Chromium here.');
-  // Root may not use the browser's own sandbox; the pages are our own.
-  return chromium.launch({ executablePath: chromiumPath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+  // Neither root nor a container may always use the browser's own sandbox; the pages are our own.
+  return chromium.launch({ executablePath: chromiumPath, chromiumSandbox: false });
 }
 
 /** A page that keeps what should never happen: errors of scripts, dialogs, and breaches of the policy. */

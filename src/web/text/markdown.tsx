@@ -66,7 +66,7 @@ const Block = memo(function Block({ text, isOpen }: { text: string; isOpen: bool
 
 export const Markdown = memo(function Markdown({ text, isDraft = false }: { text: string; isDraft?: boolean }) {
   const blocks = useMemo(() => (text.length > maxMarkdownLength ? [] : splitBlocks(readable(text))), [text]);
-  if (text.length > maxMarkdownLength) return <LongText text={readable(text)} />;
+  if (text.length > maxMarkdownLength) return <LongText text={readable(text)} isDraft={isDraft} />;
   const last = blocks.length - 1;
   const cut = isDraft ? cutOf(blocks[last] ?? '') : Infinity;
   return (

@@ -64,4 +64,10 @@ describe('WEB-22: the end of a message that streams', () => {
     expect(cutOf(fence)).toBeLessThan(fence.length - 4);
     expect(cutOf(`${fence}\n\`\`\``)).toBe(fence.length + 4);
   });
+
+  it('is what is seen of one that is too long for Markdown', () => {
+    const html = drawn(words(60_000));
+    expect(html).toMatch(/ w60000<\/pre>$/);
+    expect(html.length).toBeLessThan(25_000);
+  });
 });

@@ -3,10 +3,19 @@ import { useState } from 'react';
 const firstLength = 20_000;
 const moreLength = 200_000;
 
-/** Plain text of any length; no more of it is laid out than was asked for. */
-export function LongText({ text, className = 'plain-text' }: { text: string; className?: string }) {
+/** Plain text of any length; no more of it is laid out than was asked for. Of one that still grows, the end. */
+export function LongText({
+  text,
+  className = 'plain-text',
+  isDraft = false,
+}: {
+  text: string;
+  className?: string;
+  isDraft?: boolean;
+}) {
   const [length, setLength] = useState(firstLength);
   const rest = text.length - length;
+  if (isDraft && rest > 0) return <pre className={className}>…{text.slice(-length)}</pre>;
   return (
     <>
       <pre className={className}>{rest > 0 ? text.slice(0, length) : text}</pre>

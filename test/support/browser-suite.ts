@@ -1,0 +1,32 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { hasBrowser, openBrowser } from './browser.ts';
+import { openServer, type TestServer } from './server.ts';
+
+export interface BrowserSuite {
+  server: TestServer;
+  browser: Browser;
+}
+
+/**
+ * Tests with a server and a browser of their own; passed over, with a word, where there is no browser. `opened` gives both
+ * from `beforeAll` on.
+ */
+export function describeInBrowser(name: string, tests: (opened: () => BrowserSuite) => void): void {
+  describe.skipIf(!hasBrowser(name))(`${name}`, () => {
+    let server: TestServer | undefined;
+    let browser: Browser | undefined;
+    beforeAll(async () => {
+      server = await openServer();
+      browser = await openBrowser();
+    });
+    afterAll(async () => {
+      await browser?.close();
+      await server?.close();
+    });
+    tests(() => {
+      if (!server || !browser) throw new Error('They are open only from beforeAll on.');
+      return { server, browser };
+    });
+  });
+}
