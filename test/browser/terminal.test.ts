@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { conversation, openChat, openPage, signIn } from '../support/browser.ts';
+import { openBridge } from '../support/bridge.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
 
@@ -27,6 +28,31 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await page.getByRole('button', { name: 'Close the terminal' }).first().click();
     expect(await page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
     expect(problems).toEqual([]);
+  });
+
+  it('WEB-28: is there again by itself when the server is, also where nobody said that it was away', async () => {
+    const bridge = await openBridge(Number(new URL(server.url).port));
+    const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
+    await signIn(page, server.running.signInLink().replace(server.url, bridge.url));
+    const chat = await server.createChat({ backend: 'claude_pty' });
+    await openChat(page, bridge.url, chat.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).click();
+    const screen = page.getByRole('complementary', { name: 'Terminal' }).locator('.xterm-rows');
+    await screen.getByText('❯').first().waitFor({ timeout: 30_000 });
+    bridge.stall();
+    await page.keyboard.type('into the void');
+    // As a machine says that it has slept.
+    await page.evaluate(() => document.dispatchEvent(new Event('resume')));
+    await page.getByText('Offline.').waitFor();
+    await page.getByText('Offline.').waitFor({ state: 'detached' });
+    await page.getByText('Connecting …').waitFor({ state: 'detached' });
+    await screen.getByText('❯').first().waitFor();
+    await page.keyboard.type('heard again');
+    await screen.getByText('heard again').first().waitFor();
+    expect(await screen.getByText('into the void').count()).toBe(0);
+    expect(problems).toEqual([]);
+    await context.close();
+    await bridge.close();
   });
 
   it('is offered by way of the other engine where the chat has none', async () => {

@@ -2,11 +2,29 @@ import { useEffect, useRef, useState } from 'react';
 import { toBooError } from '../../protocol/error.ts';
 import { runTerminal } from '../terminal/run-terminal.ts';
 import { type TerminalKey, terminalKeys } from '../terminal/terminal-keys.ts';
+import { useLiveState } from './connection-bar.tsx';
 import { Icon } from './icons.tsx';
 import { useSession } from './session-context.ts';
 import { useMedia } from './use-media.ts';
 
 type State = { words: string; isOver: boolean };
+
+/**
+ * Calls when the server is back that was away. A terminal's connection was lost with it, and may not know: nothing comes on
+ * it unless the program draws.
+ */
+function useReturn(onReturn: () => void): void {
+  const state = useLiveState();
+  const wasAway = useRef(false);
+  const call = useRef(onReturn);
+  call.current = onReturn;
+  useEffect(() => {
+    if (state === 'offline') wasAway.current = true;
+    if (state !== 'open' || !wasAway.current) return;
+    wasAway.current = false;
+    call.current();
+  }, [state]);
+}
 
 /** The agent's own terminal, beside its chat. Loaded when it is opened for the first time. */
 export default function TerminalPanel({ chatId, onClose }: { chatId: string; onClose: () => void }) {
@@ -16,12 +34,17 @@ export default function TerminalPanel({ chatId, onClose }: { chatId: string; onC
   const press = useRef<(key: TerminalKey) => void>(undefined);
   const isTouched = useMedia('(pointer: coarse)');
   const [attempt, setAttempt] = useState(0);
+  const hasEnded = useRef(false);
+  useReturn(() => {
+    if (!hasEnded.current) setAttempt((count) => count + 1);
+  });
 
   useEffect(() => {
     const element = place.current;
     if (!element) return;
     const abort = new AbortController();
     setState({ words: 'Connecting …', isOver: false });
+    hasEnded.current = false;
     runTerminal(element, (size) => api.terminal(chatId, { size }), {
       signal: abort.signal,
       onOpen(pressKey) {
@@ -30,7 +53,9 @@ export default function TerminalPanel({ chatId, onClose }: { chatId: string; onC
       },
     }).then(
       (reason) => {
-        if (!abort.signal.aborted) setState({ words: reason, isOver: true });
+        if (abort.signal.aborted) return;
+        hasEnded.current = true;
+        setState({ words: reason, isOver: true });
       },
       (error: unknown) => {
         if (!abort.signal.aborted) setState({ words: toBooError(error).message, isOver: true });
