@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'react';
 import { openSession, type Session } from './state/session.ts';
 import { forgetToken, readSignInNews, signInWithCode, storedToken, takeCode } from './state/sign-in.ts';
-import { SessionContext } from './ui/session-context.ts';
-import { Shell } from './ui/shell.tsx';
-import { SignIn } from './ui/sign-in.tsx';
+import { SessionContext } from './ui/parts/session-context.ts';
+import { Shell } from './ui/shell/shell.tsx';
+import { SignIn } from './ui/shell/sign-in.tsx';
 
 type Door =
   | { state: 'opening' }

@@ -6,8 +6,8 @@ import './styles/tools.css';
 import './styles/composer.css';
 import './styles/parts.css';
 import { App } from './app.tsx';
-import { Broken, ErrorBoundary } from './ui/error-boundary.tsx';
-import { applyTheme } from './ui/theme.ts';
+import { Broken, ErrorBoundary } from './ui/parts/error-boundary.tsx';
+import { applyTheme } from './ui/parts/theme.ts';
 
 applyTheme();
 const place = document.getElementById('app');

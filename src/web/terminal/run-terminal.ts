@@ -3,7 +3,7 @@ import { type ITheme, Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import type { TerminalConnection } from '../../protocol/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
-import { isDark } from '../ui/theme.ts';
+import { isDark } from '../ui/parts/theme.ts';
 import { keyBytes, type TerminalKey } from './terminal-keys.ts';
 import { createStyleGuard } from './style-guard.ts';
 

@@ -5,8 +5,8 @@
 import { createContext, memo, type ReactNode, use, useMemo } from 'react';
 import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
-import { CodeBlock } from '../ui/code-block.tsx';
-import { LongText } from '../ui/long-text.tsx';
+import { CodeBlock } from '../ui/parts/code-block.tsx';
+import { LongText } from '../ui/parts/long-text.tsx';
 import { useHighlighter } from './highlighter.ts';
 import { readable } from './hidden.ts';
 import { cutOf, openEnd, rehypeOpenEnd } from './open-end.ts';

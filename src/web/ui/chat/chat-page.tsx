@@ -1,0 +1,247 @@
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { Chat } from '../../../protocol/chat.ts';
+import type { ChatLog } from '../../state/chat-log.ts';
+import { type OpenChat, openChat } from '../../state/open-chat.ts';
+import { asCold } from '../../state/fold.ts';
+import { useStore } from '../../state/store.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
+import { ChatSettings } from './chat-settings.tsx';
+import { Composer } from '../composer/composer.tsx';
+import { useLiveState } from '../parts/use-live-state.ts';
+import { CwdContext } from './cwd-context.ts';
+import { DecisionCard } from '../decisions/decision-card.tsx';
+import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { usePending } from '../decisions/inbox.tsx';
+import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
+import { Queue } from './queue.tsx';
+import { useSession } from '../parts/session-context.ts';
+import { isEmpty, Transcript } from './transcript.tsx';
+import { useKeptFocus } from '../parts/use-kept-focus.ts';
+import { shortPath } from '../parts/words.ts';
+
+const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
+
+/** The chat as the list has it, fetched where it has not. */
+function useChat(chatId: string): Chat | undefined {
+  const session = useSession();
+  const chat = useStore(session.chats.store).byId.get(chatId);
+  const isOffline = useLiveState() === 'offline';
+  useEffect(() => {
+    if (chat || isOffline) return;
+    // One that is gone is told of by its own page.
+    session.api.getChat(chatId).then(
+      (found) => session.chats.put(found),
+      () => undefined,
+    );
+  }, [chatId, chat === undefined, isOffline, session]);
+  return chat;
+}
+
+function useOpenChat(chatId: string): OpenChat | undefined {
+  const session = useSession();
+  const [opened, setOpened] = useState<OpenChat>();
+  useEffect(() => {
+    const open = openChat({ chatId, api: session.api, live: session.live });
+    setOpened(open);
+    session.front.set(chatId);
+    return () => {
+      open.close();
+      if (session.front.get() === chatId) session.front.set(undefined);
+    };
+  }, [chatId, session]);
+  return opened;
+}
+
+export function ChatPage({ chatId }: { chatId: string }) {
+  const chat = useChat(chatId);
+  const open = useOpenChat(chatId);
+  if (!open || open.chatId !== chatId) return null;
+  return <OpenedChat key={chatId} chat={chat} open={open} />;
+}
+
+function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) {
+  const session = useSession();
+  const { chatId } = open;
+  const view = useStore(open.view);
+  const info = useStore(session.info);
+  const pending = usePending(chatId);
+  const [isTerminalOpen, setTerminalOpen] = useState(false);
+  const [isChanging, setChanging] = useState(false);
+  const dock = useRef<HTMLDivElement>(null);
+  useKeptFocus(dock, placeToRest);
+  const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
+  const isCold = chat?.state === 'cold';
+  const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
+  const { log } = shown;
+
+  if (view.state === 'gone') {
+    return (
+      <section className="welcome">
+        <h1>This chat is not here</h1>
+        <p>It was deleted, or it never was.</p>
+        <Queue chatId={chatId} log={log} />
+        <a href="#/">To the chats</a>
+      </section>
+    );
+  }
+  if (view.state === 'failed') {
+    return (
+      <section className="welcome">
+        <h1>This chat cannot be read just now</h1>
+        <p>{view.error}</p>
+        <Queue chatId={chatId} log={log} />
+        <button onClick={() => open.retry()}>Try again</button>
+      </section>
+    );
+  }
+
+  const isBusy = log.openTurn !== undefined || chat?.state === 'running' || chat?.state === 'waiting';
+  const hasTerminal = info?.backends.find(({ name }) => name === chat?.backend)?.capabilities.terminal === true;
+  const interrupt = async (): Promise<void> => {
+    const result = await session.attempt(() => session.api.interrupt(chatId));
+    if (result && !result.interrupted) session.say('Nothing runs that could be interrupted.');
+  };
+
+  return (
+    <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
+      <section className="chat-column" aria-label="Chat">
+        <header className="page-head">
+          <a className="icon-button back" href="#/" aria-label="Back to the chats">
+            <Icon name="back" />
+          </a>
+          <div className="page-title">
+            <h1 dir="auto">{readableLine(chat?.title ?? '…', 200)}</h1>
+            {chat && (
+              <p className="page-facts">
+                <StateMark state={chat.state} />
+                <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
+                  <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
+                </span>
+                <Spent chat={chat} />
+                <ContextBar usage={log.latest.usage} />
+              </p>
+            )}
+          </div>
+          {chat && (
+            <>
+              <button
+                className={`icon-button ${isTerminalOpen ? 'is-here' : ''}`}
+                aria-label={isTerminalOpen ? 'Close the terminal' : 'Open the terminal'}
+                aria-pressed={isTerminalOpen}
+                title={hasTerminal ? 'Terminal' : 'The terminal belongs to the terminal engine'}
+                onClick={() => {
+                  if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
+                  session.say('This chat has no terminal: choose the terminal engine for it first.');
+                  setChanging(true);
+                }}
+              >
+                <Icon name="terminal" />
+              </button>
+              <button
+                className="icon-button"
+                aria-label="Model, engine and trust"
+                title="Model, engine and trust"
+                onClick={() => setChanging(true)}
+              >
+                <Icon name="gear" />
+              </button>
+              <ChatMenu chat={chat} label="More for this chat" />
+            </>
+          )}
+        </header>
+        {view.wasReset && (
+          <p className="notice notice-warning" role="status">
+            The log on the server is another one than before; the chat was read anew.
+          </p>
+        )}
+        {view.state === 'catching up' && (
+          <p className="catching-up" role="status">
+            Catching up …
+          </p>
+        )}
+        {isEmpty(log) && view.state === 'live' ? (
+          <EmptyChat />
+        ) : (
+          <CwdContext value={chat?.cwd ?? ''}>
+            <Transcript view={shown} onLoadOlder={onLoadOlder} />
+          </CwdContext>
+        )}
+        <div className="dock" ref={dock}>
+          {pending.map((decision) => (
+            <DecisionCard key={decision.id} decision={decision} />
+          ))}
+          <PlanStrip plan={log.latest.plan} />
+          <TaskStrip tasks={log.latest.tasks} />
+          <Queue chatId={chatId} log={log} />
+          {chat && (
+            <Composer
+              chat={chat}
+              latest={log.latest}
+              isBusy={isBusy}
+              onSend={(content) => session.outbox.send(chatId, content)}
+              onInterrupt={() => void interrupt()}
+              onSettings={() => setChanging(true)}
+            />
+          )}
+        </div>
+        <Announcer log={log} waiting={pending.length} />
+      </section>
+      {isTerminalOpen && (
+        <ErrorBoundary
+          instead={(error) => (
+            <aside className="terminal-panel">
+              <Broken error={error} onClose={() => setTerminalOpen(false)} />
+            </aside>
+          )}
+        >
+          <Suspense fallback={<aside className="terminal-panel">Loading the terminal …</aside>}>
+            <TerminalPanel chatId={chatId} onClose={() => setTerminalOpen(false)} />
+          </Suspense>
+        </ErrorBoundary>
+      )}
+      {isChanging && chat && (
+        <ChatSettings
+          chat={chat}
+          running={log.latest.session?.model}
+          isBusy={isBusy}
+          onClose={() => setChanging(false)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** On a screen that is touched the field would bring up the keyboard. */
+const placeToRest = (): HTMLElement | null =>
+  document.querySelector(matchMedia('(pointer: coarse)').matches ? '.transcript' : 'textarea.prompt');
+
+function EmptyChat() {
+  return (
+    <div className="transcript-frame">
+      <div className="empty-chat">
+        <p>Nothing has been said yet.</p>
+      </div>
+    </div>
+  );
+}
+
+/** For who does not see the screen: that a turn is done, and that something waits; not every word that streams. */
+function Announcer({ log, waiting }: { log: ChatLog; waiting: number }) {
+  const [words, setWords] = useState('');
+  const lastTurn = useRef(log.openTurn);
+  useEffect(() => {
+    if (lastTurn.current !== undefined && log.openTurn === undefined) setWords('The turn has ended.');
+    if (lastTurn.current === undefined && log.openTurn !== undefined) setWords('The agent works.');
+    lastTurn.current = log.openTurn;
+  }, [log.openTurn]);
+  useEffect(() => {
+    if (waiting > 0) setWords(waiting === 1 ? 'A decision waits for you.' : `${waiting} decisions wait for you.`);
+  }, [waiting]);
+  return (
+    <p className="visually-hidden" role="status">
+      {words}
+    </p>
+  );
+}

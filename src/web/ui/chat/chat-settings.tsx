@@ -1,0 +1,83 @@
+import { type FormEvent, useState } from 'react';
+import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../protocol/chat.ts';
+import { useStore } from '../../state/store.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { EngineField } from '../parts/engine-field.tsx';
+import { ModelField } from '../parts/model-field.tsx';
+import { useSession } from '../parts/session-context.ts';
+
+export function ChatSettings({
+  chat,
+  running,
+  isBusy,
+  onClose,
+}: {
+  chat: Chat;
+  /** The model that answers now. */
+  running: string | null | undefined;
+  isBusy: boolean;
+  onClose: () => void;
+}) {
+  const session = useSession();
+  const info = useStore(session.info);
+  const [model, setModel] = useState(chat.model ?? '');
+  const [trusted, setTrusted] = useState(chat.trusted);
+  const [backend, setBackend] = useState<BackendName>(chat.backend);
+  const [turn, setTurn] = useState<RunningChoice>('finish');
+  const [isWaiting, setWaiting] = useState(false);
+
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    const wanted = model.trim() === '' ? null : model.trim();
+    const patch: PatchChat = {
+      ...(wanted === chat.model ? {} : { model: wanted }),
+      ...(trusted === chat.trusted ? {} : { trusted }),
+      ...(backend === chat.backend ? {} : { backend, running: turn }),
+    };
+    if (Object.keys(patch).length === 0) return onClose();
+    setWaiting(true);
+    const changed = await session.attempt(() => session.api.patchChat(chat.id, patch));
+    setWaiting(false);
+    if (!changed) return;
+    session.chats.put(changed);
+    onClose();
+  };
+
+  return (
+    <Dialog title="This chat" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <p className="quiet">
+          Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>
+        </p>
+        <ModelField value={model} running={running} onChange={setModel} />
+        {info && <EngineField info={info} value={backend} onChange={setBackend} />}
+        {backend !== chat.backend && isBusy && (
+          <fieldset className="choices stacked">
+            <legend>The turn that runs</legend>
+            <label>
+              <input type="radio" name="running" checked={turn === 'finish'} onChange={() => setTurn('finish')} />
+              Wait for its end, then change
+            </label>
+            <label>
+              <input type="radio" name="running" checked={turn === 'interrupt'} onChange={() => setTurn('interrupt')} />
+              Interrupt it, and change now
+            </label>
+          </fieldset>
+        )}
+        <label className="check">
+          <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
+          Trust this directory: load its own settings, hooks and instructions
+        </label>
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button className="primary" disabled={isWaiting}>
+            {isWaiting ? 'Changing …' : 'Save'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,30 @@
+import { memo, useMemo } from 'react';
+import { fenced, languageOf, type NumberedText } from '../../text/numbered-lines.ts';
+import { Markdown } from '../../text/markdown.tsx';
+import { useExpanded } from './use-expanded.ts';
+
+const firstLines = 20;
+
+/** A file, or the part of one that was read, with the numbers of its lines. */
+export const FileView = memo(function FileView({ id, path, file }: { id: string; path: string; file: NumberedText }) {
+  const [isWhole, setWhole] = useExpanded(`file ${id}`, false);
+  const { numbers, text } = file;
+  // A few lines more are shown at once: a button would take as much room.
+  const isShort = isWhole || numbers.length <= firstLines + 5;
+  const shown = useMemo(() => (isShort ? text : text.split('\n').slice(0, firstLines).join('\n')), [isShort, text]);
+  return (
+    <>
+      <div className="file-view">
+        <pre className="file-numbers" aria-hidden="true">
+          {(isShort ? numbers : numbers.slice(0, firstLines)).join('\n')}
+        </pre>
+        <Markdown text={fenced(shown, languageOf(path))} />
+      </div>
+      {!isShort && (
+        <button type="button" className="plain" onClick={() => setWhole(true)}>
+          Show all {numbers.length.toLocaleString('en-US')} lines
+        </button>
+      )}
+    </>
+  );
+});

@@ -1,0 +1,164 @@
+import { memo, type ReactNode } from 'react';
+import type { ContentBlock } from '../../../protocol/content.ts';
+import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
+import { readable, readableLine } from '../../text/hidden.ts';
+import { Content } from './content.tsx';
+import { CopyButton } from '../parts/copy-button.tsx';
+import { isAgentTool, ToolCard } from './tool-card.tsx';
+import { useExpanded } from './use-expanded.ts';
+import { costText, countText, decisionTitle, durationText } from '../parts/words.ts';
+
+/** Looks up what belongs to an item, and hands it on: what did not change is not drawn again. */
+export function ItemView({ item, log, isAlive = false }: { item: Item; log: ChatLog; isAlive?: boolean }): ReactNode {
+  switch (item.kind) {
+    case 'prompt':
+      return <Typed content={log.prompts.get(item.promptId)} />;
+    case 'user':
+      return <Typed content={item.content} />;
+    case 'message':
+      return <Message content={item.content} isDraft={item.isDraft === true} />;
+    case 'thought':
+      return <Thought id={item.key} content={item.content} isDraft={item.isDraft === true} />;
+    case 'tool': {
+      const { toolCallId, toolName, turnId } = item.call;
+      const result = log.results.get(toolCallId);
+      const decisionId = log.askedFor.get(toolCallId);
+      const isAsking = decisionId !== undefined && !log.settled.has(decisionId);
+      const isTurnOpen = turnId === undefined ? log.openTurn !== undefined : log.openTurn === turnId;
+      return (
+        <ToolCard
+          item={item}
+          result={result}
+          isTurnOpen={isTurnOpen || isAlive}
+          isAsking={isAsking}
+          isInBackground={isInBackground(log, result)}
+          log={isAgentTool(toolName) ? log : undefined}
+          drawItem={drawItem}
+        />
+      );
+    }
+    case 'decision':
+      return (
+        <DecisionLine
+          title={item.asked.title}
+          kind={item.asked.kind}
+          settled={log.settled.get(item.asked.decisionId)}
+        />
+      );
+    case 'notice':
+      return <p className={`notice notice-${item.level}`}>{readable(item.text)}</p>;
+    case 'turn':
+      return <TurnLine finished={item.finished} times={log.turns.get(item.finished.turnId)} />;
+  }
+}
+
+const drawItem = (item: Item, log: ChatLog, isAlive: boolean): ReactNode => (
+  <ItemView item={item} log={log} isAlive={isAlive} />
+);
+
+/** A command or a sub-agent gives back at once by which name it goes on, and the agent tells which of those are alive. */
+function isInBackground(log: ChatLog, result: ToolResult | undefined): boolean {
+  const { backgroundTaskId, agentId } = (result?.rawOutput ?? {}) as Record<string, unknown>;
+  return log.latest.tasks?.tasks.some(({ taskId }) => taskId === backgroundTaskId || taskId === agentId) === true;
+}
+
+const Typed = memo(function Typed({ content }: { content: ContentBlock[] | undefined }) {
+  return (
+    <article className="typed-message" aria-label="You">
+      {content ? <Content content={content} isMarkdown={false} /> : <p className="quiet">…</p>}
+    </article>
+  );
+});
+
+const Message = memo(function Message({ content, isDraft }: { content: ContentBlock[]; isDraft: boolean }) {
+  return (
+    <div className="answer">
+      <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
+        <Content content={content} isMarkdown isDraft={isDraft} />
+      </article>
+      {!isDraft && <CopyButton what="this answer" className="plain copy-answer" text={() => textOf(content)} />}
+    </div>
+  );
+});
+
+const textOf = (content: readonly ContentBlock[]): string =>
+  content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n\n');
+
+const Thought = memo(function Thought({
+  id,
+  content,
+  isDraft,
+}: {
+  id: string;
+  content: ContentBlock[];
+  isDraft: boolean;
+}) {
+  const [isOpen, setOpen] = useExpanded(id, isDraft);
+  return (
+    <section className="thought" aria-label="Thinking">
+      <button type="button" className="thought-head" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        {isDraft ? 'Thinking …' : 'Thought'}
+      </button>
+      {isOpen && <Content content={content} isMarkdown isDraft={isDraft} />}
+    </section>
+  );
+});
+
+const asked = { permission: 'Permission', question: 'Question', plan: 'Plan' };
+const outcomes: Record<Settled['outcome'], string> = {
+  allow: 'allowed',
+  allow_always: 'always allowed',
+  deny: 'denied',
+  cancelled: 'withdrawn',
+};
+
+const DecisionLine = memo(function DecisionLine({
+  title,
+  kind,
+  settled,
+}: {
+  title: string;
+  kind: keyof typeof asked;
+  settled: Settled | undefined;
+}) {
+  // While it waits it stands below, with the ways to answer.
+  if (!settled) return null;
+  const outcome = outcomes[settled.outcome];
+  const by = settled.outcome === 'cancelled' ? '' : ` by ${readableLine(settled.by, 80)}`;
+  return (
+    <p className={`decision-line decision-${settled.outcome}`}>
+      <span className="decision-what">{asked[kind]}</span> <bdi>{decisionTitle(title, 160)}</bdi>{' '}
+      <strong>
+        {kind === 'question' && settled.outcome === 'allow' ? 'answered' : outcome}
+        {by}
+      </strong>
+      {settled.message !== undefined && <span className="quiet"> “{readableLine(settled.message, 300)}”</span>}
+    </p>
+  );
+});
+
+const turnWords = { completed: 'Done', interrupted: 'Interrupted', failed: 'Failed' };
+
+const TurnLine = memo(function TurnLine({
+  finished,
+  times,
+}: {
+  finished: Extract<Item, { kind: 'turn' }>['finished'];
+  times: TurnTimes | undefined;
+}) {
+  const { usage, outcome, error, costUsd } = finished;
+  const tokensIn = usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens;
+  const facts = [
+    times?.startedAt === undefined ? undefined : durationText(Date.parse(finished.at) - Date.parse(times.startedAt)),
+    costText(costUsd),
+    `${countText(tokensIn)} tokens in, ${countText(usage.outputTokens)} out`,
+  ].filter((fact) => fact !== undefined);
+  return (
+    <div className={`turn-line turn-${outcome}`}>
+      {error && <p className="problem">{readable(error.message)}</p>}
+      <p>
+        <strong>{turnWords[outcome]}</strong> {facts.join(' · ')}
+      </p>
+    </div>
+  );
+});

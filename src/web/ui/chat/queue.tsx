@@ -1,0 +1,95 @@
+import type { ContentBlock } from '../../../protocol/content.ts';
+import type { ChatLog } from '../../state/chat-log.ts';
+import type { Outgoing } from '../../state/outbox.ts';
+import { useStore } from '../../state/store.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { Icon } from '../parts/icons.tsx';
+import { useSession } from '../parts/session-context.ts';
+
+function brief(content: readonly ContentBlock[] | undefined): string {
+  const text = content?.map((block) => (block.type === 'text' ? block.text : '[image]')).join(' ') ?? '…';
+  return readableLine(text, 140);
+}
+
+/** What waits for its turn, and what is still on its way to the server. */
+export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
+  const session = useSession();
+  const outgoing = useStore(session.outbox.store).filter(
+    (each) => each.chatId === chatId && !log.prompts.has(each.promptId),
+  );
+  const { waiting } = log;
+  if (waiting.length === 0 && outgoing.length === 0) return null;
+  const move = (promptId: string, before: string | null): void =>
+    void session.attempt(() => session.api.movePrompt(chatId, promptId, before));
+  return (
+    <section className="queue" aria-label="Prompts that wait">
+      <ol>
+        {waiting.map((promptId, index) => {
+          const text = brief(log.prompts.get(promptId));
+          return (
+            <li key={promptId}>
+              <span className="queue-text">
+                <span className="quiet">{index === 0 ? 'Next' : 'Then'}</span> <bdi>{text}</bdi>
+              </span>
+              {index > 0 && (
+                <button
+                  className="icon-button"
+                  aria-label={`Move up: ${text}`}
+                  onClick={() => move(promptId, waiting[index - 1] ?? null)}
+                >
+                  <Icon name="up" />
+                </button>
+              )}
+              {index < waiting.length - 1 && (
+                <button
+                  className="icon-button"
+                  aria-label={`Move down: ${text}`}
+                  onClick={() => move(promptId, waiting[index + 2] ?? null)}
+                >
+                  <Icon name="down" />
+                </button>
+              )}
+              <button
+                className="icon-button"
+                aria-label={`Cancel: ${text}`}
+                onClick={() => void session.attempt(() => session.api.cancelPrompt(chatId, promptId))}
+              >
+                <Icon name="close" />
+              </button>
+            </li>
+          );
+        })}
+        {outgoing.map((each) => (
+          <OutgoingRow key={each.promptId} outgoing={each} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+const outgoingWords = { sending: 'Sending', waiting: 'Not sent yet', refused: 'Not sent' };
+
+function OutgoingRow({ outgoing }: { outgoing: Outgoing }) {
+  const { outbox } = useSession();
+  const { promptId, content, state, problem, isKept } = outgoing;
+  const text = brief(content);
+  return (
+    <li className={state === 'sending' ? '' : 'is-failed'}>
+      <span className="queue-text">
+        <span className="quiet">{outgoingWords[state]}</span> <bdi>{text}</bdi>
+        {problem !== undefined && <span className="problem"> {problem}</span>}
+        {state !== 'sending' && !isKept && (
+          <span className="problem"> It is too large to be kept: closing or reloading this page loses it.</span>
+        )}
+      </span>
+      {state !== 'sending' && (
+        <>
+          <button onClick={() => outbox.retry(promptId)}>Send again</button>
+          <button className="icon-button" aria-label={`Drop: ${text}`} onClick={() => outbox.drop(promptId)}>
+            <Icon name="close" />
+          </button>
+        </>
+      )}
+    </li>
+  );
+}

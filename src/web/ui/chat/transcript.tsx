@@ -1,0 +1,126 @@
+/**
+ * The conversation. While its end is in sight it stays there, whatever is added or grows; once somebody scrolls up nothing
+ * moves under their eyes, and earlier pages are put in above.
+ */
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { Virtualizer, type VirtualizerHandle } from 'virtua';
+import type { ChatLog } from '../../state/chat-log.ts';
+import { withDrafts } from '../../state/fold.ts';
+import type { ChatView } from '../../state/open-chat.ts';
+import { brokenItem, ErrorBoundary } from '../parts/error-boundary.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { ItemView } from './item-view.tsx';
+
+const nearPx = 48;
+const loadAheadPx = 1200;
+
+export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => void }) {
+  const { log } = view;
+  const items = useMemo(() => withDrafts(log.items, log.drafts, undefined), [log.items, log.drafts]);
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const isAtEnd = useRef(true);
+  const lastOffset = useRef(0);
+  const [isAway, setAway] = useState(false);
+
+  // Pages that are put in above must not move what is seen.
+  const beforeRef = useRef(log.before);
+  const isPrepending = log.before < beforeRef.current;
+  useLayoutEffect(() => {
+    beforeRef.current = log.before;
+  }, [log.before]);
+
+  const toEnd = useCallback(() => {
+    const element = scroller.current;
+    if (element) element.scrollTop = element.scrollHeight;
+  }, []);
+  const stay = useCallback(() => {
+    if (isAtEnd.current) toEnd();
+  }, [toEnd]);
+  useLayoutEffect(stay, [items, stay]);
+  // The window, the composer or a decision may take room.
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const observer = new ResizeObserver(stay);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [stay]);
+
+  const loadIfNear = useCallback(() => {
+    const element = scroller.current;
+    if (!element || view.isLoadingOlder || log.before === 0 || view.state === 'loading') return;
+    if (element.scrollTop < loadAheadPx) onLoadOlder();
+  }, [view.isLoadingOlder, view.state, log.before, onLoadOlder]);
+  useEffect(loadIfNear, [loadIfNear, items]);
+
+  const onScroll = (): void => {
+    const element = scroller.current;
+    if (!element) return;
+    const { scrollTop, scrollHeight, clientHeight } = element;
+    const rest = scrollHeight - clientHeight - scrollTop;
+    // What grows below brings the end out of sight too; only who moves up leaves it.
+    if (rest < nearPx) isAtEnd.current = true;
+    else if (scrollTop < lastOffset.current - 2) isAtEnd.current = false;
+    lastOffset.current = scrollTop;
+    setAway(!isAtEnd.current);
+    loadIfNear();
+  };
+
+  return (
+    <div className="transcript-frame">
+      <div
+        ref={scroller}
+        className="transcript"
+        tabIndex={0}
+        role="region"
+        aria-label="Conversation"
+        aria-busy={log.openTurn !== undefined}
+        onScroll={onScroll}
+      >
+        <div className="transcript-top">
+          <TopLine view={view} />
+        </div>
+        <Virtualizer
+          ref={list}
+          scrollRef={scroller}
+          shift={isPrepending}
+          data={items}
+          bufferSize={600}
+          onResize={stay}
+          startMargin={40}
+        >
+          {(item) => (
+            <div key={item.key} className={`row row-${item.kind}`}>
+              <ErrorBoundary instead={brokenItem} of={item}>
+                <ItemView item={item} log={log} />
+              </ErrorBoundary>
+            </div>
+          )}
+        </Virtualizer>
+      </div>
+      {isAway && (
+        <button
+          type="button"
+          className="to-end"
+          onClick={() => {
+            isAtEnd.current = true;
+            setAway(false);
+            toEnd();
+          }}
+        >
+          <Icon name="down" /> Latest
+        </button>
+      )}
+    </div>
+  );
+}
+
+function TopLine({ view }: { view: ChatView }) {
+  if (view.state === 'loading') return <p className="quiet">Reading the chat …</p>;
+  if (view.isLoadingOlder) return <p className="quiet">Reading what was said before …</p>;
+  if (view.log.before > 0) return null;
+  return view.log.items.length === 0 ? null : <p className="quiet">The beginning of this chat</p>;
+}
+
+export const isEmpty = (log: ChatLog): boolean => log.before === 0 && log.items.length === 0 && log.drafts.length === 0;

@@ -1,0 +1,105 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { Chat } from '../../../protocol/chat.ts';
+import { sorted } from '../../state/chats.ts';
+import { useStore } from '../../state/store.ts';
+import { ChatRow } from './chat-row.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { useSession } from '../parts/session-context.ts';
+
+/** What the search found, newest first; undefined while nothing is searched for. */
+function useSearch(words: string, archived: boolean): { found: ReadonlySet<string> | undefined; isBusy: boolean } {
+  const session = useSession();
+  const [found, setFound] = useState<ReadonlySet<string>>();
+  const [isBusy, setBusy] = useState(false);
+  const q = words.trim();
+  useEffect(() => {
+    setFound(undefined);
+    if (q === '' && !archived) return;
+    let isOld = false;
+    setBusy(true);
+    const timer = setTimeout(
+      () => {
+        void session
+          .attempt(() =>
+            session.api.listChats({
+              limit: 100,
+              ...(q === '' ? {} : { q }),
+              ...(archived ? { archived } : {}),
+            }),
+          )
+          .then((page) => {
+            if (isOld || !page) return;
+            session.chats.putAll(page.items);
+            setFound(new Set(page.items.map(({ id }) => id)));
+            setBusy(false);
+          });
+      },
+      q === '' ? 0 : 200,
+    );
+    return () => {
+      isOld = true;
+      clearTimeout(timer);
+      setBusy(false);
+    };
+  }, [q, archived, session]);
+  return { found, isBusy };
+}
+
+export function ChatList({ onNew, here }: { onNew: () => void; here: string | undefined }) {
+  const session = useSession();
+  const state = useStore(session.chats.store);
+  const [words, setWords] = useState('');
+  const [archived, setArchived] = useState(false);
+  const { found, isBusy } = useSearch(words, archived);
+  const isSearching = words.trim() !== '';
+  const shown = useMemo(() => {
+    const fits = (chat: Chat): boolean => {
+      if (state.leaving.has(chat.id)) return false;
+      if (isSearching) return found?.has(chat.id) === true && (!archived || chat.archived);
+      return chat.archived === archived;
+    };
+    return sorted([...state.byId.values()].filter(fits));
+  }, [state, found, isSearching, archived]);
+
+  return (
+    <>
+      <div className="list-tools">
+        <div className="search">
+          <Icon name="search" />
+          <input
+            type="search"
+            aria-label="Search chats by title and by what was said"
+            placeholder="Search"
+            value={words}
+            onChange={(event) => setWords(event.target.value)}
+          />
+        </div>
+        <button className="primary" onClick={onNew}>
+          <Icon name="plus" /> New chat
+        </button>
+      </div>
+      <div className="list-scroll" aria-busy={isBusy}>
+        {state.error !== undefined && !state.isLoaded && <p className="problem">{state.error}</p>}
+        {!state.isLoaded && state.error === undefined && <p className="quiet">Reading the chats …</p>}
+        <ul className="chat-list" aria-label={archived ? 'Archived chats' : 'Chats'}>
+          {shown.map((chat) => (
+            <ChatRow key={chat.id} chat={chat} isHere={chat.id === here} />
+          ))}
+        </ul>
+        {state.isLoaded && shown.length === 0 && !isBusy && (
+          <p className="quiet">
+            {isSearching ? 'Nothing was found.' : archived ? 'Nothing is archived.' : 'There is no chat yet.'}
+          </p>
+        )}
+        {!isSearching && !archived && state.next !== null && (
+          <button className="plain wide" onClick={() => void session.attempt(() => session.chats.loadMore())}>
+            Show older chats
+          </button>
+        )}
+        <label className="archived-switch">
+          <input type="checkbox" checked={archived} onChange={(event) => setArchived(event.target.checked)} /> Archived
+        </label>
+      </div>
+    </>
+  );
+}

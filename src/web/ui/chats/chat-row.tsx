@@ -1,0 +1,77 @@
+import { memo, useState } from 'react';
+import type { Chat } from '../../../protocol/chat.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { Icon } from '../parts/icons.tsx';
+import { Menu } from '../parts/menu.tsx';
+import { chatHref } from '../parts/place.ts';
+import { RenameDialog } from './rename.tsx';
+import { useSession } from '../parts/session-context.ts';
+import { costText, lastPart, stateWords, whenText } from '../parts/words.ts';
+
+export function StateMark({ state }: { state: Chat['state'] }) {
+  return <span className={`state state-${state}`}>{stateWords[state]}</span>;
+}
+
+export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isHere: boolean }) {
+  const title = readableLine(chat.title, 120);
+  return (
+    <li className={`chat-row ${isHere ? 'is-here' : ''}`}>
+      <a href={chatHref(chat.id)} aria-current={isHere ? 'page' : undefined}>
+        <span className="row-title" dir="auto">
+          {title}
+        </span>
+        <span className="row-facts">
+          <StateMark state={chat.state} />
+          <span className="row-dir" title={readableLine(chat.cwd, 1000)}>
+            <bdi>{readableLine(lastPart(chat.cwd), 60)}</bdi>
+          </span>
+          {chat.costUsd > 0 && <span>{costText(chat.costUsd)}</span>}
+          <time dateTime={chat.updatedAt}>{whenText(chat.updatedAt)}</time>
+        </span>
+      </a>
+      <ChatMenu chat={chat} label={`More for ${title}`} />
+    </li>
+  );
+});
+
+export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
+  const session = useSession();
+  const [isRenaming, setRenaming] = useState(false);
+  const archive = async (archived: boolean): Promise<void> => {
+    const changed = await session.attempt(() => session.api.patchChat(chat.id, { archived }));
+    if (!changed) return;
+    session.chats.put(changed);
+    if (archived) {
+      session.say(`“${readableLine(chat.title, 60)}” is archived.`, {
+        action: { label: 'Undo', run: () => void archive(false) },
+      });
+    }
+  };
+  return (
+    <>
+      <Menu
+        label={label}
+        items={[
+          { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
+          {
+            icon: 'archive',
+            label: chat.archived ? 'Take out of the archive' : 'Archive',
+            run: () => void archive(!chat.archived),
+          },
+          {
+            icon: 'trash',
+            label: 'Delete',
+            isDangerous: true,
+            run() {
+              if (location.hash === chatHref(chat.id)) location.hash = '#/';
+              session.deleteChat(chat);
+            },
+          },
+        ]}
+      >
+        <Icon name="more" />
+      </Menu>
+      {isRenaming && <RenameDialog chat={chat} onClose={() => setRenaming(false)} />}
+    </>
+  );
+}

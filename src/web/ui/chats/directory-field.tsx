@@ -1,0 +1,74 @@
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import type { DirectoryList } from '../../../protocol/directory.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { useSession } from '../parts/session-context.ts';
+import { useCombobox } from '../parts/use-combobox.ts';
+
+/** A path on the server, completed as it is typed: arrows choose, Enter or Tab takes it and looks further in. */
+export function DirectoryField({ value, onChange }: { value: string; onChange: (path: string) => void }) {
+  const session = useSession();
+  const id = useId();
+  const [items, setItems] = useState<DirectoryList['items']>([]);
+  const input = useRef<HTMLInputElement>(null);
+
+  const take = (path: string): void => {
+    onChange(path.endsWith('/') ? path : `${path}/`);
+    input.current?.focus();
+  };
+  const list = useCombobox(items, ({ path }) => take(path));
+  const { isOpen, isWanted, setOpen } = list;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (list.onKeyDown(event)) return;
+    if (event.key === 'ArrowDown') setOpen(true);
+  };
+  useEffect(() => {
+    if (!isWanted) return;
+    let isOld = false;
+    const timer = setTimeout(() => {
+      // A path that names nothing yet has nothing to complete: no reason to complain while it is typed.
+      session.api.listDirectories(value).then(
+        (found) => {
+          if (!isOld) setItems(found.items);
+        },
+        () => {
+          if (!isOld) setItems([]);
+        },
+      );
+    }, 80);
+    return () => {
+      isOld = true;
+      clearTimeout(timer);
+    };
+  }, [value, isWanted, session]);
+
+  return (
+    <div className="directory-field">
+      <label htmlFor={`${id}-input`}>Directory on the server</label>
+      <input
+        ref={input}
+        id={`${id}-input`}
+        role="combobox"
+        aria-expanded={isOpen}
+        {...list.fieldProps}
+        autoComplete="off"
+        spellCheck={false}
+        placeholder="/home/you/project"
+        value={value}
+        required
+        onChange={(event) => {
+          onChange(event.target.value);
+          setOpen(true);
+        }}
+        onBlur={() => setOpen(false)}
+        onKeyDown={onKeyDown}
+      />
+      <ul id={list.listId} className="options" role="listbox" aria-label="Directories" hidden={!isOpen}>
+        {items.map((item, index) => (
+          <li key={item.path} {...list.optionProps(index)}>
+            <bdi>{readableLine(item.name, 120)}</bdi>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+import { type FormEvent, useState } from 'react';
+import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
+import { sorted } from '../../state/chats.ts';
+import { useStore } from '../../state/store.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { DirectoryField } from './directory-field.tsx';
+import { EngineField } from '../parts/engine-field.tsx';
+import { ModelField } from '../parts/model-field.tsx';
+import { chatHref } from '../parts/place.ts';
+import { useSession } from '../parts/session-context.ts';
+import { modeChoices } from '../parts/words.ts';
+
+export function NewChat({ onClose }: { onClose: () => void }) {
+  const session = useSession();
+  const info = useStore(session.info);
+  // Where the last one was, the next one often is.
+  const [cwd, setCwd] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
+  const [backend, setBackend] = useState<BackendName>();
+  const [model, setModel] = useState('');
+  const [mode, setMode] = useState<PermissionMode>('default');
+  const [trusted, setTrusted] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    const chat = await session.attempt(() =>
+      session.api.createChat({
+        cwd: cwd.trim(),
+        permissionMode: mode,
+        trusted,
+        ...(backend ? { backend } : {}),
+        ...(model.trim() === '' ? {} : { model: model.trim() }),
+      }),
+    );
+    setBusy(false);
+    if (!chat) return;
+    session.chats.put(chat);
+    location.hash = chatHref(chat.id);
+    onClose();
+  };
+
+  return (
+    <Dialog title="New chat" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <DirectoryField value={cwd} onChange={setCwd} />
+        <fieldset className="choices">
+          <legend>Permissions</legend>
+          <select
+            aria-label="Permission mode"
+            value={mode}
+            onChange={(event) => setMode(event.target.value as PermissionMode)}
+          >
+            {modeChoices.map(({ value, label }) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+          <p className="quiet">{modeChoices.find(({ value }) => value === mode)?.hint}</p>
+        </fieldset>
+        <details>
+          <summary>More choices</summary>
+          {info && <EngineField info={info} value={backend ?? info.defaultBackend} onChange={setBackend} />}
+          <ModelField value={model} onChange={setModel} />
+          <label className="check">
+            <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
+            Trust this directory: load its own settings, hooks and instructions
+          </label>
+        </details>
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button className="primary" disabled={isBusy || cwd.trim() === ''}>
+            {isBusy ? 'Making it …' : 'Begin'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,34 @@
+import { type FormEvent, useState } from 'react';
+import type { Chat } from '../../../protocol/chat.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { useSession } from '../parts/session-context.ts';
+
+export function RenameDialog({ chat, onClose }: { chat: Chat; onClose: () => void }) {
+  const session = useSession();
+  const [title, setTitle] = useState(chat.title);
+  const submit = async (event: FormEvent): Promise<void> => {
+    event.preventDefault();
+    const changed = await session.attempt(() => session.api.patchChat(chat.id, { title }));
+    if (!changed) return;
+    session.chats.put(changed);
+    onClose();
+  };
+  return (
+    <Dialog title="Rename the chat" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <label>
+          Title
+          <input value={title} maxLength={200} onChange={(event) => setTitle(event.target.value)} required />
+        </label>
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button className="primary" disabled={title.trim() === ''}>
+            Rename
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

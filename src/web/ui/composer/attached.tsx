@@ -1,0 +1,24 @@
+import { Icon } from '../parts/icons.tsx';
+import type { ImageBlock } from './images.ts';
+
+/** The images that go with the next prompt. */
+export function Attached({ images, onTakeOut }: { images: ImageBlock[]; onTakeOut: (index: number) => void }) {
+  if (images.length === 0) return null;
+  return (
+    <ul className="attached" aria-label="Images to send">
+      {images.map((image, index) => (
+        <li key={index}>
+          <img src={`data:${image.mimeType};base64,${image.data}`} alt={`Image ${index + 1}`} />
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={`Take image ${index + 1} out`}
+            onClick={() => onTakeOut(index)}
+          >
+            <Icon name="close" />
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

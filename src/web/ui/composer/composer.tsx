@@ -1,0 +1,145 @@
+import { useEffect, useRef, useState } from 'react';
+import type { Chat, PermissionMode } from '../../../protocol/chat.ts';
+import type { ContentBlock } from '../../../protocol/content.ts';
+import type { Latest } from '../../state/chat-log.ts';
+import { useStore } from '../../state/store.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { Attached } from './attached.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { type ImageBlock, readImages } from './images.ts';
+import { PromptField } from './prompt-field.tsx';
+import { useSession } from '../parts/session-context.ts';
+import { useCommands } from './use-commands.ts';
+import { useDrop } from './use-drop.ts';
+import { modeChoices } from '../parts/words.ts';
+
+export interface ComposerProps {
+  chat: Chat;
+  latest: Latest;
+  isBusy: boolean;
+  onSend: (content: ContentBlock[]) => void;
+  onInterrupt: () => void;
+  onSettings: () => void;
+}
+
+export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings }: ComposerProps) {
+  const session = useSession();
+  const { drafts } = session;
+  const info = useStore(session.info);
+  const [text, setText] = useState(() => drafts.get(chat.id).text);
+  const [images, setImages] = useState<ImageBlock[]>(() => drafts.get(chat.id).images);
+  const isKept = useRef(true);
+  const picker = useRef<HTMLInputElement>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const commands = useCommands(chat.id, latest.commands?.commands, text);
+  const isEmpty = text.trim() === '' && images.length === 0;
+  const mode = latest.mode?.permissionMode ?? chat.permissionMode;
+  const takesImages = info?.backends.find(({ name }) => name === chat.backend)?.capabilities.images !== false;
+
+  useEffect(() => {
+    const wasKept = isKept.current;
+    isKept.current = drafts.set(chat.id, { text, images });
+    if (wasKept && !isKept.current) session.say('This draft is too large to be kept over a reload of the page.');
+  }, [chat.id, text, images, drafts, session]);
+  const send = (): void => {
+    if (isEmpty) return;
+    onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
+    setText('');
+    setImages([]);
+    field.current?.focus();
+  };
+  const addFiles = async (files: readonly File[]): Promise<void> => {
+    if (files.length === 0) return;
+    if (!takesImages) {
+      session.say('The terminal engine takes no images. Change the engine of this chat first.', { level: 'error' });
+      return;
+    }
+    const read = await readImages(files);
+    setImages((before) => [...before, ...read.images]);
+    for (const problem of read.problems) session.say(problem, { level: 'error' });
+  };
+  const isDropping = useDrop((files) => void addFiles(files));
+  const changeMode = async (permissionMode: PermissionMode): Promise<void> => {
+    const changed = await session.attempt(() => session.api.patchChat(chat.id, { permissionMode }));
+    if (changed) session.chats.put(changed);
+  };
+
+  return (
+    <form
+      className={`composer ${isDropping ? 'is-dropping' : ''}`}
+      aria-label="Write to the agent"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <Attached images={images} onTakeOut={(index) => setImages(images.filter((_, other) => other !== index))} />
+      <PromptField
+        field={field}
+        text={text}
+        commands={commands}
+        placeholder={
+          isDropping
+            ? 'Drop the images here'
+            : isBusy
+              ? 'Write what comes next; it waits its turn'
+              : 'Ask for something'
+        }
+        onText={setText}
+        onSend={send}
+        onEscape={() => {
+          if (isBusy) onInterrupt();
+        }}
+        onFiles={(files) => void addFiles(files)}
+      />
+      <div className="composer-tools">
+        {takesImages && (
+          <button type="button" className="icon-button" aria-label="Add images" onClick={() => picker.current?.click()}>
+            <Icon name="attach" />
+          </button>
+        )}
+        <input
+          ref={picker}
+          type="file"
+          accept="image/png,image/jpeg,image/gif,image/webp"
+          multiple
+          hidden
+          onChange={(event) => {
+            void addFiles([...(event.target.files ?? [])]);
+            event.target.value = '';
+          }}
+        />
+        <select
+          aria-label="Permission mode"
+          title={modeChoices.find(({ value }) => value === mode)?.hint}
+          value={mode}
+          onChange={(event) => void changeMode(event.target.value as PermissionMode)}
+        >
+          {modeChoices.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <button
+          type="button"
+          className="plain model-button"
+          title="Model, engine and trust of this chat"
+          onClick={onSettings}
+        >
+          <span className="visually-hidden">Model: </span>
+          {readableLine(chat.model ?? latest.session?.model ?? 'Default model', 60)}
+        </button>
+        <span className="spread" />
+        {isBusy && (
+          <button type="button" className="stop" title="Interrupt (Escape)" onClick={onInterrupt}>
+            <Icon name="stop" /> <span className="stop-word">Interrupt</span>
+          </button>
+        )}
+        <button className="primary send" aria-label={isBusy ? 'Send when it is done' : 'Send'} disabled={isEmpty}>
+          <Icon name="send" />
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,31 @@
+import type { ContentBlock } from '../../../protocol/content.ts';
+
+export type ImageBlock = Extract<ContentBlock, { type: 'image' }>;
+
+const types = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
+const maxBytes = 5 * 1024 * 1024;
+
+/** The images among what was pasted or dropped, and what is wrong with those that cannot be sent. */
+export async function readImages(files: Iterable<File>): Promise<{ images: ImageBlock[]; problems: string[] }> {
+  const images: ImageBlock[] = [];
+  const problems: string[] = [];
+  for (const file of files) {
+    const mimeType = types.find((type) => type === file.type);
+    if (!mimeType) problems.push(`${file.name}: only PNG, JPEG, GIF and WebP images can be sent.`);
+    else if (file.size > maxBytes) problems.push(`${file.name}: is larger than 5 MB.`);
+    else images.push({ type: 'image', mimeType, data: await base64Of(file) });
+  }
+  return { images, problems };
+}
+
+function base64Of(file: File): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener('load', () => {
+      const url = typeof reader.result === 'string' ? reader.result : '';
+      resolve(url.slice(url.indexOf(',') + 1));
+    });
+    reader.addEventListener('error', () => reject(reader.error ?? new Error('The file cannot be read.')));
+    reader.readAsDataURL(file);
+  });
+}

@@ -1,0 +1,101 @@
+import { type ClipboardEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect } from 'react';
+import { readableLine } from '../../text/hidden.ts';
+import { useCombobox } from '../parts/use-combobox.ts';
+import type { Command } from './use-commands.ts';
+import { useMedia } from '../parts/use-media.ts';
+
+export interface PromptFieldProps {
+  field: RefObject<HTMLTextAreaElement | null>;
+  text: string;
+  commands: readonly Command[];
+  placeholder: string;
+  onText: (text: string) => void;
+  onSend: () => void;
+  onEscape: () => void;
+  onFiles: (files: File[]) => void;
+}
+
+// Where the style `field-sizing` is unknown the field is measured.
+const isSizedByBrowser = (): boolean => CSS.supports('field-sizing', 'content');
+
+/**
+ * Where a prompt is written. Enter sends it and Shift+Enter begins a line; on a screen that is touched, whose keyboards have
+ * no such Enter, it begins a line and the button sends.
+ */
+export function PromptField(props: PromptFieldProps) {
+  const { field, text, commands, onText, onSend, onFiles } = props;
+  const isTouched = useMedia('(pointer: coarse)');
+  const take = ({ name }: Command): void => {
+    onText(`/${name} `);
+    field.current?.focus();
+  };
+  const list = useCombobox(commands, take, { choosesFirst: true });
+
+  // Who opens a chat means to write; but a keyboard on the screen would cover what there is to read.
+  useEffect(() => {
+    const held = document.activeElement;
+    const isFree = held === null || held === document.body || held.closest('nav') !== null;
+    if (isFree && matchMedia('(hover: hover) and (pointer: fine)').matches) field.current?.focus();
+  }, [field]);
+  useLayoutEffect(() => {
+    const element = field.current;
+    if (!element || isSizedByBrowser()) return;
+    element.style.height = 'auto';
+    element.style.height = `${element.scrollHeight + 2}px`;
+  }, [field, text]);
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    // The Enter that ends a composition, of Japanese for example, is none.
+    if (event.nativeEvent.isComposing) return;
+    const isWhole = text === `/${commands[list.at]?.name ?? ''}`;
+    if (!(event.key === 'Enter' && isWhole) && list.onKeyDown(event)) return;
+    if (event.key === 'Escape') return props.onEscape();
+    if (event.key !== 'Enter' || event.shiftKey) return;
+    if (isTouched && !event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    onSend();
+  };
+  const onPaste = (event: ClipboardEvent): void => {
+    const files = [...event.clipboardData.files];
+    if (files.length === 0) return;
+    event.preventDefault();
+    onFiles(files);
+  };
+
+  return (
+    <>
+      <ul
+        id={list.listId}
+        className="options command-list"
+        role="listbox"
+        aria-label="Commands of the agent"
+        hidden={!list.isOpen}
+      >
+        {commands.map(({ name, description }, index) => (
+          <li key={name} {...list.optionProps(index)}>
+            <span className="command-name">/{readableLine(name, 80)}</span>{' '}
+            <span className="quiet">{readableLine(description, 160)}</span>
+          </li>
+        ))}
+      </ul>
+      <textarea
+        ref={field}
+        className="prompt"
+        aria-label="Prompt"
+        dir="auto"
+        placeholder={props.placeholder}
+        rows={1}
+        enterKeyHint={isTouched ? 'enter' : 'send'}
+        value={text}
+        {...list.fieldProps}
+        onChange={(event) => {
+          onText(event.target.value);
+          list.setOpen(true);
+        }}
+        onBlur={() => list.setOpen(false)}
+        onKeyDown={onKeyDown}
+        onPaste={onPaste}
+      />
+    </>
+  );
+}

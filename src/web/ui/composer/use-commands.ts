@@ -1,0 +1,48 @@
+import { useEffect, useMemo, useState } from 'react';
+import type { EventOf } from '../../../protocol/event.ts';
+import { useSession } from '../parts/session-context.ts';
+
+export type Command = EventOf<'available_commands_update'>['commands'][number];
+
+const pageSize = 100;
+const maxOffered = 30;
+
+/**
+ * The agent's slash commands that begin like this prompt; none for a prompt that is none. Of a long chat the newest page of
+ * the log may not tell them: then its first one does, where the session began.
+ */
+export function useCommands(chatId: string, told: readonly Command[] | undefined, text: string): readonly Command[] {
+  const { api } = useSession();
+  const typed = /^\/(\S*)$/.exec(text)?.[1];
+  const [first, setFirst] = useState<readonly Command[]>();
+  const isMissing = typed !== undefined && told === undefined && first === undefined;
+  useEffect(() => {
+    if (!isMissing) return;
+    let isGone = false;
+    api.events(chatId, { after: 0, limit: pageSize }).then(
+      ({ items }) => {
+        const found = items.findLast((event) => event.type === 'available_commands_update');
+        if (!isGone) setFirst(found?.commands ?? []);
+      },
+      // Without them a command is typed by hand.
+      () => undefined,
+    );
+    return () => void (isGone = true);
+  }, [api, chatId, isMissing]);
+  return useMemo(() => (typed === undefined ? [] : matching(told ?? first ?? [], typed)), [typed, told, first]);
+}
+
+/** Those that begin so, then those with a part that does. */
+export function matching(commands: readonly Command[], typed: string): readonly Command[] {
+  const wanted = typed.toLowerCase();
+  const rank = ({ name }: Command): number => {
+    const at = name.toLowerCase();
+    // The agent’s own inner ones, for who knows them.
+    if (at.startsWith('_') && !wanted.startsWith('_')) return 2;
+    return at.startsWith(wanted) ? 0 : at.split(/[-_:]/).some((part) => part.startsWith(wanted)) ? 1 : 2;
+  };
+  return commands
+    .filter((command) => rank(command) < 2)
+    .toSorted((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name))
+    .slice(0, maxOffered);
+}

@@ -1,0 +1,88 @@
+import { type FormEvent, useState } from 'react';
+import { hasHidden, readableLine } from '../../text/hidden.ts';
+import { ExactText } from './exact-text.tsx';
+
+type Fields = Record<string, string>;
+
+/** Texts as they are, everything else as JSON. */
+const fieldsOf = (input: Record<string, unknown>): Fields =>
+  Object.fromEntries(
+    Object.entries(input).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value, null, 2),
+    ]),
+  );
+
+/** The input again; or the name of the field that is no JSON. */
+function inputOf(
+  input: Record<string, unknown>,
+  fields: Fields,
+): { input: Record<string, unknown> } | { wrong: string } {
+  const edited: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(input)) {
+    const text = fields[name] ?? '';
+    if (typeof value === 'string') edited[name] = text;
+    else {
+      try {
+        edited[name] = JSON.parse(text) as unknown;
+      } catch {
+        return { wrong: name };
+      }
+    }
+  }
+  return { input: edited };
+}
+
+export function EditInput({
+  input,
+  isBusy,
+  onBack,
+  onAllow,
+}: {
+  input: Record<string, unknown>;
+  isBusy: boolean;
+  onBack: () => void;
+  onAllow: (input: Record<string, unknown>) => void;
+}) {
+  const [fields, setFields] = useState(() => fieldsOf(input));
+  const [wrong, setWrong] = useState<string>();
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    const result = inputOf(input, fields);
+    if ('wrong' in result) setWrong(result.wrong);
+    else onAllow(result.input);
+  };
+  return (
+    <form className="edit-input" onSubmit={submit}>
+      {Object.entries(fields).map(([name, text], index) => (
+        <div key={name}>
+          <label>
+            {readableLine(name, 100)}
+            <textarea
+              className="code"
+              rows={Math.min(12, text.split('\n').length)}
+              value={text}
+              spellCheck={false}
+              autoFocus={index === 0}
+              onChange={(event) => setFields({ ...fields, [name]: event.target.value })}
+            />
+          </label>
+          {hasHidden(text) && <ExactText text={text} label={`${readableLine(name, 100)}, exactly`} />}
+        </div>
+      ))}
+      {wrong !== undefined && (
+        <p className="problem" role="alert">
+          {readableLine(wrong, 100)}: is not valid JSON.
+        </p>
+      )}
+      <div className="actions">
+        <button className="primary" disabled={isBusy}>
+          Allow as edited
+        </button>
+        <button type="button" onClick={onBack}>
+          Back
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,85 @@
+import { useCallback, useMemo, useRef } from 'react';
+import type { Decision } from '../../../protocol/decision.ts';
+import { useStore } from '../../state/store.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { DecisionCard } from './decision-card.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { chatHref } from '../parts/place.ts';
+import { useSession } from '../parts/session-context.ts';
+import { useKeptFocus } from '../parts/use-kept-focus.ts';
+import { decisionTitle, whenText } from '../parts/words.ts';
+
+/** What waits, oldest first: of one chat, or of all. */
+export function usePending(chatId?: string): Decision[] {
+  const session = useSession();
+  const decisions = useStore(session.decisions);
+  return useMemo(
+    () =>
+      [...decisions.values()]
+        .filter((each) => each.status === 'pending' && (chatId === undefined || each.chatId === chatId))
+        .toSorted((a, b) => a.requestedAt.localeCompare(b.requestedAt)),
+    [decisions, chatId],
+  );
+}
+
+const outcomeWords = { allow: 'Allowed', allow_always: 'Always allowed', deny: 'Denied', cancelled: 'Withdrawn' };
+
+export function Inbox() {
+  const session = useSession();
+  const pending = usePending();
+  const decisions = useStore(session.decisions);
+  const chats = useStore(session.chats.store);
+  const settled = useMemo(
+    () =>
+      [...decisions.values()]
+        .filter(({ status }) => status === 'resolved')
+        .toSorted((a, b) => (b.resolvedAt ?? '').localeCompare(a.resolvedAt ?? '')),
+    [decisions],
+  );
+  const scroller = useRef<HTMLDivElement>(null);
+  const rest = useCallback(() => scroller.current, []);
+  useKeptFocus(scroller, rest);
+  const titleOf = (chatId: string): string => readableLine(chats.byId.get(chatId)?.title ?? 'A chat', 100);
+  return (
+    <section className="inbox" aria-label="Inbox">
+      <header className="page-head">
+        <a className="icon-button back" href="#/" aria-label="Back to the chats">
+          <Icon name="back" />
+        </a>
+        <h1>Inbox</h1>
+      </header>
+      <div className="inbox-scroll" ref={scroller} tabIndex={-1}>
+        {pending.length === 0 && <p className="quiet">Nothing waits for you.</p>}
+        {pending.map((decision) => (
+          <div key={decision.id} className="inbox-entry">
+            <p className="inbox-where">
+              <a href={chatHref(decision.chatId)}>
+                <bdi>{titleOf(decision.chatId)}</bdi>
+              </a>{' '}
+              <time dateTime={decision.requestedAt}>{whenText(decision.requestedAt)}</time>
+            </p>
+            <DecisionCard decision={decision} />
+          </div>
+        ))}
+        {settled.length > 0 && (
+          <>
+            <h2>Settled while you were here</h2>
+            <ul className="settled">
+              {settled.map((decision) => (
+                <li key={decision.id}>
+                  <strong>{decision.outcome === null ? 'Settled' : outcomeWords[decision.outcome]}</strong>
+                  {decision.by !== null &&
+                    decision.outcome !== 'cancelled' &&
+                    ` by ${readableLine(decision.by, 80)}`}: <bdi>{decisionTitle(decision.title, 160)}</bdi> in{' '}
+                  <a href={chatHref(decision.chatId)}>
+                    <bdi>{titleOf(decision.chatId)}</bdi>
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,52 @@
+import { useEffect, useRef, useState } from 'react';
+import type { BooError } from '../../../protocol/client.ts';
+import { useStore } from '../../state/store.ts';
+import { useSession } from '../parts/session-context.ts';
+import { useLiveState } from '../parts/use-live-state.ts';
+
+/** Nothing while all is well. A connection that is back within a moment needs no word either. */
+export function ConnectionBar() {
+  const { live, outbox } = useSession();
+  const state = useLiveState();
+  const unsent = useStore(outbox.store).length;
+  const [isLate, setLate] = useState(false);
+  const wasOpen = useRef(false);
+  const isFine = state === 'open';
+  if (isFine) wasOpen.current = true;
+
+  useEffect(() => {
+    if (isFine) {
+      setLate(false);
+      return;
+    }
+    const late = setTimeout(() => setLate(true), 700);
+    return () => clearTimeout(late);
+  }, [isFine]);
+
+  return (
+    <div className="connection" role="status">
+      {!isFine &&
+        isLate &&
+        (state === 'catching_up' ? (
+          <p className="connection-bar">Catching up …</p>
+        ) : state === 'connecting' && !wasOpen.current ? (
+          <p className="connection-bar">Connecting …</p>
+        ) : (
+          <p className="connection-bar">
+            <strong>Offline.</strong> {whyText(live.error)} What you see may be old.
+            {unsent > 0 && ` ${unsent === 1 ? 'One prompt waits' : `${unsent} prompts wait`} to be sent.`}
+            <button type="button" onClick={() => live.retry()}>
+              Try now
+            </button>
+          </p>
+        ))}
+    </div>
+  );
+}
+
+/** While it is tried again there is no error: then the last word still holds. */
+function whyText(error: BooError | undefined): string {
+  const status = error?.details['status'];
+  if (error && typeof status === 'number' && status < 500) return `The server refuses: ${error.message}`;
+  return 'The server cannot be reached; it is tried again and again.';
+}

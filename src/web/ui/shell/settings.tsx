@@ -1,0 +1,110 @@
+import { useState } from 'react';
+import { type NotificationWish, notificationWish, wishNotifications } from '../../state/notifications.ts';
+import { useStore } from '../../state/store.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Icon } from '../parts/icons.tsx';
+import { useSession } from '../parts/session-context.ts';
+import { shortcuts, shortcutText } from './shortcuts.ts';
+import { applyTheme, storedTheme, themes, type Theme } from '../parts/theme.ts';
+
+const themeWords: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+const wishWords: Record<NotificationWish, string> = {
+  on: 'You are told when a chat waits for you or is done, unless it is in front of you.',
+  off: 'Off.',
+  blocked: 'This browser blocks notifications of this page: allow them in its settings for the page.',
+  impossible: 'This browser shows notifications only of pages that came over HTTPS or from the same machine.',
+};
+
+/** Those of the prompt. */
+const keys = [
+  ['Enter', 'Send (on a touch screen: new line)'],
+  ['Shift+Enter', 'New line'],
+  ['/', 'At the beginning: commands of the agent'],
+  ['Escape', 'Interrupt the turn that runs'],
+] as const;
+
+export function SettingsButton() {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <>
+      <button className="icon-button" aria-label="Settings" title="Settings" onClick={() => setOpen(true)}>
+        <Icon name="gear" />
+      </button>
+      {isOpen && <Settings onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function Settings({ onClose }: { onClose: () => void }) {
+  const session = useSession();
+  const info = useStore(session.info);
+  const [theme, setTheme] = useState(storedTheme);
+  const [wish, setWish] = useState(notificationWish);
+  return (
+    <Dialog title="Settings" onClose={onClose}>
+      <fieldset className="choices">
+        <legend>Colours</legend>
+        {themes.map((each) => (
+          <label key={each}>
+            <input
+              type="radio"
+              name="theme"
+              checked={theme === each}
+              onChange={() => {
+                applyTheme(each);
+                setTheme(each);
+              }}
+            />
+            {themeWords[each]}
+          </label>
+        ))}
+      </fieldset>
+      <fieldset>
+        <legend>Notifications</legend>
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={wish === 'on'}
+            disabled={wish === 'impossible' || wish === 'blocked'}
+            onChange={(event) => void wishNotifications(event.target.checked).then(setWish)}
+          />
+          Notify me
+        </label>
+        <p className="quiet">{wishWords[wish]}</p>
+      </fieldset>
+      <section aria-labelledby="keys">
+        <h3 id="keys">Keys</h3>
+        <dl className="keys">
+          {Object.values(shortcuts).map((shortcut) => (
+            <div key={shortcut.label}>
+              <dt>
+                <kbd>{shortcutText(shortcut)}</kbd>
+              </dt>
+              <dd>{shortcut.label}</dd>
+            </div>
+          ))}
+          {keys.map(([key, label]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{label}</dd>
+            </div>
+          ))}
+        </dl>
+      </section>
+      {info && (
+        <p className="quiet">
+          BooCode {info.version}
+          {info.demo ? ', answered by the scripted demo model' : ''}. {info.warmChats} warm{' '}
+          {info.warmChats === 1 ? 'chat' : 'chats'}.
+        </p>
+      )}
+      <div className="actions">
+        <button type="button" onClick={() => session.signOut()}>
+          Sign out
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,99 @@
+import { useEffect, useState } from 'react';
+import { useStore } from '../../state/store.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { ChatList } from '../chats/chat-list.tsx';
+import { ChatPage } from '../chat/chat-page.tsx';
+import { ConnectionBar } from './connection-bar.tsx';
+import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
+import { Icon, Logo } from '../parts/icons.tsx';
+import { Inbox, usePending } from '../decisions/inbox.tsx';
+import { NewChat } from '../chats/new-chat.tsx';
+import { placeOf, useHash } from '../parts/place.ts';
+import { useSession } from '../parts/session-context.ts';
+import { SettingsButton } from './settings.tsx';
+import { shortcuts, useShortcuts } from './shortcuts.ts';
+import { Toasts } from './toasts.tsx';
+
+export function Shell() {
+  const session = useSession();
+  const place = placeOf(useHash());
+  const info = useStore(session.info);
+  const pending = usePending();
+  const [isMaking, setMaking] = useState(false);
+  const chats = useStore(session.chats.store);
+  const title = place.name === 'chat' ? chats.byId.get(place.chatId)?.title : undefined;
+
+  useShortcuts([
+    { ...shortcuts.search, run: () => goSearch(place.name) },
+    { ...shortcuts.create, run: () => setMaking(true) },
+    { ...shortcuts.inbox, run: () => (location.hash = '#/inbox') },
+  ]);
+
+  useEffect(() => {
+    const count = pending.length > 0 ? `(${pending.length}) ` : '';
+    document.title = `${count}${title === undefined ? '' : `${readableLine(title, 60)} · `}BooCode`;
+  }, [title, pending.length]);
+
+  return (
+    <div className={`shell at-${place.name}`}>
+      <a className="skip-link" href="#main" onClick={skip}>
+        Skip to the chat
+      </a>
+      <nav className="sidebar" aria-label="Chats">
+        <header className="sidebar-head">
+          <a className="brand" href="#/">
+            <Logo /> BooCode
+          </a>
+          <a
+            className={`icon-button ${place.name === 'inbox' ? 'is-here' : ''}`}
+            href="#/inbox"
+            aria-label={`Inbox: ${pending.length} waiting for you`}
+            title="Inbox"
+          >
+            <Icon name="inbox" />
+            {pending.length > 0 && <span className="badge">{pending.length}</span>}
+          </a>
+          <SettingsButton />
+        </header>
+        {info?.demo === true && <p className="demo-note">Demo: a scripted model answers, not a real one.</p>}
+        <ChatList onNew={() => setMaking(true)} here={place.name === 'chat' ? place.chatId : undefined} />
+      </nav>
+      <main id="main" tabIndex={-1}>
+        <ConnectionBar />
+        {place.name === 'chat' ? (
+          <ErrorBoundary key={place.chatId} instead={(error) => <Broken error={error} />}>
+            <ChatPage chatId={place.chatId} />
+          </ErrorBoundary>
+        ) : place.name === 'inbox' ? (
+          <Inbox />
+        ) : (
+          <section className="welcome">
+            <Logo />
+            <h1>Nothing is open</h1>
+            <p>Choose a chat, or begin a new one.</p>
+            <button className="primary" onClick={() => setMaking(true)}>
+              <Icon name="plus" /> New chat
+            </button>
+          </section>
+        )}
+      </main>
+      {isMaking && <NewChat onClose={() => setMaking(false)} />}
+      <Toasts />
+    </div>
+  );
+}
+
+/** On a narrow screen the list is a page of its own. */
+function goSearch(place: string): void {
+  const field = document.querySelector<HTMLElement>('.search input');
+  if (place !== 'home' && field?.offsetParent === null) {
+    location.hash = '#/';
+    requestAnimationFrame(() => field.focus());
+  } else field?.focus();
+}
+
+/** The address's fragment says which chat is open, so the link moves the focus itself. */
+function skip(event: { preventDefault(): void }): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}
