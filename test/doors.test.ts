@@ -54,6 +54,12 @@ test('the two backends share by way of what is common to both, and it knows neit
   expect(wrong).toEqual([]);
 });
 
+test('what a tab of the web app holds knows nothing of how it is drawn', () => {
+  const state = files.filter((file) => file.startsWith('web/state/'));
+  expect(state.filter((file) => importsOf(file).some((target) => target.startsWith('web/ui/')))).toEqual([]);
+  expect(state.filter((file) => /from 'react/.test(readFileSync(join(src, file), 'utf8')))).toEqual([]);
+});
+
 test('no file imports itself by a ring', () => {
   const rings: string[] = [];
   const done = new Set<string>();

@@ -3,7 +3,7 @@ import type { Chat } from '../../../protocol/chat.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold } from '../../state/fold.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
 import { ChatSettings } from './chat-settings.tsx';

@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../protocol/chat.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { EngineField } from '../parts/engine-field.tsx';

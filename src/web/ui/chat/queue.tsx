@@ -1,7 +1,7 @@
 import type { ContentBlock } from '../../../protocol/content.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
 import type { Outgoing } from '../../state/outbox.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';

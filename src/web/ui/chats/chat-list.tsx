@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { ChatRow } from './chat-row.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';

@@ -1,7 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Chat, PermissionMode } from '../../../protocol/chat.ts';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import type { Latest } from '../../state/chat-log.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Attached } from './attached.tsx';
 import { Icon } from '../parts/icons.tsx';

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useRef } from 'react';
 import type { Decision } from '../../../protocol/decision.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { DecisionCard } from './decision-card.tsx';
 import { Icon } from '../parts/icons.tsx';

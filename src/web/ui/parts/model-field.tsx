@@ -1,5 +1,5 @@
 import { useId, useMemo } from 'react';
-import { useStore } from '../../state/store.ts';
+import { useStore } from './use-store.ts';
 import { useSession } from './session-context.ts';
 
 /** What the agent takes for the newest model of a kind. */

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { type NotificationWish, notificationWish, wishNotifications } from '../../state/notifications.ts';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';

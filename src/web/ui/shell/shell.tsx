@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { ChatList } from '../chats/chat-list.tsx';
 import { ChatPage } from '../chat/chat-page.tsx';

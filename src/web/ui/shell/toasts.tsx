@@ -1,4 +1,4 @@
-import { useStore } from '../../state/store.ts';
+import { useStore } from '../parts/use-store.ts';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';
 
