@@ -33,7 +33,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const field = useRef<HTMLTextAreaElement>(null);
   const commands = useCommands(chat.id, latest.commands?.commands, text);
   const isEmpty = text.trim() === '' && images.length === 0;
-  const mode = latest.mode?.permissionMode ?? chat.permissionMode;
+  const [reading, setReading] = useState(0);
   const takesImages = info?.backends.find(({ name }) => name === chat.backend)?.capabilities.images !== false;
 
   useEffect(() => {
@@ -42,7 +42,8 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
     if (wasKept && !isKept.current) session.say('This draft is too large to be kept over a reload of the page.');
   }, [chat.id, text, images, drafts, session]);
   const send = (): void => {
-    if (isEmpty) return;
+    // An image that is still being read belongs to it.
+    if (isEmpty || reading > 0) return;
     onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
     setText('');
     setImages([]);
@@ -54,7 +55,8 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
       session.say('The terminal engine takes no images. Change the engine of this chat first.', { level: 'error' });
       return;
     }
-    const read = await readImages(files);
+    setReading((count) => count + 1);
+    const read = await readImages(files).finally(() => setReading((count) => count - 1));
     setImages((before) => [...before, ...read.images]);
     for (const problem of read.problems) session.say(problem, { level: 'error' });
   };
@@ -111,8 +113,8 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
         />
         <select
           aria-label="Permission mode"
-          title={modeChoices.find(({ value }) => value === mode)?.hint}
-          value={mode}
+          title={modeChoices.find(({ value }) => value === chat.permissionMode)?.hint}
+          value={chat.permissionMode}
           onChange={(event) => void changeMode(event.target.value as PermissionMode)}
         >
           {modeChoices.map(({ value, label }) => (
@@ -136,7 +138,11 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
             <Icon name="stop" /> <span className="stop-word">Interrupt</span>
           </button>
         )}
-        <button className="primary send" aria-label={isBusy ? 'Send when it is done' : 'Send'} disabled={isEmpty}>
+        <button
+          className="primary send"
+          aria-label={isBusy ? 'Send when it is done' : 'Send'}
+          disabled={isEmpty || reading > 0}
+        >
           <Icon name="send" />
         </button>
       </div>

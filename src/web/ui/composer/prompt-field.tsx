@@ -45,8 +45,8 @@ export function PromptField(props: PromptFieldProps) {
   }, [field, text]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    // The Enter that ends a composition, of Japanese for example, is none.
-    if (event.nativeEvent.isComposing) return;
+    // The Enter that ends a composition, of Japanese for example, is none; Safari ends the composition first.
+    if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     const isWhole = text === `/${commands[list.at]?.name ?? ''}`;
     if (!(event.key === 'Enter' && isWhole) && list.onKeyDown(event)) return;
     if (event.key === 'Escape') return props.onEscape();

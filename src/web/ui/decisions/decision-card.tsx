@@ -3,6 +3,7 @@ import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
 import { questionsOf } from '../../../protocol/question.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
+import { ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Diff } from '../parts/diff.tsx';
 import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
@@ -10,6 +11,12 @@ import { QuestionForm } from './question-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { decisionTitle } from '../parts/words.ts';
 
+/** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */
+const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; deny: string }> = {
+  permission: { allow: 'Allow once', edit: 'Edit', deny: 'Deny' },
+  plan: { allow: 'Approve the plan', deny: 'Keep planning' },
+  question: { edit: 'Answer', deny: 'Do not answer' },
+};
 const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan' };
 
 /** Something that waits for a person: what it is, to the byte, and the ways to answer. */
@@ -27,7 +34,8 @@ export function DecisionCard({ decision }: { decision: Decision }) {
 
   const questions = questionsOf(decision);
   const plan = decision.kind === 'plan' ? decision.input['plan'] : undefined;
-  const isPermission = decision.kind === 'permission';
+  const words = answerWords[decision.kind];
+  const inputText = JSON.stringify(decision.input, null, 2);
 
   return (
     <section
@@ -43,25 +51,31 @@ export function DecisionCard({ decision }: { decision: Decision }) {
         )}
       </header>
       {questions.length > 0 ? (
-        <QuestionForm
-          decision={decision}
-          questions={questions}
-          isBusy={isBusy}
-          onAnswer={(given) => void answer(given)}
-        />
+        <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+          <QuestionForm
+            decision={decision}
+            questions={questions}
+            isBusy={isBusy}
+            onAnswer={(given) => void answer(given)}
+          />
+        </ErrorBoundary>
       ) : (
         <>
-          {typeof plan === 'string' ? <Plan plan={plan} /> : <Fields input={decision.input} />}
+          <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+            {typeof plan === 'string' ? <Plan plan={plan} input={decision.input} /> : <Fields input={decision.input} />}
+          </ErrorBoundary>
           {step === 'choose' && (
             <div className="actions">
-              <button
-                type="button"
-                className="primary"
-                disabled={isBusy}
-                onClick={() => void answer({ outcome: 'allow' })}
-              >
-                {isPermission ? 'Allow once' : 'Approve the plan'}
-              </button>
+              {words.allow !== undefined && (
+                <button
+                  type="button"
+                  className="primary"
+                  disabled={isBusy}
+                  onClick={() => void answer({ outcome: 'allow' })}
+                >
+                  {words.allow}
+                </button>
+              )}
               {decision.canAllowAlways && (
                 <button
                   type="button"
@@ -72,20 +86,20 @@ export function DecisionCard({ decision }: { decision: Decision }) {
                   Always allow
                 </button>
               )}
-              {isPermission && (
+              {words.edit !== undefined && (
                 <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
-                  Edit …
+                  {words.edit} …
                 </button>
               )}
               <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
-                {isPermission ? 'Deny …' : 'Keep planning …'}
+                {words.deny} …
               </button>
             </div>
           )}
           {step === 'choose' && decision.canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
           {step === 'deny' && (
             <DenyForm
-              what={isPermission ? 'Deny' : 'Keep planning'}
+              what={words.deny}
               isBusy={isBusy}
               onBack={() => setStep('choose')}
               onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
@@ -117,7 +131,7 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
           <ul>
             {lines.map((line, index) => (
               <li key={index}>
-                <bdi>{readableLine(line, 2_000)}</bdi>
+                <ExactText text={line.replaceAll('\n', '␊')} label="A part of what it means" />
               </li>
             ))}
           </ul>
@@ -127,7 +141,8 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
   );
 }
 
-function Plan({ plan }: { plan: string }) {
+function Plan({ plan, input }: { plan: string; input: Record<string, unknown> }) {
+  const { plan: _, ...more } = input;
   return (
     <>
       <div className="plan-text" tabIndex={0} role="region" aria-label="The plan">
@@ -137,6 +152,7 @@ function Plan({ plan }: { plan: string }) {
         <summary>Word for word</summary>
         <ExactText text={plan} />
       </details>
+      {Object.keys(more).length > 0 && <Fields input={more} />}
     </>
   );
 }

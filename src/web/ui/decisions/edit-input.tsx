@@ -4,33 +4,30 @@ import { ExactText } from './exact-text.tsx';
 
 type Fields = Record<string, string>;
 
+/** A field for text makes line feeds of all carriage returns: where there are some, the text is edited as JSON. */
+const isPlain = (value: unknown): value is string => typeof value === 'string' && !value.includes('\r');
+
 /** Texts as they are, everything else as JSON. */
-const fieldsOf = (input: Record<string, unknown>): Fields =>
+export const fieldsOf = (input: Record<string, unknown>): Fields =>
   Object.fromEntries(
-    Object.entries(input).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : JSON.stringify(value, null, 2),
-    ]),
+    Object.entries(input).map(([name, value]) => [name, isPlain(value) ? value : JSON.stringify(value, null, 2)]),
   );
 
 /** The input again; or the name of the field that is no JSON. */
-function inputOf(
+export function inputOf(
   input: Record<string, unknown>,
   fields: Fields,
 ): { input: Record<string, unknown> } | { wrong: string } {
-  const edited: Record<string, unknown> = {};
+  const edited: [string, unknown][] = [];
   for (const [name, value] of Object.entries(input)) {
     const text = fields[name] ?? '';
-    if (typeof value === 'string') edited[name] = text;
-    else {
-      try {
-        edited[name] = JSON.parse(text) as unknown;
-      } catch {
-        return { wrong: name };
-      }
+    try {
+      edited.push([name, isPlain(value) ? text : (JSON.parse(text) as unknown)]);
+    } catch {
+      return { wrong: name };
     }
   }
-  return { input: edited };
+  return { input: Object.fromEntries(edited) };
 }
 
 export function EditInput({

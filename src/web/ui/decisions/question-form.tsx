@@ -58,7 +58,7 @@ export function QuestionForm({
                   onChange={(event) => toggle(option.label, event.target.checked)}
                 />
                 <span>
-                  <strong>{readableLine(option.label, 200)}</strong>
+                  <strong>{readable(option.label)}</strong>
                   {option.description !== '' && <span className="quiet"> {readable(option.description)}</span>}
                 </span>
               </label>

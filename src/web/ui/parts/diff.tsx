@@ -13,6 +13,23 @@ function shown(text: string): string {
     .join('');
 }
 
+const firstChars = 5_000;
+
+function DiffText({ text }: { text: string }) {
+  const [isWhole, setWhole] = useState(false);
+  const rest = isWhole ? 0 : text.length - firstChars;
+  return (
+    <span className="diff-text">
+      {shown(rest > 0 ? text.slice(0, firstChars) : text)}
+      {rest > 0 && (
+        <button type="button" className="plain" onClick={() => setWhole(true)}>
+          … {rest.toLocaleString('en-US')} more characters
+        </button>
+      )}
+    </span>
+  );
+}
+
 export const Diff = memo(function Diff({
   oldText,
   newText,
@@ -41,7 +58,7 @@ export const Diff = memo(function Diff({
               {marks[line.kind]}
             </span>
             <span className="visually-hidden">{words[line.kind]}</span>
-            <span className="diff-text">{shown(line.text.slice(0, 5_000))}</span>
+            <DiffText text={line.text} />
           </div>
         ))}
       </div>

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { fieldsOf, inputOf } from './edit-input.tsx';
+
+it('DECIDE-3: what was not edited comes back as it was', () => {
+  const input = JSON.parse(
+    '{"command": "echo a\\rrm b\\r\\nx", "n": 5, "__proto__": {"a": 1}, "text": "a\\nb"}',
+  ) as Record<string, unknown>;
+  const fields = fieldsOf(input);
+  // A field for text would make line feeds of them.
+  expect(Object.values(fields).some((text) => text.includes('\r'))).toBe(false);
+  const result = inputOf(input, fields);
+  expect('input' in result && JSON.stringify(result.input)).toBe(JSON.stringify(input));
+});
+
+it('names the field that is no JSON', () => {
+  expect(inputOf({ n: 5 }, { n: 'five' })).toEqual({ wrong: 'n' });
+});
