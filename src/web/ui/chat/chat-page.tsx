@@ -43,7 +43,12 @@ function useOpenChat(chatId: string): OpenChat | undefined {
   const session = useSession();
   const [opened, setOpened] = useState<OpenChat>();
   useEffect(() => {
-    const open = openChat({ chatId, api: session.api, live: session.live });
+    const open = openChat({
+      chatId,
+      api: session.api,
+      live: session.live,
+      onUnauthorized: () => session.refuse(),
+    });
     setOpened(open);
     session.front.set(chatId);
     return () => {
