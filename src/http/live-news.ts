@@ -66,6 +66,8 @@ export function createLiveNews({ chats, outbox, backlogBytes, onBehind }: LiveNe
       for (const chat of started.warm) put(`chat ${chat.id}`, { type: 'chat', chat });
       try {
         for await (const decision of pendingDecisions(chats)) {
+          // Many may be pending, and large: who reads slowly is not behind for that.
+          while (!outbox.hasRoom) await outbox.room();
           if (isClosed) return;
           // What came meanwhile is newer.
           if (!isTold.has(decision.id)) put(`decision ${decision.id}`, { type: 'decision', decision });

@@ -189,6 +189,25 @@ describe('a live socket', () => {
     await until(() => test.chats.watchers === 1);
   });
 
+  it.each([
+    [150, 60_000],
+    [5, 3_000_000],
+  ])(
+    'WEB-4: tells who asks of %i pending decisions of %i characters each, and does not cut it',
+    async (count, size) => {
+      for (let at = 0; at < count; at += 1) {
+        test.chats.addDecision(chatId).input = { command: `${at}`.padEnd(size, ' ') };
+      }
+      const { socket, say, of } = await open();
+      say({ type: 'follow_chats' });
+      await until(() => of('chats_followed').length === 1 || socket.readyState === socket.CLOSED);
+      expect(of('decision').map(({ decision }) => Number(decision.input['command']))).toEqual(
+        Array.from({ length: count }, (_, at) => at),
+      );
+      expect(of('chats_followed')).toHaveLength(1);
+    },
+  );
+
   it('says now and then that it is alive, and ends when its peer is silent for two keep-alives', async () => {
     const { socket, of, closed, say } = await open();
     say({ type: 'follow', chatId, after: 0 });

@@ -162,6 +162,36 @@ describe('WEB-21: a chat’s events', () => {
   });
 });
 
+describe('the turn that runs', () => {
+  const open = numbered([prompt('one'), started('one'), said('m1'), called('c1'), result('c1'), said('m2')]);
+  const outside = (bodies: EventBody[], from: number): Event[] =>
+    numbered(bodies, from).map((event) => ({ ...event, turnId: undefined }) as Event);
+
+  it('is known where its beginning is not held, until its end', () => {
+    const end = append(emptyLog(3), open.slice(3));
+    expect(end.openTurn).toBe(turnId);
+    expect(append(end, numbered([finished], 7)).openTurn).toBeUndefined();
+    expect(append(append(end, numbered([finished], 7)), numbered([result('late')], 8)).openTurn).toBeUndefined();
+  });
+
+  it('is found in an earlier page where nothing in the last one is of a turn', () => {
+    const last = append(emptyLog(6), outside([said('aside')], 7));
+    expect(last.openTurn).toBeUndefined();
+    expect(prepend(last, open.slice(3)).openTurn).toBe(turnId);
+    expect(prepend(prepend(last, open.slice(3)), open.slice(0, 3)).openTurn).toBe(turnId);
+  });
+
+  it('is none where what came late is of one that had ended', () => {
+    const over = [...open, ...numbered([finished], 7), ...numbered([result('late')], 8)];
+    expect(append(emptyLog(), over).openTurn).toBeUndefined();
+    expect(append(emptyLog(6), over.slice(6)).openTurn).toBeUndefined();
+    expect(prepend(append(emptyLog(7), over.slice(7)), over.slice(0, 7)).openTurn).toBeUndefined();
+    expect(append(emptyLog(8), numbered([answered('d1')], 9)).openTurn).toBeUndefined();
+    const next = [{ ...started('two'), turnId: secondId } as EventBody, result('later')];
+    expect(append(emptyLog(8), numbered(next, 9)).openTurn).toBe(secondId);
+  });
+});
+
 describe('WEB-22: previews', () => {
   const running = append(emptyLog(), conversation.slice(0, 2));
 

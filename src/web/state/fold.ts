@@ -86,7 +86,9 @@ function openMaps(log: ChatLog) {
     taken,
     latest,
   });
-  return { ...maps, note, done };
+  /** Without a turn's beginning or end in what is held, a turn that runs is told by its other events alone. */
+  const tellsOfTurns = (): boolean => maps.turns.done().size > 0;
+  return { ...maps, note, done, tellsOfTurns };
 }
 
 function withoutTasks(latest: Latest): Latest {
@@ -102,6 +104,10 @@ export const asCold = (log: ChatLog): ChatLog =>
 const parentOf = (event: Event): string | undefined =>
   'parentToolCallId' in event ? event.parentToolCallId : undefined;
 
+/** The turn that runs while this is stored; what is settled after a restart may be of one that is long over. */
+const turnItIsOf = (event: Event): string | undefined =>
+  event.type === 'decision_resolved' ? undefined : event.turnId;
+
 /** Further events at the end. What is held already is passed over; an event after a hole throws LogHole. */
 export function append(log: ChatLog, events: readonly Event[]): ChatLog {
   const fresh = events.filter((event) => event.seq > log.last);
@@ -114,6 +120,7 @@ export function append(log: ChatLog, events: readonly Event[]): ChatLog {
     if (event.seq <= last) continue;
     if (event.seq !== last + 1) throw new LogHole(last, event.seq);
     last = event.seq;
+    if (openTurn === undefined && !maps.tellsOfTurns()) openTurn = turnItIsOf(event);
     maps.note(event);
     const made = toItems(event);
     const parent = parentOf(event);
@@ -147,7 +154,10 @@ export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
   const waiting: string[] = [];
   const childrenBefore = new Map<string, Item[]>();
   let openTurn = log.openTurn;
+  // Nothing that came later is of a turn, so the newest of these that is tells the one that runs.
+  const isUntold = openTurn === undefined && !maps.tellsOfTurns();
   for (const event of older) {
+    if (isUntold) openTurn = turnItIsOf(event) ?? openTurn;
     maps.note(event);
     const parent = parentOf(event);
     const made = toItems(event);
@@ -159,6 +169,7 @@ export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
     maps.children.set(parent, [...made, ...(maps.children.get(parent) ?? [])]);
   const done = maps.done();
   for (const [turnId, times] of done.turns) if (times.startedAt && !times.finishedAt) openTurn = turnId;
+  if (openTurn !== undefined && done.turns.get(openTurn)?.finishedAt !== undefined) openTurn = undefined;
   const known = new Set(log.waiting);
   const stillWaiting = waiting.filter((id) => !done.taken.has(id) && !known.has(id));
   return {

@@ -23,11 +23,13 @@ function serverWith(count: number) {
   const asked: number[] = [];
   const followed: number[] = [];
   let failure: BooError | undefined;
+  let signedOut = 0;
   const frames: (() => void)[] = [];
   const chat = () =>
     openChat({
       chatId,
       retryMs: 5,
+      onUnauthorized: () => (signedOut += 1),
       schedule: (work) => frames.push(work),
       api: {
         listPrompts: () => Promise.resolve({ items: [] }),
@@ -57,6 +59,7 @@ function serverWith(count: number) {
       for (const each of fresh) onItem?.({ kind: 'event', event: each });
     },
     replaceLog: (length: number) => (log = log.slice(0, length)),
+    signedOut: () => signedOut,
     fail: (error: BooError | undefined) => (failure = error),
     /** The screen's next frame. */
     draw: () => frames.splice(0).forEach((work) => work()),
@@ -152,6 +155,49 @@ describe('WEB-23: a chat that is opened', () => {
     server.draw();
     await until(() => chat.view.get().wasReset && chat.view.get().state === 'live');
     expect(seqs(chat)).toEqual([1, 2]);
+  });
+
+  it('says why the page before did not come, until it is tried again or the connection is new', async () => {
+    const server = serverWith(1_000);
+    const chat = server.chat();
+    await isLive(chat);
+    server.fail(new BooError('storage_unavailable', 'The database does not answer.'));
+    await chat.loadOlder();
+    expect(chat.view.get()).toMatchObject({
+      state: 'live',
+      isLoadingOlder: false,
+      olderError: 'The database does not answer.',
+    });
+    server.say({ kind: 'resume', type: 'resume', verdict: 'ok', after: 1_000, head: 1_000 });
+    expect(chat.view.get().olderError).toBeUndefined();
+    await chat.loadOlder();
+    expect(chat.view.get().olderError).toBeDefined();
+    server.fail(undefined);
+    await chat.loadOlder();
+    expect([chat.view.get().olderError, seqs(chat).length]).toEqual([undefined, 2 * pageSize]);
+  });
+
+  it('takes a page before that has no events, or ends too early, for a failure', async () => {
+    const server = serverWith(1_000);
+    const chat = server.chat();
+    await isLive(chat);
+    for (const left of [500, 0]) {
+      server.replaceLog(left);
+      await chat.loadOlder();
+      expect(chat.view.get().olderError).toBe(`Event 701 came after event ${left}.`);
+      expect(seqs(chat)).toHaveLength(pageSize);
+    }
+  });
+
+  it('WEB-45: has who opened it told when the token is no longer taken', async () => {
+    const server = serverWith(1_000);
+    const chat = server.chat();
+    await isLive(chat);
+    server.fail(new BooError('unauthorized', 'The token is wrong.'));
+    await chat.loadOlder();
+    expect(server.signedOut()).toBe(1);
+    chat.retry();
+    await until(() => server.signedOut() === 2);
   });
 
   it('says what went wrong, and tries again', async () => {

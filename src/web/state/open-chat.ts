@@ -18,6 +18,8 @@ export interface ChatView {
   /** The log on the server is another one than before: it was read anew. */
   wasReset: boolean;
   isLoadingOlder: boolean;
+  /** Why the page before could not be had. It is asked for again when somebody wants it, or the server is back. */
+  olderError: string | undefined;
 }
 
 export interface OpenChat {
@@ -37,6 +39,8 @@ export interface OpenChatOptions {
   chatId: string;
   api: Pick<Api, 'events' | 'listPrompts'>;
   live: Pick<Live, 'follow'>;
+  /** The server no longer takes the token. */
+  onUnauthorized?: () => void;
   /** Calls back before the next frame of the screen. */
   schedule?: (work: () => void) => void;
   /** A server that cannot be reached is asked again after so long. */
@@ -50,8 +54,14 @@ function beforeNextFrame(work: () => void): void {
 }
 
 export function openChat(options: OpenChatOptions): OpenChat {
-  const { chatId, api, live, schedule = beforeNextFrame, retryMs = 2_000 } = options;
-  const view = createStore<ChatView>({ log: emptyLog(), state: 'loading', wasReset: false, isLoadingOlder: false });
+  const { chatId, api, live, onUnauthorized, schedule = beforeNextFrame, retryMs = 2_000 } = options;
+  const view = createStore<ChatView>({
+    log: emptyLog(),
+    state: 'loading',
+    wasReset: false,
+    isLoadingOlder: false,
+    olderError: undefined,
+  });
   const set = (part: Partial<ChatView>): void => view.update((value) => ({ ...value, ...part }));
   let entries: Entry[] = [];
   let isScheduled = false;
@@ -85,7 +95,11 @@ export function openChat(options: OpenChatOptions): OpenChat {
         // Previews start anew, whatever has come of them.
         entries = entries.filter((entry) => entry.kind === 'event');
         head = item.head;
-        set({ log: dropDrafts(view.get().log), state: view.get().log.last >= head ? 'live' : 'catching up' });
+        set({
+          log: dropDrafts(view.get().log),
+          state: view.get().log.last >= head ? 'live' : 'catching up',
+          olderError: undefined,
+        });
         return;
       case 'ended':
         return set({ state: 'gone' });
@@ -118,11 +132,12 @@ export function openChat(options: OpenChatOptions): OpenChat {
       const before = (page.items[0]?.seq ?? page.head + 1) - 1;
       const log = setWaiting(append(emptyLog(before), page.items), waiting.items);
       head = log.last;
-      set({ log, state: 'live' });
+      set({ log, state: 'live', olderError: undefined });
       stopFollowing = live.follow(chatId, { after: log.last, onItem: take });
     } catch (error) {
       if (mine !== generation || isClosed) return;
       const { code, message } = toBooError(error);
+      if (code === 'unauthorized') onUnauthorized?.();
       set(code === 'not_found' ? { state: 'gone' } : { state: 'failed', error: message });
       if (isUnreachable(error)) retryTimer = setTimeout(retry, retryMs);
     }
@@ -137,12 +152,18 @@ export function openChat(options: OpenChatOptions): OpenChat {
       const { log, isLoadingOlder } = view.get();
       if (isLoadingOlder || log.before === 0 || isClosed) return;
       const mine = generation;
-      set({ isLoadingOlder: true });
+      set({ isLoadingOlder: true, olderError: undefined });
       try {
         const page = await api.events(chatId, { before: log.before + 1, limit: pageSize });
-        if (mine === generation) set({ log: prepend(view.get().log, page.items) });
+        if (mine !== generation) return;
+        // Without an event it would be asked for again and again.
+        if (page.items.length === 0) throw new LogHole(0, log.before + 1);
+        set({ log: prepend(view.get().log, page.items) });
       } catch (error) {
-        set({ error: toBooError(error).message });
+        if (mine !== generation || isClosed) return;
+        const { code, message } = toBooError(error);
+        if (code === 'unauthorized') onUnauthorized?.();
+        set({ olderError: message });
       } finally {
         set({ isLoadingOlder: false });
       }

@@ -1,11 +1,11 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
-import type { ChatLog } from '../../state/chat-log.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
+import { Announcer } from './announcer.tsx';
 import { ChatSettings } from './chat-settings.tsx';
 import { Composer } from '../composer/composer.tsx';
 import { useLiveState } from '../parts/use-live-state.ts';
@@ -43,7 +43,12 @@ function useOpenChat(chatId: string): OpenChat | undefined {
   const session = useSession();
   const [opened, setOpened] = useState<OpenChat>();
   useEffect(() => {
-    const open = openChat({ chatId, api: session.api, live: session.live });
+    const open = openChat({
+      chatId,
+      api: session.api,
+      live: session.live,
+      onUnauthorized: () => session.refuse(),
+    });
     setOpened(open);
     session.front.set(chatId);
     return () => {
@@ -186,7 +191,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             />
           )}
         </div>
-        <Announcer log={log} waiting={pending.length} />
+        <Announcer openTurn={log.openTurn} waiting={pending} />
       </section>
       {isTerminalOpen && (
         <ErrorBoundary
@@ -224,24 +229,5 @@ function EmptyChat() {
         <p>Nothing has been said yet.</p>
       </div>
     </div>
-  );
-}
-
-/** For who does not see the screen: that a turn is done, and that something waits; not every word that streams. */
-function Announcer({ log, waiting }: { log: ChatLog; waiting: number }) {
-  const [words, setWords] = useState('');
-  const lastTurn = useRef(log.openTurn);
-  useEffect(() => {
-    if (lastTurn.current !== undefined && log.openTurn === undefined) setWords('The turn has ended.');
-    if (lastTurn.current === undefined && log.openTurn !== undefined) setWords('The agent works.');
-    lastTurn.current = log.openTurn;
-  }, [log.openTurn]);
-  useEffect(() => {
-    if (waiting > 0) setWords(waiting === 1 ? 'A decision waits for you.' : `${waiting} decisions wait for you.`);
-  }, [waiting]);
-  return (
-    <p className="visually-hidden" role="status">
-      {words}
-    </p>
   );
 }

@@ -7,6 +7,7 @@ import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import type { ChatLog } from '../../state/chat-log.ts';
 import { withDrafts } from '../../state/fold.ts';
 import type { ChatView } from '../../state/open-chat.ts';
+import { readableLine } from '../../text/hidden.ts';
 import { brokenItem, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { ItemView } from './item-view.tsx';
@@ -50,8 +51,9 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
   const loadIfNear = useCallback(() => {
     const element = scroller.current;
     if (!element || view.isLoadingOlder || log.before === 0 || view.state === 'loading') return;
-    if (element.scrollTop < loadAheadPx) onLoadOlder();
-  }, [view.isLoadingOlder, view.state, log.before, onLoadOlder]);
+    // What failed is not asked for again by itself: it would be, without an end.
+    if (view.olderError === undefined && element.scrollTop < loadAheadPx) onLoadOlder();
+  }, [view.isLoadingOlder, view.olderError, view.state, log.before, onLoadOlder]);
   useEffect(loadIfNear, [loadIfNear, items]);
 
   const onScroll = (): void => {
@@ -79,7 +81,7 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
         onScroll={onScroll}
       >
         <div className="transcript-top">
-          <TopLine view={view} />
+          <TopLine view={view} onLoadOlder={onLoadOlder} />
         </div>
         <Virtualizer
           ref={list}
@@ -116,9 +118,21 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
   );
 }
 
-function TopLine({ view }: { view: ChatView }) {
+function TopLine({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => void }) {
   if (view.state === 'loading') return <p className="quiet">Reading the chat …</p>;
   if (view.isLoadingOlder) return <p className="quiet">Reading what was said before …</p>;
+  if (view.olderError !== undefined) {
+    return (
+      <p className="older-problem" role="alert">
+        <span className="problem" title={readableLine(view.olderError, 300)}>
+          What was said before could not be read. {readableLine(view.olderError, 300)}
+        </span>
+        <button className="plain" onClick={onLoadOlder}>
+          Try again
+        </button>
+      </p>
+    );
+  }
   if (view.log.before > 0) return null;
   return view.log.items.length === 0 ? null : <p className="quiet">The beginning of this chat</p>;
 }

@@ -1,0 +1,32 @@
+import { useEffect, useRef, useState } from 'react';
+
+const decisionWords = (count: number): string =>
+  count === 1 ? 'A decision waits for you.' : `${count} decisions wait for you.`;
+
+/**
+ * For who does not see the screen: that a turn is done, and that something waits; not every word that streams. Only what
+ * changes is spoken, so each time it is another element, whatever its words.
+ */
+export function Announcer({ openTurn, waiting }: { openTurn: string | undefined; waiting: readonly { id: string }[] }) {
+  const count = waiting.length;
+  const ids = waiting.map(({ id }) => id).join(' ');
+  const [said, setSaid] = useState({ nth: 0, words: '' });
+  const lastTurn = useRef(openTurn);
+  const lastWaiting = useRef('');
+  useEffect(() => {
+    const say = (words: string): void => setSaid(({ nth }) => ({ nth: nth + 1, words }));
+    const wasOpen = lastTurn.current !== undefined;
+    const isOpen = openTurn !== undefined;
+    if (count > 0 && ids !== lastWaiting.current) say(decisionWords(count));
+    else if (wasOpen !== isOpen) say(isOpen ? 'The agent works.' : 'The turn has ended.');
+    // Nothing waits any more: whoever reads on here is not told that it does.
+    else if (count === 0 && lastWaiting.current !== '') say('');
+    lastTurn.current = openTurn;
+    lastWaiting.current = ids;
+  }, [openTurn, count, ids]);
+  return (
+    <p className="visually-hidden" role="status">
+      <span key={said.nth}>{said.words}</span>
+    </p>
+  );
+}
