@@ -183,7 +183,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     switch (news.type) {
       case 'chat':
         tellChange(chats.store.get().byId.get(news.chat.id), news.chat);
-        return chats.put(news.chat);
+        return chats.tell(news.chat);
       case 'chat_deleted':
         return chats.remove(news.chatId);
       case 'decision':
