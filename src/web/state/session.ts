@@ -11,7 +11,7 @@ import { createDecisions, type DecisionsState } from './decisions.ts';
 import { createDeletions } from './deletions.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
 import { type Front, openFront } from './front.ts';
-import { notify, withdraw } from './notifications.ts';
+import { notify, withdraw, withdrawAll } from './notifications.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createStore, type Store } from './store.ts';
 import { onWake } from './wake.ts';
@@ -163,6 +163,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       stopWaking();
       outbox.close();
       front.close();
+      withdrawAll();
       session.live.close();
     },
   };
