@@ -58,7 +58,7 @@ export interface Live {
    * network may have changed.
    */
   check(): void;
-  /** Idempotent. */
+  /** Nothing is handed out any more. Idempotent. */
   close(): void;
 }
 
@@ -185,7 +185,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
       default:
         break;
     }
-    for (const listener of newsListeners) listener(message);
+    for (const listener of newsListeners) if (!closing.signal.aborted) listener(message);
   }
 
   function growPatient(): void {
@@ -245,7 +245,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         };
         opening = setTimeout(giveUp, answerMs);
         own.addEventListener('open', () => {
-          if (socket !== own) return;
+          if (socket !== own || closing.signal.aborted) return;
           clearTimeout(opening);
           liveness = watchLiveness({
             silenceMs: limits.silenceMs,
@@ -260,7 +260,8 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         // What comes of it is told by the close that follows.
         own.addEventListener('error', () => undefined);
         own.addEventListener('message', ({ data }) => {
-          if (socket !== own || typeof data !== 'string') return;
+          // It may take long to be closed, and what was on its way still comes.
+          if (socket !== own || closing.signal.aborted || typeof data !== 'string') return;
           liveness?.hear();
           onLife();
           take(JSON.parse(data) as LiveServerMessage);

@@ -1,6 +1,16 @@
 import { useEffect, useRef, useState } from 'react';
 import { openSession, type Session } from './state/session.ts';
-import { forgetToken, readSignInNews, signInWithCode, storedToken, takeCode } from './state/sign-in.ts';
+import {
+  enterTab,
+  forgetToken,
+  hasLeft,
+  readSignInNews,
+  signInWithCode,
+  storedToken,
+  takeCode,
+  wasRefused,
+} from './state/sign-in.ts';
+import { onWake } from './state/wake.ts';
 import { SessionContext } from './ui/parts/session-context.ts';
 import { Shell } from './ui/shell/shell.tsx';
 import { SignIn } from './ui/shell/sign-in.tsx';
@@ -8,7 +18,7 @@ import { SignIn } from './ui/shell/sign-in.tsx';
 type Door =
   | { state: 'opening' }
   | { state: 'shut'; why?: string | undefined }
-  | { state: 'open'; token: string; session: Session };
+  | { state: 'open'; token: string; visit: string; session: Session };
 
 export function App() {
   const [door, setDoor] = useState<Door>({ state: 'opening' });
@@ -17,6 +27,8 @@ export function App() {
 
   const enter = (): void => {
     opened.current?.close();
+    opened.current = undefined;
+    const visit = enterTab();
     const token = storedToken();
     if (token === null) return setDoor({ state: 'shut' });
     const session = openSession(token, (why) => {
@@ -27,7 +39,7 @@ export function App() {
       else enter();
     });
     opened.current = session;
-    setDoor({ state: 'open', token, session });
+    setDoor({ state: 'open', token, visit, session });
   };
 
   useEffect(() => {
@@ -55,14 +67,24 @@ export function App() {
       else if (door.state === 'open' && news === 'refused') door.session.refuse();
     };
     addEventListener('storage', onStorage);
-    return () => removeEventListener('storage', onStorage);
+    // One that was frozen was told nothing.
+    const stopWaking = onWake(() => {
+      if (door.state !== 'open' || !hasLeft(door.token)) return;
+      if (wasRefused()) door.session.refuse();
+      else enter();
+    });
+    return () => {
+      removeEventListener('storage', onStorage);
+      stopWaking();
+    };
   }, [door]);
 
   if (door.state === 'opening') return <p className="quiet-page">Opening BooCode …</p>;
   if (door.state === 'shut') return <SignIn why={door.why} onSignedIn={enter} />;
   return (
     <SessionContext value={door.session}>
-      <Shell />
+      {/* Of one visit the next must see nothing, not even what stands in a field. */}
+      <Shell key={door.visit} />
     </SessionContext>
   );
 }

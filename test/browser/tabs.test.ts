@@ -63,6 +63,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     for (const tab of [page, other]) await tab.getByLabel('Token').waitFor();
+    expect([await page.title(), await other.title()]).toEqual(['BooCode', 'BooCode']);
     expect(await other.getByRole('alert').count()).toBe(0);
     expect(await other.evaluate(() => Object.values(sessionStorage).join())).not.toContain('never sent');
     // And signing in signs them in.

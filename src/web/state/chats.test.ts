@@ -23,26 +23,37 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   ...part,
 });
 
-/** Chats whose lists arrive when the test says so. */
+/** Chats whose lists arrive when the test says so: each request is answered by its number, from 0. */
 function open() {
-  let answer: (page: ChatPage) => void = () => undefined;
-  const chats = createChats({ listChats: () => new Promise((resolve) => (answer = resolve)) });
+  const requests: { answer(page: ChatPage): void; fail(error: Error): void; after: string | undefined }[] = [];
+  const chats = createChats({
+    listChats: ({ after } = {}) =>
+      new Promise((answer, fail) => {
+        requests.push({ answer, fail, after });
+      }),
+  });
+  const answer = (number: number, items: Chat[], next: string | null = null): void =>
+    requests[number]?.answer({ items, next });
   return {
     chats,
+    requests,
+    answer,
+    byTitle: () => new Map([...chats.store.get().byId.values()].map((each) => [each.title, each])),
     titles: () => [...chats.store.get().byId.values()].map(({ title }) => title).toSorted((a, b) => a.localeCompare(b)),
     reload: async (items: Chat[], meanwhile: () => void = () => undefined, next: string | null = null) => {
       const done = chats.reload();
       meanwhile();
-      answer({ items, next });
+      answer(requests.length - 1, items, next);
       await done;
     },
   };
 }
+const made = (minute: number) => ({ createdAt: `2026-01-01T00:${String(minute).padStart(2, '0')}:00.000Z` });
 
 describe('the list of chats', () => {
   it('is what a whole list says, with those that are put away', async () => {
     const { chats, reload, titles } = open();
-    chats.putAll([chat('gone'), chat('away', { archived: true })]);
+    for (const each of [chat('gone'), chat('away', { archived: true })]) chats.tell(each);
     await reload([chat('a'), chat('b')]);
     expect(titles()).toEqual(['a', 'away', 'b']);
     await reload([chat('a')], undefined, 'more');
@@ -51,13 +62,82 @@ describe('the list of chats', () => {
 
   it('WEB-21: keeps what was told while a list was on its way', async () => {
     const { chats, reload, titles } = open();
-    chats.put(chat('a'));
+    chats.tell(chat('a'));
     await reload([chat('a'), chat('deleted')], () => {
-      chats.put(chat('made'));
-      chats.put(chat('a', { title: 'a renamed' }));
+      chats.tell(chat('made'));
+      chats.tell(chat('a', { title: 'a renamed' }));
       chats.remove('deleted');
     });
     expect(titles()).toEqual(['a renamed', 'made']);
+  });
+
+  it('WEB-21: keeps what was told while an older page, or what a search found, was on its way', async () => {
+    const { chats, requests, answer, reload, titles, byTitle } = open();
+    await reload([chat('first')], undefined, 'page 2');
+    const stale = [chat('a', { state: 'running' }), chat('deleted')];
+    for (const read of [() => chats.loadMore(), () => chats.find({ q: 'a' })]) {
+      const done = read();
+      chats.tell(chat('a', { state: 'ready' }));
+      chats.remove('deleted');
+      answer(requests.length - 1, stale);
+      await done;
+      expect(titles()).toEqual(['a', 'first']);
+      expect(byTitle().get('a')?.state).toBe('ready');
+    }
+  });
+
+  it('WEB-21: keeps what was told while two lists were on their way, and the later of the two', async () => {
+    const { chats, answer, titles } = open();
+    const [one, two] = [chats.reload(), chats.reload()];
+    chats.tell(chat('a', { title: 'a renamed' }));
+    answer(1, [chat('a'), chat('b', { title: 'b of the later' })]);
+    await two;
+    chats.tell(chat('made'));
+    answer(0, [chat('a'), chat('b')]);
+    await one;
+    expect(titles()).toEqual(['a renamed', 'b of the later', 'made']);
+  });
+
+  it('WEB-21: takes a newer chat from a page, and from an answer no older one and none that is deleted', async () => {
+    const { chats, reload, byTitle, titles } = open();
+    await reload([chat('a', { head: 3, state: 'ready' })], () => chats.tell(chat('a', { head: 2, state: 'running' })));
+    expect(byTitle().get('a')?.state).toBe('ready');
+    chats.put(chat('a', { head: 2, state: 'running' }));
+    expect(byTitle().get('a')?.state).toBe('ready');
+    chats.put(chat('a', { head: 3, state: 'failed' }));
+    expect(byTitle().get('a')?.state).toBe('failed');
+    chats.remove('a');
+    chats.put(chat('a', { head: 4 }));
+    expect(titles()).toEqual([]);
+    // A database that was put back has it again.
+    await reload([chat('a', { head: 1 })]);
+    expect(titles()).toEqual(['a']);
+  });
+
+  it('WEB-28: of more than a page drops what was deleted meanwhile, as far as the list was read', async () => {
+    const { chats, requests, answer, reload, titles } = open();
+    await reload([chat('a', made(9)), chat('b', made(8))], undefined, 'page 2');
+    const more = chats.loadMore();
+    answer(1, [chat('c', made(7)), chat('d', made(6))], 'page 3');
+    await more;
+    chats.tell(chat('far', made(1)));
+    const done = chats.reload();
+    answer(2, [chat('new', made(10)), chat('a', made(9))], 'another page 2');
+    await expect.poll(() => requests.length).toBe(4);
+    answer(3, [chat('d', made(6)), chat('e', made(5))], 'another page 3');
+    await done;
+    expect(requests.map(({ after }) => after)).toEqual([undefined, 'page 2', undefined, 'another page 2']);
+    expect(titles()).toEqual(['a', 'd', 'e', 'far', 'new']);
+    expect(chats.store.get().next).toBe('another page 3');
+  });
+
+  it('says when it could not be read, and keeps what it has', async () => {
+    const { chats, requests, titles } = open();
+    chats.tell(chat('a'));
+    const done = chats.reload();
+    requests[0]?.fail(new Error('The server is away.'));
+    expect(await done).toBe(false);
+    expect([titles(), chats.store.get().error]).toEqual([['a'], 'The server is away.']);
   });
 
   it('has what happened last first', () => {

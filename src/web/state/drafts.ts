@@ -15,10 +15,11 @@ export interface Drafts {
   clear(): void;
 }
 
+export const draftPrefix = 'boocode.draft.';
 const maxKeptChars = 800_000;
 
 export function createDrafts(storage: Storage): Drafts {
-  const shelf = openShelf<Draft>(storage, 'boocode.draft.', {
+  const shelf = openShelf<Draft>(storage, draftPrefix, {
     maxChars: maxKeptChars,
     isValid: ({ text, images }) => typeof text === 'string' && Array.isArray(images),
   });

@@ -29,12 +29,15 @@ export interface Happening {
 /** How much later than the first another tab may hear of it. One later still replaces the notification, without a sound. */
 const othersMs = 30_000;
 
+/** How often somebody has gone: what was on its way to them is not shown any more. */
+let departures = 0;
 const shown = new Map<string, Notification>();
 
 export async function notify(happening: Happening): Promise<void> {
+  const before = departures;
   if (notificationWish() !== 'on' || (await isInFrontSomewhere(happening.chatId))) return;
   await navigator.locks.request(`boocode.told.${happening.id}`, { ifAvailable: true }, async (lock) => {
-    if (lock === null || !show(happening)) return;
+    if (lock === null || before !== departures || !show(happening)) return;
     await new Promise((resolve) => setTimeout(resolve, othersMs));
   });
 }
@@ -43,6 +46,12 @@ export async function notify(happening: Happening): Promise<void> {
 export function withdraw(happeningId: string): void {
   shown.get(happeningId)?.close();
   shown.delete(happeningId);
+}
+
+/** Whoever it was for has gone. */
+export function withdrawAll(): void {
+  departures += 1;
+  for (const id of shown.keys()) withdraw(id);
 }
 
 function show({ id, chatId, title, body }: Happening): boolean {

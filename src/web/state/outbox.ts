@@ -46,11 +46,13 @@ export interface OutboxOptions {
   onUnauthorized?: () => void;
 }
 
+export const outboxPrefix = 'boocode.outbox.';
+
 /** Of about five million that a browser keeps for a page; the rest is for drafts. */
 const maxKeptChars = 4_000_000;
 
 export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized }: OutboxOptions): Outbox {
-  const shelf: Shelf<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openShelf(storage, 'boocode.outbox.', {
+  const shelf: Shelf<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openShelf(storage, outboxPrefix, {
     maxChars: maxKeptChars,
     isValid: (value) => typeof value.chatId === 'string' && Array.isArray(value.content),
   });

@@ -7,10 +7,11 @@ import type { Info } from '../../protocol/info.ts';
 import { readableLine } from '../text/hidden.ts';
 import { type Api, createApi } from './api.ts';
 import { type Chats, createChats } from './chats.ts';
+import { createDecisions, type DecisionsState } from './decisions.ts';
 import { createDeletions } from './deletions.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
 import { type Front, openFront } from './front.ts';
-import { notify, withdraw } from './notifications.ts';
+import { notify, withdraw, withdrawAll } from './notifications.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createStore, type Store } from './store.ts';
 import { onWake } from './wake.ts';
@@ -27,8 +28,7 @@ export interface Session {
   readonly live: Live;
   readonly info: Store<Info | undefined>;
   readonly chats: Chats;
-  /** Those that wait, and those that were settled since this tab looks. */
-  readonly decisions: Store<ReadonlyMap<string, Decision>>;
+  readonly decisions: Store<DecisionsState>;
   readonly toasts: Store<readonly Toast[]>;
   /** The chat that is in front; what it does needs no notification. */
   readonly front: Front['chat'];
@@ -54,7 +54,14 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   const api = createApi(location.origin, token);
   const chats = createChats(api);
   const info = createStore<Info | undefined>(undefined);
-  const decisions = createStore<ReadonlyMap<string, Decision>>(new Map());
+  const decisions = createDecisions({
+    onAsked: ({ id, chatId, title }) => tell(id, chatId, 'Waiting for you', readableLine(title, 80)),
+    onSettled(decision) {
+      withdraw(decision.id);
+      sayWhoElse(decision);
+    },
+    onGone: withdraw,
+  });
   const toasts = createStore<readonly Toast[]>([]);
   const front = openFront();
   const drafts = createDrafts(sessionStorage);
@@ -87,7 +94,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     api,
     chats,
     info,
-    decisions,
+    decisions: decisions.store,
     toasts,
     front: front.chat,
     outbox,
@@ -113,9 +120,10 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     async decide(decision, answer) {
       answeredHere.add(decision.id);
       try {
-        putDecision(await api.decide(decision.id, answer));
+        decisions.put(await api.decide(decision.id, answer));
         return true;
       } catch (error) {
+        // Told as somebody else's.
         answeredHere.delete(decision.id);
         const problem = toBooError(error);
         if (problem.code === 'unauthorized') {
@@ -123,9 +131,11 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
           return false;
         }
         const winner = problem.details['decision'] as Decision | undefined;
-        if (problem.code === 'decision_settled' && winner) putDecision(winner);
+        if (problem.code === 'decision_settled' && winner) decisions.put(winner);
         session.say(problem.message, { level: 'error' });
         return problem.code === 'decision_settled' || problem.code === 'not_found';
+      } finally {
+        answeredHere.delete(decision.id);
       }
     },
     deleteChat(chat) {
@@ -153,6 +163,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       stopWaking();
       outbox.close();
       front.close();
+      withdrawAll();
       session.live.close();
     },
   };
@@ -161,6 +172,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   let isConnected = false;
   session.live.onState((state) => {
     if (state === 'offline' && session.live.error?.code === 'unauthorized') return refuse();
+    if (state === 'connecting') decisions.begin();
     const wasConnected = isConnected;
     isConnected = state === 'open' || state === 'catching_up';
     if (isConnected && !wasConnected) outbox.hurry();
@@ -172,15 +184,16 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     switch (news.type) {
       case 'chat':
         tellChange(chats.store.get().byId.get(news.chat.id), news.chat);
-        return chats.put(news.chat);
+        return chats.tell(news.chat);
       case 'chat_deleted':
         return chats.remove(news.chatId);
       case 'decision':
-        return putDecision(news.decision);
+        return decisions.put(news.decision);
       case 'chats_followed':
+        decisions.endTelling();
+        isFirstLook = false;
         // After a connection nobody knows what else has changed meanwhile.
         void readChats();
-        void readDecisions();
         void readInfo();
     }
   }
@@ -191,27 +204,11 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
 
   const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
 
-  function putDecision(decision: Decision): void {
-    const before = decisions.get().get(decision.id);
-    if (before?.status === 'resolved' || (!before && decision.status === 'resolved')) return;
-    decisions.update((map) => new Map(map).set(decision.id, decision));
-    const title = readableLine(decision.title, 80);
-    if (decision.status === 'resolved') withdraw(decision.id);
-    if (decision.status === 'pending') {
-      if (!before) tell(decision.id, decision.chatId, 'Waiting for you', title);
-    } else if (!answeredHere.has(decision.id) && decision.by !== 'host' && decision.outcome !== 'cancelled') {
-      const what = decision.outcome === 'deny' ? 'Denied' : 'Allowed';
-      session.say(`${what} elsewhere by ${readableLine(decision.by ?? 'somebody', 60)}: ${title}`);
-    }
-  }
-
-  async function readDecisions(): Promise<void> {
-    const page = await session.attempt(() => api.listDecisions({ status: 'pending', limit: 200 }));
-    if (!page) return;
-    const pending = new Set(page.items.map(({ id }) => id));
-    decisions.update((map) => new Map([...map].filter(([id, { status }]) => status === 'resolved' || pending.has(id))));
-    for (const decision of page.items) putDecision(decision);
-    isFirstLook = false;
+  /** Another client, or another tab: what was answered here needs no word. */
+  function sayWhoElse({ id, title, by, outcome }: Decision): void {
+    if (answeredHere.has(id) || by === 'host' || outcome === 'cancelled') return;
+    const what = outcome === 'deny' ? 'Denied' : 'Allowed';
+    session.say(`${what} elsewhere by ${readableLine(by ?? 'somebody', 60)}: ${readableLine(title, 80)}`);
   }
 
   async function readChats(): Promise<void> {

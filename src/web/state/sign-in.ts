@@ -1,10 +1,26 @@
 import { toBooError } from '../../protocol/error.ts';
 import { createApi } from './api.ts';
+import { beginVisit, endVisit, isVisitOver, joinVisit, type VisitStorages } from './visit.ts';
 
 const tokenKey = 'boocode.token';
 
 export const storedToken = (): string | null => localStorage.getItem(tokenKey) || null;
-const keepToken = (token: string): void => localStorage.setItem(tokenKey, token);
+const isSignedOut = (): boolean => localStorage.getItem(tokenKey) === null;
+const storages = (): VisitStorages => ({ all: localStorage, tab: sessionStorage });
+
+function keepToken(token: string): void {
+  if (isSignedOut()) beginVisit(localStorage);
+  localStorage.setItem(tokenKey, token);
+}
+
+/** Before anything that this tab has kept is read. Returns the visit that it takes part in from now on. */
+export const enterTab = (): string => joinVisit(storages(), isSignedOut());
+
+/** The server no longer took the token, of another tab. */
+export const wasRefused = (): boolean => localStorage.getItem(tokenKey) === '';
+
+/** What this tab holds was signed out in another one, and may be somebody else's by now. */
+export const hasLeft = (token: string): boolean => storedToken() !== token || isVisitOver(storages());
 
 /**
  * For all tabs, unless another one has signed in meanwhile. One that was refused leaves an empty place, so that the other
@@ -13,7 +29,10 @@ const keepToken = (token: string): void => localStorage.setItem(tokenKey, token)
 export function forgetToken(token: string, isRefused: boolean): void {
   if (storedToken() !== token) return;
   if (isRefused) localStorage.setItem(tokenKey, '');
-  else localStorage.removeItem(tokenKey);
+  else {
+    localStorage.removeItem(tokenKey);
+    endVisit(localStorage);
+  }
 }
 
 /** What another tab did: undefined when it has nothing to do with signing in. */

@@ -21,7 +21,7 @@ function useSearch(words: string, archived: boolean): { found: ReadonlySet<strin
       () => {
         void session
           .attempt(() =>
-            session.api.listChats({
+            session.chats.find({
               limit: 100,
               ...(q === '' ? {} : { q }),
               ...(archived ? { archived } : {}),
@@ -29,7 +29,6 @@ function useSearch(words: string, archived: boolean): { found: ReadonlySet<strin
           )
           .then((page) => {
             if (isOld || !page) return;
-            session.chats.putAll(page.items);
             setFound(new Set(page.items.map(({ id }) => id)));
             setBusy(false);
           });

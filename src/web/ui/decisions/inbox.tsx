@@ -12,13 +12,13 @@ import { decisionTitle, whenText } from '../parts/words.ts';
 /** What waits, oldest first: of one chat, or of all. */
 export function usePending(chatId?: string): Decision[] {
   const session = useSession();
-  const decisions = useStore(session.decisions);
+  const { pending } = useStore(session.decisions);
   return useMemo(
     () =>
-      [...decisions.values()]
-        .filter((each) => each.status === 'pending' && (chatId === undefined || each.chatId === chatId))
+      [...pending.values()]
+        .filter((each) => chatId === undefined || each.chatId === chatId)
         .toSorted((a, b) => a.requestedAt.localeCompare(b.requestedAt)),
-    [decisions, chatId],
+    [pending, chatId],
   );
 }
 
@@ -27,14 +27,11 @@ const outcomeWords = { allow: 'Allowed', allow_always: 'Always allowed', deny: '
 export function Inbox() {
   const session = useSession();
   const pending = usePending();
-  const decisions = useStore(session.decisions);
+  const { settled } = useStore(session.decisions);
   const chats = useStore(session.chats.store);
-  const settled = useMemo(
-    () =>
-      [...decisions.values()]
-        .filter(({ status }) => status === 'resolved')
-        .toSorted((a, b) => (b.resolvedAt ?? '').localeCompare(a.resolvedAt ?? '')),
-    [decisions],
+  const newestFirst = useMemo(
+    () => settled.toSorted((a, b) => (b.resolvedAt ?? '').localeCompare(a.resolvedAt ?? '')),
+    [settled],
   );
   const scroller = useRef<HTMLDivElement>(null);
   const rest = useCallback(() => scroller.current, []);
@@ -65,7 +62,7 @@ export function Inbox() {
           <>
             <h2>Settled while you were here</h2>
             <ul className="settled">
-              {settled.map((decision) => (
+              {newestFirst.map((decision) => (
                 <li key={decision.id}>
                   <strong>{decision.outcome === null ? 'Settled' : outcomeWords[decision.outcome]}</strong>
                   {decision.by !== null &&

@@ -33,6 +33,7 @@ export function Shell() {
     const count = pending.length > 0 ? `(${pending.length}) ` : '';
     document.title = `${count}${title === undefined ? '' : `${readableLine(title, 60)} · `}BooCode`;
   }, [title, pending.length]);
+  useEffect(() => () => void (document.title = 'BooCode'), []);
 
   return (
     <div className={`shell at-${place.name}`}>
