@@ -41,7 +41,6 @@ export interface Latest {
   tasks?: EventOf<'background_tasks'>;
   commands?: EventOf<'available_commands_update'>;
   session?: EventOf<'session_started'>;
-  mode?: EventOf<'current_mode_update'>;
 }
 
 export interface ChatLog {

@@ -70,8 +70,6 @@ function openMaps(log: ChatLog) {
         // Its tasks ended with the program before.
         if ((latest.tasks?.seq ?? 0) < event.seq) latest = withoutTasks(latest);
         return newest('session', event);
-      case 'current_mode_update':
-        return newest('mode', event);
       default:
         return;
     }
