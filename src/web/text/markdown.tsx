@@ -2,19 +2,21 @@
  * Markdown of strangers. HTML in it is text; a link leads to a page or a letter, or is text; a picture is a link, so that
  * looking at a chat asks nobody for anything.
  */
-import { createContext, memo, type ReactNode, use, useMemo } from 'react';
+import { createContext, Fragment, memo, type ReactNode, use, useMemo } from 'react';
 import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 import { CodeBlock } from '../ui/parts/code-block.tsx';
+import { ErrorBoundary } from '../ui/parts/error-boundary.tsx';
 import { LongText } from '../ui/parts/long-text.tsx';
 import { useHighlighter } from './highlighter.ts';
 import { readable } from './hidden.ts';
+import { markdownPieces } from './markdown-cost.ts';
 import { cutOf, openEnd, rehypeOpenEnd } from './open-end.ts';
 import { safeUrl } from './safe-url.ts';
 import { splitBlocks } from './split-blocks.ts';
 
 // Beyond this reading it as Markdown would take longer than anybody waits.
-const maxMarkdownLength = 200_000;
+export const maxMarkdownLength = 200_000;
 
 function Link({ href, children }: { href: string | undefined; children?: ReactNode }) {
   const url = href === undefined ? undefined : safeUrl(href);
@@ -46,35 +48,63 @@ const components: Components & { [openEnd]: () => ReactNode } = {
 };
 const disallowed = ['script', 'style', 'iframe', 'object', 'embed', 'form', 'svg', 'math', 'base', 'link', 'meta'];
 
+/** Undefined for a block that the reader gives up on. It is read at once; what is made of it is drawn later. */
+function readBlock(options: Options): ReactNode {
+  try {
+    return ReactMarkdown(options);
+  } catch {
+    // Mostly its stack was full. The block itself tells all there is to tell.
+    return undefined;
+  }
+}
+
 const Block = memo(function Block({ text, isOpen }: { text: string; isOpen: boolean }) {
   const highlight = useHighlighter(text.includes('```') || text.includes('~~~'));
-  const plugins: Options['rehypePlugins'] = [];
-  if (highlight && text.length < 50_000) plugins.push([highlight, { detect: false }]);
-  if (isOpen) plugins.push(rehypeOpenEnd);
-  return (
-    <ReactMarkdown
-      components={components}
-      disallowedElements={disallowed}
-      remarkPlugins={[remarkGfm]}
-      rehypePlugins={plugins}
-      urlTransform={(url) => safeUrl(url)}
-    >
-      {text}
-    </ReactMarkdown>
-  );
+  return useMemo(() => {
+    const plugins: Options['rehypePlugins'] = [];
+    if (highlight && text.length < 50_000) plugins.push([highlight, { detect: false }]);
+    if (isOpen) plugins.push(rehypeOpenEnd);
+    return (
+      readBlock({
+        components,
+        disallowedElements: disallowed,
+        remarkPlugins: [remarkGfm],
+        rehypePlugins: plugins,
+        urlTransform: (url) => safeUrl(url),
+        children: text,
+      }) ?? <Unread text={text} isOpen={isOpen} />
+    );
+  }, [highlight, isOpen, text]);
 });
 
+/** A block word for word. */
+function Unread({ text, isOpen }: { text: string; isOpen: boolean }) {
+  const rest = use(OpenEnd);
+  return <LongText text={isOpen ? text + rest : text} isDraft={isOpen} />;
+}
+
 export const Markdown = memo(function Markdown({ text, isDraft = false }: { text: string; isDraft?: boolean }) {
-  const blocks = useMemo(() => (text.length > maxMarkdownLength ? [] : splitBlocks(readable(text))), [text]);
-  if (text.length > maxMarkdownLength) return <LongText text={readable(text)} isDraft={isDraft} />;
-  const last = blocks.length - 1;
-  const cut = isDraft ? cutOf(blocks[last] ?? '') : Infinity;
+  const isLong = text.length > maxMarkdownLength;
+  const { pieces, rest } = useMemo(() => {
+    const blocks = isLong ? [] : splitBlocks(readable(text));
+    const last = blocks.at(-1);
+    if (last === undefined || !isDraft) return { pieces: markdownPieces(blocks), rest: '' };
+    const cut = cutOf(last);
+    return { pieces: markdownPieces(blocks.with(-1, last.slice(0, cut))), rest: last.slice(cut) };
+  }, [isDraft, isLong, text]);
+  if (isLong) return <LongText text={readable(text)} isDraft={isDraft} />;
   return (
     <div className="markdown">
-      <OpenEnd value={blocks[last]?.slice(cut) ?? ''}>
-        {blocks.map((block, index) => {
-          const isOpen = isDraft && index === last;
-          return <Block key={index} text={isOpen ? block.slice(0, cut) : block} isOpen={isOpen} />;
+      <OpenEnd value={rest}>
+        {pieces.map((piece, index) => {
+          const isOpen = isDraft && index === pieces.length - 1;
+          const unread = <Unread text={piece.text} isOpen={isOpen} />;
+          if (!piece.isMarkdown) return <Fragment key={index}>{unread}</Fragment>;
+          return (
+            <ErrorBoundary key={index} of={piece.text} instead={() => unread}>
+              <Block text={piece.text} isOpen={isOpen} />
+            </ErrorBoundary>
+          );
         })}
       </OpenEnd>
     </div>

@@ -19,6 +19,10 @@ test('a fence is longer than any in the text', () => {
   expect(fenced('````js\n`', 'md')).toBe('`````md\n````js\n`\n`````');
 });
 
+test('a fence is found for a line of 5 MB, too', () => {
+  expect(fenced('` '.repeat(2_500_000), '').slice(0, 5)).toBe('```\n`');
+});
+
 test('a language is told by the end of a name, and by nothing that could be Markdown', () => {
   expect(['/a/b.ts', 'Makefile', '/a/b', '/a.b/c', 'x.`y'].map(languageOf)).toEqual(['ts', 'makefile', '', '', '']);
 });

@@ -25,4 +25,14 @@ describe('splitBlocks', () => {
       before = blocks;
     }
   });
+
+  it('looks for definitions no further than in each line', () => {
+    const text = `a\n\n${'[\n'.repeat(100_000)}]: b`;
+    expect(splitBlocks(text)).toEqual(['a\n\n', text.slice(3)]);
+  });
+
+  it('cuts a text with definitions, too, where the whole would cost too much', () => {
+    const costly = `${'>'.repeat(500)}\n\n`;
+    expect(splitBlocks(`see [a]\n\n${costly}[a]: https://example.org`)).toHaveLength(3);
+  });
 });

@@ -1,3 +1,5 @@
+import { markdownCost } from './markdown-cost.ts';
+
 /**
  * Cuts Markdown where a block ends for certain: at an empty line outside of a fence, before a line that is not indented.
  * While a message streams only its last piece changes, so only that one is read again.
@@ -33,5 +35,6 @@ export function splitBlocks(text: string): string[] {
   }
   if (start < text.length) blocks.push(text.slice(start));
   // Definitions of links and notes count for the whole text.
-  return blocks.length > 1 && /^ {0,3}\[[^\]]+\]:/m.test(text) ? [text] : blocks;
+  const isOne = blocks.length > 1 && /^ {0,3}\[[^\]\n]{1,999}\]:/m.test(text) && markdownCost(text) < Infinity;
+  return isOne ? [text] : blocks;
 }

@@ -1,6 +1,8 @@
 import { memo, useMemo } from 'react';
 import { fenced, languageOf, type NumberedText } from '../../text/numbered-lines.ts';
-import { Markdown } from '../../text/markdown.tsx';
+import { Markdown, maxMarkdownLength } from '../../text/markdown.tsx';
+import { readable } from '../../text/hidden.ts';
+import { LongText } from '../parts/long-text.tsx';
 import { useExpanded } from './use-expanded.ts';
 
 const firstLines = 20;
@@ -12,13 +14,21 @@ export const FileView = memo(function FileView({ id, path, file }: { id: string;
   // A few lines more are shown at once: a button would take as much room.
   const isShort = isWhole || numbers.length <= firstLines + 5;
   const shown = useMemo(() => (isShort ? text : text.split('\n').slice(0, firstLines).join('\n')), [isShort, text]);
+  const code = useMemo(() => fenced(shown, languageOf(path)), [path, shown]);
   return (
     <>
       <div className="file-view">
         <pre className="file-numbers" aria-hidden="true">
           {(isShort ? numbers : numbers.slice(0, firstLines)).join('\n')}
         </pre>
-        <Markdown text={fenced(shown, languageOf(path))} />
+        {code.length > maxMarkdownLength ? (
+          // It would be shown as it is, with its fence as if that stood in the file.
+          <div className="code-block">
+            <LongText text={readable(shown)} className="file-lines" />
+          </div>
+        ) : (
+          <Markdown text={code} />
+        )}
       </div>
       {!isShort && (
         <button type="button" className="plain" onClick={() => setWhole(true)}>

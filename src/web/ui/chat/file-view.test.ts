@@ -1,0 +1,16 @@
+import { createElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { expect, it } from 'vitest';
+import { FileView } from './file-view.tsx';
+
+const drawn = (text: string): string =>
+  renderToStaticMarkup(createElement(FileView, { id: '1', path: '/a/b.ts', file: { numbers: [1], text, rest: '' } }));
+
+it('WEB-24: shows the lines of a large file as it shows those of a small one: without the fence it makes', () => {
+  for (const text of ['const a = 1;', 'const a = '.repeat(30_000), '` '.repeat(2_500_000)]) {
+    const html = drawn(text);
+    expect(html).not.toContain('```');
+    expect(html).toContain(text.slice(0, 10));
+    expect(html.length).toBeLessThan(50_000);
+  }
+});

@@ -1,0 +1,25 @@
+/** Short texts that a reader of Markdown needs seconds or minutes for, or all of its stack. */
+export const costlyTexts: readonly { name: string; text: string }[] = [
+  { name: 'a wide table', text: `${'|a'.repeat(500)}|\n${'|-'.repeat(500)}|\n${'|a\n'.repeat(600)}` },
+  {
+    name: 'a wide table in a quotation',
+    text: `> ${'|a'.repeat(500)}|\n> ${'|-'.repeat(500)}|\n${'> |a\n'.repeat(600)}`,
+  },
+  { name: 'a wide table in a list', text: `- ${'|a'.repeat(500)}|\n  ${'|-'.repeat(500)}|\n${'  |a\n'.repeat(600)}` },
+  { name: 'brackets', text: '[a\\]'.repeat(25_000) },
+  { name: 'brackets that close', text: ']'.repeat(60_000) },
+  { name: 'pictures in pictures', text: `${'!['.repeat(3000)}${'](b)'.repeat(3000)}` },
+  { name: 'lists in lists', text: '1. '.repeat(7000) },
+  { name: 'lists of dashes in lists', text: `${'- '.repeat(2000)}a` },
+  { name: 'lists of signs in lists', text: '+ '.repeat(2000) },
+  { name: 'rows of deep lists', text: `${'- '.repeat(60)}a\n`.repeat(500) },
+  { name: 'underlined heads', text: 'a\n===\n'.repeat(10_000) },
+  { name: 'heads underlined by dashes', text: 'a\n---\n'.repeat(10_000) },
+  { name: 'quotations in quotations', text: '>'.repeat(4000) },
+  { name: 'stars', text: `${'*'.repeat(5000)}a${'*'.repeat(5000)}` },
+  { name: 'emphasis without end', text: 'a*'.repeat(15_000) },
+  { name: 'emphasis in emphasis', text: `${'*a '.repeat(3000)}${'a* '.repeat(3000)}` },
+  { name: 'strokes', text: '~~a'.repeat(15_000) },
+  { name: 'notes', text: '[^a]: b\n'.repeat(5000) },
+  { name: 'words and quotations', text: 'a\n> b\n'.repeat(6000) },
+];
