@@ -12,7 +12,7 @@ const maxUnderlines = 500;
 const maxBrackets = 1_500;
 const maxEmphasis = 2_000;
 /** What is made for each, apart from what it holds, in marks. */
-const blockMarks = 5;
+const blockMarks = 15;
 const fenceMarks = 8;
 const headingMarks = 4;
 
