@@ -73,6 +73,35 @@ describeInBrowser('the tabs of one browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
+  it('WEB-45: what was not sent is forgotten in tabs that slept while another signed out and in again', async () => {
+    const { id } = await server.createChat();
+    const [frozen, discarded] = [await openTab(id), await openTab(id)];
+    const prompt = (tab: Page) => tab.getByLabel('Prompt', { exact: true });
+    const written = (tab: Page): Promise<string> => tab.evaluate(() => Object.values(sessionStorage).join());
+    for (const tab of [frozen, discarded]) {
+      await prompt(tab).fill('never sent');
+      await expect.poll(() => written(tab)).toContain('never sent');
+    }
+    // A Chromium without a screen freezes no page, so this one is made deaf by hand.
+    await frozen.evaluate(() => {
+      Object.defineProperty(StorageEvent.prototype, 'key', { get: () => 'not heard of' });
+    });
+    await discarded.goto('about:blank');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Token').fill(server.token);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Settings' }).waitFor();
+    expect(await prompt(frozen).inputValue()).toBe('never sent');
+    await frozen.evaluate(() => document.dispatchEvent(new Event('resume')));
+    await discarded.goto(`${server.url}/#/chat/${id}`);
+    for (const tab of [frozen, discarded]) {
+      await expect.poll(() => prompt(tab).inputValue()).toBe('');
+      expect(await written(tab)).not.toContain('never sent');
+    }
+    expect(watched.problems).toEqual([]);
+  });
+
   it('WEB-46: a chat that will be deleted is deleted though its page is closed before', async () => {
     const { id } = await server.createChat({ title: 'Doomed' });
     const tab = await openTab(id);

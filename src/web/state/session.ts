@@ -13,6 +13,7 @@ import { createDrafts, type Drafts } from './drafts.ts';
 import { type Front, openFront } from './front.ts';
 import { notify, withdraw, withdrawAll } from './notifications.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { retryUntil } from './retry-until.ts';
 import { createStore, type Store } from './store.ts';
 import { onWake } from './wake.ts';
 
@@ -85,6 +86,8 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       problem.code === 'unauthorized' ? refuse() : session.say(problem.message, { level: 'error' }),
   });
   const closing = new AbortController();
+  /** What is read because of a connection is read again until there is another one. */
+  let connection = new AbortController();
   const answeredHere = new Set<string>();
   let toastId = 0;
   /** What is there when the page opens has not happened before its eyes. */
@@ -160,6 +163,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     close() {
       deletions.hasten();
       closing.abort();
+      connection.abort();
       stopWaking();
       outbox.close();
       front.close();
@@ -172,7 +176,11 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   let isConnected = false;
   session.live.onState((state) => {
     if (state === 'offline' && session.live.error?.code === 'unauthorized') return refuse();
-    if (state === 'connecting') decisions.begin();
+    if (state === 'connecting') {
+      connection.abort();
+      connection = new AbortController();
+      decisions.begin();
+    }
     const wasConnected = isConnected;
     isConnected = state === 'open' || state === 'catching_up';
     if (isConnected && !wasConnected) outbox.hurry();
@@ -193,8 +201,8 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
         decisions.endTelling();
         isFirstLook = false;
         // After a connection nobody knows what else has changed meanwhile.
-        void readChats();
-        void readInfo();
+        void retryUntil(readChats, connection);
+        void retryUntil(readInfo, connection);
     }
   }
 
@@ -211,15 +219,18 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     session.say(`${what} elsewhere by ${readableLine(by ?? 'somebody', 60)}: ${readableLine(title, 80)}`);
   }
 
-  async function readChats(): Promise<void> {
+  async function readChats(): Promise<boolean> {
     const { byId: before } = chats.store.get();
-    await chats.reload();
+    if (!(await chats.reload())) return false;
     for (const [id, now] of chats.store.get().byId) tellChange(before.get(id), now);
+    return true;
   }
 
-  async function readInfo(): Promise<void> {
-    const found = await session.attempt(() => api.info());
+  /** Why it does not work is said once. */
+  async function readInfo(attempt: number): Promise<boolean> {
+    const found = await (attempt === 0 ? session.attempt(() => api.info()) : api.info().catch(() => undefined));
     if (found) info.set(found);
+    return found !== undefined;
   }
 
   function tellChange(before: Chat | undefined, now: Chat): void {
