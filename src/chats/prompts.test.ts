@@ -62,18 +62,21 @@ describe('a prompt', () => {
 
   test('PROMPT-4: one that comes to a chat that is ready is stored together with the start of its turn, or not at all', async () => {
     const { id } = await here.createChat();
-    for (const promptId of ['first', 'second', 'third']) {
+    const turnTypes = async (): Promise<string[][]> => {
+      const commits = await database.sql<{ types: string[] }[]>`
+        select array_agg(type order by seq) as types from events
+        where chat_id = ${id} and type in ('prompt_accepted', 'turn_started') group by xmin::text order by min(seq)`;
+      return commits.map(({ types }) => types);
+    };
+    const together = async () => (await turnTypes()).filter(({ length }) => length === 2);
+    // The first has to wait for the agent to start; any other one only if it comes while the turn before is being put away.
+    for (let turn = 1; turn <= 20 && (await together()).length < 2; turn += 1) {
       await until(async () => ['cold', 'ready'].includes((await here.chats.getChat(id)).state));
-      await here.chats.submitPrompt(id, { id: promptId, content: promptId });
-      await here.events(id, 'turn_finished', promptId === 'first' ? 1 : promptId === 'second' ? 2 : 3);
+      await here.chats.submitPrompt(id, { id: `prompt ${turn}`, content: 'hello' });
+      await here.events(id, 'turn_finished', turn);
     }
-    const commits = await database.sql<{ commit: string; types: string[] }[]>`
-      select xmin::text as commit, array_agg(type order by seq) as types from events
-      where chat_id = ${id} and type in ('prompt_accepted', 'turn_started') group by 1 order by min(seq)`;
-    // The first had to wait for the agent to start.
-    expect(commits.map(({ types }) => types)).toEqual([
-      ['prompt_accepted'],
-      ['turn_started'],
+    expect((await turnTypes()).slice(0, 2)).toEqual([['prompt_accepted'], ['turn_started']]);
+    expect(await together()).toEqual([
       ['prompt_accepted', 'turn_started'],
       ['prompt_accepted', 'turn_started'],
     ]);

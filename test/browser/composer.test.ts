@@ -80,7 +80,7 @@ describeInBrowser('writing to the agent', (opened) => {
     await model.fill('haiku');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Model: haiku' }).waitFor();
-    expect(await page.evaluate(() => document.activeElement?.className)).toContain('model-button');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toContain('model-button');
     expect((await server.client.getChat(chatId)).model).toBe('haiku');
     expect(watched.problems).toEqual([]);
   });

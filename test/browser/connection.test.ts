@@ -55,11 +55,11 @@ describeInBrowser('a connection that breaks', (opened) => {
     bridge.cut();
     await offline(page).waitFor();
     await tell('two', 'three');
-    expect(await typed(page)).toEqual(['one']);
+    await expect.poll(() => typed(page)).toEqual(['one']);
     bridge.isDown = false;
     await turnsEnded(page, 3);
     await offline(page).waitFor({ state: 'detached' });
-    expect(await typed(page)).toEqual(['one', 'two', 'three']);
+    await expect.poll(() => typed(page)).toEqual(['one', 'two', 'three']);
     expect(watched.problems).toEqual([]);
   });
 
@@ -75,7 +75,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     await watched.context.setOffline(false);
     await turnsEnded(page, 2);
     await offline(page).waitFor({ state: 'detached' });
-    expect(await typed(page)).toEqual(['one', 'two']);
+    await expect.poll(() => typed(page)).toEqual(['one', 'two']);
     expect(watched.problems).toEqual([]);
   });
 
@@ -92,7 +92,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     await tell('two');
     await wake();
     expect(await secondsUntil(page, 2)).toBeLessThan(seconds);
-    expect(await typed(page)).toEqual(['one', 'two']);
+    await expect.poll(() => typed(page)).toEqual(['one', 'two']);
     expect(watched.problems).toEqual([]);
   });
 
@@ -112,13 +112,13 @@ describeInBrowser('a connection that breaks', (opened) => {
     bridge.port = Number(new URL(server.url).port);
     await page.getByText('The log on the server is another one than before').waitFor();
     await turnsEnded(page, 1);
-    expect(await typed(page)).toEqual(['one']);
+    await expect.poll(() => typed(page)).toEqual(['one']);
     await say(page, 'four');
     await turnsEnded(page, 2);
-    expect(await typed(page)).toEqual(['one', 'four']);
+    await expect.poll(() => typed(page)).toEqual(['one', 'four']);
     await page.reload();
     await turnsEnded(page, 2);
-    expect(await typed(page)).toEqual(['one', 'four']);
+    await expect.poll(() => typed(page)).toEqual(['one', 'four']);
     expect(watched.problems).toEqual([]);
   });
 
@@ -172,12 +172,12 @@ describeInBrowser('a connection that breaks', (opened) => {
       await page.unroute('**/prompts');
       bridge.cut();
       await turnsEnded(page, 3);
-      expect(await typed(page)).toEqual(['one', 'two', 'three']);
+      await expect.poll(() => typed(page)).toEqual(['one', 'two', 'three']);
       await expect.poll(() => outgoing().count()).toBe(0);
       expect(await page.evaluate(() => Object.keys(sessionStorage).join())).not.toContain('outbox');
       await page.reload();
       await turnsEnded(page, 3);
-      expect(await typed(page)).toEqual(['one', 'two', 'three']);
+      await expect.poll(() => typed(page)).toEqual(['one', 'two', 'three']);
       await server.client.deleteChat(otherId);
       expect(watched.problems).toEqual([]);
     });
