@@ -212,7 +212,7 @@ export class Chat {
     try {
       const stored = await this.#log.appendIf(() => {
         taken = this.#pendingDecisions.delete(decisionId);
-        return taken ? settlement(turnId, decisionId, { outcome, by, message, answer }) : null;
+        return taken ? settlement(turnId, decisionId, { outcome, by, message, input: answer.input, answer }) : null;
       });
       if (!stored) return false;
     } catch (error) {

@@ -130,11 +130,14 @@ export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turn
 export function settlement(
   turnId: string | undefined,
   decisionId: string,
-  settled: Parameters<typeof settleDecision>[2] & { message?: string | undefined },
+  settled: Parameters<typeof settleDecision>[2] & {
+    message?: string | undefined;
+    input?: Record<string, unknown> | undefined;
+  },
 ): Write {
-  const { outcome, by, message } = settled;
+  const { outcome, by, message, input } = settled;
   return {
-    events: [{ turnId, body: { type: 'decision_resolved', decisionId, outcome, by, message } }],
+    events: [{ turnId, body: { type: 'decision_resolved', decisionId, outcome, by, message, input } }],
     side: (db) => [settleDecision(db, decisionId, settled)],
   };
 }

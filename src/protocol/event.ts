@@ -155,6 +155,8 @@ const lifecycleBodies = [
     outcome: z.enum(decisionOutcomes),
     by: z.string(),
     message: z.string().optional(),
+    /** What runs instead of the input that was shown, where the answer gave one; of a question with its answers. */
+    input: z.record(z.string(), z.unknown()).optional(),
   }),
   z.object({
     type: z.literal('chat_updated'),

@@ -47,13 +47,18 @@ describeInBrowser('writing to the agent', (opened) => {
     const { page } = watched;
     await conversation(page).evaluate((element) => {
       const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([Uint8Array.of(1, 2, 3)], 'a.png', { type: 'image/png' }));
+      dataTransfer.items.add(
+        new File([Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)], 'a.png', { type: 'image/png' }),
+      );
       dataTransfer.items.add(new File(['x'], 'a.txt', { type: 'text/plain' }));
+      dataTransfer.items.add(new File(['only text'], 'b.png', { type: 'image/png' }));
       for (const type of ['dragover', 'drop'])
         element.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
     });
     await page.getByAltText('Image 1').waitFor();
     await page.getByText('a.txt: only PNG, JPEG, GIF and WebP images can be sent.').waitFor();
+    await page.getByText('b.png: is not the image that its name says.').waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).last().click();
     await page.getByRole('button', { name: 'Take image 1 out' }).click();
     await page.getByAltText('Image 1').waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Dismiss' }).click();

@@ -45,7 +45,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     const always = page.getByRole('button', { name: 'Always allow' });
     const id = await always.getAttribute('aria-describedby');
     expect(await page.locator(`[id="${id}"]`).innerText()).toContain(
-      'Allow every edit of a file, in this chat until its permission mode is changed.',
+      'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
     );
     await always.click();
     await turnsEnded(page, 1);
@@ -78,6 +78,8 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await page.getByRole('button', { name: 'Allow as edited' }).click();
     await turnsEnded(page, 1);
     expect([existsSync(file('before.txt')), existsSync(file('after.txt'))]).toEqual([false, true]);
+    expect(await page.locator('.decision-line').innerText()).toMatch(/allowed as edited by web/);
+    expect(await conversation(page).getByRole('region', { name: 'command' }).innerText()).toBe('touch after.txt');
     expect(watched.problems).toEqual([]);
   });
 

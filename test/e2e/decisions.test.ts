@@ -99,13 +99,16 @@ describe('a decision', () => {
 
   test('DECIDE-3: allowed with an edited input, the edited one runs and the other does not', async () => {
     const { id } = await server.createChat();
-    const { finished } = await runTurn(server.client, id, 'write note.txt: as the model wrote it', {
+    const edited = await runTurn(server.client, id, 'write note.txt: as the model wrote it', {
       answer: ({ input }) => ({
         outcome: 'allow',
         input: { ...input, file_path: file('edited.txt'), content: 'as the person wrote it' },
       }),
     });
-    expect(finished.outcome).toBe('completed');
+    expect(edited.finished.outcome).toBe('completed');
+    expect(eventsOf(edited.events, 'decision_resolved')).toMatchObject([
+      { input: { content: 'as the person wrote it' } },
+    ]);
     expect(await readFile(file('edited.txt'), 'utf8')).toBe('as the person wrote it');
     expect(existsSync(file('note.txt'))).toBe(false);
   });
@@ -133,6 +136,25 @@ describe('a decision', () => {
     expect((await turn()).finished.outcome).toBe('completed');
     expect(questions).toHaveLength(1);
   });
+
+  test.each(['claude_sdk', 'claude_pty'] as const)(
+    'DECIDE-6: what was always allowed holds in this chat, though it does not trust its directory: %s',
+    async (backend) => {
+      const { id } = await server.createChat({ backend });
+      const scopes: (string[] | undefined)[] = [];
+      const turn = () =>
+        runTurn(server.client, id, 'run: env true', {
+          answer: ({ alwaysScope }) => {
+            scopes.push(alwaysScope);
+            return { outcome: 'allow_always' };
+          },
+        });
+      expect((await turn()).finished.outcome).toBe('completed');
+      expect(scopes).toEqual([[expect.stringMatching(/^Allow the command “env true”, in this chat/)]]);
+      expect((await turn()).finished.outcome).toBe('completed');
+      expect(scopes).toHaveLength(1);
+    },
+  );
 
   test('DECIDE-4: of an interrupted turn is cancelled once, and can be answered no more', async () => {
     const { client } = server;

@@ -89,7 +89,9 @@ describe('DECIDE-5: a question', () => {
         title: 'Bash: ls',
         input: { command: 'ls' },
         canAllowAlways: true,
-        alwaysScope: ['Allow every edit of a file, in this chat until its permission mode is changed.'],
+        alwaysScope: [
+          'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
+        ],
       },
     ]);
     expect(questions.count).toBe(1);

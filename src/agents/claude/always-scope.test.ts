@@ -1,6 +1,6 @@
 import type { PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, it } from 'vitest';
-import { alwaysScope } from './always-scope.ts';
+import { alwaysScope, heldHereToo } from './always-scope.ts';
 
 const allow = (toolName: string, ruleContent?: string): PermissionUpdate => ({
   type: 'addRules',
@@ -47,7 +47,7 @@ describe('DECIDE-6: the scope of “always allow”', () => {
       `Allow the command “mkdir x”, ${untilRest}.`,
       `Work in “/a” too, ${untilRest}.`,
       `Work in “/b” too, ${untilRest}.`,
-      'Allow every edit of a file, in this chat until its permission mode is changed.',
+      'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
     ]);
   });
 
@@ -60,4 +60,13 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     expect(words(empty)).toEqual([]);
     expect(alwaysScope([])).toEqual([]);
   });
+});
+
+it('DECIDE-6: a rule that is kept in a directory’s settings is one of the session too, and nothing else is', () => {
+  const kept: PermissionUpdate = { ...allow('WebSearch'), destination: 'localSettings' } as PermissionUpdate;
+  const others: PermissionUpdate[] = [
+    allow('WebFetch'),
+    { type: 'setMode', mode: 'acceptEdits', destination: 'session' },
+  ];
+  expect(heldHereToo([kept, ...others])).toEqual([kept, { ...kept, destination: 'session' }, ...others]);
 });

@@ -14,7 +14,7 @@ const destinations: Record<PermissionUpdate['destination'], string> = {
 };
 
 const modes: Partial<Record<string, string>> = {
-  acceptEdits: 'Allow every edit of a file',
+  acceptEdits: 'Allow every edit of a file, and commands that make, move, copy or remove files in the directory',
   plan: 'Change nothing until a plan is approved',
   default: 'Ask before something is changed',
   auto: 'Let a classifier decide what is asked about',
@@ -70,6 +70,17 @@ const whereOf = ({ type, destination }: PermissionUpdate): string =>
   type === 'setMode' && destination === 'session'
     ? 'in this chat until its permission mode is changed'
     : (destinations[destination] ?? `kept in ${quoted(destination)}`);
+
+/**
+ * The suggestions, and for each rule that is kept in a directory's settings the same one for the session: a chat that does
+ * not trust its directory does not read them, and the rule has to hold in it all the same.
+ */
+export const heldHereToo = (suggestions: readonly PermissionUpdate[]): PermissionUpdate[] =>
+  suggestions.flatMap((update) =>
+    update.type === 'addRules' && ['localSettings', 'projectSettings'].includes(update.destination)
+      ? [update, { ...update, destination: 'session' as const }]
+      : [update],
+  );
 
 /** Lines, not sanitised: what a rule names may come from the model. */
 export const alwaysScope = (suggestions: readonly PermissionUpdate[]): string[] =>

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
 import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
-import { alwaysScope } from './always-scope.ts';
+import { alwaysScope, heldHereToo } from './always-scope.ts';
 import { toolTitle } from './mapping/tool-title.ts';
 
 interface Waiting {
@@ -132,7 +132,7 @@ export class PermissionRequests {
       waiting.settle({
         behavior: 'allow',
         updatedInput: answer.input ?? waiting.input,
-        ...(always ? { updatedPermissions: waiting.suggestions } : {}),
+        ...(always ? { updatedPermissions: heldHereToo(waiting.suggestions) } : {}),
         decisionClassification: always ? 'user_permanent' : 'user_temporary',
       });
     }

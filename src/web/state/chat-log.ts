@@ -27,7 +27,7 @@ export interface ToolCall {
 }
 
 export type ToolResult = Pick<EventOf<'tool_call_update'>, 'status' | 'content' | 'rawOutput'>;
-export type Settled = Pick<EventOf<'decision_resolved'>, 'outcome' | 'by' | 'message'>;
+export type Settled = Pick<EventOf<'decision_resolved'>, 'outcome' | 'by' | 'message' | 'input'>;
 
 export interface TurnTimes {
   startedAt?: string;

@@ -54,8 +54,13 @@ function openMaps(log: ChatLog) {
         if (event.toolCallId !== undefined) maps.askedFor.set(event.toolCallId, event.decisionId);
         return;
       case 'decision_resolved': {
-        const { outcome, by, message } = event;
-        return maps.settled.set(event.decisionId, { outcome, by, ...(message === undefined ? {} : { message }) });
+        const { outcome, by, message, input } = event;
+        return maps.settled.set(event.decisionId, {
+          outcome,
+          by,
+          ...(message === undefined ? {} : { message }),
+          ...(input === undefined ? {} : { input }),
+        });
       }
       case 'plan':
         return newest('plan', event);

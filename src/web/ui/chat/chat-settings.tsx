@@ -36,6 +36,11 @@ export function ChatSettings({
       ...(backend === chat.backend ? {} : { backend, running: turn }),
     };
     if (Object.keys(patch).length === 0) return onClose();
+    if (patch.backend !== undefined && isBusy && running === 'finish') {
+      // It may take long: nothing to wait for before the page.
+      session.say('The engine changes when the turn that runs has ended.');
+      onClose();
+    }
     setWaiting(true);
     const changed = await session.attempt(() => session.api.patchChat(chat.id, patch));
     setWaiting(false);

@@ -4,6 +4,7 @@ import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Content } from './content.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
+import { Fields } from '../decisions/decision-card.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
 import { costText, countText, decisionTitle, durationText } from '../parts/words.ts';
@@ -124,16 +125,28 @@ const DecisionLine = memo(function DecisionLine({
   // While it waits it stands below, with the ways to answer.
   if (!settled) return null;
   const outcome = outcomes[settled.outcome];
+  const edited = kind === 'permission' ? settled.input : undefined;
   const by = settled.outcome === 'cancelled' ? '' : ` by ${readableLine(settled.by, 80)}`;
-  return (
+  const line = (
     <p className={`decision-line decision-${settled.outcome}`}>
       <span className="decision-what">{asked[kind]}</span> <bdi>{decisionTitle(title, 160)}</bdi>{' '}
       <strong>
         {kind === 'question' && settled.outcome === 'allow' ? 'answered' : outcome}
+        {edited && ' as edited'}
         {by}
       </strong>
       {settled.message !== undefined && <span className="quiet"> “{readableLine(settled.message, 300)}”</span>}
     </p>
+  );
+  if (!edited) return line;
+  return (
+    <>
+      {line}
+      <details open>
+        <summary className="quiet">What runs instead</summary>
+        <Fields input={edited} />
+      </details>
+    </>
   );
 });
 

@@ -42,8 +42,14 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
     if (!changed) return;
     session.chats.put(changed);
     if (archived) {
-      session.say(`“${readableLine(chat.title, 60)}” is archived.`, {
-        action: { label: 'Undo', run: () => void archive(false) },
+      const leave = session.say(`“${readableLine(chat.title, 60)}” is archived.`, {
+        action: {
+          label: 'Undo',
+          run() {
+            leave();
+            void archive(false);
+          },
+        },
       });
     }
   };

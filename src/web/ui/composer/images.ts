@@ -13,9 +13,23 @@ export async function readImages(files: Iterable<File>): Promise<{ images: Image
     const mimeType = types.find((type) => type === file.type);
     if (!mimeType) problems.push(`${file.name}: only PNG, JPEG, GIF and WebP images can be sent.`);
     else if (file.size > maxBytes) problems.push(`${file.name}: is larger than 5 MB.`);
+    else if (!(await isOfType(file, mimeType))) problems.push(`${file.name}: is not the image that its name says.`);
     else images.push({ type: 'image', mimeType, data: await base64Of(file) });
   }
   return { images, problems };
+}
+
+/** How files of each type begin, in hexadecimal. */
+const beginnings: Record<ImageBlock['mimeType'], RegExp> = {
+  'image/png': /^89504e470d0a1a0a/,
+  'image/jpeg': /^ffd8ff/,
+  'image/gif': /^474946383[79]61/,
+  'image/webp': /^52494646.{8}57454250/,
+};
+
+async function isOfType(file: File, mimeType: ImageBlock['mimeType']): Promise<boolean> {
+  const start = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+  return beginnings[mimeType].test(Array.from(start, (byte) => byte.toString(16).padStart(2, '0')).join(''));
 }
 
 function base64Of(file: File): Promise<string> {
