@@ -53,9 +53,9 @@ describeInBrowser('what a chat shows', (opened) => {
     await read.getByRole('button', { name: 'Read code.ts done' }).click();
     await read.locator('.hljs-keyword').first().waitFor();
     const numbers = async () => (await read.locator('.file-numbers').innerText()).trim().split('\n').map(Number);
-    expect(await numbers()).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    await expect.poll(numbers).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     await read.getByRole('button', { name: 'Show all 40 lines' }).click();
-    expect(await numbers()).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    await expect.poll(numbers).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
     expect((await read.getByRole('region', { name: 'Code' }).innerText()).trim()).toBe(code);
     expect(watched.problems).toEqual([]);
   });
