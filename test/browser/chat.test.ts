@@ -31,7 +31,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     await page.getByRole('option', { name: 'garden' }).waitFor();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    expect(await page.getByLabel('Directory on the server').inputValue()).toBe(`${server.workDir}/garden/`);
+    await expect.poll(() => page.getByLabel('Directory on the server').inputValue()).toBe(`${server.workDir}/garden/`);
     await page.getByLabel('Permission mode').selectOption('acceptEdits');
     await page.getByRole('button', { name: 'Begin' }).click();
     await say(page, 'who are you');

@@ -32,7 +32,7 @@ describeInBrowser('writing to the agent', (opened) => {
     const list = page.getByRole('listbox', { name: 'Commands of the agent' });
     await list.getByRole('option', { name: '/compact' }).waitFor();
     await page.keyboard.press('Enter');
-    expect(await field().inputValue()).toBe('/compact ');
+    await expect.poll(() => field().inputValue()).toBe('/compact ');
     await list.waitFor({ state: 'hidden' });
     await field().fill('/');
     await list.waitFor();
@@ -104,7 +104,7 @@ describeInBrowser('writing to the agent', (opened) => {
   it('is left by shortcuts to the search, a new chat and the inbox', async () => {
     const { page } = watched;
     await page.keyboard.press('Control+k');
-    expect(await focused()).toBe('Search chats by title and by what was said');
+    await expect.poll(focused).toBe('Search chats by title and by what was said');
     await page.keyboard.press('Control+Shift+O');
     await page.getByRole('dialog', { name: 'New chat' }).waitFor();
     await page.keyboard.press('Control+i');
@@ -131,7 +131,7 @@ describeInBrowser('writing to the agent', (opened) => {
     const two = await height();
     expect(two).toBeGreaterThan(low);
     await prompt.fill('line\n'.repeat(100));
-    expect(await height()).toBeGreaterThan(two);
+    await expect.poll(height).toBeGreaterThan(two);
     expect(await height()).toBeLessThan(400);
     await prompt.fill('by touch');
     await page.getByRole('button', { name: 'Send' }).tap();
@@ -164,7 +164,7 @@ describeInBrowser('writing to the agent', (opened) => {
     await field().fill('');
     await field().focus();
     await page.keyboard.press('Control+v');
-    expect(await field().inputValue()).toBe('It printed:\n\nA\n\n    code');
+    await expect.poll(() => field().inputValue()).toBe('It printed:\n\nA\n\n    code');
     expect(watched.problems).toEqual([]);
   });
 

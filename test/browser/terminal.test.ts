@@ -26,7 +26,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await page.keyboard.press('Enter');
     await conversation(page).getByText('You have not said anything before this.').waitFor({ timeout: 30_000 });
     await page.getByRole('button', { name: 'Close the terminal' }).first().click();
-    expect(await page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
+    await expect.poll(() => page.evaluate(() => document.adoptedStyleSheets.length)).toBe(0);
     expect(problems).toEqual([]);
   });
 
