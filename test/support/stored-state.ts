@@ -1,14 +1,7 @@
 import type { Sql } from '../../src/store/database.ts';
 
-const tables = [
-  'events',
-  'prompts',
-  'turns',
-  'decisions',
-  'agent_sessions',
-  'claude_session_entries',
-  'claude_session_summaries',
-];
+// Not the transcripts: agents write them in their own time, and a chat that was deleted with its own shows above.
+const tables = ['events', 'prompts', 'turns', 'decisions', 'agent_sessions'];
 
 /** All that a request could have changed: every chat's row, and how many rows every other table has. */
 export async function readStoredState(sql: Sql): Promise<unknown> {
