@@ -25,7 +25,7 @@ const { values, positionals } = parseArgs({
 const load = (file) => import(pathToFileURL(resolve(values.dist, `${file}.js`)).href);
 const { startDemoModel } = await load('demo/demo-model');
 const parts = {
-  ...(await load('agents/claude-program')),
+  ...(await load('agents/claude/claude-program')),
   ...(await load('agents/claude-pty/config-dir')),
   ...(await load('agents/claude-pty/pty-program')),
   ...(await load('agents/claude-pty/typed-prompt')),

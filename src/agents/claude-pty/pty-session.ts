@@ -12,6 +12,7 @@ import { BooError } from '../../protocol/error.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
+import { programSettings } from '../claude/program-settings.ts';
 import {
   configDirOf,
   projectDirectory,
@@ -219,7 +220,10 @@ export class PtySession {
       model: this.#model,
       permissionMode: this.#permissionMode,
       trusted: this.#spec.trusted,
-      settings: { hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] } },
+      settings: {
+        ...programSettings(this.#spec),
+        hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
+      },
       onStatus: (status, before) => this.#onStatus(status, before),
       onTakesKeys: () => this.#typist.look(),
     });

@@ -33,6 +33,7 @@ import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
+import { programSettings } from '../claude/program-settings.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import {
   configDirOf,
@@ -242,6 +243,7 @@ export class SdkSession {
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
       settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
+      settings: programSettings(this.#spec),
       systemPrompt: { type: 'preset', preset: 'claude_code' },
       includePartialMessages: true,
       forwardSubagentText: true,

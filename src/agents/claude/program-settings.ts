@@ -1,0 +1,13 @@
+/**
+ * Settings that we hand to the program at its start, on both engines: above the user's and the directory's own files, and
+ * below those of an administrator.
+ */
+import type { Settings } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentSessionSpec } from '../agent-backend.ts';
+
+export function programSettings(_spec: AgentSessionSpec): Settings {
+  return {
+    // Another chat's agent may not begin a turn here.
+    crossSessionInbound: 'refuse',
+  };
+}
