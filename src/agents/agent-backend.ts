@@ -172,8 +172,8 @@ export interface AgentBackend {
 
   /** For the turns to come. Null leaves the choice to the agent. */
   setModel(chatId: string, model: string | null): Promise<void>;
-  /** At once, in the middle of a turn too. */
-  setPermissionMode(chatId: string, mode: PermissionMode): Promise<void>;
+  /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */
+  setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode>;
 
   /** True while the session has work that closing would kill: background tasks, or a transcript not yet stored. */
   isBusy(chatId: string): boolean;

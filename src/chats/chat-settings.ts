@@ -1,3 +1,4 @@
+import type { PermissionMode } from '../protocol/chat.ts';
 import { toBooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
@@ -50,7 +51,7 @@ export class ChatSettings {
     if (!backend) return;
     try {
       if (hasModel) await backend.setModel(id, model);
-      if (hasMode) await backend.setPermissionMode(id, permissionMode);
+      if (hasMode) await this.#inForce(await backend.setPermissionMode(id, permissionMode));
     } catch (error) {
       // What is stored holds from the next opening on, whatever the running process made of it.
       session.outdate();
@@ -59,6 +60,14 @@ export class ChatSettings {
         events: [{ body: { type: 'notice', level: 'warning', code: 'setting_deferred', message } }],
       });
     }
+  }
+
+  /** The agent's word counts: it may have taken another mode than it was asked for. */
+  async #inForce(permissionMode: PermissionMode): Promise<void> {
+    if (permissionMode === this.#row.permissionMode) return;
+    const changes = { permissionMode };
+    await this.#log.append({ events: [{ body: { type: 'current_mode_update', permissionMode } }], chat: changes });
+    this.stored(changes);
   }
 }
 

@@ -349,6 +349,19 @@ describe('in the middle of a turn', () => {
     expect(here.backend.opened.at(-1)).toMatchObject({ permissionMode: 'bypassPermissions' });
   });
 
+  test('AGENT-16: the mode that the agent says is in force is the chat’s, though it was asked for another', async () => {
+    const gate = holdTurns();
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'hold' });
+    await gate.reached;
+    here.backend.setPermissionMode = () => Promise.resolve('plan');
+    await here.chats.patchChat(id, { permissionMode: 'auto' });
+    expect(await here.chats.getChat(id)).toMatchObject({ permissionMode: 'plan' });
+    expect(await here.events(id, 'current_mode_update')).toMatchObject([{ permissionMode: 'plan' }]);
+    gate.open();
+    await here.events(id, 'turn_finished');
+  });
+
   test('the chat is deleted: the turn ends, the session closes, readers end, nothing is left', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();

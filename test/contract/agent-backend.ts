@@ -245,7 +245,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       expect(textIn(await runTurn(backend, chatId, 'who are you'))).toContain('haiku');
       await backend.setModel(chatId, 'claude-sonnet-4-5');
       expect(textIn(await runTurn(backend, chatId, 'who are you'))).toContain('sonnet');
-      await backend.setPermissionMode(chatId, 'dontAsk');
+      expect(await backend.setPermissionMode(chatId, 'dontAsk')).toBe('dontAsk');
       const refused = await runTurn(backend, chatId, 'run: touch never');
       expect(ofType(refused, 'decision_requested')).toEqual([]);
       expect(ofType(refused, 'tool_call_update')).toMatchObject([{ status: 'failed' }]);

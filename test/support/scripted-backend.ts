@@ -165,9 +165,9 @@ export class ScriptedBackend implements AgentBackend {
     return Promise.resolve();
   }
 
-  setPermissionMode(chatId: string, mode: PermissionMode): Promise<void> {
+  setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {
     this.#session(chatId).permissionMode = mode;
-    return Promise.resolve();
+    return Promise.resolve(mode);
   }
 
   isBusy(chatId: string): boolean {

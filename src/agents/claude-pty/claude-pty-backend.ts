@@ -91,8 +91,9 @@ export class ClaudePtyBackend implements AgentBackend {
     await this.#sessions.get(chatId)?.setModel(model);
   }
 
-  async setPermissionMode(chatId: string, mode: PermissionMode): Promise<void> {
+  async setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {
     await this.#sessions.get(chatId)?.setPermissionMode(mode);
+    return mode;
   }
 
   isBusy(chatId: string): boolean {

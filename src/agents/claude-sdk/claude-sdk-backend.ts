@@ -74,8 +74,8 @@ export class ClaudeSdkBackend implements AgentBackend {
     await this.#sessions.get(chatId)?.setModel(model);
   }
 
-  async setPermissionMode(chatId: string, mode: PermissionMode): Promise<void> {
-    await this.#sessions.get(chatId)?.setPermissionMode(mode);
+  async setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {
+    return (await this.#sessions.get(chatId)?.setPermissionMode(mode)) ?? mode;
   }
 
   isBusy(chatId: string): boolean {

@@ -19,7 +19,7 @@ import { endProcess } from '../../lib/process-identity.ts';
 import { createPushable } from '../../lib/pushable.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
-import type { PermissionMode } from '../../protocol/chat.ts';
+import { type PermissionMode, permissionModes } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
@@ -29,6 +29,7 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { type AgentProcess, endMarked, spawnAgent } from '../agent-process.ts';
+import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
@@ -194,8 +195,9 @@ export class SdkSession {
     await this.#query?.setModel(model ?? undefined);
   }
 
-  async setPermissionMode(mode: PermissionMode): Promise<void> {
-    await this.#query?.setPermissionMode(mode);
+  async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {
+    const answer = await this.#query?.setPermissionMode(mode);
+    return oneOf(permissionModes, answer?.mode) ?? mode;
   }
 
   close(): Promise<void> {
