@@ -26,6 +26,7 @@ import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import { openDatabase, type Sql } from './store/database.ts';
+import { guardDriver } from './store/driver-guard.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
 import { removeImports } from './store/imports.ts';
@@ -122,6 +123,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 /** Serves until a signal comes; returns the exit code. */
 export async function runServer(config: Config, options: { demo: boolean }): Promise<number> {
   const stop = nextStop();
+  guardDriver(createLogger(config.logLevel));
   const server = await startServer(config, { ...options, demoIntervalMs: 25, onFatal: stop.fail });
   process.stdout.write(`BooCode is ready: ${server.url}\n`);
   process.stdout.write(`Sign in with a browser, once: ${server.signInLink()}\n`);

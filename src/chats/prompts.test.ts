@@ -63,10 +63,10 @@ describe('a prompt', () => {
   test('PROMPT-4: one that comes to a chat that is ready is stored together with the start of its turn, or not at all', async () => {
     const { id } = await here.createChat();
     const turnTypes = async (): Promise<string[][]> => {
-      const commits = await database.sql<{ types: string[] }[]>`
-        select array_agg(type order by seq) as types from events
+      const commits = await database.sql<{ types: string }[]>`
+        select json_agg(type order by seq) as types from events
         where chat_id = ${id} and type in ('prompt_accepted', 'turn_started') group by xmin::text order by min(seq)`;
-      return commits.map(({ types }) => types);
+      return commits.map(({ types }) => JSON.parse(types) as string[]);
     };
     const together = async () => (await turnTypes()).filter(({ length }) => length === 2);
     // The first has to wait for the agent to start; any other one only if it comes while the turn before is being put away.

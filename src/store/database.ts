@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { arrayTypes } from './array-types.ts';
 
 /** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
@@ -33,7 +34,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
       idle_in_transaction_session_timeout: 1500,
       statement_timeout: 30_000,
     },
+    // The driver would ask every new connection for the types of arrays, and nobody holds that question: where the
+    // connection breaks just then, it is a rejection that ends the process.
+    fetch_types: false,
     types: {
+      ...arrayTypes,
       // Counters and seqs stay far below 2^53.
       bigint: { to: 20, from: [20], serialize: String, parse: Number },
       json: { to: 114, from: [114, 3802], serialize: (text: string) => text, parse: (text: string) => text },

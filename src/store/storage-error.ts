@@ -33,6 +33,11 @@ export function isPassing(error: unknown): boolean {
   return lostConnection.has(code) || /^(08|57P0|40001|40P01|53300)/.test(code);
 }
 
+/** Whether the driver or the server made it. */
+export function isDatabaseError(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'PostgresError' || isPassing(error));
+}
+
 /** There is a row of this key already, in this table where one is named. */
 export function isUniqueViolation(error: unknown, table?: string): boolean {
   if (codeOf(error) !== '23505') return false;
