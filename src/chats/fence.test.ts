@@ -410,6 +410,46 @@ describe('two hosts', () => {
       },
     );
 
+    test('FENCE-5: a host that cannot for the moment of a renewal ends no turn', async () => {
+      const clock = new ManualClock();
+      const host = await openHost({ clock, url: proxy.url });
+      const gate = holdScript(host);
+      const { id } = await host.createChat();
+      await host.chats.submitPrompt(id, { content: 'go' });
+      await gate.reached;
+      await proxy.goDown();
+      clock.advance(5_000);
+      await until(() => clock.nextMs !== null && clock.nextMs <= 1_000, { what: 'the next try to be planned' });
+      await proxy.comeUp();
+      clock.advance(1_000);
+      // Neither the watch of before nor the renewal is due next.
+      await until(() => (clock.nextMs ?? 0) > 3_000, { what: 'the renewal' });
+      clock.advance(4_500);
+      expect(host.host.find(id)?.state).toBe('running');
+      gate.open();
+      await host.events(id, 'turn_finished');
+    });
+
+    test('FENCE-6: one that slept has four seconds to ask, and then lets everything go', async () => {
+      const clock = new ManualClock();
+      const host = await openHost({ clock, url: proxy.url });
+      const gate = holdScript(host);
+      const { id } = await host.createChat();
+      await host.chats.submitPrompt(id, { content: 'go' });
+      await gate.reached;
+      await proxy.goDown();
+      clock.sleep(60_000);
+      clock.advance(3_999);
+      expect(host.host.find(id)).toBeDefined();
+      clock.advance(1);
+      expect(host.host.find(id)).toBeUndefined();
+      await proxy.comeUp();
+      gate.open();
+      await until(() => host.chats.isHealthy());
+      // What waits to be tried again is given up.
+      clock.advance(1_000);
+    });
+
     test('TURN-2 PROMPT-4: and comes back before anybody else took its chats: it takes them up itself', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock, url: proxy.url });
@@ -438,6 +478,47 @@ describe('two hosts', () => {
         'interrupted',
         'completed',
       ]);
+    });
+  });
+
+  describe('FENCE-6: a host that slept for longer than its leases may be trusted', () => {
+    test('goes on with what nobody has taken', async () => {
+      const clock = new ManualClock();
+      const host = await openHost({ clock });
+      const gate = holdScript(host);
+      const { id } = await host.createChat();
+      await host.chats.submitPrompt(id, { content: 'go' });
+      await gate.reached;
+      await runOut(id);
+      clock.sleep(60_000);
+      await until(async () => {
+        const [row] = await database.sql`select lease_until > clock_timestamp() as held from chats where id = ${id}`;
+        return row!['held'] === true;
+      });
+      await until(() => (clock.nextMs ?? 0) > 4_000);
+      clock.advance(4_500);
+      expect(host.host.find(id)?.state).toBe('running');
+      gate.open();
+      await host.events(id, 'turn_finished');
+      const log = await host.log(id);
+      expect(log.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
+    });
+
+    test('lets go what another host has taken', async () => {
+      const clock = new ManualClock();
+      const [slept, next] = [await openHost({ clock }), await openHost()];
+      const gate = holdScript(slept);
+      const { id } = await slept.createChat();
+      await slept.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+      await gate.reached;
+      await runOut(id);
+      await next.chats.submitPrompt(id, { id: 'p2', content: 'go' });
+      clock.sleep(60_000);
+      await until(() => slept.host.find(id) === undefined);
+      await until(() => !slept.backend.sessions.has(id));
+      gate.open();
+      await next.events(id, 'turn_finished', 2);
+      assertTurnsFinished(await next.log(id));
     });
   });
 

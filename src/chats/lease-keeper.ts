@@ -1,8 +1,10 @@
 /**
  * Keeps this host's leases alive, and knows when it may no longer trust them.
  *
- * A lease lasts 15 s by the database's clock and is renewed every 5 s. A host that has not been able to renew for 9 s by
- * its own monotonic clock lets everything go, well before another host may take over: so no chat ever has two agents.
+ * A lease lasts 15 s by the database's clock and is renewed every 5 s; a renewal that failed is tried again at once. A
+ * host that has not been able to renew for 9 s by its own monotonic clock lets everything go, well before another host
+ * may take over: so no chat ever has two agents. A host that slept through that moment cannot do so in time any more:
+ * when it wakes it asks first, and lets go only what another host has taken. Until then the epoch keeps it from writing.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -12,7 +14,13 @@ import { renewLeases } from '../store/leases.ts';
 
 export const leaseTtlMs = 15_000;
 const renewEveryMs = 5_000;
+const retryAfterMs = 250;
+const retryLaterMs = 1_000;
 const selfFenceMs = 9_000;
+/** The watch never runs so late in a process that is awake. */
+const sleptMs = 1_000;
+/** How long a host that has slept may take to ask. */
+const wakeLimitMs = 4_000;
 const renewLimitMs = 3_000;
 
 export interface LeaseKeeperParts {
@@ -28,25 +36,27 @@ export interface LeaseKeeperParts {
 
 export class LeaseKeeper {
   readonly #parts: LeaseKeeperParts;
-  #renewedAtMs: number;
+  /** When the leases are no longer trusted, unless they are renewed before. */
+  #deadlineMs: number;
   #cancelRenewal: (() => void) | undefined;
   #cancelWatch: (() => void) | undefined;
   #renewing: Promise<void> | undefined;
   #expired = false;
+  #failing = false;
   #stopped = false;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
-    this.#renewedAtMs = parts.clock.monotonicMs();
+    this.#deadlineMs = parts.clock.monotonicMs() + selfFenceMs;
   }
 
   start(): void {
-    this.#schedule();
+    this.#schedule(renewEveryMs);
   }
 
   /** Whether leases may still be relied on. */
   get isTrusted(): boolean {
-    return !this.#stopped && this.#parts.clock.monotonicMs() - this.#renewedAtMs < selfFenceMs;
+    return !this.#stopped && !this.#expired;
   }
 
   async stop(): Promise<void> {
@@ -56,38 +66,59 @@ export class LeaseKeeper {
     await this.#renewing;
   }
 
-  #schedule(): void {
+  #schedule(delayMs: number): void {
     if (this.#stopped) return;
-    this.#cancelRenewal = this.#parts.clock.after(this.isTrusted ? renewEveryMs : 1_000, () => {
-      this.#renewing = this.#renew().finally(() => this.#schedule());
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = this.#parts.clock.after(delayMs, () => {
+      this.#renewing = this.#renew().then((isFresh) => {
+        this.#renewing = undefined;
+        this.#schedule(isFresh ? renewEveryMs : this.#expired ? retryLaterMs : retryAfterMs);
+      });
     });
     // The renewal itself may hang on a half-open connection: the watch does not wait for it.
     this.#watch();
   }
 
   #watch(): void {
-    const leftMs = selfFenceMs - (this.#parts.clock.monotonicMs() - this.#renewedAtMs);
+    const { clock } = this.#parts;
     this.#cancelWatch?.();
-    this.#cancelWatch = this.#parts.clock.after(Math.max(leftMs, 0), () => {
-      if (this.#stopped || this.#expired || this.isTrusted) return;
-      this.#expired = true;
-      this.#parts.logger.error({}, 'The leases could not be renewed in time; every chat is let go.');
-      for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch);
+    if (this.#expired) return;
+    this.#cancelWatch = clock.after(Math.max(this.#deadlineMs - clock.monotonicMs(), 0), () => {
+      if (this.#stopped) return;
+      const nowMs = clock.monotonicMs();
+      if (nowMs - this.#deadlineMs < sleptMs) return this.#expire();
+      this.#parts.logger.warn({ forMs: Math.round(nowMs - this.#deadlineMs) }, 'This process was asleep.');
+      this.#deadlineMs = nowMs + wakeLimitMs;
+      // One that is under way has slept as well; its answer counts for the time before.
+      if (this.#renewing) this.#watch();
+      else this.#schedule(0);
     });
   }
 
-  async #renew(): Promise<void> {
+  #expire(): void {
+    this.#expired = true;
+    this.#parts.logger.error({}, 'The leases could not be renewed in time; every chat is let go.');
+    for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch);
+  }
+
+  /** Whether the leases are renewed from now on: not by an answer that was asked for before a sleep. */
+  async #renew(): Promise<boolean> {
     const { sql, hostId, clock, logger } = this.#parts;
     // Taken before the question: the lease runs from then at the latest.
     const askedAtMs = clock.monotonicMs();
     const believed = this.#parts.held();
     try {
       const held = await inTime(renewLeases(sql, hostId, [...believed.keys()], leaseTtlMs), renewLimitMs);
-      this.#renewedAtMs = askedAtMs;
+      this.#deadlineMs = Math.max(this.#deadlineMs, askedAtMs + selfFenceMs);
       this.#expired = false;
       for (const [chatId, epoch] of believed) if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch);
+      if (this.#failing) logger.info({}, 'The leases are renewed again.');
+      this.#failing = false;
+      return clock.monotonicMs() - askedAtMs < renewEveryMs;
     } catch (error) {
-      logger.warn({ err: error }, 'The leases could not be renewed.');
+      if (!this.#failing) logger.warn({ err: error }, 'The leases could not be renewed; it is tried again.');
+      this.#failing = true;
+      return false;
     }
   }
 }

@@ -62,7 +62,7 @@ test(
           timeoutMs: 60_000,
           what: 'a receipt after the restart',
         });
-        expect(program.exit, program.stderr).toBeUndefined();
+        expect({ exit: program.exit, said: program.exit && program.stderr }).toEqual({});
       }
       isOver = true;
       await Promise.all(load);

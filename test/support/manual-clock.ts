@@ -41,6 +41,15 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
+  /** As a process that was stopped or a machine that slept: time has passed, and what was due is called only now. */
+  sleep(forMs: number): void {
+    this.#nowMs += forMs;
+    for (let next = this.#earliest(); next && next.dueMs <= this.#nowMs; next = this.#earliest()) {
+      this.#timers.delete(next);
+      next.call();
+    }
+  }
+
   #earliest(): Timer | undefined {
     let earliest: Timer | undefined;
     for (const timer of this.#timers) if (!earliest || timer.dueMs < earliest.dueMs) earliest = timer;
