@@ -518,7 +518,9 @@ describe('two hosts', () => {
       await until(() => !slept.backend.sessions.has(id));
       gate.open();
       await next.events(id, 'turn_finished', 2);
-      assertTurnsFinished(await next.log(id));
+      const log = await next.log(id);
+      assertTurnsFinished(log);
+      expect(await slept.chats.isHealthy()).toBe(true);
     });
   });
 
