@@ -164,6 +164,7 @@ const lifecycleBodies = [
     model: z.string().nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    acceptsAgentMessages: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** The chat was flipped: it goes on with this backend. */
     backend: z.enum(backendNames).optional(),

@@ -28,6 +28,7 @@ const newChat = (rest: Partial<NewChat> = {}): NewChat => ({
   model: null,
   permissionMode: 'default',
   trusted: false,
+  acceptsAgentMessages: false,
   ...rest,
 });
 

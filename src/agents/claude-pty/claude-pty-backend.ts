@@ -95,6 +95,10 @@ export class ClaudePtyBackend implements AgentBackend {
     await this.#sessions.get(chatId)?.setPermissionMode(mode);
   }
 
+  async setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void> {
+    await this.#sessions.get(chatId)?.setAcceptsAgentMessages(accepts);
+  }
+
   isBusy(chatId: string): boolean {
     return this.#sessions.get(chatId)?.isBusy ?? false;
   }

@@ -87,6 +87,7 @@ export class PtySession {
   #directory = '';
   #model: string | null;
   #permissionMode: PermissionMode;
+  #acceptsAgentMessages: boolean;
   #interrupting: NodeJS.Timeout | undefined;
   #restarting: Promise<void> | undefined;
   /** A setting changed that the program takes at its start only. */
@@ -105,6 +106,7 @@ export class PtySession {
     this.#sessionId = parts.spec.sessionId;
     this.#model = parts.spec.model;
     this.#permissionMode = parts.spec.permissionMode;
+    this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
     this.terminal = new TerminalHub({ onInput: () => this.#typist.noteKeys() });
     this.#mirror = new TranscriptMirror({
       store: parts.spec.sessionStore,
@@ -221,7 +223,7 @@ export class PtySession {
       permissionMode: this.#permissionMode,
       trusted: this.#spec.trusted,
       settings: {
-        ...programSettings(this.#spec),
+        ...programSettings({ ...this.#spec, acceptsAgentMessages: this.#acceptsAgentMessages }),
         hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
       },
       onStatus: (status, before) => this.#onStatus(status, before),
@@ -295,6 +297,12 @@ export class PtySession {
       throw new BooError('chat_busy', 'The terminal program changes its permission mode between turns only.');
     }
     this.#permissionMode = mode;
+    await this.#renew();
+  }
+
+  async setAcceptsAgentMessages(accepts: boolean): Promise<void> {
+    if (accepts === this.#acceptsAgentMessages) return;
+    this.#acceptsAgentMessages = accepts;
     await this.#renew();
   }
 

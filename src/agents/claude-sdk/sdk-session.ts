@@ -33,7 +33,7 @@ import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
-import { programSettings } from '../claude/program-settings.ts';
+import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import {
   configDirOf,
@@ -196,6 +196,10 @@ export class SdkSession {
 
   async setPermissionMode(mode: PermissionMode): Promise<void> {
     await this.#query?.setPermissionMode(mode);
+  }
+
+  async setAcceptsAgentMessages(accepts: boolean): Promise<void> {
+    await this.#query?.applyFlagSettings(inboundSetting(accepts));
   }
 
   close(): Promise<void> {
