@@ -6,6 +6,7 @@
  * indented, since several of them may speak at once.
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
+import { incomingWords } from '../protocol/incoming-words.ts';
 import { answeredText, decisionText } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
@@ -144,6 +145,15 @@ export function createRenderer(options: RendererOptions): Renderer {
         return out(
           `${outStyle('bold', `> ${plainText(blocksText(event.content)).trimEnd().replaceAll('\n', '\n> ')}`)}\n`,
         );
+      case 'incoming_message': {
+        const { kind, name } = event.origin;
+        const who = name === undefined ? '' : ` (${plainLine(name, 100)})`;
+        line(outStyle('yellow', `◂ ${incomingWords(kind)}${who}:`));
+        // Each line marked, so that none passes for a prompt or an answer.
+        for (const text of plainText(blocksText(event.content)).trimEnd().split('\n'))
+          line(outStyle('yellow', `◂ ${text}`));
+        return;
+      }
       case 'session_started': {
         const model = event.model === null ? '' : ` · ${plainLine(event.model)}`;
         return options.log

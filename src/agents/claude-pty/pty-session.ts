@@ -4,7 +4,6 @@
  * screen is for people alone.
  */
 import { readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
@@ -13,6 +12,7 @@ import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { programSettings } from '../claude/program-settings.ts';
+import { isDirectory } from '../claude/files/is-directory.ts';
 import {
   configDirOf,
   projectDirectory,
@@ -140,11 +140,7 @@ export class PtySession {
 
   async #open(): Promise<void> {
     const { cwd, sessionStore } = this.#spec;
-    const isDirectory = await stat(cwd).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    if (!isDirectory) {
+    if (!(await isDirectory(cwd))) {
       throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
     }
     const entries = await reconcileTranscript(sessionStore, this.#place());

@@ -25,6 +25,8 @@ export function toItems(event: Event): Item[] {
       return event.promptIds.map((promptId) => ({ key: `p:${promptId}`, seq, kind: 'prompt', promptId }));
     case 'user_message':
       return [{ key: `u:${seq}`, seq, kind: 'user', content: event.content }];
+    case 'incoming_message':
+      return [{ key: `i:${seq}`, seq, kind: 'incoming', origin: event.origin, content: event.content }];
     case 'agent_message':
       return [{ key: `m:${event.messageId}`, seq, kind: 'message', content: event.content }];
     case 'agent_thought':
