@@ -6,7 +6,7 @@
  * indented, since several of them may speak at once.
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
-import { incomingWords } from '../protocol/incoming-words.ts';
+import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { answeredText, decisionText } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
@@ -207,6 +207,8 @@ export function createRenderer(options: RendererOptions): Renderer {
         else if (event.outcome === 'interrupted') complain('yellow', 'Interrupted.');
         return line(outStyle('dim', turnSummary(event)));
       case 'chat_updated':
+        if (event.acceptsAgentMessages !== undefined)
+          line(outStyle('yellow', `· ${acceptanceWords(event.acceptsAgentMessages)}`));
         return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;

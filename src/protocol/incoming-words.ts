@@ -8,5 +8,9 @@ const words: Readonly<Record<IncomingKind, string>> = {
   other: 'The program was told',
 };
 
+/** Said where the chat's setting changes. */
+export const acceptanceWords = (accepts: boolean): string =>
+  accepts ? 'Agents of other sessions may begin turns here.' : 'Agents of other sessions may begin no turns here.';
+
 /** A kind that a newer server may know is no person's either. */
 export const incomingWords = (kind: string): string => words[kind as IncomingKind] ?? words.other;

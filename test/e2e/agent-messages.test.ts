@@ -112,8 +112,8 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     await send(sender, receiver, words);
     const told = await nextUnasked(receiver, head);
     expect(told.origin).toEqual(origin);
-    expect(JSON.stringify(told.content)).toContain('one');
-    expect(JSON.stringify(told.content)).toContain('two');
+    // The program takes the edge off marks within the words, so that none of them ends there.
+    expect(textOf(told.content)).toBe(words.replaceAll(/<(?=\/?cross)/g, '<\\'));
 
     const pipe = join(receiver.cwd, 'pipe');
     const answer = (): { outcome: 'allow' } => ({ outcome: 'allow' });

@@ -8,7 +8,6 @@ import type { IncomingKind } from '../../../protocol/event.ts';
 import type { AgentEventOf } from '../../agent-backend.ts';
 import { asRecord, asText } from './loose-json.ts';
 import { oneLine } from './one-line.ts';
-import { textBetween } from './typed-text.ts';
 
 export type IncomingMessage = AgentEventOf<'incoming_message'>;
 
@@ -48,7 +47,9 @@ export function incomingOfLine(
     lookUp(bySubkind, origin['subkind']) ?? lookUp(byOrigin, origin['kind']) ?? lookUp(byTurnOrigin, line.turnOrigin);
   if (kind === undefined) return undefined;
   const name = asText(origin['name']) ?? asText(origin['server']) ?? asText(origin['from']);
-  return message(messageId, kind, { ...unwrapped(text), ...definedOf({ words: asText(origin['body']), name }) });
+  const { kind: marked, ...inside } = unwrapped(text);
+  const said = marked === kind ? inside : { words: text };
+  return message(messageId, kind, { ...said, ...definedOf({ words: asText(origin['body']), name }) });
 }
 
 /** `isWakeUp`: the program has said that this prompt is one that the agent left for later. */
@@ -77,9 +78,16 @@ function unwrapped(text: string): Unwrapped {
   return { kind: 'teammate', words, ...definedOf({ name }) };
 }
 
+// What people need of it: all but ids and counts, and those only where nobody's words can stand between them.
+const taskHead = /^<task-notification>\n?(?:<(task-id|tool-use-id|output-file|status)>[^<]*<\/\1>\n?)*/;
+const taskEnd = /\n?(?:<usage>(?:<\w+>\d+<\/\w+>)*<\/usage>\n?)?<\/task-notification>\s*$/;
+const taskWords = /^<summary>([\s\S]*?)<\/summary>(?:\n<result>([\s\S]*)<\/result>)?$/;
+
 function wordsOfTask(text: string): string {
-  const words = ['summary', 'result'].flatMap((tag) => textBetween(text, tag)?.trim() || []);
-  return words.length > 0 ? words.join('\n\n') : text;
+  const inner = text.replace(taskHead, '').replace(taskEnd, '');
+  const [, summary, result] = taskWords.exec(inner) ?? [];
+  if (summary === undefined) return inner.trim() === '' ? text : inner;
+  return result === undefined ? summary : `${summary}\n\n${result}`;
 }
 
 function message(messageId: string, kind: IncomingKind, { words, name }: Unwrapped): IncomingMessage {
