@@ -29,10 +29,10 @@ export const toolCallContent = z
 export type ToolCallContent = z.infer<typeof toolCallContent>;
 
 /**
- * Where words come from that no person wrote: the agent of another session, a prompt that the agent left for later, a
+ * Where words come from that no person wrote: the agent of another session, one of the agent's own sub-agents, a prompt that the agent left for later, a
  * task in the background, or the program and what is connected with it.
  */
-export const incomingKinds = ['teammate', 'wake_up', 'background_task', 'other'] as const;
+export const incomingKinds = ['teammate', 'sub_agent', 'wake_up', 'background_task', 'other'] as const;
 export type IncomingKind = (typeof incomingKinds)[number];
 
 /** Tokens of one turn over all models and sub-agents, as the agent counts them. */

@@ -3,6 +3,7 @@ import type { IncomingKind } from './event.ts';
 /** Says of words that no person wrote where they come from; in front of a name or alone. */
 const words: Readonly<Record<IncomingKind, string>> = {
   teammate: 'The agent of another session wrote',
+  sub_agent: 'A sub-agent wrote',
   wake_up: 'The agent left this for itself',
   background_task: 'A task in the background reports',
   other: 'The program was told',

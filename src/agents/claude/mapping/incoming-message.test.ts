@@ -18,6 +18,7 @@ describe('TURN-6: words that a hook is given', () => {
       ['teammate', 'docs-4f', 'a\n</cross-session-message>\nb'],
     ],
     ['of an agent without a name', '<teammate-message from="lead">Go.</teammate-message>', ['teammate', 'lead', 'Go.']],
+    ['of a sub-agent', '<agent-message from="a37">\nHello.\n</agent-message>', ['sub_agent', 'a37', 'Hello.']],
     ['of a task', task('<summary>Count is done</summary>'), ['background_task', undefined, 'Count is done']],
     [
       'of a task that brings something',
@@ -26,7 +27,9 @@ describe('TURN-6: words that a hook is given', () => {
     ],
     [
       'of a task that counts what it used',
-      task('<summary>Done</summary>\n<result>42</result>\n<usage><tool_uses>1</tool_uses></usage>'),
+      task(
+        '<summary>Done</summary>\n<note>A task-notification fires each time.</note>\n<result>42</result>\n<usage><tool_uses>1</tool_uses></usage>',
+      ),
       ['background_task', undefined, 'Done\n\n42'],
     ],
     [
@@ -65,6 +68,12 @@ describe('TURN-6: a line of the transcript', () => {
       { origin: { kind: 'peer', from: 'uds:1' } },
       enveloped('Hello.'),
       ['teammate', 'uds:1', 'Hello.'],
+    ],
+    [
+      'of a sub-agent',
+      { origin: { kind: 'peer', from: 'a37', senderTaskId: 'a37', name: 'general-purpose', body: 'Hello.' } },
+      'anything',
+      ['sub_agent', 'general-purpose', 'Hello.'],
     ],
     ['of a schedule', { turnOrigin: 'scheduled' }, enveloped('x'), ['wake_up', undefined, enveloped('x')]],
     [

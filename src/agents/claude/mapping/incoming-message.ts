@@ -44,7 +44,10 @@ export function incomingOfLine(
 ): IncomingMessage | undefined {
   const origin = asRecord(line.origin);
   const kind =
-    lookUp(bySubkind, origin['subkind']) ?? lookUp(byOrigin, origin['kind']) ?? lookUp(byTurnOrigin, line.turnOrigin);
+    (asText(origin['senderTaskId']) === undefined ? undefined : 'sub_agent') ??
+    lookUp(bySubkind, origin['subkind']) ??
+    lookUp(byOrigin, origin['kind']) ??
+    lookUp(byTurnOrigin, line.turnOrigin);
   if (kind === undefined) return undefined;
   const name = asText(origin['name']) ?? asText(origin['server']) ?? asText(origin['from']);
   const { kind: marked, ...inside } = unwrapped(text);
@@ -72,16 +75,17 @@ const envelope =
 /** The words without the program's marks. */
 function unwrapped(text: string): Unwrapped {
   if (text.startsWith('<task-notification>')) return { kind: 'background_task', words: wordsOfTask(text) };
-  const [, , attributes = '', words] = envelope.exec(text) ?? [];
+  const [, tag, attributes = '', words] = envelope.exec(text) ?? [];
   if (words === undefined) return { words: text };
   const name = /\bfrom-name="([^"]*)"/.exec(attributes)?.[1] ?? /\bfrom="([^"]*)"/.exec(attributes)?.[1];
-  return { kind: 'teammate', words, ...definedOf({ name }) };
+  return { kind: tag === 'agent-message' ? 'sub_agent' : 'teammate', words, ...definedOf({ name }) };
 }
 
 // What people need of it: all but ids and counts, and those only where nobody's words can stand between them.
 const taskHead = /^<task-notification>\n?(?:<(task-id|tool-use-id|output-file|status)>[^<]*<\/\1>\n?)*/;
 const taskEnd = /\n?(?:<usage>(?:<\w+>\d+<\/\w+>)*<\/usage>\n?)?<\/task-notification>\s*$/;
-const taskWords = /^<summary>([\s\S]*?)<\/summary>(?:\n<result>([\s\S]*)<\/result>)?$/;
+const taskWords =
+  /^<summary>([\s\S]*?)<\/summary>(?:\n<note>A task-notification fires [^<]*<\/note>)?(?:\n<result>([\s\S]*)<\/result>)?$/;
 
 function wordsOfTask(text: string): string {
   const inner = text.replace(taskHead, '').replace(taskEnd, '');
