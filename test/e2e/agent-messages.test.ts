@@ -32,9 +32,12 @@ async function openChat(input: Partial<CreateChat> = {}, settings?: object): Pro
 
 /** Has the agent of one chat write to that of another; resolves with what its tool said. */
 async function send(from: Chat, to: Chat, message: string): Promise<string> {
-  const listed = await runTurn(server.client, from.id, 'call ListAgents: {}');
-  const name = new RegExp(`^ +(${to.cwd.split('/').at(-1)}-\\w+)`, 'm').exec(listed.text)?.[1];
-  expect(name, listed.text).toBeDefined();
+  const pattern = new RegExp(`^ +(${to.cwd.split('/').at(-1)}-\\w+)`, 'm');
+  // One that is being started anew is not there for a moment.
+  const name = await until(async () => {
+    const listed = await runTurn(server.client, from.id, 'call ListAgents: {}');
+    return pattern.exec(listed.text)?.[1];
+  });
   const input = JSON.stringify({ to: name, summary: 'A message', message });
   return (await runTurn(server.client, from.id, `call SendMessage: ${input}`)).text;
 }
@@ -103,6 +106,20 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(receiver)).toBe(2);
   });
 
+  test('AGENT-11: it is taken back in the middle of a turn, too', async () => {
+    const [sender, receiver] = [await openChat(), await openChat({ backend, acceptsAgentMessages: true })];
+    const turn = runTurn(server.client, receiver.id, 'hold');
+    await until(() => server.model.held === 1);
+    await server.client.patchChat(receiver.id, { acceptsAgentMessages: false });
+    // The terminal program follows when its turn has ended.
+    if (backend === 'claude_sdk') await sendInVain(sender, receiver, 'stream 3 tokens');
+    server.model.release();
+    const { events } = await turn;
+    expect(eventsOf(events, 'incoming_message')).toEqual([]);
+    await sendInVain(sender, receiver, 'stream 4 tokens');
+    expect(await turnsOf(receiver)).toBe(2);
+  });
+
   test('AGENT-12 TURN-6: what an agent wrote is told as its words, at a turn’s beginning and in the middle of one', async () => {
     const { client } = server;
     const [sender, receiver] = [await openChat(), await openChat({ backend, acceptsAgentMessages: true })];
@@ -125,6 +142,18 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(eventsOf(events, 'user_message')).toEqual([]);
     expect(eventsOf(events, 'incoming_message')).toMatchObject([{ origin, ...text('into the turn') }]);
     expect(eventsOf(events, 'turn_started')).toHaveLength(1);
+  });
+
+  test('TURN-6: what its own sub-agent wrote to it, which nobody need allow', async () => {
+    const chat = await openChat({ backend });
+    const message = JSON.stringify({ to: 'main', summary: 'A message', message: 'from below' });
+    await runTurn(server.client, chat.id, `use a background sub-agent: call SendMessage: ${message}`);
+    const told = await followUntil(
+      server.client,
+      chat.id,
+      (item) => item.kind === 'event' && item.event.type === 'incoming_message',
+    );
+    expect(told).toMatchObject({ event: { origin: { kind: 'sub_agent' }, ...text('from below') } });
   });
 
   test('TURN-6: the end of a background task, and that a message was refused', async () => {

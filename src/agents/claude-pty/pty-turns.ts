@@ -250,7 +250,8 @@ export class PtyTurns {
 
   async #takeIncoming(line: Extract<TranscriptLine, { is: 'incoming' }>): Promise<void> {
     if (line.isPrompt) {
-      await this.#finish();
+      // The program may also tell its own agent to go on, in the middle of a turn.
+      if (line.message.origin.kind !== 'other') await this.#finish();
       this.#beginUnprompted();
     }
     this.#begin();
