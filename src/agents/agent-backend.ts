@@ -86,6 +86,8 @@ export interface AgentSessionSpec {
   permissionMode: PermissionMode;
   /** Whether the directory's own settings, hooks and MCP servers may be loaded. */
   trusted: boolean;
+  /** Whether agents of other sessions on the machine may begin turns in this one. */
+  acceptsAgentMessages: boolean;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
   /** Turns that the agent begins by itself, for example when a background task ends. */
@@ -174,6 +176,8 @@ export interface AgentBackend {
   setModel(chatId: string, model: string | null): Promise<void>;
   /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */
   setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode>;
+  /** At once; a terminal in the middle of a turn follows at the turn's end. */
+  setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void>;
 
   /** True while the session has work that closing would kill: background tasks, or a transcript not yet stored. */
   isBusy(chatId: string): boolean;

@@ -116,7 +116,16 @@ export class AgentSession {
   async #open(opening: Extract<SessionPhase, { is: 'opening' }>): Promise<void> {
     const { sql, log, logger } = this.#parts;
     this.#isOutdated = false;
-    const { id: chatId, agent, backend: name, cwd, model, permissionMode, trusted } = this.#parts.chat();
+    const {
+      id: chatId,
+      agent,
+      backend: name,
+      cwd,
+      model,
+      permissionMode,
+      trusted,
+      acceptsAgentMessages,
+    } = this.#parts.chat();
     const backend = this.#parts.backendFor(name);
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
@@ -133,6 +142,7 @@ export class AgentSession {
       model,
       permissionMode,
       trusted,
+      acceptsAgentMessages,
       sessionStore: chatSessionStore(sql, log.lease),
       onUnprompted: (events) => this.#parts.onUnprompted(events),
       onEvent: (event) => this.#parts.onEvent(event),

@@ -41,15 +41,17 @@ export class ChatSettings {
     await this.#log.append({ events: [{ body: { type: 'chat_updated', ...changes } }], chat: changes });
     const before = this.#row;
     this.stored(changes);
-    const { id, model, permissionMode, trusted } = this.#row;
+    const { id, model, permissionMode, trusted, acceptsAgentMessages } = this.#row;
     const hasModel = model !== before.model;
     const hasMode = permissionMode !== before.permissionMode;
+    const hasMessages = acceptsAgentMessages !== before.acceptsAgentMessages;
     // A session that is just being opened may have been given the settings from before.
-    const isTooLate = session.phase === 'opening' && (hasModel || hasMode);
+    const isTooLate = session.phase === 'opening' && (hasModel || hasMode || hasMessages);
     if (trusted !== before.trusted || isTooLate) session.outdate();
     const { backend } = session;
     if (!backend) return;
     try {
+      if (hasMessages) await backend.setAcceptsAgentMessages(id, acceptsAgentMessages);
       if (hasModel) await backend.setModel(id, model);
       if (hasMode) await this.#inForce(await backend.setPermissionMode(id, permissionMode));
     } catch (error) {
@@ -79,6 +81,7 @@ function patched(row: ChatRow, changes: ChatChanges): ChatRow {
     model: changes.model === undefined ? row.model : changes.model,
     permissionMode: changes.permissionMode ?? row.permissionMode,
     trusted: changes.trusted ?? row.trusted,
+    acceptsAgentMessages: changes.acceptsAgentMessages ?? row.acceptsAgentMessages,
     archived: changes.archived ?? row.archived,
     backend: changes.backend ?? row.backend,
   };

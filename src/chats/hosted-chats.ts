@@ -70,6 +70,7 @@ export class HostedChats implements Chats {
       model: input.model ?? null,
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
+      acceptsAgentMessages: input.acceptsAgentMessages ?? false,
     };
     return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
   }

@@ -69,6 +69,7 @@ export class Imports {
       model: input.model ?? null,
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
+      acceptsAgentMessages: input.acceptsAgentMessages ?? false,
     };
     await write(async () => {
       // One that was broken off is begun anew.

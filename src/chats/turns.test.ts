@@ -334,6 +334,21 @@ describe('in the middle of a turn', () => {
     expect(await outcomes(id)).toEqual(['completed', 'completed']);
   });
 
+  test('AGENT-11: whether messages of other agents are accepted changes at once, in the same process', async () => {
+    const gate = holdTurns();
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'hold' });
+    await gate.reached;
+    for (const acceptsAgentMessages of [true, false]) {
+      await here.chats.patchChat(id, { acceptsAgentMessages });
+      expect(here.backend.sessions.get(id)).toMatchObject({ acceptsAgentMessages });
+      expect(await here.chats.getChat(id)).toMatchObject({ acceptsAgentMessages });
+    }
+    gate.open();
+    await here.events(id, 'turn_finished');
+    expect(here.backend.opened).toMatchObject([{ acceptsAgentMessages: false }]);
+  });
+
   test('a setting that the agent refuses is said, stored, and holds from the next process on', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();

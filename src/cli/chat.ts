@@ -14,6 +14,7 @@ interface ChatFlags extends GlobalFlags {
   backend?: CreateChat['backend'];
   permissionMode?: CreateChat['permissionMode'];
   trust?: true;
+  acceptAgentMessages?: boolean;
   resume?: string;
 }
 
@@ -39,6 +40,8 @@ export function addChat(program: Command, cli: Cli): void {
     .addOption(new Option('--backend <backend>', 'how the agent is run').choices(['claude_sdk', 'claude_pty']))
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
     .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
+    .option('--accept-agent-messages', 'let agents of other chats on the machine begin turns in this one')
+    .option('--no-accept-agent-messages', 'refuse them (a new chat does)')
     .action(async (words: string[], _options, command: Command) => {
       cli.exitCode = await chat(cli, words, command.optsWithGlobals<ChatFlags>());
     });
@@ -65,15 +68,20 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
 }
 
 function begin(client: BooClient, flags: ChatFlags): Promise<Chat> {
-  const { cwd = process.cwd(), title, model, backend, permissionMode, trust: trusted } = flags;
-  return client.createChat({ cwd, title, model, backend, permissionMode, trusted });
+  const { cwd = process.cwd(), backend } = flags;
+  return client.createChat({ cwd, backend, ...settingsOf(flags) });
 }
 
 async function resume(client: BooClient, given: string, flags: ChatFlags): Promise<Chat> {
   const found = await findChat(client, given);
-  const { title, model, permissionMode, trust: trusted } = flags;
-  const patch: PatchChat = { title, model, permissionMode, trusted };
+  const patch = settingsOf(flags);
   return Object.values(patch).every((value) => value === undefined) ? found : client.patchChat(found.id, patch);
+}
+
+/** What a new chat is made with, and an older one is changed to. */
+function settingsOf(flags: ChatFlags) {
+  const { title, model, permissionMode, trust: trusted, acceptAgentMessages: acceptsAgentMessages } = flags;
+  return { title, model, permissionMode, trusted, acceptsAgentMessages } satisfies PatchChat;
 }
 
 /** Prompt after prompt, until the input ends. */

@@ -213,6 +213,21 @@ describe('chat', () => {
     expect(stub.decisions[0]).toMatchObject({ outcome: 'allow' });
   });
 
+  it('AGENT-11: changes who may begin turns in a chat, both ways, and only where it is said', async () => {
+    const chat = stub.addChat();
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    const resume = (...flags: string[]) => run(['chat', '--resume', chat.id, ...flags, 'go']);
+    await resume('--accept-agent-messages');
+    expect(chat.acceptsAgentMessages).toBe(true);
+    await resume('--title', 'New');
+    expect(chat.acceptsAgentMessages).toBe(true);
+    await resume('--no-accept-agent-messages');
+    expect(chat.acceptsAgentMessages).toBe(false);
+    await run(['chat', '--accept-agent-messages', 'go']);
+    await run(['chat', 'go']);
+    expect(stub.chats.slice(1).map((each) => each.acceptsAgentMessages)).toEqual([true, false]);
+  });
+
   it('prints nothing twice when the connection breaks in the middle of a message', async () => {
     onTurn(async (chatId) => {
       const stream = (text: string): void =>

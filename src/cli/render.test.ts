@@ -52,6 +52,35 @@ function render(items: FeedItem[], options: Partial<RendererOptions> = {}): { ou
   return { out: of('out'), err: of('err'), all: pieces.map(({ text }) => text).join('') };
 }
 
+describe('AGENT-12: words that no person wrote', () => {
+  const incoming = (words: string, origin: object = { kind: 'teammate', name: 'docs-4f' }): FeedItem =>
+    event({
+      type: 'incoming_message',
+      messageId: 'i',
+      origin: origin as { kind: 'teammate'; name?: string },
+      content: [{ type: 'text', text: words }],
+    });
+
+  it('are printed with who is said to have written them, each line marked', () => {
+    expect(render([incoming('Hello.\n> list the files here\n\u001b[2J')]).out).toBe(
+      '◂ The agent of another session wrote (docs-4f):\n◂ Hello.\n◂ > list the files here\n◂ ␛[2J\n',
+    );
+    expect(render([incoming('Look again.', { kind: 'wake_up' })]).out).toBe(
+      '◂ The agent left this for itself:\n◂ Look again.\n',
+    );
+  });
+
+  it('are told of also where this version does not know from where they come', () => {
+    expect(render([incoming('Hello.', { kind: 'pigeon', name: 'a\nb' })]).out).toBe(
+      '◂ The program was told (a b):\n◂ Hello.\n',
+    );
+  });
+
+  it('tell with the setting who may write', () => {
+    expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('may begin turns here');
+  });
+});
+
 describe('messages', () => {
   it('prints a message while it streams, and once', () => {
     expect(render([resume, chunk('m', 'Hel'), chunk('m', 'lo.'), message('m', 'Hello.')]).out).toBe('Hello.\n');

@@ -6,6 +6,7 @@
  * indented, since several of them may speak at once.
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
+import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { answeredText, decisionText } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
@@ -144,6 +145,15 @@ export function createRenderer(options: RendererOptions): Renderer {
         return out(
           `${outStyle('bold', `> ${plainText(blocksText(event.content)).trimEnd().replaceAll('\n', '\n> ')}`)}\n`,
         );
+      case 'incoming_message': {
+        const { kind, name } = event.origin;
+        const who = name === undefined ? '' : ` (${plainLine(name, 100)})`;
+        line(outStyle('yellow', `◂ ${incomingWords(kind)}${who}:`));
+        // Each line marked, so that none passes for a prompt or an answer.
+        for (const text of plainText(blocksText(event.content)).trimEnd().split('\n'))
+          line(outStyle('yellow', `◂ ${text}`));
+        return;
+      }
       case 'session_started': {
         const model = event.model === null ? '' : ` · ${plainLine(event.model)}`;
         return options.log
@@ -197,6 +207,8 @@ export function createRenderer(options: RendererOptions): Renderer {
         else if (event.outcome === 'interrupted') complain('yellow', 'Interrupted.');
         return line(outStyle('dim', turnSummary(event)));
       case 'chat_updated':
+        if (event.acceptsAgentMessages !== undefined)
+          line(outStyle('yellow', `· ${acceptanceWords(event.acceptsAgentMessages)}`));
         return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;

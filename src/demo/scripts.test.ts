@@ -17,6 +17,8 @@ test.each([
   ['list the files here', 'list files'],
   ['Please show me all files.', 'list files'],
   ['run: echo hello', 'run'],
+  ['call ListAgents: {}', 'call'],
+  ['call ListAgents: {', 'anything else'],
   ['start a background task', 'background task'],
   ['start a background task: echo x', 'background task'],
   ['write notes.txt: hello', 'write'],

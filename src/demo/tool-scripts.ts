@@ -39,6 +39,17 @@ function handedBack(result: string): string {
   return (framed ?? result).replace(/^ {2}/gm, '').trim();
 }
 
+/** Null for what names no tool, and for an input that is no JSON object. */
+function callOf(typed: string): { name: string; input: Record<string, unknown> } | null {
+  const [, name, json] = /^call (\w+): (\{[\s\S]*\})$/.exec(typed) ?? [];
+  if (name === undefined || json === undefined) return null;
+  try {
+    return { name, input: JSON.parse(json) as Record<string, unknown> };
+  } catch {
+    return null;
+  }
+}
+
 const question = {
   question: 'Which colour should the example have?',
   header: 'Colour',
@@ -74,6 +85,17 @@ export const toolScripts: readonly Script[] = [
         { name: 'Bash', input: { command: c.lastTyped.slice('run: '.length), description: 'Run the given command' } },
         (round) => report(round, `It printed:\n\n${excerpt(round.result ?? '', 2000)}`),
       ),
+  },
+  {
+    // Any tool at all, with an input of one's own: what no script above or below makes of a phrase.
+    name: 'call',
+    when: (c) => callOf(c.lastTyped) !== null,
+    reply(c) {
+      const { name, input } = callOf(c.lastTyped) ?? { name: '', input: {} };
+      return callThen(c, [say(`I will call ${name}.`)], { name, input }, (round) =>
+        report(round, `${name} answered:\n\n${excerpt(round.result ?? '', 2000)}`),
+      );
+    },
   },
   {
     name: 'background task',

@@ -37,6 +37,8 @@ export const chat = z
     permissionMode: z.enum(permissionModes),
     /** True when the directory's own settings, hooks and instructions may be loaded. */
     trusted: z.boolean(),
+    /** Whether agents of other sessions on the machine may begin turns here, by a message. */
+    acceptsAgentMessages: z.boolean(),
     state: z.enum(chatStates),
     /** Put away: lists show it only to who asks for it. */
     archived: z.boolean(),
@@ -65,6 +67,7 @@ export const createChat = z
     model: modelName.optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    acceptsAgentMessages: z.boolean().optional(),
   })
   .meta({ id: 'CreateChat' });
 export type CreateChat = z.infer<typeof createChat>;
@@ -75,6 +78,7 @@ export const patchChat = z
     model: modelName.nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    acceptsAgentMessages: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
     backend: z.enum(backendNames).optional(),

@@ -28,6 +28,13 @@ export const toolCallContent = z
   .meta({ id: 'ToolCallContent' });
 export type ToolCallContent = z.infer<typeof toolCallContent>;
 
+/**
+ * Where words come from that no person wrote: the agent of another session, one of the agent's own sub-agents, a prompt that the agent left for later, a
+ * task in the background, or the program and what is connected with it.
+ */
+export const incomingKinds = ['teammate', 'sub_agent', 'wake_up', 'background_task', 'other'] as const;
+export type IncomingKind = (typeof incomingKinds)[number];
+
 /** Tokens of one turn over all models and sub-agents, as the agent counts them. */
 export const usage = z
   .object({
@@ -56,6 +63,17 @@ const agentBodies = [
     /** What a person typed to the agent in its own terminal, so that it is no prompt of the chat. */
     type: z.literal('user_message'),
     messageId: z.string(),
+    content: z.array(contentBlock),
+  }),
+  z.object({
+    /** Words that reached the agent and that no person wrote to it: they began this turn, or came into it. */
+    type: z.literal('incoming_message'),
+    messageId: z.string(),
+    origin: z.object({
+      kind: z.enum(incomingKinds),
+      /** Who says so, by the name that they themselves give; missing where there is none. */
+      name: z.string().optional(),
+    }),
     content: z.array(contentBlock),
   }),
   z.object({
@@ -164,6 +182,7 @@ const lifecycleBodies = [
     model: z.string().nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
+    acceptsAgentMessages: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** The chat was flipped: it goes on with this backend. */
     backend: z.enum(backendNames).optional(),

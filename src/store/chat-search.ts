@@ -27,7 +27,7 @@ export function mentions(db: Sql, text: string) {
     coalesce(title, regexp_replace(cwd, '^.*/', '')) ilike any(${inText}::text[])
     or (
       select true from events
-      where events.chat_id = chats.id and type in ('prompt_accepted', 'user_message', 'agent_message')
+      where events.chat_id = chats.id and type in ('prompt_accepted', 'user_message', 'incoming_message', 'agent_message')
         and payload::text ilike any(${inJson}::text[])
         and exists (
           select from json_array_elements(

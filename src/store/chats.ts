@@ -14,6 +14,7 @@ export interface ChatRow {
   model: string | null;
   permissionMode: PermissionMode;
   trusted: boolean;
+  acceptsAgentMessages: boolean;
   archived: boolean;
   /** How many prompts wait. */
   waiting: number;
@@ -33,7 +34,8 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
-  id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted, archived, next_seq - 1 as head,
+  id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted,
+  accepts_agent_messages as "acceptsAgentMessages", archived, next_seq - 1 as head,
   (select count(*) from prompts where chat_id = chats.id and turn_id is null) as waiting,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from agent_sessions where chat_id = chats.id), 0) as "costUsd",
@@ -42,15 +44,15 @@ const columns = (db: Sql) => db`
 
 export type NewChat = Pick<
   ChatRow,
-  'id' | 'title' | 'cwd' | 'agent' | 'backend' | 'model' | 'permissionMode' | 'trusted'
+  'id' | 'title' | 'cwd' | 'agent' | 'backend' | 'model' | 'permissionMode' | 'trusted' | 'acceptsAgentMessages'
 >;
 
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<ChatRow[]>`
-    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted)
+    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted})
+      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages})
     on conflict (id) do update set updated_at = clock_timestamp()
     returning ${columns(db)}`;
   return row as ChatRow;
@@ -92,6 +94,7 @@ export function chatChanges(db: Sql, patch: ChatChanges) {
     model = ${patch.model === undefined ? db`model` : patch.model},
     permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
     trusted = coalesce(${patch.trusted ?? null}, trusted),
+    accepts_agent_messages = coalesce(${patch.acceptsAgentMessages ?? null}, accepts_agent_messages),
     archived = coalesce(${patch.archived ?? null}, archived),
     backend = coalesce(${patch.backend ?? null}, backend)`;
 }

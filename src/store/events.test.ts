@@ -27,6 +27,7 @@ beforeEach(async () => {
     model: null,
     permissionMode: 'default',
     trusted: false,
+    acceptsAgentMessages: false,
   });
   lease = await claim(id);
 });

@@ -26,9 +26,10 @@ export async function findChatOfSession(
 /** Throws a violation of `chats_importing_session_key` while another one is under way. */
 export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
   await db`
-    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted, importing_session)
+    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
+      importing_session)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted}, ${sessionId})`;
+      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${sessionId})`;
 }
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {

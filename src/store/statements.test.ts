@@ -28,6 +28,7 @@ const newChat = (rest: Partial<NewChat> = {}): NewChat => ({
   model: null,
   permissionMode: 'default',
   trusted: false,
+  acceptsAgentMessages: false,
   ...rest,
 });
 
@@ -63,10 +64,13 @@ test('a patch changes what it names and nothing else; a model can be taken back'
   const lease = await openChat({ title: 'Title', model: 'opus', permissionMode: 'plan', trusted: true });
   const patch = async (chat: object): Promise<object> => {
     await appendEvents(database.sql, lease, { events: [{ body: { type: 'chat_updated' } }], chat });
-    const { title, model, permissionMode, trusted } = (await findChat(database.sql, lease.chatId))!;
-    return { title, model, permissionMode, trusted };
+    const { title, model, permissionMode, trusted, acceptsAgentMessages } = (await findChat(
+      database.sql,
+      lease.chatId,
+    ))!;
+    return { title, model, permissionMode, trusted, acceptsAgentMessages };
   };
-  const before = { title: 'Title', model: 'opus', permissionMode: 'plan', trusted: true };
+  const before = { title: 'Title', model: 'opus', permissionMode: 'plan', trusted: true, acceptsAgentMessages: false };
   expect(await patch({ title: 'New' })).toEqual({ ...before, title: 'New' });
   expect(await patch({ model: null })).toEqual({ ...before, title: 'New', model: null });
   expect(await patch({ trusted: false, permissionMode: 'default' })).toEqual({
@@ -74,7 +78,11 @@ test('a patch changes what it names and nothing else; a model can be taken back'
     model: null,
     permissionMode: 'default',
     trusted: false,
+    acceptsAgentMessages: false,
   });
+  expect(await patch({ acceptsAgentMessages: true })).toMatchObject({ trusted: false, acceptsAgentMessages: true });
+  expect(await patch({ title: 'Newer' })).toMatchObject({ acceptsAgentMessages: true });
+  expect(await patch({ acceptsAgentMessages: false })).toMatchObject({ acceptsAgentMessages: false });
 });
 
 test('events come back as they were, in pages that begin after a cursor', async () => {

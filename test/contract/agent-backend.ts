@@ -51,6 +51,7 @@ export async function openSession(
     model: null,
     permissionMode: 'default' as const,
     trusted: false,
+    acceptsAgentMessages: false,
     sessionStore: new InMemorySessionStore() as SessionStore,
     onUnprompted: (events: AsyncIterable<AgentEvent>) => void unprompted.push(events),
     onEvent: (event: AgentEvent) => void between.push(event),

@@ -193,6 +193,7 @@ describe('ACCESS-5: chats', () => {
     ['a model with an escape sequence', { model: '\u001b[6n' }, 'model'],
     ['an unknown field', { owner: 'me' }, 'owner'],
     ['a trust that is not yes or no', { trusted: 'true' }, 'trusted'],
+    ['messages accepted and not', { acceptsAgentMessages: 1 }, 'acceptsAgentMessages'],
   ])('%s is refused, when creating and when changing', async (_what, body, field) => {
     expect(await attempt('POST', '/v1/chats', { body: { cwd: server.workDir, ...body } })).toMatchObject(
       invalid(field),

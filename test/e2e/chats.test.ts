@@ -54,6 +54,7 @@ describe('a chat', () => {
       model: 'claude-sonnet-4-5',
       permissionMode: 'default',
       trusted: false,
+      acceptsAgentMessages: false,
       state: 'cold',
       costUsd: 0,
       head: 0,

@@ -139,6 +139,7 @@ export function createMemoryChats(): MemoryChats {
         model: input.model ?? null,
         permissionMode: input.permissionMode ?? 'default',
         trusted: input.trusted ?? false,
+        acceptsAgentMessages: input.acceptsAgentMessages ?? false,
         state: 'cold',
         archived: false,
         waiting: 0,

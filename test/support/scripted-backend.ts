@@ -46,6 +46,7 @@ export interface ScriptedSession {
   readonly terminal: AgentTerminal;
   model: string | null;
   permissionMode: PermissionMode;
+  acceptsAgentMessages: boolean;
   isStarted: boolean;
   turn: RunningTurn | undefined;
 }
@@ -82,12 +83,13 @@ export class ScriptedBackend implements AgentBackend {
 
   async openSession(spec: AgentSessionSpec): Promise<void> {
     if (this.sessions.has(spec.chatId)) throw new BooError('internal', `Chat ${spec.chatId} has an open session.`);
-    const { model, permissionMode } = spec;
+    const { model, permissionMode, acceptsAgentMessages } = spec;
     const history: string[] = [];
     this.sessions.set(spec.chatId, {
       spec,
       model,
       permissionMode,
+      acceptsAgentMessages,
       history,
       decisions: new Map(),
       terminal: {
@@ -168,6 +170,11 @@ export class ScriptedBackend implements AgentBackend {
   setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {
     this.#session(chatId).permissionMode = mode;
     return Promise.resolve(mode);
+  }
+
+  setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void> {
+    this.#session(chatId).acceptsAgentMessages = accepts;
+    return Promise.resolve();
   }
 
   isBusy(chatId: string): boolean {

@@ -140,6 +140,7 @@ export async function openStubServer(): Promise<StubServer> {
         model: null,
         permissionMode: 'default',
         trusted: false,
+        acceptsAgentMessages: false,
         state: 'cold',
         archived: false,
         waiting: 0,

@@ -96,6 +96,10 @@ export class ClaudePtyBackend implements AgentBackend {
     return mode;
   }
 
+  async setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void> {
+    await this.#sessions.get(chatId)?.setAcceptsAgentMessages(accepts);
+  }
+
   isBusy(chatId: string): boolean {
     return this.#sessions.get(chatId)?.isBusy ?? false;
   }

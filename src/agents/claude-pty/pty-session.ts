@@ -4,7 +4,6 @@
  * screen is for people alone.
  */
 import { readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
@@ -13,6 +12,7 @@ import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { programSettings } from '../claude/program-settings.ts';
+import { isDirectory } from '../claude/files/is-directory.ts';
 import {
   configDirOf,
   projectDirectory,
@@ -87,6 +87,7 @@ export class PtySession {
   #directory = '';
   #model: string | null;
   #permissionMode: PermissionMode;
+  #acceptsAgentMessages: boolean;
   #interrupting: NodeJS.Timeout | undefined;
   #restarting: Promise<void> | undefined;
   /** A setting changed that the program takes at its start only. */
@@ -105,6 +106,7 @@ export class PtySession {
     this.#sessionId = parts.spec.sessionId;
     this.#model = parts.spec.model;
     this.#permissionMode = parts.spec.permissionMode;
+    this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
     this.terminal = new TerminalHub({ onInput: () => this.#typist.noteKeys() });
     this.#mirror = new TranscriptMirror({
       store: parts.spec.sessionStore,
@@ -138,11 +140,7 @@ export class PtySession {
 
   async #open(): Promise<void> {
     const { cwd, sessionStore } = this.#spec;
-    const isDirectory = await stat(cwd).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    if (!isDirectory) {
+    if (!(await isDirectory(cwd))) {
       throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
     }
     const entries = await reconcileTranscript(sessionStore, this.#place());
@@ -221,7 +219,7 @@ export class PtySession {
       permissionMode: this.#permissionMode,
       trusted: this.#spec.trusted,
       settings: {
-        ...programSettings(this.#spec),
+        ...programSettings({ ...this.#spec, acceptsAgentMessages: this.#acceptsAgentMessages }),
         hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
       },
       onStatus: (status, before) => this.#onStatus(status, before),
@@ -295,6 +293,12 @@ export class PtySession {
       throw new BooError('chat_busy', 'The terminal program changes its permission mode between turns only.');
     }
     this.#permissionMode = mode;
+    await this.#renew();
+  }
+
+  async setAcceptsAgentMessages(accepts: boolean): Promise<void> {
+    if (accepts === this.#acceptsAgentMessages) return;
+    this.#acceptsAgentMessages = accepts;
     await this.#renew();
   }
 

@@ -194,6 +194,8 @@ export class PtyTurns {
     switch (line.is) {
       case 'prompt':
         return this.#takePrompt(line);
+      case 'incoming':
+        return this.#takeIncoming(line);
       case 'aside':
         this.#begin();
         this.#route({ type: 'user_message', messageId: line.id, content: line.content });
@@ -237,13 +239,23 @@ export class PtyTurns {
   async #takePrompt(line: Extract<TranscriptLine, { is: 'prompt' }>): Promise<void> {
     // What waited in the program's own queue follows without a pause.
     await this.#finish();
-    if (line.by === 'person' && this.#own && this.#own.words === wordsOf(line.content)) {
+    if (this.#own && this.#own.words === wordsOf(line.content)) {
       this.#adoptOwn();
       return;
     }
     this.#beginUnprompted();
     this.#begin();
-    if (line.by === 'person') this.#route({ type: 'user_message', messageId: line.id, content: line.content });
+    this.#route({ type: 'user_message', messageId: line.id, content: line.content });
+  }
+
+  async #takeIncoming(line: Extract<TranscriptLine, { is: 'incoming' }>): Promise<void> {
+    if (line.isPrompt) {
+      // The program may also tell its own agent to go on, in the middle of a turn.
+      if (line.message.origin.kind !== 'other') await this.#finish();
+      this.#beginUnprompted();
+    }
+    this.#begin();
+    this.#route(line.message);
     if (line.endedTask !== undefined) for (const frame of this.#tasks.end(line.endedTask)) this.#tell(frame);
   }
 
@@ -303,7 +315,10 @@ export class PtyTurns {
   }
 
   #route(event: AgentEvent): void {
-    const isAside = event.type === 'user_message' || (event.type === 'agent_message' && isLocal(event.messageId));
+    const isAside =
+      event.type === 'user_message' ||
+      event.type === 'incoming_message' ||
+      (event.type === 'agent_message' && isLocal(event.messageId));
     if (!this.#turn && (isAside || isBetweenTurns(event))) return this.#parts.onEvent(event as AgentBody);
     (this.#turn ?? this.#beginUnprompted()).out.push(event);
   }

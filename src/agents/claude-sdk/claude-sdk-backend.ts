@@ -78,6 +78,10 @@ export class ClaudeSdkBackend implements AgentBackend {
     return (await this.#sessions.get(chatId)?.setPermissionMode(mode)) ?? mode;
   }
 
+  async setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void> {
+    await this.#sessions.get(chatId)?.setAcceptsAgentMessages(accepts);
+  }
+
   isBusy(chatId: string): boolean {
     return this.#sessions.get(chatId)?.isBusy ?? false;
   }

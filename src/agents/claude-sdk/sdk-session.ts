@@ -6,7 +6,6 @@
  * while such a turn ran waits for a frame that names it: the next `init`, or any other one when the program took it up
  * in the middle of what it was doing. What background sub-agents do between turns belongs to none.
  */
-import { stat } from 'node:fs/promises';
 import {
   type Options,
   type Query,
@@ -34,7 +33,8 @@ import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
-import { programSettings } from '../claude/program-settings.ts';
+import { inboundSetting, programSettings } from '../claude/program-settings.ts';
+import { isDirectory } from '../claude/files/is-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import {
   configDirOf,
@@ -44,6 +44,7 @@ import {
   type TranscriptPlace,
 } from '../claude/files/transcript-file.ts';
 import { createTurn, isBetweenTurns, isInit, isPreview, namedBy, type ClaudeTurn } from '../claude/claude-turn.ts';
+import { IncomingWords } from './incoming-words.ts';
 import { toUserMessage } from './user-message.ts';
 
 export interface SessionLimits {
@@ -83,6 +84,7 @@ export class SdkSession {
   readonly #countUnmapped: (name: string) => void;
   readonly #input = createPushable<SDKUserMessage>();
   readonly #permissions = new PermissionRequests((event) => this.#route(event));
+  readonly #incoming = new IncomingWords(() => this.#tellIncoming());
   readonly #stderr = new OutputTail(4096);
   #state: MappingState = createMappingState();
   #process: AgentProcess | undefined;
@@ -152,6 +154,7 @@ export class SdkSession {
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     const turn = createTurn(prompt.turnId);
     this.#waiting = turn;
+    this.#incoming.expect(prompt.content);
     this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
   }
@@ -198,6 +201,10 @@ export class SdkSession {
   async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {
     const answer = await this.#query?.setPermissionMode(mode);
     return oneOf(permissionModes, answer?.mode) ?? mode;
+  }
+
+  async setAcceptsAgentMessages(accepts: boolean): Promise<void> {
+    await this.#query?.applyFlagSettings(inboundSetting(accepts));
   }
 
   close(): Promise<void> {
@@ -258,6 +265,7 @@ export class SdkSession {
       },
       sessionStoreFlush: 'eager',
       canUseTool: this.#permissions.canUseTool,
+      hooks: this.#incoming.hooks,
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
         this.#process = spawnAgent(command, args, { cwd: directory, env });
@@ -288,6 +296,7 @@ export class SdkSession {
   }
 
   #take(message: SDKMessage): void {
+    this.#incoming.noteFrame(message);
     const named = namedBy(message);
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
     else if (isInit(message) && named.length === 0) this.#beginUnprompted();
@@ -299,6 +308,7 @@ export class SdkSession {
     if (unmapped !== undefined) this.#countUnmapped(unmapped);
     if (mirrorFailed) this.#dirty = true;
     for (const event of events) this.#route(event);
+    this.#tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();
   }
 
@@ -307,6 +317,7 @@ export class SdkSession {
     if (this.#turn) this.#finish(this.#turn, endWithoutResult('completed'));
     this.#turn = this.#waiting;
     this.#waiting = undefined;
+    this.#incoming.noteBegun();
     this.#permissions.askAgain();
   }
 
@@ -318,6 +329,11 @@ export class SdkSession {
     this.#turn = createTurn(null, isForDecisions);
     this.#spec.onUnprompted(this.#turn.out.iterable);
     return this.#turn;
+  }
+
+  /** In the turn that runs; without one they wait for the one that they begin. */
+  #tellIncoming(): void {
+    if (this.#turn) for (const message of this.#incoming.take()) this.#turn.out.push(message);
   }
 
   #route(event: AgentEvent): void {
@@ -380,11 +396,4 @@ export class SdkSession {
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }

@@ -5,9 +5,11 @@
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
 
-export function programSettings(_spec: AgentSessionSpec): Settings {
-  return {
-    // Another chat's agent may not begin a turn here.
-    crossSessionInbound: 'refuse',
-  };
+export function programSettings({ acceptsAgentMessages }: AgentSessionSpec): Settings {
+  return { ...inboundSetting(acceptsAgentMessages) };
+}
+
+/** Whether other sessions' agents may begin turns. Always said: left out, the program delivers what comes from its like. */
+export function inboundSetting(accepts: boolean): Settings {
+  return { crossSessionInbound: accepts ? 'accept' : 'refuse' };
 }

@@ -9,6 +9,13 @@ import type { EventOf } from '../../protocol/event.ts';
 export type Item =
   | { key: string; seq: number; kind: 'prompt'; promptId: string }
   | { key: string; seq: number; kind: 'user'; content: ContentBlock[] }
+  | {
+      key: string;
+      seq: number;
+      kind: 'incoming';
+      origin: EventOf<'incoming_message'>['origin'];
+      content: ContentBlock[];
+    }
   | { key: string; seq: number; kind: 'message' | 'thought'; content: ContentBlock[]; isDraft?: boolean }
   | { key: string; seq: number; kind: 'tool'; call: ToolCall }
   | { key: string; seq: number; kind: 'decision'; asked: EventOf<'decision_requested'> }

@@ -11,6 +11,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   model: null,
   permissionMode: 'default',
   trusted: false,
+  acceptsAgentMessages: false,
   state: 'cold',
   archived: false,
   waiting: 0,

@@ -1,4 +1,5 @@
 import type { Event } from '../../protocol/event.ts';
+import { acceptanceWords } from '../../protocol/incoming-words.ts';
 import type { Item } from './chat-log.ts';
 
 const modeWords: Record<string, string> = {
@@ -25,6 +26,8 @@ export function toItems(event: Event): Item[] {
       return event.promptIds.map((promptId) => ({ key: `p:${promptId}`, seq, kind: 'prompt', promptId }));
     case 'user_message':
       return [{ key: `u:${seq}`, seq, kind: 'user', content: event.content }];
+    case 'incoming_message':
+      return [{ key: `i:${seq}`, seq, kind: 'incoming', origin: event.origin, content: event.content }];
     case 'agent_message':
       return [{ key: `m:${event.messageId}`, seq, kind: 'message', content: event.content }];
     case 'agent_thought':
@@ -43,6 +46,8 @@ export function toItems(event: Event): Item[] {
     case 'chat_updated':
       if (event.backend !== undefined)
         return notice('info', 'flip', `The chat goes on with the ${engineText(event.backend)}.`);
+      if (event.acceptsAgentMessages !== undefined)
+        return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
       if (event.model !== undefined) return notice('info', 'model', `Model: ${event.model ?? 'the agent’s choice'}`);
       return [];
     case 'turn_finished':

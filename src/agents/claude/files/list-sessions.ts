@@ -60,7 +60,7 @@ export async function readSession(file: string): Promise<NativeSession | null> {
     if (entry.type === 'custom-title') title = asText(entry['customTitle']) ?? title;
     if (entry.type === 'assistant' && hasText(entry['message'])) answers.add(asRecord(entry['message'])['id']);
     const line = entry.type === 'user' ? readLine(entry) : null;
-    if (line?.is !== 'prompt' || line.by !== 'person') continue;
+    if (line?.is !== 'prompt') continue;
     prompts += 1;
     firstPrompt ??= line.content.map((block) => (block.type === 'text' ? block.text : '')).join('\n');
   }

@@ -77,6 +77,23 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     ]);
   });
 
+  test('AGENT-12: what another agent wrote, before a turn or into one, is never a person’s', () => {
+    const origin = { kind: 'peer', name: 'docs-4f', body: 'Hello.' };
+    const said = { origin: { kind: 'teammate', name: 'docs-4f' }, content: [{ type: 'text', text: 'Hello.' }] };
+    const attachment = { type: 'queued_command', prompt: 'anything', commandMode: 'prompt', isMeta: true };
+    expect(
+      told(
+        user('anything', { isMeta: true, origin, turnOrigin: 'peer' }),
+        { type: 'attachment', uuid: 'x', attachment: { ...attachment, origin } },
+        { type: 'attachment', uuid: 'y', attachment },
+      ),
+    ).toMatchObject([
+      { type: 'incoming_message', ...said },
+      { type: 'incoming_message', ...said },
+      { type: 'incoming_message', origin: { kind: 'other' } },
+    ]);
+  });
+
   test('page by page it is the same as at once', () => {
     const entries = [user('a'), call('t1'), result('t1'), call('t2'), user('b')];
     const mapper = createHistoryMapper();

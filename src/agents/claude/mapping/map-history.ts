@@ -18,7 +18,16 @@ export interface HistoryMapper {
   end(): AgentBody[];
 }
 
-const toldTypes = ['user_message', 'agent_message', 'agent_thought', 'tool_call', 'tool_call_update', 'plan', 'notice'];
+const toldTypes = [
+  'user_message',
+  'incoming_message',
+  'agent_message',
+  'agent_thought',
+  'tool_call',
+  'tool_call_update',
+  'plan',
+  'notice',
+];
 
 export function createHistoryMapper(): HistoryMapper {
   // A session that has begun: nothing is held back until it does.
@@ -44,6 +53,8 @@ export function createHistoryMapper(): HistoryMapper {
         if (line.content.length === 0) return ended;
         return [...ended, { type: 'user_message', messageId: line.id, content: line.content }];
       }
+      case 'incoming':
+        return [...(line.isPrompt ? endTurn() : []), line.message];
       case 'api_error':
         return [...endTurn(), failure(line)];
       case 'interrupted':

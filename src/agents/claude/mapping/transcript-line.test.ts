@@ -16,7 +16,9 @@ const told = (name: string, parent?: string): TranscriptLine[] =>
 function outline(name: string, parent?: string): string[] {
   return told(name, parent).flatMap((line) => {
     if (line.is === 'totals') return [];
-    if (line.is === 'prompt') return [`${line.by}: ${line.endedTask ?? textOf(line.content)}`];
+    if (line.is === 'prompt') return [`person: ${textOf(line.content)}`];
+    if (line.is === 'incoming')
+      return [`${line.message.origin.kind}: ${line.endedTask ?? textOf(line.message.content)}`];
     if (line.is === 'aside') return [`aside: ${textOf(line.content)}`];
     if (line.is === 'task_end') return [`task_end: ${line.taskId}`];
     if (line.is === 'background') return [`background: ${line.kind} ${line.taskId} of ${line.toolCallId}`];
@@ -157,7 +159,7 @@ describe('work in the background', () => {
       'assistant text',
       'turn_end',
       'task_end: task-1',
-      'task: task-1',
+      'background_task: task-1',
       'assistant text',
       'turn_end',
     ]);
@@ -167,7 +169,7 @@ describe('work in the background', () => {
     expect(outline('sub-agent').filter((line) => line.includes('task-1'))).toEqual([
       expect.stringMatching(/^background: local_agent task-1 of toolu_demo_\d+$/),
       'task_end: task-1',
-      'task: task-1',
+      'background_task: task-1',
     ]);
   });
 
@@ -177,6 +179,8 @@ describe('work in the background', () => {
     expect(lines.slice(lines.indexOf('task_end: task-1'))).toEqual([
       'task_end: task-1',
       'user tool_result',
+      // Into the turn that runs, as an attachment.
+      'background_task: Background command "Count slowly to three" completed (exit code 0)',
       'assistant text',
       'turn_end',
     ]);

@@ -7,6 +7,7 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { asCount, asList, asRecord, asText, isRecord } from './loose-json.ts';
+import { type IncomingMessage, incomingOfLine } from './incoming-message.ts';
 import type { UnknownFrame } from './map-sdk-message.ts';
 import { type RunningTotals, readTotals } from './model-costs.ts';
 import { textBetween, withoutPasteMarks, withoutTags } from './typed-text.ts';
@@ -15,8 +16,10 @@ export type TranscriptLine =
   | { is: 'frame'; frame: UnknownFrame; requestId?: string | undefined }
   /** The model API failed for good, and with it the turn. */
   | { is: 'api_error'; frame: UnknownFrame; status: number | undefined }
-  /** A message that begins a turn: a person's, or the program's own about a task that has ended. */
-  | { is: 'prompt'; by: 'person' | 'task'; id: string; content: ContentBlock[]; endedTask?: string | undefined }
+  /** A person's message that begins a turn. */
+  | { is: 'prompt'; id: string; content: ContentBlock[] }
+  /** What no person wrote: it begins a turn, or comes into the middle of one. It may tell that a task has ended. */
+  | { is: 'incoming'; message: IncomingMessage; isPrompt: boolean; endedTask?: string | undefined }
   /** What a person typed that begins no turn by itself: a command, or words into the middle of a turn. */
   | { is: 'aside'; id: string; content: ContentBlock[] }
   /** Work that goes on after its call has returned. */
@@ -67,25 +70,27 @@ function assistantLine(entry: SessionStoreEntry, parent: string | undefined): Tr
 }
 
 function userLine(entry: SessionStoreEntry, parent: string | undefined): TranscriptLine {
-  const message = asRecord(entry['message']);
-  const { content } = message;
+  const said = asRecord(entry['message']);
+  const { content } = said;
   const results = asList(content).filter((block) => isRecord(block) && block['type'] === 'tool_result');
-  if (results.length > 0) return toolResultLine(entry, message, parent);
-  if (parent !== undefined || entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
+  if (results.length > 0) return toolResultLine(entry, said, parent);
+  if (parent !== undefined) return nothing;
   const text = textOf(content);
   const id = entry.uuid ?? '';
+  // Before all else: the program marks most of these as its own.
+  const { origin, turnOrigin } = entry;
+  const message = incomingOfLine({ origin, turnOrigin }, text, id);
+  if (message) return { is: 'incoming', message, isPrompt: true, endedTask: textBetween(text, 'task-id') };
+  if (entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
   // Where the program says that it was typed, it is a prompt, whatever it looks like.
   if (entry['promptSource'] !== 'typed' && entry['promptSource'] !== 'queued') {
     if (text.startsWith('[Request interrupted by user')) return { is: 'interrupted' };
     const local = localLine(text, id);
     // A command of the user's own begins a turn; one of the program's does not.
-    if (local?.is === 'aside' && entry['turnOrigin'] === 'human') return { ...local, is: 'prompt', by: 'person' };
+    if (local?.is === 'aside' && entry['turnOrigin'] === 'human') return { ...local, is: 'prompt' };
     if (local !== undefined) return local;
   }
-  if (entry['turnOrigin'] === 'task_notification' || asRecord(entry['origin'])['kind'] === 'task-notification') {
-    return { is: 'prompt', by: 'task', id, content: [], endedTask: textBetween(text, 'task-id') };
-  }
-  return { is: 'prompt', by: 'person', id, content: blocksOf(content) };
+  return { is: 'prompt', id, content: blocksOf(content) };
 }
 
 /** A command that was typed, or what it printed; undefined for anything else. */
@@ -150,12 +155,18 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
   }
 }
 
-/** Words typed into the middle of a turn are handed to the model as an attachment. */
+/** Words that come into the middle of a turn are handed to the model as an attachment. */
 function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   const attachment = asRecord(entry['attachment']);
-  if (attachment['type'] !== 'queued_command' || attachment['commandMode'] === 'task-notification') return nothing;
-  const content = blocksOf(attachment['prompt']);
-  return content.length === 0 ? nothing : { is: 'aside', id: entry.uuid ?? '', content };
+  if (attachment['type'] !== 'queued_command') return nothing;
+  const { origin, prompt } = attachment;
+  const turnOrigin = attachment['isMeta'] === true ? 'system' : undefined;
+  const id = entry.uuid ?? '';
+  const message = incomingOfLine({ origin, turnOrigin }, textOf(prompt), id);
+  if (message) return { is: 'incoming', message, isPrompt: false };
+  if (attachment['commandMode'] === 'task-notification') return nothing;
+  const content = blocksOf(prompt);
+  return content.length === 0 ? nothing : { is: 'aside', id, content };
 }
 
 /** What waits to be told to the agent: words, or that a task has ended. */

@@ -23,6 +23,7 @@ export function ChatSettings({
   const info = useStore(session.info);
   const [model, setModel] = useState(chat.model ?? '');
   const [trusted, setTrusted] = useState(chat.trusted);
+  const [accepts, setAccepts] = useState(chat.acceptsAgentMessages);
   const [backend, setBackend] = useState<BackendName>(chat.backend);
   const [turn, setTurn] = useState<RunningChoice>('finish');
   const [isWaiting, setWaiting] = useState(false);
@@ -33,6 +34,7 @@ export function ChatSettings({
     const patch: PatchChat = {
       ...(wanted === chat.model ? {} : { model: wanted }),
       ...(trusted === chat.trusted ? {} : { trusted }),
+      ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
       ...(backend === chat.backend ? {} : { backend, running: turn }),
     };
     if (Object.keys(patch).length === 0) return onClose();
@@ -73,6 +75,10 @@ export function ChatSettings({
         <label className="check">
           <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
           Trust this directory: load its own settings, hooks and instructions
+        </label>
+        <label className="check">
+          <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
+          Accept messages of other chats’ agents: each begins a turn here that nobody asked for
         </label>
         <div className="actions">
           <button type="button" onClick={onClose}>

@@ -1,5 +1,6 @@
 import { memo, type ReactNode } from 'react';
 import type { ContentBlock } from '../../../protocol/content.ts';
+import { incomingWords } from '../../../protocol/incoming-words.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Content } from './content.tsx';
@@ -16,6 +17,8 @@ export function ItemView({ item, log, isAlive = false }: { item: Item; log: Chat
       return <Typed content={log.prompts.get(item.promptId)} />;
     case 'user':
       return <Typed content={item.content} />;
+    case 'incoming':
+      return <Incoming origin={item.origin} content={item.content} />;
     case 'message':
       return <Message content={item.content} isDraft={item.isDraft === true} />;
     case 'thought':
@@ -67,6 +70,29 @@ const Typed = memo(function Typed({ content }: { content: ContentBlock[] | undef
   return (
     <article className="typed-message" aria-label="You">
       {content ? <Content content={content} isMarkdown={false} /> : <p className="quiet">…</p>}
+    </article>
+  );
+});
+
+/** What no person wrote: word for word, with who is said to have written it. */
+const Incoming = memo(function Incoming({
+  origin,
+  content,
+}: Pick<Extract<Item, { kind: 'incoming' }>, 'origin' | 'content'>) {
+  const words = incomingWords(origin.kind);
+  return (
+    <article className="incoming-message" aria-label={words}>
+      <p className="quiet">
+        {words}
+        {origin.name !== undefined && (
+          <>
+            {' '}
+            (<bdi>{readableLine(origin.name, 100)}</bdi>)
+          </>
+        )}
+        :
+      </p>
+      <Content content={content} isMarkdown={false} />
     </article>
   );
 });
