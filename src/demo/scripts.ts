@@ -19,6 +19,7 @@ import { toolScripts } from './tool-scripts.ts';
  * | write FILE: TEXT | Write |
  * | read FILE | Read |
  * | edit FILE: OLD => NEW | Read, then Edit |
+ * | call TOOL: JSON [and more such lines] | that tool, as of an MCP server, with that input; all in one message |
  * | ask me | AskUserQuestion with one question |
  * | use a [background] sub-agent[: PROMPT] | Agent; the sub-agent gets PROMPT and is answered by this same table |
  * | plan the work | a list of three items, worked off (TodoWrite, or TaskCreate and TaskUpdate) |

@@ -39,6 +39,14 @@ function handedBack(result: string): string {
   return (framed ?? result).replace(/^ {2}/gm, '').trim();
 }
 
+function parsed(input: string): Record<string, unknown> {
+  try {
+    return JSON.parse(input) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
 const question = {
   question: 'Which colour should the example have?',
   header: 'Colour',
@@ -122,6 +130,22 @@ export const toolScripts: readonly Script[] = [
         return [call('Edit', { file_path: path, old_string: from, new_string: to, replace_all: false })];
       }
       return report(last, `I have changed ${file}.`);
+    },
+  },
+  {
+    // Any tool, as one of an MCP server; several in one message where there are several lines.
+    name: 'call',
+    when: (c) => /^call \S+: \{/i.test(c.lastTyped),
+    reply(c) {
+      const wanted = c.lastTyped.split('\n').flatMap((line) => {
+        const [, name, input] = /^call (\S+): (\{.*\})$/i.exec(line) ?? [];
+        return name === undefined || input === undefined ? [] : [{ name, input: parsed(input) }];
+      });
+      // What is not loaded yet is searched for first, one after another.
+      const missing = wanted.find(({ name }) => c.deferred.has(name));
+      if (missing) return [call(missing.name, missing.input)];
+      if (c.rounds.length === 0) return wanted.map(({ name, input }) => call(name, input));
+      return c.rounds.flatMap((round) => report(round, `It answered: ${excerpt(round.result ?? '', 2000)}`));
     },
   },
   {

@@ -27,6 +27,7 @@ import { type PtyProgram, startProgram } from './pty-program.ts';
 import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
+import { formHooks, noticeOf } from './terminal-forms.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
@@ -175,6 +176,9 @@ export class PtySession {
     this.#costs = this.#parts.costs.register((cost) => costs.add(cost));
     try {
       this.#hooks = await openHookServer((call) => {
+        const told = noticeOf(call);
+        if (told) this.#turns.tell(told);
+        if (told) return call.answer(null);
         this.#questions.take(call).catch((error: unknown) => this.#warn(error, 'A question of the program was lost.'));
       });
       this.#assertWanted();
@@ -222,7 +226,10 @@ export class PtySession {
       trusted: this.#spec.trusted,
       settings: {
         ...programSettings(this.#spec),
-        hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
+        hooks: {
+          PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }],
+          ...formHooks(this.#hooks!.command),
+        },
       },
       onStatus: (status, before) => this.#onStatus(status, before),
       onTakesKeys: () => this.#typist.look(),

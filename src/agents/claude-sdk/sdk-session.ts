@@ -32,6 +32,7 @@ import { type AgentProcess, endMarked, spawnAgent } from '../agent-process.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
+import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
@@ -256,6 +257,8 @@ export class SdkSession {
       },
       sessionStoreFlush: 'eager',
       canUseTool: this.#permissions.canUseTool,
+      onElicitation: async (request, { signal }) =>
+        elicitationResult(await this.#permissions.ask(elicitationAsked(request), signal)),
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
         this.#process = spawnAgent(command, args, { cwd: directory, env });

@@ -1,0 +1,177 @@
+// What real MCP servers ask a person, over the whole server and the real program, on both engines.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BackendName } from '../../src/protocol/chat.ts';
+import type { Decision } from '../../src/protocol/decision.ts';
+import type { Event } from '../../src/protocol/event.ts';
+import { addAskingServers, askPrompt, type AskingServers } from '../support/asking-servers.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { eventsOf, readLog, runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+const requestedSchema = {
+  type: 'object',
+  properties: {
+    email: { type: 'string', title: 'Your address', format: 'email' },
+    seats: { type: 'integer', minimum: 1, maximum: 4 },
+    window: { type: 'boolean' },
+    meal: {
+      type: 'string',
+      oneOf: [
+        { const: 'v', title: 'Vegetables' },
+        { const: 'f', title: 'Fish' },
+      ],
+    },
+    extras: { type: 'array', items: { type: 'string', enum: ['bag', 'bike'] } },
+    note: { type: 'string' },
+  },
+  required: ['email', 'seats'],
+};
+const booking = { mode: 'form', message: 'Who is travelling?', requestedSchema };
+const page = {
+  mode: 'url',
+  message: 'Please sign in',
+  url: 'https://example.com/sign-in?a=%20b#c',
+  elicitationId: 'e-1',
+};
+const values = {
+  email: 'ada@example.com',
+  seats: 2,
+  window: false,
+  meal: 'f',
+  extras: ['bike'],
+  note: 'Two\nlines, "quoted" — ÄÖ 🚲',
+};
+
+let server: TestServer;
+let servers: AskingServers;
+
+beforeAll(async () => {
+  server = await openServer();
+  servers = await addAskingServers(server.agent.configDir, server.workDir, ['travel', 'hotel']);
+});
+afterAll(() => server.close());
+
+async function pending(chatId: string, count = 1): Promise<Decision[]> {
+  let found: Decision[] = [];
+  await until(
+    async () => {
+      found = (await server.client.listDecisions({ status: 'pending', chatId })).items;
+      return found.length === count && found.every(({ kind }) => kind === 'form');
+    },
+    { timeoutMs: 30_000, what: `${count} open forms` },
+  );
+  return found;
+}
+
+/** Only the forms are the test's to answer; that the tool may run is not the question here. */
+const mode = { permissionMode: 'bypassPermissions' } as const;
+
+async function prompted(backend: BackendName, ...asks: Parameters<typeof askPrompt>) {
+  const chat = await server.createChat({ backend, ...mode });
+  await server.client.prompt(chat.id, { content: askPrompt(...asks) });
+  const forms = await pending(chat.id, asks.length);
+  const finished = async (): Promise<Event[]> => {
+    await until(async () => eventsOf(await readLog(server.client, chat.id), 'turn_finished').length === 1, {
+      timeoutMs: 30_000,
+      what: 'the end of the turn',
+    });
+    return readLog(server.client, chat.id);
+  };
+  return { chat, forms, finished };
+}
+
+describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
+  test('DECIDE-7: a form of an MCP server is a decision, and the server gets exactly the values', async () => {
+    const before = servers.results('travel').length;
+    const { chat, forms, finished } = await prompted(backend, { server: 'travel', request: booking });
+    const [form] = forms;
+    expect(form).toMatchObject({
+      kind: 'form',
+      title: 'MCP server “travel” asks: Who is travelling?',
+      input: { serverName: 'travel', mode: 'form', message: 'Who is travelling?', requestedSchema },
+      canAllowAlways: false,
+      alwaysScope: [],
+    });
+    expect((await server.client.getChat(chat.id)).state).toBe('waiting');
+    expect(servers.results('travel')).toHaveLength(before);
+
+    await server.client.decide(form!.id, { outcome: 'allow', input: values });
+    const log = await finished();
+    expect(servers.results('travel').slice(before)).toEqual([{ action: 'accept', content: values }]);
+    expect(eventsOf(log, 'turn_finished')[0]!.outcome).toBe('completed');
+    // After the call that it came from, and in its turn.
+    const types = log.map(({ type }) => type);
+    expect(types.indexOf('decision_requested')).toBeGreaterThan(types.indexOf('tool_call'));
+    await expect(server.client.decide(form!.id, { outcome: 'deny' })).rejects.toMatchObject({
+      code: 'decision_settled',
+      details: { decision: { outcome: 'allow', by: 'test' } },
+    });
+  });
+
+  test('DECIDE-7: declined, the server hears that, and nothing else', async () => {
+    const before = servers.results('travel').length;
+    const { forms, finished } = await prompted(backend, { server: 'travel', request: booking });
+    await server.client.decide(forms[0]!.id, { outcome: 'deny' });
+    await finished();
+    expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
+  });
+
+  test('DECIDE-7: a page of the server’s own, and the word that it is done', async () => {
+    const before = servers.results('travel').length;
+    const { forms, finished } = await prompted(backend, { server: 'travel', request: page, completes: true });
+    expect(forms[0]).toMatchObject({
+      kind: 'form',
+      input: { serverName: 'travel', mode: 'url', url: page.url, elicitationId: 'e-1' },
+    });
+    await server.client.decide(forms[0]!.id, { outcome: 'allow' });
+    const log = await finished();
+    expect(servers.results('travel').slice(before)).toMatchObject([{ action: 'accept' }]);
+    expect(eventsOf(log, 'notice').find(({ code }) => code === 'form_completed')?.message).toContain('“travel”');
+  });
+
+  test('DECIDE-7: two servers ask at once, and each gets its own answer', async () => {
+    const before = [servers.results('travel').length, servers.results('hotel').length] as const;
+    const { forms, finished } = await prompted(
+      backend,
+      { server: 'travel', request: booking },
+      { server: 'hotel', request: { ...booking, message: 'Which room?' } },
+    );
+    const of = (name: string): string => forms.find(({ input }) => input['serverName'] === name)!.id;
+    await server.client.decide(of('hotel'), { outcome: 'deny' });
+    await server.client.decide(of('travel'), { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } });
+    await finished();
+    expect(servers.results('travel').slice(before[0])).toEqual([
+      { action: 'accept', content: { email: 'a@b.example', seats: 1 } },
+    ]);
+    expect(servers.results('hotel').slice(before[1])).toEqual([{ action: 'decline' }]);
+  });
+
+  test('DECIDE-4 DECIDE-7: an interrupt takes the form back', async () => {
+    const before = servers.results('travel').length;
+    const { chat, forms, finished } = await prompted(backend, { server: 'travel', request: booking });
+    await server.client.interrupt(chat.id);
+    const log = await finished();
+    expect(eventsOf(log, 'turn_finished')[0]!.outcome).toBe('interrupted');
+    expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: forms[0]!.id, outcome: 'cancelled' }]);
+    await expect(server.client.decide(forms[0]!.id, { outcome: 'deny' })).rejects.toMatchObject({
+      code: 'decision_settled',
+    });
+    // Nobody has answered for the person.
+    expect(
+      servers
+        .results('travel')
+        .slice(before)
+        .filter((each) => (each as { action: string }).action !== 'cancel'),
+    ).toEqual([]);
+    expect((await runTurn(server.client, chat.id, 'stream 2 tokens')).finished.outcome).toBe('completed');
+  });
+
+  test('DECIDE-7: a server that waits no more takes its form back', async () => {
+    const { chat, forms, finished } = await prompted(backend, { server: 'travel', request: booking, timeoutMs: 4_000 });
+    const log = await finished();
+    expect(eventsOf(log, 'decision_resolved')).toMatchObject([
+      { decisionId: forms[0]!.id, outcome: 'cancelled', by: 'agent' },
+    ]);
+    expect(await pending(chat.id, 0)).toEqual([]);
+  });
+});
