@@ -47,7 +47,11 @@ let servers: AskingServers;
 
 beforeAll(async () => {
   server = await openServer();
-  servers = await addAskingServers(server.agent.configDir, server.workDir, ['travel', 'hotel']);
+  servers = await addAskingServers(server.agent.configDir, server.workDir, ['travel', 'hotel'], {
+    booking,
+    room: { ...booking, message: 'Which room?' },
+    page,
+  });
 });
 afterAll(() => server.close());
 
@@ -58,7 +62,7 @@ async function pending(chatId: string, count = 1): Promise<Decision[]> {
       found = (await server.client.listDecisions({ status: 'pending', chatId })).items;
       return found.length === count && found.every(({ kind }) => kind === 'form');
     },
-    { timeoutMs: 30_000, what: `${count} open forms` },
+    { timeoutMs: 20_000, what: `${count} open forms` },
   );
   return found;
 }
@@ -66,24 +70,73 @@ async function pending(chatId: string, count = 1): Promise<Decision[]> {
 /** Only the forms are the test's to answer; that the tool may run is not the question here. */
 const mode = { permissionMode: 'bypassPermissions' } as const;
 
-async function prompted(backend: BackendName, ...asks: Parameters<typeof askPrompt>) {
+/** A turn in which servers ask, up to where their forms are open. */
+async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>, count = asks.length) {
+  const listed = servers.listings();
   const chat = await server.createChat({ backend, ...mode });
+  await runTurn(server.client, chat.id, 'stream 1 tokens', { timeoutMs: 40_000 });
+  // Servers are started beside the first turn, which does not wait for them.
+  await until(() => servers.listings() >= listed + 2, { timeoutMs: 20_000, what: 'two servers that are ready' });
+  const { head } = await server.client.getChat(chat.id);
   await server.client.prompt(chat.id, { content: askPrompt(...asks) });
-  const forms = await pending(chat.id, asks.length);
+  const forms = await pending(chat.id, count);
+  const log = async (): Promise<Event[]> => (await readLog(server.client, chat.id)).filter(({ seq }) => seq > head);
   const finished = async (): Promise<Event[]> => {
-    await until(async () => eventsOf(await readLog(server.client, chat.id), 'turn_finished').length === 1, {
-      timeoutMs: 30_000,
+    await until(async () => eventsOf(await log(), 'turn_finished').length === 1, {
+      timeoutMs: 20_000,
       what: 'the end of the turn',
     });
-    return readLog(server.client, chat.id);
+    return log();
   };
   return { chat, forms, finished };
 }
 
+test('DECIDE-8: what does not fit is refused, names its field, and leaves the form open; values are not stored', async () => {
+  const { chat, forms, finished } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
+  const path = `/v1/decisions/${forms[0]!.id}`;
+  const right = { email: 'ada@example.com', seats: 2 };
+  for (const [body, field] of [
+    [{ outcome: 'allow' }, 'input'],
+    [{ outcome: 'allow', input: {} }, 'input.email'],
+    [{ outcome: 'allow', input: { ...right, email: 'nobody' } }, 'input.email'],
+    [{ outcome: 'allow', input: { ...right, seats: 5 } }, 'input.seats'],
+    [{ outcome: 'allow', input: { ...right, seats: '2' } }, 'input.seats'],
+    [{ outcome: 'allow', input: { ...right, meal: 'Fish' } }, 'input.meal'],
+    [{ outcome: 'allow', input: { ...right, extras: ['bag', 'bag'] } }, 'input.extras'],
+    [{ outcome: 'allow', input: { ...right, isAdmin: true } }, 'input.isAdmin'],
+    [{ outcome: 'allow_always', input: right }, 'outcome'],
+    [{ outcome: 'deny', message: 'Not now' }, 'message'],
+  ] as const) {
+    const answer = await server.call('POST', path, { body });
+    expect([answer.status, answer.body['field'] ?? (answer.body['details'] as { field: string }).field]).toEqual([
+      400,
+      field,
+    ]);
+  }
+  expect((await server.client.getChat(chat.id)).state).toBe('waiting');
+  const given = { ...right, note: 'only for the travel server' };
+  await server.client.decide(forms[0]!.id, { outcome: 'allow', input: given });
+  const log = await finished();
+  expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: given });
+  expect(JSON.stringify(eventsOf(log, 'decision_resolved'))).not.toContain('only for');
+  const [row] = await server.sql`select answer::text from decisions where id = ${forms[0]!.id}`;
+  expect(row).toEqual({ answer: '{"outcome":"allow"}' });
+});
+
+test('DECIDE-4 DECIDE-7: a form that is open when the host ends is cancelled', async () => {
+  const { chat, forms } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
+  await server.restart();
+  const log = await readLog(server.client, chat.id);
+  expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: forms[0]!.id, outcome: 'cancelled' }]);
+  await expect(
+    server.client.decide(forms[0]!.id, { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } }),
+  ).rejects.toMatchObject({ code: 'decision_settled' });
+});
+
 describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
   test('DECIDE-7: a form of an MCP server is a decision, and the server gets exactly the values', async () => {
     const before = servers.results('travel').length;
-    const { chat, forms, finished } = await prompted(backend, { server: 'travel', request: booking });
+    const { chat, forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     const [form] = forms;
     expect(form).toMatchObject({
       kind: 'form',
@@ -110,7 +163,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 
   test('DECIDE-7: declined, the server hears that, and nothing else', async () => {
     const before = servers.results('travel').length;
-    const { forms, finished } = await prompted(backend, { server: 'travel', request: booking });
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     await server.client.decide(forms[0]!.id, { outcome: 'deny' });
     await finished();
     expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
@@ -118,7 +171,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 
   test('DECIDE-7: a page of the server’s own, and the word that it is done', async () => {
     const before = servers.results('travel').length;
-    const { forms, finished } = await prompted(backend, { server: 'travel', request: page, completes: true });
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', completes: true }]);
     expect(forms[0]).toMatchObject({
       kind: 'form',
       input: { serverName: 'travel', mode: 'url', url: page.url, elicitationId: 'e-1' },
@@ -129,16 +182,25 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(eventsOf(log, 'notice').find(({ code }) => code === 'form_completed')?.message).toContain('“travel”');
   });
 
-  test('DECIDE-7: two servers ask at once, and each gets its own answer', async () => {
+  test('DECIDE-7: two servers ask in one message, and each gets its own answer', async () => {
     const before = [servers.results('travel').length, servers.results('hotel').length] as const;
-    const { forms, finished } = await prompted(
+    // The terminal program puts one question at a time.
+    const isAtOnce = backend === 'claude_sdk';
+    const { chat, forms, finished } = await prompted(
       backend,
-      { server: 'travel', request: booking },
-      { server: 'hotel', request: { ...booking, message: 'Which room?' } },
+      [
+        { server: 'travel', request: 'booking' },
+        { server: 'hotel', request: 'room' },
+      ],
+      isAtOnce ? 2 : 1,
     );
-    const of = (name: string): string => forms.find(({ input }) => input['serverName'] === name)!.id;
-    await server.client.decide(of('hotel'), { outcome: 'deny' });
-    await server.client.decide(of('travel'), { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } });
+    const answer = async ({ id, input }: Decision): Promise<void> => {
+      const isHotel = input['serverName'] === 'hotel';
+      const wanted = { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } } as const;
+      await server.client.decide(id, isHotel ? { outcome: 'deny' } : wanted);
+    };
+    for (const form of forms.toReversed()) await answer(form);
+    if (!isAtOnce) await answer((await pending(chat.id))[0]!);
     await finished();
     expect(servers.results('travel').slice(before[0])).toEqual([
       { action: 'accept', content: { email: 'a@b.example', seats: 1 } },
@@ -148,7 +210,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 
   test('DECIDE-4 DECIDE-7: an interrupt takes the form back', async () => {
     const before = servers.results('travel').length;
-    const { chat, forms, finished } = await prompted(backend, { server: 'travel', request: booking });
+    const { chat, forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     await server.client.interrupt(chat.id);
     const log = await finished();
     expect(eventsOf(log, 'turn_finished')[0]!.outcome).toBe('interrupted');
@@ -167,7 +229,13 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
   });
 
   test('DECIDE-7: a server that waits no more takes its form back', async () => {
-    const { chat, forms, finished } = await prompted(backend, { server: 'travel', request: booking, timeoutMs: 4_000 });
+    const { chat, forms, finished } = await prompted(backend, [
+      {
+        server: 'travel',
+        request: 'booking',
+        timeoutMs: 4_000,
+      },
+    ]);
     const log = await finished();
     expect(eventsOf(log, 'decision_resolved')).toMatchObject([
       { decisionId: forms[0]!.id, outcome: 'cancelled', by: 'agent' },
