@@ -43,9 +43,11 @@ export {
   asksForSecret,
   checkFormValue,
   checkFormValues,
+  fieldHint,
   formDefaults,
   type FormProblem,
   type FormValues,
+  typedNumber,
 } from './form-values.ts';
 export { type PageLink, pageLink } from './page-link.ts';
 export { type Question, questionsOf } from './question.ts';

@@ -81,20 +81,22 @@ const timeShape = /^([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]([01]\d|2
 function checkFormat(format: string, value: string): string | undefined {
   switch (format) {
     case 'email':
-      return /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)*$/.test(value) ? undefined : 'must be an email address';
+      return /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)*$/.test(value) ? undefined : mustBe('email');
     case 'uri':
-      return !/\s/.test(value) && URL.canParse(value) ? undefined : 'must be an address with its scheme (https://…)';
+      return !/\s/.test(value) && URL.canParse(value) ? undefined : mustBe('uri');
     case 'date':
-      return isDate(value) ? undefined : 'must be a date (YYYY-MM-DD)';
+      return isDate(value) ? undefined : mustBe('date');
     case 'date-time': {
       const [date = '', time = '', ...more] = value.split(/[Tt]/);
       const isRight = more.length === 0 && isDate(date) && timeShape.test(time);
-      return isRight ? undefined : 'must be a date and a time with its zone (2026-01-31T09:30:00Z)';
+      return isRight ? undefined : mustBe('date-time');
     }
     default:
       return undefined;
   }
 }
+
+const mustBe = (format: string): string => `must be ${formatWords[format]}`;
 
 function isDate(text: string): boolean {
   const [, year, month, day] = dateShape.exec(text) ?? [];
@@ -102,6 +104,55 @@ function isDate(text: string): boolean {
   const date = new Date(`${text}T00:00:00Z`);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 }
+
+/** The number that was typed; undefined where it is none. */
+export function typedNumber(text: string): number | undefined {
+  const typed = text.trim();
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(typed) ? Number(typed) : undefined;
+}
+
+/** What a field wants, in words, as far as its title does not say it; empty where it wants nothing special. */
+export function fieldHint(field: FormField): string {
+  switch (field.type) {
+    case 'number': {
+      const { isWhole, minimum, maximum } = field;
+      const bounds = [
+        minimum === undefined ? '' : `at least ${minimum}`,
+        maximum === undefined ? '' : `at most ${maximum}`,
+      ].filter(Boolean);
+      return [isWhole ? 'a whole number' : 'a number', ...bounds].join(', ');
+    }
+    case 'text': {
+      const { format, pattern, minLength, maxLength } = field;
+      return [
+        format === undefined ? '' : (formatWords[format] ?? `format: ${format}`),
+        minLength === undefined || minLength <= 1 ? '' : `at least ${minLength} characters`,
+        maxLength === undefined ? '' : `at most ${maxLength} characters`,
+        pattern === undefined ? '' : `pattern: ${pattern}`,
+      ]
+        .filter(Boolean)
+        .join(', ');
+    }
+    case 'choices': {
+      const { minItems, maxItems } = field;
+      return [
+        minItems === undefined || minItems === 0 ? '' : `at least ${minItems}`,
+        maxItems === undefined ? '' : `at most ${maxItems}`,
+      ]
+        .filter(Boolean)
+        .join(', ');
+    }
+    default:
+      return '';
+  }
+}
+
+const formatWords: Record<string, string> = {
+  email: 'an email address',
+  uri: 'an address with its scheme (https://…)',
+  date: 'a date (YYYY-MM-DD)',
+  'date-time': 'a date and a time with its zone (2026-01-31T09:30:00Z)',
+};
 
 /** The defaults that fit, by the name of the field. */
 export function formDefaults(fields: readonly FormField[]): FormValues {
