@@ -24,7 +24,10 @@ export function isFormCall({ input }: HookCall): boolean {
   return input['hook_event_name'] === 'Elicitation';
 }
 
-/** Asks, and answers the hook; with nothing where the question was taken back, for then nobody waits any more. */
+/**
+ * Asks, and answers the hook. A question that was taken back is answered too: without an answer the program would open
+ * its dialog now.
+ */
 export async function takeForm(call: HookCall, requests: PermissionRequests, signal: AbortSignal): Promise<void> {
   const { input } = call;
   const mode = input['mode'] === 'url' ? 'url' : 'form';
@@ -38,11 +41,8 @@ export async function takeForm(call: HookCall, requests: PermissionRequests, sig
         ? { requestedSchema: { ...input['requested_schema'] } }
         : {}),
   });
-  const answer = await requests.ask(asked, signal);
-  const { action, content } = elicitationResult(answer);
-  call.answer(
-    answer ? { hookSpecificOutput: { hookEventName: 'Elicitation', action, ...(content ? { content } : {}) } } : null,
-  );
+  const { action, content } = elicitationResult(await requests.ask(asked, signal));
+  call.answer({ hookSpecificOutput: { hookEventName: 'Elicitation', action, ...(content ? { content } : {}) } });
 }
 
 /** What the program tells of a page that a person was sent to; undefined for every other call. */
