@@ -226,6 +226,9 @@ export class PtySession {
       trusted: this.#spec.trusted,
       settings: {
         ...programSettings(this.#spec),
+        // Whoever chose the mode for the chat has answered this. What `prepareConfigDir` writes down is read only at the
+        // first start of a config directory.
+        ...(this.#permissionMode === 'bypassPermissions' ? { skipDangerousModePermissionPrompt: true } : {}),
         hooks: {
           PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }],
           ...formHooks(this.#hooks!.command),
