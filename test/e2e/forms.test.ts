@@ -240,6 +240,8 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(eventsOf(log, 'decision_resolved')).toMatchObject([
       { decisionId: forms[0]!.id, outcome: 'cancelled', by: 'agent' },
     ]);
+    // Nor is it asked anew.
+    await runTurn(server.client, chat.id, 'stream 1 tokens');
     expect(await pending(chat.id, 0)).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@
 import type { AgentEvent } from '../agent-backend.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { asText, isRecord } from '../claude/mapping/loose-json.ts';
+import type { MappingState } from '../claude/mapping/mapping-state.ts';
 import { pageDone } from '../claude/mapping/map-notices.ts';
 import { oneLine } from '../claude/mapping/one-line.ts';
 import type { PermissionRequests } from '../claude/permission-requests.ts';
@@ -22,6 +23,13 @@ export function formHooks(command: HookServer['command']) {
 
 export function isFormCall({ input }: HookCall): boolean {
   return input['hook_event_name'] === 'Elicitation';
+}
+
+/** The open calls of the server that asks; its question comes from one of them, if it comes from a call at all. */
+export function callsOfServer({ input }: HookCall, openCalls: MappingState['openCalls']): string[] {
+  // The program makes a server's name a part of a tool's in this way.
+  const prefix = `mcp__${(asText(input['mcp_server_name']) ?? '').replace(/[^\w-]/g, '_')}__`;
+  return [...openCalls].flatMap(([id, { toolName }]) => (toolName.startsWith(prefix) ? [id] : []));
 }
 
 /**

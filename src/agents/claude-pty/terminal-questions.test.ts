@@ -389,6 +389,22 @@ describe('DECIDE-7: what an MCP server asks', () => {
     expect(questions.count).toBe(0);
   });
 
+  test('is taken back when the calls of its server have ended, of which the hook hears nothing', async () => {
+    tell('one', '', 'mcp__my_server__ask');
+    tell('two', '', 'mcp__my_server__other');
+    tell('three', '', 'mcp__my__ask');
+    const hook = call({ ...form, mcp_server_name: 'my server' });
+    await settle();
+    tellResult('three');
+    tellResult('one');
+    await settle();
+    expect(resolved()).toEqual([]);
+    tellResult('two');
+    await settle();
+    expect(resolved()).toMatchObject([{ outcome: 'cancelled', by: 'agent' }]);
+    expect(hook.answer).toEqual(answered('cancel'));
+  });
+
   test('is not taken for answered when a dialog about something else is closed', async () => {
     call(form);
     await settle();

@@ -12,7 +12,7 @@ import { asList, asRecord, asText, isRecord } from '../claude/mapping/loose-json
 import type { MappingState } from '../claude/mapping/mapping-state.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import type { HookCall } from './hook-server.ts';
-import { isFormCall, takeForm } from './terminal-forms.ts';
+import { callsOfServer, isFormCall, takeForm } from './terminal-forms.ts';
 
 /** How long a question waits for its call to stand in the transcript, which the program writes every 100 ms. */
 const callTimeoutMs = 2_000;
@@ -24,6 +24,8 @@ interface Asked {
   /** A sub-agent asks: what the main dialog does says nothing about it. */
   isOfSubAgent: boolean;
   isSettledElsewhere: boolean;
+  /** Of a form: the open calls of its server. Once none is left the server waits no more; the hook is not told. */
+  callsOfServer?: Set<string>;
 }
 
 export interface TerminalQuestionsParts {
@@ -70,6 +72,7 @@ export class TerminalQuestions {
     try {
       // The turn that it belongs to, and the call that it comes from, are told first.
       await this.#parts.lateLines();
+      asked.callsOfServer = new Set(callsOfServer(call, this.#parts.openCalls()));
       await takeForm(call, this.#requests, asked.abort.signal);
     } finally {
       this.#asked.delete(asked);
@@ -131,6 +134,9 @@ export class TerminalQuestions {
 
   /** A call has its result: what was asked about it was answered in the terminal. */
   onToolResult(toolCallId: string, denied: boolean): void {
+    for (const { callsOfServer: calls, abort } of this.#asked) {
+      if (calls?.delete(toolCallId) && calls.size === 0) abort.abort();
+    }
     this.#settle((asked) => asked.toolCallId === toolCallId, denied ? 'deny' : 'allow');
   }
 
