@@ -237,6 +237,18 @@ describe('chat', () => {
     expect(out).toContain('This looks like a password or a key.');
   });
 
+  it('DECIDE-8: fills in a form that waits, where somebody sits at the terminal; a script gives the values', async () => {
+    const chat = stub.addChat();
+    const requestedSchema = { type: 'object', properties: { seats: { type: 'integer' } }, required: ['seats'] };
+    const input = { serverName: 's', mode: 'form', message: 'm', requestedSchema };
+    const [one, two] = [1, 2].map(() => stub.requestDecision(chat.id, { kind: 'form', input }).id);
+    expect((await run(['decide', one!])).out).toContain('seats  (required, a whole number)');
+    expect((await run(['decide', one!, 'allow'], { lines: ['x', '3'], isInteractive: true })).code).toBe(0);
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'allow', input: { seats: 3 } });
+    expect((await run(['decide', two!, 'allow', '--input', '{"seats": 4}', '--json'])).code).toBe(0);
+    expect(stub.decisions[1]).toMatchObject({ outcome: 'allow', input: { seats: 4 } });
+  });
+
   it('DECIDE-8: shows where a page leads, and accepts or declines', async () => {
     onTurn(async (chatId) => {
       for (const url of ['https://ex\u0430mple.com/a', 'javascript:void(0)']) {

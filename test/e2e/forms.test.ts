@@ -5,7 +5,7 @@ import type { Decision } from '../../src/protocol/decision.ts';
 import type { Event } from '../../src/protocol/event.ts';
 import { addAskingServers, askPrompt, type AskingServers } from '../support/asking-servers.ts';
 import { openServer, type TestServer } from '../support/server.ts';
-import { eventsOf, readLog, runTurn } from '../support/turns.ts';
+import { eventsOf, readLog, runTurn, textIn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
 const requestedSchema = {
@@ -91,7 +91,7 @@ async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>
   return { chat, forms, finished };
 }
 
-test('DECIDE-8: what does not fit is refused, names its field, and leaves the form open; values are not stored', async () => {
+test('DECIDE-8: what does not fit is refused, names its field, and leaves the form open', async () => {
   const { chat, forms, finished } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
   const path = `/v1/decisions/${forms[0]!.id}`;
   const right = { email: 'ada@example.com', seats: 2 };
@@ -114,13 +114,9 @@ test('DECIDE-8: what does not fit is refused, names its field, and leaves the fo
     ]);
   }
   expect((await server.client.getChat(chat.id)).state).toBe('waiting');
-  const given = { ...right, note: 'only for the travel server' };
-  await server.client.decide(forms[0]!.id, { outcome: 'allow', input: given });
-  const log = await finished();
-  expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: given });
-  expect(JSON.stringify(eventsOf(log, 'decision_resolved'))).not.toContain('only for');
-  const [row] = await server.sql`select answer::text from decisions where id = ${forms[0]!.id}`;
-  expect(row).toEqual({ answer: '{"outcome":"allow"}' });
+  await server.client.decide(forms[0]!.id, { outcome: 'allow', input: right });
+  await finished();
+  expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: right });
 });
 
 test('DECIDE-4 DECIDE-7: a form that is open when the host ends is cancelled', async () => {
@@ -243,5 +239,41 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     // Nor is it asked anew.
     await runTurn(server.client, chat.id, 'stream 1 tokens');
     expect(await pending(chat.id, 0)).toEqual([]);
+  });
+
+  test('DECIDE-8: what is typed is for the server alone: it stands in no table, the transcript included', async () => {
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking', quiet: true }]);
+    const note = `for the travel server alone, ${backend}`;
+    const input = { email: 'a@b.example', seats: 1, note };
+    const decided = await server.client.decide(forms[0]!.id, { outcome: 'allow', input });
+    await finished();
+    expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: input });
+    expect(JSON.stringify(decided)).not.toContain(note);
+    const rows = await server.sql`
+      select 'events' from events where payload::text like ${`%${note}%`}
+      union all select 'decisions' from decisions where answer::text like ${`%${note}%`}
+      union all select 'transcript' from claude_session_entries where entry::text like ${`%${note}%`}`;
+    expect(rows).toEqual([]);
+    const [row] = await server.sql`select answer::text from decisions where id = ${forms[0]!.id}`;
+    expect(row).toEqual({ answer: '{"outcome":"allow"}' });
+  });
+
+  test('DECIDE-7: a page that a call fails for is asked about as well', async () => {
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', first: true }]);
+    expect(forms[0]!.input).toMatchObject({ serverName: 'travel', mode: 'url', url: page.url });
+    await server.client.decide(forms[0]!.id, { outcome: 'allow' });
+    const log = await finished();
+    // The program has made the call once more.
+    expect(textIn(log)).toContain('Done.');
+  });
+
+  test('DECIDE-7: a server that asks between turns is heard', async () => {
+    const before = servers.results('travel').length;
+    const { chat, forms } = await prompted(backend, [{ server: 'travel', request: 'booking', later: true }]);
+    expect(forms[0]!.turnId).not.toBeNull();
+    await server.client.decide(forms[0]!.id, { outcome: 'deny' });
+    await until(() => servers.results('travel').length > before);
+    expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
+    await until(async () => (await server.client.getChat(chat.id)).state === 'ready');
   });
 });

@@ -3,7 +3,11 @@
 import { appendFileSync } from 'node:fs';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  CallToolRequestSchema,
+  ListToolsRequestSchema,
+  UrlElicitationRequiredError,
+} from '@modelcontextprotocol/sdk/types.js';
 
 const [file, requests] = process.argv.slice(2);
 const note = (entry) => appendFileSync(file, `${JSON.stringify(entry)}\n`);
@@ -12,7 +16,14 @@ const server = new Server({ name: 'asking-server', version: '1.0.0' }, { capabil
 
 server.setRequestHandler(ListToolsRequestSchema, () => {
   note({ listed: true });
-  const properties = { request: { type: 'string' }, timeoutMs: { type: 'number' }, completes: { type: 'boolean' } };
+  const properties = {
+    request: { type: 'string' },
+    timeoutMs: { type: 'number' },
+    completes: { type: 'boolean', description: 'says afterwards that the page is done' },
+    first: { type: 'boolean', description: 'the first call fails, for the page must be seen to first' },
+    quiet: { type: 'boolean', description: 'does not tell the model what it was answered' },
+    later: { type: 'boolean', description: 'asks once the call has its result' },
+  };
   return {
     tools: [
       {
@@ -26,19 +37,44 @@ server.setRequestHandler(ListToolsRequestSchema, () => {
   };
 });
 
+let isFirst = true;
+
 server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
-  const { request: name, timeoutMs = 600_000, completes = false } = params.arguments;
+  const {
+    request: name,
+    timeoutMs = 600_000,
+    completes = false,
+    first = false,
+    quiet = false,
+    later = false,
+  } = params.arguments;
   const request = JSON.parse(requests)[name];
-  note({ asked: request.message, client: server.getClientCapabilities()?.elicitation });
+  if (first && isFirst) {
+    isFirst = false;
+    throw new UrlElicitationRequiredError([request]);
+  }
+  if (first) return text('Done.');
+  if (later) {
+    setTimeout(() => void ask(request, timeoutMs), 1_500);
+    return text('Later.');
+  }
+  const result = await ask(request, timeoutMs);
+  if (completes) await server.createElicitationCompletionNotifier(request.elicitationId)();
+  return text(quiet ? 'Thank you.' : JSON.stringify(result));
+});
+
+const text = (words) => ({ content: [{ type: 'text', text: words }] });
+
+async function ask(request, timeout) {
+  note({ asked: request.message });
   try {
-    const result = await server.elicitInput(request, { timeout: timeoutMs });
+    const result = await server.elicitInput(request, { timeout });
     note({ result });
-    if (completes) await server.createElicitationCompletionNotifier(request.elicitationId)();
-    return { content: [{ type: 'text', text: JSON.stringify(result) }] };
+    return result;
   } catch (error) {
     note({ error: error.message });
-    return { isError: true, content: [{ type: 'text', text: error.message }] };
+    return { error: error.message };
   }
-});
+}
 
 await server.connect(new StdioServerTransport());

@@ -140,7 +140,11 @@ export function mapElicitationComplete(frame: SDKElicitationCompleteMessage, sta
 }
 
 export function pageDone(serverName: string): AgentEvent {
-  return notice('info', 'form_completed', `MCP server “${serverName}” says that what it asked for on its page is done.`);
+  return notice(
+    'info',
+    'form_completed',
+    `MCP server “${serverName}” says that what it asked for on its page is done.`,
+  );
 }
 
 /** What a command such as `/usage` printed is what the user asked for, so it is an answer. */
