@@ -1,4 +1,6 @@
 // What an MCP server asks, as somebody at the terminal sees it.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endOf, ofType, openSession, runTurn } from '../../../test/contract/agent-backend.ts';
 import { addAskingServers, askPrompt, type AskingServers } from '../../../test/support/asking-servers.ts';
@@ -43,4 +45,24 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
   const [asked] = ofType(events, 'decision_requested');
   await until(() => !backend.resolveDecision(chatId, asked!.decisionId, { outcome: 'deny' }));
   seat.leave();
+});
+
+test('DECIDE-7: where hooks are switched off the program asks in its own dialog alone, and that is told', async () => {
+  const own = await openPtyHarness();
+  try {
+    await mkdir(own.agent.configDir, { recursive: true });
+    await writeFile(join(own.agent.configDir, 'settings.json'), JSON.stringify({ disableAllHooks: true }));
+    const { chatId } = await openSession(own);
+    let isTold = false;
+    const turn = runTurn(own.backend, chatId, 'run: touch never', {
+      onEvent: (event) => (isTold ||= event.type === 'notice' && event.code === 'terminal_waits'),
+    });
+    await until(() => isTold, { timeoutMs: 30_000, what: 'the word that a dialog waits' });
+    await own.backend.interrupt(chatId);
+    const events = await turn;
+    expect(ofType(events, 'decision_requested')).toEqual([]);
+    expect(ofType(events, 'notice').filter(({ code }) => code === 'terminal_waits')).toHaveLength(1);
+  } finally {
+    await own.close();
+  }
 });

@@ -27,6 +27,7 @@ import { type PtyProgram, startProgram } from './pty-program.ts';
 import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
+import { SilentDialog } from './silent-dialog.ts';
 import { formHooks, noticeOf } from './terminal-forms.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
@@ -75,6 +76,7 @@ export class PtySession {
   readonly terminal: TerminalHub;
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
+  readonly #silentDialog: SilentDialog;
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -119,6 +121,10 @@ export class PtySession {
       openCalls: () => this.#turns.openCalls,
       isInterrupting: () => this.#interrupting !== undefined,
       lateLines: () => this.#lateLines(),
+    });
+    this.#silentDialog = new SilentDialog({
+      isKnown: () => this.#questions.count > 0 || this.terminal.viewerCount > 0 || !this.#turns.current,
+      tell: (event) => this.#turns.tell(event),
     });
   }
 
@@ -353,6 +359,7 @@ export class PtySession {
   /** Ends all that the session holds. What the program said last is told, stored and counted before this resolves. */
   async #release(): Promise<void> {
     clearTimeout(this.#interrupting);
+    this.#silentDialog.note();
     await this.#program?.end(this.#limits.closeMs.exit);
     this.#program = undefined;
     await this.#settle();
@@ -378,6 +385,7 @@ export class PtySession {
 
   #onStatus(status: ProgramStatus, before: ProgramStatus): void {
     this.#statusChanges += 1;
+    this.#silentDialog.note(status);
     this.#typist.look();
     if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
     const turn = this.#turns.current;
