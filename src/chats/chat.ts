@@ -204,15 +204,15 @@ export class Chat {
     return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
   }
 
-  /** Settles a decision; false when it was settled before. */
-  async answer(decisionId: string, answer: AnswerDecision, by: string): Promise<boolean> {
-    const { outcome, message } = answer;
+  /** Settles a decision; false when it was settled before. `kept` is what may be stored of the answer. */
+  async answer(decisionId: string, answer: AnswerDecision, by: string, kept = answer): Promise<boolean> {
+    const { outcome, message, input } = kept;
     const turnId = this.#turn?.id;
     let taken = false;
     try {
       const stored = await this.#log.appendIf(() => {
         taken = this.#pendingDecisions.delete(decisionId);
-        return taken ? settlement(turnId, decisionId, { outcome, by, message, input: answer.input, answer }) : null;
+        return taken ? settlement(turnId, decisionId, { outcome, by, message, input, answer: kept }) : null;
       });
       if (!stored) return false;
     } catch (error) {

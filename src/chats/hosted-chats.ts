@@ -5,6 +5,7 @@ import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import { formOf } from '../protocol/form.ts';
 import type { Info } from '../protocol/info.ts';
 import {
   type InterruptResult,
@@ -22,6 +23,7 @@ import { findPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
 import { chatView } from './chat-view.ts';
+import { assertFormAnswer } from './form-answer.ts';
 import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { type History, Imports } from './imports.ts';
@@ -191,7 +193,9 @@ export class HostedChats implements Chats {
       assertAnswerable(decision, answer);
       const chat = this.#host.find(decision.chatId);
       if (!chat) throw elsewhere(decision.chatId);
-      if (await write(() => chat.answer(decisionId, answer, by))) return this.#decision(decisionId);
+      // What is typed into a form is for the server that asked, and for nobody else.
+      const kept = decision.kind === 'form' ? { outcome: answer.outcome } : answer;
+      if (await write(() => chat.answer(decisionId, answer, by, kept))) return this.#decision(decisionId);
     }
     const winner = await this.#decision(decisionId);
     throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${winner.by}.`, {
@@ -263,6 +267,8 @@ function assertAnswerable(decision: Decision, answer: AnswerDecision): void {
       details: { field: 'outcome' },
     });
   }
+  const form = formOf(decision);
+  if (form) assertFormAnswer(form, answer);
   if (decision.kind === 'question' && answer.outcome !== 'deny' && answer.input === undefined) {
     throw new BooError('invalid_request', 'input: a question wants its answers here, as {questions, answers}', {
       details: { field: 'input' },

@@ -7,6 +7,7 @@ import {
   type BooClient,
   BooError,
   type Decision,
+  formOf,
   type Question,
   questionsOf,
 } from '../protocol/client.ts';
@@ -19,6 +20,7 @@ import {
   readChoice,
   readPermission,
 } from './decision-text.ts';
+import { askForm } from './ask-form.ts';
 import { plainText } from './plain-text.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -49,6 +51,12 @@ interface Entry {
   settled?: Settled;
 }
 
+/** What `boocode decide` wants besides an id. */
+const decideWords: Partial<Record<Asked['kind'], string>> = {
+  question: `allow --input '{"questions": …, "answers": …}'`,
+  form: `allow --input '{"FIELD": …}' (or deny)`,
+};
+
 export function createAsker({ client, terminal, beforePrint }: AskerOptions): Asker {
   const { outStyle, errStyle } = terminal;
   const open = new Map<string, Entry>();
@@ -64,7 +72,7 @@ export function createAsker({ client, terminal, beforePrint }: AskerOptions): As
 
   function tellPending(entry: Entry): void {
     const { id, kind } = entry.asked;
-    const how = kind === 'question' ? `allow --input '{"questions": …, "answers": …}'` : 'allow (or deny)';
+    const how = decideWords[kind] ?? 'allow (or deny)';
     terminal.err(`No answer on standard input: the decision stays pending. Answer it with\n`);
     terminal.err(`  boocode decide ${id} ${how}\n`);
     entry.phase = 'told';
@@ -129,9 +137,12 @@ export function createAsker({ client, terminal, beforePrint }: AskerOptions): As
       if (inputEnded) return tellPending(entry);
       entry.phase = 'asking';
       const questions = questionsOf(asked);
-      const given = await (questions.length > 0
-        ? askQuestions(asked, questions, signal)
-        : askPermission(asked, signal));
+      const form = formOf(asked);
+      const given = await (form
+        ? askForm(form, terminal, signal)
+        : questions.length > 0
+          ? askQuestions(asked, questions, signal)
+          : askPermission(asked, signal));
       if (entry.settled) tellSettled(entry.settled);
       if (given === undefined || entry.settled) return;
       if (given === 'end') {

@@ -200,6 +200,69 @@ describe('chat', () => {
     });
   });
 
+  it('DECIDE-8: has a form filled in field by field, asks again for what does not fit, and sends what was typed', async () => {
+    const requestedSchema = {
+      type: 'object',
+      properties: {
+        email: { type: 'string', format: 'email', title: 'Your address' },
+        seats: { type: 'integer', maximum: 4, default: 2 },
+        window: { type: 'boolean' },
+        meal: { type: 'string', enum: ['v', 'f'], enumNames: ['Vegetables', 'Fish'] },
+        extras: { type: 'array', items: { type: 'string', enum: ['bag', 'bike'] } },
+        password: { type: 'string' },
+      },
+      required: ['email'],
+    };
+    onTurn(async (chatId) => {
+      const input = { serverName: 'travel\u202e', mode: 'form', message: 'Allow?\u001b[2J', requestedSchema };
+      stub.requestDecision(chatId, { kind: 'form', canAllowAlways: false, input });
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    const lines = ['y', '', 'nobody', 'a@b.example', '5', '', 'n', '3', '2', '1, 2', '', 'y'];
+    const { out, err } = await run(['chat', 'go'], { lines });
+    expect(stub.decisions[0]).toMatchObject({
+      outcome: 'allow',
+      input: { email: 'a@b.example', seats: 2, window: false, meal: 'f', extras: ['bag', 'bike'] },
+    });
+    expect(stub.decisions[0]!.input).not.toHaveProperty('password');
+    expect(err).toContain(
+      'Your address: is required.\nYour address: must be an email address.\nseats: must be at most 4.\n',
+    );
+    expect(err).toContain('meal: must be the number of a choice.\n');
+    expect(out).toContain(
+      'An MCP server asks this, not BooCode and not the agent. What you type goes to “travel<U+202E>”.',
+    );
+    expect(out).toContain('│ Allow?␛[2J');
+    expect(out).toContain('This looks like a password or a key.');
+  });
+
+  it('DECIDE-8: fills in a form that waits, where somebody sits at the terminal; a script gives the values', async () => {
+    const chat = stub.addChat();
+    const requestedSchema = { type: 'object', properties: { seats: { type: 'integer' } }, required: ['seats'] };
+    const input = { serverName: 's', mode: 'form', message: 'm', requestedSchema };
+    const [one, two] = [1, 2].map(() => stub.requestDecision(chat.id, { kind: 'form', input }).id);
+    expect((await run(['decide', one!])).out).toContain('seats  (required, a whole number)');
+    expect((await run(['decide', one!, 'allow'], { lines: ['x', '3'], isInteractive: true })).code).toBe(0);
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'allow', input: { seats: 3 } });
+    expect((await run(['decide', two!, 'allow', '--input', '{"seats": 4}', '--json'])).code).toBe(0);
+    expect(stub.decisions[1]).toMatchObject({ outcome: 'allow', input: { seats: 4 } });
+  });
+
+  it('DECIDE-8: shows where a page leads, and accepts or declines', async () => {
+    onTurn(async (chatId) => {
+      for (const url of ['https://ex\u0430mple.com/a', 'javascript:void(0)']) {
+        stub.requestDecision(chatId, { kind: 'form', input: { serverName: 's', mode: 'url', message: 'Go', url } });
+      }
+      await until(() => stub.decisions.length === 2 && stub.decisions.every(({ by }) => by !== null));
+      stub.append(chatId, finished());
+    });
+    const { out } = await run(['chat', 'go'], { lines: ['y', 'n'] });
+    expect(stub.decisions.map(({ outcome }) => outcome)).toEqual(['allow', 'deny']);
+    expect(out).toContain('host: xn--exmple-4nf.com');
+    expect(out).toContain('no plain address of a web page');
+  });
+
   it('asks what waited already when it goes on with a chat', async () => {
     const chat = stub.addChat();
     stub.requestDecision(chat.id, {});

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { type AnswerDecision, BooError, type Decision, questionsOf } from '../protocol/client.ts';
+import { type AnswerDecision, BooError, type Decision, formOf, questionsOf } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
+import { askFields } from './ask-form.ts';
 import { answeredText, decisionText, questionText } from './decision-text.ts';
 import { allPages, findDecision } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
@@ -24,7 +25,10 @@ export function addDecide(program: Command, cli: Cli): void {
       new Argument('[outcome]', 'the answer; without it the decision is shown').choices(Object.keys(outcomes)),
     )
     .option('--message <text>', 'with deny: what the agent is told')
-    .option('--input <json>', "with allow or always: the input to run instead, or a question's input with its answers")
+    .option(
+      '--input <json>',
+      "with allow or always: the input to run instead, or a question's input with its answers, or a form's values",
+    )
     .action(async (id: string | undefined, outcome: OutcomeWord | undefined, _options, command: Command) => {
       const flags = command.optsWithGlobals<DecideFlags>();
       if (outcome === undefined && (flags.message !== undefined || flags.input !== undefined)) {
@@ -66,9 +70,15 @@ async function showOne(cli: Cli, id: string, flags: DecideFlags): Promise<void> 
 
 async function answer(cli: Cli, id: string, word: OutcomeWord, flags: DecideFlags): Promise<void> {
   const input = flags.input === undefined ? undefined : readInput(flags.input);
-  const given: AnswerDecision = { outcome: outcomes[word], input, message: flags.message };
   const client = await connect(cli, flags);
   const found = await findDecision(client, id);
+  const given: AnswerDecision = { outcome: outcomes[word], input, message: flags.message };
+  const form = formOf(found);
+  if (word === 'allow' && input === undefined && form?.mode === 'form' && form.fields && cli.terminal.isInteractive) {
+    const values = await askFields(form.fields, cli.terminal);
+    if (values === undefined || values === 'end') throw misuse('The form was not filled in, and still waits.');
+    given.input = values;
+  }
   try {
     const decision = await client.decide(found.id, given);
     if (flags.json) printJson(cli, decision);

@@ -1,5 +1,6 @@
 /** A decision in words: what is asked, exactly, and what a typed answer means. */
-import { type AnswerDecision, type Decision, type Question, questionsOf } from '../protocol/client.ts';
+import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../protocol/client.ts';
+import { formText } from './form-text.ts';
 import { exactLines, plainLine, plainText } from './plain-text.ts';
 import type { Style } from './style.ts';
 
@@ -7,13 +8,20 @@ export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllow
   alwaysScope?: readonly string[] | undefined;
 };
 
-const kindWords: Record<Asked['kind'], string> = { permission: 'Permission', question: 'Question', plan: 'Plan' };
+const kindWords: Record<Asked['kind'], string> = {
+  permission: 'Permission',
+  question: 'Question',
+  plan: 'Plan',
+  form: 'Form',
+};
 
 /** The heading, and what will run: every field of the input, every line of it, every character visible. */
 export function decisionText(asked: Asked, style: Style): string {
   // A plan and a question stand below word for word; their titles repeat them.
   const heading = asked.kind === 'permission' ? decisionHeading(asked, style) : `${kindText(asked, style)}\n`;
   if (questionsOf(asked).length > 0) return heading;
+  const form = formOf(asked);
+  if (form) return heading + formText(form, style);
   return heading + Object.entries(asked.input).map(fieldText).join('') + alwaysText(asked, style);
 }
 

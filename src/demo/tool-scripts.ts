@@ -39,14 +39,11 @@ function handedBack(result: string): string {
   return (framed ?? result).replace(/^ {2}/gm, '').trim();
 }
 
-/** Null for what names no tool, and for an input that is no JSON object. */
-function callOf(typed: string): { name: string; input: Record<string, unknown> } | null {
-  const [, name, json] = /^call (\w+): (\{[\s\S]*\})$/.exec(typed) ?? [];
-  if (name === undefined || json === undefined) return null;
+function parsed(input: string): Record<string, unknown> {
   try {
-    return { name, input: JSON.parse(json) as Record<string, unknown> };
+    return JSON.parse(input) as Record<string, unknown>;
   } catch {
-    return null;
+    return {};
   }
 }
 
@@ -85,17 +82,6 @@ export const toolScripts: readonly Script[] = [
         { name: 'Bash', input: { command: c.lastTyped.slice('run: '.length), description: 'Run the given command' } },
         (round) => report(round, `It printed:\n\n${excerpt(round.result ?? '', 2000)}`),
       ),
-  },
-  {
-    // Any tool at all, with an input of one's own: what no script above or below makes of a phrase.
-    name: 'call',
-    when: (c) => callOf(c.lastTyped) !== null,
-    reply(c) {
-      const { name, input } = callOf(c.lastTyped) ?? { name: '', input: {} };
-      return callThen(c, [say(`I will call ${name}.`)], { name, input }, (round) =>
-        report(round, `${name} answered:\n\n${excerpt(round.result ?? '', 2000)}`),
-      );
-    },
   },
   {
     name: 'background task',
@@ -144,6 +130,22 @@ export const toolScripts: readonly Script[] = [
         return [call('Edit', { file_path: path, old_string: from, new_string: to, replace_all: false })];
       }
       return report(last, `I have changed ${file}.`);
+    },
+  },
+  {
+    // Any tool, as one of an MCP server; several in one message where there are several lines.
+    name: 'call',
+    when: (c) => /^call \S+: \{/i.test(c.lastTyped),
+    reply(c) {
+      const wanted = c.lastTyped.split('\n').flatMap((line) => {
+        const [, name, input] = /^call (\S+): (\{.*\})$/i.exec(line) ?? [];
+        return name === undefined || input === undefined ? [] : [{ name, input: parsed(input) }];
+      });
+      // What is not loaded yet is searched for first, one after another.
+      const missing = wanted.find(({ name }) => c.deferred.has(name));
+      if (missing) return [call(missing.name, missing.input)];
+      if (c.rounds.length === 0) return wanted.map(({ name, input }) => call(name, input));
+      return c.rounds.flatMap((round) => report(round, `It answered: ${excerpt(round.result ?? '', 2000)}`));
     },
   },
   {

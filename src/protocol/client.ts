@@ -38,6 +38,18 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info } from './info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
+export { type Form, type FormField, type FormOption, formOf } from './form.ts';
+export {
+  asksForSecret,
+  checkFormValue,
+  checkFormValues,
+  fieldHint,
+  formDefaults,
+  type FormProblem,
+  type FormValues,
+  typedNumber,
+} from './form-values.ts';
+export { type PageLink, pageLink } from './page-link.ts';
 export { type Question, questionsOf } from './question.ts';
 export type { TerminalAccess, TerminalSize } from './terminal.ts';
 export type { TranscriptRecord } from './transcript.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const decisionKinds = ['permission', 'question', 'plan'] as const;
+export const decisionKinds = ['permission', 'question', 'plan', 'form'] as const;
 export const answerOutcomes = ['allow', 'allow_always', 'deny'] as const;
 /** `cancelled`: the turn that asked has ended, so that nobody can answer any more. */
 export const decisionOutcomes = [...answerOutcomes, 'cancelled'] as const;
@@ -16,7 +16,7 @@ export const decision = z
     turnId: z.uuid().nullable(),
     kind: z.enum(decisionKinds),
     title: z.string(),
-    /** What will run, exactly: the tool's input. */
+    /** What will run, exactly: the tool's input. Of a form, what the MCP server asks for: see `formOf`. */
     input: z.record(z.string(), z.unknown()),
     toolCallId: z.string().nullable(),
     /** True when `allow_always` would be remembered by the agent. */
@@ -31,7 +31,7 @@ export const decision = z
     by: z.string().nullable(),
   })
   .meta({ id: 'Decision' });
-/** Something only a person can settle: a permission, a question, a plan. */
+/** Something only a person can settle: a permission, a question, a plan, a form of an MCP server. */
 export type Decision = z.infer<typeof decision>;
 
 export const decisionPage = z
@@ -42,7 +42,7 @@ export type DecisionPage = z.infer<typeof decisionPage>;
 export const answerDecision = z
   .strictObject({
     outcome: z.enum(answerOutcomes),
-    /** With `allow` or `allow_always`: the tool's input, edited. A question's answers go here. */
+    /** With `allow` or `allow_always`: the tool's input, edited. A question's answers and a form's values go here. */
     input: z.record(z.string(), z.unknown()).optional(),
     /** With `deny`: what the agent is told. */
     message: z.string().trim().min(1).max(10_000).optional(),

@@ -1,23 +1,12 @@
-import axe, { type AxeResults } from 'axe-core';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
+import { findings } from '../support/axe-findings.ts';
 import { conversation, openChat, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
-
-/** What axe finds that stands in somebody's way. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-  );
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary ?? ''}`));
-}
 
 describeInBrowser('WEB-29: accessibility', (opened) => {
   let server: TestServer;

@@ -99,6 +99,13 @@ describe('a chat in the terminal', () => {
     expect((await runTurn(server.client, chat.id, 'what did I say')).text).toContain('stream 4 tokens');
   });
 
+  test('AGENT-2: bypasses permissions where the program has run before, without asking whether it may', async () => {
+    const chat = await server.createChat({ backend: 'claude_pty', permissionMode: 'bypassPermissions' });
+    const path = join(server.workDir, 'made-without-asking');
+    expect((await runTurn(server.client, chat.id, `run: touch ${path}`)).finished.outcome).toBe('completed');
+    expect(existsSync(path)).toBe(true);
+  });
+
   test('a question and a plan are decisions of their kinds', async () => {
     const chat = await server.createChat({ backend: 'claude_pty' });
     const turn = await runTurn(server.client, chat.id, 'ask me', {

@@ -27,6 +27,8 @@ import { type PtyProgram, startProgram } from './pty-program.ts';
 import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
+import { SilentDialog } from './silent-dialog.ts';
+import { formHooks, noticeOf } from './terminal-forms.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
@@ -74,6 +76,7 @@ export class PtySession {
   readonly terminal: TerminalHub;
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
+  readonly #silentDialog: SilentDialog;
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -120,6 +123,10 @@ export class PtySession {
       openCalls: () => this.#turns.openCalls,
       isInterrupting: () => this.#interrupting !== undefined,
       lateLines: () => this.#lateLines(),
+    });
+    this.#silentDialog = new SilentDialog({
+      isKnown: () => this.#questions.count > 0 || this.terminal.viewerCount > 0 || !this.#turns.current,
+      tell: (event) => this.#turns.tell(event),
     });
   }
 
@@ -173,6 +180,9 @@ export class PtySession {
     this.#costs = this.#parts.costs.register((cost) => costs.add(cost));
     try {
       this.#hooks = await openHookServer((call) => {
+        const told = noticeOf(call);
+        if (told) this.#turns.tell(told);
+        if (told) return call.answer(null);
         this.#questions.take(call).catch((error: unknown) => this.#warn(error, 'A question of the program was lost.'));
       });
       this.#assertWanted();
@@ -220,7 +230,13 @@ export class PtySession {
       trusted: this.#spec.trusted,
       settings: {
         ...programSettings({ ...this.#spec, acceptsAgentMessages: this.#acceptsAgentMessages }),
-        hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
+        // Whoever chose the mode for the chat has answered this. What `prepareConfigDir` writes down is read only at the
+        // first start of a config directory.
+        ...(this.#permissionMode === 'bypassPermissions' ? { skipDangerousModePermissionPrompt: true } : {}),
+        hooks: {
+          PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }],
+          ...formHooks(this.#hooks!.command),
+        },
       },
       onStatus: (status, before) => this.#onStatus(status, before),
       onTakesKeys: () => this.#typist.look(),
@@ -347,6 +363,7 @@ export class PtySession {
   /** Ends all that the session holds. What the program said last is told, stored and counted before this resolves. */
   async #release(): Promise<void> {
     clearTimeout(this.#interrupting);
+    this.#silentDialog.note();
     await this.#program?.end(this.#limits.closeMs.exit);
     this.#program = undefined;
     await this.#settle();
@@ -372,6 +389,7 @@ export class PtySession {
 
   #onStatus(status: ProgramStatus, before: ProgramStatus): void {
     this.#statusChanges += 1;
+    this.#silentDialog.note(status);
     this.#typist.look();
     if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
     const turn = this.#turns.current;

@@ -40,15 +40,15 @@ interface Asked {
 }
 
 function ask(command: string, more: object = {}): Asked {
+  return call({ tool_name: 'Bash', tool_input: { command }, ...more });
+}
+
+function call(input: Record<string, unknown>): Asked {
   let abandon = (): void => {};
   const abandoned = new Promise<void>((resolve) => (abandon = resolve));
   const asked: Asked = { answer: undefined, abandon: () => abandon(), done: Promise.resolve() };
-  const call: HookCall = {
-    input: { tool_name: 'Bash', tool_input: { command }, ...more },
-    answer: (output) => (asked.answer = output),
-    abandoned,
-  };
-  asked.done = questions.take(call);
+  const hookCall: HookCall = { input, answer: (output) => (asked.answer = output), abandoned };
+  asked.done = questions.take(hookCall);
   return asked;
 }
 
@@ -324,4 +324,92 @@ test('DECIDE-4: what still waits at the end of a turn is asked anew, as another 
   expect(questions.resolve(after!.decisionId, { outcome: 'allow' })).toBe(true);
   await hook.done;
   expect(hook.answer).toEqual(allowed('ls'));
+});
+
+describe('DECIDE-7: what an MCP server asks', () => {
+  const requested_schema = { type: 'object', properties: { a: { type: 'string' } } };
+  const form = {
+    hook_event_name: 'Elicitation',
+    mcp_server_name: 'travel',
+    message: 'Who?',
+    mode: 'form',
+    requested_schema,
+  };
+  const answered = (action: string, more: object = {}): unknown => ({
+    hookSpecificOutput: { hookEventName: 'Elicitation', action, ...more },
+  });
+
+  test('is asked once the call that it comes from is told, and answered with the values', async () => {
+    let toldAll = (): void => {};
+    lateLines = () => new Promise((resolve) => (toldAll = resolve));
+    const hook = call(form);
+    await settle();
+    expect(requested()).toEqual([]);
+    toldAll();
+    await settle();
+    expect(requested()).toMatchObject([
+      {
+        kind: 'form',
+        input: { serverName: 'travel', mode: 'form', message: 'Who?', requestedSchema: requested_schema },
+      },
+    ]);
+    expect(questions.count).toBe(1);
+    questions.resolve(requested()[0]!.decisionId, { outcome: 'allow', input: { a: 'x' } });
+    await hook.done;
+    expect(hook.answer).toEqual(answered('accept', { content: { a: 'x' } }));
+  });
+
+  test('is declined, or accepted as a page', async () => {
+    const hooks = [call(form), call({ ...form, mode: 'url', url: 'https://a.example', elicitation_id: '1' })];
+    await settle();
+    const [one, two] = requested();
+    expect(two!.input).toEqual({
+      serverName: 'travel',
+      mode: 'url',
+      message: 'Who?',
+      url: 'https://a.example',
+      elicitationId: '1',
+    });
+    questions.resolve(one!.decisionId, { outcome: 'deny' });
+    questions.resolve(two!.decisionId, { outcome: 'allow' });
+    await Promise.all(hooks.map((hook) => hook.done));
+    expect(hooks.map((hook) => hook.answer)).toEqual([answered('decline'), answered('accept')]);
+  });
+
+  test('is cancelled with the turn, so that no dialog opens, and when nobody waits any more', async () => {
+    const hooks = [call(form), call(form)];
+    await settle();
+    hooks[0]!.abandon();
+    await settle();
+    expect(resolved()).toMatchObject([{ decisionId: requested()[0]!.decisionId, outcome: 'cancelled' }]);
+    questions.withdrawAll();
+    await settle();
+    expect(resolved()).toMatchObject([{}, { decisionId: requested()[1]!.decisionId, outcome: 'cancelled' }]);
+    expect(hooks[1]!.answer).toEqual(answered('cancel'));
+    expect(questions.count).toBe(0);
+  });
+
+  test('is taken back when the calls of its server have ended, of which the hook hears nothing', async () => {
+    tell('one', '', 'mcp__my_server__ask');
+    tell('two', '', 'mcp__my_server__other');
+    tell('three', '', 'mcp__my__ask');
+    const hook = call({ ...form, mcp_server_name: 'my server' });
+    await settle();
+    tellResult('three');
+    tellResult('one');
+    await settle();
+    expect(resolved()).toEqual([]);
+    tellResult('two');
+    await settle();
+    expect(resolved()).toMatchObject([{ outcome: 'cancelled', by: 'agent' }]);
+    expect(hook.answer).toEqual(answered('cancel'));
+  });
+
+  test('is not taken for answered when a dialog about something else is closed', async () => {
+    call(form);
+    await settle();
+    questions.onDialogClosed();
+    expect(resolved()).toEqual([]);
+    questions.withdrawAll();
+  });
 });

@@ -1,7 +1,8 @@
 /**
  * The program's questions to a person: it shows a dialog and, at the same time, runs a hook that asks here. Whoever is
  * first settles it. An answer from here closes the dialog; one by key leaves the hook waiting, and is learnt from the
- * transcript: from the call's result, or from the call running while no dialog is open.
+ * transcript: from the call's result, or from the call running while no dialog is open. What MCP servers ask is asked here
+ * alone, see `terminal-forms.ts`.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -11,6 +12,7 @@ import { asList, asRecord, asText, isRecord } from '../claude/mapping/loose-json
 import type { MappingState } from '../claude/mapping/mapping-state.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import type { HookCall } from './hook-server.ts';
+import { callsOfServer, isFormCall, takeForm } from './terminal-forms.ts';
 
 /** How long a question waits for its call to stand in the transcript, which the program writes every 100 ms. */
 const callTimeoutMs = 2_000;
@@ -22,6 +24,8 @@ interface Asked {
   /** A sub-agent asks: what the main dialog does says nothing about it. */
   isOfSubAgent: boolean;
   isSettledElsewhere: boolean;
+  /** Of a form: the open calls of its server. Once none is left the server waits no more; the hook is not told. */
+  callsOfServer?: Set<string>;
 }
 
 export interface TerminalQuestionsParts {
@@ -52,6 +56,30 @@ export class TerminalQuestions {
   }
 
   async take(call: HookCall): Promise<void> {
+    return isFormCall(call) ? this.#takeForm(call) : this.#takePermission(call);
+  }
+
+  async #takeForm(call: HookCall): Promise<void> {
+    const asked: Asked = {
+      toolCallId: undefined,
+      abort: new AbortController(),
+      isOfSubAgent: false,
+      isSettledElsewhere: false,
+    };
+    const withdraw = (): void => asked.abort.abort();
+    void call.abandoned.then(withdraw);
+    this.#asked.add(asked);
+    try {
+      // The turn that it belongs to, and the call that it comes from, are told first.
+      await this.#parts.lateLines();
+      asked.callsOfServer = new Set(callsOfServer(call, this.#parts.openCalls()));
+      await takeForm(call, this.#requests, asked.abort.signal);
+    } finally {
+      this.#asked.delete(asked);
+    }
+  }
+
+  async #takePermission(call: HookCall): Promise<void> {
     const toolName = asText(call.input['tool_name']) ?? 'tool';
     const input = { ...asRecord(call.input['tool_input']) };
     const abort = new AbortController();
@@ -106,6 +134,9 @@ export class TerminalQuestions {
 
   /** A call has its result: what was asked about it was answered in the terminal. */
   onToolResult(toolCallId: string, denied: boolean): void {
+    for (const { callsOfServer: calls, abort } of this.#asked) {
+      if (calls?.delete(toolCallId) && calls.size === 0) abort.abort();
+    }
     this.#settle((asked) => asked.toolCallId === toolCallId, denied ? 'deny' : 'allow');
   }
 

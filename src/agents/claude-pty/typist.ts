@@ -9,6 +9,7 @@ import type { PtyProgram } from './pty-program.ts';
 import { type ExpectedTurn, lateLinesMs, type PtyTurns } from './pty-turns.ts';
 import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
 import { within } from '../../lib/within.ts';
+import { terminalWaits } from './silent-dialog.ts';
 
 export interface TypistParts {
   terminal: { write(keys: string): void };
@@ -163,12 +164,7 @@ export class Typist {
     if (this.#isReady) return;
     const timer = setTimeout(() => {
       if (this.#isReady || isOver()) return;
-      this.#parts.turns.tell({
-        type: 'notice',
-        level: 'warning',
-        code: 'terminal_waits',
-        message: 'The program shows a screen of its own and waits for somebody: attach to the terminal of this chat.',
-      });
+      this.#parts.turns.tell(terminalWaits('a screen'));
     }, waitingNoticeMs);
     await this.#until(() => this.#isReady || isOver() || turn.isInterrupted);
     clearTimeout(timer);

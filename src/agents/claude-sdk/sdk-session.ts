@@ -32,6 +32,7 @@ import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
+import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
@@ -266,6 +267,8 @@ export class SdkSession {
       sessionStoreFlush: 'eager',
       canUseTool: this.#permissions.canUseTool,
       hooks: this.#incoming.hooks,
+      onElicitation: async (request, { signal }) =>
+        elicitationResult(await this.#permissions.ask(elicitationAsked(request), signal)),
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
         this.#process = spawnAgent(command, args, { cwd: directory, env });

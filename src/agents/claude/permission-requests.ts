@@ -2,17 +2,17 @@
 import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
-import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
+import type { AgentEvent, AgentEventOf, DecisionAnswer } from '../agent-backend.ts';
 import { alwaysScope, heldHereToo } from './always-scope.ts';
 import { toolTitle } from './mapping/tool-title.ts';
 
+/** What a person is asked, as it is told. */
+export type Asked = Omit<AgentEventOf<'decision_requested'>, 'type' | 'decisionId'>;
+
 interface Waiting {
-  toolName: string;
-  input: Record<string, unknown>;
-  title: string;
-  toolCallId: string;
-  suggestions: PermissionUpdate[];
-  settle(result: PermissionResult): void;
+  asked: Asked;
+  /** Without an answer where the question was taken back. */
+  settle(answer?: DecisionAnswer): void;
 }
 
 const interrupted: PermissionResult = { behavior: 'deny', message: 'The turn was interrupted.' };
@@ -49,40 +49,42 @@ export class PermissionRequests {
 
   readonly canUseTool: CanUseTool = async (toolName, input, { signal, ...options }) => {
     await this.#callTold(options.toolUseID);
-    if (signal.aborted) return interrupted;
-    return new Promise<PermissionResult>((resolve) => {
-      const waiting: Waiting = {
-        toolName,
-        input,
-        title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
+    const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
+    const answer = await this.ask(
+      {
+        kind: kinds[toolName] ?? 'permission',
         toolCallId: options.toolUseID,
-        suggestions: options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []),
-        settle: (result) => {
+        title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
+        input,
+        canAllowAlways: suggestions.length > 0,
+        alwaysScope: alwaysScope(suggestions),
+      },
+      signal,
+    );
+    return answer ? permissionResult(answer, input, suggestions) : interrupted;
+  };
+
+  /** Asks a person, and resolves with the answer; with none once the question is taken back, as the signal does. */
+  ask(asked: Asked, signal: AbortSignal): Promise<DecisionAnswer | undefined> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve(undefined);
+      const waiting: Waiting = {
+        asked,
+        settle: (answer) => {
           signal.removeEventListener('abort', withdraw);
-          resolve(result);
+          resolve(answer);
         },
       };
       const withdraw = (): void => this.#withdraw(waiting);
       signal.addEventListener('abort', withdraw, { once: true });
       this.#ask(waiting);
     });
-  };
+  }
 
   #ask(waiting: Waiting): void {
     const decisionId = randomUUID();
     this.#waiting.set(decisionId, waiting);
-    const { toolName, toolCallId, title, input, suggestions } = waiting;
-    const kind = kinds[toolName] ?? 'permission';
-    this.#emit({
-      type: 'decision_requested',
-      decisionId,
-      kind,
-      toolCallId,
-      title,
-      input,
-      canAllowAlways: suggestions.length > 0,
-      alwaysScope: alwaysScope(suggestions),
-    });
+    this.#emit({ type: 'decision_requested', decisionId, ...waiting.asked });
   }
 
   #withdraw(waiting: Waiting): void {
@@ -90,7 +92,7 @@ export class PermissionRequests {
       if (each !== waiting) continue;
       this.#waiting.delete(decisionId);
       this.#emit({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
-      waiting.settle(interrupted);
+      waiting.settle();
     }
   }
 
@@ -102,10 +104,10 @@ export class PermissionRequests {
   /** Somebody has answered the agent itself: the question about this call is settled, and nobody else need answer it. */
   settleElsewhere(toolCallId: string, outcome: 'allow' | 'deny', by: string): void {
     for (const [decisionId, each] of this.#waiting) {
-      if (each.toolCallId !== toolCallId) continue;
+      if (each.asked.toolCallId !== toolCallId) continue;
       this.#waiting.delete(decisionId);
       this.#emit({ type: 'decision_resolved', decisionId, outcome, by });
-      each.settle(interrupted);
+      each.settle();
     }
   }
 
@@ -121,21 +123,7 @@ export class PermissionRequests {
     const waiting = this.#waiting.get(decisionId);
     if (!waiting) return false;
     this.#waiting.delete(decisionId);
-    if (answer.outcome === 'deny') {
-      waiting.settle({
-        behavior: 'deny',
-        message: answer.message ?? 'The user said no.',
-        decisionClassification: 'user_reject',
-      });
-    } else {
-      const always = answer.outcome === 'allow_always';
-      waiting.settle({
-        behavior: 'allow',
-        updatedInput: answer.input ?? waiting.input,
-        ...(always ? { updatedPermissions: heldHereToo(waiting.suggestions) } : {}),
-        decisionClassification: always ? 'user_permanent' : 'user_temporary',
-      });
-    }
+    waiting.settle(answer);
     return true;
   }
 
@@ -152,4 +140,25 @@ export class PermissionRequests {
       this.#untold.set(toolCallId, go);
     });
   }
+}
+
+function permissionResult(
+  answer: DecisionAnswer,
+  input: Record<string, unknown>,
+  suggestions: PermissionUpdate[],
+): PermissionResult {
+  if (answer.outcome === 'deny') {
+    return {
+      behavior: 'deny',
+      message: answer.message ?? 'The user said no.',
+      decisionClassification: 'user_reject',
+    };
+  }
+  const always = answer.outcome === 'allow_always';
+  return {
+    behavior: 'allow',
+    updatedInput: answer.input ?? input,
+    ...(always ? { updatedPermissions: heldHereToo(suggestions) } : {}),
+    decisionClassification: always ? 'user_permanent' : 'user_temporary',
+  };
 }

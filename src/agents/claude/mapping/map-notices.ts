@@ -2,6 +2,7 @@
 import type {
   SDKAPIRetryMessage,
   SDKAuthStatusMessage,
+  SDKElicitationCompleteMessage,
   SDKHookResponseMessage,
   SDKInformationalMessage,
   SDKLocalCommandOutputMessage,
@@ -14,6 +15,7 @@ import type {
   SDKRateLimitEvent,
   SDKSessionWritesLostMessage,
 } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentEvent } from '../../agent-backend.ts';
 import { cutText } from './bounded-output.ts';
 import { asCount, asList, asRecord, asText } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
@@ -130,6 +132,19 @@ export function mapNotification(frame: SDKNotificationMessage, state: MappingSta
   if (text === undefined) return { events: [], state, dropped: ['notification/empty'] };
   const urgent = frame.priority === 'high' || frame.priority === 'immediate';
   return mapped(state, notice(urgent ? 'warning' : 'info', 'notification', cutText(text), { key: asText(frame.key) }));
+}
+
+/** A page that a person was sent to is done with, as its server says. */
+export function mapElicitationComplete(frame: SDKElicitationCompleteMessage, state: MappingState): Mapped {
+  return mapped(state, pageDone(line(frame.mcp_server_name, 'that asked')));
+}
+
+export function pageDone(serverName: string): AgentEvent {
+  return notice(
+    'info',
+    'form_completed',
+    `MCP server “${serverName}” says that what it asked for on its page is done.`,
+  );
 }
 
 /** What a command such as `/usage` printed is what the user asked for, so it is an answer. */

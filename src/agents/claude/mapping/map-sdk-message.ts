@@ -7,6 +7,7 @@ import type { SDKMessage, SDKSessionStateChangedMessage } from '@anthropic-ai/cl
 import { mapAssistant } from './map-assistant.ts';
 import {
   mapApiRetry,
+  mapElicitationComplete,
   mapAuthStatus,
   mapHookResponse,
   mapInformational,
@@ -48,7 +49,6 @@ type Frame<N extends FrameName> = N extends `system/${infer S}`
 /** Frames that yield no event on purpose, each with its reason. */
 export const silentFrames = {
   'system/control_request_progress': 'about a request of the host, not about the chat',
-  'system/elicitation_complete': 'the tool call that asked says how it went',
   'system/files_persisted': 'about uploads that only a hosted session makes',
   'system/hook_progress': 'a hook is told when it fails',
   'system/hook_started': 'a hook is told when it fails',
@@ -141,6 +141,8 @@ function mapSystem(frame: Extract<SDKMessage, { type: 'system' }>, state: Mappin
       return mapLocalCommandOutput(frame, state);
     case 'hook_response':
       return mapHookResponse(frame, state);
+    case 'elicitation_complete':
+      return mapElicitationComplete(frame, state);
     case 'plugin_install':
       return mapPluginInstall(frame, state);
     default:

@@ -131,7 +131,7 @@ const Thought = memo(function Thought({
   );
 });
 
-const asked = { permission: 'Permission', question: 'Question', plan: 'Plan' };
+const asked = { permission: 'Permission', question: 'Question', plan: 'Plan', form: 'Form' };
 const outcomes: Record<Settled['outcome'], string> = {
   allow: 'allowed',
   allow_always: 'always allowed',
@@ -157,7 +157,7 @@ const DecisionLine = memo(function DecisionLine({
     <p className={`decision-line decision-${settled.outcome}`}>
       <span className="decision-what">{asked[kind]}</span> <bdi>{decisionTitle(title, 160)}</bdi>{' '}
       <strong>
-        {kind === 'question' && settled.outcome === 'allow' ? 'answered' : outcome}
+        {(kind === 'question' || kind === 'form') && settled.outcome === 'allow' ? 'answered' : outcome}
         {edited && ' as edited'}
         {by}
       </strong>

@@ -1,5 +1,6 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
+import { formOf } from '../../../protocol/form.ts';
 import { questionsOf } from '../../../protocol/question.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
@@ -8,6 +9,7 @@ import { Diff } from '../parts/diff.tsx';
 import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
 import { QuestionForm } from './question-form.tsx';
+import { ServerForm } from './server-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { decisionTitle } from '../parts/words.ts';
 
@@ -16,8 +18,9 @@ const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; den
   permission: { allow: 'Allow once', edit: 'Edit', deny: 'Deny' },
   plan: { allow: 'Approve the plan', deny: 'Keep planning' },
   question: { edit: 'Answer', deny: 'Do not answer' },
+  form: { deny: 'Decline' },
 };
-const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan' };
+const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan', form: 'Form' };
 
 /** Something that waits for a person: what it is, to the byte, and the ways to answer. */
 export function DecisionCard({ decision }: { decision: Decision }) {
@@ -33,6 +36,7 @@ export function DecisionCard({ decision }: { decision: Decision }) {
   };
 
   const questions = questionsOf(decision);
+  const form = formOf(decision);
   const plan = decision.kind === 'plan' ? decision.input['plan'] : undefined;
   const words = answerWords[decision.kind];
   const inputText = JSON.stringify(decision.input, null, 2);
@@ -50,7 +54,11 @@ export function DecisionCard({ decision }: { decision: Decision }) {
           </span>
         )}
       </header>
-      {questions.length > 0 ? (
+      {form ? (
+        <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+          <ServerForm form={form} isBusy={isBusy} onAnswer={(given) => void answer(given)} />
+        </ErrorBoundary>
+      ) : questions.length > 0 ? (
         <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
           <QuestionForm
             decision={decision}

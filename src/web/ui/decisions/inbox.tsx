@@ -24,6 +24,10 @@ export function usePending(chatId?: string): Decision[] {
 
 const outcomeWords = { allow: 'Allowed', allow_always: 'Always allowed', deny: 'Denied', cancelled: 'Withdrawn' };
 
+function outcomeWord(kind: Decision['kind'], outcome: keyof typeof outcomeWords): string {
+  return kind === 'form' && outcome === 'allow' ? 'Answered' : outcomeWords[outcome];
+}
+
 export function Inbox() {
   const session = useSession();
   const pending = usePending();
@@ -64,10 +68,11 @@ export function Inbox() {
             <ul className="settled">
               {newestFirst.map((decision) => (
                 <li key={decision.id}>
-                  <strong>{decision.outcome === null ? 'Settled' : outcomeWords[decision.outcome]}</strong>
-                  {decision.by !== null &&
-                    decision.outcome !== 'cancelled' &&
-                    ` by ${readableLine(decision.by, 80)}`}: <bdi>{decisionTitle(decision.title, 160)}</bdi> in{' '}
+                  <strong>
+                    {decision.outcome === null ? 'Settled' : outcomeWord(decision.kind, decision.outcome)}
+                  </strong>
+                  {decision.by !== null && decision.outcome !== 'cancelled' && ` by ${readableLine(decision.by, 80)}`}:{' '}
+                  <bdi>{decisionTitle(decision.title, 160)}</bdi> in{' '}
                   <a href={chatHref(decision.chatId)}>
                     <bdi>{titleOf(decision.chatId)}</bdi>
                   </a>

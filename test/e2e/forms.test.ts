@@ -1,0 +1,279 @@
+// What real MCP servers ask a person, over the whole server and the real program, on both engines.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BackendName } from '../../src/protocol/chat.ts';
+import type { Decision } from '../../src/protocol/decision.ts';
+import type { Event } from '../../src/protocol/event.ts';
+import { addAskingServers, askPrompt, type AskingServers } from '../support/asking-servers.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { eventsOf, readLog, runTurn, textIn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+const requestedSchema = {
+  type: 'object',
+  properties: {
+    email: { type: 'string', title: 'Your address', format: 'email' },
+    seats: { type: 'integer', minimum: 1, maximum: 4 },
+    window: { type: 'boolean' },
+    meal: {
+      type: 'string',
+      oneOf: [
+        { const: 'v', title: 'Vegetables' },
+        { const: 'f', title: 'Fish' },
+      ],
+    },
+    extras: { type: 'array', items: { type: 'string', enum: ['bag', 'bike'] } },
+    note: { type: 'string' },
+  },
+  required: ['email', 'seats'],
+};
+const booking = { mode: 'form', message: 'Who is travelling?', requestedSchema };
+const page = {
+  mode: 'url',
+  message: 'Please sign in',
+  url: 'https://example.com/sign-in?a=%20b#c',
+  elicitationId: 'e-1',
+};
+const values = {
+  email: 'ada@example.com',
+  seats: 2,
+  window: false,
+  meal: 'f',
+  extras: ['bike'],
+  note: 'Two\nlines, "quoted" — ÄÖ 🚲',
+};
+
+let server: TestServer;
+let servers: AskingServers;
+
+beforeAll(async () => {
+  server = await openServer();
+  servers = await addAskingServers(server.agent.configDir, server.workDir, ['travel', 'hotel'], {
+    booking,
+    room: { ...booking, message: 'Which room?' },
+    page,
+  });
+});
+afterAll(() => server.close());
+
+async function pending(chatId: string, count = 1): Promise<Decision[]> {
+  let found: Decision[] = [];
+  await until(
+    async () => {
+      found = (await server.client.listDecisions({ status: 'pending', chatId })).items;
+      return found.length === count && found.every(({ kind }) => kind === 'form');
+    },
+    { timeoutMs: 20_000, what: `${count} open forms` },
+  );
+  return found;
+}
+
+/** Only the forms are the test's to answer; that the tool may run is not the question here. */
+const mode = { permissionMode: 'bypassPermissions' } as const;
+
+/** A turn in which servers ask, up to where their forms are open. */
+async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>, count = asks.length) {
+  const listed = servers.listings();
+  const chat = await server.createChat({ backend, ...mode });
+  await runTurn(server.client, chat.id, 'stream 1 tokens', { timeoutMs: 40_000 });
+  // Servers are started beside the first turn, which does not wait for them.
+  await until(() => servers.listings() >= listed + 2, { timeoutMs: 20_000, what: 'two servers that are ready' });
+  const { head } = await server.client.getChat(chat.id);
+  await server.client.prompt(chat.id, { content: askPrompt(...asks) });
+  const forms = await pending(chat.id, count);
+  const log = async (): Promise<Event[]> => (await readLog(server.client, chat.id)).filter(({ seq }) => seq > head);
+  const finished = async (): Promise<Event[]> => {
+    await until(async () => eventsOf(await log(), 'turn_finished').length === 1, {
+      timeoutMs: 20_000,
+      what: 'the end of the turn',
+    });
+    return log();
+  };
+  return { chat, forms, finished };
+}
+
+test('DECIDE-8: what does not fit is refused, names its field, and leaves the form open', async () => {
+  const { chat, forms, finished } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
+  const path = `/v1/decisions/${forms[0]!.id}`;
+  const right = { email: 'ada@example.com', seats: 2 };
+  for (const [body, field] of [
+    [{ outcome: 'allow' }, 'input'],
+    [{ outcome: 'allow', input: {} }, 'input.email'],
+    [{ outcome: 'allow', input: { ...right, email: 'nobody' } }, 'input.email'],
+    [{ outcome: 'allow', input: { ...right, seats: 5 } }, 'input.seats'],
+    [{ outcome: 'allow', input: { ...right, seats: '2' } }, 'input.seats'],
+    [{ outcome: 'allow', input: { ...right, meal: 'Fish' } }, 'input.meal'],
+    [{ outcome: 'allow', input: { ...right, extras: ['bag', 'bag'] } }, 'input.extras'],
+    [{ outcome: 'allow', input: { ...right, isAdmin: true } }, 'input.isAdmin'],
+    [{ outcome: 'allow_always', input: right }, 'outcome'],
+    [{ outcome: 'deny', message: 'Not now' }, 'message'],
+  ] as const) {
+    const answer = await server.call('POST', path, { body });
+    expect([answer.status, answer.body['field'] ?? (answer.body['details'] as { field: string }).field]).toEqual([
+      400,
+      field,
+    ]);
+  }
+  expect((await server.client.getChat(chat.id)).state).toBe('waiting');
+  await server.client.decide(forms[0]!.id, { outcome: 'allow', input: right });
+  await finished();
+  expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: right });
+});
+
+test('DECIDE-4 DECIDE-7: a form that is open when the host ends is cancelled', async () => {
+  const { chat, forms } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
+  await server.restart();
+  const log = await readLog(server.client, chat.id);
+  expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: forms[0]!.id, outcome: 'cancelled' }]);
+  await expect(
+    server.client.decide(forms[0]!.id, { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } }),
+  ).rejects.toMatchObject({ code: 'decision_settled' });
+});
+
+describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
+  test('DECIDE-7: a form of an MCP server is a decision, and the server gets exactly the values', async () => {
+    const before = servers.results('travel').length;
+    const { chat, forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
+    const [form] = forms;
+    expect(form).toMatchObject({
+      kind: 'form',
+      title: 'MCP server “travel” asks: Who is travelling?',
+      input: { serverName: 'travel', mode: 'form', message: 'Who is travelling?', requestedSchema },
+      canAllowAlways: false,
+      alwaysScope: [],
+    });
+    expect((await server.client.getChat(chat.id)).state).toBe('waiting');
+    expect(servers.results('travel')).toHaveLength(before);
+
+    await server.client.decide(form!.id, { outcome: 'allow', input: values });
+    const log = await finished();
+    expect(servers.results('travel').slice(before)).toEqual([{ action: 'accept', content: values }]);
+    expect(eventsOf(log, 'turn_finished')[0]!.outcome).toBe('completed');
+    // After the call that it came from, and in its turn.
+    const types = log.map(({ type }) => type);
+    expect(types.indexOf('decision_requested')).toBeGreaterThan(types.indexOf('tool_call'));
+    await expect(server.client.decide(form!.id, { outcome: 'deny' })).rejects.toMatchObject({
+      code: 'decision_settled',
+      details: { decision: { outcome: 'allow', by: 'test' } },
+    });
+  });
+
+  test('DECIDE-7: declined, the server hears that, and nothing else', async () => {
+    const before = servers.results('travel').length;
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
+    await server.client.decide(forms[0]!.id, { outcome: 'deny' });
+    await finished();
+    expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
+  });
+
+  test('DECIDE-7: a page of the server’s own, and the word that it is done', async () => {
+    const before = servers.results('travel').length;
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', completes: true }]);
+    expect(forms[0]).toMatchObject({
+      kind: 'form',
+      input: { serverName: 'travel', mode: 'url', url: page.url, elicitationId: 'e-1' },
+    });
+    await server.client.decide(forms[0]!.id, { outcome: 'allow' });
+    const log = await finished();
+    expect(servers.results('travel').slice(before)).toMatchObject([{ action: 'accept' }]);
+    expect(eventsOf(log, 'notice').find(({ code }) => code === 'form_completed')?.message).toContain('“travel”');
+  });
+
+  test('DECIDE-7: two servers ask in one message, and each gets its own answer', async () => {
+    const before = [servers.results('travel').length, servers.results('hotel').length] as const;
+    // The terminal program puts one question at a time.
+    const isAtOnce = backend === 'claude_sdk';
+    const { chat, forms, finished } = await prompted(
+      backend,
+      [
+        { server: 'travel', request: 'booking' },
+        { server: 'hotel', request: 'room' },
+      ],
+      isAtOnce ? 2 : 1,
+    );
+    const answer = async ({ id, input }: Decision): Promise<void> => {
+      const isHotel = input['serverName'] === 'hotel';
+      const wanted = { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } } as const;
+      await server.client.decide(id, isHotel ? { outcome: 'deny' } : wanted);
+    };
+    for (const form of forms.toReversed()) await answer(form);
+    if (!isAtOnce) await answer((await pending(chat.id))[0]!);
+    await finished();
+    expect(servers.results('travel').slice(before[0])).toEqual([
+      { action: 'accept', content: { email: 'a@b.example', seats: 1 } },
+    ]);
+    expect(servers.results('hotel').slice(before[1])).toEqual([{ action: 'decline' }]);
+  });
+
+  test('DECIDE-4 DECIDE-7: an interrupt takes the form back', async () => {
+    const before = servers.results('travel').length;
+    const { chat, forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
+    await server.client.interrupt(chat.id);
+    const log = await finished();
+    expect(eventsOf(log, 'turn_finished')[0]!.outcome).toBe('interrupted');
+    expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: forms[0]!.id, outcome: 'cancelled' }]);
+    await expect(server.client.decide(forms[0]!.id, { outcome: 'deny' })).rejects.toMatchObject({
+      code: 'decision_settled',
+    });
+    // Nobody has answered for the person.
+    expect(
+      servers
+        .results('travel')
+        .slice(before)
+        .filter((each) => (each as { action: string }).action !== 'cancel'),
+    ).toEqual([]);
+    expect((await runTurn(server.client, chat.id, 'stream 2 tokens')).finished.outcome).toBe('completed');
+  });
+
+  test('DECIDE-7: a server that waits no more takes its form back', async () => {
+    const { chat, forms, finished } = await prompted(backend, [
+      {
+        server: 'travel',
+        request: 'booking',
+        timeoutMs: 4_000,
+      },
+    ]);
+    const log = await finished();
+    expect(eventsOf(log, 'decision_resolved')).toMatchObject([
+      { decisionId: forms[0]!.id, outcome: 'cancelled', by: 'agent' },
+    ]);
+    // Nor is it asked anew.
+    await runTurn(server.client, chat.id, 'stream 1 tokens');
+    expect(await pending(chat.id, 0)).toEqual([]);
+  });
+
+  test('DECIDE-8: what is typed is for the server alone: it stands in no table, the transcript included', async () => {
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking', quiet: true }]);
+    const note = `for the travel server alone, ${backend}`;
+    const input = { email: 'a@b.example', seats: 1, note };
+    const decided = await server.client.decide(forms[0]!.id, { outcome: 'allow', input });
+    await finished();
+    expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: input });
+    expect(JSON.stringify(decided)).not.toContain(note);
+    const rows = await server.sql`
+      select 'events' from events where payload::text like ${`%${note}%`}
+      union all select 'decisions' from decisions where answer::text like ${`%${note}%`}
+      union all select 'transcript' from claude_session_entries where entry::text like ${`%${note}%`}`;
+    expect(rows).toEqual([]);
+    const [row] = await server.sql`select answer::text from decisions where id = ${forms[0]!.id}`;
+    expect(row).toEqual({ answer: '{"outcome":"allow"}' });
+  });
+
+  test('DECIDE-7: a page that a call fails for is asked about as well', async () => {
+    const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', first: true }]);
+    expect(forms[0]!.input).toMatchObject({ serverName: 'travel', mode: 'url', url: page.url });
+    await server.client.decide(forms[0]!.id, { outcome: 'allow' });
+    const log = await finished();
+    // The program has made the call once more.
+    expect(textIn(log)).toContain('Done.');
+  });
+
+  test('DECIDE-7: a server that asks between turns is heard', async () => {
+    const before = servers.results('travel').length;
+    const { chat, forms } = await prompted(backend, [{ server: 'travel', request: 'booking', later: true }]);
+    expect(forms[0]!.turnId).not.toBeNull();
+    await server.client.decide(forms[0]!.id, { outcome: 'deny' });
+    await until(() => servers.results('travel').length > before);
+    expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
+    await until(async () => (await server.client.getChat(chat.id)).state === 'ready');
+  });
+});
