@@ -25,6 +25,7 @@ import {
   type AgentEvent,
   type AgentPrompt,
   type AgentSessionSpec,
+  type AnswerCheck,
   type DecisionAnswer,
   endWithoutResult,
 } from '../agent-backend.ts';
@@ -153,6 +154,10 @@ export class SdkSession {
     this.#waiting = turn;
     this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
+  }
+
+  checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return this.#permissions.check(decisionId, answer);
   }
 
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {

@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
-import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
+import type { AgentEvent, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { alwaysScope, heldHereToo } from './always-scope.ts';
+import { checkInput } from './check-input.ts';
+import { checkPlan } from './check-plan.ts';
 import { toolTitle } from './mapping/tool-title.ts';
 
 interface Waiting {
@@ -17,7 +19,12 @@ interface Waiting {
 
 const interrupted: PermissionResult = { behavior: 'deny', message: 'The turn was interrupted.' };
 
-const kinds: Record<string, DecisionKind> = { AskUserQuestion: 'question', ExitPlanMode: 'plan' };
+type AskedKind = Extract<DecisionKind, 'permission' | 'question' | 'plan'>;
+
+function kindOf(toolName: string): AskedKind {
+  if (toolName === 'AskUserQuestion') return 'question';
+  return toolName === 'ExitPlanMode' ? 'plan' : 'permission';
+}
 
 /** How long a question waits for its tool call to be told, so that the call comes first in the log. */
 const callFirstMs = 250;
@@ -72,11 +79,10 @@ export class PermissionRequests {
     const decisionId = randomUUID();
     this.#waiting.set(decisionId, waiting);
     const { toolName, toolCallId, title, input, suggestions } = waiting;
-    const kind = kinds[toolName] ?? 'permission';
     this.#emit({
       type: 'decision_requested',
       decisionId,
-      kind,
+      kind: kindOf(toolName),
       toolCallId,
       title,
       input,
@@ -114,6 +120,21 @@ export class PermissionRequests {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const each of waiting) this.#ask(each);
+  }
+
+  /** Whether the program would do just what the answer says. */
+  async check(decisionId: string, { outcome, input }: DecisionAnswer): Promise<AnswerCheck> {
+    const waiting = this.#waiting.get(decisionId);
+    if (!waiting) return 'settled';
+    if (outcome === 'deny') return 'fine';
+    switch (kindOf(waiting.toolName)) {
+      case 'permission':
+        return (input && checkInput(waiting, input)) ?? 'fine';
+      case 'plan':
+        return (input ? undefined : await checkPlan(waiting.input)) ?? 'fine';
+      case 'question':
+        return 'fine';
+    }
   }
 
   /** False when nothing waits under this id. */
