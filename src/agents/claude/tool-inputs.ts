@@ -64,8 +64,7 @@ const monitor = z
     ws: z.strictObject({ url: text, protocols: z.array(text).optional() }).optional(),
   })
   .refine((given) => (given.command === undefined) !== (given.ws === undefined), {
-    path: ['command'],
-    message: 'must stand there, or ws, and not both',
+    message: 'must hold command or ws, and not both',
   });
 
 /** By the name of the tool. What is not here is judged by the call that was asked about. */
