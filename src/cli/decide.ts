@@ -24,7 +24,7 @@ export function addDecide(program: Command, cli: Cli): void {
       new Argument('[outcome]', 'the answer; without it the decision is shown').choices(Object.keys(outcomes)),
     )
     .option('--message <text>', 'with deny: what the agent is told')
-    .option('--input <json>', "with allow or always: the input to run instead, or a question's input with its answers")
+    .option('--input <json>', "with allow: the whole input to run instead, or a question's input with its answers")
     .action(async (id: string | undefined, outcome: OutcomeWord | undefined, _options, command: Command) => {
       const flags = command.optsWithGlobals<DecideFlags>();
       if (outcome === undefined && (flags.message !== undefined || flags.input !== undefined)) {

@@ -1,17 +1,37 @@
 // Answers that change what runs: the real program on both engines, and what it made of them.
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CreateChat } from '../../src/protocol/chat.ts';
 import type { EventOf } from '../../src/protocol/event.ts';
+import { openProgramHome } from '../support/program.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, nextEvent, readLog, textIn } from '../support/turns.ts';
 
 let server: TestServer;
 
+/** An MCP server with one tool, which keeps what it got as a line of a file. */
+const mcpServer = `
+const { appendFileSync } = require('node:fs');
+const tool = { name: 'keep', inputSchema: { type: 'object', properties: { text: { type: 'string' }, n: { type: 'number' } } } };
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, method, params } = JSON.parse(line);
+  if (id === undefined) return;
+  if (method === 'tools/call') appendFileSync(process.argv[1], JSON.stringify(params.arguments) + '\\n');
+  const result = {
+    initialize: { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'notes', version: '1' } },
+    'tools/list': { tools: [tool] },
+    'tools/call': { content: [{ type: 'text', text: 'Kept.' }] },
+  }[method] ?? {};
+  console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
+});`;
+
 beforeAll(async () => {
   server = await openServer();
+  const notes = { type: 'stdio', command: process.execPath, args: ['-e', mcpServer, file('kept')] };
+  await mkdir(server.agent.configDir, { recursive: true });
+  await writeFile(join(server.agent.configDir, '.claude.json'), JSON.stringify({ mcpServers: { notes } }));
 });
 afterAll(() => server.close());
 
@@ -33,10 +53,9 @@ const answer = ({ asked }: Asked, body: unknown) => server.call('POST', `/v1/dec
 
 /** Refused by the field's name, with nothing stored, and the decision still open. */
 async function expectRefused(decision: Asked, body: object, field: string): Promise<void> {
-  const before = await readLog(server.client, decision.chatId);
   const refused = await answer(decision, body);
   expect(refused, JSON.stringify(body)).toMatchObject({ status: 400, body: { code: 'invalid_request', field } });
-  expect(await readLog(server.client, decision.chatId)).toEqual(before);
+  expect(eventsOf(await readLog(server.client, decision.chatId), 'decision_resolved')).toEqual([]);
   const { items } = await server.client.listDecisions({ status: 'pending', chatId: decision.chatId });
   expect(items).toMatchObject([{ id: decision.asked.decisionId, status: 'pending' }]);
 }
@@ -52,6 +71,24 @@ async function settle(
   const [resolved] = eventsOf(log, 'decision_resolved');
   return { resolved: resolved!, text: textIn(log) };
 }
+
+test('DECIDE-9: the command line says what is wrong with an edited input, and the decision stays open', async () => {
+  const programs = await openProgramHome();
+  try {
+    const decision = await askedFor('run: touch by-hand', {});
+    const decide = (input: string) =>
+      programs.run(['decide', decision.asked.decisionId, 'allow', '--input', input], {
+        env: { BOOCODE_URL: server.url, BOOCODE_TOKEN: server.token },
+      });
+    expect(await decide('{"command": 5}')).toMatchObject({ code: 1, stderr: 'error: input.command: must be text\n' });
+    expect(await decide('{}')).toMatchObject({ code: 1, stderr: expect.stringContaining('input: must not be empty') });
+    expect(await decide('{"command": "touch by-hand-edited"}')).toMatchObject({ code: 0, stderr: '' });
+    await nextEvent(server.client, decision.chatId, 'turn_finished');
+    expect([existsSync(file('by-hand')), existsSync(file('by-hand-edited'))]).toEqual([false, true]);
+  } finally {
+    await programs.remove();
+  }
+});
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   test('DECIDE-9: a command that would not run as it is written is refused, and the decision stays open', async () => {
@@ -101,6 +138,24 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(await readFile(file(`edited ${backend}`), 'utf8')).toBe(content);
     expect(existsSync(file(`model-${backend}.txt`))).toBe(false);
     expect(readdirSync(server.workDir)).not.toContain('edited');
+  });
+
+  test('DECIDE-9: a call of an MCP server keeps its fields, and gets just the values that the log tells', async () => {
+    const decision = await askedFor('call mcp__notes__keep: {"text": "as asked", "n": 1}', { backend });
+    for (const [input, field] of [
+      [{}, 'input'],
+      [{ text: 5, n: 1 }, 'input.text'],
+      [{ text: 'a', n: '1' }, 'input.n'],
+      [{ text: 'a' }, 'input.n'],
+      [{ text: 'a', n: 1, more: true }, 'input.more'],
+    ] as const) {
+      await expectRefused(decision, { outcome: 'allow', input }, field);
+    }
+    const input = { text: `edited ${backend} \u0000\r\n “e\u0301”`, n: -0.5 };
+    expect((await settle(decision, { outcome: 'allow', input })).resolved.input).toEqual(input);
+    const kept = (await readFile(file('kept'), 'utf8')).trimEnd().split('\n');
+    expect(JSON.parse(kept.at(-1)!)).toEqual(input);
+    expect(kept.join()).not.toContain('as asked');
   });
 
   test('DECIDE-10: a question is answered as it was asked, and the agent hears just that', async () => {
