@@ -15,8 +15,8 @@ export interface OpenDecisionsParts {
   log: ChatLog;
   clock: Clock;
   logger: Log;
-  backend(): AgentBackend | undefined;
-  turnId(): string | undefined;
+  readonly backend: () => AgentBackend | undefined;
+  readonly turnId: () => string | undefined;
 }
 
 export class OpenDecisions {

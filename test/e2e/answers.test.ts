@@ -54,7 +54,7 @@ const answer = ({ asked }: Asked, body: unknown) => server.call('POST', `/v1/dec
 /** Refused by the field's name, with nothing stored, and the decision still open. */
 async function expectRefused(decision: Asked, body: object, field: string): Promise<void> {
   const refused = await answer(decision, body);
-  expect(refused, JSON.stringify(body)).toMatchObject({ status: 400, body: { code: 'invalid_request', field } });
+  expect({ ...refused, to: body }).toMatchObject({ status: 400, body: { code: 'invalid_request', field } });
   expect(eventsOf(await readLog(server.client, decision.chatId), 'decision_resolved')).toEqual([]);
   const { items } = await server.client.listDecisions({ status: 'pending', chatId: decision.chatId });
   expect(items).toMatchObject([{ id: decision.asked.decisionId, status: 'pending' }]);
