@@ -15,7 +15,7 @@ describe('DECIDE-9: an edited call that runs as it is', () => {
   test.each<[string, Input, Input]>([
     ['Bash', bash, { command: 'touch b' }],
     ['Bash', bash, { ...bash, command: '  printf "a\tb" |\n  cat; echo \u202e\u00ad "é" \u2028\n' }],
-    ['Bash', bash, { ...bash, command: `echo ${'x'.repeat(1_000_000)}` }],
+    ['Bash', bash, { ...bash, command: `echo ${'x'.repeat(99_000)}` }],
     ['Bash', bash, { ...bash, timeout: 600_000 }],
     ['Bash', bash, { ...bash, timeout: 7_200_000, run_in_background: true }],
     ['Bash', { ...bash, dangerouslyDisableSandbox: true }, { command: 'ls', dangerouslyDisableSandbox: true }],
@@ -93,6 +93,7 @@ describe('DECIDE-9: an edited call that would not run as it is, by its field', (
       'input.allowed_domains',
       'must be a list',
     ],
+    ['Bash', bash, { command: 'é'.repeat(50_001) }, 'input.command', 'must be at most 100000 bytes long'],
     // The program passes over it.
     ['Bash', bash, { ...bash, cwd: '/' }, 'input.cwd', 'is not known here'],
     ['Bash', bash, { ...bash, constructor: 1 }, 'input.constructor', 'is not known here'],

@@ -18,7 +18,12 @@ const path = text.refine((given) => !given.includes('\0') && given.trim() === gi
 // The program refuses them, since its own dialog would not show them.
 // oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+/** A little less than the longest argument that Linux starts a program with: the command is one, and gets quotes. */
+const longestCommandBytes = 100_000;
 const command = text
+  .refine((given) => Buffer.byteLength(given) <= longestCommandBytes, {
+    message: `must be at most ${longestCommandBytes} bytes long`,
+  })
   .refine((given) => given.trim() !== '', { message: 'must not be empty' })
   .refine((given) => !controls.test(given), {
     message: 'must hold no control characters other than tabs and line feeds',
