@@ -110,6 +110,15 @@ export interface DecisionAnswer {
   message?: string | undefined;
 }
 
+/** A field of an answer, and what it must be. */
+export interface AnswerProblem {
+  field: string;
+  message: string;
+}
+
+/** `settled`: nothing waits for the answer any more, and an event that says so is on its way. */
+export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
+
 export interface BackendCapabilities {
   /** Text streams in while it is made. */
   deltas: boolean;
@@ -162,6 +171,12 @@ export interface AgentBackend {
 
   /** One turn, from a prompt to its `turn_finished`. One at a time per session. */
   prompt(chatId: string, prompt: AgentPrompt): AsyncIterable<AgentEvent>;
+
+  /**
+   * Before an answer is stored: whether the agent would do just what it says, with the edited input as it is, or with what
+   * was shown.
+   */
+  checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck>;
 
   /** Settles a decision that this session asked for; false when nothing waits for it any more. */
   resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean;

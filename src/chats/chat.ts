@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName, Chat as ChatView, ChatState, PatchChat } from '../protocol/chat.ts';
-import type { AnswerDecision } from '../protocol/decision.ts';
+import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
@@ -23,22 +23,14 @@ import { chatView } from './chat-view.ts';
 import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions } from './erase.ts';
 import { Flips } from './flip.ts';
+import { OpenDecisions } from './open-decisions.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { costAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
-import {
-  agentWrite,
-  attempt,
-  endTurn,
-  recordTurn,
-  settlement,
-  type TurnEnd,
-  type TurnParts,
-  turnStart,
-} from './turn.ts';
+import { agentWrite, attempt, endTurn, recordTurn, type TurnEnd, type TurnParts, turnStart } from './turn.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
 
 export interface ChatParts {
@@ -70,7 +62,7 @@ export class Chat {
   #turn: { id: string; interrupted: boolean } | undefined;
   /** Turns that the agent began by itself and that wait to be recorded. */
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
-  readonly #pendingDecisions = new Set<string>();
+  readonly #decisions: OpenDecisions;
   readonly #prompts: WaitingPrompts;
   readonly #pump: Pump;
   readonly #flips: Flips;
@@ -82,6 +74,11 @@ export class Chat {
     this.#log = parts.log;
     this.#settings = new ChatSettings(parts.row, parts.log);
     this.id = parts.row.id;
+    this.#decisions = new OpenDecisions({
+      ...parts,
+      backend: () => this.#session.backend,
+      turnId: () => this.#turn?.id,
+    });
     this.#prompts = new WaitingPrompts(() => parts.log.ask(() => nextPrompt(parts.sql, this.id)));
     this.#session = new AgentSession({
       ...parts,
@@ -123,7 +120,7 @@ export class Chat {
   }
 
   get state(): ChatState {
-    if (this.#turn) return this.#pendingDecisions.size > 0 ? 'waiting' : 'running';
+    if (this.#turn) return this.#decisions.pending.size > 0 ? 'waiting' : 'running';
     const { phase, failure } = this.#session;
     if (phase === 'opening') return 'warming';
     if (phase === 'open') return 'ready';
@@ -175,6 +172,7 @@ export class Chat {
   /** An event was stored. */
   noted(event: Event): void {
     this.#settings.noted(event);
+    this.#decisions.noted(event);
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') this.#prompts.edited();
     this.#parts.onChanged();
   }
@@ -204,26 +202,9 @@ export class Chat {
     return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
   }
 
-  /** Settles a decision; false when it was settled before. `kept` is what may be stored of the answer. */
-  async answer(decisionId: string, answer: AnswerDecision, by: string, kept = answer): Promise<boolean> {
-    const { outcome, message, input } = kept;
-    const turnId = this.#turn?.id;
-    let taken = false;
-    try {
-      const stored = await this.#log.appendIf(() => {
-        taken = this.#pendingDecisions.delete(decisionId);
-        return taken ? settlement(turnId, decisionId, { outcome, by, message, input, answer: kept }) : null;
-      });
-      if (!stored) return false;
-    } catch (error) {
-      // Nothing was settled, so it can still be answered.
-      if (taken) this.#pendingDecisions.add(decisionId);
-      throw error;
-    }
-    if (!this.#session.backend?.resolveDecision(this.id, decisionId, answer)) {
-      this.#parts.logger.warn({ chatId: this.id, decisionId }, 'The agent no longer waited for this answer.');
-    }
-    return true;
+  /** Settles a decision; false when it was settled before. Throws `invalid_request`. */
+  answer(decision: Decision, answer: AnswerDecision, by: string): Promise<boolean> {
+    return this.#decisions.answer(decision, answer, by);
   }
 
   /** The signal, aborted with a BooError, says that nobody waits any more for a flip that has to wait. */
@@ -343,7 +324,7 @@ export class Chat {
       log: this.#log,
       turnId,
       agent: this.#settings.row.agent,
-      pendingDecisions: this.#pendingDecisions,
+      pendingDecisions: this.#decisions.pending,
       onChanged: (changes) => this.#settings.stored(changes),
     };
     // From here on it can be interrupted: also before its first event is stored.

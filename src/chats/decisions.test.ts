@@ -5,7 +5,7 @@ import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/c
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished, said, type ScriptedTurn } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
-import type { Decision } from '../protocol/decision.ts';
+import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import type { EventOf } from '../protocol/event.ts';
 import { stopHost } from '../store/hosts.ts';
 
@@ -52,7 +52,7 @@ const rowOf = async (decisionId: string): Promise<Record<string, unknown>> => {
 };
 
 test('DECIDE-1: what the agent asks is a row and an event before anybody sees it', async () => {
-  const input = { command: 'rm -rf \u0000\ud800', nested: { deep: [1, null] } };
+  const input = { plan: 'rm -rf \u0000\ud800', nested: { deep: [1, null] } };
   here.backend.script = askWith({ input, title: 'Bash: NUL \u0000', toolCallId: 'call\u0000', kind: 'plan' });
   const { id } = await here.createChat();
   const reader = await here.follow(id);
@@ -186,24 +186,137 @@ test('DECIDE-2: an answer that could not be stored settles nothing, and can be g
   assertDense(await here.log(id));
 });
 
-test('answers that cannot be given are refused with the field’s name, and change nothing', async () => {
-  const { id, asked } = await openQuestion({ kind: 'question', canAllowAlways: false });
+const questions = [
+  { question: 'Which?', header: 'W', multiSelect: false, options: [{ label: 'This', description: '' }] },
+  { question: 'Why?', header: 'Y', multiSelect: true, options: [{ label: 'So', description: '' }] },
+];
+const answers = { 'Which?': 'This', 'Why?': 'So, because' };
+
+test.each<[string, Partial<AgentEventOf<'decision_requested'>>, AnswerDecision, string]>([
+  ['a rule that nobody would remember', { kind: 'question' }, { outcome: 'allow_always', input: {} }, 'outcome'],
+  ['a question without an answer', { kind: 'question' }, { outcome: 'allow' }, 'input'],
+  [
+    'a question with one answer of two',
+    { kind: 'question', input: { questions } },
+    { outcome: 'allow', input: { questions, answers: { 'Which?': 'This' } } },
+    'input.answers.Why?',
+  ],
+  ['a plan that has no text', { kind: 'plan', input: {} }, { outcome: 'allow' }, 'outcome'],
+  ['a plan of blanks', { kind: 'plan', input: { plan: ' \n' } }, { outcome: 'allow' }, 'outcome'],
+  [
+    'no plan in place of a plan',
+    { kind: 'plan', input: { plan: '# P', file: '/a' } },
+    { outcome: 'allow', input: { file: '/a' } },
+    'input.plan',
+  ],
+  [
+    'a plan in another file',
+    { kind: 'plan', input: { plan: '# P', file: '/a' } },
+    { outcome: 'allow', input: { plan: '# Q', file: '/b' } },
+    'input.file',
+  ],
+  [
+    'an edited call as the rule',
+    { canAllowAlways: true },
+    { outcome: 'allow_always', input: { command: 'echo edited' } },
+    'input',
+  ],
+  [
+    'half a character',
+    { input: { command: 'a', nested: ['\ud800'] } },
+    { outcome: 'allow', input: { command: 'a', nested: ['b', { c: '\udc00' }] } },
+    'input.nested[1].c',
+  ],
+])('DECIDE-9 DECIDE-10: is refused, changes nothing and leaves it open: %s', async (_, question, answer, field) => {
+  const { id, asked } = await openQuestion(question);
   const { decisionId } = asked;
-  for (const [answer, field] of [
-    [{ outcome: 'allow_always', input: {} }, 'outcome'],
-    [{ outcome: 'allow' }, 'input'],
-  ] as const) {
-    await expect(here.chats.answerDecision(decisionId, answer, 'me')).rejects.toMatchObject({
-      code: 'invalid_request',
-      details: { field },
-    });
-  }
+  const before = await here.log(id);
+  const refused = here.chats.answerDecision(decisionId, answer, 'me');
+  await expect(refused).rejects.toMatchObject({ code: 'invalid_request', details: { field } });
+  expect(await rowOf(decisionId)).toMatchObject({ outcome: null, by: null, answer: null });
+  expect(await here.log(id)).toEqual(before);
+  expect(here.host.find(id)?.state).toBe('waiting');
+  await here.chats.answerDecision(decisionId, { outcome: 'deny' }, 'me');
+  await here.events(id, 'turn_finished');
+  expect(heard).toEqual([{ outcome: 'deny' }]);
+});
+
+test('an answer to a decision that there is not is refused', async () => {
   await expect(here.chats.answerDecision(randomUUID(), { outcome: 'deny' }, 'me')).rejects.toMatchObject({
     code: 'not_found',
   });
-  expect(await rowOf(decisionId)).toMatchObject({ outcome: null });
-  await here.chats.answerDecision(decisionId, { outcome: 'allow', input: { answers: {} } }, 'me');
+});
+
+test('DECIDE-10: a question takes an answer to each question, and a plan another text', async () => {
+  for (const [kind, input, edited] of [
+    ['question', { questions, more: 1 }, { more: 1, questions, answers, annotations: { 'Why?': { notes: 'n' } } }],
+    ['plan', { plan: '# P', file: '/a' }, { plan: '# Q', file: '/a' }],
+  ] as const) {
+    const { id, asked } = await openQuestion({ kind, input });
+    await here.chats.answerDecision(asked.decisionId, { outcome: 'allow', input: edited }, 'me');
+    await here.events(id, 'turn_finished');
+    expect(heard.splice(0)).toEqual([{ outcome: 'allow', input: edited }]);
+    expect(await here.events(id, 'decision_resolved')).toMatchObject([{ input: edited }]);
+  }
+});
+
+test('DECIDE-3: the same input as was shown counts as none, also where something is always allowed', async () => {
+  for (const outcome of ['allow', 'allow_always'] as const) {
+    const { id, asked } = await openQuestion({ canAllowAlways: true, input: { b: 1, a: [{ c: 'x\ud800' }] } });
+    await here.chats.answerDecision(asked.decisionId, { outcome, input: { a: [{ c: 'x\ud800' }], b: 1 } }, 'me');
+    await here.events(id, 'turn_finished');
+    expect(heard.splice(0)).toEqual([{ outcome }]);
+    const [resolved] = await here.events(id, 'decision_resolved');
+    expect(resolved).toMatchObject({ outcome, by: 'me' });
+    expect(resolved).not.toHaveProperty('input');
+    expect(JSON.parse((await rowOf(asked.decisionId))['answer'] as string)).toEqual({ outcome });
+  }
+});
+
+test('DECIDE-9: what the agent would not do as it is written is refused; after a valid answer it is a conflict', async () => {
+  here.backend.check = ({ input }) => (input ? { field: 'input.command', message: 'must be text' } : 'fine');
+  const { id, asked } = await openQuestion();
+  const edited = { outcome: 'allow', input: { command: 5 } } as const;
+  await expect(here.chats.answerDecision(asked.decisionId, edited, 'me')).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: 'input.command: must be text',
+    details: { field: 'input.command' },
+  });
+  expect(await rowOf(asked.decisionId)).toMatchObject({ outcome: null });
+  await here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'first');
+  await expect(here.chats.answerDecision(asked.decisionId, edited, 'second')).rejects.toMatchObject({
+    code: 'decision_settled',
+    details: { decision: { outcome: 'allow', by: 'first' } },
+  });
   await here.events(id, 'turn_finished');
+  expect(heard).toEqual([{ outcome: 'allow' }]);
+});
+
+test('DECIDE-3: an answer that the agent waits for no more is a conflict with what settled it', async () => {
+  let tell = (): void => {};
+  here.backend.script = async function* (turn) {
+    const decisionId = randomUUID();
+    const asking = turn.ask({ decisionId });
+    const next = await asking.next();
+    if (next.done !== true) yield next.value;
+    await new Promise<void>((resolve) => (tell = resolve));
+    yield { type: 'decision_resolved', decisionId, outcome: 'deny', by: 'terminal' };
+    yield finished();
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'go' });
+  const [asked] = await here.events(id, 'decision_requested');
+  // A key was pressed, and the log does not say so yet.
+  here.backend.check = () => {
+    setImmediate(tell);
+    return 'settled';
+  };
+  const late = here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' }, 'late');
+  await expect(late).rejects.toMatchObject({
+    code: 'decision_settled',
+    details: { decision: { outcome: 'deny', by: 'terminal', status: 'resolved' } },
+  });
+  expect(await here.events(id, 'decision_resolved')).toMatchObject([{ outcome: 'deny', by: 'terminal' }]);
 });
 
 test('the list of decisions pages oldest first, by status and by chat', async () => {

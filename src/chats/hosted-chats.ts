@@ -23,7 +23,6 @@ import { findPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
 import { chatView } from './chat-view.ts';
-import { assertFormAnswer } from './form-answer.ts';
 import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { type History, Imports } from './imports.ts';
@@ -190,12 +189,9 @@ export class HostedChats implements Chats {
   async answerDecision(decisionId: string, answer: AnswerDecision, by: string): Promise<Decision> {
     const decision = await this.#decision(decisionId);
     if (decision.status === 'pending') {
-      assertAnswerable(decision, answer);
       const chat = this.#host.find(decision.chatId);
       if (!chat) throw elsewhere(decision.chatId);
-      // What is typed into a form is for the server that asked, and for nobody else.
-      const kept = decision.kind === 'form' ? { outcome: answer.outcome } : answer;
-      if (await write(() => chat.answer(decisionId, answer, by, kept))) return this.#decision(decisionId);
+      if (await write(() => chat.answer(decision, answer, by))) return this.#decision(decisionId);
     }
     const winner = await this.#decision(decisionId);
     throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${winner.by}.`, {
@@ -259,19 +255,4 @@ function cursor(text: string): number {
     throw new BooError('invalid_request', 'after: is not a cursor of this list', { details: { field: 'after' } });
   }
   return Number(text);
-}
-
-function assertAnswerable(decision: Decision, answer: AnswerDecision): void {
-  if (answer.outcome === 'allow_always' && !decision.canAllowAlways) {
-    throw new BooError('invalid_request', 'outcome: this decision cannot be remembered; answer allow or deny', {
-      details: { field: 'outcome' },
-    });
-  }
-  const form = formOf(decision);
-  if (form) assertFormAnswer(form, answer);
-  if (decision.kind === 'question' && answer.outcome !== 'deny' && answer.input === undefined) {
-    throw new BooError('invalid_request', 'input: a question wants its answers here, as {questions, answers}', {
-      details: { field: 'input' },
-    });
-  }
 }

@@ -27,7 +27,7 @@ export function addDecide(program: Command, cli: Cli): void {
     .option('--message <text>', 'with deny: what the agent is told')
     .option(
       '--input <json>',
-      "with allow or always: the input to run instead, or a question's input with its answers, or a form's values",
+      "with allow: the whole input to run instead, or a question's input with its answers, or a form's values",
     )
     .action(async (id: string | undefined, outcome: OutcomeWord | undefined, _options, command: Command) => {
       const flags = command.optsWithGlobals<DecideFlags>();

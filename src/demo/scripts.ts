@@ -15,6 +15,7 @@ import { toolScripts } from './tool-scripts.ts';
  * |---|---|
  * | list the files here | thinking, a sentence, Bash `env ls -la` (asks for permission), how many entries there are |
  * | run: COMMAND | Bash with exactly that command, then what it printed |
+ * | call TOOL: JSON | that tool with exactly that input, then what it said |
  * | start a background task[: COMMAND] | Bash in the background |
  * | write FILE: TEXT | Write |
  * | read FILE | Read |

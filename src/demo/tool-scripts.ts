@@ -84,6 +84,16 @@ export const toolScripts: readonly Script[] = [
       ),
   },
   {
+    // Any call at all, for what a person may be asked about it.
+    name: 'call',
+    when: (c) => /^call \w+: \{/.test(c.lastTyped),
+    reply(c) {
+      const [, name = '', input = '{}'] = /^call (\w+): ([\s\S]+)$/.exec(c.lastTyped) ?? [];
+      const tool = { name, input: JSON.parse(input) as Record<string, unknown> };
+      return callThen(c, [], tool, (round) => report(round, `It said:\n\n${excerpt(round.result ?? '', 2000)}`));
+    },
+  },
+  {
     name: 'background task',
     when: (c) => phrase(c, /^start a background task(: [\s\S]+)?$/i) !== null,
     reply(c) {

@@ -42,7 +42,10 @@ export type DecisionPage = z.infer<typeof decisionPage>;
 export const answerDecision = z
   .strictObject({
     outcome: z.enum(answerOutcomes),
-    /** With `allow` or `allow_always`: the tool's input, edited. A question's answers and a form's values go here. */
+    /**
+     * With `allow`: the tool's whole input, edited, which runs as it is. One that is the same as was shown counts as none.
+     * A question's answers and a form's values go here.
+     */
     input: z.record(z.string(), z.unknown()).optional(),
     /** With `deny`: what the agent is told. */
     message: z.string().trim().min(1).max(10_000).optional(),
@@ -50,6 +53,10 @@ export const answerDecision = z
   .refine((answer) => answer.outcome !== 'deny' || answer.input === undefined, {
     path: ['input'],
     message: 'goes with allow or allow_always only',
+  })
+  .refine((answer) => answer.outcome === 'deny' || answer.message === undefined, {
+    path: ['message'],
+    message: 'goes with deny only',
   })
   .meta({ id: 'AnswerDecision' });
 export type AnswerDecision = z.infer<typeof answerDecision>;

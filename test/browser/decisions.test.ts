@@ -83,6 +83,24 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
+  it('DECIDE-9: an edit that cannot run is refused at its field, and can be mended', async () => {
+    const { page } = watched;
+    await say(page, 'run: touch refused.txt');
+    await page.getByRole('button', { name: 'Edit …' }).click();
+    const command = page.getByRole('textbox', { name: 'command' });
+    await command.fill(' ');
+    await page.getByRole('button', { name: 'Allow as edited' }).click();
+    await page.getByRole('alert').getByText('input.command: must not be empty').waitFor();
+    expect(await command.getAttribute('aria-invalid')).toBe('true');
+    expect(await command.inputValue()).toBe(' ');
+    await command.fill('touch mended.txt');
+    await page.getByRole('button', { name: 'Allow as edited' }).click();
+    await turnsEnded(page, 1);
+    expect([existsSync(file('refused.txt')), existsSync(file('mended.txt'))]).toEqual([false, true]);
+    // The browser itself tells of the request that was refused.
+    expect(watched.problems.filter((problem) => !problem.includes('400'))).toEqual([]);
+  });
+
   it('DECIDE-2: one that is settled elsewhere is shown as settled, by whom and how', async () => {
     const { page } = watched;
     await say(page, 'run: touch elsewhere.txt');

@@ -13,6 +13,7 @@ import type {
   AgentEvent,
   AgentEventOf,
   AgentSessionSpec,
+  AnswerCheck,
   DecisionAnswer,
 } from '../../src/agents/agent-backend.ts';
 import { BooError, toBooError } from '../../src/protocol/error.ts';
@@ -163,12 +164,14 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
         { outcome: 'allow', input: { command: `touch ${path}-edited` } },
       ];
       const turns: AgentEvent[][] = [];
+      const checks: Promise<AnswerCheck>[] = [];
       for (const answer of answers) {
         const command = `touch ${path}-${turns.length}`;
         turns.push(
           await runTurn(backend, chatId, `run: ${command}`, {
             answer(question) {
               asked.push(question);
+              checks.push(backend.checkAnswer(chatId, question.decisionId, answer));
               expect(question.input).toMatchObject({ command });
               expect(existsSync(`${path}-${turns.length}`)).toBe(false);
               return answer;
@@ -177,6 +180,11 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
         );
       }
       expect(asked).toHaveLength(3);
+      expect(await Promise.all(checks)).toEqual(['fine', 'fine', 'fine']);
+      for (const decisionId of [asked[0]!.decisionId, randomUUID()]) {
+        expect(await backend.checkAnswer(chatId, decisionId, { outcome: 'allow' })).toBe('settled');
+        expect(await backend.checkAnswer(randomUUID(), decisionId, { outcome: 'allow' })).toBe('settled');
+      }
       for (const turn of turns) {
         const types = turn.map((event) => event.type);
         const question = types.indexOf('decision_requested');

@@ -10,6 +10,7 @@ import type {
   AgentEventOf,
   AgentPrompt,
   AgentSessionSpec,
+  AnswerCheck,
   AgentTerminal,
   DecisionAnswer,
   SessionCost,
@@ -58,6 +59,8 @@ export class ScriptedBackend implements AgentBackend {
   script: TurnScript;
   /** Runs before a session is open: a test may wait here, or throw. */
   beforeOpen: (spec: AgentSessionSpec) => Promise<void> | void = () => {};
+  /** What it says of an answer before it is stored. */
+  check: (answer: DecisionAnswer) => AnswerCheck = () => 'fine';
   /** Runs before a session is closed. */
   beforeClose: (chatId: string) => Promise<void> | void = () => {};
   /** Chats with work that closing would kill. */
@@ -137,6 +140,11 @@ export class ScriptedBackend implements AgentBackend {
     session.turn?.out.close();
     session.turn = undefined;
     session.spec.onLost(new BooError('agent_failed', message));
+  }
+
+  checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    const isOpen = this.sessions.get(chatId)?.decisions.has(decisionId) === true;
+    return Promise.resolve(isOpen ? this.check(answer) : 'settled');
   }
 
   resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean {

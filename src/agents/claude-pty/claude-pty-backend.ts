@@ -7,6 +7,7 @@ import type {
   AgentPrompt,
   AgentSessionSpec,
   AgentTerminal,
+  AnswerCheck,
   DecisionAnswer,
 } from '../agent-backend.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
@@ -76,6 +77,10 @@ export class ClaudePtyBackend implements AgentBackend {
     const session = this.#sessions.get(chatId);
     if (!session) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     yield* session.prompt(prompt);
+  }
+
+  async checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return (await this.#sessions.get(chatId)?.checkAnswer(decisionId, answer)) ?? 'settled';
   }
 
   resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
-import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { programSettings } from '../claude/program-settings.ts';
@@ -271,6 +271,10 @@ export class PtySession {
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     yield* this.#typist.prompt(prompt);
+  }
+
+  checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return this.#questions.check(decisionId, answer);
   }
 
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentEvent, DecisionAnswer } from '../agent-backend.ts';
+import type { AgentEvent, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { asList, asRecord, asText, isRecord } from '../claude/mapping/loose-json.ts';
 import type { MappingState } from '../claude/mapping/mapping-state.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
@@ -109,6 +109,10 @@ export class TerminalQuestions {
       this.#asked.delete(asked);
       if (asked.toolCallId !== undefined) this.#answered.add(asked.toolCallId);
     }
+  }
+
+  check(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return this.#requests.check(decisionId, answer);
   }
 
   resolve(decisionId: string, answer: DecisionAnswer): boolean {

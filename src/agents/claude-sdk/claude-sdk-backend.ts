@@ -1,7 +1,14 @@
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
-import type { AgentBackend, AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import type {
+  AgentBackend,
+  AgentEvent,
+  AgentPrompt,
+  AgentSessionSpec,
+  AnswerCheck,
+  DecisionAnswer,
+} from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 
@@ -60,6 +67,10 @@ export class ClaudeSdkBackend implements AgentBackend {
     const session = this.#sessions.get(chatId);
     if (!session) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     yield* session.prompt(prompt);
+  }
+
+  async checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return (await this.#sessions.get(chatId)?.checkAnswer(decisionId, answer)) ?? 'settled';
   }
 
   resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean {

@@ -24,6 +24,7 @@ import {
   type AgentEvent,
   type AgentPrompt,
   type AgentSessionSpec,
+  type AnswerCheck,
   type DecisionAnswer,
   endWithoutResult,
 } from '../agent-backend.ts';
@@ -158,6 +159,10 @@ export class SdkSession {
     this.#incoming.expect(prompt.content);
     this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
+  }
+
+  checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return this.#permissions.check(decisionId, answer);
   }
 
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {

@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
-import type { AgentEvent, AgentEventOf, DecisionAnswer } from '../agent-backend.ts';
+import type { AgentEvent, AgentEventOf, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { alwaysScope, heldHereToo } from './always-scope.ts';
+import { checkInput } from './check-input.ts';
+import { checkPlan } from './check-plan.ts';
 import { toolTitle } from './mapping/tool-title.ts';
 
 /** What a person is asked, as it is told. */
@@ -11,13 +13,20 @@ export type Asked = Omit<AgentEventOf<'decision_requested'>, 'type' | 'decisionI
 
 interface Waiting {
   asked: Asked;
+  /** The tool whose call is asked about; a form has none. */
+  toolName: string | undefined;
   /** Without an answer where the question was taken back. */
   settle(answer?: DecisionAnswer): void;
 }
 
 const interrupted: PermissionResult = { behavior: 'deny', message: 'The turn was interrupted.' };
 
-const kinds: Record<string, DecisionKind> = { AskUserQuestion: 'question', ExitPlanMode: 'plan' };
+type AskedKind = Extract<DecisionKind, 'permission' | 'question' | 'plan'>;
+
+function kindOf(toolName: string): AskedKind {
+  if (toolName === 'AskUserQuestion') return 'question';
+  return toolName === 'ExitPlanMode' ? 'plan' : 'permission';
+}
 
 /** How long a question waits for its tool call to be told, so that the call comes first in the log. */
 const callFirstMs = 250;
@@ -52,7 +61,7 @@ export class PermissionRequests {
     const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
     const answer = await this.ask(
       {
-        kind: kinds[toolName] ?? 'permission',
+        kind: kindOf(toolName),
         toolCallId: options.toolUseID,
         title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
         input,
@@ -60,16 +69,18 @@ export class PermissionRequests {
         alwaysScope: alwaysScope(suggestions),
       },
       signal,
+      toolName,
     );
     return answer ? permissionResult(answer, input, suggestions) : interrupted;
   };
 
   /** Asks a person, and resolves with the answer; with none once the question is taken back, as the signal does. */
-  ask(asked: Asked, signal: AbortSignal): Promise<DecisionAnswer | undefined> {
+  ask(asked: Asked, signal: AbortSignal, toolName?: string): Promise<DecisionAnswer | undefined> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve(undefined);
       const waiting: Waiting = {
         asked,
+        toolName,
         settle: (answer) => {
           signal.removeEventListener('abort', withdraw);
           resolve(answer);
@@ -116,6 +127,22 @@ export class PermissionRequests {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const each of waiting) this.#ask(each);
+  }
+
+  /** Whether the program would do just what the answer says. */
+  async check(decisionId: string, { outcome, input }: DecisionAnswer): Promise<AnswerCheck> {
+    const waiting = this.#waiting.get(decisionId);
+    if (!waiting) return 'settled';
+    const { toolName, asked } = waiting;
+    if (outcome === 'deny' || toolName === undefined) return 'fine';
+    switch (kindOf(toolName)) {
+      case 'permission':
+        return (input && checkInput({ toolName, input: asked.input }, input)) ?? 'fine';
+      case 'plan':
+        return (input ? undefined : await checkPlan(asked.input)) ?? 'fine';
+      case 'question':
+        return 'fine';
+    }
   }
 
   /** False when nothing waits under this id. */

@@ -1,7 +1,7 @@
 /** Everything that one signed-in tab holds: one client, one socket, and what they tell. */
 import type { Chat } from '../../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
-import { toBooError } from '../../protocol/error.ts';
+import { type BooError, toBooError } from '../../protocol/error.ts';
 import type { Live, LiveNews } from '../../protocol/client.ts';
 import type { Info } from '../../protocol/info.ts';
 import { readableLine } from '../text/hidden.ts';
@@ -39,7 +39,8 @@ export interface Session {
   /** Tells what went wrong, and gives undefined then. */
   attempt<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** True when it is settled, by this answer or by another that was first. */
-  decide(decision: Decision, answer: AnswerDecision): Promise<boolean>;
+  /** Resolves with what is wrong with the answer, where it was refused for what it holds: the decision is still open. */
+  decide(decision: Decision, answer: AnswerDecision): Promise<BooError | undefined>;
   deleteChat(chat: Chat): void;
   /** Forgets what was written and not sent, too. */
   signOut(): void;
@@ -124,22 +125,22 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       answeredHere.add(decision.id);
       try {
         decisions.put(await api.decide(decision.id, answer));
-        return true;
       } catch (error) {
         // Told as somebody else's.
         answeredHere.delete(decision.id);
         const problem = toBooError(error);
+        if (problem.code === 'invalid_request') return problem;
         if (problem.code === 'unauthorized') {
           refuse();
-          return false;
+          return undefined;
         }
         const winner = problem.details['decision'] as Decision | undefined;
         if (problem.code === 'decision_settled' && winner) decisions.put(winner);
         session.say(problem.message, { level: 'error' });
-        return problem.code === 'decision_settled' || problem.code === 'not_found';
       } finally {
         answeredHere.delete(decision.id);
       }
+      return undefined;
     },
     deleteChat(chat) {
       const takeBack = deletions.add(chat);

@@ -1,8 +1,9 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
+import type { BooError } from '../../../protocol/error.ts';
 import { formOf } from '../../../protocol/form.ts';
 import { questionsOf } from '../../../protocol/question.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readable, readableLine } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
 import { ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Diff } from '../parts/diff.tsx';
@@ -26,12 +27,13 @@ const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan'
 export function DecisionCard({ decision }: { decision: Decision }) {
   const session = useSession();
   const [isBusy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<BooError>();
   const scopeId = useId();
   const [step, setStep] = useState<'choose' | 'deny' | 'edit'>('choose');
 
   const answer = async (given: AnswerDecision): Promise<void> => {
     setBusy(true);
-    await session.decide(decision, given);
+    setRefused(await session.decide(decision, given));
     setBusy(false);
   };
 
@@ -116,12 +118,21 @@ export function DecisionCard({ decision }: { decision: Decision }) {
           {step === 'edit' && (
             <EditInput
               input={decision.input}
+              refused={refused}
               isBusy={isBusy}
-              onBack={() => setStep('choose')}
+              onBack={() => {
+                setRefused(undefined);
+                setStep('choose');
+              }}
               onAllow={(input) => void answer({ outcome: 'allow', input })}
             />
           )}
         </>
+      )}
+      {refused && step !== 'edit' && (
+        <p className="problem" role="alert">
+          {readable(refused.message)}
+        </p>
       )}
     </section>
   );

@@ -1,5 +1,6 @@
-import { type FormEvent, useState } from 'react';
-import { hasHidden, readableLine } from '../../text/hidden.ts';
+import { type FormEvent, useId, useState } from 'react';
+import type { BooError } from '../../../protocol/error.ts';
+import { hasHidden, readable, readableLine } from '../../text/hidden.ts';
 import { ExactText } from './exact-text.tsx';
 
 type Fields = Record<string, string>;
@@ -30,25 +31,50 @@ export function inputOf(
   return { input: Object.fromEntries(edited) };
 }
 
+interface Wrong {
+  /** Undefined where it is the input as a whole. */
+  name: string | undefined;
+  message: string;
+}
+
+/** What the server refused, at the field that it named. */
+export function wrongField(input: Record<string, unknown>, refused: BooError | undefined): Wrong | undefined {
+  if (!refused) return undefined;
+  const field = String(refused.details['field']);
+  const isIn = (name: string): boolean =>
+    field === `input.${name}` || ['.', '['].some((next) => field.startsWith(`input.${name}${next}`));
+  return { name: Object.keys(input).find(isIn), message: refused.message };
+}
+
 export function EditInput({
   input,
+  refused,
   isBusy,
   onBack,
   onAllow,
 }: {
   input: Record<string, unknown>;
+  refused: BooError | undefined;
   isBusy: boolean;
   onBack: () => void;
   onAllow: (input: Record<string, unknown>) => void;
 }) {
   const [fields, setFields] = useState(() => fieldsOf(input));
-  const [wrong, setWrong] = useState<string>();
+  const [unread, setUnread] = useState<string>();
+  const problemId = useId();
+  const wrong =
+    unread === undefined ? wrongField(input, refused) : { name: unread, message: `${unread}: is not valid JSON.` };
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     const result = inputOf(input, fields);
-    if ('wrong' in result) setWrong(result.wrong);
-    else onAllow(result.input);
+    setUnread('wrong' in result ? result.wrong : undefined);
+    if ('input' in result) onAllow(result.input);
   };
+  const problem = wrong && (
+    <p id={problemId} className="problem" role="alert">
+      {readable(wrong.message)}
+    </p>
+  );
   return (
     <form className="edit-input" onSubmit={submit}>
       {Object.entries(fields).map(([name, text], index) => (
@@ -61,17 +87,15 @@ export function EditInput({
               value={text}
               spellCheck={false}
               autoFocus={index === 0}
+              {...(wrong?.name === name ? { 'aria-invalid': true, 'aria-describedby': problemId } : {})}
               onChange={(event) => setFields({ ...fields, [name]: event.target.value })}
             />
           </label>
+          {wrong?.name === name && problem}
           {hasHidden(text) && <ExactText text={text} label={`${readableLine(name, 100)}, exactly`} />}
         </div>
       ))}
-      {wrong !== undefined && (
-        <p className="problem" role="alert">
-          {readableLine(wrong, 100)}: is not valid JSON.
-        </p>
-      )}
+      {wrong?.name === undefined && problem}
       <div className="actions">
         <button className="primary" disabled={isBusy}>
           Allow as edited

@@ -1,0 +1,79 @@
+/** What a schema finds wrong, in our words: a field by its path, and what it must be. */
+import type { z } from 'zod';
+
+type Issue = z.core.$ZodIssue;
+
+export interface SchemaProblem {
+  path: readonly PropertyKey[];
+  message: string;
+}
+
+const typeWords: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+const amount = (origin: string, bound: number | bigint): string =>
+  origin === 'string' ? `${bound} characters long` : origin === 'array' ? `${bound} entries long` : String(bound);
+
+/** Our words for what a schema finds wrong; a schema's own message goes first. */
+const sentenceOf: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'is required' : `must be ${typeWords[issue.expected] ?? issue.expected}`;
+    case 'too_small':
+      if (issue.origin !== 'number' && issue.minimum === 1) return 'must not be empty';
+      return `must be at least ${amount(issue.origin, issue.minimum)}`;
+    case 'too_big':
+      return `must be at most ${amount(issue.origin, issue.maximum)}`;
+    case 'invalid_value':
+      return issue.input === undefined ? 'is required' : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'invalid_format':
+      return `must be valid ${issue.format}`;
+    case 'unrecognized_keys':
+      return 'is not known here';
+    default:
+      return 'is not valid';
+  }
+};
+
+/** A union fails in every arm: the arm that got furthest says what the sender most likely meant. */
+function closest(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union') return issue;
+  const arms = issue.errors.map((arm) => arm[0]).filter((first) => first !== undefined);
+  const meant = arms.find((first) => first.path.length > 0 || first.code !== 'invalid_type');
+  if (meant) return closest({ ...meant, path: [...issue.path, ...meant.path] });
+  return arms.length === 0 ? issue : { ...issue, message: arms.map((first) => first.message).join(', or ') };
+}
+
+function problemsOf(found: Issue): SchemaProblem[] {
+  const issue = closest(found);
+  const { path, message } = issue;
+  if (issue.code !== 'unrecognized_keys') return [{ path, message }];
+  return issue.keys.map((key) => ({ path: [...path, key], message }));
+}
+
+/** The value as the schema reads it, or all that is wrong with it. */
+export function readWith<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+): { value: z.output<S> } | { problems: [SchemaProblem, ...SchemaProblem[]] } {
+  const result = schema.safeParse(value, { error: sentenceOf });
+  if (result.success) return { value: result.data };
+  const [first = { path: [], message: 'is not valid' }, ...more] = result.error.issues.flatMap(problemsOf);
+  return { problems: [first, ...more] };
+}
+
+// A name that the sender chose goes back to them, but not at any length.
+const short = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);
+
+/** A path as people read it. */
+export function fieldName(path: readonly PropertyKey[], whole: string): string {
+  const name = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${short(String(part))}`)).join('');
+  return name === '' ? whole : name.replace(/^\./, '');
+}
