@@ -15,12 +15,11 @@ import { toolScripts } from './tool-scripts.ts';
  * |---|---|
  * | list the files here | thinking, a sentence, Bash `env ls -la` (asks for permission), how many entries there are |
  * | run: COMMAND | Bash with exactly that command, then what it printed |
- * | call TOOL: JSON | that tool with exactly that input, then what it said |
  * | start a background task[: COMMAND] | Bash in the background |
  * | write FILE: TEXT | Write |
  * | read FILE | Read |
  * | edit FILE: OLD => NEW | Read, then Edit |
- * | call TOOL: JSON [and more such lines] | that tool, as of an MCP server, with that input; all in one message |
+ * | call TOOL: JSON [and more such lines] | that tool with exactly that input, then what it answered; all in one message |
  * | ask me | AskUserQuestion with one question |
  * | use a [background] sub-agent[: PROMPT] | Agent; the sub-agent gets PROMPT and is answered by this same table |
  * | plan the work | a list of three items, worked off (TodoWrite, or TaskCreate and TaskUpdate) |

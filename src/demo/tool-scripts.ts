@@ -39,11 +39,19 @@ function handedBack(result: string): string {
   return (framed ?? result).replace(/^ {2}/gm, '').trim();
 }
 
-function parsed(input: string): Record<string, unknown> {
+/** The calls that were typed: one, or one on each line; none of what is no JSON object. */
+function callsIn(typed: string): { name: string; input: Record<string, unknown> }[] {
+  const whole = callIn(typed);
+  return whole ? [whole] : typed.split('\n').flatMap((line) => callIn(line) ?? []);
+}
+
+function callIn(typed: string): { name: string; input: Record<string, unknown> } | undefined {
+  const [, name, json] = /^call (\S+): (\{.*\})$/is.exec(typed) ?? [];
+  if (name === undefined || json === undefined) return undefined;
   try {
-    return JSON.parse(input) as Record<string, unknown>;
+    return { name, input: JSON.parse(json) as Record<string, unknown> };
   } catch {
-    return {};
+    return undefined;
   }
 }
 
@@ -82,16 +90,6 @@ export const toolScripts: readonly Script[] = [
         { name: 'Bash', input: { command: c.lastTyped.slice('run: '.length), description: 'Run the given command' } },
         (round) => report(round, `It printed:\n\n${excerpt(round.result ?? '', 2000)}`),
       ),
-  },
-  {
-    // Any call at all, for what a person may be asked about it.
-    name: 'call',
-    when: (c) => /^call \w+: \{/.test(c.lastTyped),
-    reply(c) {
-      const [, name = '', input = '{}'] = /^call (\w+): ([\s\S]+)$/.exec(c.lastTyped) ?? [];
-      const tool = { name, input: JSON.parse(input) as Record<string, unknown> };
-      return callThen(c, [], tool, (round) => report(round, `It said:\n\n${excerpt(round.result ?? '', 2000)}`));
-    },
   },
   {
     name: 'background task',
@@ -145,12 +143,9 @@ export const toolScripts: readonly Script[] = [
   {
     // Any tool, as one of an MCP server; several in one message where there are several lines.
     name: 'call',
-    when: (c) => /^call \S+: \{/i.test(c.lastTyped),
+    when: (c) => callsIn(c.lastTyped).length > 0,
     reply(c) {
-      const wanted = c.lastTyped.split('\n').flatMap((line) => {
-        const [, name, input] = /^call (\S+): (\{.*\})$/i.exec(line) ?? [];
-        return name === undefined || input === undefined ? [] : [{ name, input: parsed(input) }];
-      });
+      const wanted = callsIn(c.lastTyped);
       // What is not loaded yet is searched for first, one after another.
       const missing = wanted.find(({ name }) => c.deferred.has(name));
       if (missing) return [call(missing.name, missing.input)];
