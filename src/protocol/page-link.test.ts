@@ -10,7 +10,7 @@ test('DECIDE-8: only a plain address of a web page becomes a link, and the host 
   expect(pageLink('http://a.example')).toMatchObject({ isEncrypted: false });
   // A Cyrillic letter that looks like a Latin one.
   expect(pageLink('https://ex\u0430mple.com/')?.host).toBe('xn--exmple-4nf.com');
-  for (const address of [
+  const others = [
     'javascript:void(0)',
     'data:text/html,x',
     'file:///etc/hostname',
@@ -20,7 +20,6 @@ test('DECIDE-8: only a plain address of a web page becomes a link, and the host 
     '//a.example',
     'a.example',
     '',
-  ]) {
-    expect(pageLink(address), address).toBeUndefined();
-  }
+  ];
+  expect(others.filter((address) => pageLink(address))).toEqual([]);
 });

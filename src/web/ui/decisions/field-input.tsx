@@ -9,7 +9,11 @@ export type Draft = string | readonly string[];
 export function draftOf(field: FormField, value: unknown): Draft {
   if (field.type === 'choices') return Array.isArray(value) ? (value as string[]) : [];
   if (field.type === 'choice') return String(field.options.findIndex((option) => option.value === value));
-  return value === undefined ? '' : String(value);
+  return typeof value === 'string'
+    ? value
+    : typeof value === 'number' || typeof value === 'boolean'
+      ? String(value)
+      : '';
 }
 
 /** What is sent for it; undefined where nothing was given. A number that is none stays as it was typed. */
