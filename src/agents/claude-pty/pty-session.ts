@@ -26,6 +26,7 @@ import type { ProgramStatus } from './program-status.ts';
 import { type PtyProgram, startProgram } from './pty-program.ts';
 import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
+import type { Passthrough } from './terminal/passable.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
@@ -60,6 +61,7 @@ export interface PtySessionParts {
   program: string;
   env: Readonly<Record<string, string>>;
   logger: Log;
+  passthrough: readonly Passthrough[];
   limits: SessionLimits;
   costs: CostReceiver;
   countUnmapped(name: string): void;
@@ -105,7 +107,10 @@ export class PtySession {
     this.#sessionId = parts.spec.sessionId;
     this.#model = parts.spec.model;
     this.#permissionMode = parts.spec.permissionMode;
-    this.terminal = new TerminalHub({ onInput: () => this.#typist.noteKeys() });
+    this.terminal = new TerminalHub({
+      onInput: () => this.#typist.noteKeys(),
+      passthrough: parts.passthrough,
+    });
     this.#mirror = new TranscriptMirror({
       store: parts.spec.sessionStore,
       logger: parts.logger,
