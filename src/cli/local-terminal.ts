@@ -52,8 +52,7 @@ export class LocalTerminal implements Shown {
   async draw(data: Uint8Array): Promise<void> {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
     this.#note(text);
-    await this.#write(data);
-    if (endsBrackets.test(text)) await this.#write(bracketPastes);
+    await this.#write(endsBrackets.test(text) ? Buffer.concat([data, Buffer.from(bracketPastes)]) : data);
   }
 
   /** In a larger terminal than the agent's the lower part stays as it is; the program draws anew. */
