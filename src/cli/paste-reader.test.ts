@@ -41,10 +41,9 @@ describe('TERM-10: pasted text', () => {
     expect(read(`ab${start}日本\n${end}`, quietMs, '\r')).toBe('ab<日本\n>\r');
     for (const [first, second] of cuts(`ab${start}日本\n${end}`)) {
       expect(read(first, 5, second, quietMs, '\r')).toBe('ab<日本\n>\r');
-      // What was handed on as keys meanwhile begins no paste that is not known.
-      expect(read(first, splitMs, second, quietMs, '\r').replaceAll(/\x1b(?:\[(?:20?0?)?)?(?=<)/g, '')).toBe(
-        'ab<日本\n>\r',
-      );
+      // The beginning of a bracket was handed on as keys meanwhile, and the paste is known all the same.
+      // oxlint-disable-next-line no-control-regex -- the bracket itself
+      expect(read(first, splitMs, second, quietMs, '\r')).toMatch(/^ab(?:\u001b[[20]*)?<日本\n>\r$/);
     }
   });
 

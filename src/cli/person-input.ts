@@ -8,13 +8,13 @@ import { PasteReader } from './paste-reader.ts';
 
 /** A line end as it is seen in the line. */
 const lineEnd = '␊';
-/** All that a line editor takes for one. */
-const lineEnds = /\r\n?|[\n\u2028\u2029]/g;
 
 const controls = /(?!\t)\p{Cc}/gu;
 
 const bracketPastes = '\x1b[?2004h';
 const bracketNoPastes = '\x1b[?2004l';
+
+const isCtrlCOrD = (data: Buffer): boolean => data.length === 1 && (data[0] === 3 || data[0] === 4);
 
 /** From the first question on: what is pasted while nothing is asked waits in its brackets for the next question. */
 export function askForBrackets(output: NodeJS.WriteStream): void {
@@ -35,9 +35,15 @@ export function openPersonInput(stdin: NodeJS.ReadStream): PersonInput {
   });
   const reader = new PasteReader({
     onKeys: (data) => stream.write(data),
-    onPaste: (text) => stream.write(text.trimEnd().replace(lineEnds, lineEnd).replace(controls, plainText)),
+    onPaste: (text) =>
+      stream.write(
+        text
+          .trimEnd()
+          .replace(/\r\n?|\n/g, lineEnd)
+          .replace(controls, plainText),
+      ),
     // An interrupt, or the end of the input, by somebody whose terminal has lost the end of a paste.
-    onStale: (data) => /^[\x03\x04]$/.test(data.toString()) && stream.write(data) !== undefined,
+    onStale: (data) => isCtrlCOrD(data) && stream.write(data) !== undefined,
   });
   const push = (data: Buffer): void => reader.push(data);
   const end = (): void => void stream.end();

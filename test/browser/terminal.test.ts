@@ -97,7 +97,11 @@ describeInBrowser('the terminal beside a chat', (opened) => {
       },
       dictation: (text) => page.keyboard.insertText(text),
       composition: async (text) => {
-        await devtools.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
+        await devtools.send('Input.imeSetComposition', {
+          text,
+          selectionStart: text.length,
+          selectionEnd: text.length,
+        });
         await devtools.send('Input.insertText', { text });
       },
     };

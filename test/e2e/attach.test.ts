@@ -169,6 +169,7 @@ describe('TERM-8: boocode attach', () => {
     await until(() => attached.text().endsWith('\x1b[?2004h'));
     attached.pty.write('\x1b[200~three\rfour\r\x1b[201~');
     await sees(attached, 'read "three four"');
+    expect(attached.text()).not.toContain('left with');
     attached.pty.write('\x1d');
     await until(() => attached.text().includes('left with 0.'));
     await isRestored(attached);

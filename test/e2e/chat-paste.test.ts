@@ -52,7 +52,7 @@ test('TERM-10: a paste is one prompt and answers no question, also when it came 
   };
   await sees('> ');
   expect(text).toContain('\x1b[?2004h');
-  pty.write('\x1b[200~one\x1b[201~\ry\r\ny\u2028\x07end\r\x1b[201~');
+  pty.write('\x1b[200~one\x1b[201~\ry\r\ny\n\x07end\r\x1b[201~');
   await sees('one␛[201~␊y␊y␊␇end');
   expect(prompts).toEqual([]);
   pty.write('\r');

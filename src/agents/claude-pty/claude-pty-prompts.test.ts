@@ -100,7 +100,9 @@ describe('a prompt', () => {
     await seat.sees('one␛[201~');
     const path = join(harness.cwd, 'by-paste');
     const events: AgentEvent[] = [];
-    const turn = runTurn(harness.backend, asking.chatId, `run: touch ${path}`, { onEvent: (each) => events.push(each) });
+    const turn = runTurn(harness.backend, asking.chatId, `run: touch ${path}`, {
+      onEvent: (each) => events.push(each),
+    });
     await seat.sees('Do you want to proceed');
     await until(() => ofType(events, 'decision_requested').length === 1);
     for (const text of ['1', '\r', '1\x1b[201~\r']) seat.paste(text);

@@ -269,7 +269,10 @@ describe('TERM-9: an agent’s output only draws', () => {
 describe('TERM-9: what a setting allows', () => {
   it.each<[Passthrough, string[]]>([
     ['clipboard', ['\x1b]52;c;aGVsbG8=\x07', `\x1b]52;;${st}`]],
-    ['notifications', ['\x1b]9;hello\x07', '\x1b]9;4;1;50\x07', '\x1b]777;notify;a;b\x07', `\x1b]99;i=1:d=0;hello${st}`]],
+    [
+      'notifications',
+      ['\x1b]9;hello\x07', '\x1b]9;4;1;50\x07', '\x1b]777;notify;a;b\x07', `\x1b]99;i=1:d=0;hello${st}`],
+    ],
     ['titles', ['\x1b]0;a title? yes\x07', `\x1b]2;hello${st}`, '\x1b[22;0t\x1b[23;0t']],
   ])('%s passes, and nothing else', (name, passing) => {
     for (const text of passing) expect(filteredWith([name], text).viewers).toBe(text);

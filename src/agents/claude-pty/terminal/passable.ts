@@ -15,22 +15,25 @@ export type Passthrough = 'clipboard' | 'notifications' | 'titles';
 /** Final bytes of CSI sequences without a prefix and intermediates. */
 const passedCsi = new Set('@ABCDEFGHIJKLMPSTXZ`abdefgmrsu');
 /** Prefix, intermediates and final byte of further ones. */
-const otherCsi = new Set([
-  ...['?J', '?K', '"q'], // erasing all but what is protected
-  ...[' @', ' A', "'}", "'~"], // columns
-  ...['>u', '<u', '=u'], // the keyboard protocol
-  '!p', // soft reset
-  ' q', // the cursor's shape
-]);
+const otherCsi = new Set(
+  [
+    ['?J', '?K', '"q'], // erasing all but what is protected
+    [' @', ' A', "'}", "'~"], // columns
+    ['>u', '<u', '=u'], // the keyboard protocol
+    ['!p', ' q'], // soft reset, the cursor's shape
+  ].flat(),
+);
 /** These mean something else when they have more parameters than that: mouse highlighting, margins at the sides. */
 const parameterLimits: Record<string, number> = { T: 1, s: 0, u: 0 };
 
 const passedModes = new Set(['4', '20']);
-const passedPrivateModes = new Set([
-  ...['1', '5', '6', '7', '12', '25', '45', '66', '2004', '2026'], // keys, wrapping, cursor, pastes, drawing at once
-  ...['9', '1000', '1002', '1003', '1004', '1005', '1006', '1007', '1015', '1016'], // mouse and focus
-  ...['47', '1047', '1048', '1049'], // the alternate screen
-]);
+const passedPrivateModes = new Set(
+  [
+    ['1', '5', '6', '7', '12', '25', '45', '66', '2004', '2026'], // keys, wrapping, cursor, pastes, drawing at once
+    ['9', '1000', '1002', '1003', '1004', '1005', '1006', '1007', '1015', '1016'], // mouse and focus
+    ['47', '1047', '1048', '1049'], // the alternate screen
+  ].flat(),
+);
 
 /** Saved cursor, keypad, lines, tabs, resets, character sets. Not those that leave UTF-8, or have 8-bit answers. */
 const passedEscape = /^(?:[78=>cDEHMNOno|}~]|[()*+\-./]["%&!]?[0-~]|#[34568])$/;
