@@ -12,6 +12,8 @@ import {
   logLevels,
   type Setting,
   settings,
+  type TerminalPassthrough,
+  terminalPassthroughs,
 } from './settings.ts';
 
 export interface Config {
@@ -26,6 +28,7 @@ export interface Config {
   readonly idleTimeoutMs: number;
   readonly logLevel: LogLevel;
   readonly sdkByDefault: boolean;
+  readonly terminalPassthrough: readonly TerminalPassthrough[];
   /** What the agents' processes get of the environment. */
   readonly agentEnv: Readonly<Record<string, string>>;
 }
@@ -48,6 +51,15 @@ const names = z
       .filter(Boolean),
   )
   .pipe(z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of environment variables')));
+const passthroughs = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
+  )
+  .pipe(z.array(z.enum(terminalPassthroughs, { error: `must be names of ${terminalPassthroughs.join(', ')}` })));
 const origins = z
   .string()
   .transform((text) =>
@@ -67,6 +79,7 @@ const schemas = {
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'log-level': z.enum(logLevels),
   'agent-env': names,
+  'terminal-passthrough': passthroughs,
   'token-file': z.string().min(1),
 } satisfies Record<Setting['flag'], z.ZodType>;
 
@@ -114,6 +127,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     logLevel: read('log-level') as LogLevel,
     sdkByDefault: gate,
+    terminalPassthrough: read('terminal-passthrough') ?? [],
     agentEnv: agentEnvironment(env, read('agent-env') ?? []),
   });
 }

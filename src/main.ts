@@ -72,7 +72,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
     const sdk = new ClaudeSdkBackend({ env: agentEnv, logger });
     closers.push(() => sdk.dispose());
-    const pty = await openTerminalBackend(agentEnv, logger, closers);
+    const pty = await openTerminalBackend(agentEnv, config.terminalPassthrough, logger, closers);
     const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [sdk, pty] });
 
     const host = new Host({
@@ -210,12 +210,13 @@ function machineName(): string {
 /** The terminal program as a backend, or why it cannot be one here. */
 async function openTerminalBackend(
   env: Record<string, string>,
+  passthrough: Config['terminalPassthrough'],
   logger: Log,
   closers: (() => Promise<unknown>)[],
 ): Promise<ClaudePtyBackend | UnavailableBackend> {
   const path = await findTerminalPath();
   if ('reason' in path) return { name: 'claude_pty', reason: path.reason };
-  const pty = new ClaudePtyBackend({ program: path.program, env, logger });
+  const pty = new ClaudePtyBackend({ program: path.program, env, passthrough, logger });
   closers.push(() => pty.dispose());
   return pty;
 }

@@ -10,6 +10,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** What agents may do to the terminals of viewers beyond being shown there. */
+export const terminalPassthroughs = ['clipboard', 'notifications', 'titles'] as const;
+export type TerminalPassthrough = (typeof terminalPassthroughs)[number];
+
 /** Every setting that has a flag. */
 export const settings = [
   { flag: 'host', env: 'BOOCODE_HOST', value: '<name>', about: 'address to listen on', fallback: '127.0.0.1' },
@@ -60,6 +64,13 @@ export const settings = [
     env: 'BOOCODE_AGENT_ENV',
     value: '<names>',
     about: 'further environment variables that agents get, comma separated',
+    fallback: null,
+  },
+  {
+    flag: 'terminal-passthrough',
+    env: 'BOOCODE_TERMINAL_PASSTHROUGH',
+    value: '<names>',
+    about: `what agents may do to attached terminals, comma separated: ${terminalPassthroughs.join(', ')}`,
     fallback: null,
   },
   {

@@ -148,6 +148,8 @@ export interface TerminalViewer {
   acknowledge(bytes: number): void;
   /** Keys, as a terminal sends them. Dropped where the viewer may not write. */
   write(data: Uint8Array): void;
+  /** Text that was pasted: it reaches the program as text, whatever is in it. Dropped where the viewer may not write. */
+  paste(text: string): void;
   /** Throws BooError `invalid_request` for a size that no terminal has. */
   resize(size: TerminalSize): void;
   /** Idempotent. */

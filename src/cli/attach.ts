@@ -7,6 +7,7 @@ import { findChat } from './find-chat.ts';
 import { LocalTerminal } from './local-terminal.ts';
 import { LookingOn } from './looking-on.ts';
 import { loadSocket } from './node-socket.ts';
+import { PasteReader } from './paste-reader.ts';
 import { plainText } from './plain-text.ts';
 import type { Shown } from './shown.ts';
 
@@ -82,11 +83,20 @@ async function lend(
     connection.close();
   };
   let connection = first;
-  const local = new LocalTerminal((data) => {
-    const at = key.find(data);
-    connection.write(at === -1 ? data : data.subarray(0, at));
-    if (at !== -1) leaveFor({ why: 'detached' });
+  const reader = new PasteReader({
+    onKeys(data) {
+      const at = key.find(data);
+      connection.write(at === -1 ? data : data.subarray(0, at));
+      if (at !== -1) leaveFor({ why: 'detached' });
+    },
+    onPaste: (text) => connection.paste(text),
+    onStale(data) {
+      if (key.find(data) !== 0) return false;
+      leaveFor({ why: 'detached' });
+      return true;
+    },
   });
+  const local = new LocalTerminal((data) => reader.push(data));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const handlers = signals.map((signal) => {
     const handler = (): void => {
@@ -118,6 +128,7 @@ async function lend(
     }
   } finally {
     connection.close();
+    reader.close();
     shown.close();
     for (const off of handlers) off();
     local.giveBack();

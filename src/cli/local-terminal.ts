@@ -7,6 +7,12 @@ import type { Shown } from './shown.ts';
 import { startTerminalGuard, type TerminalGuard } from './terminal-guard.ts';
 import { TerminalModes } from './terminal-modes.ts';
 
+/** Pastes come between brackets here whatever the program asks for, so that they are told from keys. */
+const bracketPastes = '\x1b[?2004h';
+/** What ends that. */
+// oxlint-disable-next-line no-control-regex -- the sequences themselves
+const endsBrackets = /\x1b(?:c|\[\?[\d;]*2004[\d;]*l)/;
+
 export class LocalTerminal implements Shown {
   readonly #guard: TerminalGuard | undefined;
   #modes = new TerminalModes();
@@ -20,7 +26,7 @@ export class LocalTerminal implements Shown {
     this.#guard?.noteRawMode();
     process.stdin.on('data', onInput);
     // The title is put back from there.
-    process.stdout.write('\x1b[22;0t');
+    process.stdout.write(`\x1b[22;0t${bracketPastes}`);
   }
 
   get size(): TerminalSize {
@@ -40,12 +46,13 @@ export class LocalTerminal implements Shown {
     this.#note(data);
     // In a larger terminal the program's screen is the upper part, and scrolls there.
     const margins = rows < this.size.rows ? `\x1b[1;${rows}r` : '';
-    await this.#write(`${blank}\x1b[H\x1b[2J${margins}\x1b[H${data}`);
+    await this.#write(`${blank}\x1b[H\x1b[2J${margins}\x1b[H${data}${bracketPastes}`);
   }
 
   async draw(data: Uint8Array): Promise<void> {
-    this.#note(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1'));
-    await this.#write(data);
+    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
+    this.#note(text);
+    await this.#write(endsBrackets.test(text) ? Buffer.concat([data, Buffer.from(bracketPastes)]) : data);
   }
 
   /** In a larger terminal than the agent's the lower part stays as it is; the program draws anew. */
@@ -78,7 +85,7 @@ export class LocalTerminal implements Shown {
 
   /** All as it was, below what was drawn. */
   #undo(): string {
-    return `${this.#modes.undo()}\x1b[23;0t\x1b[${this.size.rows};1H\r\n`;
+    return `${this.#modes.undo()}\x1b[?2004l\x1b[23;0t\x1b[${this.size.rows};1H\r\n`;
   }
 
   /** Idempotent, and at once: it must do in a signal's handler too. */

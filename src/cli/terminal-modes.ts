@@ -13,7 +13,6 @@ export class TerminalModes {
   #hasKeyFlags = false;
   #hasKeyModifiers = false;
   #hasCursorShape = false;
-  #hasColours = false;
 
   /** True when the way back is another one than before. */
   note(output: string): boolean {
@@ -26,7 +25,6 @@ export class TerminalModes {
     this.#hasKeyFlags ||= /\x1b\[[<=>][\d;:]*u/.test(output);
     this.#hasKeyModifiers ||= /\x1b\[>4[;m]/.test(output);
     this.#hasCursorShape ||= /\x1b\[\d* q/.test(output);
-    this.#hasColours ||= /\x1b\](?:4|1[0-9]);/.test(output);
     /* oxlint-enable no-control-regex */
     return this.undo() !== before;
   }
@@ -46,9 +44,8 @@ export class TerminalModes {
       this.#isAlternate ? `\x1b[r\x1b[?1049l${keys}` : '',
       this.#hasKeyModifiers ? '\x1b[>4m' : '',
       this.#hasCursorShape ? '\x1b[0 q' : '',
-      this.#hasColours ? '\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\' : '',
-      // Margins, inserting, keypad, character sets and colours.
-      '\x1b7\x1b[r\x1b8\x1b[4l\x1b>\x1b(B\x0f\x1b[m',
+      // Margins, inserting, line ends, keypad, character sets and colours.
+      '\x1b7\x1b[r\x1b8\x1b[4;20l\x1b>\x1b(B\x0f\x1b[m',
     ].join('');
   }
 }

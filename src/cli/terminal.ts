@@ -4,6 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { type InputLines, openInputLines } from './input-lines.ts';
+import { askForBrackets, openPersonInput, typedText } from './person-input.ts';
 import { plainText } from './plain-text.ts';
 import { type Style, styleFor } from './style.ts';
 
@@ -36,6 +37,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
   let lines: InputLines | undefined;
   const inputLines = (): InputLines => (lines ??= openInputLines(stdin));
   let history: string[] = [];
+  let hasAsked = false;
   let redraw: (() => void) | undefined;
   const held: Record<Target, string> = { out: '', err: '' };
 
@@ -69,8 +71,11 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
 
   function askPerson(question: string, signal?: AbortSignal): Promise<Reply> {
     return new Promise((resolve) => {
+      if (!hasAsked) askForBrackets(streams[questions]);
+      hasAsked = true;
+      const input = openPersonInput(stdin);
       const typing = createInterface({
-        input: stdin,
+        input: input.stream,
         output: streams[questions],
         terminal: true,
         history: [...history],
@@ -83,11 +88,12 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
       typing.on('history', (entries: string[]) => (history = entries));
       typing.on('SIGINT', () => process.emit('SIGINT'));
       typing.on('line', (text) => {
-        reply = { kind: 'line', text };
+        reply = { kind: 'line', text: typedText(text) };
         typing.close();
       });
       typing.on('close', () => {
         signal?.removeEventListener('abort', withdraw);
+        input.close();
         if (reply.kind !== 'line') streams[questions].write('\n');
         release();
         resolve(reply);

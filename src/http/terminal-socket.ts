@@ -58,5 +58,6 @@ function send(socket: WebSocket, data: string | Uint8Array): Promise<void> {
 function obey(viewer: TerminalViewer, text: string): void {
   const message = parseMessage(terminalClientMessage, text);
   if (message.type === 'acknowledge') viewer.acknowledge(message.bytes);
+  else if (message.type === 'paste') viewer.paste(message.text);
   else viewer.resize({ columns: message.columns, rows: message.rows });
 }

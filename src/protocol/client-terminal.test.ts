@@ -86,6 +86,19 @@ describe('the client of a terminal', () => {
     expect(viewer.typedBytes).toBe(9_000_005);
   });
 
+  it('PTY-8: hands on what was pasted as text, in pieces that the server takes, whatever is in it', async () => {
+    const { connection, viewer } = await open();
+    connection.paste('');
+    connection.paste('one\u001b[201~\r');
+    const long = 'x\u001b\r\n😀'.repeat(300_000);
+    connection.paste(long);
+    await until(() => viewer.pasted.join('').length >= 8 + long.length);
+    expect(viewer.pasted[0]).toBe('one\u001b[201~\r');
+    expect(viewer.pasted.slice(1).join('') === long).toBe(true);
+    for (const piece of viewer.pasted) expect(/\r$|[\ud800-\udbff]$/.test(piece) && piece.length > 100).toBe(false);
+    expect(viewer.typed).toBe('');
+  });
+
   it('may ask to look on only', async () => {
     expect((await open({ access: 'read' })).viewer.canWrite).toBe(false);
   });

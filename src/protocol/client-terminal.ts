@@ -37,6 +37,8 @@ export interface TerminalConnection {
   readonly items: AsyncIterable<TerminalItem>;
   /** Keys. Dropped once the connection is gone, and by the server where this may only read. */
   write(data: string | Uint8Array): void;
+  /** What somebody pasted: text, whatever is in it. Dropped as keys are. */
+  paste(text: string): void;
   resize(size: TerminalSize): void;
   /** Idempotent. */
   close(): void;
@@ -45,6 +47,8 @@ export interface TerminalConnection {
 const isOpen = 1;
 /** Longer input goes in pieces: the server refuses messages beyond its limit. */
 const pieceBytes = 256 * 1024;
+/** As JSON a character has six bytes at most. A longer paste is several. */
+const pieceCharacters = 512 * 1024;
 
 /** Throws BooError when there is no connection to be had. */
 export async function openTerminal(
@@ -85,6 +89,9 @@ export async function openTerminal(
         socket.send(bytes.subarray(at, at + pieceBytes));
       }
     },
+    paste(text) {
+      for (const piece of piecesOf(text)) say({ type: 'paste', text: piece });
+    },
     resize: (size) => say({ type: 'resize', ...size }),
     close() {
       if (isClosed) return;
@@ -93,6 +100,16 @@ export async function openTerminal(
       socket.close(1000);
     },
   };
+}
+
+/** Never cut between the two halves of a character or of a line end. */
+function* piecesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length;) {
+    let end = Math.min(start + pieceCharacters, text.length);
+    if (end < text.length && /[\r\ud800-\udbff]/.test(text[end - 1] ?? '')) end -= 1;
+    yield text.slice(start, end);
+    start = end;
+  }
 }
 
 function itemOf(data: unknown): TerminalItem {

@@ -40,12 +40,14 @@ export const terminalServerMessage = z
   .meta({ id: 'TerminalServerMessage' });
 export type TerminalServerMessage = z.infer<typeof terminalServerMessage>;
 
-/** What a client says in text. Binary messages are keys, up to 4 MiB each. */
+/** What a client says in text. Binary messages are keys, up to 4 MiB each. Text that somebody pasted is none of them. */
 export const terminalClientMessage = z
   .discriminatedUnion('type', [
     /** So many more bytes of output and screens were shown. */
     z.strictObject({ type: z.literal('acknowledge'), bytes: z.int().min(0) }),
     z.strictObject({ type: z.literal('resize'), ...terminalSize.shape }),
+    /** It reaches the program as text, whatever is in it: no character of it is a key. */
+    z.strictObject({ type: z.literal('paste'), text: z.string() }),
   ])
   .meta({ id: 'TerminalClientMessage' });
 export type TerminalClientMessage = z.infer<typeof terminalClientMessage>;

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { conversation, openChat, openPage, signIn } from '../support/browser.ts';
@@ -53,6 +54,72 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     expect(problems).toEqual([]);
     await context.close();
     await bridge.close();
+  });
+
+  it('WEB-47 PTY-8: what gets in as text stays text, by every way: nothing of it is a key', async () => {
+    const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ backend: 'claude_pty' });
+    await openChat(page, server.url, chat.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).click();
+    const panel = page.getByRole('complementary', { name: 'Terminal' });
+    const screen = panel.locator('.xterm-rows');
+    await screen.getByText('❯').first().waitFor({ timeout: 30_000 });
+    const devtools = await context.newCDPSession(page);
+    const box = (await screen.boundingBox())!;
+    const place = { x: box.x + 200, y: box.y + 100 };
+    const transfer = (kind: 'paste' | 'drop', text: string): Promise<void> =>
+      panel.locator('.xterm-helper-textarea').evaluate(
+        (element, [type, data]) => {
+          const given = new DataTransfer();
+          given.setData('text/plain', data!);
+          const options = { bubbles: true, cancelable: true, composed: true };
+          element.dispatchEvent(
+            type === 'paste'
+              ? new ClipboardEvent('paste', { ...options, clipboardData: given })
+              : new DragEvent('drop', { ...options, dataTransfer: given }),
+          );
+        },
+        [kind, text],
+      );
+    const ways: Record<string, (text: string) => Promise<unknown>> = {
+      keyboard: async (text) => {
+        await page.evaluate((words) => navigator.clipboard.writeText(words), text);
+        await page.keyboard.press('Control+Shift+V');
+      },
+      menu: (text) => transfer('paste', text),
+      drag: async (text) => {
+        const data = { items: [{ mimeType: 'text/plain', data: text }], files: [], dragOperationsMask: 1 };
+        for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+          await devtools.send('Input.dispatchDragEvent', { type, ...place, data });
+        }
+      },
+      dictation: (text) => page.keyboard.insertText(text),
+      composition: async (text) => {
+        await devtools.send('Input.imeSetComposition', {
+          text,
+          selectionStart: text.length,
+          selectionEnd: text.length,
+        });
+        await devtools.send('Input.insertText', { text });
+      },
+    };
+    for (const [way, take] of Object.entries(ways)) {
+      await take(`by ${way}\u001b[201~\r!touch was-run\r`);
+      await screen.getByText(`by ${way}`).first().waitFor();
+      await screen.getByText('!touch was-run').first().waitFor();
+      // Whatever was a key would have been taken by now: what is typed next is.
+      await page.keyboard.type('and more');
+      await screen.getByText('and more').first().waitFor();
+      await page.keyboard.press('Control+C');
+      await expect.poll(() => screen.getByText('and more').count()).toBe(0);
+      const { items } = await server.client.events(chat.id);
+      expect({ way, types: items.map((event) => event.type) }).toEqual({ way, types: [] });
+    }
+    expect(await readdir(chat.cwd)).not.toContain('was-run');
+    expect(problems).toEqual([]);
+    await context.close();
   });
 
   it('is offered by way of the other engine where the chat has none', async () => {

@@ -54,7 +54,7 @@ function startAgent(): PseudoTerminal {
      const size = () => process.stdout.write('\\x1b[2;1Hsize ' + process.stdout.getWindowSize().join('x') + '.');
      process.stdout.on('resize', size); size();
      process.stdin.on('data', (data) => process.stdout.write('\\x1b[4;1Hread ' + JSON.stringify(String(data)) + '\\x1b[K'
-       + (data[0] === 2 ? '\\x1b[40;1Hthe last line' : '')));
+       + (data[0] === 2 ? '\\x1b[40;1Hthe last line' : '') + (data[0] === 4 ? '\\x1b[?2004l' : '')));
      process.stdout.write('\\x1b[1;1Hagent here');`,
   ]);
   hub.connect(pty);
@@ -154,6 +154,25 @@ describe('TERM-8: boocode attach', () => {
     await sees(again, 'read "last"');
     again.pty.write('\x1b[93;5u');
     await until(() => again.text().includes('left with 0.'));
+    agent.kill('SIGKILL');
+  });
+
+  test('TERM-10: takes what is pasted as text: an end of paste and the key that leaves do nothing in it', async () => {
+    const agent = startAgent();
+    const attached = attach();
+    await sees(attached, 'agent here');
+    // As a terminal sends it that leaves everything in.
+    attached.pty.write('\x1b[200~one\x1b[201~\r!two\x1d\x03\x1b[201~');
+    await sees(attached, String.raw`read "\u001b[200~one␛[201~\n!two␝␃\u001b[201~"`);
+    // A program that asks for no brackets gets no Enter out of it, and the terminal goes on to put brackets around it.
+    hub.write('\x04');
+    await until(() => attached.text().endsWith('\x1b[?2004h'));
+    attached.pty.write('\x1b[200~three\rfour\r\x1b[201~');
+    await sees(attached, 'read "three four"');
+    expect(attached.text()).not.toContain('left with');
+    attached.pty.write('\x1d');
+    await until(() => attached.text().includes('left with 0.'));
+    await isRestored(attached);
     agent.kill('SIGKILL');
   });
 

@@ -67,6 +67,12 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       /database/i,
     ],
     ['a database that does not exist', ['serve', '--database-url', 'URL/nowhere'], {}, /nowhere/],
+    [
+      'a thing that agents can never do to terminals',
+      ['serve'],
+      { BOOCODE_TERMINAL_PASSTHROUGH: 'titles, printer' },
+      /BOOCODE_TERMINAL_PASSTHROUGH: must be names of clipboard, notifications, titles/,
+    ],
     ['an idle limit below zero', ['serve', '--idle-seconds', '-1'], {}, /--idle-seconds/],
     ['a command that is none', ['sevre'], {}, /sevre/],
   ])('%s', async (_what, args, env, sentence) => {

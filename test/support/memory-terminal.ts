@@ -8,6 +8,7 @@ export interface MemoryViewer {
   size: TerminalSize | undefined;
   typed: string;
   typedBytes: number;
+  pasted: string[];
   acknowledged: number;
   closed: boolean;
   push(frame: TerminalFrame): void;
@@ -32,6 +33,7 @@ export function createMemoryTerminal(): MemoryTerminal {
         size,
         typed: '',
         typedBytes: 0,
+        pasted: [],
         acknowledged: 0,
         closed: false,
         push(frame) {
@@ -52,6 +54,7 @@ export function createMemoryTerminal(): MemoryTerminal {
           viewer.typedBytes += data.length;
           if (viewer.typedBytes < 100_000) viewer.typed += Buffer.from(data).toString();
         },
+        paste: (text) => void viewer.pasted.push(text),
         resize: (wanted) => void (viewer.size = wanted),
         close() {
           viewer.closed = true;

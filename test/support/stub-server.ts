@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Chat, PatchChat } from '../../src/protocol/chat.ts';
+import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
@@ -29,7 +30,7 @@ export interface StubServer {
   readers(chatId: string): number;
   /** So many answers to decisions get an error. */
   refuseAnswers: number;
-  onPrompt: (chatId: string, promptId: string) => void;
+  onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
   /** Whatever it returns is the problem that a PATCH ends in. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
@@ -104,7 +105,7 @@ export async function openStubServer(): Promise<StubServer> {
       const blocks = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
       const { seq } = known ?? stub.append(chat.id, { type: 'prompt_accepted', promptId, content: blocks });
       json(known ? 200 : 202, { promptId, chatId: chat.id, seq });
-      return known ? undefined : stub.onPrompt(chat.id, promptId);
+      return known ? undefined : stub.onPrompt(chat.id, promptId, blocks);
     }
     const after = Number(url.searchParams.get('after') ?? 0);
     const items = logOf(chat.id).filter((event) => event.seq > after);

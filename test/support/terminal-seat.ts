@@ -6,6 +6,7 @@ import { until } from './until.ts';
 export interface TerminalSeat {
   readonly viewer: TerminalViewer;
   type(keys: string): void;
+  paste(text: string): void;
   /** The lines that are on the screen now, with what has scrolled off. */
   screen(): string;
   sees(text: string, timeoutMs?: number): Promise<void>;
@@ -37,6 +38,7 @@ export function sitDown(terminal: AgentTerminal, options: { canWrite?: boolean }
   return {
     viewer,
     type: (keys) => viewer.write(Buffer.from(keys)),
+    paste: (text) => viewer.paste(text),
     screen: lines,
     async sees(text, timeoutMs = 10_000) {
       await until(() => lines().includes(text), { timeoutMs, what: `“${text}” on the screen` });

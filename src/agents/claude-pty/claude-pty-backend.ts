@@ -13,6 +13,7 @@ import type {
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
+import type { Passthrough } from './terminal/passable.ts';
 
 export interface ClaudePtyBackendOptions {
   /** The path of the `claude` program. */
@@ -20,6 +21,8 @@ export interface ClaudePtyBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
   logger: Log;
+  /** What the program may do to the terminals of viewers beyond being shown there. */
+  passthrough?: readonly Passthrough[];
   limits?: Partial<SessionLimits>;
 }
 
@@ -56,6 +59,7 @@ export class ClaudePtyBackend implements AgentBackend {
       program: this.#options.program,
       env: this.#options.env,
       logger: this.#options.logger,
+      passthrough: this.#options.passthrough ?? [],
       limits: { ...defaultLimits, ...this.#options.limits },
       costs: { register: (onCost) => costs.register(onCost), close: () => costs.close() },
       countUnmapped: (name) => this.unmappedFrames.set(name, (this.unmappedFrames.get(name) ?? 0) + 1),

@@ -12,7 +12,9 @@ import {
   textIn,
 } from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
+import { sitDown } from '../../../test/support/terminal-seat.ts';
 import { until } from '../../../test/support/until.ts';
+import type { AgentEvent } from '../agent-backend.ts';
 
 let harness: PtyHarness;
 let session: OpenedSession;
@@ -60,9 +62,63 @@ describe('a prompt', () => {
     expect(existsSync(join(harness.cwd, 'was-run'))).toBe(false);
   });
 
-  test('PTY-2: an escape sequence in it is text', async () => {
-    await runTurn(harness.backend, session.chatId, 'before\x1b[201~\x03\x1b after');
-    expect(received()).toBe('before␛[201~␃␛ after');
+  test.each([
+    ['before\x1b[201~\x03\x1b after', 'before␛[201~␃␛ after'],
+    ['\u009b201~!touch was-run\r', '�201~!touch was-run'],
+    ['a\x1b[20', 'a␛[20'],
+    ['1~\r!touch was-run\r', '1~\n!touch was-run'],
+    ['a\0b\x7fc\x15d\ue000', 'a␀b␡c␕d\ue000'],
+    ['half \ud83d of a character', 'half � of a character'],
+  ])('PTY-2 PTY-8: what is a control sequence, or a part of one, is text: %j', async (prompt, text) => {
+    await runTurn(harness.backend, session.chatId, prompt);
+    expect(received().trim()).toBe(text);
+    expect(existsSync(join(harness.cwd, 'was-run'))).toBe(false);
+  });
+
+  // What cannot be seen does not arrive, and neither does it make a command of what follows.
+  test.each(['\u200b/cost', '\u2060!touch was-run', '\ufeffexit', '\u200b', '# remember this', '& go on', '@alpha'])(
+    'PTY-2 PTY-8: %j is no command',
+    async (prompt) => {
+      const turn = await runTurn(harness.backend, session.chatId, prompt);
+      expect(endOf(turn).outcome).toBe('completed');
+      const seen = (words: string): string => words.replaceAll(/[\u2800\p{Cf}]/gu, '').trim();
+      expect(seen(received())).toBe(seen(prompt));
+      expect(existsSync(join(harness.cwd, 'was-run'))).toBe(false);
+    },
+  );
+
+  test('PTY-1: letters that are composed of several characters arrive as one each, and the turn ends', async () => {
+    const turn = await runTurn(harness.backend, session.chatId, 'cafe\u0301 \u1112\u1161\u11ab \u212b');
+    expect(endOf(turn).outcome).toBe('completed');
+    expect(received()).toBe('café 한 Å');
+  });
+
+  test('PTY-8: a paste by somebody at the terminal is text, and answers no dialog', async () => {
+    const asking = await openSession(harness);
+    const seat = sitDown(harness.backend.terminal(asking.chatId)!);
+    seat.paste('one\x1b[201~\r!touch was-run\r');
+    await seat.sees('one␛[201~');
+    const path = join(harness.cwd, 'by-paste');
+    const events: AgentEvent[] = [];
+    const turn = runTurn(harness.backend, asking.chatId, `run: touch ${path}`, {
+      onEvent: (each) => events.push(each),
+    });
+    await seat.sees('Do you want to proceed');
+    await until(() => ofType(events, 'decision_requested').length === 1);
+    for (const text of ['1', '\r', '1\x1b[201~\r']) seat.paste(text);
+    // The pastes are taken when a key is that came after them. A dialog takes none in its first moments.
+    const isMoved = (): boolean => seat.screen().includes('❯ 4. No');
+    while (!isMoved()) {
+      seat.type('\x1b[A');
+      await until(isMoved, { timeoutMs: 1_500 }).catch(() => undefined);
+    }
+    expect(ofType(events, 'decision_resolved')).toEqual([]);
+    const [asked] = ofType(events, 'decision_requested');
+    harness.backend.resolveDecision(asking.chatId, asked!.decisionId, { outcome: 'deny', message: 'no' });
+    await turn;
+    expect([existsSync(path), existsSync(join(harness.cwd, 'was-run'))]).toEqual([false, false]);
+    seat.leave();
+    await harness.backend.closeSession(asking.chatId);
   });
 
   test('PTY-1: of a megabyte reaches the model whole', async () => {

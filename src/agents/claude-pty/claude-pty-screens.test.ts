@@ -1,5 +1,6 @@
 // The program's own screens: what only a person can see to.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { endOf, ofType, openSession, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
@@ -36,6 +37,32 @@ test('PTY-2: a prompt waits for a screen that somebody has open, says so, and go
   seat.type('\x1b');
   expect(textIn(await turn).trim()).toBe('t1 t2');
   seat.leave();
+});
+
+test.each([
+  ['asks for no brackets', ''],
+  ['asks for brackets', String.raw`\033[?2004h`],
+])('PTY-8: a prompt is not typed into an editor that %s, and goes on when it is left', async (_, onStart) => {
+  const place = await mkdtemp(join(tmpdir(), 'boocode-editor-'));
+  const editor = join(place, 'editor');
+  // Keeps the line that is typed into it.
+  const script = `printf 'in the editor${onStart}'; IFS= read -r line; printf '%s\\n' "$line" > ${place}/typed`;
+  await writeFile(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const harness = await open({ env: { EDITOR: editor, VISUAL: editor } });
+  const { chatId } = await openSession(harness);
+  const seat = sitDown(harness.backend.terminal(chatId)!);
+  await runTurn(harness.backend, chatId, 'stream 2 tokens');
+  seat.type('\x07');
+  await seat.sees('in the editor');
+  const events: AgentEvent[] = [];
+  const turn = runTurn(harness.backend, chatId, 'stream 3 tokens', { onEvent: (event) => void events.push(event) });
+  await until(() => ofType(events, 'notice').length === 1, { timeoutMs: 10_000 });
+  expect(ofType(events, 'notice')[0]).toMatchObject({ code: 'terminal_waits' });
+  seat.type('my own\r');
+  expect(textIn(await turn).trim()).toBe('t1 t2 t3');
+  expect(await readFile(join(place, 'typed'), 'utf8')).toBe('my own\n');
+  seat.leave();
+  await rm(place, { recursive: true });
 });
 
 test('TURN-3: an interrupt ends a prompt that waits for such a screen', async () => {

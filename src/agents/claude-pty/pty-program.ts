@@ -4,6 +4,7 @@ import type { PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endMarked } from '../agent-process.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { lendsTerminal } from './lends-terminal.ts';
 import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
 import { openPseudoTerminal, type PseudoTerminal, type TerminalExit } from './terminal/pseudo-terminal.ts';
 
@@ -42,8 +43,9 @@ export interface PtyProgram {
   end(graceMs: number): Promise<void>;
 }
 
-/** Bracketed paste is switched on: the program reads its keys. */
-const pasteMode = '\x1b[?2004h';
+/** The program switches bracketed paste on when it reads its keys, and off before it lends its terminal to an editor. */
+// oxlint-disable-next-line no-control-regex -- the sequence itself
+const pasteMode = /\x1b\[\?2004([hl])/g;
 
 /** Marks what the program starts, so that it is found after the program was killed. */
 export const sessionMark = 'BOOCODE_SESSION';
@@ -75,18 +77,21 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     size: options.size,
   });
   const tail = new OutputTail(4096);
-  let takesKeys = false;
+  let bracketsPastes = false;
   const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
   const exited = pty.exited.finally(() => status.close());
   return {
     pty: tapped(pty, (data) => {
       tail.add(Buffer.from(data));
-      if (takesKeys || !tail.text.includes(pasteMode)) return;
-      takesKeys = true;
-      options.onTakesKeys();
+      // With as much as a sequence that was cut may have of it before.
+      const [, last] = [...tail.text.slice(-data.length - 8).matchAll(pasteMode)].at(-1) ?? [];
+      if (last === undefined) return;
+      bracketsPastes = last === 'h';
+      if (bracketsPastes) options.onTakesKeys();
     }),
     get takesKeys() {
-      return takesKeys;
+      // Editors switch it on as well.
+      return bracketsPastes && !lendsTerminal(pty.pid);
     },
     exited,
     get status() {

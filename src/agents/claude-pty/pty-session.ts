@@ -26,6 +26,7 @@ import type { ProgramStatus } from './program-status.ts';
 import { type PtyProgram, startProgram } from './pty-program.ts';
 import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
+import type { Passthrough } from './terminal/passable.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
 import { SilentDialog } from './silent-dialog.ts';
 import { formHooks, noticeOf } from './terminal-forms.ts';
@@ -62,6 +63,7 @@ export interface PtySessionParts {
   program: string;
   env: Readonly<Record<string, string>>;
   logger: Log;
+  passthrough: readonly Passthrough[];
   limits: SessionLimits;
   costs: CostReceiver;
   countUnmapped(name: string): void;
@@ -110,7 +112,10 @@ export class PtySession {
     this.#model = parts.spec.model;
     this.#permissionMode = parts.spec.permissionMode;
     this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
-    this.terminal = new TerminalHub({ onInput: () => this.#typist.noteKeys() });
+    this.terminal = new TerminalHub({
+      onInput: () => this.#typist.noteKeys(),
+      passthrough: parts.passthrough,
+    });
     this.#mirror = new TranscriptMirror({
       store: parts.spec.sessionStore,
       logger: parts.logger,

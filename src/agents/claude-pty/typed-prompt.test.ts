@@ -41,6 +41,11 @@ test.each(['/cost', ' /clear', '\n/exit', '!ls', '  !ls', 'exit', ' QUIT ', ':q'
   },
 );
 
+test.each(['\u200b/cost', '\ufeff !ls', '\u2060exit\u200b', '\u3164/clear', '／cost', '\u034f'])(
+  'PTY-2: %j is guarded too: the program takes out what cannot be seen before it looks for a command',
+  (prompt) => expect(text(type(prompt))).toBe(`\u2800${prompt}`),
+);
+
 test('PTY-2: words that only look like commands stay as they are', () => {
   for (const prompt of ['exit the loop', 'a /cost', 'wow!', '# heading', '& more', '? why']) {
     expect(text(type(prompt))).toBe(prompt);

@@ -4,9 +4,7 @@
  */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
-
-const pasteStart = '\x1b[200~';
-const pasteEnd = '\x1b[201~';
+import { pasteEnd, pasteStart, withoutControls } from './terminal/pasted-text.ts';
 
 /**
  * Clears some lines of the input, and leaves its shell mode. What was there can be had back with Ctrl-Y. Not Ctrl-C, which
@@ -18,7 +16,9 @@ export const escape = '\x1b';
 
 /** A blank that is not white space to the program, so that what follows it is not the beginning of the text. */
 const guard = '\u2800';
-const command = /^\s*([/!]|(exit|quit|:q!?|:wq!?)\s*$)/i;
+/** On what can be seen of a prompt: the program takes invisible characters out before it looks for a command. */
+const command = /^([/!]|(exit|quit|:q!?|:wq!?)$|$)/i;
+const unseen = /[^\p{L}\p{N}\p{P}\p{S}]|\p{Default_Ignorable_Code_Point}/gu;
 
 // What is pasted at once beyond this is handed to the model marked as pasted, and its line breaks are no longer the
 // prompt's own. Longer prompts than that many pieces make are: it is a matter of time.
@@ -40,22 +40,12 @@ export function typedPrompt(content: readonly ContentBlock[]): string {
       );
     })
     .join('\n\n');
-  const pieces = piecesOf(guarded(visible(text)));
+  const pieces = piecesOf(guarded(withoutControls(text)));
   return pieces.map((piece) => `${pasteStart}${piece}${pasteEnd}`).join('') + enter;
 }
 
-/** Control characters as the pictures of themselves: none reaches the program as a key. */
-function visible(text: string): string {
-  return text.replace(/\r\n?/g, '\n').replace(/\p{Cc}/gu, (character) => {
-    if (character === '\n' || character === '\t') return character;
-    const code = character.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? '\u2421' : '\ufffd';
-  });
-}
-
 function guarded(text: string): string {
-  const begun = command.test(text) || text.trim() === '' ? guard + text : text;
+  const begun = command.test(text.normalize('NFKC').replace(unseen, '')) ? guard + text : text;
   // A backslash before Enter would make a line break of it; white space at the end is dropped.
   return /\\\s*$/.test(begun) ? `${begun} ` : begun;
 }

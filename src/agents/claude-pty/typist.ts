@@ -107,6 +107,9 @@ export class Typist {
         terminal.write(clearInput);
         await new Promise((resolve) => setTimeout(resolve, afterClearMs));
       }
+      await this.#takesInput(turn, isOver);
+      if (isOver()) return;
+      if (turn.isInterrupted) return void turns.end('interrupted');
     }
     const before = program()?.status;
     terminal.write(keys);
@@ -116,7 +119,8 @@ export class Typist {
     }
     if (!(await within(takenMs.again, taken))) {
       if (isOver()) return;
-      terminal.write(enter);
+      // In a dialog it would be an answer.
+      if (this.#isReady) terminal.write(enter);
       if (!(await within(takenMs.failed, taken)) && !isOver()) {
         throw new BooError('agent_failed', 'The terminal did not take the prompt. Attach to it to see why.');
       }

@@ -4,8 +4,9 @@ import '@xterm/xterm/css/xterm.css';
 import type { TerminalConnection } from '../../protocol/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { isDark } from '../ui/parts/theme.ts';
-import { keyBytes, type TerminalKey } from './terminal-keys.ts';
+import { catchPastes } from './catch-pastes.ts';
 import { createStyleGuard } from './style-guard.ts';
+import { isKeys, keyBytes, type TerminalKey } from './terminal-keys.ts';
 
 const dark: ITheme = {
   background: '#16161d',
@@ -53,6 +54,7 @@ export async function runTerminal(
   styles.during(() => terminal.open(place));
   let connection: TerminalConnection | undefined;
   let observer: ResizeObserver | undefined;
+  let stopCatching = (): void => undefined;
   const sizeHere = (): TerminalSize => {
     const proposed = fit.proposeDimensions();
     const bounded = (value: number | undefined, usual: number): number =>
@@ -67,8 +69,13 @@ export async function runTerminal(
     connection = opened;
     options.signal.addEventListener('abort', leave);
     if (options.signal.aborted) leave();
-    terminal.onData((data) => opened.write(data));
+    // xterm lets text in by ways of its own (what is dictated, chosen from suggestions, composed): it may hold anything.
+    terminal.onData((data) => (isKeys(data) ? opened.write(data) : opened.paste(data)));
     terminal.onBinary((data) => opened.write(Uint8Array.from(data, (character) => character.charCodeAt(0))));
+    stopCatching = catchPastes(place, (text) => {
+      if (terminal.textarea) terminal.textarea.value = '';
+      opened.paste(text);
+    });
     let asked = sizeHere();
     observer = new ResizeObserver(() => {
       const size = sizeHere();
@@ -91,6 +98,7 @@ export async function runTerminal(
   } finally {
     options.signal.removeEventListener('abort', leave);
     observer?.disconnect();
+    stopCatching();
     leave();
     terminal.dispose();
     styles.remove();

@@ -21,3 +21,15 @@ export function keyBytes(key: TerminalKey, areArrowsApplication: boolean): strin
   if (arrow !== undefined) return `\u001b${areArrowsApplication ? 'O' : '['}${arrow}`;
   return others[key] ?? '';
 }
+
+/** One character, with Alt or without; what a key, the mouse or the focus sends, also several times at once. */
+// oxlint-disable-next-line no-control-regex -- the sequences themselves
+const sequences = /^(?:\x1b?[^]|\x1b?(?:\x1b(?:\[[0-9;:<>?]*[@-~]|O[ -~]))+)$/u;
+// oxlint-disable-next-line no-control-regex -- the sequences themselves
+const pasteMark = /\x1b\[20[01]~/;
+const control = /\p{Cc}/u;
+
+/** Whether xterm sends this for keys or the mouse, or for words without anything that could be a key in them. */
+export function isKeys(data: string): boolean {
+  return sequences.test(data) ? !pasteMark.test(data) : !control.test(data);
+}

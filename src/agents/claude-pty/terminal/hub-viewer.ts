@@ -7,16 +7,14 @@ import { BooError } from '../../../protocol/error.ts';
 import { type TerminalSize, terminalSize } from '../../../protocol/terminal.ts';
 import type { TerminalFrame, TerminalViewer } from '../../agent-backend.ts';
 import { bytesOf, FrameQueue } from './frame-queue.ts';
-import type { FilteredOutput } from './query-filter.ts';
 
 /** What a viewer wants of its hub. */
 export interface ViewerOwner {
   readonly windowBytes: number;
   /** The whole screen as it is now. */
   screen(): TerminalFrame & { type: 'screen' };
-  /** Whether a redrawn screen is followed by the rest of a string that it does not hold. */
-  isInsideString(): boolean;
   input(data: Uint8Array): void;
+  paste(text: string): void;
   resized(): void;
   closed(viewer: HubViewer): void;
 }
@@ -30,7 +28,6 @@ export class HubViewer implements TerminalViewer {
   #size: TerminalSize | undefined;
   #unacknowledged = 0;
   #isBehind = false;
-  #skipsString = false;
   #isClosed = false;
   #isTaken = false;
 
@@ -64,21 +61,13 @@ export class HubViewer implements TerminalViewer {
   redraw(): void {
     const frame = this.#owner.screen();
     this.#isBehind = false;
-    this.#skipsString = this.#owner.isInsideString();
     // Nobody will acknowledge what is dropped here.
     this.#unacknowledged -= this.#queue.clear();
     this.#push(frame);
   }
 
-  show({ viewers, boundary }: FilteredOutput): void {
-    if (this.#isBehind) return;
-    let data = viewers;
-    if (this.#skipsString) {
-      if (boundary === null) return;
-      data = viewers.subarray(boundary);
-      this.#skipsString = false;
-    }
-    if (data.length === 0) return;
+  show(data: Uint8Array): void {
+    if (this.#isBehind || data.length === 0) return;
     const isOver = this.#unacknowledged + data.length > this.#owner.windowBytes;
     if (isOver || this.#queue.length >= maxQueuedFrames) this.#isBehind = true;
     else this.#push({ type: 'output', data });
@@ -118,6 +107,10 @@ export class HubViewer implements TerminalViewer {
 
   write(data: Uint8Array): void {
     if (this.canWrite && !this.#isClosed && data.length > 0) this.#owner.input(data);
+  }
+
+  paste(text: string): void {
+    if (this.canWrite && !this.#isClosed) this.#owner.paste(text);
   }
 
   resize(size: TerminalSize): void {

@@ -1,80 +1,107 @@
 /**
- * Which control sequences of a program reach the viewers. What a terminal answers must not: the server's own screen
- * answers once, and a second answer would be typed into the program. The same goes for what a terminal may take as an
- * order to its window, its printer or its other programs.
+ * Which control sequences of a program reach the viewers: those that draw, and those that say how keys, mouse and pastes
+ * come in. The list says what passes; all others stop here, known or not.
+ *
+ * What a terminal answers must not pass, since the server's own screen answers once, and a second answer would be typed
+ * into the program. Nor may what is meant for something other than the screen: the clipboard, notifications, the window and
+ * its title, the printer, the palette, files, the keyboard's own settings, a program around the terminal. What an agent
+ * prints was perhaps written by a stranger.
  */
+import { isUtf8 } from 'node:buffer';
 
-/** Prefix, intermediates and final byte of the CSI sequences that are answered, or that are no matter of the screen. */
-const cutCsi = new Set(
+/** What a setting may allow beyond that. */
+export type Passthrough = 'clipboard' | 'notifications' | 'titles';
+
+/** Final bytes of CSI sequences without a prefix and intermediates. */
+const passedCsi = new Set('@ABCDEFGHIJKLMPSTXZ`abdefgmrsu');
+/** Prefix, intermediates and final byte of further ones. */
+const otherCsi = new Set(
   [
-    ['c', '>c', '=c'], // who are you
-    ['n', '?n'], // status, cursor position
-    ['$p', '?$p'], // is this mode set
-    ['>q', '?u', '?m', '?g', '?S'], // version, keyboard protocols, graphics
-    ['x', '+x', '*y', '$u', '&u', '$w', "'|", '"v', '#R', '#|'], // other reports
-    ['i', '?i'], // the printer
+    ['?J', '?K', '"q'], // erasing all but what is protected
+    [' @', ' A', "'}", "'~"], // columns
+    ['>u', '<u', '=u'], // the keyboard protocol
+    ['!p', ' q'], // soft reset, the cursor's shape
+  ].flat(),
+);
+/** These mean something else when they have more parameters than that: mouse highlighting, margins at the sides. */
+const parameterLimits: Record<string, number> = { T: 1, s: 0, u: 0 };
+
+const passedModes = new Set(['4', '20']);
+const passedPrivateModes = new Set(
+  [
+    ['1', '5', '6', '7', '12', '25', '45', '66', '2004', '2026'], // keys, wrapping, cursor, pastes, drawing at once
+    ['9', '1000', '1002', '1003', '1004', '1005', '1006', '1007', '1015', '1016'], // mouse and focus
+    ['47', '1047', '1048', '1049'], // the alternate screen
   ].flat(),
 );
 
-/** Of the orders to a window only its stack of titles. */
-const passedWindowOrders = /^2[23](;|$)/;
-
-/** Modes that a terminal answers to, or in which it speaks another language: reports of its size; VT52. */
-const cutModes: Record<string, string> = { '?h': '2048', '?l': '2' };
-
-const passedOsc = new Set(
-  '0 1 2 4 5 7 8 9 10 11 12 13 14 15 16 17 18 19 22 52 104 105 110 111 112 113 114 115 116 117 118 119 133 633 777'.split(
-    ' ',
-  ),
-);
-/** Of these, a question mark asks. Titles, links and the like may hold one. */
-const askingOsc = new Set('4 5 10 11 12 13 14 15 16 17 18 19 22 52'.split(' '));
+/** Saved cursor, keypad, lines, tabs, resets, character sets. Not those that leave UTF-8, or have 8-bit answers. */
+const passedEscape = /^(?:[78=>cDEHMNOno|}~]|[()*+\-./]["%&!]?[0-~]|#[34568])$/;
 
 /** The sequence as viewers get it; empty where they get nothing. `text` is a whole sequence in 7-bit form, one char per byte. */
-export function passable(text: string): string {
-  switch (text[1]) {
-    case '[':
-      return passableCsi(text);
-    case ']':
-      return oscPasses(text.slice(2, text.endsWith('\x07') ? -1 : -2)) ? text : '';
-    case 'P':
-      // Pictures (sixel). All others ask, or speak to a program behind the terminal.
-      return /^[\d;]*q/.test(text.slice(2)) ? text : '';
-    case '_':
-    case '^':
-    case 'X':
-    case 'Z':
-      return '';
-    default:
-      return /^[ -/]*[0-~]$/.test(text.slice(1)) ? text : '';
+export function passable(text: string, allowed: ReadonlySet<Passthrough>): string {
+  if (text[1] === '[') return passableCsi(text, allowed);
+  if (text[1] === ']') return passableOsc(text, allowed);
+  return passedEscape.test(text.slice(1)) ? text : '';
+}
+
+function passableCsi(text: string, allowed: ReadonlySet<Passthrough>): string {
+  const [, prefix = '', parameters = '', intermediates = '', final = ''] =
+    /^([<=>?]?)([0-9:;]*)([ -/]*)([@-~])$/.exec(text.slice(2)) ?? [];
+  const kind = prefix + intermediates + final;
+  switch (kind) {
+    case 'h':
+    case 'l':
+      return onlyModes(parameters, passedModes, '', final);
+    case '?h':
+    case '?l':
+      return onlyModes(parameters, passedPrivateModes, '?', final);
+    case '>m':
+      // The modifiers of other keys; those of each kind of key would outlive the program.
+      return /^4(;|$)/.test(parameters) ? text : '';
+    case 't':
+      // Of the orders to a window only its stack of titles.
+      return allowed.has('titles') && /^2[23](;|$)/.test(parameters) ? text : '';
+    default: {
+      const count = parameters === '' ? 0 : parameters.split(';').length;
+      if (count > (parameterLimits[kind] ?? Infinity)) return '';
+      return passedCsi.has(kind) || otherCsi.has(kind) ? text : '';
+    }
   }
 }
 
-/** Whether the beginning of a string that is too long to be held shows already that it may pass. */
-export function longStringPasses(start: string): boolean {
-  if (start[1] === 'P') return passable(start) !== '';
-  return start[1] === ']' && /^\](?:52;[^;]*;[^?]|[012789];|133;|633;|777;)/.test(start.slice(1));
+function onlyModes(parameters: string, passed: ReadonlySet<string>, prefix: string, final: string): string {
+  const modes = parameters.split(';').filter((mode) => passed.has(mode.replace(/^0+(?=.)/, '')));
+  return modes.length === 0 ? '' : `\x1b[${prefix}${modes.join(';')}${final}`;
 }
 
-function passableCsi(text: string): string {
-  const [, prefix = '', parameters = '', intermediates = '', final = ''] =
-    /^([<=>?]?)([0-9:;]*)([ -/]*)([@-~])$/.exec(text.slice(2)) ?? [];
-  // Every terminal makes something else of a sequence that is not well formed.
-  if (final === '') return '';
-  const kind = prefix + intermediates + final;
-  if (cutCsi.has(kind)) return '';
-  if (kind === 't') return passedWindowOrders.test(parameters) ? text : '';
-  const cutMode = cutModes[kind];
-  if (cutMode === undefined) return text;
-  const modes = parameters.split(';');
-  const passed = modes.filter((mode) => Number(mode) !== Number(cutMode));
-  if (passed.length === modes.length) return text;
-  return passed.length === 0 ? '' : `\x1b[?${passed.join(';')}${final}`;
+const endOfLink = '\x1b]8;;\x1b\\';
+/** Where a click on it leads to a page or a letter, and starts no other program. */
+const safeLink = /^8;[^;]*;(?:$|(?:https?:\/\/|mailto:))/i;
+
+function passableOsc(text: string, allowed: ReadonlySet<Passthrough>): string {
+  const bytes = Buffer.from(text.slice(2, text.endsWith('\x07') ? -1 : -2), 'latin1');
+  const content = bytes.toString();
+  // Terminals differ in what ends a string: nothing may be in it that could.
+  if (!isUtf8(bytes) || /\p{Cc}/u.test(content)) return '';
+  // Text that follows must not belong to the link before it.
+  if (content.startsWith('8;')) return safeLink.test(content) ? text : endOfLink;
+  return [...allowed].some((name) => passthroughs[name](content)) ? text : '';
 }
 
-function oscPasses(content: string): boolean {
-  const code = content.split(';', 1)[0] ?? '';
-  // oxlint-disable-next-line no-control-regex -- controls are what this is about
-  if (!passedOsc.has(code) || /[\x00-\x1f]/.test(content)) return false;
-  return !askingOsc.has(code) || !content.includes('?');
+/** None of these asks for an answer. */
+const passthroughs: Record<Passthrough, (content: string) => boolean> = {
+  // To set it, and not to read it.
+  clipboard: (content) => /^52;[cpqs0-7]*;[A-Za-z0-9+/=]*$/.test(content),
+  // Words, or how far something is. Other numbers are orders to some terminals, to start a program among them.
+  notifications: (content) =>
+    /^9;(?:4;\d(?:;\d+)?$|(?!\d+(?:;|$)).)/.test(content) ||
+    content.startsWith('777;notify;') ||
+    /^99;(?:(?:[di]=[\w.+-]*|p=(?:title|body))(?::|(?=;)))*;/.test(content),
+  titles: (content) => /^[012];/.test(content),
+};
+
+/** The beginning of a string that may be longer than others. */
+export function isClipboard(start: string): boolean {
+  return start.startsWith('\x1b]52;');
 }

@@ -9,19 +9,22 @@ export interface End {
   at: number;
 }
 
-const ESC = 0x1b;
+export const escapeByte = 0x1b;
 /** ESC and these make one byte more: `[`, `]`, `P`, `X`, `^`, `_`, `Z`. Encoded in one character, it is U+0080 to U+009F. */
 const introducers = new Set([0x5b, 0x5d, 0x50, 0x58, 0x5e, 0x5f, 0x5a]);
 const isIntroducer = (c1: number): boolean => introducers.has(c1 - 0x40);
 const stringStarts = new Set([0x5d, 0x50, 0x58, 0x5e, 0x5f]);
 
-/** The first byte at or after `from` that is not plain text: ESC, an 8-bit control, ENQ, or an incomplete character. */
+/**
+ * The first byte at or after `from` that is not plain text: ESC, an 8-bit control, a control character other than those
+ * that move the cursor, ring or shift (BEL to SI), or an incomplete character.
+ */
 export function endOfText(bytes: Uint8Array, from: number): number {
   const length = bytes.length;
   let at = from;
   for (; at < length; at += 1) {
     const byte = bytes[at]!;
-    if (byte === ESC || byte === 0x05) return at;
+    if (byte < 0x20 && (byte < 0x07 || byte > 0x0f)) return at;
     if (byte === 0xc2 && at + 1 < length && isIntroducer(bytes[at + 1]!)) return at;
   }
   return wholeCharacters(bytes, from);
@@ -45,7 +48,7 @@ export function endOfSequence(bytes: Uint8Array, start: number, searched: number
   if (bytes.length - start < 2) return { kind: 'open', at: start };
   const isEncoded = bytes[start] === 0xc2 && isIntroducer(bytes[start + 1]!);
   // A character that is not complete.
-  if (!isEncoded && bytes[start] !== ESC) return { kind: 'open', at: start };
+  if (!isEncoded && bytes[start] !== escapeByte) return { kind: 'open', at: start };
   const introducer = bytes[start + 1]! - (isEncoded ? 0x40 : 0);
   if (stringStarts.has(introducer))
     return endOfString(bytes, Math.max(start + 2, start + searched), introducer === 0x5d);
@@ -53,7 +56,7 @@ export function endOfSequence(bytes: Uint8Array, start: number, searched: number
   const isCsi = introducer === 0x5b;
   for (let at = start + (isCsi ? 2 : 1); at < bytes.length; at += 1) {
     const byte = bytes[at]!;
-    if (byte === ESC || byte >= 0x80) return { kind: 'broken', at };
+    if (byte === escapeByte || byte >= 0x80) return { kind: 'broken', at };
     if (byte === 0x18 || byte === 0x1a) return { kind: 'broken', at: at + 1 };
     if (byte >= (isCsi ? 0x40 : 0x30) && byte < 0x7f) return { kind: 'whole', at: at + 1 };
   }
@@ -66,11 +69,11 @@ export function endOfString(bytes: Uint8Array, from: number, isOsc: boolean): En
     const byte = bytes[at]!;
     if (byte === 0x07 && isOsc) return { kind: 'whole', at: at + 1 };
     if (byte === 0x18 || byte === 0x1a) return { kind: 'broken', at: at + 1 };
-    if (byte !== ESC && byte !== 0xc2) continue;
+    if (byte !== escapeByte && byte !== 0xc2) continue;
     if (at + 1 === bytes.length) return { kind: 'open', at };
     const next = bytes[at + 1];
-    if (next === (byte === ESC ? 0x5c : 0x9c)) return { kind: 'whole', at: at + 2 };
-    if (byte === ESC) return { kind: 'broken', at };
+    if (next === (byte === escapeByte ? 0x5c : 0x9c)) return { kind: 'whole', at: at + 2 };
+    if (byte === escapeByte) return { kind: 'broken', at };
   }
   return { kind: 'open', at: bytes.length };
 }

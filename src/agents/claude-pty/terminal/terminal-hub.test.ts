@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import xterm from '@xterm/headless';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../../../test/support/until.ts';
@@ -163,23 +164,6 @@ describe('TERM-2: a late viewer', () => {
     expect(late.kinds[0]).toBe('screen');
   });
 
-  test('sees the rest of a sequence only when it saw its beginning', async () => {
-    const hub = hubOf();
-    runScript(
-      hub,
-      `process.stdout.write('\\x1b]52;c;' + 'A'.repeat(200000));
-       process.stdin.once('data', () => process.stdout.write('BBBB\\x07the end'))`,
-    );
-    const early = new Watching(hub);
-    await early.sees('A'.repeat(100_000));
-    const late = new Watching(hub);
-    await until(() => late.screens === 1);
-    late.viewer.write(Buffer.from('go'));
-    await late.sees('the end');
-    expect(late.text).not.toContain('BBBB');
-    expect(early.text).toContain('BBBB');
-  });
-
   test('of a terminal that has ended sees the last screen, and that it has ended', async () => {
     const hub = hubOf();
     const pty = run(hub, 'echo', ['last words']);
@@ -233,6 +217,68 @@ describe('TERM-3: questions of the program', () => {
     await until(() => pty.waitingBytes > 60_000, { timeoutMs: 20_000 });
     await watching.lines();
     expect(pty.waitingBytes).toBeLessThan(70_000);
+  });
+});
+
+describe('TERM-9: an order to the terminal of a viewer', () => {
+  const script = `process.stdout.write('\\x1b]2;the title\\x07\\x1b[?2031h\\x1b]52;c;aGVsbG8=\\x07\\x1b]9;hello\\x07\\x1b[31m')`;
+
+  test('reaches nobody, neither live nor with a redrawn screen', async () => {
+    const hub = hubOf();
+    const early = new Watching(hub);
+    runScript(hub, script);
+    await early.sees('ready');
+    const late = new Watching(hub);
+    await late.sees('ready');
+    for (const { text } of [early, late]) {
+      expect(text).toContain('31m');
+      for (const order of ['\x1b]', '2031', 'title']) expect(text).not.toContain(order);
+    }
+  });
+
+  test('reaches them where it is allowed; a title also those who come later', async () => {
+    const hub = hubOf({ passthrough: ['titles', 'clipboard'] });
+    const early = new Watching(hub);
+    runScript(hub, script);
+    await early.sees('ready');
+    expect(early.text).toContain('\x1b]52;c;aGVsbG8=\x07');
+    expect(early.text).toContain('\x1b]2;the title\x07');
+    expect(early.text).not.toContain('\x1b]9;');
+    const late = new Watching(hub);
+    await late.sees('ready');
+    expect(late.text).toContain('\x1b]2;the title\x1b\\');
+    expect(late.text).not.toContain('\x1b]52;');
+  });
+});
+
+describe('PTY-8: a paste', () => {
+  const script = `process.stdin.on('data', (data) => console.log('read ' + JSON.stringify(String(data))))`;
+  const hostile = 'one\x1b[201~\r!two\r\nthree\x03\x7f\u009b201~\x00\tend\n';
+
+  test('goes between brackets where the program asks for them, and nothing in it is a key', async () => {
+    const hub = hubOf();
+    runScript(hub, `process.stdout.write('\\x1b[?2004h'); ${script}`);
+    const [writer, reader] = [new Watching(hub), new Watching(hub, { canWrite: false })];
+    await writer.sees('ready');
+    reader.viewer.paste('no');
+    writer.viewer.paste('');
+    writer.viewer.paste(hostile);
+    await writer.sees('read ');
+    await until(() => writer.text.includes('201~"'));
+    expect(stripVTControlCharacters(writer.text).replaceAll(/[\r\n]/g, '')).toContain(
+      String.raw`read "\u001b[200~one␛[201~\n!two\nthree␃␡�201~␀\tend\n\u001b[201~"`,
+    );
+    expect(writer.text).not.toContain('no');
+  });
+
+  test('is one line without an end to a program that has not asked: Enter is a person’s own', async () => {
+    const hub = hubOf();
+    runScript(hub, script);
+    const writer = new Watching(hub);
+    await writer.sees('ready');
+    writer.viewer.paste(hostile);
+    await writer.sees('end"');
+    expect(writer.text).toContain('read "one␛[201~ !two three␃␡�201~␀ end"');
   });
 });
 

@@ -10,7 +10,9 @@ import type { TerminalSize } from '../../../protocol/terminal.ts';
 import type { AgentTerminal, TerminalViewer } from '../../agent-backend.ts';
 import { HubViewer, type ViewerOwner } from './hub-viewer.ts';
 import type { PseudoTerminal } from './pseudo-terminal.ts';
-import { QueryFilter } from './query-filter.ts';
+import { OutputFilter } from './output-filter.ts';
+import type { Passthrough } from './passable.ts';
+import { pasteKeys } from './pasted-text.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
 export interface TerminalHubOptions {
@@ -22,6 +24,8 @@ export interface TerminalHubOptions {
   windowBytes?: number | undefined;
   /** What a viewer typed, as it goes to the program. */
   onInput?: ((data: Uint8Array) => void) | undefined;
+  /** What the program may do to the terminals of viewers beyond being shown there; nothing unless it is said. */
+  passthrough?: readonly Passthrough[] | undefined;
 }
 
 /** Beyond it the program waits until the server's screen has caught up. */
@@ -35,24 +39,24 @@ export class TerminalHub implements AgentTerminal {
   readonly #options: TerminalHubOptions;
   readonly #viewers = new Set<HubViewer>();
   readonly #owner: ViewerOwner;
+  readonly #passthrough: ReadonlySet<Passthrough>;
   #size: TerminalSize;
   #screen: TerminalScreen;
   #pty: PseudoTerminal | undefined;
-  /** The pieces shown so far end inside a long string. */
-  #isInsideString = false;
   #ended: string | undefined;
   /** The viewers were told so. */
   #isOver = false;
 
   constructor(options: TerminalHubOptions = {}) {
     this.#options = options;
+    this.#passthrough = new Set(options.passthrough);
     this.#size = options.size ?? { columns: 120, rows: 40 };
     this.#screen = this.#blankScreen();
     this.#owner = {
       windowBytes: options.windowBytes ?? 256 * 1024,
-      screen: () => ({ type: 'screen', size: this.#size, data: this.#screen.redraw() }),
-      isInsideString: () => this.#isInsideString,
+      screen: () => ({ type: 'screen', size: this.#size, data: this.#redraw() }),
       input: (data) => this.#typed(data),
+      paste: (text) => this.#typed(Buffer.from(pasteKeys(text, this.#screen.bracketsPastes))),
       resized: () => this.#fit(),
       closed: (viewer) => {
         if (this.#viewers.delete(viewer)) this.#fit();
@@ -76,11 +80,10 @@ export class TerminalHub implements AgentTerminal {
     this.#screen.close();
     const screen = (this.#screen = this.#blankScreen());
     this.#pty = pty;
-    this.#isInsideString = false;
     pty.resize(this.#size);
     for (const viewer of this.#viewers) viewer.redraw();
 
-    const filter = new QueryFilter();
+    const filter = new OutputFilter(this.#passthrough);
     let isPaused = false;
     pty.onData((data) => {
       // A program that another has followed is heard no more.
@@ -88,8 +91,7 @@ export class TerminalHub implements AgentTerminal {
       const output = filter.push(data);
       screen.write(output.screen, () => {
         if (this.#screen !== screen) return;
-        this.#isInsideString = output.isInside;
-        for (const viewer of this.#viewers) viewer.show(output);
+        for (const viewer of this.#viewers) viewer.show(output.viewers);
         if (isPaused && screen.backlogBytes < backlogLimitBytes / 4) {
           isPaused = false;
           pty.resume();
@@ -117,13 +119,19 @@ export class TerminalHub implements AgentTerminal {
     return screen;
   }
 
+  /** By the same gate as all output: what viewers must not get was perhaps kept by the screen. */
+  #redraw(): string {
+    const drawn = Buffer.from(this.#screen.redraw());
+    return Buffer.from(new OutputFilter(this.#passthrough).push(drawn).viewers).toString();
+  }
+
   /** Input by the host itself; dropped while no program is there. */
   write(data: string | Uint8Array): void {
     this.#pty?.write(data);
   }
 
   #typed(data: Uint8Array): void {
-    if (!this.#pty) return;
+    if (!this.#pty || data.length === 0) return;
     if (this.#pty.waitingBytes + data.length > waitingInputLimitBytes) {
       throw new BooError('payload_too_large', 'The program does not take its input: this was not typed.', {
         details: { limitBytes: waitingInputLimitBytes },

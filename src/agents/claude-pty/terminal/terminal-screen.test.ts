@@ -2,6 +2,7 @@ import xterm from '@xterm/headless';
 import type { IBuffer, Terminal } from '@xterm/headless';
 import { afterEach, describe, expect, it } from 'vitest';
 import { randomOf } from '../../../../test/support/random.ts';
+import { OutputFilter } from './output-filter.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
 const size = { columns: 20, rows: 8 };
@@ -65,10 +66,10 @@ function linesOf(buffer: IBuffer): string[] {
   return lines;
 }
 
-/** A blank terminal with the screen drawn on it. */
+/** A blank terminal with the screen drawn on it, as viewers are given it. */
 async function redrawn(from: TerminalScreen): Promise<Terminal> {
   const terminal = viewer();
-  await write(terminal, from.redraw());
+  await write(terminal, Buffer.from(new OutputFilter().push(Buffer.from(from.redraw())).viewers).toString());
   return terminal;
 }
 

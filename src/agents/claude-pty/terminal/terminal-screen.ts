@@ -49,6 +49,11 @@ export class TerminalScreen {
     return this.#backlogBytes;
   }
 
+  /** The program wants brackets around what is pasted. */
+  get bracketsPastes(): boolean {
+    return this.#terminal.modes.bracketedPasteMode;
+  }
+
   /** `shown` is called, in order, when the screen shows exactly what was written up to here. */
   write(data: Uint8Array, shown: () => void): void {
     this.#backlogBytes += data.length;
