@@ -6,7 +6,7 @@
  * indented, since several of them may speak at once.
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
-import { answeredText, decisionText } from './decision-text.ts';
+import { answeredText, decisionRows, rowsText } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
 import type { Style } from './style.ts';
@@ -21,6 +21,8 @@ export interface RendererOptions {
   errStyle: Style;
   /** Everything, prompts and decisions too, as for a log; else only what a turn says and does. */
   log: boolean;
+  /** The width for what is wrapped here, and not by the terminal. */
+  columns?: number;
   /** Prompts that this reader wrote, and has on its screen already. */
   isOwnPrompt?: (promptId: string) => boolean;
 }
@@ -127,7 +129,9 @@ export function createRenderer(options: RendererOptions): Renderer {
 
   function decide(event: Event & { type: 'decision_requested' }): void {
     endLine();
-    out(decisionText({ ...event, id: event.decisionId }, outStyle));
+    out(
+      rowsText(decisionRows({ ...event, id: event.decisionId }, { style: outStyle, columns: options.columns ?? 80 })),
+    );
   }
 
   function show(event: Event): void {

@@ -87,3 +87,8 @@ export const hasNamed = (text: string, options?: ExactOptions): boolean =>
   exactParts(text, options).some((part) => part.isNamed);
 
 export const lineCount = (text: string): number => text.split('\n').length;
+
+const proseFields = new Set(['content', 'old_string', 'new_string', 'new_source', 'plan', 'prompt', 'description']);
+
+/** Fields of tools that are written into a file or read by somebody, and not run. */
+export const isProseField = (name: string): boolean => proseFields.has(name);

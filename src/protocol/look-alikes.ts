@@ -148,3 +148,13 @@ export function sameLooking(texts: readonly string[]): number[][] {
   }
   return [...groups.values()].filter((group) => group.length > 1);
 }
+
+/** What has to be said of options that a person could not tell apart, in sentences; they are counted from 1. */
+export function alikeWords(labels: readonly string[]): string[] {
+  return sameLooking(labels).map((group) => {
+    const numbers = group.map((index) => index + 1);
+    const which = `Options ${numbers.slice(0, -1).join(', ')} and ${numbers.at(-1)}`;
+    const isSame = new Set(group.map((index) => labels[index])).size === 1;
+    return isSame ? `${which} have the same words.` : `${which} look alike, and are different.`;
+  });
+}
