@@ -38,6 +38,9 @@ export function exactParts(text: string, { isProse = false }: ExactOptions = {})
   return partsOf(text, named);
 }
 
+/** For reading what was done already: only what is not seen is named. */
+export const unseenParts = (text: string): ExactPart[] => partsOf(text, namedUnseen(text));
+
 function partsOf(text: string, named: Named[]): ExactPart[] {
   const parts: ExactPart[] = [];
   let at = 0;

@@ -1,5 +1,7 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
+import { exactLine, isProseField } from '../../../protocol/exact-text.ts';
+import { planOf } from '../../../protocol/plan.ts';
 import { questionsOf } from '../../../protocol/question.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
@@ -9,7 +11,9 @@ import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
 import { QuestionForm } from './question-form.tsx';
 import { useSession } from '../parts/session-context.ts';
-import { decisionTitle } from '../parts/words.ts';
+import { Marked } from '../parts/marked.tsx';
+import { decisionTitle, titleParts } from '../parts/words.ts';
+import { AllowButton, SeenGate, UnseenNote, useSeenGate } from './seen.tsx';
 
 /** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */
 const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; deny: string }> = {
@@ -33,89 +37,96 @@ export function DecisionCard({ decision }: { decision: Decision }) {
   };
 
   const questions = questionsOf(decision);
-  const plan = decision.kind === 'plan' ? decision.input['plan'] : undefined;
+  const plan = planOf(decision);
+  const canBeAllowed = decision.kind !== 'plan' || plan !== undefined;
+  const canAllowAlways = canBeAllowed && decision.canAllowAlways;
+  const gate = useSeenGate();
   const words = answerWords[decision.kind];
   const inputText = JSON.stringify(decision.input, null, 2);
 
   return (
-    <section
-      className={`decision decision-${decision.kind}`}
-      aria-label={`${kindWords[decision.kind]}: ${readableLine(decision.title, 120)}`}
-    >
-      <header>
-        <span className="decision-kind">{kindWords[decision.kind]}</span>
-        {questions.length === 0 && typeof plan !== 'string' && (
-          <span className="decision-title">
-            <bdi>{decisionTitle(decision.title, 200)}</bdi>
-          </span>
-        )}
-      </header>
-      {questions.length > 0 ? (
-        <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
-          <QuestionForm
-            decision={decision}
-            questions={questions}
-            isBusy={isBusy}
-            onAnswer={(given) => void answer(given)}
-          />
-        </ErrorBoundary>
-      ) : (
-        <>
+    <SeenGate value={gate}>
+      <section
+        className={`decision decision-${decision.kind}`}
+        aria-label={`${kindWords[decision.kind]}: ${decisionTitle(decision.title, 120)}`}
+      >
+        <header>
+          <span className="decision-kind">{kindWords[decision.kind]}</span>
+          {questions.length === 0 && plan === undefined && (
+            <span className="decision-title">
+              <bdi>
+                <Marked parts={titleParts(decision.title, 200)} />
+              </bdi>
+            </span>
+          )}
+        </header>
+        {questions.length > 0 ? (
           <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
-            {typeof plan === 'string' ? <Plan plan={plan} input={decision.input} /> : <Fields input={decision.input} />}
+            <QuestionForm
+              decision={decision}
+              questions={questions}
+              isBusy={isBusy}
+              onAnswer={(given) => void answer(given)}
+            />
           </ErrorBoundary>
-          {step === 'choose' && (
-            <div className="actions">
-              {words.allow !== undefined && (
-                <button
-                  type="button"
-                  className="primary"
-                  disabled={isBusy}
-                  onClick={() => void answer({ outcome: 'allow' })}
-                >
-                  {words.allow}
-                </button>
+        ) : (
+          <>
+            <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+              {plan === undefined ? (
+                <Fields input={decision.input} isJudged />
+              ) : (
+                <Plan plan={plan} input={decision.input} />
               )}
-              {decision.canAllowAlways && (
-                <button
-                  type="button"
-                  disabled={isBusy}
-                  aria-describedby={scopeId}
-                  onClick={() => void answer({ outcome: 'allow_always' })}
-                >
-                  Always allow
+            </ErrorBoundary>
+            {!canBeAllowed && <p className="problem">There is no plan in it, so there is nothing to approve.</p>}
+            {step !== 'deny' && canBeAllowed && <UnseenNote />}
+            {step === 'choose' && (
+              <div className="actions">
+                {words.allow !== undefined && canBeAllowed && (
+                  <AllowButton className="primary" disabled={isBusy} onClick={() => void answer({ outcome: 'allow' })}>
+                    {words.allow}
+                  </AllowButton>
+                )}
+                {canAllowAlways && (
+                  <AllowButton
+                    disabled={isBusy}
+                    describedBy={scopeId}
+                    onClick={() => void answer({ outcome: 'allow_always' })}
+                  >
+                    Always allow
+                  </AllowButton>
+                )}
+                {words.edit !== undefined && (
+                  <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
+                    {words.edit} …
+                  </button>
+                )}
+                <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
+                  {words.deny} …
                 </button>
-              )}
-              {words.edit !== undefined && (
-                <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
-                  {words.edit} …
-                </button>
-              )}
-              <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
-                {words.deny} …
-              </button>
-            </div>
-          )}
-          {step === 'choose' && decision.canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
-          {step === 'deny' && (
-            <DenyForm
-              what={words.deny}
-              isBusy={isBusy}
-              onBack={() => setStep('choose')}
-              onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
-            />
-          )}
-          {step === 'edit' && (
-            <EditInput
-              input={decision.input}
-              isBusy={isBusy}
-              onBack={() => setStep('choose')}
-              onAllow={(input) => void answer({ outcome: 'allow', input })}
-            />
-          )}
-        </>
-      )}
-    </section>
+              </div>
+            )}
+            {step === 'choose' && canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
+            {step === 'deny' && (
+              <DenyForm
+                what={words.deny}
+                isBusy={isBusy}
+                onBack={() => setStep('choose')}
+                onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
+              />
+            )}
+            {step === 'edit' && (
+              <EditInput
+                input={decision.input}
+                isBusy={isBusy}
+                onBack={() => setStep('choose')}
+                onAllow={(input) => void answer({ outcome: 'allow', input })}
+              />
+            )}
+          </>
+        )}
+      </section>
+    </SeenGate>
   );
 }
 
@@ -131,7 +142,7 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
           <ul>
             {lines.map((line, index) => (
               <li key={index}>
-                <ExactText text={line.replaceAll('\n', '␊')} label="A part of what it means" />
+                <ExactText text={line.replaceAll('\n', '␊')} label="A part of what “Always allow” means" isProse />
               </li>
             ))}
           </ul>
@@ -141,36 +152,42 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
   );
 }
 
+/** What is approved is the text as it stands; formatted, parts of it would not be seen. */
 function Plan({ plan, input }: { plan: string; input: Record<string, unknown> }) {
   const { plan: _, ...more } = input;
   return (
     <>
-      <div className="plan-text" tabIndex={0} role="region" aria-label="The plan">
-        <Markdown text={plan} />
-      </div>
+      <ExactText text={plan} label="The plan" isProse />
       <details>
-        <summary>Word for word</summary>
-        <ExactText text={plan} />
+        <summary>Formatted</summary>
+        <div className="plan-text" tabIndex={0} role="region" aria-label="The plan, formatted">
+          <Markdown text={plan} />
+        </div>
       </details>
-      {Object.keys(more).length > 0 && <Fields input={more} />}
+      {Object.keys(more).length > 0 && <Fields input={more} isJudged />}
     </>
   );
 }
 
 /** Every field of the input. A change of text is shown as one first. */
-export function Fields({ input }: { input: Record<string, unknown> }) {
+export function Fields({ input, isJudged = false }: { input: Record<string, unknown>; isJudged?: boolean }) {
   const { old_string: before, new_string: after } = input;
   return (
     <>
-      {typeof before === 'string' && typeof after === 'string' && <Diff oldText={before} newText={after} />}
+      {typeof before === 'string' && typeof after === 'string' && (
+        <Diff oldText={before} newText={after} isJudged={isJudged} />
+      )}
       <dl className="fields">
         {Object.entries(input).map(([name, value]) => (
           <div key={name}>
-            <dt>{readableLine(name, 100)}</dt>
+            <dt>
+              <Marked parts={exactLine(name, 100)} />
+            </dt>
             <dd>
               <ExactText
                 label={readableLine(name, 100)}
                 text={typeof value === 'string' ? value : JSON.stringify(value, null, 2)}
+                isProse={isProseField(name)}
               />
             </dd>
           </div>

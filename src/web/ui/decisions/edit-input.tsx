@@ -1,6 +1,8 @@
 import { type FormEvent, useState } from 'react';
-import { hasHidden, readableLine } from '../../text/hidden.ts';
+import { hasNamed, isProseField } from '../../../protocol/exact-text.ts';
+import { readableLine } from '../../text/hidden.ts';
 import { ExactText } from './exact-text.tsx';
+import { AllowButton, useIsSeen } from './seen.tsx';
 
 type Fields = Record<string, string>;
 
@@ -43,8 +45,10 @@ export function EditInput({
 }) {
   const [fields, setFields] = useState(() => fieldsOf(input));
   const [wrong, setWrong] = useState<string>();
+  const isSeen = useIsSeen();
   const submit = (event: FormEvent): void => {
     event.preventDefault();
+    if (!isSeen) return;
     const result = inputOf(input, fields);
     if ('wrong' in result) setWrong(result.wrong);
     else onAllow(result.input);
@@ -64,7 +68,9 @@ export function EditInput({
               onChange={(event) => setFields({ ...fields, [name]: event.target.value })}
             />
           </label>
-          {hasHidden(text) && <ExactText text={text} label={`${readableLine(name, 100)}, exactly`} />}
+          {hasNamed(text, { isProse: isProseField(name) }) && (
+            <ExactText text={text} label={`${readableLine(name, 100)}, exactly`} isProse={isProseField(name)} />
+          )}
         </div>
       ))}
       {wrong !== undefined && (
@@ -73,9 +79,9 @@ export function EditInput({
         </p>
       )}
       <div className="actions">
-        <button className="primary" disabled={isBusy}>
+        <AllowButton type="submit" className="primary" disabled={isBusy}>
           Allow as edited
-        </button>
+        </AllowButton>
         <button type="button" onClick={onBack}>
           Back
         </button>
