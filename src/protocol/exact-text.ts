@@ -76,9 +76,11 @@ export function exactLines(text: string, options?: ExactOptions): ExactPart[][] 
 export function exactLine(text: string, maxLength: number, options?: ExactOptions): ExactPart[] {
   // No half of a character is left.
   const length = /[\ud800-\udbff]/.test(text[maxLength - 1] ?? '') ? maxLength - 1 : maxLength;
-  const parts = exactParts(text.slice(0, length), options).map((part): ExactPart =>
-    part.isNamed ? part : { text: part.text.replaceAll('\n', '␊'), isNamed: false },
-  );
+  const parts = exactParts(text.slice(0, length), options).map((part): ExactPart => {
+    if (!part.isNamed) return { text: part.text.replaceAll('\n', '␊'), isNamed: false };
+    // Who makes one line of several writes it so.
+    return part.text === '⟨U+240A⟩' ? { text: '␊', isNamed: true } : part;
+  });
   const left = text.length - length;
   return left > 0 ? [...parts, { text: `⟨… ${countOf(left, 'more character')}⟩`, isNamed: true }] : parts;
 }

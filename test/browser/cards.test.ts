@@ -26,8 +26,10 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await signIn(page, server.running.signInLink());
   });
   afterEach(async () => {
-    expect(watched.problems).toEqual([]);
+    const { problems } = watched;
     await watched.context.close();
+    for (const { id } of (await server.client.listChats()).items) await server.client.deleteChat(id);
+    expect(problems).toEqual([]);
   });
 
   const isOff = async (button: Locator): Promise<boolean> => (await button.getAttribute('aria-disabled')) === 'true';
@@ -58,10 +60,15 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       ...fields,
     };
     const answers: AnswerDecision[] = [];
+    await page.routeWebSocket(/\/v1\/live/, (socket) => {
+      const live = socket.connectToServer();
+      live.onMessage((message) => {
+        if (String(message).includes('"chats_followed"')) socket.send(JSON.stringify({ type: 'decision', decision }));
+        socket.send(message);
+      });
+    });
     await page.route(/\/v1\/decisions/, (route) => {
-      const request = route.request();
-      if (request.method() === 'GET') return route.fulfill({ json: { items: [decision], next: null } });
-      answers.push(request.postDataJSON() as AnswerDecision);
+      answers.push(route.request().postDataJSON() as AnswerDecision);
       return route.fulfill({ json: { ...decision, status: 'resolved', outcome: 'deny', by: 'web' } });
     });
     await page.goto(`${server.url}/#/inbox`);

@@ -13,7 +13,7 @@ import { QuestionForm } from './question-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { Marked } from '../parts/marked.tsx';
 import { decisionTitle, titleParts } from '../parts/words.ts';
-import { AllowButton, SeenGate, UnseenNote, useSeenGate } from './seen.tsx';
+import { AllowButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
 
 /** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */
 const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; deny: string }> = {
@@ -132,8 +132,9 @@ export function DecisionCard({ decision }: { decision: Decision }) {
 
 /** What the button stands for, in the words of whoever would remember it. */
 function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
+  const judged = useJudged<HTMLDivElement>('what “Always allow” means', lines, { isForAlways: true });
   return (
-    <div id={id} className="quiet scope">
+    <div id={id} className="quiet scope" ref={judged.place} tabIndex={-1}>
       {lines.length === 0 ? (
         <p>“Always allow” makes the agent remember a rule of its own for calls like this one.</p>
       ) : (
@@ -142,12 +143,13 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
           <ul>
             {lines.map((line, index) => (
               <li key={index}>
-                <ExactText text={line.replaceAll('\n', '␊')} label="A part of what “Always allow” means" isProse />
+                <Marked parts={exactLine(line, Infinity, { isProse: true })} />
               </li>
             ))}
           </ul>
         </>
       )}
+      <SeenEnd id={judged.id} of={lines} />
     </div>
   );
 }

@@ -19,14 +19,17 @@ import {
 interface Part {
   label: string;
   place: RefObject<HTMLElement | null>;
+  /** What only “always” would do. */
+  isForAlways: boolean;
   /** Undefined until the browser has said so. */
   isSeen?: boolean;
 }
 
 interface Gate {
   parts: ReadonlyMap<string, Part>;
-  /** The sentence that says what is missing. */
+  /** The sentences that say what is missing. */
   noteId: string;
+  alwaysNoteId: string;
   add(id: string, part: Part): () => void;
   /** Whether its end is in sight now; what was once, stays seen. */
   tell(id: string, isInSight: boolean): void;
@@ -38,6 +41,7 @@ export const SeenGate = GateContext.Provider;
 export function useSeenGate(): Gate {
   const [parts, setParts] = useState<ReadonlyMap<string, Part>>(new Map());
   const noteId = useId();
+  const alwaysNoteId = useId();
   const add = useCallback((id: string, part: Part) => {
     setParts((now) => new Map(now).set(id, part));
     return () => setParts((now) => new Map([...now].filter(([each]) => each !== id)));
@@ -49,26 +53,28 @@ export function useSeenGate(): Gate {
       return new Map(now).set(id, { ...part, isSeen: isInSight });
     });
   }, []);
-  return useMemo(() => ({ parts, noteId, add, tell }), [parts, noteId, add, tell]);
+  return useMemo(() => ({ parts, noteId, alwaysNoteId, add, tell }), [parts, noteId, alwaysNoteId, add, tell]);
 }
 
 const missingIn = (gate: Gate | undefined): Part[] =>
   [...(gate?.parts.values() ?? [])].filter((part) => part.isSeen !== true);
+const isForAll = (part: Part): boolean => !part.isForAlways;
 
 /** Whether all parts of the card were in sight. */
-export const useIsSeen = (): boolean => missingIn(use(GateContext)).length === 0;
+export const useIsSeen = (): boolean => !missingIn(use(GateContext)).some(isForAll);
 
 /** A part that has to be seen, as long as it holds `of`; its end belongs after its last character. */
 export function useJudged<E extends HTMLElement>(
   label: string,
   of: unknown,
+  { isForAlways = false }: { isForAlways?: boolean } = {},
 ): { place: RefObject<E | null>; id: string } {
   const gate = use(GateContext);
   const add = gate?.add;
   const id = useId();
   const place = useRef<E>(null);
   // Before the page is painted: no button is free for a moment.
-  useLayoutEffect(() => add?.(id, { label, place }), [add, id, label, of]);
+  useLayoutEffect(() => add?.(id, { label, place, isForAlways }), [add, id, label, of, isForAlways]);
   return { place, id };
 }
 
@@ -90,12 +96,18 @@ export function SeenEnd({ id, of, isDrawn = true }: { id: string; of: unknown; i
 /** A button that allows. While something was not seen it does nothing, and says why to whoever comes to it. */
 export function AllowButton({
   describedBy,
+  isAlways = false,
   onClick,
   ...rest
-}: { describedBy?: string | undefined } & ButtonHTMLAttributes<HTMLButtonElement>) {
+}: { describedBy?: string; isAlways?: boolean } & ButtonHTMLAttributes<HTMLButtonElement>) {
   const gate = use(GateContext);
-  const isSeen = missingIn(gate).length === 0;
-  const ids = [...(isSeen || !gate ? [] : [gate.noteId]), ...(describedBy === undefined ? [] : [describedBy])];
+  const missing = missingIn(gate).filter((part) => isAlways || isForAll(part));
+  const ids = [
+    missing.some(isForAll) && gate?.noteId,
+    missing.some((part) => part.isForAlways) && gate?.alwaysNoteId,
+    describedBy,
+  ].filter((id) => typeof id === 'string');
+  const isSeen = missing.length === 0;
   return (
     <button
       type="button"
@@ -117,10 +129,17 @@ export function UnseenNote() {
   const missing = missingIn(gate).filter((part) => part.isSeen === false);
   const [first] = missing;
   if (!gate || !first) return null;
-  const what = missing.map(({ label }) => `“${label}”`).join(', ');
+  const forAll = missing.filter(isForAll);
   return (
     <p className="unseen-note">
-      <span id={gate.noteId}>It can be allowed once the end of {what} has been in sight.</span>{' '}
+      {forAll.length > 0 && (
+        <span id={gate.noteId}>
+          It can be allowed once the end of {forAll.map(({ label }) => `“${label}”`).join(', ')} has been in sight.
+        </span>
+      )}{' '}
+      {forAll.length < missing.length && (
+        <span id={gate.alwaysNoteId}>“Always allow” waits until all that it means has been in sight.</span>
+      )}{' '}
       <button
         type="button"
         className="plain"
