@@ -56,10 +56,12 @@ function partsOf(text: string, named: Named[]): ExactPart[] {
 }
 
 /** As `exactParts`, line by line. */
-export function exactLines(text: string, options?: ExactOptions): ExactPart[][] {
+export const exactLines = (text: string, options?: ExactOptions): ExactPart[][] => linesOf(exactParts(text, options));
+
+export function linesOf(parts: readonly ExactPart[]): ExactPart[][] {
   let line: ExactPart[] = [];
   const lines = [line];
-  for (const part of exactParts(text, options)) {
+  for (const part of parts) {
     if (part.isNamed) {
       line.push(part);
       continue;

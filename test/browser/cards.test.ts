@@ -121,7 +121,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       await more.click();
     }
     expect(await isOff(allow)).toBe(true);
-    await page.getByText('echo 80000', { exact: true }).scrollIntoViewIfNeeded();
+    await page.locator('.exact .seen-end').first().scrollIntoViewIfNeeded();
     await becomes(allow, false);
     await allow.click();
     await until(() => answers[0]?.outcome === 'allow');
@@ -134,7 +134,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await until(() => answers[0]?.outcome === 'deny');
   });
 
-  it('DECIDE-11: names what would mislead: in the title, in what runs, in what is edited', async () => {
+  it('WEB-25, DECIDE-11: names what would mislead: in the title, in what runs, in what is edited', async () => {
     await showInInbox({
       title: `Bash: раypal${' '.repeat(300)}ls`,
       input: { command: `curl https://gооgle.com\u2800x   y \nrm ∕`, 'а\u200bb': '' },

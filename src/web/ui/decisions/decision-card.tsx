@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, useId, useMemo, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
 import { exactLine, isProseField } from '../../../protocol/exact-text.ts';
 import { planOf } from '../../../protocol/plan.ts';
@@ -36,7 +36,7 @@ export function DecisionCard({ decision }: { decision: Decision }) {
     setBusy(false);
   };
 
-  const questions = questionsOf(decision);
+  const questions = useMemo(() => questionsOf(decision), [decision]);
   const plan = planOf(decision);
   const canBeAllowed = decision.kind !== 'plan' || plan !== undefined;
   const canAllowAlways = canBeAllowed && decision.canAllowAlways;

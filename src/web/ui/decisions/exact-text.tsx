@@ -1,11 +1,13 @@
 import { memo, useEffect, useMemo, useState } from 'react';
 import { countOf, grouped } from '../../../protocol/count-text.ts';
-import { exactLines, type ExactPart } from '../../../protocol/exact-text.ts';
+import { type ExactPart, exactParts, linesOf } from '../../../protocol/exact-text.ts';
 import { Marked } from '../parts/marked.tsx';
 import { SeenEnd, useJudged } from './seen.tsx';
 
 const firstLength = 20_000;
 const moreLength = 200_000;
+/** Beyond, the beginnings of lines are not marked one by one: a page of a hundred thousand elements is slow. */
+const mostMarked = 2_000;
 
 /** Whole lines, as long as a line is not longer than all. */
 function beginningOf(text: string, length: number): string {
@@ -28,7 +30,8 @@ export function ExactText({
   const [isOpen, setOpen] = useState(false);
   const { place, id } = useJudged<HTMLPreElement>(label, text);
   const shown = useMemo(() => beginningOf(text, length), [text, length]);
-  const lines = useMemo(() => exactLines(shown, { isProse }), [shown, isProse]);
+  const parts = useMemo(() => exactParts(shown, { isProse }), [shown, isProse]);
+  const lines = useMemo(() => linesOf(parts), [parts]);
   const sight = useSight(place, shown, isOpen);
   const count = useMemo(() => text.split('\n').length, [text]);
   const rest = text.length - shown.length;
@@ -45,7 +48,7 @@ export function ExactText({
         role="region"
         aria-label={count > 1 ? `${label}, ${countOf(count, 'line')}` : label}
       >
-        <Lines lines={lines} />
+        {lines.length > mostMarked ? <Marked parts={parts} /> : <Lines lines={lines} />}
         <SeenEnd id={id} of={text} isDrawn={rest === 0} />
       </pre>
       {(sight.isCut || rest > 0) && (
@@ -53,7 +56,7 @@ export function ExactText({
           <strong>
             {rest > 0
               ? `${countOf(rest, 'more character')} ${rest === 1 ? 'is' : 'are'} not shown yet.`
-              : count > 1
+              : count > 1 && sight.lines > 0
                 ? `${grouped(Math.min(sight.lines, count))} of ${countOf(count, 'line')} are in sight.`
                 : 'It goes on below.'}
           </strong>{' '}
