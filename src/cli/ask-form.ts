@@ -9,37 +9,46 @@ import {
   type FormValues,
   typedNumber,
 } from '../protocol/client.ts';
-import { fieldText, serverText } from './form-text.ts';
+import { askAbout, type Matter } from './ask-about.ts';
+import { rowsText } from './card-rows.ts';
+import { fieldRows, serverText } from './form-text.ts';
 import { plainLine } from './plain-text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** `end` where the input ended; undefined where the form was withdrawn. */
 type Given<T> = Promise<T | 'end' | undefined>;
-type Asking = Pick<Terminal, 'ask' | 'out' | 'err' | 'outStyle'>;
+type Asking = Pick<Terminal, 'ask' | 'out' | 'err' | 'outStyle' | 'size'>;
 
-export async function askForm(form: Form, terminal: Asking, signal?: AbortSignal): Given<AnswerDecision> {
+/** Shows the form, then has it filled in. An answer is taken only after all of it was shown. */
+export async function askForm(
+  form: Form,
+  rows: Matter<boolean>['rows'],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Given<AnswerDecision> {
   const who = serverText(form);
+  const confirm = (question: string): Given<boolean> => {
+    const readEarly = (typed: string) => (yesOrNo(typed) === false ? false : undefined);
+    return askAbout(terminal, { rows, question, read: yesOrNo, readEarly, again: pleaseAnswer }, signal);
+  };
   if (form.mode === 'url') {
-    const accepted = await askYes(
-      `Tell ${who} that you go there? It opens nothing. [y]es / [n]o, decline `,
-      terminal,
-      signal,
-    );
+    const accepted = await confirm(`Tell ${who} that you go there? It opens nothing. [y]es / [n]o, decline `);
     return typeof accepted === 'boolean' ? { outcome: accepted ? 'allow' : 'deny' } : accepted;
   }
   if (!form.fields) {
     for (;;) {
-      const declined = await askYes('Decline it? [y]es ', terminal, signal);
+      const declined = await confirm('Decline it? [y]es ');
       if (typeof declined !== 'boolean') return declined;
       if (declined) return { outcome: 'deny' };
     }
   }
-  const wanted = await askYes(`Fill it in for ${who}? [y]es / [n]o, decline `, terminal, signal);
+  const wanted = await confirm(`Fill it in for ${who}? [y]es / [n]o, decline `);
   if (typeof wanted !== 'boolean') return wanted;
   if (!wanted) return { outcome: 'deny' };
   for (;;) {
     const input = await askFields(form.fields, terminal, signal);
     if (input === undefined || input === 'end') return input;
+    await terminal.forgetTyped(signal);
     const sent = await askYes(`Send this to ${who}? [y]es / [n]o, again `, terminal, signal);
     if (typeof sent !== 'boolean') return sent;
     if (sent) return { outcome: 'allow', input };
@@ -67,7 +76,7 @@ async function askField(
   terminal: Asking,
   signal?: AbortSignal,
 ): Given<{ value: unknown } | { isLeftOut: true }> {
-  terminal.out(fieldText(field, terminal.outStyle));
+  terminal.out(rowsText(fieldRows(field, { style: terminal.outStyle, columns: terminal.size.columns })));
   const enter =
     byDefault !== undefined
       ? `Enter: ${plainLine(typedText(field, byDefault), 60)}`
@@ -133,16 +142,19 @@ function typedText(field: FormField, value: unknown): string {
   return titles.join(', ');
 }
 
+const pleaseAnswer = 'Please answer y or n.';
+
+function yesOrNo(typed: string): boolean | undefined {
+  const words = typed.trim();
+  return /^(y|yes)$/i.test(words) ? true : /^(n|no)$/i.test(words) ? false : undefined;
+}
+
 async function askYes(question: string, terminal: Asking, signal?: AbortSignal): Given<boolean> {
   for (;;) {
     const reply = await terminal.ask(question, signal);
     if (reply.kind !== 'line') return reply.kind === 'end' ? 'end' : undefined;
-    const answer = /^(y|yes)$/i.test(reply.text.trim())
-      ? true
-      : /^(n|no)$/i.test(reply.text.trim())
-        ? false
-        : undefined;
+    const answer = yesOrNo(reply.text);
     if (answer !== undefined) return answer;
-    terminal.err(`Please answer y or n.\n`);
+    terminal.err(`${pleaseAnswer}\n`);
   }
 }

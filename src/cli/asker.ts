@@ -11,16 +11,19 @@ import {
   type Question,
   questionsOf,
 } from '../protocol/client.ts';
+import { askAbout, type Matter } from './ask-about.ts';
+import { askForm } from './ask-form.ts';
+import { type Paper, rowsText } from './card-rows.ts';
 import {
   answeredText,
   type Asked,
-  decisionHeading,
-  decisionText,
-  questionText,
+  canBeAllowed,
+  decisionRows,
+  headingRows,
+  questionRows,
   readChoice,
   readPermission,
 } from './decision-text.ts';
-import { askForm } from './ask-form.ts';
 import { plainText } from './plain-text.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -41,6 +44,11 @@ export interface AskerOptions {
   terminal: Terminal;
   /** Called before anything is printed. */
   beforePrint: () => void;
+  /** Prints as soon as nothing is asked. */
+  print: (text: string) => void;
+  /** Between the two nothing else may be printed: what stands above a question is what the question is about. */
+  hold: () => void;
+  release: () => void;
 }
 
 interface Entry {
@@ -57,7 +65,7 @@ const decideWords: Partial<Record<Asked['kind'], string>> = {
   form: `allow --input '{"FIELD": …}' (or deny)`,
 };
 
-export function createAsker({ client, terminal, beforePrint }: AskerOptions): Asker {
+export function createAsker({ client, terminal, beforePrint, print, hold, release }: AskerOptions): Asker {
   const { outStyle, errStyle } = terminal;
   const open = new Map<string, Entry>();
   const answeredHere = new Set<string>();
@@ -65,9 +73,11 @@ export function createAsker({ client, terminal, beforePrint }: AskerOptions): As
   let inputEnded = false;
   let closed = false;
 
+  const settledText = (settled: Settled): string => `${outStyle('dim', `  ${answeredText(settled)}`)}\n`;
+
   function tellSettled(settled: Settled): void {
     beforePrint();
-    terminal.out(`${outStyle('dim', `  ${answeredText(settled)}`)}\n`);
+    terminal.out(settledText(settled));
   }
 
   function tellPending(entry: Entry): void {
@@ -78,37 +88,39 @@ export function createAsker({ client, terminal, beforePrint }: AskerOptions): As
     entry.phase = 'told';
   }
 
-  async function askQuestion(question: Question, signal: AbortSignal): Promise<{ choice: string } | 'end' | undefined> {
-    terminal.out(questionText(question, outStyle));
-    const numbers = question.multiSelect ? 'numbers with commas' : 'number';
-    for (;;) {
-      const reply = await terminal.ask(`Answer (${numbers}, or your own words): `, signal);
-      if (reply.kind !== 'line') return reply.kind === 'end' ? 'end' : undefined;
-      const choice = readChoice(question, reply.text);
-      if (choice !== undefined) return { choice };
-      terminal.err(`Please give a number from 1 to ${question.options.length}, or your own words.\n`);
-    }
-  }
-
+  /** Several questions are several cards: the heading stands above the first one. */
   async function askQuestions(asked: Asked, questions: Question[], signal: AbortSignal) {
     const answers: [string, string][] = [];
-    for (const question of questions) {
-      const answer = await askQuestion(question, signal);
+    for (const [index, question] of questions.entries()) {
+      const numbers = question.multiSelect ? 'numbers with commas' : 'number';
+      const matter: Matter<string> = {
+        rows: (paper) => [...(index === 0 ? decisionRows(asked, paper) : []), ...questionRows(question, paper)],
+        question: `Answer (${numbers}, or your own words): `,
+        read: (typed) => readChoice(question, typed),
+        readEarly: () => undefined,
+        again: `Please give a number from 1 to ${question.options.length}, or your own words.`,
+      };
+      const answer = await askAbout(terminal, matter, signal);
       if (answer === 'end' || answer === undefined) return answer;
-      answers.push([question.question, answer.choice]);
+      answers.push([question.question, answer]);
     }
     return { outcome: 'allow' as const, input: { ...asked.input, answers: Object.fromEntries(answers) } };
   }
 
-  async function askPermission(asked: Asked, signal: AbortSignal) {
-    const always = asked.canAllowAlways ? ' / [a]lways' : '';
-    for (;;) {
-      const reply = await terminal.ask(`Allow? [y]es${always} / [n]o `, signal);
-      if (reply.kind !== 'line') return reply.kind === 'end' ? ('end' as const) : undefined;
-      const answer = readPermission(reply.text, asked.canAllowAlways);
-      if (answer) return answer;
-      terminal.err(`Please answer y${asked.canAllowAlways ? ', a' : ''} or n.\n`);
-    }
+  function askPermission(asked: Asked, signal: AbortSignal) {
+    const canAllow = canBeAllowed(asked);
+    const canAllowAlways = canAllow && asked.canAllowAlways;
+    const choices = [...(canAllow ? ['[y]es'] : []), ...(canAllowAlways ? ['[a]lways'] : []), '[n]o'];
+    const keys = [...(canAllow ? ['y'] : []), ...(canAllowAlways ? ['a'] : [])];
+    const deny = (typed: string): AnswerDecision | undefined => readPermission(typed, { canAllow: false });
+    const matter: Matter<AnswerDecision> = {
+      rows: (paper) => decisionRows(asked, paper),
+      question: `${canAllow ? 'Allow?' : 'Send it back?'} ${choices.join(' / ')} `,
+      read: (typed) => readPermission(typed, { canAllow, canAllowAlways }),
+      readEarly: deny,
+      again: keys.length === 0 ? 'Please answer n.' : `Please answer ${keys.join(', ')} or n.`,
+    };
+    return askAbout(terminal, matter, signal);
   }
 
   /** False when the answer did not arrive, so that it has to be given again. */
@@ -127,19 +139,33 @@ export function createAsker({ client, terminal, beforePrint }: AskerOptions): As
     }
   }
 
+  const paper = (): Paper => ({ style: outStyle, columns: terminal.size.columns });
+
   async function settleWithPerson(entry: Entry): Promise<void> {
+    hold();
+    try {
+      await askUntilSettled(entry);
+    } finally {
+      release();
+    }
+  }
+
+  async function askUntilSettled(entry: Entry): Promise<void> {
     const { signal } = entry.abort;
     const { asked } = entry;
     if (signal.aborted) return;
+    const questions = questionsOf(asked);
     for (;;) {
       beforePrint();
-      terminal.out(decisionText(asked, outStyle));
-      if (inputEnded) return tellPending(entry);
+      if (inputEnded) {
+        const rows = [...decisionRows(asked, paper()), ...questions.flatMap((each) => questionRows(each, paper()))];
+        terminal.out(rowsText(rows));
+        return tellPending(entry);
+      }
       entry.phase = 'asking';
-      const questions = questionsOf(asked);
       const form = formOf(asked);
       const given = await (form
-        ? askForm(form, terminal, signal)
+        ? askForm(form, (page) => decisionRows(asked, page), terminal, signal)
         : questions.length > 0
           ? askQuestions(asked, questions, signal)
           : askPermission(asked, signal));
@@ -170,9 +196,8 @@ export function createAsker({ client, terminal, beforePrint }: AskerOptions): As
       entry.abort.abort();
       // One that is being asked is withdrawn first, and tells it then.
       if (entry.phase === 'asking') return;
-      beforePrint();
-      if (entry.phase === 'queued') terminal.out(decisionHeading(entry.asked, outStyle));
-      tellSettled(settled);
+      const heading = entry.phase === 'queued' ? rowsText(headingRows(entry.asked, paper())) : '';
+      print(heading + settledText(settled));
     },
     async idle() {
       let seen: Promise<void>;

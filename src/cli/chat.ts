@@ -58,6 +58,10 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
 
   const client = await connect(cli, flags);
   const current = flags.resume === undefined ? await begin(client, flags) : await resume(client, flags.resume, flags);
+  // Before anything is asked: what waits already comes next.
+  if (talks) {
+    terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${plainLine(current.cwd)} · Ctrl-D leaves`)}\n`);
+  }
   const conversation = await openConversation(client, current, terminal);
   try {
     if (talks) return await converse(cli, client, current, conversation);
@@ -88,7 +92,6 @@ function settingsOf(flags: ChatFlags) {
 async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: Conversation): Promise<number> {
   const { terminal } = cli;
   const { outStyle } = terminal;
-  terminal.out(`${outStyle('dim', `chat ${chat.id} · ${plainLine(chat.cwd)} · Ctrl-D leaves`)}\n`);
   for (;;) {
     await conversation.asker.idle();
     const abort = new AbortController();

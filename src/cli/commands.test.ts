@@ -90,7 +90,7 @@ describe('chat', () => {
         'I will look.',
         '● Bash  ls',
         '? Permission  Bash: ls',
-        '  command: ls␛[2J',
+        '│ command: ls␛[2J',
         'Allow? [y]es / [a]lways / [n]o what?',
         'Allow? [y]es / [a]lways / [n]o y',
         '  a.txt',
@@ -505,7 +505,7 @@ describe('decide', () => {
     expect(await run(['decide'])).toMatchObject({ code: 0, out: '', err: 'Nothing waits for a decision.\n' });
     const decision = stub.requestDecision(chat.id, { title: 'Bash: rm x', input: { command: 'rm x\nrm y' } });
     expect((await run(['decide'])).out).toContain(`${decision.id.slice(0, 8)}  permission  ${chat.id.slice(0, 8)}`);
-    expect((await run(['decide', decision.id])).out).toContain('  │ rm x\n  │ rm y\n');
+    expect((await run(['decide', decision.id])).out).toContain('│ │ rm x\n│ │ rm y\n');
     const input = '{"command":"ls"}';
     expect(await run(['decide', decision.id, 'allow', '--input', input])).toMatchObject({
       code: 0,

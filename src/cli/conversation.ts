@@ -1,7 +1,7 @@
 /** A chat as it is followed at a terminal: prints what happens, puts decisions to the person, waits for turns. */
 import type { BooClient, Chat, Event, FeedStatus } from '../protocol/client.ts';
 import { type Asker, createAsker } from './asker.ts';
-import { plainText } from './plain-text.ts';
+import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -36,10 +36,27 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     log: false,
     isOwnPrompt: (promptId) => ownPrompts.has(promptId),
   });
+  // What agents say while something is asked waits: between a card and its question it could pass for a part of either.
+  let held: Piece[] | undefined;
   const print = (pieces: Piece[]): void => {
-    for (const { to, text } of pieces) terminal[to](text);
+    if (held) held.push(...pieces);
+    else for (const { to, text } of pieces) terminal[to](text);
   };
-  const asker = createAsker({ client, terminal, beforePrint: () => print(renderer.breakLine()) });
+  const asker = createAsker({
+    client,
+    terminal,
+    beforePrint: () => print(renderer.breakLine()),
+    print: (text) => print([...renderer.breakLine(), { to: 'out', text }]),
+    hold() {
+      print(renderer.breakLine());
+      held = [];
+    },
+    release() {
+      const pieces = held ?? [];
+      held = undefined;
+      print(pieces);
+    },
+  });
 
   let away = false;
   function onStatus(status: FeedStatus): void {
@@ -94,7 +111,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     asker,
     tell(remark) {
       print(renderer.breakLine());
-      terminal.err(`${terminal.errStyle('dim', `· ${plainText(remark)}`)}\n`);
+      terminal.err(`${terminal.errStyle('dim', `· ${plainLine(remark, 500)}`)}\n`);
     },
     lost,
     onDecision: () => {},

@@ -3,9 +3,9 @@ import { Argument } from 'commander';
 import { type AnswerDecision, BooError, type Decision, formOf, questionsOf } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { askFields } from './ask-form.ts';
-import { answeredText, decisionText, questionText } from './decision-text.ts';
+import { rowsText } from './card-rows.ts';
+import { answeredText, decisionRows, questionRows, titleText } from './decision-text.ts';
 import { allPages, findDecision } from './find-chat.ts';
-import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
 interface DecideFlags extends GlobalFlags {
@@ -54,7 +54,7 @@ async function list(cli: Cli, flags: DecideFlags): Promise<void> {
     { text: decision.kind },
     { text: decision.chatId.slice(0, 8) },
     { text: ageText(decision.requestedAt, Date.now()) },
-    { text: plainLine(decision.title, 80) },
+    { text: titleText(decision.title, 80) },
   ]);
   cli.terminal.out(tableText([head, ...rows], cli.terminal.outStyle));
 }
@@ -63,8 +63,9 @@ async function showOne(cli: Cli, id: string, flags: DecideFlags): Promise<void> 
   const decision = await findDecision(await connect(cli, flags), id);
   if (flags.json) return printJson(cli, decision);
   const { terminal } = cli;
-  terminal.out(decisionText(decision, terminal.outStyle));
-  for (const question of questionsOf(decision)) terminal.out(questionText(question, terminal.outStyle));
+  const paper = { style: terminal.outStyle, columns: terminal.size.columns };
+  const questions = questionsOf(decision).flatMap((question) => questionRows(question, paper));
+  terminal.out(rowsText([...decisionRows(decision, paper), ...questions]));
   if (decision.status === 'resolved') terminal.out(`  ${answeredText(decision)}\n`);
 }
 
@@ -82,7 +83,7 @@ async function answer(cli: Cli, id: string, word: OutcomeWord, flags: DecideFlag
   try {
     const decision = await client.decide(found.id, given);
     if (flags.json) printJson(cli, decision);
-    else cli.terminal.out(`${plainLine(decision.title)}: ${answeredText(decision)}\n`);
+    else cli.terminal.out(`${titleText(decision.title)}: ${answeredText(decision)}\n`);
   } catch (error) {
     const winner = error instanceof BooError ? (error.details['decision'] as Decision | undefined) : undefined;
     if (!winner) throw error;

@@ -1,8 +1,14 @@
 /** A decision in words: what is asked, exactly, and what a typed answer means. */
 import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../protocol/client.ts';
-import { formText } from './form-text.ts';
-import { exactLines, plainLine, plainText } from './plain-text.ts';
+import { countOf } from '../protocol/count-text.ts';
+import { exactLine, exactLines, isProseField, shownText } from '../protocol/exact-text.ts';
+import { alikeWords } from '../protocol/look-alikes.ts';
+import { planOf } from '../protocol/plan.ts';
+import { markOf, type Paper, plain, row } from './card-rows.ts';
+import { formRows } from './form-text.ts';
+import { plainLine } from './plain-text.ts';
 import type { Style } from './style.ts';
+import { wrapRows } from './wrap-rows.ts';
 
 export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'> & {
   alwaysScope?: readonly string[] | undefined;
@@ -14,47 +20,85 @@ const kindWords: Record<Asked['kind'], string> = {
   plan: 'Plan',
   form: 'Form',
 };
+const longestTitle = 400;
 
-/** The heading, and what will run: every field of the input, every line of it, every character visible. */
-export function decisionText(asked: Asked, style: Style): string {
-  // A plan and a question stand below word for word; their titles repeat them.
-  const heading = asked.kind === 'permission' ? decisionHeading(asked, style) : `${kindText(asked, style)}\n`;
+/** The heading, and what will run: every field of the input, every line of it, every character told. */
+export function decisionRows(asked: Asked, paper: Paper): string[] {
+  // A plan, a question and a form stand below word for word; their titles repeat them.
+  const heading = asked.kind === 'permission' ? headingRows(asked, paper) : [kindText(asked, paper.style)];
   if (questionsOf(asked).length > 0) return heading;
   const form = formOf(asked);
-  if (form) return heading + formText(form, style);
-  return heading + Object.entries(asked.input).map(fieldText).join('') + alwaysText(asked, style);
+  if (form) return [...heading, ...formRows(form, paper)];
+  const fields = Object.entries(asked.input).flatMap(([name, value]) => fieldRows(name, value, paper));
+  return [...heading, ...fields, ...alwaysRows(asked, paper), ...refusalRows(asked, paper)];
+}
+
+/** Whether there is anything in it to say yes to. */
+export const canBeAllowed = (asked: Pick<Asked, 'kind' | 'input'>): boolean =>
+  asked.kind !== 'plan' || planOf(asked) !== undefined;
+
+function refusalRows(asked: Asked, { style }: Paper): string[] {
+  return canBeAllowed(asked) ? [] : [style('yellow', '! There is no plan in it, so there is nothing to approve.')];
 }
 
 /** What the answer "always" would have the agent remember. */
-function alwaysText({ canAllowAlways, alwaysScope = [] }: Asked, style: Style): string {
-  if (!canAllowAlways || alwaysScope.length === 0) return '';
-  const lines = alwaysScope.map((line) => `  ${style('dim', `always: ${plainLine(line)}`)}\n`);
-  return lines.join('');
+function alwaysRows({ canAllowAlways, alwaysScope = [] }: Asked, paper: Paper): string[] {
+  if (!canAllowAlways) return [];
+  return alwaysScope.flatMap((line) =>
+    row([plain('always: '), ...exactLine(line, Infinity, { isProse: true })], paper, '│ '),
+  );
 }
 
-export function decisionHeading(asked: Pick<Asked, 'kind' | 'title'>, style: Style): string {
-  return `${kindText(asked, style)}  ${plainLine(asked.title)}\n`;
+export function headingRows(asked: Pick<Asked, 'kind' | 'title'>, { style, columns }: Paper): string[] {
+  const kind = kindText(asked, unstyledText);
+  const rows = wrapRows(exactLine(asked.title, longestTitle), {
+    first: `${kind}  `,
+    next: '┆ ',
+    columns,
+    mark: markOf(style),
+  });
+  return rows.map((text, index) => (index === 0 ? kindText(asked, style) + text.slice(kind.length) : text));
 }
+
+const unstyledText: Style = (_format, text) => text;
 
 function kindText({ kind }: Pick<Asked, 'kind'>, style: Style): string {
   return style(['bold', 'yellow'], `? ${kindWords[kind]}`);
 }
 
-function fieldText([name, value]: [string, unknown]): string {
-  const label = exactLines(name).join('␊');
-  const lines = exactLines(typeof value === 'string' ? value : JSON.stringify(value, null, 2));
-  if (lines.length === 1) return `  ${label}: ${lines[0]}\n`;
-  return [`  ${label}:`, ...lines.map((line) => `  │ ${line}`), ''].join('\n');
+const usualName = /^[\w.-]{1,40}$/;
+
+function fieldRows(name: string, value: unknown, paper: Paper): string[] {
+  // In quotes it cannot look like another field and its value.
+  const label = usualName.test(name) ? [plain(name)] : exactLine(JSON.stringify(name), Infinity);
+  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+  const lines = exactLines(text, { isProse: isProseField(name) });
+  const [only = []] = lines;
+  if (lines.length === 1) return row([...label, plain(': '), ...only], paper, '│ ');
+  return [
+    ...row([...label, plain(` (${countOf(text.split('\n').length, 'line')}):`)], paper, '│ '),
+    ...lines.flatMap((line) => row(line, paper, '│ │ ', '│ ┆ ')),
+  ];
 }
 
-export function questionText(question: Question, style: Style): string {
-  const header = question.header === '' ? '' : `${style('dim', plainLine(question.header))}  `;
-  const lines = [`  ${header}${plainText(question.question).replaceAll('\n', '\n  ')}`];
+export function questionRows(question: Question, paper: Paper): string[] {
+  const { style } = paper;
+  const prose = { isProse: true };
+  const rows: string[] = [];
+  if (question.header !== '') rows.push(...row(exactLine(question.header, Infinity, prose), paper, '│ '));
+  for (const line of exactLines(question.question, prose)) rows.push(...row(line, paper, '│ ', '┆ '));
   for (const [index, { label, description }] of question.options.entries()) {
-    const more = description === '' ? '' : style('dim', `  ${plainLine(description)}`);
-    lines.push(`  ${index + 1}. ${plainLine(label)}${more}`);
+    const number = `│ ${index + 1}. `;
+    rows.push(...row(exactLine(label, Infinity, prose), paper, number, '│ ┆  '));
+    if (description === '') continue;
+    for (const line of exactLines(description, prose)) {
+      rows.push(...row(line, paper, '│    ', '│ ┆  ').map((text) => style('dim', text)));
+    }
   }
-  return `${lines.join('\n')}\n`;
+  return [
+    ...rows,
+    ...alikeWords(question.options.map(({ label }) => label)).map((words) => style('yellow', `! ${words}`)),
+  ];
 }
 
 /** Numbers choose options, any other words are the answer themselves. Undefined when it is neither. */
@@ -69,12 +113,15 @@ export function readChoice(question: Question, typed: string): string | undefine
 }
 
 /** What y, a and n mean; undefined for anything else. */
-export function readPermission(typed: string, canAllowAlways: boolean): AnswerDecision | undefined {
+export function readPermission(
+  typed: string,
+  { canAllow, canAllowAlways = false }: { canAllow: boolean; canAllowAlways?: boolean },
+): AnswerDecision | undefined {
   switch (typed.trim().toLowerCase()) {
     case 'y':
     case 'yes':
     case 'allow':
-      return { outcome: 'allow' };
+      return canAllow ? { outcome: 'allow' } : undefined;
     case 'a':
     case 'always':
       return canAllowAlways ? { outcome: 'allow_always' } : undefined;
@@ -86,6 +133,9 @@ export function readPermission(typed: string, canAllowAlways: boolean): AnswerDe
       return undefined;
   }
 }
+
+/** A title among other words, on one line. */
+export const titleText = (title: string, maxLength = 200): string => shownText(exactLine(title, maxLength));
 
 export function answeredText(decision: { outcome: Decision['outcome']; by: Decision['by'] }): string {
   if (decision.outcome === 'cancelled') return 'withdrawn: the turn no longer waits for it';

@@ -1,60 +1,75 @@
 /** What an MCP server asks for, in words. All of it is the server's own, and said to be. */
 import { asksForSecret, fieldHint, type Form, type FormField, pageLink } from '../protocol/client.ts';
-import { exactLines, plainLine, plainText } from './plain-text.ts';
-import type { Style } from './style.ts';
+import { exactLine, exactLines } from '../protocol/exact-text.ts';
+import { markOf, type Paper, plain, row } from './card-rows.ts';
+import { plainLine } from './plain-text.ts';
 
-export function formText(form: Form, style: Style): string {
-  const who = serverText(form);
-  const lines = [
-    `  An MCP server asks this, not BooCode and not the agent. What you ${form.mode === 'url' ? 'do there' : 'type'} goes to ${who}.`,
-    ...quoted(form.message),
+const prose = { isProse: true };
+
+export function formRows(form: Form, paper: Paper): string[] {
+  const whatItGets = form.mode === 'url' ? 'do there' : 'type';
+  const rows = [
+    ...ours(`An MCP server asks this, not BooCode and not the agent. What you ${whatItGets} goes to it:`, paper),
+    ...row(exactLine(form.serverName, Infinity), paper, '│ '),
+    ...quoted(form.message, paper),
   ];
-  if (form.mode === 'url') lines.push(...pageText(form.url, style));
-  else if (form.fields) lines.push(...form.fields.map((field) => `  ${fieldLine(field, style)}`));
-  else lines.push(`  ${style('yellow', 'It asks for something that a form cannot hold: it can only be declined.')}`);
-  return `${lines.join('\n')}\n`;
+  if (form.mode === 'url') return [...rows, ...pageRows(form.url, paper)];
+  if (form.fields) return [...rows, ...form.fields.flatMap((field) => listedRows(field, paper))];
+  return [...rows, ...warning('It asks for something that a form cannot hold: it can only be declined.', paper)];
 }
 
 export function serverText({ serverName }: Pick<Form, 'serverName'>): string {
   return `“${plainLine(serverName, 100)}”`;
 }
 
-const quoted = (text: string): string[] =>
-  plainText(text)
-    .split('\n')
-    .map((line) => `  │ ${line}`);
+const ours = (text: string, { style, columns }: Paper): string[] =>
+  row([plain(text)], { style, columns }, '  ', '  ').map((each) => style('dim', each));
 
-function pageText(url: string, style: Style): string[] {
+const warning = (text: string, { style, columns }: Paper): string[] =>
+  row([plain(text)], { style, columns }, '! ', '  ').map(markOf(style));
+
+const quoted = (text: string, paper: Paper): string[] =>
+  exactLines(text, prose).flatMap((line) => row(line, paper, '│ │ ', '│ ┆ '));
+
+function pageRows(url: string, paper: Paper): string[] {
   const link = pageLink(url);
-  const address = exactLines(url).join('␊');
+  const address = row([plain('page: '), ...exactLine(url, Infinity)], paper, '│ ');
   if (!link) {
     return [
-      `  ${style('yellow', 'This is no plain address of a web page (http or https, without a user name):')}`,
-      `  ${address}`,
+      ...warning('This is no plain address of a web page (http or https, without a user name):', paper),
+      ...address,
     ];
   }
-  const warning = link.isEncrypted ? [] : [`  ${style('yellow', 'Nothing on the way there is encrypted.')}`];
-  return [`  host: ${style('bold', plainLine(link.host, 300))}`, `  page: ${address}`, ...warning];
+  return [
+    ...row([plain('host: '), ...exactLine(link.host, Infinity)], paper, '│ '),
+    ...address,
+    ...(link.isEncrypted ? [] : warning('Nothing on the way there is encrypted.', paper)),
+  ];
 }
 
 /** A field as it is listed: its name as it goes into `--input`, and what belongs in it. */
-function fieldLine(field: FormField, style: Style): string {
+function listedRows(field: FormField, paper: Paper): string[] {
   const facts = [field.isRequired ? 'required' : '', plainLine(fieldHint(field))].filter(Boolean).join(', ');
-  const title = field.title === field.name ? '' : `: ${plainLine(field.title)}`;
-  return `${plainLine(field.name, 100)}${title}${facts === '' ? '' : style('dim', `  (${facts})`)}`;
+  const title = field.title === field.name ? [] : [plain(': '), ...exactLine(field.title, Infinity, prose)];
+  return row(
+    [...exactLine(field.name, Infinity), ...title, plain(facts === '' ? '' : `  (${facts})`)],
+    paper,
+    '│ · ',
+    '│ ┆ ',
+  );
 }
 
 /** A field as it is asked for: with what the server says of it, its choices, and a warning where one is due. */
-export function fieldText(field: FormField, style: Style): string {
-  const lines = [`  ${style('bold', plainLine(field.title))}${field.isRequired ? ' *' : ''}`];
-  if (field.description !== '') lines.push(...quoted(field.description));
-  if (asksForSecret(field)) {
-    lines.push(
-      `  ${style('yellow', '! This looks like a password or a key. No MCP server may ask for one in a form.')}`,
-    );
-  }
-  if ('options' in field) {
-    lines.push(...field.options.map(({ title }, index) => `  ${index + 1}. ${plainLine(title)}`));
-  }
-  return `${lines.join('\n')}\n`;
+export function fieldRows(field: FormField, paper: Paper): string[] {
+  const options = 'options' in field ? field.options : [];
+  return [
+    ...row([...exactLine(field.title, Infinity, prose), plain(field.isRequired ? ' *' : '')], paper, '│ '),
+    ...(field.description === '' ? [] : quoted(field.description, paper)),
+    ...(asksForSecret(field)
+      ? warning('This looks like a password or a key. No MCP server may ask for one in a form.', paper)
+      : []),
+    ...options.flatMap(({ title }, index) =>
+      row(exactLine(title, Infinity, prose), paper, `│ ${index + 1}. `, '│ ┆  '),
+    ),
+  ];
 }

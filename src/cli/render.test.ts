@@ -264,7 +264,7 @@ describe('a log', () => {
       { log: true },
     );
     expect(out).toBe(
-      '> Do it\n> now\n! Trying again.\n? Permission  Bash: rm x\n  command: rm␉x\n  answered by web: always allow\n',
+      '> Do it\n> now\n! Trying again.\n? Permission  Bash: rm x\n│ command: rm␉x\n  answered by web: always allow\n',
     );
     expect(err).toBe('');
   });

@@ -7,7 +7,8 @@
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
-import { answeredText, decisionText } from './decision-text.ts';
+import { rowsText } from './card-rows.ts';
+import { answeredText, decisionRows } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
 import type { Style } from './style.ts';
@@ -22,6 +23,8 @@ export interface RendererOptions {
   errStyle: Style;
   /** Everything, prompts and decisions too, as for a log; else only what a turn says and does. */
   log: boolean;
+  /** The width for what is wrapped here, and not by the terminal. */
+  columns?: number;
   /** Prompts that this reader wrote, and has on its screen already. */
   isOwnPrompt?: (promptId: string) => boolean;
 }
@@ -128,7 +131,9 @@ export function createRenderer(options: RendererOptions): Renderer {
 
   function decide(event: Event & { type: 'decision_requested' }): void {
     endLine();
-    out(decisionText({ ...event, id: event.decisionId }, outStyle));
+    out(
+      rowsText(decisionRows({ ...event, id: event.decisionId }, { style: outStyle, columns: options.columns ?? 80 })),
+    );
   }
 
   function show(event: Event): void {

@@ -4,9 +4,11 @@
  */
 import { createInterface } from 'node:readline';
 import { type InputLines, openInputLines } from './input-lines.ts';
+import type { TerminalSize } from '../protocol/client.ts';
 import { askForBrackets, openPersonInput, typedText } from './person-input.ts';
 import { plainText } from './plain-text.ts';
 import { type Style, styleFor } from './style.ts';
+import { readQuietly } from './read-quietly.ts';
 
 /** What came of a question: a line, the end of the input, or nothing since the question was withdrawn. */
 export type Reply = { kind: 'line'; text: string } | { kind: 'end' } | { kind: 'withdrawn' };
@@ -18,15 +20,28 @@ export interface Terminal {
   readonly errStyle: Style;
   /** Whether a person types here. */
   readonly isInteractive: boolean;
-  /** Asks for one line; one question at a time. */
-  ask(question: string, signal?: AbortSignal): Promise<Reply>;
+  /** Where questions are asked, and where what they are about has to stand. */
+  readonly questions: Target;
+  /** Of what questions are asked on, now. */
+  readonly size: TerminalSize;
+  /** Calls back whenever the size changes, until the returned function is called. */
+  onResize(handler: () => void): () => void;
+  /** Asks for one line; one question at a time. A space alone is a line at once where `takesSpace` says so. */
+  ask(question: string, signal?: AbortSignal, options?: { takesSpace?: boolean }): Promise<Reply>;
+  /**
+   * Forgets what was typed up to now, and resolves when nothing more has come for a moment, nor the size has changed: what
+   * is typed from then on is about what stands on the screen. True when something was forgotten.
+   */
+  forgetTyped(signal?: AbortSignal): Promise<boolean>;
   /** Everything on the input, for a prompt that is piped in. */
   readAll(): Promise<string>;
   /** Calls back on every Ctrl-C until the returned function is called; without that a Ctrl-C ends the process. */
   onInterrupt(handler: () => void): () => void;
 }
 
-type Target = 'out' | 'err';
+export type Target = 'out' | 'err';
+
+const usualSize: TerminalSize = { columns: 80, rows: 24 };
 
 export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
   const { stdin, stdout, stderr } = process;
@@ -69,7 +84,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     }
   }
 
-  function askPerson(question: string, signal?: AbortSignal): Promise<Reply> {
+  function askPerson(question: string, signal?: AbortSignal, takesSpace = false): Promise<Reply> {
     return new Promise((resolve) => {
       if (!hasAsked) askForBrackets(streams[questions]);
       hasAsked = true;
@@ -81,6 +96,12 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
         history: [...history],
       });
       let reply: Reply = { kind: 'end' };
+      let isLineEnded = false;
+      const onKey = (): void => {
+        if (!takesSpace || typing.line !== ' ') return;
+        reply = { kind: 'line', text: '' };
+        typing.close();
+      };
       const withdraw = (): void => {
         reply = { kind: 'withdrawn' };
         typing.close();
@@ -89,16 +110,18 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
       typing.on('SIGINT', () => process.emit('SIGINT'));
       typing.on('line', (text) => {
         reply = { kind: 'line', text: typedText(text) };
+        isLineEnded = true;
         typing.close();
       });
       typing.on('close', () => {
         signal?.removeEventListener('abort', withdraw);
         input.close();
-        if (reply.kind !== 'line') streams[questions].write('\n');
+        if (!isLineEnded) streams[questions].write('\n');
         release();
         resolve(reply);
       });
       signal?.addEventListener('abort', withdraw);
+      input.stream.on('keypress', onKey);
       typing.setPrompt(question);
       redraw = () => typing.prompt(true);
       typing.prompt();
@@ -120,10 +143,21 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     outStyle: styleFor(stdout, env),
     errStyle: styleFor(stderr, env),
     isInteractive,
-    ask(question, signal) {
-      if (signal?.aborted) return Promise.resolve({ kind: 'withdrawn' });
-      return isInteractive ? askPerson(question, signal) : askPipe(question, signal);
+    questions,
+    get size() {
+      const { columns, rows } = streams[questions];
+      // A terminal that does not know its size says nothing, or zero.
+      return { columns: columns || usualSize.columns, rows: rows || usualSize.rows };
     },
+    onResize(handler) {
+      streams[questions].on('resize', handler);
+      return () => streams[questions].off('resize', handler);
+    },
+    ask(question, signal, { takesSpace } = {}) {
+      if (signal?.aborted) return Promise.resolve({ kind: 'withdrawn' });
+      return isInteractive ? askPerson(question, signal, takesSpace) : askPipe(question, signal);
+    },
+    forgetTyped: (signal) => (isInteractive ? readQuietly(stdin, streams[questions], signal) : Promise.resolve(false)),
     readAll: () => inputLines().rest(),
     onInterrupt(handler) {
       process.on('SIGINT', handler);

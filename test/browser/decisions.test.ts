@@ -136,7 +136,9 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     const { page } = watched;
     await page.getByLabel('Permission mode').selectOption('plan');
     await say(page, 'make a plan');
-    const plan = page.getByRole('region', { name: 'The plan' });
+    await page.getByRole('region', { name: /^The plan, \d+ lines$/ }).waitFor();
+    await page.getByText('Formatted', { exact: true }).click();
+    const plan = page.getByRole('region', { name: 'The plan, formatted' });
     await plan.getByRole('heading', { name: 'Plan' }).waitFor();
     expect(await plan.getByRole('listitem').count()).toBe(3);
     await page.getByRole('button', { name: 'Approve the plan' }).click();

@@ -1,4 +1,5 @@
 import type { Reply, Terminal } from '../../src/cli/terminal.ts';
+import type { TerminalSize } from '../../src/protocol/client.ts';
 import { unstyled } from '../../src/cli/style.ts';
 
 /** A terminal for tests: keeps what is printed, and answers questions with the lines it was given. */
@@ -18,9 +19,17 @@ export interface FakeInput {
   isInteractive?: boolean;
   /** What is piped in as a whole. */
   all?: string;
+  size?: TerminalSize;
 }
 
-export function createFakeTerminal({ lines = [], isInteractive = false, all = '' }: FakeInput = {}): FakeTerminal {
+const usualSize: TerminalSize = { columns: 80, rows: 24 };
+
+export function createFakeTerminal({
+  lines = [],
+  isInteractive = false,
+  all = '',
+  size = usualSize,
+}: FakeInput = {}): FakeTerminal {
   const written: { to: 'out' | 'err'; text: string }[] = [];
   const interrupts = new Set<() => void>();
   let asking: string | undefined;
@@ -33,6 +42,10 @@ export function createFakeTerminal({ lines = [], isInteractive = false, all = ''
     outStyle: unstyled,
     errStyle: unstyled,
     isInteractive,
+    questions: 'out',
+    size,
+    onResize: () => () => {},
+    forgetTyped: () => Promise.resolve(false),
     ask(question, signal) {
       written.push({ to: 'out', text: question });
       const line = lines.shift();

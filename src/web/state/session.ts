@@ -4,6 +4,7 @@ import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
 import type { Live, LiveNews } from '../../protocol/client.ts';
 import type { Info } from '../../protocol/info.ts';
+import { exactLine, shownText } from '../../protocol/exact-text.ts';
 import { readableLine } from '../text/hidden.ts';
 import { type Api, createApi } from './api.ts';
 import { type Chats, createChats } from './chats.ts';
@@ -57,7 +58,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   const chats = createChats(api);
   const info = createStore<Info | undefined>(undefined);
   const decisions = createDecisions({
-    onAsked: ({ id, chatId, title }) => tell(id, chatId, 'Waiting for you', readableLine(title, 80)),
+    onAsked: ({ id, chatId, title }) => tell(id, chatId, 'Waiting for you', shownText(exactLine(title, 80))),
     onSettled(decision) {
       withdraw(decision.id);
       sayWhoElse(decision);
@@ -217,7 +218,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   function sayWhoElse({ id, title, by, outcome }: Decision): void {
     if (answeredHere.has(id) || by === 'host' || outcome === 'cancelled') return;
     const what = outcome === 'deny' ? 'Denied' : 'Allowed';
-    session.say(`${what} elsewhere by ${readableLine(by ?? 'somebody', 60)}: ${readableLine(title, 80)}`);
+    session.say(`${what} elsewhere by ${readableLine(by ?? 'somebody', 60)}: ${shownText(exactLine(title, 80))}`);
   }
 
   async function readChats(): Promise<boolean> {

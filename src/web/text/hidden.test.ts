@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exactParts, hasHidden, printed, readable, readableLine } from './hidden.ts';
-
-const exact = (text: string): string =>
-  exactParts(text)
-    .map((part) => (part.isNamed ? `{${part.text}}` : part.text))
-    .join('');
+import { printed, readable, readableLine } from './hidden.ts';
 
 describe('WEB-24: text that is read', () => {
   it('names what could mislead, and keeps lines and tabs', () => {
@@ -21,21 +16,5 @@ describe('WEB-24: text that is read', () => {
       'red x\n100 %\nend\n',
     );
     expect(printed('\u001b[6n\u001bPq')).toBe('␛Pq');
-  });
-});
-
-describe('WEB-25: text that is judged', () => {
-  it('names every character that is not seen as itself', () => {
-    expect(exact('rm\u00a0-rf\u200b /\u202etxt\u001b[8m\ttab')).toBe(
-      'rm{⟨U+00A0⟩}-rf{⟨U+200B⟩} /{⟨U+202E⟩}txt{␛}[8m{␉}tab',
-    );
-    expect(exact('\udc00 x\r\n')).toBe('{⟨U+DC00⟩} x{␍}\n');
-    expect(exact('\u{e0041}\ufeff\u00ad\u2028')).toBe('{⟨U+E0041⟩}{⟨U+FEFF⟩}{⟨U+00AD⟩}{⟨U+2028⟩}');
-  });
-
-  it('leaves nothing out, and changes nothing else', () => {
-    const plain = 'ls -la "ä ö 😀"\n日本語';
-    expect(exactParts(plain)).toEqual([{ text: plain, isNamed: false }]);
-    expect([hasHidden(plain), hasHidden('a\u200bb')]).toEqual([false, true]);
   });
 });

@@ -1,7 +1,9 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, useId, useMemo, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
 import type { BooError } from '../../../protocol/error.ts';
 import { formOf } from '../../../protocol/form.ts';
+import { exactLine, isProseField } from '../../../protocol/exact-text.ts';
+import { planOf } from '../../../protocol/plan.ts';
 import { questionsOf } from '../../../protocol/question.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
@@ -12,7 +14,9 @@ import { ExactText } from './exact-text.tsx';
 import { QuestionForm } from './question-form.tsx';
 import { ServerForm } from './server-form.tsx';
 import { useSession } from '../parts/session-context.ts';
-import { decisionTitle } from '../parts/words.ts';
+import { Marked } from '../parts/marked.tsx';
+import { decisionTitle, titleParts } from '../parts/words.ts';
+import { AllowButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
 
 /** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */
 const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; deny: string }> = {
@@ -37,111 +41,119 @@ export function DecisionCard({ decision }: { decision: Decision }) {
     setBusy(false);
   };
 
-  const questions = questionsOf(decision);
-  const form = formOf(decision);
-  const plan = decision.kind === 'plan' ? decision.input['plan'] : undefined;
+  const questions = useMemo(() => questionsOf(decision), [decision]);
+  const form = useMemo(() => formOf(decision), [decision]);
+  const plan = planOf(decision);
+  const canBeAllowed = decision.kind !== 'plan' || plan !== undefined;
+  const canAllowAlways = canBeAllowed && decision.canAllowAlways;
+  const gate = useSeenGate();
   const words = answerWords[decision.kind];
   const inputText = JSON.stringify(decision.input, null, 2);
 
   return (
-    <section
-      className={`decision decision-${decision.kind}`}
-      aria-label={`${kindWords[decision.kind]}: ${readableLine(decision.title, 120)}`}
-    >
-      <header>
-        <span className="decision-kind">{kindWords[decision.kind]}</span>
-        {questions.length === 0 && typeof plan !== 'string' && (
-          <span className="decision-title">
-            <bdi>{decisionTitle(decision.title, 200)}</bdi>
-          </span>
-        )}
-      </header>
-      {form ? (
-        <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
-          <ServerForm form={form} isBusy={isBusy} onAnswer={(given) => void answer(given)} />
-        </ErrorBoundary>
-      ) : questions.length > 0 ? (
-        <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
-          <QuestionForm
-            decision={decision}
-            questions={questions}
-            isBusy={isBusy}
-            onAnswer={(given) => void answer(given)}
-          />
-        </ErrorBoundary>
-      ) : (
-        <>
+    <SeenGate value={gate}>
+      <section
+        className={`decision decision-${decision.kind}`}
+        aria-label={`${kindWords[decision.kind]}: ${decisionTitle(decision.title, 120)}`}
+      >
+        <header>
+          <span className="decision-kind">{kindWords[decision.kind]}</span>
+          {questions.length === 0 && plan === undefined && (
+            <span className="decision-title">
+              <bdi>
+                <Marked parts={titleParts(decision.title, 200)} />
+              </bdi>
+            </span>
+          )}
+        </header>
+        {form ? (
           <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
-            {typeof plan === 'string' ? <Plan plan={plan} input={decision.input} /> : <Fields input={decision.input} />}
+            <ServerForm form={form} isBusy={isBusy} onAnswer={(given) => void answer(given)} />
           </ErrorBoundary>
-          {step === 'choose' && (
-            <div className="actions">
-              {words.allow !== undefined && (
-                <button
-                  type="button"
-                  className="primary"
-                  disabled={isBusy}
-                  onClick={() => void answer({ outcome: 'allow' })}
-                >
-                  {words.allow}
-                </button>
-              )}
-              {decision.canAllowAlways && (
-                <button
-                  type="button"
-                  disabled={isBusy}
-                  aria-describedby={scopeId}
-                  onClick={() => void answer({ outcome: 'allow_always' })}
-                >
-                  Always allow
-                </button>
-              )}
-              {words.edit !== undefined && (
-                <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
-                  {words.edit} …
-                </button>
-              )}
-              <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
-                {words.deny} …
-              </button>
-            </div>
-          )}
-          {step === 'choose' && decision.canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
-          {step === 'deny' && (
-            <DenyForm
-              what={words.deny}
+        ) : questions.length > 0 ? (
+          <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+            <QuestionForm
+              decision={decision}
+              questions={questions}
               isBusy={isBusy}
-              onBack={() => setStep('choose')}
-              onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
+              onAnswer={(given) => void answer(given)}
             />
-          )}
-          {step === 'edit' && (
-            <EditInput
-              input={decision.input}
-              refused={refused}
-              isBusy={isBusy}
-              onBack={() => {
-                setRefused(undefined);
-                setStep('choose');
-              }}
-              onAllow={(input) => void answer({ outcome: 'allow', input })}
-            />
-          )}
-        </>
-      )}
-      {refused && step !== 'edit' && (
-        <p className="problem" role="alert">
-          {readable(refused.message)}
-        </p>
-      )}
-    </section>
+          </ErrorBoundary>
+        ) : (
+          <>
+            <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+              {plan === undefined ? (
+                <Fields input={decision.input} isJudged />
+              ) : (
+                <Plan plan={plan} input={decision.input} />
+              )}
+            </ErrorBoundary>
+            {!canBeAllowed && <p className="problem">There is no plan in it, so there is nothing to approve.</p>}
+            {step !== 'deny' && canBeAllowed && <UnseenNote />}
+            {step === 'choose' && (
+              <div className="actions">
+                {words.allow !== undefined && canBeAllowed && (
+                  <AllowButton className="primary" disabled={isBusy} onClick={() => void answer({ outcome: 'allow' })}>
+                    {words.allow}
+                  </AllowButton>
+                )}
+                {canAllowAlways && (
+                  <AllowButton
+                    disabled={isBusy}
+                    describedBy={scopeId}
+                    onClick={() => void answer({ outcome: 'allow_always' })}
+                  >
+                    Always allow
+                  </AllowButton>
+                )}
+                {words.edit !== undefined && (
+                  <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
+                    {words.edit} …
+                  </button>
+                )}
+                <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
+                  {words.deny} …
+                </button>
+              </div>
+            )}
+            {step === 'choose' && canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
+            {step === 'deny' && (
+              <DenyForm
+                what={words.deny}
+                isBusy={isBusy}
+                onBack={() => setStep('choose')}
+                onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
+              />
+            )}
+            {step === 'edit' && (
+              <EditInput
+                input={decision.input}
+                refused={refused}
+                isBusy={isBusy}
+                onBack={() => {
+                  setRefused(undefined);
+                  setStep('choose');
+                }}
+                onAllow={(input) => void answer({ outcome: 'allow', input })}
+              />
+            )}
+          </>
+        )}
+        {refused && step !== 'edit' && (
+          <p className="problem" role="alert">
+            {readable(refused.message)}
+          </p>
+        )}
+      </section>
+    </SeenGate>
   );
 }
 
 /** What the button stands for, in the words of whoever would remember it. */
 function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
+  const judged = useJudged<HTMLDivElement>('what “Always allow” means', lines, { isForAlways: true });
   return (
-    <div id={id} className="quiet scope">
+    <div id={id} className="quiet scope" ref={judged.place} tabIndex={-1}>
       {lines.length === 0 ? (
         <p>“Always allow” makes the agent remember a rule of its own for calls like this one.</p>
       ) : (
@@ -150,46 +162,53 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
           <ul>
             {lines.map((line, index) => (
               <li key={index}>
-                <ExactText text={line.replaceAll('\n', '␊')} label="A part of what it means" />
+                <Marked parts={exactLine(line, Infinity, { isProse: true })} />
               </li>
             ))}
           </ul>
         </>
       )}
+      <SeenEnd id={judged.id} of={lines} />
     </div>
   );
 }
 
+/** What is approved is the text as it stands; formatted, parts of it would not be seen. */
 function Plan({ plan, input }: { plan: string; input: Record<string, unknown> }) {
   const { plan: _, ...more } = input;
   return (
     <>
-      <div className="plan-text" tabIndex={0} role="region" aria-label="The plan">
-        <Markdown text={plan} />
-      </div>
+      <ExactText text={plan} label="The plan" isProse />
       <details>
-        <summary>Word for word</summary>
-        <ExactText text={plan} />
+        <summary>Formatted</summary>
+        <div className="plan-text" tabIndex={0} role="region" aria-label="The plan, formatted">
+          <Markdown text={plan} />
+        </div>
       </details>
-      {Object.keys(more).length > 0 && <Fields input={more} />}
+      {Object.keys(more).length > 0 && <Fields input={more} isJudged />}
     </>
   );
 }
 
 /** Every field of the input. A change of text is shown as one first. */
-export function Fields({ input }: { input: Record<string, unknown> }) {
+export function Fields({ input, isJudged = false }: { input: Record<string, unknown>; isJudged?: boolean }) {
   const { old_string: before, new_string: after } = input;
   return (
     <>
-      {typeof before === 'string' && typeof after === 'string' && <Diff oldText={before} newText={after} />}
+      {typeof before === 'string' && typeof after === 'string' && (
+        <Diff oldText={before} newText={after} isJudged={isJudged} />
+      )}
       <dl className="fields">
         {Object.entries(input).map(([name, value]) => (
           <div key={name}>
-            <dt>{readableLine(name, 100)}</dt>
+            <dt>
+              <Marked parts={exactLine(name, 100)} />
+            </dt>
             <dd>
               <ExactText
                 label={readableLine(name, 100)}
                 text={typeof value === 'string' ? value : JSON.stringify(value, null, 2)}
+                isProse={isProseField(name)}
               />
             </dd>
           </div>

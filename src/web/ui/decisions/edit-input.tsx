@@ -1,7 +1,9 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { BooError } from '../../../protocol/error.ts';
-import { hasHidden, readable, readableLine } from '../../text/hidden.ts';
+import { hasNamed, isProseField } from '../../../protocol/exact-text.ts';
+import { readable, readableLine } from '../../text/hidden.ts';
 import { ExactText } from './exact-text.tsx';
+import { AllowButton, useIsSeen } from './seen.tsx';
 
 type Fields = Record<string, string>;
 
@@ -64,8 +66,10 @@ export function EditInput({
   const problemId = useId();
   const wrong =
     unread === undefined ? wrongField(input, refused) : { name: unread, message: `${unread}: is not valid JSON.` };
+  const isSeen = useIsSeen();
   const submit = (event: FormEvent): void => {
     event.preventDefault();
+    if (!isSeen) return;
     const result = inputOf(input, fields);
     setUnread('wrong' in result ? result.wrong : undefined);
     if ('input' in result) onAllow(result.input);
@@ -92,14 +96,16 @@ export function EditInput({
             />
           </label>
           {wrong?.name === name && problem}
-          {hasHidden(text) && <ExactText text={text} label={`${readableLine(name, 100)}, exactly`} />}
+          {hasNamed(text, { isProse: isProseField(name) }) && (
+            <ExactText text={text} label={`${readableLine(name, 100)}, exactly`} isProse={isProseField(name)} />
+          )}
         </div>
       ))}
       {wrong?.name === undefined && problem}
       <div className="actions">
-        <button className="primary" disabled={isBusy}>
+        <AllowButton type="submit" className="primary" disabled={isBusy}>
           Allow as edited
-        </button>
+        </AllowButton>
         <button type="button" onClick={onBack}>
           Back
         </button>

@@ -1,7 +1,10 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
 import type { Question } from '../../../protocol/question.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
+import { alikeWords } from '../../../protocol/look-alikes.ts';
+import { Marked } from '../parts/marked.tsx';
+import { AllowButton, SeenEnd, UnseenNote, useIsSeen, useJudged } from './seen.tsx';
 
 interface Choice {
   chosen: string[];
@@ -24,9 +27,11 @@ export function QuestionForm({
 }) {
   const [choices, setChoices] = useState<Choice[]>(() => questions.map(() => ({ chosen: [], own: '' })));
   const set = (index: number, choice: Choice): void => setChoices(choices.with(index, choice));
+  const isSeen = useIsSeen();
   const isComplete = choices.every((choice) => answerText(choice) !== '');
   const submit = (event: FormEvent): void => {
     event.preventDefault();
+    if (!isSeen) return;
     const answers = Object.fromEntries(
       questions.map(({ question }, index) => [question, answerText(choices[index] ?? { chosen: [], own: '' })]),
     );
@@ -44,13 +49,9 @@ export function QuestionForm({
               : { chosen: [label], own: '' },
           );
         return (
-          <fieldset key={index}>
-            <legend>
-              {question.header !== '' && <span className="question-header">{readableLine(question.header, 60)}</span>}
-              {readable(question.question)}
-            </legend>
-            {question.options.map((option) => (
-              <label key={option.label} className="option">
+          <Asked key={index} question={question} number={index + 1}>
+            {question.options.map((option, place) => (
+              <label key={place} className="option">
                 <input
                   type={question.multiSelect ? 'checkbox' : 'radio'}
                   name={`${decision.id}-${index}`}
@@ -58,8 +59,15 @@ export function QuestionForm({
                   onChange={(event) => toggle(option.label, event.target.checked)}
                 />
                 <span>
-                  <strong>{readable(option.label)}</strong>
-                  {option.description !== '' && <span className="quiet"> {readable(option.description)}</span>}
+                  <strong>
+                    <Marked parts={exactLine(option.label, Infinity, prose)} />
+                  </strong>
+                  {option.description !== '' && (
+                    <span className="quiet">
+                      {' '}
+                      <Marked parts={exactLine(option.description, Infinity, prose)} />
+                    </span>
+                  )}
                 </span>
               </label>
             ))}
@@ -72,17 +80,44 @@ export function QuestionForm({
                 }
               />
             </label>
-          </fieldset>
+          </Asked>
         );
       })}
+      <UnseenNote />
       <div className="actions">
-        <button className="primary" disabled={isBusy || !isComplete}>
+        <AllowButton type="submit" className="primary" disabled={isBusy || !isComplete}>
           Answer
-        </button>
+        </AllowButton>
         <button type="button" disabled={isBusy} onClick={() => onAnswer({ outcome: 'deny' })}>
           Do not answer
         </button>
       </div>
     </form>
+  );
+}
+
+const prose = { isProse: true };
+
+/** A question and what there is to choose. */
+function Asked({ question, number, children }: { question: Question; number: number; children: ReactNode }) {
+  const { place, id } = useJudged<HTMLFieldSetElement>(`question ${number}`, question);
+  return (
+    <fieldset ref={place} tabIndex={-1}>
+      <legend>
+        {question.header !== '' && (
+          <span className="question-header">
+            <Marked parts={exactLine(question.header, Infinity, prose)} />
+          </span>
+        )}
+        <Marked parts={exactParts(question.question, prose)} />
+      </legend>
+      {children}
+      {alikeWords(question.options.map(({ label }) => label)).map((words) => (
+        <p key={words} className="problem">
+          {words}
+        </p>
+      ))}
+      <SeenEnd id={id} of={question} />
+    </fieldset>
   );
 }

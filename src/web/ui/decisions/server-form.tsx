@@ -1,7 +1,9 @@
 import type { AnswerDecision } from '../../../protocol/decision.ts';
 import type { Form } from '../../../protocol/form.ts';
 import { pageLink } from '../../../protocol/page-link.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { Marked } from '../parts/marked.tsx';
 import { ExactText } from './exact-text.tsx';
 import { FormFields } from './form-fields.tsx';
 
@@ -13,7 +15,11 @@ export interface ServerFormProps {
 
 /** What an MCP server asks for. All its words are set apart, so that none can be taken for ours. */
 export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
-  const server = <bdi>“{readableLine(form.serverName, 100)}”</bdi>;
+  const server = (
+    <bdi>
+      “<Marked parts={exactLine(form.serverName, 100)} />”
+    </bdi>
+  );
   const decline = (
     <button type="button" disabled={isBusy} onClick={() => onAnswer({ outcome: 'deny' })}>
       Decline
@@ -25,7 +31,9 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
         The MCP server {server} asks this, not BooCode and not the agent. What you{' '}
         {form.mode === 'url' ? 'do on its page' : 'type here'} goes to {server}.
       </p>
-      <blockquote className="server-words">{readable(form.message)}</blockquote>
+      <blockquote className="server-words">
+        <Marked parts={exactParts(form.message, { isProse: true })} />
+      </blockquote>
       {form.mode === 'url' ? (
         <ServerPage url={form.url}>
           <div className="actions">

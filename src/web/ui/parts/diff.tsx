@@ -1,26 +1,25 @@
 import { memo, useMemo, useState } from 'react';
 import { type DiffLine, diffLines } from '../../text/diff-lines.ts';
-import { exactParts } from '../../text/hidden.ts';
+import { exactParts, type ExactPart, unseenParts } from '../../../protocol/exact-text.ts';
+import { Marked } from './marked.tsx';
 
 const marks = { same: ' ', added: '+', removed: '−', skipped: '⋯' };
 const words = { same: '', added: 'added: ', removed: 'removed: ', skipped: '' };
 const firstLines = 40;
 
-/** Tabs and line ends belong to code; whatever else is not seen is named. */
-function shown(text: string): string {
-  return exactParts(text)
-    .map((part) => (part.text === '␉' && part.isNamed ? '\t' : part.text))
-    .join('');
-}
+/** Tabs belong to code. */
+const withTabs = (parts: ExactPart[]): ExactPart[] =>
+  parts.map((part) => (/^␉+$/.test(part.text) ? { text: part.text.replaceAll('␉', '\t'), isNamed: false } : part));
 
 const firstChars = 5_000;
 
-function DiffText({ text }: { text: string }) {
+function DiffText({ text, isJudged }: { text: string; isJudged: boolean }) {
   const [isWhole, setWhole] = useState(false);
   const rest = isWhole ? 0 : text.length - firstChars;
+  const shown = rest > 0 ? text.slice(0, firstChars) : text;
   return (
     <span className="diff-text">
-      {shown(rest > 0 ? text.slice(0, firstChars) : text)}
+      <Marked parts={isJudged ? exactParts(shown, { isProse: true }) : withTabs(unseenParts(shown))} />
       {rest > 0 && (
         <button type="button" className="plain" onClick={() => setWhole(true)}>
           … {rest.toLocaleString('en-US')} more characters
@@ -34,11 +33,14 @@ export const Diff = memo(function Diff({
   oldText,
   newText,
   lines: told,
+  isJudged = false,
 }: {
   oldText: string | null;
   newText: string;
   /** In place of those that the two texts give, for example with what stands around them. */
   lines?: DiffLine[] | undefined;
+  /** Somebody has still to allow it. */
+  isJudged?: boolean;
 }) {
   const lines = useMemo(() => told ?? diffLines(oldText, newText), [told, oldText, newText]);
   const isNumbered = lines.some(({ number }) => number !== undefined);
@@ -58,7 +60,7 @@ export const Diff = memo(function Diff({
               {marks[line.kind]}
             </span>
             <span className="visually-hidden">{words[line.kind]}</span>
-            <DiffText text={line.text} />
+            <DiffText text={line.text} isJudged={isJudged && line.kind !== 'skipped'} />
           </div>
         ))}
       </div>

@@ -1,4 +1,4 @@
-import { readableLine } from '../../text/hidden.ts';
+import { exactLine, type ExactPart, shownText } from '../../../protocol/exact-text.ts';
 import type { ChatState, PermissionMode } from '../../../protocol/chat.ts';
 
 export const stateWords: Record<ChatState, string> = {
@@ -65,9 +65,8 @@ export function shortPath(path: string): string {
   return parts.length <= 2 ? path : `…/${parts.slice(-2).join('/')}`;
 }
 
-/** `Edit: Edit /a/file` says the tool's name twice. */
-export function decisionTitle(title: string, maxLength: number): string {
-  return readableLine(title, maxLength + 40)
-    .replace(/^(\w+): \1 /, '$1: ')
-    .slice(0, maxLength);
-}
+/** Of a decision, on one line. `Edit: Edit /a/file` says the tool's name twice. */
+export const titleParts = (title: string, maxLength: number): ExactPart[] =>
+  exactLine(title.replace(/^(\w+): \1 /, '$1: '), maxLength);
+
+export const decisionTitle = (title: string, maxLength: number): string => shownText(titleParts(title, maxLength));

@@ -1,0 +1,96 @@
+/**
+ * Puts something before the person, page by page, and then asks about it. An answer is taken only after the last row was
+ * on the screen, and only from what was typed after that.
+ */
+import { type Paper, rowsText } from './card-rows.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Matter<T> {
+  rows(paper: Paper): string[];
+  question: string;
+  /** What a typed answer means; undefined when nothing. */
+  read(typed: string): T | undefined;
+  /** What can be answered before all of it was seen. */
+  readEarly(typed: string): T | undefined;
+  /** Said when the answer means nothing. */
+  again: string;
+}
+
+/** Rows that are ours, on every page: the line that says where it is, the question, and the cursor's. */
+const ownRows = 3;
+
+/** The answer; `end` when the input has ended, undefined when the question was withdrawn. */
+export async function askAbout<T>(
+  terminal: Terminal,
+  matter: Matter<T>,
+  signal: AbortSignal,
+): Promise<T | 'end' | undefined> {
+  for (;;) {
+    const resized = new AbortController();
+    // After whatever else draws something on the occasion.
+    const stop = terminal.onResize(() => queueMicrotask(() => resized.abort()));
+    try {
+      const answer = await askOnce(terminal, matter, AbortSignal.any([signal, resized.signal]));
+      if (answer !== undefined || !resized.signal.aborted || signal.aborted) return answer;
+    } finally {
+      stop();
+    }
+    // In another width its rows would be torn apart: it is drawn anew, once the size stays as it is.
+    await terminal.forgetTyped(signal);
+  }
+}
+
+async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSignal): Promise<T | 'end' | undefined> {
+  const { columns, rows: height } = terminal.size;
+  const style = terminal.questions === 'out' ? terminal.outStyle : terminal.errStyle;
+  const print = terminal[terminal.questions];
+  const rows = matter.rows({ style, columns });
+  let shown = 0;
+
+  const show = (count: number): void => {
+    print(keptInside(terminal, rowsText(rows.slice(shown, shown + count))));
+    shown = Math.min(rows.length, shown + count);
+  };
+  const ask = async <R>(
+    question: string,
+    read: (typed: string) => R | undefined,
+    again: string,
+    takesSpace: boolean,
+  ) => {
+    for (;;) {
+      const reply = await terminal.ask(question, signal, { takesSpace });
+      if (reply.kind !== 'line') return reply.kind === 'end' ? ('end' as const) : undefined;
+      const meant = read(reply.text);
+      if (meant !== undefined) return { meant };
+      terminal.err(`${again}\n`);
+    }
+  };
+  const settle = async (): Promise<void> => {
+    const isForgotten = await terminal.forgetTyped(signal);
+    if (isForgotten && !signal.aborted) print(`${style('dim', '· What was typed before was not taken.')}\n`);
+  };
+
+  const page = Math.max(1, height - ownRows);
+  show(terminal.isInteractive ? page : rows.length);
+  await settle();
+  while (shown < rows.length) {
+    const question = `-- rows ${Math.max(1, shown - page + 1)}–${shown} of ${rows.length} -- Enter: more, all: the rest, n: no `;
+    const next = await ask(
+      question,
+      (typed) => (typed.trim() === '' ? 'more' : typed.trim() === 'all' ? 'all' : matter.readEarly(typed)),
+      'There is more of it: an answer is taken at its end.',
+      true,
+    );
+    if (next === undefined || next === 'end') return next;
+    if (next.meant !== 'more' && next.meant !== 'all') return next.meant;
+    show(next.meant === 'all' ? rows.length : page);
+    if (shown === rows.length) await settle();
+  }
+  if (rows.length > page && terminal.isInteractive) print(`-- all ${rows.length} rows were shown --\n`);
+  const answer = await ask(matter.question, matter.read, matter.again, false);
+  return answer === undefined || answer === 'end' ? answer : answer.meant;
+}
+
+/** Where a terminal takes more cells for a character than anybody knows of, the row ends; it does not go on in another. */
+const keptInside = ({ isInteractive }: Terminal, text: string): string =>
+  isInteractive ? `\x1b[?7l${text}\x1b[?7h` : text;

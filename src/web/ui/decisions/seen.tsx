@@ -1,0 +1,155 @@
+/**
+ * What has to be seen before something is allowed. Each part of a card that is judged says so, and is seen once its end was
+ * in sight: scrolled to in its own box, or shown as a whole and scrolled to in the page.
+ */
+import {
+  type ButtonHTMLAttributes,
+  createContext,
+  type RefObject,
+  use,
+  useCallback,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+
+interface Part {
+  label: string;
+  place: RefObject<HTMLElement | null>;
+  /** What only “always” would do. */
+  isForAlways: boolean;
+  /** Undefined until the browser has said so. */
+  isSeen?: boolean;
+}
+
+interface Gate {
+  parts: ReadonlyMap<string, Part>;
+  /** The sentences that say what is missing. */
+  noteId: string;
+  alwaysNoteId: string;
+  add(id: string, part: Part): () => void;
+  /** Whether its end is in sight now; what was once, stays seen. */
+  tell(id: string, isInSight: boolean): void;
+}
+
+const GateContext = createContext<Gate | undefined>(undefined);
+export const SeenGate = GateContext.Provider;
+
+export function useSeenGate(): Gate {
+  const [parts, setParts] = useState<ReadonlyMap<string, Part>>(new Map());
+  const noteId = useId();
+  const alwaysNoteId = useId();
+  const add = useCallback((id: string, part: Part) => {
+    setParts((now) => new Map(now).set(id, part));
+    return () => setParts((now) => new Map([...now].filter(([each]) => each !== id)));
+  }, []);
+  const tell = useCallback((id: string, isInSight: boolean) => {
+    setParts((now) => {
+      const part = now.get(id);
+      if (!part || part.isSeen === true || part.isSeen === isInSight) return now;
+      return new Map(now).set(id, { ...part, isSeen: isInSight });
+    });
+  }, []);
+  return useMemo(() => ({ parts, noteId, alwaysNoteId, add, tell }), [parts, noteId, alwaysNoteId, add, tell]);
+}
+
+const missingIn = (gate: Gate | undefined): Part[] =>
+  [...(gate?.parts.values() ?? [])].filter((part) => part.isSeen !== true);
+const isForAll = (part: Part): boolean => !part.isForAlways;
+
+/** Whether all parts of the card were in sight. */
+export const useIsSeen = (): boolean => !missingIn(use(GateContext)).some(isForAll);
+
+/** A part that has to be seen, as long as it holds `of`; its end belongs after its last character. */
+export function useJudged<E extends HTMLElement>(
+  label: string,
+  of: unknown,
+  { isForAlways = false }: { isForAlways?: boolean } = {},
+): { place: RefObject<E | null>; id: string } {
+  const gate = use(GateContext);
+  const add = gate?.add;
+  const id = useId();
+  const place = useRef<E>(null);
+  // Before the page is painted: no button is free for a moment.
+  useLayoutEffect(() => add?.(id, { label, place, isForAlways }), [add, id, label, of, isForAlways]);
+  return { place, id };
+}
+
+/** The end of a part; `isDrawn` says whether all that comes before it stands in the page. */
+export function SeenEnd({ id, of, isDrawn = true }: { id: string; of: unknown; isDrawn?: boolean }) {
+  const tell = use(GateContext)?.tell;
+  const end = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    if (!end.current || !tell) return undefined;
+    const observer = new IntersectionObserver((entries) => {
+      tell(id, isDrawn && entries.some((entry) => entry.isIntersecting));
+    });
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [tell, id, of, isDrawn]);
+  return <span ref={end} className="seen-end" aria-hidden="true" />;
+}
+
+/** A button that allows. While something was not seen it does nothing, and says why to whoever comes to it. */
+export function AllowButton({
+  describedBy,
+  isAlways = false,
+  onClick,
+  ...rest
+}: { describedBy?: string; isAlways?: boolean } & ButtonHTMLAttributes<HTMLButtonElement>) {
+  const gate = use(GateContext);
+  const missing = missingIn(gate).filter((part) => isAlways || isForAll(part));
+  const ids = [
+    missing.some(isForAll) && gate?.noteId,
+    missing.some((part) => part.isForAlways) && gate?.alwaysNoteId,
+    describedBy,
+  ].filter((id) => typeof id === 'string');
+  const isSeen = missing.length === 0;
+  return (
+    <button
+      type="button"
+      {...rest}
+      aria-disabled={!isSeen}
+      aria-describedby={ids.length === 0 ? undefined : ids.join(' ')}
+      onClick={(event) => {
+        if (isSeen) onClick?.(event);
+        else event.preventDefault();
+      }}
+    />
+  );
+}
+
+/** What is missing, and a way to it. */
+export function UnseenNote() {
+  const gate = use(GateContext);
+  // Nothing is said for the moment in which nobody knows.
+  const missing = missingIn(gate).filter((part) => part.isSeen === false);
+  const [first] = missing;
+  if (!gate || !first) return null;
+  const forAll = missing.filter(isForAll);
+  return (
+    <p className="unseen-note">
+      {forAll.length > 0 && (
+        <span id={gate.noteId}>
+          It can be allowed once the end of {forAll.map(({ label }) => `“${label}”`).join(', ')} has been in sight.
+        </span>
+      )}{' '}
+      {forAll.length < missing.length && (
+        <span id={gate.alwaysNoteId}>“Always allow” waits until all that it means has been in sight.</span>
+      )}{' '}
+      <button
+        type="button"
+        className="plain"
+        onClick={() => {
+          first.place.current?.scrollIntoView({ block: 'start' });
+          first.place.current?.focus({ preventScroll: true });
+        }}
+      >
+        Go there
+      </button>
+    </p>
+  );
+}
