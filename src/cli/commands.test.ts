@@ -230,9 +230,8 @@ describe('chat', () => {
       'Your address: is required.\nYour address: must be an email address.\nseats: must be at most 4.\n',
     );
     expect(err).toContain('meal: must be the number of a choice.\n');
-    expect(out).toContain(
-      'An MCP server asks this, not BooCode and not the agent. What you type goes to “travel<U+202E>”.',
-    );
+    expect(out).toContain('An MCP server asks this, not BooCode and not the agent.');
+    expect(out).toContain('│ travel⟨U+202E⟩\n');
     expect(out).toContain('│ Allow?␛[2J');
     expect(out).toContain('This looks like a password or a key.');
   });
