@@ -87,7 +87,7 @@ async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSi
     if (shown === rows.length) await settle();
   }
   if (rows.length > page && terminal.isInteractive) print(`-- all ${rows.length} rows were shown --\n`);
-  const answer = await ask(matter.question, matter.read, matter.again, false);
+  const answer = await ask(matter.question, (typed) => matter.read(typed), matter.again, false);
   return answer === undefined || answer === 'end' ? answer : answer.meant;
 }
 

@@ -2,7 +2,7 @@ import { lookAlike } from './look-alikes.ts';
 import { type Named, seenName } from './named.ts';
 
 /** Neither letter nor number, and not ASCII; and what Latin-1 has of the kind. */
-const candidates = /[^\p{L}\p{N}\p{M}\p{C}\p{Z}\u0000-\u00ff]|[´\p{Lm}ǀǃ]/gu;
+const candidates = /[^\p{L}\p{N}\p{M}\p{C}\p{Z} -\u00ff]|[´\p{Lm}ǀǃ]/gu;
 const eastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3001-\u303f\uff01-\uff60]/u;
 const eastAsianMark = /[\u3000-\u303f\ufe30-\ufe6f\uff01-\uffef]/;
 /** From Armenian to N’Ko: their own marks, among their own letters. */

@@ -10,7 +10,7 @@ const unseen =
 
 /** Combining marks: a run of them, with what stands before. */
 const marks = /(?<before>^|[^\p{M}])(?<marks>\p{M}+)/gu;
-const overlay = /[\u0334-\u0338\u0488\u0489\u20d0-\u20ff]/u;
+const overlay = /[\u0334-\u0338]|\u0488|\u0489|[\u20d0-\u20ff]/u;
 const usualMarks = 4;
 
 export function namedUnseen(text: string): Named[] {

@@ -26,10 +26,9 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await signIn(page, server.running.signInLink());
   });
   afterEach(async () => {
-    const { problems } = watched;
     await watched.context.close();
     for (const { id } of (await server.client.listChats()).items) await server.client.deleteChat(id);
-    expect(problems).toEqual([]);
+    if (watched.problems.length > 0) throw new Error(watched.problems.join('\n'));
   });
 
   const isOff = async (button: Locator): Promise<boolean> => (await button.getAttribute('aria-disabled')) === 'true';
@@ -107,7 +106,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await page.getByText('echo 200', { exact: true }).scrollIntoViewIfNeeded();
     await becomes(allow, false);
     await allow.click();
-    await until(() => answers[0]?.outcome === 'allow');
+    expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
   it('DECIDE-12: of a megabyte stays usable, and is allowed at its end', async () => {
@@ -124,14 +123,14 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await page.locator('.exact .seen-end').first().scrollIntoViewIfNeeded();
     await becomes(allow, false);
     await allow.click();
-    await until(() => answers[0]?.outcome === 'allow');
+    expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
   it('DECIDE-12: that is denied needs no reading', async () => {
     const { answers } = await showInInbox({ input: { command: numbered(200) } });
     await page.getByRole('button', { name: 'Deny …' }).click();
     await page.getByRole('button', { name: 'Deny', exact: true }).click();
-    await until(() => answers[0]?.outcome === 'deny');
+    expect(await until(() => answers[0])).toMatchObject({ outcome: 'deny' });
   });
 
   it('WEB-25, DECIDE-11: names what would mislead: in the title, in what runs, in what is edited', async () => {
@@ -160,7 +159,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       input: { questions: [{ question: 'Go on?', header: '', options, multiSelect: false }] },
     });
     const card = page.locator('.decision');
-    await card.getByText('Options 1 and 3 look alike, and are different.').waitFor();
+    expect(await card.locator('.problem').allInnerTexts()).toEqual(['Options 1 and 3 look alike, and are different.']);
     await card.getByText('⟨А U+0410 like A⟩llow').waitFor();
   });
 

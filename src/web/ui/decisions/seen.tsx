@@ -30,9 +30,9 @@ interface Gate {
   /** The sentences that say what is missing. */
   noteId: string;
   alwaysNoteId: string;
-  add(id: string, part: Part): () => void;
+  add: (id: string, part: Part) => () => void;
   /** Whether its end is in sight now; what was once, stays seen. */
-  tell(id: string, isInSight: boolean): void;
+  tell: (id: string, isInSight: boolean) => void;
 }
 
 const GateContext = createContext<Gate | undefined>(undefined);
@@ -84,9 +84,13 @@ export function SeenEnd({ id, of, isDrawn = true }: { id: string; of: unknown; i
   const end = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     if (!end.current || !tell) return undefined;
-    const observer = new IntersectionObserver((entries) => {
-      tell(id, isDrawn && entries.some((entry) => entry.isIntersecting));
-    });
+    // In a chat the composer stands over the end of what scrolls below it.
+    const dock = end.current.closest('.dock');
+    const covered = dock?.querySelector('.composer')?.clientHeight ?? 0;
+    const observer = new IntersectionObserver(
+      (entries) => tell(id, isDrawn && entries.some((entry) => entry.isIntersecting)),
+      { root: dock, rootMargin: `0px 0px -${covered}px 0px` },
+    );
     observer.observe(end.current);
     return () => observer.disconnect();
   }, [tell, id, of, isDrawn]);
