@@ -29,6 +29,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     logLevel: 'silent',
     sdkByDefault: false,
     agentEnv: { HOME: dataDir, ANTHROPIC_API_KEY: 'key' },
+    agentEnvNames: [],
     ...changes,
   };
   return new Map((await diagnose(config)).map((finding) => [finding.name, finding]));

@@ -11,6 +11,7 @@ import { endOrphans } from './agents/agent-process.ts';
 import { ClaudePtyBackend } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
+import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
 import { Host } from './chats/host.ts';
@@ -69,9 +70,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const sdk = new ClaudeSdkBackend({ env: agentEnv, logger });
+    const sdk = new ClaudeSdkBackend({ env: agentEnv, shownKeys: config.agentEnvNames, logger });
     closers.push(() => sdk.dispose());
-    const pty = await openTerminalBackend(agentEnv, logger, closers);
+    const pty = await openTerminalBackend(config, agentEnv, logger, closers);
     const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [sdk, pty] });
 
     const host = new Host({
@@ -207,13 +208,14 @@ function machineName(): string {
 
 /** The terminal program as a backend, or why it cannot be one here. */
 async function openTerminalBackend(
+  config: Config,
   env: Record<string, string>,
   logger: Log,
   closers: (() => Promise<unknown>)[],
 ): Promise<ClaudePtyBackend | UnavailableBackend> {
   const path = await findTerminalPath();
   if ('reason' in path) return { name: 'claude_pty', reason: path.reason };
-  const pty = new ClaudePtyBackend({ program: path.program, env, logger });
+  const pty = new ClaudePtyBackend({ program: path.program, env, shownKeys: config.agentEnvNames, logger });
   closers.push(() => pty.dispose());
   return pty;
 }
@@ -227,8 +229,9 @@ async function demoEnvironment(
   const apiKey = `demo-${randomBytes(16).toString('hex')}`;
   const model = await startDemoModel({ apiKey, intervalMs: options.demoIntervalMs ?? 0 });
   closers.push(() => model.close());
+  const provider = chooseProvider(config.agentEnv);
   const own = Object.entries(config.agentEnv).filter(
-    ([name]) => !/^(ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|VERTEX_)/.test(name),
+    ([name]) => !/^(ANTHROPIC_|CLAUDE_)/.test(name) && !isOfProvider(provider, name),
   );
   return {
     ...Object.fromEntries(own),

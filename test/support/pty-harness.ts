@@ -19,6 +19,7 @@ export interface PtyHarness extends BackendHarness {
 
 export interface PtyHarnessOptions {
   env?: Record<string, string>;
+  shownKeys?: readonly string[];
   limits?: ClaudePtyBackendOptions['limits'];
   logger?: Log;
 }
@@ -35,6 +36,7 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
   const backend = new ClaudePtyBackend({
     program,
     env: { ...agent.env, ...options.env },
+    shownKeys: options.shownKeys ?? [],
     logger: options.logger ?? silentLog,
     limits: options.limits ?? {},
   });

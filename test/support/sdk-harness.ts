@@ -17,6 +17,7 @@ export interface SdkHarness extends BackendHarness {
 
 export interface SdkHarnessOptions {
   env?: Record<string, string>;
+  shownKeys?: readonly string[];
   limits?: ClaudeSdkBackendOptions['limits'];
 }
 
@@ -27,6 +28,7 @@ export async function openSdkHarness(options: SdkHarnessOptions = {}): Promise<S
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-sdk-')));
   const backend = new ClaudeSdkBackend({
     env: { ...agent.env, ...options.env },
+    shownKeys: options.shownKeys ?? [],
     logger: silentLog,
     limits: options.limits ?? {},
   });

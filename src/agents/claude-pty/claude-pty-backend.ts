@@ -18,6 +18,8 @@ export interface ClaudePtyBackendOptions {
   program: string;
   /** The whole environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
+  /** Keys of `env` that tools may see; none unless named. */
+  shownKeys?: readonly string[];
   logger: Log;
   limits?: Partial<SessionLimits>;
 }
@@ -54,6 +56,7 @@ export class ClaudePtyBackend implements AgentBackend {
       },
       program: this.#options.program,
       env: this.#options.env,
+      shownKeys: this.#options.shownKeys ?? [],
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       costs: { register: (onCost) => costs.register(onCost), close: () => costs.close() },

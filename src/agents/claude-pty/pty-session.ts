@@ -59,6 +59,8 @@ export interface PtySessionParts {
   /** The `claude` program. */
   program: string;
   env: Readonly<Record<string, string>>;
+  /** Keys of `env` that tools may see. */
+  shownKeys: readonly string[];
   logger: Log;
   limits: SessionLimits;
   costs: CostReceiver;
@@ -213,6 +215,7 @@ export class PtySession {
       program: this.#parts.program,
       cwd: this.#spec.cwd,
       env: { ...this.#parts.env, ...this.#costs?.env },
+      shownKeys: this.#parts.shownKeys,
       configDir: this.#configDir,
       size: this.terminal.size,
       sessionId: this.#sessionId,

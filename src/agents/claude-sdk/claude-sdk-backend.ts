@@ -8,6 +8,8 @@ import { configDirOf, removeTranscript } from '../claude/files/transcript-file.t
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
+  /** Keys of `env` that tools may see; none unless named. */
+  shownKeys?: readonly string[];
   logger: Log;
   limits?: Partial<SessionLimits>;
 }
@@ -32,6 +34,7 @@ export class ClaudeSdkBackend implements AgentBackend {
     if (this.#sessions.has(chatId)) throw new BooError('internal', `Chat ${chatId} has an open session.`);
     const session: SdkSession = new SdkSession({
       env: this.#options.env,
+      shownKeys: this.#options.shownKeys ?? [],
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       spec: {

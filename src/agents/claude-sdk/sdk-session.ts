@@ -33,6 +33,7 @@ import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
+import { withKeysApart } from '../claude/apart-keys.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import {
@@ -68,6 +69,8 @@ const sessionMark = 'BOOCODE_SESSION';
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
   env: Readonly<Record<string, string>>;
+  /** Keys of `env` that tools may see. */
+  shownKeys: readonly string[];
   logger: Log;
   limits: SessionLimits;
   /** Frames that the SDK's types do not know, counted over all sessions. */
@@ -77,6 +80,7 @@ export interface SdkSessionParts {
 export class SdkSession {
   readonly #spec: AgentSessionSpec;
   readonly #env: Record<string, string>;
+  readonly #shownKeys: readonly string[];
   readonly #logger: Log;
   readonly #limits: SessionLimits;
   readonly #countUnmapped: (name: string) => void;
@@ -103,6 +107,7 @@ export class SdkSession {
 
   constructor(parts: SdkSessionParts) {
     this.#spec = parts.spec;
+    this.#shownKeys = parts.shownKeys;
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
@@ -258,7 +263,8 @@ export class SdkSession {
       canUseTool: this.#permissions.canUseTool,
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
-        this.#process = spawnAgent(command, args, { cwd: directory, env });
+        const launch = withKeysApart({ command, args, env }, this.#shownKeys);
+        this.#process = spawnAgent(launch.command, launch.args, { cwd: directory, env: launch.env });
         this.#process.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
         // Written to after its end: the read loop tells of that end.
         this.#process.stdin.on('error', () => undefined);
