@@ -81,6 +81,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
+      dataDir: config.dataDir,
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
       backendFor: (name) => routing.backendFor(name),
@@ -90,6 +91,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const chats = new HostedChats({
       sql,
       host,
+      dataDir: config.dataDir,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
       createHistory: () => createHistoryMapper(),
       describe: () => ({
