@@ -8,7 +8,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
-import { ClaudePtyBackend } from './agents/claude-pty/claude-pty-backend.ts';
+import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
 import { chooseProvider, isOfProvider } from './agents/provider.ts';
@@ -70,9 +70,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const sdk = new ClaudeSdkBackend({ env: agentEnv, shownKeys: config.agentEnvNames, logger });
+    const agentOptions = { env: agentEnv, shownKeys: config.agentEnvNames, dataDir: config.dataDir, logger };
+    const sdk = new ClaudeSdkBackend(agentOptions);
     closers.push(() => sdk.dispose());
-    const pty = await openTerminalBackend(config, agentEnv, logger, closers);
+    const pty = await openTerminalBackend(agentOptions, closers);
     const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [sdk, pty] });
 
     const host = new Host({
@@ -210,14 +211,12 @@ function machineName(): string {
 
 /** The terminal program as a backend, or why it cannot be one here. */
 async function openTerminalBackend(
-  config: Config,
-  env: Record<string, string>,
-  logger: Log,
+  options: Omit<ClaudePtyBackendOptions, 'program'>,
   closers: (() => Promise<unknown>)[],
 ): Promise<ClaudePtyBackend | UnavailableBackend> {
   const path = await findTerminalPath();
   if ('reason' in path) return { name: 'claude_pty', reason: path.reason };
-  const pty = new ClaudePtyBackend({ program: path.program, env, shownKeys: config.agentEnvNames, logger });
+  const pty = new ClaudePtyBackend({ ...options, program: path.program });
   closers.push(() => pty.dispose());
   return pty;
 }

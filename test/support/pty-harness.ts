@@ -20,6 +20,7 @@ export interface PtyHarness extends BackendHarness {
 export interface PtyHarnessOptions {
   env?: Record<string, string>;
   shownKeys?: readonly string[];
+  dataDir?: string;
   limits?: ClaudePtyBackendOptions['limits'];
   logger?: Log;
 }
@@ -37,6 +38,7 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
     program,
     env: { ...agent.env, ...options.env },
     shownKeys: options.shownKeys ?? [],
+    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     logger: options.logger ?? silentLog,
     limits: options.limits ?? {},
   });

@@ -18,6 +18,7 @@ export interface SdkHarness extends BackendHarness {
 export interface SdkHarnessOptions {
   env?: Record<string, string>;
   shownKeys?: readonly string[];
+  dataDir?: string;
   limits?: ClaudeSdkBackendOptions['limits'];
 }
 
@@ -29,6 +30,7 @@ export async function openSdkHarness(options: SdkHarnessOptions = {}): Promise<S
   const backend = new ClaudeSdkBackend({
     env: { ...agent.env, ...options.env },
     shownKeys: options.shownKeys ?? [],
+    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     logger: silentLog,
     limits: options.limits ?? {},
   });

@@ -20,6 +20,8 @@ export interface ClaudePtyBackendOptions {
   env: Readonly<Record<string, string>>;
   /** Keys of `env` that tools may see; none unless named. */
   shownKeys?: readonly string[];
+  /** The server's own files, from which agents are kept. */
+  dataDir?: string;
   logger: Log;
   limits?: Partial<SessionLimits>;
 }
@@ -57,6 +59,7 @@ export class ClaudePtyBackend implements AgentBackend {
       program: this.#options.program,
       env: this.#options.env,
       shownKeys: this.#options.shownKeys ?? [],
+      dataDir: this.#options.dataDir ?? null,
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       costs: { register: (onCost) => costs.register(onCost), close: () => costs.close() },

@@ -61,6 +61,8 @@ export interface PtySessionParts {
   env: Readonly<Record<string, string>>;
   /** Keys of `env` that tools may see. */
   shownKeys: readonly string[];
+  /** The server's own files, from which agents are kept; null where there are none. */
+  dataDir: string | null;
   logger: Log;
   limits: SessionLimits;
   costs: CostReceiver;
@@ -211,6 +213,8 @@ export class PtySession {
   }
 
   #start(): void {
+    const { dataDir } = this.#parts;
+    const kept = dataDir === null ? null : { dataDir, configDir: this.#configDir };
     const program: PtyProgram = startProgram({
       program: this.#parts.program,
       cwd: this.#spec.cwd,
@@ -224,7 +228,7 @@ export class PtySession {
       permissionMode: this.#permissionMode,
       trusted: this.#spec.trusted,
       settings: {
-        ...programSettings(this.#spec),
+        ...programSettings(this.#spec, kept),
         hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
       },
       onStatus: (status, before) => this.#onStatus(status, before),

@@ -10,6 +10,8 @@ export interface ClaudeSdkBackendOptions {
   env: Readonly<Record<string, string>>;
   /** Keys of `env` that tools may see; none unless named. */
   shownKeys?: readonly string[];
+  /** The server's own files, from which agents are kept. */
+  dataDir?: string;
   logger: Log;
   limits?: Partial<SessionLimits>;
 }
@@ -35,6 +37,7 @@ export class ClaudeSdkBackend implements AgentBackend {
     const session: SdkSession = new SdkSession({
       env: this.#options.env,
       shownKeys: this.#options.shownKeys ?? [],
+      dataDir: this.#options.dataDir ?? null,
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
       spec: {

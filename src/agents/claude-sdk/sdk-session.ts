@@ -71,6 +71,8 @@ export interface SdkSessionParts {
   env: Readonly<Record<string, string>>;
   /** Keys of `env` that tools may see. */
   shownKeys: readonly string[];
+  /** The server's own files, from which agents are kept; null where there are none. */
+  dataDir: string | null;
   logger: Log;
   limits: SessionLimits;
   /** Frames that the SDK's types do not know, counted over all sessions. */
@@ -81,6 +83,7 @@ export class SdkSession {
   readonly #spec: AgentSessionSpec;
   readonly #env: Record<string, string>;
   readonly #shownKeys: readonly string[];
+  readonly #dataDir: string | null;
   readonly #logger: Log;
   readonly #limits: SessionLimits;
   readonly #countUnmapped: (name: string) => void;
@@ -108,6 +111,7 @@ export class SdkSession {
   constructor(parts: SdkSessionParts) {
     this.#spec = parts.spec;
     this.#shownKeys = parts.shownKeys;
+    this.#dataDir = parts.dataDir;
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
@@ -241,6 +245,7 @@ export class SdkSession {
 
   #options(isKnown: boolean): Options {
     const { sessionId, cwd, model, permissionMode, trusted, sessionStore } = this.#spec;
+    const kept = this.#dataDir === null ? null : { dataDir: this.#dataDir, configDir: configDirOf(this.#env) };
     return {
       cwd,
       ...(model === null ? {} : { model }),
@@ -248,7 +253,7 @@ export class SdkSession {
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
       settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-      settings: programSettings(this.#spec),
+      settings: programSettings(this.#spec, kept),
       systemPrompt: { type: 'preset', preset: 'claude_code' },
       includePartialMessages: true,
       forwardSubagentText: true,

@@ -4,10 +4,12 @@
  */
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
+import { denyRules, type KeptFiles } from './kept-files.ts';
 
-export function programSettings(_spec: AgentSessionSpec): Settings {
+export function programSettings(_spec: AgentSessionSpec, kept: KeptFiles | null): Settings {
   return {
     // Another chat's agent may not begin a turn here.
     crossSessionInbound: 'refuse',
+    ...(kept === null ? {} : { permissions: { deny: denyRules(kept) } }),
   };
 }
