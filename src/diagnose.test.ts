@@ -59,3 +59,21 @@ test('without a login both paths say so, and what to do', async () => {
     expect(found.get(name)).toMatchObject({ status: 'warn', fix: 'See login.' });
   }
 });
+
+test('AGENT-13: it says which provider agents use and what they get, by name and without a value', async () => {
+  const agentEnv = { HOME: dataDir, CLAUDE_CODE_USE_BEDROCK: '1', AWS_SECRET_ACCESS_KEY: 'the-secret', PATH: '/bin' };
+  const plain = (await findings({ agentEnv })).get('agents get');
+  expect(plain).toMatchObject({
+    status: 'ok',
+    message: expect.stringMatching(
+      /^Agents get, for Amazon Bedrock: AWS_SECRET_ACCESS_KEY, CLAUDE_CODE_USE_BEDROCK, HOME, PATH\. .*SSH_AUTH_SOCK/,
+    ) as string,
+  });
+  const HTTPS_PROXY = 'http://me:the-secret@proxy.example:3128';
+  const warned = (await findings({ agentEnv: { ...agentEnv, HTTPS_PROXY } })).get('agents get');
+  expect(warned).toMatchObject({
+    status: 'warn',
+    message: expect.stringMatching(/in HTTPS_PROXY holds a password/) as string,
+  });
+  expect(JSON.stringify([plain, warned])).not.toContain('the-secret');
+});

@@ -110,9 +110,6 @@ function provider(
   return { name, title, switches, names: new Set([...switches, ...words(...lines)]) };
 }
 
-/** All the names by which a provider is chosen. */
-export const providerSwitches: readonly string[] = others.flatMap(({ switches }) => switches);
-
 /** What the program takes for a yes. */
 function isOn(value: string | undefined): boolean {
   return ['1', 'true', 'yes', 'on'].includes((value ?? '').trim().toLowerCase());
