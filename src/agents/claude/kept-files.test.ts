@@ -74,9 +74,10 @@ describe.each([
     expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
   });
 
-  test.runIf(name === 'claude_sdk')('nor where permissions are bypassed', () =>
-    expectDenied(['read near/token', 'run: cat near/token'], { permissionMode: 'bypassPermissions' }),
-  );
+  test.runIf(name === 'claude_sdk')('nor where permissions are bypassed', async () => {
+    await expectDenied(['read near/token', 'run: cat near/token'], { permissionMode: 'bypassPermissions' });
+    expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
+  });
 
   test('nor does a prompt that mentions one', async () => {
     const { chatId } = await openSession(harness);
