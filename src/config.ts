@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { agentEnvironment } from './agents/agent-environment.ts';
+import { agentEnvironment, isServersOwn } from './agents/agent-environment.ts';
 import { BooError } from './protocol/error.ts';
 import {
   defaultDataDir,
@@ -31,6 +31,8 @@ export interface Config {
   readonly terminalPassthrough: readonly TerminalPassthrough[];
   /** What the agents' processes get of the environment. */
   readonly agentEnv: Readonly<Record<string, string>>;
+  /** Those of them that were named on purpose: they are for what agents run, too. */
+  readonly agentEnvNames: readonly string[];
 }
 
 const knownVariables = new Set<string>([
@@ -50,7 +52,17 @@ const names = z
       .map((name) => name.trim())
       .filter(Boolean),
   )
-  .pipe(z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of environment variables')));
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of environment variables')
+        .refine(
+          (name) => !isServersOwn(name),
+          'agents never get BOOCODE_…, DATABASE_URL or PG…: they are the server’s own',
+        ),
+    ),
+  );
 const passthroughs = z
   .string()
   .transform((text) =>
@@ -117,6 +129,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
       `Listening on ${host} lets others in: set BOOCODE_TOKEN or --token-file on purpose, or listen on 127.0.0.1.`,
     );
   }
+  const agentEnvNames = read('agent-env') ?? [];
   return Object.freeze({
     host,
     port: read('port') as number,
@@ -128,7 +141,8 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     logLevel: read('log-level') as LogLevel,
     sdkByDefault: gate,
     terminalPassthrough: read('terminal-passthrough') ?? [],
-    agentEnv: agentEnvironment(env, read('agent-env') ?? []),
+    agentEnv: agentEnvironment(env, agentEnvNames),
+    agentEnvNames,
   });
 }
 

@@ -30,6 +30,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     logLevel: 'silent',
     sdkByDefault: false,
     agentEnv: { HOME: dataDir, ANTHROPIC_API_KEY: 'key' },
+    agentEnvNames: [],
     ...changes,
   };
   return new Map((await diagnose(config)).map((finding) => [finding.name, finding]));
@@ -58,4 +59,22 @@ test('without a login both paths say so, and what to do', async () => {
   for (const name of ['claude_pty', 'claude_sdk']) {
     expect(found.get(name)).toMatchObject({ status: 'warn', fix: 'See login.' });
   }
+});
+
+test('AGENT-13: it says which provider agents use and what they get, by name and without a value', async () => {
+  const agentEnv = { HOME: dataDir, CLAUDE_CODE_USE_BEDROCK: '1', AWS_SECRET_ACCESS_KEY: 'the-secret', PATH: '/bin' };
+  const plain = (await findings({ agentEnv })).get('agents get');
+  expect(plain).toMatchObject({
+    status: 'ok',
+    message: expect.stringMatching(
+      /^Agents get, for Amazon Bedrock: AWS_SECRET_ACCESS_KEY, CLAUDE_CODE_USE_BEDROCK, HOME, PATH\. .*SSH_AUTH_SOCK/,
+    ) as string,
+  });
+  const HTTPS_PROXY = 'http://me:the-secret@proxy.example:3128';
+  const warned = (await findings({ agentEnv: { ...agentEnv, HTTPS_PROXY } })).get('agents get');
+  expect(warned).toMatchObject({
+    status: 'warn',
+    message: expect.stringMatching(/in HTTPS_PROXY holds a password/) as string,
+  });
+  expect(JSON.stringify([plain, warned])).not.toContain('the-secret');
 });

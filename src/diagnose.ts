@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { chooseProvider } from './agents/provider.ts';
 import { findClaudeProgram } from './agents/claude/claude-program.ts';
 import { loadPseudoTerminals } from './agents/claude-pty/terminal/pseudo-terminal.ts';
 import type { Config } from './config.ts';
@@ -34,6 +35,7 @@ export async function diagnose(config: Config): Promise<Finding[]> {
     login,
     checkPath(config, { backend: 'claude_pty', what: 'The terminal program', needs: [program, terminals], login }),
     checkPath(config, { backend: 'claude_sdk', what: 'The Agent SDK', needs: [program], login }),
+    checkAgentEnvironment(config),
     checkDataDir(config),
     await checkDatabase(config),
     await checkPort(config),
@@ -113,15 +115,30 @@ function checkPath({ sdkByDefault }: Config, { backend, what, needs, login }: Pa
   return finding(backend, 'ok', `${what} works here. ${role}`);
 }
 
+/** By name only: what their values are is nobody's business. */
+function checkAgentEnvironment({ agentEnv, agentEnvNames }: Config): Finding {
+  const name = 'agents get';
+  const names = Object.keys(agentEnv).toSorted();
+  const { title } = chooseProvider(agentEnv);
+  const message = `Agents get, for ${title}: ${names.join(', ')}.`;
+  const proxy = names.find((each) => /_proxy$/i.test(each) && /\/\/[^/@]+@/.test(agentEnv[each] ?? ''));
+  if (proxy !== undefined) {
+    const fix = 'What agents run can read it: use a proxy that lets this machine in without a password.';
+    return finding(name, 'warn', `${message} The address in ${proxy} holds a password.`, fix);
+  }
+  const more = ' Others only by name, with --agent-env: SSH_AUTH_SOCK, for instance, lends them your keys for SSH.';
+  return finding(name, 'ok', agentEnvNames.length > 0 ? message : message + more);
+}
+
 function checkLogin(config: Config): Finding {
   const env = config.agentEnv;
   const configDir = env['CLAUDE_CONFIG_DIR'] ?? join(env['HOME'] ?? homedir(), '.claude');
   for (const name of ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN']) {
     if (env[name]) return finding('login', 'ok', `${name} is set.`);
   }
-  for (const name of ['CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY']) {
-    if (env[name]) return finding('login', 'ok', `${name} is set.`);
-  }
+  const { switches } = chooseProvider(env);
+  const chosen = switches.find((name) => env[name]);
+  if (chosen !== undefined) return finding('login', 'ok', `${chosen} is set.`);
   if (existsSync(join(configDir, '.credentials.json')))
     return finding('login', 'ok', 'The claude program is logged in.');
   const where = process.platform === 'darwin' ? ' (a login kept in the keychain is not visible here)' : '';

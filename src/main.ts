@@ -8,9 +8,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
-import { ClaudePtyBackend } from './agents/claude-pty/claude-pty-backend.ts';
+import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
+import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
 import { Host } from './chats/host.ts';
@@ -70,9 +71,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const sdk = new ClaudeSdkBackend({ env: agentEnv, logger });
+    const agentOptions = { env: agentEnv, shownKeys: config.agentEnvNames, dataDir: config.dataDir, logger };
+    const sdk = new ClaudeSdkBackend(agentOptions);
     closers.push(() => sdk.dispose());
-    const pty = await openTerminalBackend(agentEnv, config.terminalPassthrough, logger, closers);
+    const pty = await openTerminalBackend({ ...agentOptions, passthrough: config.terminalPassthrough }, closers);
     const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [sdk, pty] });
 
     const host = new Host({
@@ -81,6 +83,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
+      dataDir: config.dataDir,
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
       backendFor: (name) => routing.backendFor(name),
@@ -90,6 +93,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const chats = new HostedChats({
       sql,
       host,
+      dataDir: config.dataDir,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
       createHistory: () => createHistoryMapper(),
       describe: () => ({
@@ -209,14 +213,12 @@ function machineName(): string {
 
 /** The terminal program as a backend, or why it cannot be one here. */
 async function openTerminalBackend(
-  env: Record<string, string>,
-  passthrough: Config['terminalPassthrough'],
-  logger: Log,
+  options: Omit<ClaudePtyBackendOptions, 'program'>,
   closers: (() => Promise<unknown>)[],
 ): Promise<ClaudePtyBackend | UnavailableBackend> {
   const path = await findTerminalPath();
   if ('reason' in path) return { name: 'claude_pty', reason: path.reason };
-  const pty = new ClaudePtyBackend({ program: path.program, env, passthrough, logger });
+  const pty = new ClaudePtyBackend({ ...options, program: path.program });
   closers.push(() => pty.dispose());
   return pty;
 }
@@ -230,8 +232,9 @@ async function demoEnvironment(
   const apiKey = `demo-${randomBytes(16).toString('hex')}`;
   const model = await startDemoModel({ apiKey, intervalMs: options.demoIntervalMs ?? 0 });
   closers.push(() => model.close());
+  const provider = chooseProvider(config.agentEnv);
   const own = Object.entries(config.agentEnv).filter(
-    ([name]) => !/^(ANTHROPIC_|CLAUDE_|AWS_|GOOGLE_|VERTEX_)/.test(name),
+    ([name]) => !/^(ANTHROPIC_|CLAUDE_)/.test(name) && !isOfProvider(provider, name),
   );
   return {
     ...Object.fromEntries(own),

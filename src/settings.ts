@@ -63,7 +63,7 @@ export const settings = [
     flag: 'agent-env',
     env: 'BOOCODE_AGENT_ENV',
     value: '<names>',
-    about: 'further environment variables that agents get, comma separated',
+    about: 'further environment variables that agents and their tools get, comma separated',
     fallback: null,
   },
   {

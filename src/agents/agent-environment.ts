@@ -1,32 +1,46 @@
 /**
- * What an agent's process gets of the server's environment: an allow-list, since whatever the agent runs can read it.
- * The server's own secrets (its token, the database's address) are on no list and cannot be put there.
+ * What an agent's process gets of the server's environment: an allow-list of exact names, since whatever the agent runs
+ * can read it. Of the keys for the model only those of the provider in use are on it. The server's own secrets (its token,
+ * the database's address) are on no list and cannot be put there.
  */
-const names = new Set(
-  [
-    'PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM COLORTERM TMPDIR TEMP TMP',
-    'HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy',
-    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS SSH_AUTH_SOCK SSH_AGENT_PID GPG_TTY',
-    'SystemRoot APPDATA LOCALAPPDATA USERPROFILE ComSpec PATHEXT',
-    'CLAUDE_CONFIG_DIR CLAUDE_CODE_OAUTH_TOKEN CLAUDE_CODE_USE_BEDROCK CLAUDE_CODE_USE_VERTEX CLAUDE_CODE_USE_FOUNDRY',
-    'CLAUDE_CODE_MAX_OUTPUT_TOKENS CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC CLOUD_ML_REGION MAX_THINKING_TOKENS',
-    'DISABLE_AUTOUPDATER DISABLE_TELEMETRY IS_SANDBOX',
-  ].flatMap((line) => line.split(' ')),
-);
-const prefixes = ['LC_', 'XDG_', 'ANTHROPIC_', 'AWS_', 'GOOGLE_', 'VERTEX_'];
-const never = /^(BOOCODE_|DATABASE_URL$|PG[A-Z]+$)/;
+import { chooseProvider, isOfProvider } from './provider.ts';
 
-/** `more` are further names that the operator passes on purpose. */
+const tiers = ['FABLE', 'HAIKU', 'OPUS', 'SONNET'].map((tier) => `ANTHROPIC_DEFAULT_${tier}_MODEL`);
+const models = [...tiers, 'ANTHROPIC_CUSTOM_MODEL_OPTION'].flatMap((name) =>
+  ['', '_NAME', '_DESCRIPTION', '_SUPPORTED_CAPABILITIES'].map((end) => name + end),
+);
+
+const names = new Set([
+  ...[
+    'PATH HOME USER LOGNAME SHELL TZ TERM COLORTERM TMPDIR TEMP TMP',
+    'LANG LANGUAGE LC_ALL LC_ADDRESS LC_COLLATE LC_CTYPE LC_IDENTIFICATION LC_MEASUREMENT LC_MESSAGES LC_MONETARY LC_NAME',
+    'LC_NUMERIC LC_PAPER LC_TELEPHONE LC_TIME',
+    'XDG_CACHE_HOME XDG_CONFIG_DIRS XDG_CONFIG_HOME XDG_DATA_DIRS XDG_DATA_HOME XDG_RUNTIME_DIR XDG_STATE_HOME',
+    'HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy',
+    'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS',
+    'SystemRoot APPDATA LOCALAPPDATA USERPROFILE ComSpec PATHEXT',
+    'CLAUDE_CONFIG_DIR CLAUDE_CODE_MAX_OUTPUT_TOKENS CLAUDE_CODE_SUBAGENT_MODEL MAX_THINKING_TOKENS',
+    'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC DISABLE_AUTOUPDATER DISABLE_TELEMETRY IS_SANDBOX',
+    'ANTHROPIC_MODEL ANTHROPIC_DEFAULT_MODEL ANTHROPIC_SMALL_FAST_MODEL ANTHROPIC_BETAS ANTHROPIC_CUSTOM_HEADERS',
+  ].flatMap((line) => line.split(' ')),
+  ...models,
+]);
+
+/** The server's own, in whatever spelling the system takes for the same name. */
+export function isServersOwn(name: string): boolean {
+  return /^(BOOCODE_|PG|DATABASE_URL$)/i.test(name);
+}
+
+/** `more` are further names that the operator passes on purpose. Throws `config_invalid`, see `chooseProvider`. */
 export function agentEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   more: readonly string[] = [],
 ): Record<string, string> {
+  const provider = chooseProvider(env);
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || never.test(name)) continue;
-    if (names.has(name) || prefixes.some((prefix) => name.startsWith(prefix)) || more.includes(name)) {
-      passed[name] = value;
-    }
+    if (value === undefined || isServersOwn(name)) continue;
+    if (names.has(name) || isOfProvider(provider, name) || more.includes(name)) passed[name] = value;
   }
   return passed;
 }

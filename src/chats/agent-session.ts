@@ -12,12 +12,15 @@ import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatLog } from './chat-log.ts';
+import { assertApart } from './working-directory.ts';
 import { move, type SessionPhase } from './session-phase.ts';
 
 export interface AgentSessionParts {
   sql: Sql;
   log: ChatLog;
   logger: Log;
+  /** No agent is started in a directory that overlaps it. */
+  dataDir: string;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;
@@ -127,6 +130,7 @@ export class AgentSession {
       acceptsAgentMessages,
     } = this.#parts.chat();
     const backend = this.#parts.backendFor(name);
+    await assertApart(cwd, this.#parts.dataDir);
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);

@@ -40,6 +40,7 @@ export interface ChatParts {
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
+  dataDir: string;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;

@@ -29,6 +29,8 @@ export interface HostParts {
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
+  /** The server's own files: no agent works in it, above it or below it. */
+  dataDir: string;
   /** How many agent processes may start at the same time. */
   warmingAtOnce: number;
   /** Bytes that may wait for one reader before it is cut off. */
@@ -211,6 +213,7 @@ export class Host {
       clock,
       logger,
       idleTimeoutMs,
+      dataDir: this.#parts.dataDir,
       backendFor: (name) => this.#parts.backendFor(name),
       warmLimiter: this.#limit,
       onChanged: () => this.#tell(taken),

@@ -35,6 +35,8 @@ import { resolveWorkingDirectory } from './working-directory.ts';
 export interface HostedChatsParts {
   sql: Sql;
   host: Host;
+  /** The server's own files: no agent works in it, above it or below it. */
+  dataDir: string;
   /** The backend for a new chat, which may name one. Throws `backend_unavailable`. */
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
   /** Makes the events of what was said in a session before it came here. */
@@ -46,6 +48,7 @@ export interface HostedChatsParts {
 export class HostedChats implements Chats {
   readonly #sql: Sql;
   readonly #host: Host;
+  readonly #dataDir: string;
   readonly #chooseBackend: HostedChatsParts['chooseBackend'];
   readonly #imports: Imports;
   readonly #describe: HostedChatsParts['describe'];
@@ -53,6 +56,7 @@ export class HostedChats implements Chats {
   constructor(parts: HostedChatsParts) {
     this.#sql = parts.sql;
     this.#host = parts.host;
+    this.#dataDir = parts.dataDir;
     this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
     this.#imports = new Imports({ ...parts, hostId: parts.host.id });
     this.#describe = () => parts.describe();
@@ -61,7 +65,7 @@ export class HostedChats implements Chats {
   async createChat(input: CreateChat): Promise<ChatView> {
     const agent = input.agent ?? 'claude';
     const backend = this.#chooseBackend(agent, input.backend);
-    const cwd = await resolveWorkingDirectory(input.cwd);
+    const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
     const chat: NewChat = {
       id: randomUUID(),
       title: input.title ?? null,

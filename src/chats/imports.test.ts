@@ -149,6 +149,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     const imports = new Imports({
       sql: host.sql,
       hostId: host.id,
+      dataDir: '/nonexistent',
       chooseBackend: () => 'claude_sdk',
       createHistory: () => ({
         map: (entries) => createHistoryMapper().map(entries),

@@ -41,6 +41,7 @@ export interface History {
 export interface ImportsParts {
   sql: Sql;
   hostId: string;
+  dataDir: string;
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
   createHistory(agent: AgentName): History;
 }
@@ -58,7 +59,7 @@ export class Imports {
     const { sql } = this.#parts;
     const agent = input.agent ?? 'claude';
     const backend = this.#parts.chooseBackend(agent, input.backend);
-    const cwd = await resolveWorkingDirectory(input.cwd);
+    const cwd = await resolveWorkingDirectory(input.cwd, this.#parts.dataDir);
     await this.#assertFree(sessionId);
     const chat = {
       id: randomUUID(),

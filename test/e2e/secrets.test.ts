@@ -30,6 +30,10 @@ beforeAll(async () => {
       CLAUDE_SDK_BACKEND: '1',
       ANTHROPIC_BASE_URL: model.url,
       ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
+      // Of another provider, and of nobody whom agents have to do with.
+      AWS_SECRET_ACCESS_KEY: 'aws-secret-of-the-operator',
+      GITHUB_TOKEN: 'git-secret-of-the-operator',
+      SSH_AUTH_SOCK: '/run/agent-of-the-operator',
     },
   });
   server = await home.serve('serve', [], { BOOCODE_TOKEN: token });
@@ -44,7 +48,7 @@ test('ACCESS-6 AGENT-5: neither the token nor the password stands in a log line,
   const { client, url, program } = server;
   const password = decodeURIComponent(new URL(database.url).password);
   expect(password.length).toBeGreaterThan(8);
-  const secrets = [token, password, database.url, 'another-secret-of-the-server'];
+  const secrets = [token, password, database.url, 'another-secret-of-the-server', 'of-the-operator'];
   const secretsIn = (text: string): string[] => secrets.filter((secret) => text.includes(secret));
 
   const chat = await client.createChat({ cwd: home.workDir });
@@ -98,6 +102,46 @@ test('ACCESS-6: the token that a first start makes is 256 bits, for its owner on
     await own.remove();
   }
 });
+
+test.each(['claude_sdk', 'claude_pty'] as const)(
+  'AGENT-13 AGENT-14 AGENT-15: on %s an agent sees no key, no token file, and works nowhere around it',
+  async (backend) => {
+    const own = await openProgramHome({
+      usualDataDir: 'boocode',
+      env: {
+        DATABASE_URL: database.url,
+        ANTHROPIC_BASE_URL: model.url,
+        ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
+        AWS_SECRET_ACCESS_KEY: 'aws-secret-of-the-operator',
+        SSH_AUTH_SOCK: '/run/agent-of-the-operator',
+      },
+    });
+    try {
+      const { client, url, token: made, program } = await own.serve('serve');
+      const chat = await client.createChat({ cwd: own.workDir, backend });
+      const turn = await runTurn(client, chat.id, 'run: env', { answer: () => ({ outcome: 'allow' }) });
+      expect(turn.finished.outcome).toBe('completed');
+      const [agent] = processesWith(markOf(program.identity));
+      for (const seen of [JSON.stringify(turn.events), agent!.environ.join('\n')]) {
+        expect(seen).toContain('ANTHROPIC_BASE_URL=');
+        expect(seen).not.toMatch(/sk-demo-0|of-the-operator/);
+      }
+      const read = await runTurn(client, chat.id, `read ${own.dataDir}/token`);
+      expect(JSON.stringify(read.events)).toMatch(/denied/);
+      expect(JSON.stringify([read.events, model.requests]).includes(made)).toBe(false);
+
+      for (const cwd of [own.home, own.dataDir]) {
+        const refused = { code: 'cwd_invalid', message: expect.stringContaining('data directory') as string };
+        await expect(client.createChat({ cwd, backend })).rejects.toMatchObject(refused);
+      }
+      const chatAtHome = await own.run(['chat', 'hello'], { cwd: own.home, env: { BOOCODE_URL: url } });
+      expect(chatAtHome.code).not.toBe(0);
+      expect(chatAtHome.stderr).toMatch(/cwd: .* holds the server’s data directory .*choose a directory further down/);
+    } finally {
+      await own.remove();
+    }
+  },
+);
 
 test.runIf(isLinux)('CLI-3: a server that is no demo has no demo model, and reaches none', async () => {
   const own = await openProgramHome({

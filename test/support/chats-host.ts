@@ -51,7 +51,7 @@ export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'hostI
 
 /** A host over a test database, with a scripted backend. */
 export async function openChatsHost(url: string, options: ChatsHostOptions = {}): Promise<ChatsHost> {
-  const { backend = new ScriptedBackend(), other, url: ownUrl = url, ...parts } = options;
+  const { backend = new ScriptedBackend(), other, url: ownUrl = url, dataDir = '/nonexistent', ...parts } = options;
   const id = randomUUID();
   const sql = openDatabase(ownUrl, { max: 6 });
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
@@ -62,6 +62,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     idleTimeoutMs: 600_000,
     warmingAtOnce: 4,
     readerBacklogBytes: 1024 * 1024,
+    dataDir,
     ...parts,
     hostId: id,
     sql,
@@ -73,6 +74,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const chats = new HostedChats({
     sql,
     host,
+    dataDir,
     createHistory: () => createHistoryMapper(),
     chooseBackend: (_agent, asked) => asked ?? 'claude_sdk',
     describe: () => ({

@@ -82,6 +82,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     logLevel: 'silent',
     sdkByDefault: true,
     agentEnv,
+    agentEnvNames: [],
     ...options.config,
   };
 

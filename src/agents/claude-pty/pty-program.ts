@@ -4,6 +4,7 @@ import type { PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endMarked } from '../agent-process.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { withKeysApart } from '../claude/apart-keys.ts';
 import { lendsTerminal } from './lends-terminal.ts';
 import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
 import { openPseudoTerminal, type PseudoTerminal, type TerminalExit } from './terminal/pseudo-terminal.ts';
@@ -12,6 +13,8 @@ export interface ProgramOptions {
   program: string;
   cwd: string;
   env: Record<string, string>;
+  /** Keys of `env` that tools may see. */
+  shownKeys: readonly string[];
   configDir: string;
   size: TerminalSize;
   sessionId: string;
@@ -64,16 +67,18 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     '--settings',
     JSON.stringify(settings),
   ];
-  const pty = openPseudoTerminal(options.program, args, {
+  const env = {
+    ...options.env,
+    TERM: 'xterm-256color',
+    COLORTERM: 'truecolor',
+    [sessionMark]: sessionId,
+    // Whether the directory is trusted is the chat's to say, see the sources above: the program need not ask.
+    CLAUDE_CODE_SANDBOXED: '1',
+  };
+  const launch = withKeysApart({ command: options.program, args, env }, options.shownKeys);
+  const pty = openPseudoTerminal(launch.command, launch.args, {
     cwd: options.cwd,
-    env: {
-      ...options.env,
-      TERM: 'xterm-256color',
-      COLORTERM: 'truecolor',
-      [sessionMark]: sessionId,
-      // Whether the directory is trusted is the chat's to say, see the sources above: the program need not ask.
-      CLAUDE_CODE_SANDBOXED: '1',
-    },
+    env: launch.env,
     size: options.size,
   });
   const tail = new OutputTail(4096);

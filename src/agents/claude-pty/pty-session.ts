@@ -62,6 +62,10 @@ export interface PtySessionParts {
   /** The `claude` program. */
   program: string;
   env: Readonly<Record<string, string>>;
+  /** Keys of `env` that tools may see. */
+  shownKeys: readonly string[];
+  /** The server's own files, from which agents are kept; null where there are none. */
+  dataDir: string | null;
   logger: Log;
   passthrough: readonly Passthrough[];
   limits: SessionLimits;
@@ -222,10 +226,13 @@ export class PtySession {
   }
 
   #start(): void {
+    const { dataDir } = this.#parts;
+    const kept = dataDir === null ? null : { dataDir, configDir: this.#configDir };
     const program: PtyProgram = startProgram({
       program: this.#parts.program,
       cwd: this.#spec.cwd,
       env: { ...this.#parts.env, ...this.#costs?.env },
+      shownKeys: this.#parts.shownKeys,
       configDir: this.#configDir,
       size: this.terminal.size,
       sessionId: this.#sessionId,
@@ -234,7 +241,7 @@ export class PtySession {
       permissionMode: this.#permissionMode,
       trusted: this.#spec.trusted,
       settings: {
-        ...programSettings({ ...this.#spec, acceptsAgentMessages: this.#acceptsAgentMessages }),
+        ...programSettings({ ...this.#spec, acceptsAgentMessages: this.#acceptsAgentMessages }, kept),
         // Whoever chose the mode for the chat has answered this. What `prepareConfigDir` writes down is read only at the
         // first start of a config directory.
         ...(this.#permissionMode === 'bypassPermissions' ? { skipDangerousModePermissionPrompt: true } : {}),

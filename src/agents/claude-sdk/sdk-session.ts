@@ -35,6 +35,7 @@ import { createMappingState, type MappingState, withInterruptAsked } from '../cl
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
+import { withKeysApart } from '../claude/apart-keys.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
@@ -72,6 +73,10 @@ const sessionMark = 'BOOCODE_SESSION';
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
   env: Readonly<Record<string, string>>;
+  /** Keys of `env` that tools may see. */
+  shownKeys: readonly string[];
+  /** The server's own files, from which agents are kept; null where there are none. */
+  dataDir: string | null;
   logger: Log;
   limits: SessionLimits;
   /** Frames that the SDK's types do not know, counted over all sessions. */
@@ -81,6 +86,8 @@ export interface SdkSessionParts {
 export class SdkSession {
   readonly #spec: AgentSessionSpec;
   readonly #env: Record<string, string>;
+  readonly #shownKeys: readonly string[];
+  readonly #dataDir: string | null;
   readonly #logger: Log;
   readonly #limits: SessionLimits;
   readonly #countUnmapped: (name: string) => void;
@@ -108,6 +115,8 @@ export class SdkSession {
 
   constructor(parts: SdkSessionParts) {
     this.#spec = parts.spec;
+    this.#shownKeys = parts.shownKeys;
+    this.#dataDir = parts.dataDir;
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
@@ -251,6 +260,7 @@ export class SdkSession {
 
   #options(isKnown: boolean): Options {
     const { sessionId, cwd, model, permissionMode, trusted, sessionStore } = this.#spec;
+    const kept = this.#dataDir === null ? null : { dataDir: this.#dataDir, configDir: configDirOf(this.#env) };
     return {
       cwd,
       ...(model === null ? {} : { model }),
@@ -258,7 +268,7 @@ export class SdkSession {
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
       settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-      settings: programSettings(this.#spec),
+      settings: programSettings(this.#spec, kept),
       systemPrompt: { type: 'preset', preset: 'claude_code' },
       includePartialMessages: true,
       forwardSubagentText: true,
@@ -276,7 +286,8 @@ export class SdkSession {
         elicitationResult(await this.#permissions.ask(elicitationAsked(request), signal)),
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
-        this.#process = spawnAgent(command, args, { cwd: directory, env });
+        const launch = withKeysApart({ command, args, env }, this.#shownKeys);
+        this.#process = spawnAgent(launch.command, launch.args, { cwd: directory, env: launch.env });
         this.#process.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
         // Written to after its end: the read loop tells of that end.
         this.#process.stdin.on('error', () => undefined);

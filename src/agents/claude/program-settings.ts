@@ -4,9 +4,13 @@
  */
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
+import { denyRules, type KeptFiles } from './kept-files.ts';
 
-export function programSettings({ acceptsAgentMessages }: AgentSessionSpec): Settings {
-  return { ...inboundSetting(acceptsAgentMessages) };
+export function programSettings({ acceptsAgentMessages }: AgentSessionSpec, kept: KeptFiles | null): Settings {
+  return {
+    ...inboundSetting(acceptsAgentMessages),
+    ...(kept === null ? {} : { permissions: { deny: denyRules(kept) } }),
+  };
 }
 
 /** Whether other sessions' agents may begin turns. Always said: left out, the program delivers what comes from its like. */

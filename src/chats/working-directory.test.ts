@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+
+let database: TestDatabase;
+let root: string;
+let dataDir: string;
+let host: ChatsHost;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-apart-')));
+  dataDir = join(root, 'home', 'data');
+  await mkdir(join(dataDir, 'deep'), { recursive: true });
+  await mkdir(join(root, 'home', 'project'));
+  await mkdir(join(root, 'links'));
+  await symlink(dataDir, join(root, 'links', 'data'));
+});
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+  await database.drop();
+});
+beforeEach(async () => {
+  host = await openChatsHost(database.url, { dataDir });
+});
+afterEach(() => host.close());
+
+describe('AGENT-15: a directory that overlaps the data directory is no place for a chat', () => {
+  test.each([
+    ['it', 'home/data', /data is the server’s data directory, .*: choose another directory, or start .* --data-dir/],
+    ['one in it', 'home/data/deep', /deep lies in the server’s data directory \/.*\/home\/data/],
+    ['one in it, by a link', 'links/data/deep', /lies in the server’s data directory/],
+    ['one that holds it', 'home', /home holds the server’s data directory .*: choose a directory further down, or/],
+    ['the root', '/', /^cwd: \/ holds the server’s data directory/],
+  ])('%s', async (_what, path, message) => {
+    const cwd = path === '/' ? '/' : join(root, path);
+    const refusal = {
+      code: 'cwd_invalid',
+      details: { field: 'cwd' },
+      message: expect.stringMatching(message) as string,
+    };
+    await expect(host.createChat({ cwd })).rejects.toMatchObject(refusal);
+    await expect(host.chats.beginImport({ cwd, sessionId: randomUUID() })).rejects.toMatchObject(refusal);
+  });
+
+  test.each(['home/project', 'links'])('%s beside it is one', async (path) => {
+    expect((await host.createChat({ cwd: join(root, path) })).cwd).toBe(join(root, path));
+  });
+});
+
+test('AGENT-15: a chat that has such a directory already starts no agent, and says why', async () => {
+  const before = await openChatsHost(database.url);
+  const { id } = await before.createChat({ cwd: join(root, 'home') });
+  await before.close();
+  await host.chats.submitPrompt(id, { content: 'hello' });
+  const [{ outcome, error } = {}] = await host.events(id, 'turn_finished');
+  expect([outcome, error?.code]).toEqual(['failed', 'cwd_invalid']);
+  expect(error?.message).toMatch(/home holds the server’s data directory .*: choose a directory further down/);
+  expect(host.backend.opened).toEqual([]);
+});
