@@ -56,6 +56,8 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
         path: '/v1/sign-in',
         policy: 'code',
         summary: 'Exchange the one-use code of a sign-in link for the token',
+        // The only body that is read before anybody has shown a credential.
+        bodyLimitBytes: 1024,
         responses: { 200: { description: 'The token.', schema: signInResult } },
       },
       { body: signIn },
