@@ -13,6 +13,7 @@ import {
   type Setting,
   settings,
 } from './settings.ts';
+import { isWeak } from './token-strength.ts';
 
 export interface Config {
   readonly host: string;
@@ -104,13 +105,22 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
       `Listening on ${host} lets others in: set BOOCODE_TOKEN or --token-file on purpose, or listen on 127.0.0.1.`,
     );
   }
+  const publicOrigins = read('public-origin') ?? [];
+  if (token !== null && isWeak(token)) {
+    const outside = isLoopback(host) ? publicOrigins.find((origin) => !isLoopbackOrigin(origin)) : host;
+    if (outside !== undefined) {
+      throw invalid(
+        `${env['BOOCODE_TOKEN'] === undefined ? '--token-file' : 'BOOCODE_TOKEN'}: the token can be guessed, and ${outside} lets others try. Make a better one, for example with \`openssl rand -base64 32\`.`,
+      );
+    }
+  }
   return Object.freeze({
     host,
     port: read('port') as number,
     dataDir: resolve(read('data-dir') ?? source.defaultDataDir ?? defaultDataDir(env)),
     databaseUrl: read('database-url'),
     token,
-    publicOrigins: read('public-origin') ?? [],
+    publicOrigins,
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     logLevel: read('log-level') as LogLevel,
     sdkByDefault: gate,
@@ -120,6 +130,10 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  return isLoopback(new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
 function readToken(env: Environment, file: string | null): string | null {

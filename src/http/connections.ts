@@ -42,6 +42,16 @@ interface Stranger {
 
 export const connectionLimits: ConnectionLimits = { total: 10_000, strangers: 256, strangersPerSource: 64 };
 
+/** The limits where the process has so many descriptors: half of them stay for the database, the agents and their files. */
+export function connectionsWithin(descriptors = Infinity): ConnectionLimits {
+  const { total, strangers, strangersPerSource } = connectionLimits;
+  return {
+    total: Math.min(total, Math.floor(descriptors / 2)),
+    strangers: Math.min(strangers, Math.floor(descriptors / 4)),
+    strangersPerSource: Math.min(strangersPerSource, Math.floor(descriptors / 8)),
+  };
+}
+
 export function createConnections(limits: ConnectionLimits, log: Log): Connections {
   const all = new Set<Socket>();
   const unused = new Set<Socket>();

@@ -15,6 +15,12 @@ export interface AttemptLimits {
   inAll: number;
 }
 
+/** One source's. What was not told yet is told when it is over. */
+interface Minute {
+  failures: number;
+  untold: number;
+}
+
 const minuteMs = 60_000;
 /** Sources beyond these are counted as one, until others have been quiet for a minute. */
 const maxSources = 200;
@@ -22,38 +28,44 @@ const others = 'others';
 
 export function createFailedAttempts(options: { clock: Clock; log: Log; limits: AttemptLimits }): FailedAttempts {
   const { clock, log, limits } = options;
-  const failuresOf = new Map<string, number>();
+  const minutes = new Map<string, Minute>();
   let failures = 0;
   let minuteEndsMs = -Infinity;
 
-  /** A source's minute: its first failure is told at once, and the rest in one line when the minute is over. */
-  function watch(source: string): void {
+  /** The first failure is told at once, and the others in one line when their minute is over. */
+  function watch(source: string): Minute {
+    const minute = { failures: 0, untold: 0 };
+    minutes.set(source, minute);
     log.warn({ source, failures: 1 }, 'A credential was refused.');
-    failuresOf.set(source, 0);
     const tell = (): void => {
-      const more = failuresOf.get(source) ?? 0;
-      if (more === 0) return void failuresOf.delete(source);
-      log.warn({ source, failures: more }, 'Credentials were refused within a minute.');
-      failuresOf.set(source, 0);
+      if (minute.untold === 0) return void minutes.delete(source);
+      log.warn({ source, failures: minute.untold }, 'Credentials were refused within a minute.');
+      minute.failures = minute.untold = 0;
       clock.after(minuteMs, tell);
     };
     clock.after(minuteMs, tell);
+    return minute;
+  }
+
+  function minuteOf(given: string): Minute {
+    const source = minutes.has(given) || minutes.size < maxSources ? given : others;
+    const known = minutes.get(source);
+    if (!known) return watch(source);
+    known.untold += 1;
+    return known;
   }
 
   return {
-    add(given) {
+    add(source) {
       const nowMs = clock.monotonicMs();
       if (nowMs >= minuteEndsMs) {
         failures = 0;
         minuteEndsMs = nowMs + minuteMs;
       }
       failures += 1;
-      const source = failuresOf.has(given) || failuresOf.size < maxSources ? given : others;
-      const known = failuresOf.get(source);
-      if (known === undefined) watch(source);
-      else failuresOf.set(source, known + 1);
-      const own = failuresOf.get(source) ?? 0;
-      return own >= limits.perSource || failures > limits.inAll ? minuteMs / 1000 : undefined;
+      const own = minuteOf(source);
+      own.failures += 1;
+      return own.failures > limits.perSource || failures > limits.inAll ? minuteMs / 1000 : undefined;
     },
   };
 }

@@ -13,6 +13,12 @@ const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
 export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes }): Route[] {
+  // Anybody may ask, so all who ask at once ask the database once.
+  let asking: Promise<boolean> | undefined;
+  const isHealthy = (): Promise<boolean> =>
+    (asking ??= chats.isHealthy().finally(() => {
+      asking = undefined;
+    }));
   return [
     route(
       {
@@ -26,7 +32,7 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
         },
       },
       {},
-      async () => ((await chats.isHealthy()) ? json(200, { status: 'ok' }) : json(503, { status: 'unavailable' })),
+      async () => ((await isHealthy()) ? json(200, { status: 'ok' }) : json(503, { status: 'unavailable' })),
     ),
     route(
       {

@@ -40,8 +40,3 @@ export function createJsonScan(bounds: JsonBounds): JsonScan {
     return nodes > bounds.nodes ? 'nodes' : undefined;
   };
 }
-
-/** Which bound a whole text of JSON breaks. */
-export function scanJson(text: string, bounds: JsonBounds): keyof JsonBounds | undefined {
-  return createJsonScan(bounds)(Buffer.from(text));
-}

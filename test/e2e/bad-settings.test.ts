@@ -52,6 +52,12 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     ],
     ['everybody let in to the demo', ['demo', '--host', '::'], {}, /lets others in/],
     ['a token that is too short', ['serve'], { BOOCODE_TOKEN: 'secret' }, /BOOCODE_TOKEN: must be/],
+    [
+      'ACCESS-12: everybody let in with a token that can be guessed',
+      ['serve', '--host', '0.0.0.0'],
+      { BOOCODE_TOKEN: 'abcdefghabcdefghabcdefghabcdefgh' },
+      /BOOCODE_TOKEN: the token can be guessed.*openssl rand -base64 32/,
+    ],
     ['a token file that is missing', ['serve', '--token-file', '/nowhere'], {}, /\/nowhere/],
     ['an origin that is none', ['serve', '--public-origin', 'boo'], {}, /--public-origin/],
     [
