@@ -2,7 +2,14 @@
 const minBits = 128;
 const minDistinct = 10;
 
-const alphabets = [/^\d*$/, /^[\da-f]*$/i, /^([a-z]*|[A-Z]*)$/, /^([a-z\d]*|[A-Z\d]*)$/, /^[a-z\d]*$/i, /^[\w+/=.~-]*$/];
+const alphabets = [
+  /^\d*$/,
+  /^[\da-f]*$/i,
+  /^([a-z]*|[A-Z]*)$/,
+  /^([a-z\d]*|[A-Z\d]*)$/,
+  /^[a-z\d]*$/i,
+  /^[\w+/=.~-]*$/,
+];
 const sizes = [10, 16, 26, 36, 62, 64];
 const printable = 94;
 

@@ -13,7 +13,8 @@ export function parseEntries(lines: readonly string[]): SessionStoreEntry[] {
       throw new BooError('invalid_request', `lines[${index}]: ${problem}`, { details: { field: `lines[${index}]` } });
     };
     const excess = scan(Buffer.from(line));
-    if (excess === 'nodes') refuse(`holds, with those before it, more than ${bounds.nodes} values: send fewer at a time`);
+    if (excess === 'nodes')
+      refuse(`holds, with those before it, more than ${bounds.nodes} values: send fewer at a time`);
     const entry = excess === undefined ? parseEntry(line) : undefined;
     if (entry === undefined) return refuse('is not an entry of a transcript');
     // The agent's records of its own requests: large, of no use to a resume, and never stored.

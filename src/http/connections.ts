@@ -26,6 +26,8 @@ export interface Peer {
 
 export interface Connections {
   readonly open: number;
+  /** Ever. */
+  readonly added: number;
   add(socket: Socket): void;
   peerOf(socket: Socket): Peer;
   /** A request has begun on it; it is at work until the function is called that this returns. */
@@ -82,13 +84,18 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
 
   const countOf = (source: string): number => [...strangers.values()].filter((each) => each.source === source).length;
 
+  let added = 0;
   return {
     get open() {
       return all.size;
     },
+    get added() {
+      return added;
+    },
 
     add(socket) {
       const source = sourceOf(socket.remoteAddress);
+      added += 1;
       all.add(socket);
       unused.add(socket);
       strangers.set(socket, { socket, source, requests: 0 });

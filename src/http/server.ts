@@ -4,7 +4,7 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { App } from './app.ts';
-import { connectionLimits, createConnections, type ConnectionLimits } from './connections.ts';
+import { connectionLimits, type ConnectionLimits, type Connections, createConnections } from './connections.ts';
 import { hangUp } from './hang-up.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
@@ -25,7 +25,7 @@ export interface HttpServer {
   readonly port: number;
   /** As a client on this machine would write it, for example `http://127.0.0.1:4700`. */
   readonly url: string;
-  readonly connections: { readonly open: number };
+  readonly connections: Pick<Connections, 'open' | 'added'>;
   /** Takes no more connections, ends the live feeds, and lets the other requests finish, within the time limit. Idempotent. */
   close(): Promise<void>;
 }
