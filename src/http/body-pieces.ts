@@ -36,9 +36,8 @@ export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyO
       yield value;
     }
   } finally {
+    // The rest is left to whoever holds the connection: to cancel the reader would destroy it, and the answer with it.
     pace.stop();
-    // Whoever holds the connection decides what becomes of the rest.
-    reader.cancel().catch(() => undefined);
   }
 }
 

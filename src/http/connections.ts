@@ -20,7 +20,8 @@ export interface ConnectionLimits {
 /** What a request may know of, and say about, the connection it came by. */
 export interface Peer {
   readonly source: string;
-  /** It has shown a good credential. */
+  /** Whether it has shown a good credential. */
+  readonly isAdmitted: boolean;
   admit(): void;
 }
 
@@ -107,6 +108,9 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
 
     peerOf: (socket) => ({
       source: strangers.get(socket)?.source ?? sourceOf(socket.remoteAddress),
+      get isAdmitted() {
+        return !strangers.has(socket);
+      },
       admit: () => void strangers.delete(socket),
     }),
 

@@ -139,6 +139,30 @@ describe('ACCESS-8: a body', () => {
   });
 });
 
+describe('ACCESS-7: who has a good credential', () => {
+  it.each(['keep-alive', 'close'])(
+    'gets the answer that did not wait for the body, to a connection: %s',
+    async (how) => {
+      await start();
+      const path = '/v1/chats/11111111-1111-4111-8111-111111111111/prompts';
+      const lines = [`POST ${path} HTTP/1.1`, host, json, good, 'content-length: 8000000', `connection: ${how}`];
+      const { socket, received, ...peer } = await open(...lines);
+      // Like a client that looks at the answer only when all is sent.
+      socket.pause();
+      let broken: Error | undefined;
+      socket.on('error', (error) => (broken = error));
+      socket.write('['.repeat(200));
+      await until(() => test.debugged.length > 0);
+      await new Promise((sent) => socket.write(Buffer.alloc(7_999_800, 0x20), sent));
+      socket.resume();
+      await until(() => peer.isOver());
+      expect(received()).toMatch(/^HTTP\/1\.1 400 /);
+      expect(broken).toBeUndefined();
+      await until(() => server.connections.open === 0);
+    },
+  );
+});
+
 describe('ACCESS-9: a refused upgrade', () => {
   const upgrade = ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13'];
   const key = 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==';

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { App } from './app.ts';
 import { connectionLimits, type ConnectionLimits, type Connections, createConnections } from './connections.ts';
-import { hangUp } from './hang-up.ts';
+import { brief, hangUp, patient } from './hang-up.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
 import { createUpgrades } from './upgrades.ts';
@@ -39,14 +39,21 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
     (request, { incoming }) =>
       app.fetch(request, { openFeeds, peer: connections.peerOf((incoming as IncomingMessage).socket) }),
     // What never became a request ends here: a target or a Host that make no URL.
-    { errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)) },
+    {
+      errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
+      // What is left of a body is our own affair (`hang-up.ts`).
+      autoCleanupIncoming: false,
+    },
   );
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { socket } = incoming;
     const over = connections.begin(socket);
     // An answer that did not wait for the body is the last one: what is still to come of it is nothing to wait for.
     outgoing.prependOnceListener('finish', () => {
-      if (!incoming.complete) hangUp(socket, incoming);
+      if (incoming.complete) return;
+      // Where the client wants no other answer Node would be done with the connection at once.
+      socket.destroySoon = () => socket.end();
+      hangUp(socket, incoming, connections.peerOf(socket).isAdmitted ? patient : brief);
     });
     outgoing.once('close', () => {
       over();
