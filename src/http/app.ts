@@ -144,7 +144,7 @@ export function createApp(options: AppOptions): App {
 }
 
 function tooManyAttempts(retryAfterSeconds: number): BooError {
-  const sentence = `Too many wrong credentials came from there: a good one is still taken, another try only in ${retryAfterSeconds} seconds.`;
+  const sentence = `Too many wrong credentials were shown. A good one is still taken; otherwise wait ${retryAfterSeconds} seconds.`;
   return new BooError('too_many_attempts', sentence, { details: { retryAfterSeconds } });
 }
 
