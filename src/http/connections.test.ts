@@ -53,6 +53,21 @@ describe('ACCESS-10: connections without a credential', () => {
     expect(await ask(fourth)).toBe('200');
   });
 
+  it('are not closed in the middle of a request while another is at rest', async () => {
+    await start({ strangers: 2 });
+    let finish: ((isHealthy: boolean) => void) | undefined;
+    test.chats.isHealthy = () => new Promise((resolve) => (finish = resolve));
+    const busy = await open();
+    const answer = ask(busy);
+    const answered = await until(() => finish);
+    const idle = await open();
+    const newcomer = await open();
+    drain([idle, newcomer]);
+    await until(() => isClosed(idle));
+    answered(true);
+    expect(await answer).toBe('200');
+  });
+
   it('keep nobody out: whoever comes is heard, and stays once a good credential is shown', async () => {
     await start({ strangers: 4, strangersPerSource: 4 });
     const owner = await open();
