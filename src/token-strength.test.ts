@@ -6,6 +6,7 @@ describe('ACCESS-12: a token', () => {
   it.each([
     ['one character', 'a'.repeat(64)],
     ['a few characters', 'abcabcabdabcaabbccdd'.repeat(3)],
+    ['four letters in no order', 'gattacacctgagtccaatgcgtaaccggtttagcatctgacgattcgcaagtct'],
     ['eight characters over and over', 'abcdefgh'.repeat(8)],
     ['sixteen digits of base 16, twice', '0123456789abcdef'.repeat(2)],
     ['sixteen characters', 'kR7_x2Qw9-Lm4TzB'],

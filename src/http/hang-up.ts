@@ -30,6 +30,4 @@ export function hangUp(socket: Duplex, source: Readable = socket, linger = brief
   });
   source.once('end', destroy);
   source.resume();
-  // Node lets what nobody has begun to read pass by uncounted.
-  source.read(0);
 }

@@ -85,6 +85,15 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     expect(stderr).not.toContain('pa55word');
   });
 
+  test('ACCESS-12: a token that can be guessed gets a warning on loopback', async () => {
+    const weak = 'abcdefghabcdefghabcdefghabcdefgh';
+    const { program } = await home.serve('serve', [], { BOOCODE_TOKEN: weak, DATABASE_URL: database.url });
+    program.kill('SIGTERM');
+    await program.ended();
+    expect(program.stderr).toMatch(/"level":40.*The token can be guessed.*openssl rand -base64 32/);
+    expect(program.stderr).not.toContain(weak);
+  });
+
   test('a flag that is none', async () => {
     const { code, stdout, stderr } = await home.run(['serve', '--prot', '1']);
     expect([code, stdout]).toEqual([1, '']);
