@@ -15,6 +15,7 @@ import {
   type TerminalPassthrough,
   terminalPassthroughs,
 } from './settings.ts';
+import { isWeak } from './token-strength.ts';
 
 export interface Config {
   readonly host: string;
@@ -44,43 +45,29 @@ const knownVariables = new Set<string>([
 ]);
 
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
-const names = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((name) => name.trim())
-      .filter(Boolean),
-  )
-  .pipe(
-    z.array(
-      z
-        .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of environment variables')
-        .refine(
-          (name) => !isServersOwn(name),
-          'agents never get BOOCODE_…, DATABASE_URL or PG…: they are the server’s own',
-        ),
-    ),
-  );
-const passthroughs = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((name) => name.trim())
-      .filter(Boolean),
-  )
-  .pipe(z.array(z.enum(terminalPassthroughs, { error: `must be names of ${terminalPassthroughs.join(', ')}` })));
-const origins = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((origin) => origin.trim())
-      .filter(Boolean),
-  )
-  .pipe(z.array(z.url({ protocol: /^https?$/, error: 'must be origins such as https://boo.example.org' })));
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean),
+);
+const names = list.pipe(
+  z.array(
+    z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of environment variables')
+      .refine(
+        (name) => !isServersOwn(name),
+        'agents never get BOOCODE_…, DATABASE_URL or PG…: they are the server’s own',
+      ),
+  ),
+);
+const passthroughs = list.pipe(
+  z.array(z.enum(terminalPassthroughs, { error: `must be names of ${terminalPassthroughs.join(', ')}` })),
+);
+const origins = list.pipe(
+  z.array(z.url({ protocol: /^https?$/, error: 'must be origins such as https://boo.example.org' })),
+);
 
 const schemas = {
   host: z.string().trim().min(1),
@@ -130,13 +117,22 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     );
   }
   const agentEnvNames = read('agent-env') ?? [];
+  const publicOrigins = read('public-origin') ?? [];
+  if (token !== null && isWeak(token)) {
+    const outside = isLoopback(host) ? publicOrigins.find((origin) => !isLoopbackOrigin(origin)) : host;
+    if (outside !== undefined) {
+      throw invalid(
+        `${env['BOOCODE_TOKEN'] === undefined ? '--token-file' : 'BOOCODE_TOKEN'}: the token can be guessed, and ${outside} lets others try. Make a better one, for example with \`openssl rand -base64 32\`.`,
+      );
+    }
+  }
   return Object.freeze({
     host,
     port: read('port') as number,
     dataDir: resolve(read('data-dir') ?? source.defaultDataDir ?? defaultDataDir(env)),
     databaseUrl: read('database-url'),
     token,
-    publicOrigins: read('public-origin') ?? [],
+    publicOrigins,
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     logLevel: read('log-level') as LogLevel,
     sdkByDefault: gate,
@@ -148,6 +144,10 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  return isLoopback(new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
 function readToken(env: Environment, file: string | null): string | null {

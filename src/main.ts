@@ -19,10 +19,12 @@ import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
 import { startDemoModel } from './demo/demo-model.ts';
 import { createApp } from './http/app.ts';
+import { connectionsWithin } from './http/connections.ts';
 import { listen } from './http/server.ts';
 import { createSignInCodes } from './http/sign-in-codes.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import { openFilesLimit } from './lib/open-files-limit.ts';
 import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
 import { BooError, toBooError } from './protocol/error.ts';
@@ -34,6 +36,7 @@ import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
 import { migrate } from './store/migrate.ts';
 import { openToken } from './token-file.ts';
+import { isWeak } from './token-strength.ts';
 import { version } from './version.ts';
 
 export interface RunningServer {
@@ -62,6 +65,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
   try {
     const token = config.token ?? openToken(config.dataDir);
+    if (isWeak(token)) {
+      logger.warn({}, 'The token can be guessed: make a better one, for example with `openssl rand -base64 32`.');
+    }
     await endOrphans(logger);
 
     const sql = await openStore(config, logger, closers, (error) => {
@@ -114,7 +120,12 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       signInCodes,
       log: logger,
     });
-    const server = await listen(app, { host: config.host, port: config.port, log: logger });
+    const server = await listen(app, {
+      host: config.host,
+      port: config.port,
+      log: logger,
+      connections: connectionsWithin(openFilesLimit()),
+    });
     closers.push(() => server.close());
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
     return { url: server.url, token, close, signInLink: () => `${server.url}/#code=${signInCodes.issue()}` };

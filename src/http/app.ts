@@ -10,6 +10,7 @@ import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
 import { eventRoutes } from './event-routes.ts';
+import { createFailedAttempts } from './failed-attempts.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { notFound, problemResponse } from './problem.ts';
@@ -25,7 +26,9 @@ import { createWebFiles, type WebFiles } from './web-files.ts';
 import { webRoutes } from './web-routes.ts';
 
 export interface HttpLimits {
-  bodyBytes: number;
+  /** Wrong credentials in a minute: beyond these they are told to wait. */
+  failuresPerSource: number;
+  failuresInAll: number;
   keepAliveMs: number;
   /** What may wait for one live socket before it is cut off from what it follows. */
   liveBacklogBytes: number;
@@ -46,7 +49,8 @@ export type App = Hono<{ Bindings: ServerEnv }>;
 type AppContext = Context<{ Bindings: ServerEnv }>;
 
 export const httpLimits: HttpLimits = {
-  bodyBytes: 16 * 1024 * 1024,
+  failuresPerSource: 20,
+  failuresInAll: 200,
   keepAliveMs: 15_000,
   liveBacklogBytes: 4 * 1024 * 1024,
 };
@@ -80,13 +84,18 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
 /** The whole HTTP side as a value: `app.request()` answers without a port. */
 export function createApp(options: AppOptions): App {
   const access = createAccess(options.access);
-  const bodyLimitBytes = options.limits?.bodyBytes ?? httpLimits.bodyBytes;
-  const tickets = createTickets(options.clock);
+  const { clock = systemClock, log } = options;
+  const { failuresPerSource, failuresInAll } = { ...httpLimits, ...options.limits };
+  const limits = { perSource: failuresPerSource, inAll: failuresInAll };
+  const failedAttempts = createFailedAttempts({ clock, log, limits });
+  const tickets = createTickets(clock);
   const routes = createRoutes(options, tickets);
   const app: App = new Hono();
 
   // First in every request's way. A handler that declares no policy is guarded like any other: by the token.
   const guard: MiddlewareHandler = async (c: AppContext, next) => {
+    const peer = c.env?.peer;
+    let isAttempt = c.req.raw.headers.has('authorization');
     try {
       access.checkSource(c.req.raw);
       const declared = matchedRoutes(c)
@@ -94,11 +103,21 @@ export function createApp(options: AppOptions): App {
         .at(-1);
       const policy = declared === undefined ? 'bearer' : declared === 'guard' ? undefined : declared.policy;
       const ticket = policy === 'ticket' ? ticketIn(c.req.raw.headers) : undefined;
+      isAttempt ||= ticket !== undefined || policy === 'code';
       if (ticket !== undefined) tickets.check(ticket);
       else if (policy === 'bearer' || policy === 'ticket') access.checkToken(c.req.raw);
+      if (policy === 'bearer' || policy === 'ticket') peer?.admit();
       await next();
     } catch (error) {
-      c.res = problemResponse(error, options.log);
+      c.res = problemResponse(error, log);
+    }
+    if (c.res.status === 401 && isAttempt) {
+      const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');
+      if (retryAfterSeconds !== undefined) {
+        // What is set over another answer would take over its headers.
+        c.res = undefined;
+        c.res = problemResponse(tooManyAttempts(retryAfterSeconds), log);
+      }
     }
     secure(c.res);
   };
@@ -107,21 +126,26 @@ export function createApp(options: AppOptions): App {
 
   for (const route of routes) {
     const handler = (c: AppContext): Promise<Response> =>
-      route.answer({ request: c.req.raw, pathParams: c.req.param(), bodyLimitBytes, env: c.env ?? {} });
+      route.answer({ request: c.req.raw, pathParams: c.req.param(), clock, env: c.env ?? {} });
     routeOfHandler.set(handler, route);
     app.on(route.method, honoPath(route.path), handler);
   }
 
-  app.onError((error) => problemResponse(error, options.log));
+  app.onError((error) => problemResponse(error, log));
   app.notFound((c) => {
     const allow = methodsAt(routes, c.req.path);
     const error =
       allow.length === 0
         ? notFound('What this path names')
         : new BooError('method_not_allowed', `This path takes ${allow.join(', ')}.`, { details: { allow } });
-    return problemResponse(error, options.log);
+    return problemResponse(error, log);
   });
   return app;
+}
+
+function tooManyAttempts(retryAfterSeconds: number): BooError {
+  const sentence = `Too many wrong credentials were shown. A good one is still taken; otherwise wait ${retryAfterSeconds} seconds.`;
+  return new BooError('too_many_attempts', sentence, { details: { retryAfterSeconds } });
 }
 
 const honoPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');

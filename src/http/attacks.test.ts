@@ -1,14 +1,13 @@
 /** Routes times attacks, read from the router itself: a new route is covered without a line here. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createTestApp, testToken } from '../../test/support/test-app.ts';
-import { declaredFor, httpLimits } from './app.ts';
+import { declaredFor } from './app.ts';
 import type { Route } from './route.ts';
 
 const bearer = `Bearer ${testToken}`;
 const local = { host: 'localhost:4700' };
 const known = { ...local, authorization: bearer };
 const json = { 'content-type': 'application/json' };
-const deep = '['.repeat(100_000) + ']'.repeat(100_000);
 
 function routesOf(app: ReturnType<typeof createTestApp>['app']): Route[] {
   return app.routes.flatMap(({ handler }) => {
@@ -17,15 +16,18 @@ function routesOf(app: ReturnType<typeof createTestApp>['app']): Route[] {
   });
 }
 
-const { app, chats, errors } = createTestApp();
+const limits = { failuresPerSource: Infinity, failuresInAll: Infinity };
+const { app, chats, errors } = createTestApp({ limits });
 const routes = routesOf(app);
+
+const pathOf = (route: Route): string => route.path.replaceAll(/\{\w+\}/g, '11111111-1111-4111-8111-111111111111');
 
 async function send(
   route: Route,
   headers: Record<string, string>,
   rest: { query?: string; body?: NonNullable<RequestInit['body']> } = {},
 ) {
-  const path = route.path.replaceAll(/\{\w+\}/g, '11111111-1111-4111-8111-111111111111') + (rest.query ?? '');
+  const path = pathOf(route) + (rest.query ?? '');
   const init: RequestInit & { duplex?: 'half' } = { method: route.method, headers, duplex: 'half' };
   if (rest.body !== undefined) init.body = rest.body;
   const response = await app.request(path, init);
@@ -179,7 +181,7 @@ describe.each(named(routes.filter(({ method }) => method !== 'GET')))('$name', (
   it('ACCESS-3: refuses 17 MiB, with and without a length', async () => {
     const refused = { status: 413, code: 'payload_too_large' };
     expect(await send(route, { ...known, ...json }, { body: endlessBody() })).toMatchObject(refused);
-    const length = { 'content-length': String(httpLimits.bodyBytes + 1) };
+    const length = { 'content-length': String(route.bodyLimitBytes + 1) };
     expect(await send(route, { ...known, ...json, ...length }, { body: '{}' })).toMatchObject(refused);
   });
 
@@ -197,7 +199,6 @@ describe.each(named(routes.filter(({ method }) => method !== 'GET')))('$name', (
   });
 
   it.each([
-    ['a depth of 100,000', deep, 'body'],
     ['a depth of 101', '['.repeat(101) + ']'.repeat(101), 'body'],
     ['__proto__', '{"__proto__": {"cwd": "/"}}', '__proto__'],
     ['a hidden __proto__', '{"a": [{"__proto__": {}}]}', '__proto__'],
@@ -209,7 +210,17 @@ describe.each(named(routes.filter(({ method }) => method !== 'GET')))('$name', (
     expect(({} as { cwd?: string }).cwd).toBeUndefined();
   });
 
-  it.each(['constructor', 'toString', 'colour', 'x'.repeat(5000)])('refuses an unknown field', async (field) => {
+  it('ACCESS-8: refuses 100,000 levels and 100,000 values before it parses anything', async () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    for (const body of ['['.repeat(100_000), `[${'0,'.repeat(100_000)}0]`]) {
+      const response = await app.request(pathOf(route), { method: route.method, headers: { ...known, ...json }, body });
+      expect(response.status).toBe(route.bodyLimitBytes < body.length ? 413 : 400);
+    }
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+  });
+
+  it.each(['constructor', 'toString', 'colour', 'x'.repeat(900)])('refuses an unknown field', async (field) => {
     const refused = await send(route, { ...known, ...json }, { body: JSON.stringify({ [field]: 1 }) });
     expect(refused).toMatchObject({ status: 400, code: 'invalid_request' });
     expect(refused.field?.length).toBeLessThan(110);

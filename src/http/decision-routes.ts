@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { answerDecision, decision, decisionPage } from '../protocol/decision.ts';
 import { clientName, decisionPath, pageCursor, pageLimit, uuid } from './parameters.ts';
-import { json, route, type Route } from './route.ts';
+import { json, largeBodyBytes, route, type Route } from './route.ts';
 
 const decisionQuery = z.strictObject({
   status: z.enum(['pending', 'resolved']).optional(),
@@ -30,6 +30,7 @@ export function decisionRoutes(chats: Chats): Route[] {
         path: '/v1/decisions/{decisionId}',
         policy: 'bearer',
         summary: 'Settle a decision; the first answer wins',
+        bodyLimitBytes: largeBodyBytes,
         responses: { 200: { description: 'The decision, settled by this answer.', schema: decision } },
       },
       { params: decisionPath, headers: z.object({ 'boocode-client': clientName }), body: answerDecision },

@@ -3,7 +3,7 @@ import type { Chats } from '../chats/chats.ts';
 import { chat } from '../protocol/chat.ts';
 import { beginImport, importLines, sessionImport } from '../protocol/import.ts';
 import { uuid } from './parameters.ts';
-import { json, route, type Route } from './route.ts';
+import { json, largeBodyBytes, route, type Route } from './route.ts';
 
 const importPath = z.strictObject({ importId: uuid });
 const nothing = (): Response => new Response(null, { status: 204 });
@@ -35,6 +35,7 @@ export function importRoutes(chats: Chats): Route[] {
         path: '/v1/imports/{importId}/lines',
         policy: 'bearer',
         summary: 'Add lines to a transcript of an import, in their order and each once',
+        bodyLimitBytes: largeBodyBytes,
         responses: { 204: { description: 'They are stored.' } },
       },
       { params: importPath, body: importLines },

@@ -1,33 +1,47 @@
+import { createJsonScan } from '../lib/json-scan.ts';
 import { BooError } from '../protocol/error.ts';
+import { type BodyOptions, bodyPieces } from './body-pieces.ts';
 import { invalid } from './invalid-request.ts';
 
-const maxDepth = 100;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** More than any body of ours needs, and so little that reading them all in holds nobody up. */
+export const jsonBounds = { nodes: 50_000, depth: 100 };
 
 /**
- * The request's body as JSON; undefined where there is none. Throws `unsupported_media_type`, `payload_too_large`,
- * `invalid_json`, or `invalid_request` for what parses and is still not fit to be looked at.
+ * The request's body as JSON; undefined where there is none. What would be too much is found before anything is parsed.
+ * Throws `unsupported_media_type`, `payload_too_large`, `request_timeout`, `invalid_json`, or `invalid_request` for what
+ * is JSON and still not fit to be looked at.
  */
-export async function readJsonBody(request: Request, limitBytes: number): Promise<unknown> {
+export async function readJsonBody(request: Request, options: BodyOptions): Promise<unknown> {
   const declared = request.headers.get('content-type');
   if (declared !== null && !isJson(declared)) throw notJson(declared);
-  const bytes = await readBytes(request, limitBytes);
-  if (bytes.byteLength === 0) return undefined;
-  if (declared === null) throw notJson('none');
-
-  let text: string;
+  const scan = createJsonScan(jsonBounds);
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  let text = '';
+  let isEmpty = true;
   try {
-    text = utf8.decode(bytes);
+    for await (const piece of bodyPieces(request, options)) {
+      if (piece.byteLength === 0) continue;
+      if (declared === null) throw notJson('none');
+      isEmpty = false;
+      const excess = scan(piece);
+      if (excess === 'depth') invalid('body', `must not be nested deeper than ${jsonBounds.depth} levels`);
+      if (excess === 'nodes') invalid('body', `must not hold more than ${jsonBounds.nodes} values`);
+      text += utf8.decode(piece, { stream: true });
+    }
+    text += utf8.decode();
   } catch (cause) {
+    if (cause instanceof BooError) throw cause;
     throw new BooError('invalid_json', 'The body is not valid UTF-8.', { cause });
   }
+  if (isEmpty) return undefined;
+
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new BooError('invalid_json', 'The body is not valid JSON.', { cause });
   }
-  checkShape(value);
+  refusePrototypes(value);
   return value;
 }
 
@@ -47,47 +61,10 @@ function notJson(was: string): BooError {
   );
 }
 
-/** Never holds more than the limit, whatever the length header says or leaves out. */
-async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
-  const tooLarge = (): BooError =>
-    new BooError('payload_too_large', `The body must be at most ${limitBytes} bytes.`, { details: { limitBytes } });
-  const length = request.headers.get('content-length');
-  if (length !== null) {
-    if (Number(length) > limitBytes) throw tooLarge();
-    // The HTTP parser holds the sender to this length, so the whole may be read at once.
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.byteLength > limitBytes) throw tooLarge();
-    return bytes;
-  }
-  if (request.body === null) return new Uint8Array();
-  const reader = request.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks);
-    size += value.byteLength;
-    if (size > limitBytes) {
-      await reader.cancel();
-      throw tooLarge();
-    }
-    chunks.push(value);
-  }
+/** JSON.parse makes `__proto__` an own key, and a later copy of the object would make it the prototype. */
+function refusePrototypes(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Object.hasOwn(value, '__proto__')) invalid('__proto__', 'is not known here');
+  // No deeper than the bound.
+  for (const child of Object.values(value)) refusePrototypes(child);
 }
-
-/** Refuses what would break code that walks the value later. Goes level by level: a recursion would itself break. */
-function checkShape(value: unknown): void {
-  let level: object[] = isObject(value) ? [value] : [];
-  for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > maxDepth) invalid('body', `must not be nested deeper than ${maxDepth} levels`);
-    const below: object[] = [];
-    for (const node of level) {
-      // JSON.parse makes this an own key, and a later copy of the object would make it the prototype.
-      if (Object.hasOwn(node, '__proto__')) invalid('__proto__', 'is not known here');
-      for (const child of Object.values(node)) if (isObject(child)) below.push(child);
-    }
-    level = below;
-  }
-}
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

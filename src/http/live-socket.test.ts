@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
@@ -334,6 +334,16 @@ describe('WEB-1: what may not be sent', () => {
     for (const id of ids) say({ type: 'follow', chatId: id, after: 0 });
     await until(() => of('error').length === 1);
     expect(of('resume')).toHaveLength(maxLiveFollows);
+  });
+
+  it('ACCESS-8: a text beyond all messages is refused before it is parsed', async () => {
+    const { socket, of } = await open();
+    const parse = vi.spyOn(JSON, 'parse');
+    socket.send('['.repeat(60_000));
+    socket.send(`[${'0,'.repeat(30_000)}0]`);
+    await until(() => of('error').length === 2);
+    expect(parse.mock.calls.filter(([text]) => text.startsWith('['))).toEqual([]);
+    parse.mockRestore();
   });
 
   it('a message that is too large ends it with 1009, and a hundred errors with 1008', async () => {

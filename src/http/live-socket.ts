@@ -95,7 +95,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
     handle(data, isBinary) {
       if (data.length > maxLiveMessageBytes) return socket.close(1009, 'The message is too large.');
       if (isBinary) throw new BooError('invalid_request', 'message: must be text');
-      const message = parseMessage(liveClientMessage, data.toString());
+      const message = parseMessage(liveClientMessage, data);
       if (message.type === 'ping') say({ type: 'alive' });
       else if (message.type === 'unfollow') end(message.chatId);
       else if (message.type === 'follow') {

@@ -8,7 +8,9 @@ const statusOf: Record<ErrorCode, { status: number; title: string }> = {
   invalid_json: { status: 400, title: 'The body is not valid JSON' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
   payload_too_large: { status: 413, title: 'The body is too large' },
+  request_timeout: { status: 408, title: 'The body came too slowly' },
   unauthorized: { status: 401, title: 'A valid token is needed' },
+  too_many_attempts: { status: 429, title: 'Too many wrong credentials' },
   forbidden_host: { status: 403, title: 'The host name is not allowed' },
   forbidden_origin: { status: 403, title: 'The origin is not allowed' },
   not_found: { status: 404, title: 'Not found' },
@@ -52,6 +54,8 @@ export function problemResponse(thrown: unknown, log: Log): Response {
   const error = toBooError(thrown);
   const { status, title } = statusOf[error.code];
   if (status === 500) log.error({ err: error }, 'A request failed.');
+  // Only what is no part of the request: a parser's own error repeats it.
+  else log.debug({ status, code: error.code }, 'A request was refused.');
   const facts =
     status === 500
       ? { detail: 'The server met an error of its own. Its log says more.' }
@@ -60,6 +64,7 @@ export function problemResponse(thrown: unknown, log: Log): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   if (status === 426) headers['upgrade'] = 'websocket';
+  if (status === 429) headers['retry-after'] = String(error.details['retryAfterSeconds']);
   const allow = error.code === 'method_not_allowed' ? error.details['allow'] : undefined;
   if (Array.isArray(allow)) headers['allow'] = allow.join(', ');
   return new Response(JSON.stringify(body), { status, headers });

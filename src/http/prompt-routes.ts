@@ -1,7 +1,7 @@
 import type { Chats } from '../chats/chats.ts';
 import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
 import { chatPath, promptPath } from './parameters.ts';
-import { json, route, type Route } from './route.ts';
+import { json, largeBodyBytes, route, type Route } from './route.ts';
 
 export function promptRoutes(chats: Chats): Route[] {
   return [
@@ -11,6 +11,7 @@ export function promptRoutes(chats: Chats): Route[] {
         path: '/v1/chats/{chatId}/prompts',
         policy: 'bearer',
         summary: 'Send a prompt; with an id of the client’s own it can be sent again without harm',
+        bodyLimitBytes: largeBodyBytes,
         responses: {
           202: { description: 'The prompt is stored and will be taken in its turn.', schema: receipt },
           200: { description: 'This prompt was stored before; the same receipt.', schema: receipt },

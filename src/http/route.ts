@@ -5,7 +5,9 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
+import type { Clock } from '../lib/clock.ts';
 import { BooError } from '../protocol/error.ts';
+import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
 import type { OpenFeeds } from './open-feeds.ts';
@@ -28,12 +30,13 @@ export interface Upgrade {
 export interface ServerEnv {
   openFeeds?: OpenFeeds;
   upgrade?: Upgrade;
+  peer?: Peer;
 }
 
 export interface Incoming {
   request: Request;
   pathParams: Record<string, string>;
-  bodyLimitBytes: number;
+  clock: Clock;
   env: ServerEnv;
 }
 
@@ -58,6 +61,8 @@ export interface RouteText {
   path: string;
   policy: Policy;
   summary: string;
+  /** The largest body that it takes; by default enough for a few names and a path. */
+  bodyLimitBytes?: number;
   responses: Record<number, RouteResponse | RouteResponse[]>;
 }
 
@@ -70,9 +75,15 @@ interface RouteSchemas<P, Q, H, B> {
 }
 
 export interface Route extends RouteText {
+  bodyLimitBytes: number;
   schemas: RouteSchemas<unknown, unknown, unknown, unknown>;
   answer(incoming: Incoming): Promise<Response>;
 }
+
+/** For what people write and programs make: prompts with their images, files, transcripts. */
+export const largeBodyBytes = 16 * 1024 * 1024;
+const smallBodyBytes = 64 * 1024;
+const noBodyBytes = 1024;
 
 const noQuery = z.strictObject({});
 const noBody = z.strictObject({}).optional();
@@ -86,17 +97,20 @@ export function route<P = undefined, Q = undefined, H = undefined, B = undefined
   const parse = <T>(schema: z.ZodType<T> | undefined, value: unknown, whole: string): T =>
     schema === undefined ? (undefined as T) : parseInput(schema, value, whole);
 
+  const bodyLimitBytes = text.bodyLimitBytes ?? (schemas.body === undefined ? noBodyBytes : smallBodyBytes);
   return {
     ...text,
+    bodyLimitBytes,
     schemas,
-    async answer({ request, pathParams, bodyLimitBytes, env }) {
+    async answer({ request, pathParams, clock, env }) {
       if (schemas.params?.safeParse(pathParams).success === false) throw notFound('What this path names');
       const params = parse(schemas.params, pathParams, 'path');
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
       const rawQuery = queryOf(request.url);
       if (schemas.query === undefined) parse(noQuery, rawQuery, 'query');
       const query = parse(schemas.query, rawQuery, 'query');
-      const rawBody = text.method === 'GET' ? undefined : await readJsonBody(request, bodyLimitBytes);
+      const rawBody =
+        text.method === 'GET' ? undefined : await readJsonBody(request, { limitBytes: bodyLimitBytes, clock });
       if (schemas.body === undefined) parse(noBody, rawBody, 'body');
       // An empty body that should have been one: the type that was not given is the likelier fault to name.
       else if (rawBody === undefined && request.headers.get('content-type') === null) {

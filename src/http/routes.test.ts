@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
 import { createTestApp, type TestApp } from '../../test/support/test-app.ts';
 import type { Chat } from '../protocol/chat.ts';
@@ -279,6 +279,15 @@ describe('the system', () => {
     expect([(await ask()).status, await read(await ask())]).toEqual([200, { status: 'ok' }]);
     test.chats.healthy = false;
     expect([(await ask()).status, await read(await ask())]).toEqual([503, { status: 'unavailable' }]);
+  });
+
+  it('ACCESS-10: asks the database once for all who ask at once, for anybody may', async () => {
+    const isHealthy = vi.spyOn(test.chats, 'isHealthy');
+    const ask = async () => test.app.request('/healthz', { headers: { host: 'localhost' } });
+    await Promise.all(Array.from({ length: 100 }, ask));
+    expect(isHealthy).toHaveBeenCalledTimes(1);
+    await ask();
+    expect(isHealthy).toHaveBeenCalledTimes(2);
   });
 
   it('tells what it is', async () => {

@@ -1,9 +1,11 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import type { App } from './app.ts';
+import { connectionLimits, type ConnectionLimits, type Connections, createConnections } from './connections.ts';
+import { brief, hangUp, patient } from './hang-up.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
 import { createUpgrades } from './upgrades.ts';
@@ -16,12 +18,14 @@ export interface ListenOptions {
   log: Log;
   /** How long requests may take to end once the server closes. */
   drainTimeoutMs?: number;
+  connections?: Partial<ConnectionLimits>;
 }
 
 export interface HttpServer {
   readonly port: number;
   /** As a client on this machine would write it, for example `http://127.0.0.1:4700`. */
   readonly url: string;
+  readonly connections: Pick<Connections, 'open' | 'added'>;
   /** Takes no more connections, ends the live feeds, and lets the other requests finish, within the time limit. Idempotent. */
   close(): Promise<void>;
 }
@@ -29,38 +33,60 @@ export interface HttpServer {
 /** Throws `config_invalid` where it cannot listen. */
 export async function listen(app: App, options: ListenOptions): Promise<HttpServer> {
   const openFeeds = createOpenFeeds();
-  const listener = getRequestListener((request) => app.fetch(request, { openFeeds }), {
-    // What never became a request ends here: a target or a Host that make no URL.
-    errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
-  });
+  const connections = createConnections({ ...connectionLimits, ...options.connections }, options.log);
   let closing: Promise<void> | undefined;
-  // Connections that have asked nothing yet: browsers and undici open some in reserve, and Node does not call them idle.
-  const unused = new Set<Socket>();
+  const listener = getRequestListener(
+    (request, { incoming }) =>
+      app.fetch(request, { openFeeds, peer: connections.peerOf((incoming as IncomingMessage).socket) }),
+    // What never became a request ends here: a target or a Host that make no URL.
+    {
+      errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
+      // What is left of a body is our own affair (`hang-up.ts`).
+      autoCleanupIncoming: false,
+    },
+  );
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const { socket } = incoming;
+    const over = connections.begin(socket);
+    // An answer that did not wait for the body is the last one: what is still to come of it is nothing to wait for.
+    outgoing.prependOnceListener('finish', () => {
+      if (incoming.complete) return;
+      // Where the client wants no other answer Node would be done with the connection at once.
+      socket.destroySoon = () => socket.end();
+      hangUp(socket, incoming, connections.peerOf(socket).isAdmitted ? patient : brief);
+    });
+    outgoing.once('close', () => {
+      over();
+      if (closing) setImmediate(() => server.closeIdleConnections());
+    });
+    void listener(incoming, outgoing);
+  };
   const server = createServer(
     {
-      // A client that sends its request drop by drop, and one that never takes its answer, hold a socket only so long.
+      // A client that sends its headers drop by drop holds a socket only so long. A body has a pace to keep instead of a
+      // time (`body-pieces.ts`): a large one on a slow line may take its time.
       headersTimeout: 10_000,
-      requestTimeout: 120_000,
+      requestTimeout: 0,
       connectionsCheckingInterval: 5_000,
       keepAliveTimeout: 65_000,
     },
-    (incoming, outgoing) => {
-      unused.delete(incoming.socket);
-      outgoing.once('close', () => {
-        if (closing) setImmediate(() => server.closeIdleConnections());
-      });
-      void listener(incoming, outgoing);
-    },
+    serve,
   );
+  // A body that waits for leave is asked for only when it is about to be read.
+  server.on('checkContinue', (incoming, outgoing) => {
+    incoming.once('resume', () => {
+      if (!outgoing.headersSent) outgoing.writeContinue();
+    });
+    serve(incoming, outgoing);
+  });
   const upgrades = createUpgrades(app, { log: options.log, openFeeds });
   server.on('upgrade', (incoming, socket, head) => {
-    unused.delete(incoming.socket);
-    upgrades.handle(incoming, socket, head);
+    socket.once('close', connections.begin(incoming.socket));
+    upgrades.handle(incoming, socket, head, connections.peerOf(incoming.socket));
   });
   server.on('connection', (socket) => {
     if (closing) socket.destroy();
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+    connections.add(socket);
   });
   // No progress on a socket for so long ends it. A live feed is never silent for longer than its keep-alive.
   server.setTimeout(120_000);
@@ -70,6 +96,7 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
   return {
     port,
     url: `http://${nameFor(options.host)}:${port}`,
+    connections,
     close() {
       closing ??= new Promise((resolve, reject) => {
         const deadline = setTimeout(() => {
@@ -83,7 +110,7 @@ export async function listen(app: App, options: ListenOptions): Promise<HttpServ
         });
         openFeeds.closeAll();
         server.closeIdleConnections();
-        for (const socket of unused) socket.destroy();
+        connections.destroyUnused();
       });
       return closing;
     },

@@ -1,8 +1,9 @@
 import type { RawData, WebSocket } from 'ws';
 import type { z } from 'zod';
 import type { Log } from '../lib/log.ts';
+import { createJsonScan } from '../lib/json-scan.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
-import { parseInput } from './invalid-request.ts';
+import { invalid, parseInput } from './invalid-request.ts';
 
 /** A client that is told so often that it is wrong will not learn it. */
 const maxErrors = 100;
@@ -31,11 +32,17 @@ export function handleMessages(socket: WebSocket, { handle, sayError, log }: Mes
   socket.on('error', (error) => log.debug({ err: error }, 'A socket failed.'));
 }
 
+/** Far beyond any message of ours: all of them are one flat object. */
+const maxTextBytes = 64 * 1024;
+const bounds = { nodes: 1000, depth: 10 };
+
 /** Throws `invalid_json`, `invalid_request`. */
-export function parseMessage<S extends z.ZodType>(schema: S, text: string): z.output<S> {
+export function parseMessage<S extends z.ZodType>(schema: S, data: Buffer): z.output<S> {
+  if (data.length > maxTextBytes) invalid('message', `must be at most ${maxTextBytes} bytes of text`);
+  if (createJsonScan(bounds)(data) !== undefined) invalid('message', 'must be one flat object');
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(data.toString());
   } catch (cause) {
     throw new BooError('invalid_json', 'A text message must be JSON.', { cause });
   }

@@ -13,6 +13,12 @@ const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
 export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes }): Route[] {
+  // Anybody may ask, so all who ask at once ask the database once.
+  let asking: Promise<boolean> | undefined;
+  const isHealthy = (): Promise<boolean> =>
+    (asking ??= chats.isHealthy().finally(() => {
+      asking = undefined;
+    }));
   return [
     route(
       {
@@ -26,7 +32,7 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
         },
       },
       {},
-      async () => ((await chats.isHealthy()) ? json(200, { status: 'ok' }) : json(503, { status: 'unavailable' })),
+      async () => ((await isHealthy()) ? json(200, { status: 'ok' }) : json(503, { status: 'unavailable' })),
     ),
     route(
       {
@@ -56,6 +62,8 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
         path: '/v1/sign-in',
         policy: 'code',
         summary: 'Exchange the one-use code of a sign-in link for the token',
+        // The only body that is read before anybody has shown a credential.
+        bodyLimitBytes: 1024,
         responses: { 200: { description: 'The token.', schema: signInResult } },
       },
       { body: signIn },

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createMemoryTerminal, type MemoryTerminal, type MemoryViewer } from '../../test/support/memory-terminal.ts';
@@ -320,6 +320,17 @@ describe('TERM-7: what may not be sent', () => {
     await until(() => viewer.typed === 'b');
     await until(() => errors().length === 1);
     expect(errors()).toMatchObject([{ code: 'payload_too_large' }]);
+  });
+
+  it('ACCESS-8: a text beyond all messages is refused before it is parsed', async () => {
+    const { socket, errors } = await open();
+    const parse = vi.spyOn(JSON, 'parse');
+    socket.send('['.repeat(60_000));
+    socket.send(`[${'0,'.repeat(30_000)}0]`);
+    socket.send(`"${'x'.repeat(70_000)}"`);
+    await until(() => errors().length === 3);
+    expect(parse.mock.calls.filter(([text]) => text.startsWith('['))).toEqual([]);
+    parse.mockRestore();
   });
 
   it('a hundred errors end it with 1008', async () => {

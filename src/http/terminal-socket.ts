@@ -20,7 +20,7 @@ export function serveTerminal(socket: WebSocket, viewer: TerminalViewer, options
   handleMessages(socket, {
     handle(data, isBinary) {
       if (isBinary) viewer.write(data);
-      else obey(viewer, data.toString());
+      else obey(viewer, data);
     },
     sayError: (error) => void say({ type: 'error', ...error }),
     log: options.log,
@@ -55,8 +55,8 @@ function send(socket: WebSocket, data: string | Uint8Array): Promise<void> {
   });
 }
 
-function obey(viewer: TerminalViewer, text: string): void {
-  const message = parseMessage(terminalClientMessage, text);
+function obey(viewer: TerminalViewer, data: Buffer): void {
+  const message = parseMessage(terminalClientMessage, data);
   if (message.type === 'acknowledge') viewer.acknowledge(message.bytes);
   else if (message.type === 'paste') viewer.paste(message.text);
   else viewer.resize({ columns: message.columns, rows: message.rows });

@@ -3,6 +3,7 @@
  * route that accepts lets them become one, and every other answer is written as it is.
  */
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Log } from '../lib/log.ts';
@@ -10,17 +11,20 @@ import { BooError } from '../protocol/error.ts';
 import { liveProtocol } from '../protocol/live-names.ts';
 import { maxMessageBytes, terminalProtocol } from '../protocol/terminal-names.ts';
 import type { App } from './app.ts';
+import type { Peer } from './connections.ts';
+import { hangUp } from './hang-up.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
 import type { Upgrade } from './route.ts';
 import { secure } from './security-headers.ts';
 
 export interface Upgrades {
-  handle(incoming: IncomingMessage, socket: Duplex, head: Buffer): void;
+  handle(incoming: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer): void;
   /** Cuts off what is still open. */
   destroyAll(): void;
 }
 
+const answerTimeoutMs = 30_000;
 const protocols = [terminalProtocol, liveProtocol];
 
 export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFeeds }): Upgrades {
@@ -44,7 +48,7 @@ export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFee
     );
   });
 
-  async function answer(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async function answer(incoming: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer): Promise<void> {
     const request = requestOf(incoming);
     if (!request) {
       const sentence = 'The request line or the Host header is not valid, or its method is none to upgrade.';
@@ -59,7 +63,7 @@ export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFee
       },
     };
     const isWebSocket = incoming.headers.upgrade?.toLowerCase() === 'websocket';
-    const response = await app.fetch(request, { openFeeds, ...(isWebSocket ? { upgrade } : {}) });
+    const response = await app.fetch(request, { openFeeds, peer, ...(isWebSocket ? { upgrade } : {}) });
     if (!serve) return write(socket, response, request.method === 'GET');
     const run = serve;
     if (!socket.destroyed) websockets.handleUpgrade(incoming, socket, head, (websocket) => run(websocket, socket));
@@ -67,11 +71,11 @@ export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFee
   }
 
   return {
-    handle(incoming, socket, head) {
+    handle(incoming, socket, head, peer) {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
       socket.on('error', () => socket.destroy());
-      answer(incoming, socket, head).catch((error: unknown) => {
+      answer(incoming, socket, head, peer).catch((error: unknown) => {
         log.error({ err: error }, 'A connection could not be upgraded.');
         socket.destroy();
       });
@@ -100,6 +104,8 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
 async function write(socket: Duplex, response: Response, hasBody: boolean): Promise<void> {
   const { status } = response;
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  // One that does not take its answer is given up; Node's own limit went with the upgrade.
+  if (socket instanceof Socket) socket.setTimeout(answerTimeoutMs, () => socket.destroy());
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers}connection: close\r\n\r\n`);
   const reader = response.body?.getReader();
   socket.once('close', () => void reader?.cancel().catch(() => undefined));
@@ -108,7 +114,8 @@ async function write(socket: Duplex, response: Response, hasBody: boolean): Prom
     if (!socket.write(piece.value)) await drained(socket);
   }
   if (!hasBody) await reader?.cancel();
-  socket.end();
+  // Node sees to a connection no more once it has asked for an upgrade: without this it stays for as long as its client.
+  hangUp(socket);
 }
 
 function drained(socket: Duplex): Promise<void> {

@@ -7,7 +7,9 @@ export const errorCodes = [
   'invalid_json',
   'unsupported_media_type',
   'payload_too_large',
+  'request_timeout', // the body came too slowly
   'unauthorized',
+  'too_many_attempts', // wrong credentials came too often; a good one is still taken
   'forbidden_host',
   'forbidden_origin',
   'not_found',

@@ -52,6 +52,12 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     ],
     ['everybody let in to the demo', ['demo', '--host', '::'], {}, /lets others in/],
     ['a token that is too short', ['serve'], { BOOCODE_TOKEN: 'secret' }, /BOOCODE_TOKEN: must be/],
+    [
+      'ACCESS-12: everybody let in with a token that can be guessed',
+      ['serve', '--host', '0.0.0.0'],
+      { BOOCODE_TOKEN: 'abcdefghabcdefghabcdefghabcdefgh' },
+      /BOOCODE_TOKEN: the token can be guessed.*openssl rand -base64 32/,
+    ],
     ['a token file that is missing', ['serve', '--token-file', '/nowhere'], {}, /\/nowhere/],
     ['an origin that is none', ['serve', '--public-origin', 'boo'], {}, /--public-origin/],
     [
@@ -83,6 +89,15 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     const stderr = await refusalOf(given, env);
     expect(stderr).toMatch(sentence);
     expect(stderr).not.toContain('pa55word');
+  });
+
+  test('ACCESS-12: a token that can be guessed gets a warning on loopback', async () => {
+    const weak = 'abcdefghabcdefghabcdefghabcdefgh';
+    const { program } = await home.serve('serve', [], { BOOCODE_TOKEN: weak, DATABASE_URL: database.url });
+    program.kill('SIGTERM');
+    await program.ended();
+    expect(program.stderr).toMatch(/"level":40.*The token can be guessed.*openssl rand -base64 32/);
+    expect(program.stderr).not.toContain(weak);
   });
 
   test('a flag that is none', async () => {

@@ -58,6 +58,7 @@ test('ACCESS-6 AGENT-5: neither the token nor the password stands in a log line,
   await runTurn(client, chat.id, 'fail 403');
   await call({ url, token: `${token}x` }, 'GET', '/v1/chats');
   await call({ url, token }, 'GET', `/v1/chats?token=${token}`);
+  await call({ url, token: '' }, 'POST', '/v1/sign-in', { body: { code: token } });
   await call({ url, token }, 'POST', '/v1/chats', { raw: `{"token":"${token}"` });
 
   const agents = processesWith(markOf(program.identity));

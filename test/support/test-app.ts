@@ -16,12 +16,19 @@ const testWeb: WebFiles = {
   },
 };
 
+interface LogLine {
+  facts: object;
+  message: string;
+}
+
 export interface TestApp {
   app: App;
   chats: MemoryChats;
   codes: SignInCodes;
   /** What was logged as an error. */
-  errors: { facts: object; message: string }[];
+  errors: LogLine[];
+  warnings: LogLine[];
+  debugged: LogLine[];
   log: Log;
   /** A request as a client on this machine makes it, with the token. `body` is sent as JSON. */
   call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
@@ -30,14 +37,23 @@ export interface TestApp {
 export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const chats = createMemoryChats();
   const codes = createSignInCodes();
-  const errors: TestApp['errors'] = [];
-  const log: Log = { debug() {}, info() {}, warn() {}, error: (facts, message) => errors.push({ facts, message }) };
+  const errors: LogLine[] = [];
+  const warnings: LogLine[] = [];
+  const debugged: LogLine[] = [];
+  const log: Log = {
+    debug: (facts, message) => debugged.push({ facts, message }),
+    info() {},
+    warn: (facts, message) => warnings.push({ facts, message }),
+    error: (facts, message) => errors.push({ facts, message }),
+  };
   const app = createApp({ chats, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options });
   return {
     app,
     chats,
     codes,
     errors,
+    warnings,
+    debugged,
     log,
     async call(method, path, { body, headers = {} } = {}) {
       return app.request(path, {

@@ -1,0 +1,30 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { parseEntries } from './imported-entries.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const entry = (values: number): string => `{"type":"x","a":[${'0,'.repeat(values)}0]}`;
+
+describe('ACCESS-8: lines of a transcript', () => {
+  it('are counted before they are parsed, all of them together', () => {
+    expect(parseEntries([entry(150_000)])).toHaveLength(1);
+    expect(() => parseEntries([entry(150_000), entry(10), entry(50_000)])).toThrow(/^lines\[2\]: holds/);
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(() => parseEntries([entry(250_000)])).toThrow(/^lines\[0\]: holds/);
+    expect(() => parseEntries(['['.repeat(501)])).toThrow(/^lines\[0\]: is not an entry/);
+    expect(parse).not.toHaveBeenCalled();
+  });
+
+  it.each(['{"type":"x"', '"x"', '[]', '{"type":1}', '{} {"type":"x"}', ''])(
+    'that are none are refused: %s',
+    (line) => {
+      expect(() => parseEntries([entry(1), line])).toThrow(/^lines\[1\]: is not an entry/);
+    },
+  );
+
+  it('leave out the agent’s records of its requests', () => {
+    expect(parseEntries(['{"type":"api-request-1"}', '{"type":"user"}'])).toEqual([{ type: 'user' }]);
+  });
+});

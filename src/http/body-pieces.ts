@@ -1,0 +1,67 @@
+import type { Clock } from '../lib/clock.ts';
+import { BooError } from '../protocol/error.ts';
+
+/** A body must go on at this pace, so that one that trickles holds no connection, and a large one on a slow line comes in. */
+const paceMs = 10_000;
+const paceBytes = 10 * 1024;
+
+export interface BodyOptions {
+  limitBytes: number;
+  clock: Clock;
+}
+
+/**
+ * A request's body as it comes: never more of it than the limit, whatever the length header says or leaves out. Throws
+ * `payload_too_large`, `request_timeout`, and `invalid_request` for a body that breaks off.
+ */
+export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyOptions): AsyncGenerator<Uint8Array> {
+  const assertFits = (bytes: number): void => {
+    if (bytes <= limitBytes) return;
+    throw new BooError('payload_too_large', `The body must be at most ${limitBytes} bytes.`, {
+      details: { limitBytes },
+    });
+  };
+  assertFits(Number(request.headers.get('content-length') ?? 0));
+  if (request.body === null) return;
+  const reader = request.body.getReader();
+  const pace = watchPace(clock);
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read().catch(brokeOff), pace.tooSlow]);
+      if (done) return;
+      size += value.byteLength;
+      assertFits(size);
+      pace.take(value.byteLength);
+      yield value;
+    }
+  } finally {
+    // The rest is left to whoever holds the connection: to cancel the reader would destroy it, and the answer with it.
+    pace.stop();
+  }
+}
+
+/** The client has hung up: nobody is there to be told, and nothing is wrong here. */
+function brokeOff(cause: unknown): never {
+  throw new BooError('invalid_request', 'body: broke off before its end.', { cause, details: { field: 'body' } });
+}
+
+function watchPace(clock: Clock): { tooSlow: Promise<never>; take(bytes: number): void; stop(): void } {
+  let taken = 0;
+  let stop = (): void => {};
+  const tooSlow = new Promise<never>((_, reject) => {
+    const check = (): void => {
+      if (taken < paceBytes) {
+        return reject(
+          new BooError('request_timeout', `The body must come at ${paceBytes} bytes in ten seconds, or end.`),
+        );
+      }
+      taken = 0;
+      stop = clock.after(paceMs, check);
+    };
+    stop = clock.after(paceMs, check);
+  });
+  // Nobody may be waiting for the body just then.
+  tooSlow.catch(() => undefined);
+  return { tooSlow, take: (bytes) => (taken += bytes), stop: () => stop() };
+}

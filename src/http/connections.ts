@@ -1,0 +1,139 @@
+/**
+ * The connections of one server. Whoever has shown no good credential on theirs has few of them, in all and by source:
+ * beyond that the oldest of these gives way to the newcomer. A newcomer is always let in to be heard, so nobody can keep
+ * the owner out by holding connections, also where everybody comes from one proxy; and one that has shown a credential is
+ * never closed for another.
+ */
+import type { Socket } from 'node:net';
+import type { Log } from '../lib/log.ts';
+import { sourceOf } from './source-address.ts';
+
+export interface ConnectionLimits {
+  /** Of any kind: the process needs descriptors for its database and its agents too. */
+  total: number;
+  /** Of those without a credential. */
+  strangers: number;
+  /** Of those from one address. */
+  strangersPerSource: number;
+}
+
+/** What a request may know of, and say about, the connection it came by. */
+export interface Peer {
+  readonly source: string;
+  /** Whether it has shown a good credential. */
+  readonly isAdmitted: boolean;
+  admit(): void;
+}
+
+export interface Connections {
+  readonly open: number;
+  /** Ever. */
+  readonly added: number;
+  add(socket: Socket): void;
+  peerOf(socket: Socket): Peer;
+  /** A request has begun on it; it is at work until the function is called that this returns. */
+  begin(socket: Socket): () => void;
+  /** Closes those that have asked nothing yet: browsers and undici open some in reserve, and Node does not call them idle. */
+  destroyUnused(): void;
+}
+
+interface Stranger {
+  readonly socket: Socket;
+  readonly source: string;
+  requests: number;
+}
+
+export const connectionLimits: ConnectionLimits = { total: 10_000, strangers: 256, strangersPerSource: 64 };
+
+/** The limits where the process has so many descriptors: half of them stay for the database, the agents and their files. */
+export function connectionsWithin(descriptors = Infinity): ConnectionLimits {
+  const { total, strangers, strangersPerSource } = connectionLimits;
+  return {
+    total: Math.min(total, Math.floor(descriptors / 2)),
+    strangers: Math.min(strangers, Math.floor(descriptors / 4)),
+    strangersPerSource: Math.min(strangersPerSource, Math.floor(descriptors / 8)),
+  };
+}
+
+export function createConnections(limits: ConnectionLimits, log: Log): Connections {
+  const all = new Set<Socket>();
+  const unused = new Set<Socket>();
+  // Oldest first; whoever has just been answered is the newest.
+  const strangers = new Map<Socket, Stranger>();
+
+  const forget = (socket: Socket): void => {
+    all.delete(socket);
+    unused.delete(socket);
+    strangers.delete(socket);
+  };
+
+  /**
+   * Closes a stranger other than the newcomer: of the source that has most of them, one at rest rather than one at work,
+   * and then the oldest. False where there is none.
+   */
+  function makeRoom(newcomer: Socket, source?: string): boolean {
+    const others = [...strangers.values()].filter(({ socket }) => socket !== newcomer);
+    const crowd = source ?? busiest(others);
+    const candidates = others.filter((each) => each.source === crowd);
+    const leaving = candidates.find(({ requests }) => requests === 0) ?? candidates[0];
+    if (!leaving) return false;
+    log.debug({ source: leaving.source }, 'A connection without a credential gave way to another.');
+    forget(leaving.socket);
+    leaving.socket.destroy();
+    return true;
+  }
+
+  const countOf = (source: string): number => [...strangers.values()].filter((each) => each.source === source).length;
+
+  let added = 0;
+  return {
+    get open() {
+      return all.size;
+    },
+    get added() {
+      return added;
+    },
+
+    add(socket) {
+      const source = sourceOf(socket.remoteAddress);
+      added += 1;
+      all.add(socket);
+      unused.add(socket);
+      strangers.set(socket, { socket, source, requests: 0 });
+      socket.once('close', () => forget(socket));
+      if (countOf(source) > limits.strangersPerSource) makeRoom(socket, source);
+      else if (strangers.size > limits.strangers) makeRoom(socket);
+      if (all.size > limits.total && !makeRoom(socket)) socket.destroy();
+    },
+
+    peerOf: (socket) => ({
+      source: strangers.get(socket)?.source ?? sourceOf(socket.remoteAddress),
+      get isAdmitted() {
+        return !strangers.has(socket);
+      },
+      admit: () => void strangers.delete(socket),
+    }),
+
+    begin(socket) {
+      unused.delete(socket);
+      const stranger = strangers.get(socket);
+      if (!stranger) return () => {};
+      stranger.requests += 1;
+      return () => {
+        stranger.requests -= 1;
+        // Unless it was admitted, or is gone, it is now the newest of those at rest.
+        if (strangers.delete(socket)) strangers.set(socket, stranger);
+      };
+    },
+
+    destroyUnused() {
+      for (const socket of unused) socket.destroy();
+    },
+  };
+}
+
+function busiest(strangers: readonly Stranger[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { source } of strangers) counts.set(source, (counts.get(source) ?? 0) + 1);
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0];
+}

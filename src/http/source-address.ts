@@ -1,0 +1,21 @@
+import { isIPv6 } from 'node:net';
+
+/**
+ * Whom an address stands for: itself, or for IPv6 its network of 64 bits, of which a machine has all the addresses. Only
+ * the connection's own address counts: what a client says in a header about where it comes from is the client's word.
+ */
+export function sourceOf(address: string | undefined): string {
+  if (address === undefined) return 'unknown';
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
+  const [plain = ''] = address.split('%');
+  return isIPv6(plain) && plain !== '::1' ? `${network(plain)}::/64` : plain;
+}
+
+function network(address: string): string {
+  const [head = '', tail = ''] = address.split('::');
+  const parts = head === '' ? [] : head.split(':');
+  const last = tail === '' ? [] : tail.split(':');
+  const zeros = address.includes('::') ? Array.from({ length: 8 - parts.length - last.length }, () => '0') : [];
+  return [...parts, ...zeros, ...last].slice(0, 4).join(':');
+}
