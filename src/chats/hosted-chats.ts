@@ -5,7 +5,6 @@ import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
-import { formOf } from '../protocol/form.ts';
 import type { Info } from '../protocol/info.ts';
 import {
   type InterruptResult,
