@@ -209,6 +209,7 @@ export class PtySession {
   }
 
   #start(): void {
+    const settings = programSettings(this.#spec, 'claude_pty');
     const program: PtyProgram = startProgram({
       program: this.#parts.program,
       cwd: this.#spec.cwd,
@@ -221,8 +222,8 @@ export class PtySession {
       permissionMode: this.#permissionMode,
       trusted: this.#spec.trusted,
       settings: {
-        ...programSettings(this.#spec),
-        hooks: { PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
+        ...settings,
+        hooks: { ...settings.hooks, PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
       },
       onStatus: (status, before) => this.#onStatus(status, before),
       onTakesKeys: () => this.#typist.look(),

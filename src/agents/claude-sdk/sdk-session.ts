@@ -243,7 +243,7 @@ export class SdkSession {
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
       settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-      settings: programSettings(this.#spec),
+      settings: programSettings(this.#spec, 'claude_sdk'),
       systemPrompt: { type: 'preset', preset: 'claude_code' },
       includePartialMessages: true,
       forwardSubagentText: true,
