@@ -6,12 +6,14 @@
 import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
+import { heldProvider, providerEnv } from '../claude/provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import {
   configDirOf,
@@ -85,6 +87,8 @@ export class PtySession {
   #isKnown = false;
   /** With the transcripts of the working directory. */
   #directory = '';
+  /** What the directory does not get to say. */
+  #held: Settings = {};
   #model: string | null;
   #permissionMode: PermissionMode;
   #interrupting: NodeJS.Timeout | undefined;
@@ -170,6 +174,7 @@ export class PtySession {
       settle: () => this.#settle(),
       restarted: () => this.#restarting,
     });
+    this.#held = await heldProvider(this.#spec, this.#parts.env);
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
     this.#assertWanted();
     this.#costs = this.#parts.costs.register((cost) => costs.add(cost));
@@ -209,20 +214,23 @@ export class PtySession {
   }
 
   #start(): void {
-    const settings = programSettings(this.#spec, 'claude_pty');
+    // Started anew, it must not take up what has changed since.
+    const trusted = this.#spec.trusted && this.#spec.directory?.isCurrent() !== false;
+    const settings = programSettings({ ...this.#spec, trusted }, 'claude_pty');
     const program: PtyProgram = startProgram({
       program: this.#parts.program,
       cwd: this.#spec.cwd,
-      env: { ...this.#parts.env, ...this.#costs?.env },
+      env: { ...providerEnv(this.#parts.env), ...this.#costs?.env },
       configDir: this.#configDir,
       size: this.terminal.size,
       sessionId: this.#sessionId,
       isKnown: this.#isKnown,
       model: this.#model,
       permissionMode: this.#permissionMode,
-      trusted: this.#spec.trusted,
+      trusted,
       settings: {
         ...settings,
+        ...this.#held,
         hooks: { ...settings.hooks, PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }] },
       },
       onStatus: (status, before) => this.#onStatus(status, before),

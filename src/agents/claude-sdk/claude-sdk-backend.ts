@@ -1,8 +1,16 @@
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
-import type { AgentBackend, AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
+import type {
+  AgentBackend,
+  AgentEvent,
+  AgentPrompt,
+  AgentSessionSpec,
+  DecisionAnswer,
+  DirectoryContent,
+} from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
+import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
@@ -92,6 +100,10 @@ export class ClaudeSdkBackend implements AgentBackend {
       this.#closings.set(chatId, closing);
     }
     await this.#closings.get(chatId);
+  }
+
+  readDirectory(cwd: string): Promise<DirectoryContent> {
+    return readDirectoryContent(cwd, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -12,6 +12,7 @@ import {
   type Query,
   type SDKMessage,
   type SDKUserMessage,
+  type Settings,
   startup,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
@@ -33,6 +34,7 @@ import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
+import { heldProvider, providerEnv } from '../claude/provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import {
@@ -106,7 +108,7 @@ export class SdkSession {
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
-    this.#env = { ...parts.env, [sessionMark]: parts.spec.sessionId };
+    this.#env = { ...providerEnv(parts.env), [sessionMark]: parts.spec.sessionId };
   }
 
   get isBusy(): boolean {
@@ -127,7 +129,9 @@ export class SdkSession {
     this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
     this.#assertWanted();
     try {
-      const warm = await startup({ options: this.#options(entries !== null) });
+      const held = await heldProvider(this.#spec, this.#env);
+      this.#assertWanted();
+      const warm = await startup({ options: this.#options(entries !== null, held) });
       this.#assertWanted();
       this.#query = warm.query(this.#input.iterable);
     } catch (error) {
@@ -234,7 +238,7 @@ export class SdkSession {
     return { configDir: configDirOf(this.#env), cwd: this.#spec.cwd, sessionId };
   }
 
-  #options(isKnown: boolean): Options {
+  #options(isKnown: boolean, held: Settings): Options {
     const { sessionId, cwd, model, permissionMode, trusted, sessionStore } = this.#spec;
     return {
       cwd,
@@ -243,7 +247,7 @@ export class SdkSession {
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
       settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-      settings: programSettings(this.#spec, 'claude_sdk'),
+      settings: { ...programSettings(this.#spec, 'claude_sdk'), ...held },
       systemPrompt: { type: 'preset', preset: 'claude_code' },
       includePartialMessages: true,
       forwardSubagentText: true,

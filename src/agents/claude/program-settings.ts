@@ -14,7 +14,20 @@ export function programSettings({ trusted }: AgentSessionSpec, backend: BackendN
     disableAllHooks: false,
     // What a repository's `.git/config` and `.gitattributes` name is run by `git status` and its like, which the program
     // takes for reading only and allows by itself.
-    ...(trusted ? {} : askAboutGit(backend)),
+    ...(trusted ? asTrusted() : askAboutGit(backend)),
+  };
+}
+
+/**
+ * What was trusted is what stood there at the start: the program follows its settings files, and would run what a change
+ * brings at once. The servers of `.mcp.json` were looked at with the rest.
+ */
+function asTrusted(): Settings {
+  const refused = { decision: 'block', reason: 'The directory’s settings have changed, and were not looked at yet.' };
+  const hook = node('-p', 'process.argv[1]', JSON.stringify(refused));
+  return {
+    hooks: { ConfigChange: [{ matcher: 'project_settings|local_settings|skills', hooks: [hook] }] },
+    enableAllProjectMcpServers: true,
   };
 }
 
@@ -24,8 +37,12 @@ export function programSettings({ trusted }: AgentSessionSpec, backend: BackendN
  */
 function askAboutGit(backend: BackendName): Settings {
   if (backend === 'claude_sdk') return { permissions: { ask: ['Bash(git *)'] } };
-  const hook = { type: 'command', command: process.execPath, args: ['-e', gitHook] } as const;
-  return { hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [hook] }] } };
+  return { hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [node('-e', gitHook)] }] } };
+}
+
+/** A hook that runs a script of ours, no shell between. If it cannot, the answer is no. */
+function node(...args: string[]): { type: 'command'; command: string; args: string[]; onFailure: 'block' } {
+  return { type: 'command', command: process.execPath, args, onFailure: 'block' };
 }
 
 // Runs as the hook. What it cannot read it asks about. Quotes and escapes hide no word, and a wider net does no harm: what
