@@ -220,6 +220,7 @@ export class Chat {
       if (taken) this.#pendingDecisions.add(decisionId);
       throw error;
     }
+    if (outcome === 'allow_always') this.#session.noteRules();
     if (!this.#session.backend?.resolveDecision(this.id, decisionId, answer)) {
       this.#parts.logger.warn({ chatId: this.id, decisionId }, 'The agent no longer waited for this answer.');
     }

@@ -150,6 +150,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
       sql: host.sql,
       hostId: host.id,
       chooseBackend: () => 'claude_sdk',
+      trust: () => Promise.resolve(),
       createHistory: () => ({
         map: (entries) => createHistoryMapper().map(entries),
         end() {

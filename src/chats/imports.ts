@@ -43,6 +43,8 @@ export interface ImportsParts {
   hostId: string;
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
   createHistory(agent: AgentName): History;
+  /** Trusts the directory as it is now. */
+  trust(chat: Pick<ChatRow, 'backend' | 'cwd'>): Promise<void>;
 }
 
 const maxEventsAtOnce = 200;
@@ -70,6 +72,7 @@ export class Imports {
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
     };
+    if (chat.trusted) await this.#parts.trust(chat);
     await write(async () => {
       // One that was broken off is begun anew.
       await removeImports(sql, { sessionId });

@@ -2,6 +2,7 @@
  * The typed client, for browsers and for Node. It imports the schemas as types only, so that a bundle that holds it does
  * not hold the validator.
  */
+import type { ChatTrust, GiveTrust } from './trust.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
 import { type Live, type LiveOptions, openLive } from './client-live.ts';
@@ -84,6 +85,10 @@ export interface BooClient {
    * long as that takes, and the signal, or the end of this program, withdraws the flip.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
+  /** What the chat's directory turns on, and what of it has changed since it was trusted. */
+  getTrust(chatId: string): Promise<ChatTrust>;
+  /** Trusts exactly what was looked at; `trust_refused` when it is another by now. */
+  giveTrust(chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /** With `keepalive` it is sent even when the page is being closed. */
   deleteChat(chatId: string, options?: { keepalive?: boolean | undefined }): Promise<void>;
   /**
@@ -190,6 +195,8 @@ export function createClient(options: ClientOptions): BooClient {
     listChats: ({ archived, ...page } = {}) =>
       wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() } }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
+    getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
+    giveTrust: (chatId, trust) => wire.request(`${chatPath(chatId)}/trust`, { method: 'POST', body: trust }),
     async patchChat(chatId, patch, { signal } = {}) {
       const waits = patch.running === 'finish';
       for (;;) {

@@ -13,6 +13,7 @@ import { BooError } from '../../protocol/error.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
+import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { heldProvider, providerEnv } from '../claude/provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import {
@@ -87,6 +88,8 @@ export class PtySession {
   #isKnown = false;
   /** With the transcripts of the working directory. */
   #directory = '';
+  /** Whether the directory's settings are loaded, at the next start of the program. */
+  #isTrusted = false;
   /** What the directory does not get to say. */
   #held: Settings = {};
   #model: string | null;
@@ -174,6 +177,7 @@ export class PtySession {
       settle: () => this.#settle(),
       restarted: () => this.#restarting,
     });
+    this.#isTrusted = this.#spec.trusted;
     this.#held = await heldProvider(this.#spec, this.#parts.env);
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
     this.#assertWanted();
@@ -214,8 +218,7 @@ export class PtySession {
   }
 
   #start(): void {
-    // Started anew, it must not take up what has changed since.
-    const trusted = this.#spec.trusted && this.#spec.directory?.isCurrent() !== false;
+    const trusted = this.#isTrusted;
     const settings = programSettings({ ...this.#spec, trusted }, 'claude_pty');
     const program: PtyProgram = startProgram({
       program: this.#parts.program,
@@ -323,9 +326,18 @@ export class PtySession {
     if (this.#closing) return;
     this.#turns.forgetTasks();
     this.#isKnown ||= this.#turns.hasBegun;
+    this.#isTrusted &&= await this.#isDirectoryAsTrusted();
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
     this.#start();
     await this.#started();
+  }
+
+  /** What has changed in the directory since the session was opened is not taken up by a program that starts anew. */
+  async #isDirectoryAsTrusted(): Promise<boolean> {
+    const { directory, cwd } = this.#spec;
+    if (!directory || directory.isCurrent()) return true;
+    const present = await readDirectoryContent(cwd, this.#configDir).catch(() => null);
+    return present?.digest === directory.digest;
   }
 
   close(): Promise<void> {

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
-import { readDirectoryContent } from './files/directory-content.ts';
+import { readDirectoryContent, settingsFiles } from './files/directory-content.ts';
 import { configDirOf } from './files/transcript-file.ts';
 import { asRecord } from './mapping/loose-json.ts';
 
@@ -68,13 +68,11 @@ export async function heldProvider({ trusted, cwd, directory }: AgentSessionSpec
   };
 }
 
-const settingsFiles = ['.claude/settings.json', '.claude/settings.local.json'];
-
 function parseSettings(text: string): Settings {
   try {
     return asRecord(JSON.parse(text));
   } catch {
-    // The program does not take it either.
+    // A directory's were read before; the user's are taken by the program only if they can be.
     return {};
   }
 }

@@ -8,8 +8,9 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { BooError } from '../../../protocol/error.ts';
+import { isRecord } from '../mapping/loose-json.ts';
 import type { DirectoryContent, DirectoryFile } from '../../agent-backend.ts';
 
 const leftOut = new Set(
@@ -21,6 +22,9 @@ const maxBytes = 32 * 1024 * 1024;
 const maxDepth = 12;
 /** Of what is shown and stored. */
 const maxTextBytes = 64 * 1024;
+const maxTextsBytes = 1024 * 1024;
+
+export const settingsFiles: readonly string[] = ['.claude/settings.json', '.claude/settings.local.json'];
 
 /** Throws BooError `trust_refused` for more than can be looked at. */
 export async function readDirectoryContent(cwd: string, configDir: string): Promise<DirectoryContent> {
@@ -28,6 +32,7 @@ export async function readDirectoryContent(cwd: string, configDir: string): Prom
   const own = await realpath(configDir).catch(() => configDir);
   const reader = new Reader(path);
   const root = await repositoryRoot(path);
+  for (const name of settingsFiles) await reader.file(join(path, name));
   for (const directory of ancestors(path)) {
     await reader.file(join(directory, '.mcp.json'));
     const isInside = directory === path || (root !== null && isWithin(root, directory));
@@ -36,7 +41,7 @@ export async function readDirectoryContent(cwd: string, configDir: string): Prom
   }
   // What hooks and servers run, as far as it is a file of this directory.
   for (const name of [...reader.files.values()].filter(isSettings).flatMap((file) => namedFiles(file.text, path))) {
-    await reader.file(name);
+    if (await isScript(name)) await reader.file(name);
   }
   const files = [...reader.files.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const digest = createHash('sha256');
@@ -56,6 +61,7 @@ class Reader {
   readonly seen = new Set<string>();
   readonly #path: string;
   #bytes = 0;
+  #textBytes = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -85,7 +91,23 @@ class Reader {
     // What this server cannot read, the program cannot either.
     if (!bytes) return;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    this.files.set(path, { path, sha256, text: asText(bytes) });
+    this.files.set(path, {
+      path,
+      sha256,
+      text: settingsFiles.includes(path) ? settingsText(name, bytes) : this.#text(bytes),
+    });
+  }
+
+  #text(bytes: Buffer): string | null {
+    if (bytes.length > maxTextBytes || this.#textBytes > maxTextsBytes) return null;
+    try {
+      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      if (text.includes('\0')) return null;
+      this.#textBytes += bytes.length;
+      return text;
+    } catch {
+      return null;
+    }
   }
 }
 
@@ -96,25 +118,46 @@ function tooMuch(name: string): BooError {
   );
 }
 
-function asText(bytes: Buffer): string | null {
-  if (bytes.length > maxTextBytes) return null;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    return text.includes('\0') ? null : text;
-  } catch {
-    return null;
-  }
+/** What is judged by what it sets has to be read for certain. */
+function settingsText(name: string, bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  if (bytes.length <= maxTextBytes && (text.trim() === '' || isRecord(parse(text)))) return text;
+  throw new BooError('trust_refused', `The directory cannot be trusted: ${name} is no JSON object of at most 64 KiB.`);
 }
 
 const isSettings = ({ path }: DirectoryFile): boolean => /(^|[\\/])(settings(\.local)?\.json|\.mcp\.json)$/.test(path);
 
 /** Files of the directory that a settings file names in any of its texts, as a path from here or from the root. */
 function namedFiles(text: string | null, path: string): string[] {
-  const words = (text ?? '').replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.').match(/[^\s"'`\\;|&<>()=,[\]{}]+/g) ?? [];
+  const words = textsIn(parse(text ?? '')).flatMap((each) => [
+    each,
+    ...each.replaceAll(/["']/g, '').split(/[\s;|&<>()=]+/),
+  ]);
   return words
-    .filter((word) => word.includes('/') || word.includes('.'))
-    .map((word) => (isAbsolute(word) ? word : resolve(path, word.replace(/^[./]*\/(?=[^.])/, ''))))
+    .filter((word) => /[./]/.test(word) && !word.includes('\0'))
+    .map((word) => resolve(path, word.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.')))
     .filter((name) => name !== path && isWithin(path, name));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
+
+/** What is run, and not what is written to. */
+async function isScript(name: string): Promise<boolean> {
+  const found = await stat(name).catch(() => null);
+  return (
+    found !== null && ((found.mode & 0o111) !== 0 || /\.([cm]?[jt]s|sh|bash|zsh|py|rb|pl|php|ps1|cmd|bat)$/.test(name))
+  );
 }
 
 const isWithin = (root: string, name: string): boolean => name === root || name.startsWith(root + sep);
