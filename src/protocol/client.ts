@@ -2,7 +2,6 @@
  * The typed client, for browsers and for Node. It imports the schemas as types only, so that a bundle that holds it does
  * not hold the validator.
  */
-import type { ChatTrust, GiveTrust } from './trust.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
 import { type Live, type LiveOptions, openLive } from './client-live.ts';
@@ -18,6 +17,7 @@ import type { Health, Info } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
+import type { ChatTrust, GiveTrust } from './trust.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
 export { BooError, type ErrorCode } from './error.ts';
@@ -42,6 +42,7 @@ export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingProm
 export { type Question, questionsOf } from './question.ts';
 export type { TerminalAccess, TerminalSize } from './terminal.ts';
 export type { TranscriptRecord } from './transcript.ts';
+export type { ChatTrust, TrustFile } from './trust.ts';
 
 export interface ClientOptions {
   /** The server's address, for example `http://127.0.0.1:4127`. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backendNames } from '../../src/protocol/chat.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
+import { runCli } from '../../src/cli/run.ts';
+import { createFakeTerminal } from '../support/fake-terminal.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, readLog, runTurn } from '../support/turns.ts';
 
@@ -119,4 +121,28 @@ test('TRUST-5: a chat that was trusted before contents were kept asks once', asy
   await client.patchChat(chat.id, { trusted: true });
   await runTurn(client, chat.id, 'think');
   expect(await project.ran()).toEqual(['first']);
+});
+
+test('TRUST-5: `boocode trust` shows what there is, and what has changed, and trusts exactly that', async () => {
+  const { client } = server;
+  const project = await createProject();
+  const chat = await client.createChat({ cwd: project.cwd });
+  const run = async (...words: string[]): Promise<{ code: number; out: string; err: string }> => {
+    const terminal = createFakeTerminal();
+    const env = { HOME: '/nonexistent', BOOCODE_URL: server.url, BOOCODE_TOKEN: server.token };
+    const cli = { terminal, env, exitCode: 0 };
+    await runCli(cli, ['trust', chat.id, ...words]);
+    return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
+  };
+  expect(await run()).toMatchObject({ code: 1, err: expect.stringContaining('say --yes') as string });
+  expect(await client.getChat(chat.id)).toMatchObject({ trusted: false });
+  expect(await run('--yes')).toMatchObject({ code: 0, out: expect.stringContaining('+ {"hooks":') as string });
+  expect(await client.getTrust(chat.id)).toMatchObject({ trusted: true, holds: true });
+  await project.settle('\u202esecond');
+  const asked = await run('--json');
+  expect(JSON.parse(asked.out)).toMatchObject({ trusted: true, holds: false });
+  const { out } = await run('--yes');
+  expect(out).toContain('- {"hooks":');
+  expect(out).toContain('<U+202E>second');
+  expect(await client.getTrust(chat.id)).toMatchObject({ holds: true });
 });
