@@ -84,10 +84,12 @@ export interface AgentSessionSpec {
   cwd: string;
   model: string | null;
   permissionMode: PermissionMode;
-  /** Whether the directory's own settings, hooks and MCP servers may be loaded. */
+  /** Whether the directory's own settings, hooks and MCP servers may be loaded, as they are now. */
   trusted: boolean;
   /** Whether agents of other sessions on the machine may begin turns in this one. */
   acceptsAgentMessages: boolean;
+  /** What was trusted. Without it the directory is taken as it is found. */
+  directory?: DirectoryContent | undefined;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
   /** Turns that the agent begins by itself, for example when a background task ends. */
@@ -101,6 +103,27 @@ export interface AgentSessionSpec {
   onCost(cost: SessionCost): Promise<void>;
   /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
   onLost(cause: BooError): void;
+}
+
+/** A file that an agent would load, or run, in a directory that is trusted. */
+export interface DirectoryFile {
+  /** As seen from the directory. */
+  path: string;
+  sha256: string;
+  /** Null where it is no text, or a long one. */
+  text: string | null;
+}
+
+/** All that a directory brings along for an agent. */
+export interface DirectoryContent {
+  /** The directory's real path. */
+  path: string;
+  /** Of the names and contents of all files. */
+  digest: string;
+  /** By path. */
+  files: DirectoryFile[];
+  /** Whether nothing was changed since it was read. Cheap, to be asked before every turn. */
+  isCurrent(): boolean;
 }
 
 export interface DecisionAnswer {
@@ -201,6 +224,9 @@ export interface AgentBackend {
 
   /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
   closeSession(chatId: string): Promise<void>;
+
+  /** What the directory would have the agent load once it is trusted. Throws `trust_refused` where it is too much. */
+  readDirectory?(cwd: string): Promise<DirectoryContent>;
 
   /** The terminal of an open session, where the backend has the capability. */
   terminal?(chatId: string): AgentTerminal | undefined;

@@ -1,6 +1,6 @@
 /** The agent's session of one chat that this host holds: opened for work, closed at rest, opened anew when it was lost. */
 import { randomUUID } from 'node:crypto';
-import type { AgentBackend, AgentEvent, SessionCost } from '../agents/agent-backend.ts';
+import type { AgentBackend, AgentEvent, DirectoryContent, SessionCost } from '../agents/agent-backend.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName } from '../protocol/chat.ts';
@@ -12,6 +12,7 @@ import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatLog } from './chat-log.ts';
+import { lookAtDirectory } from './directory-trust.ts';
 import { assertApart } from './working-directory.ts';
 import { move, type SessionPhase } from './session-phase.ts';
 
@@ -42,6 +43,11 @@ export class AgentSession {
   readonly #parts: AgentSessionParts;
   #phase: SessionPhase = { is: 'closed' };
   #isOutdated = false;
+  /** What the directory would have the agent load, as it was when the session was opened. */
+  #directory: DirectoryContent | undefined;
+  #rulesAdded = false;
+  /** The content that the log has said is not trusted. */
+  #toldDigest: string | undefined;
 
   constructor(parts: AgentSessionParts) {
     this.#parts = parts;
@@ -61,9 +67,9 @@ export class AgentSession {
     return this.#phase.is === 'open' ? this.#phase.backend : undefined;
   }
 
-  /** Open, and as the chat's settings want it. */
+  /** Open, and as the chat's settings want it, in the directory as it was looked at. */
   get isReady(): boolean {
-    return this.#phase.is === 'open' && !this.#isOutdated;
+    return this.#phase.is === 'open' && !this.#isOutdated && this.#directory?.isCurrent() !== false;
   }
 
   /** A setting has changed that holds from the start: the session is opened anew before the next turn. */
@@ -71,8 +77,14 @@ export class AgentSession {
     this.#isOutdated = true;
   }
 
+  /** A person had the agent remember rules: it may keep them in the directory. */
+  noteRules(): void {
+    this.#rulesAdded = true;
+  }
+
   /** Starts or resumes the session where needed. Between turns only. */
   async warm(): Promise<void> {
+    if (this.#phase.is === 'open' && this.#directory?.isCurrent() === false) await this.#lookAgain(this.#phase.backend);
     // Again where a setting changed while it opened.
     while (!this.isReady) await this.#reopen();
   }
@@ -116,6 +128,22 @@ export class AgentSession {
     if (this.#phase.is === 'closed') this.#enter({ is: 'closed' });
   }
 
+  /** Something was written in the directory: mostly nothing that matters. */
+  async #lookAgain(backend: AgentBackend): Promise<void> {
+    const { content } = await this.#look(backend);
+    if (content && content.digest === this.#directory?.digest) this.#directory = content;
+  }
+
+  async #look(backend: AgentBackend): ReturnType<typeof lookAtDirectory> {
+    const { sql, chat, log } = this.#parts;
+    const state = await lookAtDirectory(sql, backend, chat().cwd, {
+      rulesAdded: this.#rulesAdded,
+      ask: (statement) => log.ask(statement),
+    });
+    this.#rulesAdded = false;
+    return state;
+  }
+
   async #open(opening: Extract<SessionPhase, { is: 'opening' }>): Promise<void> {
     const { sql, log, logger } = this.#parts;
     this.#isOutdated = false;
@@ -137,6 +165,9 @@ export class AgentSession {
     // Let go meanwhile: what is not opened need not be closed.
     this.#parts.assertRunning();
     opening.backend = backend;
+    const directory = trusted ? await this.#look(backend) : undefined;
+    if (directory?.reason) await this.#tell(directory.reason, directory.content?.digest ?? '');
+    this.#parts.assertRunning();
     const open: SessionPhase = { is: 'open', backend };
     let lost: BooError | undefined;
     await backend.openSession({
@@ -145,7 +176,8 @@ export class AgentSession {
       cwd,
       model,
       permissionMode,
-      trusted,
+      trusted: directory?.trusted === true,
+      directory: directory?.content,
       acceptsAgentMessages,
       sessionStore: chatSessionStore(sql, log.lease),
       onUnprompted: (events) => this.#parts.onUnprompted(events),
@@ -159,7 +191,16 @@ export class AgentSession {
     });
     // It may be gone again, before anybody could look.
     if (lost !== undefined) throw lost;
+    this.#directory = directory?.content;
     this.#enter(open);
+  }
+
+  /** Once for each content, as long as this host holds the chat. */
+  async #tell({ message, data }: { message: string; data: Record<string, unknown> }, digest: string): Promise<void> {
+    if (this.#toldDigest === digest) return;
+    this.#toldDigest = digest;
+    const body = { type: 'notice', level: 'warning', code: 'trust_changed', message, data } as const;
+    await this.#parts.log.append({ events: [{ body }] });
   }
 
   #enter(next: SessionPhase): void {

@@ -41,13 +41,14 @@ export class ChatSettings {
     await this.#log.append({ events: [{ body: { type: 'chat_updated', ...changes } }], chat: changes });
     const before = this.#row;
     this.stored(changes);
-    const { id, model, permissionMode, trusted, acceptsAgentMessages } = this.#row;
+    const { id, model, permissionMode, acceptsAgentMessages } = this.#row;
     const hasModel = model !== before.model;
     const hasMode = permissionMode !== before.permissionMode;
     const hasMessages = acceptsAgentMessages !== before.acceptsAgentMessages;
     // A session that is just being opened may have been given the settings from before.
     const isTooLate = session.phase === 'opening' && (hasModel || hasMode || hasMessages);
-    if (trusted !== before.trusted || isTooLate) session.outdate();
+    // Also where it was wanted before: what stands there was trusted anew.
+    if (changes.trusted !== undefined || isTooLate) session.outdate();
     const { backend } = session;
     if (!backend) return;
     try {

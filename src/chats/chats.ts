@@ -5,6 +5,7 @@ import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decisio
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
 import type { Info } from '../protocol/info.ts';
 import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
@@ -75,6 +76,10 @@ export interface Chats {
    * waits is withdrawn when the signal is aborted, and throws its reason.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
+  /** What the chat's directory would have its agent load, and what of it has changed since it was trusted. */
+  readTrust(chatId: string): Promise<ChatTrust>;
+  /** Trusts exactly that content of the chat's directory. Throws `trust_refused` when another stands there by now. */
+  giveTrust(chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /** Ends the agent's session and forgets everything. A running turn is interrupted. */
   deleteChat(chatId: string): Promise<void>;
 

@@ -106,6 +106,10 @@ export class Host {
     await this.#leases.stop();
   }
 
+  backendFor(name: BackendName): AgentBackend {
+    return this.#parts.backendFor(name);
+  }
+
   /** The chat if this host holds it. */
   find(chatId: string): Chat | undefined {
     return this.#chats.get(chatId);

@@ -14,6 +14,7 @@ import {
   toBlocks,
   type WaitingPromptList,
 } from '../protocol/prompt.ts';
+import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { type ChatRow, findChat, insertChat, listChats, type NewChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
@@ -25,6 +26,7 @@ import { chatView } from './chat-view.ts';
 import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { type History, Imports } from './imports.ts';
+import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
 import { ask, elsewhere, unknownChat, write } from './storage.ts';
@@ -57,7 +59,7 @@ export class HostedChats implements Chats {
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
     this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
-    this.#imports = new Imports({ ...parts, hostId: parts.host.id });
+    this.#imports = new Imports({ ...parts, hostId: parts.host.id, trust: (chat) => this.#trust(chat) });
     this.#describe = () => parts.describe();
   }
 
@@ -76,6 +78,7 @@ export class HostedChats implements Chats {
       trusted: input.trusted ?? false,
       acceptsAgentMessages: input.acceptsAgentMessages ?? false,
     };
+    if (chat.trusted) await this.#trust(chat);
     return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
   }
 
@@ -95,8 +98,24 @@ export class HostedChats implements Chats {
     patch: PatchChat,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<ChatView> {
+    if (patch.trusted === true) await this.#trust(await this.#row(chatId));
     await this.#host.use(chatId, (chat) => chat.patch(patch, signal));
     return this.getChat(chatId);
+  }
+
+  async readTrust(chatId: string): Promise<ChatTrust> {
+    const row = await this.#row(chatId);
+    return describeTrust(this.#sql, this.#host.backendFor(row.backend), row);
+  }
+
+  async giveTrust(chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
+    await this.#trust(await this.#row(chatId), digest);
+    await this.#host.use(chatId, (chat) => chat.patch({ trusted: true }));
+    return this.readTrust(chatId);
+  }
+
+  async #trust({ backend, cwd }: Pick<ChatRow, 'backend' | 'cwd'>, digest?: string): Promise<void> {
+    await trustDirectory(this.#sql, this.#host.backendFor(backend), cwd, digest);
   }
 
   async deleteChat(chatId: string): Promise<void> {

@@ -151,6 +151,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
       hostId: host.id,
       dataDir: '/nonexistent',
       chooseBackend: () => 'claude_sdk',
+      trust: () => Promise.resolve(),
       createHistory: () => ({
         map: (entries) => createHistoryMapper().map(entries),
         end() {

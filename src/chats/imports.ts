@@ -44,6 +44,8 @@ export interface ImportsParts {
   dataDir: string;
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
   createHistory(agent: AgentName): History;
+  /** Trusts the directory as it is now. */
+  trust(chat: Pick<ChatRow, 'backend' | 'cwd'>): Promise<void>;
 }
 
 const maxEventsAtOnce = 200;
@@ -72,6 +74,7 @@ export class Imports {
       trusted: input.trusted ?? false,
       acceptsAgentMessages: input.acceptsAgentMessages ?? false,
     };
+    if (chat.trusted) await this.#parts.trust(chat);
     await write(async () => {
       // One that was broken off is begun anew.
       await removeImports(sql, { sessionId });

@@ -17,6 +17,8 @@ export interface OpenDecisionsParts {
   logger: Log;
   readonly backend: () => AgentBackend | undefined;
   readonly turnId: () => string | undefined;
+  /** The agent is about to be told to remember rules. */
+  readonly onAlways: () => void;
 }
 
 export class OpenDecisions {
@@ -63,6 +65,7 @@ export class OpenDecisions {
     }
     if (isGone) await this.#settled(id);
     if (!answer) return false;
+    if (answer.outcome === 'allow_always') this.#parts.onAlways();
     if (!backend()?.resolveDecision(chatId, id, answer)) {
       logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
     }

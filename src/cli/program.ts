@@ -9,6 +9,7 @@ import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addFlip } from './flip.ts';
+import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
@@ -38,6 +39,7 @@ export function createProgram(cli: Cli): Command {
     addInterrupt,
     addAttach,
     addFlip,
+    addTrust,
     addDecide,
     addAdopt,
     addExport,

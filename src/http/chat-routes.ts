@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { chat, chatPage, createChat, patchChat } from '../protocol/chat.ts';
+import { chatTrust, giveTrust } from '../protocol/trust.ts';
 import { BooError } from '../protocol/error.ts';
 import { chatPath, pageCursor, pageLimit } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
@@ -89,6 +90,28 @@ export function chatRoutes(chats: Chats): Route[] {
           forget?.();
         }
       },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/v1/chats/{chatId}/trust',
+        policy: 'bearer',
+        summary: 'What the chat’s directory turns on when it is trusted, and what has changed since it was',
+        responses: { 200: { description: 'All files that count, with their texts.', schema: chatTrust } },
+      },
+      { params: chatPath },
+      async ({ params }) => json(200, await chats.readTrust(params.chatId)),
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/chats/{chatId}/trust',
+        policy: 'bearer',
+        summary: 'Trust exactly this content of the chat’s directory',
+        responses: { 200: { description: 'It is trusted, from the next turn on.', schema: chatTrust } },
+      },
+      { params: chatPath, body: giveTrust },
+      async ({ params, body }) => json(200, await chats.giveTrust(params.chatId, body)),
     ),
     route(
       {

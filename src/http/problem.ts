@@ -20,6 +20,7 @@ const statusOf: Record<ErrorCode, { status: number; title: string }> = {
   prompt_conflict: { status: 409, title: 'This prompt id was used with another body' },
   prompt_taken: { status: 409, title: 'The prompt waits no more' },
   session_taken: { status: 409, title: 'A chat has this session already' },
+  trust_refused: { status: 409, title: 'The directory cannot be trusted like this' },
   decision_settled: { status: 409, title: 'The decision is settled' },
   backend_unavailable: { status: 409, title: 'No backend can run this chat' },
   terminal_unavailable: { status: 409, title: 'There is no terminal to attach to' },

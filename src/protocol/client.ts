@@ -17,6 +17,7 @@ import type { Health, Info } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
+import type { ChatTrust, GiveTrust } from './trust.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
 export { BooError, type ErrorCode } from './error.ts';
@@ -53,6 +54,7 @@ export { type PageLink, pageLink } from './page-link.ts';
 export { type Question, questionsOf } from './question.ts';
 export type { TerminalAccess, TerminalSize } from './terminal.ts';
 export type { TranscriptRecord } from './transcript.ts';
+export type { ChatTrust, TrustFile } from './trust.ts';
 
 export interface ClientOptions {
   /** The server's address, for example `http://127.0.0.1:4127`. */
@@ -96,6 +98,10 @@ export interface BooClient {
    * long as that takes, and the signal, or the end of this program, withdraws the flip.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
+  /** What the chat's directory turns on, and what of it has changed since it was trusted. */
+  getTrust(chatId: string): Promise<ChatTrust>;
+  /** Trusts exactly what was looked at; `trust_refused` when it is another by now. */
+  giveTrust(chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /** With `keepalive` it is sent even when the page is being closed. */
   deleteChat(chatId: string, options?: { keepalive?: boolean | undefined }): Promise<void>;
   /**
@@ -202,6 +208,8 @@ export function createClient(options: ClientOptions): BooClient {
     listChats: ({ archived, ...page } = {}) =>
       wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() } }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
+    getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
+    giveTrust: (chatId, trust) => wire.request(`${chatPath(chatId)}/trust`, { method: 'POST', body: trust }),
     async patchChat(chatId, patch, { signal } = {}) {
       const waits = patch.running === 'finish';
       for (;;) {

@@ -18,6 +18,7 @@ export const errorCodes = [
   'prompt_conflict', // this prompt id was used with another body
   'prompt_taken', // the prompt waits no more: its turn has begun, or it was cancelled
   'session_taken', // a chat has this session already; `chatId` names it
+  'trust_refused', // the directory brings along more than can be looked at, or other files than those that were to be trusted
   'decision_settled', // somebody else answered first; `decision` holds the winner
   'upgrade_required', // this path is a WebSocket
   'backend_unavailable', // no backend can run this chat here; the message says how to switch one on

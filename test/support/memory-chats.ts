@@ -165,6 +165,15 @@ export function createMemoryChats(): MemoryChats {
     async getChat(chatId) {
       return entryOf(chatId).chat;
     },
+    async readTrust(chatId) {
+      const { cwd: path, trusted } = await this.getChat(chatId);
+      const digest = '0'.repeat(64);
+      return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
+    },
+    async giveTrust(chatId) {
+      await this.patchChat(chatId, { trusted: true });
+      return this.readTrust(chatId);
+    },
     async patchChat(chatId, { running: _running, ...changes }) {
       const entry = entryOf(chatId);
       writes += 1;

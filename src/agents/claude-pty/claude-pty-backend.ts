@@ -9,7 +9,9 @@ import type {
   AgentTerminal,
   AnswerCheck,
   DecisionAnswer,
+  DirectoryContent,
 } from '../agent-backend.ts';
+import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
@@ -133,6 +135,10 @@ export class ClaudePtyBackend implements AgentBackend {
       this.#closings.set(chatId, closing);
     }
     await this.#closings.get(chatId);
+  }
+
+  readDirectory(cwd: string): Promise<DirectoryContent> {
+    return readDirectoryContent(cwd, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

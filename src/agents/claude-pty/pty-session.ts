@@ -5,12 +5,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
+import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { heldProvider, providerEnv } from '../claude/provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import {
@@ -94,6 +97,10 @@ export class PtySession {
   #isKnown = false;
   /** With the transcripts of the working directory. */
   #directory = '';
+  /** Whether the directory's settings are loaded, at the next start of the program. */
+  #isTrusted = false;
+  /** What the directory does not get to say. */
+  #held: Settings = {};
   #model: string | null;
   #permissionMode: PermissionMode;
   #acceptsAgentMessages: boolean;
@@ -184,6 +191,8 @@ export class PtySession {
       settle: () => this.#settle(),
       restarted: () => this.#restarting,
     });
+    this.#isTrusted = this.#spec.trusted;
+    this.#held = await heldProvider(this.#spec, this.#parts.env);
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
     this.#assertWanted();
     this.#costs = this.#parts.costs.register((cost) => costs.add(cost));
@@ -228,10 +237,16 @@ export class PtySession {
   #start(): void {
     const { dataDir } = this.#parts;
     const kept = dataDir === null ? null : { dataDir, configDir: this.#configDir };
+    const trusted = this.#isTrusted;
+    const settings = programSettings(
+      { ...this.#spec, trusted, acceptsAgentMessages: this.#acceptsAgentMessages },
+      'claude_pty',
+      kept,
+    );
     const program: PtyProgram = startProgram({
       program: this.#parts.program,
       cwd: this.#spec.cwd,
-      env: { ...this.#parts.env, ...this.#costs?.env },
+      env: { ...providerEnv(this.#parts.env), ...this.#costs?.env },
       shownKeys: this.#parts.shownKeys,
       configDir: this.#configDir,
       size: this.terminal.size,
@@ -239,13 +254,15 @@ export class PtySession {
       isKnown: this.#isKnown,
       model: this.#model,
       permissionMode: this.#permissionMode,
-      trusted: this.#spec.trusted,
+      trusted,
       settings: {
-        ...programSettings({ ...this.#spec, acceptsAgentMessages: this.#acceptsAgentMessages }, kept),
+        ...settings,
+        ...this.#held,
         // Whoever chose the mode for the chat has answered this. What `prepareConfigDir` writes down is read only at the
         // first start of a config directory.
         ...(this.#permissionMode === 'bypassPermissions' ? { skipDangerousModePermissionPrompt: true } : {}),
         hooks: {
+          ...settings.hooks,
           PermissionRequest: [{ matcher: '', hooks: [this.#hooks!.command] }],
           ...formHooks(this.#hooks!.command),
         },
@@ -350,9 +367,18 @@ export class PtySession {
     if (this.#closing) return;
     this.#turns.forgetTasks();
     this.#isKnown ||= this.#turns.hasBegun;
+    this.#isTrusted &&= await this.#isDirectoryAsTrusted();
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
     this.#start();
     await this.#started();
+  }
+
+  /** What has changed in the directory since the session was opened is not taken up by a program that starts anew. */
+  async #isDirectoryAsTrusted(): Promise<boolean> {
+    const { directory, cwd } = this.#spec;
+    if (!directory || directory.isCurrent()) return true;
+    const present = await readDirectoryContent(cwd, this.#configDir).catch(() => null);
+    return present?.digest === directory.digest;
   }
 
   close(): Promise<void> {

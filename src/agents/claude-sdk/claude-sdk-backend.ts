@@ -8,8 +8,10 @@ import type {
   AgentSessionSpec,
   AnswerCheck,
   DecisionAnswer,
+  DirectoryContent,
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
+import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
@@ -113,6 +115,10 @@ export class ClaudeSdkBackend implements AgentBackend {
       this.#closings.set(chatId, closing);
     }
     await this.#closings.get(chatId);
+  }
+
+  readDirectory(cwd: string): Promise<DirectoryContent> {
+    return readDirectoryContent(cwd, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type Query,
   type SDKMessage,
   type SDKUserMessage,
+  type Settings,
   startup,
 } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
@@ -36,6 +37,7 @@ import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
+import { heldProvider, providerEnv } from '../claude/provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
@@ -120,7 +122,7 @@ export class SdkSession {
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
-    this.#env = { ...parts.env, [sessionMark]: parts.spec.sessionId };
+    this.#env = { ...providerEnv(parts.env), [sessionMark]: parts.spec.sessionId };
   }
 
   get isBusy(): boolean {
@@ -141,7 +143,9 @@ export class SdkSession {
     this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
     this.#assertWanted();
     try {
-      const warm = await startup({ options: this.#options(entries !== null) });
+      const held = await heldProvider(this.#spec, this.#env);
+      this.#assertWanted();
+      const warm = await startup({ options: this.#options(entries !== null, held) });
       this.#assertWanted();
       this.#query = warm.query(this.#input.iterable);
     } catch (error) {
@@ -258,7 +262,7 @@ export class SdkSession {
     return { configDir: configDirOf(this.#env), cwd: this.#spec.cwd, sessionId };
   }
 
-  #options(isKnown: boolean): Options {
+  #options(isKnown: boolean, held: Settings): Options {
     const { sessionId, cwd, model, permissionMode, trusted, sessionStore } = this.#spec;
     const kept = this.#dataDir === null ? null : { dataDir: this.#dataDir, configDir: configDirOf(this.#env) };
     return {
@@ -268,7 +272,7 @@ export class SdkSession {
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
       settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-      settings: programSettings(this.#spec, kept),
+      settings: { ...programSettings(this.#spec, 'claude_sdk', kept), ...held },
       systemPrompt: { type: 'preset', preset: 'claude_code' },
       includePartialMessages: true,
       forwardSubagentText: true,

@@ -1,11 +1,13 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../protocol/chat.ts';
+import type { ChatTrust } from '../../../protocol/trust.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { DirectoryTrust } from './directory-trust.tsx';
 
 export function ChatSettings({
   chat,
@@ -27,16 +29,40 @@ export function ChatSettings({
   const [backend, setBackend] = useState<BackendName>(chat.backend);
   const [turn, setTurn] = useState<RunningChoice>('finish');
   const [isWaiting, setWaiting] = useState(false);
+  const [trust, setTrust] = useState<ChatTrust>();
+
+  useEffect(() => {
+    let isWanted = true;
+    const load = async (): Promise<void> => {
+      const found = await session.attempt(() => session.api.getTrust(chat.id));
+      if (!found || !isWanted) return;
+      setTrust(found);
+      // What has changed is trusted by whoever says so, and not by saving something else.
+      setTrusted(found.trusted && found.holds);
+    };
+    void load();
+    return () => {
+      isWanted = false;
+    };
+  }, [session, chat.id]);
+  const wasTrusted = chat.trusted && trust?.holds !== false;
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     const wanted = model.trim() === '' ? null : model.trim();
     const patch: PatchChat = {
       ...(wanted === chat.model ? {} : { model: wanted }),
-      ...(trusted === chat.trusted ? {} : { trusted }),
+      ...(trusted === wasTrusted || trusted ? {} : { trusted }),
       ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
       ...(backend === chat.backend ? {} : { backend, running: turn }),
     };
+    if (trusted && !wasTrusted) {
+      if (!trust) return;
+      setWaiting(true);
+      const given = await session.attempt(() => session.api.giveTrust(chat.id, { digest: trust.digest }));
+      setWaiting(false);
+      if (!given) return;
+    }
     if (Object.keys(patch).length === 0) return onClose();
     if (patch.backend !== undefined && isBusy && running === 'finish') {
       // It may take long: nothing to wait for before the page.
@@ -74,8 +100,9 @@ export function ChatSettings({
         )}
         <label className="check">
           <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
-          Trust this directory: load its own settings, hooks and instructions
+          Trust this directory as it is now: load its own settings, hooks and instructions
         </label>
+        {trust && <DirectoryTrust trust={trust} />}
         <label className="check">
           <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
           Accept messages of other chats’ agents: each begins a turn here that nobody asked for

@@ -1,0 +1,107 @@
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readDirectoryContent } from './directory-content.ts';
+
+let root: string;
+let cwd: string;
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-content-')));
+  cwd = join(root, 'repo', 'part');
+  await mkdir(join(root, 'repo', '.git'), { recursive: true });
+  await mkdir(cwd);
+});
+afterEach(() => rm(root, { recursive: true }));
+
+async function put(path: string, text = '{}'): Promise<void> {
+  const file = join(cwd, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+}
+const read = (): ReturnType<typeof readDirectoryContent> => readDirectoryContent(cwd, join(root, 'config'));
+const paths = async (): Promise<string[]> => (await read()).files.map(({ path }) => path);
+
+describe('what counts', () => {
+  test('TRUST-6: settings, servers, commands, agents, skills and hooks, up to the root of the repository', async () => {
+    const counted = [
+      '../.claude/skills/a/SKILL.md',
+      '../.mcp.json',
+      '.claude/agents/a.md',
+      '.claude/commands/deep/a.md',
+      '.claude/hooks/a.sh',
+      '.claude/settings.json',
+      '.claude/settings.local.json',
+      '.mcp.json',
+    ];
+    const others = [
+      'CLAUDE.md',
+      '.claude/CLAUDE.md',
+      '.claude/worktrees/a/a.md',
+      '.claude/agent-memory/a.md',
+      '../../.claude/settings.json',
+      'src/a.ts',
+    ];
+    for (const path of [...counted, ...others]) await put(path);
+    expect(await paths()).toEqual(counted.toSorted());
+  });
+
+  test('TRUST-6: a script of the directory that a setting names, but no file that it writes to', async () => {
+    const command = '"$CLAUDE_PROJECT_DIR"/scripts/check.sh --fix && ./tool >> ran.log';
+    await put(
+      '.claude/settings.json',
+      JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: 'command', command }] }] } }),
+    );
+    await put('.mcp.json', JSON.stringify({ mcpServers: { a: { command: 'node', args: ['server/main.js'] } } }));
+    for (const path of ['scripts/check.sh', 'tool', 'ran.log', 'server/main.js', 'server/other.js']) await put(path);
+    await chmod(join(cwd, 'tool'), 0o755);
+    expect(await paths()).toEqual(['.claude/settings.json', '.mcp.json', 'scripts/check.sh', 'server/main.js', 'tool']);
+  });
+
+  test('TRUST-6: the digest changes with a name, a content, and what a link leads to', async () => {
+    await put('.claude/commands/a.md', 'one');
+    const { digest, isCurrent } = await read();
+    expect((await read()).digest).toBe(digest);
+    expect(isCurrent()).toBe(true);
+    await put('.claude/commands/a.md', 'two');
+    expect(isCurrent()).toBe(false);
+    expect((await read()).digest).not.toBe(digest);
+    await put('.claude/commands/a.md', 'one');
+    expect((await read()).digest).toBe(digest);
+    await put('elsewhere/b.md', 'one');
+    await symlink(join(cwd, 'elsewhere'), join(cwd, '.claude', 'skills'));
+    const linked = await read();
+    expect(linked.digest).not.toBe(digest);
+    await put('elsewhere/b.md', 'two');
+    expect(linked.isCurrent()).toBe(false);
+    expect((await read()).digest).not.toBe(linked.digest);
+  });
+
+  test('TRUST-6: what comes to be there is a change', async () => {
+    const { isCurrent } = await read();
+    await put('.mcp.json');
+    expect(isCurrent()).toBe(false);
+  });
+});
+
+describe('what cannot be looked at whole is not trusted', () => {
+  test.each([
+    ['settings that are no JSON', '.claude/settings.json', '{"env": {}, // a comment\n}'],
+    ['settings that are too long', '.claude/settings.local.json', JSON.stringify({ a: 'x'.repeat(70_000) })],
+    ['a file that is too large', '.claude/skills/a/large', 'x'.repeat(5 * 1024 * 1024)],
+  ])('TRUST-6: %s', async (_name, path, text) => {
+    await put(path, text);
+    await expect(read()).rejects.toMatchObject({ code: 'trust_refused' });
+  });
+
+  test('TRUST-6: a link that leads in a ring', async () => {
+    await put('.claude/skills/a.md');
+    await symlink(join(cwd, '.claude', 'skills'), join(cwd, '.claude', 'skills', 'again'));
+    await expect(read()).rejects.toMatchObject({ code: 'trust_refused' });
+  });
+
+  test('TRUST-6: a long text counts, and is not shown', async () => {
+    await put('.claude/skills/a.md', 'x'.repeat(70_000));
+    expect((await read()).files).toMatchObject([{ path: '.claude/skills/a.md', text: null }]);
+  });
+});

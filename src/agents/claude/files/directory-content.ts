@@ -1,0 +1,181 @@
+/**
+ * What a directory brings along that the program would load or run once it is trusted: its settings, servers, commands,
+ * agents, skills, hooks. Trust is given to exactly this content, so all of it is read, and told by one digest.
+ *
+ * Left out is what is only text for the model (CLAUDE.md and rules, which are as harmless or not as any file it reads), and
+ * what the program writes there while it works. Programs that a hook names are told only where it names a file here.
+ */
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { BooError } from '../../../protocol/error.ts';
+import { isRecord } from '../mapping/loose-json.ts';
+import type { DirectoryContent, DirectoryFile } from '../../agent-backend.ts';
+
+const leftOut = new Set(
+  'worktrees agent-memory agent-memory-local plans todos projects rules CLAUDE.md scheduled_tasks.json'.split(' '),
+);
+const maxFiles = 1_000;
+const maxFileBytes = 4 * 1024 * 1024;
+const maxBytes = 32 * 1024 * 1024;
+const maxDepth = 12;
+/** Of what is shown and stored. */
+const maxTextBytes = 64 * 1024;
+const maxTextsBytes = 1024 * 1024;
+
+export const settingsFiles: readonly string[] = ['.claude/settings.json', '.claude/settings.local.json'];
+
+/** Throws BooError `trust_refused` for more than can be looked at. */
+export async function readDirectoryContent(cwd: string, configDir: string): Promise<DirectoryContent> {
+  const path = await realpath(cwd);
+  const own = await realpath(configDir).catch(() => configDir);
+  const reader = new Reader(path);
+  const root = await repositoryRoot(path);
+  for (const name of settingsFiles) await reader.file(join(path, name));
+  for (const directory of ancestors(path)) {
+    await reader.file(join(directory, '.mcp.json'));
+    const isInside = directory === path || (root !== null && isWithin(root, directory));
+    const settings = join(directory, '.claude');
+    if (isInside && settings !== own) await reader.directory(settings);
+  }
+  // What hooks and servers run, as far as it is a file of this directory.
+  for (const name of [...reader.files.values()].filter(isSettings).flatMap((file) => namedFiles(file.text, path))) {
+    if (await isScript(name)) await reader.file(name);
+  }
+  const files = [...reader.files.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const digest = createHash('sha256');
+  for (const file of files) digest.update(JSON.stringify([file.path, file.sha256]));
+  const seen = [...reader.seen].map((each) => [each, signature(each)] as const);
+  return {
+    path,
+    digest: digest.digest('hex'),
+    files,
+    isCurrent: () => seen.every(([each, before]) => signature(each) === before),
+  };
+}
+
+class Reader {
+  readonly files = new Map<string, DirectoryFile>();
+  /** Also what is not there: that it comes is a change. */
+  readonly seen = new Set<string>();
+  readonly #path: string;
+  #bytes = 0;
+  #textBytes = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async directory(directory: string, depth = 0): Promise<void> {
+    this.seen.add(directory);
+    if (depth > maxDepth) throw tooMuch(directory);
+    for (const entry of await readdir(directory).catch(() => [])) {
+      if (depth === 0 && leftOut.has(entry)) continue;
+      const name = join(directory, entry);
+      const found = await stat(name).catch(() => null);
+      if (found?.isDirectory()) await this.directory(name, depth + 1);
+      else await this.file(name);
+    }
+  }
+
+  async file(name: string): Promise<void> {
+    this.seen.add(name);
+    const path = relative(this.#path, name);
+    const found = await stat(name).catch(() => null);
+    if (!found?.isFile() || this.files.has(path)) return;
+    this.#bytes += found.size;
+    const isTooMuch = found.size > maxFileBytes || this.#bytes > maxBytes || this.files.size >= maxFiles;
+    if (isTooMuch) throw tooMuch(name);
+    const bytes = await readFile(name).catch(() => null);
+    // What this server cannot read, the program cannot either.
+    if (!bytes) return;
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    this.files.set(path, {
+      path,
+      sha256,
+      text: settingsFiles.includes(path) ? settingsText(name, bytes) : this.#text(bytes),
+    });
+  }
+
+  #text(bytes: Buffer): string | null {
+    if (bytes.length > maxTextBytes || this.#textBytes > maxTextsBytes) return null;
+    try {
+      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      if (text.includes('\0')) return null;
+      this.#textBytes += bytes.length;
+      return text;
+    } catch {
+      return null;
+    }
+  }
+}
+
+function tooMuch(name: string): BooError {
+  return new BooError(
+    'trust_refused',
+    `The directory cannot be trusted: ${name} is more than can be looked at. At most ${maxFiles} files of 4 MiB, and 32 MiB in all.`,
+  );
+}
+
+/** What is judged by what it sets has to be read for certain. */
+function settingsText(name: string, bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  if (bytes.length <= maxTextBytes && (text.trim() === '' || isRecord(parse(text)))) return text;
+  throw new BooError('trust_refused', `The directory cannot be trusted: ${name} is no JSON object of at most 64 KiB.`);
+}
+
+const isSettings = ({ path }: DirectoryFile): boolean => /(^|[\\/])(settings(\.local)?\.json|\.mcp\.json)$/.test(path);
+
+/** Files of the directory that a settings file names in any of its texts, as a path from here or from the root. */
+function namedFiles(text: string | null, path: string): string[] {
+  const words = textsIn(parse(text ?? '')).flatMap((each) => [
+    each,
+    ...each.replaceAll(/["']/g, '').split(/[\s;|&<>()=]+/),
+  ]);
+  return words
+    .filter((word) => /[./]/.test(word) && !word.includes('\0'))
+    .map((word) => resolve(path, word.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.')))
+    .filter((name) => name !== path && isWithin(path, name));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
+
+/** What is run, and not what is written to. */
+async function isScript(name: string): Promise<boolean> {
+  const found = await stat(name).catch(() => null);
+  return (
+    found !== null && ((found.mode & 0o111) !== 0 || /\.([cm]?[jt]s|sh|bash|zsh|py|rb|pl|php|ps1|cmd|bat)$/.test(name))
+  );
+}
+
+const isWithin = (root: string, name: string): boolean => name === root || name.startsWith(root + sep);
+
+function ancestors(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [path] : [path, ...ancestors(parent)];
+}
+
+async function repositoryRoot(path: string): Promise<string | null> {
+  for (const directory of ancestors(path)) {
+    if (await stat(join(directory, '.git')).catch(() => null)) return directory;
+  }
+  return null;
+}
+
+/** Cheap, and other after every change of the file or, for a directory, of the names in it. */
+function signature(name: string): string {
+  const found = statSync(name, { bigint: true, throwIfNoEntry: false });
+  return found ? `${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : '';
+}

@@ -1,0 +1,78 @@
+/**
+ * Which model an agent talks to, and with which key, is the server's to say. A directory's settings can set variables and
+ * name helper programs that would send the key, or the conversation, somewhere else; these are held where the server has
+ * them, on both engines.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Settings } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentSessionSpec } from '../agent-backend.ts';
+import { readDirectoryContent, settingsFiles } from './files/directory-content.ts';
+import { configDirOf } from './files/transcript-file.ts';
+import { asRecord } from './mapping/loose-json.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const keys = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
+
+/** Programs that make a key, or headers for one. */
+const helpers = [
+  'apiKeyHelper',
+  'awsAuthRefresh',
+  'awsCredentialExport',
+  'gcpAuthRefresh',
+  'otelHeadersHelper',
+  'proxyAuthHelper',
+] as const;
+
+/** Variables that say where requests go, by which way, with which key, and whom TLS believes. */
+const providerNames = new RegExp(
+  [
+    '^(ANTHROPIC|AWS|GOOGLE|GCLOUD|GCE|VERTEX|CLOUD_ML|AZURE|METADATA_SERVER|SSL_CERT|_?CLAUDE_CODE_ASSUME)_?',
+    '^CLAUDE_CODE_(USE|SKIP|OAUTH|API|HOST|PROVIDER|CLIENT|CERT|GATEWAY|HTTPS?|RUNNER|SESSION|REMOTE|MANAGED|GB)_',
+    '^CLAUDE_(BG|BRIDGE|GATEWAY|LOCAL|REMOTE|SECURESTORAGE)_',
+    'PROXY',
+    '^(NODE_(OPTIONS|EXTRA_CA_CERTS|TLS_REJECT_UNAUTHORIZED)|BUN_.*|CLAUDE_CONFIG_DIR|HOME|USERPROFILE|XDG_CONFIG_HOME)$',
+  ].join('|'),
+  'i',
+);
+
+/**
+ * The environment of an agent whose key the server's own has. The program then takes address, key and proxy from it alone,
+ * whatever a settings file says, and gives that key to no command, hook or MCP server. Without a key there it would not use
+ * its own login either, so that then only what `heldProvider` holds is held.
+ */
+export function providerEnv<T extends Env>(env: T): T | (T & { CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: string }) {
+  return keys.some((name) => env[name]) ? { ...env, CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1' } : env;
+}
+
+/**
+ * Settings above those of a trusted directory, for all that its files say about the provider: the server's own value, else
+ * the user's, else none.
+ */
+export async function heldProvider({ trusted, cwd, directory }: AgentSessionSpec, env: Env): Promise<Settings> {
+  if (!trusted) return {};
+  const configDir = configDirOf(env);
+  const { files } = directory ?? (await readDirectoryContent(cwd, configDir));
+  const settings = files
+    .filter(({ path }) => settingsFiles.includes(path))
+    .map(({ text }) => parseSettings(text ?? ''));
+  const names = settings.flatMap((each) => Object.keys(asRecord(each.env))).filter((name) => providerNames.test(name));
+  const helped = helpers.filter((name) => settings.some((each) => name in each));
+  if (names.length + helped.length === 0) return {};
+  // The user's own hold where the server's environment says nothing.
+  const user = parseSettings(await readFile(join(configDir, 'settings.json'), 'utf8').catch(() => ''));
+  return {
+    ...Object.fromEntries(helped.map((name) => [name, user[name] ?? ''])),
+    env: Object.fromEntries(names.map((name) => [name, env[name] ?? user.env?.[name] ?? ''])),
+  };
+}
+
+function parseSettings(text: string): Settings {
+  try {
+    return asRecord(JSON.parse(text));
+  } catch {
+    // A directory's were read before; the user's are taken by the program only if they can be.
+    return {};
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Trust belongs to the real path of a directory and to the content that a person has looked at. A chat says that it wants
+ * its directory's settings; they are loaded as long as what stands there is what was trusted. Anything else asks again, and
+ * until then turns run without them: they are not held up, for nobody may be there to answer.
+ */
+import type { AgentBackend, DirectoryContent, DirectoryFile } from '../agents/agent-backend.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
+import type { ChatTrust, TrustFile } from '../protocol/trust.ts';
+import type { ChatRow } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { findTrust, insertTrust, type TrustedFile } from '../store/directory-trusts.ts';
+import { ask, write } from './storage.ts';
+
+type Reader = Pick<AgentBackend, 'readDirectory'>;
+
+/** What a session of a chat that wants its directory's settings is opened with. */
+export interface DirectoryState {
+  trusted: boolean;
+  /** Missing where it could not be read. */
+  content: DirectoryContent | undefined;
+  /** Why it is not trusted as it is. */
+  reason?: { message: string; data: Record<string, unknown> };
+}
+
+export interface LookOptions {
+  /** A person has just had the agent remember rules, which it keeps in the directory. */
+  rulesAdded: boolean;
+  /** Carries a statement out, and again where the database was away. */
+  ask<T>(statement: () => Promise<T>): Promise<T>;
+}
+
+export async function lookAtDirectory(
+  sql: Sql,
+  backend: Reader,
+  cwd: string,
+  options: LookOptions,
+): Promise<DirectoryState> {
+  if (!backend.readDirectory) return { trusted: true, content: undefined };
+  let content: DirectoryContent;
+  try {
+    content = await backend.readDirectory(cwd);
+  } catch (error) {
+    return { trusted: false, content: undefined, reason: { message: toBooError(error).message, data: {} } };
+  }
+  const before = await options.ask(() => findTrust(sql, content));
+  if (before?.digest === content.digest) return { trusted: true, content };
+  const changes = compare(before?.files ?? [], content.files).filter(({ change }) => change !== 'same');
+  if (before && options.rulesAdded && changes.every(isOnlyRules)) {
+    await options.ask(() => insertTrust(sql, content));
+    return { trusted: true, content };
+  }
+  const names = changes.slice(0, maxNames).map(({ path, change }) => `${path} (${change})`);
+  const more = changes.length > maxNames ? `, and ${changes.length - maxNames} more` : '';
+  const since = before ? 'What this directory turns on has changed since it was trusted' : 'Nobody has looked at this';
+  return {
+    trusted: false,
+    content,
+    reason: {
+      message: `${since}: ${names.join(', ')}${more}. The chat goes on without it until somebody trusts it as it is now.`,
+      data: { digest: content.digest, files: changes.slice(0, maxNames).map(({ path, change }) => ({ path, change })) },
+    },
+  };
+}
+
+const maxNames = 20;
+
+/** Trusts what stands there now; with a digest only that. Throws `trust_refused`. */
+export async function trustDirectory(sql: Sql, backend: Reader, cwd: string, digest?: string): Promise<void> {
+  const content = await backend.readDirectory?.(cwd);
+  if (!content) return;
+  if (digest !== undefined && digest !== content.digest) {
+    throw new BooError('trust_refused', 'The directory has changed since it was looked at. Look at it again.', {
+      details: { field: 'digest', digest: content.digest },
+    });
+  }
+  await write(() => insertTrust(sql, content));
+}
+
+/** What the directory of a chat turns on, and what has changed since it was trusted. */
+export async function describeTrust(sql: Sql, backend: Reader, chat: ChatRow): Promise<ChatTrust> {
+  const none = { path: chat.cwd, digest: '', files: [] };
+  const content = (await backend.readDirectory?.(chat.cwd)) ?? none;
+  const before = await ask(() => findTrust(sql, content));
+  return {
+    chatId: chat.id,
+    trusted: chat.trusted,
+    holds: before?.digest === content.digest,
+    path: content.path,
+    digest: content.digest,
+    trustedAt: before?.trustedAt.toISOString() ?? null,
+    files: compare(before?.files ?? [], content.files),
+  };
+}
+
+function compare(before: readonly TrustedFile[], now: readonly DirectoryFile[]): TrustFile[] {
+  const trusted = new Map(before.map((file) => [file.path, file]));
+  const present = new Set(now.map(({ path }) => path));
+  const files = now.map(({ path, sha256, text }): TrustFile => {
+    const old = trusted.get(path);
+    if (!old) return { path, change: 'added', before: null, after: text };
+    const change = old.sha256 === sha256 ? 'same' : 'changed';
+    return { path, change, before: change === 'same' ? null : old.text, after: text };
+  });
+  const removed = before
+    .filter(({ path }) => !present.has(path))
+    .map(({ path, text }): TrustFile => ({ path, change: 'removed', before: text, after: null }));
+  return [...files, ...removed];
+}
+
+/** Where the agent writes down the rules that a person had it remember, and the change is nothing but more of them. */
+function isOnlyRules({ path, before, after }: TrustFile): boolean {
+  if (path !== '.claude/settings.local.json' || after === null) return false;
+  const [old, now] = [withoutRules(before ?? '{}'), withoutRules(after)];
+  return old !== null && now !== null && old.rest === now.rest && old.rules.every((rule) => now.rules.includes(rule));
+}
+
+function withoutRules(text: string): { rest: string; rules: unknown[] } | null {
+  try {
+    const { permissions = {}, ...settings } = JSON.parse(text) as { permissions?: { allow?: unknown[] } };
+    const { allow = [], ...others } = permissions;
+    return { rest: JSON.stringify([settings, others]), rules: allow };
+  } catch {
+    return null;
+  }
+}
