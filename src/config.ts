@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { agentEnvironment, isServersOwn } from './agents/agent-environment.ts';
+import { agentEnvironment, isServersOwn, modelKeys } from './agents/agent-environment.ts';
 import { BooError } from './protocol/error.ts';
 import {
   defaultDataDir,
@@ -59,6 +59,10 @@ const names = list.pipe(
       .refine(
         (name) => !isServersOwn(name),
         'agents never get BOOCODE_…, DATABASE_URL or PG…: they are the server’s own',
+      )
+      .refine(
+        (name) => !modelKeys.includes(name),
+        'agents use the key for the model without this, and what they start never gets it: give it another name there',
       ),
   ),
 );

@@ -77,7 +77,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const agentOptions = { env: agentEnv, shownKeys: config.agentEnvNames, dataDir: config.dataDir, logger };
+    const agentOptions = { env: agentEnv, dataDir: config.dataDir, logger };
     const sdk = new ClaudeSdkBackend(agentOptions);
     closers.push(() => sdk.dispose());
     const pty = await openTerminalBackend({ ...agentOptions, passthrough: config.terminalPassthrough }, closers);

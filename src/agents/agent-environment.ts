@@ -31,6 +31,9 @@ export function isServersOwn(name: string): boolean {
   return /^(BOOCODE_|PG|DATABASE_URL$)/i.test(name);
 }
 
+/** The keys for the model: the program has them, and nothing that it starts. */
+export const modelKeys: readonly string[] = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
+
 /** `more` are further names that the operator passes on purpose. Throws `config_invalid`, see `chooseProvider`. */
 export function agentEnvironment(
   env: Readonly<Record<string, string | undefined>>,

@@ -19,7 +19,6 @@ export interface PtyHarness extends BackendHarness {
 
 export interface PtyHarnessOptions {
   env?: Record<string, string>;
-  shownKeys?: readonly string[];
   dataDir?: string;
   limits?: ClaudePtyBackendOptions['limits'];
   logger?: Log;
@@ -37,7 +36,6 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
   const backend = new ClaudePtyBackend({
     program,
     env: { ...agent.env, ...options.env },
-    shownKeys: options.shownKeys ?? [],
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     logger: options.logger ?? silentLog,
     limits: options.limits ?? {},

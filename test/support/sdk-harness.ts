@@ -17,7 +17,6 @@ export interface SdkHarness extends BackendHarness {
 
 export interface SdkHarnessOptions {
   env?: Record<string, string>;
-  shownKeys?: readonly string[];
   dataDir?: string;
   limits?: ClaudeSdkBackendOptions['limits'];
 }
@@ -29,7 +28,6 @@ export async function openSdkHarness(options: SdkHarnessOptions = {}): Promise<S
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-sdk-')));
   const backend = new ClaudeSdkBackend({
     env: { ...agent.env, ...options.env },
-    shownKeys: options.shownKeys ?? [],
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     logger: silentLog,
     limits: options.limits ?? {},

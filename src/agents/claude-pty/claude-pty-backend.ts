@@ -22,8 +22,6 @@ export interface ClaudePtyBackendOptions {
   program: string;
   /** The whole environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
-  /** Keys of `env` that tools may see; none unless named. */
-  shownKeys?: readonly string[];
   /** The server's own files, from which agents are kept. */
   dataDir?: string;
   logger: Log;
@@ -64,7 +62,6 @@ export class ClaudePtyBackend implements AgentBackend {
       },
       program: this.#options.program,
       env: this.#options.env,
-      shownKeys: this.#options.shownKeys ?? [],
       dataDir: this.#options.dataDir ?? null,
       logger: this.#options.logger,
       passthrough: this.#options.passthrough ?? [],

@@ -13,8 +13,6 @@ export interface ProgramOptions {
   program: string;
   cwd: string;
   env: Record<string, string>;
-  /** Keys of `env` that tools may see. */
-  shownKeys: readonly string[];
   configDir: string;
   size: TerminalSize;
   sessionId: string;
@@ -75,7 +73,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     // Whether the directory is trusted is the chat's to say, see the sources above: the program need not ask.
     CLAUDE_CODE_SANDBOXED: '1',
   };
-  const launch = withKeysApart({ command: options.program, args, env }, options.shownKeys);
+  const launch = withKeysApart({ command: options.program, args, env });
   const pty = openPseudoTerminal(launch.command, launch.args, {
     cwd: options.cwd,
     env: launch.env,

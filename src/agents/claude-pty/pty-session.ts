@@ -13,7 +13,7 @@ import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAn
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
-import { heldProvider, providerEnv } from '../claude/provider.ts';
+import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import {
@@ -65,8 +65,6 @@ export interface PtySessionParts {
   /** The `claude` program. */
   program: string;
   env: Readonly<Record<string, string>>;
-  /** Keys of `env` that tools may see. */
-  shownKeys: readonly string[];
   /** The server's own files, from which agents are kept; null where there are none. */
   dataDir: string | null;
   logger: Log;
@@ -247,7 +245,6 @@ export class PtySession {
       program: this.#parts.program,
       cwd: this.#spec.cwd,
       env: { ...providerEnv(this.#parts.env), ...this.#costs?.env },
-      shownKeys: this.#parts.shownKeys,
       configDir: this.#configDir,
       size: this.terminal.size,
       sessionId: this.#sessionId,

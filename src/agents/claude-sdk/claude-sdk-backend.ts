@@ -17,8 +17,6 @@ import { configDirOf, removeTranscript } from '../claude/files/transcript-file.t
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
-  /** Keys of `env` that tools may see; none unless named. */
-  shownKeys?: readonly string[];
   /** The server's own files, from which agents are kept. */
   dataDir?: string;
   logger: Log;
@@ -45,7 +43,6 @@ export class ClaudeSdkBackend implements AgentBackend {
     if (this.#sessions.has(chatId)) throw new BooError('internal', `Chat ${chatId} has an open session.`);
     const session: SdkSession = new SdkSession({
       env: this.#options.env,
-      shownKeys: this.#options.shownKeys ?? [],
       dataDir: this.#options.dataDir ?? null,
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },

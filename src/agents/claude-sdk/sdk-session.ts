@@ -37,7 +37,7 @@ import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
-import { heldProvider, providerEnv } from '../claude/provider.ts';
+import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
@@ -75,8 +75,6 @@ const sessionMark = 'BOOCODE_SESSION';
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
   env: Readonly<Record<string, string>>;
-  /** Keys of `env` that tools may see. */
-  shownKeys: readonly string[];
   /** The server's own files, from which agents are kept; null where there are none. */
   dataDir: string | null;
   logger: Log;
@@ -88,7 +86,6 @@ export interface SdkSessionParts {
 export class SdkSession {
   readonly #spec: AgentSessionSpec;
   readonly #env: Record<string, string>;
-  readonly #shownKeys: readonly string[];
   readonly #dataDir: string | null;
   readonly #logger: Log;
   readonly #limits: SessionLimits;
@@ -117,7 +114,6 @@ export class SdkSession {
 
   constructor(parts: SdkSessionParts) {
     this.#spec = parts.spec;
-    this.#shownKeys = parts.shownKeys;
     this.#dataDir = parts.dataDir;
     this.#logger = parts.logger;
     this.#limits = parts.limits;
@@ -290,7 +286,7 @@ export class SdkSession {
         elicitationResult(await this.#permissions.ask(elicitationAsked(request), signal)),
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
-        const launch = withKeysApart({ command, args, env }, this.#shownKeys);
+        const launch = withKeysApart({ command, args, env });
         this.#process = spawnAgent(launch.command, launch.args, { cwd: directory, env: launch.env });
         this.#process.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
         // Written to after its end: the read loop tells of that end.

@@ -21,14 +21,11 @@ const shell = '/bin/sh';
 
 /**
  * The launch with its keys in pipes, which the program empties. Neither Node nor a pseudo-terminal hands a descriptor on to
- * every kind of child, so a shell does, whose script is made of nothing but numbers; then it becomes the program. Keys that
- * are `shown` to tools on purpose stay in the environment, as do all where there is no such shell.
+ * every kind of child, so a shell does, whose script is made of nothing but numbers; then it becomes the program. Where
+ * there is no such shell they stay in the environment.
  */
-export function withKeysApart<T extends string | undefined>(
-  { command, args, env }: Launch<T>,
-  shown: readonly string[],
-): Launch<T | string> {
-  const keys = Object.keys(descriptorNames).filter((name) => env[name] && !shown.includes(name));
+export function withKeysApart<T extends string | undefined>({ command, args, env }: Launch<T>): Launch<T | string> {
+  const keys = Object.keys(descriptorNames).filter((name) => env[name]);
   if (keys.length === 0 || !existsSync(shell)) return { command, args, env };
   const left: Record<string, T | string> = { ...env };
   let script = '';

@@ -108,7 +108,7 @@ describe.each([
     expect(() => readFileSync(join(harness.agent.home, 'helped'))).toThrow();
   });
 
-  test('TRUST-3: commands, hooks and servers of the directory do not get the server’s key', async () => {
+  test('AGENT-14: commands, hooks and servers of the directory do not get the server’s key', async () => {
     await start();
     const seen = join(harness.agent.home, 'seen');
     settle({ hooks: { UserPromptSubmit: [{ hooks: [{ type: 'command', command: `env > ${seen}` }] }] } });

@@ -7,13 +7,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
+import { modelKeys } from '../agent-environment.ts';
 import { readDirectoryContent, settingsFiles } from './files/directory-content.ts';
 import { configDirOf } from './files/transcript-file.ts';
 import { asRecord } from './mapping/loose-json.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-const keys = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
 
 /** Programs that make a key, or headers for one. */
 const helpers = [
@@ -43,7 +42,7 @@ const providerNames = new RegExp(
  * its own login either, so that then only what `heldProvider` holds is held.
  */
 export function providerEnv<T extends Env>(env: T): T | (T & { CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: string }) {
-  return keys.some((name) => env[name]) ? { ...env, CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1' } : env;
+  return modelKeys.some((name) => env[name]) ? { ...env, CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1' } : env;
 }
 
 /**
