@@ -87,10 +87,13 @@ describe('a prompt', () => {
     },
   );
 
-  test('PTY-1: letters that are composed of several characters arrive as one each, and the turn ends', async () => {
+  test('PTY-1: letters that are composed of several characters arrive as one each, and the answer is that prompt’s', async () => {
     const turn = await runTurn(harness.backend, session.chatId, 'cafe\u0301 \u1112\u1161\u11ab \u212b');
     expect(endOf(turn).outcome).toBe('completed');
     expect(received()).toBe('café 한 Å');
+    // It was known again in the transcript: the answer belongs to this turn, and to none that nobody asked for.
+    expect(textIn(turn)).toContain('scripted demo model');
+    expect(session.unprompted).toEqual([]);
   });
 
   test('PTY-8: a paste by somebody at the terminal is text, and answers no dialog', async () => {
