@@ -84,9 +84,13 @@ export class AgentSession {
 
   /** Starts or resumes the session where needed. Between turns only. */
   async warm(): Promise<void> {
-    if (this.#phase.is === 'open' && this.#directory?.isCurrent() === false) await this.#lookAgain(this.#phase.backend);
-    // Again where a setting changed while it opened.
-    while (!this.isReady) await this.#reopen();
+    for (;;) {
+      if (this.#phase.is === 'open' && this.#directory?.isCurrent() === false)
+        await this.#lookAgain(this.#phase.backend);
+      if (this.isReady) return;
+      // Again where a setting changed while it opened.
+      await this.#reopen();
+    }
   }
 
   async #reopen(): Promise<void> {

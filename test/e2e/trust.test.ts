@@ -85,6 +85,21 @@ describe.each(backendNames)('trust of a directory, on %s', (backend) => {
   });
 });
 
+test('TRUST-5: a hook that writes at every start what is there already changes nothing', async () => {
+  const { client } = server;
+  const project = await createProject();
+  const command = `mkdir -p '${project.cwd}/.claude/skills'; touch '${project.cwd}/.claude/settings.json'`;
+  const hooks = {
+    SessionStart: [{ hooks: [{ type: 'command', command }] }],
+    UserPromptSubmit: [{ hooks: [{ type: 'command', command: `echo first >> '${project.cwd}/ran'` }] }],
+  };
+  await project.settle('first', { hooks });
+  const chat = await client.createChat({ cwd: project.cwd, trusted: true });
+  await runTurn(client, chat.id, 'think');
+  await runTurn(client, chat.id, 'think');
+  expect(await project.ran()).toEqual(['first', 'first']);
+});
+
 test('TRUST-5: only what was looked at is trusted', async () => {
   const { client } = server;
   const project = await createProject();

@@ -1,8 +1,8 @@
 /**
  * The keys for the model, kept apart from what the program starts. The program reads them from a descriptor when it is told
  * which one; then they stand neither in its environment nor in that of its tools, hooks and MCP servers. Its own setting
- * for that, CLAUDE_CODE_SUBPROCESS_ENV_SCRUB, will not do: it wants bubblewrap, takes every permission mode for `default`,
- * and leaves empty files in the working directory and at home.
+ * for that, CLAUDE_CODE_SUBPROCESS_ENV_SCRUB, will not do: it wants bubblewrap, and leaves empty files in the working
+ * directory and at home.
  */
 import { existsSync } from 'node:fs';
 

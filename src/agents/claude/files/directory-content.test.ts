@@ -30,6 +30,7 @@ describe('what counts', () => {
       '.claude/agents/a.md',
       '.claude/commands/deep/a.md',
       '.claude/hooks/a.sh',
+      '.claude/run.sh',
       '.claude/settings.json',
       '.claude/settings.local.json',
       '.mcp.json',
@@ -37,6 +38,8 @@ describe('what counts', () => {
     const others = [
       'CLAUDE.md',
       '.claude/CLAUDE.md',
+      '.claude/notes.json',
+      '.claude/logs/a.txt',
       '.claude/worktrees/a/a.md',
       '.claude/agent-memory/a.md',
       '../../.claude/settings.json',

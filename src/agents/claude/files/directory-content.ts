@@ -14,7 +14,7 @@ import { isRecord } from '../mapping/loose-json.ts';
 import type { DirectoryContent, DirectoryFile } from '../../agent-backend.ts';
 
 const leftOut = new Set(
-  'worktrees agent-memory agent-memory-local plans todos projects rules CLAUDE.md scheduled_tasks.json'.split(' '),
+  'worktrees agent-memory agent-memory-local plans todos projects rules logs state cache tmp'.split(' '),
 );
 const maxFiles = 1_000;
 const maxFileBytes = 4 * 1024 * 1024;
@@ -75,7 +75,8 @@ class Reader {
       const name = join(directory, entry);
       const found = await stat(name).catch(() => null);
       if (found?.isDirectory()) await this.directory(name, depth + 1);
-      else await this.file(name);
+      // Beside the settings, files right here are notes of hooks and of the program, unless they can be run.
+      else if (depth > 0 || /^settings(\.local)?\.json$/.test(entry) || (await isScript(name))) await this.file(name);
     }
   }
 
