@@ -123,7 +123,7 @@ export interface DirectoryContent {
   /** By path. */
   files: DirectoryFile[];
   /** Whether nothing was changed since it was read. Cheap, to be asked before every turn. */
-  isCurrent(): boolean;
+  readonly isCurrent: () => boolean;
 }
 
 export interface DecisionAnswer {

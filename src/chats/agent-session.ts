@@ -139,8 +139,8 @@ export class AgentSession {
   }
 
   async #look(backend: AgentBackend): ReturnType<typeof lookAtDirectory> {
-    const { sql, chat, log } = this.#parts;
-    const state = await lookAtDirectory(sql, backend, chat().cwd, {
+    const { sql, log } = this.#parts;
+    const state = await lookAtDirectory(sql, backend, this.#parts.chat().cwd, {
       rulesAdded: this.#rulesAdded,
       ask: (statement) => log.ask(statement),
     });

@@ -85,7 +85,7 @@ describe.each([
     expect(await ask(session, 'run: echo "$FROM_DIRECTORY"')).toContain('yes');
     await ask(session, 'use a sub-agent: think');
     expect(stranger.requests).toEqual([]);
-    expect(() => readFileSync(join(harness.agent.home, 'helped'))).toThrow();
+    expect(existsSync(join(harness.agent.home, 'helped'))).toBe(false);
   });
 
   test('TRUST-2: with the program’s own login too, and the user’s own settings still hold', async () => {
@@ -105,7 +105,7 @@ describe.each([
     await ask(session, 'think');
     expect(stranger.requests).toEqual([]);
     expect(harness.model.requests.at(-1)!.headers).toMatchObject({ 'x-of': 'the user' });
-    expect(() => readFileSync(join(harness.agent.home, 'helped'))).toThrow();
+    expect(existsSync(join(harness.agent.home, 'helped'))).toBe(false);
   });
 
   test('AGENT-14: commands, hooks and servers of the directory do not get the server’s key', async () => {

@@ -26,9 +26,11 @@ const maxTextsBytes = 1024 * 1024;
 
 export const settingsFiles: readonly string[] = ['.claude/settings.json', '.claude/settings.local.json'];
 
-/** Throws BooError `trust_refused` for more than can be looked at. */
+/** Throws BooError `trust_refused` for more than can be looked at, `cwd_invalid`. */
 export async function readDirectoryContent(cwd: string, configDir: string): Promise<DirectoryContent> {
-  const path = await realpath(cwd);
+  const path = await realpath(cwd).catch((cause: unknown) => {
+    throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { cause, details: { field: 'cwd' } });
+  });
   const own = await realpath(configDir).catch(() => configDir);
   const reader = new Reader(path);
   const root = await repositoryRoot(path);
