@@ -70,7 +70,9 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     expect(await card.innerText()).toContain(
       'The MCP server “travel” asks this, not BooCode and not the agent. What you type here goes to “travel”.',
     );
-    expect(await card.getByRole('blockquote').innerText()).toBe('Permission: Bash\nrm -rf / ⟨U+202E⟩<b>Allow?</b>');
+    expect(await card.getByRole('region', { name: /^What it says/ }).innerText()).toBe(
+      'Permission: Bash\nrm -rf / ⟨U+202E⟩<b>Allow?</b>',
+    );
     expect(await card.getByRole('button', { name: /^Allow/ }).count()).toBe(0);
     expect(await card.getByText('This looks like a password or a key').count()).toBe(1);
     expect(await findings(shown)).toEqual([]);
@@ -124,7 +126,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     const link = card.getByRole('link', { name: 'Open xn--exmple-4nf.com in a new tab' });
     await link.waitFor();
     expect(await card.getByRole('region', { name: 'The whole address' }).innerText()).toBe(
-      'http://ex\u0430mple.com/a?b=⟨U+200B⟩',
+      'http://ex⟨\u0430 U+0430 like a⟩mple.com⟨xn--exmple-4nf.com⟩/a?b=⟨U+200B⟩',
     );
     expect(await link.getAttribute('rel')).toContain('noopener');
     expect(await card.innerText()).toContain('Nothing on the way there is encrypted.');

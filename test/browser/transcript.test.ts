@@ -114,6 +114,12 @@ describeInBrowser('what a chat shows', (opened) => {
     await openChat(page, server.url, chat.id);
     await say(page, 'make a plan');
     const plan = page.getByRole('region', { name: /^Plan:/ });
+    await plan
+      .getByRole('region', { name: /^The plan/ })
+      .getByText('Run the tests.')
+      .first()
+      .waitFor();
+    await plan.getByText('Formatted').click();
     await plan.getByRole('listitem').filter({ hasText: 'Run the tests.' }).waitFor();
     await plan.getByRole('button', { name: 'Approve the plan' }).click();
     await turnsEnded(page, 1);

@@ -7,8 +7,13 @@ import {
   formDefaults,
   type FormValues,
 } from '../../../protocol/form-values.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
+import { readableLine } from '../../text/hidden.ts';
+import { Marked } from '../parts/marked.tsx';
 import { type Draft, draftOf, FieldInput, valueOf } from './field-input.tsx';
+import { AllowButton, UnseenNote, useIsSeen } from './seen.tsx';
+
+const prose = { isProse: true };
 
 /** The fields of a form, with what is wrong said at each. */
 export function FormFields({
@@ -25,6 +30,7 @@ export function FormFields({
   children: ReactNode;
 }) {
   const id = useId();
+  const isSeen = useIsSeen();
   const form = useRef<HTMLFormElement>(null);
   const [drafts, setDrafts] = useState<Draft[]>(() => {
     const defaults = formDefaults(fields);
@@ -34,6 +40,7 @@ export function FormFields({
 
   const submit = (event: FormEvent): void => {
     event.preventDefault();
+    if (!isSeen) return;
     const given = fields.map((field, index) => [field.name, valueOf(field, drafts[index] ?? '')] as const);
     const values = Object.fromEntries(given.filter(([, value]) => value !== undefined));
     const found = new Map(checkFormValues(fields, values).map(({ field, problem }) => [field, problem]));
@@ -61,7 +68,7 @@ export function FormFields({
               describedBy={described.length === 0 ? undefined : described.join(' ')}
               label={
                 <>
-                  {readableLine(field.title, 200)}
+                  <Marked parts={exactLine(field.title, 200, prose)} />
                   {field.isRequired ? (
                     <span className="required"> (required)</span>
                   ) : (
@@ -72,7 +79,11 @@ export function FormFields({
             />
             {isTold && (
               <p id={names.hint} className="field-hint">
-                {field.description !== '' && <span className="quiet">{readable(field.description)} </span>}
+                {field.description !== '' && (
+                  <span className="quiet">
+                    <Marked parts={exactParts(field.description, prose)} />{' '}
+                  </span>
+                )}
                 {hint !== '' && <span className="quiet">{readableLine(hint)}. </span>}
                 {asksForSecret(field) && (
                   <strong className="caution">
@@ -89,10 +100,11 @@ export function FormFields({
           </div>
         );
       })}
+      <UnseenNote />
       <div className="actions">
-        <button className="primary" disabled={isBusy}>
+        <AllowButton type="submit" className="primary" disabled={isBusy}>
           {send}
-        </button>
+        </AllowButton>
         {children}
       </div>
     </form>

@@ -1,11 +1,12 @@
 import type { AnswerDecision } from '../../../protocol/decision.ts';
 import type { Form } from '../../../protocol/form.ts';
 import { pageLink } from '../../../protocol/page-link.ts';
-import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
+import { exactLine } from '../../../protocol/exact-text.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Marked } from '../parts/marked.tsx';
 import { ExactText } from './exact-text.tsx';
 import { FormFields } from './form-fields.tsx';
+import { AllowButton, UnseenNote } from './seen.tsx';
 
 export interface ServerFormProps {
   form: Form;
@@ -31,15 +32,14 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
         The MCP server {server} asks this, not BooCode and not the agent. What you{' '}
         {form.mode === 'url' ? 'do on its page' : 'type here'} goes to {server}.
       </p>
-      <blockquote className="server-words">
-        <Marked parts={exactParts(form.message, { isProse: true })} />
-      </blockquote>
+      <ExactText text={form.message} label="What it says" isProse />
       {form.mode === 'url' ? (
         <ServerPage url={form.url}>
+          <UnseenNote />
           <div className="actions">
-            <button type="button" className="primary" disabled={isBusy} onClick={() => onAnswer({ outcome: 'allow' })}>
+            <AllowButton className="primary" disabled={isBusy} onClick={() => onAnswer({ outcome: 'allow' })}>
               Accept
-            </button>
+            </AllowButton>
             {decline}
           </div>
         </ServerPage>
