@@ -32,12 +32,12 @@ export function handleMessages(socket: WebSocket, { handle, sayError, log }: Mes
   socket.on('error', (error) => log.debug({ err: error }, 'A socket failed.'));
 }
 
-/** Far beyond any message of ours: all of them are one flat object. */
-const maxTextBytes = 64 * 1024;
+/** Far beyond any message of ours but a paste: all of them are one flat object. */
+const usualTextBytes = 64 * 1024;
 const bounds = { nodes: 1000, depth: 10 };
 
 /** Throws `invalid_json`, `invalid_request`. */
-export function parseMessage<S extends z.ZodType>(schema: S, data: Buffer): z.output<S> {
+export function parseMessage<S extends z.ZodType>(schema: S, data: Buffer, maxTextBytes = usualTextBytes): z.output<S> {
   if (data.length > maxTextBytes) invalid('message', `must be at most ${maxTextBytes} bytes of text`);
   if (createJsonScan(bounds)(data) !== undefined) invalid('message', 'must be one flat object');
   let parsed: unknown;

@@ -3,6 +3,7 @@ import type { TerminalFrame, TerminalViewer } from '../chats/chats.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { terminalClientMessage, type TerminalServerMessage } from '../protocol/terminal.ts';
+import { maxMessageBytes } from '../protocol/terminal-names.ts';
 import { keepAlive } from './keep-alive.ts';
 import { handleMessages, parseMessage } from './socket-messages.ts';
 
@@ -56,7 +57,7 @@ function send(socket: WebSocket, data: string | Uint8Array): Promise<void> {
 }
 
 function obey(viewer: TerminalViewer, data: Buffer): void {
-  const message = parseMessage(terminalClientMessage, data);
+  const message = parseMessage(terminalClientMessage, data, maxMessageBytes);
   if (message.type === 'acknowledge') viewer.acknowledge(message.bytes);
   else if (message.type === 'paste') viewer.paste(message.text);
   else viewer.resize({ columns: message.columns, rows: message.rows });

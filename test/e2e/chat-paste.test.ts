@@ -58,6 +58,9 @@ test('TERM-10: a paste is one prompt and answers no question, also when it came 
   pty.write('\r');
   await sees('Allow?');
   expect(prompts).toEqual(['one␛[201~\ny\ny\n␇end']);
+  expect(text).toContain('What was typed before was not taken.');
+  // Nor does a paste at the question answer it.
+  pty.write('\x1b[200~y\ry\r\x1b[201~');
   await until(() => text.slice(text.lastIndexOf('Allow?')).includes('y␊y'));
   expect(stub.decisions.map((each) => each.status)).toEqual(['pending']);
   // Ctrl-U, and the person's own answer.

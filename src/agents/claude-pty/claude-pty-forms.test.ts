@@ -1,4 +1,5 @@
 // What an MCP server asks, as somebody at the terminal sees it.
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { addAskingServers, askPrompt, type AskingServers } from '../../../test/s
 import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
 import { sitDown } from '../../../test/support/terminal-seat.ts';
 import { until } from '../../../test/support/until.ts';
+import { within } from '../../lib/within.ts';
 
 const booking = {
   mode: 'form',
@@ -37,7 +39,9 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
   });
   await until(() => isAsked, { timeoutMs: 20_000 });
   await seat.sees('answer in BooCode');
-  seat.type('\x1b');
+  // The first moments of what is shown take no key.
+  do seat.type('\x1b');
+  while (!(await within(4_000, turn)));
   const events = await turn;
   expect(endOf(events).outcome).toBe('interrupted');
   // Nobody has answered for the person.
@@ -47,21 +51,30 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
   seat.leave();
 });
 
-test('DECIDE-7: where hooks are switched off the program asks in its own dialog alone, and that is told', async () => {
+test.each([
+  // The answer from here is taken, although the user wants no hooks.
+  [{ disableAllHooks: true }, false],
+  // Such a dialog is closed by nobody but a person at the terminal.
+  [{ permissions: { ask: ['Bash(touch *)'] } }, true],
+])('DECIDE-5: with %j of the user it is asked here, and a dialog that stays open is told', async (settings, stays) => {
   const own = await openPtyHarness();
   try {
     await mkdir(own.agent.configDir, { recursive: true });
-    await writeFile(join(own.agent.configDir, 'settings.json'), JSON.stringify({ disableAllHooks: true }));
+    await writeFile(join(own.agent.configDir, 'settings.json'), JSON.stringify(settings));
     const { chatId } = await openSession(own);
     let isTold = false;
-    const turn = runTurn(own.backend, chatId, 'run: touch never', {
+    const turn = runTurn(own.backend, chatId, 'run: touch it', {
+      answer: () => ({ outcome: 'allow' }),
       onEvent: (event) => (isTold ||= event.type === 'notice' && event.code === 'terminal_waits'),
     });
-    await until(() => isTold, { timeoutMs: 30_000, what: 'the word that a dialog waits' });
-    await own.backend.interrupt(chatId);
+    if (stays) {
+      await until(() => isTold, { timeoutMs: 30_000, what: 'the word that a dialog waits' });
+      await own.backend.interrupt(chatId);
+    }
     const events = await turn;
-    expect(ofType(events, 'decision_requested')).toEqual([]);
-    expect(ofType(events, 'notice').filter(({ code }) => code === 'terminal_waits')).toHaveLength(1);
+    expect(ofType(events, 'decision_requested')).toHaveLength(1);
+    expect(ofType(events, 'notice').filter(({ code }) => code === 'terminal_waits')).toHaveLength(stays ? 1 : 0);
+    expect(existsSync(join(own.cwd, 'it'))).toBe(!stays);
   } finally {
     await own.close();
   }

@@ -48,6 +48,9 @@ export interface PtyProgram {
 // oxlint-disable-next-line no-control-regex -- the sequence itself
 const pasteMode = /\x1b\[\?2004([hl])/g;
 
+/** As much as a sequence that was cut may have of it before. */
+const longestCut = 7;
+
 /** Marks what the program starts, so that it is found after the program was killed. */
 export const sessionMark = 'BOOCODE_SESSION';
 
@@ -81,13 +84,15 @@ export function startProgram(options: ProgramOptions): PtyProgram {
   });
   const tail = new OutputTail(4096);
   let bracketsPastes = false;
+  let beforeIt = '';
   const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
   const exited = pty.exited.finally(() => status.close());
   return {
     pty: tapped(pty, (data) => {
       tail.add(Buffer.from(data));
-      // With as much as a sequence that was cut may have of it before.
-      const [, last] = [...tail.text.slice(-data.length - 8).matchAll(pasteMode)].at(-1) ?? [];
+      const text = beforeIt + Buffer.from(data).toString('latin1');
+      beforeIt = text.slice(-longestCut);
+      const [, last] = [...text.matchAll(pasteMode)].at(-1) ?? [];
       if (last === undefined) return;
       bracketsPastes = last === 'h';
       if (bracketsPastes) options.onTakesKeys();

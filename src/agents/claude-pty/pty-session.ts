@@ -306,6 +306,8 @@ export class PtySession {
   resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
     const isResolved = this.#questions.resolve(decisionId, answer);
     if (isResolved && this.#questions.count === 0) this.#turns.endDecisions('completed');
+    // Some dialogs are closed by nobody but a person at the terminal.
+    if (isResolved) this.#silentDialog.note(this.#program?.status);
     return isResolved;
   }
 

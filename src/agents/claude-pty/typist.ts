@@ -31,6 +31,7 @@ const afterClearMs = 50;
 /** Each clears half a dozen lines. */
 const clearTimes = 3;
 const waitingNoticeMs = 2_000;
+const lookAgainMs = 200;
 
 export class Typist {
   readonly #parts: TypistParts;
@@ -174,16 +175,22 @@ export class Typist {
     clearTimeout(timer);
   }
 
-  /** Resolves when `condition` holds, looked at with every change of the program or the turn. */
+  /**
+   * Resolves when `condition` holds, looked at with every change of the program or the turn; and now and then, for nothing
+   * tells that a child of the program has left the terminal alone again.
+   */
   #until(condition: () => boolean): Promise<void> {
     this.#parts.program()?.refresh();
     if (condition()) return Promise.resolve();
     return new Promise((resolve) => {
       const look = (): void => {
         if (!condition()) return;
+        clearInterval(timer);
         this.#lookers.delete(look);
         resolve();
       };
+      const timer = setInterval(look, lookAgainMs);
+      timer.unref();
       this.#lookers.add(look);
     });
   }
