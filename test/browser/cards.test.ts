@@ -126,6 +126,22 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
+  it('DECIDE-12: is allowed always only after all that this means was in sight', async () => {
+    const alwaysScope = Array.from({ length: 60 }, (_, line) => `Allow the command “echo ${line + 1}”, in this chat.`);
+    const { answers } = await showInInbox({ alwaysScope });
+    const always = page.getByRole('button', { name: 'Always allow' });
+    await becomes(allow, false);
+    expect(await isOff(always)).toBe(true);
+    expect(await why(always)).toBe('“Always allow” waits until all that it means has been in sight.');
+    await always.focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('“echo 60”').scrollIntoViewIfNeeded();
+    await becomes(always, false);
+    expect(answers).toEqual([]);
+    await always.click();
+    expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow_always' });
+  });
+
   it('DECIDE-12: that is denied needs no reading', async () => {
     const { answers } = await showInInbox({ input: { command: numbered(200) } });
     await page.getByRole('button', { name: 'Deny …' }).click();

@@ -16,6 +16,7 @@ import {
 } from './transcript-follower.ts';
 
 const sessionId = '11111111-1111-4111-8111-111111111111';
+let root: string;
 let directory: string;
 let file: string;
 let seen: FollowedLines[];
@@ -23,7 +24,8 @@ let problems: TranscriptProblem[];
 let followers: TranscriptFollower[];
 
 beforeEach(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), 'boocode-follower-')));
+  root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-follower-')));
+  directory = root;
   file = join(directory, `${sessionId}.jsonl`);
   seen = [];
   problems = [];
@@ -31,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const follower of followers) await follower.close();
-  await rm(directory, { recursive: true, force: true });
+  await rm(root, { recursive: true, force: true });
 });
 
 function follow(options: Partial<FollowOptions> = {}): TranscriptFollower {

@@ -99,6 +99,7 @@ export function DecisionCard({ decision }: { decision: Decision }) {
                 )}
                 {canAllowAlways && (
                   <AllowButton
+                    isAlways
                     disabled={isBusy}
                     describedBy={scopeId}
                     onClick={() => void answer({ outcome: 'allow_always' })}
