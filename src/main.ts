@@ -70,7 +70,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     }
     await endOrphans(logger);
 
-    const sql = await openStore(config, logger, closers, (error) => {
+    const { sql, leaseSql } = await openStore(config, logger, closers, (error) => {
       if (!closing) options.onFatal?.(error);
     });
     const hostId = await enrol(sql);
@@ -86,6 +86,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const host = new Host({
       hostId,
       sql,
+      leaseSql,
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
@@ -178,7 +179,7 @@ async function openStore(
   logger: Log,
   closers: (() => Promise<unknown>)[],
   onExit: (error: Error) => void,
-): Promise<Sql> {
+): Promise<{ sql: Sql; leaseSql: Sql }> {
   let url = config.databaseUrl;
   if (url === null) {
     const embedded = await openEmbeddedPostgres({
@@ -189,15 +190,13 @@ async function openStore(
     closers.push(() => embedded.close());
     url = embedded.url;
   }
-  const sql = openDatabase(url, {
-    oneAtATime: true,
-    onNotice: (text) => logger.debug({ text }, 'A notice of the database.'),
-  });
-  closers.push(() => sql.end({ timeout: 5 }));
+  const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
+  const [sql, leaseSql] = [10, 2].map((max) => openDatabase(url, { max, oneAtATime: true, onNotice })) as [Sql, Sql];
+  closers.push(() => Promise.all([sql.end({ timeout: 5 }), leaseSql.end({ timeout: 5 })]));
   await migrate(sql);
   // Begun and never finished: nobody waits for them any more.
   await removeImports(sql, { olderThanHours: 24 });
-  return sql;
+  return { sql, leaseSql };
 }
 
 /** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */

@@ -26,6 +26,8 @@ import { ask, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 export interface HostParts {
   hostId: string;
   sql: Sql;
+  /** Connections of the leases' own: they are renewed whatever keeps the others busy. */
+  leaseSql: Sql;
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
@@ -65,6 +67,7 @@ export class Host {
     this.#limit = createLimiter(parts.warmingAtOnce);
     this.#leases = new LeaseKeeper({
       ...parts,
+      sql: parts.leaseSql,
       held: () => new Map([...this.#chats].map(([chatId, chat]) => [chatId, chat.lease.epoch])),
       onLost: (chatId, epoch) => {
         const chat = this.#chats.get(chatId);

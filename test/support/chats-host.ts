@@ -40,7 +40,7 @@ export interface ChatsHost {
   kill(): Promise<void>;
 }
 
-export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'hostId' | 'backendFor'>> {
+export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'leaseSql' | 'hostId' | 'backendFor'>> {
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
   other?: ScriptedBackend;
@@ -54,6 +54,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const { backend = new ScriptedBackend(), other, url: ownUrl = url, dataDir = '/nonexistent', ...parts } = options;
   const id = randomUUID();
   const sql = openDatabase(ownUrl, { max: 6 });
+  const leaseSql = openDatabase(ownUrl, { max: 1 });
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
   await insertHost(sql, { id, machine: 'test', pid: process.pid, pidStarted: id, version: '0' });
   const host = new Host({
@@ -66,6 +67,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     ...parts,
     hostId: id,
     sql,
+    leaseSql,
     backendFor(name) {
       for (const each of [backend, other]) if (each?.name === name) return each;
       throw new BooError('backend_unavailable', `${name} is not here.`);
@@ -114,11 +116,11 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
       await other?.dispose();
       await stopHost(sql, id);
       // After an outage the driver waits for connections that are gone.
-      await sql.end({ timeout: 1 });
+      await Promise.all([sql.end({ timeout: 1 }), leaseSql.end({ timeout: 1 })]);
       await rm(cwd, { recursive: true, force: true });
     },
     async kill() {
-      await sql.end({ timeout: 0 });
+      await Promise.all([sql.end({ timeout: 0 }), leaseSql.end({ timeout: 0 })]);
       await rm(cwd, { recursive: true, force: true });
     },
   };
