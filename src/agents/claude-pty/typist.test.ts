@@ -8,7 +8,7 @@ test('PTY-1: whoever waits for the input line is told of it, though nothing tell
     // As while a child of the program that has just been forked still has the terminal for its input.
     const program = { takesKeys: false, status: { state: 'idle' }, refresh: () => undefined };
     const typist = new Typist({ program: () => program as unknown as PtyProgram } as unknown as TypistParts);
-    const ready = vi.fn();
+    const ready = vi.fn<() => void>();
     void typist.ready().then(ready);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(ready).not.toHaveBeenCalled();
