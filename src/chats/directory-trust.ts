@@ -64,7 +64,10 @@ export async function lookAtDirectory(
 
 const maxNames = 20;
 
-/** Trusts what stands there now; with a digest only that. Throws `trust_refused`. */
+/**
+ * Trusts what stands there now; with a digest only that. Without one what has changed since somebody trusted it stays to be
+ * looked at. Throws `trust_refused`.
+ */
 export async function trustDirectory(sql: Sql, backend: Reader, cwd: string, digest?: string): Promise<void> {
   const content = await backend.readDirectory?.(cwd);
   if (!content) return;
@@ -73,6 +76,8 @@ export async function trustDirectory(sql: Sql, backend: Reader, cwd: string, dig
       details: { field: 'digest', digest: content.digest },
     });
   }
+  const before = digest === undefined ? await ask(() => findTrust(sql, content)) : undefined;
+  if (before && before.digest !== content.digest) return;
   await write(() => insertTrust(sql, content));
 }
 

@@ -5,6 +5,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 describeInBrowser('trust of a directory', (opened) => {
   let server: TestServer;
@@ -16,7 +17,8 @@ describeInBrowser('trust of a directory', (opened) => {
   it('TRUST-5: is given to what is shown, and asked for again with the difference', async () => {
     const settings = join(server.workDir, '.claude', 'settings.json');
     await mkdir(join(server.workDir, '.claude'));
-    await writeFile(settings, '{"env": {"A": "one"}}');
+    const long = Array.from({ length: 60 }, (_, line) => `  "N${line}": "one"`).join(',\n');
+    await writeFile(settings, `{"env": {\n${long}}}`);
     const chat = await server.createChat();
     const { page, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
@@ -26,15 +28,25 @@ describeInBrowser('trust of a directory', (opened) => {
       await page.getByRole('button', { name: 'Model, engine and trust' }).click();
       await dialog.getByText('.claude/settings.json').waitFor();
     };
+    const save = dialog.getByRole('button', { name: 'Save' });
+    const toEnd = async (): Promise<void> => {
+      await dialog.locator('.seen-end').last().scrollIntoViewIfNeeded();
+      await until(async () => (await save.getAttribute('aria-disabled')) !== 'true');
+    };
     const trust = async (): Promise<void> => {
       await dialog.getByLabel(/Trust this directory/).check();
-      await dialog.getByRole('button', { name: 'Save' }).click();
+      await toEnd();
+      await save.click();
       await dialog.waitFor({ state: 'detached' });
     };
 
     await open();
-    await dialog.getByText('.claude/settings.json').click();
-    await dialog.getByText('{"env": {"A": "one"}}').waitFor();
+    await dialog.getByLabel(/Trust this directory/).check();
+    await until(async () => (await save.getAttribute('aria-disabled')) === 'true');
+    await save.focus();
+    await page.keyboard.press('Enter');
+    await dialog.getByText('“.claude/settings.json” has been in sight').waitFor();
+    expect(await server.client.getTrust(chat.id)).toMatchObject({ holds: false });
     await trust();
     expect(await server.client.getTrust(chat.id)).toMatchObject({ trusted: true, holds: true });
 
@@ -42,10 +54,24 @@ describeInBrowser('trust of a directory', (opened) => {
     await open();
     await dialog.getByRole('alert').getByText('has changed since it was trusted').waitFor();
     expect(await dialog.getByLabel(/Trust this directory/).isChecked()).toBe(false);
-    const change = dialog.getByRole('region', { name: 'Change' });
-    expect(await change.innerText()).toMatch(/one[\s\S]*U\+202E[\s\S]*two/);
+    await dialog.getByRole('region', { name: 'Change' }).waitFor();
+    const now = dialog.getByRole('region', { name: '.claude/settings.json' });
+    expect(await now.innerText()).toBe('{"env": {"A": "⟨U+202E⟩two"}}');
     await trust();
     expect(await server.client.getTrust(chat.id)).toMatchObject({ holds: true });
-    expect(problems).toEqual([]);
+
+    // What changes while it is looked at is refused, and shown.
+    await writeFile(settings, '{"env": {"A": "three"}}');
+    await open();
+    await dialog.getByLabel(/Trust this directory/).check();
+    await writeFile(settings, '{"env": {"A": "four"}}');
+    await toEnd();
+    await save.click();
+    await dialog.getByText('The directory has changed since it was looked at.').waitFor();
+    await dialog.getByText('"four"').last().waitFor();
+    await dialog.getByRole('button', { name: 'Do not load it any more' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    expect(await server.client.getChat(chat.id)).toMatchObject({ trusted: false });
+    expect(problems.filter((problem) => !problem.includes('409'))).toEqual([]);
   });
 });

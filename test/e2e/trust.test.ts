@@ -100,6 +100,21 @@ test('TRUST-5: a hook that writes at every start what is there already changes n
   expect(await project.ran()).toEqual(['first', 'first']);
 });
 
+test('TRUST-5: who asks for trust without a digest does not trust what has changed since somebody looked', async () => {
+  const { client } = server;
+  const project = await createProject();
+  const first = await client.createChat({ cwd: project.cwd, trusted: true });
+  await project.settle('second');
+  const next = await client.createChat({ cwd: project.cwd, trusted: true });
+  await client.patchChat(first.id, { trusted: true });
+  for (const { id } of [first, next]) {
+    await runTurn(client, id, 'think');
+    expect(await client.getTrust(id)).toMatchObject({ trusted: true, holds: false });
+    expect(eventsOf(await readLog(client, id), 'notice')).toMatchObject([{ code: 'trust_changed' }]);
+  }
+  expect(await project.ran()).toEqual([]);
+});
+
 test('TRUST-5: only what was looked at is trusted', async () => {
   const { client } = server;
   const project = await createProject();

@@ -1,8 +1,10 @@
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../protocol/chat.ts';
+import { toBooError } from '../../../protocol/error.ts';
 import type { ChatTrust } from '../../../protocol/trust.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readable, readableLine } from '../../text/hidden.ts';
+import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
@@ -30,22 +32,48 @@ export function ChatSettings({
   const [turn, setTurn] = useState<RunningChoice>('finish');
   const [isWaiting, setWaiting] = useState(false);
   const [trust, setTrust] = useState<ChatTrust>();
+  const [problem, setProblem] = useState<string>();
+  const gate = useSeenGate();
 
-  useEffect(() => {
-    let isWanted = true;
-    const load = async (): Promise<void> => {
-      const found = await session.attempt(() => session.api.getTrust(chat.id));
-      if (!found || !isWanted) return;
+  const load = useCallback(async (): Promise<void> => {
+    try {
+      const found = await session.api.getTrust(chat.id);
       setTrust(found);
       // What has changed is trusted by whoever says so, and not by saving something else.
       setTrusted(found.trusted && found.holds);
-    };
-    void load();
-    return () => {
-      isWanted = false;
-    };
+    } catch (error) {
+      setProblem(`What this directory turns on could not be read: ${toBooError(error).message}`);
+    }
   }, [session, chat.id]);
+  useEffect(() => void load(), [load]);
   const wasTrusted = chat.trusted && trust?.holds !== false;
+  const isTrusting = trusted && !wasTrusted;
+
+  /** False where it was not taken: then what stands there now is shown. */
+  const giveTrust = async (): Promise<boolean> => {
+    if (!trust) return false;
+    setWaiting(true);
+    setProblem(undefined);
+    try {
+      await session.api.giveTrust(chat.id, { digest: trust.digest });
+      return true;
+    } catch (error) {
+      setProblem(toBooError(error).message);
+      await load();
+      return false;
+    } finally {
+      setWaiting(false);
+    }
+  };
+
+  const change = async (patch: PatchChat): Promise<void> => {
+    setWaiting(true);
+    const changed = await session.attempt(() => session.api.patchChat(chat.id, patch));
+    setWaiting(false);
+    if (!changed) return;
+    session.chats.put(changed);
+    onClose();
+  };
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -56,66 +84,79 @@ export function ChatSettings({
       ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
       ...(backend === chat.backend ? {} : { backend, running: turn }),
     };
-    if (trusted && !wasTrusted) {
-      if (!trust) return;
-      setWaiting(true);
-      const given = await session.attempt(() => session.api.giveTrust(chat.id, { digest: trust.digest }));
-      setWaiting(false);
-      if (!given) return;
-    }
+    if (isTrusting && !(await giveTrust())) return;
     if (Object.keys(patch).length === 0) return onClose();
-    if (patch.backend !== undefined && isBusy && running === 'finish') {
+    if (patch.backend !== undefined && isBusy && turn === 'finish') {
       // It may take long: nothing to wait for before the page.
       session.say('The engine changes when the turn that runs has ended.');
       onClose();
     }
-    setWaiting(true);
-    const changed = await session.attempt(() => session.api.patchChat(chat.id, patch));
-    setWaiting(false);
-    if (!changed) return;
-    session.chats.put(changed);
-    onClose();
+    await change(patch);
   };
 
   return (
     <Dialog title="This chat" onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <p className="quiet">
-          Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>
-        </p>
-        <ModelField value={model} running={running} onChange={setModel} />
-        {info && <EngineField info={info} value={backend} onChange={setBackend} />}
-        {backend !== chat.backend && isBusy && (
-          <fieldset className="choices stacked">
-            <legend>The turn that runs</legend>
-            <label>
-              <input type="radio" name="running" checked={turn === 'finish'} onChange={() => setTurn('finish')} />
-              Wait for its end, then change
-            </label>
-            <label>
-              <input type="radio" name="running" checked={turn === 'interrupt'} onChange={() => setTurn('interrupt')} />
-              Interrupt it, and change now
-            </label>
-          </fieldset>
-        )}
-        <label className="check">
-          <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
-          Trust this directory as it is now: load its own settings, hooks and instructions
-        </label>
-        {trust && <DirectoryTrust trust={trust} />}
-        <label className="check">
-          <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
-          Accept messages of other chats’ agents: each begins a turn here that nobody asked for
-        </label>
-        <div className="actions">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button className="primary" disabled={isWaiting}>
-            {isWaiting ? 'Changing …' : 'Save'}
-          </button>
-        </div>
-      </form>
+      <SeenGate value={gate}>
+        <form onSubmit={(event) => void submit(event)}>
+          <p className="quiet">
+            Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>
+          </p>
+          <ModelField value={model} running={running} onChange={setModel} />
+          {info && <EngineField info={info} value={backend} onChange={setBackend} />}
+          {backend !== chat.backend && isBusy && (
+            <fieldset className="choices stacked">
+              <legend>The turn that runs</legend>
+              <label>
+                <input type="radio" name="running" checked={turn === 'finish'} onChange={() => setTurn('finish')} />
+                Wait for its end, then change
+              </label>
+              <label>
+                <input
+                  type="radio"
+                  name="running"
+                  checked={turn === 'interrupt'}
+                  onChange={() => setTurn('interrupt')}
+                />
+                Interrupt it, and change now
+              </label>
+            </fieldset>
+          )}
+          <label className="check">
+            <input
+              type="checkbox"
+              checked={trusted}
+              disabled={!trust}
+              onChange={(event) => setTrusted(event.target.checked)}
+            />
+            Trust this directory as it is now: load its own settings, hooks and instructions
+          </label>
+          {problem !== undefined && (
+            <p className="problem" role="alert">
+              {readable(problem)}
+            </p>
+          )}
+          {trust && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
+          <label className="check">
+            <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
+            Accept messages of other chats’ agents: each begins a turn here that nobody asked for
+          </label>
+          {isTrusting && <UnseenNote />}
+          <div className="actions">
+            <button type="button" onClick={onClose}>
+              Cancel
+            </button>
+            {isTrusting ? (
+              <AllowButton type="submit" className="primary" disabled={isWaiting}>
+                {isWaiting ? 'Changing …' : 'Save'}
+              </AllowButton>
+            ) : (
+              <button className="primary" disabled={isWaiting}>
+                {isWaiting ? 'Changing …' : 'Save'}
+              </button>
+            )}
+          </div>
+        </form>
+      </SeenGate>
     </Dialog>
   );
 }

@@ -1,41 +1,64 @@
+import { useState } from 'react';
+import { exactLine } from '../../../protocol/exact-text.ts';
 import type { ChatTrust, TrustFile } from '../../../protocol/trust.ts';
-import { readableLine } from '../../text/hidden.ts';
 import { ExactText } from '../decisions/exact-text.tsx';
 import { Diff } from '../parts/diff.tsx';
+import { Marked } from '../parts/marked.tsx';
 
 const words = { same: '', added: 'new', changed: 'changed', removed: 'removed' };
 
 /** What a directory turns on when it is trusted, file by file, and what has changed since it was. */
-export function DirectoryTrust({ trust: { files, trusted, holds, trustedAt } }: { trust: ChatTrust }) {
+export function DirectoryTrust({
+  trust: { files, trusted, holds, trustedAt },
+  onWithdraw,
+}: {
+  trust: ChatTrust;
+  onWithdraw: () => void;
+}) {
   const hasChanged = trusted && !holds;
   return (
     <section className="directory-trust" aria-label="What this directory turns on">
       {hasChanged && (
-        <p role="alert">
+        <p role="alert" className="caution">
           {trustedAt === null
             ? 'Nobody has looked at this yet, and nothing of it is loaded.'
-            : 'This has changed since it was trusted. Nothing of it is loaded until somebody trusts it as it is now.'}
+            : 'This has changed since it was trusted. Nothing of it is loaded until somebody trusts it as it is now.'}{' '}
+          <button type="button" className="plain" onClick={onWithdraw}>
+            Do not load it any more
+          </button>
         </p>
       )}
       {files.length === 0 && <p className="quiet">It turns nothing on.</p>}
       {files.map((file) => (
-        <details key={file.path} open={hasChanged && file.change !== 'same' && trustedAt !== null}>
-          <summary>
-            <bdi>{readableLine(file.path, 500)}</bdi> {words[file.change] !== '' && <em>{words[file.change]}</em>}
-          </summary>
-          <FileText file={file} />
-        </details>
+        <TrustedFile key={file.path} file={file} isNew={!holds && file.change !== 'same'} />
       ))}
     </section>
   );
 }
 
+/** What is new has to be seen before it is trusted, so it stands open. */
+function TrustedFile({ file, isNew }: { file: TrustFile; isNew: boolean }) {
+  const [isOpen, setOpen] = useState(isNew);
+  return (
+    <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <bdi>
+          <Marked parts={exactLine(file.path, Infinity)} />
+        </bdi>{' '}
+        {words[file.change] !== '' && <em>{words[file.change]}</em>}
+      </summary>
+      {(isOpen || isNew) && <FileText file={file} />}
+    </details>
+  );
+}
+
 function FileText({ file: { path, change, before, after } }: { file: TrustFile }) {
-  if (change === 'removed') return <Diff oldText={before ?? ''} newText="" />;
+  if (change === 'removed') return <Diff oldText={before ?? ''} newText="" isJudged />;
   if (after === null) return <p>It is no text, or too long to be shown here: look at the file itself.</p>;
-  return change === 'changed' && before !== null ? (
-    <Diff oldText={before} newText={after} />
-  ) : (
-    <ExactText text={after} label={path} />
+  return (
+    <>
+      {change === 'changed' && before !== null && <Diff oldText={before} newText={after} isJudged />}
+      <ExactText text={after} label={path} />
+    </>
   );
 }
