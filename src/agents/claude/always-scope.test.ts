@@ -30,7 +30,7 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     );
     expect(kept).toEqual([
       `Allow every call of WebSearch, ${untilRest}.`,
-      `Allow every call of WebSearch, ${untilRest}, and in all that trust this directory (.claude/settings.local.json).`,
+      `Allow every call of WebSearch, ${untilRest}, and in all chats that trust this directory (.claude/settings.local.json).`,
       `Allow every call of WebSearch, ${untilRest}, and for everybody who trusts this directory (.claude/settings.json).`,
       'Allow every call of WebSearch, in every chat of yours in any directory (~/.claude/settings.json).',
     ]);

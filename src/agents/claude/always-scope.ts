@@ -8,7 +8,7 @@ const untilRest = 'in this chat until its agent goes to rest';
 const destinations: Record<PermissionUpdate['destination'], string> = {
   session: untilRest,
   cliArg: untilRest,
-  localSettings: `${untilRest}, and in all that trust this directory (.claude/settings.local.json)`,
+  localSettings: `${untilRest}, and in all chats that trust this directory (.claude/settings.local.json)`,
   projectSettings: `${untilRest}, and for everybody who trusts this directory (.claude/settings.json)`,
   userSettings: 'in every chat of yours in any directory (~/.claude/settings.json)',
 };
