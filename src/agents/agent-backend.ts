@@ -203,6 +203,9 @@ export interface AgentBackend {
    */
   checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck>;
 
+  /** The rules that `allow_always` would have the agent keep in the directory's own settings, as they stand there then. */
+  keptRules?(chatId: string, decisionId: string): readonly string[];
+
   /** Settles a decision that this session asked for; false when nothing waits for it any more. */
   resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean;
 

@@ -45,7 +45,8 @@ export class AgentSession {
   #isOutdated = false;
   /** What the directory would have the agent load, as it was when the session was opened. */
   #directory: DirectoryContent | undefined;
-  #rulesAdded = false;
+  /** What people had the agent keep in the directory's settings, and nobody has looked for there yet. */
+  #keptRules: string[] = [];
   /** The content that the log has said is not trusted. */
   #toldDigest: string | undefined;
 
@@ -77,9 +78,9 @@ export class AgentSession {
     this.#isOutdated = true;
   }
 
-  /** A person had the agent remember rules: it may keep them in the directory. */
-  noteRules(): void {
-    this.#rulesAdded = true;
+  /** A person had the agent remember these rules, which it keeps in the directory. */
+  noteRules(rules: readonly string[]): void {
+    this.#keptRules.push(...rules);
   }
 
   /** Starts or resumes the session where needed. Between turns only. */
@@ -141,10 +142,10 @@ export class AgentSession {
   async #look(backend: AgentBackend): ReturnType<typeof lookAtDirectory> {
     const { sql, log } = this.#parts;
     const state = await lookAtDirectory(sql, backend, this.#parts.chat().cwd, {
-      rulesAdded: this.#rulesAdded,
+      keptRules: this.#keptRules,
       ask: (statement) => log.ask(statement),
     });
-    this.#rulesAdded = false;
+    this.#keptRules = [];
     return state;
   }
 

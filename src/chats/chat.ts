@@ -79,7 +79,7 @@ export class Chat {
       ...parts,
       backend: () => this.#session.backend,
       turnId: () => this.#turn?.id,
-      onAlways: () => this.#session.noteRules(),
+      onAlways: (rules) => this.#session.noteRules(rules),
     });
     this.#prompts = new WaitingPrompts(() => parts.log.ask(() => nextPrompt(parts.sql, this.id)));
     this.#session = new AgentSession({

@@ -23,8 +23,8 @@ export interface DirectoryState {
 }
 
 export interface LookOptions {
-  /** A person has just had the agent remember rules, which it keeps in the directory. */
-  rulesAdded: boolean;
+  /** What people have just had the agent keep in the directory's settings. */
+  keptRules: readonly string[];
   /** Carries a statement out, and again where the database was away. */
   ask<T>(statement: () => Promise<T>): Promise<T>;
 }
@@ -45,7 +45,7 @@ export async function lookAtDirectory(
   const before = await options.ask(() => findTrust(sql, content));
   if (before?.digest === content.digest) return { trusted: true, content };
   const changes = compare(before?.files ?? [], content.files).filter(({ change }) => change !== 'same');
-  if (before && options.rulesAdded && changes.every(isOnlyRules)) {
+  if (before && changes.every((file) => isOnlyRules(file, options.keptRules))) {
     await options.ask(() => insertTrust(sql, content));
     return { trusted: true, content };
   }
@@ -113,10 +113,14 @@ function compare(before: readonly TrustedFile[], now: readonly DirectoryFile[]):
 }
 
 /** Where the agent writes down the rules that a person had it remember, and the change is nothing but more of them. */
-function isOnlyRules({ path, before, after }: TrustFile): boolean {
+function isOnlyRules({ path, before, after }: TrustFile, kept: readonly unknown[]): boolean {
   if (path !== '.claude/settings.local.json' || after === null) return false;
   const [old, now] = [withoutRules(before ?? '{}'), withoutRules(after)];
-  return old !== null && now !== null && old.rest === now.rest && old.rules.every((rule) => now.rules.includes(rule));
+  if (old === null || now === null || old.rest !== now.rest) return false;
+  return (
+    old.rules.every((rule) => now.rules.includes(rule)) &&
+    now.rules.every((rule) => [...old.rules, ...kept].includes(rule))
+  );
 }
 
 function withoutRules(text: string): { rest: string; rules: unknown[] } | null {

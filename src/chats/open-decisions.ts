@@ -17,8 +17,8 @@ export interface OpenDecisionsParts {
   logger: Log;
   readonly backend: () => AgentBackend | undefined;
   readonly turnId: () => string | undefined;
-  /** The agent is about to be told to remember rules. */
-  readonly onAlways: () => void;
+  /** The agent is about to keep these rules in the directory's settings. */
+  readonly onAlways: (rules: readonly string[]) => void;
 }
 
 export class OpenDecisions {
@@ -65,7 +65,7 @@ export class OpenDecisions {
     }
     if (isGone) await this.#settled(id);
     if (!answer) return false;
-    if (answer.outcome === 'allow_always') this.#parts.onAlways();
+    if (answer.outcome === 'allow_always') this.#parts.onAlways(backend()?.keptRules?.(chatId, id) ?? []);
     if (!backend()?.resolveDecision(chatId, id, answer)) {
       logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
     }

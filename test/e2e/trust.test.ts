@@ -85,6 +85,33 @@ describe.each(backendNames)('trust of a directory, on %s', (backend) => {
   });
 });
 
+test.each([
+  ['another rule', { permissions: { allow: ['Bash'] } }],
+  ['another setting', { permissions: { allow: [] }, env: { A: 'b' } }],
+])('TRUST-5: %s beside those that a person had remembered is asked about', async (_, more) => {
+  const { client } = server;
+  const project = await createProject();
+  const chat = await client.createChat({ cwd: project.cwd, trusted: true });
+  await runTurn(client, chat.id, 'list the files here', { answer: () => ({ outcome: 'allow_always' }) });
+  const file = join(project.cwd, '.claude', 'settings.local.json');
+  const kept = JSON.parse(await readFile(file, 'utf8')) as { permissions: { allow: string[] } };
+  const allow = [...kept.permissions.allow, ...more.permissions.allow];
+  await writeFile(file, JSON.stringify({ ...kept, ...more, permissions: { allow } }));
+  await runTurn(client, chat.id, 'think');
+  expect(await client.getTrust(chat.id)).toMatchObject({ holds: false });
+  expect(await project.ran()).toEqual(['first']);
+});
+
+test('TRUST-5: what a person had remembered is no leave to change other files', async () => {
+  const { client } = server;
+  const project = await createProject();
+  const chat = await client.createChat({ cwd: project.cwd, trusted: true });
+  await runTurn(client, chat.id, 'list the files here', { answer: () => ({ outcome: 'allow_always' }) });
+  await project.settle('first', { permissions: { allow: ['Bash(env ls -la)'] } });
+  await runTurn(client, chat.id, 'think');
+  expect(await client.getTrust(chat.id)).toMatchObject({ holds: false });
+});
+
 test('TRUST-5: a hook that writes at every start what is there already changes nothing', async () => {
   const { client } = server;
   const project = await createProject();

@@ -6,8 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createJsonScan } from '../../lib/json-scan.ts';
 import type { ModelCost } from '../agent-backend.ts';
 import { asList, asRecord } from '../claude/mapping/loose-json.ts';
+
+/** Beyond what the program ever sends. */
+const jsonBounds = { nodes: 200_000, depth: 200 };
 
 export interface RequestCost {
   requestId: string | null;
@@ -36,6 +40,7 @@ export async function openCostReceiver(): Promise<CostReceiver> {
     readBody(request)
       .then((body) => {
         // Whoever was forgotten meanwhile is told nothing more.
+        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('It holds too much.');
         for (const cost of requestCosts(JSON.parse(body))) listeners.get(request.url ?? '')?.(cost);
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       })

@@ -6,7 +6,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createJsonScan } from '../../lib/json-scan.ts';
 import { isRecord } from '../claude/mapping/loose-json.ts';
+
+/** Beyond what the program ever sends. */
+const jsonBounds = { nodes: 200_000, depth: 200 };
 
 export interface HookCall {
   readonly input: Readonly<Record<string, unknown>>;
@@ -91,6 +95,8 @@ function serve(socket: Socket, onCall: (call: HookCall) => void): void {
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
+    // A command can find this socket, and a parser needs seconds for megabytes of empty lists.
+    if (createJsonScan(jsonBounds)(Buffer.from(text)) !== undefined) return undefined;
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : undefined;
   } catch {

@@ -299,6 +299,10 @@ export class PtySession {
     yield* this.#typist.prompt(prompt);
   }
 
+  keptRules(decisionId: string): readonly string[] {
+    return this.#questions.keptRules(decisionId);
+  }
+
   checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
     return this.#questions.check(decisionId, answer);
   }

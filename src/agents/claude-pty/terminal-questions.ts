@@ -111,6 +111,10 @@ export class TerminalQuestions {
     }
   }
 
+  keptRules(decisionId: string): readonly string[] {
+    return this.#requests.keptRules(decisionId);
+  }
+
   check(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
     return this.#requests.check(decisionId, answer);
   }

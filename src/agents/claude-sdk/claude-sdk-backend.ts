@@ -74,6 +74,10 @@ export class ClaudeSdkBackend implements AgentBackend {
     yield* session.prompt(prompt);
   }
 
+  keptRules(chatId: string, decisionId: string): readonly string[] {
+    return this.#sessions.get(chatId)?.keptRules(decisionId) ?? [];
+  }
+
   async checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
     return (await this.#sessions.get(chatId)?.checkAnswer(decisionId, answer)) ?? 'settled';
   }

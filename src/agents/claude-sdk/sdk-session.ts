@@ -170,6 +170,10 @@ export class SdkSession {
     yield* turn.out.iterable;
   }
 
+  keptRules(decisionId: string): readonly string[] {
+    return this.#permissions.keptRules(decisionId);
+  }
+
   checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
     return this.#permissions.check(decisionId, answer);
   }

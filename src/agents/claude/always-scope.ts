@@ -82,6 +82,16 @@ export const heldHereToo = (suggestions: readonly PermissionUpdate[]): Permissio
       : [update],
   );
 
+/** The rules that are kept in the directory's own settings, as the program writes them there. */
+export const keptRules = (suggestions: readonly PermissionUpdate[]): string[] =>
+  suggestions.flatMap((update) =>
+    update.type === 'addRules' && update.destination === 'localSettings' && update.behavior === 'allow'
+      ? update.rules.map(({ toolName, ruleContent }) =>
+          ruleContent === undefined ? toolName : `${toolName}(${ruleContent})`,
+        )
+      : [],
+  );
+
 /** Lines, not sanitised: what a rule names may come from the model. */
 export const alwaysScope = (suggestions: readonly PermissionUpdate[]): string[] =>
   suggestions.flatMap((update) => updateWords(update).map((words) => `${words}, ${whereOf(update)}.`));

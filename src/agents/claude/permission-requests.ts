@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
 import type { AgentEvent, AgentEventOf, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
-import { alwaysScope, heldHereToo } from './always-scope.ts';
+import { alwaysScope, heldHereToo, keptRules } from './always-scope.ts';
 import { checkInput } from './check-input.ts';
 import { checkPlan } from './check-plan.ts';
 import { toolTitle } from './mapping/tool-title.ts';
@@ -11,10 +11,15 @@ import { toolTitle } from './mapping/tool-title.ts';
 /** What a person is asked, as it is told. */
 export type Asked = Omit<AgentEventOf<'decision_requested'>, 'type' | 'decisionId'>;
 
+interface AskedCall {
+  toolName: string;
+  rules: readonly string[];
+}
+
 interface Waiting {
   asked: Asked;
-  /** The tool whose call is asked about; a form has none. */
-  toolName: string | undefined;
+  /** The call that is asked about; a form has none. */
+  call: AskedCall | undefined;
   /** Without an answer where the question was taken back. */
   settle(answer?: DecisionAnswer): void;
 }
@@ -69,18 +74,18 @@ export class PermissionRequests {
         alwaysScope: alwaysScope(suggestions),
       },
       signal,
-      toolName,
+      { toolName, rules: keptRules(suggestions) },
     );
     return answer ? permissionResult(answer, input, suggestions) : interrupted;
   };
 
   /** Asks a person, and resolves with the answer; with none once the question is taken back, as the signal does. */
-  ask(asked: Asked, signal: AbortSignal, toolName?: string): Promise<DecisionAnswer | undefined> {
+  ask(asked: Asked, signal: AbortSignal, call?: AskedCall): Promise<DecisionAnswer | undefined> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve(undefined);
       const waiting: Waiting = {
         asked,
-        toolName,
+        call,
         settle: (answer) => {
           signal.removeEventListener('abort', withdraw);
           resolve(answer);
@@ -133,16 +138,21 @@ export class PermissionRequests {
   async check(decisionId: string, { outcome, input }: DecisionAnswer): Promise<AnswerCheck> {
     const waiting = this.#waiting.get(decisionId);
     if (!waiting) return 'settled';
-    const { toolName, asked } = waiting;
-    if (outcome === 'deny' || toolName === undefined) return 'fine';
-    switch (kindOf(toolName)) {
+    const { call, asked } = waiting;
+    if (outcome === 'deny' || !call) return 'fine';
+    switch (kindOf(call.toolName)) {
       case 'permission':
-        return (input && checkInput({ toolName, input: asked.input }, input)) ?? 'fine';
+        return (input && checkInput({ toolName: call.toolName, input: asked.input }, input)) ?? 'fine';
       case 'plan':
         return (input ? undefined : await checkPlan(asked.input)) ?? 'fine';
       case 'question':
         return 'fine';
     }
+  }
+
+  /** The rules that `allow_always` would have the program keep in the directory's settings. */
+  keptRules(decisionId: string): readonly string[] {
+    return this.#waiting.get(decisionId)?.call?.rules ?? [];
   }
 
   /** False when nothing waits under this id. */

@@ -48,7 +48,13 @@ function asTrusted(): Settings {
  */
 function askAboutGit(backend: BackendName): Settings {
   if (backend === 'claude_sdk') return { permissions: { ask: ['Bash(git *)'] } };
-  return { hooks: { PreToolUse: [{ matcher: 'Bash', hooks: [node('-e', gitHook)] }] } };
+  return {
+    hooks: {
+      PreToolUse: [{ matcher: 'Bash', hooks: [node('-e', gitHook)] }],
+      // The shell lines of skills and commands are asked about nowhere: a question keeps them from running.
+      PreSkillShellCommand: [{ hooks: [node('-e', gitHook)] }],
+    },
+  };
 }
 
 /** A hook that runs a script of ours, no shell between. If it cannot, the answer is no. */
@@ -63,11 +69,14 @@ let input = '';
 process.stdin.on('data', (chunk) => (input += chunk));
 process.stdin.on('end', () => {
   let command = 'git';
+  let hookEventName = 'PreToolUse';
   try {
-    command = String(JSON.parse(input).tool_input.command).replace(/\\\r?\n|["'\\]/g, '');
+    const asked = JSON.parse(input);
+    hookEventName = asked.hook_event_name;
+    command = String(asked.tool_input.command).replace(/\\\r?\n|["'\\]/g, '');
   } catch {}
   if (!/(^|[^\w.])git(?!\w)/i.test(command)) return;
   const permissionDecisionReason = 'Git runs what a repository’s configuration names, and this directory is not trusted.';
-  const hookSpecificOutput = { hookEventName: 'PreToolUse', permissionDecision: 'ask', permissionDecisionReason };
+  const hookSpecificOutput = { hookEventName, permissionDecision: 'ask', permissionDecisionReason };
   process.stdout.write(JSON.stringify({ hookSpecificOutput }));
 });`;

@@ -66,6 +66,14 @@ describe.each([
     expect(existsSync(marker)).toBe(false);
   });
 
+  test('TRUST-1: the shell lines of a skill or a command run no git, for nobody is asked about them', async () => {
+    mkdirSync(join(harness.agent.configDir, 'commands'), { recursive: true });
+    const lines = ['---', 'allowed-tools: Bash(git status:*)', '---', 'Status: !`git status`'];
+    writeFileSync(join(harness.agent.configDir, 'commands', 'st.md'), lines.join('\n'));
+    await run('call Skill: {"skill": "st"}', 'allow');
+    expect(existsSync(marker)).toBe(false);
+  });
+
   test.each(commands)('TRUST-1: %j is asked about, and runs nothing when it is denied', async (command) => {
     const asked = ofType(await run(`run: ${command}`, 'deny'), 'decision_requested');
     expect(asked).toHaveLength(1);

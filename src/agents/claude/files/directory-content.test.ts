@@ -61,6 +61,20 @@ describe('what counts', () => {
     expect(await paths()).toEqual(['.claude/settings.json', '.mcp.json', 'scripts/check.sh', 'server/main.js', 'tool']);
   });
 
+  test('TRUST-6: whatever file a command or an interpreter runs, by any name', async () => {
+    const command = 'sh ./run; bash -e hook && sh "$CLAUDE_PROJECT_DIR"/tools/x.fish > notes';
+    await put(
+      '.claude/settings.json',
+      JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: 'command', command }] }] } }),
+    );
+    await put(
+      '.mcp.json',
+      JSON.stringify({ mcpServers: { a: { command: 'node', args: ['--no-warnings', 'serve'] } } }),
+    );
+    for (const path of ['run', 'hook', 'tools/x.fish', 'serve', 'notes']) await put(path);
+    expect(await paths()).toEqual(['.claude/settings.json', '.mcp.json', 'hook', 'run', 'serve', 'tools/x.fish']);
+  });
+
   test('TRUST-6: the digest changes with a name, a content, and what a link leads to', async () => {
     await put('.claude/commands/a.md', 'one');
     const { digest, isCurrent } = await read();

@@ -6,9 +6,9 @@
  * what the program writes there while it works. Programs that a hook names are told only where it names a file here.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { BooError } from '../../../protocol/error.ts';
 import { isRecord } from '../mapping/loose-json.ts';
 import type { DirectoryContent, DirectoryFile } from '../../agent-backend.ts';
@@ -42,8 +42,10 @@ export async function readDirectoryContent(cwd: string, configDir: string): Prom
     if (isInside && settings !== own) await reader.directory(settings);
   }
   // What hooks and servers run, as far as it is a file of this directory.
-  for (const name of [...reader.files.values()].filter(isSettings).flatMap((file) => namedFiles(file.text, path))) {
-    if (await isScript(name)) await reader.file(name);
+  for (const { text } of [...reader.files.values()].filter(isSettings)) {
+    const { run, named } = namedFiles(text, path);
+    for (const name of run) if ((await fileAt(name)) !== null) await reader.file(name);
+    for (const name of named) if (await isScript(name)) await reader.file(name);
   }
   const files = [...reader.files.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const digest = createHash('sha256');
@@ -130,16 +132,27 @@ function settingsText(name: string, bytes: Buffer): string {
 
 const isSettings = ({ path }: DirectoryFile): boolean => /(^|[\\/])(settings(\.local)?\.json|\.mcp\.json)$/.test(path);
 
-/** Files of the directory that a settings file names in any of its texts, as a path from here or from the root. */
-function namedFiles(text: string | null, path: string): string[] {
-  const words = textsIn(parse(text ?? '')).flatMap((each) => [
-    each,
-    ...each.replaceAll(/["']/g, '').split(/[\s;|&<>()=]+/),
-  ]);
-  return words
-    .filter((word) => /[./]/.test(word) && !word.includes('\0'))
-    .map((word) => resolve(path, word.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.')))
-    .filter((name) => name !== path && isWithin(path, name));
+const interpreters = /^(env|exec|source|\.|npx|[a-z]*sh|node|deno|bun|tsx|python[\d.]*|ruby|perl|php)$/;
+
+/**
+ * Files of the directory that a settings file names in any of its texts, as a path from here or from the root: those that
+ * begin a command or follow the name of an interpreter, and all others, which may be written to as well.
+ */
+function namedFiles(text: string | null, path: string): { run: string[]; named: string[] } {
+  const asPath = (word: string): string[] => {
+    if (word === '' || word.includes('\0')) return [];
+    const name = resolve(path, word.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.'));
+    return name !== path && isWithin(path, name) ? [name] : [];
+  };
+  const texts = textsIn(parse(text ?? ''));
+  const commands = texts.map((each) => each.replaceAll(/["']/g, '')).flatMap((each) => each.split(/[;|&()\n]+/));
+  const run = commands.flatMap((command) => {
+    const words = command.split(/[\s<>=]+/).filter(Boolean);
+    const at = words.findIndex((word) => !interpreters.test(basename(word)) && !word.startsWith('-'));
+    return words.slice(0, at + 1).flatMap(asPath);
+  });
+  const words = [...texts, ...commands.flatMap((command) => command.split(/[\s<>=]+/))];
+  return { run, named: words.filter((word) => /[./]/.test(word)).flatMap(asPath) };
 }
 
 function parse(text: string): unknown {
@@ -150,14 +163,23 @@ function parse(text: string): unknown {
   }
 }
 
+/** Every text in it; a command and its arguments are one as well. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+  if (typeof value !== 'object' || value === null) return [];
+  const { command, args } = value as { command?: unknown; args?: unknown };
+  const whole = typeof command === 'string' && Array.isArray(args) ? [[command, ...args].join(' ')] : [];
+  return [...whole, ...Object.values(value).flatMap(textsIn)];
 }
+
+const fileAt = async (name: string): Promise<Stats | null> => {
+  const found = await stat(name).catch(() => null);
+  return found?.isFile() === true ? found : null;
+};
 
 /** What is run, and not what is written to. */
 async function isScript(name: string): Promise<boolean> {
-  const found = await stat(name).catch(() => null);
+  const found = await fileAt(name);
   return (
     found !== null && ((found.mode & 0o111) !== 0 || /\.([cm]?[jt]s|sh|bash|zsh|py|rb|pl|php|ps1|cmd|bat)$/.test(name))
   );
