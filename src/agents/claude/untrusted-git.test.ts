@@ -41,6 +41,9 @@ describe.each([
     // Hooks of a user who has switched hooks off must not take ours along.
     mkdirSync(agent.configDir, { recursive: true });
     writeFileSync(join(agent.configDir, 'settings.json'), JSON.stringify({ disableAllHooks: true }));
+    mkdirSync(join(agent.configDir, 'commands'), { recursive: true });
+    const lines = ['---', 'allowed-tools: Bash(git status:*)', '---', 'Status: !`git status`'];
+    writeFileSync(join(agent.configDir, 'commands', 'st.md'), lines.join('\n'));
     const script = join(agent.home, 'script');
     writeFileSync(script, `#!/bin/sh\ntouch '${marker}'\n`);
     chmodSync(script, 0o755);
@@ -67,9 +70,6 @@ describe.each([
   });
 
   test('TRUST-1: the shell lines of a skill or a command run no git, for nobody is asked about them', async () => {
-    mkdirSync(join(harness.agent.configDir, 'commands'), { recursive: true });
-    const lines = ['---', 'allowed-tools: Bash(git status:*)', '---', 'Status: !`git status`'];
-    writeFileSync(join(harness.agent.configDir, 'commands', 'st.md'), lines.join('\n'));
     await run('call Skill: {"skill": "st"}', 'allow');
     expect(existsSync(marker)).toBe(false);
   });
