@@ -4,6 +4,7 @@
  */
 import { type Paper, rowsText } from './card-rows.ts';
 import type { Terminal } from './terminal.ts';
+import { cellsIn } from './wrap-rows.ts';
 
 export interface Matter<T> {
   rows(paper: Paper): string[];
@@ -11,9 +12,16 @@ export interface Matter<T> {
   /** What a typed answer means; undefined when nothing. */
   read(typed: string): T | undefined;
   /** What can be answered before all of it was seen. */
-  readEarly(typed: string): T | undefined;
+  early: Early<T>;
   /** Said when the answer means nothing. */
   again: string;
+}
+
+export interface Early<T> {
+  /** What to type for it, and what that means: told beside the pages. */
+  key: string;
+  means: string;
+  read(typed: string): T | undefined;
 }
 
 /** Rows that are ours, on every page: the line that says where it is, the question, and the cursor's. */
@@ -74,10 +82,10 @@ async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSi
   show(terminal.isInteractive ? page : rows.length);
   await settle();
   while (shown < rows.length) {
-    const question = `-- rows ${Math.max(1, shown - page + 1)}–${shown} of ${rows.length} -- Enter: more, all: the rest, n: no `;
+    const question = pagingLine(Math.max(1, shown - page + 1), shown, rows.length, matter.early, columns);
     const next = await ask(
       question,
-      (typed) => (typed.trim() === '' ? 'more' : typed.trim() === 'all' ? 'all' : matter.readEarly(typed)),
+      (typed) => (typed.trim() === '' ? 'more' : typed.trim() === 'all' ? 'all' : matter.early.read(typed)),
       'There is more of it: an answer is taken at its end.',
       true,
     );
@@ -89,6 +97,12 @@ async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSi
   if (rows.length > page && terminal.isInteractive) print(`-- all ${rows.length} rows were shown --\n`);
   const answer = await ask(matter.question, (typed) => matter.read(typed), matter.again, false);
   return answer === undefined || answer === 'end' ? answer : answer.meant;
+}
+
+/** In words where they fit on one row. */
+function pagingLine(from: number, to: number, count: number, early: Omit<Early<unknown>, 'read'>, columns: number) {
+  const words = `-- rows ${from}–${to} of ${count} -- Enter: more, all: the rest, ${early.key}: ${early.means} `;
+  return cellsIn(words) < columns ? words : `${from}–${to}/${count} Enter/all/${early.key} `;
 }
 
 /** Where a terminal takes more cells for a character than anybody knows of, the row ends; it does not go on in another. */

@@ -27,17 +27,15 @@ export async function askForm(
   signal: AbortSignal,
 ): Given<AnswerDecision> {
   const who = serverText(form);
-  const confirm = (question: string): Given<boolean> => {
-    const readEarly = (typed: string) => (yesOrNo(typed) === false ? false : undefined);
-    return askAbout(terminal, { rows, question, read: yesOrNo, readEarly, again: pleaseAnswer }, signal);
-  };
+  const confirm = (question: string, early: Matter<boolean>['early'] = earlyNo): Given<boolean> =>
+    askAbout(terminal, { rows, question, read: yesOrNo, early, again: pleaseAnswer }, signal);
   if (form.mode === 'url') {
     const accepted = await confirm(`Tell ${who} that you go there? It opens nothing. [y]es / [n]o, decline `);
     return typeof accepted === 'boolean' ? { outcome: accepted ? 'allow' : 'deny' } : accepted;
   }
   if (!form.fields) {
     for (;;) {
-      const declined = await confirm('Decline it? [y]es ');
+      const declined = await confirm('Decline it? [y]es ', earlyDecline);
       if (typeof declined !== 'boolean') return declined;
       if (declined) return { outcome: 'deny' };
     }
@@ -144,10 +142,18 @@ function typedText(field: FormField, value: unknown): string {
 
 const pleaseAnswer = 'Please answer y or n.';
 
-function yesOrNo(typed: string): boolean | undefined {
+export function yesOrNo(typed: string): boolean | undefined {
   const words = typed.trim();
   return /^(y|yes)$/i.test(words) ? true : /^(n|no)$/i.test(words) ? false : undefined;
 }
+
+const only =
+  (wanted: boolean) =>
+  (typed: string): boolean | undefined =>
+    yesOrNo(typed) === wanted ? wanted : undefined;
+
+const earlyNo = { key: 'n', means: 'no', read: only(false) };
+const earlyDecline = { key: 'y', means: 'decline', read: only(true) };
 
 async function askYes(question: string, terminal: Asking, signal?: AbortSignal): Given<boolean> {
   for (;;) {

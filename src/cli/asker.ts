@@ -65,6 +65,11 @@ const decideWords: Partial<Record<Asked['kind'], string>> = {
   form: `allow --input '{"FIELD": …}' (or deny)`,
 };
 
+/** Any other words may be an answer to a question. */
+const denyWord = '/deny';
+const readDeny = (typed: string): AnswerDecision | undefined =>
+  typed.trim().toLowerCase() === denyWord ? { outcome: 'deny' } : undefined;
+
 export function createAsker({ client, terminal, beforePrint, print, hold, release }: AskerOptions): Asker {
   const { outStyle, errStyle } = terminal;
   const open = new Map<string, Entry>();
@@ -93,16 +98,19 @@ export function createAsker({ client, terminal, beforePrint, print, hold, releas
     const answers: [string, string][] = [];
     for (const [index, question] of questions.entries()) {
       const numbers = question.multiSelect ? 'numbers with commas' : 'number';
-      const matter: Matter<string> = {
+      const matter: Matter<{ words: string } | AnswerDecision> = {
         rows: (paper) => [...(index === 0 ? decisionRows(asked, paper) : []), ...questionRows(question, paper)],
-        question: `Answer (${numbers}, or your own words): `,
-        read: (typed) => readChoice(question, typed),
-        readEarly: () => undefined,
+        question: `Answer (${numbers}, or your own words; ${denyWord} leaves it unanswered): `,
+        read(typed) {
+          const words = readChoice(question, typed);
+          return readDeny(typed) ?? (words === undefined ? undefined : { words });
+        },
+        early: { key: denyWord, means: 'no answer', read: readDeny },
         again: `Please give a number from 1 to ${question.options.length}, or your own words.`,
       };
       const answer = await askAbout(terminal, matter, signal);
-      if (answer === 'end' || answer === undefined) return answer;
-      answers.push([question.question, answer]);
+      if (answer === 'end' || answer === undefined || 'outcome' in answer) return answer;
+      answers.push([question.question, answer.words]);
     }
     return { outcome: 'allow' as const, input: { ...asked.input, answers: Object.fromEntries(answers) } };
   }
@@ -117,7 +125,7 @@ export function createAsker({ client, terminal, beforePrint, print, hold, releas
       rows: (paper) => decisionRows(asked, paper),
       question: `${canAllow ? 'Allow?' : 'Send it back?'} ${choices.join(' / ')} `,
       read: (typed) => readPermission(typed, { canAllow, canAllowAlways }),
-      readEarly: deny,
+      early: { key: 'n', means: 'no', read: deny },
       again: keys.length === 0 ? 'Please answer n.' : `Please answer ${keys.join(', ')} or n.`,
     };
     return askAbout(terminal, matter, signal);

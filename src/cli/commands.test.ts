@@ -193,11 +193,26 @@ describe('chat', () => {
       await settledBy(chatId);
       stub.append(chatId, finished());
     });
-    await run(['chat', 'go'], { lines: ['7', '1', 'because'] });
+    await run(['chat', 'go'], { lines: ['7', '1', 'end'] });
     expect(stub.decisions[0]).toMatchObject({
       outcome: 'allow',
-      input: { questions, answers: { 'Which colour?': 'Green', 'Why?': 'because' } },
+      input: { questions, answers: { 'Which colour?': 'Green', 'Why?': 'end' } },
     });
+  });
+
+  it('DECIDE-12: has a form that cannot be filled in declined before all of it was seen', async () => {
+    const message = Array.from({ length: 60 }, (_, line) => `line ${line}`).join('\n');
+    onTurn(async (chatId) => {
+      const input = { serverName: 'travel', mode: 'form', message, requestedSchema: { type: 'array' } };
+      stub.requestDecision(chatId, { kind: 'form', input });
+      await settledBy(chatId);
+      stub.append(chatId, finished());
+    });
+    const { terminal, exitCode } = start(['chat', 'go'], { lines: ['n', 'y'], isInteractive: true });
+    await exitCode;
+    expect(terminal.stdout).toContain('Enter: more, all: the rest, y: decline ');
+    expect(terminal.stdout).not.toContain('line 59');
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'deny' });
   });
 
   it('DECIDE-8: has a form filled in field by field, asks again for what does not fit, and sends what was typed', async () => {
@@ -521,6 +536,52 @@ describe('decide', () => {
       out: '',
       err: 'error: Somebody was faster: answered by web: deny.\n',
     });
+  });
+});
+
+describe('trust', () => {
+  /** A chat whose directory has settings of these words. */
+  function addTrust(after: string, before: string | null = null): string {
+    const { id: chatId } = stub.addChat();
+    const change = before === null ? 'added' : 'changed';
+    stub.trusts.set(chatId, {
+      chatId,
+      trusted: false,
+      holds: false,
+      path: '/work',
+      digest: '0'.repeat(64),
+      trustedAt: null,
+      files: [{ path: '.claude/settings.json', change, before, after }],
+    });
+    return chatId;
+  }
+
+  it('CLI-4: takes no answer that was typed before all of it stood there', async () => {
+    const id = addTrust('{}');
+    const lines = ['y'];
+    const { terminal } = start(['trust', id], { lines, isInteractive: true });
+    terminal.forgetTyped = () => Promise.resolve(lines.splice(0).length > 0);
+    await until(() => terminal.asking);
+    expect(terminal.asking).toBe('Trust exactly this? [y]es / [n]o ');
+    expect(terminal.stdout).toContain('What was typed before was not taken.');
+    expect(stub.trusts.get(id)).toMatchObject({ trusted: false });
+  });
+
+  it('DECIDE-12: comes page by page, and is refused at any time', async () => {
+    const long = Array.from({ length: 60 }, (_, line) => `line ${line}`).join('\n');
+    const id = addTrust(long);
+    const { out, err } = await run(['trust', id], { lines: ['y', 'n'], isInteractive: true });
+    expect(err).toBe('There is more of it: an answer is taken at its end.\n');
+    expect(out).not.toContain('line 59');
+    expect(stub.trusts.get(id)).toMatchObject({ trusted: false });
+    const all = await run(['trust', id], { lines: ['all', 'y'], isInteractive: true });
+    expect(all.out).toContain('│ + line 59\n');
+    expect(stub.trusts.get(id)).toMatchObject({ trusted: true });
+  });
+
+  it('shows a change between the lines around it', async () => {
+    const { out } = await run(['trust', addTrust('a\nb\nc\nd\nnew\nz', 'a\nb\nc\nd\nold\nz')]);
+    expect(out).toContain('  1 unchanged line\n│   b\n│   c\n│   d\n│ - old\n│ + new\n│   z\n');
   });
 });
 

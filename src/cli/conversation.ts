@@ -34,6 +34,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     outStyle: terminal.outStyle,
     errStyle: terminal.errStyle,
     log: false,
+    columns: () => terminal.size.columns,
     isOwnPrompt: (promptId) => ownPrompts.has(promptId),
   });
   // What agents say while something is asked waits: between a card and its question it could pass for a part of either.

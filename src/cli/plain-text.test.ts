@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exactLines, plainLine, plainText } from './plain-text.ts';
+import { plainLine, plainText } from './plain-text.ts';
 
 describe('plainText', () => {
   it('leaves words, line ends, tabs and other scripts as they are', () => {
@@ -30,16 +30,5 @@ describe('plainLine', () => {
   it('keeps to one line of the length it is given', () => {
     expect(plainLine(' a\n\n b\tc ')).toBe('a b c');
     expect(plainLine('😀'.repeat(10), 4)).toBe('😀😀😀…');
-  });
-});
-
-describe('exactLines', () => {
-  it('keeps every line and shows what would not be seen', () => {
-    expect(exactLines('ls\t-la \n\u200brm\u00a0-rf\r\n\x1b[31mx')).toEqual([
-      'ls␉-la ',
-      '<U+200B>rm<U+00A0>-rf␍',
-      '␛[31mx',
-    ]);
-    expect(exactLines('a\u3164b\u2028c\u{e0041}')).toEqual(['a<U+3164>b<U+2028>c<U+E0041>']);
   });
 });

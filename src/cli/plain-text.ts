@@ -10,9 +10,6 @@ const shownInProse = new RegExp(`[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f${bidi}]|\\p{
 const escape = String.fromCharCode(0x1b);
 const colours = new RegExp(`${escape}\\[[0-9;:]*m`, 'g');
 
-// Every character that is not seen as itself: controls, fillers, joiners, and spaces other than the space.
-const shownExactly = /(?! )[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Surrogate}\p{Default_Ignorable_Code_Point}]/gu;
-
 /** For reading: line ends and tabs stay, colours go, and what could act on a terminal is spelled out. */
 export function plainText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(colours, '').replace(shownInProse, spelledOut);
@@ -28,11 +25,6 @@ export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const characters = Array.from(text);
   return characters.length <= maxLength ? text : `${characters.slice(0, maxLength - 1).join('')}…`;
-}
-
-/** For judging, line by line: every character that would not be seen as itself is spelled out, nothing is left out. */
-export function exactLines(text: string): string[] {
-  return text.split('\n').map((line) => line.replace(shownExactly, spelledOut));
 }
 
 /** Escape becomes ␛, and so on; what has no picture is named by its code point. */

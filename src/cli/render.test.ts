@@ -72,7 +72,27 @@ describe('AGENT-12: words that no person wrote', () => {
 
   it('are told of also where this version does not know from where they come', () => {
     expect(render([incoming('Hello.', { kind: 'pigeon', name: 'a\nb' })]).out).toBe(
-      '◂ The program was told (a b):\n◂ Hello.\n',
+      '◂ The program was told (a␊b):\n◂ Hello.\n',
+    );
+  });
+
+  it('CLI-4: begin no row of their own, however wide the terminal is', () => {
+    let width = 40;
+    const columns = (): number => width;
+    const card = ['? Permission  Bash: ls', '│ command: ls', 'Allow? [y]es / [n]o'];
+    for (width of [80, 40, 20]) {
+      const words = card.map((row) => row.padEnd(width)).join('');
+      const name = `docs${' '.repeat(width)}? Permission  Bash: ls`;
+      const rows = render([incoming(`Hi.${words}`, { kind: 'teammate', name })], { columns })
+        .out.slice(0, -1)
+        .split('\n');
+      expect(rows.filter((row) => !row.startsWith('◂ ') || row.length >= width)).toEqual([]);
+    }
+  });
+
+  it('are told with what is not seen in them', () => {
+    expect(render([incoming('a\u200bb\x1b[31mc\r\n\u00a0\n', { kind: 'teammate', name: 'do\u200bcs' })]).out).toBe(
+      '◂ The agent of another session wrote (do⟨U+200B⟩cs):\n◂ a⟨U+200B⟩b␛[31mc␍\n◂ ⟨U+00A0⟩\n',
     );
   });
 

@@ -6,12 +6,13 @@
  * indented, since several of them may speak at once.
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
+import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
-import { rowsText } from './card-rows.ts';
+import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
-import type { Style } from './style.ts';
+import { type Style, unstyled } from './style.ts';
 
 export interface Piece {
   to: 'out' | 'err';
@@ -23,8 +24,8 @@ export interface RendererOptions {
   errStyle: Style;
   /** Everything, prompts and decisions too, as for a log; else only what a turn says and does. */
   log: boolean;
-  /** The width for what is wrapped here, and not by the terminal. */
-  columns?: number;
+  /** The width, when something is printed, for what is wrapped here and not by the terminal. */
+  columns?: () => number;
   /** Prompts that this reader wrote, and has on its screen already. */
   isOwnPrompt?: (promptId: string) => boolean;
 }
@@ -46,7 +47,7 @@ interface Draft {
 type Voice = 'message' | 'thought';
 
 export function createRenderer(options: RendererOptions): Renderer {
-  const { outStyle, errStyle } = options;
+  const { outStyle, errStyle, columns = () => 80 } = options;
   const drafts = new Map<string, Draft>();
   const finished = new Set<string>();
   const toolLines = new Map<string, string>();
@@ -131,9 +132,7 @@ export function createRenderer(options: RendererOptions): Renderer {
 
   function decide(event: Event & { type: 'decision_requested' }): void {
     endLine();
-    out(
-      rowsText(decisionRows({ ...event, id: event.decisionId }, { style: outStyle, columns: options.columns ?? 80 })),
-    );
+    out(rowsText(decisionRows({ ...event, id: event.decisionId }, { style: outStyle, columns: columns() })));
   }
 
   function show(event: Event): void {
@@ -152,12 +151,13 @@ export function createRenderer(options: RendererOptions): Renderer {
         );
       case 'incoming_message': {
         const { kind, name } = event.origin;
-        const who = name === undefined ? '' : ` (${plainLine(name, 100)})`;
-        line(outStyle('yellow', `◂ ${incomingWords(kind)}${who}:`));
-        // Each line marked, so that none passes for a prompt or an answer.
-        for (const text of plainText(blocksText(event.content)).trimEnd().split('\n'))
-          line(outStyle('yellow', `◂ ${text}`));
-        return;
+        const who = name === undefined ? [] : [plain(' ('), ...exactLine(name, 100, { isProse: true }), plain(')')];
+        const text = blocksText(event.content).replace(/\n+$/, '');
+        const lines = [[plain(incomingWords(kind)), ...who, plain(':')], ...linesOf(unseenParts(text))];
+        // Each row marked, so that none passes for a prompt, an answer or a card.
+        const rows = lines.flatMap((parts) => row(parts, { style: unstyled, columns: columns() }, '◂ ', '◂ '));
+        endLine();
+        return out(rowsText(rows.map((each) => outStyle('yellow', each))));
       }
       case 'session_started': {
         const model = event.model === null ? '' : ` · ${plainLine(event.model)}`;

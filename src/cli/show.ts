@@ -24,8 +24,8 @@ export function addShow(program: Command, cli: Cli): void {
 }
 
 async function show({ terminal, ...cli }: Cli, flags: ShowFlags, items: AsyncIterable<FeedItem>): Promise<void> {
-  const { outStyle, errStyle, size } = terminal;
-  const renderer = createRenderer({ outStyle, errStyle, log: true, columns: size.columns });
+  const { outStyle, errStyle } = terminal;
+  const renderer = createRenderer({ outStyle, errStyle, log: true, columns: () => terminal.size.columns });
   for await (const item of items) {
     if (!flags.json) for (const { to, text } of renderer.render(item)) terminal[to](text);
     else if (item.kind === 'event') printJson({ terminal, ...cli }, item.event);

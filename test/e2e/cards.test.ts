@@ -78,6 +78,12 @@ function sit(columns = 80, rows = 24): Seat {
 const ask = (fields: Partial<Decision>): Decision =>
   stub.requestDecision(chat.id, { canAllowAlways: false, ...fields });
 const numbered = (count: number): string => Array.from({ length: count }, (_, line) => `echo ${line + 1}`).join('\n');
+const questionOf = (count: number) => ({
+  question: 'Which one?',
+  header: 'One',
+  multiSelect: false,
+  options: Array.from({ length: count }, (_, index) => ({ label: `the ${index + 1}th`, description: '' })),
+});
 
 /** Waits for the question itself; a stranger's text can hold its words, and never begins a row with them. */
 async function isAsked(seat: Seat): Promise<void> {
@@ -162,6 +168,33 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(early.status).toBe('pending');
     seat.type('n\r');
     await until(() => early.outcome === 'deny');
+  });
+
+  test('DECIDE-12: that is a question can be denied at its end, and before', async () => {
+    const choose = (count: number): Decision =>
+      ask({ kind: 'question', title: 'Which?', input: { questions: [questionOf(count)] } });
+    const seat = sit();
+    await seat.sees('> ');
+    const short = choose(2);
+    await seat.sees('Answer (number, or your own words; /deny leaves it unanswered): ');
+    seat.type('/deny\r');
+    expect(await until(() => short.outcome)).toBe('deny');
+    const long = choose(60);
+    await seat.sees('Enter: more, all: the rest, /deny: no answer');
+    seat.type('n\r');
+    await seat.sees('There is more of it');
+    expect(long.status).toBe('pending');
+    seat.type('/deny\r');
+    expect(await until(() => long.outcome)).toBe('deny');
+  });
+
+  test('tells where one is on one row of a narrow terminal', async () => {
+    const seat = sit(30);
+    await seat.sees('> ');
+    const decision = ask({ title: 'Bash: echo 1', input: { command: numbered(62) } });
+    await seat.sees('1–21/64 Enter/all/n');
+    seat.type('n\r');
+    expect(await until(() => decision.outcome)).toBe('deny');
   });
 
   test('has wide letters, marks and emoji in its rows, and none of them begins one', async () => {

@@ -200,6 +200,6 @@ test('TRUST-5: `boocode trust` shows what there is, and what has changed, and tr
   expect(JSON.parse(asked.out)).toMatchObject({ trusted: true, holds: false });
   const { out } = await run('--yes');
   expect(out).toContain('- {"hooks":');
-  expect(out).toContain('<U+202E>second');
+  expect(out).toContain('⟨U+202E⟩second');
   expect(await client.getTrust(chat.id)).toMatchObject({ holds: true });
 });

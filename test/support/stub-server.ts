@@ -10,12 +10,15 @@ import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
+import type { ChatTrust } from '../../src/protocol/trust.ts';
 
 export interface StubServer {
   readonly url: string;
   readonly token: string;
   readonly chats: Chat[];
   readonly decisions: Decision[];
+  /** What the directories of chats turn on, by chat. */
+  readonly trusts: Map<string, ChatTrust>;
   /** `METHOD /path` of everything that was asked for. */
   readonly requests: string[];
   addChat(fields?: Partial<Chat>): Chat;
@@ -95,6 +98,12 @@ export async function openStubServer(): Promise<StubServer> {
       return json(200, Object.assign(chat, changes));
     }
     if (part === undefined) return json(200, chat);
+    if (part === 'trust') {
+      const asked = stub.trusts.get(chat.id);
+      if (!asked) return problem(404, 'not_found', 'There is nothing to trust.');
+      if (request.method === 'POST') Object.assign(asked, { trusted: true, holds: true });
+      return json(200, asked);
+    }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
       return stub.onInterrupt(chat.id);
@@ -130,6 +139,7 @@ export async function openStubServer(): Promise<StubServer> {
     token,
     chats: [],
     decisions: [],
+    trusts: new Map(),
     requests: [],
     addChat(fields = {}) {
       const chat: Chat = {
