@@ -306,6 +306,23 @@ test('AGENT-2: a session that the agent began anew is the one that is resumed', 
   expect(here.backend.opened[1]?.sessionId).toBe(begun);
 });
 
+test.each([
+  [{ model: 'other' }, { model: null }],
+  [{ permissionMode: 'plan' }, { permissionMode: 'default' }],
+  [{ acceptsAgentMessages: true }, { acceptsAgentMessages: false }],
+] as const)('AGENT-11: %j while the agent starts holds for the turn that it starts for', async (patch, before) => {
+  const start = createGate();
+  here.backend.beforeOpen = () => start.pass();
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'one' });
+  await start.reached;
+  here.backend.beforeOpen = () => {};
+  await here.chats.patchChat(id, patch);
+  start.open();
+  await here.events(id, 'turn_finished');
+  expect(here.backend.opened).toMatchObject([before, patch]);
+});
+
 describe('in the middle of a turn', () => {
   test('settings change: the mode at once, the model too, trust with the next process', async () => {
     const gate = holdTurns();
