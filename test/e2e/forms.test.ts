@@ -60,7 +60,7 @@ async function pending(chatId: string, count = 1): Promise<Decision[]> {
   await until(
     async () => {
       found = (await server.client.listDecisions({ status: 'pending', chatId })).items;
-      return found.length === count && found.every(({ kind }) => kind === 'form');
+      return found.length >= count && found.every(({ kind }) => kind === 'form');
     },
     { timeoutMs: 20_000, what: `${count} open forms` },
   );
@@ -180,7 +180,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 
   test('DECIDE-7: two servers ask in one message, and each gets its own answer', async () => {
     const before = [servers.results('travel').length, servers.results('hotel').length] as const;
-    // The terminal program puts one question at a time.
+    // The terminal program mostly puts one question at a time.
     const isAtOnce = backend === 'claude_sdk';
     const { chat, forms, finished } = await prompted(
       backend,
@@ -196,7 +196,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
       await server.client.decide(id, isHotel ? { outcome: 'deny' } : wanted);
     };
     for (const form of forms.toReversed()) await answer(form);
-    if (!isAtOnce) await answer((await pending(chat.id))[0]!);
+    if (forms.length === 1) await answer((await pending(chat.id))[0]!);
     await finished();
     expect(servers.results('travel').slice(before[0])).toEqual([
       { action: 'accept', content: { email: 'a@b.example', seats: 1 } },
