@@ -6,7 +6,7 @@ import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import { formOf } from '../protocol/form.ts';
 import { answerProblem } from '../protocol/question.ts';
-import { assertFormAnswer } from './form-answer.ts';
+import { formProblem } from './form-answer.ts';
 
 type Asked = Pick<Decision, 'kind' | 'input' | 'canAllowAlways'>;
 type Input = Readonly<Record<string, unknown>>;
@@ -18,7 +18,8 @@ type Input = Readonly<Record<string, unknown>>;
 export function acceptedAnswer(asked: Asked, { input, ...answer }: AnswerDecision): DecisionAnswer {
   const { outcome } = answer;
   const form = formOf(asked);
-  if (form) assertFormAnswer(form, { ...answer, input });
+  const wrong = form && formProblem(form, { ...answer, input });
+  if (wrong) refuseAnswer(wrong);
   if (outcome === 'deny') return answer;
   if (outcome === 'allow_always' && !asked.canAllowAlways) {
     refuseAnswer({ field: 'outcome', message: 'this decision cannot be remembered; answer allow or deny' });

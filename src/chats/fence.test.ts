@@ -292,12 +292,18 @@ describe('two hosts', () => {
     return gate;
   };
 
+  /** A chat of this host whose turn has begun, and goes on when the gate is opened. */
+  async function heldTurn(host: ChatsHost) {
+    const gate = holdScript(host);
+    const { id } = await host.createChat();
+    await host.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+    await gate.reached;
+    return { id, gate };
+  }
+
   test('FENCE-2 FENCE-4: a chat of another host is refused; taken over, its old host lets it go and closes its agent', async () => {
     const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
-    const gate = holdScript(old);
-    const { id } = await old.createChat();
-    await old.chats.submitPrompt(id, { id: 'p1', content: 'go' });
-    await gate.reached;
+    const { id, gate } = await heldTurn(old);
     for (const question of [
       () => next.chats.submitPrompt(id, { content: 'x' }),
       () => next.chats.patchChat(id, { title: 'x' }),
@@ -383,10 +389,7 @@ describe('two hosts', () => {
         const clock = new ManualClock();
         const cutOff = await openHost({ clock, url: proxy.url });
         const next = await openHost();
-        const gate = holdScript(cutOff);
-        const { id } = await cutOff.createChat();
-        await cutOff.chats.submitPrompt(id, { id: 'p1', content: 'go' });
-        await gate.reached;
+        const { id, gate } = await heldTurn(cutOff);
         await until(async () => (await next.log(id)).some((event) => event.type === 'agent_message'));
         await cut();
         clock.advance(8_999);
@@ -418,10 +421,7 @@ describe('two hosts', () => {
       const said: string[] = [];
       const note = (_facts: object, message: string): void => void said.push(message);
       const host = await openHost({ clock, url: proxy.url, logger: { ...silentLog, warn: note, info: note } });
-      const gate = holdScript(host);
-      const { id } = await host.createChat();
-      await host.chats.submitPrompt(id, { content: 'go' });
-      await gate.reached;
+      const { id, gate } = await heldTurn(host);
       await proxy.goDown();
       clock.advance(5_000);
       await until(() => said.some((message) => message.startsWith('The leases could not be renewed')));
@@ -440,10 +440,7 @@ describe('two hosts', () => {
     test('FENCE-6: one that slept has four seconds to ask, and then lets everything go', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock, url: proxy.url });
-      const gate = holdScript(host);
-      const { id } = await host.createChat();
-      await host.chats.submitPrompt(id, { content: 'go' });
-      await gate.reached;
+      const { id, gate } = await heldTurn(host);
       await proxy.goDown();
       clock.sleep(60_000);
       clock.advance(3_999);
@@ -492,10 +489,7 @@ describe('two hosts', () => {
     test('goes on with what nobody has taken', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock });
-      const gate = holdScript(host);
-      const { id } = await host.createChat();
-      await host.chats.submitPrompt(id, { content: 'go' });
-      await gate.reached;
+      const { id, gate } = await heldTurn(host);
       await runOut(id);
       clock.sleep(60_000);
       await until(async () => {
@@ -514,10 +508,7 @@ describe('two hosts', () => {
     test('lets go what another host has taken', async () => {
       const clock = new ManualClock();
       const [slept, next] = [await openHost({ clock }), await openHost()];
-      const gate = holdScript(slept);
-      const { id } = await slept.createChat();
-      await slept.chats.submitPrompt(id, { id: 'p1', content: 'go' });
-      await gate.reached;
+      const { id, gate } = await heldTurn(slept);
       await runOut(id);
       await next.chats.submitPrompt(id, { id: 'p2', content: 'go' });
       clock.sleep(60_000);
@@ -534,10 +525,7 @@ describe('two hosts', () => {
   test('FENCE-7: leases are renewed though every other connection is busy', async () => {
     const clock = new ManualClock();
     const host = await openHost({ clock });
-    const gate = holdScript(host);
-    const { id } = await host.createChat();
-    await host.chats.submitPrompt(id, { content: 'go' });
-    await gate.reached;
+    const { id, gate } = await heldTurn(host);
     const holder = await database.sql.reserve();
     try {
       await holder`select pg_advisory_lock(7)`;
@@ -561,10 +549,7 @@ describe('two hosts', () => {
   test('FENCE-3: leases are renewed as long as the database answers, so that a long turn keeps its chat', async () => {
     const clock = new ManualClock();
     const host = await openHost({ clock });
-    const gate = holdScript(host);
-    const { id } = await host.createChat();
-    await host.chats.submitPrompt(id, { content: 'go' });
-    await gate.reached;
+    const { id, gate } = await heldTurn(host);
     for (let renewal = 0; renewal < 4; renewal += 1) {
       await runOut(id);
       clock.advance(5_000);
