@@ -111,7 +111,7 @@ function typingHint(field: FormField): string {
 }
 
 /** What the typed words mean for the field; undefined where they mean nothing. */
-export function readTyped(field: FormField, typed: string): unknown {
+function readTyped(field: FormField, typed: string): unknown {
   const words = typed.trim();
   switch (field.type) {
     case 'text':

@@ -1,7 +1,7 @@
 /** A decision in words: what is asked, exactly, and what a typed answer means. */
 import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../protocol/client.ts';
 import { countOf } from '../protocol/count-text.ts';
-import { exactLine, exactLines, isProseField, shownText } from '../protocol/exact-text.ts';
+import { exactLine, exactLines, isProseField, lineCount, shownText } from '../protocol/exact-text.ts';
 import { alikeWords } from '../protocol/look-alikes.ts';
 import { planOf } from '../protocol/plan.ts';
 import { markOf, type Paper, plain, row } from './card-rows.ts';
@@ -76,7 +76,7 @@ function fieldRows(name: string, value: unknown, paper: Paper): string[] {
   const [only = []] = lines;
   if (lines.length === 1) return row([...label, plain(': '), ...only], paper, '│ ');
   return [
-    ...row([...label, plain(` (${countOf(text.split('\n').length, 'line')}):`)], paper, '│ '),
+    ...row([...label, plain(` (${countOf(lineCount(text), 'line')}):`)], paper, '│ '),
     ...lines.flatMap((line) => row(line, paper, '│ │ ', '│ ┆ ')),
   ];
 }

@@ -1,6 +1,6 @@
 import { memo, useEffect, useMemo, useState } from 'react';
 import { countOf, grouped } from '../../../protocol/count-text.ts';
-import { type ExactPart, exactParts, linesOf } from '../../../protocol/exact-text.ts';
+import { type ExactPart, exactParts, lineCount, linesOf } from '../../../protocol/exact-text.ts';
 import { Marked } from '../parts/marked.tsx';
 import { SeenEnd, useJudged } from './seen.tsx';
 
@@ -33,7 +33,7 @@ export function ExactText({
   const parts = useMemo(() => exactParts(shown, { isProse }), [shown, isProse]);
   const lines = useMemo(() => linesOf(parts), [parts]);
   const sight = useSight(place, shown, isOpen);
-  const count = useMemo(() => text.split('\n').length, [text]);
+  const count = useMemo(() => lineCount(text), [text]);
   const rest = text.length - shown.length;
   const showAll = (): void => {
     setOpen(true);
