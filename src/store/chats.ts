@@ -99,10 +99,16 @@ export function chatChanges(db: Sql, patch: ChatChanges) {
     backend = coalesce(${patch.backend ?? null}, backend)`;
 }
 
-/** Everything about the chat goes with it, its transcript too. Under the lease, so that no writer is left. */
+/**
+ * Everything about the chat goes with it, its transcript too. Under the lease, so that no writer is left; the epoch grows
+ * first, so that all that was ever written is seen by the statement that deletes it.
+ */
 export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number }): Promise<boolean> {
+  const [last] = await db<{ epoch: number }[]>`
+    update chats set epoch = epoch + 1 where id = ${lease.chatId} and epoch = ${lease.epoch} returning epoch`;
+  if (!last) return false;
   const rows = await db`
-    with gone as (delete from chats where id = ${lease.chatId} and epoch = ${lease.epoch} returning id),
+    with gone as (delete from chats where id = ${lease.chatId} and epoch = ${last.epoch} returning id),
     entries as (delete from claude_session_entries where project_key in (select id::text from gone)),
     summaries as (delete from claude_session_summaries where project_key in (select id::text from gone))
     select id from gone`;

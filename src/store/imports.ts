@@ -40,17 +40,18 @@ export async function findImport(db: Sql, id: string): Promise<ImportRow | null>
 
 /**
  * The right to write the import's log, from its beginning. The epoch grows, so that entries that come late, and whoever
- * was just finishing the same import, can write no more.
+ * was just finishing the same import, can write no more. Two statements: one that waited for the chat's row would not
+ * see, and so not delete, what was written meanwhile.
  */
 export async function claimImport(db: Sql, id: string, hostId: string): Promise<Lease | null> {
   const [row] = await db<{ epoch: number }[]>`
-    with claimed as (
-      update chats set epoch = epoch + 1, next_seq = 1 where id = ${id} and importing_session is not null
-      returning id, epoch
-    ),
-    gone as (delete from events where chat_id in (select id from claimed))
-    select epoch from claimed`;
-  return row ? { chatId: id, hostId, epoch: row.epoch, nextSeq: 1 } : null;
+    update chats set epoch = epoch + 1, next_seq = 1 where id = ${id} and importing_session is not null
+    returning epoch`;
+  if (!row) return null;
+  await db`
+    with claimed as (select id from chats where id = ${id} and epoch = ${row.epoch} for update)
+    delete from events where chat_id in (select id from claimed)`;
+  return { chatId: id, hostId, epoch: row.epoch, nextSeq: 1 };
 }
 
 /** From now on it is a chat. False when it was removed or claimed meanwhile, or when another chat has the session now. */
@@ -67,7 +68,10 @@ export async function publishImport(db: Sql, lease: Lease): Promise<boolean> {
 
 export type ImportsToRemove = { id: string } | { sessionId: string } | { olderThanHours: number };
 
-/** Removes imports with all that was stored of them; chats never. Returns how many there were. */
+/**
+ * Removes imports with all that was stored of them; chats never. Returns how many there were. The epoch grows first, so
+ * that all that was ever written is seen by the statement that deletes it.
+ */
 export async function removeImports(db: Sql, which: ImportsToRemove): Promise<number> {
   const chosen =
     'id' in which
@@ -75,6 +79,7 @@ export async function removeImports(db: Sql, which: ImportsToRemove): Promise<nu
       : 'sessionId' in which
         ? db`importing_session = ${which.sessionId}`
         : db`created_at < clock_timestamp() - ${which.olderThanHours} * interval '1 hour'`;
+  await db`update chats set epoch = epoch + 1 where importing_session is not null and ${chosen}`;
   const rows = await db`
     with gone as (delete from chats where importing_session is not null and ${chosen} returning id),
     entries as (delete from claude_session_entries where project_key in (select id::text from gone)),

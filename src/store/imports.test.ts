@@ -1,0 +1,109 @@
+/** Writers that are in the middle of a write while somebody else takes the import or removes it. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { until } from '../../test/support/until.ts';
+import { chatSessionStore } from './chat-session-store.ts';
+import { deleteChat, insertChat, type NewChat } from './chats.ts';
+import { openDatabase, type Sql } from './database.ts';
+import { appendEvents, readEvents } from './events.ts';
+import { insertHost } from './hosts.ts';
+import { claimImport, insertImport, removeImports } from './imports.ts';
+import { claimLease } from './leases.ts';
+import { FencedError } from './storage-error.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+let hostId: string;
+/** One connection, with a transaction that is open until it is committed. */
+let writer: Sql;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  sql = database.sql;
+  writer = openDatabase(database.url, { max: 1 });
+  hostId = randomUUID();
+  await insertHost(sql, { id: hostId, machine: 'here', pid: 1, pidStarted: '', version: '0' });
+});
+
+afterEach(async () => {
+  await writer.end();
+  await database.drop();
+});
+
+const sessionId = randomUUID();
+const entry = { type: 'user', uuid: randomUUID(), message: { role: 'user', content: 'late' } };
+
+async function begin(): Promise<string> {
+  const { id } = newChat();
+  await insertImport(sql, { ...newChat(), id }, sessionId);
+  return id;
+}
+
+function newChat(): NewChat {
+  return {
+    id: randomUUID(),
+    title: null,
+    cwd: '/',
+    agent: 'claude',
+    backend: 'claude_sdk',
+    model: null,
+    permissionMode: 'default',
+    trusted: false,
+    acceptsAgentMessages: false,
+  };
+}
+
+/** Runs `task` from when it waits for what `write` has locked, and commits `write` then. */
+async function whileWriting<T>(write: () => Promise<unknown>, task: () => Promise<T>): Promise<T> {
+  await writer.unsafe('begin');
+  await write();
+  const done = task();
+  await until(async () => {
+    const [row] = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    return row;
+  });
+  await writer.unsafe('commit');
+  return done;
+}
+
+test('TRANSCRIPT-6: who claims an import while another one writes its log begins with an empty log', async () => {
+  const id = await begin();
+  const first = await claimImport(sql, id, hostId);
+  if (!first) throw new Error('There is no import.');
+  const events = [{ body: { type: 'chat_updated' as const, title: 'Stale' } }];
+  const second = await whileWriting(
+    () => appendEvents(writer, first, { events }),
+    () => claimImport(sql, id, hostId),
+  );
+  if (!second) throw new Error('There is no import.');
+  expect(await readEvents(sql, id, { after: 0, limit: 10 })).toEqual([]);
+  await appendEvents(sql, second, { events });
+  await expect(appendEvents(sql, first, { events })).rejects.toThrow(FencedError);
+});
+
+test('DATA-5: entries that are written while their import is removed go with it', async () => {
+  const id = await begin();
+  const lease = { chatId: id, hostId, epoch: 0, nextSeq: 1 };
+  const removed = await whileWriting(
+    () => chatSessionStore(writer, lease).append({ projectKey: 'chat', sessionId }, [entry]),
+    () => removeImports(sql, { id }),
+  );
+  expect(removed).toBe(1);
+  expect(await sql`select from claude_session_entries`).toHaveLength(0);
+  expect(await sql`select from claude_session_summaries`).toHaveLength(0);
+});
+
+test('DATA-5: entries that are written while their chat is deleted go with it', async () => {
+  const { id } = await insertChat(sql, newChat());
+  const lease = await claimLease(sql, id, hostId, 15_000);
+  if (!lease) throw new Error('The lease was not free.');
+  const deleted = await whileWriting(
+    () => chatSessionStore(writer, lease).append({ projectKey: 'chat', sessionId }, [entry]),
+    () => deleteChat(sql, lease),
+  );
+  expect(deleted).toBe(true);
+  expect(await sql`select from claude_session_entries`).toHaveLength(0);
+  expect(await sql`select from claude_session_summaries`).toHaveLength(0);
+});
