@@ -73,6 +73,21 @@ test('no file imports itself by a ring', () => {
   expect(rings).toEqual([]);
 });
 
+test('every statement names the schema of its tables', () => {
+  const tables =
+    'hosts|chats|events|prompts|turns|decisions|agent_sessions|directory_trusts|claude_session_entries|claude_session_summaries';
+  const bare = new RegExp(`\\b(?:from|join|into|update|table)\\s+(?:${tables})\\b`);
+  const wrong = files
+    .filter((file) => file.startsWith('store/'))
+    .flatMap((file) =>
+      [...readFileSync(join(src, file), 'utf8').matchAll(/`(?:\\.|[^`\\])*`/gs)]
+        .map(([text]) => bare.exec(text)?.[0])
+        .filter((found) => found !== undefined)
+        .map((found) => `${file}: ${found}`),
+    );
+  expect(wrong).toEqual([]);
+});
+
 test('only config.ts, and the programs themselves, read the environment', () => {
   const allowed = /^(config\.ts|cli\/|lib\/process-identity\.ts)/;
   const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(src, file), 'utf8')));

@@ -18,7 +18,14 @@ export async function makeChats({ dataDir, cwd }, eventCount) {
     await migrate(sql);
     const store = async (title, events) => {
       const id = randomUUID();
-      const common = { agent: 'claude', backend: 'claude_sdk', model: null, permissionMode: 'default', trusted: false };
+      const common = {
+        agent: 'claude',
+        backend: 'claude_sdk',
+        model: null,
+        permissionMode: 'default',
+        trusted: false,
+        acceptsAgentMessages: false,
+      };
       await insertChat(sql, { id, title, cwd, ...common });
       const lease = { chatId: id, hostId: '', epoch: 0, nextSeq: 1 };
       for (let at = 0; at < events.length; at += 1000)
@@ -29,7 +36,7 @@ export async function makeChats({ dataDir, cwd }, eventCount) {
       await store(`Another chat, number ${index}`, turnEvents(index, 'Done.'));
     const longId = await store('The long chat', longLog(eventCount));
     const shortId = await store('The short chat', plainTurn(1, 'Say something', shortWords));
-    await sql`vacuum analyze events`;
+    await sql`vacuum analyze boocode.events`;
     return { longId, shortId };
   } finally {
     await sql.end({ timeout: 5 });

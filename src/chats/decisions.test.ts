@@ -47,7 +47,7 @@ async function openQuestion(question: Partial<AgentEventOf<'decision_requested'>
 
 const rowOf = async (decisionId: string): Promise<Record<string, unknown>> => {
   const [row] = await database.sql`
-    select outcome, resolved_by as by, answer, input from decisions where id = ${decisionId}`;
+    select outcome, resolved_by as by, answer, input from boocode.decisions where id = ${decisionId}`;
   return { ...row };
 };
 

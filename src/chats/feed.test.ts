@@ -35,7 +35,7 @@ const turnId = randomUUID();
 async function openLine(options: { backlogBytes?: number; slowly?: () => Promise<void> } = {}): Promise<Line> {
   const { sql } = database;
   const chatId = randomUUID();
-  await sql`insert into chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
+  await sql`insert into boocode.chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
   const lease = (await claimLease(sql, chatId, hostId, 600_000))!;
   const source: FeedLog = {
     async read(page) {
@@ -46,7 +46,7 @@ async function openLine(options: { backlogBytes?: number; slowly?: () => Promise
     },
     async head() {
       await options.slowly?.();
-      const [row] = await sql<{ head: number }[]>`select next_seq - 1 as head from chats where id = ${chatId}`;
+      const [row] = await sql<{ head: number }[]>`select next_seq - 1 as head from boocode.chats where id = ${chatId}`;
       return row!.head;
     },
   };
@@ -110,7 +110,7 @@ describe('a reader', () => {
     await until(() => line.feed.readerCount === 1);
     const gate = createGate();
     const blocker = database.sql.begin(async (tx) => {
-      await tx`select from chats where id = ${line.chatId} for update`;
+      await tx`select from boocode.chats where id = ${line.chatId} for update`;
       await gate.pass();
     });
     await gate.reached;

@@ -52,11 +52,11 @@ async function openHost(options: ChatsHostOptions = {}): Promise<ChatsHost> {
 
 /** As if its host had been silent for too long, by the database's clock. */
 const runOut = (chatId: string) =>
-  database.sql`update chats set lease_until = clock_timestamp() - interval '1 second' where id = ${chatId}`;
+  database.sql`update boocode.chats set lease_until = clock_timestamp() - interval '1 second' where id = ${chatId}`;
 const ownerOf = async (chatId: string): Promise<string | null> => {
   const [row] = await database.sql<
     { owner: string | null }[]
-  >`select owner_host as owner from chats where id = ${chatId}`;
+  >`select owner_host as owner from boocode.chats where id = ${chatId}`;
   return row!.owner;
 };
 
@@ -74,7 +74,7 @@ describe('stale writers', () => {
   };
   const createChat = async (): Promise<string> => {
     const id = randomUUID();
-    await database.sql`insert into chats (id, cwd, backend) values (${id}, '/', 'claude_sdk')`;
+    await database.sql`insert into boocode.chats (id, cwd, backend) values (${id}, '/', 'claude_sdk')`;
     return id;
   };
   const note = (message: string) => ({ body: { type: 'notice', level: 'info', code: 'test', message } as const });
@@ -122,7 +122,7 @@ describe('stale writers', () => {
         order === 0
           ? Promise.resolve()
           : sql.begin(async (tx) => {
-              await tx`select from chats where id = ${chatId} for update`;
+              await tx`select from boocode.chats where id = ${chatId} for update`;
               await gate.pass();
             });
       if (order > 0) await gate.reached;
@@ -150,7 +150,7 @@ describe('stale writers', () => {
       const messages = log.map((event) => (event.type === 'notice' ? event.message : ''));
       expect(messages).toEqual([...messages.slice(0, -1).fill('stale?'), 'new']);
       const [row] = await sql`
-        select title, (select cost_usd from agent_sessions where chat_id = ${chatId}) as cost from chats where id = ${chatId}`;
+        select title, (select cost_usd from boocode.agent_sessions where chat_id = ${chatId}) as cost from boocode.chats where id = ${chatId}`;
       expect(messages.length - 1).toBe(wrote.appends);
       expect(row).toEqual({ title: 'new', cost: wrote.appends });
       const entries = (await store.load({ projectKey: 'x', sessionId: 's' }))!.map((entry) => entry['text']);
@@ -182,12 +182,12 @@ describe('stale writers', () => {
     const lease = (await claimLease(sql, chatId, await enrol(), 60_000))!;
     expect(lease.epoch).toBe(stale.epoch + 1);
     const snapshot = async () => ({
-      chat: await sql`select * from chats where id = ${chatId}`,
-      sessions: await sql`select * from agent_sessions where chat_id = ${chatId}`,
-      events: await sql`select * from events where chat_id = ${chatId}`,
-      prompts: await sql`select * from prompts where chat_id = ${chatId}`,
-      turns: await sql`select * from turns where chat_id = ${chatId}`,
-      entries: await sql`select * from claude_session_entries where project_key = ${chatId}`,
+      chat: await sql`select * from boocode.chats where id = ${chatId}`,
+      sessions: await sql`select * from boocode.agent_sessions where chat_id = ${chatId}`,
+      events: await sql`select * from boocode.events where chat_id = ${chatId}`,
+      prompts: await sql`select * from boocode.prompts where chat_id = ${chatId}`,
+      turns: await sql`select * from boocode.turns where chat_id = ${chatId}`,
+      entries: await sql`select * from boocode.claude_session_entries where project_key = ${chatId}`,
     });
     const before = await snapshot();
     const store = chatSessionStore(sql, stale);
@@ -493,7 +493,8 @@ describe('two hosts', () => {
       await runOut(id);
       clock.sleep(60_000);
       await until(async () => {
-        const [row] = await database.sql`select lease_until > clock_timestamp() as held from chats where id = ${id}`;
+        const [row] =
+          await database.sql`select lease_until > clock_timestamp() as held from boocode.chats where id = ${id}`;
         return row!['held'] === true;
       });
       await until(() => (clock.nextMs ?? 0) > 4_000);
@@ -533,7 +534,7 @@ describe('two hosts', () => {
       await runOut(id);
       clock.advance(5_000);
       await until(async () => {
-        const [row] = await holder`select lease_until > clock_timestamp() as held from chats where id = ${id}`;
+        const [row] = await holder`select lease_until > clock_timestamp() as held from boocode.chats where id = ${id}`;
         return row!['held'] === true;
       });
       await holder`select pg_advisory_unlock(7)`;
@@ -555,7 +556,8 @@ describe('two hosts', () => {
       clock.advance(5_000);
       await until(
         async () => {
-          const [row] = await database.sql`select lease_until > clock_timestamp() as held from chats where id = ${id}`;
+          const [row] =
+            await database.sql`select lease_until > clock_timestamp() as held from boocode.chats where id = ${id}`;
           return row!['held'] === true;
         },
         { what: 'the renewal' },

@@ -53,7 +53,7 @@ async function openTwo(options: ChatsHostOptions = {}): Promise<TwoEngines> {
 }
 
 const runOut = (chatId: string) =>
-  database.sql`update chats set lease_until = clock_timestamp() - interval '1 second' where id = ${chatId}`;
+  database.sql`update boocode.chats set lease_until = clock_timestamp() - interval '1 second' where id = ${chatId}`;
 const flip = (id: string, backend: BackendName) => here.chats.patchChat(id, { backend });
 const send = (id: string, content: string) => here.chats.submitPrompt(id, { content });
 const turns = (id: string, count: number) => here.events(id, 'turn_finished', count);
@@ -229,7 +229,7 @@ describe('cost', () => {
     await turns(id, 2);
     expect((await here.chats.getChat(id)).costUsd).toBe(2.25);
     const [row] = await database.sql<{ model_usage: string }[]>`
-      select model_usage from agent_sessions where chat_id = ${id}`;
+      select model_usage from boocode.agent_sessions where chat_id = ${id}`;
     expect(JSON.parse(row!.model_usage)).toEqual({ m: { ...noUsage, outputTokens: 5, costUsd: 2.25 } });
   });
 
@@ -243,7 +243,7 @@ describe('cost', () => {
     await here.host.drain();
     const notices = (await here.log(id)).filter((event) => event.type === 'notice');
     expect(notices).toMatchObject([{ code: 'session_cost', data: share }]);
-    const [row] = await database.sql`select cost_usd from agent_sessions where chat_id = ${id}`;
+    const [row] = await database.sql`select cost_usd from boocode.agent_sessions where chat_id = ${id}`;
     expect(row).toEqual({ cost_usd: 2.25 });
   });
 

@@ -43,7 +43,7 @@ test('AGENT-3: an unused agent is ended after the limit, not before, and the cha
   await until(() => warm() === 0);
   await until(() => here.host.find(id) === undefined);
   await until(async () => {
-    const [row] = await database.sql`select owner_host from chats where id = ${id}`;
+    const [row] = await database.sql`select owner_host from boocode.chats where id = ${id}`;
     return row!['owner_host'] === null;
   });
   expect((await here.chats.getChat(id)).state).toBe('cold');

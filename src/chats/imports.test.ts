@@ -32,11 +32,11 @@ const begin = (input: Partial<BeginImport> = {}) => host.chats.beginImport({ cwd
 async function rowsOf(id: string): Promise<number[]> {
   const { sql } = database;
   const counts = await Promise.all([
-    sql`select from chats where id = ${id}`,
-    sql`select from events where chat_id = ${id}`,
-    sql`select from agent_sessions where chat_id = ${id}`,
-    sql`select from claude_session_entries where project_key = ${id}`,
-    sql`select from claude_session_summaries where project_key = ${id}`,
+    sql`select from boocode.chats where id = ${id}`,
+    sql`select from boocode.events where chat_id = ${id}`,
+    sql`select from boocode.agent_sessions where chat_id = ${id}`,
+    sql`select from boocode.claude_session_entries where project_key = ${id}`,
+    sql`select from boocode.claude_session_summaries where project_key = ${id}`,
   ]);
   return counts.map((rows) => rows.length);
 }
@@ -68,7 +68,9 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     ]);
     expect((await storedOf(id)).slice(0, 4)).toEqual(lines);
     expect((await storedOf(id))[4]).toMatch(/^subagents\/agent-1\{"z":1,"type":"user"/);
-    expect(await database.sql`select data from claude_session_summaries where project_key = ${id}`).toHaveLength(1);
+    expect(
+      await database.sql`select data from boocode.claude_session_summaries where project_key = ${id}`,
+    ).toHaveLength(1);
   });
 
   test('its first prompt opens the same session, and its log goes on', async () => {
@@ -124,7 +126,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     const old = await begin();
     await host.chats.addImportLines(old.id, { lines: [user('a')] });
     const chat = await host.createChat();
-    await database.sql`update chats set created_at = now() - interval '25 hours' where id in (${old.id}, ${chat.id})`;
+    await database.sql`update boocode.chats set created_at = now() - interval '25 hours' where id in (${old.id}, ${chat.id})`;
     expect(await removeImports(database.sql, { olderThanHours: 24 })).toBe(1);
     expect(await rowsOf(old.id)).toEqual([0, 0, 0, 0, 0]);
     expect((await host.chats.getChat(chat.id)).id).toBe(chat.id);
@@ -213,7 +215,7 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
     await host.chats.finishImport(id);
     await expect(begin()).rejects.toMatchObject({ code: 'session_taken', details: { chatId: id } });
     const other = randomUUID();
-    await database.sql`update agent_sessions set session_id = ${other} where chat_id = ${id}`;
+    await database.sql`update boocode.agent_sessions set session_id = ${other} where chat_id = ${id}`;
     await expect(begin()).rejects.toMatchObject({ code: 'session_taken', details: { chatId: id } });
     await expect(begin({ sessionId: other })).rejects.toMatchObject({ code: 'session_taken' });
   });
@@ -223,7 +225,7 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
     await host.chats.addImportLines(id, { lines: [user('a')] });
     const chat = await host.createChat();
     await database.sql`
-      insert into agent_sessions (chat_id, agent, backend, session_id)
+      insert into boocode.agent_sessions (chat_id, agent, backend, session_id)
       values (${chat.id}, 'claude', 'claude_sdk', ${sessionId})`;
     await expect(host.chats.finishImport(id)).rejects.toMatchObject({
       code: 'session_taken',
@@ -236,7 +238,7 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
     const begun = await Promise.allSettled(Array.from({ length: 8 }, () => begin()));
     const reasons = begun.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     expect(reasons).toEqual(reasons.map(() => expect.objectContaining({ code: 'chat_busy' }) as unknown));
-    const rows = await database.sql`select id from chats where importing_session = ${sessionId}`;
+    const rows = await database.sql`select id from boocode.chats where importing_session = ${sessionId}`;
     expect(rows).toHaveLength(1);
   });
 });

@@ -39,7 +39,7 @@ describe('one append', () => {
     const hostId = randomUUID();
     const [chatId] = [randomUUID()];
     await insertHost(database.sql, { id: hostId, machine: 'test', pid: 1, pidStarted: '', version: '0' });
-    await database.sql`insert into chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
+    await database.sql`insert into boocode.chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
     lease = (await claimLease(database.sql, chatId, hostId, 60_000))!;
     // Twice, so that the statement is prepared: from here on a write is one question and one answer.
     for (const message of ['first', 'second']) await appendEvents(through, lease, { events: [note(message)] });
@@ -91,7 +91,7 @@ describe('one append', () => {
   test('LOG-8: a write that lands while its repetition waits for it is the one that counts', async () => {
     const gate = createGate();
     const blocker = database.sql.begin(async (tx) => {
-      await tx`select from chats where id = ${lease.chatId} for update`;
+      await tx`select from boocode.chats where id = ${lease.chatId} for update`;
       await gate.pass();
     });
     await gate.reached;
@@ -268,7 +268,7 @@ describe('a host', () => {
       gate.open();
       await until(() => here.host.find(id) === undefined, { what: 'the chat to be let go' });
       await until(async () => {
-        const [row] = await database.sql`select owner_host from chats where id = ${id}`;
+        const [row] = await database.sql`select owner_host from boocode.chats where id = ${id}`;
         return row!['owner_host'] === null;
       });
       expect(here.backend.sessions.has(id)).toBe(false);

@@ -101,7 +101,7 @@ test('WEB-2: a decision that a dead host left is told as cancelled by the next o
   await dead.chats.submitPrompt(id, { content: 'ask' });
   await dead.events(id, 'decision_requested');
   await dead.kill();
-  await database.sql`update chats set owner_host = null, lease_until = null where id = ${id}`;
+  await database.sql`update boocode.chats set owner_host = null, lease_until = null where id = ${id}`;
   await here.chats.patchChat(id, { title: 'Taken' });
   await until(() => decisions().length === 1);
   expect(decisions()).toMatchObject([{ chatId: id, status: 'resolved', outcome: 'cancelled', by: 'host' }]);

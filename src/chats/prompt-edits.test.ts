@@ -139,7 +139,7 @@ describe('prompts that wait', () => {
     await here.chats.cancelPrompt(id, 'a');
     await here.chats.movePrompt(id, 'c', { before: 'b' });
     await here.kill();
-    await database.sql`update chats set owner_host = null, lease_until = null where id = ${id}`;
+    await database.sql`update boocode.chats set owner_host = null, lease_until = null where id = ${id}`;
     here = await openChatsHost(database.url);
     await until(async () => (await takenIn(id)).length === 3);
     await atRest(id);

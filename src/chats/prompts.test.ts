@@ -64,7 +64,7 @@ describe('a prompt', () => {
     const { id } = await here.createChat();
     const turnTypes = async (): Promise<string[][]> => {
       const commits = await database.sql<{ types: string }[]>`
-        select json_agg(type order by seq) as types from events
+        select json_agg(type order by seq) as types from boocode.events
         where chat_id = ${id} and type in ('prompt_accepted', 'turn_started') group by xmin::text order by min(seq)`;
       return commits.map(({ types }) => JSON.parse(types) as string[]);
     };
@@ -80,7 +80,7 @@ describe('a prompt', () => {
       ['prompt_accepted', 'turn_started'],
       ['prompt_accepted', 'turn_started'],
     ]);
-    const waiting = await database.sql`select from prompts where chat_id = ${id} and turn_id is null`;
+    const waiting = await database.sql`select from boocode.prompts where chat_id = ${id} and turn_id is null`;
     expect(waiting).toHaveLength(0);
   });
 

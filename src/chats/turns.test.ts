@@ -83,7 +83,7 @@ describe('an interrupt', () => {
     await until(async () => (await stateOf(id)) === 'ready');
     const gate = createGate();
     const blocker = database.sql.begin(async (tx) => {
-      await tx`lock table turns in share mode`;
+      await tx`lock table boocode.turns in share mode`;
       await gate.pass();
     });
     await gate.reached;
@@ -203,7 +203,7 @@ test('TURN-5: a chat whose backend is not here fails its turns, and can be inter
   await here.chats.patchChat(one.id, { permissionMode: 'plan' });
   await here.chats.deleteChat(one.id);
   await here.host.drain();
-  const [row] = await database.sql`select owner_host from chats where id = ${two.id}`;
+  const [row] = await database.sql`select owner_host from boocode.chats where id = ${two.id}`;
   expect(row).toEqual({ owner_host: null });
 });
 
@@ -226,7 +226,7 @@ describe('cost', () => {
     for (const end of ends) expect(end).toMatchObject({ usage, costUsd: 0.75 });
     expect((await here.chats.getChat(id)).costUsd).toBe(2.25);
     const [row] = await database.sql<{ model_usage: string }[]>`
-      select model_usage from agent_sessions where chat_id = ${id}`;
+      select model_usage from boocode.agent_sessions where chat_id = ${id}`;
     const tripled = Object.fromEntries(Object.entries(usage).map(([name, count]) => [name, count * 3]));
     expect(JSON.parse(row!.model_usage)).toEqual({
       'model-a': { ...tripled, costUsd: 0.75 },
@@ -282,7 +282,7 @@ describe('turns that the agent begins by itself', () => {
     const [notice] = await here.events(id, 'notice');
     expect(notice).not.toHaveProperty('turnId');
     await here.events(id, 'session_started', 2);
-    const [row] = await database.sql`select session_id, model from agent_sessions where chat_id = ${id}`;
+    const [row] = await database.sql`select session_id, model from boocode.agent_sessions where chat_id = ${id}`;
     expect(row).toEqual({ session_id: sessionId, model: 'another' });
   });
 });
@@ -416,8 +416,8 @@ describe('in the middle of a turn', () => {
     for (const table of ['events', 'prompts', 'turns', 'decisions', 'agent_sessions']) {
       expect(await database.sql`select from ${database.sql(table)} where chat_id = ${id}`).toHaveLength(0);
     }
-    expect(await database.sql`select from claude_session_entries where project_key = ${id}`).toHaveLength(0);
-    expect(await database.sql`select from claude_session_summaries where project_key = ${id}`).toHaveLength(0);
+    expect(await database.sql`select from boocode.claude_session_entries where project_key = ${id}`).toHaveLength(0);
+    expect(await database.sql`select from boocode.claude_session_summaries where project_key = ${id}`).toHaveLength(0);
   });
 
   test('every session that the chat’s agent ever had is removed with it', async () => {
@@ -461,7 +461,7 @@ describe('in the middle of a turn', () => {
     expect(here.backend.sessions.size).toBe(0);
     await expect(here.chats.submitPrompt(id, { content: 'late' })).rejects.toMatchObject({ code: 'shutting_down' });
     await expect(here.chats.follow(id, { after: 0 })).rejects.toMatchObject({ code: 'shutting_down' });
-    const [row] = await database.sql`select owner_host, lease_until from chats where id = ${id}`;
+    const [row] = await database.sql`select owner_host, lease_until from boocode.chats where id = ${id}`;
     expect(row).toEqual({ owner_host: null, lease_until: null });
     await here.close();
     here = await openChatsHost(database.url);

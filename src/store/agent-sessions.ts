@@ -16,8 +16,8 @@ export async function openAgentSession(
   session: { agent: AgentName; backend: BackendName; sessionId: string },
 ): Promise<AgentSessionRow | null> {
   const [row] = await db<AgentSessionRow[]>`
-    insert into agent_sessions (chat_id, agent, backend, session_id)
-    select id, ${session.agent}, ${session.backend}, ${session.sessionId} from chats
+    insert into boocode.agent_sessions (chat_id, agent, backend, session_id)
+    select id, ${session.agent}, ${session.backend}, ${session.sessionId} from boocode.chats
     where id = ${lease.chatId} and epoch = ${lease.epoch}
     on conflict (chat_id, agent) do update set backend = excluded.backend, updated_at = clock_timestamp()
     returning session_id as "sessionId", model`;
@@ -26,7 +26,9 @@ export async function openAgentSession(
 
 /** The chat's sessions, one per agent. */
 export function findAgentSessions(db: Sql, chatId: string): Promise<{ sessionId: string }[]> {
-  return db<{ sessionId: string }[]>`select session_id as "sessionId" from agent_sessions where chat_id = ${chatId}`;
+  return db<
+    { sessionId: string }[]
+  >`select session_id as "sessionId" from boocode.agent_sessions where chat_id = ${chatId}`;
 }
 
 /** Goes with the append of `session_started`: the agent may have begun another session, as `/clear` does. */
@@ -37,17 +39,17 @@ export function setAgentSession(
   session: { sessionId: string; model: string | null },
 ) {
   return db`
-    update agent_sessions set session_id = ${session.sessionId}, model = ${session.model && cleanText(session.model)},
+    update boocode.agent_sessions set session_id = ${session.sessionId}, model = ${session.model && cleanText(session.model)},
       updated_at = clock_timestamp()
-    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
 /** Goes with the append of a flip. A chat whose agent never ran has no session yet. */
 export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backend: BackendName) {
   return db`
-    update agent_sessions set backend = ${backend}, updated_at = clock_timestamp()
-    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+    update boocode.agent_sessions set backend = ${backend}, updated_at = clock_timestamp()
+    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
@@ -61,7 +63,7 @@ export function addUsage(
   const models = Object.fromEntries(Object.entries(share.models).map(([name, cost]) => [cleanText(name), cost]));
   // Sums per model and per number, over what is stored and what came now.
   return db`
-    update agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
+    update boocode.agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
       model_usage = (
         select coalesce(jsonb_object_agg(model, numbers), '{}') from (
           select model, jsonb_object_agg(name, total) as numbers from (
@@ -74,6 +76,6 @@ export function addUsage(
           ) as summed group by model
         ) as merged
       )
-    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }

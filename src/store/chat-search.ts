@@ -26,7 +26,7 @@ export function mentions(db: Sql, text: string) {
   return db`(
     coalesce(title, regexp_replace(cwd, '^.*/', '')) ilike any(${inText}::text[])
     or (
-      select true from events
+      select true from boocode.events
       where events.chat_id = chats.id and type in ('prompt_accepted', 'user_message', 'incoming_message', 'agent_message')
         and payload::text ilike any(${inJson}::text[])
         and exists (

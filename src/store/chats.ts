@@ -30,15 +30,15 @@ export interface ChatRow {
 /** Over all models of the chat's agent sessions. */
 const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
   coalesce((select sum(count.value::double precision)
-    from agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as count
+    from boocode.agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as count
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
   id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted,
   accepts_agent_messages as "acceptsAgentMessages", archived, next_seq - 1 as head,
-  (select count(*) from prompts where chat_id = chats.id and turn_id is null) as waiting,
+  (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as waiting,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
-  coalesce((select sum(cost_usd) from agent_sessions where chat_id = chats.id), 0) as "costUsd",
+  coalesce((select sum(cost_usd) from boocode.agent_sessions where chat_id = chats.id), 0) as "costUsd",
   ${tokens(db, ['inputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'])} as "tokensIn",
   ${tokens(db, ['outputTokens'])} as "tokensOut"`;
 
@@ -50,7 +50,7 @@ export type NewChat = Pick<
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<ChatRow[]>`
-    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages)
+    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
       ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages})
     on conflict (id) do update set updated_at = clock_timestamp()
@@ -61,7 +61,7 @@ export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
 /** One that is still being made of a session from elsewhere is found only by who makes it. */
 export async function findChat(db: Sql, id: string, which: { importing?: boolean } = {}): Promise<ChatRow | null> {
   const [row] = await db<ChatRow[]>`
-    select ${columns(db)} from chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
+    select ${columns(db)} from boocode.chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
   return row ?? null;
 }
 
@@ -77,7 +77,7 @@ export interface ChatPageQuery {
 /** Newest first. */
 export async function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery): Promise<ChatRow[]> {
   return db<ChatRow[]>`
-    select ${columns(db)} from chats
+    select ${columns(db)} from boocode.chats
     where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}
       ${archived === undefined ? db`` : db`and archived = ${archived}`}
       ${q === undefined ? db`` : db`and ${mentions(db, q)}`}
@@ -105,12 +105,12 @@ export function chatChanges(db: Sql, patch: ChatChanges) {
  */
 export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number }): Promise<boolean> {
   const [last] = await db<{ epoch: number }[]>`
-    update chats set epoch = epoch + 1 where id = ${lease.chatId} and epoch = ${lease.epoch} returning epoch`;
+    update boocode.chats set epoch = epoch + 1 where id = ${lease.chatId} and epoch = ${lease.epoch} returning epoch`;
   if (!last) return false;
   const rows = await db`
-    with gone as (delete from chats where id = ${lease.chatId} and epoch = ${last.epoch} returning id),
-    entries as (delete from claude_session_entries where project_key in (select id::text from gone)),
-    summaries as (delete from claude_session_summaries where project_key in (select id::text from gone))
+    with gone as (delete from boocode.chats where id = ${lease.chatId} and epoch = ${last.epoch} returning id),
+    entries as (delete from boocode.claude_session_entries where project_key in (select id::text from gone)),
+    summaries as (delete from boocode.claude_session_summaries where project_key in (select id::text from gone))
     select id from gone`;
   return rows.length === 1;
 }

@@ -52,7 +52,7 @@ export interface NewDecision {
 /** Goes with the append of `decision_requested`. */
 export function insertDecision(db: Sql, decision: NewDecision) {
   return db`
-    insert into decisions (id, chat_id, turn_id, kind, title, input, tool_call_id, can_allow_always,
+    insert into boocode.decisions (id, chat_id, turn_id, kind, title, input, tool_call_id, can_allow_always,
       always_scope)
     values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
       ${cleanText(decision.title)}, ${JSON.stringify(decision.input)}::text::json,
@@ -73,20 +73,20 @@ export interface Settlement {
  */
 export function settleDecision(db: Sql, id: string, settlement: Settlement) {
   return db`
-    update decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
+    update boocode.decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
       resolved_by = ${settlement.by}, answer = ${JSON.stringify(settlement.answer ?? {})}::text::json
     where id = ${id} and outcome is null`;
 }
 
 export async function findDecision(db: Sql, id: string): Promise<Decision | null> {
-  const [row] = await db<Row[]>`select ${columns(db)} from decisions where id = ${id}`;
+  const [row] = await db<Row[]>`select ${columns(db)} from boocode.decisions where id = ${id}`;
   return row ? toDecision(row) : null;
 }
 
 /** Decisions that a chat still waits for. */
 export async function findPendingDecisions(db: Sql, chatId: string): Promise<Decision[]> {
   const rows = await db<Row[]>`
-    select ${columns(db)} from decisions where chat_id = ${chatId} and outcome is null order by ordinal`;
+    select ${columns(db)} from boocode.decisions where chat_id = ${chatId} and outcome is null order by ordinal`;
   return rows.map(toDecision);
 }
 
@@ -96,7 +96,7 @@ export async function listDecisions(
   page: { status?: 'pending' | 'resolved' | undefined; chatId?: string | undefined; after: number; limit: number },
 ): Promise<{ items: Decision[]; last: number | null }> {
   const rows = await db<Row[]>`
-    select ${columns(db)} from decisions
+    select ${columns(db)} from boocode.decisions
     where ordinal > ${page.after}
       ${page.status === 'pending' ? db`and outcome is null` : page.status === 'resolved' ? db`and outcome is not null` : db``}
       ${page.chatId === undefined ? db`` : db`and chat_id = ${page.chatId}`}

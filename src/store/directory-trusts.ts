@@ -17,14 +17,14 @@ export interface TrustRow {
 /** Safe to repeat. */
 export async function insertTrust(db: Sql, { path, digest, files }: Omit<TrustRow, 'trustedAt'>): Promise<void> {
   await db`
-    insert into directory_trusts (path, digest, files) values (${path}, ${digest}, ${JSON.stringify(files)}::text::json)
+    insert into boocode.directory_trusts (path, digest, files) values (${path}, ${digest}, ${JSON.stringify(files)}::text::json)
     on conflict (path, digest) do update set trusted_at = clock_timestamp()`;
 }
 
 /** This content of the directory if it was trusted, else what of it was trusted last. */
 export async function findTrust(db: Sql, { path, digest }: { path: string; digest: string }): Promise<TrustRow | null> {
   const [row] = await db<(Omit<TrustRow, 'files'> & { files: string })[]>`
-    select path, digest, files, trusted_at as "trustedAt" from directory_trusts where path = ${path}
+    select path, digest, files, trusted_at as "trustedAt" from boocode.directory_trusts where path = ${path}
     order by (digest = ${digest}) desc, trusted_at desc limit 1`;
   return row ? { ...row, files: JSON.parse(row.files) as TrustedFile[] } : null;
 }

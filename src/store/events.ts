@@ -81,13 +81,13 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write):
   try {
     const rows = await inTime(sql<Written[]>`
       with fence as (
-        update chats set next_seq = next_seq + ${events.length}, updated_at = clock_timestamp()
+        update boocode.chats set next_seq = next_seq + ${events.length}, updated_at = clock_timestamp()
           ${chat ? sql`, ${chatChanges(sql, chat)}` : sql``}
         where id = ${lease.chatId} and epoch = ${lease.epoch} and next_seq = ${lease.nextSeq}
         returning next_seq - ${events.length} as first
       )
       ${parts.length > 0 ? parts : sql``}
-      insert into events (chat_id, seq, turn_id, type, payload)
+      insert into boocode.events (chat_id, seq, turn_id, type, payload)
       select ${lease.chatId}, (select first from fence) + new.ordinal - 1, nullif(new.turn_id, '')::uuid, new.type,
         new.payload::json
       from unnest(
@@ -122,7 +122,7 @@ async function writeAgain(sql: Sql, lease: Lease, write: Write): Promise<Event[]
 /** The events of a write whose answer was lost, or null if it never landed. Throws FencedError for a stale lease. */
 async function readLanded(sql: Sql, lease: Lease, count: number): Promise<Event[] | null> {
   const [chat] = await inTime(sql<{ epoch: number; next_seq: number }[]>`
-    select epoch, next_seq from chats where id = ${lease.chatId}`);
+    select epoch, next_seq from boocode.chats where id = ${lease.chatId}`);
   if (!chat || chat.epoch !== lease.epoch) throw new FencedError(lease.chatId);
   if (chat.next_seq === lease.nextSeq) return null;
   return readEvents(sql, lease.chatId, { after: lease.nextSeq - 1, limit: count });
@@ -135,7 +135,7 @@ export async function readEvents(
   page: { limit: number } & ({ after: number } | { before: number }),
 ): Promise<Event[]> {
   const rows = await db<(Written & { turn_id: string | null; payload: string })[]>`
-    select seq, at, turn_id, payload from events
+    select seq, at, turn_id, payload from boocode.events
     where chat_id = ${chatId}
       ${'after' in page ? db`and seq > ${page.after} order by seq` : db`and seq < ${page.before} order by seq desc`}
     limit ${page.limit}`;

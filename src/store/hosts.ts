@@ -11,20 +11,20 @@ export interface HostRow {
 
 export async function insertHost(db: Sql, host: HostRow): Promise<void> {
   await db`
-    insert into hosts (id, machine, pid, pid_started, version)
+    insert into boocode.hosts (id, machine, pid, pid_started, version)
     values (${host.id}, ${host.machine}, ${host.pid}, ${host.pidStarted}, ${host.version})`;
 }
 
 /** Hosts of one machine that did not say goodbye. */
 export async function findUnstoppedHosts(db: Sql, machine: string): Promise<HostRow[]> {
   return db<HostRow[]>`
-    select id, machine, pid, pid_started as "pidStarted", version from hosts
+    select id, machine, pid, pid_started as "pidStarted", version from boocode.hosts
     where machine = ${machine} and stopped_at is null`;
 }
 
 /** Marks a host as gone and frees its leases at once, without waiting for them to run out. */
 export async function stopHost(db: Sql, hostId: string): Promise<void> {
   await db`
-    with stopped as (update hosts set stopped_at = clock_timestamp() where id = ${hostId} and stopped_at is null)
-    update chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
+    with stopped as (update boocode.hosts set stopped_at = clock_timestamp() where id = ${hostId} and stopped_at is null)
+    update boocode.chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
 }

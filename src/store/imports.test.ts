@@ -91,8 +91,8 @@ test('DATA-5: entries that are written while their import is removed go with it'
     () => removeImports(sql, { id }),
   );
   expect(removed).toBe(1);
-  expect(await sql`select from claude_session_entries`).toHaveLength(0);
-  expect(await sql`select from claude_session_summaries`).toHaveLength(0);
+  expect(await sql`select from boocode.claude_session_entries`).toHaveLength(0);
+  expect(await sql`select from boocode.claude_session_summaries`).toHaveLength(0);
 });
 
 test('DATA-5: entries that are written while their chat is deleted go with it', async () => {
@@ -104,6 +104,6 @@ test('DATA-5: entries that are written while their chat is deleted go with it', 
     () => deleteChat(sql, lease),
   );
   expect(deleted).toBe(true);
-  expect(await sql`select from claude_session_entries`).toHaveLength(0);
-  expect(await sql`select from claude_session_summaries`).toHaveLength(0);
+  expect(await sql`select from boocode.claude_session_entries`).toHaveLength(0);
+  expect(await sql`select from boocode.claude_session_summaries`).toHaveLength(0);
 });

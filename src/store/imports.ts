@@ -14,10 +14,10 @@ export async function findChatOfSession(
   sessionId: string,
 ): Promise<{ id: string; title: string | null } | null> {
   const [row] = await db<{ id: string; title: string | null }[]>`
-    select id, title from chats
+    select id, title from boocode.chats
     where importing_session is null and id::text in (
-      select chat_id::text from agent_sessions where session_id = ${sessionId}
-      union all select project_key from claude_session_summaries where session_id = ${sessionId}
+      select chat_id::text from boocode.agent_sessions where session_id = ${sessionId}
+      union all select project_key from boocode.claude_session_summaries where session_id = ${sessionId}
     )
     order by ordinal limit 1`;
   return row ?? null;
@@ -26,7 +26,7 @@ export async function findChatOfSession(
 /** Throws a violation of `chats_importing_session_key` while another one is under way. */
 export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
   await db`
-    insert into chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
+    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
       importing_session)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
       ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${sessionId})`;
@@ -34,7 +34,7 @@ export async function insertImport(db: Sql, chat: NewChat, sessionId: string): P
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {
   const [row] = await db<ImportRow[]>`
-    select id, importing_session as "sessionId" from chats where id = ${id} and importing_session is not null`;
+    select id, importing_session as "sessionId" from boocode.chats where id = ${id} and importing_session is not null`;
   return row ?? null;
 }
 
@@ -45,21 +45,21 @@ export async function findImport(db: Sql, id: string): Promise<ImportRow | null>
  */
 export async function claimImport(db: Sql, id: string, hostId: string): Promise<Lease | null> {
   const [row] = await db<{ epoch: number }[]>`
-    update chats set epoch = epoch + 1, next_seq = 1 where id = ${id} and importing_session is not null
+    update boocode.chats set epoch = epoch + 1, next_seq = 1 where id = ${id} and importing_session is not null
     returning epoch`;
   if (!row) return null;
   await db`
-    with claimed as (select id from chats where id = ${id} and epoch = ${row.epoch} for update)
-    delete from events where chat_id in (select id from claimed)`;
+    with claimed as (select id from boocode.chats where id = ${id} and epoch = ${row.epoch} for update)
+    delete from boocode.events where chat_id in (select id from claimed)`;
   return { chatId: id, hostId, epoch: row.epoch, nextSeq: 1 };
 }
 
 /** From now on it is a chat. False when it was removed or claimed meanwhile, or when another chat has the session now. */
 export async function publishImport(db: Sql, lease: Lease): Promise<boolean> {
   const rows = await db`
-    update chats set importing_session = null, updated_at = clock_timestamp()
+    update boocode.chats set importing_session = null, updated_at = clock_timestamp()
     where id = ${lease.chatId} and epoch = ${lease.epoch} and importing_session is not null and not exists (
-      select from agent_sessions s join chats other on other.id = s.chat_id
+      select from boocode.agent_sessions s join boocode.chats other on other.id = s.chat_id
       where s.session_id = chats.importing_session and other.id <> chats.id and other.importing_session is null
     )
     returning id`;
@@ -79,11 +79,11 @@ export async function removeImports(db: Sql, which: ImportsToRemove): Promise<nu
       : 'sessionId' in which
         ? db`importing_session = ${which.sessionId}`
         : db`created_at < clock_timestamp() - ${which.olderThanHours} * interval '1 hour'`;
-  await db`update chats set epoch = epoch + 1 where importing_session is not null and ${chosen}`;
+  await db`update boocode.chats set epoch = epoch + 1 where importing_session is not null and ${chosen}`;
   const rows = await db`
-    with gone as (delete from chats where importing_session is not null and ${chosen} returning id),
-    entries as (delete from claude_session_entries where project_key in (select id::text from gone)),
-    summaries as (delete from claude_session_summaries where project_key in (select id::text from gone))
+    with gone as (delete from boocode.chats where importing_session is not null and ${chosen} returning id),
+    entries as (delete from boocode.claude_session_entries where project_key in (select id::text from gone)),
+    summaries as (delete from boocode.claude_session_summaries where project_key in (select id::text from gone))
     select id from gone`;
   return rows.length;
 }

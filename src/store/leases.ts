@@ -8,7 +8,7 @@ import type { Lease } from './events.ts';
  */
 export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs: number): Promise<Lease | null> {
   const [row] = await db<{ epoch: number; next_seq: number }[]>`
-    update chats set owner_host = ${hostId}, epoch = epoch + 1,
+    update boocode.chats set owner_host = ${hostId}, epoch = epoch + 1,
       lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
     where id = ${chatId} and importing_session is null
       and (owner_host is null or owner_host = ${hostId} or lease_until < clock_timestamp())
@@ -27,7 +27,7 @@ export async function renewLeases(
   ttlMs: number,
 ): Promise<Map<string, number>> {
   const rows = await db<{ id: string; epoch: number }[]>`
-    update chats set lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
+    update boocode.chats set lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
     where owner_host = ${hostId} and id = any(${chatIds as string[]}::uuid[]) returning id, epoch`;
   return new Map(rows.map((row) => [row.id, row.epoch]));
 }
@@ -35,17 +35,17 @@ export async function renewLeases(
 /** Gives a lease back. Nothing happens when it has been lost already. */
 export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
   await db`
-    update chats set owner_host = null, lease_until = null
+    update boocode.chats set owner_host = null, lease_until = null
     where id = ${lease.chatId} and epoch = ${lease.epoch} and owner_host = ${lease.hostId}`;
 }
 
 /** Chats that nobody holds and that have work left: a turn that was running, or a prompt that waits. */
 export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
-    select id from chats
+    select id from boocode.chats
     where (owner_host is null or lease_until < clock_timestamp())
-      and (exists (select from turns where chat_id = chats.id and outcome is null)
-        or exists (select from prompts where chat_id = chats.id and turn_id is null))
+      and (exists (select from boocode.turns where chat_id = chats.id and outcome is null)
+        or exists (select from boocode.prompts where chat_id = chats.id and turn_id is null))
     order by updated_at limit ${limit}`;
   return rows.map((row) => row.id);
 }

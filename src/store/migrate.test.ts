@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -6,7 +6,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { openDatabase } from './database.ts';
-import { migrate } from './migrate.ts';
+import { migrate, migrateSessionStore } from './migrate.ts';
+import { PostgresSessionStore } from './postgres-session-store.ts';
+
+const migrations = new URL('../../migrations/', import.meta.url);
+const storeTables = ['claude_session_entries', 'claude_session_summaries', 'session_store_migrations'];
+/** What is there before the first of the server's own files. */
+const always = [...storeTables, 'migrations'].toSorted();
 
 let database: TestDatabase;
 beforeEach(async () => {
@@ -19,7 +25,7 @@ test('a migrated database is left as it is', async () => {
 });
 
 test('DATA-3: a database that a newer version changed is refused in one sentence', async () => {
-  await database.sql`insert into boocode_migrations (version, name) values (999, '000999.sql')`;
+  await database.sql`insert into boocode.migrations (version, name) values (999, '000999.sql')`;
   await expect(migrate(database.sql)).rejects.toMatchObject({
     code: 'storage_unavailable',
     message: expect.stringMatching(/^The database has schema version 999, but .* start a newer BooCode\.$/) as string,
@@ -35,11 +41,17 @@ test('a database that cannot be reached is one error', async () => {
   await nowhere.end();
 });
 
+async function tables(schema = 'boocode'): Promise<string[]> {
+  const rows = await database.sql<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = to_regnamespace(${schema}) and relkind = 'r' order by 1`;
+  return rows.map((row) => row.name);
+}
+
 describe('an empty database', () => {
   let directory: string;
   beforeEach(async () => {
-    await database.sql`drop schema public cascade`;
-    await database.sql`create schema public`;
+    await database.sql`drop schema boocode cascade`;
     directory = await mkdtemp(join(tmpdir(), 'boocode-migrations-'));
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -48,20 +60,15 @@ describe('an empty database', () => {
     await writeFile(join(directory, `${String(version).padStart(6, '0')}.sql`), text);
   }
 
-  async function tables(): Promise<string[]> {
-    const rows = await database.sql<{ name: string }[]>`
-      select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1`;
-    return rows.map((row) => row.name);
-  }
-
   test('gets every migration of ours, with a client of any types', async () => {
     const plain = postgres(database.url, { max: 1, onnotice: () => undefined });
-    const files = await readdir(new URL('../../migrations', import.meta.url));
+    const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'));
     expect((await migrate(plain)).applied).toHaveLength(files.length);
     const rows = await plain<{ version: number; name: string }[]>`
-      select version, name from boocode_migrations order by version`;
+      select version, name from boocode.migrations order by version`;
     expect(rows.map((row) => row.name)).toEqual(files.sort());
     expect(await tables()).toEqual(expect.arrayContaining(['chats', 'claude_session_entries', 'events', 'hosts']));
+    expect(await tables('public')).toEqual([]);
     await plain.end();
   });
 
@@ -92,7 +99,7 @@ describe('an empty database', () => {
       code: 'storage_unavailable',
       message: 'Migration 000002.sql failed: column "nonsense" does not exist',
     });
-    expect(await tables()).toEqual(['boocode_migrations', 'one']);
+    expect(await tables()).toEqual([...always, 'one'].toSorted());
     await write(2, 'create table two (id int);');
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [2] });
   });
@@ -108,7 +115,7 @@ describe('an empty database', () => {
     });
     expect(cut).toBe(true);
     expect(await outcome).toMatchObject({ code: 'storage_unavailable' });
-    expect(await tables()).toEqual(['boocode_migrations']);
+    expect(await tables()).toEqual(always);
     await write(1, 'create table one (id int);');
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [1] });
   });
@@ -123,5 +130,134 @@ describe('an empty database', () => {
     // The client's own limit holds again afterwards.
     await expect(hasty`select pg_sleep(60)`).rejects.toMatchObject({ code: '57014' });
     await hasty.end();
+  });
+});
+
+describe('DATA-17: a database from before BooCode had a schema of its own', () => {
+  /** As version 8 left it, with something in it. */
+  async function makeOlder(place: string): Promise<void> {
+    const { sql } = database;
+    await sql`drop schema boocode cascade`;
+    const files = (await readdir(migrations)).filter((file) => /^00000[1-8]\.sql$/.test(file)).sort();
+    const store = await readFile(new URL('session-store/000001.sql', migrations), 'utf8');
+    const texts = await Promise.all(files.map((file) => readFile(new URL(file, migrations), 'utf8')));
+    await sql.unsafe(`
+      create schema if not exists ${place};
+      set local search_path to ${place};
+      ${texts.join(';')};
+      ${store};
+      create table boocode_migrations (version integer primary key, name text not null, applied_at timestamptz default now());
+      insert into boocode_migrations select version, 'old' from generate_series(1, 8) as version;
+      insert into hosts (id, machine, pid, pid_started, version) values (gen_random_uuid(), 'here', 1, '', '0');
+      insert into chats (id, cwd, backend, owner_host) select gen_random_uuid(), '/', 'claude_sdk', id from hosts;
+      insert into events (chat_id, seq, type, payload) select id, 1, 'notice', '{}' from chats;
+      insert into claude_session_entries (project_key, session_id, entry) select id, 's', '{"a":1}' from chats;`);
+  }
+
+  test('is moved there with all that is in it, once, also when several hosts start at once', async () => {
+    await makeOlder('public');
+    await database.sql`create table public.theirs (id int)`;
+    const others = [openDatabase(database.url), openDatabase(database.url)];
+    await Promise.all([database.sql, ...others].map((sql) => migrate(sql)));
+    for (const sql of others) await sql.end();
+    const [row] = await database.sql`
+      select e.seq, s.entry from boocode.chats c join boocode.events e on e.chat_id = c.id
+      join boocode.hosts h on h.id = c.owner_host join boocode.claude_session_entries s on s.project_key = c.id::text`;
+    expect(row).toEqual({ seq: 1, entry: '{"a":1}' });
+    // What is numbered by itself goes on where it was.
+    await database.sql`insert into boocode.chats (id, cwd, backend) values (gen_random_uuid(), '/', 'claude_sdk')`;
+    const ordinals = await database.sql<{ ordinal: number }[]>`select ordinal from boocode.chats order by 1`;
+    expect(ordinals.map(({ ordinal }) => ordinal)).toEqual([1, 2]);
+    expect(await tables('public')).toEqual(['boocode_migrations', 'theirs']);
+    expect(await migrate(database.sql)).toEqual({ applied: [] });
+  });
+
+  test('DATA-3: is refused by a host that is older, which would begin anew in the old place', async () => {
+    await makeOlder('public');
+    await migrate(database.sql);
+    expect(await database.sql`select max(version) as version from public.boocode_migrations`).toEqual([
+      { version: 999_999 },
+    ]);
+  });
+
+  test('is found where the search path led', async () => {
+    await makeOlder('elsewhere');
+    const sql = openDatabase(database.url);
+    await database.sql.unsafe(`alter database ${new URL(database.url).pathname.slice(1)} set search_path to elsewhere`);
+    await migrate(sql);
+    await sql.end();
+    expect(await database.sql`select seq from boocode.events`).toEqual([{ seq: 1 }]);
+    expect(await tables('elsewhere')).toEqual(['boocode_migrations']);
+  });
+
+  test('is moved by the session store alone, too', async () => {
+    await makeOlder('public');
+    await migrateSessionStore(database.sql);
+    expect(await tables('public')).toEqual(['boocode_migrations']);
+    expect(await database.sql`select count(*) from boocode.claude_session_entries`).toEqual([{ count: 1 }]);
+    await migrate(database.sql);
+    expect(await database.sql`select seq from boocode.events`).toEqual([{ seq: 1 }]);
+  });
+});
+
+describe('STORE-5: the session store in somebody else’s database', () => {
+  beforeEach(async () => {
+    await database.sql`drop schema boocode cascade`;
+    await database.sql`create table public.events (id int)`;
+    await database.sql`create table public.chats (id int)`;
+  });
+
+  for (const schema of [undefined, 'sessions', 'public']) {
+    test(`makes its own two tables and no more, in ${schema ?? 'its own schema'}`, async () => {
+      const { sql } = database;
+      await migrateSessionStore(sql, schema === undefined ? {} : { schema });
+      const theirs = schema === 'public' ? ['chats', 'events'] : [];
+      expect(await tables(schema)).toEqual([...theirs, ...storeTables].toSorted());
+      expect(await migrateSessionStore(sql, schema === undefined ? {} : { schema })).toEqual({ applied: [] });
+      const store = new PostgresSessionStore({ sql, schema });
+      const key = { projectKey: 'p', sessionId: 's' };
+      await store.append(key, [{ type: 'user', uuid: 'a' }]);
+      await store.append({ ...key, subpath: 'subagents/agent-1' }, [{ type: 'user', uuid: 'b' }]);
+      expect(await store.load(key)).toEqual([{ type: 'user', uuid: 'a' }]);
+      expect(await store.listSubkeys(key)).toEqual(['subagents/agent-1']);
+      expect(await store.listSessionSummaries('p')).toHaveLength(1);
+      await store.delete(key);
+      expect(await store.listSessions('p')).toEqual([]);
+    });
+  }
+
+  test('and the server beside it, afterwards', async () => {
+    await migrateSessionStore(database.sql);
+    await new PostgresSessionStore({ sql: database.sql }).append({ projectKey: 'p', sessionId: 's' }, [{ type: 'a' }]);
+    await migrate(database.sql);
+    expect(await tables()).toEqual(expect.arrayContaining(['chats', 'events']));
+    expect(
+      await new PostgresSessionStore({ sql: database.sql }).load({ projectKey: 'p', sessionId: 's' }),
+    ).toHaveLength(1);
+    expect(await tables('public')).toEqual(['chats', 'events']);
+  });
+
+  test('a schema whose name would need quotes is refused', async () => {
+    for (const schema of ['', 'Sessions', 'a b', '1a', 'pg_a', 'a"; drop table x; --', 'x'.repeat(64)]) {
+      await expect(migrateSessionStore(database.sql, { schema })).rejects.toMatchObject({ code: 'config_invalid' });
+      expect(() => new PostgresSessionStore({ sql: database.sql, schema })).toThrow('schema: must be');
+    }
+  });
+
+  test('a user who may make no schema is told what to do', async () => {
+    const { sql, url } = database;
+    const name = `limited_${new URL(url).pathname.slice(1)}`;
+    await sql.unsafe(`create role ${name} login password 'x'`);
+    try {
+      const limited = postgres(Object.assign(new URL(url), { username: name, password: 'x' }).href, { max: 1 });
+      await expect(migrateSessionStore(limited)).rejects.toMatchObject({
+        message: expect.stringMatching(/Make it first: create schema boocode/) as string,
+      });
+      await sql.unsafe(`create schema boocode authorization ${name}`);
+      expect(await migrateSessionStore(limited)).toEqual({ applied: [1] });
+      await limited.end();
+    } finally {
+      await sql.unsafe(`drop owned by ${name}; drop role ${name}`);
+    }
   });
 });

@@ -3,9 +3,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type postgres from 'postgres';
 import { BooError, toBooError } from '../protocol/error.ts';
+import { moveFromOlderPlace } from './older-place.ts';
+import { checkSchema, defaultSchema } from './schema.ts';
+
+export interface Migrated {
+  /** The numbers of the server's migrations that were run. */
+  applied: number[];
+}
 
 /**
- * Brings a database to this version's schema. Forward only: a database that a newer version has changed is refused.
+ * Brings a database to this version's schema: the tables of the session store first, then the server's, all of them in
+ * `boocode`. Forward only: a database that a newer version has changed is refused.
  *
  * Each file travels with its bookkeeping as one simple query, which Postgres runs whole or not at all, so that a crash of
  * either side leaves no half. The query first takes a lock that lasts as long as its transaction, and gives up if another
@@ -14,22 +22,38 @@ import { BooError, toBooError } from '../protocol/error.ts';
 export async function migrate<T extends Record<string, unknown>>(
   sql: postgres.Sql<T>,
   options: { directory?: string } = {},
-): Promise<{ applied: number[] }> {
-  try {
-    const migrations = await readMigrations(options.directory ?? ownMigrations());
-    const present = await readVersions(sql);
-    refuseNewer(present, migrations);
-    const applied: number[] = [];
-    for (const migration of migrations) {
-      if (!present.has(migration.version) && (await apply(sql, migration))) applied.push(migration.version);
-    }
-    return { applied };
-  } catch (error) {
-    if (error instanceof BooError) throw error;
-    throw new BooError('storage_unavailable', `The database could not be migrated: ${toBooError(error).message}`, {
-      cause: error,
-    });
-  }
+): Promise<Migrated> {
+  return plainErrors(async () => {
+    const db = sql as unknown as AnySql;
+    await prepareSchema(db, defaultSchema);
+    await run(db, sessionStoreSequence(defaultSchema));
+    return { applied: await run(db, { ...serverSequence, ...options }) };
+  });
+}
+
+/**
+ * Makes the two tables of the session store, and its bookkeeping, in `schema` (`boocode` unless given; made if it is
+ * missing), and touches nothing else. What an older version put elsewhere is moved to `boocode`.
+ */
+export async function migrateSessionStore<T extends Record<string, unknown>>(
+  sql: postgres.Sql<T>,
+  options: { schema?: string } = {},
+): Promise<Migrated> {
+  return plainErrors(async () => {
+    const db = sql as unknown as AnySql;
+    const schema = checkSchema(options.schema ?? defaultSchema);
+    await prepareSchema(db, schema);
+    return { applied: await run(db, sessionStoreSequence(schema)) };
+  });
+}
+
+type AnySql = postgres.Sql<Record<string, unknown>>;
+
+/** Numbered files, and where it is written down which of them were run. */
+interface Sequence {
+  schema: string;
+  table: string;
+  directory: string;
 }
 
 interface Migration {
@@ -38,9 +62,46 @@ interface Migration {
   text: string;
 }
 
-function ownMigrations(): string {
-  // The same two steps up from src/store and from dist/store.
-  return fileURLToPath(new URL('../../migrations', import.meta.url));
+// The same two steps up from src/store and from dist/store.
+const ownMigrations = fileURLToPath(new URL('../../migrations', import.meta.url));
+
+const serverSequence: Sequence = { schema: defaultSchema, table: 'migrations', directory: ownMigrations };
+
+function sessionStoreSequence(schema: string): Sequence {
+  return { schema, table: 'session_store_migrations', directory: join(ownMigrations, 'session-store') };
+}
+
+// Waiting and DDL may take longer than the client allows a statement. Every version of BooCode locks the same number.
+const begin = 'set local statement_timeout = 0; select pg_advisory_xact_lock(712460915243);';
+// Ours: no class of Postgres's own begins with B.
+const alreadyApplied = 'BOO01';
+
+async function prepareSchema(sql: AnySql, schema: string): Promise<void> {
+  const [found] = await sql.unsafe<{ schema: boolean; older: boolean }[]>(
+    `select to_regnamespace('${schema}') is not null as schema, to_regclass('boocode_migrations') is not null as older`,
+  );
+  if (found?.schema !== true) {
+    await sql.unsafe(`${begin} create schema if not exists ${schema};`).catch((error: unknown) => {
+      if ((error as { code?: unknown }).code !== '42501') throw error;
+      throw new BooError(
+        'storage_unavailable',
+        `The user of the database may not make the schema ${schema}. Make it first: create schema ${schema} authorization the_user;`,
+        { cause: error },
+      );
+    });
+  }
+  if (found?.older === true && schema === defaultSchema) await sql.unsafe(`${begin} ${moveFromOlderPlace}`);
+}
+
+async function run(sql: AnySql, sequence: Sequence): Promise<number[]> {
+  const migrations = await readMigrations(sequence.directory);
+  const present = await readVersions(sql, sequence);
+  refuseNewer(present, migrations);
+  const applied: number[] = [];
+  for (const migration of migrations) {
+    if (!present.has(migration.version) && (await apply(sql, sequence, migration))) applied.push(migration.version);
+  }
+  return applied;
 }
 
 async function readMigrations(directory: string): Promise<Migration[]> {
@@ -54,26 +115,21 @@ async function readMigrations(directory: string): Promise<Migration[]> {
   );
 }
 
-// Waiting and DDL may take longer than the client allows a statement. Every version of BooCode locks the same number.
-const begin = 'set local statement_timeout = 0; select pg_advisory_xact_lock(712460915243);';
-// Ours: no class of Postgres's own begins with B.
-const alreadyApplied = 'BOO01';
-
-async function readVersions<T extends Record<string, unknown>>(sql: postgres.Sql<T>): Promise<Set<number>> {
+async function readVersions(sql: AnySql, { schema, table }: Sequence): Promise<Set<number>> {
   const [found] = await sql.unsafe<{ found: boolean }[]>(
-    `select to_regclass('boocode_migrations') is not null as found`,
+    `select to_regclass('${schema}.${table}') is not null as found`,
   );
   if (found?.found !== true) {
     await sql.unsafe(
       `${begin}
-       create table if not exists boocode_migrations (
+       create table if not exists ${schema}.${table} (
          version integer primary key,
          name text not null,
          applied_at timestamptz not null default now()
        );`,
     );
   }
-  const rows = await sql.unsafe<{ version: number }[]>('select version from boocode_migrations');
+  const rows = await sql.unsafe<{ version: number }[]>(`select version from ${schema}.${table}`);
   return new Set(rows.map((row) => row.version));
 }
 
@@ -89,24 +145,36 @@ function refuseNewer(present: ReadonlySet<number>, migrations: readonly Migratio
 }
 
 /** False when another host was quicker. */
-async function apply<T extends Record<string, unknown>>(sql: postgres.Sql<T>, migration: Migration): Promise<boolean> {
+async function apply(sql: AnySql, { schema, table }: Sequence, migration: Migration): Promise<boolean> {
   const { version, name, text } = migration;
   try {
     await sql.unsafe(
       `${begin}
+       set local search_path to ${schema};
        do $$ begin
-         if exists (select from boocode_migrations where version = ${version}) then
+         if exists (select from ${schema}.${table} where version = ${version}) then
            raise exception 'already applied' using errcode = '${alreadyApplied}';
          end if;
        end $$;
        ${text}
        ;
-       insert into boocode_migrations (version, name) values (${version}, '${name}');`,
+       insert into ${schema}.${table} (version, name) values (${version}, '${name}');`,
     );
     return true;
   } catch (error) {
     if ((error as { code?: unknown }).code === alreadyApplied) return false;
     throw new BooError('storage_unavailable', `Migration ${name} failed: ${toBooError(error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function plainErrors<R>(task: () => Promise<R>): Promise<R> {
+  try {
+    return await task();
+  } catch (error) {
+    if (error instanceof BooError) throw error;
+    throw new BooError('storage_unavailable', `The database could not be migrated: ${toBooError(error).message}`, {
       cause: error,
     });
   }

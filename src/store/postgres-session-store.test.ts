@@ -172,7 +172,7 @@ describe('the clock', () => {
       expect(await mtime()).toBeGreaterThanOrEqual(before?.ms ?? Number.NaN);
       // As if the server's clock had been set back by a day.
       const ahead = (await mtime()) + 86_400_000;
-      await database.sql`update claude_session_summaries set mtime = ${ahead}`;
+      await database.sql`update boocode.claude_session_summaries set mtime = ${ahead}`;
       await store.append(key, [line('b')]);
       expect(await mtime()).toBe(ahead + 1);
       await new PostgresSessionStore({ sql: database.sql }).append(key, [line('c')]);
@@ -205,7 +205,7 @@ describe('the time limit', () => {
       await store.append(target, before);
       const late = line('late');
       await database.sql.begin(async (tx) => {
-        await tx`select from chats where id = ${chatId} for update`;
+        await tx`select from boocode.chats where id = ${chatId} for update`;
         const started = performance.now();
         // 55P03: the wait for a lock took too long; 57014: the statement did.
         await expect(store.append(target, [late])).rejects.toMatchObject({
@@ -286,7 +286,7 @@ describe('FENCE-1: the fence', () => {
       await store.append(target, [line('one')]);
       const stored = await contents();
       const { write } = await database.sql.begin(async (tx) => {
-        await tx`update chats set epoch = epoch + 1 where id = ${chatId}`;
+        await tx`update boocode.chats set epoch = epoch + 1 where id = ${chatId}`;
         const pending = store.append(target, [line('stale')]);
         const outcome = pending.then(
           () => 'written',
@@ -489,12 +489,12 @@ describe("the SDK's own functions over it", () => {
 async function createChat(epoch: number): Promise<string> {
   const id = randomUUID();
   await database.sql`
-    insert into chats (id, title, cwd, backend, epoch) values (${id}, 'fence', '/', 'claude_sdk', ${epoch})`;
+    insert into boocode.chats (id, title, cwd, backend, epoch) values (${id}, 'fence', '/', 'claude_sdk', ${epoch})`;
   return id;
 }
 
 async function takeOver(chatId: string): Promise<void> {
-  await database.sql`update chats set epoch = epoch + 1 where id = ${chatId}`;
+  await database.sql`update boocode.chats set epoch = epoch + 1 where id = ${chatId}`;
 }
 
 /** Until one statement waits for a lock. */
@@ -510,8 +510,8 @@ async function untilOneWaits(): Promise<void> {
 /** All that the store holds. */
 async function contents(): Promise<unknown> {
   return Promise.all([
-    database.sql`select session_id, subpath, ordinal, entry from claude_session_entries order by ordinal`,
-    database.sql`select session_id, mtime, data from claude_session_summaries order by session_id`,
+    database.sql`select session_id, subpath, ordinal, entry from boocode.claude_session_entries order by ordinal`,
+    database.sql`select session_id, mtime, data from boocode.claude_session_summaries order by session_id`,
   ]);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The Claude Agent SDK's SessionStore over two Postgres tables (migrations/000002.sql). It stands alone: any `postgres`
+ * The Claude Agent SDK's SessionStore over two Postgres tables (migrations/session-store). It stands alone: any `postgres`
  * client will do, whatever its types and transforms, since parameters are text and answers are read raw.
  *
  * A session's writers take turns. One lock per session, an advisory one taken inside the write and held to its commit,
@@ -21,11 +21,12 @@ import type postgres from 'postgres';
 import { BooError } from '../protocol/error.ts';
 import { entriesOf, fold, fromColumn, text, toBatch, toColumn, toPlace, uuidsOf } from './session-store-rows.ts';
 import type { Batch, Place } from './session-store-rows.ts';
+import { checkSchema, defaultSchema } from './schema.ts';
 import { FencedError, isUniqueViolation } from './storage-error.ts';
 
 export { FencedError };
 
-/** Writes happen only while the row of this chat has this epoch. Needs the table `chats`. */
+/** Writes happen only while the row of this chat has this epoch. Needs the server's table `chats` in the same schema. */
 export interface SessionFence {
   chatId: string;
   epoch: number;
@@ -33,11 +34,13 @@ export interface SessionFence {
 
 export interface PostgresSessionStoreOptions<T extends Record<string, unknown> = Record<string, unknown>> {
   /**
-   * The tables come from `migrate(sql)`. Whoever opened the client closes it. A client that is to outlive restarts of
+   * The tables come from `migrate(sql, { schema })`. Whoever opened the client closes it. A client that is to outlive restarts of
    * the server wants `max_pipeline: 0`, `fetch_types: false`, and a short `connect_timeout` and `backoff`: a statement
    * that the driver gives to a dying connection may get no answer, and nobody catches it when the fetching of types fails.
    */
   sql: postgres.Sql<T>;
+  /** Where the tables are. `boocode` unless given. */
+  schema?: string | undefined;
   /** With it, a write after the chat has moved on throws FencedError and changes nothing. */
   fence?: SessionFence | undefined;
   /** How long a write may wait for other writers before it fails and leaves nothing behind. 5000 unless given. */
@@ -50,6 +53,7 @@ export class PostgresSessionStore<
   T extends Record<string, unknown> = Record<string, unknown>,
 > implements Required<SessionStore> {
   readonly #sql: AnySql;
+  readonly #schema: postgres.Helper<string>;
   readonly #fence: SessionFence | undefined;
   readonly #timeoutMs: number;
   /** The summary's JSON text that each session had last, as far as this store knows: a guess that every use verifies. */
@@ -66,6 +70,7 @@ export class PostgresSessionStore<
     this.#fence = options.fence;
     // The client's own types do not matter here: see above.
     this.#sql = options.sql as unknown as AnySql;
+    this.#schema = this.#sql(checkSchema(options.schema ?? defaultSchema));
   }
 
   async append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
@@ -80,7 +85,7 @@ export class PostgresSessionStore<
   async load(key: SessionKey): Promise<SessionStoreEntry[] | null> {
     const place = toPlace(key);
     const rows = await this.#sql`
-      select entry::text from claude_session_entries
+      select entry::text from ${this.#schema}.claude_session_entries
       where project_key = ${place.project}::text and session_id = ${place.session}::text
         and subpath = ${place.subpath}::text
       order by ordinal`.raw();
@@ -89,13 +94,13 @@ export class PostgresSessionStore<
 
   async listSessions(projectKey: string): Promise<{ sessionId: string; mtime: number }[]> {
     const rows = await this.#sql`
-      select session_id, mtime from claude_session_summaries where project_key = ${toColumn(projectKey)}::text`.raw();
+      select session_id, mtime from ${this.#schema}.claude_session_summaries where project_key = ${toColumn(projectKey)}::text`.raw();
     return rows.map((row) => ({ sessionId: fromColumn(text(row, 0)), mtime: Number(text(row, 1)) }));
   }
 
   async listSessionSummaries(projectKey: string): Promise<SessionSummaryEntry[]> {
     const rows = await this.#sql`
-      select session_id, mtime, data::text from claude_session_summaries
+      select session_id, mtime, data::text from ${this.#schema}.claude_session_summaries
       where project_key = ${toColumn(projectKey)}::text`.raw();
     return rows.map((row) => ({
       sessionId: fromColumn(text(row, 0)),
@@ -106,7 +111,7 @@ export class PostgresSessionStore<
 
   async listSubkeys(key: { projectKey: string; sessionId: string }): Promise<string[]> {
     const rows = await this.#sql`
-      select distinct subpath from claude_session_entries
+      select distinct subpath from ${this.#schema}.claude_session_entries
       where project_key = ${toColumn(key.projectKey)}::text and session_id = ${toColumn(key.sessionId)}::text
         and subpath > ''`.raw();
     return rows.map((row) => fromColumn(text(row, 0)));
@@ -124,7 +129,7 @@ export class PostgresSessionStore<
     const rows = await sql`
       with ${this.#held(place, limitMs)},
       added as (
-        ${insertEntries(sql, place, batch, sql`held`)}
+        ${this.#insertEntries(place, batch, sql`held`)}
         on conflict (project_key, session_id, subpath, uuid) where uuid is not null do nothing
       )
       select count(*) from held`.raw();
@@ -146,10 +151,10 @@ export class PostgresSessionStore<
     const summary =
       known === undefined
         ? sql`
-          insert into claude_session_summaries (project_key, session_id, mtime, data)
+          insert into ${this.#schema}.claude_session_summaries (project_key, session_id, mtime, data)
           select ${place.project}::text, ${place.session}::text, ${now(sql)}, ${data}::text::json from held`
         : sql`
-          update claude_session_summaries s
+          update ${this.#schema}.claude_session_summaries s
           set data = ${data}::text::json, mtime = greatest(${now(sql)}, s.mtime + 1)
           from held
           where s.project_key = ${place.project}::text and s.session_id = ${place.session}::text
@@ -157,7 +162,7 @@ export class PostgresSessionStore<
     const rows = await sql`
       with ${this.#held(place, limitMs)},
       summary as (${summary} returning 1),
-      added as (${insertEntries(sql, place, fresh, sql`summary`)})
+      added as (${this.#insertEntries(place, fresh, sql`summary`)})
       select (select count(*) from held), (select count(*) from summary)`.raw();
     this.#assertHeld(rows);
     if (text(rows[0], 1) === '0') return false;
@@ -171,9 +176,9 @@ export class PostgresSessionStore<
     const rows = await sql`
       select
         (select count(*) from (select 1) as held ${this.#andEpoch()}),
-        (select data::text from claude_session_summaries
+        (select data::text from ${this.#schema}.claude_session_summaries
           where project_key = ${place.project}::text and session_id = ${place.session}::text),
-        (select json_agg(uuid)::text from claude_session_entries
+        (select json_agg(uuid)::text from ${this.#schema}.claude_session_entries
           where project_key = ${place.project}::text and session_id = ${place.session}::text and subpath = ''
             and uuid is not null and uuid in (select json_array_elements_text(${uuidsOf(batch)}::text::json)))`.raw();
     this.#assertHeld(rows);
@@ -190,17 +195,17 @@ export class PostgresSessionStore<
     const rows = await this.#sql`
       with ${this.#held(place, limitMs)},
       seen as materialized (
-        select mtime from claude_session_summaries
+        select mtime from ${this.#schema}.claude_session_summaries
         where project_key = ${place.project}::text and session_id = ${place.session}::text
           and ${place.subpath}::text = ''
       ),
       summary as (
-        delete from claude_session_summaries s using held, seen
+        delete from ${this.#schema}.claude_session_summaries s using held, seen
         where s.project_key = ${place.project}::text and s.session_id = ${place.session}::text and s.mtime = seen.mtime
         returning 1
       ),
       entries as (
-        delete from claude_session_entries using held
+        delete from ${this.#schema}.claude_session_entries using held
         where project_key = ${place.project}::text and session_id = ${place.session}::text
           and ${place.subpath}::text in ('', subpath)
           and (select count(*) from seen) = (select count(*) from summary)
@@ -208,6 +213,17 @@ export class PostgresSessionStore<
       select (select count(*) from held), (select count(*) from seen) - (select count(*) from summary)`.raw();
     this.#assertHeld(rows);
     return text(rows[0], 1) === '0';
+  }
+
+  #insertEntries(place: Place, batch: Batch, source: postgres.Fragment): postgres.Fragment {
+    return this.#sql`
+      insert into ${this.#schema}.claude_session_entries (project_key, session_id, subpath, uuid, entry)
+      select ${place.project}::text, ${place.session}::text, ${place.subpath}::text, batch.uuid, batch.entry
+      from ${source}, rows from (
+        json_array_elements(${entriesOf(batch)}::text::json),
+        json_array_elements_text(${uuidsOf(batch)}::text::json)
+      ) with ordinality as batch (entry, uuid, position)
+      order by batch.position`;
   }
 
   /** The chain every write begins with: `held` has one row once the lock is ours and, with a fence, the epoch is too. */
@@ -228,7 +244,7 @@ export class PostgresSessionStore<
     const sql = this.#sql;
     const fence = this.#fence;
     if (fence === undefined) return sql``;
-    return sql`, chats where chats.id = ${fence.chatId}::text::uuid and chats.epoch = ${String(fence.epoch)}::text::bigint`;
+    return sql`, ${this.#schema}.chats where chats.id = ${fence.chatId}::text::uuid and chats.epoch = ${String(fence.epoch)}::text::bigint`;
   }
 
   #assertHeld(rows: Buffer[][]): void {
@@ -277,17 +293,6 @@ const rememberedSessions = 1000;
 function isOvertaken(error: unknown): boolean {
   // 40001: as a client whose transactions are serializable by default is told.
   return isUniqueViolation(error) || (error instanceof Error && 'code' in error && error.code === '40001');
-}
-
-function insertEntries(sql: AnySql, place: Place, batch: Batch, source: postgres.Fragment): postgres.Fragment {
-  return sql`
-    insert into claude_session_entries (project_key, session_id, subpath, uuid, entry)
-    select ${place.project}::text, ${place.session}::text, ${place.subpath}::text, batch.uuid, batch.entry
-    from ${source}, rows from (
-      json_array_elements(${entriesOf(batch)}::text::json),
-      json_array_elements_text(${uuidsOf(batch)}::text::json)
-    ) with ordinality as batch (entry, uuid, position)
-    order by batch.position`;
 }
 
 function now(sql: AnySql): postgres.Fragment {

@@ -24,7 +24,7 @@ export function insertPrompt(
   prompt: { id: string; content: readonly ContentBlock[]; turnId?: string | undefined },
 ) {
   return db`
-    insert into prompts (chat_id, id, seq, content, content_hash, turn_id)
+    insert into boocode.prompts (chat_id, id, seq, content, content_hash, turn_id)
     values (${lease.chatId}, ${prompt.id}, ${lease.nextSeq}, ${JSON.stringify(prompt.content)}::text::json,
       ${hashContent(prompt.content)}, ${prompt.turnId ?? null})`;
 }
@@ -40,7 +40,7 @@ const noTurn = '00000000-0000-0000-0000-000000000000';
 
 export async function findPrompt(db: Sql, chatId: string, id: string): Promise<FoundPrompt | null> {
   const [row] = await db<{ seq: number; hash: string; turnId: string | null }[]>`
-    select seq, content_hash as hash, turn_id as "turnId" from prompts where chat_id = ${chatId} and id = ${id}`;
+    select seq, content_hash as hash, turn_id as "turnId" from boocode.prompts where chat_id = ${chatId} and id = ${id}`;
   if (!row) return null;
   const { turnId, ...rest } = row;
   return { ...rest, state: turnId === null ? 'waiting' : turnId === noTurn ? 'cancelled' : 'taken' };
@@ -52,7 +52,7 @@ const place = (db: Sql) => db`coalesce(place, seq)`;
 /** The prompt whose turn it is, or null when none waits. */
 export async function nextPrompt(db: Sql, chatId: string): Promise<PromptRow | null> {
   const [row] = await db<{ id: string; seq: number; content: string }[]>`
-    select id, seq, content from prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)} limit 1`;
+    select id, seq, content from boocode.prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)} limit 1`;
   return row ? { ...row, content: JSON.parse(row.content) as ContentBlock[] } : null;
 }
 
@@ -64,26 +64,26 @@ export interface WaitingPromptRow {
 /** In the order in which they are taken. */
 export function listWaitingPrompts(db: Sql, chatId: string): Promise<WaitingPromptRow[]> {
   return db<WaitingPromptRow[]>`
-    select id, ${place(db)} as place from prompts where chat_id = ${chatId} and turn_id is null order by 2`;
+    select id, ${place(db)} as place from boocode.prompts where chat_id = ${chatId} and turn_id is null order by 2`;
 }
 
 /** The same, with what they say. */
 export async function readWaitingPrompts(db: Sql, chatId: string): Promise<PromptRow[]> {
   const rows = await db<{ id: string; seq: number; content: string }[]>`
-    select id, seq, content from prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)}`;
+    select id, seq, content from boocode.prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)}`;
   return rows.map((row) => ({ ...row, content: JSON.parse(row.content) as ContentBlock[] }));
 }
 
 /** Goes with the append of `prompt_cancelled`, by who has looked whether it waits. */
 export function cancelPrompt(db: Sql, lease: Lease, id: string) {
   return db`
-    update prompts set turn_id = ${noTurn} where chat_id = ${lease.chatId} and id = ${id} and turn_id is null`;
+    update boocode.prompts set turn_id = ${noTurn} where chat_id = ${lease.chatId} and id = ${id} and turn_id is null`;
 }
 
 /** Goes with the append of `prompts_reordered`. */
 export function placePrompts(db: Sql, lease: Lease, ids: readonly string[], places: readonly number[]) {
   return db`
-    update prompts set place = given.place
+    update boocode.prompts set place = given.place
     from unnest(${ids as string[]}::text[], ${places as number[]}::bigint[]) as given (id, place)
     where prompts.chat_id = ${lease.chatId} and prompts.id = given.id and prompts.turn_id is null`;
 }

@@ -77,7 +77,7 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
   test('70,000 entries come in some seconds, in order and once', async () => {
     const chat = randomUUID();
     await database.sql`
-      insert into claude_session_entries (project_key, session_id, subpath, uuid, entry)
+      insert into boocode.claude_session_entries (project_key, session_id, subpath, uuid, entry)
       select ${chat}, 's', '', number::text, json_build_object('type', 'user', 'n', number, 'text', repeat('x', 200))
       from generate_series(1, 70000) as series (number) order by series.number`;
     const [part] = await listTranscripts(database.sql, chat);

@@ -13,7 +13,7 @@ export interface TranscriptPart {
 /** The sessions of a chat, in the order they were begun; of each, the main transcript before those of its sub-agents. */
 export async function listTranscripts(db: Sql, chatId: string): Promise<TranscriptPart[]> {
   const rows = await db<{ session: string; subpath: string }[]>`
-    select session_id as session, subpath from claude_session_entries
+    select session_id as session, subpath from boocode.claude_session_entries
     where project_key = ${chatId}
     group by session_id, subpath
     order by min(min(ordinal)) over (partition by session_id), subpath collate "C"`;
@@ -45,7 +45,7 @@ export function readEntries(
     select ordinal, entry::text as json from (
       select ordinal, entry, sum(pg_column_size(entry)) over (order by ordinal) - pg_column_size(entry) as bytes_before
       from (
-        select ordinal, entry from claude_session_entries
+        select ordinal, entry from boocode.claude_session_entries
         where project_key = ${chatId} and session_id = ${session} and subpath = ${subpath} and ordinal > ${after}
         order by ordinal limit ${pageRows}
       ) as candidates

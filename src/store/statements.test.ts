@@ -113,7 +113,7 @@ test('TURN-4: usage is summed per model and per number, whatever the models are 
   await add(JSON.parse(`{"__proto__": ${JSON.stringify(share)}}`) as Record<string, typeof share>, 0.5);
   await add({}, 0);
   const [row] = await database.sql<{ cost: number; usage: string }[]>`
-    select cost_usd as cost, model_usage as usage from agent_sessions where chat_id = ${lease.chatId}`;
+    select cost_usd as cost, model_usage as usage from boocode.agent_sessions where chat_id = ${lease.chatId}`;
   const usage = JSON.parse(row!.usage) as Record<string, typeof share>;
   expect(row?.cost).toBe(3);
   expect(Object.entries(usage).toSorted(([a], [b]) => a.localeCompare(b))).toEqual(

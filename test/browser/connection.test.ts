@@ -105,9 +105,9 @@ describeInBrowser('a connection that breaks', (opened) => {
     await server.running.close();
     await offline(page).waitFor();
     const [{ seq } = { seq: 0 }] = await sql<{ seq: number }[]>`
-      select seq::int from events where chat_id = ${chatId} and type = 'turn_finished' order by seq limit 1`;
-    await sql`delete from events where chat_id = ${chatId} and seq > ${seq}`;
-    await sql`update chats set next_seq = ${seq + 1} where id = ${chatId}`;
+      select seq::int from boocode.events where chat_id = ${chatId} and type = 'turn_finished' order by seq limit 1`;
+    await sql`delete from boocode.events where chat_id = ${chatId} and seq > ${seq}`;
+    await sql`update boocode.chats set next_seq = ${seq + 1} where id = ${chatId}`;
     await server.restart();
     bridge.port = Number(new URL(server.url).port);
     await page.getByText('The log on the server is another one than before').waitFor();

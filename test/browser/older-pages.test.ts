@@ -19,11 +19,11 @@ describeInBrowser('the pages before, of a chat in a browser', (opened) => {
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat();
     await server.sql`
-      insert into events (chat_id, seq, type, payload)
+      insert into boocode.events (chat_id, seq, type, payload)
       select ${chat.id}, seq, 'agent_message', json_build_object('type', 'agent_message', 'messageId', 'm' || seq,
         'content', json_build_array(json_build_object('type', 'text', 'text', 'This is message ' || seq || '.')))
       from generate_series(1, ${length}) as seq`;
-    await server.sql`update chats set next_seq = ${length + 1} where id = ${chat.id}`;
+    await server.sql`update boocode.chats set next_seq = ${length + 1} where id = ${chat.id}`;
     await openChat(page, server.url, chat.id);
     await conversation(page).getByText(`This is message ${length}.`, { exact: true }).waitFor();
 

@@ -161,11 +161,13 @@ describe('a session that was begun by hand', () => {
     const file = join(await folderOf(person), `${sessionId}.jsonl`);
     const entry = { type: 'user', uuid: randomUUID(), message: { content: 'x' } };
     const adopting = boocode(['adopt', sessionId, '--cwd', cwd]);
-    await until(async () => (await server.sql`select from chats where importing_session = ${sessionId}`).length === 1);
+    await until(
+      async () => (await server.sql`select from boocode.chats where importing_session = ${sessionId}`).length === 1,
+    );
     await appendFile(file, `${JSON.stringify(entry)}\n`);
     expect(await adopting).toMatchObject({ code: 1, err: expect.stringContaining('is just being written') as string });
-    expect(await server.sql`select from chats where importing_session = ${sessionId}`).toEqual([]);
-    expect(await server.sql`select from claude_session_entries where session_id = ${sessionId}`).toEqual([]);
+    expect(await server.sql`select from boocode.chats where importing_session = ${sessionId}`).toEqual([]);
+    expect(await server.sql`select from boocode.claude_session_entries where session_id = ${sessionId}`).toEqual([]);
   });
 });
 
@@ -194,7 +196,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     await writeFile(file, `${JSON.stringify(entry)}\n`);
     await fails(['adopt', file], /does not say which directory/);
     await fails(['adopt', file, '--cwd', join(cwd, 'nowhere')], /The server cannot use .*nowhere/);
-    expect(await server.sql`select from chats where importing_session is not null`).toEqual([]);
+    expect(await server.sql`select from boocode.chats where importing_session is not null`).toEqual([]);
   });
 
   test('a file by its path becomes a chat about the directory that it names; what is no entry is left out', async () => {

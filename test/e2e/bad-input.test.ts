@@ -43,7 +43,7 @@ beforeEach(async () => {
 afterAll(() => server.close());
 
 async function storedEntries(): Promise<number> {
-  const [row] = await server.sql<{ rows: number }[]>`select count(*) as rows from claude_session_entries`;
+  const [row] = await server.sql<{ rows: number }[]>`select count(*) as rows from boocode.claude_session_entries`;
   return row?.rows ?? 0;
 }
 

@@ -133,5 +133,5 @@ test('DATA-3: a database that a newer BooCode has changed is refused, and left a
   const stderr = await refusalOf(['serve'], { DATABASE_URL: database.url });
   expect(stderr).toMatch(/schema version 999999, but this BooCode knows only \d+: start a newer BooCode/);
   expect(await sql`select * from boocode_migrations order by version`).toEqual(before);
-  expect(await sql`select * from hosts where stopped_at is null`).toEqual([]);
+  expect(await sql`select * from boocode.hosts where stopped_at is null`).toEqual([]);
 });

@@ -101,7 +101,7 @@ describe('a chat', () => {
     expect(Math.min(...costs)).toBeGreaterThan(0);
     const total = costs.reduce((sum, cost) => sum + cost, 0);
     expect((await server.client.getChat(chat.id)).costUsd).toBeCloseTo(total, 9);
-    const [session] = await server.sql`select model_usage from agent_sessions where chat_id = ${chat.id}`;
+    const [session] = await server.sql`select model_usage from boocode.agent_sessions where chat_id = ${chat.id}`;
     const models = Object.values(JSON.parse(String(session?.['model_usage'])) as Record<string, { costUsd: number }>);
     expect(models.reduce((sum, model) => sum + model.costUsd, 0)).toBeCloseTo(total, 9);
   });

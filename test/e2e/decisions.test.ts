@@ -31,7 +31,9 @@ describe('a decision', () => {
   test('DECIDE-1 DECIDE-2: is listed while it waits; the first answer wins, the second is told who won', async () => {
     const { client, sql } = server;
     const { chatId, asked } = await askedFor('run: touch allowed');
-    expect(await sql`select outcome from decisions where id = ${asked.decisionId}`).toEqual([{ outcome: null }]);
+    expect(await sql`select outcome from boocode.decisions where id = ${asked.decisionId}`).toEqual([
+      { outcome: null },
+    ]);
     expect((await client.getChat(chatId)).state).toBe('waiting');
     const listed = await server.call('GET', `/v1/decisions?status=pending&chatId=${chatId}`);
     expect(decisionPage.parse(listed.body)).toMatchObject({

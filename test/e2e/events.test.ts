@@ -144,7 +144,8 @@ describe('a live feed', () => {
     for (;;) {
       const frame = await feed.next();
       if (frame?.event !== 'event') continue;
-      const rows = await server.sql`select from events where chat_id = ${chat.id} and seq = ${Number(frame.id)}`;
+      const rows =
+        await server.sql`select from boocode.events where chat_id = ${chat.id} and seq = ${Number(frame.id)}`;
       expect([frame.data['type'], rows.length]).toEqual([frame.data['type'], 1]);
       if (isEvent('decision_requested')(frame)) {
         asked = true;

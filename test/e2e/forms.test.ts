@@ -250,11 +250,11 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: input });
     expect(JSON.stringify(decided)).not.toContain(note);
     const rows = await server.sql`
-      select 'events' from events where payload::text like ${`%${note}%`}
-      union all select 'decisions' from decisions where answer::text like ${`%${note}%`}
-      union all select 'transcript' from claude_session_entries where entry::text like ${`%${note}%`}`;
+      select 'events' from boocode.events where payload::text like ${`%${note}%`}
+      union all select 'decisions' from boocode.decisions where answer::text like ${`%${note}%`}
+      union all select 'transcript' from boocode.claude_session_entries where entry::text like ${`%${note}%`}`;
     expect(rows).toEqual([]);
-    const [row] = await server.sql`select answer::text from decisions where id = ${forms[0]!.id}`;
+    const [row] = await server.sql`select answer::text from boocode.decisions where id = ${forms[0]!.id}`;
     expect(row).toEqual({ answer: '{"outcome":"allow"}' });
   });
 

@@ -70,7 +70,7 @@ test('ACCESS-6 AGENT-5: neither the token nor the password stands in a log line,
   }
   expect(secretsIn(JSON.stringify(await readLog(client, chat.id)))).toEqual([]);
   expect(secretsIn(JSON.stringify(model.requests))).toEqual([]);
-  const entries = await database.sql`select entry::text from claude_session_entries`;
+  const entries = await database.sql`select entry::text from boocode.claude_session_entries`;
   expect(entries.length).toBeGreaterThan(0);
   expect(secretsIn(JSON.stringify(entries))).toEqual([]);
 

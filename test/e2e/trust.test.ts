@@ -172,7 +172,7 @@ test('TRUST-5: a chat that was trusted before contents were kept asks once', asy
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd, trusted: true });
-  await server.sql`delete from directory_trusts`;
+  await server.sql`delete from boocode.directory_trusts`;
   await runTurn(client, chat.id, 'think');
   expect(await project.ran()).toEqual([]);
   await client.patchChat(chat.id, { trusted: true });

@@ -45,7 +45,7 @@ describe('a flip', () => {
     // The program counts over both engines: what stands in its own books is what stands in ours.
     await server.restart();
     const [books] = await server.sql<{ total: number }[]>`
-      select (entry->>'totalCostUSD')::float as total from claude_session_entries
+      select (entry->>'totalCostUSD')::float as total from boocode.claude_session_entries
       where session_id = ${sessions[0]!.sessionId} and entry->>'type' = 'cost-state' order by ordinal desc limit 1`;
     expect((await server.client.getChat(chat.id)).costUsd).toBeCloseTo(books!.total, 6);
   });

@@ -7,10 +7,10 @@ import { until } from './until.ts';
 test('a test database is migrated, empty, and its own', async () => {
   const [one, other] = await Promise.all([createTestDatabase(), createTestDatabase()]);
   const add = (name: string) => one.sql`
-    insert into hosts (id, machine, pid, pid_started, version) values (gen_random_uuid(), ${name}, 1, '', '')`;
+    insert into boocode.hosts (id, machine, pid, pid_started, version) values (gen_random_uuid(), ${name}, 1, '', '')`;
   await add('here');
-  expect(await one.sql`select machine from hosts`).toEqual([{ machine: 'here' }]);
-  expect(await other.sql`select machine from hosts`).toEqual([]);
+  expect(await one.sql`select machine from boocode.hosts`).toEqual([{ machine: 'here' }]);
+  expect(await other.sql`select machine from boocode.hosts`).toEqual([]);
   await Promise.all([one.drop(), other.drop()]);
 });
 

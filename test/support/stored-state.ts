@@ -8,7 +8,7 @@ export async function readStoredState(sql: Sql): Promise<unknown> {
   // Not the lease: it is renewed every few seconds, whatever anybody asks.
   const chats = await sql`
     select id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages, next_seq, epoch, owner_host, updated_at
-    from chats order by ordinal`;
+    from boocode.chats order by ordinal`;
   const counts = await Promise.all(
     tables.map(async (table) => [table, (await sql`select count(*) as rows from ${sql(table)}`)[0]?.['rows']]),
   );

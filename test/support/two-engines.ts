@@ -53,7 +53,7 @@ export async function story(host: ChatsHost, chatId: string): Promise<string[]> 
 export async function storedBackend({ sql }: Pick<TestDatabase, 'sql'>, chatId: string): Promise<string> {
   const [row] = await sql<{ chat: string; session: string | null }[]>`
     select chats.backend as chat, agent_sessions.backend as session
-    from chats left join agent_sessions on chat_id = id where id = ${chatId}`;
+    from boocode.chats left join boocode.agent_sessions on chat_id = id where id = ${chatId}`;
   expect(row!.session ?? row!.chat).toBe(row!.chat);
   return row!.chat;
 }
