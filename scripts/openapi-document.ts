@@ -1,9 +1,7 @@
 /** The OpenAPI page, made from the same route values that the server is made from. */
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
-import { problem } from '../src/http/problem.ts';
-import type { Policy, Route, RouteResponse } from '../src/http/route.ts';
-import { delta, resume } from '../src/protocol/event.ts';
-import { terminalClientMessage } from '../src/protocol/terminal.ts';
+import { problem, statusOf } from '../src/http/problem.ts';
+import { type Policy, refusalsOf, type Route, type RouteResponse } from '../src/http/route.ts';
 import type { z } from 'zod';
 
 export function openApiDocument(routes: readonly Route[], version: string): string {
@@ -15,11 +13,12 @@ export function openApiDocument(routes: readonly Route[], version: string): stri
       title: 'BooCode',
       version,
       description: 'A self-hosted server for coding-agent chats: warm, durable, followed and steered from anywhere.',
+      license: { name: 'MIT', identifier: 'MIT' },
     },
+    // The server that gave this document.
+    servers: [{ url: '/' }],
     paths,
     components: {
-      // The frames of the live feed, and the messages of a terminal, that no JSON answer holds.
-      schemas: { Resume: resume, Delta: delta, TerminalClientMessage: terminalClientMessage },
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer' },
         ticket: { type: 'apiKey', in: 'header', name: 'sec-websocket-protocol' },
@@ -34,8 +33,10 @@ const securityOf: Partial<Record<Policy, Record<string, string[]>[]>> = {
   ticket: [{ token: [] }, { ticket: [] }],
 };
 
-function operationOf({ policy, summary, responses, schemas }: Route): ZodOpenApiOperationObject {
+function operationOf(route: Route): ZodOpenApiOperationObject {
+  const { id, policy, summary, responses, schemas } = route;
   const operation: ZodOpenApiOperationObject = {
+    operationId: id,
     summary,
     security: securityOf[policy] ?? [],
     requestParams: {
@@ -45,15 +46,27 @@ function operationOf({ policy, summary, responses, schemas }: Route): ZodOpenApi
     },
     responses: {
       ...Object.fromEntries(Object.entries(responses).map(([status, answer]) => [status, responseOf([answer].flat())])),
-      default: {
-        description: 'What went wrong; `code` is stable.',
-        content: { 'application/problem+json': { schema: problem } },
-      },
+      ...refusals(route),
+      default: problemOf('What went wrong; `code` is stable.'),
     } as ZodOpenApiResponsesObject,
   };
   if (schemas.body)
     operation.requestBody = { required: true, content: { 'application/json': { schema: schemas.body } } };
   return operation;
+}
+
+/** By status, each with the codes that it may have. */
+function refusals(route: Route): ZodOpenApiResponsesObject {
+  const texts: Record<number, string[]> = {};
+  for (const code of refusalsOf(route)) {
+    const { status, title } = statusOf[code];
+    (texts[status] ??= []).push(`\`${code}\`: ${title}.`);
+  }
+  return Object.fromEntries(Object.entries(texts).map(([status, some]) => [status, problemOf(some.join(' '))]));
+}
+
+function problemOf(description: string) {
+  return { description, content: { 'application/problem+json': { schema: problem } } };
 }
 
 function responseOf(answers: RouteResponse[]) {

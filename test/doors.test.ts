@@ -60,6 +60,21 @@ test('what a tab of the web app holds knows nothing of how it is drawn', () => {
   expect(state.filter((file) => /from 'react/.test(readFileSync(join(src, file), 'utf8')))).toEqual([]);
 });
 
+test('the typed client does not bring the validator along', () => {
+  const seen = new Set<string>();
+  const walk = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, target] of readFileSync(join(src, file), 'utf8').matchAll(
+      /^(?:import|export) (?!type\b)[^;]*?from '(\.[^']+)'/gms,
+    ))
+      walk(relative(src, join(src, dirname(file), target ?? '')));
+  };
+  walk('protocol/client.ts');
+  expect([...seen].filter((file) => /^import .*from 'zod'/m.test(readFileSync(join(src, file), 'utf8')))).toEqual([]);
+  expect(seen.size).toBeGreaterThan(5);
+});
+
 test('no file imports itself by a ring', () => {
   const rings: string[] = [];
   const done = new Set<string>();

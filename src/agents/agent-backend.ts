@@ -38,6 +38,8 @@ export type AgentEvent =
       /** Made by the backend, a UUID. */
       decisionId: string;
       kind: DecisionKind;
+      /** The tool that wants to run, by its own name; a form has none. */
+      toolName?: string | undefined;
       toolCallId?: string | undefined;
       title: string;
       input: Record<string, unknown>;

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentName, BackendName } from '../protocol/chat.ts';
-import { textOf } from '../protocol/content.ts';
+import { textOf } from '../protocol/text-of.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';

@@ -1,4 +1,4 @@
-import { textOf } from '../protocol/content.ts';
+import { textOf } from '../protocol/text-of.ts';
 import { insertPrompt, type PromptRow } from '../store/prompts.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';

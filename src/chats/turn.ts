@@ -93,6 +93,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
             kind: event.kind,
             title: event.title,
             input: event.input,
+            toolName: event.toolName ?? null,
             toolCallId: event.toolCallId ?? null,
             canAllowAlways: event.canAllowAlways,
             alwaysScope: event.alwaysScope,

@@ -18,10 +18,12 @@ export function chatRoutes(chats: Chats): Route[] {
   return [
     route(
       {
+        id: 'createChat',
         method: 'POST',
         path: '/v1/chats',
         policy: 'bearer',
         summary: 'Create a chat about one working directory',
+        errors: ['cwd_invalid', 'backend_unavailable', 'trust_refused'],
         responses: { 201: { description: 'The new chat; Location is its address.', schema: chat } },
       },
       { body: createChat },
@@ -32,6 +34,7 @@ export function chatRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'listChats',
         method: 'GET',
         path: '/v1/chats',
         policy: 'bearer',
@@ -53,6 +56,7 @@ export function chatRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'getChat',
         method: 'GET',
         path: '/v1/chats/{chatId}',
         policy: 'bearer',
@@ -64,10 +68,12 @@ export function chatRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'updateChat',
         method: 'PATCH',
         path: '/v1/chats/{chatId}',
         policy: 'bearer',
         summary: 'Change a chat’s title, model, permission mode or trust, or flip it to another backend',
+        errors: ['chat_busy', 'chat_elsewhere', 'backend_unavailable', 'trust_refused', 'cwd_invalid'],
         responses: {
           200: {
             description:
@@ -93,10 +99,12 @@ export function chatRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'getTrust',
         method: 'GET',
         path: '/v1/chats/{chatId}/trust',
         policy: 'bearer',
         summary: 'What the chat’s directory turns on when it is trusted, and what has changed since it was',
+        errors: ['cwd_invalid'],
         responses: { 200: { description: 'All files that count, with their texts.', schema: chatTrust } },
       },
       { params: chatPath },
@@ -104,10 +112,12 @@ export function chatRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'giveTrust',
         method: 'POST',
         path: '/v1/chats/{chatId}/trust',
         policy: 'bearer',
         summary: 'Trust exactly this content of the chat’s directory',
+        errors: ['trust_refused', 'cwd_invalid', 'chat_elsewhere'],
         responses: { 200: { description: 'It is trusted, from the next turn on.', schema: chatTrust } },
       },
       { params: chatPath, body: giveTrust },
@@ -115,10 +125,12 @@ export function chatRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'deleteChat',
         method: 'DELETE',
         path: '/v1/chats/{chatId}',
         policy: 'bearer',
         summary: 'Delete a chat and everything said in it',
+        errors: ['chat_elsewhere'],
         responses: { 204: { description: 'The chat is gone.' } },
       },
       { params: chatPath },

@@ -15,6 +15,7 @@ export function decisionRoutes(chats: Chats): Route[] {
   return [
     route(
       {
+        id: 'listDecisions',
         method: 'GET',
         path: '/v1/decisions',
         policy: 'bearer',
@@ -26,10 +27,12 @@ export function decisionRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'answerDecision',
         method: 'POST',
         path: '/v1/decisions/{decisionId}',
         policy: 'bearer',
         summary: 'Settle a decision; the first answer wins',
+        errors: ['decision_settled', 'chat_elsewhere'],
         bodyLimitBytes: largeBodyBytes,
         responses: { 200: { description: 'The decision, settled by this answer.', schema: decision } },
       },

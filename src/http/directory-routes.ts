@@ -12,6 +12,7 @@ export function directoryRoutes(chats: Chats): Route[] {
   return [
     route(
       {
+        id: 'listDirectories',
         method: 'GET',
         path: '/v1/directories',
         policy: 'bearer',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { eventPage } from '../protocol/event.ts';
+import { delta, event, eventPage, resume } from '../protocol/event.ts';
 import { invalid } from './invalid-request.ts';
 import { chatPath, cursor, pageLimit } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
@@ -18,10 +18,12 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
   return [
     route(
       {
+        id: 'listEvents',
         method: 'GET',
         path: '/v1/chats/{chatId}/events',
         policy: 'bearer',
         summary: 'Read a chat’s events, as a page or, with Accept: text/event-stream, as a live feed',
+        errors: ['chat_elsewhere'],
         responses: {
           200: [
             { description: 'A page of events, or the live feed.', schema: eventPage },
@@ -31,7 +33,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
                 'seq) and `delta` (Delta; no id). The feed ends when the reader falls behind, when the chat is deleted ' +
                 'and when the server stops; come back with the last id.',
               contentType: 'text/event-stream',
-              schema: z.string(),
+              schema: z.union([resume, event, delta]),
             },
           ],
         },

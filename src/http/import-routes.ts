@@ -12,10 +12,12 @@ export function importRoutes(chats: Chats): Route[] {
   return [
     route(
       {
+        id: 'beginImport',
         method: 'POST',
         path: '/v1/imports',
         policy: 'bearer',
         summary: 'Begin to bring a session here that was begun elsewhere',
+        errors: ['cwd_invalid', 'backend_unavailable', 'session_taken', 'chat_busy', 'trust_refused'],
         responses: {
           201: {
             description: 'Send its lines, then finish it. One of the same session is begun anew.',
@@ -31,6 +33,7 @@ export function importRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'addImportLines',
         method: 'POST',
         path: '/v1/imports/{importId}/lines',
         policy: 'bearer',
@@ -46,10 +49,12 @@ export function importRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'finishImport',
         method: 'POST',
         path: '/v1/imports/{importId}/finish',
         policy: 'bearer',
         summary: 'Make a chat of an import',
+        errors: ['session_taken', 'chat_busy'],
         responses: { 201: { description: 'The chat; what was said in the session stands in its log.', schema: chat } },
       },
       { params: importPath },
@@ -60,6 +65,7 @@ export function importRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'removeImport',
         method: 'DELETE',
         path: '/v1/imports/{importId}',
         policy: 'bearer',

@@ -1,10 +1,10 @@
+import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { BooError } from '../protocol/error.ts';
-import { liveServerMessage, liveTicket } from '../protocol/live.ts';
+import { liveClientMessage, liveServerMessage, liveTicket } from '../protocol/live.ts';
 import { liveProtocol } from '../protocol/live-names.ts';
 import { invalid } from './invalid-request.ts';
 import { type LiveSocketOptions, serveLive } from './live-socket.ts';
-import { problem } from './problem.ts';
 import { json, route, type Route } from './route.ts';
 import { offers, ticketIn, type Tickets } from './tickets.ts';
 
@@ -12,22 +12,19 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
   return [
     route(
       {
+        id: 'openLive',
         method: 'GET',
         path: '/v1/live',
         policy: 'ticket',
         summary: 'Follow any number of chats, and what happens in all of them, over one connection: a WebSocket',
+        errors: ['upgrade_required'],
         responses: {
           101: {
             description:
               'Text messages are JSON: LiveServerMessage and LiveClientMessage. The token goes in the Authorization ' +
               'header; a browser, which cannot send one, takes a ticket and offers the subprotocols `boocode.live` and ' +
               '`ticket.<ticket>`. Of a chat that is followed comes a `resume`, then its events after the cursor and on.',
-            schema: liveServerMessage,
-          },
-          426: {
-            description: 'The request does not ask for a WebSocket.',
-            contentType: 'application/problem+json',
-            schema: problem,
+            schema: z.union([liveServerMessage, liveClientMessage]),
           },
         },
       },
@@ -47,6 +44,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
     ),
     route(
       {
+        id: 'createLiveTicket',
         method: 'POST',
         path: '/v1/live/tickets',
         policy: 'bearer',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Log } from '../lib/log.ts';
 import { BooError, errorCodes, toBooError, type ErrorCode } from '../protocol/error.ts';
 
-const statusOf: Record<ErrorCode, { status: number; title: string }> = {
+export const statusOf: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   invalid_json: { status: 400, title: 'The body is not valid JSON' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },

@@ -7,10 +7,12 @@ export function promptRoutes(chats: Chats): Route[] {
   return [
     route(
       {
+        id: 'submitPrompt',
         method: 'POST',
         path: '/v1/chats/{chatId}/prompts',
         policy: 'bearer',
         summary: 'Send a prompt; with an id of the client’s own it can be sent again without harm',
+        errors: ['prompt_conflict', 'chat_elsewhere'],
         bodyLimitBytes: largeBodyBytes,
         responses: {
           202: { description: 'The prompt is stored and will be taken in its turn.', schema: receipt },
@@ -25,6 +27,7 @@ export function promptRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'listPrompts',
         method: 'GET',
         path: '/v1/chats/{chatId}/prompts',
         policy: 'bearer',
@@ -36,10 +39,12 @@ export function promptRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'cancelPrompt',
         method: 'DELETE',
         path: '/v1/chats/{chatId}/prompts/{promptId}',
         policy: 'bearer',
         summary: 'Cancel a prompt that waits',
+        errors: ['prompt_taken', 'chat_elsewhere'],
         responses: { 204: { description: 'It will not be taken.' } },
       },
       { params: promptPath },
@@ -50,10 +55,12 @@ export function promptRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'movePrompt',
         method: 'PATCH',
         path: '/v1/chats/{chatId}/prompts/{promptId}',
         policy: 'bearer',
         summary: 'Move a prompt that waits before another one, or to the end',
+        errors: ['prompt_taken', 'chat_elsewhere'],
         responses: { 200: { description: 'All that wait, in their new order.', schema: waitingPromptList } },
       },
       { params: promptPath, body: movePrompt },
@@ -61,10 +68,12 @@ export function promptRoutes(chats: Chats): Route[] {
     ),
     route(
       {
+        id: 'interruptChat',
         method: 'POST',
         path: '/v1/chats/{chatId}/interrupt',
         policy: 'bearer',
         summary: 'Interrupt the running turn',
+        errors: ['chat_elsewhere'],
         responses: { 200: { description: 'Whether a turn was running, and which.', schema: interruptResult } },
       },
       { params: chatPath },

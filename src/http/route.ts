@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
-import { BooError } from '../protocol/error.ts';
+import { BooError, type ErrorCode } from '../protocol/error.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
@@ -56,6 +56,8 @@ export interface RouteResponse {
 }
 
 export interface RouteText {
+  /** What generated clients call it. */
+  id: string;
   method: Method;
   /** As OpenAPI writes it: `/v1/chats/{chatId}`. */
   path: string;
@@ -64,6 +66,8 @@ export interface RouteText {
   /** The largest body that it takes; by default enough for a few names and a path. */
   bodyLimitBytes?: number;
   responses: Record<number, RouteResponse | RouteResponse[]>;
+  /** Why it may refuse what was asked, beyond what its shape and policy say: see `refusalsOf`. */
+  errors?: readonly ErrorCode[];
 }
 
 interface RouteSchemas<P, Q, H, B> {
@@ -122,6 +126,15 @@ export function route<P = undefined, Q = undefined, H = undefined, B = undefined
       return handle({ params, query, headers, body, request, env });
     },
   };
+}
+
+/** Every code with which a route may answer that the client is at fault. */
+export function refusalsOf({ method, policy, schemas, errors = [] }: Route): ErrorCode[] {
+  const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
+  if (policy === 'bearer' || policy === 'ticket') codes.push('unauthorized', 'too_many_attempts');
+  if (schemas.params) codes.push('not_found');
+  if (method !== 'GET') codes.push('invalid_json', 'unsupported_media_type', 'payload_too_large', 'request_timeout');
+  return [...new Set([...codes, ...errors])];
 }
 
 function headersNamed(schema: z.ZodObject | undefined, headers: Headers): Record<string, string> {

@@ -341,7 +341,11 @@ describe('errors', () => {
     [new BooError('cwd_invalid', 'cwd: is a file.', { details: { field: 'cwd' } }), 400, 'cwd: is a file.'],
   ])('of the chats keep their code and sentence', async (error, status, detail) => {
     test.chats.failWith(error);
-    expect(await refusal('GET', '/v1/chats')).toMatchObject({ status, code: error.code, detail });
+    expect(await refusal('POST', '/v1/chats', { body: { cwd: '/' } })).toMatchObject({
+      status,
+      code: error.code,
+      detail,
+    });
     expect(test.errors).toEqual([]);
   });
 
@@ -361,7 +365,11 @@ describe('errors', () => {
 
   it('cannot overwrite the members of a problem', async () => {
     test.chats.failWith(new BooError('chat_busy', 'Busy.', { details: { status: 200, code: 'ok', detail: 'fine' } }));
-    expect(await refusal('GET', '/v1/chats')).toMatchObject({ status: 409, code: 'chat_busy', detail: 'Busy.' });
+    expect(await refusal('PATCH', `/v1/chats/${chat.id}`, { body: { title: 'Title' } })).toMatchObject({
+      status: 409,
+      code: 'chat_busy',
+      detail: 'Busy.',
+    });
   });
 });
 
@@ -390,6 +398,7 @@ describe('answers', () => {
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : bodies[route.path];
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
+      if (response.status === 426) continue;
       const declared = [route.responses[response.status] ?? []].flat()[0];
       expect(declared, `${route.method} ${path} gave ${response.status}`).toBeDefined();
       const [type = ''] = (response.headers.get('content-type') ?? '').split(';');

@@ -22,6 +22,7 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
   return [
     route(
       {
+        id: 'getHealth',
         method: 'GET',
         path: '/healthz',
         policy: 'open',
@@ -36,6 +37,7 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
     ),
     route(
       {
+        id: 'getInfo',
         method: 'GET',
         path: '/v1/info',
         policy: 'bearer',
@@ -47,6 +49,7 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
     ),
     route(
       {
+        id: 'getOpenApi',
         method: 'GET',
         path: '/v1/openapi.json',
         policy: 'bearer',
@@ -58,10 +61,12 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
     ),
     route(
       {
+        id: 'signIn',
         method: 'POST',
         path: '/v1/sign-in',
         policy: 'code',
         summary: 'Exchange the one-use code of a sign-in link for the token',
+        errors: ['unauthorized', 'too_many_attempts'],
         // The only body that is read before anybody has shown a credential.
         bodyLimitBytes: 1024,
         responses: { 200: { description: 'The token.', schema: signInResult } },

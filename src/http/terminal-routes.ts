@@ -5,13 +5,13 @@ import { terminalProtocol } from '../protocol/terminal-names.ts';
 import {
   createTerminalTicket,
   terminalAccess,
+  terminalClientMessage,
   terminalServerMessage,
   type TerminalSize,
   terminalTicket,
 } from '../protocol/terminal.ts';
 import { invalid } from './invalid-request.ts';
 import { chatPath, wholeNumber } from './parameters.ts';
-import { problem } from './problem.ts';
 import { json, route, type Route } from './route.ts';
 import { serveTerminal, type TerminalSocketOptions } from './terminal-socket.ts';
 import { offers, ticketIn, type Tickets } from './tickets.ts';
@@ -22,10 +22,12 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
   return [
     route(
       {
+        id: 'openTerminal',
         method: 'GET',
         path: '/v1/chats/{chatId}/terminal',
         policy: 'ticket',
         summary: 'Attach to the terminal of a chat’s agent: a WebSocket',
+        errors: ['upgrade_required', 'terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'backend_unavailable'],
         responses: {
           101: {
             description:
@@ -33,12 +35,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
               'are JSON: TerminalServerMessage, the first one a `screen`, and TerminalClientMessage. The token goes in ' +
               'the Authorization header; a browser, which cannot send one, takes a ticket and offers the subprotocols ' +
               '`boocode.terminal` and `ticket.<ticket>`. A terminal has the smallest size of those who may write.',
-            schema: terminalServerMessage,
-          },
-          426: {
-            description: 'The request does not ask for a WebSocket.',
-            contentType: 'application/problem+json',
-            schema: problem,
+            schema: z.union([terminalServerMessage, terminalClientMessage]),
           },
         },
       },
@@ -70,10 +67,12 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
     ),
     route(
       {
+        id: 'createTerminalTicket',
         method: 'POST',
         path: '/v1/chats/{chatId}/terminal/tickets',
         policy: 'bearer',
         summary: 'Have a chat’s terminal ready, and make a ticket that opens it once, within 30 seconds',
+        errors: ['terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'backend_unavailable'],
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },

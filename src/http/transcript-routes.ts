@@ -11,10 +11,12 @@ export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
   return [
     route(
       {
+        id: 'readTranscript',
         method: 'GET',
         path: '/v1/chats/{chatId}/transcript',
         policy: 'bearer',
         summary: 'Read the transcripts of a chat’s sessions as the agent wrote them',
+        errors: ['chat_elsewhere'],
         responses: {
           200: {
             description:

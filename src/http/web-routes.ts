@@ -26,10 +26,12 @@ export function webRoutes(web: WebFiles): Route[] {
   return [
     route(
       {
+        id: 'getApp',
         method: 'GET',
         path: '/',
         policy: 'static',
         summary: 'The web app',
+        errors: ['not_found'],
         responses: { 200: { description: 'A page.', contentType: 'text/html', schema: z.string() } },
       },
       {},
@@ -41,6 +43,7 @@ export function webRoutes(web: WebFiles): Route[] {
     ),
     route(
       {
+        id: 'getAsset',
         method: 'GET',
         path: '/assets/{file}',
         policy: 'static',

@@ -2,6 +2,7 @@
  * Following a chat across broken connections. The cursor is the seq of the last event handed out: what the server sends
  * again is dropped, and an event that skips a number is not handed out; the connection is opened anew at the cursor.
  */
+import type { Chat } from './chat.ts';
 import type { Wire } from './client-request.ts';
 import { BooError, toBooError } from './error.ts';
 import type { FeedItem } from './event.ts';
@@ -14,8 +15,8 @@ export type FeedStatus =
   | { state: 'waiting'; error: BooError; retryInMs: number };
 
 export interface FollowOptions {
-  /** The seq of the last event already seen; 0 starts at the beginning. */
-  after?: number | undefined;
+  /** The seq of the last event already seen; 0 starts at the beginning, `head` with what happens from now on. */
+  after?: number | 'head' | undefined;
   /** Ends the iteration, also while it waits. */
   signal?: AbortSignal | undefined;
   onStatus?: ((status: FeedStatus) => void) | undefined;
@@ -35,15 +36,16 @@ export async function* followFeed(
 ): AsyncGenerator<FeedItem, void, undefined> {
   const { signal, onStatus } = options;
   const delay = createRetryDelay(limits.backoff);
-  let cursor = options.after ?? 0;
+  let cursor = options.after === 'head' ? undefined : (options.after ?? 0);
 
   for (let attempt = 1; !signal?.aborted; attempt += 1) {
     const line = openLine(signal, limits.silenceMs);
     let cause: BooError;
     try {
       onStatus?.({ state: 'connecting', attempt });
-      const path = `/v1/chats/${encodeURIComponent(chatId)}/events`;
-      const body = await wire.openStream(path, { after: cursor }, line.signal);
+      const path = `/v1/chats/${encodeURIComponent(chatId)}`;
+      cursor ??= (await wire.request<Chat>(path, { signal: line.signal })).head;
+      const body = await wire.openStream(`${path}/events`, { after: cursor }, line.signal);
       for await (const item of readFeed(body, line.touch)) {
         if (signal?.aborted) return;
         if (item.kind === 'resume') {

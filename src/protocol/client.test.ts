@@ -373,3 +373,109 @@ describe('follow', () => {
     await gone;
   });
 });
+
+describe('run', () => {
+  const frame = (seq: number, body: object): string =>
+    `event: event\nid: ${seq}\ndata: ${JSON.stringify({ chatId, seq, at: '2026-01-01T00:00:00.000Z', ...body })}\n\n`;
+  const said = (text: string, turnId: string, rest: object = {}): object => ({
+    type: 'agent_message',
+    messageId: text,
+    content: [{ type: 'text', text }],
+    turnId,
+    ...rest,
+  });
+  const usage = { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
+  const finished = (turnId: string, rest: object = {}): object => ({
+    type: 'turn_finished',
+    turnId,
+    outcome: 'completed',
+    usage,
+    costUsd: 0.5,
+    ...rest,
+  });
+
+  /** A chat whose log has these events behind the receipt, which has the seq 3. */
+  async function chatThatTells(bodies: object[]): Promise<{ client: BooClient; asked: string[] }> {
+    const asked: string[] = [];
+    const url = await stubServer((request, response) => {
+      asked.push(`${request.method} ${request.url} ${request.body}`);
+      if (request.method === 'POST') return json(response, 202, { promptId: 'p', chatId, seq: 3 });
+      openFeed(response);
+      response.write(resumeFrame(2, 9) + bodies.map((body, index) => frame(3 + index, body)).join(''));
+    });
+    return { client: createClient({ url, token: 't', backoff }), asked };
+  }
+
+  const accepted = { type: 'prompt_accepted', promptId: 'p', content: [] };
+
+  it('resolves with the turn that took the prompt, and the last that its agent said', async () => {
+    const seen: FeedItem[] = [];
+    const { client, asked } = await chatThatTells([
+      accepted,
+      said('of another turn', 'x'),
+      finished('x'),
+      { type: 'turn_started', turnId: 't', promptIds: ['o', 'p'] },
+      said('first', 't'),
+      said('the answer', 't'),
+      said('of a sub-agent', 't', { parentToolCallId: 'call' }),
+      finished('t'),
+    ]);
+    const result = await client.run(chatId, { id: 'p', content: 'hello' }, { onItem: (item) => seen.push(item) });
+    const error = undefined;
+    expect(result).toEqual({
+      promptId: 'p',
+      turnId: 't',
+      outcome: 'completed',
+      error,
+      answer: 'the answer',
+      usage,
+      costUsd: 0.5,
+    });
+    expect(asked[1]).toContain('/events?after=2');
+    expect(seen.filter(({ kind }) => kind === 'event')).toHaveLength(8);
+  });
+
+  it('resolves also with a turn that failed', async () => {
+    const error = { code: 'model_error', message: 'It broke off.' };
+    const { client } = await chatThatTells([
+      accepted,
+      { type: 'turn_started', turnId: 't', promptIds: ['p'] },
+      finished('t', { outcome: 'failed', error }),
+    ]);
+    expect(await client.run(chatId, 'hello')).toMatchObject({ outcome: 'failed', error, answer: '' });
+  });
+
+  it('throws when its prompt was cancelled, and when it is told to stop waiting', async () => {
+    const { client } = await chatThatTells([accepted, { type: 'prompt_cancelled', promptId: 'p' }]);
+    await expect(client.run(chatId, 'hello')).rejects.toMatchObject({ code: 'prompt_taken' });
+    const waiting = await chatThatTells([accepted]);
+    const stop = new AbortController();
+    const run = waiting.client.run(chatId, 'hello', {
+      signal: stop.signal,
+      onItem: () => stop.abort(new Error('enough')),
+    });
+    await expect(run).rejects.toThrow('enough');
+  });
+});
+
+it('a feed that begins at the head asks once where that is, and goes on from there', async () => {
+  const asked: (string | undefined)[] = [];
+  const url = await stubServer((request, response) => {
+    asked.push(request.url);
+    if (!request.url?.includes('/events')) return json(response, 200, { id: chatId, head: 41 });
+    openFeed(response);
+    if (asked.length === 2) return void response.end(resumeFrame(41, 41) + eventFrame(42));
+    response.write(resumeFrame(42, 42) + eventFrame(43));
+  });
+  const seqs: number[] = [];
+  for await (const item of createClient({ url, token: 't', backoff }).follow(chatId, { after: 'head' })) {
+    if (item.kind === 'event') seqs.push(item.event.seq);
+    if (seqs.length === 2) break;
+  }
+  expect(seqs).toEqual([42, 43]);
+  expect(asked).toEqual([
+    `/v1/chats/${chatId}`,
+    `/v1/chats/${chatId}/events?after=41`,
+    `/v1/chats/${chatId}/events?after=42`,
+  ]);
+});

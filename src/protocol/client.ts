@@ -6,6 +6,7 @@ import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
 import { type Live, type LiveOptions, openLive } from './client-live.ts';
 import { createWire, isUnreachable } from './client-request.ts';
+import { type RunOptions, type RunResult, runPrompt } from './client-run.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
 import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
@@ -22,7 +23,7 @@ import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
 export { BooError, type ErrorCode } from './error.ts';
 export { isUnreachable } from './client-request.ts';
-export type { FeedStatus, FollowOptions };
+export type { FeedStatus, FollowOptions, RunOptions, RunResult };
 export type { Live, LiveItem, LiveNews, LiveOptions, LiveState } from './client-live.ts';
 export type {
   TerminalConnection,
@@ -114,6 +115,12 @@ export interface BooClient {
     prompt: SubmitPrompt,
     options?: { attempts?: number | undefined; signal?: AbortSignal | undefined },
   ): Promise<Receipt>;
+  /**
+   * Sends a prompt and resolves with its turn once that has finished, however it ended. Whatever it waits for meanwhile, such
+   * as a decision, comes to `onItem`. Throws `prompt_taken` when somebody cancels the prompt while it waits, and
+   * the signal's reason when that is aborted; the turn goes on then.
+   */
+  run(chatId: string, prompt: SubmitPrompt | string, options?: RunOptions): Promise<RunResult>;
   /** The prompts that wait, in the order in which they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;
   /** Throws `prompt_taken` when its turn has begun. */
@@ -193,7 +200,7 @@ export function createClient(options: ClientOptions): BooClient {
     `${chatPath(chatId)}/prompts/${encodeURIComponent(promptId)}`;
   const importPath = (importId: string): string => `/v1/imports/${encodeURIComponent(importId)}`;
 
-  return {
+  const client: BooClient = {
     info: () => wire.request('/v1/info'),
     async health() {
       try {
@@ -241,6 +248,7 @@ export function createClient(options: ClientOptions): BooClient {
         }
       }
     },
+    run: (chatId, prompt, runOptions = {}) => runPrompt(client, chatId, prompt, runOptions),
     async terminal(chatId, { access = 'write', size, WebSocket } = {}) {
       const path = `${chatPath(chatId)}/terminal`;
       const { ticket } = await wire.request<TerminalTicket>(`${path}/tickets`, { method: 'POST', body: { access } });
@@ -274,6 +282,7 @@ export function createClient(options: ClientOptions): BooClient {
     listDirectories: (path) => wire.request('/v1/directories', { query: { path } }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
   };
+  return client;
 }
 
 /** A random UUID. `crypto.randomUUID` is missing in a browser on a page without TLS. */

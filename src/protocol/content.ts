@@ -19,8 +19,3 @@ export const contentBlock = z.discriminatedUnion('type', [textBlock, imageBlock]
 export type TextBlock = z.infer<typeof textBlock>;
 export type ImageBlock = z.infer<typeof imageBlock>;
 export type ContentBlock = z.infer<typeof contentBlock>;
-
-/** The text of the blocks, joined by line ends; images are left out. */
-export function textOf(content: readonly ContentBlock[]): string {
-  return content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n');
-}

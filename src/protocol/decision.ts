@@ -18,6 +18,9 @@ export const decision = z
     title: z.string(),
     /** What will run, exactly: the tool's input. Of a form, what the MCP server asks for: see `formOf`. */
     input: z.record(z.string(), z.unknown()),
+    /** The tool that wants to run, by its own name, for example `Bash`. Null of a form, and of what was asked before this was kept. */
+    toolName: z.string().nullable(),
+    /** The call of it, as in the event `tool_call`. */
     toolCallId: z.string().nullable(),
     /** True when `allow_always` would be remembered by the agent. */
     canAllowAlways: z.boolean(),

@@ -159,6 +159,8 @@ const lifecycleBodies = [
     type: z.literal('decision_requested'),
     decisionId: z.uuid(),
     kind: z.enum(decisionKinds),
+    /** The tool that wants to run, by its own name, for example `Bash`; a form has none. */
+    toolName: z.string().optional(),
     toolCallId: z.string().optional(),
     title: z.string(),
     input: z.record(z.string(), z.unknown()),

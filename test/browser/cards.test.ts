@@ -48,6 +48,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       kind: 'permission',
       title: 'Bash: ls',
       input: { command: 'ls' },
+      toolName: 'Bash',
       toolCallId: null,
       canAllowAlways: true,
       alwaysScope: [],

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BackendName, backendNames, type Chat, type CreateChat } from '../../src/protocol/chat.ts';
-import { textOf } from '../../src/protocol/content.ts';
+import { textOf } from '../../src/protocol/text-of.ts';
 import type { EventOf } from '../../src/protocol/event.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/turns.ts';

@@ -7,7 +7,7 @@ import {
   openPseudoTerminal,
   type PseudoTerminal,
 } from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
-import { textOf } from '../../src/protocol/content.ts';
+import { textOf } from '../../src/protocol/text-of.ts';
 import { noUsage } from '../../src/protocol/event.ts';
 import { openStubServer, type StubServer } from '../support/stub-server.ts';
 import { until } from '../support/until.ts';

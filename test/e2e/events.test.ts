@@ -49,7 +49,7 @@ describe('a turn in the log', () => {
     const toolCallId = call?.toolCallId;
     expect(call).toMatchObject({ kind: 'execute', toolName: 'Bash', rawInput: { command: 'env ls -la' } });
     expect(eventsOf(turn.events, 'decision_requested')).toMatchObject([
-      { kind: 'permission', toolCallId, input: { command: 'env ls -la' } },
+      { kind: 'permission', toolName: 'Bash', toolCallId, input: { command: 'env ls -la' } },
     ]);
     expect(eventsOf(turn.events, 'tool_call_update')).toMatchObject([{ toolCallId, status: 'completed' }]);
     expect(turn.finished).toMatchObject({ outcome: 'completed', turnId: turn.turnId });

@@ -114,6 +114,7 @@ export function createMemoryChats(): MemoryChats {
         kind: 'permission',
         title: 'ls',
         input: { command: 'ls' },
+        toolName: 'Bash',
         toolCallId: null,
         canAllowAlways: false,
         alwaysScope: [],

@@ -17,7 +17,7 @@ import type {
 } from '../../src/agents/agent-backend.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { BackendName, PermissionMode } from '../../src/protocol/chat.ts';
-import { textOf } from '../../src/protocol/content.ts';
+import { textOf } from '../../src/protocol/text-of.ts';
 import { BooError, toBooError } from '../../src/protocol/error.ts';
 import { type AgentBody, noUsage, type TurnOutcome } from '../../src/protocol/event.ts';
 

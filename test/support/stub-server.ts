@@ -189,6 +189,7 @@ export async function openStubServer(): Promise<StubServer> {
         kind: 'permission',
         title: 'Bash: ls',
         input: { command: 'ls' },
+        toolName: 'Bash',
         toolCallId: null,
         canAllowAlways: true,
         alwaysScope: ['Allowed from now on: every call of Bash.'],

@@ -1,7 +1,10 @@
-import { createApp, type App, type AppOptions } from '../../src/http/app.ts';
+import { createApp, createRoutes, type App, type AppOptions } from '../../src/http/app.ts';
+import { refusalsOf } from '../../src/http/route.ts';
 import { createSignInCodes, type SignInCodes } from '../../src/http/sign-in-codes.ts';
+import { createTickets } from '../../src/http/tickets.ts';
 import type { WebFiles } from '../../src/http/web-files.ts';
 import type { Log } from '../../src/lib/log.ts';
+import type { ErrorCode } from '../../src/protocol/error.ts';
 import { createMemoryChats, type MemoryChats } from './memory-chats.ts';
 
 export const testToken = 'a-token-for-tests-0123456789';
@@ -46,7 +49,18 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     warn: (facts, message) => warnings.push({ facts, message }),
     error: (facts, message) => errors.push({ facts, message }),
   };
-  const app = createApp({ chats, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options });
+  const all = { chats, signInCodes: codes, access: { token: testToken }, log, web: testWeb, ...options };
+  const app = createApp(all);
+  const routes = createRoutes(all, createTickets());
+
+  /** What a route refuses stands in the OpenAPI document. */
+  async function assertDeclared(method: string, path: string, response: Response): Promise<void> {
+    const route = routes.find((each) => each.method === method && fits(each.path, path));
+    if (!route || response.status < 400 || response.status >= 500) return;
+    const { code } = (await response.clone().json()) as { code: ErrorCode };
+    if (!refusalsOf(route).includes(code)) throw new Error(`${route.id} answers ${code}, which it does not declare.`);
+  }
+
   return {
     app,
     chats,
@@ -56,7 +70,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     debugged,
     log,
     async call(method, path, { body, headers = {} } = {}) {
-      return app.request(path, {
+      const response = await app.request(path, {
         method,
         headers: {
           host: 'localhost:4700',
@@ -66,6 +80,13 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
+      await assertDeclared(method, path, response);
+      return response;
     },
   };
+}
+
+function fits(template: string, path: string): boolean {
+  const pattern = template.replaceAll(/[.]/g, '\\.').replaceAll(/\{\w+\}/g, '[^/]+');
+  return new RegExp(`^${pattern}$`).test(path.split('?')[0] ?? '');
 }

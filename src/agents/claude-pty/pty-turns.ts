@@ -6,7 +6,8 @@
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
-import { type ContentBlock, textOf } from '../../protocol/content.ts';
+import type { ContentBlock } from '../../protocol/content.ts';
+import { textOf } from '../../protocol/text-of.ts';
 import type { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost } from '../agent-backend.ts';

@@ -1,6 +1,6 @@
 import type { HookInput, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
-import { textOf } from '../../protocol/content.ts';
+import { textOf } from '../../protocol/text-of.ts';
 import { IncomingWords } from './incoming-words.ts';
 
 function open() {

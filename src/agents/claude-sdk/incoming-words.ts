@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { HookCallback, Options, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
-import { type ContentBlock, textOf } from '../../protocol/content.ts';
+import type { ContentBlock } from '../../protocol/content.ts';
+import { textOf } from '../../protocol/text-of.ts';
 import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming-message.ts';
 
 export class IncomingWords {

@@ -67,6 +67,7 @@ export class PermissionRequests {
     const answer = await this.ask(
       {
         kind: kindOf(toolName),
+        toolName,
         toolCallId: options.toolUseID,
         title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
         input,

@@ -9,6 +9,7 @@ const pending = (id: string): Decision => ({
   kind: 'permission',
   title: `May ${id} run?`,
   input: { command: id },
+  toolName: 'Bash',
   toolCallId: null,
   canAllowAlways: false,
   alwaysScope: [],

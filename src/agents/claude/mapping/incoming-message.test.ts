@@ -1,6 +1,6 @@
 // What the program's marks say, as they were measured: see `test/e2e/agent-messages.test.ts` for the program itself.
 import { describe, expect, test } from 'vitest';
-import { textOf } from '../../../protocol/content.ts';
+import { textOf } from '../../../protocol/text-of.ts';
 import { incomingOfHook, incomingOfLine, type IncomingMessage } from './incoming-message.ts';
 
 const short = ({ origin, content }: IncomingMessage): unknown[] => [origin.kind, origin.name, textOf(content)];

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readRecording, recordingNames, replay } from '../../../../test/support/recorded-frames.ts';
-import { textOf } from '../../../protocol/content.ts';
+import { textOf } from '../../../protocol/text-of.ts';
 import { agentBody, deltaBody } from '../../../protocol/event.ts';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { mapSdkMessage } from './map-sdk-message.ts';

@@ -2,7 +2,7 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
 import { readTranscript, transcriptNames } from '../../../../test/support/recorded-transcripts.ts';
-import { textOf } from '../../../protocol/content.ts';
+import { textOf } from '../../../protocol/text-of.ts';
 import { mapSdkMessage } from './map-sdk-message.ts';
 import { createMappingState } from './mapping-state.ts';
 import { readLine, type TranscriptLine } from './transcript-line.ts';
