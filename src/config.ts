@@ -8,6 +8,8 @@ import {
   defaultDataDir,
   type Environment,
   type Flags,
+  type LogFormat,
+  logFormats,
   type LogLevel,
   logLevels,
   type Setting,
@@ -28,6 +30,7 @@ export interface Config {
   readonly publicOrigins: readonly string[];
   readonly idleTimeoutMs: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly sdkByDefault: boolean;
   readonly terminalPassthrough: readonly TerminalPassthrough[];
   /** What the agents' processes get of the environment. */
@@ -81,6 +84,7 @@ const schemas = {
   'public-origin': origins,
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'log-level': z.enum(logLevels),
+  'log-format': z.enum(logFormats),
   'agent-env': names,
   'terminal-passthrough': passthroughs,
   'token-file': z.string().min(1),
@@ -139,6 +143,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     publicOrigins,
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     logLevel: read('log-level') as LogLevel,
+    logFormat: read('log-format') as LogFormat,
     sdkByDefault: gate,
     terminalPassthrough: read('terminal-passthrough') ?? [],
     agentEnv: agentEnvironment(env, agentEnvNames),

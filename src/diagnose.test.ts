@@ -28,6 +28,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     idleTimeoutMs: 1,
     terminalPassthrough: [],
     logLevel: 'silent',
+    logFormat: 'json',
     sdkByDefault: false,
     agentEnv: { HOME: dataDir, ANTHROPIC_API_KEY: 'key' },
     agentEnvNames: [],

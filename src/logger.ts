@@ -1,8 +1,21 @@
+import { Writable } from 'node:stream';
 import { destination, pino } from 'pino';
-import type { LogLevel } from './settings.ts';
 import type { Log } from './lib/log.ts';
+import { logText } from './log-text.ts';
+import type { LogFormat, LogLevel } from './settings.ts';
 
-/** JSON lines on standard error; standard output is for what the user asked for. */
-export function createLogger(level: LogLevel): Log {
-  return pino({ name: 'boocode', level, timestamp: () => `,"time":"${new Date().toISOString()}"` }, destination(2));
+/** To standard error; standard output is for what the user asked for. `auto` is for people where one looks on. */
+export function createLogger(level: LogLevel, format: LogFormat = 'json'): Log {
+  const isForPeople = format === 'text' || (format === 'auto' && process.stderr.isTTY);
+  const lines = destination(2);
+  const out = isForPeople
+    ? new Writable({
+        decodeStrings: false,
+        write(line: string, _encoding, done) {
+          lines.write(logText(line));
+          done();
+        },
+      })
+    : lines;
+  return pino({ name: 'boocode', level, timestamp: () => `,"time":"${new Date().toISOString()}"` }, out);
 }

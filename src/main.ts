@@ -59,7 +59,8 @@ export interface ServerOptions {
 
 /** Opens everything, in order. Throws BooError `config_invalid` or `storage_unavailable` with one clear sentence. */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, config.logFormat);
+  logger.info(settingsInForce(config, options), 'BooCode starts.');
   const closers: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
@@ -129,6 +130,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     });
     closers.push(() => server.close());
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
+    logger.info({ url: server.url, hostId }, 'BooCode is ready.');
     return { url: server.url, token, close, signInLink: () => `${server.url}/#code=${signInCodes.issue()}` };
   } catch (error) {
     await close();
@@ -136,10 +138,22 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   }
 }
 
+/** As the log tells them. What may hold a secret is not among them: of the database's address only where it is. */
+function settingsInForce(config: Config, { demo }: ServerOptions): object {
+  const { host, port, dataDir, databaseUrl, publicOrigins, idleTimeoutMs, sdkByDefault, logLevel } = config;
+  const { terminalPassthrough, agentEnvNames } = config;
+  return {
+    ...{ version, node: process.version, demo, host, port, publicOrigins, dataDir },
+    database: databaseUrl?.replace(/^\w+:\/\/(?:[^@/]*@)?([^?]*).*$/s, '$1') ?? 'embedded',
+    token: config.token === null ? 'made here' : 'set on purpose',
+    ...{ sdkByDefault, idleTimeoutMs, agentEnvNames, terminalPassthrough, logLevel },
+  };
+}
+
 /** Serves until a signal comes; returns the exit code. */
 export async function runServer(config: Config, options: { demo: boolean }): Promise<number> {
   const stop = nextStop();
-  guardDriver(createLogger(config.logLevel));
+  guardDriver(createLogger(config.logLevel, config.logFormat));
   const server = await startServer(config, { ...options, demoIntervalMs: 25, onFatal: stop.fail });
   process.stdout.write(`BooCode is ready: ${server.url}\n`);
   process.stdout.write(`Sign in with a browser, once: ${server.signInLink()}\n`);

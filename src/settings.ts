@@ -9,6 +9,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
+export const logFormats = ['auto', 'json', 'text'] as const;
+export type LogFormat = (typeof logFormats)[number];
 
 /** What agents may do to the terminals of viewers beyond being shown there. */
 export const terminalPassthroughs = ['clipboard', 'notifications', 'titles'] as const;
@@ -58,6 +60,13 @@ export const settings = [
     value: '<level>',
     about: `one of ${logLevels.join(', ')}`,
     fallback: 'info',
+  },
+  {
+    flag: 'log-format',
+    env: 'BOOCODE_LOG_FORMAT',
+    value: '<format>',
+    about: 'json, text for people, or auto: text where standard error is a terminal',
+    fallback: 'auto',
   },
   {
     flag: 'agent-env',

@@ -59,6 +59,16 @@ export function spawnAgent(
   });
 }
 
+/** Tells the log that one has started; what it returns tells how it ended. */
+export function tellOfProcess(
+  pid: number | undefined,
+  chatId: string,
+  log: Log,
+): (code: number | null, signal: NodeJS.Signals | number | null) => void {
+  log.info({ chatId, pid }, 'An agent process has started.');
+  return (code, signal) => log.info({ chatId, pid, code, signal }, 'An agent process has ended.');
+}
+
 /** Processes that carry the mark of a host, as `/proc` shows them. Linux only; elsewhere none are found. */
 function markedProcesses(): { process: ProcessIdentity; host: ProcessIdentity }[] {
   if (process.platform !== 'linux') return [];

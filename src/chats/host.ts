@@ -17,6 +17,7 @@ import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
 import { Chat } from './chat.ts';
 import { ChatLog } from './chat-log.ts';
+import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
 import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
 import { News } from './news.ts';
@@ -56,6 +57,7 @@ export class Host {
   readonly #leases: LeaseKeeper;
   readonly news = new News();
   readonly #limit: Limiter;
+  readonly #lines: EventLines;
   /** Closings under way that nobody waits for. */
   readonly #closings = new Set<Promise<void>>();
   #cancelAdopt: (() => void) | undefined;
@@ -64,6 +66,7 @@ export class Host {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
+    this.#lines = new EventLines(parts.logger);
     this.#limit = createLimiter(parts.warmingAtOnce);
     this.#leases = new LeaseKeeper({
       ...parts,
@@ -187,6 +190,7 @@ export class Host {
       if (await ask(() => findChat(sql, chatId))) throw elsewhere(chatId);
       throw unknownChat();
     }
+    logger.info({ chatId, epoch: lease.epoch }, 'A chat is taken up: its lease is ours.');
     let chat: Chat | undefined;
     let row: ChatRow | null;
     const log = new ChatLog({
@@ -195,6 +199,7 @@ export class Host {
       feed: this.feed(chatId),
       retry: (attempt) => this.#retry(attempt),
       onStored: (event) => {
+        this.#lines.write(event);
         this.news.stored(event);
         chat?.noted(event);
       },
@@ -240,11 +245,13 @@ export class Host {
     await chat.stop();
     this.#forget(chat);
     await inTime(releaseLease(this.#parts.sql, log.lease));
+    this.#parts.logger.info({ chatId: chat.id, epoch: log.lease.epoch }, 'A chat is at rest: its lease is given back.');
   }
 
   /** Drops a chat that may no longer be written to. Whoever is to have it next need not wait for the lease to run out. */
   #letGo(chat: Chat): void {
     if (this.#chats.get(chat.id) !== chat) return;
+    this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat is let go: its lease is lost.');
     this.#forget(chat);
     this.#track(chat.letGo().then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
   }

@@ -4,7 +4,7 @@ import { matchedRoutes } from 'hono/route';
 import type { Chats } from '../chats/chats.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { BooError } from '../protocol/error.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
@@ -15,6 +15,7 @@ import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { notFound, problemResponse } from './problem.ts';
 import { promptRoutes } from './prompt-routes.ts';
+import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import type { Route, ServerEnv } from './route.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
@@ -67,10 +68,10 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   const { keepAliveMs, liveBacklogBytes } = { ...httpLimits, ...options.limits };
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   return [
-    ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes }),
+    ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes, log: options.log }),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
-    ...promptRoutes(options.chats),
+    ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),
     ...terminalRoutes(options.chats, tickets, live),
@@ -91,27 +92,33 @@ export function createApp(options: AppOptions): App {
   const tickets = createTickets(clock);
   const routes = createRoutes(options, tickets);
   const app: App = new Hono();
+  const lines = new RefusalLines(clock, log);
+
+  const refuse = (thrown: unknown, c: AppContext): Response => {
+    const { code, details } = toBooError(thrown);
+    const response = problemResponse(thrown, log);
+    const { status } = response;
+    // What the server is to blame for has its error in the log, and wrong credentials are counted.
+    if (status < 500 && !(status === 401 && showsCredential(c)))
+      lines.add({ ...askedBy(c), status, code, ...named(details) });
+    return response;
+  };
 
   // First in every request's way. A handler that declares no policy is guarded like any other: by the token.
   const guard: MiddlewareHandler = async (c: AppContext, next) => {
     const peer = c.env?.peer;
-    let isAttempt = c.req.raw.headers.has('authorization');
     try {
       access.checkSource(c.req.raw);
-      const declared = matchedRoutes(c)
-        .map(({ handler }) => routeOfHandler.get(handler))
-        .at(-1);
-      const policy = declared === undefined ? 'bearer' : declared === 'guard' ? undefined : declared.policy;
+      const policy = policyOf(c);
       const ticket = policy === 'ticket' ? ticketIn(c.req.raw.headers) : undefined;
-      isAttempt ||= ticket !== undefined || policy === 'code';
       if (ticket !== undefined) tickets.check(ticket);
       else if (policy === 'bearer' || policy === 'ticket') access.checkToken(c.req.raw);
       if (policy === 'bearer' || policy === 'ticket') peer?.admit();
       await next();
     } catch (error) {
-      c.res = problemResponse(error, log);
+      c.res = refuse(error, c);
     }
-    if (c.res.status === 401 && isAttempt) {
+    if (c.res.status === 401 && showsCredential(c)) {
       const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');
       if (retryAfterSeconds !== undefined) {
         // What is set over another answer would take over its headers.
@@ -131,16 +138,54 @@ export function createApp(options: AppOptions): App {
     app.on(route.method, honoPath(route.path), handler);
   }
 
-  app.onError((error) => problemResponse(error, log));
+  app.onError((error, c) => refuse(error, c));
   app.notFound((c) => {
     const allow = methodsAt(routes, c.req.path);
     const error =
       allow.length === 0
         ? notFound('What this path names')
         : new BooError('method_not_allowed', `This path takes ${allow.join(', ')}.`, { details: { allow } });
-    return problemResponse(error, log);
+    return refuse(error, c);
   });
   return app;
+}
+
+function declaredOf(c: AppContext): Route | 'guard' | undefined {
+  return matchedRoutes(c)
+    .map(({ handler }) => routeOfHandler.get(handler))
+    .at(-1);
+}
+
+function policyOf(c: AppContext): Route['policy'] | undefined {
+  const declared = declaredOf(c);
+  if (declared === undefined) return 'bearer';
+  return declared === 'guard' ? undefined : declared.policy;
+}
+
+/** Whether somebody tries one, be it wrong. */
+function showsCredential(c: AppContext): boolean {
+  const { headers } = c.req.raw;
+  const policy = policyOf(c);
+  return headers.has('authorization') || policy === 'code' || (policy === 'ticket' && ticketIn(headers) !== undefined);
+}
+
+function askedBy(c: AppContext): Pick<Refusal, 'source' | 'client' | 'method' | 'path'> {
+  const { headers, method } = c.req.raw;
+  const declared = declaredOf(c);
+  const client = headers
+    .get('boocode-client')
+    ?.replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 64);
+  return {
+    source: c.env?.peer?.source ?? 'unknown',
+    ...(client !== undefined && { client }),
+    method,
+    path: typeof declared === 'object' ? declared.path : 'unknown',
+  };
+}
+
+function named({ field }: Readonly<Record<string, unknown>>): Pick<Refusal, 'field'> {
+  return typeof field === 'string' ? { field: field.slice(0, 100) } : {};
 }
 
 function tooManyAttempts(retryAfterSeconds: number): BooError {

@@ -55,8 +55,6 @@ export function problemResponse(thrown: unknown, log: Log): Response {
   const error = toBooError(thrown);
   const { status, title } = statusOf[error.code];
   if (status === 500) log.error({ err: error }, 'A request failed.');
-  // Only what is no part of the request: a parser's own error repeats it.
-  else log.debug({ status, code: error.code }, 'A request was refused.');
   const facts =
     status === 500
       ? { detail: 'The server met an error of its own. Its log says more.' }

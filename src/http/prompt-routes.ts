@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import type { Log } from '../lib/log.ts';
 import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
-import { chatPath, promptPath } from './parameters.ts';
+import { chatPath, clientName, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
-export function promptRoutes(chats: Chats): Route[] {
+export function promptRoutes(chats: Chats, log: Log): Route[] {
   return [
     route(
       {
@@ -19,9 +21,12 @@ export function promptRoutes(chats: Chats): Route[] {
           200: { description: 'This prompt was stored before; the same receipt.', schema: receipt },
         },
       },
-      { params: chatPath, body: submitPrompt },
-      async ({ params, body }) => {
-        const result = await chats.submitPrompt(params.chatId, body);
+      { params: chatPath, headers: z.object({ 'boocode-client': clientName }), body: submitPrompt },
+      async ({ params: { chatId }, headers, body, env }) => {
+        const result = await chats.submitPrompt(chatId, body);
+        const { promptId } = result.receipt;
+        const by = { client: headers['boocode-client'], source: env.peer?.source };
+        if (result.created) log.info({ chatId, promptId, ...by }, 'A prompt is stored.');
         return json(result.created ? 202 : 200, result.receipt);
       },
     ),

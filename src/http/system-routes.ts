@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import { health, info, signIn, signInResult } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
@@ -12,7 +13,7 @@ const openApiFile = new URL('../../openapi.json', import.meta.url);
 const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
-export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes }): Route[] {
+export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes; log: Log }): Route[] {
   // Anybody may ask, so all who ask at once ask the database once.
   let asking: Promise<boolean> | undefined;
   const isHealthy = (): Promise<boolean> =>
@@ -72,8 +73,11 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
         responses: { 200: { description: 'The token.', schema: signInResult } },
       },
       { body: signIn },
-      ({ body }) => {
-        if (door.codes.redeem(body.code)) return json(200, { token: door.token });
+      ({ body, env }) => {
+        if (door.codes.redeem(body.code)) {
+          door.log.info({ source: env.peer?.source }, 'A browser has signed in.');
+          return json(200, { token: door.token });
+        }
         throw new BooError('unauthorized', 'code: is unknown, was used before, or is older than ten minutes.', {
           details: { field: 'code' },
         });

@@ -80,6 +80,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     idleTimeoutMs: 600_000,
     terminalPassthrough: [],
     logLevel: 'silent',
+    logFormat: 'json',
     sdkByDefault: true,
     agentEnv,
     agentEnvNames: [],

@@ -31,7 +31,7 @@ export interface TestApp {
   /** What was logged as an error. */
   errors: LogLine[];
   warnings: LogLine[];
-  debugged: LogLine[];
+  infos: LogLine[];
   log: Log;
   /** A request as a client on this machine makes it, with the token. `body` is sent as JSON. */
   call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
@@ -42,10 +42,10 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const codes = createSignInCodes();
   const errors: LogLine[] = [];
   const warnings: LogLine[] = [];
-  const debugged: LogLine[] = [];
+  const infos: LogLine[] = [];
   const log: Log = {
-    debug: (facts, message) => debugged.push({ facts, message }),
-    info() {},
+    debug() {},
+    info: (facts, message) => infos.push({ facts, message }),
     warn: (facts, message) => warnings.push({ facts, message }),
     error: (facts, message) => errors.push({ facts, message }),
   };
@@ -67,7 +67,7 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
     codes,
     errors,
     warnings,
-    debugged,
+    infos,
     log,
     async call(method, path, { body, headers = {} } = {}) {
       const response = await app.request(path, {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
+import { tellOfProcess } from '../agent-process.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
@@ -271,6 +272,8 @@ export class PtySession {
     this.#typist.forgetKeys();
     this.#isStale = false;
     this.terminal.connect(program.pty);
+    const tellEnd = tellOfProcess(program.pty.pid, this.#spec.chatId, this.#logger);
+    void program.exited.then(({ exitCode, signal }) => tellEnd(exitCode, signal));
     void program.exited.then(() => this.#onExit(program));
   }
 

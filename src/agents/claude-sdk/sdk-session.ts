@@ -29,7 +29,7 @@ import {
   type DecisionAnswer,
   endWithoutResult,
 } from '../agent-backend.ts';
-import { type AgentProcess, endMarked, spawnAgent } from '../agent-process.ts';
+import { type AgentProcess, endMarked, spawnAgent, tellOfProcess } from '../agent-process.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
@@ -292,6 +292,7 @@ export class SdkSession {
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
         const launch = withKeysApart({ command, args, env });
         this.#process = spawnAgent(launch.command, launch.args, { cwd: directory, env: launch.env });
+        this.#process.once('exit', tellOfProcess(this.#process.pid, this.#spec.chatId, this.#logger));
         this.#process.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
         // Written to after its end: the read loop tells of that end.
         this.#process.stdin.on('error', () => undefined);

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import type { Event } from '../protocol/event.ts';
+import { noUsage } from '../protocol/event.ts';
+import { EventLines } from './event-lines.ts';
+
+function written(bodies: object[]): { level: string; message: string; facts: object }[] {
+  const told: { level: string; message: string; facts: object }[] = [];
+  const at = (level: string) => (facts: object, message: string) => void told.push({ level, message, facts });
+  const lines = new EventLines({ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') });
+  bodies.forEach((body, index) =>
+    lines.write({ chatId: 'c', seq: index + 1, at: new Date(1_000 * index).toISOString(), ...body } as Event),
+  );
+  return told.filter(({ level }) => level !== 'debug');
+}
+
+test('a turn has one line, with its prompts, how it ended, how long it took and what it cost', () => {
+  const started = { type: 'turn_started', turnId: 't', promptIds: ['p'] };
+  const finished = { type: 'turn_finished', turnId: 't', outcome: 'completed', usage: noUsage, costUsd: 0.25 };
+  const facts = { chatId: 'c', turnId: 't', promptIds: ['p'], ms: 1000, costUsd: 0.25, outputTokens: 0 };
+  expect(written([started, finished])).toEqual([
+    { level: 'info', message: 'A turn has ended.', facts: { ...facts, outcome: 'completed' } },
+  ]);
+  const failed = { ...finished, outcome: 'failed', error: { code: 'model_error', message: 'The secret words.' } };
+  expect(written([started, failed])).toEqual([
+    { level: 'warn', message: 'A turn failed.', facts: { ...facts, outcome: 'failed', code: 'model_error' } },
+  ]);
+});
+
+test('a decision has two, and neither says what was asked or answered', () => {
+  const secret = { command: 'echo secret' };
+  const told = written([
+    { type: 'agent_message', content: [{ type: 'text', text: 'secret' }] },
+    {
+      type: 'decision_requested',
+      decisionId: 'd',
+      kind: 'permission',
+      toolName: 'Bash',
+      title: 'secret',
+      input: secret,
+    },
+    { type: 'decision_resolved', decisionId: 'd', outcome: 'deny', by: 'web', message: 'secret', input: secret },
+  ]);
+  expect(told.map(({ facts }) => facts)).toEqual([
+    { chatId: 'c', decisionId: 'd', kind: 'permission', toolName: 'Bash' },
+    { chatId: 'c', decisionId: 'd', outcome: 'deny', by: 'web' },
+  ]);
+});
