@@ -237,6 +237,12 @@ export interface AgentBackend {
   terminal?(chatId: string): AgentTerminal | undefined;
 
   /**
+   * A closed session goes on in another directory: stores what the agent itself keeps of it beyond the store, and removes
+   * that where nothing would be lost. The directory may be gone. Nothing happens where the agent keeps nothing.
+   */
+  leaveDirectory?(session: { sessionId: string; cwd: string; sessionStore: SessionStore }): Promise<void>;
+
+  /**
    * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens
    * where it keeps nothing, as it may be for a chat that was flipped.
    */

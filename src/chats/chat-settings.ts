@@ -85,5 +85,6 @@ function patched(row: ChatRow, changes: ChatChanges): ChatRow {
     acceptsAgentMessages: changes.acceptsAgentMessages ?? row.acceptsAgentMessages,
     archived: changes.archived ?? row.archived,
     backend: changes.backend ?? row.backend,
+    cwd: changes.cwd ?? row.cwd,
   };
 }

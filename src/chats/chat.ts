@@ -21,7 +21,7 @@ import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
 import { chatView } from './chat-view.ts';
 import { ChatSettings } from './chat-settings.ts';
-import { eraseSessions } from './erase.ts';
+import { eraseSessions, type KeptSessions, leaveDirectory } from './kept-sessions.ts';
 import { Flips } from './flip.ts';
 import { OpenDecisions } from './open-decisions.ts';
 import { openTerminal } from './open-terminal.ts';
@@ -117,6 +117,7 @@ export class Chat {
       recordUnprompted: async () => {
         while (await this.#runUnprompted());
       },
+      leaveDirectory: () => leaveDirectory(this.#keptSessions),
       onFailure: (error) => this.#onFailure(error),
     });
   }
@@ -210,10 +211,10 @@ export class Chat {
   }
 
   /** The signal, aborted with a BooError, says that nobody waits any more for a flip that has to wait. */
-  async patch({ backend, running = 'refuse', ...changes }: PatchChat, signal?: AbortSignal): Promise<void> {
+  async patch({ backend, cwd, running = 'refuse', ...changes }: PatchChat, signal?: AbortSignal): Promise<void> {
     this.#assertRunning();
-    if (backend === undefined) await this.#settings.change(changes, this.#session);
-    else await this.#flips.flip({ backend, running, changes, signal });
+    if (backend === undefined && cwd === undefined) await this.#settings.change(changes, this.#session);
+    else await this.#flips.flip({ backend, cwd, running, changes, signal });
   }
 
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */
@@ -238,8 +239,11 @@ export class Chat {
 
   /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
-    const { sql, backendFor } = this.#parts;
-    await eraseSessions(sql, this.#log.lease, this.#settings.row, backendFor);
+    await eraseSessions(this.#keptSessions);
+  }
+
+  get #keptSessions(): KeptSessions {
+    return { ...this.#parts, lease: this.#log.lease, chat: this.#settings.row };
   }
 
   /** Does the next thing: what the agent began by itself, then what is to be done between turns, then the prompts. */

@@ -71,9 +71,9 @@ export interface Chats {
   listChats(page: ChatQuery): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**
-   * With a backend in the patch it is a flip: between turns, and only then is all of it stored. Throws
-   * `backend_unavailable`, and `chat_busy` where a turn runs and the patch does not say what becomes of it. A flip that
-   * waits is withdrawn when the signal is aborted, and throws its reason.
+   * With a backend or a directory in the patch the session is closed first: between turns, and only then is all of it
+   * stored. Throws `backend_unavailable`, `cwd_invalid`, and `chat_busy` where a turn runs and the patch does not say what
+   * becomes of it. A change that waits is withdrawn when the signal is aborted, and throws its reason.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
   /** What the chat's directory would have its agent load, and what of it has changed since it was trusted. */

@@ -1,7 +1,7 @@
 /**
- * A flip: the chat goes on with another backend, in the same session. It happens between turns: the old backend closes
- * the session in order, so that the transcript is complete in the store, and one write tells the new one to everybody.
- * Whoever opens the session next does it there, and resumes from the store.
+ * A flip: the chat goes on with another backend, or in another directory, in the same session. It happens between turns:
+ * the old backend closes the session in order, so that the transcript is complete in the store, and one write tells the
+ * new one to everybody. Whoever opens the session next does it there, and resumes from the store.
  *
  * A flip that has to wait, for a turn or for work that closing would kill, lasts as long as somebody waits for it:
  * nothing of it is stored, so nothing of it may surprise anybody later.
@@ -17,8 +17,14 @@ import type { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 
-export interface FlipRequest {
-  backend: BackendName;
+/** What cannot change while the session is open. */
+interface Place {
+  backend?: BackendName | undefined;
+  /** Resolved: see `resolveWorkingDirectory`. */
+  cwd?: string | undefined;
+}
+
+export interface FlipRequest extends Place {
   /** What becomes of a running turn, and of work that closing the session would kill. */
   running: RunningChoice;
   /** What else is to change, in the same write. */
@@ -41,6 +47,8 @@ export interface FlipParts {
   between(task: () => Promise<void>, signal?: AbortSignal): Promise<void>;
   /** Records the turns that the agent began by itself and that wait for it. */
   recordUnprompted(): Promise<void>;
+  /** Has agents leave nothing of the chat in its directory that the store has not. */
+  leaveDirectory(): Promise<void>;
   /** Nobody knows what is stored. */
   onFailure(error: unknown): void;
 }
@@ -72,12 +80,12 @@ export class Flips {
   /** Throws `backend_unavailable`, or `chat_busy` where something runs and the request does not say what becomes of it. */
   async flip(request: FlipRequest): Promise<void> {
     const { session, settings } = this.#parts;
-    const { id, backend: current } = settings.row;
-    if (this.#pending === 0 && request.backend === current) return settings.change(request.changes, session);
+    const wanted = this.#newPlace(request);
+    if (this.#pending === 0 && !wanted) return settings.change(request.changes, session);
     // Before anything is touched.
     request.signal?.throwIfAborted();
-    this.#parts.backendFor(request.backend);
-    if (request.running === 'refuse') assertIdle(this.#parts.isTurnRunning(), session, id);
+    this.#parts.backendFor(request.backend ?? settings.row.backend);
+    if (request.running === 'refuse') assertIdle(this.#parts.isTurnRunning(), session, settings.row.id, wanted);
 
     const isHurried = request.running === 'interrupt';
     const leave = this.#enter(isHurried);
@@ -85,6 +93,16 @@ export class Flips {
     const done = this.#parts.between(() => this.#make(request).finally(leave), request.signal).finally(leave);
     this.rouse();
     await Promise.all([done, isHurried ? this.#parts.interruptTurn() : undefined]);
+  }
+
+  /** What of the request differs from what the chat has by now; undefined where nothing does. */
+  #newPlace({ backend, cwd }: Place): Place | undefined {
+    const { row } = this.#parts.settings;
+    const place = {
+      ...(backend === undefined || backend === row.backend ? {} : { backend }),
+      ...(cwd === undefined || cwd === row.cwd ? {} : { cwd }),
+    };
+    return Object.keys(place).length === 0 ? undefined : place;
   }
 
   /** Counts a flip until the returned function is called, as often as anybody likes. */
@@ -101,19 +119,23 @@ export class Flips {
   }
 
   /** Between turns. */
-  async #make({ backend, running, changes, signal }: FlipRequest): Promise<void> {
+  async #make({ running, changes, signal, ...request }: FlipRequest): Promise<void> {
     const { log, session, settings } = this.#parts;
     // Another flip may have been first.
-    const { id, agent, backend: current } = settings.row;
-    if (backend === current) return settings.change(changes, session);
+    const { id, agent, trusted } = settings.row;
+    const place = this.#newPlace(request);
+    if (!place) return settings.change(changes, session);
 
-    if (running === 'refuse') assertIdle(false, session, id);
+    if (running === 'refuse') assertIdle(false, session, id, place);
     await this.#untilIdle(id, signal);
     await session.close();
     // What the session still said of itself belongs before its end.
     await this.#parts.recordUnprompted();
     this.#parts.assertRunning();
-    const whole = { ...changes, backend };
+    if (place.cwd !== undefined) await this.#parts.leaveDirectory();
+    // Trust is by directory: who has looked at the old one has not looked at this one.
+    const untrusted = place.cwd !== undefined && trusted ? { trusted: false } : {};
+    const whole = { ...untrusted, ...changes, ...place };
     await log.append(flipped(log, agent, whole)).catch((error: unknown) => {
       // Perhaps it is stored, and perhaps not: the chat is to be read anew.
       this.#parts.onFailure(error);
@@ -148,24 +170,26 @@ export class Flips {
   }
 }
 
-function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges & { backend: BackendName }): Write {
+function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges): Write {
+  const { backend } = changes;
   return {
     events: [{ body: { type: 'chat_updated', ...changes } }],
-    side: (db) => [setSessionBackend(db, log.lease, agent, changes.backend)],
+    ...(backend === undefined ? {} : { side: (db) => [setSessionBackend(db, log.lease, agent, backend)] }),
     chat: changes,
   };
 }
 
-function assertIdle(isTurnRunning: boolean, session: AgentSession, chatId: string): void {
+function assertIdle(isTurnRunning: boolean, session: AgentSession, chatId: string, place: Place = {}): void {
+  const verb = place.cwd === undefined ? 'flip' : 'move';
   if (isTurnRunning) {
     const details = { field: 'running', because: 'turn' };
-    const choices = 'Send "running": "finish" to flip when it has finished, or "interrupt" to end it and flip at once.';
+    const choices = `Send "running": "finish" to ${verb} when it has finished, or "interrupt" to end it and ${verb} at once.`;
     throw new BooError('chat_busy', `A turn is running. ${choices}`, { details });
   }
   if (session.backend?.isBusy(chatId)) {
     const details = { field: 'running', because: 'work' };
-    const problem = 'The session has work that a flip would end: a background task, or a terminal that is attached.';
-    const choices = 'Send "running": "finish" to flip when it is done, or "interrupt" to flip at once.';
+    const problem = `The session has work that a ${verb} would end: a background task, or a terminal that is attached.`;
+    const choices = `Send "running": "finish" to ${verb} when it is done, or "interrupt" to ${verb} at once.`;
     throw new BooError('chat_busy', `${problem} ${choices}`, { details });
   }
 }

@@ -95,10 +95,12 @@ export class HostedChats implements Chats {
 
   async patchChat(
     chatId: string,
-    patch: PatchChat,
+    { cwd: given, ...rest }: PatchChat,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<ChatView> {
-    if (patch.trusted === true) await this.#trust(await this.#row(chatId));
+    const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
+    const patch = { ...rest, ...place };
+    if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
     await this.#host.use(chatId, (chat) => chat.patch(patch, signal));
     return this.getChat(chatId);
   }

@@ -463,6 +463,37 @@ describe('ls, show, interrupt', () => {
   });
 });
 
+describe('move', () => {
+  it('CLI-6: lets a chat go on in another directory, and says what became of its trust', async () => {
+    const chat = stub.addChat({ cwd: '/old', trusted: true });
+    const bodies: unknown[] = [];
+    stub.onPatch = (_, body) => void bodies.push(body);
+    expect(await run(['move', chat.id, '/new', '--interrupt'])).toEqual({
+      code: 0,
+      out: `Chat ${chat.id} works in /new now; it worked in /old.\n`,
+      err: '',
+    });
+    expect((await run(['move', chat.id, '/new'])).out).toBe(`Chat ${chat.id} works in /new already.\n`);
+    stub.onPatch = () => void Object.assign(chat, { trusted: false });
+    Object.assign(chat, { trusted: true });
+    expect((await run(['move', chat.id, 'here'])).out).toContain('Its trust was for the old directory');
+    expect(chat.cwd).toBe(`${process.cwd()}/here`);
+    expect(bodies).toEqual([{ cwd: '/new', running: 'interrupt' }, { cwd: '/new' }]);
+  });
+
+  it('CLI-6: names its own flags where something runs, and waits where it is told to', async () => {
+    const chat = stub.addChat({ state: 'running' });
+    stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because: 'turn' });
+    const { code, err } = await run(['move', chat.id, '/new']);
+    expect([code, err]).toEqual([
+      1,
+      'error: A turn is running. Say --finish to move when it is done, or --interrupt to end it and move at once.\n',
+    ]);
+    stub.onPatch = () => undefined;
+    expect((await run(['move', chat.id, '/new', '--finish'])).err).toMatch(/^A turn is running: waiting/);
+  });
+});
+
 describe('flip', () => {
   it('lets a chat go on with the other backend, or with the one it is told', async () => {
     const chat = stub.addChat({ backend: 'claude_sdk' });

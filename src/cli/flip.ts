@@ -3,10 +3,14 @@ import { BooError, type Chat, type PatchChat } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 
-interface FlipFlags extends GlobalFlags {
-  to?: 'sdk' | 'pty';
+/** What becomes of a turn that runs. */
+export interface RunningFlags extends GlobalFlags {
   finish?: true;
   interrupt?: true;
+}
+
+interface FlipFlags extends RunningFlags {
+  to?: 'sdk' | 'pty';
 }
 
 /** What a backend is called on the command line. */
@@ -35,7 +39,7 @@ export function addFlip(program: Command, cli: Cli): void {
       if (flags.finish && backend !== chat.backend && (chat.state === 'running' || chat.state === 'waiting')) {
         cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat where it is.\n');
       }
-      const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained);
+      const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained('flip'));
       if (flags.json) return printJson(cli, flipped);
       const now = shortBackend(flipped.backend);
       cli.terminal.out(
@@ -51,19 +55,21 @@ function wanted(chat: Chat, to: FlipFlags['to']): Chat['backend'] {
   return `claude_${to ?? other}`;
 }
 
-function running({ finish, interrupt }: FlipFlags): Pick<PatchChat, 'running'> {
+export function running({ finish, interrupt }: RunningFlags): Pick<PatchChat, 'running'> {
   if (finish) return { running: 'finish' };
   return interrupt ? { running: 'interrupt' } : {};
 }
 
 /** The server's words name a field of the API; here the choices are flags. */
-function explained(error: unknown): never {
-  const because = error instanceof BooError && error.code === 'chat_busy' ? error.details['because'] : undefined;
-  if (because === undefined) throw error;
-  const problem =
-    because === 'turn'
-      ? 'A turn is running.'
-      : 'The session has work that a flip would end: a background task, or a terminal that is attached.';
-  const choices = 'Say --finish to flip when it is done, or --interrupt to end it and flip at once.';
-  throw new BooError('chat_busy', `${problem} ${choices}`, { cause: error });
+export function explained(verb: 'flip' | 'move'): (error: unknown) => never {
+  return (error) => {
+    const because = error instanceof BooError && error.code === 'chat_busy' ? error.details['because'] : undefined;
+    if (because === undefined) throw error;
+    const problem =
+      because === 'turn'
+        ? 'A turn is running.'
+        : `The session has work that a ${verb} would end: a background task, or a terminal that is attached.`;
+    const choices = `Say --finish to ${verb} when it is done, or --interrupt to end it and ${verb} at once.`;
+    throw new BooError('chat_busy', `${problem} ${choices}`, { cause: error });
+  };
 }

@@ -12,6 +12,7 @@ import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLs } from './ls.ts';
+import { addMove } from './move.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
 import { settings } from '../settings.ts';
@@ -39,6 +40,7 @@ export function createProgram(cli: Cli): Command {
     addInterrupt,
     addAttach,
     addFlip,
+    addMove,
     addTrust,
     addDecide,
     addAdopt,

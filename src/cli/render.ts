@@ -214,6 +214,9 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'chat_updated':
         if (event.acceptsAgentMessages !== undefined)
           line(outStyle('yellow', `· ${acceptanceWords(event.acceptsAgentMessages)}`));
+        if (event.cwd !== undefined) line(outStyle('dim', `· the chat goes on in ${plainLine(event.cwd, 4096)}`));
+        if (event.cwd !== undefined && event.trusted === false)
+          line(outStyle('yellow', '· that directory is not trusted: see `boocode trust`'));
         return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;

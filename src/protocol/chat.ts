@@ -58,9 +58,11 @@ export const chat = z
   .meta({ id: 'Chat' });
 export type Chat = z.infer<typeof chat>;
 
+const directory = z.string().min(1).max(4096).refine(noNul, 'must not hold a NUL character');
+
 export const createChat = z
   .strictObject({
-    cwd: z.string().min(1).max(4096).refine(noNul, 'must not hold a NUL character'),
+    cwd: directory,
     title: title.optional(),
     agent: z.enum(agentNames).optional(),
     backend: z.enum(backendNames).optional(),
@@ -83,16 +85,21 @@ export const patchChat = z
     /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
     backend: z.enum(backendNames).optional(),
     /**
-     * With `backend`: what becomes of a running turn, or of other work that the flip would end, such as a background
-     * task. `finish` answers once it is done and the chat is flipped, as long as the client waits; prompts that wait run
-     * on the new backend. `refuse` is the default.
+     * The chat goes on in this directory, an absolute path, in the same session. It happens between turns. Trust is by
+     * directory and does not come along: `trusted` becomes false unless the same patch sets it.
+     */
+    cwd: directory.optional(),
+    /**
+     * With `backend` or `cwd`: what becomes of a running turn, or of other work that the change would end, such as a
+     * background task. `finish` answers once it is done and the chat is changed, as long as the client waits; prompts that
+     * wait run afterwards. `refuse` is the default.
      */
     running: z.enum(runningChoices).optional(),
   })
   .refine((patch) => Object.keys(patch).some((field) => field !== 'running'), 'must change at least one field')
-  .refine((patch) => patch.running === undefined || patch.backend !== undefined, {
+  .refine(({ running, backend, cwd }) => running === undefined || backend !== undefined || cwd !== undefined, {
     path: ['running'],
-    message: 'goes with backend only',
+    message: 'goes with backend or cwd only',
   })
   .meta({ id: 'PatchChat' });
 export type PatchChat = z.infer<typeof patchChat>;

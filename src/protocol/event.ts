@@ -188,6 +188,8 @@ const lifecycleBodies = [
     archived: z.boolean().optional(),
     /** The chat was flipped: it goes on with this backend. */
     backend: z.enum(backendNames).optional(),
+    /** The chat was moved: it goes on in this directory. */
+    cwd: z.string().optional(),
   }),
   z.object({
     type: z.literal('turn_finished'),

@@ -96,7 +96,8 @@ export function chatChanges(db: Sql, patch: ChatChanges) {
     trusted = coalesce(${patch.trusted ?? null}, trusted),
     accepts_agent_messages = coalesce(${patch.acceptsAgentMessages ?? null}, accepts_agent_messages),
     archived = coalesce(${patch.archived ?? null}, archived),
-    backend = coalesce(${patch.backend ?? null}, backend)`;
+    backend = coalesce(${patch.backend ?? null}, backend),
+    cwd = coalesce(${patch.cwd ?? null}, cwd)`;
 }
 
 /**

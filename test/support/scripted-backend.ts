@@ -69,6 +69,10 @@ export class ScriptedBackend implements AgentBackend {
   /** How many sessions were opened and closed so far, and every spec they were opened with. */
   readonly opened: AgentSessionSpec[] = [];
   closed = 0;
+  /** Told of a session whose chat goes on in another directory. */
+  onLeave: NonNullable<AgentBackend['leaveDirectory']> = () => Promise.resolve();
+  /** What a directory would have it load; a test puts its own here. */
+  declare readDirectory?: NonNullable<AgentBackend['readDirectory']>;
   /** Sessions of which nothing was to be left. */
   readonly removed: string[] = [];
   /** What the session store refused. */
@@ -200,6 +204,10 @@ export class ScriptedBackend implements AgentBackend {
   /** One and the same as long as the session is open; it shows nothing. */
   terminal(chatId: string): AgentTerminal | undefined {
     return this.capabilities.terminal ? this.sessions.get(chatId)?.terminal : undefined;
+  }
+
+  leaveDirectory(session: Parameters<ScriptedBackend['onLeave']>[0]): Promise<void> {
+    return this.onLeave(session);
   }
 
   removeSession({ sessionId }: { sessionId: string }): Promise<void> {

@@ -12,7 +12,7 @@ import type {
   DirectoryContent,
 } from '../agent-backend.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
-import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
+import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
 import type { Passthrough } from './terminal/passable.ts';
@@ -140,6 +140,10 @@ export class ClaudePtyBackend implements AgentBackend {
 
   readDirectory(cwd: string): Promise<DirectoryContent> {
     return readDirectoryContent(cwd, configDirOf(this.#options.env));
+  }
+
+  async leaveDirectory({ sessionStore, ...session }: Parameters<NonNullable<AgentBackend['leaveDirectory']>>[0]) {
+    await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -16,7 +16,7 @@ import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
-import { isDirectory } from '../claude/files/is-directory.ts';
+import { assertDirectory } from '../claude/files/working-directory.ts';
 import {
   configDirOf,
   projectDirectory,
@@ -162,9 +162,7 @@ export class PtySession {
 
   async #open(): Promise<void> {
     const { cwd, sessionStore } = this.#spec;
-    if (!(await isDirectory(cwd))) {
-      throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
-    }
+    await assertDirectory(cwd);
     const entries = await reconcileTranscript(sessionStore, this.#place());
     this.#isKnown = entries !== null;
     const costs = new SessionCosts(baselineFromEntries(entries ?? []));

@@ -12,7 +12,7 @@ import type {
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
-import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
+import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
@@ -120,6 +120,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   readDirectory(cwd: string): Promise<DirectoryContent> {
     return readDirectoryContent(cwd, configDirOf(this.#options.env));
+  }
+
+  async leaveDirectory({ sessionStore, ...session }: Parameters<NonNullable<AgentBackend['leaveDirectory']>>[0]) {
+    await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -39,7 +39,7 @@ import { PermissionRequests } from '../claude/permission-requests.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
-import { isDirectory } from '../claude/files/is-directory.ts';
+import { assertDirectory } from '../claude/files/working-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import {
   configDirOf,
@@ -132,9 +132,7 @@ export class SdkSession {
 
   async #open(): Promise<void> {
     const { cwd, model, permissionMode } = this.#spec;
-    if (!(await isDirectory(cwd))) {
-      throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
-    }
+    await assertDirectory(cwd);
     const entries = await reconcileTranscript(this.#spec.sessionStore, this.#place());
     this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
     this.#assertWanted();

@@ -44,6 +44,12 @@ export function toItems(event: Event): Item[] {
     case 'current_mode_update':
       return notice('info', 'mode', `Permission mode: ${modeText(event.permissionMode)}`);
     case 'chat_updated':
+      if (event.cwd !== undefined)
+        return notice(
+          'info',
+          'moved',
+          `The chat goes on in ${event.cwd}.${event.trusted === false ? ' That directory is not trusted yet.' : ''}`,
+        );
       if (event.backend !== undefined)
         return notice('info', 'flip', `The chat goes on with the ${engineText(event.backend)}.`);
       if (event.acceptsAgentMessages !== undefined)

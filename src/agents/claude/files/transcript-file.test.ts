@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InMemorySessionStore, type SessionStore, type SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  leaveDirectory,
   projectFolder,
   projectKey,
   reconcileTranscript,
@@ -163,4 +164,68 @@ test('a directory’s folder: letters and digits stay, and a long one is cut and
   expect(projectFolder(`${long}1`)).not.toBe(projectFolder(`${long}2`));
   expect(projectFolder(long).length).toBeLessThan(220);
   expect(projectFolder(`/${'a'.repeat(199)}`)).toHaveLength(200);
+});
+
+describe('a session whose directory changes', () => {
+  const elsewhere = (name: string): string =>
+    join(place.configDir, 'projects', projectFolder(join(root, name)), `${sessionId}.jsonl`);
+  const left = async (): Promise<string[]> =>
+    (await readdir(join(place.configDir, 'projects'), { recursive: true })).filter((name) => name.endsWith('.jsonl'));
+
+  test('TRANSCRIPT-11: what the old files hold beyond the store is stored, and then nothing is left of them', async () => {
+    await store.append(key, [user('a')]);
+    await putFile([user('a'), user('b')]);
+    await putFile([user('s')], join(dirname(file), sessionId, 'subagents', 'agent-1.jsonl'));
+    await rm(place.cwd, { recursive: true });
+    await leaveDirectory(store, place);
+    expect(await store.load(key)).toEqual([user('a'), user('b')]);
+    expect(await store.load({ ...key, subpath: 'subagents/agent-1' })).toEqual([user('s')]);
+    expect(await left()).toEqual([]);
+  });
+
+  test('TRANSCRIPT-11: a file that went another way is left, and is not taken for the session', async () => {
+    await store.append(key, [user('a'), user('b')]);
+    const other = [user('a'), user('by hand')];
+    await putFile(other);
+    await putFile([user('a')], elsewhere('older'));
+    await leaveDirectory(store, place);
+    expect(await fileNow()).toBe(lines(other));
+    expect(await left()).toHaveLength(1);
+    expect(await store.load(key)).toEqual([user('a'), user('b')]);
+
+    const next = { ...place, cwd: join(root, 'next') };
+    await mkdir(next.cwd);
+    expect(await reconcileTranscript(store, next)).toEqual([user('a'), user('b')]);
+    expect(await fileNow(elsewhere('next'))).toBe(lines([user('a'), user('b')]));
+  });
+
+  test('TRANSCRIPT-12: files that the program took along into a worktree are met at the next opening', async () => {
+    await store.append(key, [user('a')]);
+    const whole = [user('a'), user('in the worktree')];
+    const moved = elsewhere('worktree');
+    await putFile(whole, moved);
+    await putFile([user('s')], join(dirname(moved), sessionId, 'subagents', 'agent-1.jsonl'));
+    expect(await reconcileTranscript(store, place)).toEqual(whole);
+    expect(await store.load(key)).toEqual(whole);
+    expect(await store.load({ ...key, subpath: 'subagents/agent-1' })).toEqual([user('s')]);
+    expect(await fileNow()).toBe(lines(whole));
+  });
+
+  test('TRANSCRIPT-12: what the mirror lost is taken from the files that the program writes to now', async () => {
+    await store.append(key, [user('a')]);
+    await putFile([user('a')]);
+    await utimes(file, 1, 1);
+    await putFile([user('a'), user('b')], elsewhere('worktree'));
+    await storeSurplus(store, place);
+    expect(await store.load(key)).toEqual([user('a'), user('b')]);
+  });
+
+  test('TRANSCRIPT-12: all copies go with the chat, and no other session’s', async () => {
+    await putFile([user('a')]);
+    await putFile([user('a')], elsewhere('worktree'));
+    await putFile([user('s')], join(dirname(elsewhere('worktree')), sessionId, 'subagents', 'agent-1.jsonl'));
+    await putFile([user('x')], join(dirname(file), 'another.jsonl'));
+    await removeTranscript(place);
+    expect(await left()).toEqual([expect.stringMatching(/another\.jsonl$/)]);
+  });
 });

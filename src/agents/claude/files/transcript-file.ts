@@ -5,6 +5,7 @@
  * the program wrote while the host was dying. So: a file that holds everything stored has its surplus stored; any other
  * file, or none, is written anew from the store.
  */
+import { statSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,9 +38,9 @@ export function projectFolder(cwd: string): string {
   return `${folder.slice(0, 200)}-${Math.abs(hash).toString(36)}`;
 }
 
-/** The folder with the transcripts of a working directory, which must exist. */
+/** The folder with the transcripts of a working directory. That may be gone: then it is known by the path it had. */
 export async function projectDirectory({ configDir, cwd }: TranscriptPlace): Promise<string> {
-  return join(configDir, 'projects', projectFolder(await realpath(cwd)));
+  return join(configDir, 'projects', projectFolder(await realpath(cwd).catch(() => cwd)));
 }
 
 /**
@@ -50,6 +51,12 @@ export async function reconcileTranscript(
   store: SessionStore,
   place: TranscriptPlace,
 ): Promise<SessionStoreEntry[] | null> {
+  const entries = await reconcileFiles(store, place);
+  // The program may have moved them in mid-session, and died there.
+  return (await storeMoved(store, place, await projectDirectory(place))) ? reconcileFiles(store, place) : entries;
+}
+
+async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Promise<SessionStoreEntry[] | null> {
   const { sessionId } = place;
   const directory = await projectDirectory(place);
   const file = join(directory, `${sessionId}.jsonl`);
@@ -68,9 +75,9 @@ export async function reconcileTranscript(
  */
 export async function storeSurplus(store: SessionStore, place: TranscriptPlace): Promise<void> {
   const { sessionId } = place;
-  const directory = await projectDirectory(place);
-  const main: Transcript = [{ projectKey, sessionId }, join(directory, `${sessionId}.jsonl`)];
-  for (const [key, file] of [main, ...(await subTranscripts(store, directory, sessionId))]) {
+  // The program takes its files along when it enters a worktree: those it writes to were written last.
+  const directory = (await foldersOf(place))[0] ?? (await projectDirectory(place));
+  for (const [key, file] of await transcriptsIn(store, directory, sessionId)) {
     // The file first: what the mirror stores meanwhile is then no surplus.
     const local = await readEntries(file);
     const { surplus } = compareEntries(local?.entries ?? [], (await store.load(key)) ?? []);
@@ -92,12 +99,77 @@ async function subTranscripts(store: SessionStore, directory: string, sessionId:
   });
 }
 
-/** Removes the program's copy; the working directory itself may be gone. */
+function transcriptsIn(store: SessionStore, directory: string, sessionId: string): Promise<Transcript[]> {
+  const main: Transcript = [{ projectKey, sessionId }, join(directory, `${sessionId}.jsonl`)];
+  return subTranscripts(store, directory, sessionId).then((subs) => [main, ...subs]);
+}
+
+/** The folders that hold files of the session, of whichever working directory, the one written to last first. */
+async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<string[]> {
+  const projects = join(configDir, 'projects');
+  const names = await readdir(projects).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const found = names.flatMap((name) => {
+    const directory = join(projects, name);
+    const times = [`${sessionId}.jsonl`, sessionId].flatMap(
+      (own) => statSync(join(directory, own), { throwIfNoEntry: false })?.mtimeMs ?? [],
+    );
+    return times.length === 0 ? [] : [{ directory, at: Math.max(...times) }];
+  });
+  return found.toSorted((one, other) => other.at - one.at).map(({ directory }) => directory);
+}
+
+/**
+ * Stores what the files hold beyond the store, in every folder but `own`, if they hold all that is stored: others are
+ * older, or went another way. Tells whether there was anything.
+ */
+async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: string): Promise<boolean> {
+  let hasStored = false;
+  for (const directory of await foldersOf(place)) {
+    if (directory === own) continue;
+    for (const [key, file] of await transcriptsIn(store, directory, place.sessionId)) {
+      const local = await readEntries(file);
+      if (local === null) continue;
+      const { surplus, holdsStored } = compareEntries(local.entries, (await store.load(key)) ?? []);
+      // Its sub-agents went the same way.
+      if (!holdsStored && key.subpath === undefined) break;
+      if (!holdsStored || surplus.length === 0) continue;
+      await store.append(key, surplus);
+      hasStored = true;
+    }
+  }
+  return hasStored;
+}
+
+/**
+ * The session goes on elsewhere: what the program's files hold beyond the store is stored, and then they are removed,
+ * so that none of them is ever taken for the session. One that went another way, and holds what is not stored, is left.
+ * The working directory itself may be gone.
+ */
+export async function leaveDirectory(store: SessionStore, place: TranscriptPlace): Promise<void> {
+  const { sessionId } = place;
+  await storeMoved(store, place);
+  for (const directory of await foldersOf(place)) {
+    let holdsMore = false;
+    for (const [key, file] of await transcriptsIn(store, directory, sessionId)) {
+      const local = await readEntries(file);
+      const { surplus } = compareEntries(local?.entries ?? [], (await store.load(key)) ?? []);
+      if (surplus.length > 0) holdsMore = true;
+    }
+    if (!holdsMore) await removeFiles(directory, sessionId);
+  }
+}
+
+/** Removes the program's copies, wherever it has moved them. */
 export async function removeTranscript(place: TranscriptPlace): Promise<void> {
-  const cwd = await realpath(place.cwd).catch(() => place.cwd);
-  const directory = join(place.configDir, 'projects', projectFolder(cwd));
-  await rm(join(directory, `${place.sessionId}.jsonl`), { force: true });
-  await rm(join(directory, place.sessionId), { recursive: true, force: true });
+  for (const directory of await foldersOf(place)) await removeFiles(directory, place.sessionId);
+}
+
+async function removeFiles(directory: string, sessionId: string): Promise<void> {
+  await rm(join(directory, `${sessionId}.jsonl`), { force: true });
+  await rm(join(directory, sessionId), { recursive: true, force: true });
 }
 
 async function reconcileFile(store: SessionStore, key: SessionKey, file: string): Promise<SessionStoreEntry[] | null> {

@@ -11,6 +11,7 @@ import { Composer } from '../composer/composer.tsx';
 import { useLiveState } from '../parts/use-live-state.ts';
 import { CwdContext } from './cwd-context.ts';
 import { DecisionCard } from '../decisions/decision-card.tsx';
+import { isDirectoryMissing, MissingDirectory } from './missing-directory.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { usePending } from '../decisions/inbox.tsx';
@@ -103,6 +104,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   }
 
   const isBusy = log.openTurn !== undefined || chat?.state === 'running' || chat?.state === 'waiting';
+  const isMissing = isDirectoryMissing(log);
   const hasTerminal = info?.backends.find(({ name }) => name === chat?.backend)?.capabilities.terminal === true;
   const interrupt = async (): Promise<void> => {
     const result = await session.attempt(() => session.api.interrupt(chatId));
@@ -177,6 +179,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {pending.map((decision) => (
             <DecisionCard key={decision.id} decision={decision} />
           ))}
+          {isMissing && <MissingDirectory onMove={() => setChanging(true)} />}
           <PlanStrip plan={log.latest.plan} />
           <TaskStrip tasks={log.latest.tasks} />
           <Queue chatId={chatId} log={log} />
@@ -211,6 +214,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           chat={chat}
           running={log.latest.session?.model}
           isBusy={isBusy}
+          isMissing={isMissing}
           onClose={() => setChanging(false)}
         />
       )}

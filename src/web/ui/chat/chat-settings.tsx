@@ -6,6 +6,7 @@ import { useStore } from '../parts/use-store.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen.tsx';
 import { Dialog } from '../parts/dialog.tsx';
+import { DirectoryField } from '../chats/directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { useSession } from '../parts/session-context.ts';
@@ -15,12 +16,15 @@ export function ChatSettings({
   chat,
   running,
   isBusy,
+  isMissing,
   onClose,
 }: {
   chat: Chat;
   /** The model that answers now. */
   running: string | null | undefined;
   isBusy: boolean;
+  /** Its directory is gone: somebody is here to name another one. */
+  isMissing: boolean;
   onClose: () => void;
 }) {
   const session = useSession();
@@ -29,6 +33,7 @@ export function ChatSettings({
   const [trusted, setTrusted] = useState(chat.trusted);
   const [accepts, setAccepts] = useState(chat.acceptsAgentMessages);
   const [backend, setBackend] = useState<BackendName>(chat.backend);
+  const [cwd, setCwd] = useState(isMissing ? chat.cwd : undefined);
   const [turn, setTurn] = useState<RunningChoice>('finish');
   const [isWaiting, setWaiting] = useState(false);
   const [trust, setTrust] = useState<ChatTrust>();
@@ -47,7 +52,9 @@ export function ChatSettings({
   }, [session, chat.id]);
   useEffect(() => void load(), [load]);
   const wasTrusted = chat.trusted && trust?.holds !== false;
-  const isTrusting = trusted && !wasTrusted;
+  const isMoving = cwd !== undefined && withoutSlash(cwd) !== chat.cwd;
+  // What is shown, and would be trusted, is the directory of before.
+  const isTrusting = trusted && !wasTrusted && !isMoving;
 
   /** False where it was not taken: then what stands there now is shown. */
   const giveTrust = async (): Promise<boolean> => {
@@ -80,15 +87,16 @@ export function ChatSettings({
     const wanted = model.trim() === '' ? null : model.trim();
     const patch: PatchChat = {
       ...(wanted === chat.model ? {} : { model: wanted }),
-      ...(trusted === wasTrusted || trusted ? {} : { trusted }),
+      ...(trusted === wasTrusted || trusted || isMoving ? {} : { trusted }),
       ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
       ...(backend === chat.backend ? {} : { backend, running: turn }),
+      ...(isMoving ? { cwd: withoutSlash(cwd), running: turn } : {}),
     };
     if (isTrusting && !(await giveTrust())) return;
     if (Object.keys(patch).length === 0) return onClose();
-    if (patch.backend !== undefined && isBusy && turn === 'finish') {
+    if (patch.running !== undefined && isBusy && turn === 'finish') {
       // It may take long: nothing to wait for before the page.
-      session.say('The engine changes when the turn that runs has ended.');
+      session.say(`The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended.`);
       onClose();
     }
     await change(patch);
@@ -99,11 +107,17 @@ export function ChatSettings({
       <SeenGate value={gate}>
         <form onSubmit={(event) => void submit(event)}>
           <p className="quiet">
-            Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>
+            Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>{' '}
+            {cwd === undefined && (
+              <button type="button" className="plain" onClick={() => setCwd(chat.cwd)}>
+                Move the chat …
+              </button>
+            )}
           </p>
+          {cwd !== undefined && <DirectoryField value={cwd} onChange={setCwd} />}
           <ModelField value={model} running={running} onChange={setModel} />
           {info && <EngineField info={info} value={backend} onChange={setBackend} />}
-          {backend !== chat.backend && isBusy && (
+          {(backend !== chat.backend || isMoving) && isBusy && (
             <fieldset className="choices stacked">
               <legend>The turn that runs</legend>
               <label>
@@ -121,21 +135,28 @@ export function ChatSettings({
               </label>
             </fieldset>
           )}
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={trusted}
-              disabled={!trust}
-              onChange={(event) => setTrusted(event.target.checked)}
-            />
-            Trust this directory as it is now: load its own settings, hooks and instructions
-          </label>
+          {isMoving ? (
+            <p className="quiet">
+              Trust is by directory: what the new one turns on is shown here once the chat is there, and not loaded
+              before you trust it.
+            </p>
+          ) : (
+            <label className="check">
+              <input
+                type="checkbox"
+                checked={trusted}
+                disabled={!trust}
+                onChange={(event) => setTrusted(event.target.checked)}
+              />
+              Trust this directory as it is now: load its own settings, hooks and instructions
+            </label>
+          )}
           {problem !== undefined && (
             <p className="problem" role="alert">
               {readable(problem)}
             </p>
           )}
-          {trust && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
+          {trust && !isMoving && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
           <label className="check">
             <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
             Accept messages of other chats’ agents: each begins a turn here that nobody asked for
@@ -160,3 +181,6 @@ export function ChatSettings({
     </Dialog>
   );
 }
+
+/** As the server names it: a path that was completed ends with a slash. */
+const withoutSlash = (path: string): string => path.trim().replace(/(?<=.)\/+$/, '');

@@ -7,12 +7,28 @@ import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
 
-/** Removes what agents keep outside the store of every session that a chat ever had, on whichever backend. */
-export async function eraseSessions(
-  sql: Sql,
-  lease: Lease,
-  chat: ChatRow,
-  backendFor: (name: BackendName) => AgentBackend,
+/** The sessions that a chat ever had, with what agents keep of them outside the store, on whichever backend. */
+export interface KeptSessions {
+  sql: Sql;
+  lease: Lease;
+  chat: Readonly<ChatRow>;
+  readonly backendFor: (name: BackendName) => AgentBackend;
+}
+
+/** Removes what agents keep. */
+export async function eraseSessions(kept: KeptSessions): Promise<void> {
+  await ofEach(kept, (backend, session) => backend.removeSession?.(session));
+}
+
+/** Stores what agents keep beyond the store, and removes it: the chat goes on in another directory. */
+export async function leaveDirectory(kept: KeptSessions): Promise<void> {
+  const sessionStore = chatSessionStore(kept.sql, kept.lease);
+  await ofEach(kept, (backend, session) => backend.leaveDirectory?.({ ...session, sessionStore }));
+}
+
+async function ofEach(
+  { sql, lease, chat, backendFor }: KeptSessions,
+  task: (backend: AgentBackend, session: { sessionId: string; cwd: string }) => Promise<void> | undefined,
 ): Promise<void> {
   const current = await findAgentSessions(sql, lease.chatId);
   // Those from before the agent began another one, too.
@@ -23,7 +39,7 @@ export async function eraseSessions(
   const others = backendNames.filter((name) => name !== chat.backend);
   const backends = [backendFor(chat.backend), ...others.flatMap((name) => available(name, backendFor))];
   for (const sessionId of sessionIds) {
-    for (const backend of backends) await backend.removeSession?.({ sessionId, cwd: chat.cwd });
+    for (const backend of backends) await task(backend, { sessionId, cwd: chat.cwd });
   }
 }
 

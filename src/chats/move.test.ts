@@ -1,0 +1,148 @@
+// A chat that goes on in another directory.
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createGate, type Gate } from '../../test/support/gate.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { openTwoEngines, openWarmChat, type TwoEngines } from '../../test/support/two-engines.ts';
+import { until } from '../../test/support/until.ts';
+import { BooError } from '../protocol/error.ts';
+
+let database: TestDatabase;
+let root: string;
+let next: string;
+let gate: Gate;
+let here: TwoEngines;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-move-')));
+  next = join(root, 'next');
+  await mkdir(next);
+  await mkdir(join(root, 'data'));
+  await symlink(next, join(root, 'link'));
+});
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+  await database.drop();
+});
+beforeEach(async () => {
+  gate = createGate();
+  here = await openTwoEngines(database.url, gate, { dataDir: join(root, 'data') });
+});
+afterEach(() => here.close());
+
+const move = (id: string, cwd = next) => here.chats.patchChat(id, { cwd });
+
+test('AGENT-26: a warm chat goes on in the other directory between turns, in the same session, knowing all that was said', async () => {
+  const id = await openWarmChat(here);
+  expect(await move(id, join(root, 'link'))).toMatchObject({ id, cwd: next, state: 'cold' });
+  expect(here.sdk.sessions.size).toBe(0);
+  expect(await here.events(id, 'chat_updated')).toEqual([expect.objectContaining({ cwd: next })]);
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  expect(here.sdk.opened.map(({ cwd }) => cwd)).toEqual([here.cwd, next]);
+  expect(new Set(here.sdk.opened.map(({ sessionId }) => sessionId)).size).toBe(1);
+  const said = await here.events(id, 'agent_message', 2);
+  expect(said.at(-1)?.content).toEqual([{ type: 'text', text: 'claude_sdk 2: two' }]);
+  expect((await here.chats.readTranscript(id)).cwd).toBe(next);
+});
+
+test('AGENT-26: to the directory that it has, nothing happens; a link to it is that directory', async () => {
+  const id = await openWarmChat(here);
+  await move(id);
+  const { head } = await here.chats.getChat(id);
+  expect(await move(id, join(root, 'link'))).toMatchObject({ cwd: next, head });
+});
+
+test('AGENT-26: in the middle of a turn it is refused, or waited for as the client says', async () => {
+  const id = await openWarmChat(here);
+  await here.chats.submitPrompt(id, { content: 'hold' });
+  await gate.reached;
+  await expect(move(id)).rejects.toMatchObject({
+    code: 'chat_busy',
+    message: expect.stringContaining('to move when it has finished') as string,
+  });
+  expect(await here.chats.getChat(id)).toMatchObject({ cwd: here.cwd, state: 'running' });
+  const moved = here.chats.patchChat(id, { cwd: next, running: 'finish' });
+  gate.open();
+  expect(await moved).toMatchObject({ cwd: next });
+});
+
+test('AGENT-26: together with another backend it is one write', async () => {
+  const id = await openWarmChat(here);
+  await here.chats.patchChat(id, { cwd: next, backend: 'claude_pty', title: 'Both' });
+  expect(await here.events(id, 'chat_updated')).toEqual([
+    expect.objectContaining({ cwd: next, backend: 'claude_pty', title: 'Both' }),
+  ]);
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  expect(here.pty.opened).toEqual([expect.objectContaining({ cwd: next })]);
+});
+
+test.each(['relative', '/nonexistent/directory'])('AGENT-26: %s is refused, and nothing has changed', async (cwd) => {
+  const id = await openWarmChat(here);
+  const before = await here.chats.getChat(id);
+  await expect(move(id, cwd)).rejects.toMatchObject({ code: 'cwd_invalid', details: { field: 'cwd' } });
+  expect(await here.chats.getChat(id)).toEqual(before);
+});
+
+test('AGENT-15 AGENT-26: no chat is moved into the data directory', async () => {
+  const id = await openWarmChat(here);
+  await expect(move(id, join(root, 'data'))).rejects.toMatchObject({ code: 'cwd_invalid' });
+});
+
+test('TRANSCRIPT-11: agents leave the old directory, by its old name, before the move is stored', async () => {
+  const id = await openWarmChat(here);
+  const seen: unknown[] = [];
+  here.sdk.onLeave = async (session) => {
+    seen.push(session, (await here.chats.getChat(id)).cwd);
+  };
+  await move(id);
+  const [{ sessionId } = {}] = here.sdk.opened;
+  expect(seen).toEqual([expect.objectContaining({ sessionId, cwd: here.cwd }), here.cwd]);
+
+  here.sdk.onLeave = () => Promise.reject(new BooError('storage_unavailable', 'Not now.'));
+  await expect(move(id, root.concat('/link/..'))).rejects.toMatchObject({ code: 'cwd_invalid' });
+  const third = join(root, 'third');
+  await mkdir(third);
+  await expect(move(id, third)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect((await here.chats.getChat(id)).cwd).toBe(next);
+});
+
+test('AGENT-28: trust does not come along, unless the same patch gives it', async () => {
+  const { id } = await here.createChat({ trusted: true });
+  expect(await move(id)).toMatchObject({ cwd: next, trusted: false });
+  expect(await here.events(id, 'chat_updated')).toEqual([expect.objectContaining({ cwd: next, trusted: false })]);
+  expect(await here.chats.patchChat(id, { cwd: here.cwd, trusted: true })).toMatchObject({ trusted: true });
+});
+
+test('AGENT-28: the directory that is trusted with a move is the new one', async () => {
+  const looked: string[] = [];
+  here.sdk.readDirectory = (cwd) => {
+    looked.push(cwd);
+    return Promise.resolve({ path: cwd, digest: 'd', files: [], isCurrent: () => true });
+  };
+  const { id } = await here.createChat();
+  await here.chats.patchChat(id, { cwd: next, trusted: true });
+  expect(looked).toEqual([next]);
+  expect(await here.chats.readTrust(id)).toMatchObject({ trusted: true, holds: true, path: next });
+});
+
+test('AGENT-29: a chat whose directory is gone has failed, says so, and goes on when it is moved', async () => {
+  const id = await openWarmChat(here);
+  here.sdk.lose(id);
+  here.sdk.beforeOpen = ({ cwd }) => {
+    if (cwd === here.cwd) throw new BooError('cwd_invalid', 'It is gone.');
+  };
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  await until(async () => (await here.chats.getChat(id)).state === 'failed');
+  expect(await move(id)).toMatchObject({ cwd: next, state: 'cold' });
+  await here.chats.submitPrompt(id, { content: 'three' });
+  expect((await here.events(id, 'turn_finished', 3)).map(({ outcome }) => outcome)).toEqual([
+    'completed',
+    'failed',
+    'completed',
+  ]);
+});

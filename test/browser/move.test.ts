@@ -1,0 +1,41 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { beforeAll, expect, it } from 'vitest';
+import { openChat, openPage, signIn } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
+import { runTurn } from '../support/turns.ts';
+
+describeInBrowser('a chat whose directory was moved', (opened) => {
+  let server: TestServer;
+  let browser: Browser;
+  beforeAll(() => {
+    ({ server, browser } = opened());
+  });
+
+  it('AGENT-29: says so in the page, and goes on where it is moved to', async () => {
+    const [old, moved] = [join(server.workDir, 'project'), join(server.workDir, 'project2')];
+    await mkdir(old);
+    const chat = await server.createChat({ cwd: old });
+    await rename(old, moved);
+    await runTurn(server.client, chat.id, 'hello');
+    const { page, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, chat.id);
+    await page.getByText('The directory of this chat cannot be used.').waitFor();
+    await page.getByRole('button', { name: 'Move the chat' }).click();
+    const dialog = page.getByRole('dialog', { name: 'This chat' });
+    await dialog.getByRole('combobox', { name: 'Directory on the server' }).fill(`${moved}/`);
+    await dialog.getByText('Trust is by directory').waitFor();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByText(`The chat goes on in ${moved}.`).waitFor();
+    await page.locator('.page-dir').and(page.getByTitle(moved)).waitFor();
+    await page.getByText('The directory of this chat cannot be used.').waitFor({ state: 'detached' });
+    expect((await server.client.getChat(chat.id)).cwd).toBe(moved);
+    expect((await runTurn(server.client, chat.id, 'stream 2 tokens')).text).toBe('t1 t2 ');
+    // The trust of a directory that is gone cannot be read.
+    expect(problems.filter((problem) => !/\b4\d\d\b/.test(problem))).toEqual([]);
+  });
+});
