@@ -29,6 +29,11 @@ export interface Config {
   readonly token: string | null;
   readonly publicOrigins: readonly string[];
   readonly idleTimeoutMs: number;
+  readonly quietMs: number;
+  /** 0: never. */
+  readonly agentAnswerMs: number;
+  /** 0: never. */
+  readonly modelSilenceMs: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sdkByDefault: boolean;
@@ -83,6 +88,9 @@ const schemas = {
   'database-url': z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
   'public-origin': origins,
   'idle-seconds': whole(1, 7 * 24 * 3600),
+  'quiet-seconds': whole(1, 24 * 3600),
+  'agent-answer-seconds': whole(0, 24 * 3600),
+  'model-silence-seconds': whole(0, 7 * 24 * 3600),
   'log-level': z.enum(logLevels),
   'log-format': z.enum(logFormats),
   'agent-env': names,
@@ -142,6 +150,9 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     token,
     publicOrigins,
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
+    quietMs: (read('quiet-seconds') as number) * 1000,
+    agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,
+    modelSilenceMs: (read('model-silence-seconds') as number) * 1000,
     logLevel: read('log-level') as LogLevel,
     logFormat: read('log-format') as LogFormat,
     sdkByDefault: gate,

@@ -78,7 +78,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const agentOptions = { env: agentEnv, dataDir: config.dataDir, logger };
+    const limits = { answerMs: config.agentAnswerMs };
+    const agentOptions = { env: agentEnv, dataDir: config.dataDir, logger, limits };
     const sdk = new ClaudeSdkBackend(agentOptions);
     closers.push(() => sdk.dispose());
     const pty = await openTerminalBackend({ ...agentOptions, passthrough: config.terminalPassthrough }, closers);
@@ -91,6 +92,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
+      waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
       dataDir: config.dataDir,
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,

@@ -55,6 +55,27 @@ export const settings = [
     fallback: '900',
   },
   {
+    flag: 'quiet-seconds',
+    env: 'BOOCODE_QUIET_SECONDS',
+    value: '<number>',
+    about: 'after how long without a sign of its agent a chat says what it waits for',
+    fallback: '10',
+  },
+  {
+    flag: 'agent-answer-seconds',
+    env: 'BOOCODE_AGENT_ANSWER_SECONDS',
+    value: '<number>',
+    about: 'how long a silent agent process may take to show that it lives, before it is ended; 0 never ends it',
+    fallback: '60',
+  },
+  {
+    flag: 'model-silence-seconds',
+    env: 'BOOCODE_MODEL_SILENCE_SECONDS',
+    value: '<number>',
+    about: 'how long a model may give no sign before its turn is ended; 0 never ends it',
+    fallback: '3600',
+  },
+  {
     flag: 'log-level',
     env: 'BOOCODE_LOG_LEVEL',
     value: '<level>',

@@ -7,7 +7,7 @@
  * (the process died): whoever reads then records the turn as failed.
  */
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
-import type { BackendName, PermissionMode } from '../protocol/chat.ts';
+import type { BackendName, McpServer, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
@@ -103,6 +103,10 @@ export interface AgentSessionSpec {
    * rejects; a backend that learns of it only at the end waits for that before `closeSession` resolves.
    */
   onCost(cost: SessionCost): Promise<void>;
+  /** The agent is at work in its turn, although there is nothing to tell, as while a model thinks. */
+  onSign?(): void;
+  /** Its MCP servers, whenever one has another state. What has failed is told by a notice as well. */
+  onMcpServers?(servers: readonly McpServer[]): void;
   /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
   onLost(cause: BooError): void;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AgentBackend, AgentEvent, DirectoryContent, SessionCost } from '../agents/agent-backend.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName } from '../protocol/chat.ts';
+import type { BackendName, McpServer } from '../protocol/chat.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
@@ -33,6 +33,9 @@ export interface AgentSessionParts {
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
   /** What the agent says outside a turn. */
   onEvent(event: AgentBody): void;
+  /** The agent is at work. */
+  onSign(): void;
+  onMcpServers(servers: readonly McpServer[]): void;
   /** It has entered another phase. */
   onPhase(): void;
   /** What the session has cost beyond its turns. Resolves once it is stored; never rejects. */
@@ -188,6 +191,8 @@ export class AgentSession {
       onUnprompted: (events) => this.#parts.onUnprompted(events),
       onEvent: (event) => this.#parts.onEvent(event),
       onCost: (cost) => this.#parts.onCost(cost),
+      onSign: () => this.#parts.onSign(),
+      onMcpServers: (servers) => this.#parts.onMcpServers(servers),
       onLost: (cause) => {
         logger.warn({ chatId, cause: cause.message }, 'The agent process was lost.');
         lost = cause;

@@ -58,7 +58,7 @@ export class ChatSettings {
     } catch (error) {
       // What is stored holds from the next opening on, whatever the running process made of it.
       session.outdate();
-      const message = `The change takes effect after this turn: ${toBooError(error).message}`;
+      const message = `The change takes effect with the next turn, before which the agent is started anew: ${toBooError(error).message}`;
       await this.#log.append({
         events: [{ body: { type: 'notice', level: 'warning', code: 'setting_deferred', message } }],
       });

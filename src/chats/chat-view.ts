@@ -1,15 +1,21 @@
 import { basename } from 'node:path';
-import type { Chat, ChatState } from '../protocol/chat.ts';
+import type { Chat } from '../protocol/chat.ts';
 import { type Event, noUsage, type Usage } from '../protocol/event.ts';
 import type { ChatRow } from '../store/chats.ts';
 
+/** What only the host knows that holds the chat. */
+export type LiveState = Pick<Chat, 'state' | 'waitsFor' | 'mcpServers'>;
+
+/** Of a chat that nobody holds. */
+export const atRest: LiveState = { state: 'cold', waitsFor: null, mcpServers: null };
+
 /** The chat as everybody outside sees it. */
-export function chatView(row: Readonly<ChatRow>, state: ChatState): Chat {
+export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
   const { ordinal: _, ...rest } = row;
   return {
     ...rest,
     title: row.title ?? (basename(row.cwd) || row.cwd),
-    state,
+    ...live,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };

@@ -7,7 +7,7 @@ import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResul
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, Chat as ChatView, ChatState, PatchChat } from '../protocol/chat.ts';
+import type { BackendName, Chat as ChatView, ChatState, McpServer, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
@@ -19,7 +19,7 @@ import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
 import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
-import { chatView } from './chat-view.ts';
+import { chatView, type LiveState } from './chat-view.ts';
 import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions, type KeptSessions, leaveDirectory } from './kept-sessions.ts';
 import { Flips } from './flip.ts';
@@ -30,8 +30,18 @@ import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { costAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
-import { agentWrite, attempt, endTurn, recordTurn, type TurnEnd, type TurnParts, turnStart } from './turn.ts';
+import {
+  agentWrite,
+  attempt,
+  endTurn,
+  recordTurn,
+  type TurnEnd,
+  type TurnParts,
+  turnStart,
+  withCause,
+} from './turn.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
+import { type WaitLimits, Waits } from './waits.ts';
 
 export interface ChatParts {
   sql: Sql;
@@ -40,6 +50,7 @@ export interface ChatParts {
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
+  waitLimits: WaitLimits;
   dataDir: string;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
@@ -60,13 +71,16 @@ export class Chat {
   readonly #session: AgentSession;
   /** A prompt whose agent still starts. */
   #preparing: { interrupted: boolean } | undefined;
-  #turn: { id: string; interrupted: boolean } | undefined;
+  /** One that is ended for a reason of ours fails with it. */
+  #turn: { id: string; interrupted: boolean; failure?: BooError } | undefined;
   /** Turns that the agent began by itself and that wait to be recorded. */
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
   readonly #decisions: OpenDecisions;
   readonly #prompts: WaitingPrompts;
   readonly #pump: Pump;
   readonly #flips: Flips;
+  readonly #waits: Waits;
+  #mcpServers: readonly McpServer[] | null = null;
   #stopped = false;
   #cancelIdle: (() => void) | undefined;
 
@@ -90,12 +104,27 @@ export class Chat {
         this.#unprompted.push(events);
         this.wake();
       },
-      onPhase: () => parts.onChanged(),
+      onPhase: () => {
+        if (this.#session.phase !== 'open') this.#mcpServers = null;
+        if (this.#session.phase === 'closed') this.#waits.forget();
+        parts.onChanged();
+      },
+      onSign: () => this.#waits.sign(),
+      onMcpServers: (servers) => {
+        this.#mcpServers = servers;
+        parts.onChanged();
+      },
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
       onCost: async (cost) => {
         const write = this.#log.appendIf(() => costAdded(this.#log, this.#settings.row.agent, cost));
         await write.catch((error: unknown) => this.#onFailure(error));
       },
+    });
+    this.#waits = new Waits({
+      ...parts.waitLimits,
+      clock: parts.clock,
+      onChanged: () => parts.onChanged(),
+      onSilentModel: () => void this.#giveUpModel().catch((error: unknown) => this.#onFailure(error)),
     });
     this.#pump = new Pump({
       next: () => this.#next(),
@@ -132,7 +161,12 @@ export class Chat {
 
   /** As everybody outside sees it. */
   get view(): ChatView {
-    return chatView(this.#settings.row, this.state);
+    return chatView(this.#settings.row, this.live);
+  }
+
+  get live(): LiveState {
+    const mcpServers = this.#mcpServers && [...this.#mcpServers];
+    return { state: this.state, waitsFor: this.#waits.now, mcpServers };
   }
 
   get lease(): Readonly<Lease> {
@@ -176,6 +210,7 @@ export class Chat {
   noted(event: Event): void {
     this.#settings.noted(event);
     this.#decisions.noted(event);
+    this.#waits.noted(event);
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') this.#prompts.edited();
     this.#parts.onChanged();
   }
@@ -205,6 +240,16 @@ export class Chat {
     return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
   }
 
+  async #giveUpModel(): Promise<void> {
+    const turn = this.#turn;
+    if (!turn || turn.interrupted) return;
+    turn.failure = new BooError(
+      'model_error',
+      `The model has given no sign for ${this.#parts.waitLimits.modelSilenceMs / 1000} s, and the turn was ended. Send the prompt again.`,
+    );
+    await this.#session.backend?.interrupt(this.id);
+  }
+
   /** Settles a decision; false when it was settled before. Throws `invalid_request`. */
   answer(decision: Decision, answer: AnswerDecision, by: string): Promise<boolean> {
     return this.#decisions.answer(decision, answer, by);
@@ -221,6 +266,7 @@ export class Chat {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
+    this.#waits.stop();
     this.#flips.rouse();
     if (this.#turn) await this.#session.backend?.interrupt(this.id);
     await this.#pump.ended(lettingGo);
@@ -232,6 +278,7 @@ export class Chat {
   async letGo(): Promise<void> {
     this.#stopped = true;
     this.#cancelIdle?.();
+    this.#waits.stop();
     this.#flips.rouse();
     await this.#session.abandon();
     await this.#pump.ended(lettingGo);
@@ -331,6 +378,7 @@ export class Chat {
       turnId,
       agent: this.#settings.row.agent,
       pendingDecisions: this.#decisions.pending,
+      onSign: () => this.#waits.sign(),
       onChanged: (changes) => this.#settings.stored(changes),
     };
     // From here on it can be interrupted: also before its first event is stored.
@@ -340,7 +388,7 @@ export class Chat {
       if (!(await start(turnId))) return;
       const begun = attempt(() => begin(turnId));
       const end = 'type' in begun ? begun : await recordTurn(parts, begun);
-      await endTurn(parts, end);
+      await endTurn(parts, withCause(end, this.#turn.failure));
     } finally {
       this.#turn = undefined;
       this.#parts.onChanged();

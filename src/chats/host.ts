@@ -16,6 +16,7 @@ import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
 import { Chat } from './chat.ts';
+import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
 import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
@@ -23,6 +24,7 @@ import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
 import { News } from './news.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import type { WaitLimits } from './waits.ts';
 
 export interface HostParts {
   hostId: string;
@@ -32,6 +34,7 @@ export interface HostParts {
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
+  waitLimits: WaitLimits;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
   /** How many agent processes may start at the same time. */
@@ -184,7 +187,7 @@ export class Host {
   }
 
   async #take(chatId: string): Promise<Held> {
-    const { sql, hostId, clock, logger, idleTimeoutMs } = this.#parts;
+    const { sql, hostId, clock, logger, idleTimeoutMs, waitLimits } = this.#parts;
     const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
     if (!lease) {
       if (await ask(() => findChat(sql, chatId))) throw elsewhere(chatId);
@@ -225,6 +228,7 @@ export class Host {
       clock,
       logger,
       idleTimeoutMs,
+      waitLimits,
       dataDir: this.#parts.dataDir,
       backendFor: (name) => this.#parts.backendFor(name),
       warmLimiter: this.#limit,
@@ -268,7 +272,7 @@ export class Host {
     const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
     // Another one has taken its place, and speaks for itself.
     if (!isHeld() && this.#chats.has(chat.id)) return;
-    this.news.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, state: 'cold' }));
+    this.news.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
   }
 
   async #adopt(): Promise<void> {

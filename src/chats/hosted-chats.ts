@@ -22,7 +22,7 @@ import { readEvents } from '../store/events.ts';
 import { findPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
-import { chatView } from './chat-view.ts';
+import { atRest, chatView } from './chat-view.ts';
 import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { type History, Imports } from './imports.ts';
@@ -270,7 +270,7 @@ export class HostedChats implements Chats {
   }
 
   #view(row: ChatRow): ChatView {
-    return chatView(row, this.#host.find(row.id)?.state ?? 'cold');
+    return chatView(row, this.#host.find(row.id)?.live ?? atRest);
   }
 }
 

@@ -18,6 +18,8 @@ export interface TurnParts {
   agent: AgentName;
   /** Decisions that this chat waits for; shared with whoever answers them. */
   pendingDecisions: Set<string>;
+  /** The agent is at work. */
+  onSign(): void;
   /** The agent has changed a setting of the chat, as its permission mode when a plan is approved. */
   onChanged(changes: ChatChanges): void;
 }
@@ -78,6 +80,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
     case 'agent_message_chunk':
     case 'agent_thought_chunk':
     case 'tool_call_chunk':
+      parts.onSign();
       log.preview(turnId, event satisfies DeltaBody);
       return;
     case 'decision_requested': {
@@ -141,6 +144,12 @@ export function settlement(
     events: [{ turnId, body: { type: 'decision_resolved', decisionId, outcome, by, message, input } }],
     side: (db) => [settleDecision(db, decisionId, settled)],
   };
+}
+
+/** A turn that was interrupted for a reason of ours has failed with it, and costs what it costs. */
+export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd {
+  if (!failure || end.outcome !== 'interrupted') return end;
+  return { ...end, outcome: 'failed', error: { code: failure.code, message: failure.message } };
 }
 
 /** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */

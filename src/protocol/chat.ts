@@ -12,6 +12,8 @@ export type BackendName = (typeof backendNames)[number];
 export type PermissionMode = (typeof permissionModes)[number];
 export type RunningChoice = (typeof runningChoices)[number];
 export type ChatState = (typeof chatStates)[number];
+export const waitKinds = ['model', 'tool', 'person', 'rate_limit', 'sign_in', 'background'] as const;
+export const mcpServerStatuses = ['connected', 'pending', 'failed', 'needs_auth', 'disabled'] as const;
 
 // Postgres keeps no NUL in text, and no name needs one.
 const noNul = (value: string): boolean => !value.includes('\u0000');
@@ -23,6 +25,41 @@ export const modelName = z
   .min(1)
   .max(200)
   .regex(/^\P{Cc}+$/u, 'must be printable');
+
+/** A chat in which nothing has happened for a while, or that tries again, says what it waits for. */
+export const waitsFor = z
+  .object({
+    for: z.enum(waitKinds),
+    /** Since the last sign of it; of a tool since its call, of a person since they were asked. */
+    since: z.iso.datetime(),
+    /** Which tool, what a person is asked, what runs in the background: one line. Null of a model. */
+    what: z.string().nullable(),
+    /** The model API failed, and is asked again. Null where nothing failed. */
+    retry: z
+      .object({
+        /** The attempt that comes next, from 1 on; null where the agent does not count. */
+        attempt: z.int().nullable(),
+        maxAttempts: z.int().nullable(),
+        /** When it is made, or was. */
+        at: z.iso.datetime().nullable(),
+        /** What went wrong, in a few words. */
+        reason: z.string(),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'WaitsFor' });
+export type WaitsFor = z.infer<typeof waitsFor>;
+
+/** An MCP server, as the agent says. */
+export const mcpServer = z
+  .object({
+    name: z.string(),
+    status: z.enum(mcpServerStatuses),
+    /** Why it failed, where that was said. */
+    error: z.string().nullable(),
+  })
+  .meta({ id: 'McpServer' });
+export type McpServer = z.infer<typeof mcpServer>;
 
 export const chat = z
   .object({
@@ -40,6 +77,13 @@ export const chat = z
     /** Whether agents of other sessions on the machine may begin turns here, by a message. */
     acceptsAgentMessages: z.boolean(),
     state: z.enum(chatStates),
+    /** Null while the chat moves on, and where it has nothing to do. */
+    waitsFor: waitsFor.nullable(),
+    /**
+     * The MCP servers of the agent that runs, from its first turn on. Null where they are not known: the chat is cold, or
+     * its agent is the terminal program, which says nothing of them.
+     */
+    mcpServers: z.array(mcpServer).nullable(),
     /** Put away: lists show it only to who asks for it. */
     archived: z.boolean(),
     /** How many prompts wait for their turn. */

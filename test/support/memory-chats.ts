@@ -142,6 +142,8 @@ export function createMemoryChats(): MemoryChats {
         trusted: input.trusted ?? false,
         acceptsAgentMessages: input.acceptsAgentMessages ?? false,
         state: 'cold',
+        waitsFor: null,
+        mcpServers: null,
         archived: false,
         waiting: 0,
         costUsd: 0,

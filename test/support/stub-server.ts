@@ -153,6 +153,8 @@ export async function openStubServer(): Promise<StubServer> {
         trusted: false,
         acceptsAgentMessages: false,
         state: 'cold',
+        waitsFor: null,
+        mcpServers: null,
         archived: false,
         waiting: 0,
         costUsd: 0,

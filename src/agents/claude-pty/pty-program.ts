@@ -25,6 +25,8 @@ export interface ProgramOptions {
   settings: object;
   onStatus(status: ProgramStatus, before: ProgramStatus): void;
   onTakesKeys(): void;
+  /** It has drawn something. */
+  onOutput(): void;
 }
 
 export interface PtyProgram {
@@ -35,8 +37,12 @@ export interface PtyProgram {
    * may be there.
    */
   readonly takesKeys: boolean;
+  /** An editor or the like has the terminal. */
+  readonly lendsTerminal: boolean;
   /** Looks at the status file at once. */
   refresh(): void;
+  /** Gives its terminal another size for a moment: one that lives draws its screen anew. */
+  askToDraw(): void;
   readonly exited: Promise<TerminalExit>;
   /** The last it wrote, as words. */
   lastWords(): string;
@@ -47,6 +53,9 @@ export interface PtyProgram {
 /** The program switches bracketed paste on when it reads its keys, and off before it lends its terminal to an editor. */
 // oxlint-disable-next-line no-control-regex -- the sequence itself
 const pasteMode = /\x1b\[\?2004([hl])/g;
+
+/** Longer than the program takes to see a change of size. */
+const otherSizeMs = 500;
 
 /** As much as a sequence that was cut may have of it before. */
 const longestCut = 7;
@@ -83,29 +92,42 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     size: options.size,
   });
   const tail = new OutputTail(4096);
+  let { size } = options;
   let bracketsPastes = false;
   let beforeIt = '';
   const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
   const exited = pty.exited.finally(() => status.close());
   return {
-    pty: tapped(pty, (data) => {
-      tail.add(Buffer.from(data));
-      const text = beforeIt + Buffer.from(data).toString('latin1');
-      beforeIt = text.slice(-longestCut);
-      const [, last] = [...text.matchAll(pasteMode)].at(-1) ?? [];
-      if (last === undefined) return;
-      bracketsPastes = last === 'h';
-      if (bracketsPastes) options.onTakesKeys();
-    }),
+    pty: tapped(
+      pty,
+      (data) => {
+        options.onOutput();
+        tail.add(Buffer.from(data));
+        const text = beforeIt + Buffer.from(data).toString('latin1');
+        beforeIt = text.slice(-longestCut);
+        const [, last] = [...text.matchAll(pasteMode)].at(-1) ?? [];
+        if (last === undefined) return;
+        bracketsPastes = last === 'h';
+        if (bracketsPastes) options.onTakesKeys();
+      },
+      (given) => (size = given),
+    ),
     get takesKeys() {
       // Editors switch it on as well.
       return bracketsPastes && !lendsTerminal(pty.pid);
+    },
+    get lendsTerminal() {
+      return lendsTerminal(pty.pid);
     },
     exited,
     get status() {
       return status.status;
     },
     refresh: () => status.refresh(),
+    askToDraw() {
+      pty.resize({ ...size, rows: Math.max(1, size.rows - 1) });
+      setTimeout(() => pty.resize(size), otherSizeMs).unref();
+    },
     lastWords: () => wordsOf(tail.text),
     async end(graceMs) {
       pty.kill('SIGTERM');
@@ -127,8 +149,12 @@ function wordsOf(output: string): string {
   return words.slice(-maxWordsLength);
 }
 
-/** The same terminal, whose output somebody else sees too. */
-function tapped(pty: PseudoTerminal, tap: (data: Uint8Array) => void): PseudoTerminal {
+/** The same terminal, whose output and size somebody else sees too. */
+function tapped(
+  pty: PseudoTerminal,
+  tap: (data: Uint8Array) => void,
+  onResize: (size: TerminalSize) => void,
+): PseudoTerminal {
   return {
     pid: pty.pid,
     exited: pty.exited,
@@ -141,7 +167,10 @@ function tapped(pty: PseudoTerminal, tap: (data: Uint8Array) => void): PseudoTer
         listener(data);
       }),
     write: (data) => pty.write(data),
-    resize: (size) => pty.resize(size),
+    resize(size) {
+      onResize(size);
+      pty.resize(size);
+    },
     pause: () => pty.pause(),
     resume: () => pty.resume(),
     kill: (signal) => pty.kill(signal),

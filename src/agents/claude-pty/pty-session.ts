@@ -23,6 +23,7 @@ import {
   reconcileTranscript,
   type TranscriptPlace,
 } from '../claude/files/transcript-file.ts';
+import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
 import { prepareConfigDir } from './config-dir.ts';
 import type { CostReceiver } from './cost-receiver.ts';
 import { type HookServer, openHookServer } from './hook-server.ts';
@@ -40,7 +41,7 @@ import { TranscriptMirror } from './transcript-mirror.ts';
 import { Typist } from './typist.ts';
 import { within } from '../../lib/within.ts';
 
-export interface SessionLimits {
+export interface SessionLimits extends WatchLimits {
   /** A program that does not take input by then has perhaps a screen of its own open: its session is open all the same. */
   readyMs: number;
   /** An interrupt that has not ended the turn by then ends the program. */
@@ -59,6 +60,8 @@ export const defaultLimits: SessionLimits = {
   closeMs: { turn: 2_000, exit: 3_000 },
   takenMs: { again: 4_000, failed: 12_000 },
   repairMs: 10_000,
+  silenceMs: 30_000,
+  answerMs: 60_000,
 };
 
 export interface PtySessionParts {
@@ -85,6 +88,8 @@ export class PtySession {
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
   readonly #silentDialog: SilentDialog;
+  /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
+  readonly #watch: ProcessWatch;
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -139,6 +144,14 @@ export class PtySession {
       isInterrupting: () => this.#interrupting !== undefined,
       lateLines: () => this.#lateLines(),
     });
+    this.#watch = new ProcessWatch({
+      ...parts,
+      chatId: parts.spec.chatId,
+      ask: () => this.#program?.askToDraw(),
+      // A dialog stands still until somebody answers it, and an editor draws as it likes.
+      isExcused: () => this.#program?.status.state === 'waiting' || this.#program?.lendsTerminal !== false,
+      end: async () => this.#program?.end(0),
+    });
     this.#silentDialog = new SilentDialog({
       isKnown: () => this.#questions.count > 0 || this.terminal.viewerCount > 0 || !this.#turns.current,
       tell: (event) => this.#turns.tell(event),
@@ -174,6 +187,7 @@ export class PtySession {
       parentOf: (subpath) => this.#parentOf(subpath),
       onUnprompted: (events) => this.#spec.onUnprompted(events),
       onEvent: (event) => this.#spec.onEvent(event),
+      onTurn: () => this.#watch.start(),
       onToolCall: (id) => this.#questions.onToolCall(id),
       onToolResult: (id, denied) => this.#questions.onToolResult(id, denied),
       onRest: () => this.#onRest(),
@@ -186,6 +200,7 @@ export class PtySession {
       isClosing: () => this.#closing !== undefined,
       takenMs: this.#limits.takenMs,
       settle: () => this.#settle(),
+      onNotTaken: () => this.#watch.check(),
       restarted: () => this.#restarting,
     });
     this.#isTrusted = this.#spec.trusted;
@@ -265,6 +280,7 @@ export class PtySession {
       },
       onStatus: (status, before) => this.#onStatus(status, before),
       onTakesKeys: () => this.#typist.look(),
+      onOutput: () => this.#watch.hear(),
     });
     this.#program = program;
     this.#typist.forgetKeys();
@@ -408,6 +424,7 @@ export class PtySession {
 
   /** Ends all that the session holds. What the program said last is told, stored and counted before this resolves. */
   async #release(): Promise<void> {
+    this.#watch.close();
     clearTimeout(this.#interrupting);
     this.#silentDialog.note();
     await this.#program?.end(this.#limits.closeMs.exit);
@@ -486,6 +503,7 @@ export class PtySession {
     clearTimeout(this.#interrupting);
     this.#interrupting = undefined;
     this.#questions.onTurnEnd();
+    if (!this.#turns.current) this.#watch.stop();
     this.#typist.look();
     if (this.#isStale && !this.#closing) {
       this.#renew().catch((error: unknown) => this.#warn(error, 'The program could not be started anew.'));
@@ -497,8 +515,9 @@ export class PtySession {
     const { exitCode, signal } = await program.exited;
     const how = signal === null ? `with code ${exitCode}` : `by signal ${signal}`;
     const words = exitCode === 0 ? '' : program.lastWords();
-    const cause = new BooError('agent_failed', `The terminal program ended ${how}. ${words}`.trim());
-    const wasInterrupted = this.#interrupting !== undefined;
+    const cause =
+      this.#watch.failure ?? new BooError('agent_failed', `The terminal program ended ${how}. ${words}`.trim());
+    const wasInterrupted = this.#interrupting !== undefined && !this.#watch.failure;
     await program.end(0);
     await this.#settle();
     await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);

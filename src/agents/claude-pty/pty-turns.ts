@@ -31,6 +31,8 @@ export interface PtyTurnsParts {
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
   /** What is said between turns. */
   onEvent(event: AgentBody): void;
+  /** A turn has begun, or its prompt is about to be typed. */
+  onTurn(): void;
   /** A tool call was told, or its result: `denied` where a person refused it. */
   onToolCall(toolCallId: string): void;
   onToolResult(toolCallId: string, denied: boolean): void;
@@ -111,6 +113,7 @@ export class PtyTurns {
     const taken = new Promise<void>((done) => (resolve = done));
     const own = { turn, words: wordsOf(content), isTaken: false, taken: () => resolve() };
     this.#own = own;
+    this.#parts.onTurn();
     const markTaken = (): void => {
       own.isTaken = true;
       resolve();
@@ -311,6 +314,7 @@ export class PtyTurns {
       return this.#turn;
     }
     this.#turn = createTurn(null, isForDecisions);
+    this.#parts.onTurn();
     this.#parts.onUnprompted(this.#turn.out.iterable);
     return this.#turn;
   }

@@ -34,7 +34,7 @@ export class SilentDialog {
   }
 }
 
-export function terminalWaits(what: string): AgentEvent {
+export function terminalWaits(what: string, data?: { screen: 'start' | 'other' }): AgentEvent {
   const message = `The program shows ${what} of its own and waits for somebody: attach to the terminal of this chat.`;
-  return notice('warning', 'terminal_waits', message);
+  return notice('warning', 'terminal_waits', message, data);
 }

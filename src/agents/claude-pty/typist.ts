@@ -21,6 +21,8 @@ export interface TypistParts {
   takenMs: { again: number; failed: number };
   /** Resolves when all that stands in the transcript was told. */
   settle: () => Promise<void>;
+  /** A prompt that was typed has had no effect. */
+  onNotTaken: () => void;
   /** The program is being started anew. */
   restarted: () => Promise<void> | undefined;
 }
@@ -123,6 +125,7 @@ export class Typist {
       // In a dialog it would be an answer.
       if (this.#isReady) terminal.write(enter);
       if (!(await within(takenMs.failed, taken)) && !isOver()) {
+        this.#parts.onNotTaken();
         throw new BooError('agent_failed', 'The terminal did not take the prompt. Attach to it to see why.');
       }
     }
@@ -169,7 +172,8 @@ export class Typist {
     if (this.#isReady) return;
     const timer = setTimeout(() => {
       if (this.#isReady || isOver()) return;
-      this.#parts.turns.tell(terminalWaits('a screen'));
+      const isStarting = this.#parts.program()?.status.state === 'starting';
+      this.#parts.turns.tell(terminalWaits('a screen', { screen: isStarting ? 'start' : 'other' }));
     }, waitingNoticeMs);
     await this.#until(() => this.#isReady || isOver() || turn.isInterrupted);
     clearTimeout(timer);

@@ -30,6 +30,7 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { type AgentProcess, endMarked, spawnAgent, tellOfProcess } from '../agent-process.ts';
+import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
@@ -48,11 +49,20 @@ import {
   storeSurplus,
   type TranscriptPlace,
 } from '../claude/files/transcript-file.ts';
-import { createTurn, isBetweenTurns, isInit, isPreview, namedBy, type ClaudeTurn } from '../claude/claude-turn.ts';
+import {
+  createTurn,
+  isBetweenTurns,
+  isInit,
+  isPreview,
+  isSign,
+  namedBy,
+  type ClaudeTurn,
+} from '../claude/claude-turn.ts';
 import { IncomingWords } from './incoming-words.ts';
+import { McpStates } from './mcp-states.ts';
 import { toUserMessage } from './user-message.ts';
 
-export interface SessionLimits {
+export interface SessionLimits extends WatchLimits {
   /** An interrupt that has not ended the turn by then ends the process. */
   interruptMs: number;
   /**
@@ -62,12 +72,17 @@ export interface SessionLimits {
   closeMs: { turn: number; exit: number; term: number };
   /** Between two attempts to store what the mirror lost. */
   repairMs: number;
+  /** Between two questions about MCP servers that start. */
+  mcpAskAgainMs: number;
 }
 
 export const defaultLimits: SessionLimits = {
   interruptMs: 10_000,
   closeMs: { turn: 1_500, exit: 2_500, term: 1_500 },
   repairMs: 10_000,
+  silenceMs: 30_000,
+  answerMs: 60_000,
+  mcpAskAgainMs: 1_000,
 };
 
 const sessionMark = 'BOOCODE_SESSION';
@@ -94,6 +109,11 @@ export class SdkSession {
   readonly #permissions = new PermissionRequests((event) => this.#route(event));
   readonly #incoming = new IncomingWords(() => this.#tellIncoming());
   readonly #stderr = new OutputTail(4096);
+  readonly #mcp: McpStates;
+  /** While a turn runs. */
+  readonly #watch: ProcessWatch;
+  /** Entries that the store is taking: meanwhile the SDK may read nothing of what the program says. */
+  #storingEntries = 0;
   #state: MappingState = createMappingState();
   #process: AgentProcess | undefined;
   #query: Query | undefined;
@@ -118,6 +138,24 @@ export class SdkSession {
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
+    this.#mcp = new McpStates({
+      ask: () => this.#query?.mcpServerStatus() ?? Promise.resolve(undefined),
+      tell: (event) => this.#route(event),
+      onChanged: (servers) => this.#spec.onMcpServers?.(servers),
+      askAgainMs: parts.limits.mcpAskAgainMs,
+    });
+    this.#watch = new ProcessWatch({
+      ...parts,
+      chatId: parts.spec.chatId,
+      // It answers this in the middle of a turn too, whatever the model or a tool does, and changes nothing by it.
+      ask: () =>
+        void this.#query?.mcpServerStatus().then(
+          () => this.#watch.hear(),
+          () => undefined,
+        ),
+      isExcused: () => this.#storingEntries > 0,
+      end: () => this.#endProcess(),
+    });
     this.#env = { ...providerEnv(parts.env), [sessionMark]: parts.spec.sessionId };
   }
 
@@ -163,6 +201,7 @@ export class SdkSession {
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     const turn = createTurn(prompt.turnId);
     this.#waiting = turn;
+    this.#watch.start();
     this.#incoming.expect(prompt.content);
     this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
@@ -231,6 +270,7 @@ export class SdkSession {
 
   async #close(): Promise<void> {
     clearTimeout(this.#nextRepair);
+    this.#mcp.close();
     if (!this.#isOpen) {
       // What is still opening has perhaps no process yet; then it starts none.
       await this.#endProcess();
@@ -278,7 +318,7 @@ export class SdkSession {
       // that knows of nothing, and the program resumes from its own file, which stands where it looks for it.
       sessionStore: {
         // The program's own project key is made of the directory; the store is this chat's alone.
-        append: (key, entries) => this.#storing(() => sessionStore.append({ ...key, projectKey }, entries)),
+        append: (key, entries) => this.#storeEntries(() => sessionStore.append({ ...key, projectKey }, entries)),
         load: () => Promise.resolve(null),
       },
       sessionStoreFlush: 'eager',
@@ -306,9 +346,14 @@ export class SdkSession {
     } catch (error) {
       cause = error;
     }
-    const failure = this.#failure('The agent process ended', cause);
+    const failure = this.#watch.failure ?? this.#failure('The agent process ended', cause);
+    this.#watch.close();
+    this.#mcp.close();
     // Whoever asked for the end gets an interrupted turn; nobody asked: a failed one, with its cause.
-    const end = this.#interrupting ? endWithoutResult('interrupted') : endWithoutResult('failed', failure);
+    const end =
+      this.#interrupting && !this.#watch.failure
+        ? endWithoutResult('interrupted')
+        : endWithoutResult('failed', failure);
     this.#permissions.withdrawAll();
     for (const turn of [this.#turn, this.#waiting]) if (turn) this.#finish(turn, end);
     if (this.#closing) return;
@@ -318,6 +363,9 @@ export class SdkSession {
   }
 
   #take(message: SDKMessage): void {
+    this.#watch.hear();
+    if (isSign(message)) this.#spec.onSign?.();
+    if (isInit(message)) this.#mcp.noteInit((message as { mcp_servers?: unknown }).mcp_servers);
     this.#incoming.noteFrame(message);
     const named = namedBy(message);
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
@@ -349,6 +397,7 @@ export class SdkSession {
       return this.#turn;
     }
     this.#turn = createTurn(null, isForDecisions);
+    this.#watch.start();
     this.#spec.onUnprompted(this.#turn.out.iterable);
     return this.#turn;
   }
@@ -385,9 +434,19 @@ export class SdkSession {
     if (!this.#turn && !this.#waiting) {
       clearTimeout(this.#interrupting);
       this.#interrupting = undefined;
+      this.#watch.stop();
     }
     this.#permissions.forgetCalls();
     if (this.#dirty) void this.#repair();
+  }
+
+  async #storeEntries(store: () => Promise<void>): Promise<void> {
+    this.#storingEntries += 1;
+    try {
+      await this.#storing(store);
+    } finally {
+      this.#storingEntries -= 1;
+    }
   }
 
   /** Stores what the mirror lost, from the program's own file. */

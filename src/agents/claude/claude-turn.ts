@@ -26,6 +26,12 @@ export function isInit(message: SDKMessage): boolean {
   return message.type === 'system' && message.subtype === 'init';
 }
 
+/** The model is at work, whether or not there is something to tell of it. A ping says that its server lives. */
+export function isSign(message: SDKMessage): boolean {
+  if (message.type === 'system') return message.subtype === 'thinking_tokens';
+  return message.type === 'stream_event' && (message.event.type as string) !== 'ping';
+}
+
 /** The ids of the messages that a frame is about; empty where it says none. */
 export function namedBy(message: SDKMessage): readonly unknown[] {
   const { user_message_uuids: all, user_message_uuid: one } = message as Record<string, unknown>;

@@ -13,6 +13,8 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   trusted: false,
   acceptsAgentMessages: false,
   state: 'cold',
+  waitsFor: null,
+  mcpServers: null,
   archived: false,
   waiting: 0,
   costUsd: 0,

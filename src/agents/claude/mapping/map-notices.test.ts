@@ -69,7 +69,7 @@ describe('notices', () => {
 
   it.each<UnknownFrame>([
     { type: 'rate_limit_event', rate_limit_info: { status: 'allowed' } },
-    { type: 'auth_status', isAuthenticating: true, output: [] },
+    { type: 'auth_status', isAuthenticating: false, output: [] },
     system('plugin_install', { status: 'completed' }),
     system('hook_response', { outcome: 'success' }),
     system('status', { status: 'requesting' }),

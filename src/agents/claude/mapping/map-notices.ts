@@ -33,15 +33,17 @@ function line(value: unknown, fallback: string): string {
 export function mapApiRetry(frame: SDKAPIRetryMessage, state: MappingState): Mapped {
   const status = asCount(frame.error_status);
   const delayMs = asCount(frame.retry_delay_ms);
-  const cause = [status === undefined ? 'no answer' : `HTTP ${status}`, asText(frame.error)]
+  const waitedMs = asCount(asRecord(frame.no_response)['waited_ms']);
+  const silence = waitedMs === undefined ? 'no answer' : `no answer for ${Math.round(waitedMs / 1000)} s`;
+  const reason = [status === undefined ? silence : `HTTP ${status}`, asText(frame.error)]
     .filter((part) => part !== undefined && part !== 'unknown')
     .join(', ');
   const attempt = asCount(frame.attempt);
   const maxAttempts = asCount(frame.max_retries);
   const count = attempt === undefined ? '' : ` ${attempt}${maxAttempts === undefined ? '' : ` of ${maxAttempts}`}`;
   const wait = delayMs === undefined ? '' : ` in ${(delayMs / 1000).toFixed(1)} s`;
-  const message = `The model API failed (${cause}). Retry${count} follows${wait}.`;
-  const data = { attempt, maxAttempts, delayMs, status, error: asText(frame.error) };
+  const message = `The model API failed (${reason}). Retry${count} follows${wait}.`;
+  const data = { attempt, maxAttempts, delayMs, status, error: asText(frame.error), reason: line(reason, '') };
   return mapped(state, notice('warning', 'api_retry', message, data));
 }
 
@@ -174,6 +176,15 @@ export function mapPluginInstall(frame: SDKPluginInstallMessage, state: MappingS
 
 export function mapAuthStatus(frame: SDKAuthStatusMessage, state: MappingState): Mapped {
   const error = asText(frame.error);
-  if (error === undefined) return mapped(state);
-  return mapped(state, notice('error', 'sign_in_failed', `Signing in failed: ${line(error, '')}`));
+  const signingIn = frame.isAuthenticating === true && error === undefined;
+  const next = signingIn === state.signingIn ? state : { ...state, signingIn };
+  if (error !== undefined) {
+    return mapped(next, notice('error', 'sign_in_failed', `Signing in failed: ${line(error, '')}`));
+  }
+  if (next === state) return mapped(state);
+  if (!signingIn) return mapped(next, notice('info', 'signed_in', 'The agent is signed in.'));
+  // What it printed may hold a code that is to be typed elsewhere.
+  const said = asList(frame.output).flatMap((text) => asText(text) ?? []);
+  const words = said.length === 0 ? '' : ` It says: ${line(said.join(' '), '')}`;
+  return mapped(next, notice('warning', 'signing_in', `The agent waits for somebody to sign in.${words}`));
 }

@@ -62,6 +62,7 @@ export interface MappingState {
   readonly permissionMode: PermissionMode | null;
   readonly commandsSent: boolean;
   readonly compacting: boolean;
+  readonly signingIn: boolean;
   readonly totals: RunningTotals;
   readonly context: ContextState;
   readonly openMessages: OpenMessages;
@@ -93,6 +94,7 @@ export function createMappingState(
     permissionMode: options.permissionMode ?? null,
     commandsSent: false,
     compacting: false,
+    signingIn: false,
     totals: options.baseline ?? zeroTotals,
     context: { model: null, input: 0, used: null, size: null, sent: null },
     openMessages: new Map(),
