@@ -7,7 +7,7 @@
  * (the process died): whoever reads then records the turn as failed.
  */
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
-import type { BackendName, McpServer, PermissionMode } from '../protocol/chat.ts';
+import type { BackendName, Effort, McpServer, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
@@ -84,7 +84,10 @@ export interface AgentSessionSpec {
   /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
   sessionId: string;
   cwd: string;
+  /** Null leaves the choice to the agent, whatever the session had before. */
   model: string | null;
+  /** Null is the model's own. */
+  effort: Effort | null;
   permissionMode: PermissionMode;
   /** Whether the directory's own settings, hooks and MCP servers may be loaded, as they are now. */
   trusted: boolean;
@@ -221,6 +224,8 @@ export interface AgentBackend {
    */
   interrupt(chatId: string): Promise<void>;
 
+  /** Whether there is such a model, as far as can be known; what nobody can know is taken for one. */
+  knowsModel?(model: string): Promise<boolean>;
   /** For the turns to come. Null leaves the choice to the agent. */
   setModel(chatId: string, model: string | null): Promise<void>;
   /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */

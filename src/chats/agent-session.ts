@@ -183,6 +183,7 @@ export class AgentSession {
       sessionId: session.sessionId,
       cwd,
       model,
+      effort: session.effort,
       permissionMode,
       trusted: directory?.trusted === true,
       directory: directory?.content,

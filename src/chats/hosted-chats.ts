@@ -67,6 +67,7 @@ export class HostedChats implements Chats {
     const agent = input.agent ?? 'claude';
     const backend = this.#chooseBackend(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
+    await this.#assertModel(backend, input.model);
     const chat: NewChat = {
       id: randomUUID(),
       title: input.title ?? null,
@@ -100,6 +101,7 @@ export class HostedChats implements Chats {
   ): Promise<ChatView> {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
     const patch = { ...rest, ...place };
+    if (patch.model) await this.#assertModel(patch.backend ?? (await this.#row(chatId)).backend, patch.model);
     if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
     await this.#host.use(chatId, (chat) => chat.patch(patch, signal));
     return this.getChat(chatId);
@@ -223,7 +225,8 @@ export class HostedChats implements Chats {
     });
   }
 
-  beginImport(input: BeginImport): Promise<SessionImport> {
+  async beginImport(input: BeginImport): Promise<SessionImport> {
+    await this.#assertModel(this.#chooseBackend(input.agent ?? 'claude', input.backend), input.model);
     return this.#imports.begin(input);
   }
 
@@ -250,6 +253,13 @@ export class HostedChats implements Chats {
     } catch {
       return false;
     }
+  }
+
+  /** A name that is not known would fail with the next prompt. */
+  async #assertModel(backend: BackendName, model: string | null | undefined): Promise<void> {
+    if (!model || (await this.#host.backendFor(backend).knowsModel?.(model)) !== false) return;
+    const message = `model: there is no model “${model}”. Take its full name, or one such as opus, sonnet or haiku.`;
+    throw new BooError('invalid_request', message, { details: { field: 'model' } });
   }
 
   async #decision(id: string): Promise<Decision> {

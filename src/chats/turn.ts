@@ -3,7 +3,7 @@ import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, DeltaBody } from '../protocol/event.ts';
-import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
+import { addUsage, setAgentSession, setSessionEffort } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
 import type { ChatChanges } from '../store/chats.ts';
@@ -127,6 +127,11 @@ export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turn
   if (body.type === 'session_started') return { events, side: (db) => [setAgentSession(db, log.lease, agent, body)] };
   // Kept as the chat's: the next process is opened with it.
   if (body.type === 'current_mode_update') return { events, chat: { permissionMode: body.permissionMode } };
+  if (body.type === 'current_model_update') return { events, chat: { model: body.model } };
+  if (body.type === 'session_info_update') return { events, chat: { title: body.title } };
+  if (body.type === 'current_effort_update') {
+    return { events, side: (db) => [setSessionEffort(db, log.lease, agent, body.effort)] };
+  }
   return { events };
 }
 

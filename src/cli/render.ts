@@ -198,6 +198,12 @@ export function createRenderer(options: RendererOptions): Renderer {
       }
       case 'current_mode_update':
         return line(outStyle('dim', `· permission mode: ${plainLine(event.permissionMode)}`));
+      case 'current_model_update':
+        return line(outStyle('dim', `· model: ${plainLine(event.model ?? 'the agent’s choice')}`));
+      case 'current_effort_update':
+        return line(outStyle('dim', `· effort: ${plainLine(event.effort ?? 'the model’s own')}`));
+      case 'session_info_update':
+        return line(outStyle('dim', `· title: ${plainLine(event.title)}`));
       case 'background_tasks':
         for (const task of event.tasks) line(outStyle('dim', `· in the background: ${plainLine(task.description)}`));
         return;

@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Conversation, readConversation } from './conversation.ts';
+import { answerModels } from './models.ts';
 import { createBodySink, createStreamSink } from './message-sink.ts';
 import { playMessage } from './play.ts';
 import type { Step } from './reply.ts';
@@ -117,6 +118,13 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
 
     if (!isLoopback(incoming)) {
       return fail(response, 403, 'permission_error', 'The demo model answers on the loopback interface only.');
+    }
+    if (method === 'GET' && path.startsWith('/v1/models') && (apiKey === undefined || holdsKey(incoming, apiKey))) {
+      record(entry);
+      const { status, body } = answerModels(path.slice('/v1/models'.length));
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+      return;
     }
     const isCount = path === '/v1/messages/count_tokens';
     if (method !== 'POST' || (path !== '/v1/messages' && !isCount)) {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 export const agentNames = ['claude'] as const;
 export const backendNames = ['claude_pty', 'claude_sdk'] as const;
 export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'] as const;
+export const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 /** What a flip does with a turn that runs: wait for its end, end it, or not flip. */
 export const runningChoices = ['finish', 'interrupt', 'refuse'] as const;
 export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'failed'] as const;
@@ -10,6 +11,7 @@ export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'fa
 export type AgentName = (typeof agentNames)[number];
 export type BackendName = (typeof backendNames)[number];
 export type PermissionMode = (typeof permissionModes)[number];
+export type Effort = (typeof efforts)[number];
 export type RunningChoice = (typeof runningChoices)[number];
 export type ChatState = (typeof chatStates)[number];
 export const waitKinds = ['model', 'tool', 'person', 'rate_limit', 'sign_in', 'background'] as const;

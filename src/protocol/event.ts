@@ -4,7 +4,7 @@
  * Protocol's session updates; life-cycle events are ours.
  */
 import { z } from 'zod';
-import { backendNames, permissionModes } from './chat.ts';
+import { backendNames, efforts, permissionModes } from './chat.ts';
 import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
@@ -127,6 +127,23 @@ const agentBodies = [
   z.object({
     type: z.literal('current_mode_update'),
     permissionMode: z.enum(permissionModes),
+  }),
+  z.object({
+    /** The agent itself asks for another model from now on, as after `/model`: the chat's setting follows. */
+    type: z.literal('current_model_update'),
+    /** As it was typed where that is known, else its full name; null leaves the choice to the agent. */
+    model: z.string().nullable(),
+  }),
+  z.object({
+    /** The effort that the agent's session has from now on, as after `/effort`; it is kept when the agent starts anew. */
+    type: z.literal('current_effort_update'),
+    /** Null is the model's own. */
+    effort: z.enum(efforts).nullable(),
+  }),
+  z.object({
+    /** The agent's session was given a name, as by `/rename`: the chat's title follows. */
+    type: z.literal('session_info_update'),
+    title: z.string(),
   }),
   z.object({
     type: z.literal('available_commands_update'),

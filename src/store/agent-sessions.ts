@@ -1,4 +1,4 @@
-import type { AgentName, BackendName } from '../protocol/chat.ts';
+import type { AgentName, BackendName, Effort } from '../protocol/chat.ts';
 import type { Usage } from '../protocol/event.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
@@ -7,6 +7,7 @@ import type { Lease } from './events.ts';
 export interface AgentSessionRow {
   sessionId: string;
   model: string | null;
+  effort: Effort | null;
 }
 
 /** The agent's session for a chat; made under the given id at the first call, and the same ever after. */
@@ -20,7 +21,7 @@ export async function openAgentSession(
     select id, ${session.agent}, ${session.backend}, ${session.sessionId} from boocode.chats
     where id = ${lease.chatId} and epoch = ${lease.epoch}
     on conflict (chat_id, agent) do update set backend = excluded.backend, updated_at = clock_timestamp()
-    returning session_id as "sessionId", model`;
+    returning session_id as "sessionId", model, effort`;
   return row ?? null;
 }
 
@@ -41,6 +42,14 @@ export function setAgentSession(
   return db`
     update boocode.agent_sessions set session_id = ${session.sessionId}, model = ${session.model && cleanText(session.model)},
       updated_at = clock_timestamp()
+    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+}
+
+/** Goes with the append of `current_effort_update`. */
+export function setSessionEffort(db: Sql, lease: Lease, agent: AgentName, effort: Effort | null) {
+  return db`
+    update boocode.agent_sessions set effort = ${effort}, updated_at = clock_timestamp()
     from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }

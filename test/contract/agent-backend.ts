@@ -50,6 +50,7 @@ export async function openSession(
     sessionId: randomUUID(),
     cwd,
     model: null,
+    effort: null,
     permissionMode: 'default' as const,
     trusted: false,
     acceptsAgentMessages: false,

@@ -12,6 +12,7 @@ import type {
   DirectoryContent,
 } from '../agent-backend.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
@@ -103,6 +104,10 @@ export class ClaudePtyBackend implements AgentBackend {
   interrupt(chatId: string): Promise<void> {
     this.#sessions.get(chatId)?.interrupt();
     return Promise.resolve();
+  }
+
+  knowsModel(model: string): Promise<boolean> {
+    return knowsModel(model, this.#options.env);
   }
 
   async setModel(chatId: string, model: string | null): Promise<void> {

@@ -1,6 +1,6 @@
 /** One run of the terminal program: its process, what it says of its state, and how it is ended. */
 import { stripVTControlCharacters } from 'node:util';
-import type { PermissionMode } from '../../protocol/chat.ts';
+import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endMarked } from '../agent-process.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
@@ -19,6 +19,7 @@ export interface ProgramOptions {
   /** The session has a transcript to go on from. */
   isKnown: boolean;
   model: string | null;
+  effort: Effort | null;
   permissionMode: PermissionMode;
   trusted: boolean;
   /** Further settings, as the program's settings files hold them. */
@@ -64,10 +65,11 @@ const longestCut = 7;
 export const sessionMark = 'BOOCODE_SESSION';
 
 export function startProgram(options: ProgramOptions): PtyProgram {
-  const { sessionId, isKnown, model, permissionMode, trusted, settings } = options;
+  const { sessionId, isKnown, model, effort, permissionMode, trusted, settings } = options;
   const args = [
     ...(isKnown ? ['--resume', sessionId] : ['--session-id', sessionId]),
     ...(model === null ? [] : ['--model', model]),
+    ...(effort === null ? [] : ['--effort', effort]),
     ...(permissionMode === 'bypassPermissions' ? ['--dangerously-skip-permissions'] : []),
     '--permission-mode',
     permissionMode,

@@ -7,13 +7,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
-import type { PermissionMode } from '../../protocol/chat.ts';
+import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import { tellOfProcess } from '../agent-process.ts';
 import { BooError } from '../../protocol/error.ts';
+import type { AgentBody } from '../../protocol/event.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { modelToStart } from '../claude/default-model.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
@@ -38,6 +40,7 @@ import { formHooks, noticeOf } from './terminal-forms.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
 import { followTranscript, type TranscriptFollower } from './transcript-follower.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
+import { TypedChanges } from './typed-changes.ts';
 import { Typist } from './typist.ts';
 import { within } from '../../lib/within.ts';
 
@@ -106,6 +109,7 @@ export class PtySession {
   /** What the directory does not get to say. */
   #held: Settings = {};
   #model: string | null;
+  #effort: Effort | null;
   #permissionMode: PermissionMode;
   #acceptsAgentMessages: boolean;
   #interrupting: NodeJS.Timeout | undefined;
@@ -125,6 +129,7 @@ export class PtySession {
     this.#configDir = configDirOf(parts.env);
     this.#sessionId = parts.spec.sessionId;
     this.#model = parts.spec.model;
+    this.#effort = parts.spec.effort;
     this.#permissionMode = parts.spec.permissionMode;
     this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
     this.terminal = new TerminalHub({
@@ -184,6 +189,8 @@ export class PtySession {
       model: this.#model,
       permissionMode: this.#permissionMode,
       costs,
+      changes: new TypedChanges(entries ?? []),
+      onChanged: (event) => this.#noteChange(event),
       parentOf: (subpath) => this.#parentOf(subpath),
       onUnprompted: (events) => this.#spec.onUnprompted(events),
       onEvent: (event) => this.#spec.onEvent(event),
@@ -228,7 +235,7 @@ export class PtySession {
         onProblem: (problem) => this.#warn(problem, 'The transcript could not be read as it should.'),
       });
       this.#assertWanted();
-      this.#start();
+      await this.#start();
       await this.#started();
       this.#isOpen = true;
     } catch (error) {
@@ -246,8 +253,13 @@ export class PtySession {
     return { configDir: this.#configDir, cwd: this.#spec.cwd, sessionId: this.#sessionId };
   }
 
-  #start(): void {
+  async #start(): Promise<void> {
     const { dataDir } = this.#parts;
+    const model = await modelToStart(
+      { ...this.#spec, trusted: this.#isTrusted, model: this.#model, isKnown: this.#isKnown },
+      this.#parts.env,
+    );
+    this.#assertWanted();
     const kept = dataDir === null ? null : { dataDir, configDir: this.#configDir };
     const trusted = this.#isTrusted;
     const settings = programSettings(
@@ -263,7 +275,8 @@ export class PtySession {
       size: this.terminal.size,
       sessionId: this.#sessionId,
       isKnown: this.#isKnown,
-      model: this.#model,
+      model,
+      effort: this.#effort,
       permissionMode: this.#permissionMode,
       trusted,
       settings: {
@@ -371,6 +384,13 @@ export class PtySession {
     await this.#renew();
   }
 
+  /** A person has changed it in the program, which would be undone by the next start. */
+  #noteChange(event: AgentBody): void {
+    if (event.type === 'current_model_update') this.#model = event.model;
+    if (event.type === 'current_effort_update') this.#effort = event.effort;
+    if (event.type === 'current_mode_update') this.#permissionMode = event.permissionMode;
+  }
+
   /** Starts the program anew, with what it takes at its start only; in the middle of a turn, after it. */
   async #renew(): Promise<void> {
     this.#isStale = true;
@@ -389,7 +409,7 @@ export class PtySession {
     this.#isKnown ||= this.#turns.hasBegun;
     this.#isTrusted &&= await this.#isDirectoryAsTrusted();
     await prepareConfigDir(this.#parts.env, this.#permissionMode);
-    this.#start();
+    await this.#start();
     await this.#started();
   }
 

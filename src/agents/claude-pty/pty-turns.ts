@@ -18,6 +18,7 @@ import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-tu
 import { BackgroundTasks } from './background-tasks.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
 import type { SessionCosts } from './session-costs.ts';
+import type { TypedChanges } from './typed-changes.ts';
 import type { FollowedLines } from './transcript-follower.ts';
 
 export interface PtyTurnsParts {
@@ -25,6 +26,9 @@ export interface PtyTurnsParts {
   model: string | null;
   permissionMode: PermissionMode;
   costs: SessionCosts;
+  changes: TypedChanges;
+  /** The program has changed this by itself. */
+  onChanged(event: AgentBody): void;
   /** The tool call that started the sub-agent with this transcript. */
   parentOf(subpath: string): string | undefined;
   /** A turn that nobody here asked for. */
@@ -131,7 +135,11 @@ export class PtyTurns {
     return this.#serial(async () => {
       const parent = subpath === '' ? undefined : (this.#parts.parentOf(subpath) ?? subpath);
       if (parent === undefined) this.#noteModel(entries);
-      for (const entry of entries) await this.#takeLine(readLine(entry, parent), entry);
+      for (const entry of entries) {
+        await this.#takeLine(readLine(entry, parent), entry);
+        const changed = parent === undefined ? this.#parts.changes.take(entry) : undefined;
+        if (changed) this.#route(changed);
+      }
     });
   }
 
@@ -197,7 +205,7 @@ export class PtyTurns {
   async #takeLine(line: TranscriptLine, entry: { [field: string]: unknown }): Promise<void> {
     switch (line.is) {
       case 'prompt':
-        return this.#takePrompt(line);
+        return this.#takePrompt(line, entry['permissionMode']);
       case 'incoming':
         return this.#takeIncoming(line);
       case 'aside':
@@ -240,9 +248,11 @@ export class PtyTurns {
     }
   }
 
-  async #takePrompt(line: Extract<TranscriptLine, { is: 'prompt' }>): Promise<void> {
+  async #takePrompt(line: Extract<TranscriptLine, { is: 'prompt' }>, permissionMode: unknown): Promise<void> {
     // What waited in the program's own queue follows without a pause.
     await this.#finish();
+    // Shift+Tab changes it without a line of its own.
+    this.#tell({ type: 'system', subtype: 'status', permissionMode });
     if (this.#own && this.#own.words === wordsOf(line.content)) {
       this.#adoptOwn();
       return;
@@ -320,6 +330,7 @@ export class PtyTurns {
   }
 
   #route(event: AgentEvent): void {
+    if (isChange(event)) this.#parts.onChanged(event);
     const isAside =
       event.type === 'user_message' ||
       event.type === 'incoming_message' ||
@@ -378,6 +389,10 @@ function wordsOf(content: readonly ContentBlock[]): string {
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}]+/gu, '')
     .slice(0, 1_000);
+}
+
+function isChange(event: AgentEvent): event is AgentBody {
+  return ['current_mode_update', 'current_model_update', 'current_effort_update'].includes(event.type);
 }
 
 /** What a command of the program printed, see `mapLocalCommandOutput`. */

@@ -12,6 +12,7 @@ import type {
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
@@ -88,6 +89,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   async interrupt(chatId: string): Promise<void> {
     await this.#sessions.get(chatId)?.interrupt();
+  }
+
+  knowsModel(model: string): Promise<boolean> {
+    return knowsModel(model, this.#options.env);
   }
 
   async setModel(chatId: string, model: string | null): Promise<void> {

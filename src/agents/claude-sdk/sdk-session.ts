@@ -38,6 +38,7 @@ import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
+import { defaultModel, modelToStart } from '../claude/default-model.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
@@ -60,6 +61,7 @@ import {
 } from '../claude/claude-turn.ts';
 import { IncomingWords } from './incoming-words.ts';
 import { McpStates } from './mcp-states.ts';
+import { TypedChanges } from './typed-changes.ts';
 import { toUserMessage } from './user-message.ts';
 
 export interface SessionLimits extends WatchLimits {
@@ -108,6 +110,7 @@ export class SdkSession {
   readonly #input = createPushable<SDKUserMessage>();
   readonly #permissions = new PermissionRequests((event) => this.#route(event));
   readonly #incoming = new IncomingWords(() => this.#tellIncoming());
+  readonly #changes: TypedChanges;
   readonly #stderr = new OutputTail(4096);
   readonly #mcp: McpStates;
   /** While a turn runs. */
@@ -157,6 +160,13 @@ export class SdkSession {
       end: () => this.#endProcess(),
     });
     this.#env = { ...providerEnv(parts.env), [sessionMark]: parts.spec.sessionId };
+    this.#changes = new TypedChanges({
+      model: parts.spec.model,
+      settings: () => programSettingsOf(this.#query),
+      emit: (event) => this.#route(event),
+      onProblem: (err) =>
+        this.#logger.warn({ chatId: this.#spec.chatId, err }, 'The program did not tell its settings.'),
+    });
   }
 
   get isBusy(): boolean {
@@ -169,15 +179,17 @@ export class SdkSession {
   }
 
   async #open(): Promise<void> {
-    const { cwd, model, permissionMode } = this.#spec;
+    const { cwd, permissionMode } = this.#spec;
     await assertDirectory(cwd);
     const entries = await reconcileTranscript(this.#spec.sessionStore, this.#place());
     this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
+    const isKnown = entries !== null;
+    const model = await modelToStart({ ...this.#spec, isKnown }, this.#env);
     this.#assertWanted();
     try {
       const held = await heldProvider(this.#spec, this.#env);
       this.#assertWanted();
-      const warm = await startup({ options: this.#options(entries !== null, held) });
+      const warm = await startup({ options: this.#options({ isKnown, held, model }) });
       this.#assertWanted();
       this.#query = warm.query(this.#input.iterable);
     } catch (error) {
@@ -188,6 +200,7 @@ export class SdkSession {
         error,
       );
     }
+    this.#changes.begin(entries ?? []);
     this.#isOpen = true;
     this.#reading = this.#read(this.#query);
   }
@@ -203,6 +216,7 @@ export class SdkSession {
     this.#waiting = turn;
     this.#watch.start();
     this.#incoming.expect(prompt.content);
+    this.#changes.notePrompt(prompt.content);
     this.#input.push(toUserMessage(prompt, this.#state.sessionId ?? this.#spec.sessionId));
     yield* turn.out.iterable;
   }
@@ -251,7 +265,8 @@ export class SdkSession {
   }
 
   async setModel(model: string | null): Promise<void> {
-    await this.#query?.setModel(model ?? undefined);
+    await this.#query?.setModel(model ?? (await defaultModel(this.#spec, this.#env)));
+    this.#changes.noteModel(model);
   }
 
   async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {
@@ -300,12 +315,13 @@ export class SdkSession {
     return { configDir: configDirOf(this.#env), cwd: this.#spec.cwd, sessionId };
   }
 
-  #options(isKnown: boolean, held: Settings): Options {
-    const { sessionId, cwd, model, permissionMode, trusted, sessionStore } = this.#spec;
+  #options({ isKnown, held, model }: { isKnown: boolean; held: Settings; model: string | null }): Options {
+    const { sessionId, cwd, effort, permissionMode, trusted, sessionStore } = this.#spec;
     const kept = this.#dataDir === null ? null : { dataDir: this.#dataDir, configDir: configDirOf(this.#env) };
     return {
       cwd,
       ...(model === null ? {} : { model }),
+      ...(effort === null ? {} : { effort }),
       ...(isKnown ? { resume: sessionId } : { sessionId }),
       permissionMode,
       ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
@@ -318,7 +334,10 @@ export class SdkSession {
       // that knows of nothing, and the program resumes from its own file, which stands where it looks for it.
       sessionStore: {
         // The program's own project key is made of the directory; the store is this chat's alone.
-        append: (key, entries) => this.#storeEntries(() => sessionStore.append({ ...key, projectKey }, entries)),
+        append: (key, entries) => {
+          if (key.subpath === undefined) this.#changes.noteEntries(entries);
+          return this.#storeEntries(() => sessionStore.append({ ...key, projectKey }, entries));
+        },
         load: () => Promise.resolve(null),
       },
       sessionStoreFlush: 'eager',
@@ -378,6 +397,7 @@ export class SdkSession {
     if (unmapped !== undefined) this.#countUnmapped(unmapped);
     if (mirrorFailed) this.#dirty = true;
     for (const event of events) this.#route(event);
+    if (message.type === 'result') this.#changes.noteResult();
     this.#tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();
   }
@@ -477,4 +497,10 @@ export class SdkSession {
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }
+}
+
+/** Outside the SDK's types: what is in force. */
+async function programSettingsOf(query: Query | undefined): Promise<unknown> {
+  const asked = query as (Query & { getSettings?(): Promise<unknown> }) | undefined;
+  return asked?.getSettings?.();
 }

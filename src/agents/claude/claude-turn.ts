@@ -49,6 +49,9 @@ export function isBetweenTurns(event: AgentEvent): event is AgentBody {
     case 'background_tasks':
     case 'available_commands_update':
     case 'current_mode_update':
+    case 'current_model_update':
+    case 'current_effort_update':
+    case 'session_info_update':
     case 'usage_update':
     case 'session_started':
     case 'plan':

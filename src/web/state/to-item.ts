@@ -12,6 +12,8 @@ const modeWords: Record<string, string> = {
 };
 export const modeText = (mode: string): string => modeWords[mode] ?? mode;
 
+const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
+
 export const engineText = (backend: string): string =>
   backend === 'claude_sdk' ? 'warm engine' : backend === 'claude_pty' ? 'terminal engine' : backend;
 
@@ -43,6 +45,12 @@ export function toItems(event: Event): Item[] {
       return notice(event.level, event.code, event.message);
     case 'current_mode_update':
       return notice('info', 'mode', `Permission mode: ${modeText(event.permissionMode)}`);
+    case 'current_model_update':
+      return notice('info', 'model', modelText(event.model));
+    case 'current_effort_update':
+      return notice('info', 'effort', `Effort: ${event.effort ?? 'the model’s own'}`);
+    case 'session_info_update':
+      return notice('info', 'title', `Title: ${event.title}`);
     case 'chat_updated':
       if (event.cwd !== undefined)
         return notice(
@@ -54,7 +62,7 @@ export function toItems(event: Event): Item[] {
         return notice('info', 'flip', `The chat goes on with the ${engineText(event.backend)}.`);
       if (event.acceptsAgentMessages !== undefined)
         return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
-      if (event.model !== undefined) return notice('info', 'model', `Model: ${event.model ?? 'the agent’s choice'}`);
+      if (event.model !== undefined) return notice('info', 'model', modelText(event.model));
       return [];
     case 'turn_finished':
       return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];

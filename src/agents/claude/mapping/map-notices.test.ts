@@ -43,6 +43,24 @@ describe('notices', () => {
       system('model_refusal_fallback', { content: 'Switched.', fallback_model: 'b' }),
       { code: 'model_refusal', message: 'Switched.' },
     ],
+    [
+      system('model_fallback', {
+        content: 'Switched.',
+        original_model: 'a',
+        fallback_model: 'b',
+        trigger: 'overloaded',
+      }),
+      {
+        level: 'warning',
+        code: 'model_fallback',
+        message: 'Switched.',
+        data: { originalModel: 'a', fallbackModel: 'b' },
+      },
+    ],
+    [
+      system('model_consent_fallback', { fallback_model: 'b' }),
+      { code: 'model_fallback', message: 'b answers instead.' },
+    ],
     [system('informational', { content: 'Mind.', level: 'warning' }), { level: 'warning', message: 'Mind.' }],
     [system('notification', { text: 'Look.', priority: 'low', key: 'k' }), { level: 'info', code: 'notification' }],
     [

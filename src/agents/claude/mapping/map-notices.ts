@@ -101,6 +101,18 @@ export function mapRefusalFallback(frame: SDKModelRefusalFallbackMessage, state:
   return mapped(state, notice('warning', 'model_refusal', line(frame.content, fallback), data));
 }
 
+/** Another model answers in place of the one that was asked, which is asked first again in the next turn. */
+export function mapModelFallback(frame: object, state: MappingState): Mapped {
+  const { content, original_model, fallback_model, trigger } = frame as Readonly<Record<string, unknown>>;
+  const message = line(content, `${line(fallback_model, 'Another model')} answers instead.`);
+  const data = {
+    originalModel: asText(original_model),
+    fallbackModel: asText(fallback_model),
+    trigger: asText(trigger),
+  };
+  return mapped(state, notice('warning', 'model_fallback', message, data));
+}
+
 export function mapRefusal(frame: SDKModelRefusalNoFallbackMessage, state: MappingState): Mapped {
   const data = { originalModel: asText(frame.original_model), category: asText(frame.api_refusal_category) };
   return mapped(

@@ -13,6 +13,7 @@ import {
   mapInformational,
   mapLocalCommandOutput,
   mapMirrorError,
+  mapModelFallback,
   mapNotification,
   mapPermissionDenied,
   mapPluginInstall,
@@ -146,8 +147,14 @@ function mapSystem(frame: Extract<SDKMessage, { type: 'system' }>, state: Mappin
     case 'plugin_install':
       return mapPluginInstall(frame, state);
     default:
-      return silentOrUnmapped(frame, state);
+      return isModelFallback(frame) ? mapModelFallback(frame, state) : silentOrUnmapped(frame, state);
   }
+}
+
+/** Outside the SDK's types. */
+function isModelFallback(frame: object): boolean {
+  const { subtype } = frame as { subtype?: unknown };
+  return subtype === 'model_fallback' || subtype === 'model_consent_fallback';
 }
 
 /**

@@ -244,6 +244,19 @@ test('a failed attempt is told as a retry', () => {
   });
 });
 
+test('AGENT-20: a model that answers in place of another is told as the SDK tells it', () => {
+  const entry = {
+    type: 'system',
+    subtype: 'model_fallback',
+    content: 'Switched.',
+    originalModel: 'a',
+    fallbackModel: 'b',
+  };
+  expect(readLine(entry)).toMatchObject({
+    frame: { subtype: 'model_fallback', content: 'Switched.', original_model: 'a', fallback_model: 'b' },
+  });
+});
+
 test.each(transcriptNames)('AGENT-8: %s has no frame that the mapper does not know', (name) => {
   let state = createMappingState({ backend: 'claude_pty' });
   for (const line of told(name, name.endsWith('.agent') ? 'call-1' : undefined)) {

@@ -146,6 +146,14 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
         retry_delay_ms: entry['retryInMs'],
         error_status: asRecord(entry['error'])['status'],
       });
+    case 'model_fallback':
+    case 'model_consent_fallback':
+      return systemFrame('model_fallback', {
+        content: entry['content'],
+        trigger: entry['trigger'],
+        original_model: entry['originalModel'],
+        fallback_model: entry['fallbackModel'],
+      });
     case 'local_command':
       return localLine(asText(entry['content']) ?? '', entry.uuid ?? '') ?? nothing;
     case 'informational':

@@ -1,0 +1,4 @@
+-- The effort that the agent's session was given by a command of the agent's own, so that it holds over a rest. Null is the
+-- model's own.
+
+alter table agent_sessions add column effort text check (effort in ('low', 'medium', 'high', 'xhigh', 'max'));

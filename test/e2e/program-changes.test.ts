@@ -1,0 +1,164 @@
+// What the program changes by itself, as a command that was typed does: the chat follows, and it holds in a new process.
+import { writeFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadSocket } from '../../src/cli/node-socket.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { eventsOf, nextEvent, readLog, runTurn } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await openServer();
+});
+afterAll(() => server.close());
+
+interface AskedModel {
+  model: string;
+  output_config?: { effort?: string };
+}
+
+/** What the last request of a prompt asked for. */
+function asked(): AskedModel {
+  return server.model.requests.findLast(({ path }) => path === '/v1/messages')?.body as AskedModel;
+}
+
+/** Ends the chat's agent; the next prompt starts another one. */
+const rest = (): Promise<void> => server.restart();
+
+describe('AGENT-20: what is typed as a command of the program holds for the chat', () => {
+  test('a model, and the agent’s own choice again', async () => {
+    const chat = await server.createChat();
+    await runTurn(server.client, chat.id, 'who are you');
+    const before = asked().model;
+    const { finished } = await runTurn(server.client, chat.id, '/model haiku');
+    const changed = await nextEvent(server.client, chat.id, 'current_model_update', { after: 0 });
+    expect(changed.model).toBe('haiku');
+    expect(finished.outcome).toBe('completed');
+    expect((await server.client.getChat(chat.id)).model).toBe('haiku');
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toContain('haiku');
+
+    const { seq } = changed;
+    await runTurn(server.client, chat.id, '/model default');
+    expect((await nextEvent(server.client, chat.id, 'current_model_update', { after: seq })).model).toBeNull();
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toBe(before);
+    expect(eventsOf(await readLog(server.client, chat.id), 'current_model_update')).toHaveLength(2);
+  });
+
+  test('an effort', async () => {
+    const chat = await server.createChat();
+    await runTurn(server.client, chat.id, 'who are you');
+    const before = asked().output_config?.effort;
+    await runTurn(server.client, chat.id, '/effort low');
+    expect((await nextEvent(server.client, chat.id, 'current_effort_update', { after: 0 })).effort).toBe('low');
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().output_config?.effort).toBe('low');
+    await runTurn(server.client, chat.id, '/effort auto');
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().output_config?.effort).toBe(before);
+  });
+
+  test('a title, and a later one of a person’s stays', async () => {
+    const chat = await server.createChat();
+    await runTurn(server.client, chat.id, '/rename Blue whale');
+    expect((await nextEvent(server.client, chat.id, 'session_info_update', { after: 0 })).title).toBe('Blue whale');
+    expect((await server.client.getChat(chat.id)).title).toBe('Blue whale');
+    await server.client.patchChat(chat.id, { title: 'Mine' });
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    await rest();
+    expect((await server.client.getChat(chat.id)).title).toBe('Mine');
+  });
+});
+
+describe('AGENT-20: what a person changes in the terminal holds for the chat', () => {
+  test('the model, the effort, the permission mode and the title', async () => {
+    const chat = await server.createChat({ backend: 'claude_pty' });
+    await runTurn(server.client, chat.id, 'who are you');
+    const terminal = await server.client.terminal(chat.id, {
+      size: { columns: 120, rows: 40 },
+      WebSocket: await loadSocket(),
+    });
+    const reading = (async () => {
+      for await (const item of terminal.items) void item;
+    })();
+    const { head } = await server.client.getChat(chat.id);
+    terminal.write('/model haiku');
+    await until(async () => {
+      // The first Enter opens a dialog, the second confirms it.
+      terminal.write('\r');
+      return (await server.client.getChat(chat.id)).model === 'haiku';
+    });
+    expect((await nextEvent(server.client, chat.id, 'current_model_update', { after: head })).model).toBe('haiku');
+    terminal.write('/effort low');
+    await until(async () => {
+      terminal.write('\r');
+      return eventsOf(await readLog(server.client, chat.id), 'current_effort_update').length > 0;
+    });
+    terminal.write('\x1b[Z');
+    await runTurn(server.client, chat.id, 'who are you');
+    expect((await server.client.getChat(chat.id)).permissionMode).toBe('acceptEdits');
+    // What the program has changed can be changed back.
+    await server.client.patchChat(chat.id, { permissionMode: 'default' });
+    terminal.write('/rename Blue whale');
+    await until(async () => {
+      terminal.write('\r');
+      return (await server.client.getChat(chat.id)).title === 'Blue whale';
+    });
+    terminal.close();
+    await reading;
+    await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
+    await rest();
+    const turn = await runTurn(server.client, chat.id, 'write one.txt: hello', {
+      answer: () => ({ outcome: 'deny' }),
+    });
+    expect(eventsOf(turn.events, 'decision_requested')).toHaveLength(1);
+    expect(asked()).toMatchObject({
+      model: expect.stringContaining('haiku') as string,
+      output_config: { effort: 'low' },
+    });
+  });
+});
+
+describe('AGENT-21: null gives the choice back to the agent', () => {
+  test.each(['claude_sdk', 'claude_pty'] as const)('%s: at once, and in a new process', async (backend) => {
+    const chat = await server.createChat({ backend, model: 'haiku' });
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toContain('haiku');
+    await server.client.patchChat(chat.id, { model: null });
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).not.toContain('haiku');
+
+    await server.client.patchChat(chat.id, { model: 'haiku' });
+    await runTurn(server.client, chat.id, 'who are you');
+    // The program's own choice is what the user's settings say.
+    await mkdir(server.agent.configDir, { recursive: true });
+    await writeFile(join(server.agent.configDir, 'settings.json'), JSON.stringify({ model: 'sonnet' }));
+    await server.client.patchChat(chat.id, { model: null });
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toContain('sonnet');
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toContain('sonnet');
+    await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
+  });
+});
+
+test('AGENT-22: a model that there is not is refused when it is set, with or without an agent, and nothing changes', async () => {
+  const refused = { code: 'invalid_request', details: { field: 'model' } };
+  await expect(server.createChat({ model: 'no-such-model' })).rejects.toMatchObject(refused);
+  const chat = await server.createChat();
+  const patch = (): Promise<unknown> => server.client.patchChat(chat.id, { model: 'no-such-model', title: 'New' });
+  await expect(patch()).rejects.toMatchObject(refused);
+  await runTurn(server.client, chat.id, 'who are you');
+  await expect(patch()).rejects.toMatchObject(refused);
+  expect(await server.client.getChat(chat.id)).toMatchObject({ model: null });
+  expect(eventsOf(await readLog(server.client, chat.id), 'chat_updated')).toEqual([]);
+});
