@@ -1,6 +1,6 @@
 /** What `boocode doctor` looks at: does everything stand that the server needs, and if not, what is to be done. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,11 +9,14 @@ import { chooseProvider } from './agents/provider.ts';
 import { findClaudeProgram } from './agents/claude/claude-program.ts';
 import { loadPseudoTerminals } from './agents/claude-pty/terminal/pseudo-terminal.ts';
 import type { Config } from './config.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { isBooCode } from './http/is-boocode.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
 import type { BackendName } from './protocol/chat.ts';
 import { toBooError } from './protocol/error.ts';
 import { openDatabase } from './store/database.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
+import { reachDatabase } from './store/reach-database.ts';
 
 export interface Finding {
   name: string;
@@ -153,8 +156,8 @@ function checkLogin(config: Config): Finding {
 
 function checkDataDir({ dataDir }: Config): Finding {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    const removeEmpty = openDataDirectory(dataDir);
+    removeEmpty();
     return finding('data directory', 'ok', dataDir);
   } catch {
     const fix = 'Make it writable for this user, or choose another with --data-dir.';
@@ -170,6 +173,7 @@ async function checkDatabase(config: Config): Promise<Finding> {
     const embedded = scratch === null ? null : await openEmbeddedPostgres({ dataDir: scratch });
     const sql = openDatabase(config.databaseUrl ?? embedded?.url ?? '', { max: 1 });
     try {
+      await reachDatabase(sql);
       const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
       return finding('database', 'ok', `Postgres ${row?.version}, ${isOwn ? 'yours (DATABASE_URL)' : 'embedded'}`);
     } finally {
@@ -177,8 +181,8 @@ async function checkDatabase(config: Config): Promise<Finding> {
       await embedded?.close();
     }
   } catch (error) {
-    const fix = isOwn ? 'Check DATABASE_URL and that the server is up.' : 'Set DATABASE_URL to a Postgres of your own.';
-    return finding('database', 'fail', `The database does not answer: ${toBooError(error).message}`, fix);
+    const fix = isOwn ? null : 'Set DATABASE_URL to a Postgres of your own.';
+    return finding('database', 'fail', toBooError(error).message, fix);
   } finally {
     if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
   }
@@ -199,14 +203,4 @@ async function checkPort({ host, port }: Config): Promise<Finding> {
     return finding('port', 'ok', `A BooCode server answers on ${host}:${port}.`);
   }
   return finding('port', 'warn', `Another program listens on ${host}:${port}.`, 'Choose another port with --port.');
-}
-
-async function isBooCode(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
-    const body = (await response.json()) as { status?: unknown };
-    return body.status === 'ok' || body.status === 'unavailable';
-  } catch {
-    return false;
-  }
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
@@ -14,12 +14,16 @@ import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
 import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
+import { drain } from './chats/drain.ts';
 import { Host } from './chats/host.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
+import { openDataDirectory } from './data-directory.ts';
 import { startDemoModel } from './demo/demo-model.ts';
+import { createAccess } from './http/access.ts';
 import { createApp } from './http/app.ts';
 import { connectionsWithin } from './http/connections.ts';
+import { createDoor } from './http/door.ts';
 import { listen } from './http/server.ts';
 import { createSignInCodes } from './http/sign-in-codes.ts';
 import { systemClock } from './lib/clock.ts';
@@ -35,7 +39,8 @@ import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
 import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
 import { migrate } from './store/migrate.ts';
-import { openToken } from './token-file.ts';
+import { reachDatabase } from './store/reach-database.ts';
+import { checkToken, openToken } from './token-file.ts';
 import { isWeak } from './token-strength.ts';
 import { version } from './version.ts';
 
@@ -55,25 +60,48 @@ export interface ServerOptions {
   demoIntervalMs?: number;
   /** The database or the listener is gone for good: nothing can be served any more. */
   onFatal?: (error: Error) => void;
+  /** Aborted, a start is given up: whatever was opened is closed, and the start fails with the signal's reason. */
+  signal?: AbortSignal;
 }
 
-/** Opens everything, in order. Throws BooError `config_invalid` or `storage_unavailable` with one clear sentence. */
+/**
+ * Opens everything, in order: first what can fail for a reason that somebody has to see to, then the database, last the
+ * chats, so that a start that fails leaves nothing and uses nothing up. Throws BooError `config_invalid` or
+ * `storage_unavailable` with one clear sentence.
+ */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.logLevel, config.logFormat);
   logger.info(settingsInForce(config, options), 'BooCode starts.');
   const closers: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
+  const { signal = new AbortController().signal } = options;
   try {
+    const publicOrigins = reachableOrigins(config);
+    // Nobody's token: all it has to tell is which hosts and origins may ask.
+    const access = createAccess({ token: randomUUID(), publicOrigins });
+    const door = createDoor({ access, log: logger });
+    const server = await listen(door, {
+      host: config.host,
+      port: config.port,
+      log: logger,
+      connections: connectionsWithin(openFilesLimit()),
+    });
+    closers.push(() => server.close());
+    const takeBackDataDir = openDataDirectory(config.dataDir);
+    closers.push(async () => takeBackDataDir());
+    if (config.token === null) checkToken(config.dataDir);
+    signal.throwIfAborted();
+
+    const { sql, leaseSql } = await openStore(config, { logger, closers, signal }, (error) => {
+      if (!closing) options.onFatal?.(error);
+    });
+    signal.throwIfAborted();
     const token = config.token ?? openToken(config.dataDir);
     if (isWeak(token)) {
       logger.warn({}, 'The token can be guessed: make a better one, for example with `openssl rand -base64 32`.');
     }
     await endOrphans(logger);
-
-    const { sql, leaseSql } = await openStore(config, logger, closers, (error) => {
-      if (!closing) options.onFatal?.(error);
-    });
     const hostId = await enrol(sql);
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
@@ -98,7 +126,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       readerBacklogBytes: 4 * 1024 * 1024,
       backendFor: (name) => routing.backendFor(name),
     });
-    closers.push(() => host.drain());
+    closers.push(() => drain(host, [leaseSql, sql]));
     const startedAt = new Date().toISOString();
     const chats = new HostedChats({
       sql,
@@ -115,23 +143,15 @@ export async function startServer(config: Config, options: ServerOptions): Promi
         startedAt,
       }),
     });
-    await host.start();
-
     const signInCodes = createSignInCodes();
-    const app = createApp({
-      chats,
-      access: { token, publicOrigins: reachableOrigins(config) },
-      signInCodes,
-      log: logger,
-    });
-    const server = await listen(app, {
-      host: config.host,
-      port: config.port,
-      log: logger,
-      connections: connectionsWithin(openFilesLimit()),
-    });
+    const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, log: logger });
+    // Once more: requests end before what answers them.
     closers.push(() => server.close());
+    signal.throwIfAborted();
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
+    await host.start(signal);
+    signal.throwIfAborted();
+    door.open(app);
     logger.info({ url: server.url, hostId }, 'BooCode is ready.');
     return { url: server.url, token, close, signInLink: () => `${server.url}/#code=${signInCodes.issue()}` };
   } catch (error) {
@@ -156,7 +176,15 @@ function settingsInForce(config: Config, { demo }: ServerOptions): object {
 export async function runServer(config: Config, options: { demo: boolean }): Promise<number> {
   const stop = nextStop();
   guardDriver(createLogger(config.logLevel, config.logFormat));
-  const server = await startServer(config, { ...options, demoIntervalMs: 25, onFatal: stop.fail });
+  const { signal } = stop;
+  const server = await startServer(config, { ...options, demoIntervalMs: 25, onFatal: stop.fail, signal }).catch(
+    (error: unknown) => {
+      // Asked to stop before it was ready: all that had been opened is closed.
+      if (signal.aborted) return undefined;
+      throw error;
+    },
+  );
+  if (server === undefined) return 0;
   process.stdout.write(`BooCode is ready: ${server.url}\n`);
   process.stdout.write(`Sign in with a browser, once: ${server.signInLink()}\n`);
   if (options.demo) process.stderr.write('Answers come from the scripted demo model: no account is used.\n');
@@ -172,7 +200,8 @@ export async function runServer(config: Config, options: { demo: boolean }): Pro
 }
 
 /** The first signal asks to stop in order; the second one does not wait. */
-function nextStop(): { asked: Promise<void>; fail: (error: Error) => void } {
+function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: Error) => void } {
+  const abort = new AbortController();
   let fail = (_error: Error): void => {};
   const asked = new Promise<void>((resolve, reject) => {
     fail = reject;
@@ -181,19 +210,19 @@ function nextStop(): { asked: Promise<void>; fail: (error: Error) => void } {
       process.on(signal, () => {
         if (seen) process.exit(1);
         seen = true;
+        abort.abort();
         resolve();
       });
     }
   });
   // A failure before anybody waits is told by whoever waits later.
   asked.catch(() => undefined);
-  return { asked, fail: (error) => fail(error) };
+  return { asked, signal: abort.signal, fail: (error) => fail(error) };
 }
 
 async function openStore(
   config: Config,
-  logger: Log,
-  closers: (() => Promise<unknown>)[],
+  { logger, closers, signal }: { logger: Log; closers: (() => Promise<unknown>)[]; signal: AbortSignal },
   onExit: (error: Error) => void,
 ): Promise<{ sql: Sql; leaseSql: Sql }> {
   let url = config.databaseUrl;
@@ -209,10 +238,19 @@ async function openStore(
   const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
   const [sql, leaseSql] = [10, 2].map((max) => openDatabase(url, { max, oneAtATime: true, onNotice })) as [Sql, Sql];
   closers.push(() => Promise.all([sql.end({ timeout: 5 }), leaseSql.end({ timeout: 5 })]));
-  await migrate(sql);
-  // Begun and never finished: nobody waits for them any more.
-  await removeImports(sql, { olderThanHours: 24 });
-  return { sql, leaseSql };
+  // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
+  const cut = (): void => void sql.end({ timeout: 0 });
+  signal.addEventListener('abort', cut, { once: true });
+  try {
+    signal.throwIfAborted();
+    await reachDatabase(sql);
+    await migrate(sql);
+    // Begun and never finished: nobody waits for them any more.
+    await removeImports(sql, { olderThanHours: 24 });
+    return { sql, leaseSql };
+  } finally {
+    signal.removeEventListener('abort', cut);
+  }
 }
 
 /** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */
@@ -283,8 +321,6 @@ async function leaveNote(dataDir: string, note: object, closers: (() => Promise<
   const path = join(dataDir, 'server.json');
   const text = `${JSON.stringify(note)}\n`;
   try {
-    // With a token and a database of one's own, nobody has needed the directory until now.
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await writeFile(path, text, { mode: 0o600 });
   } catch (cause) {
     throw new BooError('config_invalid', `The data directory ${dataDir} cannot be written.`, { cause });
@@ -297,6 +333,8 @@ async function leaveNote(dataDir: string, note: object, closers: (() => Promise<
 
 /** Every step is taken, also when one before it failed. */
 async function closeAll(closers: readonly (() => Promise<unknown>)[], logger: Log): Promise<void> {
+  // Not all that is waited for keeps a process alive: without this it would end in the middle, with code 13.
+  const alive = setInterval(() => undefined, 60_000);
   for (const close of closers.toReversed()) {
     try {
       await close();
@@ -304,4 +342,5 @@ async function closeAll(closers: readonly (() => Promise<unknown>)[], logger: Lo
       logger.error({ err: error }, 'A part of the server did not close in order.');
     }
   }
+  clearInterval(alive);
 }

@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BooError } from './protocol/error.ts';
+
+/** Throws `config_invalid` for a token that was made before and is of no use. None is made. */
+export function checkToken(dataDir: string): void {
+  readKept(join(dataDir, 'token'));
+}
 
 /** The server's token: 256 random bits, made at the first start and kept in the data directory, for its owner only. */
 export function openToken(dataDir: string): string {
   const path = join(dataDir, 'token');
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     const kept = readKept(path);
     if (kept !== null) return kept;
     // Whole or not at all: written aside, then linked, which fails if another process was first.
@@ -33,7 +37,9 @@ function readKept(path: string): string | null {
     token = readFileSync(path, 'utf8').trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
+    throw new BooError('config_invalid', `The token in ${path} cannot be read: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
   if (!/^[\x21-\x7e]{16,512}$/.test(token)) {
     throw new BooError(

@@ -60,7 +60,7 @@ export interface ChatParts {
   /** The chat is cold and has nothing to do. */
   onRest(): void;
   /** Another host has taken the chat, or its log could not be written: this object must not be used any more. */
-  onGivenUp(): void;
+  onGivenUp(error: unknown): void;
 }
 
 export class Chat {
@@ -176,6 +176,10 @@ export class Chat {
   /** It takes nothing any more, and is about to be gone. */
   get isStopped(): boolean {
     return this.#stopped;
+  }
+
+  get isInTurn(): boolean {
+    return this.#turn !== undefined;
   }
 
   get isWarm(): boolean {
@@ -426,7 +430,7 @@ export class Chat {
     if (!(error instanceof FencedError)) {
       this.#parts.logger.error({ chatId: this.id, err: error }, 'A chat is given up after an error.');
     }
-    this.#parts.onGivenUp();
+    this.#parts.onGivenUp(error);
   }
 
   #assertRunning(): void {

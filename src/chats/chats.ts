@@ -7,7 +7,7 @@ import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
-import type { Info } from '../protocol/info.ts';
+import type { HealthReason, Info } from '../protocol/info.ts';
 import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
@@ -130,5 +130,5 @@ export interface Chats {
   listDirectories(prefix: string): Promise<DirectoryList>;
   info(): Info;
   /** Whether the database answers. */
-  isHealthy(): Promise<boolean>;
+  health(): Promise<HealthReason | null>;
 }

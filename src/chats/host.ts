@@ -10,20 +10,24 @@ import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName, Chat as ChatView } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
+import type { HealthReason } from '../protocol/info.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
+import { probeWrites } from '../store/probe-writes.ts';
+import { toStorageError } from '../store/storage-error.ts';
 import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
 import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
+import { Health } from './health.ts';
 import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
 import { News } from './news.ts';
 import { recoverChat } from './recovery.ts';
-import { ask, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import type { WaitLimits } from './waits.ts';
 
 export interface HostParts {
@@ -58,6 +62,9 @@ export class Host {
   readonly #chats = new Map<string, Chat>();
   readonly #feeds = new Map<string, Feed>();
   readonly #leases: LeaseKeeper;
+  readonly #health: Health;
+  /** Chats that were let go in the middle of a turn, and why. */
+  readonly #leftFor = new Map<string, BooError>();
   readonly news = new News();
   readonly #limit: Limiter;
   readonly #lines: EventLines;
@@ -66,6 +73,7 @@ export class Host {
   #cancelAdopt: (() => void) | undefined;
   #adopting: Promise<void> | undefined;
   #draining = false;
+  #retries = true;
 
   constructor(parts: HostParts) {
     this.#parts = parts;
@@ -75,10 +83,16 @@ export class Host {
       ...parts,
       sql: parts.leaseSql,
       held: () => new Map([...this.#chats].map(([chatId, chat]) => [chatId, chat.lease.epoch])),
-      onLost: (chatId, epoch) => {
+      onLost: (chatId, epoch, why) => {
         const chat = this.#chats.get(chatId);
-        if (chat?.lease.epoch === epoch) this.#letGo(chat);
+        if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost() : undefined);
       },
+    });
+    this.#health = new Health({
+      clock: parts.clock,
+      probe: () => probeWrites(parts.leaseSql, parts.hostId),
+      isStopping: () => this.#draining,
+      isTrusted: () => this.#leases.isTrusted,
     });
   }
 
@@ -91,14 +105,22 @@ export class Host {
     return [...this.#chats.values()].map((chat) => chat.view).filter((chat) => chat.state !== 'cold');
   }
 
+  /** Why this host cannot serve now; null where it can. */
+  health(): Promise<HealthReason | null> {
+    return this.#health.check();
+  }
+
   get warmCount(): number {
     return [...this.#chats.values()].filter((chat) => chat.isWarm).length;
   }
 
-  /** Takes up the work that was left by hosts that are gone, and keeps looking for it. */
-  async start(): Promise<void> {
+  /** Takes up the work that was left by hosts that are gone, and keeps looking for it. Aborted, it drains. */
+  async start(signal?: AbortSignal): Promise<void> {
+    const giveUp = (): void => void this.drain();
+    signal?.addEventListener('abort', giveUp, { once: true });
     this.#leases.start();
-    await this.#adopt();
+    await (this.#adopting = this.#adopt());
+    signal?.removeEventListener('abort', giveUp);
   }
 
   /** Stops taking work, interrupts what runs, gives every lease back. Idempotent. */
@@ -113,6 +135,11 @@ export class Host {
     await Promise.allSettled(this.#closings);
     for (const feed of this.#feeds.values()) feed.end('closing');
     await this.#leases.stop();
+  }
+
+  /** No lost write is tried again from here on: the database is away, and this host stops. */
+  stopRetrying(): void {
+    this.#retries = false;
   }
 
   backendFor(name: BackendName): AgentBackend {
@@ -212,7 +239,9 @@ export class Host {
       },
     });
     try {
-      await write(() => recoverChat(sql, log, (decisions) => this.news.left(decisions)));
+      const cause = this.#leftFor.get(chatId);
+      await write(() => recoverChat(sql, log, { cause, hostId, onLeft: (decisions) => this.news.left(decisions) }));
+      this.#leftFor.delete(chatId);
       // Only now: what the recovery has stored is in it.
       row = await ask(() => findChat(sql, chatId));
       if (!row) throw unknownChat();
@@ -234,7 +263,7 @@ export class Host {
       warmLimiter: this.#limit,
       onChanged: () => this.#tell(taken),
       onRest: () => this.#track(this.#release({ chat: taken, log })),
-      onGivenUp: () => this.#letGo(taken),
+      onGivenUp: (error) => this.#letGo(taken, error),
     });
     chat = taken;
     this.#chats.set(chatId, taken);
@@ -253,9 +282,11 @@ export class Host {
   }
 
   /** Drops a chat that may no longer be written to. Whoever is to have it next need not wait for the lease to run out. */
-  #letGo(chat: Chat): void {
+  #letGo(chat: Chat, cause?: unknown): void {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat is let go: its lease is lost.');
+    const told = toStorageError(cause);
+    if (chat.isInTurn && told instanceof BooError) this.#leftFor.set(chat.id, told);
     this.#forget(chat);
     this.#track(chat.letGo().then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
   }
@@ -296,7 +327,9 @@ export class Host {
   /** Waits before a write is tried again; false once the leases may not be trusted any more. */
   #retry(attempt: number): Promise<boolean> {
     const delayMs = Math.min(50 * 2 ** (attempt - 1), 1_000);
-    return new Promise((resolve) => this.#parts.clock.after(delayMs, () => resolve(this.#leases.isTrusted)));
+    return new Promise((resolve) =>
+      this.#parts.clock.after(delayMs, () => resolve(this.#retries && this.#leases.isTrusted)),
+    );
   }
 
   #track(work: Promise<void>): void {

@@ -5,7 +5,7 @@ import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
-import type { Info } from '../protocol/info.ts';
+import type { HealthReason, Info } from '../protocol/info.ts';
 import {
   type InterruptResult,
   type MovePrompt,
@@ -246,13 +246,8 @@ export class HostedChats implements Chats {
     return { ...this.#describe(), hostId: this.#host.id, warmChats: this.#host.warmCount };
   }
 
-  async isHealthy(): Promise<boolean> {
-    try {
-      await this.#sql`select 1`;
-      return true;
-    } catch {
-      return false;
-    }
+  health(): Promise<HealthReason | null> {
+    return this.#host.health();
   }
 
   /** A name that is not known would fail with the next prompt. */

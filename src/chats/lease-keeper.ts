@@ -31,7 +31,7 @@ export interface LeaseKeeperParts {
   /** The chats that this host believes it holds, with their epochs. */
   held(): Map<string, number>;
   /** Not ours any more at that epoch, or soon perhaps another's: it must be let go now. */
-  onLost(chatId: string, epoch: number): void;
+  onLost(chatId: string, epoch: number, why: 'expired' | 'taken'): void;
 }
 
 export class LeaseKeeper {
@@ -98,7 +98,7 @@ export class LeaseKeeper {
   #expire(): void {
     this.#expired = true;
     this.#parts.logger.error({}, 'The leases could not be renewed in time; every chat is let go.');
-    for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch);
+    for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch, 'expired');
   }
 
   /** Whether the leases are renewed from now on: not by an answer that was asked for before a sleep. */
@@ -111,7 +111,9 @@ export class LeaseKeeper {
       const held = await inTime(renewLeases(sql, hostId, [...believed.keys()], leaseTtlMs), renewLimitMs);
       this.#deadlineMs = Math.max(this.#deadlineMs, askedAtMs + selfFenceMs);
       this.#expired = false;
-      for (const [chatId, epoch] of believed) if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch);
+      for (const [chatId, epoch] of believed) {
+        if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch, 'taken');
+      }
       if (this.#failing) logger.info({}, 'The leases are renewed again.');
       this.#failing = false;
       return clock.monotonicMs() - askedAtMs < renewEveryMs;

@@ -3,19 +3,27 @@ import type { Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import { findPendingDecisions } from '../store/decisions.ts';
+import { otherHostLives } from '../store/hosts.ts';
 import { findRunningTurn, finishTurn } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
 import { settlement } from './turn.ts';
 
+export interface Recovery {
+  hostId: string;
+  /** Why this host itself let the chat go in the middle of the turn. */
+  cause?: BooError | undefined;
+  /** Told of the decisions before they are cancelled. */
+  onLeft?: (decisions: readonly Decision[]) => void;
+}
+
 /**
  * Finishes what the chat's last holder left open. Every started turn finishes exactly once: one that its host did not
- * survive is finished here, as interrupted, before anything else is written. `onLeft` is told of the decisions before
- * they are cancelled.
+ * survive is finished here, as interrupted, before anything else is written.
  */
 export async function recoverChat(
   sql: Sql,
   log: ChatLog,
-  onLeft: (decisions: readonly Decision[]) => void = () => {},
+  { cause, hostId, onLeft = () => {} }: Recovery,
 ): Promise<void> {
   const { chatId } = log.lease;
   const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
@@ -27,7 +35,7 @@ export async function recoverChat(
   );
   const { outcome, error, usage, costUsd } = endWithoutResult(
     'interrupted',
-    new BooError('host_restarted', 'The host ended while this turn was running. Send the prompt again to go on.'),
+    cause ? lostTurn(cause) : (await otherHostLives(sql, hostId, chatId)) ? vanishedHost() : endedHost(),
   );
   await log.append({
     events: [
@@ -42,3 +50,15 @@ export async function recoverChat(
     ],
   });
 }
+
+const sendAgain = 'Send the prompt again to go on.';
+
+const lostTurn = (cause: BooError): BooError =>
+  new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${sendAgain}`, { cause });
+
+const endedHost = (): BooError =>
+  new BooError('host_restarted', `The host ended while this turn was running. ${sendAgain}`);
+
+/** It may be alive somewhere, without its database. */
+const vanishedHost = (): BooError =>
+  new BooError('host_restarted', `The host ended or lost the database while this turn was running. ${sendAgain}`);

@@ -31,6 +31,11 @@ export function elsewhere(chatId: string): BooError {
   return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
 }
 
+/** For so long that whoever ran a turn had to let it go. */
+export function databaseLost(): BooError {
+  return new BooError('storage_unavailable', 'The database did not answer in time.');
+}
+
 export function unknownChat(): BooError {
   return new BooError('not_found', 'There is no such chat.');
 }

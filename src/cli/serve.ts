@@ -23,5 +23,8 @@ export async function runServer({ env }: Cli, command: Command, demo: boolean): 
   const flags = settingFlags(command.optsWithGlobals());
   const config = readConfig({ flags, env, defaultDataDir: defaultDataDir(env, demo ? 'boocode-demo' : 'boocode') });
   const main = await import('../main.ts');
-  return main.runServer(config, { demo });
+  const exitCode = await main.runServer(config, { demo });
+  // All is closed. A connection at whose other end nobody is any more would keep the process for many minutes.
+  setTimeout(() => process.exit(exitCode), 1_000).unref();
+  return exitCode;
 }

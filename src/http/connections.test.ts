@@ -55,8 +55,8 @@ describe('ACCESS-10: connections without a credential', () => {
 
   it('are not closed in the middle of a request while another is at rest', async () => {
     await start({ strangers: 2 });
-    let finish: ((isHealthy: boolean) => void) | undefined;
-    test.chats.isHealthy = () => new Promise((resolve) => (finish = resolve));
+    let finish: ((reason: null) => void) | undefined;
+    test.chats.health = () => new Promise((resolve) => (finish = resolve));
     const busy = await open();
     const answer = ask(busy);
     const answered = await until(() => finish);
@@ -64,7 +64,7 @@ describe('ACCESS-10: connections without a credential', () => {
     const newcomer = await open();
     drain([idle, newcomer]);
     await until(() => isClosed(idle));
-    answered(true);
+    answered(null);
     expect(await answer).toBe('200');
   });
 

@@ -31,6 +31,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   model_error: { status: 502, title: 'The model failed' },
   host_restarted: { status: 503, title: 'The host restarted' },
   storage_unavailable: { status: 503, title: 'The database is unavailable' },
+  starting: { status: 503, title: 'The server is starting' },
   shutting_down: { status: 503, title: 'The server is shutting down' },
   config_invalid: { status: 500, title: 'The server is not set up correctly' },
   internal: { status: 500, title: 'Internal error' },
@@ -62,6 +63,7 @@ export function problemResponse(thrown: unknown, log: Log): Response {
   const body = { ...facts, type: `urn:boocode:problem:${error.code}`, title, status, code: error.code };
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };
   if (status === 401) headers['www-authenticate'] = 'Bearer';
+  if (error.code === 'starting') headers['retry-after'] = '1';
   if (status === 426) headers['upgrade'] = 'websocket';
   if (status === 429) headers['retry-after'] = String(error.details['retryAfterSeconds']);
   const allow = error.code === 'method_not_allowed' ? error.details['allow'] : undefined;

@@ -276,18 +276,26 @@ describe('decisions', () => {
 describe('the system', () => {
   it('tells its health without a token', async () => {
     const ask = async () => test.app.request('/healthz', { headers: { host: '127.0.0.1' } });
-    expect([(await ask()).status, await read(await ask())]).toEqual([200, { status: 'ok' }]);
+    expect([(await ask()).status, await read(await ask())]).toEqual([200, { name: 'boocode', status: 'ok' }]);
     test.chats.healthy = false;
-    expect([(await ask()).status, await read(await ask())]).toEqual([503, { status: 'unavailable' }]);
+    expect([(await ask()).status, await read(await ask())]).toEqual([
+      503,
+      {
+        name: 'boocode',
+        status: 'unavailable',
+        reason: 'database_unreachable',
+        message: 'The database does not answer.',
+      },
+    ]);
   });
 
   it('ACCESS-10: asks the database once for all who ask at once, for anybody may', async () => {
-    const isHealthy = vi.spyOn(test.chats, 'isHealthy');
+    const health = vi.spyOn(test.chats, 'health');
     const ask = async () => test.app.request('/healthz', { headers: { host: 'localhost' } });
     await Promise.all(Array.from({ length: 100 }, ask));
-    expect(isHealthy).toHaveBeenCalledTimes(1);
+    expect(health).toHaveBeenCalledTimes(1);
     await ask();
-    expect(isHealthy).toHaveBeenCalledTimes(2);
+    expect(health).toHaveBeenCalledTimes(2);
   });
 
   it('tells what it is', async () => {

@@ -197,7 +197,7 @@ describe('closing', () => {
   it('lets a running request finish, and does not wait for its idle connection', async () => {
     await start({ drainTimeoutMs: 600_000 });
     let finish: (() => void) | undefined;
-    test.chats.isHealthy = () => new Promise((resolve) => (finish = () => resolve(true)));
+    test.chats.health = () => new Promise((resolve) => (finish = () => resolve(null)));
     const answer = raw('GET /healthz HTTP/1.1', 'host: localhost');
     await until(() => finish);
     const closed = server.close();
@@ -218,7 +218,7 @@ describe('closing', () => {
   it('is bounded, whatever a request does', async () => {
     await start({ drainTimeoutMs: 50 });
     let asked = false;
-    test.chats.isHealthy = () => {
+    test.chats.health = () => {
       asked = true;
       return new Promise(() => undefined);
     };
@@ -231,7 +231,11 @@ describe('closing', () => {
 
 describe('a place where it cannot listen', () => {
   it.each([
-    ['a port that is taken', () => ({ host: '127.0.0.1', port: server.port }), /^Port \d+ on 127\.0\.0\.1 is in use/],
+    [
+      'a port on which BooCode runs already',
+      () => ({ host: '127.0.0.1', port: server.port }),
+      /^BooCode is already running on this port: open http:\/\/127\.0\.0\.1:\d+, or .*--port/,
+    ],
     [
       'an address of another machine',
       () => ({ host: '192.0.2.1', port: 0 }),

@@ -3,9 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
-import type { App } from './app.ts';
 import { connectionLimits, type ConnectionLimits, type Connections, createConnections } from './connections.ts';
+import type { Answerer } from './door.ts';
 import { brief, hangUp, patient } from './hang-up.ts';
+import { isBooCode } from './is-boocode.ts';
 import { createOpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
 import { createUpgrades } from './upgrades.ts';
@@ -31,7 +32,7 @@ export interface HttpServer {
 }
 
 /** Throws `config_invalid` where it cannot listen. */
-export async function listen(app: App, options: ListenOptions): Promise<HttpServer> {
+export async function listen(app: Answerer, options: ListenOptions): Promise<HttpServer> {
   const openFeeds = createOpenFeeds();
   const connections = createConnections({ ...connectionLimits, ...options.connections }, options.log);
   let closing: Promise<void> | undefined;
@@ -131,7 +132,9 @@ function asInvalidRequest(error: unknown): unknown {
 function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(new BooError('config_invalid', sentenceFor(cause, host, port), { cause }));
+      void sentenceFor(cause, host, port).then((sentence) => {
+        reject(new BooError('config_invalid', sentence, { cause }));
+      });
     });
     server.listen({ host, port, exclusive: true }, () => {
       server.removeAllListeners('error');
@@ -140,9 +143,13 @@ function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
   });
 }
 
-function sentenceFor(error: NodeJS.ErrnoException, host: string, port: number): string {
+async function sentenceFor(error: NodeJS.ErrnoException, host: string, port: number): Promise<string> {
+  const url = `http://${nameFor(host)}:${port}`;
   switch (error.code) {
     case 'EADDRINUSE':
+      if (await isBooCode(url)) {
+        return `BooCode is already running on this port: open ${url}, or start another one with --port or BOOCODE_PORT, and with a --data-dir of its own.`;
+      }
       return `Port ${port} on ${host} is in use by another program: choose another with --port or BOOCODE_PORT.`;
     case 'EACCES':
       return `Port ${port} needs more rights than this user has: choose one above 1023 with --port or BOOCODE_PORT.`;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
-import { health, info, signIn, signInResult } from '../protocol/info.ts';
+import { type Health, health, type HealthReason, info, signIn, signInResult, unavailable } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 
@@ -15,9 +15,9 @@ const text = (contentType: string, body: string): Response =>
 
 export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes; log: Log }): Route[] {
   // Anybody may ask, so all who ask at once ask the database once.
-  let asking: Promise<boolean> | undefined;
-  const isHealthy = (): Promise<boolean> =>
-    (asking ??= chats.isHealthy().finally(() => {
+  let asking: Promise<HealthReason | null> | undefined;
+  const ask = (): Promise<HealthReason | null> =>
+    (asking ??= chats.health().finally(() => {
       asking = undefined;
     }));
   return [
@@ -30,11 +30,14 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
         summary: 'Whether the server can serve',
         responses: {
           200: { description: 'It can.', schema: health },
-          503: { description: 'The database does not answer.', schema: health },
+          503: { description: 'It cannot, and why.', schema: health },
         },
       },
       {},
-      async () => ((await isHealthy()) ? json(200, { status: 'ok' }) : json(503, { status: 'unavailable' })),
+      async () => {
+        const reason = await ask();
+        return reason ? json(503, unavailable(reason)) : json(200, { name: 'boocode', status: 'ok' } satisfies Health);
+      },
     ),
     route(
       {

@@ -261,7 +261,9 @@ describe('requests that ask for another upgrade', () => {
   const h2c = ['host: localhost', 'connection: Upgrade, HTTP2-Settings', 'upgrade: h2c', 'http2-settings: AAMAAABk'];
 
   it('are answered without it', async () => {
-    expect(await raw('GET /healthz HTTP/1.1', ...h2c)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n\{"status":"ok"\}$/);
+    expect(await raw('GET /healthz HTTP/1.1', ...h2c)).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n\{"name":"boocode","status":"ok"\}$/,
+    );
     expect(await raw('HEAD /healthz HTTP/1.1', ...h2c)).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
     expect(
       await raw(`GET /v1/chats/${chatId}/terminal HTTP/1.1`, ...h2c, `authorization: ${bearer.authorization}`),

@@ -10,8 +10,8 @@ import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import { liveProtocol } from '../protocol/live-names.ts';
 import { maxMessageBytes, terminalProtocol } from '../protocol/terminal-names.ts';
-import type { App } from './app.ts';
 import type { Peer } from './connections.ts';
+import type { Answerer } from './door.ts';
 import { hangUp } from './hang-up.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
@@ -27,7 +27,7 @@ export interface Upgrades {
 const answerTimeoutMs = 30_000;
 const protocols = [terminalProtocol, liveProtocol];
 
-export function createUpgrades(app: App, options: { log: Log; openFeeds: OpenFeeds }): Upgrades {
+export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: OpenFeeds }): Upgrades {
   const { log, openFeeds } = options;
   const sockets = new Set<Duplex>();
   const websockets = new WebSocketServer({

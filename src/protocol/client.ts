@@ -206,7 +206,10 @@ export function createClient(options: ClientOptions): BooClient {
       try {
         return await wire.request<Health>('/healthz');
       } catch (error) {
-        if (error instanceof BooError && error.details['status'] === 503) return { status: 'unavailable' };
+        if (error instanceof BooError && error.details['status'] === 503) {
+          const { reason, message } = error.details as Partial<Health>;
+          return { name: 'boocode', status: 'unavailable', ...(reason && { reason }), ...(message && { message }) };
+        }
         throw error;
       }
     },

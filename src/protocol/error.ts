@@ -30,6 +30,7 @@ export const errorCodes = [
   'model_error', // the model API refused or broke off; `reason` says how
   'host_restarted', // the host ended while a turn was running
   'storage_unavailable', // the database cannot be reached or takes no writes
+  'starting', // the server holds its port already, and is not ready
   'shutting_down',
   'config_invalid',
   'internal',

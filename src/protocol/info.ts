@@ -29,8 +29,35 @@ export const info = z
   .meta({ id: 'Info' });
 export type Info = z.infer<typeof info>;
 
-export const health = z.object({ status: z.enum(['ok', 'unavailable']) }).meta({ id: 'Health' });
+const sentences = {
+  starting: 'The server is starting.',
+  stopping: 'The server is shutting down.',
+  database_unreachable: 'The database does not answer.',
+  database_read_only: 'The database takes no writes: it is read-only.',
+  database_full: 'The database takes no writes: its disk is full.',
+  database_refuses: 'The database takes no writes.',
+  leases_expired:
+    'The database did not answer for so long that every chat was let go; they are taken up again shortly.',
+} as const;
+/** Why the server cannot serve now. */
+export type HealthReason = keyof typeof sentences;
+export const healthReasons = Object.keys(sentences) as [HealthReason, ...HealthReason[]];
+
+export const health = z
+  .object({
+    name: z.literal('boocode'),
+    status: z.enum(['ok', 'unavailable']),
+    /** Why not; missing where all is well. */
+    reason: z.enum(healthReasons).optional(),
+    /** The same in a sentence for people. */
+    message: z.string().optional(),
+  })
+  .meta({ id: 'Health' });
 export type Health = z.infer<typeof health>;
+
+export function unavailable(reason: HealthReason): Health {
+  return { name: 'boocode', status: 'unavailable', reason, message: sentences[reason] };
+}
 
 export const signIn = z.strictObject({ code: z.string().min(1).max(200) }).meta({ id: 'SignIn' });
 export const signInResult = z.object({ token: z.string() }).meta({ id: 'SignInResult' });

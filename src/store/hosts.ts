@@ -28,3 +28,11 @@ export async function stopHost(db: Sql, hostId: string): Promise<void> {
     with stopped as (update boocode.hosts set stopped_at = clock_timestamp() where id = ${hostId} and stopped_at is null)
     update boocode.chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
 }
+
+/** Whether a host that is not known to be gone may have run the chat's open turn. */
+export async function otherHostLives(db: Sql, hostId: string, chatId: string): Promise<boolean> {
+  const [row] = await db`
+    select from boocode.hosts where id <> ${hostId} and stopped_at is null
+      and started_at <= (select started_at from boocode.turns where chat_id = ${chatId} and outcome is null) limit 1`;
+  return row !== undefined;
+}

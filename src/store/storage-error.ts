@@ -51,16 +51,28 @@ export function isMissingValue(error: unknown, table: string, column: string): b
   return table_name === table && column_name === column;
 }
 
+export type StorageTrouble = 'unreachable' | 'read_only' | 'full' | 'refuses';
+
+/** What keeps the database from taking a write; undefined for an error that says nothing of the kind. */
+export function troubleOf(error: unknown): StorageTrouble | undefined {
+  const code = codeOf(error);
+  if (isPassing(error)) return 'unreachable';
+  if (code === '25006') return 'read_only';
+  if (code === '53100') return 'full';
+  return /^(53|58)/.test(code) ? 'refuses' : undefined;
+}
+
+const sentences: Record<StorageTrouble, string> = {
+  unreachable: 'The database cannot be reached. Try again shortly.',
+  read_only: 'The database takes no writes now: it is read-only.',
+  full: 'The database takes no writes now: its disk is full.',
+  refuses: 'The database takes no writes now: its own log says why.',
+};
+
 /** The database's error as ours: out of reach and out of space are `storage_unavailable`, all else stays as it is. */
 export function toStorageError(error: unknown): unknown {
-  const code = codeOf(error);
-  if (isPassing(error)) {
-    return new BooError('storage_unavailable', 'The database cannot be reached. Try again shortly.', { cause: error });
-  }
-  if (/^(53|25006|58)/.test(code)) {
-    return new BooError('storage_unavailable', 'The database takes no writes now: its disk may be full.', {
-      cause: error,
-    });
-  }
-  return error;
+  const trouble = troubleOf(error);
+  return trouble
+    ? new BooError('storage_unavailable', sentences[trouble], { cause: error, details: { trouble } })
+    : error;
 }

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ beforeAll(async () => {
   home = await openProgramHome();
   database = await createTestDatabase();
   await writeFile(join(home.workDir, 'file'), 'no directory');
-  taken = createServer();
+  taken = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
 });
 afterAll(async () => {
@@ -67,12 +68,11 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       /DATABASE_URL: must begin/,
     ],
     [
-      'a database that does not answer',
-      ['serve'],
-      { DATABASE_URL: 'postgres://me:pa55word@127.0.0.1:1/x' },
-      /database/i,
+      'a database that does not exist',
+      ['serve', '--database-url', 'URL/nowhere'],
+      {},
+      /There is no database “nowhere” at postgres:\/\/.*: create it/,
     ],
-    ['a database that does not exist', ['serve', '--database-url', 'URL/nowhere'], {}, /nowhere/],
     [
       'a thing that agents can never do to terminals',
       ['serve'],
@@ -106,16 +106,46 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     expect(stderr).toMatch(/^error: unknown option '--prot'\n(\(Did you mean --port\?\)\n)?$/);
   });
 
-  test('a port that is taken', async () => {
+  test('CLI-7: a port that is taken: nothing is made, started or taken up', async () => {
     const { port } = taken.address() as AddressInfo;
-    const env = { DATABASE_URL: database.url };
-    expect(await refusalOf(['serve', '--port', String(port)], env)).toContain(`Port ${port} on 127.0.0.1 is in use`);
+    const args = ['serve', '--port', String(port)];
+    const hosts = () => database.sql`select id from boocode.hosts order by id`;
+    const before = await hosts();
+    for (const env of [{ DATABASE_URL: database.url }, {}]) {
+      expect(await refusalOf(args, env)).toContain(`Port ${port} on 127.0.0.1 is in use`);
+      expect(existsSync(home.dataDir)).toBe(false);
+    }
+    expect(await hosts()).toEqual(before);
+  });
+
+  test.each([
+    [
+      'does not answer',
+      '127.0.0.1:1',
+      /database at postgres:\/\/me@127\.0\.0\.1:1\/x cannot be reached \(ECONNREFUSED\): check/,
+    ],
+    ['has no such name', 'no-such-host.invalid:5432', /no-such-host\.invalid:5432\/x cannot be reached: its host name/],
+  ])('CLI-7 DATA-7: a database that %s is told with its address, and nothing is left', async (_what, at, sentence) => {
+    const stderr = await refusalOf(['serve'], { DATABASE_URL: `postgres://me:pa55word@${at}/x` });
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toMatch(/pa55word|migrat/);
+    expect(existsSync(home.dataDir)).toBe(false);
+  });
+
+  test('CLI-7: a token that is damaged is told before the database starts', async () => {
+    const dataDir = join(home.workDir, 'damaged');
+    await mkdir(dataDir);
+    await writeFile(join(dataDir, 'token'), 'short');
+    expect(await refusalOf(['serve', '--data-dir', dataDir])).toContain('damaged');
+    expect(await readdir(dataDir)).toEqual(['token']);
   });
 
   test('a data directory that cannot be written', async () => {
     const dataDir = join(home.workDir, 'file', 'data');
     expect(await refusalOf(['serve', '--data-dir', dataDir])).toContain(dataDir);
     expect(await refusalOf(['demo', '--data-dir', '/sys/boocode'])).toContain('/sys/boocode');
+    // Where Node's own making of directories never ends.
+    expect(await refusalOf(['serve', '--data-dir', '/proc/boocode'])).toContain('/proc/boocode cannot be written');
   });
 
   test('a client command without a server says how to start one', async () => {

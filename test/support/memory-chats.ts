@@ -333,8 +333,8 @@ export function createMemoryChats(): MemoryChats {
         startedAt: time,
       };
     },
-    async isHealthy() {
-      return this.healthy;
+    async health() {
+      return this.healthy ? null : 'database_unreachable';
     },
   };
 }

@@ -62,7 +62,7 @@ export async function openStubServer(): Promise<StubServer> {
     const problem = (status: number, code: string, detail: string, more: object = {}): void =>
       json(status, { ...more, status, code, detail });
 
-    if (url.pathname === '/healthz') return json(200, { status: 'ok' });
+    if (url.pathname === '/healthz') return json(200, { name: 'boocode', status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false });
     const [, , noun, id, part] = url.pathname.split('/');

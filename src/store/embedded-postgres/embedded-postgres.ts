@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type LockResult, takeLock } from '../../lib/lock-file.ts';
+import { makeDirectory } from '../../lib/make-directory.ts';
 import { BooError } from '../../protocol/error.ts';
 import { findPostgresBinaries } from './binaries.ts';
 import { openCluster } from './cluster.ts';
@@ -83,7 +84,7 @@ async function closeAll(opened: readonly (() => void | Promise<void>)[]): Promis
 function openHome(dataDir: string): string {
   const home = join(dataDir, 'postgres');
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeDirectory(home);
     // A running server is recognised by its path, so there must be one spelling of it.
     return realpathSync(home);
   } catch (cause) {

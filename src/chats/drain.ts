@@ -1,0 +1,53 @@
+import type { Sql } from '../store/database.ts';
+import { inTime } from '../store/in-time.ts';
+import { troubleOf } from '../store/storage-error.ts';
+import type { Host } from './host.ts';
+
+const lookEveryMs = 500;
+const answerLimitMs = 1_000;
+/** How long a stop waits for a database that is away. */
+const patienceMs = 2_500;
+
+/**
+ * Drains a host, also where its database is away: after a moment its connections are cut and nothing is tried again, so
+ * that whoever asked to stop need not wait. What could not be stored is finished by the next host.
+ */
+export async function drain(
+  host: Pick<Host, 'drain' | 'stopRetrying'>,
+  pools: readonly [Sql, ...Sql[]],
+): Promise<void> {
+  let isOver = false;
+  const drained = host.drain().finally(() => (isOver = true));
+  const watch = async (): Promise<void> => {
+    let awaySinceMs: number | undefined;
+    while (!(await within(drained, lookEveryMs)) && !isOver) {
+      if (await isAway(pools[0])) awaySinceMs ??= performance.now();
+      else awaySinceMs = undefined;
+      if (awaySinceMs === undefined || performance.now() - awaySinceMs < patienceMs) continue;
+      host.stopRetrying();
+      await Promise.all(pools.map((sql) => sql.end({ timeout: 0 })));
+      return;
+    }
+  };
+  await Promise.all([drained, watch()]);
+}
+
+/** Whether it is over by then. */
+async function within(work: Promise<void>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function isAway(sql: Sql): Promise<boolean> {
+  try {
+    await inTime(sql`select 1`, answerLimitMs);
+    return false;
+  } catch (error) {
+    return troubleOf(error) === 'unreachable';
+  }
+}

@@ -1,0 +1,57 @@
+import { BooError, toBooError } from '../protocol/error.ts';
+import type { Sql } from './database.ts';
+import { inTime } from './in-time.ts';
+
+/**
+ * Asks for one answer before anything is to be done with the database, so that a wrong address or password is told as
+ * what it is. Throws `storage_unavailable`, with the address and without its password.
+ */
+export async function reachDatabase(sql: Sql): Promise<void> {
+  try {
+    await inTime(sql`select 1`);
+  } catch (cause) {
+    throw new BooError('storage_unavailable', sentenceFor(cause, addressOf(sql)), { cause });
+  }
+}
+
+interface Address {
+  /** As a URL, without password and parameters. */
+  url: string;
+  user: string;
+  database: string;
+}
+
+/** What the driver made of DATABASE_URL and of the environment. */
+function addressOf(sql: Sql): Address {
+  const { host, port, path, user, database } = sql.options as unknown as {
+    host: string[];
+    port: number[];
+    path: string | false;
+    user: string;
+    database: string;
+  };
+  const places = host.map((name, at) => `${name.includes(':') ? `[${name}]` : name}:${port[at] ?? port[0]}`);
+  return { url: `postgres://${user}@${path || places.join(',')}/${database}`, user, database };
+}
+
+function sentenceFor(error: unknown, { url, user, database }: Address): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  switch (code) {
+    case '3D000':
+      return `There is no database “${database}” at ${url}: create it, or correct DATABASE_URL.`;
+    case '28P01':
+    case '28000':
+      return `The database at ${url} does not let “${user}” in: check the user and the password in DATABASE_URL.`;
+    case '53300':
+      return `The database at ${url} has no connection left (max_connections): close others, or allow more of them.`;
+    case '57P03':
+      return `The database at ${url} is starting up or shutting down: try again shortly.`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `The database at ${url} cannot be reached: its host name is not known here. Check DATABASE_URL.`;
+    case 'ANSWER_LOST':
+      return `The database at ${url} does not answer: check that Postgres is running there, and what stands in between.`;
+    default:
+      return `The database at ${url} cannot be reached (${code || toBooError(error).message}): check DATABASE_URL, and that Postgres is running there.`;
+  }
+}
