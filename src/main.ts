@@ -15,6 +15,7 @@ import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
 import { Host } from './chats/host.ts';
+import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
 import { startDemoModel } from './demo/demo-model.ts';
@@ -34,6 +35,7 @@ import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgre
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
 import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
+import { SlowLane } from './store/slow-lane.ts';
 import { migrate } from './store/migrate.ts';
 import { openToken } from './token-file.ts';
 import { isWeak } from './token-strength.ts';
@@ -70,7 +72,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     }
     await endOrphans(logger);
 
-    const { sql, leaseSql } = await openStore(config, logger, closers, (error) => {
+    const { sql, leaseSql, slow } = await openStore(config, logger, closers, (error) => {
       if (!closing) options.onFatal?.(error);
     });
     const hostId = await enrol(sql);
@@ -87,6 +89,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       hostId,
       sql,
       leaseSql,
+      slow,
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
@@ -99,6 +102,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const startedAt = new Date().toISOString();
     const chats = new HostedChats({
       sql,
+      slow,
       host,
       dataDir: config.dataDir,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
@@ -113,6 +117,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       }),
     });
     await host.start();
+    const searchIndexer = new SearchIndexer({ slow, clock: systemClock, logger });
+    searchIndexer.start();
+    closers.push(() => searchIndexer.stop());
 
     const signInCodes = createSignInCodes();
     const app = createApp({
@@ -179,7 +186,7 @@ async function openStore(
   logger: Log,
   closers: (() => Promise<unknown>)[],
   onExit: (error: Error) => void,
-): Promise<{ sql: Sql; leaseSql: Sql }> {
+): Promise<{ sql: Sql; leaseSql: Sql; slow: SlowLane }> {
   let url = config.databaseUrl;
   if (url === null) {
     const embedded = await openEmbeddedPostgres({
@@ -191,12 +198,16 @@ async function openStore(
     url = embedded.url;
   }
   const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
-  const [sql, leaseSql] = [10, 2].map((max) => openDatabase(url, { max, oneAtATime: true, onNotice })) as [Sql, Sql];
-  closers.push(() => Promise.all([sql.end({ timeout: 5 }), leaseSql.end({ timeout: 5 })]));
+  const open = (max: number): Sql => {
+    const sql = openDatabase(url, { max, oneAtATime: true, onNotice });
+    closers.push(() => sql.end({ timeout: 5 }));
+    return sql;
+  };
+  const [sql, leaseSql, slow] = [open(10), open(2), new SlowLane(open(2))];
   await migrate(sql);
   // Begun and never finished: nobody waits for them any more.
   await removeImports(sql, { olderThanHours: 24 });
-  return { sql, leaseSql };
+  return { sql, leaseSql, slow };
 }
 
 /** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */
