@@ -16,6 +16,7 @@ import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
 import { drain } from './chats/drain.ts';
 import { Host } from './chats/host.ts';
+import { SearchIndexer } from './chats/search-indexer.ts';
 import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
@@ -38,6 +39,7 @@ import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgre
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
 import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
+import { SlowLane } from './store/slow-lane.ts';
 import { migrate } from './store/migrate.ts';
 import { reachDatabase } from './store/reach-database.ts';
 import { checkToken, openToken } from './token-file.ts';
@@ -93,7 +95,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     if (config.token === null) checkToken(config.dataDir);
     signal.throwIfAborted();
 
-    const { sql, leaseSql } = await openStore(config, { logger, closers, signal }, (error) => {
+    const { sql, leaseSql, slow } = await openStore(config, { logger, closers, signal }, (error) => {
       if (!closing) options.onFatal?.(error);
     });
     signal.throwIfAborted();
@@ -117,6 +119,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       hostId,
       sql,
       leaseSql,
+      slow,
       clock: systemClock,
       logger,
       idleTimeoutMs: config.idleTimeoutMs,
@@ -130,6 +133,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const startedAt = new Date().toISOString();
     const chats = new HostedChats({
       sql,
+      slow,
       host,
       dataDir: config.dataDir,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
@@ -143,6 +147,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
         startedAt,
       }),
     });
+    const searchIndexer = new SearchIndexer({ slow, clock: systemClock, logger });
+    searchIndexer.start();
+    closers.push(() => searchIndexer.stop());
+
     const signInCodes = createSignInCodes();
     const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, log: logger });
     // Once more: requests end before what answers them.
@@ -224,7 +232,7 @@ async function openStore(
   config: Config,
   { logger, closers, signal }: { logger: Log; closers: (() => Promise<unknown>)[]; signal: AbortSignal },
   onExit: (error: Error) => void,
-): Promise<{ sql: Sql; leaseSql: Sql }> {
+): Promise<{ sql: Sql; leaseSql: Sql; slow: SlowLane }> {
   let url = config.databaseUrl;
   if (url === null) {
     const embedded = await openEmbeddedPostgres({
@@ -236,8 +244,12 @@ async function openStore(
     url = embedded.url;
   }
   const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
-  const [sql, leaseSql] = [10, 2].map((max) => openDatabase(url, { max, oneAtATime: true, onNotice })) as [Sql, Sql];
-  closers.push(() => Promise.all([sql.end({ timeout: 5 }), leaseSql.end({ timeout: 5 })]));
+  const open = (max: number): Sql => {
+    const sql = openDatabase(url, { max, oneAtATime: true, onNotice });
+    closers.push(() => sql.end({ timeout: 5 }));
+    return sql;
+  };
+  const [sql, leaseSql, slow] = [open(10), open(2), new SlowLane(open(2))];
   // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
   const cut = (): void => void sql.end({ timeout: 0 });
   signal.addEventListener('abort', cut, { once: true });
@@ -247,7 +259,7 @@ async function openStore(
     await migrate(sql);
     // Begun and never finished: nobody waits for them any more.
     await removeImports(sql, { olderThanHours: 24 });
-    return { sql, leaseSql };
+    return { sql, leaseSql, slow };
   } finally {
     signal.removeEventListener('abort', cut);
   }

@@ -26,6 +26,8 @@ export interface ChatQuery {
   archived?: boolean | undefined;
   /** Stands in the title or in what was said, upper and lower case alike. */
   q?: string | undefined;
+  /** Whoever asked waits no longer once it is aborted: a search is then ended, and throws `query_timeout`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** What happens in any chat of this host. */
@@ -67,7 +69,9 @@ export interface StoredTranscript {
 export interface Chats {
   /** Throws `cwd_invalid`, `backend_unavailable`. */
   createChat(input: CreateChat): Promise<Chat>;
-  /** Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. */
+  /**
+   * Newest first, all of them unless `archived` is given. `after` is the `next` of the page before. Throws `query_timeout`.
+   */
   listChats(page: ChatQuery): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**

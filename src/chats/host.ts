@@ -17,6 +17,7 @@ import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
+import type { SlowLane } from '../store/slow-lane.ts';
 import { toStorageError } from '../store/storage-error.ts';
 import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
@@ -35,6 +36,8 @@ export interface HostParts {
   sql: Sql;
   /** Connections of the leases' own: they are renewed whatever keeps the others busy. */
   leaseSql: Sql;
+  /** For what takes long, such as the deletion of a long chat. */
+  slow: SlowLane;
   clock: Clock;
   logger: Log;
   idleTimeoutMs: number;
@@ -167,7 +170,7 @@ export class Host {
       await chat.stop();
       // Before its rows: if this fails the chat is still whole, for the agent's files are copies.
       await write(() => chat.erase());
-      if (!(await write(() => deleteChat(this.#parts.sql, log.lease)))) throw elsewhere(chatId);
+      if (!(await write(() => deleteChat(this.#parts.slow.sql, log.lease)))) throw elsewhere(chatId);
     } finally {
       // Only now: nobody takes it anew while it is being deleted.
       this.#forget(chat);

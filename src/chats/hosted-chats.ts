@@ -20,6 +20,7 @@ import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { findPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
+import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
 import { atRest, chatView } from './chat-view.ts';
@@ -35,6 +36,7 @@ import { resolveWorkingDirectory } from './working-directory.ts';
 
 export interface HostedChatsParts {
   sql: Sql;
+  slow: SlowLane;
   host: Host;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
@@ -48,6 +50,7 @@ export interface HostedChatsParts {
 /** The chats of one host and its database, as everybody outside asks for them. */
 export class HostedChats implements Chats {
   readonly #sql: Sql;
+  readonly #slow: SlowLane;
   readonly #host: Host;
   readonly #dataDir: string;
   readonly #chooseBackend: HostedChatsParts['chooseBackend'];
@@ -56,6 +59,7 @@ export class HostedChats implements Chats {
 
   constructor(parts: HostedChatsParts) {
     this.#sql = parts.sql;
+    this.#slow = parts.slow;
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
     this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
@@ -83,9 +87,13 @@ export class HostedChats implements Chats {
     return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
   }
 
-  async listChats({ after, ...page }: ChatQuery): Promise<ChatPage> {
+  async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
     const before = after === undefined ? null : cursor(after);
-    const rows = await ask(() => listChats(this.#sql, { ...page, before }));
+    const late = 'The search took too long: look for something longer, or try again when less is going on.';
+    const rows =
+      page.q === undefined
+        ? await ask(() => listChats(this.#sql, { ...page, before }))
+        : await this.#slow.ask((db) => listChats(db, { ...page, before }), { signal, late });
     const last = rows.length === page.limit ? rows.at(-1) : undefined;
     return { items: rows.map((row) => this.#view(row)), next: last ? String(last.ordinal) : null };
   }
@@ -203,7 +211,7 @@ export class HostedChats implements Chats {
   }
 
   async readTranscript(chatId: string): Promise<StoredTranscript> {
-    return readStoredTranscript(this.#sql, await this.#row(chatId));
+    return readStoredTranscript(this.#sql, this.#slow, await this.#row(chatId));
   }
 
   async listDecisions(page: Parameters<Chats['listDecisions']>[0]): Promise<DecisionPage> {

@@ -149,7 +149,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
     let failures = 1;
     const imports = new Imports({
-      sql: host.sql,
+      slow: host.slow,
       hostId: host.id,
       dataDir: '/nonexistent',
       chooseBackend: () => 'claude_sdk',

@@ -14,7 +14,7 @@ import type { BeginImport, ImportLines, SessionImport } from '../protocol/import
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { type ChatRow, findChat } from '../store/chats.ts';
-import type { Sql } from '../store/database.ts';
+import type { SlowLane } from '../store/slow-lane.ts';
 import { appendEvents, type Lease } from '../store/events.ts';
 import {
   claimImport,
@@ -39,7 +39,7 @@ export interface History {
 }
 
 export interface ImportsParts {
-  sql: Sql;
+  slow: SlowLane;
   hostId: string;
   dataDir: string;
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
@@ -58,7 +58,7 @@ export class Imports {
   }
 
   async begin({ sessionId, ...input }: BeginImport): Promise<SessionImport> {
-    const { sql } = this.#parts;
+    const { sql } = this.#parts.slow;
     const agent = input.agent ?? 'claude';
     const backend = this.#parts.chooseBackend(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#parts.dataDir);
@@ -91,13 +91,14 @@ export class Imports {
     const entries = parseEntries(lines);
     // Under the epoch it was begun with: once it is being finished, with all that is there, nothing more gets in.
     const lease = { chatId: found.id, hostId: this.#parts.hostId, epoch: 0, nextSeq: 1 };
-    const store = chatSessionStore(this.#parts.sql, lease);
+    const store = chatSessionStore(this.#parts.slow.sql, lease);
     const key = { projectKey: 'chat', sessionId: found.sessionId, ...(subpath === undefined ? {} : { subpath }) };
     await whileOurs(() => store.append(key, entries));
   }
 
   async finish(importId: string): Promise<ChatRow> {
-    const { sql, hostId } = this.#parts;
+    const { slow, hostId } = this.#parts;
+    const { sql } = slow;
     const { sessionId } = await this.#find(importId);
     const lease = await write(() => claimImport(sql, importId, hostId));
     const row = lease && (await ask(() => findChat(sql, importId, { importing: true })));
@@ -116,13 +117,13 @@ export class Imports {
   }
 
   async remove(importId: string): Promise<void> {
-    if ((await write(() => removeImports(this.#parts.sql, { id: importId }))) === 0) throw unknown();
+    if ((await write(() => removeImports(this.#parts.slow.sql, { id: importId }))) === 0) throw unknown();
   }
 
   /** The log of what was said before, from the main transcript. */
   async #writeLog(lease: Lease, row: ChatRow, sessionId: string): Promise<void> {
-    const { sql } = this.#parts;
-    const parts = await ask(() => listTranscripts(sql, row.id));
+    const { sql } = this.#parts.slow;
+    const parts = await listTranscripts(this.#parts.slow, row.id);
     const main = parts.find((part) => part.sessionId === sessionId && part.subpath === '');
     const history = this.#parts.createHistory(row.agent);
     let isSaid = false;
@@ -147,7 +148,7 @@ export class Imports {
 
   async *#pages(chatId: string, { key }: TranscriptPart): AsyncGenerator<SessionStoreEntry[], void, undefined> {
     for (let after = 0; ;) {
-      const page = await ask(() => readEntries(this.#parts.sql, chatId, key, after));
+      const page = await readEntries(this.#parts.slow, chatId, key, after);
       const last = page.at(-1);
       if (!last) return;
       yield page.map(({ json }) => JSON.parse(json) as SessionStoreEntry);
@@ -156,13 +157,13 @@ export class Imports {
   }
 
   async #find(importId: string): Promise<ImportRow> {
-    const found = await ask(() => findImport(this.#parts.sql, importId));
+    const found = await ask(() => findImport(this.#parts.slow.sql, importId));
     if (!found) throw unknown();
     return found;
   }
 
   async #assertFree(sessionId: string): Promise<void> {
-    const chat = await ask(() => findChatOfSession(this.#parts.sql, sessionId));
+    const chat = await ask(() => findChatOfSession(this.#parts.slow.sql, sessionId));
     if (!chat) return;
     throw new BooError('session_taken', `Chat ${chat.id} has this session already.`, { details: { chatId: chat.id } });
   }

@@ -1,7 +1,12 @@
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished, said } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLog } from '../lib/log.ts';
+import { SearchIndexer } from './search-indexer.ts';
 
 let database: TestDatabase;
 let here: ChatsHost;
@@ -30,7 +35,6 @@ beforeAll(async () => {
     await here.chats.submitPrompt(id, { content });
     await here.events(id, 'turn_finished');
   }
-  await here.chats.patchChat(ids['image']!, { archived: true });
 });
 afterAll(async () => {
   await here.close();
@@ -42,7 +46,12 @@ async function found(q: string, archived?: boolean): Promise<string[]> {
   return items.map(({ id }) => Object.keys(ids).find((name) => ids[name] === id) ?? id).toSorted();
 }
 
-describe('a search', () => {
+describe.each(['in the log', 'by signatures'])('a search %s', (how) => {
+  beforeAll(async () => {
+    await here.chats.patchChat(ids['image']!, { archived: true });
+    if (how === 'by signatures') await indexer().catchUp();
+  });
+
   test.each([
     ['lighthouse', ['plain']],
     ['on the cliff', ['plain']],
@@ -55,6 +64,9 @@ describe('a search', () => {
     ['\\u0000', ['odd']],
     ['ärger', ['odd']],
     ['灯台', ['odd']],
+    ['灯', ['odd']],
+    ['q', ['odd']],
+    ['_s', ['odd']],
     ['chat', ['image', 'odd', 'plain']],
   ])('WEB-6: finds %j', async (q, names) => {
     expect(await found(q)).toEqual(names);
@@ -93,4 +105,76 @@ describe('a search', () => {
     expect(rest).toEqual({ items: log.slice(0, -2), next: null, head: log.length });
     expect((await here.chats.readEvents(id, { before: 0, limit: 5 })).items).toEqual([]);
   });
+});
+
+const indexer = (): SearchIndexer => new SearchIndexer({ slow: here.slow, clock: systemClock, logger: silentLog });
+
+describe('signatures', () => {
+  test('WEB-6: what they leave out is not read in the log; what is newer than they are is', async () => {
+    const id = ids['plain']!;
+    const say = async (text: string, count: number): Promise<void> => {
+      await here.chats.submitPrompt(id, { content: text });
+      await here.events(id, 'turn_finished', count);
+    };
+    await say('a zeppelin', 2);
+    await indexer().catchUp();
+    expect(await found('zeppelin')).toEqual(['plain']);
+    await here.sql`update boocode.search_signatures set signature = decode('00', 'hex') where chat_id = ${id}`;
+    expect(await found('zeppelin')).toEqual([]);
+    await say('the zeppelin again', 3);
+    expect(await found('zeppelin')).toEqual(['plain']);
+  });
+
+  test('a text that is too long for one is found, and events without text have none', async () => {
+    const { id } = await here.createChat({ title: 'Chat long' });
+    ids['long'] = id;
+    await here.chats.submitPrompt(id, { content: `${'y'.repeat(300_000)} haystack` });
+    await here.events(id, 'turn_finished');
+    await indexer().catchUp();
+    const rows = await here.sql<{ seq: number; has: boolean }[]>`
+      select seq, signature is not null as has from boocode.search_signatures where chat_id = ${id} order by seq`;
+    const log = await here.log(id);
+    expect(rows.map(({ seq }) => log[seq - 1]?.type)).toEqual(['prompt_accepted', 'agent_message']);
+    expect(rows.map(({ has }) => has)).toEqual([false, true]);
+    expect(await found('haystack')).toEqual(['long']);
+  });
+
+  test('two that make them at once make them once; with a chat its own are gone', async () => {
+    const { id } = await here.createChat({ title: 'Chat gone' });
+    await here.chats.submitPrompt(id, { content: 'ephemeral' });
+    await here.events(id, 'turn_finished');
+    await Promise.all([indexer().catchUp(), indexer().catchUp(), here.chats.deleteChat(id)]);
+    const left = await here.sql`
+      select seq from boocode.search_signatures where chat_id = ${id} union all select seq from boocode.search_progress where chat_id = ${id}`;
+    expect(left).toEqual([]);
+    expect(await found('ephemeral')).toEqual([]);
+  });
+});
+
+test('LOG-9: searches that hang keep no prompt, turn or reader waiting; hung up on, they end at the server', async () => {
+  const blocker = postgres(database.url, { max: 1, fetch_types: false });
+  const gone = new AbortController();
+  try {
+    await blocker.unsafe('begin; lock table boocode.search_signatures in access exclusive mode');
+    const searches = Array.from({ length: 8 }, () =>
+      here.chats.listChats({ limit: 50, q: 'nowhere to be found', signal: gone.signal }),
+    );
+    const ends = Promise.all(searches.map((each) => expect(each).rejects.toMatchObject({ code: 'query_timeout' })));
+    const waiting = async (): Promise<number> => {
+      const rows = await database.sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      return rows.length;
+    };
+    await until(async () => (await waiting()) === 2, { what: 'two searches to wait' });
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'meanwhile' });
+    await here.events(id, 'turn_finished');
+    expect((await here.chats.listChats({ limit: 1 })).items).toMatchObject([{ id }]);
+    expect(await waiting()).toBe(2);
+    gone.abort();
+    await ends;
+    await until(async () => (await waiting()) === 0, { what: 'their end at the server' });
+  } finally {
+    await blocker.end({ timeout: 0 });
+  }
 });

@@ -1,19 +1,23 @@
 /** Talking to the database, with its troubles told as ours. */
 import { BooError } from '../protocol/error.ts';
 import { inTime } from '../store/in-time.ts';
-import { FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
+import { attempts, FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
 
 const askLimitMs = 5_000;
 
-/** A question that may be asked twice: once more over a fresh connection where the first one broke. */
-export async function ask<T>(question: () => Promise<T>): Promise<T> {
-  try {
-    return await inTime(question(), askLimitMs).catch((error: unknown) => {
-      if (isPassing(error)) return inTime(question(), askLimitMs);
-      throw error;
-    });
-  } catch (error) {
-    throw toStorageError(error);
+/**
+ * A question that is asked again over a fresh connection where the first one broke. What got no answer in time is asked
+ * once more only: it may just be slow.
+ */
+export async function ask<T>(question: () => PromiseLike<T>): Promise<T> {
+  const started = performance.now();
+  for (let left = attempts - 1; ; left -= 1) {
+    try {
+      return await inTime(question(), askLimitMs);
+    } catch (error) {
+      if (left === 0 || !isPassing(error) || performance.now() - started > askLimitMs * 1.5)
+        throw toStorageError(error);
+    }
   }
 }
 

@@ -51,8 +51,15 @@ export function chatRoutes(chats: Chats): Route[] {
           q: searchText.optional(),
         }),
       },
-      async ({ query: { archived, ...query } }) =>
-        json(200, await chats.listChats({ ...query, archived: archived === 'any' ? undefined : archived === 'true' })),
+      async ({ query: { archived, ...query }, request: { signal } }) =>
+        json(
+          200,
+          await chats.listChats({
+            ...query,
+            archived: archived === 'any' ? undefined : archived === 'true',
+            signal,
+          }),
+        ),
     ),
     route(
       {

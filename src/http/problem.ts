@@ -30,6 +30,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   agent_login_required: { status: 502, title: 'The agent must sign in' },
   model_error: { status: 502, title: 'The model failed' },
   host_restarted: { status: 503, title: 'The host restarted' },
+  query_timeout: { status: 503, title: 'The database took too long' },
   storage_unavailable: { status: 503, title: 'The database is unavailable' },
   starting: { status: 503, title: 'The server is starting' },
   shutting_down: { status: 503, title: 'The server is shutting down' },

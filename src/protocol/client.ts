@@ -85,14 +85,17 @@ export interface BooClient {
   health(): Promise<Health>;
   createChat(input: CreateChat): Promise<Chat>;
   /** Newest first. `after` is the `next` of the page before. */
-  listChats(page?: {
-    after?: string | undefined;
-    limit?: number | undefined;
-    /** Only those that are put away, or only those that are not; all of them unless it is given. */
-    archived?: boolean | undefined;
-    /** Stands in the title or in what was said. */
-    q?: string | undefined;
-  }): Promise<ChatPage>;
+  listChats(
+    page?: {
+      after?: string | undefined;
+      limit?: number | undefined;
+      /** Only those that are put away, or only those that are not; all of them unless it is given. */
+      archived?: boolean | undefined;
+      /** Stands in the title or in what was said. Throws `query_timeout` when the search takes too long. */
+      q?: string | undefined;
+    },
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**
    * With a backend it is a flip; `running` says what becomes of a turn that runs. With `"running": "finish"` it waits as
@@ -215,8 +218,8 @@ export function createClient(options: ClientOptions): BooClient {
     },
 
     createChat: (input) => wire.request('/v1/chats', { method: 'POST', body: input }),
-    listChats: ({ archived, ...page } = {}) =>
-      wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() } }),
+    listChats: ({ archived, ...page } = {}, { signal } = {}) =>
+      wire.request('/v1/chats', { query: { ...page, archived: archived?.toString() }, signal }),
     getChat: (chatId) => wire.request(chatPath(chatId)),
     getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
     giveTrust: (chatId, trust) => wire.request(`${chatPath(chatId)}/trust`, { method: 'POST', body: trust }),

@@ -29,6 +29,7 @@ export const errorCodes = [
   'agent_login_required',
   'model_error', // the model API refused or broke off; `reason` says how
   'host_restarted', // the host ended while a turn was running
+  'query_timeout', // the database answers, but what was asked of it took too long and was ended
   'storage_unavailable', // the database cannot be reached or takes no writes
   'starting', // the server holds its port already, and is not ready
   'shutting_down',

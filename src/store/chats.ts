@@ -75,7 +75,7 @@ export interface ChatPageQuery {
 }
 
 /** Newest first. */
-export async function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery): Promise<ChatRow[]> {
+export function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery) {
   return db<ChatRow[]>`
     select ${columns(db)} from boocode.chats
     where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
 import { listTranscripts, readEntries, type TranscriptPart } from './session-transcripts.ts';
+import { SlowLane } from './slow-lane.ts';
 
 let database: TestDatabase;
 let store: PostgresSessionStore;
@@ -17,7 +18,7 @@ async function readAll(chatId: string, { key }: TranscriptPart): Promise<{ pages
   const pages: number[] = [];
   const entries: string[] = [];
   for (let after = 0; ;) {
-    const page = await readEntries(database.sql, chatId, key, after);
+    const page = await readEntries(new SlowLane(database.sql), chatId, key, after);
     const last = page.at(-1);
     if (!last) return { pages, entries };
     pages.push(page.reduce((sum, { json }) => sum + json.length, 0));
@@ -37,7 +38,7 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
     await append('b', 'subagents/"\u0000');
     await append('a', 'subagents/agent-1');
     await append('b');
-    const parts = await listTranscripts(database.sql, chat);
+    const parts = await listTranscripts(new SlowLane(database.sql), chat);
     expect(parts.map(({ sessionId, subpath }) => [sessionId, subpath])).toEqual([
       ['b', ''],
       ['b', 'subagents/"\u0000'],
@@ -46,7 +47,7 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
       ['a', 'subagents/agent-2'],
     ]);
     expect(await readAll(chat, parts[1]!)).toMatchObject({ entries: ['{"type":"x"}'] });
-    expect(await listTranscripts(database.sql, randomUUID())).toEqual([]);
+    expect(await listTranscripts(new SlowLane(database.sql), randomUUID())).toEqual([]);
   });
 
   test('as they were stored, to the byte; a page holds few large entries', async () => {
@@ -65,7 +66,7 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
       { type: 'mode', last: true },
     ];
     await store.append({ projectKey: chat, sessionId: 's' }, entries);
-    const [part] = await listTranscripts(database.sql, chat);
+    const [part] = await listTranscripts(new SlowLane(database.sql), chat);
     const read = await readAll(chat, part!);
     expect(read.entries).toEqual(entries.map((entry) => JSON.stringify(entry)));
     expect(read.entries[1]!.length).toBeGreaterThan(8 * 1024 * 1024);
@@ -80,7 +81,7 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
       insert into boocode.claude_session_entries (project_key, session_id, subpath, uuid, entry)
       select ${chat}, 's', '', number::text, json_build_object('type', 'user', 'n', number, 'text', repeat('x', 200))
       from generate_series(1, 70000) as series (number) order by series.number`;
-    const [part] = await listTranscripts(database.sql, chat);
+    const [part] = await listTranscripts(new SlowLane(database.sql), chat);
     const startedMs = performance.now();
     const { entries, pages } = await readAll(chat, part!);
     expect(performance.now() - startedMs).toBeLessThan(10_000);

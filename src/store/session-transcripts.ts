@@ -1,5 +1,5 @@
-import type { Sql } from './database.ts';
 import { fromColumn } from './session-store-rows.ts';
+import type { SlowLane } from './slow-lane.ts';
 
 /** One file's worth of a chat's stored transcripts. */
 export interface TranscriptPart {
@@ -11,12 +11,14 @@ export interface TranscriptPart {
 }
 
 /** The sessions of a chat, in the order they were begun; of each, the main transcript before those of its sub-agents. */
-export async function listTranscripts(db: Sql, chatId: string): Promise<TranscriptPart[]> {
-  const rows = await db<{ session: string; subpath: string }[]>`
+export async function listTranscripts(slow: SlowLane, chatId: string): Promise<TranscriptPart[]> {
+  const rows = await slow.ask(
+    (db) => db<{ session: string; subpath: string }[]>`
     select session_id as session, subpath from boocode.claude_session_entries
     where project_key = ${chatId}
     group by session_id, subpath
-    order by min(min(ordinal)) over (partition by session_id), subpath collate "C"`;
+    order by min(min(ordinal)) over (partition by session_id), subpath collate "C"`,
+  );
   return rows.map((key) => ({ sessionId: fromColumn(key.session), subpath: fromColumn(key.subpath), key }));
 }
 
@@ -36,12 +38,13 @@ const pageBytes = 256 * 1024;
  * how large an entry is in the table is known without reading it.
  */
 export function readEntries(
-  db: Sql,
+  slow: SlowLane,
   chatId: string,
   { session, subpath }: TranscriptPart['key'],
   after: number,
 ): Promise<StoredEntry[]> {
-  return db<StoredEntry[]>`
+  return slow.ask(
+    (db) => db<StoredEntry[]>`
     select ordinal, entry::text as json from (
       select ordinal, entry, sum(pg_column_size(entry)) over (order by ordinal) - pg_column_size(entry) as bytes_before
       from (
@@ -50,5 +53,6 @@ export function readEntries(
         order by ordinal limit ${pageRows}
       ) as candidates
     ) as page
-    where bytes_before < ${pageBytes} order by ordinal`;
+    where bytes_before < ${pageBytes} order by ordinal`,
+  );
 }

@@ -8,7 +8,7 @@ export class FencedError extends Error {
   }
 }
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
@@ -32,6 +32,12 @@ export function isPassing(error: unknown): boolean {
   const code = codeOf(error);
   return lostConnection.has(code) || /^(08|57P0|40001|40P01|53300)/.test(code);
 }
+
+/**
+ * How often a question is asked where that may help: the driver may give the last words of a connection that was ended to
+ * the first question of the one that takes its place.
+ */
+export const attempts = 3;
 
 /** Whether the driver or the server made it. */
 export function isDatabaseError(error: unknown): boolean {

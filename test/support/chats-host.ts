@@ -14,6 +14,7 @@ import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/eve
 import { openDatabase, type Sql } from '../../src/store/database.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
+import { SlowLane } from '../../src/store/slow-lane.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 import { until } from './until.ts';
 
@@ -25,6 +26,7 @@ export interface ChatsHost {
   readonly backend: ScriptedBackend;
   /** The host's own pool. */
   readonly sql: Sql;
+  readonly slow: SlowLane;
   /** An empty directory, by its real path. */
   readonly cwd: string;
   createChat(input?: Partial<CreateChat>): Promise<Chat>;
@@ -40,7 +42,9 @@ export interface ChatsHost {
   kill(): Promise<void>;
 }
 
-export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'leaseSql' | 'hostId' | 'backendFor'>> {
+export interface ChatsHostOptions extends Partial<
+  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'backendFor'>
+> {
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
   other?: ScriptedBackend;
@@ -55,6 +59,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const id = randomUUID();
   const sql = openDatabase(ownUrl, { max: 6 });
   const leaseSql = openDatabase(ownUrl, { max: 1 });
+  const slow = new SlowLane(openDatabase(ownUrl, { max: 2, oneAtATime: true }));
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
   await insertHost(sql, { id, machine: 'test', pid: process.pid, pidStarted: id, version: '0' });
   const host = new Host({
@@ -69,6 +74,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     hostId: id,
     sql,
     leaseSql,
+    slow,
     backendFor(name) {
       for (const each of [backend, other]) if (each?.name === name) return each;
       throw new BooError('backend_unavailable', `${name} is not here.`);
@@ -76,6 +82,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   });
   const chats = new HostedChats({
     sql,
+    slow,
     host,
     dataDir,
     createHistory: () => createHistoryMapper(),
@@ -98,6 +105,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     chats,
     backend,
     sql,
+    slow,
     cwd,
     createChat: (input = {}) => chats.createChat({ cwd, ...input }),
     log,
@@ -117,11 +125,11 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
       await other?.dispose();
       await stopHost(sql, id);
       // After an outage the driver waits for connections that are gone.
-      await Promise.all([sql.end({ timeout: 1 }), leaseSql.end({ timeout: 1 })]);
+      await Promise.all([sql, leaseSql, slow.sql].map((each) => each.end({ timeout: 1 })));
       await rm(cwd, { recursive: true, force: true });
     },
     async kill() {
-      await Promise.all([sql.end({ timeout: 0 }), leaseSql.end({ timeout: 0 })]);
+      await Promise.all([sql, leaseSql, slow.sql].map((each) => each.end({ timeout: 0 })));
       await rm(cwd, { recursive: true, force: true });
     },
   };

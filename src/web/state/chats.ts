@@ -22,7 +22,7 @@ export interface Chats {
   reload(): Promise<boolean>;
   loadMore(): Promise<void>;
   /** A page of another list, for example of what a search found. Its chats are kept, too. */
-  find(query: Parameters<Api['listChats']>[0]): Promise<ChatPage>;
+  find(...query: Parameters<Api['listChats']>): Promise<ChatPage>;
   /** What the live socket tells of a chat: always the newest. */
   tell(chat: Chat): void;
   /** What a request answered. It may be older than what was told meanwhile. */
@@ -151,9 +151,9 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
         },
       );
     },
-    find: (query) =>
+    find: (...query) =>
       ask(
-        () => api.listChats(query),
+        () => api.listChats(...query),
         ({ items }, askedAt) => keep(items, askedAt),
       ),
     remove(chatId) {

@@ -7,41 +7,51 @@ import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 /** What the search found, newest first; undefined while nothing is searched for. */
-function useSearch(words: string, archived: boolean): { found: ReadonlySet<string> | undefined; isBusy: boolean } {
+function useSearch(
+  words: string,
+  archived: boolean,
+): { found: ReadonlySet<string> | undefined; isBusy: boolean; hasFailed: boolean } {
   const session = useSession();
   const [found, setFound] = useState<ReadonlySet<string>>();
   const [isBusy, setBusy] = useState(false);
+  const [hasFailed, setFailed] = useState(false);
   const q = words.trim();
   useEffect(() => {
     setFound(undefined);
     if (q === '' && !archived) return;
-    let isOld = false;
+    // The server need not finish what nobody waits for.
+    const line = new AbortController();
     setBusy(true);
     const timer = setTimeout(
       () => {
         void session
           .attempt(() =>
-            session.chats.find({
-              limit: 100,
-              ...(q === '' ? {} : { q }),
-              ...(archived ? { archived } : {}),
-            }),
+            session.chats
+              .find(
+                { limit: 100, ...(q === '' ? {} : { q }), ...(archived ? { archived } : {}) },
+                { signal: line.signal },
+              )
+              .catch((error: unknown) => {
+                if (!line.signal.aborted) throw error;
+              }),
           )
           .then((page) => {
-            if (isOld || !page) return;
-            setFound(new Set(page.items.map(({ id }) => id)));
+            if (line.signal.aborted) return;
+            if (page) setFound(new Set(page.items.map(({ id }) => id)));
+            setFailed(!page);
             setBusy(false);
           });
       },
       q === '' ? 0 : 200,
     );
     return () => {
-      isOld = true;
+      line.abort();
       clearTimeout(timer);
       setBusy(false);
+      setFailed(false);
     };
   }, [q, archived, session]);
-  return { found, isBusy };
+  return { found, isBusy, hasFailed };
 }
 
 export function ChatList({ onNew, here }: { onNew: () => void; here: string | undefined }) {
@@ -49,7 +59,7 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
   const state = useStore(session.chats.store);
   const [words, setWords] = useState('');
   const [archived, setArchived] = useState(false);
-  const { found, isBusy } = useSearch(words, archived);
+  const { found, isBusy, hasFailed } = useSearch(words, archived);
   const isSearching = words.trim() !== '';
   const shown = useMemo(() => {
     const fits = (chat: Chat): boolean => {
@@ -87,7 +97,13 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
         </ul>
         {state.isLoaded && shown.length === 0 && !isBusy && (
           <p className="quiet">
-            {isSearching ? 'Nothing was found.' : archived ? 'Nothing is archived.' : 'There is no chat yet.'}
+            {hasFailed
+              ? 'The search did not come to an end.'
+              : isSearching
+                ? 'Nothing was found.'
+                : archived
+                  ? 'Nothing is archived.'
+                  : 'There is no chat yet.'}
           </p>
         )}
         {!isSearching && !archived && state.next !== null && (

@@ -1,0 +1,64 @@
+/** The signatures that a search looks at: made from the log, behind it. */
+import { spokenTypes } from './chat-search.ts';
+import type { Sql } from './database.ts';
+
+/** A chat with events that have no signature yet: those after `done`, up to `head`. */
+export interface Unsigned {
+  chatId: string;
+  done: number;
+  head: number;
+}
+
+/** The newest chats first. */
+export function listUnsigned(db: Sql, limit: number) {
+  return db<Unsigned[]>`
+    select id as "chatId", coalesce(done.seq, 0) as done, next_seq - 1 as head
+    from boocode.chats left join boocode.search_progress as done on done.chat_id = chats.id
+    where importing_session is null and coalesce(done.seq, 0) < next_seq - 1
+    order by ordinal desc limit ${limit}`;
+}
+
+/** Events that are looked at for one page. */
+const pageEvents = 500;
+/** Stored bytes, mostly compressed, after which a page ends. */
+const pageBytes = 128 * 1024;
+
+/** What is said in the next events: few bytes, or one event that is larger than that. */
+export function readSpoken(db: Sql, { chatId, done }: Unsigned) {
+  return db<{ seq: number; payload: string; count: number }[]>`
+    select seq, payload, count from (
+      select seq, payload, count(*) over () as count,
+        sum(pg_column_size(payload)) over (order by seq) - pg_column_size(payload) as bytes_before
+      from boocode.events
+      where chat_id = ${chatId} and seq > ${done} and seq <= ${done + pageEvents} and type = any(${spokenTypes}::text[])
+    ) as page
+    where bytes_before < ${pageBytes} order by seq`;
+}
+
+/** Up to which seq a page goes. */
+export function endOfPage({ done, head }: Unsigned, page: readonly { seq: number; count: number }[]): number {
+  const last = page.at(-1);
+  return last && page.length < last.count ? last.seq : Math.min(done + pageEvents, head);
+}
+
+export interface Signed {
+  seq: number;
+  signature: Buffer | null;
+}
+
+/** Another host may do the same meanwhile: what is made twice is the same. Nothing happens to a chat that is gone. */
+export function saveSignatures(db: Sql, chatId: string, upTo: number, signed: readonly Signed[]) {
+  return db`
+    with chat as (select id from boocode.chats where id = ${chatId} for key share),
+    progress as (
+      insert into boocode.search_progress (chat_id, seq) select id, ${upTo} from chat
+      on conflict (chat_id) do update set seq = greatest(search_progress.seq, excluded.seq)
+    )
+    insert into boocode.search_signatures (chat_id, seq, signature)
+    select chat.id, made.seq, decode(made.signature, 'base64')
+    from chat, unnest(
+      ${signed.map(({ seq }) => seq)}::bigint[],
+      ${signed.map(({ signature }) => signature?.toString('base64') ?? null) as string[]}::text[]
+    ) as made (seq, signature)
+    on conflict (chat_id, seq) do nothing`;
+}

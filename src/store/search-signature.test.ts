@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { randomOf } from '../../test/support/random.ts';
+import { piecesOf, signatureOf } from './search-signature.ts';
+
+/** As the statement asks it. */
+function mayHold(signature: Buffer | null, text: string): boolean {
+  if (signature === null) return true;
+  return piecesOf(text).every((piece) => {
+    const bit = piece % (signature.length * 8);
+    return (((signature[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1;
+  });
+}
+
+test('WEB-6: a text’s signature has the bits of everything in it, in any case, script and length', () => {
+  const random = randomOf(9);
+  const alphabet = [...'abcxyz ABCÄäßẞ ſsKk灯台の本한국어 тестТЕСТ σςΣ ıiİI 😀👩‍💻 %_\\"\n\u0000\ufffd'];
+  for (let round = 0; round < 300; round += 1) {
+    const length = 1 + Math.floor(random() * 60);
+    const letters = Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)] as string);
+    const signature = signatureOf(['before', letters.join('')]);
+    const from = Math.floor(random() * length);
+    const part = letters.slice(from, from + 1 + Math.floor(random() * 8));
+    const missed = [part.join(''), ...cases(part)].filter((text) => !mayHold(signature, text));
+    expect(missed).toEqual([]);
+  }
+});
+
+/** Letter by letter, where a letter stays one. */
+function cases(letters: readonly string[]): string[] {
+  const one = (letter: string, other: string): string => ([...other].length === 1 ? other : letter);
+  return [
+    letters.map((letter) => one(letter, letter.toUpperCase())).join(''),
+    letters.map((letter) => one(letter, letter.toLowerCase())).join(''),
+  ];
+}
+
+test('most texts that do not hold a word are told by their signature, long ones too', () => {
+  const random = randomOf(4);
+  const word = (): string =>
+    Array.from({ length: 6 }, () => String.fromCodePoint(97 + Math.floor(random() * 26))).join('');
+  for (const words of [5, 80, 600]) {
+    const signature = signatureOf([Array.from({ length: words }, word).join(' ')]);
+    const wrong = Array.from({ length: 500 }, word).filter((text) => mayHold(signature, text));
+    expect(wrong.length).toBeLessThan(60);
+  }
+});
+
+test('what is too long or too varied has none, and is always looked at', () => {
+  expect(signatureOf(['x'.repeat(300_000)])).toBe(null);
+  const varied = String.fromCodePoint(...Array.from({ length: 20_000 }, (_, index) => 0x4e00 + index));
+  expect(signatureOf([varied])).toBe(null);
+  expect(signatureOf([''])?.length).toBe(0);
+});

@@ -1,0 +1,109 @@
+/**
+ * Signatures of texts: sets of bits, one for every one, two and three characters that stand next to each other. A text can
+ * hold another only if it has all the bits of that one. It works for every script and in every Postgres, where trigram and
+ * full-text indexes know words, or letters, or what the database's locale takes for them.
+ */
+
+/** Bits per piece of text: with three, a bit that was not meant is set with a probability of about 0.28. */
+const bitsPerPiece = 3;
+/** Of bytes: what stands in a table's row itself, and not beside it. */
+const maxBytes = 1_900;
+/** A text with more of them would have nearly every bit set. */
+const maxPieces = 16_384;
+/** UTF-16 units: beyond this, making a signature takes too long. */
+const maxLength = 256 * 1024;
+/** Each is asked for by itself: so many leave next to nothing to chance. */
+const maxAsked = 12;
+
+const hashes = 65_536;
+
+/** Characters folded before, as numbers; 0 is none. */
+const folded = new Map<number, number>();
+
+/**
+ * A character's number without its case. All that any locale's upper and lower case could make equal must be equal here:
+ * i with and without its dot is one, and so is what is left of `İ` in lower case. What Postgres cannot store is U+FFFD.
+ */
+function fold(code: number): number {
+  if (code < 0x80) return code >= 0x41 && code <= 0x5a ? code + 0x20 : code === 0 ? 0xfffd : code;
+  const known = folded.get(code);
+  if (known !== undefined) return known;
+  const result = foldUnknown(code);
+  folded.set(code, result);
+  return result;
+}
+
+function foldUnknown(code: number): number {
+  if (code >= 0xd800 && code <= 0xdfff) return 0xfffd;
+  if (code === 0x0307) return 0;
+  const character = String.fromCodePoint(code);
+  const upper = character.toUpperCase();
+  // One that grows in upper case, as ß does, is compared in lower case only.
+  const lower = ([...upper].length === 1 ? upper : character).toLowerCase();
+  return lower.codePointAt(0) ?? code;
+}
+
+function foldText(text: string): number[] {
+  const codes: number[] = [];
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.codePointAt(at) as number;
+    if (code > 0xffff) at += 1;
+    const one = fold(code);
+    if (one !== 0) codes.push(one);
+  }
+  return codes;
+}
+
+/** 16 bits. Absent characters are 0. */
+function hash(first: number, second: number, third: number): number {
+  let mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b) ^ Math.imul(third, 0xc2b2ae35);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
+  mixed = Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39);
+  return (mixed ^ (mixed >>> 15)) >>> 16;
+}
+
+/** As `get_bit` of Postgres numbers them; empty for texts without a character; null where there is too much of them. */
+export function signatureOf(texts: readonly string[]): Buffer | null {
+  if (texts.reduce((sum, text) => sum + text.length, 0) > maxLength) return null;
+  const isThere = new Uint8Array(hashes);
+  const pieces: number[] = [];
+  const add = (piece: number): void => {
+    if (isThere[piece] === 1) return;
+    isThere[piece] = 1;
+    pieces.push(piece);
+  };
+  for (const text of texts) {
+    let before = 0;
+    let last = 0;
+    for (const code of foldText(text)) {
+      add(hash(code, 0, 0));
+      if (last !== 0) add(hash(last, code, 0));
+      if (before !== 0) add(hash(before, last, code));
+      before = last;
+      last = code;
+    }
+    if (pieces.length > maxPieces) return null;
+  }
+  const signature = Buffer.alloc(Math.min(maxBytes, Math.ceil((pieces.length * bitsPerPiece) / 8)));
+  for (const piece of pieces) {
+    const bit = piece % (signature.length * 8);
+    signature[bit >> 3] = (signature[bit >> 3] as number) | (1 << (bit & 7));
+  }
+  return signature;
+}
+
+/**
+ * What must be set in the signature of whatever holds this text: the bit of each number, modulo the count of its bits.
+ * Empty where nothing can be said.
+ */
+export function piecesOf(text: string): number[] {
+  const codes = foldText(text);
+  const pieces = new Set<number>();
+  const [first = 0, second = 0] = codes;
+  if (codes.length === 1) pieces.add(hash(first, 0, 0));
+  if (codes.length === 2) pieces.add(hash(first, second, 0));
+  for (let at = 2; at < codes.length; at += 1) {
+    pieces.add(hash(codes[at - 2] as number, codes[at - 1] as number, codes[at] as number));
+  }
+  return [...pieces].slice(0, maxAsked);
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { until } from '../../test/support/until.ts';
+import { openDatabase } from './database.ts';
+import { SlowLane } from './slow-lane.ts';
+
+let database: TestDatabase;
+let slow: SlowLane;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  slow = new SlowLane(openDatabase(database.url, { max: 1, oneAtATime: true }));
+});
+afterAll(async () => {
+  await slow.sql.end();
+  await database.drop();
+});
+beforeEach(() => slow.ask((db) => db`select 1`));
+
+const running = async (): Promise<number> => {
+  const rows = await database.sql`
+    select from pg_stat_activity where state = 'active' and datname = current_database() and query like '%pg_sleep(60)%'
+      and pid <> pg_backend_pid()`;
+  return rows.length;
+};
+
+test('LOG-10: what took too long is said to have, and ends at the server', async () => {
+  const answer = slow.ask((db) => db`select pg_sleep(60)`, { limitMs: 300, late: 'The nap took too long.' });
+  await expect(answer).rejects.toMatchObject({
+    code: 'query_timeout',
+    message: 'The nap took too long. It was ended after 0.3 seconds.',
+  });
+  await until(async () => (await running()) === 0, { what: 'its end at the server' });
+  expect(await slow.ask((db) => db<{ one: number }[]>`select 1 as one`)).toEqual([{ one: 1 }]);
+});
+
+test('LOG-10: what nobody waits for any more ends at the server, and what still waited for its turn is never asked', async () => {
+  const gone = new AbortController();
+  const first = slow.ask((db) => db`select pg_sleep(60)`, { signal: gone.signal });
+  const second = slow.ask((db) => db`select pg_sleep(60), 2`, { signal: gone.signal });
+  const ends = Promise.all(
+    [first, second].map((each) => expect(each).rejects.toMatchObject({ code: 'query_timeout' })),
+  );
+  await until(async () => (await running()) === 1, { what: 'the first to run' });
+  gone.abort();
+  await ends;
+  await until(async () => (await running()) === 0, { what: 'its end at the server' });
+  await expect(slow.ask((db) => db`select 1`, { signal: gone.signal })).rejects.toMatchObject({
+    code: 'query_timeout',
+  });
+});
+
+test('LOG-10: one that is ended in place of another is asked again, and so is one whose connection broke', async () => {
+  for (const how of ['pg_cancel_backend', 'pg_terminate_backend'] as const) {
+    const answer = slow.ask((db) => db<{ slept: string }[]>`select pg_sleep(0.3)::text as slept`);
+    await until(
+      async () => {
+        const rows = await database.sql`
+          select ${database.sql(how)}(pid) from pg_stat_activity
+          where state = 'active' and query like '%pg_sleep(0.3)%' and pid <> pg_backend_pid()`;
+        return rows.length > 0;
+      },
+      { what: 'it to run' },
+    );
+    expect(await answer).toEqual([{ slept: '' }]);
+  }
+});
+
+test('what is wrong with a question is said as it is', async () => {
+  await expect(slow.ask((db) => db`select from nowhere`)).rejects.toMatchObject({ code: '42P01' });
+});
