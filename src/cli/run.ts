@@ -2,12 +2,14 @@ import { CommanderError } from 'commander';
 import { BooError } from '../protocol/client.ts';
 import type { Cli } from './cli.ts';
 import { plainText } from './plain-text.ts';
-import { createProgram } from './program.ts';
+import { checkCommand, createProgram } from './program.ts';
 
 /** Runs one command; the words are those after the program's name. How it went is in `cli.exitCode`. Never throws. */
 export async function runCli(cli: Cli, words: readonly string[]): Promise<void> {
   try {
-    await createProgram(cli).parseAsync(words, { from: 'user' });
+    const program = createProgram(cli);
+    checkCommand(program, words);
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     cli.exitCode = tell(cli, error);
   }

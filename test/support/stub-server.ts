@@ -69,7 +69,11 @@ export async function openStubServer(): Promise<StubServer> {
     if (noun === 'decisions') {
       if (request.method === 'GET') {
         const status = url.searchParams.get('status');
-        return json(200, { items: stub.decisions.filter((d) => status === null || d.status === status), next: null });
+        const chatId = url.searchParams.get('chatId');
+        const items = stub.decisions.filter(
+          (each) => (status === null || each.status === status) && (chatId === null || each.chatId === chatId),
+        );
+        return json(200, { items, next: null });
       }
       const decision = stub.decisions.find((each) => each.id === id);
       if (!decision) return problem(404, 'not_found', 'The decision does not exist.');
@@ -201,7 +205,8 @@ export async function openStubServer(): Promise<StubServer> {
       };
       stub.decisions.push(decision);
       const { id: decisionId, kind, title, input, canAllowAlways } = decision;
-      stub.append(chatId, { type: 'decision_requested', decisionId, kind, title, input, canAllowAlways });
+      const toolCallId = decision.toolCallId ?? undefined;
+      stub.append(chatId, { type: 'decision_requested', decisionId, kind, toolCallId, title, input, canAllowAlways });
       return decision;
     },
     settle(decision, { outcome, ...rest }, by) {
