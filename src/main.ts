@@ -22,6 +22,7 @@ import { createApp } from './http/app.ts';
 import { connectionsWithin } from './http/connections.ts';
 import { listen } from './http/server.ts';
 import { createSignInCodes } from './http/sign-in-codes.ts';
+import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
@@ -42,7 +43,7 @@ import { version } from './version.ts';
 export interface RunningServer {
   readonly url: string;
   readonly token: string;
-  /** A link that signs a browser in, once. */
+  /** A link that signs a browser in, once, under the address that works from outside where there is one. */
   signInLink(): string;
   /** Interrupts what runs, ends every process, closes the database. Idempotent. */
   close(): Promise<void>;
@@ -115,9 +116,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     await host.start();
 
     const signInCodes = createSignInCodes();
+    const publicOrigins = reachableOrigins(config);
+    const links = { codes: signInCodes, publicOrigins, clock: systemClock };
     const app = createApp({
       chats,
-      access: { token, publicOrigins: reachableOrigins(config) },
+      access: { token, publicOrigins },
       signInCodes,
       log: logger,
     });
@@ -129,7 +132,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     });
     closers.push(() => server.close());
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
-    return { url: server.url, token, close, signInLink: () => `${server.url}/#code=${signInCodes.issue()}` };
+    return { url: server.url, token, close, signInLink: () => makeSignInLink(links, server.url).url };
   } catch (error) {
     await close();
     throw error;

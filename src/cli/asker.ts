@@ -164,9 +164,9 @@ export function createAsker(options: AskerOptions): Asker {
     const known = answerTo(asked);
     if (known) {
       beforePrint();
-      const words = known.outcome === 'deny' ? 'denied' : 'allowed';
+      const words = known.outcome === 'deny' ? 'denied by --deny' : 'allowed by --allow';
       terminal.out(rowsText(headingRows(asked, paper())));
-      terminal.out(`${outStyle('dim', `  ${words}, as it was told beforehand`)}\n`);
+      terminal.out(`${outStyle('dim', `  ${words}`)}\n`);
       if (await answer(asked, known)) return;
     }
     const questions = questionsOf(asked);

@@ -393,7 +393,7 @@ describe('send', () => {
 });
 
 describe('ls, show, interrupt', () => {
-  it('lists the chats on plain lines, and as JSON', async () => {
+  it('CLI-13: lists the chats on plain lines, and as JSON', async () => {
     const chat = stub.addChat({
       title: 'evil\u001b[2J\nname',
       state: 'waiting',
@@ -450,7 +450,7 @@ describe('ls, show, interrupt', () => {
 });
 
 describe('flip', () => {
-  it('lets a chat go on with the other backend, or with the one it is told', async () => {
+  it('CLI-13: lets a chat go on with the other backend, or with the one it is told', async () => {
     const chat = stub.addChat({ backend: 'claude_sdk' });
     const bodies: unknown[] = [];
     stub.onPatch = (_, body) => void bodies.push(body);

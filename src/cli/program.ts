@@ -12,6 +12,7 @@ import { addExport } from './export.ts';
 import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
+import { addLink } from './link.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
@@ -46,6 +47,7 @@ export function createProgram(cli: Cli): Command {
     addDecide,
     addAdopt,
     addExport,
+    addLink,
     addToken,
     addDoctor,
   ];

@@ -68,7 +68,7 @@ export async function runPrompt(
     if (given) {
       try {
         await client.decide(asked.id, given);
-        tell(`${given.outcome === 'allow' ? 'Allowed' : 'Denied'}, as it was told beforehand: ${title}`);
+        tell(`${given.outcome === 'deny' ? 'Denied by --deny' : 'Allowed by --allow'}: ${title}`);
         return false;
       } catch (error) {
         if (error instanceof BooError && error.code === 'decision_settled') return false;

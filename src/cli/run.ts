@@ -19,7 +19,7 @@ export async function runCli(cli: Cli, words: readonly string[]): Promise<void> 
 function tell({ terminal, env }: Cli, error: unknown): number {
   // Commander has printed its own sentence; help is no error.
   if (error instanceof CommanderError) return error.exitCode;
-  const isToken = error instanceof BooError && error.code === 'unauthorized';
+  const isToken = error instanceof BooError && error.code === 'unauthorized' && !error.details['told'];
   const message = error instanceof Error ? error.message : String(error);
   const sentence = isToken ? 'The server does not take this token: check BOOCODE_TOKEN or --token-file.' : message;
   terminal.err(`${terminal.errStyle('red', 'error:')} ${plainText(sentence)}\n`);

@@ -202,17 +202,25 @@ describe('CLI-11: what waits for a person', () => {
   );
 });
 
-it.each([
-  ['.', ''],
-  ['some/where', '/some/where'],
-  ['/work', undefined],
-])('CLI-15: a directory is where the caller says it is: %s', async (given, below) => {
-  onTurn((chatId) => stub.append(chatId, finished));
-  await run(['chat', '--cwd', given, 'go']);
-  expect(stub.chats[0]?.cwd).toBe(below === undefined ? given : join(process.cwd(), below));
+describe('CLI-15: a directory is where the caller says it is', () => {
+  it.each([
+    ['.', ''],
+    ['some/where', '/some/where'],
+    ['/work', undefined],
+  ])('%s', async (given, below) => {
+    onTurn((chatId) => stub.append(chatId, finished));
+    await run(['chat', '--cwd', given, 'go']);
+    expect(stub.chats[0]?.cwd).toBe(below === undefined ? given : join(process.cwd(), below));
+  });
 });
 
 describe('CLI-12: help', () => {
+  it('CLI-13: names the engines as the API does', async () => {
+    for (const name of ['chat', 'adopt', 'flip']) {
+      expect((await run([name, '--help'])).out).toMatch(/choices: "claude_sdk",\s+"claude_pty"/);
+    }
+  });
+
   const commands = (out: string): string[] => [...out.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name = '']) => name);
 
   it('shows for every command what people type, and no values of ours', async () => {

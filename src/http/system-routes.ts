@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { BooError } from '../protocol/error.ts';
-import { health, info, signIn, signInResult } from '../protocol/info.ts';
+import { health, info, signIn, signInLink, signInResult } from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
-import type { SignInCodes } from './sign-in-codes.ts';
+import { makeSignInLink, type SignInLinksOptions } from './sign-in-links.ts';
 
 // The same number of levels up from src/http and from dist/http.
 const openApiFile = new URL('../../openapi.json', import.meta.url);
@@ -12,7 +12,7 @@ const openApiFile = new URL('../../openapi.json', import.meta.url);
 const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
-export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes }): Route[] {
+export function systemRoutes(chats: Chats, door: { token: string } & SignInLinksOptions): Route[] {
   // Anybody may ask, so all who ask at once ask the database once.
   let asking: Promise<boolean> | undefined;
   const isHealthy = (): Promise<boolean> =>
@@ -59,6 +59,19 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
     route(
       {
         method: 'POST',
+        path: '/v1/sign-in-links',
+        policy: 'bearer',
+        summary: 'Make a link that signs another browser in, once, within ten minutes',
+        responses: { 201: { description: 'The link.', schema: signInLink } },
+      },
+      {},
+      ({ request }) =>
+        // Nobody but who asked for it may keep it.
+        json(201, makeSignInLink(door, originOf(request)), { 'cache-control': 'no-store' }),
+    ),
+    route(
+      {
+        method: 'POST',
         path: '/v1/sign-in',
         policy: 'code',
         summary: 'Exchange the one-use code of a sign-in link for the token',
@@ -75,4 +88,9 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
       },
     ),
   ];
+}
+
+/** The server as this client has addressed it, in a Host that was found to be one of ours. */
+function originOf(request: Request): string {
+  return `http://${request.headers.get('host')}`;
 }

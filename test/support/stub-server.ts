@@ -9,6 +9,7 @@ import type { Chat, PatchChat } from '../../src/protocol/chat.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
+import type { SignInLink } from '../../src/protocol/info.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 
@@ -33,6 +34,7 @@ export interface StubServer {
   readers(chatId: string): number;
   /** So many answers to decisions get an error. */
   refuseAnswers: number;
+  signInLink: SignInLink;
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
   /** Whatever it returns is the problem that a PATCH ends in. */
@@ -65,6 +67,7 @@ export async function openStubServer(): Promise<StubServer> {
     if (url.pathname === '/healthz') return json(200, { status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false });
+    if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
     const [, , noun, id, part] = url.pathname.split('/');
     if (noun === 'decisions') {
       if (request.method === 'GET') {
@@ -218,6 +221,7 @@ export async function openStubServer(): Promise<StubServer> {
     },
     readers: (chatId) => feedsOf(chatId).size,
     refuseAnswers: 0,
+    signInLink: { url: '', expiresAt: at, loopback: true },
     onPrompt: () => {},
     onInterrupt: () => {},
     onPatch: () => undefined,
