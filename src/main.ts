@@ -256,6 +256,9 @@ async function demoEnvironment(
     CLAUDE_CONFIG_DIR: join(config.dataDir, 'claude'),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
+    // Large models get no tool to keep a list with by themselves.
+    CLAUDE_CODE_ENABLE_TODO_TOOLS: '1',
+    CLAUDE_CODE_ENABLE_TASKS: '0',
   };
 }
 
