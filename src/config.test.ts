@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { schemasWords } from '../test/support/schemas-words.ts';
 import { readConfig } from './config.ts';
+import { settings } from './settings.ts';
 
 const weak = 'abcdefghabcdefghabcdefghabcdefgh';
 const strong = 'q3Jw8m_Vt1ZkR0yB7dXs5LhN2cPfGeA9uQoWiTjUxYE';
@@ -28,5 +30,37 @@ describe('ACCESS-12: a token that can be guessed', () => {
     ['a proxy on loopback', { BOOCODE_PUBLIC_ORIGIN: 'http://[::1]:8080,http://localhost' }],
   ])('is taken on %s', (_what, where) => {
     expect(read(weak, where).token).toBe(weak);
+  });
+});
+
+describe('CLI-14: a wrong setting is told in plain words', () => {
+  const wrong = ['4999x', '1.5', '-1', '1e3', '0x10', '99999999999', '', ' ', 'http:', 'a b', ',;', '{}'];
+
+  it.each(settings)('--$flag', ({ flag, env: name }) => {
+    const sources = wrong.flatMap((value) => [
+      { named: `--${flag}`, flags: { [flag]: value }, env: {} },
+      { named: name, env: { [name]: value } },
+    ]);
+    const told = sources.flatMap(({ named, ...source }) => {
+      try {
+        readConfig(source);
+        return [];
+      } catch (error) {
+        return [{ named, message: (error as Error).message }];
+      }
+    });
+    expect(told.length).toBeGreaterThan(0);
+    for (const { named, message } of told) {
+      expect(message).not.toMatch(schemasWords);
+      expect(message).toMatch(new RegExp(`^(${named}|--token-file|Listening on)[: ]`));
+    }
+  });
+
+  it.each([
+    ['port', '4999x', '--port: must be a whole number from 0 to 65535 (it is "4999x").'],
+    ['idle-seconds', '0', '--idle-seconds: must be a whole number from 1 to 604800 (it is "0").'],
+    ['log-level', 'loud', '--log-level: must be one of debug, info, warn, error, silent (it is "loud").'],
+  ])('--%s %s', (flag, value, message) => {
+    expect(() => readConfig({ flags: { [flag]: value }, env: {} })).toThrow(message);
   });
 });

@@ -52,7 +52,16 @@ const knownVariables = new Set<string>([
   'BOOCODE_SESSION',
 ]);
 
-const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+// A schema's own words are for programmers: every check has a sentence of ours.
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .trim()
+    .refine(
+      (text) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most,
+      `must be a whole number from ${least} to ${most}`,
+    )
+    .transform(Number);
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -82,20 +91,23 @@ const origins = list.pipe(
 );
 
 const schemas = {
-  host: z.string().trim().min(1),
+  host: z
+    .string()
+    .trim()
+    .regex(/^[^\s/]+$/, 'must be a name or an address, such as 127.0.0.1'),
   port: whole(0, 65_535),
-  'data-dir': z.string().min(1),
+  'data-dir': z.string().min(1, 'must be the path of a directory'),
   'database-url': z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
   'public-origin': origins,
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
   'model-silence-seconds': whole(0, 7 * 24 * 3600),
-  'log-level': z.enum(logLevels),
-  'log-format': z.enum(logFormats),
+  'log-level': z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
+  'log-format': z.enum(logFormats, { error: `must be one of ${logFormats.join(', ')}` }),
   'agent-env': names,
   'terminal-passthrough': passthroughs,
-  'token-file': z.string().min(1),
+  'token-file': z.string().min(1, 'must be the path of a file'),
 } satisfies Record<Setting['flag'], z.ZodType>;
 
 const gateValues: Record<string, boolean> = { '': false, '0': false, false: false, '1': true, true: true };
@@ -172,7 +184,9 @@ function isLoopbackOrigin(origin: string): boolean {
 
 function readToken(env: Environment, file: string | null): string | null {
   let token = env['BOOCODE_TOKEN'];
+  let name = 'BOOCODE_TOKEN';
   if (token === undefined && file !== null) {
+    name = `--token-file: what ${file} holds`;
     try {
       token = readFileSync(file, 'utf8').trim();
     } catch (cause) {
@@ -181,7 +195,8 @@ function readToken(env: Environment, file: string | null): string | null {
   }
   if (token === undefined) return null;
   if (!/^[\x21-\x7e]{16,512}$/.test(token)) {
-    throw invalid('BOOCODE_TOKEN: must be 16 to 512 printable characters without spaces.');
+    const rule = 'must be 16 to 512 printable characters without spaces and line breaks';
+    throw invalid(name === 'BOOCODE_TOKEN' ? `${name}: ${rule}.` : `${name} ${rule}.`);
   }
   return token;
 }

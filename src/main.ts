@@ -27,6 +27,7 @@ import { connectionsWithin } from './http/connections.ts';
 import { createDoor } from './http/door.ts';
 import { listen } from './http/server.ts';
 import { createSignInCodes } from './http/sign-in-codes.ts';
+import { makeSignInLink } from './http/sign-in-links.ts';
 import { systemClock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
@@ -49,7 +50,7 @@ import { version } from './version.ts';
 export interface RunningServer {
   readonly url: string;
   readonly token: string;
-  /** A link that signs a browser in, once. */
+  /** A link that signs a browser in, once, under the address that works from outside where there is one. */
   signInLink(): string;
   /** Interrupts what runs, ends every process, closes the database. Idempotent. */
   close(): Promise<void>;
@@ -152,6 +153,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => searchIndexer.stop());
 
     const signInCodes = createSignInCodes();
+    const links = { codes: signInCodes, publicOrigins, clock: systemClock };
     const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, log: logger });
     // Once more: requests end before what answers them.
     closers.push(() => server.close());
@@ -161,7 +163,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     signal.throwIfAborted();
     door.open(app);
     logger.info({ url: server.url, hostId }, 'BooCode is ready.');
-    return { url: server.url, token, close, signInLink: () => `${server.url}/#code=${signInCodes.issue()}` };
+    return { url: server.url, token, close, signInLink: () => makeSignInLink(links, server.url).url };
   } catch (error) {
     await close();
     throw error;
@@ -319,6 +321,9 @@ async function demoEnvironment(
     CLAUDE_CONFIG_DIR: join(config.dataDir, 'claude'),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
+    // Large models get no tool to keep a list with by themselves.
+    CLAUDE_CODE_ENABLE_TODO_TOOLS: '1',
+    CLAUDE_CODE_ENABLE_TASKS: '0',
   };
 }
 

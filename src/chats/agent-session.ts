@@ -210,7 +210,9 @@ export class AgentSession {
   async #tell({ message, data }: { message: string; data: Record<string, unknown> }, digest: string): Promise<void> {
     if (this.#toldDigest === digest) return;
     this.#toldDigest = digest;
-    const body = { type: 'notice', level: 'warning', code: 'trust_changed', message, data } as const;
+    const { id } = this.#parts.chat();
+    const how = `${message} Look at it and trust it with: boocode trust ${id}`;
+    const body = { type: 'notice', level: 'warning', code: 'trust_changed', message: how, data } as const;
     await this.#parts.log.append({ events: [{ body }] });
   }
 

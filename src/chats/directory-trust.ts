@@ -68,11 +68,17 @@ const maxNames = 20;
  * Trusts what stands there now; with a digest only that. Without one what has changed since somebody trusted it stays to be
  * looked at. Throws `trust_refused`.
  */
-export async function trustDirectory(sql: Sql, backend: Reader, cwd: string, digest?: string): Promise<void> {
+export async function trustDirectory(
+  sql: Sql,
+  backend: Reader,
+  { id, cwd }: { id?: string; cwd: string },
+  digest?: string,
+): Promise<void> {
   const content = await backend.readDirectory?.(cwd);
   if (!content) return;
   if (digest !== undefined && digest !== content.digest) {
-    throw new BooError('trust_refused', 'The directory has changed since it was looked at. Look at it again.', {
+    const again = `The directory has changed since it was looked at. Look at it again: boocode trust ${id}`;
+    throw new BooError('trust_refused', again, {
       details: { field: 'digest', digest: content.digest },
     });
   }

@@ -126,8 +126,8 @@ export class HostedChats implements Chats {
     return this.readTrust(chatId);
   }
 
-  async #trust({ backend, cwd }: Pick<ChatRow, 'backend' | 'cwd'>, digest?: string): Promise<void> {
-    await trustDirectory(this.#sql, this.#host.backendFor(backend), cwd, digest);
+  async #trust(chat: Pick<ChatRow, 'backend' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
+    await trustDirectory(this.#sql, this.#host.backendFor(chat.backend), chat, digest);
   }
 
   async deleteChat(chatId: string): Promise<void> {

@@ -20,6 +20,7 @@ import {
   canBeAllowed,
   decisionRows,
   headingRows,
+  howToDecide,
   questionRows,
   readChoice,
   readPermission,
@@ -49,6 +50,10 @@ export interface AskerOptions {
   /** Between the two nothing else may be printed: what stands above a question is what the question is about. */
   hold: () => void;
   release: () => void;
+  /** The answer that was given beforehand; undefined: the person is asked. */
+  answerTo: (asked: Asked) => AnswerDecision | undefined;
+  /** The input has ended, and a decision waits. */
+  onUndecided: () => void;
 }
 
 interface Entry {
@@ -59,18 +64,13 @@ interface Entry {
   settled?: Settled;
 }
 
-/** What `boocode decide` wants besides an id. */
-const decideWords: Partial<Record<Asked['kind'], string>> = {
-  question: `allow --input '{"questions": …, "answers": …}'`,
-  form: `allow --input '{"FIELD": …}' (or deny)`,
-};
-
 /** Any other words may be an answer to a question. */
 const denyWord = '/deny';
 const readDeny = (typed: string): AnswerDecision | undefined =>
   typed.trim().toLowerCase() === denyWord ? { outcome: 'deny' } : undefined;
 
-export function createAsker({ client, terminal, beforePrint, print, hold, release }: AskerOptions): Asker {
+export function createAsker(options: AskerOptions): Asker {
+  const { client, terminal, beforePrint, print, hold, release, answerTo, onUndecided } = options;
   const { outStyle, errStyle } = terminal;
   const open = new Map<string, Entry>();
   const answeredHere = new Set<string>();
@@ -86,11 +86,10 @@ export function createAsker({ client, terminal, beforePrint, print, hold, releas
   }
 
   function tellPending(entry: Entry): void {
-    const { id, kind } = entry.asked;
-    const how = decideWords[kind] ?? 'allow (or deny)';
     terminal.err(`No answer on standard input: the decision stays pending. Answer it with\n`);
-    terminal.err(`  boocode decide ${id} ${how}\n`);
+    terminal.err(`  ${howToDecide(entry.asked)}\n`);
     entry.phase = 'told';
+    onUndecided();
   }
 
   /** Several questions are several cards: the heading stands above the first one. */
@@ -162,6 +161,14 @@ export function createAsker({ client, terminal, beforePrint, print, hold, releas
     const { signal } = entry.abort;
     const { asked } = entry;
     if (signal.aborted) return;
+    const known = answerTo(asked);
+    if (known) {
+      beforePrint();
+      const words = known.outcome === 'deny' ? 'denied by --deny' : 'allowed by --allow';
+      terminal.out(rowsText(headingRows(asked, paper())));
+      terminal.out(`${outStyle('dim', `  ${words}`)}\n`);
+      if (await answer(asked, known)) return;
+    }
     const questions = questionsOf(asked);
     for (;;) {
       beforePrint();

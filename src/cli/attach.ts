@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type BooClient, BooError, type Chat, isUnreachable, type TerminalConnection } from '../protocol/client.ts';
 import { createRetryDelay, wait } from '../protocol/retry-delay.ts';
 import { type Cli, connect, type GlobalFlags, misuse } from './cli.ts';
@@ -25,11 +25,10 @@ export function addAttach(program: Command, cli: Cli): void {
     .description("Use the terminal of a chat's agent here; Ctrl-] leaves it, and the agent goes on")
     .argument('<chat>', 'the id of the chat or the beginning of it')
     .option('--read-only', 'look on: type nothing, and have no say in the size')
-    .option(
-      '--detach-key <key>',
-      'the key that leaves, ctrl- and a letter or one of @ \\ ] ^ _',
-      detachKey,
-      detachKey('ctrl-]'),
+    .addOption(
+      new Option('--detach-key <key>', 'the key that leaves, ctrl- and a letter or one of @ \\ ] ^ _')
+        .argParser(detachKey)
+        .default(detachKey('ctrl-]'), 'ctrl-]'),
     )
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<AttachFlags>();

@@ -1,13 +1,19 @@
+import { resolve as resolvePath } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { BooClient, Chat, CreateChat, PatchChat } from '../protocol/client.ts';
-import { type Cli, connect, type GlobalFlags, misuse } from './cli.ts';
+import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
+import { backendNames } from './backend-names.ts';
+import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { type Conversation, openConversation } from './conversation.ts';
+import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
+import { comeBack, listenForInterrupts } from './interrupts.ts';
 import { plainLine } from './plain-text.ts';
-import { interruptedExitCode, runTurn } from './run-turn.ts';
+import { runPrompt } from './run-prompt.ts';
+import { runTurn } from './run-turn.ts';
 
-interface ChatFlags extends GlobalFlags {
+interface ChatFlags extends GlobalFlags, AnswerFlags {
   cwd?: string;
   title?: string;
   model?: string;
@@ -29,19 +35,19 @@ const permissionModes = [
 ] as const satisfies readonly CreateChat['permissionMode'][];
 
 export function addChat(program: Command, cli: Cli): void {
-  program
-    .command('chat')
+  addAnswerFlags(program.command('chat'))
     .description('Talk to an agent in this directory: with a text one turn, without it a conversation')
     .argument('[text...]', 'the prompt; without it, and without a terminal, it is read from standard input')
     .option('--resume <chat>', 'go on with this chat: its id or the beginning of it')
     .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
     .option('--title <title>', 'the title of the chat')
     .option('--model <model>', 'the model to ask for')
-    .addOption(new Option('--backend <backend>', 'how the agent is run').choices(['claude_sdk', 'claude_pty']))
+    .addOption(new Option('--backend <backend>', 'how the agent is run').choices(backendNames))
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
     .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
     .option('--accept-agent-messages', 'let agents of other chats on the machine begin turns in this one')
     .option('--no-accept-agent-messages', 'refuse them (a new chat does)')
+    .addHelpText('after', answerFlagsHelp + exitCodesHelp)
     .action(async (words: string[], _options, command: Command) => {
       cli.exitCode = await chat(cli, words, command.optsWithGlobals<ChatFlags>());
     });
@@ -54,15 +60,17 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   }
   const talks = words.length === 0 && terminal.isInteractive;
   const text = talks ? '' : words.length > 0 ? words.join(' ') : (await terminal.readAll()).trimEnd();
+  if (talks && flags.json) throw misuse('--json goes with one prompt: give it as words or on standard input.');
   if (!talks && text.trim() === '') throw misuse('There is no prompt: give it as words or on standard input.');
 
   const client = await connect(cli, flags);
   const current = flags.resume === undefined ? await begin(client, flags) : await resume(client, flags.resume, flags);
+  if (flags.json) return await runForProgram(cli, client, current, text, flags);
   // Before anything is asked: what waits already comes next.
   if (talks) {
     terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${plainLine(current.cwd)} · Ctrl-D leaves`)}\n`);
   }
-  const conversation = await openConversation(client, current, terminal);
+  const conversation = await openConversation(client, current, terminal, flags);
   try {
     if (talks) return await converse(cli, client, current, conversation);
     return await runTurn(cli, client, current, conversation, text);
@@ -72,8 +80,8 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
 }
 
 function begin(client: BooClient, flags: ChatFlags): Promise<Chat> {
-  const { cwd = process.cwd(), backend } = flags;
-  return client.createChat({ cwd, backend, ...settingsOf(flags) });
+  const { cwd = '.', backend } = flags;
+  return client.createChat({ cwd: resolvePath(cwd), backend, ...settingsOf(flags) });
 }
 
 async function resume(client: BooClient, given: string, flags: ChatFlags): Promise<Chat> {
@@ -86,6 +94,31 @@ async function resume(client: BooClient, given: string, flags: ChatFlags): Promi
 function settingsOf(flags: ChatFlags) {
   const { title, model, permissionMode, trust: trusted, acceptAgentMessages: acceptsAgentMessages } = flags;
   return { title, model, permissionMode, trusted, acceptsAgentMessages } satisfies PatchChat;
+}
+
+/** One turn, every event of it and its result as lines of JSON. Nobody is asked. */
+async function runForProgram(cli: Cli, client: BooClient, chat: Chat, text: string, answers: AnswerFlags) {
+  const { terminal } = cli;
+  const tell = (remark: string): void => terminal.err(`· ${plainLine(remark, 500)}\n`);
+  const interrupts = listenForInterrupts(terminal, client, chat.id, tell);
+  try {
+    const running = runPrompt(cli, client, {
+      chat,
+      prompt: { content: text },
+      answers,
+      leavesUndecided: true,
+      onEvent: (event) => printJson(cli, event),
+    });
+    const result = await Promise.race([running, interrupts.left]);
+    if (result) {
+      printJson(cli, result);
+      return exitCodes[result.outcome];
+    }
+    tell(comeBack(chat.id));
+    return exitCodes.interrupted;
+  } finally {
+    interrupts.stop();
+  }
 }
 
 /** Prompt after prompt, until the input ends. */
@@ -105,7 +138,7 @@ async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: C
     const reply = await Promise.race([terminal.ask(outStyle('bold', '> '), abort.signal), conversation.lost]);
     stopListening();
     conversation.onDecision = () => {};
-    if (left) return interruptedExitCode;
+    if (left) return exitCodes.interrupted;
     if (reply.kind === 'end') return 0;
     if (reply.kind === 'withdrawn' || reply.text.trim() === '') continue;
     await runTurn(cli, client, chat, conversation, reply.text);

@@ -1,29 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFakeTerminal, type FakeInput, type FakeTerminal } from '../../test/support/fake-terminal.ts';
+import type { FakeInput } from '../../test/support/fake-terminal.ts';
+import { type StartedCommand, startCommand } from '../../test/support/start-command.ts';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
 import { until } from '../../test/support/until.ts';
 import { type EventBody, noUsage } from '../protocol/event.ts';
-import { runCli } from './run.ts';
 
 let stub: StubServer;
 beforeEach(async () => (stub = await openStubServer()));
 afterEach(() => stub.close());
 
-interface Run {
-  terminal: FakeTerminal;
-  exitCode: Promise<number>;
-}
-
-/** Starts a command against the stub. */
-function start(words: string[], input: FakeInput = {}, env: NodeJS.ProcessEnv = {}): Run {
-  const terminal = createFakeTerminal(input);
-  const cli = {
-    terminal,
-    env: { HOME: '/nonexistent', BOOCODE_URL: stub.url, BOOCODE_TOKEN: stub.token, ...env },
-    exitCode: 0,
-  };
-  return { terminal, exitCode: runCli(cli, words).then(() => cli.exitCode) };
-}
+const start = (words: string[], input?: FakeInput, env?: NodeJS.ProcessEnv): StartedCommand =>
+  startCommand(stub, words, input, env);
 
 async function run(words: string[], input?: FakeInput, env?: NodeJS.ProcessEnv) {
   const { terminal, exitCode } = start(words, input, env);
@@ -162,20 +149,19 @@ describe('chat', () => {
     expect(terminal.stdout).toContain('  answered by web: deny\n');
   });
 
-  it('leaves a decision pending when the input has ended, and says how to answer', async () => {
+  it('CLI-11: leaves a decision pending when the input has ended, says how to answer, and leaves with 3', async () => {
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, {});
       await settledBy(chatId);
       stub.append(chatId, finished());
     });
     const { terminal, exitCode } = start(['chat', 'go'], { lines: [null] });
-    await until(() => terminal.stderr.includes('boocode decide'));
+    expect(await exitCode).toBe(3);
     const [decision] = stub.decisions;
     expect(terminal.stderr).toContain(`boocode decide ${decision?.id} allow (or deny)`);
     expect(decision?.status).toBe('pending');
     expect((await run(['decide', decision!.id.slice(0, 8), 'always'])).code).toBe(0);
-    expect(await exitCode).toBe(0);
-    expect(terminal.stdout).toContain('  answered by cli: always allow\n');
+    expect(decision).toMatchObject({ outcome: 'allow_always', by: 'cli' });
   });
 
   it('asks the questions of an agent and sends the answers with the input', async () => {
@@ -407,7 +393,7 @@ describe('send', () => {
 });
 
 describe('ls, show, interrupt', () => {
-  it('lists the chats on plain lines, and as JSON', async () => {
+  it('CLI-13: lists the chats on plain lines, and as JSON', async () => {
     const chat = stub.addChat({
       title: 'evil\u001b[2J\nname',
       state: 'waiting',
@@ -418,7 +404,7 @@ describe('ls, show, interrupt', () => {
     const [head, line] = out.split('\n');
     expect(head).toMatch(/^ID +STATE +BACKEND +TITLE +DIRECTORY +COST +AGE$/);
     expect(line).toMatch(
-      new RegExp(`^${chat.id.slice(0, 8)}  waiting  sdk      evil␛\\[2J name  ~/work +\\$1\\.5000  \\d+d$`),
+      new RegExp(`^${chat.id.slice(0, 8)}  waiting  claude_sdk  evil␛\\[2J name  ~/work +\\$1\\.5000  \\d+d$`),
     );
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
@@ -495,16 +481,18 @@ describe('move', () => {
 });
 
 describe('flip', () => {
-  it('lets a chat go on with the other backend, or with the one it is told', async () => {
+  it('CLI-13: lets a chat go on with the other backend, or with the one it is told', async () => {
     const chat = stub.addChat({ backend: 'claude_sdk' });
     const bodies: unknown[] = [];
     stub.onPatch = (_, body) => void bodies.push(body);
     expect(await run(['flip', chat.id])).toEqual({
       code: 0,
-      out: `Chat ${chat.id} runs on pty now; it ran on sdk.\n`,
+      out: `Chat ${chat.id} runs on claude_pty now; it ran on claude_sdk.\n`,
       err: '',
     });
-    expect((await run(['flip', chat.id, '--to', 'pty'])).out).toBe(`Chat ${chat.id} runs on pty already.\n`);
+    expect((await run(['flip', chat.id, '--to', 'claude_pty'])).out).toBe(
+      `Chat ${chat.id} runs on claude_pty already.\n`,
+    );
     expect(JSON.parse((await run(['flip', chat.id, '--json', '--interrupt'])).out)).toMatchObject({
       id: chat.id,
       backend: 'claude_sdk',
@@ -631,10 +619,10 @@ describe('mistakes', () => {
     [['decide', '--input', '{}'], /go with an answer/],
     [['decide', 'a', 'allow', '--input', '{'], /^error: --input is not JSON: /],
     [['decide', 'a', 'allow', '--input', '[]'], 'error: --input must be a JSON object.\n'],
-    [['flip', 'a', '--to', 'x'], /'x' is invalid\. Allowed choices are sdk, pty\./],
+    [['flip', 'a', '--to', 'x'], /'x' is invalid\. Allowed choices are claude_sdk, claude_pty\./],
     [['flip', 'a', '--finish', '--interrupt'], /'--finish' cannot be used with option '--interrupt'/],
     [['serve', '--port', 'x'], /^error: --port: /],
-    [['serve', 'now'], /There is no command 'now'/],
+    [['serve', 'now'], /too many arguments for 'serve'/],
     [['--url', 'x', 'ls'], /The address must look like/],
     [['--url', 'http://127.0.0.1:9', 'ls'], 'error: BooCode at http://127.0.0.1:9 cannot be reached.\n'],
   ])('%j ends in one sentence and 1', async (words, sentence) => {

@@ -1,20 +1,25 @@
 /** A chat as it is followed at a terminal: prints what happens, puts decisions to the person, waits for turns. */
 import type { BooClient, Chat, Event, FeedStatus } from '../protocol/client.ts';
+import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import { type Asker, createAsker } from './asker.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
 
 export type TurnFinished = Event & { type: 'turn_finished' };
+/** The prompt was taken back before a turn began with it. */
+type PromptCancelled = Event & { type: 'prompt_cancelled' };
 
 export interface Conversation {
-  /** Sends a prompt and resolves when the turn that takes it has finished. */
-  submit(text: string): Promise<TurnFinished>;
+  /** Sends a prompt and resolves when the turn that takes it has finished, or somebody has taken it back. */
+  submit(text: string): Promise<TurnFinished | PromptCancelled>;
   readonly asker: Asker;
   /** Prints a remark on a line of its own, where errors go. */
   tell(remark: string): void;
   /** Rejects when the chat can no longer be followed. */
   readonly lost: Promise<never>;
+  /** Resolves when a decision waits and the input, which is no terminal, has ended. */
+  readonly undecided: Promise<'undecided'>;
   /** Called for each decision that needs the person. */
   onDecision: () => void;
   close(): Promise<void>;
@@ -23,10 +28,18 @@ export interface Conversation {
 interface Waiting {
   promptId: string;
   turnId?: string;
-  resolve(event: TurnFinished): void;
+  resolve(event: TurnFinished | PromptCancelled): void;
 }
 
-export async function openConversation(client: BooClient, chat: Chat, terminal: Terminal): Promise<Conversation> {
+export async function openConversation(
+  client: BooClient,
+  chat: Chat,
+  terminal: Terminal,
+  flags: AnswerFlags = {},
+): Promise<Conversation> {
+  const answers = createAutoAnswer(flags);
+  let leaveUndecided = (): void => {};
+  const undecided = new Promise<'undecided'>((resolve) => (leaveUndecided = () => resolve('undecided')));
   const ownPrompts = new Set<string>();
   const waiting = new Set<Waiting>();
   const abort = new AbortController();
@@ -57,6 +70,9 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
       held = undefined;
       print(pieces);
     },
+    answerTo: (asked) => answers.answerTo(asked),
+    // Somebody who sits there can answer elsewhere, and see it here.
+    onUndecided: () => void (terminal.isInteractive || leaveUndecided()),
   });
 
   let away = false;
@@ -67,7 +83,15 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
   }
 
   function track(event: Event): void {
+    answers.note(event);
     switch (event.type) {
+      case 'prompt_cancelled':
+        for (const prompt of waiting) {
+          if (prompt.promptId !== event.promptId) continue;
+          waiting.delete(prompt);
+          prompt.resolve(event);
+        }
+        break;
       case 'turn_started':
         for (const turn of waiting) if (event.promptIds.includes(turn.promptId)) turn.turnId = event.turnId;
         break;
@@ -105,7 +129,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     async submit(text) {
       const promptId = crypto.randomUUID();
       ownPrompts.add(promptId);
-      const finished = new Promise<TurnFinished>((resolve) => waiting.add({ promptId, resolve }));
+      const finished = new Promise<TurnFinished | PromptCancelled>((resolve) => waiting.add({ promptId, resolve }));
       await client.prompt(chat.id, { id: promptId, content: text });
       return Promise.race([finished, lost]);
     },
@@ -115,6 +139,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
       terminal.err(`${terminal.errStyle('dim', `· ${plainLine(remark, 500)}`)}\n`);
     },
     lost,
+    undecided,
     onDecision: () => {},
     async close() {
       asker.close();
@@ -125,8 +150,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
   };
 
   // What waited before we came stands in no event that is still to come.
-  const pending = await client.listDecisions({ status: 'pending', chatId: chat.id, limit: 200 });
-  for (const decision of pending.items) asker.add(decision);
+  for (const decision of await pendingDecisions(client, chat, answers)) asker.add(decision);
   const following = follow().catch(lose);
   return conversation;
 }

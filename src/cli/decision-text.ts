@@ -12,6 +12,7 @@ import { wrapRows } from './wrap-rows.ts';
 
 export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'> & {
   alwaysScope?: readonly string[] | undefined;
+  toolCallId?: string | null | undefined;
 };
 
 const kindWords: Record<Asked['kind'], string> = {
@@ -133,6 +134,16 @@ export function readPermission(
       return undefined;
   }
 }
+
+/** What `boocode decide` wants besides an id. */
+const decideWords: Partial<Record<Asked['kind'], string>> = {
+  question: `allow --input '{"questions": …, "answers": …}'`,
+  form: `allow --input '{"FIELD": …}' (or deny)`,
+};
+
+/** The command that answers it from anywhere. */
+export const howToDecide = ({ id, kind }: Pick<Asked, 'id' | 'kind'>): string =>
+  `boocode decide ${id} ${decideWords[kind] ?? 'allow (or deny)'}`;
 
 /** A title among other words, on one line. */
 export const titleText = (title: string, maxLength = 200): string => shownText(exactLine(title, maxLength));

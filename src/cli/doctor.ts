@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Cli, printJson } from './cli.ts';
+import { type Cli, printJson, usualDataDirs } from './cli.ts';
+import { runningDataDir, type ServerFlags } from './find-server.ts';
 import { plainText } from './plain-text.ts';
 import { addSettings, settingFlags } from './setting-options.ts';
 import type { Style } from './style.ts';
@@ -17,7 +18,15 @@ export function addDoctor(program: Command, cli: Cli): void {
     .action(async (_options, doctor: Command) => {
       const options = doctor.optsWithGlobals();
       const [config, { diagnose }] = await Promise.all([import('../config.ts'), import('../diagnose.ts')]);
-      const findings = await diagnose(config.readConfig({ flags: settingFlags(options), env: cli.env }));
+      // What is looked at is what the server that runs uses, the demo's too.
+      const search = {
+        flags: doctor.optsWithGlobals<ServerFlags>(),
+        env: cli.env,
+        usualDataDirs: usualDataDirs(cli.env),
+      };
+      const running = await runningDataDir(search);
+      const source = { flags: settingFlags(options), env: cli.env, ...(running && { defaultDataDir: running }) };
+      const findings = await diagnose(config.readConfig(source));
       if (findings.some((finding) => finding.status === 'fail')) cli.exitCode = 1;
       if (options['json'] === true) return printJson(cli, findings);
       const { out, outStyle } = cli.terminal;

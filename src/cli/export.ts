@@ -43,7 +43,12 @@ export function addExport(program: Command, cli: Cli): void {
       const lines = mainLines(client, chat.id);
       if (flags.output === undefined || flags.output === '-') {
         for await (const line of lines) cli.terminal.out(`${line}\n`);
-      } else await writeFileWhole(resolve(flags.output), lines);
+        return;
+      }
+      const path = resolve(flags.output);
+      const written = await writeFileWhole(path, lines);
+      if (flags.json) printJson(cli, written);
+      else tellFile(cli, written);
     });
 }
 
@@ -106,12 +111,17 @@ async function* mainLines(client: BooClient, chatId: string): AsyncGenerator<str
   if (count === 0) throw nothingSaid();
 }
 
-async function writeFileWhole(path: string, lines: AsyncIterable<string>): Promise<void> {
+async function writeFileWhole(path: string, lines: AsyncIterable<string>): Promise<WrittenFile> {
   const { FreshFile } = await claudeFiles();
   const file = await FreshFile.create(path);
   try {
-    for await (const line of lines) await file.addLine(line);
+    let entries = 0;
+    for await (const line of lines) {
+      await file.addLine(line);
+      entries += 1;
+    }
     await file.putInPlace();
+    return { path, entries, isNew: true };
   } finally {
     await file.discard();
   }
@@ -119,10 +129,12 @@ async function writeFileWhole(path: string, lines: AsyncIterable<string>): Promi
 
 function tellFiles(cli: Cli, flags: ExportFlags, head: Head, files: readonly WrittenFile[]): void {
   if (flags.json) return printJson(cli, { sessionId: head.sessionId, cwd: head.cwd, files });
-  for (const { path, entries, isNew } of files) {
-    const what = isNew ? `${entries} ${entries === 1 ? 'entry' : 'entries'}` : 'was there';
-    cli.terminal.err(`${plainLine(path, 4096)}: ${what}\n`);
-  }
+  for (const file of files) tellFile(cli, file);
+}
+
+function tellFile(cli: Cli, { path, entries, isNew }: WrittenFile): void {
+  const what = isNew ? `${entries} ${entries === 1 ? 'entry' : 'entries'}` : 'was there';
+  cli.terminal.err(`${plainLine(path, 4096)}: ${what}\n`);
 }
 
 function nothingSaid(): BooError {

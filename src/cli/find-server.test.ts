@@ -35,13 +35,13 @@ describe('without a word about where it is', () => {
   it('takes the server of the usual data directory, with its token', async () => {
     await leave(main, { url: stub.url, pid: 1, demo: false }, 'one');
     await leave(demo, { url: 'http://127.0.0.1:9', pid: 1, demo: true }, 'two');
-    expect(await find()).toEqual({ url: stub.url, token: 'one', demo: false });
+    expect(await find()).toMatchObject({ url: stub.url, token: 'one', demo: false });
   });
 
   it('goes on to the demo when the usual one does not answer', async () => {
     await leave(main, { url: 'http://127.0.0.1:9', demo: false }, 'one');
     await leave(demo, { url: stub.url, demo: true }, 'two');
-    expect(await find()).toEqual({ url: stub.url, token: 'two', demo: true });
+    expect(await find()).toMatchObject({ url: stub.url, token: 'two', demo: true });
   });
 
   it.each(['', '{', '[]', '{"url": 5}', '{"url": "nowhere"}'])('skips a note that says nothing (%s)', async (note) => {
@@ -87,7 +87,7 @@ describe('with an address', () => {
   it('takes the token of the data directory whose server has this address', async () => {
     await leave(main, { url: 'http://127.0.0.1:9' }, 'one');
     await leave(demo, { url: stub.url, demo: true }, 'two');
-    expect(await find({ flags: { url: `${stub.url}/` } })).toEqual({ url: stub.url, token: 'two', demo: true });
+    expect(await find({ flags: { url: `${stub.url}/` } })).toMatchObject({ url: stub.url, token: 'two', demo: true });
     expect(await find({ env: { BOOCODE_URL: stub.url } })).toMatchObject({ token: 'two' });
   });
 

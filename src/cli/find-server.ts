@@ -12,8 +12,17 @@ export interface ServerFlags {
 export interface FoundServer {
   url: string;
   token: string;
+  /** Where the token came from: a file, or the variable that holds it. */
+  tokenFrom: TokenSource;
   /** Undefined where only the server itself can tell. */
   demo: boolean | undefined;
+}
+
+export type TokenSource = { file: string } | { variable: 'BOOCODE_TOKEN' };
+
+interface GivenToken {
+  token: string;
+  tokenFrom: TokenSource;
 }
 
 export interface ServerSearch {
@@ -38,16 +47,21 @@ export async function findServer(search: ServerSearch): Promise<FoundServer> {
   for (const dataDir of dataDirs) {
     const note = await readNote(dataDir);
     if (!note || !(await answers(note.url, search.healthTimeoutMs ?? 3000))) continue;
-    const token = (await givenToken(flags, env)) ?? (await tokenIn(dataDir));
-    if (token === undefined) throw noToken(note.url);
-    return { url: note.url, token, demo: note.demo };
+    const given = (await givenToken(flags, env)) ?? (await tokenOf(dataDir));
+    if (given === undefined) throw noToken(note.url);
+    return { url: note.url, ...given, demo: note.demo };
   }
   const where = dataDirs.length === 1 ? `with the data directory ${dataDirs[0]}` : 'here';
   throw new BooError(
     'not_found',
     `No BooCode server is running ${where}: start one with \`npx boocode demo\` or \`npx boocode serve\`, or name one with --url.`,
+    { details: { reason: 'no_server' } },
   );
 }
+
+/** Whether `findServer` found no server that answers. */
+export const isNobodyThere = (error: unknown): boolean =>
+  error instanceof BooError && error.details['reason'] === 'no_server';
 
 /** The data directories to look in, the likeliest first. One that is named leaves no doubt. */
 export function dataDirsOf({ flags, env, usualDataDirs }: ServerSearch): readonly string[] {
@@ -60,32 +74,54 @@ export function tokenPath(dataDir: string): string {
 }
 
 /** The token kept in a data directory; undefined where there is none. */
-export async function tokenIn(dataDir: string): Promise<string | undefined> {
-  return (await readIfThere(tokenPath(dataDir)))?.trim();
+export async function tokenOf(dataDir: string): Promise<GivenToken | undefined> {
+  const file = tokenPath(dataDir);
+  const token = (await readIfThere(file))?.trim();
+  return token === undefined ? undefined : checked({ token, tokenFrom: { file } });
+}
+
+/** The data directory of the server that runs here, the likeliest first; undefined where none does. */
+export async function runningDataDir(search: ServerSearch): Promise<string | undefined> {
+  for (const dataDir of dataDirsOf(search)) {
+    const note = await readNote(dataDir);
+    if (note && (await answers(note.url, search.healthTimeoutMs ?? 3000))) return dataDir;
+  }
+  return undefined;
 }
 
 async function serverAt(url: URL, { flags, env }: ServerSearch, dataDirs: readonly string[]): Promise<FoundServer> {
   const address = url.href.replace(/\/$/, '');
   const given = await givenToken(flags, env);
-  if (given !== undefined) return { url: address, token: given, demo: undefined };
+  if (given !== undefined) return { url: address, ...given, demo: undefined };
   // A token found here is of a server here: it goes nowhere else unless its data directory was named.
   const named = flags.dataDir !== undefined || nonEmpty(env['BOOCODE_DATA_DIR']) !== undefined;
   const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   const notes = await Promise.all(dataDirs.map(async (dataDir) => ({ dataDir, note: await readNote(dataDir) })));
   const own = notes.find(({ note }) => note !== undefined && note.url.replace(/\/$/, '') === address);
   const dataDir = own?.dataDir ?? (named || isLoopback ? dataDirs[0] : undefined);
-  const token = dataDir === undefined ? undefined : await tokenIn(dataDir);
-  if (token === undefined) throw noToken(address);
-  return { url: address, token, demo: own?.note?.demo };
+  const kept = dataDir === undefined ? undefined : await tokenOf(dataDir);
+  if (kept === undefined) throw noToken(address);
+  return { url: address, ...kept, demo: own?.note?.demo };
 }
 
-async function givenToken(flags: ServerFlags, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+async function givenToken(flags: ServerFlags, env: NodeJS.ProcessEnv): Promise<GivenToken | undefined> {
   const token = flags.tokenFile === undefined ? nonEmpty(env['BOOCODE_TOKEN']) : undefined;
   const file = flags.tokenFile ?? nonEmpty(env['BOOCODE_TOKEN_FILE']);
-  if (token !== undefined || file === undefined) return token;
+  if (token !== undefined) return checked({ token, tokenFrom: { variable: 'BOOCODE_TOKEN' } });
+  if (file === undefined) return undefined;
   const kept = (await readIfThere(file))?.trim();
   if (!kept) throw new BooError('config_invalid', `The token file ${file} is missing or empty.`);
-  return kept;
+  return checked({ token: kept, tokenFrom: { file: resolve(file) } });
+}
+
+/** No header takes another character, and a request that cannot be made looks like a server that cannot be reached. */
+function checked(given: GivenToken): GivenToken {
+  const { token, tokenFrom } = given;
+  const found = /[^\x21-\x7e]/.exec(token)?.[0];
+  if (found === undefined) return given;
+  const where = 'file' in tokenFrom ? `The token in ${tokenFrom.file}` : 'The token in BOOCODE_TOKEN';
+  const what = /[\r\n]/.test(found) ? 'a line break' : found === ' ' ? 'a space' : 'a character that no token has';
+  throw new BooError('config_invalid', `${where} holds ${what}: give the token alone.`);
 }
 
 async function readNote(dataDir: string): Promise<ServerNote | undefined> {

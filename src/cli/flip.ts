@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { BooError, type Chat, type PatchChat } from '../protocol/client.ts';
+import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 
@@ -10,12 +11,7 @@ export interface RunningFlags extends GlobalFlags {
 }
 
 interface FlipFlags extends RunningFlags {
-  to?: 'sdk' | 'pty';
-}
-
-/** What a backend is called on the command line. */
-export function shortBackend(backend: Chat['backend']): string {
-  return backend.replace('claude_', '');
+  to?: Chat['backend'];
 }
 
 export function addFlip(program: Command, cli: Cli): void {
@@ -24,10 +20,9 @@ export function addFlip(program: Command, cli: Cli): void {
     .description('Let a chat go on with the other backend, in the same session')
     .argument('<chat>', 'the id of the chat or the beginning of it')
     .addOption(
-      new Option('--to <backend>', 'the Agent SDK or the terminal program (default: the other one)').choices([
-        'sdk',
-        'pty',
-      ]),
+      new Option('--to <backend>', 'the Agent SDK or the terminal program (default: the other one)').choices(
+        backendNames,
+      ),
     )
     .addOption(new Option('--finish', 'let a running turn finish first').conflicts(['interrupt']))
     .option('--interrupt', 'interrupt a running turn, and end what else the session does')
@@ -41,18 +36,17 @@ export function addFlip(program: Command, cli: Cli): void {
       }
       const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained('flip'));
       if (flags.json) return printJson(cli, flipped);
-      const now = shortBackend(flipped.backend);
+      const now = flipped.backend;
       cli.terminal.out(
         backend === chat.backend
           ? `Chat ${chat.id} runs on ${now} already.\n`
-          : `Chat ${chat.id} runs on ${now} now; it ran on ${shortBackend(chat.backend)}.\n`,
+          : `Chat ${chat.id} runs on ${now} now; it ran on ${chat.backend}.\n`,
       );
     });
 }
 
 function wanted(chat: Chat, to: FlipFlags['to']): Chat['backend'] {
-  const other = chat.backend === 'claude_sdk' ? 'pty' : 'sdk';
-  return `claude_${to ?? other}`;
+  return to ?? (chat.backend === 'claude_sdk' ? 'claude_pty' : 'claude_sdk');
 }
 
 export function running({ finish, interrupt }: RunningFlags): Pick<PatchChat, 'running'> {

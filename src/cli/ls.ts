@@ -4,7 +4,6 @@ import type { Chat } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { costText } from './event-text.ts';
 import { allPages } from './find-chat.ts';
-import { shortBackend } from './flip.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
@@ -57,7 +56,7 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
     return [
       { text: short.get(chat.id) ?? chat.id },
       { text: chat.state, ...(format === undefined ? {} : { format }) },
-      { text: shortBackend(chat.backend) },
+      { text: chat.backend },
       { text: plainLine(chat.title, 40), ...(chat.state === 'waiting' ? { format: 'bold' } : {}) },
       { text: shortPath(plainLine(chat.cwd, 4096), env['HOME']) },
       { text: costText(chat.costUsd) },

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { addAdopt } from './adopt.ts';
 import { addAttach } from './attach.ts';
 import { addChat } from './chat.ts';
-import type { Cli } from './cli.ts';
+import { type Cli, misuse } from './cli.ts';
+import { plainLine } from './plain-text.ts';
 import { addDecide } from './decide.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
@@ -11,6 +12,7 @@ import { addExport } from './export.ts';
 import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
+import { addLink } from './link.ts';
 import { addLs } from './ls.ts';
 import { addMove } from './move.ts';
 import { addSend } from './send.ts';
@@ -28,6 +30,8 @@ export function createProgram(cli: Cli): Command {
     .option('--json', 'print for programs, where a command has something to print')
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     .configureOutput({ writeOut: cli.terminal.out, writeErr: cli.terminal.err })
+    // Its own one passes over a word that names no command.
+    .helpCommand(false)
     .exitOverride();
   for (const setting of settings) if (sharedFlags.some((flag) => flag === setting.flag)) addSetting(program, setting);
   const add = [
@@ -45,11 +49,47 @@ export function createProgram(cli: Cli): Command {
     addDecide,
     addAdopt,
     addExport,
+    addLink,
     addToken,
     addDoctor,
   ];
   for (const addCommand of add) addCommand(program, cli);
+  program
+    .command('help')
+    .description('Say what a command does')
+    .argument('[command]')
+    .action((name: string | undefined) => {
+      if (name === undefined) return program.help();
+      return commandNamed(program, name).help();
+    });
   return program;
+}
+
+/** Throws `invalid_request` for a first word that names no command: what comes behind it may be meant for that one. */
+export function checkCommand(program: Command, words: readonly string[]): void {
+  const [name] = program.parseOptions([...words]).operands;
+  if (name !== undefined) commandNamed(program, name);
+}
+
+function commandNamed(program: Command, name: string): Command {
+  const found = program.commands.find((command) => command.name() === name);
+  if (found) return found;
+  const likely = suggestionFor(program, name);
+  throw misuse(
+    `There is no command '${plainLine(name)}'${likely === undefined ? ': see boocode --help.' : `. ${likely}`}`,
+  );
+}
+
+/** Commander suggests only where no command is the default: asked of the same names without one. */
+function suggestionFor(program: Command, name: string): string | undefined {
+  const names = new Command().exitOverride().configureOutput({ writeErr() {} });
+  for (const command of program.commands) names.command(command.name());
+  try {
+    names.parse([name], { from: 'user' });
+    return undefined;
+  } catch (error) {
+    return /Did you mean .*\?/.exec((error as Error).message)?.[0];
+  }
 }
 
 function version(): string {

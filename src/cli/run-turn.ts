@@ -1,10 +1,8 @@
 import type { BooClient, Chat } from '../protocol/client.ts';
 import type { Cli } from './cli.ts';
 import type { Conversation } from './conversation.ts';
-
-export const interruptedExitCode = 130;
-
-export const exitCodes = { completed: 0, failed: 1, interrupted: interruptedExitCode };
+import { exitCodes } from './exit-codes.ts';
+import { comeBack, listenForInterrupts } from './interrupts.ts';
 
 /** One turn at the terminal, and the exit code it stands for. The first Ctrl-C interrupts the turn, the second leaves. */
 export async function runTurn(
@@ -14,31 +12,21 @@ export async function runTurn(
   conversation: Conversation,
   text: string,
 ): Promise<number> {
-  let leave = (): void => {};
-  const left = new Promise<undefined>((resolve) => (leave = () => resolve(undefined)));
-  let presses = 0;
-
-  async function interrupt(): Promise<void> {
-    conversation.tell('Interrupting … Ctrl-C again leaves.');
-    try {
-      const { interrupted } = await client.interrupt(chat.id);
-      if (!interrupted) conversation.tell('No turn is running; the prompt stays in the queue. Ctrl-C again leaves.');
-    } catch (error) {
-      conversation.tell(error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  const stopListening = terminal.onInterrupt(() => {
-    presses += 1;
-    if (presses > 1) leave();
-    else void interrupt();
-  });
+  const interrupts = listenForInterrupts(terminal, client, chat.id, (remark) => conversation.tell(remark));
   try {
-    const finished = await Promise.race([conversation.submit(text), left]);
-    if (finished) return exitCodes[finished.outcome];
-    conversation.tell(`The turn may go on without you. Come back with: boocode chat --resume ${chat.id}`);
-    return interruptedExitCode;
+    const end = await Promise.race([conversation.submit(text), interrupts.left, conversation.undecided]);
+    if (end === 'undecided') {
+      conversation.tell(`The turn waits until then. Watch it with: boocode show --follow ${chat.id}`);
+      return exitCodes.undecided;
+    }
+    if (end?.type === 'turn_finished') return exitCodes[end.outcome];
+    if (end) {
+      conversation.tell('The prompt was taken back before its turn.');
+      return exitCodes.cancelled;
+    }
+    conversation.tell(comeBack(chat.id));
+    return exitCodes.interrupted;
   } finally {
-    stopListening();
+    interrupts.stop();
   }
 }

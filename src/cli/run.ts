@@ -2,12 +2,14 @@ import { CommanderError } from 'commander';
 import { BooError } from '../protocol/client.ts';
 import type { Cli } from './cli.ts';
 import { plainText } from './plain-text.ts';
-import { createProgram } from './program.ts';
+import { checkCommand, createProgram } from './program.ts';
 
 /** Runs one command; the words are those after the program's name. How it went is in `cli.exitCode`. Never throws. */
 export async function runCli(cli: Cli, words: readonly string[]): Promise<void> {
   try {
-    await createProgram(cli).parseAsync(words, { from: 'user' });
+    const program = createProgram(cli);
+    checkCommand(program, words);
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     cli.exitCode = tell(cli, error);
   }
@@ -17,7 +19,7 @@ export async function runCli(cli: Cli, words: readonly string[]): Promise<void> 
 function tell({ terminal, env }: Cli, error: unknown): number {
   // Commander has printed its own sentence; help is no error.
   if (error instanceof CommanderError) return error.exitCode;
-  const isToken = error instanceof BooError && error.code === 'unauthorized';
+  const isToken = error instanceof BooError && error.code === 'unauthorized' && !error.details['told'];
   const message = error instanceof Error ? error.message : String(error);
   const sentence = isToken ? 'The server does not take this token: check BOOCODE_TOKEN or --token-file.' : message;
   terminal.err(`${terminal.errStyle('red', 'error:')} ${plainText(sentence)}\n`);

@@ -1,25 +1,27 @@
 import type { Command } from 'commander';
-import type { BooClient, Receipt } from '../protocol/client.ts';
+import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import type { TurnFinished } from './conversation.ts';
 import { turnSummary } from './event-text.ts';
+import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
 import { plainText } from './plain-text.ts';
-import { exitCodes } from './run-turn.ts';
+import { runPrompt } from './run-prompt.ts';
+import type { Receipt } from '../protocol/client.ts';
 
-interface SendFlags extends GlobalFlags {
+interface SendFlags extends GlobalFlags, AnswerFlags {
   id?: string;
   wait?: true;
 }
 
 export function addSend(program: Command, cli: Cli): void {
-  program
-    .command('send')
+  addAnswerFlags(program.command('send'))
     .description('Send a prompt to a chat and print its receipt')
     .argument('<chat>', 'the id of the chat or the beginning of it')
     .argument('[text...]', 'the prompt; without it, it is read from standard input')
     .option('--id <id>', "the prompt's own id: sending twice under one id is sending once")
-    .option('--wait', 'wait for the end of the turn; the exit code tells how it ended')
+    .option('--wait', 'wait for the end of the turn; with --json every event and the result, one on each line')
+    .addHelpText('after', answerFlagsHelp + exitCodesHelp)
     .action(async (given: string, words: string[], _options, command: Command) => {
       cli.exitCode = await send(cli, given, words, command.optsWithGlobals<SendFlags>());
     });
@@ -27,30 +29,36 @@ export function addSend(program: Command, cli: Cli): void {
 
 async function send(cli: Cli, given: string, words: string[], flags: SendFlags): Promise<number> {
   const { terminal } = cli;
+  if (!flags.wait && (flags.allow || flags.deny)) throw misuse('--allow and --deny go with --wait.');
   const text = words.length > 0 ? words.join(' ') : terminal.isInteractive ? '' : (await terminal.readAll()).trimEnd();
   if (text.trim() === '') throw misuse('There is no prompt: give it as words or on standard input.');
   const client = await connect(cli, flags);
   const chat = await findChat(client, given);
-  const receipt = await client.prompt(chat.id, { id: flags.id, content: text });
-  if (flags.json) printJson(cli, receipt);
-  else terminal.out(`prompt ${receipt.promptId} is stored as event ${receipt.seq} of chat ${receipt.chatId}\n`);
-  if (!flags.wait) return 0;
-
-  const finished = await turnOf(client, receipt);
-  if (flags.json) printJson(cli, finished);
-  else terminal.out(`${finished.outcome} · ${turnSummary(finished)}\n`);
-  if (finished.error && !flags.json) terminal.err(`✗ ${plainText(finished.error.message)}\n`);
-  return exitCodes[finished.outcome];
-}
-
-/** The end of the turn that took the prompt; in the log already, where the prompt was sent before. */
-async function turnOf(client: BooClient, receipt: Receipt): Promise<TurnFinished> {
-  let turnId: string | undefined;
-  for await (const item of client.follow(receipt.chatId, { after: receipt.seq - 1 })) {
-    if (item.kind !== 'event') continue;
-    const { event } = item;
-    if (event.type === 'turn_started' && event.promptIds.includes(receipt.promptId)) turnId = event.turnId;
-    if (event.type === 'turn_finished' && event.turnId === turnId) return event;
+  const prompt = { id: flags.id, content: text };
+  const tellReceipt = (receipt: Receipt): void => {
+    terminal.out(`prompt ${receipt.promptId} is stored as event ${receipt.seq} of chat ${receipt.chatId}\n`);
+  };
+  if (!flags.wait) {
+    const receipt = await client.prompt(chat.id, prompt);
+    if (flags.json) printJson(cli, receipt);
+    else tellReceipt(receipt);
+    return 0;
   }
-  throw new Error('The feed ended without a reason.');
+
+  let last: TurnFinished | undefined;
+  const result = await runPrompt(cli, client, {
+    chat,
+    prompt,
+    answers: flags,
+    leavesUndecided: false,
+    onReceipt: (receipt) => void (flags.json || tellReceipt(receipt)),
+    onEvent(event) {
+      if (flags.json) printJson(cli, event);
+      else if (event.type === 'turn_finished') last = event;
+    },
+  });
+  if (flags.json) printJson(cli, result);
+  else terminal.out(`${result.outcome}${result.outcome !== 'cancelled' && last ? ` · ${turnSummary(last)}` : ''}\n`);
+  if (result.error && !flags.json) terminal.err(`✗ ${plainText(result.error.message)}\n`);
+  return exitCodes[result.outcome];
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Cli, misuse } from './cli.ts';
+import type { Cli } from './cli.ts';
 import { defaultDataDir } from '../settings.ts';
 import { addSettings, settingFlags } from './setting-options.ts';
 
@@ -8,10 +8,7 @@ export function addServe(program: Command, cli: Cli): void {
     .command('serve', { isDefault: true })
     .description('Start the server')
     .usage('[options]')
-    // A word that names no command arrives here, as this one is the default.
-    .argument('[words...]')
-    .action(async (words: string[], _options, serve: Command) => {
-      if (words.length > 0) throw misuse(`There is no command '${words[0]}': see boocode --help.`);
+    .action(async (_options, serve: Command) => {
       cli.exitCode = await runServer(cli, serve, false);
     });
   addSettings(command);

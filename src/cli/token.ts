@@ -1,26 +1,72 @@
 import type { Command } from 'commander';
-import { BooError } from '../protocol/client.ts';
-import { type Cli, type GlobalFlags, usualDataDirs } from './cli.ts';
-import { dataDirsOf, tokenIn, tokenPath } from './find-server.ts';
+import { BooError, createClient } from '../protocol/client.ts';
+import { type Cli, type GlobalFlags, printJson, usualDataDirs } from './cli.ts';
+import {
+  dataDirsOf,
+  findServer,
+  type FoundServer,
+  isNobodyThere,
+  type ServerSearch,
+  tokenOf,
+  tokenPath,
+} from './find-server.ts';
 
 interface TokenFlags extends GlobalFlags {
   show?: true;
 }
 
+type Found = Pick<FoundServer, 'token' | 'tokenFrom'> & { url: string | null };
+
 export function addToken(program: Command, cli: Cli): void {
   program
     .command('token')
-    .description("Print where this machine's server keeps its token")
+    .description('Say where the token of the server is kept that the other commands talk to')
     .option('--show', 'print the token itself')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<TokenFlags>();
-      const dataDirs = dataDirsOf({ flags, env: cli.env, usualDataDirs: usualDataDirs(cli.env) });
-      for (const dataDir of dataDirs) {
-        const token = await tokenIn(dataDir);
-        if (token === undefined) continue;
-        return cli.terminal.out(`${flags.show ? token : tokenPath(dataDir)}\n`);
-      }
-      const [likeliest = ''] = dataDirs;
-      throw new BooError('not_found', `There is no token yet: a server's first start writes ${tokenPath(likeliest)}.`);
+      const search = { flags, env: cli.env, usualDataDirs: usualDataDirs(cli.env) };
+      const { url, token, tokenFrom } = (await ofServer(search)) ?? (await ofNoServer(cli, search));
+      const place = 'file' in tokenFrom ? tokenFrom.file : tokenFrom.variable;
+      if (flags.json) return printJson(cli, { url, ...tokenFrom, ...(flags.show && { token }) });
+      cli.terminal.out(`${flags.show ? token : place}\n`);
     });
+}
+
+/** The token of the server that answers, which takes it; undefined where none answers. */
+async function ofServer(search: ServerSearch): Promise<Found | undefined> {
+  let server: FoundServer;
+  try {
+    server = await findServer(search);
+  } catch (error) {
+    if (isNobodyThere(error)) return undefined;
+    throw error;
+  }
+  try {
+    await createClient({ url: server.url, token: server.token, clientName: 'cli' }).info();
+    return server;
+  } catch (error) {
+    if (!(error instanceof BooError) || error.code !== 'unauthorized') throw error;
+    const place = 'file' in server.tokenFrom ? server.tokenFrom.file : server.tokenFrom.variable;
+    const how = 'It was started with another one, in BOOCODE_TOKEN or --token-file.';
+    throw new BooError('unauthorized', `The server at ${server.url} does not take the token in ${place}. ${how}`, {
+      details: { told: true },
+    });
+  }
+}
+
+/** What the next start of a server will take. Which server that is has to be clear. */
+async function ofNoServer({ terminal }: Cli, search: ServerSearch): Promise<Found> {
+  const dataDirs = dataDirsOf(search);
+  const kept = (await Promise.all(dataDirs.map(tokenOf))).filter((found) => found !== undefined);
+  const [first, ...more] = kept;
+  const [likeliest = ''] = dataDirs;
+  if (!first) {
+    throw new BooError('not_found', `There is no token yet: a server's first start writes ${tokenPath(likeliest)}.`);
+  }
+  if (more.length > 0) {
+    const places = dataDirs.map((dataDir) => `--data-dir ${dataDir}`).join(' or ');
+    throw new BooError('not_found', `No server is running, and there are tokens of several: say ${places}.`);
+  }
+  terminal.err('· No server is running: this is what its next start takes.\n');
+  return { url: null, ...first };
 }

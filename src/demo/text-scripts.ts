@@ -61,6 +61,22 @@ export const textScripts: readonly Script[] = [
   },
 ];
 
+/** What people are told to try. Each works in a new chat, on every engine; those about a file in this order. */
+export const hints = [
+  'list the files here',
+  'run: echo hello',
+  'write notes.txt: hello',
+  'edit notes.txt: hello => goodbye',
+  'read notes.txt',
+  'plan the work',
+  'ask me',
+  'use a sub-agent',
+  'start a background task',
+  'think',
+  'stream 200 tokens at 50 per second',
+  'what did I say',
+] as const;
+
 export const fallbackScripts: readonly Script[] = [
   {
     name: 'anything else',
@@ -70,22 +86,7 @@ export const fallbackScripts: readonly Script[] = [
         type: 'text',
         pieces: piecesOf(
           'I am the scripted demo model of BooCode, not a real model, and I only know a few phrases. Try one of these:\n\n' +
-            [
-              'list the files here',
-              'run: echo hello',
-              'write notes.txt: hello',
-              'edit notes.txt: hello => goodbye',
-              'read notes.txt',
-              'plan the work',
-              'ask me',
-              'use a sub-agent',
-              'start a background task',
-              'think',
-              'stream 200 tokens at 50 per second',
-              'what did I say',
-            ]
-              .map((example) => `- \`${example}\``)
-              .join('\n'),
+            hints.map((example) => `- \`${example}\``).join('\n'),
         ),
       },
     ],

@@ -13,7 +13,7 @@ import { eventRoutes } from './event-routes.ts';
 import { createFailedAttempts } from './failed-attempts.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
-import { notFound, problemResponse } from './problem.ts';
+import { problemResponse } from './problem.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import type { Route, ServerEnv } from './route.ts';
@@ -68,7 +68,13 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   const { keepAliveMs, liveBacklogBytes } = { ...httpLimits, ...options.limits };
   const live = { keepAliveMs, clock: options.clock ?? systemClock, log: options.log };
   return [
-    ...systemRoutes(options.chats, { token: options.access.token, codes: options.signInCodes, log: options.log }),
+    ...systemRoutes(options.chats, {
+      token: options.access.token,
+      codes: options.signInCodes,
+      publicOrigins: options.access.publicOrigins ?? [],
+      clock: options.clock ?? systemClock,
+      log: options.log,
+    }),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
@@ -143,7 +149,7 @@ export function createApp(options: AppOptions): App {
     const allow = methodsAt(routes, c.req.path);
     const error =
       allow.length === 0
-        ? notFound('What this path names')
+        ? new BooError('not_found', 'There is no such path on this server.')
         : new BooError('method_not_allowed', `This path takes ${allow.join(', ')}.`, { details: { allow } });
     return refuse(error, c);
   });

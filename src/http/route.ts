@@ -6,12 +6,11 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
-import { BooError, type ErrorCode } from '../protocol/error.ts';
+import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
 import type { OpenFeeds } from './open-feeds.ts';
-import { notFound } from './problem.ts';
 
 /**
  * `bearer`: the token. `ticket`: the token, or a one-use ticket. `code`: a one-use sign-in code in
@@ -101,14 +100,23 @@ export function route<P = undefined, Q = undefined, H = undefined, B = undefined
   const parse = <T>(schema: z.ZodType<T> | undefined, value: unknown, whole: string): T =>
     schema === undefined ? (undefined as T) : parseInput(schema, value, whole);
 
+  // A path that does not fit names nothing.
+  const parsePath = (schema: z.ZodType<P> | undefined, value: unknown): P => {
+    try {
+      return parse(schema, value, 'path');
+    } catch (error) {
+      const { message, details } = toBooError(error);
+      throw new BooError('not_found', message, { details, cause: error });
+    }
+  };
+
   const bodyLimitBytes = text.bodyLimitBytes ?? (schemas.body === undefined ? noBodyBytes : smallBodyBytes);
   return {
     ...text,
     bodyLimitBytes,
     schemas,
     async answer({ request, pathParams, clock, env }) {
-      if (schemas.params?.safeParse(pathParams).success === false) throw notFound('What this path names');
-      const params = parse(schemas.params, pathParams, 'path');
+      const params = parsePath(schemas.params, pathParams);
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
       const rawQuery = queryOf(request.url);
       if (schemas.query === undefined) parse(noQuery, rawQuery, 'query');

@@ -134,7 +134,7 @@ describe('prompts', () => {
     [{ content: ' ' }, 'content', 'content: must not be empty'],
     [{ content: [] }, 'content', 'content: must not be empty'],
     [{ content: [{ type: 'text', text: 7 }] }, 'content[0].text', 'content[0].text: must be text'],
-    [{ content: [{ type: 'sound' }] }, 'content[0].type', 'content[0].type: is not valid'],
+    [{ content: [{ type: 'sound' }] }, 'content[0].type', 'content[0].type: must be one of text, image'],
     [{ content: [{ type: 'text', text: 'a', b: 1 }] }, 'content[0].b', 'content[0].b: is not known here'],
     [{ id: 'a b', content: 'x' }, 'id', 'id: must be 1 to 128 characters of A-Z a-z 0-9 _ . : -'],
     [

@@ -8,7 +8,8 @@ export interface SignInCodes {
   redeem(code: string): boolean;
 }
 
-const lifetimeMs = 10 * 60_000;
+/** How long a code opens the door. */
+export const signInCodeMs = 10 * 60_000;
 const maxAlive = 8;
 
 /** The oldest code dies when there are too many. */
@@ -20,7 +21,7 @@ export function createSignInCodes(clock: Clock = systemClock): SignInCodes {
   return {
     issue() {
       const code = randomBytes(32).toString('base64url');
-      expiryOf.set(digest(code), clock.monotonicMs() + lifetimeMs);
+      expiryOf.set(digest(code), clock.monotonicMs() + signInCodeMs);
       for (const key of expiryOf.keys()) if (expiryOf.size > maxAlive) expiryOf.delete(key);
       return code;
     },

@@ -3,9 +3,18 @@ import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
-import { type Health, health, type HealthReason, info, signIn, signInResult, unavailable } from '../protocol/info.ts';
+import {
+  type Health,
+  health,
+  type HealthReason,
+  info,
+  signIn,
+  signInLink,
+  signInResult,
+  unavailable,
+} from '../protocol/info.ts';
 import { json, route, type Route } from './route.ts';
-import type { SignInCodes } from './sign-in-codes.ts';
+import { makeSignInLink, type SignInLinksOptions } from './sign-in-links.ts';
 
 // The same number of levels up from src/http and from dist/http.
 const openApiFile = new URL('../../openapi.json', import.meta.url);
@@ -13,7 +22,7 @@ const openApiFile = new URL('../../openapi.json', import.meta.url);
 const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
-export function systemRoutes(chats: Chats, door: { token: string; codes: SignInCodes; log: Log }): Route[] {
+export function systemRoutes(chats: Chats, door: { token: string; log: Log } & SignInLinksOptions): Route[] {
   // Anybody may ask, so all who ask at once ask the database once.
   let asking: Promise<HealthReason | null> | undefined;
   const ask = (): Promise<HealthReason | null> =>
@@ -65,6 +74,20 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
     ),
     route(
       {
+        id: 'createSignInLink',
+        method: 'POST',
+        path: '/v1/sign-in-links',
+        policy: 'bearer',
+        summary: 'Make a link that signs another browser in, once, within ten minutes',
+        responses: { 201: { description: 'The link.', schema: signInLink } },
+      },
+      {},
+      ({ request }) =>
+        // Nobody but who asked for it may keep it.
+        json(201, makeSignInLink(door, originOf(request)), { 'cache-control': 'no-store' }),
+    ),
+    route(
+      {
         id: 'signIn',
         method: 'POST',
         path: '/v1/sign-in',
@@ -87,4 +110,9 @@ export function systemRoutes(chats: Chats, door: { token: string; codes: SignInC
       },
     ),
   ];
+}
+
+/** The server as this client has addressed it, in a Host that was found to be one of ours. */
+function originOf(request: Request): string {
+  return `http://${request.headers.get('host')}`;
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { BooError } from '../protocol/error.ts';
-import { notFound } from './problem.ts';
 import { route, type Route } from './route.ts';
 import type { WebFile, WebFiles } from './web-files.ts';
 
@@ -55,7 +54,7 @@ export function webRoutes(web: WebFiles): Route[] {
       { params: assetPath },
       async ({ params, request }) => {
         const file = await web.find(`assets/${params.file}`);
-        if (!file) throw notFound('What this path names');
+        if (!file) throw new BooError('not_found', 'There is no such file on this server.');
         return answer(file, request, forEver);
       },
     ),

@@ -21,6 +21,9 @@ const typeWords: Record<string, string> = {
 const amount = (origin: string, bound: number | bigint): string =>
   origin === 'string' ? `${bound} characters long` : origin === 'array' ? `${bound} entries long` : String(bound);
 
+const choice = (values: readonly unknown[]): string =>
+  values.length === 1 ? `must be ${String(values[0])}` : `must be one of ${values.map(String).join(', ')}`;
+
 /** Our words for what a schema finds wrong; a schema's own message goes first. */
 const sentenceOf: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
@@ -32,7 +35,12 @@ const sentenceOf: z.core.$ZodErrorMap = (issue) => {
     case 'too_big':
       return `must be at most ${amount(issue.origin, issue.maximum)}`;
     case 'invalid_value':
-      return issue.input === undefined ? 'is required' : `must be one of ${issue.values.map(String).join(', ')}`;
+      return issue.input === undefined ? 'is required' : choice(issue.values);
+    case 'invalid_union': {
+      // A union told apart by a field: what that one may be.
+      const { options } = issue as { options?: unknown };
+      return Array.isArray(options) ? choice(options) : 'is not valid';
+    }
     case 'invalid_format':
       return `must be valid ${issue.format}`;
     case 'unrecognized_keys':
@@ -48,7 +56,9 @@ function closest(issue: Issue): Issue {
   const arms = issue.errors.map((arm) => arm[0]).filter((first) => first !== undefined);
   const meant = arms.find((first) => first.path.length > 0 || first.code !== 'invalid_type');
   if (meant) return closest({ ...meant, path: [...issue.path, ...meant.path] });
-  return arms.length === 0 ? issue : { ...issue, message: arms.map((first) => first.message).join(', or ') };
+  return arms.length === 0
+    ? issue
+    : { ...issue, message: [...new Set(arms.map((first) => first.message))].join(', or ') };
 }
 
 function problemsOf(found: Issue): SchemaProblem[] {

@@ -33,7 +33,12 @@ export interface WireOptions {
   timeoutMs: number;
 }
 
+/** Throws BooError `config_invalid` for a token that no header takes, which would look like a server out of reach. */
 export function createWire(options: WireOptions): Wire {
+  if (options.token !== undefined && /[^\x21-\x7e]/.test(options.token)) {
+    const problem = 'The token holds a line break, a space or another character that no token has.';
+    throw new BooError('config_invalid', problem);
+  }
   const base = options.url.replace(/\/+$/, '');
   const identity = {
     // The server takes no other characters, and no more of them.

@@ -14,7 +14,7 @@ import { BooError } from './error.ts';
 import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
-import type { Health, Info } from './info.ts';
+import type { Health, Info, SignInLink } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
@@ -38,7 +38,7 @@ export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 export type { DirectoryList } from './directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
-export type { Health, Info } from './info.ts';
+export type { Health, Info, SignInLink } from './info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
 export { type Form, type FormField, type FormOption, formOf } from './form.ts';
 export {
@@ -176,6 +176,8 @@ export interface BooClient {
   decide(decisionId: string, answer: AnswerDecision): Promise<Decision>;
   /** Directories on the server whose paths begin with this; of an empty one, those at home. At most fifty. */
   listDirectories(path: string): Promise<DirectoryList>;
+  /** Makes a link that signs another browser in, once, within ten minutes. */
+  makeSignInLink(): Promise<SignInLink>;
   /** Changes the one-use code of the sign-in link into the token. */
   signIn(code: string): Promise<{ token: string }>;
 }
@@ -286,6 +288,7 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request(`/v1/decisions/${encodeURIComponent(decisionId)}`, { method: 'POST', body: answer }),
 
     listDirectories: (path) => wire.request('/v1/directories', { query: { path } }),
+    makeSignInLink: () => wire.request('/v1/sign-in-links', { method: 'POST' }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
   };
   return client;

@@ -60,4 +60,15 @@ export function unavailable(reason: HealthReason): Health {
 }
 
 export const signIn = z.strictObject({ code: z.string().min(1).max(200) }).meta({ id: 'SignIn' });
+export const signInLink = z
+  .object({
+    /** Opens the page and signs it in: once, and until it expires. */
+    url: z.string(),
+    expiresAt: z.iso.datetime(),
+    /** True when only the server's own machine can open it: the server was given no address that works from outside. */
+    loopback: z.boolean(),
+  })
+  .meta({ id: 'SignInLink' });
+export type SignInLink = z.infer<typeof signInLink>;
+
 export const signInResult = z.object({ token: z.string() }).meta({ id: 'SignInResult' });

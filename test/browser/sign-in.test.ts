@@ -29,6 +29,34 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await Promise.all([context.close(), other.context.close()]);
   });
 
+  it('WEB-59: signs another device in with a link that the page makes, once', async () => {
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'Make a sign-in link' }).click();
+    const link = await page.getByLabel('Sign-in link').inputValue();
+    expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#code=[\w-]{43}$/);
+    expect(link).not.toContain(server.token);
+    // As a camera would: what is drawn says the same.
+    const squares = await page.getByRole('img', { name: 'The link as a QR code' }).locator('path').getAttribute('d');
+    expect(squares).toMatch(/^(M\d+ \d+h1v1h-1z)+$/);
+    await page.getByText('server’s own machine only').waitFor();
+
+    const other = await openPage(browser);
+    await signIn(other.page, link);
+    const again = await openPage(browser);
+    await again.page.goto(link);
+    await again.page.getByText('Make a new one with boocode link').waitFor();
+    await again.page.getByText('boocode token --show').waitFor();
+    await page.getByRole('button', { name: 'Make another link' }).click();
+    await page.waitForFunction(
+      (before) => document.querySelector<HTMLInputElement>('[aria-label="Sign-in link"]')?.value !== before,
+      link,
+    );
+    expect([...problems, ...other.problems, ...again.problems]).toEqual([]);
+    for (const each of [context, other.context, again.context]) await each.close();
+  });
+
   it('takes the token, stays signed in, and forgets it on signing out', async () => {
     const { page, context, problems } = await openPage(browser);
     await page.goto(server.url);

@@ -9,6 +9,7 @@ import type { Chat, PatchChat } from '../../src/protocol/chat.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
+import type { SignInLink } from '../../src/protocol/info.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 
@@ -33,6 +34,7 @@ export interface StubServer {
   readers(chatId: string): number;
   /** So many answers to decisions get an error. */
   refuseAnswers: number;
+  signInLink: SignInLink;
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
   /** Whatever it returns is the problem that a PATCH ends in. */
@@ -65,11 +67,16 @@ export async function openStubServer(): Promise<StubServer> {
     if (url.pathname === '/healthz') return json(200, { name: 'boocode', status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false });
+    if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
     const [, , noun, id, part] = url.pathname.split('/');
     if (noun === 'decisions') {
       if (request.method === 'GET') {
         const status = url.searchParams.get('status');
-        return json(200, { items: stub.decisions.filter((d) => status === null || d.status === status), next: null });
+        const chatId = url.searchParams.get('chatId');
+        const items = stub.decisions.filter(
+          (each) => (status === null || each.status === status) && (chatId === null || each.chatId === chatId),
+        );
+        return json(200, { items, next: null });
       }
       const decision = stub.decisions.find((each) => each.id === id);
       if (!decision) return problem(404, 'not_found', 'The decision does not exist.');
@@ -204,7 +211,8 @@ export async function openStubServer(): Promise<StubServer> {
       };
       stub.decisions.push(decision);
       const { id: decisionId, kind, title, input, canAllowAlways } = decision;
-      stub.append(chatId, { type: 'decision_requested', decisionId, kind, title, input, canAllowAlways });
+      const toolCallId = decision.toolCallId ?? undefined;
+      stub.append(chatId, { type: 'decision_requested', decisionId, kind, toolCallId, title, input, canAllowAlways });
       return decision;
     },
     settle(decision, { outcome, ...rest }, by) {
@@ -216,6 +224,7 @@ export async function openStubServer(): Promise<StubServer> {
     },
     readers: (chatId) => feedsOf(chatId).size,
     refuseAnswers: 0,
+    signInLink: { url: '', expiresAt: at, loopback: true },
     onPrompt: () => {},
     onInterrupt: () => {},
     onPatch: () => undefined,

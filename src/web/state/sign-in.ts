@@ -58,7 +58,7 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
   } catch (error) {
     const problem = toBooError(error);
     if (problem.code !== 'unauthorized') return problem.message;
-    return 'This sign-in link no longer works: a link serves once, within ten minutes. Start the server again for a new one, or paste the token.';
+    return 'This sign-in link no longer works: a link serves once, within ten minutes. Make a new one with boocode link on the server’s machine, or under Settings in a browser that is signed in. Or paste the token.';
   }
 }
 

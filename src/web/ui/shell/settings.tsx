@@ -4,6 +4,7 @@ import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';
+import { AddDevice } from './add-device.tsx';
 import { shortcuts, shortcutText } from './shortcuts.ts';
 import { applyTheme, storedTheme, themes, type Theme } from '../parts/theme.ts';
 
@@ -72,6 +73,7 @@ function Settings({ onClose }: { onClose: () => void }) {
         </label>
         <p className="quiet">{wishWords[wish]}</p>
       </fieldset>
+      <AddDevice />
       <section aria-labelledby="keys">
         <h3 id="keys">Keys</h3>
         <dl className="keys">

@@ -27,8 +27,8 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
         </p>
       )}
       <p>
-        Open the sign-in link that the server prints when it starts, or paste its token here. <code>boocode token</code>{' '}
-        prints it too.
+        Open a sign-in link: <code>boocode link</code>, on the server’s machine, makes one, and so does a browser that
+        is signed in, under Settings. Or paste the server’s token here: <code>boocode token --show</code> prints it.
       </p>
       <form onSubmit={(event) => void submit(event)}>
         <label htmlFor="token">Token</label>

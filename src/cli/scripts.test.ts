@@ -1,0 +1,253 @@
+// What a script meets: lines of JSON, answers given beforehand, and exit codes.
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FakeInput } from '../../test/support/fake-terminal.ts';
+import { startCommand } from '../../test/support/start-command.ts';
+import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
+import { until } from '../../test/support/until.ts';
+import type { Decision } from '../protocol/decision.ts';
+import { type EventBody, noUsage } from '../protocol/event.ts';
+
+let stub: StubServer;
+beforeEach(async () => (stub = await openStubServer()));
+afterEach(() => stub.close());
+
+const turnId = '0b0c3b5e-3b7e-4a80-a0c5-8f2f3f9a6a01';
+const finished: EventBody = { type: 'turn_finished', turnId, outcome: 'completed', usage: noUsage, costUsd: 0.5 };
+const message = (messageId: string, text: string, parentToolCallId?: string): EventBody => ({
+  type: 'agent_message',
+  messageId,
+  content: [{ type: 'text', text }],
+  parentToolCallId,
+});
+
+async function run(words: string[], input?: FakeInput) {
+  const { terminal, exitCode } = startCommand(stub, words, input);
+  return { code: await exitCode, out: terminal.stdout, err: terminal.stderr };
+}
+
+const linesOf = (out: string): Record<string, unknown>[] =>
+  out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** What the stub's agent does with every prompt. */
+function onTurn(work: (chatId: string) => unknown): void {
+  stub.onPrompt = (chatId, promptId) => {
+    stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
+    void work(chatId);
+  };
+}
+
+/** A call of the tool that asks for permission. */
+function askFor(chatId: string, toolName: string, fields: Partial<Decision> = {}): Decision {
+  const toolCallId = `call of ${toolName}`;
+  stub.append(chatId, { type: 'tool_call', toolCallId, title: toolName, kind: 'other', toolName, rawInput: {} });
+  return stub.requestDecision(chatId, { toolCallId, title: `${toolName}: it`, ...fields });
+}
+
+const settled = (decision: Decision) => until(() => decision.by !== null);
+
+describe('CLI-10: with --json', () => {
+  it('a chat prints every event and then its result, each on a line, and nothing else', async () => {
+    onTurn((chatId) => {
+      stub.append(chatId, message('m', 'First.'));
+      stub.append(chatId, message('n', 'The answer.\nTwo lines.'));
+      stub.append(chatId, message('o', 'A sub-agent says.', 'call'));
+      stub.append(chatId, finished);
+    });
+    const { code, out, err } = await run(['chat', '--json', 'go']);
+    const lines = linesOf(out);
+    const types = ['prompt_accepted', 'turn_started', ...Array(3).fill('agent_message'), 'turn_finished', 'result'];
+    expect(lines.map(({ type }) => type)).toEqual(types);
+    expect(lines.at(-1)).toEqual({
+      type: 'result',
+      chatId: stub.chats[0]?.id,
+      promptId: lines[0]?.['promptId'],
+      turnId,
+      outcome: 'completed',
+      text: 'The answer.\nTwo lines.',
+      usage: noUsage,
+      costUsd: 0.5,
+    });
+    expect([code, err]).toEqual([0, '']);
+  });
+
+  it('a prompt that is waited for does too, and one that is not prints its receipt', async () => {
+    const { id } = stub.addChat();
+    onTurn((chatId) => {
+      stub.append(chatId, message('m', 'Yes.'));
+      stub.append(chatId, { ...finished, outcome: 'failed', error: { code: 'model_error', message: 'No.' } });
+    });
+    const { code, out } = await run(['send', id, 'go', '--wait', '--json', '--id', 'p']);
+    expect(linesOf(out).at(-1)).toMatchObject({ outcome: 'failed', text: 'Yes.', error: { message: 'No.' } });
+    expect(linesOf(out)[0]).toMatchObject({ type: 'prompt_accepted', promptId: 'p' });
+    expect(code).toBe(1);
+    expect(linesOf((await run(['send', id, 'go', '--json', '--id', 'p'])).out)).toEqual([
+      { promptId: 'p', chatId: id, seq: 1 },
+    ]);
+  });
+
+  it('a decision leaves with 3: it asks nobody, and reads nothing of the input', async () => {
+    onTurn((chatId) => askFor(chatId, 'Bash'));
+    const { code, out, err } = await run(['chat', '--json', 'go'], { lines: ['y'] });
+    const [decision] = stub.decisions;
+    expect(linesOf(out).at(-1)).toMatchObject({ outcome: 'undecided', decisionIds: [decision?.id], turnId });
+    expect(err).toContain(`boocode decide ${decision?.id} allow (or deny)`);
+    expect([code, decision?.status]).toEqual([3, 'pending']);
+  });
+
+  it('wants a prompt, also at a terminal', async () => {
+    const { code, err } = await run(['chat', '--json'], { isInteractive: true });
+    expect([code, err]).toEqual([1, 'error: --json goes with one prompt: give it as words or on standard input.\n']);
+  });
+
+  it('a chat is interrupted by Ctrl-C, and says how that ended', async () => {
+    onTurn(() => {});
+    stub.onInterrupt = (chatId) => stub.append(chatId, { ...finished, outcome: 'interrupted' });
+    const { terminal, exitCode } = startCommand(stub, ['chat', '--json', 'go']);
+    await until(() => terminal.stdout.includes('turn_started'));
+    terminal.press();
+    expect(await exitCode).toBe(130);
+    expect(linesOf(terminal.stdout).at(-1)).toMatchObject({ outcome: 'interrupted' });
+  });
+});
+
+describe('CLI-11: what is answered beforehand', () => {
+  /** Permissions for two tools, one after the other. */
+  function twoTools(): void {
+    onTurn(async (chatId) => {
+      for (const tool of ['Bash', 'Write']) await settled(askFor(chatId, tool));
+      stub.append(chatId, finished);
+    });
+  }
+  const outcomes = (): unknown[] => stub.decisions.map(({ outcome }) => outcome);
+
+  it.each([[['chat', 'go']], [['chat', '--json', 'go']]])(
+    '%j: each tool that --allow names, and no other',
+    async (words) => {
+      twoTools();
+      expect((await run([...words, '--allow', 'Bash,Write'])).code).toBe(0);
+      expect(outcomes()).toEqual(['allow', 'allow']);
+      stub.decisions.length = 0;
+      expect((await run([...words, '--allow', 'Bash'], { lines: [null] })).code).toBe(3);
+      expect(outcomes()).toEqual(['allow', null]);
+    },
+  );
+
+  it.each(['Bas', 'bash', 'Ba.h', 'Bash:ls'])('--allow %s is not Bash', async (name) => {
+    onTurn((chatId) => askFor(chatId, 'Bash'));
+    expect((await run(['chat', '--json', '--allow', name, 'go'])).code).toBe(3);
+    expect(outcomes()).toEqual([null]);
+  });
+
+  it('--deny refuses the rest, and tells the agent why', async () => {
+    twoTools();
+    expect((await run(['chat', 'go', '--allow', 'Write', '--deny'])).code).toBe(0);
+    expect(outcomes()).toEqual(['deny', 'allow']);
+    expect(stub.decisions[0]).toMatchObject({ message: expect.stringContaining('Nobody is here to be asked') });
+  });
+
+  it.each(['question', 'plan', 'form'] as const)('--allow answers no %s, and --deny does', async (kind) => {
+    onTurn(async (chatId) => {
+      await settled(askFor(chatId, 'Ask', { kind }));
+      stub.append(chatId, finished);
+    });
+    expect((await run(['chat', '--json', '--allow', 'Ask', 'go'])).code).toBe(3);
+    expect((await run(['chat', '--json', '--deny', 'go'])).code).toBe(0);
+    expect(outcomes()).toEqual([null, 'deny']);
+  });
+
+  it('also what waited in the chat before', async () => {
+    const { id } = stub.addChat();
+    const before = askFor(id, 'Bash');
+    onTurn((chatId) => stub.append(chatId, finished));
+    expect((await run(['send', id, 'go', '--wait', '--allow', 'Bash'])).code).toBe(0);
+    expect(before).toMatchObject({ outcome: 'allow' });
+  });
+
+  it('is refused where nothing is waited for, and where it names no tool', async () => {
+    expect((await run(['send', 'a', 'go', '--allow', 'Bash'])).err).toBe('error: --allow and --deny go with --wait.\n');
+    expect((await run(['chat', '--allow', 'Bash;', 'go'])).err).toContain('names of tools with commas');
+  });
+});
+
+describe('CLI-11: what waits for a person', () => {
+  it('is told by send --wait, which goes on waiting', async () => {
+    const { id } = stub.addChat();
+    onTurn(async (chatId) => {
+      await settled(stub.requestDecision(chatId, { title: 'Bash: rm\u001b[2J x' }));
+      stub.append(chatId, finished);
+    });
+    const { terminal, exitCode } = startCommand(stub, ['send', id, 'go', '--wait']);
+    await until(() => terminal.stderr.includes('boocode decide'));
+    expect(terminal.stderr).toMatch(
+      /^· A decision waits: Bash: rm.*x\n· Answer it with: boocode decide \S+ allow \(or deny\)\n$/,
+    );
+    expect(terminal.stderr).not.toContain('\u001b');
+    await run(['decide', stub.decisions[0]!.id, 'allow']);
+    expect(await exitCode).toBe(0);
+  });
+
+  it.each([[['chat', 'go']], [['chat', '--json', 'go']], [['send', 'CHAT', 'go', '--wait']]])(
+    '%j ends when its prompt is taken back',
+    async (words) => {
+      const { id } = stub.addChat();
+      stub.onPrompt = (chatId, promptId) => void stub.append(chatId, { type: 'prompt_cancelled', promptId });
+      const { code, out, err } = await run(words.map((word) => (word === 'CHAT' ? id : word)));
+      expect(code).toBe(1);
+      expect(out + err).toMatch(/cancelled|taken back/);
+    },
+  );
+});
+
+describe('CLI-15: a directory is where the caller says it is', () => {
+  it.each([
+    ['.', ''],
+    ['some/where', '/some/where'],
+    ['/work', undefined],
+  ])('%s', async (given, below) => {
+    onTurn((chatId) => stub.append(chatId, finished));
+    await run(['chat', '--cwd', given, 'go']);
+    expect(stub.chats[0]?.cwd).toBe(below === undefined ? given : join(process.cwd(), below));
+  });
+});
+
+describe('CLI-12: help', () => {
+  it('CLI-13: names the engines as the API does', async () => {
+    for (const name of ['chat', 'adopt', 'flip']) {
+      expect((await run([name, '--help'])).out).toMatch(/choices: "claude_sdk",\s+"claude_pty"/);
+    }
+  });
+
+  const commands = (out: string): string[] => [...out.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name = '']) => name);
+
+  it('shows for every command what people type, and no values of ours', async () => {
+    const { out } = await run(['help']);
+    const names = commands(out.slice(out.indexOf('Commands:')));
+    expect(names).toEqual(expect.arrayContaining(['serve', 'attach', 'chat', 'help']));
+    for (const name of names) {
+      const help = await run([name, '--help']);
+      expect(help.code).toBe(0);
+      expect(help.out).not.toMatch(/default: ?[{["]|\[object|undefined|null/);
+      expect(await run(['help', name])).toEqual(help);
+    }
+  });
+
+  it.each([
+    [['chatt'], 'chat'],
+    [['chatt', '--json', 'go'], 'chat'],
+    [['chatt', '--cwd', '.', 'go'], 'chat'],
+    [['help', 'chatt'], 'chat'],
+    [['atach', '--help'], 'attach'],
+  ])('%j is told what it may have meant', async (words, meant) => {
+    const { code, out, err } = await run(words);
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(new RegExp(`^error: There is no command '\\w+'\\. Did you mean ${meant}\\?\\n$`));
+  });
+
+  it.each([['chat'], ['send']])('of %s says what its exit codes are', async (name) => {
+    expect((await run([name, '--help'])).out).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}3 .*\n {2}130 /);
+  });
+});
