@@ -178,10 +178,6 @@ export class Chat {
     return this.#stopped;
   }
 
-  get isInTurn(): boolean {
-    return this.#turn !== undefined;
-  }
-
   get isWarm(): boolean {
     return this.#session.phase === 'open' || this.#turn !== undefined;
   }

@@ -407,7 +407,7 @@ describe('two hosts', () => {
         const log = await next.log(id);
         await mend();
         gate.open();
-        await until(async () => (await cutOff.chats.health()) === 'leases_expired');
+        await until(async () => (await cutOff.chats.health()) !== 'database_unreachable');
         expect(await next.log(id)).toEqual(log);
         assertTurnsFinished(log);
         await expect(cutOff.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
@@ -449,12 +449,12 @@ describe('two hosts', () => {
       expect(host.host.find(id)).toBeUndefined();
       await proxy.comeUp();
       gate.open();
-      await until(async () => (await host.chats.health()) === 'leases_expired');
+      await until(async () => (await host.chats.health()) !== 'database_unreachable');
       // What waits to be tried again is given up.
       clock.advance(1_000);
     });
 
-    test('TURN-2 PROMPT-4: and comes back before anybody else took its chats: it takes them up itself', async () => {
+    test('TURN-2 PROMPT-4 DATA-7: and comes back before anybody else took its chats: it takes them up itself', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock, url: proxy.url });
       const gate = holdScript(host);
@@ -478,10 +478,14 @@ describe('two hosts', () => {
       const log = await host.log(id);
       assertDense(log);
       assertTurnsFinished(log);
-      expect(log.flatMap((event) => (event.type === 'turn_finished' ? [event.outcome] : []))).toEqual([
-        'interrupted',
-        'completed',
-      ]);
+      const ends = log.flatMap((event) => (event.type === 'turn_finished' ? [event] : []));
+      expect(ends.map((event) => event.outcome)).toEqual(['interrupted', 'completed']);
+      // It has not ended, and says what there was.
+      expect(ends[0]?.error).toEqual({
+        code: 'storage_unavailable',
+        message:
+          'This turn could not be stored to its end: The database did not answer in time. Send the prompt again to go on.',
+      });
     });
   });
 

@@ -5,6 +5,8 @@ import { troubleOf, type StorageTrouble } from '../store/storage-error.ts';
 
 /** Below what a load balancer or our own command line waits for an answer. */
 const limitMs = 2_000;
+/** The driver may never answer what it gave to a dying connection. */
+const giveUpMs = 3_000;
 /** Anybody may ask, and each look is a write. */
 const freshMs = 1_000;
 
@@ -48,8 +50,8 @@ export class Health {
   }
 
   async #look(): Promise<HealthReason | null> {
-    // One that nobody has answered yet is asked no second time: it would only wait behind it.
-    this.#probing ??= this.#parts.probe().finally(() => (this.#probing = undefined));
+    // What nobody has answered yet is not asked once more, until it is given up.
+    this.#probing ??= inTime(this.#parts.probe(), giveUpMs).finally(() => (this.#probing = undefined));
     try {
       await inTime(this.#probing, limitMs);
       return null;

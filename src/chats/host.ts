@@ -66,8 +66,8 @@ export class Host {
   readonly #feeds = new Map<string, Feed>();
   readonly #leases: LeaseKeeper;
   readonly #health: Health;
-  /** Chats that were let go in the middle of a turn, and why. */
-  readonly #leftFor = new Map<string, BooError>();
+  /** Chats that were let go, perhaps in the middle of a turn, and why. */
+  readonly #leftFor = new Map<string, { epoch: number; cause: BooError }>();
   readonly news = new News();
   readonly #limit: Limiter;
   readonly #lines: EventLines;
@@ -93,7 +93,7 @@ export class Host {
     });
     this.#health = new Health({
       clock: parts.clock,
-      probe: () => probeWrites(parts.leaseSql, parts.hostId),
+      probe: () => probeWrites(parts.sql, parts.hostId),
       isStopping: () => this.#draining,
       isTrusted: () => this.#leases.isTrusted,
     });
@@ -241,14 +241,17 @@ export class Host {
         if (held?.lease.epoch === lease.epoch) this.#letGo(held);
       },
     });
+    const left = this.#leftFor.get(chatId);
+    // Otherwise another host has had it meanwhile.
+    const cause = left?.epoch === lease.epoch - 1 ? left.cause : undefined;
     try {
-      const cause = this.#leftFor.get(chatId);
       await write(() => recoverChat(sql, log, { cause, hostId, onLeft: (decisions) => this.news.left(decisions) }));
       this.#leftFor.delete(chatId);
       // Only now: what the recovery has stored is in it.
       row = await ask(() => findChat(sql, chatId));
       if (!row) throw unknownChat();
     } catch (error) {
+      if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
       // Not ours to keep without being able to write. If this fails too, the lease runs out.
       this.#track(inTime(releaseLease(sql, lease)));
       throw error;
@@ -289,7 +292,7 @@ export class Host {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat is let go: its lease is lost.');
     const told = toStorageError(cause);
-    if (chat.isInTurn && told instanceof BooError) this.#leftFor.set(chat.id, told);
+    if (told instanceof BooError) this.#leftFor.set(chat.id, { epoch: chat.lease.epoch, cause: told });
     this.#forget(chat);
     this.#track(chat.letGo().then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
   }

@@ -250,43 +250,57 @@ describe('a host', () => {
     expect(here.backend.opened).toHaveLength(1);
   });
 
-  test('TURN-1 TURN-2: a full disk in the middle of a turn: the chat is let go, free at once, and its turn finished later', async () => {
-    const gate = createGate();
-    here.backend.script = async function* () {
-      await gate.pass();
-      yield said('more than there is room for');
-      yield finished();
-    };
-    const { id } = await here.createChat();
-    await here.chats.submitPrompt(id, { id: 'p1', content: 'go' });
-    await gate.reached;
-    await database.sql.unsafe(`
+  test.each([
+    ['the host that had it', /: The database takes no writes now: its disk is full\./],
+    ['another host', /^The host ended or lost the database while/],
+  ])(
+    'TURN-1 TURN-2 DATA-7: a full disk in the middle of a turn: the chat is let go, free at once, and its turn finished later by %s',
+    async (who, reason) => {
+      const gate = createGate();
+      here.backend.script = async function* () {
+        await gate.pass();
+        yield said('more than there is room for');
+        yield finished();
+      };
+      const { id } = await here.createChat();
+      await here.chats.submitPrompt(id, { id: 'p1', content: 'go' });
+      await gate.reached;
+      await database.sql.unsafe(`
       create function refuse() returns trigger language plpgsql as
         $$ begin raise exception 'no space' using errcode = 'disk_full'; end $$;
-      create trigger refuse before insert on events execute function refuse()`);
-    try {
-      gate.open();
-      await until(() => here.host.find(id) === undefined, { what: 'the chat to be let go' });
-      await until(async () => {
-        const [row] = await database.sql`select owner_host from boocode.chats where id = ${id}`;
-        return row!['owner_host'] === null;
-      });
-      expect(here.backend.sessions.has(id)).toBe(false);
-      await expect(here.chats.submitPrompt(id, { id: 'p2', content: 'x' })).rejects.toMatchObject({
-        code: 'storage_unavailable',
-      });
-    } finally {
-      await database.sql.unsafe('drop trigger refuse on events; drop function refuse()');
-    }
-    const other = await openChatsHost(database.url);
-    try {
-      const [end] = await other.events(id, 'turn_finished');
-      expect(end).toMatchObject({ outcome: 'interrupted', error: { code: 'host_restarted' } });
-      assertDense(await other.log(id));
-    } finally {
-      await other.close();
-    }
-  });
+      create trigger refuse before insert on boocode.events execute function refuse()`);
+      try {
+        gate.open();
+        await until(() => here.host.find(id) === undefined, { what: 'the chat to be let go' });
+        await until(async () => {
+          const [row] = await database.sql`select owner_host from boocode.chats where id = ${id}`;
+          return row!['owner_host'] === null;
+        });
+        expect(here.backend.sessions.has(id)).toBe(false);
+        await expect(here.chats.submitPrompt(id, { id: 'p2', content: 'x' })).rejects.toMatchObject({
+          code: 'storage_unavailable',
+          message: 'The database takes no writes now: its disk is full.',
+        });
+      } finally {
+        await database.sql.unsafe('drop trigger refuse on boocode.events; drop function refuse()');
+      }
+      const other = who === 'another host' ? await openChatsHost(database.url) : undefined;
+      try {
+        if (!other) {
+          await here.chats.submitPrompt(id, { id: 'p3', content: 'x' });
+          await here.events(id, 'turn_finished', 2);
+        }
+        const [end] = await here.events(id, 'turn_finished');
+        expect(end).toMatchObject({
+          outcome: 'interrupted',
+          error: { message: expect.stringMatching(reason) as string },
+        });
+        assertDense(await here.log(id));
+      } finally {
+        await other?.close();
+      }
+    },
+  );
 
   test('a database that is down is told as such, and nothing is stored', async () => {
     const { id } = await here.createChat();

@@ -147,7 +147,7 @@ describe('requests', () => {
 
   it('tells health also when the server cannot work', async () => {
     const url = await stubServer((_request, response) => json(response, 503, { status: 'unavailable' }));
-    await expect(createClient({ url }).health()).resolves.toEqual({ status: 'unavailable' });
+    await expect(createClient({ url }).health()).resolves.toEqual({ name: 'boocode', status: 'unavailable' });
   });
 
   it('gives up on a server that does not answer in time', async () => {

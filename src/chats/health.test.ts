@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { openPostgresProxy, type PostgresProxy } from '../../test/support/postgres-proxy.ts';
+import { until } from '../../test/support/until.ts';
+import { Health } from './health.ts';
+
+let database: TestDatabase;
+let proxy: PostgresProxy;
+let here: ChatsHost;
+let clock: ManualClock;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  clock = new ManualClock();
+  proxy = await openPostgresProxy(database.url);
+  here = await openChatsHost(database.url, { clock, url: proxy.url });
+});
+afterEach(async () => {
+  proxy.isFrozen = false;
+  await here.close();
+  await proxy.close();
+});
+
+describe('DATA-6: health is what it says', () => {
+  test('a database that is there, down, half-open and back', async () => {
+    expect(await here.chats.health()).toBeNull();
+    await proxy.goDown();
+    // Believed for a second.
+    expect(await here.chats.health()).toBeNull();
+    clock.advance(1_000);
+    expect(await here.chats.health()).toBe('database_unreachable');
+    await proxy.comeUp();
+    await until(async () => (await here.chats.health()) === null);
+    clock.advance(1_000);
+    proxy.isFrozen = true;
+    const askedAtMs = performance.now();
+    expect(await here.chats.health()).toBe('database_unreachable');
+    // Sooner than our own command line and any load balancer give up.
+    expect(performance.now() - askedAtMs).toBeLessThan(2_900);
+  });
+
+  test('a database that is read-only', async () => {
+    const [{ name } = { name: '' }] = await database.sql<{ name: string }[]>`select current_database() as name`;
+    await database.sql.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+    proxy.cutAll();
+    try {
+      await until(async () => (await here.chats.health()) === 'database_read_only');
+      const refused = expect(here.createChat()).rejects;
+      await refused.toMatchObject({
+        code: 'storage_unavailable',
+        message: expect.stringMatching(/is read-only/) as string,
+      });
+    } finally {
+      await database.sql.unsafe(
+        `set default_transaction_read_only = off; alter database ${name} reset default_transaction_read_only`,
+      );
+    }
+    proxy.cutAll();
+    await until(async () => (await here.chats.health()) === null);
+  });
+
+  test('a database whose disk is full', async () => {
+    // What Postgres says when a table finds no room.
+    await database.sql.unsafe(`
+      create function no_room() returns event_trigger language plpgsql as
+        $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$;
+      create event trigger no_room on ddl_command_start when tag in ('CREATE TABLE AS') execute function no_room()`);
+    try {
+      clock.advance(1_000);
+      expect(await here.chats.health()).toBe('database_full');
+    } finally {
+      await database.sql.unsafe('drop event trigger no_room; drop function no_room()');
+    }
+    expect(await here.chats.health()).toBeNull();
+  });
+
+  test('a user who may make no temporary tables', async () => {
+    await database.sql.unsafe(`
+      create function no_tables() returns event_trigger language plpgsql as
+        $$ begin raise exception 'permission denied' using errcode = 'insufficient_privilege'; end $$;
+      create event trigger no_tables on ddl_command_start when tag in ('CREATE TABLE AS') execute function no_tables()`);
+    try {
+      clock.advance(1_000);
+      expect(await here.chats.health()).toBeNull();
+    } finally {
+      await database.sql.unsafe('drop event trigger no_tables; drop function no_tables()');
+    }
+  });
+
+  test('a host that drains', async () => {
+    await here.host.drain();
+    expect(await here.chats.health()).toBe('stopping');
+  });
+});
+
+test('DATA-6: leases that have run out; and a look that nobody answers is not taken twice', async () => {
+  let looks = 0;
+  let isTrusted = true;
+  let answer = (): void => {};
+  const probe = (): Promise<void> => {
+    looks += 1;
+    return looks === 1 ? new Promise((resolve) => (answer = resolve)) : Promise.resolve();
+  };
+  const health = new Health({ clock, probe, isStopping: () => false, isTrusted: () => isTrusted });
+  const [first, second] = await Promise.all([health.check(), health.check()]);
+  expect([first, second, looks]).toEqual(['database_unreachable', 'database_unreachable', 1]);
+  answer();
+  expect([await health.check(), looks]).toEqual([null, 1]);
+  isTrusted = false;
+  expect(await health.check()).toBe('leases_expired');
+});
