@@ -4,6 +4,7 @@ import { type Asker, createAsker } from './asker.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
+import { waitWords } from '../protocol/wait-words.ts';
 
 export type TurnFinished = Event & { type: 'turn_finished' };
 
@@ -20,6 +21,9 @@ export interface Conversation {
   close(): Promise<void>;
 }
 
+/** How often it is asked what the chat waits for, while nothing comes. */
+const lookMs = 2_000;
+
 interface Waiting {
   promptId: string;
   turnId?: string;
@@ -35,6 +39,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     errStyle: terminal.errStyle,
     log: false,
     columns: () => terminal.size.columns,
+    canRewrite: terminal.canRewriteErr,
     isOwnPrompt: (promptId) => ownPrompts.has(promptId),
   });
   // What agents say while something is asked waits: between a card and its question it could pass for a part of either.
@@ -66,6 +71,25 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     conversation.tell(status.state === 'waiting' ? `${status.error.message} Trying again …` : 'Connected again.');
   }
 
+  let heardMs = performance.now();
+  let isLooking = false;
+  /** While nothing comes, says what the turn waits for that somebody here waits for. */
+  async function tellWait(): Promise<void> {
+    if (waiting.size === 0 || held || away || isLooking || performance.now() - heardMs < lookMs) return;
+    isLooking = true;
+    try {
+      const { waitsFor } = await client.getChat(chat.id);
+      // What a person is asked stands on the screen.
+      if (!waitsFor || waitsFor.for === 'person' || held || performance.now() - heardMs < lookMs) return;
+      const { text, what } = waitWords(waitsFor, Date.now());
+      print(renderer.tellWait(`${waitsFor.for} ${waitsFor.since}`, what === null ? text : `${text}: ${what}`));
+    } catch {
+      // The feed tells that the server is away.
+    } finally {
+      isLooking = false;
+    }
+  }
+
   function track(event: Event): void {
     switch (event.type) {
       case 'turn_started':
@@ -91,6 +115,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
 
   async function follow(): Promise<void> {
     for await (const item of client.follow(chat.id, { after: chat.head, signal: abort.signal, onStatus })) {
+      heardMs = performance.now();
       print(renderer.render(item));
       if (item.kind === 'event') track(item.event);
     }
@@ -118,6 +143,7 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     onDecision: () => {},
     async close() {
       asker.close();
+      clearInterval(looking);
       abort.abort();
       await following;
       print(renderer.breakLine());
@@ -128,5 +154,6 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
   const pending = await client.listDecisions({ status: 'pending', chatId: chat.id, limit: 200 });
   for (const decision of pending.items) asker.add(decision);
   const following = follow().catch(lose);
+  const looking = setInterval(() => void tellWait(), lookMs);
   return conversation;
 }

@@ -14,6 +14,7 @@ import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
+import { McpServers } from '../claude/mcp-servers.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import {
@@ -87,6 +88,10 @@ export class PtySession {
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
   readonly #silentDialog: SilentDialog;
+  readonly #mcpServers = new McpServers({
+    tell: (event) => this.#turns.tell(event),
+    onChanged: (servers) => this.#spec.onMcpServers?.(servers),
+  });
   /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
   readonly #watch: ProcessWatch;
   #turns!: PtyTurns;
@@ -189,6 +194,7 @@ export class PtySession {
       onUnprompted: (events) => this.#spec.onUnprompted(events),
       onEvent: (event) => this.#spec.onEvent(event),
       onTurn: () => this.#watch.start(),
+      onMcpServers: (servers) => this.#mcpServers.merge(servers),
       onToolCall: (id) => this.#questions.onToolCall(id),
       onToolResult: (id, denied) => this.#questions.onToolResult(id, denied),
       onRest: () => this.#onRest(),

@@ -10,6 +10,7 @@ import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { DirectoryTrust } from './directory-trust.tsx';
+import { McpServers } from './mcp-servers.tsx';
 
 export function ChatSettings({
   chat,
@@ -101,6 +102,7 @@ export function ChatSettings({
           <p className="quiet">
             Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>
           </p>
+          <McpServers servers={chat.mcpServers} />
           <ModelField value={model} running={running} onChange={setModel} />
           {info && <EngineField info={info} value={backend} onChange={setBackend} />}
           {backend !== chat.backend && isBusy && (
