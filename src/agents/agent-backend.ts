@@ -108,7 +108,7 @@ export interface AgentSessionSpec {
   onCost(cost: SessionCost): Promise<void>;
   /** The agent is at work in its turn, although there is nothing to tell, as while a model thinks. */
   onSign?(): void;
-  /** Its MCP servers, whenever one has another state. What has failed is told by a notice as well. */
+  /** Its MCP servers, as far as the agent tells, whenever one has another state. What has failed is told by a notice as well. */
   onMcpServers?(servers: readonly McpServer[]): void;
   /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
   onLost(cause: BooError): void;

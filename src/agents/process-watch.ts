@@ -18,11 +18,11 @@ export interface ProcessWatchParts {
   chatId: string;
   logger: Log;
   /** Has the process show that it lives; `hear` is called when it does. */
-  ask(): void;
+  readonly ask: () => void;
   /** There is a reason why it is not heard, other than its own. */
-  isExcused(): boolean;
+  readonly isExcused: () => boolean;
   /** Ends the process. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 export class ProcessWatch {

@@ -91,9 +91,9 @@ test('TURN-9: a chat says what it waits for once it has been quiet, since when, 
 test('TURN-9: a person who is asked, a retry, a sign-in and work in the background are said at once', async () => {
   const gate = createGate();
   const { id } = await here.createChat();
-  here.backend.script = async function* ({ ask }) {
+  here.backend.script = async function* (turn) {
     yield call('c', 'touch x');
-    yield* ask({ title: 'Bash: touch x', toolCallId: 'c' });
+    yield* turn.ask({ title: 'Bash: touch x', toolCallId: 'c' });
     yield done('c');
     yield {
       type: 'notice',
@@ -129,9 +129,9 @@ test('TURN-9: a person who is asked, a retry, a sign-in and work in the backgrou
 test('TURN-10: a model that gives no sign for as long as the setting says ends its turn with that cause; a tool or a person never', async () => {
   const gate = createGate();
   const { id } = await here.createChat();
-  here.backend.script = async function* ({ ask }) {
+  here.backend.script = async function* (turn) {
     yield call('c', 'make all');
-    yield* ask({ toolCallId: 'c' });
+    yield* turn.ask({ toolCallId: 'c' });
     await gate.pass();
     yield done('c');
     yield* forever();

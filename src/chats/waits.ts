@@ -99,10 +99,8 @@ export class Waits {
         return this.sign();
       }
       case 'background_tasks': {
-        const [task] = event.tasks;
-        const isLeft = event.tasks.length > 0 && this.#background !== undefined;
-        if (!task) this.#background = undefined;
-        else this.#background = { what: task.description, since: isLeft ? this.#background!.since : since };
+        const what = event.tasks.map(({ description }) => description).join(' · ');
+        this.#background = event.tasks.length === 0 ? undefined : { what, since: this.#background?.since ?? since };
         return;
       }
       case 'notice':

@@ -91,6 +91,18 @@ describe('chat', () => {
     expect(code).toBe(0);
   });
 
+  it('CLI-5: says what the chat waits for, once, while nothing comes', async () => {
+    const since = new Date(Date.now() - 65_000).toISOString();
+    onTurn((chatId) => {
+      Object.assign(stub.chats[0]!, { waitsFor: { for: 'tool', since, what: 'make \u001b[2J', retry: null } });
+      setTimeout(() => stub.append(chatId, finished()), 5_500);
+    });
+    const { err } = await run(['chat', 'go']);
+    expect(err).toMatch(/^· A tool has been running for 1 min \d+ s: make ␛\[2J\n$/);
+    const { out } = await run(['ls']);
+    expect(out).toMatch(/cold \(tool 1 min \d+ s\)/);
+  });
+
   it('offers no always where it would not be remembered', async () => {
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, { canAllowAlways: false });

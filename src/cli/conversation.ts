@@ -5,6 +5,7 @@ import { type Asker, createAsker } from './asker.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
+import { waitWords } from '../protocol/wait-words.ts';
 
 export type TurnFinished = Event & { type: 'turn_finished' };
 /** The prompt was taken back before a turn began with it. */
@@ -24,6 +25,9 @@ export interface Conversation {
   onDecision: () => void;
   close(): Promise<void>;
 }
+
+/** How often it is asked what the chat waits for, while nothing comes. */
+const lookMs = 2_000;
 
 interface Waiting {
   promptId: string;
@@ -48,6 +52,7 @@ export async function openConversation(
     errStyle: terminal.errStyle,
     log: false,
     columns: () => terminal.size.columns,
+    canRewrite: terminal.canRewriteErr,
     isOwnPrompt: (promptId) => ownPrompts.has(promptId),
   });
   // What agents say while something is asked waits: between a card and its question it could pass for a part of either.
@@ -80,6 +85,25 @@ export async function openConversation(
     if (status.state === 'connecting' || (status.state === 'waiting') === away) return;
     away = !away;
     conversation.tell(status.state === 'waiting' ? `${status.error.message} Trying again …` : 'Connected again.');
+  }
+
+  let heardMs = performance.now();
+  let isLooking = false;
+  /** While nothing comes, says what the turn waits for that somebody here waits for. */
+  async function tellWait(): Promise<void> {
+    if (waiting.size === 0 || held || away || isLooking || performance.now() - heardMs < lookMs) return;
+    isLooking = true;
+    try {
+      const { waitsFor } = await client.getChat(chat.id);
+      // What a person is asked stands on the screen.
+      if (!waitsFor || waitsFor.for === 'person' || held || performance.now() - heardMs < lookMs) return;
+      const { text, what } = waitWords(waitsFor, Date.now());
+      print(renderer.tellWait(`${waitsFor.for} ${waitsFor.since}`, what === null ? text : `${text}: ${what}`));
+    } catch {
+      // The feed tells that the server is away.
+    } finally {
+      isLooking = false;
+    }
   }
 
   function track(event: Event): void {
@@ -115,6 +139,7 @@ export async function openConversation(
 
   async function follow(): Promise<void> {
     for await (const item of client.follow(chat.id, { after: chat.head, signal: abort.signal, onStatus })) {
+      heardMs = performance.now();
       print(renderer.render(item));
       if (item.kind === 'event') track(item.event);
     }
@@ -143,6 +168,7 @@ export async function openConversation(
     onDecision: () => {},
     async close() {
       asker.close();
+      clearInterval(looking);
       abort.abort();
       await following;
       print(renderer.breakLine());
@@ -152,5 +178,6 @@ export async function openConversation(
   // What waited before we came stands in no event that is still to come.
   for (const decision of await pendingDecisions(client, chat, answers)) asker.add(decision);
   const following = follow().catch(lose);
+  const looking = setInterval(() => void tellWait(), lookMs);
   return conversation;
 }

@@ -5,6 +5,7 @@ import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { costText } from './event-text.ts';
 import { allPages } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
+import { shortWait } from '../protocol/wait-words.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
 interface LsFlags extends GlobalFlags {
@@ -55,7 +56,7 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
     const format = stateFormats[chat.state];
     return [
       { text: short.get(chat.id) ?? chat.id },
-      { text: chat.state, ...(format === undefined ? {} : { format }) },
+      { text: stateText(chat, nowMs), ...(format === undefined ? {} : { format }) },
       { text: chat.backend },
       { text: plainLine(chat.title, 40), ...(chat.state === 'waiting' ? { format: 'bold' } : {}) },
       { text: shortPath(plainLine(chat.cwd, 4096), env['HOME']) },
@@ -64,6 +65,12 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
     ];
   });
   return tableText([head, ...rows], terminal.outStyle);
+}
+
+/** What a chat waits for that would seem to work. */
+function stateText({ state, waitsFor }: Chat, nowMs: number): string {
+  if (!waitsFor || waitsFor.for === 'person') return state;
+  return `${state} (${shortWait(waitsFor, nowMs)})`;
 }
 
 function shortPath(path: string, home: string | undefined): string {

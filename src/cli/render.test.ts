@@ -296,3 +296,37 @@ describe('a log', () => {
     expect(out).toBe('> theirs\n');
   });
 });
+
+describe('CLI-5: what happens again and again', () => {
+  const retry = (attempt: number): FeedItem =>
+    event({ type: 'notice', level: 'warning', code: 'api_retry', message: `Retry ${attempt} of 10.` });
+  const items = [message('a', 'Hello.'), ...[1, 2, 3].map(retry), message('b', 'There.'), retry(1)];
+
+  it('is one line that is written anew on a screen', () => {
+    const anew = '\u001b[1A\r\u001b[2K';
+    expect(render(items, { canRewrite: true }).all).toBe(
+      `Hello.\n! Retry 1 of 10.\n${anew}! Retry 2 of 10.\n${anew}! Retry 3 of 10.\nThere.\n! Retry 1 of 10.\n`,
+    );
+  });
+
+  it('is its first and its last line where nothing can be written anew, and in a log', () => {
+    const text = 'Hello.\n! Retry 1 of 10.\n! Retry 3 of 10.\nThere.\n! Retry 1 of 10.\n';
+    expect(render(items).all).toBe(text);
+    expect(render(items, { log: true }).out).toBe(text);
+  });
+
+  it('fits into one row of the screen, so that it can be written anew', () => {
+    const long = event({ type: 'notice', level: 'warning', code: 'api_retry', message: 'x'.repeat(300) });
+    expect(render([long], { canRewrite: true, columns: () => 40 }).err.length).toBeLessThanOrEqual(40);
+  });
+
+  it('says what is waited for in one line that counts, and once where it cannot', () => {
+    for (const canRewrite of [true, false]) {
+      const renderer = createRenderer({ outStyle: unstyled, errStyle: unstyled, log: false, canRewrite });
+      const pieces = ['for 2 s', 'for 4 s'].flatMap((text) => renderer.tellWait('model', text));
+      expect(pieces.map(({ text }) => text)).toEqual(
+        canRewrite ? ['· for 2 s\n', '\u001b[1A\r\u001b[2K· for 4 s\n'] : ['· for 2 s\n'],
+      );
+    }
+  });
+});

@@ -26,12 +26,16 @@ export interface RendererOptions {
   log: boolean;
   /** The width, when something is printed, for what is wrapped here and not by the terminal. */
   columns?: () => number;
+  /** Complaints go to a screen, where a line can be written anew. */
+  canRewrite?: boolean;
   /** Prompts that this reader wrote, and has on its screen already. */
   isOwnPrompt?: (promptId: string) => boolean;
 }
 
 export interface Renderer {
   render(item: FeedItem): Piece[];
+  /** Says what the chat waits for. Again with the same key it takes the place of what it said before, where it can. */
+  tellWait(key: string, text: string): Piece[];
   /** Ends an unfinished line, so that something else can be printed. */
   breakLine(): Piece[];
 }
@@ -56,6 +60,8 @@ export function createRenderer(options: RendererOptions): Renderer {
   let atLineStart = true;
   let empty = true;
   let pieces: Piece[] = [];
+  /** The line that stands last and is told anew, and its newest words where it could not be written anew. */
+  let counted: { key: string; unsaid?: Piece } | undefined;
 
   function out(text: string): void {
     if (text === '') return;
@@ -65,6 +71,8 @@ export function createRenderer(options: RendererOptions): Renderer {
   }
 
   function endLine(): void {
+    if (counted?.unsaid) pieces.push(counted.unsaid);
+    counted = undefined;
     if (!atLineStart) out('\n');
     speaking = undefined;
     lastLine = undefined;
@@ -82,6 +90,20 @@ export function createRenderer(options: RendererOptions): Renderer {
   function complain(format: Parameters<Style>[0], text: string): void {
     endLine();
     pieces.push({ to: complaints, text: `${complaintStyle(format, text)}\n` });
+  }
+
+  /** One line for what happens again and again. */
+  function count(key: string, format: Parameters<Style>[0], words: string): void {
+    const text = `${complaintStyle(format, cutText(words, Math.max(20, columns() - 2)))}\n`;
+    if (counted?.key !== key) {
+      endLine();
+      pieces.push({ to: complaints, text: options.canRewrite ? text : `${complaintStyle(format, words)}\n` });
+      counted = { key };
+    } else if (options.canRewrite) {
+      pieces.push({ to: complaints, text: `\x1b[1A\r\x1b[2K${text}` });
+    } else {
+      counted.unsaid = { to: complaints, text: `${complaintStyle(format, words)}\n` };
+    }
   }
 
   function say(key: string, voice: Voice, isFirst: boolean, text: string): void {
@@ -193,6 +215,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         return;
       case 'notice': {
         const text = plainText(event.message);
+        if (event.code === 'api_retry') return count('retry', 'yellow', `! ${text.replaceAll('\n', ' ')}`);
         if (event.level === 'info') return complain('dim', `· ${text}`);
         return complain(event.level === 'error' ? 'red' : 'yellow', `! ${text}`);
       }
@@ -254,6 +277,11 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (item.kind === 'event') show(item.event);
         else if (item.kind === 'delta') preview(item.delta);
         else resume(item);
+      }),
+    tellWait: (key, text) =>
+      collect(() => {
+        // Where it cannot be written anew, once is enough.
+        if (counted?.key !== key || options.canRewrite) count(key, 'dim', `· ${plainLine(text, 500)}`);
       }),
     breakLine: () =>
       collect(() => {

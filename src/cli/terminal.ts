@@ -20,6 +20,8 @@ export interface Terminal {
   readonly errStyle: Style;
   /** Whether a person types here. */
   readonly isInteractive: boolean;
+  /** Whether errors go to a screen, where a line can be written anew. */
+  readonly canRewriteErr: boolean;
   /** Where questions are asked, and where what they are about has to stand. */
   readonly questions: Target;
   /** Of what questions are asked on, now. */
@@ -143,6 +145,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     outStyle: styleFor(stdout, env),
     errStyle: styleFor(stderr, env),
     isInteractive,
+    canRewriteErr: stderr.isTTY === true && env['TERM'] !== 'dumb',
     questions,
     get size() {
       const { columns, rows } = streams[questions];

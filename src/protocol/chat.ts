@@ -82,8 +82,8 @@ export const chat = z
     /** Null while the chat moves on, and where it has nothing to do. */
     waitsFor: waitsFor.nullable(),
     /**
-     * The MCP servers of the agent that runs, from its first turn on. Null where they are not known: the chat is cold, or
-     * its agent is the terminal program, which says nothing of them.
+     * The MCP servers of the agent that runs, from its first turn on: on the SDK all of them, of the terminal program those
+     * that it tells its model about. Null where none is known.
      */
     mcpServers: z.array(mcpServer).nullable(),
     /** Put away: lists show it only to who asks for it. */

@@ -42,6 +42,7 @@ export function createFakeTerminal({
     outStyle: unstyled,
     errStyle: unstyled,
     isInteractive,
+    canRewriteErr: false,
     questions: 'out',
     size,
     onResize: () => () => {},

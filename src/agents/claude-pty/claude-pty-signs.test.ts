@@ -7,6 +7,7 @@ import { endOf, ofType, openSession, runTurn, textIn } from '../../../test/contr
 import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
 import { sitDown } from '../../../test/support/terminal-seat.ts';
 import { until } from '../../../test/support/until.ts';
+import type { McpServer } from '../../protocol/chat.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
 const limits = { silenceMs: 1_500, answerMs: 1_500 };
@@ -47,6 +48,25 @@ test('AGENT-17: a terminal program that was stopped while it was idle takes no p
   expect(endOf(await runTurn(harness.backend, session.chatId, 'stream 1 tokens')).outcome).toBe('failed');
   await until(() => session.lost.length > 0, { what: 'the end of the program' });
   expect(session.lost[0]?.message).toContain('no sign of life');
+});
+
+test('AGENT-19: an MCP server that does not run is told once, as the program tells its model', async () => {
+  const mcpServers = { absent: { command: '/no/such/program' }, exits: { command: 'false' } };
+  await writeFile(join(harness.cwd, '.mcp.json'), JSON.stringify({ mcpServers }));
+  let servers: readonly McpServer[] = [];
+  const spec = { trusted: true, onMcpServers: (now: readonly McpServer[]) => void (servers = now) };
+  const { chatId, between } = await openSession(harness, spec);
+  const events: AgentEvent[] = [];
+  const isKnown = (): boolean => servers.filter(({ status }) => status === 'failed').length === 2;
+  // One that has not failed by then is told with a later turn.
+  for (let turn = 0; turn < 2 || (turn < 6 && !isKnown()); turn += 1) {
+    events.push(...(await runTurn(harness.backend, chatId, 'stream 1 tokens')));
+  }
+  const told = ofType([...events, ...between], 'notice').filter(({ code }) => code === 'mcp_server');
+  expect(told.map(({ data }) => String(data?.['server'])).toSorted()).toEqual(['absent', 'exits']);
+  expect(told.find(({ data }) => data?.['server'] === 'absent')?.message).toContain('ENOENT');
+  expect(servers.map(({ name, status }) => `${name} ${status}`).toSorted()).toEqual(['absent failed', 'exits failed']);
+  expect(events[0]?.type).toBe('session_started');
 });
 
 test('AGENT-17: a silent model and an editor that has the terminal end no program', async () => {

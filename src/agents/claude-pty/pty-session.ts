@@ -17,6 +17,7 @@ import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { modelToStart } from '../claude/default-model.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
+import { McpServers } from '../claude/mcp-servers.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import {
@@ -91,6 +92,10 @@ export class PtySession {
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
   readonly #silentDialog: SilentDialog;
+  readonly #mcpServers = new McpServers({
+    tell: (event) => this.#turns.tell(event),
+    onChanged: (servers) => this.#spec.onMcpServers?.(servers),
+  });
   /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
   readonly #watch: ProcessWatch;
   #turns!: PtyTurns;
@@ -195,6 +200,7 @@ export class PtySession {
       onUnprompted: (events) => this.#spec.onUnprompted(events),
       onEvent: (event) => this.#spec.onEvent(event),
       onTurn: () => this.#watch.start(),
+      onMcpServers: (servers) => this.#mcpServers.merge(servers),
       onToolCall: (id) => this.#questions.onToolCall(id),
       onToolResult: (id, denied) => this.#questions.onToolResult(id, denied),
       onRest: () => this.#onRest(),

@@ -5,7 +5,7 @@
  * its transcript, which it writes a little later than it acts, has come to rest.
  */
 import { createSerial } from '../../lib/serial.ts';
-import type { PermissionMode } from '../../protocol/chat.ts';
+import type { McpServer, PermissionMode } from '../../protocol/chat.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
 import { textOf } from '../../protocol/text-of.ts';
 import type { BooError } from '../../protocol/error.ts';
@@ -16,6 +16,7 @@ import { createMappingState, type MappingState, withInterruptAsked } from '../cl
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
 import { BackgroundTasks } from './background-tasks.ts';
+import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
 import type { SessionCosts } from './session-costs.ts';
 import type { TypedChanges } from './typed-changes.ts';
@@ -40,6 +41,8 @@ export interface PtyTurnsParts {
   /** A tool call was told, or its result: `denied` where a person refused it. */
   onToolCall(toolCallId: string): void;
   onToolResult(toolCallId: string, denied: boolean): void;
+  /** The model was told of MCP servers. */
+  onMcpServers(servers: readonly McpServer[]): void;
   /** No turn runs any more. */
   onRest(): void;
   countUnmapped(name: string): void;
@@ -236,6 +239,17 @@ export class PtyTurns {
       case 'task_end':
         for (const frame of this.#tasks.end(line.taskId)) this.#tell(frame);
         return;
+      case 'mcp_servers': {
+        const servers = [
+          ...readMcpServers(line.pending, 'pending'),
+          ...readMcpServers(line.connected, 'connected'),
+          ...readMcpServers(line.failed, 'failed'),
+        ];
+        if (servers.length === 0) return;
+        this.#begin();
+        this.#parts.onMcpServers(servers);
+        return;
+      }
       case 'interrupted':
         this.#wasInterrupted = true;
         return;

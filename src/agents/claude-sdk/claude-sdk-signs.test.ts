@@ -77,7 +77,7 @@ test('AGENT-19: each MCP server that does not run is told once, with the reason,
   expect(status('gone')?.status).toBe('failed');
   events.push(...(await runTurn(harness.backend, session.chatId, 'stream 1 tokens')), ...session.between);
   const told = events.flatMap((event) => (event.type === 'notice' && event.code === 'mcp_server' ? [event] : []));
-  expect(told.map(({ data }) => data?.['server']).toSorted()).toEqual(['absent', 'gone', 'hanging']);
+  expect(told.map(({ data }) => String(data?.['server'])).toSorted()).toEqual(['absent', 'gone', 'hanging']);
   expect(JSON.stringify([told, servers])).not.toContain('geheim');
   missing.close();
 });

@@ -50,6 +50,12 @@ const chunk = (messageId: string, words: string, parentToolCallId?: string): Del
   content: { type: 'text', text: words },
   ...(parentToolCallId === undefined ? {} : { parentToolCallId }),
 });
+const retried = (attempt: number): EventBody => ({
+  type: 'notice',
+  level: 'warning',
+  code: 'api_retry',
+  message: `Retry ${attempt} of 10`,
+});
 const asked = (id: string, toolCallId: string): EventBody => ({
   type: 'decision_requested',
   decisionId: `${id}000000-0000-4000-8000-000000000000`,
@@ -286,5 +292,24 @@ describe('background tasks', () => {
 
   it('are none of a chat without a program', () => {
     expect(alive(asCold(append(emptyLog(), numbered([session, tasks('old')]))))).toBeUndefined();
+  });
+});
+
+describe('WEB-49: a request that fails again and again', () => {
+  const events = numbered([started(), ...[1, 2, 3, 4].map(retried), said('m'), retried(1), finished]);
+  const lines = ({ items }: ChatLog): string[] =>
+    items.flatMap((item) => (item.kind === 'notice' ? [`${item.key}: ${item.text}`] : []));
+
+  it('is one line with the newest words, until something else happens', () => {
+    expect(lines(append(emptyLog(), events.slice(0, 3)))).toEqual(['e:2: Retry 2 of 10']);
+    expect(lines(append(append(emptyLog(), events.slice(0, 3)), events.slice(3)))).toEqual([
+      'e:2: Retry 4 of 10',
+      'e:7: Retry 1 of 10',
+    ]);
+  });
+
+  it('is one line over the seam of two pages', () => {
+    const log = prepend(append(emptyLog(3), events.slice(3)), events.slice(0, 3));
+    expect(lines(log).map((line) => line.slice(5))).toEqual(['Retry 4 of 10', 'Retry 1 of 10']);
   });
 });

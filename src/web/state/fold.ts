@@ -111,6 +111,16 @@ const parentOf = (event: Event): string | undefined =>
 const turnItIsOf = (event: Event): string | undefined =>
   event.type === 'decision_resolved' ? undefined : event.turnId;
 
+const isRetry = (item: Item | undefined): boolean => item?.kind === 'notice' && item.code === 'api_retry';
+
+/** At the end. A request that fails again and again is one line: the newest, in the place of the first. */
+function put(items: Item[], made: readonly Item[]): void {
+  const last = items.at(-1);
+  const [next] = made;
+  if (last && next && isRetry(last) && isRetry(next)) items[items.length - 1] = { ...next, key: last.key };
+  else items.push(...made);
+}
+
 /** Further events at the end. What is held already is passed over; an event after a hole throws LogHole. */
 export function append(log: ChatLog, events: readonly Event[]): ChatLog {
   const fresh = events.filter((event) => event.seq > log.last);
@@ -127,7 +137,7 @@ export function append(log: ChatLog, events: readonly Event[]): ChatLog {
     maps.note(event);
     const made = toItems(event);
     const parent = parentOf(event);
-    if (parent === undefined) items.push(...made);
+    if (parent === undefined) put(items, made);
     else if (made.length > 0) maps.children.set(parent, [...(maps.children.get(parent) ?? []), ...made]);
     if (made.length > 0) drafts = without(drafts, made);
     if (event.type === 'prompt_accepted' && !waiting.includes(event.promptId)) waiting.push(event.promptId);
@@ -164,12 +174,13 @@ export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
     maps.note(event);
     const parent = parentOf(event);
     const made = toItems(event);
-    if (parent === undefined) items.push(...made);
+    if (parent === undefined) put(items, made);
     else childrenBefore.set(parent, [...(childrenBefore.get(parent) ?? []), ...made]);
     if (event.type === 'prompt_accepted') waiting.push(event.promptId);
   }
   for (const [parent, made] of childrenBefore)
     maps.children.set(parent, [...made, ...(maps.children.get(parent) ?? [])]);
+  if (isRetry(items.at(-1)) && isRetry(log.items[0])) items.pop();
   const done = maps.done();
   for (const [turnId, times] of done.turns) if (times.startedAt && !times.finishedAt) openTurn = turnId;
   if (openTurn !== undefined && done.turns.get(openTurn)?.finishedAt !== undefined) openTurn = undefined;

@@ -26,6 +26,8 @@ export type TranscriptLine =
   | { is: 'background'; frame: UnknownFrame; taskId: string; kind: string; toolCallId: string | undefined }
   /** Such work has ended; the prompt or the words that tell the agent of it come later. */
   | { is: 'task_end'; taskId: string }
+  /** What the model is told of MCP servers: those that start or have failed, and those whose tools there are now. */
+  | { is: 'mcp_servers'; pending: unknown; failed: unknown; connected: string[] }
   | { is: 'interrupted' }
   | { is: 'turn_end' }
   | { is: 'totals'; totals: RunningTotals }
@@ -166,6 +168,7 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
 /** Words that come into the middle of a turn are handed to the model as an attachment. */
 function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   const attachment = asRecord(entry['attachment']);
+  if (attachment['type'] === 'deferred_tools_delta') return mcpServersLine(attachment);
   if (attachment['type'] !== 'queued_command') return nothing;
   const { origin, prompt } = attachment;
   const turnOrigin = attachment['isMeta'] === true ? 'system' : undefined;
@@ -175,6 +178,17 @@ function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   if (attachment['commandMode'] === 'task-notification') return nothing;
   const content = blocksOf(prompt);
   return content.length === 0 ? nothing : { is: 'aside', id, content };
+}
+
+function mcpServersLine(attachment: Record<string, unknown>): TranscriptLine {
+  const names = [...asList(attachment['addedNames']), ...asList(attachment['readdedNames'])];
+  const connected = names.flatMap((name) => /^mcp__(.+?)__/.exec(asText(name) ?? '')?.[1] ?? []);
+  return {
+    is: 'mcp_servers',
+    pending: attachment['pendingMcpServers'],
+    failed: attachment['failedMcpServers'],
+    connected: [...new Set(connected)],
+  };
 }
 
 /** What waits to be told to the agent: words, or that a task has ended. */

@@ -19,6 +19,7 @@ import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { Queue } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
+import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
 import { shortPath } from '../parts/words.ts';
 
@@ -181,7 +182,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           ))}
           {isMissing && <MissingDirectory onMove={() => setChanging(true)} />}
           <PlanStrip plan={log.latest.plan} />
-          <TaskStrip tasks={log.latest.tasks} />
+          {/* Between turns the line below says it, with the time. */}
+          {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
+          {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
           <Queue chatId={chatId} log={log} />
           {chat && (
             <Composer

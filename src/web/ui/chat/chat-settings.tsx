@@ -11,6 +11,7 @@ import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { DirectoryTrust } from './directory-trust.tsx';
+import { McpServers } from './mcp-servers.tsx';
 
 export function ChatSettings({
   chat,
@@ -115,6 +116,7 @@ export function ChatSettings({
             )}
           </p>
           {cwd !== undefined && <DirectoryField value={cwd} onChange={setCwd} />}
+          <McpServers servers={chat.mcpServers} />
           <ModelField value={model} running={running} onChange={setModel} />
           {info && <EngineField info={info} value={backend} onChange={setBackend} />}
           {(backend !== chat.backend || isMoving) && isBusy && (

@@ -1,0 +1,74 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  conversation,
+  hasBrowser,
+  openBrowser,
+  openChat,
+  openPage,
+  say,
+  signIn,
+  turnsEnded,
+  type WatchedPage,
+} from '../support/browser.ts';
+import { openServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const name = 'signs of life in a browser';
+describe.skipIf(!hasBrowser(name))(`${name}`, () => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  beforeAll(async () => {
+    server = await openServer({ config: { quietMs: 1_000 } });
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  beforeEach(async () => {
+    watched = await openPage(browser);
+    await signIn(watched.page, server.running.signInLink());
+  });
+  afterEach(() => watched.context.close());
+
+  it('WEB-48 TURN-9: a silent model is told, for how long, and no more once it speaks', async () => {
+    const { page } = watched;
+    const chat = await server.createChat();
+    await openChat(page, server.url, chat.id);
+    await say(page, 'hold');
+    const line = page.locator('.wait-line');
+    await line.getByText(/^Waiting for the model for \d+ s$/).waitFor();
+    expect((await server.client.getChat(chat.id)).waitsFor).toMatchObject({ for: 'model', retry: null });
+    const first = await line.innerText();
+    await until(async () => (await line.innerText()) !== first, { what: 'the next second' });
+    server.model.release();
+    await turnsEnded(page, 1);
+    await line.waitFor({ state: 'detached' });
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('WEB-49 TURN-11: a request that is tried again is one line that counts', async () => {
+    const { page } = watched;
+    const chat = await server.createChat();
+    await openChat(page, server.url, chat.id);
+    await say(page, 'fail 529 3 times');
+    await page
+      .locator('.wait-line')
+      .getByText(/^Retrying: attempt 3 of 10, .* because the model API failed/)
+      .waitFor();
+    await turnsEnded(page, 1);
+    await conversation(page).getByText('Now it works').waitFor();
+    expect(
+      (await server.client.events(chat.id, { after: 0, limit: 1000 })).items.filter(({ type }) => type === 'notice'),
+    ).toHaveLength(3);
+    expect(await conversation(page).locator('.notice').allInnerTexts()).toEqual([
+      expect.stringMatching(/Retry 3 of 10/),
+    ]);
+    await page.reload();
+    await turnsEnded(page, 1);
+    expect(await conversation(page).locator('.notice').count()).toBe(1);
+    expect(watched.problems).toEqual([]);
+  });
+});
