@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { conversation, openChat, openPage, say, signIn, type WatchedPage } from '../support/browser.ts';
+import { canPress, conversation, openChat, openPage, say, signIn, type WatchedPage } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
@@ -71,7 +71,9 @@ describeInBrowser('writing to the agent', (opened) => {
     await expect.poll(focused).toBe('Prompt');
     await page.keyboard.type('run: touch focus.txt');
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Allow once' }).focus();
+    const allow = page.getByRole('button', { name: 'Allow once' });
+    await canPress(allow);
+    await allow.focus();
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Interrupt' }).waitFor({ state: 'detached' });
     await expect.poll(focused).toBe('Prompt');

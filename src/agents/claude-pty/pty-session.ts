@@ -31,6 +31,8 @@ import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import type { Passthrough } from './terminal/passable.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
+import { EarlyKeys } from './early-keys.ts';
+import { isFormCall } from './terminal-forms.ts';
 import { SilentDialog } from './silent-dialog.ts';
 import { formHooks, noticeOf } from './terminal-forms.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
@@ -84,6 +86,7 @@ export class PtySession {
   readonly #mirror: TranscriptMirror;
   readonly #questions: TerminalQuestions;
   readonly #silentDialog: SilentDialog;
+  readonly #earlyKeys = new EarlyKeys();
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -122,6 +125,7 @@ export class PtySession {
     this.#permissionMode = parts.spec.permissionMode;
     this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
     this.terminal = new TerminalHub({
+      takesKeys: () => !this.#earlyKeys.isEarly,
       onInput: () => this.#typist.noteKeys(),
       passthrough: parts.passthrough,
     });
@@ -199,6 +203,7 @@ export class PtySession {
         const told = noticeOf(call);
         if (told) this.#turns.tell(told);
         if (told) return call.answer(null);
+        if (!isFormCall(call)) this.#earlyKeys.noteQuestion();
         this.#questions.take(call).catch((error: unknown) => this.#warn(error, 'A question of the program was lost.'));
       });
       this.#assertWanted();
@@ -435,6 +440,7 @@ export class PtySession {
   #onStatus(status: ProgramStatus, before: ProgramStatus): void {
     this.#statusChanges += 1;
     this.#silentDialog.note(status);
+    this.#earlyKeys.noteStatus(status);
     this.#typist.look();
     if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
     const turn = this.#turns.current;

@@ -6,10 +6,17 @@ import { ChatRow } from './chat-row.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';
 
+const mostFound = 100;
+
+interface Found {
+  ids: ReadonlySet<string>;
+  hasMore: boolean;
+}
+
 /** What the search found, newest first; undefined while nothing is searched for. */
-function useSearch(words: string, archived: boolean): { found: ReadonlySet<string> | undefined; isBusy: boolean } {
+function useSearch(words: string, archived: boolean): { found: Found | undefined; isBusy: boolean } {
   const session = useSession();
-  const [found, setFound] = useState<ReadonlySet<string>>();
+  const [found, setFound] = useState<Found>();
   const [isBusy, setBusy] = useState(false);
   const q = words.trim();
   useEffect(() => {
@@ -22,14 +29,14 @@ function useSearch(words: string, archived: boolean): { found: ReadonlySet<strin
         void session
           .attempt(() =>
             session.chats.find({
-              limit: 100,
+              limit: mostFound,
               ...(q === '' ? {} : { q }),
               ...(archived ? { archived } : {}),
             }),
           )
           .then((page) => {
             if (isOld || !page) return;
-            setFound(new Set(page.items.map(({ id }) => id)));
+            setFound({ ids: new Set(page.items.map(({ id }) => id)), hasMore: page.next !== null });
             setBusy(false);
           });
       },
@@ -54,7 +61,7 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
   const shown = useMemo(() => {
     const fits = (chat: Chat): boolean => {
       if (state.leaving.has(chat.id)) return false;
-      if (isSearching) return found?.has(chat.id) === true && (!archived || chat.archived);
+      if (isSearching) return found?.ids.has(chat.id) === true && (!archived || chat.archived);
       return chat.archived === archived;
     };
     return sorted([...state.byId.values()].filter(fits));
@@ -89,6 +96,9 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
           <p className="quiet">
             {isSearching ? 'Nothing was found.' : archived ? 'Nothing is archived.' : 'There is no chat yet.'}
           </p>
+        )}
+        {found?.hasMore === true && (
+          <p className="quiet">There are more than {mostFound}: search for more of their words to find the others.</p>
         )}
         {!isSearching && !archived && state.next !== null && (
           <button className="plain wide" onClick={() => void session.attempt(() => session.chats.loadMore())}>
