@@ -1,5 +1,6 @@
 import type { Chats } from '../chats/chats.ts';
-import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
+import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
+import { checkImages } from './check-images.ts';
 import { chatPath, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
@@ -19,6 +20,7 @@ export function promptRoutes(chats: Chats): Route[] {
       },
       { params: chatPath, body: submitPrompt },
       async ({ params, body }) => {
+        await checkImages(toBlocks(body.content));
         const result = await chats.submitPrompt(params.chatId, body);
         return json(result.created ? 202 : 200, result.receipt);
       },
