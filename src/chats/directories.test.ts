@@ -23,6 +23,7 @@ const names = async (prefix: string): Promise<string[]> =>
 test('WEB-7: directories are completed by name, links to directories among them', async () => {
   expect(await listDirectories(`${root}/pro`)).toEqual({
     items: ['project-a', 'project-b', 'project-link'].map((name) => ({ path: join(root, name), name })),
+    truncated: false,
     parent: root,
   });
   expect(await names(`${root}/`)).toEqual(['many', 'odd\nname', 'other', 'project-a', 'project-b', 'project-link']);
@@ -33,10 +34,16 @@ test('WEB-7: hidden ones only for who asks for them, and fifty at the most', asy
   expect(await names(`${root}/.h`)).toEqual(['.hidden']);
   expect(await names(`${root}/many/`)).toHaveLength(50);
   expect((await names(`${root}/many/`)).at(-1)).toBe('d149');
+  expect((await listDirectories(`${root}/many/`)).truncated).toBe(true);
+  expect((await listDirectories(`${root}/many/d11`)).truncated).toBe(false);
 });
 
 test('WEB-7: what is not there or is a file holds nothing; a way up leads up; nothing is home', async () => {
-  expect(await listDirectories(`${root}/nowhere/x`)).toEqual({ items: [], parent: join(root, 'nowhere') });
+  expect(await listDirectories(`${root}/nowhere/x`)).toEqual({
+    items: [],
+    truncated: false,
+    parent: join(root, 'nowhere'),
+  });
   expect(await names(`${root}/project-file/`)).toEqual([]);
   expect((await listDirectories(`${root}/many/../oth`)).items).toEqual([{ path: join(root, 'other'), name: 'other' }]);
   expect((await listDirectories('')).parent).toBe(homedir());

@@ -8,7 +8,7 @@ const maxItems = 50;
 
 /**
  * The directories whose paths begin with this, links to directories among them. `~` is the home of whoever runs the
- * server, and so is an empty path. What cannot be read has nothing in it.
+ * server, and so is an empty path. What cannot be read has nothing in it. Of more than fifty the first fifty are told.
  */
 export async function listDirectories(prefix: string): Promise<DirectoryList> {
   const path = prefix === '' ? '~/' : prefix;
@@ -21,10 +21,11 @@ export async function listDirectories(prefix: string): Promise<DirectoryList> {
   const items: DirectoryList['items'] = [];
   for (const { name, isLink } of await candidates(parent, start)) {
     const item = { path: join(parent, name), name };
-    if (!isLink || (await isDirectory(item.path))) items.push(item);
-    if (items.length === maxItems) break;
+    if (isLink && !(await isDirectory(item.path))) continue;
+    if (items.length === maxItems) return { items, truncated: true, parent };
+    items.push(item);
   }
-  return { items, parent };
+  return { items, truncated: false, parent };
 }
 
 /** By name. Hidden ones only for who asks for them. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
-import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
+import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
+import { checkImages } from './check-images.ts';
 import { chatPath, clientName, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
@@ -23,6 +24,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
       },
       { params: chatPath, headers: z.object({ 'boocode-client': clientName }), body: submitPrompt },
       async ({ params: { chatId }, headers, body, env }) => {
+        await checkImages(toBlocks(body.content));
         const result = await chats.submitPrompt(chatId, body);
         const { promptId } = result.receipt;
         const by = { client: headers['boocode-client'], source: env.peer?.source };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { findings } from '../support/axe-findings.ts';
-import { conversation, openChat, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
+import { canPress, conversation, openChat, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
@@ -106,7 +106,7 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
     for (let step = 0; step < 60 && (await focused()) !== 'Prompt'; step += 1) await press('Tab');
     await page.keyboard.type('run: touch by-keyboard.txt');
     await press('Enter');
-    await page.getByRole('button', { name: 'Allow once' }).waitFor();
+    await canPress(page.getByRole('button', { name: 'Allow once' }));
     for (let step = 0; step < 20 && (await focused()) !== 'Allow once'; step += 1) await press('Shift+Tab');
     const outline = await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle);
     expect([await focused(), outline]).toEqual(['Allow once', 'solid']);

@@ -39,7 +39,9 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
   };
 
   /** What no agent here asks, the page is told in the server's place; its answers are kept. */
-  async function showInInbox(fields: Partial<Decision>): Promise<{ answers: AnswerDecision[] }> {
+  async function showInInbox(
+    fields: Partial<Decision>,
+  ): Promise<{ answers: AnswerDecision[]; tell: (more: Partial<Decision>) => void }> {
     const chat = await server.createChat();
     const decision: Decision = {
       id: '00000000-0000-4000-8000-000000000001',
@@ -60,7 +62,9 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       ...fields,
     };
     const answers: AnswerDecision[] = [];
+    let tell = (_more: Partial<Decision>): void => {};
     await page.routeWebSocket(/\/v1\/live/, (socket) => {
+      tell = (more) => socket.send(JSON.stringify({ type: 'decision', decision: { ...decision, ...more } }));
       const live = socket.connectToServer();
       live.onMessage((message) => {
         if (String(message).includes('"chats_followed"')) socket.send(JSON.stringify({ type: 'decision', decision }));
@@ -74,7 +78,33 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await page.goto(`${server.url}/#/inbox`);
     await page.reload();
     await page.locator('.decision').waitFor();
-    return { answers };
+    return { answers, tell: (more) => tell(more) };
+  }
+
+  /** The half second after which a card can be answered does not pass until `release` says so. */
+  async function holdSteady(): Promise<() => Promise<void>> {
+    await page.addInitScript(() => {
+      const { setTimeout } = globalThis;
+      const held = new Map<unknown, () => void>();
+      Object.assign(globalThis, {
+        setTimeout(run: () => void, ms?: number, ...more: unknown[]): unknown {
+          if (ms !== 500) return setTimeout(run, ms, ...more);
+          // One that is cleared does nothing any more.
+          const id = setTimeout(() => held.delete(id), 2 ** 30);
+          held.set(id, run);
+          return id;
+        },
+        clearTimeout: ((clear) => (id?: NodeJS.Timeout) => {
+          held.delete(id);
+          clear(id);
+        })(globalThis.clearTimeout),
+        releaseHeld() {
+          for (const run of held.values()) run();
+          held.clear();
+        },
+      });
+    });
+    return () => page.evaluate(() => (globalThis as unknown as { releaseHeld(): void }).releaseHeld());
   }
 
   it('DECIDE-12: of 42 lines can be allowed only after the last one was in sight', async () => {
@@ -178,6 +208,48 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     const card = page.locator('.decision');
     expect(await card.locator('.problem').allInnerTexts()).toEqual(['Options 1 and 3 look alike, and are different.']);
     await card.getByText('⟨А U+0410 like A⟩llow').waitFor();
+  });
+
+  const kinds = [
+    { kind: 'permission' },
+    {
+      kind: 'question',
+      input: {
+        questions: [
+          { question: 'Go on?', header: '', options: [{ label: 'Yes', description: '' }], multiSelect: false },
+        ],
+      },
+    },
+    { kind: 'plan', input: { plan: 'Do it.' } },
+    { kind: 'form', input: { mode: 'url', serverName: 'travel', message: 'Go there', url: 'https://example.com/' } },
+  ] as const;
+  it.each(kinds)('WEB-54: is not answered by what was pressed before it stood there: $kind', async (fields) => {
+    const release = await holdSteady();
+    const { answers, tell } = await showInInbox(fields);
+    const buttons = page.getByRole('button', { name: /^(Allow once|Answer|Approve|Accept|Do not|Decline)/ });
+    const pressAll = async (): Promise<void> => {
+      for (const button of await buttons.all()) {
+        await button.click({ force: true });
+        await button.press('Enter');
+        await button.press('Space');
+      }
+    };
+    if (fields.kind === 'question') await page.getByLabel('Yes').check();
+    await pressAll();
+    await release();
+    await becomes(buttons.first(), false);
+    // Another one may have pushed this one to where something else was.
+    tell({ id: '00000000-0000-4000-8000-000000000002', requestedAt: new Date(1).toISOString() });
+    await page.locator('.decision').nth(1).waitFor();
+    await becomes(buttons.first(), true);
+    await pressAll();
+    await page.evaluate(() => dispatchEvent(new Event('focus')));
+    await pressAll();
+    expect(answers).toEqual([]);
+    await release();
+    await becomes(buttons.first(), false);
+    await buttons.first().click();
+    expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
   it('DECIDE-12: of a question is answered only after its last option was in sight', async () => {

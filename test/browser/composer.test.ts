@@ -1,8 +1,9 @@
 import type { Browser } from 'playwright-core';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { conversation, openChat, openPage, say, signIn, type WatchedPage } from '../support/browser.ts';
+import { canPress, conversation, openChat, openPage, say, signIn, type WatchedPage } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
+import { pngOf } from '../support/images.ts';
 import { runTurn } from '../support/turns.ts';
 
 describeInBrowser('writing to the agent', (opened) => {
@@ -45,19 +46,23 @@ describeInBrowser('writing to the agent', (opened) => {
 
   it('takes images that are dropped anywhere on the page', async () => {
     const { page } = watched;
-    await conversation(page).evaluate((element) => {
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(
-        new File([Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)], 'a.png', { type: 'image/png' }),
-      );
-      dataTransfer.items.add(new File(['x'], 'a.txt', { type: 'text/plain' }));
-      dataTransfer.items.add(new File(['only text'], 'b.png', { type: 'image/png' }));
-      for (const type of ['dragover', 'drop'])
-        element.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-    });
+    await conversation(page).evaluate(
+      (element, png) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([Uint8Array.from(png)], 'a.png', { type: 'image/png' }));
+        dataTransfer.items.add(new File([Uint8Array.from(png.slice(0, 40))], 'cut.png', { type: 'image/png' }));
+        dataTransfer.items.add(new File(['x'], 'a.txt', { type: 'text/plain' }));
+        dataTransfer.items.add(new File(['only text'], 'b.png', { type: 'image/png' }));
+        for (const type of ['dragover', 'drop'])
+          element.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      [...pngOf()],
+    );
     await page.getByAltText('Image 1').waitFor();
     await page.getByText('a.txt: only PNG, JPEG, GIF and WebP images can be sent.').waitFor();
     await page.getByText('b.png: is not the image that its name says.').waitFor();
+    await page.getByText('cut.png: is damaged, or breaks off.').waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).last().click();
     await page.getByRole('button', { name: 'Dismiss' }).last().click();
     await page.getByRole('button', { name: 'Take image 1 out' }).click();
     await page.getByAltText('Image 1').waitFor({ state: 'detached' });
@@ -71,7 +76,9 @@ describeInBrowser('writing to the agent', (opened) => {
     await expect.poll(focused).toBe('Prompt');
     await page.keyboard.type('run: touch focus.txt');
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Allow once' }).focus();
+    const allow = page.getByRole('button', { name: 'Allow once' });
+    await canPress(allow);
+    await allow.focus();
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Interrupt' }).waitFor({ state: 'detached' });
     await expect.poll(focused).toBe('Prompt');

@@ -81,6 +81,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     expect(await card.getByLabel('seats').inputValue()).toBe('2');
     expect(await card.getByLabel('meal').locator('option:checked').innerText()).toBe('Vegetables');
     await card.getByLabel('seats').fill('5');
+    for (const end of await card.locator('.seen-end').all()) await end.scrollIntoViewIfNeeded();
     await card.getByRole('button', { name: 'Send to travel' }).click();
     expect(await card.getByRole('alert').allInnerTexts()).toEqual([
       'Your address: is required.',

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { receipt as receiptSchema } from '../../src/protocol/prompt.ts';
+import { pngOf } from '../support/images.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, followUntil, nextDelta, readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
-/** One orange pixel. */
-const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8Dwn4EIAAAxfwMBJs0pYwAAAABJRU5ErkJggg==';
+/** One black pixel. */
+const pixel = pngOf({ width: 1, height: 1 }).toString('base64');
 
 let server: TestServer;
 

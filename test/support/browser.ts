@@ -46,6 +46,8 @@ export interface WatchedPage {
 export interface PageOptions {
   size?: { width: number; height: number };
   colorScheme?: 'light' | 'dark';
+  /** A screen that is touched, without a mouse. */
+  isTouched?: boolean;
 }
 
 export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
@@ -53,6 +55,7 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
     viewport: options.size ?? { width: 1280, height: 800 },
     colorScheme: options.colorScheme ?? 'light',
     reducedMotion: 'reduce',
+    ...(options.isTouched === true ? { hasTouch: true, isMobile: true } : {}),
   });
   context.setDefaultTimeout(15_000);
   const problems: string[] = [];
@@ -99,6 +102,11 @@ export async function say(page: Page, text: string): Promise<void> {
 
 /** What stands in the conversation, as far as it is drawn. */
 export const conversation = (page: Page): Locator => page.getByRole('region', { name: 'Conversation' });
+
+/** A button that answers a decision can be pressed only when it has stood there for a while. */
+export async function canPress(button: Locator): Promise<void> {
+  await button.and(button.page().locator('[aria-disabled=false]')).waitFor();
+}
 
 /** Waits for so many turns to have ended. */
 export async function turnsEnded(page: Page, count: number): Promise<void> {

@@ -230,7 +230,7 @@ export function createMemoryChats(): MemoryChats {
     },
     async listDirectories(prefix) {
       check();
-      return { items: [], parent: prefix || '/' };
+      return { items: [], truncated: false, parent: prefix || '/' };
     },
     async readEvents(chatId, wanted) {
       const { events } = entryOf(chatId);

@@ -89,17 +89,40 @@ describe('a prompt typed in the terminal', () => {
   });
 });
 
+const isAsked = (seat: TerminalSeat): boolean => seat.screen().includes('Do you want to proceed');
+
 /** Presses the keys until the dialog has gone: it takes none in its first moments. */
 async function answer(seat: TerminalSeat, keys: string): Promise<void> {
-  const isOpen = (): boolean => seat.screen().includes('Do you want to proceed');
-  await until(isOpen, { timeoutMs: 10_000 });
-  while (isOpen()) {
+  await until(() => isAsked(seat), { timeoutMs: 10_000 });
+  while (isAsked(seat)) {
     seat.type(keys);
-    await until(() => !isOpen(), { timeoutMs: 1_500 }).catch(() => undefined);
+    await until(() => !isAsked(seat), { timeoutMs: 1_500 }).catch(() => undefined);
   }
 }
 
 describe('a permission', () => {
+  test('TERM-12: is not answered by a key that was pressed before it could be seen', async () => {
+    const session = await openSession(harness);
+    const { chatId } = session;
+    const seat = seatAt(chatId);
+    const path = join(harness.cwd, 'typed-ahead');
+    const turn = await runTurn(harness.backend, chatId, `run: touch ${path}`, {
+      onEvent(event) {
+        if (event.type !== 'decision_requested') return;
+        // Nobody reads so fast: 1 is its “Yes”, 4 its “No”.
+        void seat
+          .sees('Do you want to proceed')
+          .then(() => seat.type('1'))
+          .then(() => until(() => !isAsked(seat), { timeoutMs: 1_500 }))
+          .catch(() => answer(seat, '4'));
+      },
+    });
+    expect(ofType(turn, 'decision_resolved')[0]).toMatchObject({ outcome: 'deny' });
+    expect(existsSync(path)).toBe(false);
+    seat.leave();
+    await harness.backend.closeSession(chatId);
+  });
+
   test.each([
     ['yes', '1', 'allow', 'completed'],
     ['no', '4', 'deny', 'interrupted'],

@@ -36,6 +36,8 @@ import { lateLinesMs, missingLineMs, PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import type { Passthrough } from './terminal/passable.ts';
 import { TerminalHub } from './terminal/terminal-hub.ts';
+import { EarlyKeys } from './early-keys.ts';
+import { isFormCall } from './terminal-forms.ts';
 import { SilentDialog } from './silent-dialog.ts';
 import { formHooks, noticeOf } from './terminal-forms.ts';
 import { TerminalQuestions } from './terminal-questions.ts';
@@ -98,6 +100,7 @@ export class PtySession {
   });
   /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
   readonly #watch: ProcessWatch;
+  readonly #earlyKeys = new EarlyKeys();
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -138,6 +141,7 @@ export class PtySession {
     this.#permissionMode = parts.spec.permissionMode;
     this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
     this.terminal = new TerminalHub({
+      takesKeys: () => !this.#earlyKeys.isEarly,
       onInput: () => this.#typist.noteKeys(),
       passthrough: parts.passthrough,
     });
@@ -226,6 +230,7 @@ export class PtySession {
         const told = noticeOf(call);
         if (told) this.#turns.tell(told);
         if (told) return call.answer(null);
+        if (!isFormCall(call)) this.#earlyKeys.noteQuestion();
         this.#questions.take(call).catch((error: unknown) => this.#warn(error, 'A question of the program was lost.'));
       });
       this.#assertWanted();
@@ -479,6 +484,7 @@ export class PtySession {
   #onStatus(status: ProgramStatus, before: ProgramStatus): void {
     this.#statusChanges += 1;
     this.#silentDialog.note(status);
+    this.#earlyKeys.noteStatus(status);
     this.#typist.look();
     if (status.sessionId !== null && status.sessionId !== this.#sessionId) this.#switchTo(status.sessionId);
     const turn = this.#turns.current;

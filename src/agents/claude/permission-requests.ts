@@ -6,7 +6,7 @@ import type { AgentEvent, AgentEventOf, AnswerCheck, DecisionAnswer } from '../a
 import { alwaysScope, heldHereToo, keptRules } from './always-scope.ts';
 import { checkInput } from './check-input.ts';
 import { checkPlan } from './check-plan.ts';
-import { toolTitle } from './mapping/tool-title.ts';
+import { askedTitle } from './mapping/tool-title.ts';
 
 /** What a person is asked, as it is told. */
 export type Asked = Omit<AgentEventOf<'decision_requested'>, 'type' | 'decisionId'>;
@@ -69,7 +69,7 @@ export class PermissionRequests {
         kind: kindOf(toolName),
         toolName,
         toolCallId: options.toolUseID,
-        title: options.title ?? `${toolName}: ${toolTitle(toolName, input)}`,
+        title: options.title ?? askedTitle(toolName, input),
         input,
         canAllowAlways: suggestions.length > 0,
         alwaysScope: alwaysScope(suggestions),

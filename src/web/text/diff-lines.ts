@@ -10,9 +10,17 @@ const maxCells = 1_000_000;
 const contextLines = 3;
 
 /** The lines of a change, with three lines around each; `skipped` stands for what is the same in between. */
-export function diffLines(oldText: string | null, newText: string): DiffLine[] {
-  const before = oldText === null ? [] : linesOf(oldText);
-  const after = linesOf(newText);
+export const diffLines = (oldText: string | null, newText: string): DiffLine[] =>
+  folded(allLines(oldText === null ? [] : linesOf(oldText), linesOf(newText)));
+
+/**
+ * All lines of a change: the one text is the lines that are the same or removed, the other one those that are the same or
+ * added, with a line end between each two. A text that ends with a line end has an empty line behind it.
+ */
+export const changedLines = (oldText: string, newText: string): DiffLine[] =>
+  allLines(oldText.split('\n'), newText.split('\n'));
+
+function allLines(before: readonly string[], after: readonly string[]): DiffLine[] {
   let start = 0;
   while (start < before.length && start < after.length && before[start] === after[start]) start += 1;
   let end = 0;
@@ -24,11 +32,11 @@ export function diffLines(oldText: string | null, newText: string): DiffLine[] {
     end += 1;
   }
   const same = (text: string): DiffLine => ({ kind: 'same', text });
-  return folded([
+  return [
     ...before.slice(0, start).map(same),
     ...middle(before.slice(start, before.length - end), after.slice(start, after.length - end)),
     ...after.slice(after.length - end).map(same),
-  ]);
+  ];
 }
 
 function linesOf(text: string): string[] {

@@ -22,6 +22,8 @@ export interface TerminalHubOptions {
   scrollbackLines?: number | undefined;
   /** How much may be on its way to a viewer that has not acknowledged it. */
   windowBytes?: number | undefined;
+  /** False while keys of viewers would answer what they cannot have seen: they are dropped. Pastes answer nothing. */
+  takesKeys?: (() => boolean) | undefined;
   /** What a viewer typed, as it goes to the program. */
   onInput?: ((data: Uint8Array) => void) | undefined;
   /** What the program may do to the terminals of viewers beyond being shown there; nothing unless it is said. */
@@ -55,7 +57,9 @@ export class TerminalHub implements AgentTerminal {
     this.#owner = {
       windowBytes: options.windowBytes ?? 256 * 1024,
       screen: () => ({ type: 'screen', size: this.#size, data: this.#redraw() }),
-      input: (data) => this.#typed(data),
+      input: (data) => {
+        if (this.#options.takesKeys?.() !== false) this.#typed(data);
+      },
       paste: (text) => this.#typed(Buffer.from(pasteKeys(text, this.#screen.bracketsPastes))),
       resized: () => this.#fit(),
       closed: (viewer) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toolKind, toolTitle } from './tool-title.ts';
+import { askedTitle, toolKind, toolTitle } from './tool-title.ts';
 
 describe('toolTitle', () => {
   it.each<[string, unknown, string]>([
@@ -13,7 +13,7 @@ describe('toolTitle', () => {
     ['Agent', { description: 'Look around', prompt: 'long' }, 'Look around'],
     ['AskUserQuestion', { questions: [{ question: 'Which?' }, { question: 'When?' }] }, 'Which? · When?'],
     ['ExitPlanMode', { plan: '# Plan\n1. x' }, 'Plan ready: # Plan␊1. x'],
-    ['ExitPlanMode', {}, 'ExitPlanMode'],
+    ['ExitPlanMode', {}, 'End planning'],
     [
       'TodoWrite',
       {
@@ -46,4 +46,14 @@ describe('toolTitle', () => {
       'other',
     ]);
   });
+});
+
+it.each<[string, unknown, string]>([
+  ['Bash', { command: 'ls' }, 'Bash: ls'],
+  ['ExitPlanMode', {}, 'ExitPlanMode: End planning'],
+  ['Unheard', {}, 'Unheard'],
+  ['Unheard', { query: 'q' }, 'Unheard: q'],
+  ['mcp__a__b', { query: 'q' }, 'mcp__a__b: a · b: q'],
+])('asks about %s %j by its name, once', (name, input, title) => {
+  expect(askedTitle(name, input)).toBe(title);
 });

@@ -74,7 +74,7 @@ const tools: Readonly<Record<string, ToolWords>> = {
   TaskList: { kind: 'think', title: () => 'Plan: list tasks' },
   TaskGet: { kind: 'think', title: field('taskId', 'Plan: show task ') },
   EnterPlanMode: { kind: 'think', title: () => 'Start planning' },
-  ExitPlanMode: { kind: 'think', title: field('plan', 'Plan ready: ') },
+  ExitPlanMode: { kind: 'think', title: (input) => field('plan', 'Plan ready: ')(input) ?? 'End planning' },
   AskUserQuestion: { kind: 'other', title: question },
   Skill: { kind: 'other', title: field('skill', 'Skill ') },
   SlashCommand: { kind: 'other', title: field('command') },
@@ -112,6 +112,12 @@ export function toolTitle(toolName: string, input: unknown): string {
   const telling = tellingFields.flatMap((name) => asText(fields[name]) ?? [])[0];
   const name = readableName(toolName);
   return oneLine(telling === undefined ? name : `${name}: ${telling}`);
+}
+
+/** Of a call that a person is asked about: the tool's own name, once, and what the call is for. */
+export function askedTitle(toolName: string, input: unknown): string {
+  const title = toolTitle(toolName, input);
+  return title === toolName || title.startsWith(`${toolName}: `) ? title : `${toolName}: ${title}`;
 }
 
 /** `mcp__server__tool` as `server · tool`. */

@@ -21,6 +21,7 @@ import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
+import { placeToWrite } from '../parts/place-to-write.ts';
 import { shortPath } from '../parts/words.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
@@ -74,10 +75,12 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const view = useStore(open.view);
   const info = useStore(session.info);
   const pending = usePending(chatId);
+  const isSending = useStore(session.outbox.store).some((each) => each.chatId === chatId && each.state === 'sending');
+  const among = pending.map(({ id }) => id).join();
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
   const dock = useRef<HTMLDivElement>(null);
-  useKeptFocus(dock, placeToRest);
+  useKeptFocus(dock, placeToWrite);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
   const isCold = chat?.state === 'cold';
   const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
@@ -170,22 +173,27 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </p>
         )}
         {isEmpty(log) && view.state === 'live' ? (
-          <EmptyChat />
+          <EmptyChat isWaiting={log.waiting.length > 0 || isSending} />
         ) : (
           <CwdContext value={chat?.cwd ?? ''}>
             <Transcript view={shown} onLoadOlder={onLoadOlder} />
           </CwdContext>
         )}
         <div className="dock" ref={dock}>
-          {pending.map((decision) => (
-            <DecisionCard key={decision.id} decision={decision} />
-          ))}
           {isMissing && <MissingDirectory onMove={() => setChanging(true)} />}
           <PlanStrip plan={log.latest.plan} />
           {/* Between turns the line below says it, with the time. */}
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
           <Queue chatId={chatId} log={log} />
+          {/* Last of what comes by itself: nothing moves a card under somebody's finger. */}
+          {pending.length > 0 && (
+            <div className="dock-cards">
+              {pending.map((decision) => (
+                <DecisionCard key={decision.id} decision={decision} among={among} />
+              ))}
+            </div>
+          )}
           {chat && (
             <Composer
               chat={chat}
@@ -225,15 +233,12 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   );
 }
 
-/** On a screen that is touched the field would bring up the keyboard. */
-const placeToRest = (): HTMLElement | null =>
-  document.querySelector(matchMedia('(pointer: coarse)').matches ? '.transcript' : 'textarea.prompt');
-
-function EmptyChat() {
+/** Until the first turn begins. What was written stands below, in the queue. */
+function EmptyChat({ isWaiting }: { isWaiting: boolean }) {
   return (
     <div className="transcript-frame">
       <div className="empty-chat">
-        <p>Nothing has been said yet.</p>
+        <p role="status">{isWaiting ? 'The agent is starting …' : 'Nothing has been said yet.'}</p>
       </div>
     </div>
   );

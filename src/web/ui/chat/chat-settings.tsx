@@ -3,12 +3,14 @@ import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../proto
 import { toBooError } from '../../../protocol/error.ts';
 import type { ChatTrust } from '../../../protocol/trust.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/hidden.ts';
 import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from '../chats/directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
+import { Problem } from '../parts/problem.tsx';
+import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
 import { DirectoryTrust } from './directory-trust.tsx';
 import { McpServers } from './mcp-servers.tsx';
@@ -36,7 +38,10 @@ export function ChatSettings({
   const [backend, setBackend] = useState<BackendName>(chat.backend);
   const [cwd, setCwd] = useState(isMissing ? chat.cwd : undefined);
   const [turn, setTurn] = useState<RunningChoice>('finish');
-  const [isWaiting, setWaiting] = useState(false);
+  const changing = useAttempt();
+  const { attempt } = changing;
+  const [isGiving, setGiving] = useState(false);
+  const isWaiting = changing.isBusy || isGiving;
   const [trust, setTrust] = useState<ChatTrust>();
   const [problem, setProblem] = useState<string>();
   const gate = useSeenGate();
@@ -60,7 +65,7 @@ export function ChatSettings({
   /** False where it was not taken: then what stands there now is shown. */
   const giveTrust = async (): Promise<boolean> => {
     if (!trust) return false;
-    setWaiting(true);
+    setGiving(true);
     setProblem(undefined);
     try {
       await session.api.giveTrust(chat.id, { digest: trust.digest });
@@ -70,14 +75,12 @@ export function ChatSettings({
       await load();
       return false;
     } finally {
-      setWaiting(false);
+      setGiving(false);
     }
   };
 
-  const change = async (patch: PatchChat): Promise<void> => {
-    setWaiting(true);
-    const changed = await session.attempt(() => session.api.patchChat(chat.id, patch));
-    setWaiting(false);
+  const change = async (patch: PatchChat, tryIt: typeof attempt = attempt): Promise<void> => {
+    const changed = await tryIt(() => session.api.patchChat(chat.id, patch));
     if (!changed) return;
     session.chats.put(changed);
     onClose();
@@ -99,6 +102,7 @@ export function ChatSettings({
       // It may take long: nothing to wait for before the page.
       session.say(`The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended.`);
       onClose();
+      return change(patch, session.attempt.bind(session));
     }
     await change(patch);
   };
@@ -153,17 +157,14 @@ export function ChatSettings({
               Trust this directory as it is now: load its own settings, hooks and instructions
             </label>
           )}
-          {problem !== undefined && (
-            <p className="problem" role="alert">
-              {readable(problem)}
-            </p>
-          )}
+          <Problem text={problem} />
           {trust && !isMoving && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
           <label className="check">
             <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
             Accept messages of other chats’ agents: each begins a turn here that nobody asked for
           </label>
           {isTrusting && <UnseenNote />}
+          <Problem text={changing.problem} />
           <div className="actions">
             <button type="button" onClick={onClose}>
               Cancel

@@ -5,7 +5,7 @@ import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Content } from './content.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
-import { Fields } from '../decisions/decision-card.tsx';
+import { Fields } from '../decisions/fields.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
 import { costText, countText, decisionTitle, durationText } from '../parts/words.ts';

@@ -65,7 +65,9 @@ export const ToolCard = memo(function ToolCard(props: ToolCardProps) {
   const { call } = item;
   const status = statusOf(props);
   const isAgent = isAgentTool(call.toolName);
-  const isTelling = call.kind === 'execute' || call.kind === 'edit' || isAgent || status === 'failed';
+  // What is asked about stands below, with the ways to answer: once is enough.
+  const isTelling =
+    status === 'failed' || (status !== 'asking' && (call.kind === 'execute' || call.kind === 'edit' || isAgent));
   const [isOpen, setOpen] = useExpanded(item.key, isTelling);
   const name = readableLine(call.toolName, 60);
   const title = titleOf(call, name, use(CwdContext));

@@ -6,13 +6,20 @@ import { ChatRow } from './chat-row.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';
 
+const mostFound = 100;
+
+interface Found {
+  ids: ReadonlySet<string>;
+  hasMore: boolean;
+}
+
 /** What the search found, newest first; undefined while nothing is searched for. */
 function useSearch(
   words: string,
   archived: boolean,
-): { found: ReadonlySet<string> | undefined; isBusy: boolean; hasFailed: boolean } {
+): { found: Found | undefined; isBusy: boolean; hasFailed: boolean } {
   const session = useSession();
-  const [found, setFound] = useState<ReadonlySet<string>>();
+  const [found, setFound] = useState<Found>();
   const [isBusy, setBusy] = useState(false);
   const [hasFailed, setFailed] = useState(false);
   const q = words.trim();
@@ -28,7 +35,7 @@ function useSearch(
           .attempt(() =>
             session.chats
               .find(
-                { limit: 100, ...(q === '' ? {} : { q }), ...(archived ? { archived } : {}) },
+                { limit: mostFound, ...(q === '' ? {} : { q }), ...(archived ? { archived } : {}) },
                 { signal: line.signal },
               )
               .catch((error: unknown) => {
@@ -37,7 +44,7 @@ function useSearch(
           )
           .then((page) => {
             if (line.signal.aborted) return;
-            if (page) setFound(new Set(page.items.map(({ id }) => id)));
+            if (page) setFound({ ids: new Set(page.items.map(({ id }) => id)), hasMore: page.next !== null });
             setFailed(!page);
             setBusy(false);
           });
@@ -64,7 +71,7 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
   const shown = useMemo(() => {
     const fits = (chat: Chat): boolean => {
       if (state.leaving.has(chat.id)) return false;
-      if (isSearching) return found?.has(chat.id) === true && (!archived || chat.archived);
+      if (isSearching) return found?.ids.has(chat.id) === true && (!archived || chat.archived);
       return chat.archived === archived;
     };
     return sorted([...state.byId.values()].filter(fits));
@@ -105,6 +112,9 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
                   ? 'Nothing is archived.'
                   : 'There is no chat yet.'}
           </p>
+        )}
+        {found?.hasMore === true && (
+          <p className="quiet">There are more than {mostFound}: search for more of their words to find the others.</p>
         )}
         {!isSearching && !archived && state.next !== null && (
           <button className="plain wide" onClick={() => void session.attempt(() => session.chats.loadMore())}>

@@ -2,13 +2,16 @@ import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import type { DirectoryList } from '../../../protocol/directory.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { useSession } from '../parts/session-context.ts';
+import { usePlaceBelow } from '../parts/use-place-below.ts';
 import { useCombobox } from '../parts/use-combobox.ts';
+
+const nothing = { items: [], truncated: false };
 
 /** A path on the server, completed as it is typed: arrows choose, Enter or Tab takes it and looks further in. */
 export function DirectoryField({ value, onChange }: { value: string; onChange: (path: string) => void }) {
   const session = useSession();
   const id = useId();
-  const [items, setItems] = useState<DirectoryList['items']>([]);
+  const [{ items, truncated }, setFound] = useState<Pick<DirectoryList, 'items' | 'truncated'>>(nothing);
   const input = useRef<HTMLInputElement>(null);
 
   const take = (path: string): void => {
@@ -17,6 +20,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
   };
   const list = useCombobox(items, ({ path }) => take(path));
   const { isOpen, isWanted, setOpen } = list;
+  const below = usePlaceBelow(input, isOpen);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (list.onKeyDown(event)) return;
     if (event.key === 'ArrowDown') setOpen(true);
@@ -28,10 +32,10 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
       // A path that names nothing yet has nothing to complete: no reason to complain while it is typed.
       session.api.listDirectories(value).then(
         (found) => {
-          if (!isOld) setItems(found.items);
+          if (!isOld) setFound(found);
         },
         () => {
-          if (!isOld) setItems([]);
+          if (!isOld) setFound(nothing);
         },
       );
     }, 80);
@@ -62,13 +66,20 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
         onBlur={() => setOpen(false)}
         onKeyDown={onKeyDown}
       />
-      <ul id={list.listId} className="options" role="listbox" aria-label="Directories" hidden={!isOpen}>
-        {items.map((item, index) => (
-          <li key={item.path} {...list.optionProps(index)}>
-            <bdi>{readableLine(item.name, 120)}</bdi>
-          </li>
-        ))}
-      </ul>
+      <div className="options" style={below} hidden={!isOpen}>
+        <ul id={list.listId} role="listbox" aria-label="Directories">
+          {items.map((item, index) => (
+            <li key={item.path} {...list.optionProps(index)}>
+              <bdi>{readableLine(item.name, 120)}</bdi>
+            </li>
+          ))}
+        </ul>
+        {truncated && (
+          <p className="quiet" role="status">
+            There are more than {items.length}: type on to find the others.
+          </p>
+        )}
+      </div>
     </div>
   );
 }

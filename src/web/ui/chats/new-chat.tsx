@@ -1,4 +1,5 @@
 import { type FormEvent, useState } from 'react';
+import { flushSync } from 'react-dom';
 import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
 import { useStore } from '../parts/use-store.ts';
@@ -7,6 +8,8 @@ import { DirectoryField } from './directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { chatHref } from '../parts/place.ts';
+import { Problem } from '../parts/problem.tsx';
+import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
 import { modeChoices } from '../parts/words.ts';
 
@@ -19,12 +22,11 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   const [model, setModel] = useState('');
   const [mode, setMode] = useState<PermissionMode>('default');
   const [trusted, setTrusted] = useState(false);
-  const [isBusy, setBusy] = useState(false);
+  const { isBusy, problem, attempt } = useAttempt();
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    setBusy(true);
-    const chat = await session.attempt(() =>
+    const chat = await attempt(() =>
       session.api.createChat({
         cwd: cwd.trim(),
         permissionMode: mode,
@@ -33,11 +35,12 @@ export function NewChat({ onClose }: { onClose: () => void }) {
         ...(model.trim() === '' ? {} : { model: model.trim() }),
       }),
     );
-    setBusy(false);
     if (!chat) return;
     session.chats.put(chat);
     location.hash = chatHref(chat.id);
-    onClose();
+    flushSync(onClose);
+    // The browser has given the focus back to the button that opened this: the next space would press it.
+    document.getElementById('main')?.focus();
   };
 
   return (
@@ -68,6 +71,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
             Trust this directory: load its own settings, hooks and instructions
           </label>
         </details>
+        <Problem text={problem} />
         <div className="actions">
           <button type="button" onClick={onClose}>
             Cancel

@@ -14,6 +14,7 @@ export async function readImages(files: Iterable<File>): Promise<{ images: Image
     if (!mimeType) problems.push(`${file.name}: only PNG, JPEG, GIF and WebP images can be sent.`);
     else if (file.size > maxBytes) problems.push(`${file.name}: is larger than 5 MB.`);
     else if (!(await isOfType(file, mimeType))) problems.push(`${file.name}: is not the image that its name says.`);
+    else if (!(await canBeDrawn(file))) problems.push(`${file.name}: is damaged, or breaks off.`);
     else images.push({ type: 'image', mimeType, data: await base64Of(file) });
   }
   return { images, problems };
@@ -31,6 +32,16 @@ async function isOfType(file: File, mimeType: ImageBlock['mimeType']): Promise<b
   const start = new Uint8Array(await file.slice(0, 16).arrayBuffer());
   return beginnings[mimeType].test(Array.from(start, (byte) => byte.toString(16).padStart(2, '0')).join(''));
 }
+
+/** As the browser finds, which unpacks it. */
+const canBeDrawn = (file: File): Promise<boolean> =>
+  createImageBitmap(file).then(
+    (bitmap) => {
+      bitmap.close();
+      return true;
+    },
+    () => false,
+  );
 
 function base64Of(file: File): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 import { type ClipboardEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect } from 'react';
 import { readableLine } from '../../text/hidden.ts';
 import { useCombobox } from '../parts/use-combobox.ts';
+import { goToWrite } from '../parts/place-to-write.ts';
 import type { Command } from './use-commands.ts';
 import { useMedia } from '../parts/use-media.ts';
 
@@ -31,12 +32,8 @@ export function PromptField(props: PromptFieldProps) {
   };
   const list = useCombobox(commands, take, { choosesFirst: true });
 
-  // Who opens a chat means to write; but a keyboard on the screen would cover what there is to read.
-  useEffect(() => {
-    const held = document.activeElement;
-    const isFree = held === null || held === document.body || held.closest('nav') !== null;
-    if (isFree && matchMedia('(hover: hover) and (pointer: fine)').matches) field.current?.focus();
-  }, [field]);
+  // Who opens a chat means to write.
+  useEffect(goToWrite, []);
   useLayoutEffect(() => {
     const element = field.current;
     if (!element || isSizedByBrowser()) return;
@@ -51,6 +48,8 @@ export function PromptField(props: PromptFieldProps) {
     if (!(event.key === 'Enter' && isWhole) && list.onKeyDown(event)) return;
     if (event.key === 'Escape') return props.onEscape();
     if (event.key !== 'Enter' || event.shiftKey) return;
+    // A key that is held down has done its work already, maybe on a button that is gone.
+    if (event.repeat) return event.preventDefault();
     if (isTouched && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     onSend();

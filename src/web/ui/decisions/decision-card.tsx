@@ -2,21 +2,22 @@ import { type FormEvent, useId, useMemo, useState } from 'react';
 import type { AnswerDecision, Decision } from '../../../protocol/decision.ts';
 import type { BooError } from '../../../protocol/error.ts';
 import { formOf } from '../../../protocol/form.ts';
-import { exactLine, isProseField } from '../../../protocol/exact-text.ts';
+import { exactLine } from '../../../protocol/exact-text.ts';
 import { planOf } from '../../../protocol/plan.ts';
 import { questionsOf } from '../../../protocol/question.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { readable } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
 import { ErrorBoundary } from '../parts/error-boundary.tsx';
-import { Diff } from '../parts/diff.tsx';
 import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
+import { Fields } from './fields.tsx';
 import { QuestionForm } from './question-form.tsx';
 import { ServerForm } from './server-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { Marked } from '../parts/marked.tsx';
 import { decisionTitle, titleParts } from '../parts/words.ts';
-import { AllowButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
+import { AllowButton, AnswerButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
+import { useSteady } from './use-steady.ts';
 
 /** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */
 const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; deny: string }> = {
@@ -27,12 +28,13 @@ const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; den
 };
 const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan', form: 'Form' };
 
-/** Something that waits for a person: what it is, to the byte, and the ways to answer. */
-export function DecisionCard({ decision }: { decision: Decision }) {
+/** Something that waits for a person: what it is, to the byte, and the ways to answer. `among` names all that stand here. */
+export function DecisionCard({ decision, among }: { decision: Decision; among: string }) {
   const session = useSession();
   const [isBusy, setBusy] = useState(false);
   const [refused, setRefused] = useState<BooError>();
   const scopeId = useId();
+  const editId = useId();
   const [step, setStep] = useState<'choose' | 'deny' | 'edit'>('choose');
 
   const answer = async (given: AnswerDecision): Promise<void> => {
@@ -46,7 +48,8 @@ export function DecisionCard({ decision }: { decision: Decision }) {
   const plan = planOf(decision);
   const canBeAllowed = decision.kind !== 'plan' || plan !== undefined;
   const canAllowAlways = canBeAllowed && decision.canAllowAlways;
-  const gate = useSeenGate();
+  // The second of two clicks must not answer by a button that the first one brought.
+  const gate = useSeenGate(useSteady(`${among} ${step}`));
   const words = answerWords[decision.kind];
   const inputText = JSON.stringify(decision.input, null, 2);
 
@@ -81,63 +84,79 @@ export function DecisionCard({ decision }: { decision: Decision }) {
           </ErrorBoundary>
         ) : (
           <>
-            <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
-              {plan === undefined ? (
-                <Fields input={decision.input} isJudged />
-              ) : (
-                <Plan plan={plan} input={decision.input} />
+            <div className="decision-body">
+              <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
+                {plan === undefined ? <Fields input={decision.input} /> : <Plan plan={plan} input={decision.input} />}
+              </ErrorBoundary>
+              {!canBeAllowed && <p className="problem">There is no plan in it, so there is nothing to approve.</p>}
+              {step === 'choose' && canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
+              {step === 'edit' && (
+                <EditInput
+                  id={editId}
+                  input={decision.input}
+                  refused={refused}
+                  onAllow={(input) => void answer({ outcome: 'allow', input })}
+                />
               )}
-            </ErrorBoundary>
-            {!canBeAllowed && <p className="problem">There is no plan in it, so there is nothing to approve.</p>}
-            {step !== 'deny' && canBeAllowed && <UnseenNote />}
-            {step === 'choose' && (
-              <div className="actions">
-                {words.allow !== undefined && canBeAllowed && (
-                  <AllowButton className="primary" disabled={isBusy} onClick={() => void answer({ outcome: 'allow' })}>
-                    {words.allow}
-                  </AllowButton>
-                )}
-                {canAllowAlways && (
-                  <AllowButton
-                    isAlways
-                    disabled={isBusy}
-                    describedBy={scopeId}
-                    onClick={() => void answer({ outcome: 'allow_always' })}
-                  >
-                    Always allow
-                  </AllowButton>
-                )}
-                {words.edit !== undefined && (
-                  <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
-                    {words.edit} …
+            </div>
+            <div className="decision-foot">
+              {step !== 'deny' && canBeAllowed && <UnseenNote />}
+              {step === 'choose' && (
+                <div className="actions">
+                  {words.allow !== undefined && canBeAllowed && (
+                    <AllowButton
+                      className="primary"
+                      disabled={isBusy}
+                      onClick={() => void answer({ outcome: 'allow' })}
+                    >
+                      {words.allow}
+                    </AllowButton>
+                  )}
+                  {canAllowAlways && (
+                    <AllowButton
+                      isAlways
+                      disabled={isBusy}
+                      describedBy={scopeId}
+                      onClick={() => void answer({ outcome: 'allow_always' })}
+                    >
+                      Always allow
+                    </AllowButton>
+                  )}
+                  {words.edit !== undefined && (
+                    <button type="button" disabled={isBusy} onClick={() => setStep('edit')}>
+                      {words.edit} …
+                    </button>
+                  )}
+                  <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
+                    {words.deny} …
                   </button>
-                )}
-                <button type="button" className="dangerous" disabled={isBusy} onClick={() => setStep('deny')}>
-                  {words.deny} …
-                </button>
-              </div>
-            )}
-            {step === 'choose' && canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
-            {step === 'deny' && (
-              <DenyForm
-                what={words.deny}
-                isBusy={isBusy}
-                onBack={() => setStep('choose')}
-                onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
-              />
-            )}
-            {step === 'edit' && (
-              <EditInput
-                input={decision.input}
-                refused={refused}
-                isBusy={isBusy}
-                onBack={() => {
-                  setRefused(undefined);
-                  setStep('choose');
-                }}
-                onAllow={(input) => void answer({ outcome: 'allow', input })}
-              />
-            )}
+                </div>
+              )}
+              {step === 'deny' && (
+                <DenyForm
+                  what={words.deny}
+                  isBusy={isBusy}
+                  onBack={() => setStep('choose')}
+                  onDeny={(message) => void answer({ outcome: 'deny', ...(message === '' ? {} : { message }) })}
+                />
+              )}
+              {step === 'edit' && (
+                <div className="actions">
+                  <AllowButton type="submit" form={editId} className="primary" disabled={isBusy}>
+                    Allow as edited
+                  </AllowButton>
+                  <button
+                    type="button"
+                    onClick={() => {
+                      setRefused(undefined);
+                      setStep('choose');
+                    }}
+                  >
+                    Back
+                  </button>
+                </div>
+              )}
+            </div>
           </>
         )}
         {refused && step !== 'edit' && (
@@ -186,35 +205,7 @@ function Plan({ plan, input }: { plan: string; input: Record<string, unknown> })
           <Markdown text={plan} />
         </div>
       </details>
-      {Object.keys(more).length > 0 && <Fields input={more} isJudged />}
-    </>
-  );
-}
-
-/** Every field of the input. A change of text is shown as one first. */
-export function Fields({ input, isJudged = false }: { input: Record<string, unknown>; isJudged?: boolean }) {
-  const { old_string: before, new_string: after } = input;
-  return (
-    <>
-      {typeof before === 'string' && typeof after === 'string' && (
-        <Diff oldText={before} newText={after} isJudged={isJudged} />
-      )}
-      <dl className="fields">
-        {Object.entries(input).map(([name, value]) => (
-          <div key={name}>
-            <dt>
-              <Marked parts={exactLine(name, 100)} />
-            </dt>
-            <dd>
-              <ExactText
-                label={readableLine(name, 100)}
-                text={typeof value === 'string' ? value : JSON.stringify(value, null, 2)}
-                isProse={isProseField(name)}
-              />
-            </dd>
-          </div>
-        ))}
-      </dl>
+      {Object.keys(more).length > 0 && <Fields input={more} />}
     </>
   );
 }
@@ -248,9 +239,9 @@ function DenyForm({
         />
       </label>
       <div className="actions">
-        <button className="danger-fill" disabled={isBusy}>
+        <AnswerButton type="submit" className="danger-fill" disabled={isBusy}>
           {what}
-        </button>
+        </AnswerButton>
         <button type="button" onClick={onBack}>
           Back
         </button>

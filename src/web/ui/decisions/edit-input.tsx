@@ -3,7 +3,7 @@ import type { BooError } from '../../../protocol/error.ts';
 import { hasNamed, isProseField } from '../../../protocol/exact-text.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { ExactText } from './exact-text.tsx';
-import { AllowButton, useIsSeen } from './seen.tsx';
+import { useCanAllow } from './seen.tsx';
 
 type Fields = Record<string, string>;
 
@@ -48,17 +48,16 @@ export function wrongField(input: Record<string, unknown>, refused: BooError | u
   return { name: Object.keys(input).find(isIn), message: refused.message };
 }
 
+/** The buttons that send it stand below the card. */
 export function EditInput({
+  id,
   input,
   refused,
-  isBusy,
-  onBack,
   onAllow,
 }: {
+  id: string;
   input: Record<string, unknown>;
   refused: BooError | undefined;
-  isBusy: boolean;
-  onBack: () => void;
   onAllow: (input: Record<string, unknown>) => void;
 }) {
   const [fields, setFields] = useState(() => fieldsOf(input));
@@ -66,10 +65,10 @@ export function EditInput({
   const problemId = useId();
   const wrong =
     unread === undefined ? wrongField(input, refused) : { name: unread, message: `${unread}: is not valid JSON.` };
-  const isSeen = useIsSeen();
+  const canAllow = useCanAllow();
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (!isSeen) return;
+    if (!canAllow) return;
     const result = inputOf(input, fields);
     setUnread('wrong' in result ? result.wrong : undefined);
     if ('input' in result) onAllow(result.input);
@@ -80,7 +79,7 @@ export function EditInput({
     </p>
   );
   return (
-    <form className="edit-input" onSubmit={submit}>
+    <form id={id} className="edit-input" onSubmit={submit}>
       {Object.entries(fields).map(([name, text], index) => (
         <div key={name}>
           <label>
@@ -102,14 +101,6 @@ export function EditInput({
         </div>
       ))}
       {wrong?.name === undefined && problem}
-      <div className="actions">
-        <AllowButton type="submit" className="primary" disabled={isBusy}>
-          Allow as edited
-        </AllowButton>
-        <button type="button" onClick={onBack}>
-          Back
-        </button>
-      </div>
     </form>
   );
 }

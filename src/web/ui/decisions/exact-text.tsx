@@ -1,7 +1,8 @@
-import { memo, useEffect, useMemo, useState } from 'react';
-import { countOf, grouped } from '../../../protocol/count-text.ts';
+import { memo, useMemo, useState } from 'react';
+import { countOf } from '../../../protocol/count-text.ts';
 import { type ExactPart, exactParts, lineCount, linesOf } from '../../../protocol/exact-text.ts';
 import { Marked } from '../parts/marked.tsx';
+import { InSight, useSight } from './in-sight.tsx';
 import { SeenEnd, useJudged } from './seen.tsx';
 
 const firstLength = 20_000;
@@ -51,20 +52,13 @@ export function ExactText({
         {lines.length > mostMarked ? <Marked parts={parts} /> : <Lines lines={lines} />}
         <SeenEnd id={id} of={text} isDrawn={rest === 0} />
       </pre>
-      {(sight.isCut || rest > 0) && (
-        <p className="more-text">
-          <strong>
-            {rest > 0
-              ? `${countOf(rest, 'more character')} ${rest === 1 ? 'is' : 'are'} not shown yet.`
-              : count > 1 && sight.lines > 0
-                ? `${grouped(Math.min(sight.lines, count))} of ${countOf(count, 'line')} are in sight.`
-                : 'It goes on below.'}
-          </strong>{' '}
-          <button type="button" onClick={showAll}>
-            {rest > moreLength ? 'Show more' : 'Show all'}
-          </button>
-        </p>
-      )}
+      <InSight
+        sight={sight}
+        lines={count}
+        rest={rest}
+        more={rest > moreLength ? 'Show more' : 'Show all'}
+        onShowAll={showAll}
+      />
     </>
   );
 }
@@ -77,41 +71,3 @@ const Lines = memo(function Lines({ lines }: { lines: readonly ExactPart[][] }) 
     </span>,
   ]);
 });
-
-/** Whether a box holds more than it shows, and how many lines are in it now. */
-function useSight(place: { current: HTMLElement | null }, shown: string, isOpen: boolean) {
-  const [sight, setSight] = useState({ isCut: false, lines: 0 });
-  useEffect(() => {
-    const box = place.current;
-    if (!box) return undefined;
-    const look = (): void => {
-      const { top, bottom } = box.getBoundingClientRect();
-      const lines = box.getElementsByClassName('exact-line');
-      // Of those that end below a place in the page, the first; lines stand in order.
-      const firstBelow = (edge: number): number => {
-        let low = 0;
-        let high = lines.length;
-        while (low < high) {
-          const middle = (low + high) >> 1;
-          if ((lines[middle]?.getBoundingClientRect().bottom ?? 0) > edge + 1) high = middle;
-          else low = middle + 1;
-        }
-        return low;
-      };
-      const next = {
-        isCut: box.scrollHeight > box.clientHeight + 1,
-        lines: firstBelow(bottom) - firstBelow(top),
-      };
-      setSight((now) => (now.isCut === next.isCut && now.lines === next.lines ? now : next));
-    };
-    look();
-    const sizes = new ResizeObserver(look);
-    sizes.observe(box);
-    box.addEventListener('scroll', look, { passive: true });
-    return () => {
-      sizes.disconnect();
-      box.removeEventListener('scroll', look);
-    };
-  }, [place, shown, isOpen]);
-  return sight;
-}

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useId, useRef, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import type { FormField } from '../../../protocol/form.ts';
 import {
   asksForSecret,
@@ -11,26 +11,21 @@ import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { Marked } from '../parts/marked.tsx';
 import { type Draft, draftOf, FieldInput, valueOf } from './field-input.tsx';
-import { AllowButton, UnseenNote, useIsSeen } from './seen.tsx';
+import { useCanAllow } from './seen.tsx';
 
 const prose = { isProse: true };
 
-/** The fields of a form, with what is wrong said at each. */
+/** The fields of a form, with what is wrong said at each. The buttons that send it stand below the card. */
 export function FormFields({
+  id,
   fields,
-  isBusy,
-  send,
   onSend,
-  children,
 }: {
+  id: string;
   fields: readonly FormField[];
-  isBusy: boolean;
-  send: string;
   onSend: (values: FormValues) => void;
-  children: ReactNode;
 }) {
-  const id = useId();
-  const isSeen = useIsSeen();
+  const canAnswer = useCanAllow();
   const form = useRef<HTMLFormElement>(null);
   const [drafts, setDrafts] = useState<Draft[]>(() => {
     const defaults = formDefaults(fields);
@@ -40,7 +35,7 @@ export function FormFields({
 
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (!isSeen) return;
+    if (!canAnswer) return;
     const given = fields.map((field, index) => [field.name, valueOf(field, drafts[index] ?? '')] as const);
     const values = Object.fromEntries(given.filter(([, value]) => value !== undefined));
     const found = new Map(checkFormValues(fields, values).map(({ field, problem }) => [field, problem]));
@@ -51,7 +46,7 @@ export function FormFields({
   };
 
   return (
-    <form ref={form} className="server-fields" onSubmit={submit} noValidate autoComplete="off">
+    <form ref={form} id={id} className="server-fields" onSubmit={submit} noValidate autoComplete="off">
       {fields.map((field, index) => {
         const problem = problems.get(field.name);
         const names = { hint: `${id}-${index}-hint`, problem: `${id}-${index}-problem` };
@@ -100,13 +95,6 @@ export function FormFields({
           </div>
         );
       })}
-      <UnseenNote />
-      <div className="actions">
-        <AllowButton type="submit" className="primary" disabled={isBusy}>
-          {send}
-        </AllowButton>
-        {children}
-      </div>
     </form>
   );
 }

@@ -37,6 +37,7 @@ export function Inbox() {
     () => settled.toSorted((a, b) => (b.resolvedAt ?? '').localeCompare(a.resolvedAt ?? '')),
     [settled],
   );
+  const among = pending.map(({ id }) => id).join();
   const scroller = useRef<HTMLDivElement>(null);
   const rest = useCallback(() => scroller.current, []);
   useKeptFocus(scroller, rest);
@@ -59,7 +60,7 @@ export function Inbox() {
               </a>{' '}
               <time dateTime={decision.requestedAt}>{whenText(decision.requestedAt)}</time>
             </p>
-            <DecisionCard decision={decision} />
+            <DecisionCard decision={decision} among={among} />
           </div>
         ))}
         {settled.length > 0 && (

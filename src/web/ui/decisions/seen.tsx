@@ -1,6 +1,7 @@
 /**
  * What has to be seen before something is allowed. Each part of a card that is judged says so, and is seen once its end was
- * in sight: scrolled to in its own box, or shown as a whole and scrolled to in the page.
+ * in sight: scrolled to in its own box, or shown as a whole and scrolled to in the page. And no card is answered by input
+ * that was meant for what stood in its place before (`use-steady.ts`).
  */
 import {
   type ButtonHTMLAttributes,
@@ -26,6 +27,8 @@ interface Part {
 }
 
 interface Gate {
+  /** It has stood in its place for a while. */
+  isSteady: boolean;
   parts: ReadonlyMap<string, Part>;
   /** The sentences that say what is missing. */
   noteId: string;
@@ -38,7 +41,7 @@ interface Gate {
 const GateContext = createContext<Gate | undefined>(undefined);
 export const SeenGate = GateContext.Provider;
 
-export function useSeenGate(): Gate {
+export function useSeenGate(isSteady = true): Gate {
   const [parts, setParts] = useState<ReadonlyMap<string, Part>>(new Map());
   const noteId = useId();
   const alwaysNoteId = useId();
@@ -53,15 +56,21 @@ export function useSeenGate(): Gate {
       return new Map(now).set(id, { ...part, isSeen: isInSight });
     });
   }, []);
-  return useMemo(() => ({ parts, noteId, alwaysNoteId, add, tell }), [parts, noteId, alwaysNoteId, add, tell]);
+  return useMemo(
+    () => ({ isSteady, parts, noteId, alwaysNoteId, add, tell }),
+    [isSteady, parts, noteId, alwaysNoteId, add, tell],
+  );
 }
 
 const missingIn = (gate: Gate | undefined): Part[] =>
   [...(gate?.parts.values() ?? [])].filter((part) => part.isSeen !== true);
 const isForAll = (part: Part): boolean => !part.isForAlways;
 
-/** Whether all parts of the card were in sight. */
-export const useIsSeen = (): boolean => !missingIn(use(GateContext)).some(isForAll);
+/** Whether all parts of the card were in sight, and it can be answered by now. */
+export function useCanAllow(): boolean {
+  const gate = use(GateContext);
+  return gate?.isSteady !== false && !missingIn(gate).some(isForAll);
+}
 
 /** A part that has to be seen, as long as it holds `of`; its end belongs after its last character. */
 export function useJudged<E extends HTMLElement>(
@@ -84,17 +93,29 @@ export function SeenEnd({ id, of, isDrawn = true }: { id: string; of: unknown; i
   const end = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     if (!end.current || !tell) return undefined;
-    // In a chat the composer stands over the end of what scrolls below it.
-    const dock = end.current.closest('.dock');
-    const covered = dock?.querySelector('.composer')?.clientHeight ?? 0;
-    const observer = new IntersectionObserver(
-      (entries) => tell(id, isDrawn && entries.some((entry) => entry.isIntersecting)),
-      { root: dock, rootMargin: `0px 0px -${covered}px 0px` },
+    const observer = new IntersectionObserver((entries) =>
+      tell(id, isDrawn && entries.some((entry) => entry.isIntersecting)),
     );
     observer.observe(end.current);
     return () => observer.disconnect();
   }, [tell, id, of, isDrawn]);
   return <span ref={end} className="seen-end" aria-hidden="true" />;
+}
+
+/** A button that answers without allowing anything. */
+export function AnswerButton({ onClick, ...rest }: ButtonHTMLAttributes<HTMLButtonElement>) {
+  const isSteady = use(GateContext)?.isSteady !== false;
+  return (
+    <button
+      type="button"
+      {...rest}
+      aria-disabled={!isSteady}
+      onClick={(event) => {
+        if (isSteady) onClick?.(event);
+        else event.preventDefault();
+      }}
+    />
+  );
 }
 
 /** A button that allows. While something was not seen it does nothing, and says why to whoever comes to it. */
@@ -111,15 +132,15 @@ export function AllowButton({
     missing.some((part) => part.isForAlways) && gate?.alwaysNoteId,
     describedBy,
   ].filter((id) => typeof id === 'string');
-  const isSeen = missing.length === 0;
+  const canAllow = missing.length === 0 && gate?.isSteady !== false;
   return (
     <button
       type="button"
       {...rest}
-      aria-disabled={!isSeen}
+      aria-disabled={!canAllow}
       aria-describedby={ids.length === 0 ? undefined : ids.join(' ')}
       onClick={(event) => {
-        if (isSeen) onClick?.(event);
+        if (canAllow) onClick?.(event);
         else event.preventDefault();
       }}
     />

@@ -1,3 +1,4 @@
+import { useId } from 'react';
 import type { AnswerDecision } from '../../../protocol/decision.ts';
 import type { Form } from '../../../protocol/form.ts';
 import { pageLink } from '../../../protocol/page-link.ts';
@@ -6,7 +7,7 @@ import { readableLine } from '../../text/hidden.ts';
 import { Marked } from '../parts/marked.tsx';
 import { ExactText } from './exact-text.tsx';
 import { FormFields } from './form-fields.tsx';
-import { AllowButton, UnseenNote } from './seen.tsx';
+import { AllowButton, AnswerButton, UnseenNote } from './seen.tsx';
 
 export interface ServerFormProps {
   form: Form;
@@ -21,49 +22,51 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
       “<Marked parts={exactLine(form.serverName, 100)} />”
     </bdi>
   );
+  const formId = useId();
   const decline = (
-    <button type="button" disabled={isBusy} onClick={() => onAnswer({ outcome: 'deny' })}>
+    <AnswerButton disabled={isBusy} onClick={() => onAnswer({ outcome: 'deny' })}>
       Decline
-    </button>
+    </AnswerButton>
   );
   return (
-    <div className="server-form">
-      <p className="quiet">
-        The MCP server {server} asks this, not BooCode and not the agent. What you{' '}
-        {form.mode === 'url' ? 'do on its page' : 'type here'} goes to {server}.
-      </p>
-      <ExactText text={form.message} label="What it says" isProse />
-      {form.mode === 'url' ? (
-        <ServerPage url={form.url}>
-          <UnseenNote />
-          <div className="actions">
+    <>
+      <div className="decision-body server-form">
+        <p className="quiet">
+          The MCP server {server} asks this, not BooCode and not the agent. What you{' '}
+          {form.mode === 'url' ? 'do on its page' : 'type here'} goes to {server}.
+        </p>
+        <ExactText text={form.message} label="What it says" isProse />
+        {form.mode === 'url' ? (
+          <ServerPage url={form.url} />
+        ) : form.fields ? (
+          <FormFields id={formId} fields={form.fields} onSend={(input) => onAnswer({ outcome: 'allow', input })} />
+        ) : (
+          <p className="caution">It asks for something that a form cannot hold, so it can only be declined.</p>
+        )}
+      </div>
+      <div className="decision-foot">
+        {(form.mode === 'url' || form.fields) && <UnseenNote />}
+        <div className="actions">
+          {form.mode === 'url' ? (
             <AllowButton className="primary" disabled={isBusy} onClick={() => onAnswer({ outcome: 'allow' })}>
               Accept
             </AllowButton>
-            {decline}
-          </div>
-        </ServerPage>
-      ) : form.fields ? (
-        <FormFields
-          fields={form.fields}
-          isBusy={isBusy}
-          send={`Send to ${readableLine(form.serverName, 40)}`}
-          onSend={(input) => onAnswer({ outcome: 'allow', input })}
-        >
+          ) : (
+            form.fields && (
+              <AllowButton type="submit" form={formId} className="primary" disabled={isBusy}>
+                Send to {readableLine(form.serverName, 40)}
+              </AllowButton>
+            )
+          )}
           {decline}
-        </FormFields>
-      ) : (
-        <>
-          <p className="caution">It asks for something that a form cannot hold, so it can only be declined.</p>
-          <div className="actions">{decline}</div>
-        </>
-      )}
-    </div>
+        </div>
+      </div>
+    </>
   );
 }
 
 /** Never opened by itself. The whole address is shown, and the host that it really leads to is named. */
-function ServerPage({ url, children }: { url: string; children: React.ReactNode }) {
+function ServerPage({ url }: { url: string }) {
   const link = pageLink(url);
   return (
     <>
@@ -81,7 +84,6 @@ function ServerPage({ url, children }: { url: string; children: React.ReactNode 
         </p>
       )}
       <p className="quiet">“Accept” tells the server that you go there. It opens nothing.</p>
-      {children}
     </>
   );
 }

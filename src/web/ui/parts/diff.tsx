@@ -3,8 +3,8 @@ import { type DiffLine, diffLines } from '../../text/diff-lines.ts';
 import { exactParts, type ExactPart, unseenParts } from '../../../protocol/exact-text.ts';
 import { Marked } from './marked.tsx';
 
-const marks = { same: ' ', added: '+', removed: '−', skipped: '⋯' };
-const words = { same: '', added: 'added: ', removed: 'removed: ', skipped: '' };
+export const changeMarks = { same: ' ', added: '+', removed: '−', skipped: '⋯' };
+export const changeWords = { same: '', added: 'added: ', removed: 'removed: ', skipped: '' };
 const firstLines = 40;
 
 /** Tabs belong to code. */
@@ -57,9 +57,9 @@ export const Diff = memo(function Diff({
               </span>
             )}
             <span className="diff-mark" aria-hidden="true">
-              {marks[line.kind]}
+              {changeMarks[line.kind]}
             </span>
-            <span className="visually-hidden">{words[line.kind]}</span>
+            <span className="visually-hidden">{changeWords[line.kind]}</span>
             <DiffText text={line.text} isJudged={isJudged && line.kind !== 'skipped'} />
           </div>
         ))}

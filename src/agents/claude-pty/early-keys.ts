@@ -1,0 +1,31 @@
+/**
+ * Keys that were pressed before anybody could see what they would answer. The program asks its hook before it draws the
+ * dialog and takes keys from then on, so the next key of somebody who types would answer it.
+ */
+import type { ProgramStatus } from './program-status.ts';
+
+/** As long as browsers wait with their permission prompts. */
+const unseenMs = 500;
+/** A question that is answered from elsewhere may never be drawn. */
+const drawMs = 2_000;
+
+export class EarlyKeys {
+  #isOpen = false;
+  #until = 0;
+
+  /** The program has a question, which it is about to show. */
+  noteQuestion(): void {
+    if (!this.#isOpen) this.#until = performance.now() + drawMs;
+  }
+
+  /** To be called with every change of the program's status: one dialog may follow another. */
+  noteStatus({ state }: Pick<ProgramStatus, 'state'>): void {
+    this.#isOpen = state === 'waiting';
+    if (this.#isOpen) this.#until = performance.now() + unseenMs;
+  }
+
+  /** Whether a key that comes now comes too early. */
+  get isEarly(): boolean {
+    return performance.now() < this.#until;
+  }
+}

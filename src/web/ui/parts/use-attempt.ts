@@ -1,0 +1,33 @@
+import { useState } from 'react';
+import { toBooError } from '../../../protocol/error.ts';
+import { useSession } from './session-context.ts';
+
+/** Work of a dialog, whose problems are told in the dialog: what stands behind it cannot be reached. */
+export function useAttempt(): {
+  isBusy: boolean;
+  problem: string | undefined;
+  /** Undefined when it failed. */
+  attempt: <T>(this: void, work: () => Promise<T>) => Promise<T | undefined>;
+} {
+  const session = useSession();
+  const [isBusy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  return {
+    isBusy,
+    problem,
+    async attempt(work) {
+      setBusy(true);
+      setProblem(undefined);
+      try {
+        return await work();
+      } catch (error) {
+        const { code, message } = toBooError(error);
+        if (code === 'unauthorized') session.refuse();
+        else setProblem(message);
+        return undefined;
+      } finally {
+        setBusy(false);
+      }
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { type CSSProperties, type RefObject, useEffect, useState } from 'react';
+
+const marginPx = 8;
+
+/**
+ * The place of a list that belongs to a field: below it, or above where there is more room. It stands in the window and not
+ * in the flow, so that nothing that scrolls cuts it off, and nothing moves when it closes.
+ */
+export function usePlaceBelow(field: RefObject<HTMLElement | null>, isOpen: boolean): CSSProperties {
+  const [place, setPlace] = useState<CSSProperties>({});
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    const look = (): void => {
+      const box = field.current?.getBoundingClientRect();
+      if (!box) return;
+      // Without what a keyboard on the screen covers.
+      const height = visualViewport?.height ?? innerHeight;
+      const roomBelow = height - box.bottom - marginPx * 1.5;
+      const roomAbove = box.top - marginPx * 1.5;
+      const isBelow = roomBelow >= 160 || roomBelow >= roomAbove;
+      setPlace({
+        left: box.left,
+        width: box.width,
+        maxHeight: isBelow ? roomBelow : roomAbove,
+        ...(isBelow ? { top: box.bottom + marginPx / 2 } : { bottom: innerHeight - box.top + marginPx / 2 }),
+      });
+    };
+    look();
+    addEventListener('resize', look);
+    addEventListener('scroll', look, { capture: true, passive: true });
+    visualViewport?.addEventListener('resize', look);
+    return () => {
+      removeEventListener('resize', look);
+      removeEventListener('scroll', look, { capture: true });
+      visualViewport?.removeEventListener('resize', look);
+    };
+  }, [field, isOpen]);
+  return place;
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
+import { describeInBrowser } from '../support/browser-suite.ts';
+import type { TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+describeInBrowser('the first chat in a browser', (opened) => {
+  let server: TestServer;
+  let browser: Browser;
+  let watched: WatchedPage;
+  let page: Page;
+  beforeAll(() => {
+    ({ server, browser } = opened());
+  });
+  const open = async (options: Parameters<typeof openPage>[1] = {}): Promise<void> => {
+    watched = await openPage(browser, options);
+    ({ page } = watched);
+  };
+  afterEach(async () => {
+    const problems = watched.problems.filter((problem) => !/ 40\d/.test(problem));
+    await watched.context.close();
+    for (const { id } of (await server.client.listChats()).items) await server.client.deleteChat(id);
+    if (problems.length > 0) throw new Error(problems.join('\n'));
+  });
+  const directory = () => page.getByLabel('Directory on the server');
+  const prompt = () => page.getByLabel('Prompt', { exact: true });
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+  const begin = async (): Promise<void> => {
+    await page.getByRole('button', { name: 'New chat' }).first().click();
+    await directory().fill(server.workDir);
+    await page.getByRole('button', { name: 'Begin' }).click();
+    await prompt().waitFor();
+  };
+
+  describe('WEB-51: the focus', () => {
+    it('is in the field after “Begin” and after a chat was opened, also where there is no mouse', async () => {
+      await open();
+      await page.addInitScript(() => {
+        const { matchMedia } = globalThis;
+        const none = /\((any-)?(pointer|hover)/;
+        Object.assign(globalThis, { matchMedia: (query: string) => matchMedia(none.test(query) ? 'not all' : query) });
+      });
+      await signIn(page, server.running.signInLink());
+      const { id } = await server.createChat({ title: 'Another one' });
+      await begin();
+      await expect.poll(focused).toBe('Prompt');
+      await page.keyboard.type(' a b');
+      await expect.poll(() => prompt().inputValue()).toBe(' a b');
+      await page.getByRole('link', { name: /^Another one/ }).click();
+      await page.waitForURL((url) => url.hash.endsWith(id));
+      await expect.poll(focused).toBe('Prompt');
+      await page.keyboard.type(' c d');
+      await expect.poll(() => prompt().inputValue()).toBe(' c d');
+      expect(await page.getByRole('dialog').count()).toBe(0);
+    });
+
+    it('brings up no keyboard on a touch screen, and leaves no button that a space would press', async () => {
+      await open({ size: { width: 390, height: 844 }, isTouched: true });
+      await signIn(page, server.running.signInLink());
+      await begin();
+      await page.keyboard.press('Space');
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+    });
+  });
+
+  it('WEB-52: tells in a dialog what is wrong with it', async () => {
+    await open();
+    await signIn(page, server.running.signInLink());
+    await page.getByRole('button', { name: 'New chat' }).first().click();
+    await directory().fill('/nowhere/at/all');
+    await page.getByRole('button', { name: 'Begin' }).click();
+    await page.getByRole('dialog').getByRole('alert').getByText('cwd: does not exist').waitFor();
+    expect(await page.locator('.toast').count()).toBe(0);
+    await directory().fill(server.workDir);
+    await page.getByRole('button', { name: 'Begin' }).click();
+    await prompt().waitFor();
+  });
+
+  it('WEB-52: shows directories beyond the edge of the dialog, and says when there are more', async () => {
+    await open({ size: { width: 390, height: 844 } });
+    await signIn(page, server.running.signInLink());
+    const many = join(server.workDir, 'many');
+    for (let index = 10; index < 70; index += 1) await mkdir(join(many, `project-${index}`), { recursive: true });
+    await page.getByRole('button', { name: 'New chat' }).first().click();
+    await directory().fill(`${many}/`);
+    await page.getByText('There are more than 50: type on to find the others.').waitFor({ state: 'attached' });
+    const option = page.getByRole('option', { name: 'project-20' });
+    expect(await option.evaluate(isInSight)).toBe(true);
+  });
+
+  it('WEB-52: says of a chat whose first turn has not begun that the agent is starting', async () => {
+    await open();
+    // What comes from the first turn on is kept back.
+    let isHeld = false;
+    await page.routeWebSocket(/\/v1\/live/, (socket) => {
+      const live = socket.connectToServer();
+      live.onMessage((message) => {
+        isHeld ||= String(message).includes('"turn_started"');
+        if (!isHeld) socket.send(message);
+      });
+    });
+    await signIn(page, server.running.signInLink());
+    const { id } = await server.createChat();
+    await openChat(page, server.url, id);
+    await page.getByText('Nothing has been said yet.').waitFor();
+    await say(page, 'who are you');
+    await page.getByText('The agent is starting …').waitFor();
+    expect(await page.getByText('Nothing has been said yet.').count()).toBe(0);
+  });
+
+  describe('WEB-53: the permission of a change', () => {
+    const phone = { width: 390, height: 844 };
+    const file = Array.from({ length: 40 }, (_, line) => `line ${line}`).join('\n');
+    const input = (): Record<string, string> => ({
+      file_path: join(server.workDir, 'a.txt'),
+      old_string: file.slice(0, 200),
+      new_string: `${file.slice(0, 100)}\nmo\u200bre`,
+    });
+
+    it.each([
+      ['on a phone', phone],
+      ['on a desktop', undefined],
+    ] as const)('shows it once, and its buttons at once, %s', async (_where, size) => {
+      await open(size ? { size } : {});
+      await signIn(page, server.running.signInLink());
+      const { id } = await server.createChat({ permissionMode: 'acceptEdits' });
+      await openChat(page, server.url, id);
+      await say(page, `write a.txt: ${file}`);
+      await turnsEnded(page, 1);
+      await server.client.patchChat(id, { permissionMode: 'default' });
+      await say(page, 'read a.txt');
+      await turnsEnded(page, 2);
+      await say(page, `call Edit: ${JSON.stringify(input())}`);
+      const card = page.locator('.decision');
+      await card.waitFor();
+      const asked = page.locator('.tool-asking');
+      await asked.waitFor();
+      expect(await asked.locator('.tool-body').count()).toBe(0);
+      expect(await card.getByRole('region').allInnerTexts()).toHaveLength(3);
+      expect(await card.getByText(/_string/).count()).toBe(0);
+      const names = ['Allow once', 'Always allow', 'Edit …', 'Deny …'];
+      const inSight = names.map((name) => card.getByRole('button', { name }).evaluate(isInSight));
+      expect(await Promise.all(inSight)).toEqual(names.map(() => true));
+      // What it does is told to the byte: a character that is not seen, too.
+      expect(await card.getByRole('region', { name: /^Change/ }).innerText()).toContain('mo⟨U+200B⟩re');
+      await card.locator('.change-lines .seen-end').scrollIntoViewIfNeeded();
+      await card.locator('.scope').scrollIntoViewIfNeeded();
+      await card.getByRole('button', { name: 'Allow once' }).click();
+      await until(() => readFileSync(join(server.workDir, 'a.txt'), 'utf8').includes('mo\u200bre'));
+    });
+  });
+});
+
+function isInSight(element: Element): boolean {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  const isOnTop = (x: number, y: number): boolean => element.contains(document.elementFromPoint(x, y));
+  return isOnTop(left + 4, top + 4) && isOnTop(right - 4, bottom - 4);
+}
