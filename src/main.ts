@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
 import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
+import { createTurnTraces } from './agents/claude/mapping/turn-traces.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
 import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
@@ -129,6 +130,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
       backendFor: (name) => routing.backendFor(name),
+      createTurnTraces,
     });
     closers.push(() => drain(host, [leaseSql, sql]));
     const startedAt = new Date().toISOString();

@@ -30,6 +30,16 @@ export interface SessionCost {
   models: Record<string, ModelCost>;
 }
 
+/** Gathers what stored entries of a transcript say of a turn that nobody lived to finish. */
+export interface TurnTraces {
+  /** One entry, as its JSON text. */
+  add(json: string): void;
+  /** What its requests to the model used; in dollars nothing is known. */
+  readonly spent: { usage: Usage; models: Record<string, ModelCost> };
+  /** The ids of tool calls that have a result. */
+  readonly finishedCalls: ReadonlySet<string>;
+}
+
 export type AgentEvent =
   | AgentBody
   | DeltaBody

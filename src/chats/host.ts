@@ -4,7 +4,7 @@
  * A chat is held, by a lease, as long as it is warm or has work; all others rest in the database. Whoever asks for one
  * takes it. On start, and every few seconds, the host looks for chats with work that nobody holds.
  */
-import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { AgentBackend, TurnTraces } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -49,6 +49,8 @@ export interface HostParts {
   /** Bytes that may wait for one reader before it is cut off. */
   readerBacklogBytes: number;
   backendFor(name: BackendName): AgentBackend;
+  /** For a turn that was left in the middle. */
+  createTurnTraces(): TurnTraces;
 }
 
 /** How often the host looks for work that nobody holds. */
@@ -245,7 +247,14 @@ export class Host {
     // Otherwise another host has had it meanwhile.
     const cause = left?.epoch === lease.epoch - 1 ? left.cause : undefined;
     try {
-      await write(() => recoverChat(sql, log, { cause, hostId, onLeft: (decisions) => this.news.left(decisions) }));
+      await write(() =>
+        recoverChat(sql, log, {
+          cause,
+          hostId,
+          traces: this.#parts.createTurnTraces(),
+          onLeft: (decisions) => this.news.left(decisions),
+        }),
+      );
       this.#leftFor.delete(chatId);
       // Only now: what the recovery has stored is in it.
       row = await ask(() => findChat(sql, chatId));

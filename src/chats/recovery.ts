@@ -1,4 +1,4 @@
-import { endWithoutResult } from '../agents/agent-backend.ts';
+import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
@@ -6,12 +6,15 @@ import { findPendingDecisions } from '../store/decisions.ts';
 import { otherHostLives } from '../store/hosts.ts';
 import { findRunningTurn, finishTurn } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
+import { lookAtLeftTurn } from './left-turn.ts';
 import { settlement } from './turn.ts';
 
 export interface Recovery {
   hostId: string;
   /** Why this host itself let the chat go in the middle of the turn. */
   cause?: BooError | undefined;
+  /** For one turn. */
+  traces: TurnTraces;
   /** Told of the decisions before they are cancelled. */
   onLeft?: (decisions: readonly Decision[]) => void;
 }
@@ -23,7 +26,7 @@ export interface Recovery {
 export async function recoverChat(
   sql: Sql,
   log: ChatLog,
-  { cause, hostId, onLeft = () => {} }: Recovery,
+  { cause, hostId, traces, onLeft = () => {} }: Recovery,
 ): Promise<void> {
   const { chatId } = log.lease;
   const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
@@ -33,19 +36,28 @@ export async function recoverChat(
   const cancelled = decisions.map((decision) =>
     settlement(decision.turnId ?? undefined, decision.id, { outcome: 'cancelled', by: 'host' }),
   );
-  const { outcome, error, usage, costUsd } = endWithoutResult(
+  const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, traces);
+  const {
+    outcome,
+    error,
+    usage: none,
+    costUsd,
+  } = endWithoutResult(
     'interrupted',
     cause ? lostTurn(cause) : (await otherHostLives(sql, hostId, chatId)) ? vanishedHost() : endedHost(),
   );
+  const usage = left?.usage ?? none;
   await log.append({
     events: [
       ...cancelled.flatMap((write) => write.events),
+      ...(left?.write.events ?? []),
       ...(turnId === null
         ? []
         : [{ turnId, body: { type: 'turn_finished' as const, turnId, outcome, error, usage, costUsd } }]),
     ],
     side: (db) => [
       ...cancelled.flatMap((write) => write.side?.(db) ?? []),
+      ...(left?.write.side?.(db) ?? []),
       ...(turnId === null ? [] : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd })]),
     ],
   });

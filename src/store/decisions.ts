@@ -92,6 +92,14 @@ export async function findPendingDecisions(db: Sql, chatId: string): Promise<Dec
   return rows.map(toDecision);
 }
 
+/** What a person allowed in a turn. */
+export async function findAllowedDecisions(db: Sql, turnId: string): Promise<Decision[]> {
+  const rows = await db<Row[]>`
+    select ${columns(db)} from boocode.decisions
+    where turn_id = ${turnId} and outcome in ('allow', 'allow_always') order by ordinal`;
+  return rows.map(toDecision);
+}
+
 /** Oldest first. `after` is an ordinal. */
 export async function listDecisions(
   db: Sql,

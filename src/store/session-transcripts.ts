@@ -56,3 +56,20 @@ export function readEntries(
     where bytes_before < ${pageBytes} order by ordinal`,
   );
 }
+
+/**
+ * What was stored since a turn began, in every transcript of the chat, after this entry and in order; empty at the end.
+ * Only what a model said and what tools gave back, as far as that can be seen without reading the JSON.
+ */
+export function readTurnEntries(
+  db: Sql,
+  { chatId, turnId }: { chatId: string; turnId: string },
+  after: number,
+): Promise<StoredEntry[]> {
+  return db<StoredEntry[]>`
+    select ordinal, entry::text as json from boocode.claude_session_entries
+    where project_key = ${chatId} and ordinal > ${after}
+      and stored_at >= (select started_at from boocode.turns where id = ${turnId})
+      and (entry::text like '%"assistant"%' or entry::text like '%"tool_result"%')
+    order by ordinal limit 50`;
+}

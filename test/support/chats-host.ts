@@ -3,6 +3,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history.ts';
+import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Reader } from '../../src/chats/chats.ts';
@@ -43,7 +44,7 @@ export interface ChatsHost {
 }
 
 export interface ChatsHostOptions extends Partial<
-  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'backendFor'>
+  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'backendFor' | 'createTurnTraces'>
 > {
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
@@ -75,6 +76,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     sql,
     leaseSql,
     slow,
+    createTurnTraces,
     backendFor(name) {
       for (const each of [backend, other]) if (each?.name === name) return each;
       throw new BooError('backend_unavailable', `${name} is not here.`);

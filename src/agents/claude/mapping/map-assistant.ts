@@ -12,7 +12,7 @@ import { toolKind, toolTitle } from './tool-title.ts';
 import { isProblemKind } from './turn-problem.ts';
 import { withdrawal } from './withdrawal.ts';
 
-const syntheticModel = '<synthetic>';
+export const syntheticModel = '<synthetic>';
 // What the agent puts into its own transcript when a turn was to give no answer.
 const noAnswer = 'No response requested.';
 

@@ -1,0 +1,59 @@
+import { noUsage } from '../../../protocol/event.ts';
+import type { ModelCost, TurnTraces } from '../../agent-backend.ts';
+import { asCount, asList, asRecord, isRecord } from './loose-json.ts';
+import { syntheticModel } from './map-assistant.ts';
+
+const counters = Object.keys(noUsage) as (keyof typeof noUsage)[];
+
+/**
+ * What the transcript's own lines say of a turn that nobody lived to finish. A request has one line for each block of its
+ * answer, all with the same id, and is counted once; of numbers that grow while it streams the largest counts.
+ */
+export function createTurnTraces(): TurnTraces {
+  const requests = new Map<string, { model: string; cost: ModelCost }>();
+  const finishedCalls = new Set<string>();
+
+  function count({ id, model, usage }: Record<string, unknown>): void {
+    if (typeof id !== 'string' || typeof model !== 'string' || model === syntheticModel || !isRecord(usage)) return;
+    const before = requests.get(id)?.cost ?? { ...noUsage, costUsd: 0 };
+    const most = (name: string, known: number): number => Math.max(asCount(usage[name]) ?? 0, known);
+    requests.set(id, {
+      model,
+      cost: {
+        inputTokens: most('input_tokens', before.inputTokens),
+        outputTokens: most('output_tokens', before.outputTokens),
+        cacheReadInputTokens: most('cache_read_input_tokens', before.cacheReadInputTokens),
+        cacheCreationInputTokens: most('cache_creation_input_tokens', before.cacheCreationInputTokens),
+        // What a single request cost in dollars stands nowhere.
+        costUsd: 0,
+      },
+    });
+  }
+
+  return {
+    finishedCalls,
+    add(json) {
+      const entry = asRecord(JSON.parse(json));
+      const message = asRecord(entry['message']);
+      if (entry['type'] === 'assistant') count(message);
+      if (entry['type'] !== 'user') return;
+      for (const block of asList(message['content']).map(asRecord)) {
+        const id = block['type'] === 'tool_result' ? block['tool_use_id'] : undefined;
+        if (typeof id === 'string') finishedCalls.add(id);
+      }
+    },
+    get spent() {
+      const usage = { ...noUsage };
+      const models = new Map<string, ModelCost>();
+      for (const { model, cost } of requests.values()) {
+        const sum = models.get(model) ?? { ...noUsage, costUsd: 0 };
+        models.set(model, sum);
+        for (const name of counters) {
+          sum[name] += cost[name];
+          usage[name] += cost[name];
+        }
+      }
+      return { usage, models: Object.fromEntries(models) };
+    },
+  };
+}
