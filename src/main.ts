@@ -8,6 +8,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
+import { startHostWatcher } from './agents/host-watcher.ts';
 import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { createTurnTraces } from './agents/claude/mapping/turn-traces.ts';
@@ -106,6 +107,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       logger.warn({}, 'The token can be guessed: make a better one, for example with `openssl rand -base64 32`.');
     }
     await endOrphans(logger);
+    const watcher = startHostWatcher(logger);
+    closers.push(() => watcher.close());
+
     const hostId = await enrol(sql);
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 

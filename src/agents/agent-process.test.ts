@@ -11,8 +11,9 @@ import { processesWith } from '../../test/support/processes.ts';
 import { until } from '../../test/support/until.ts';
 import { type DemoModel, startDemoModel } from '../demo/demo-model.ts';
 import { silentLog } from '../lib/log.ts';
-import { identifyProcess, isAlive, type ProcessIdentity } from '../lib/process-identity.ts';
-import { endMarked, endOrphans, hostMark, markName, spawnAgent } from './agent-process.ts';
+import { commandLine, identifyProcess, isAlive, type ProcessIdentity } from '../lib/process-identity.ts';
+import { endOrphans, endSession, spawnAgent } from './agent-process.ts';
+import { hostDigits, hostMark, markName, markSession, processesOf, type SessionMark } from './process-marks.ts';
 
 const onLinux = process.platform === 'linux';
 
@@ -90,15 +91,54 @@ describe.runIf(onLinux)('the marks of hosts', () => {
     }
   });
 
-  test('AGENT-4: the tools of one session are found by its mark, and no other session’s', async () => {
-    const mark = { [markName]: hostMark(identifyProcess(process.pid)!) };
-    const mine = sleeper({ ...mark, SESSION_OF_TEST: 'mine' });
-    const others = sleeper({ ...mark, SESSION_OF_TEST: 'mine-too' });
+  test('AGENT-30: what a session has started is found by either mark, and no other session’s', async () => {
+    const [mine, others] = [markSession('mine'), markSession('others')];
+    const inEnvironment = { [markName]: hostMark(identifyProcess(process.pid)!), BOOCODE_SESSION: 'mine' };
+    const dead = { ...inEnvironment, [markName]: '1:of another host' };
+    const [byEnvironment, ofOtherHost] = [sleeper(inEnvironment), sleeper(dead)];
+    const run = (mark: SessionMark) => {
+      const script = 'env -i setsid nohup sleep 1000 >/dev/null 2>&1 & echo $!; exec sleep 1000';
+      return spawnAgent('sh', ['-c', script], { env: { PATH: process.env['PATH'] }, mark });
+    };
+    const agents = [run(mine), run(others)];
     try {
-      await endMarked('SESSION_OF_TEST', 'mine');
-      expect([isAlive(mine.identity), isAlive(others.identity)]).toEqual([false, true]);
+      await Promise.all(agents.map(({ stdout }) => once(stdout, 'data')));
+      const detached = await until(async () => {
+        const found = await processesOf(mine);
+        return found.length === 3 && found.every(({ name }) => name === 'sleep') ? found : null;
+      });
+      expect(mine.limit).toMatch(/^1\d{19}$/);
+      expect(await endSession(mine)).toEqual({ ended: ['sleep'], alive: [] });
+      expect(detached.map((each) => isAlive(each))).toEqual([false, false, false]);
+      expect(isAlive(byEnvironment.identity)).toBe(false);
+      expect(isAlive(ofOtherHost.identity)).toBe(true);
+      expect(await processesOf(others)).toHaveLength(2);
     } finally {
-      for (const { child } of [mine, others]) child.kill('SIGKILL');
+      for (const { child } of [byEnvironment, ofOtherHost]) child.kill('SIGKILL');
+      await endSession(others);
+      await endSession(mine);
+    }
+  });
+
+  test('AGENT-4: the limit of a dead host’s session is known when nothing else is left of it', async () => {
+    const self = identifyProcess(process.pid)!;
+    const digits = [
+      hostDigits({ ...self, startedAt: `boot/${Number(self.startedAt.split('/')[1]) + 1}` }),
+      hostDigits(self),
+    ];
+    const sleepers = digits.map((each) => {
+      const limit = `${each}000001`;
+      const child = spawn('prlimit', [`--locks=${limit}:${limit}`, '--', 'sleep', '1000'], {
+        env: { PATH: process.env['PATH'] },
+      });
+      return { child, identity: identifyProcess(child.pid!)! };
+    });
+    try {
+      await until(() => sleepers.every(({ child }) => commandLine(child.pid!) === 'sleep 1000'));
+      expect(await endOrphans(silentLog)).toBeGreaterThanOrEqual(1);
+      expect(sleepers.map(({ identity }) => isAlive(identity))).toEqual([false, true]);
+    } finally {
+      for (const { child } of sleepers) child.kill('SIGKILL');
     }
   });
 

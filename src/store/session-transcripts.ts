@@ -1,4 +1,5 @@
 import { fromColumn } from './session-store-rows.ts';
+import type { Sql } from './database.ts';
 import type { SlowLane } from './slow-lane.ts';
 
 /** One file's worth of a chat's stored transcripts. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { hostMark, markName } from '../../src/agents/agent-process.ts';
+import { hostMark, markName } from '../../src/agents/process-marks.ts';
 import { identifyProcess, type ProcessIdentity } from '../../src/lib/process-identity.ts';
 
 export interface SeenProcess extends ProcessIdentity {

@@ -18,7 +18,8 @@ export interface TranscriptProblem {
 }
 
 export interface FollowedFileOptions {
-  path: string;
+  /** Where it is now: it may be moved. */
+  path: () => string;
   /** So many bytes at its start are known: lines that end within them are not delivered. */
   knownBytes: number;
   onEntries(entries: SessionStoreEntry[]): void;
@@ -70,7 +71,8 @@ export class FollowedFile {
   }
 
   async #look(): Promise<void> {
-    const found = await stat(this.#options.path).catch(nullIfMissing);
+    const path = this.#options.path();
+    const found = await stat(path).catch(nullIfMissing);
     if (this.#handle && found && identityOf(found) !== this.#identity) {
       await this.#read(this.#handle);
       await this.#closeHandle();
@@ -78,7 +80,7 @@ export class FollowedFile {
     }
     if (this.#handle && found && found.size === this.#offset && found.mtimeMs === this.#modifiedMs) return;
     if (!this.#handle && found) {
-      const handle = await open(this.#options.path, 'r').catch(nullIfMissing);
+      const handle = await open(path, 'r').catch(nullIfMissing);
       if (!handle) return;
       this.#handle = handle;
       this.#identity = identityOf(await handle.stat());
@@ -162,7 +164,7 @@ export class FollowedFile {
   }
 
   #tell(code: TranscriptProblem['code'], message: string): void {
-    this.#options.onProblem({ code, path: this.#options.path, message });
+    this.#options.onProblem({ code, path: this.#options.path(), message });
   }
 
   async #closeHandle(): Promise<void> {

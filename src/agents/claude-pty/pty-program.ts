@@ -2,7 +2,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
-import { endMarked } from '../agent-process.ts';
+import { endSession, type LeftBehind } from '../agent-process.ts';
+import { markSession } from '../process-marks.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { lendsTerminal } from './lends-terminal.ts';
@@ -47,8 +48,11 @@ export interface PtyProgram {
   readonly exited: Promise<TerminalExit>;
   /** The last it wrote, as words. */
   lastWords(): string;
-  /** SIGTERM, on which it writes the rest of its transcript and leaves; after `graceMs` SIGKILL. Its tools go with it. */
-  end(graceMs: number): Promise<void>;
+  /**
+   * SIGTERM, on which it writes the rest of its transcript and leaves; after `graceMs` SIGKILL. All that it has started
+   * goes with it: resolves with what did not go by itself.
+   */
+  end(graceMs: number): Promise<LeftBehind>;
 }
 
 /** The program switches bracketed paste on when it reads its keys, and off before it lends its terminal to an editor. */
@@ -60,9 +64,6 @@ const otherSizeMs = 500;
 
 /** As much as a sequence that was cut may have of it before. */
 const longestCut = 7;
-
-/** Marks what the program starts, so that it is found after the program was killed. */
-export const sessionMark = 'BOOCODE_SESSION';
 
 export function startProgram(options: ProgramOptions): PtyProgram {
   const { sessionId, isKnown, model, effort, permissionMode, trusted, settings } = options;
@@ -83,18 +84,20 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     ...options.env,
     TERM: 'xterm-256color',
     COLORTERM: 'truecolor',
-    [sessionMark]: sessionId,
     // Whether the directory is trusted is the chat's to say, see the sources above: the program need not ask.
     CLAUDE_CODE_SANDBOXED: '1',
   };
+  const mark = markSession(sessionId);
   const launch = withKeysApart({ command: options.program, args, env });
   const pty = openPseudoTerminal(launch.command, launch.args, {
     cwd: options.cwd,
     env: launch.env,
     size: options.size,
+    mark,
   });
   const tail = new OutputTail(4096);
   let { size } = options;
+  let ending: Promise<LeftBehind> | undefined;
   let bracketsPastes = false;
   let beforeIt = '';
   const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
@@ -136,7 +139,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
       const timer = setTimeout(() => pty.kill('SIGKILL'), graceMs);
       await exited;
       clearTimeout(timer);
-      await endMarked(sessionMark, sessionId);
+      return (ending ??= endSession(mark));
     },
   };
 }

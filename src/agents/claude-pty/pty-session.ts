@@ -11,6 +11,7 @@ import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import { tellOfProcess } from '../agent-process.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
+import { endedProcesses } from '../ended-processes.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
@@ -110,8 +111,6 @@ export class PtySession {
   /** The session the program is in: its own choice after `/clear` or `/resume`. */
   #sessionId: string;
   #isKnown = false;
-  /** With the transcripts of the working directory. */
-  #directory = '';
   /** Whether the directory's settings are loaded, at the next start of the program. */
   #isTrusted = false;
   /** What the directory does not get to say. */
@@ -164,7 +163,9 @@ export class PtySession {
       ask: () => this.#program?.askToDraw(),
       // A dialog stands still until somebody answers it, and an editor draws as it likes.
       isExcused: () => this.#program?.status.state === 'waiting' || this.#program?.lendsTerminal !== false,
-      end: async () => this.#program?.end(0),
+      end: async () => {
+        await this.#program?.end(0);
+      },
     });
     this.#silentDialog = new SilentDialog({
       isKnown: () => this.#questions.count > 0 || this.terminal.viewerCount > 0 || !this.#turns.current,
@@ -234,9 +235,10 @@ export class PtySession {
         this.#questions.take(call).catch((error: unknown) => this.#warn(error, 'A question of the program was lost.'));
       });
       this.#assertWanted();
-      this.#directory = await projectDirectory(this.#place());
+      const directory = await projectDirectory(this.#place());
       this.#follower = followTranscript({
-        directory: this.#directory,
+        directory,
+        known: entries ?? [],
         sessionId: this.#sessionId,
         from: this.#isKnown ? 'end' : 'start',
         onLines: (lines) => {
@@ -413,8 +415,9 @@ export class PtySession {
   async #restart(): Promise<void> {
     const old = this.#program;
     this.#program = undefined;
-    await old?.end(this.#limits.closeMs.exit);
+    const left = await old?.end(this.#limits.closeMs.exit);
     await this.#settle();
+    if (left) for (const notice of endedProcesses(left)) this.#spec.onEvent(notice);
     if (this.#closing) return;
     this.#turns.forgetTasks();
     this.#isKnown ||= this.#turns.hasBegun;
@@ -458,10 +461,11 @@ export class PtySession {
     this.#watch.close();
     clearTimeout(this.#interrupting);
     this.#silentDialog.note();
-    await this.#program?.end(this.#limits.closeMs.exit);
+    const left = await this.#program?.end(this.#limits.closeMs.exit);
     this.#program = undefined;
     await this.#settle();
     await this.#turns?.end('interrupted');
+    if (left) for (const notice of endedProcesses(left)) this.#spec.onEvent(notice);
     this.#questions.withdrawAll();
     await this.#follower?.close();
     await this.#mirror.close();
@@ -562,14 +566,16 @@ export class PtySession {
 
   /** The call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */
   #parentOf(subpath: string): string | undefined {
-    try {
-      const file = join(this.#directory, this.#sessionId, `${subpath}.meta.json`);
-      const { toolUseId } = JSON.parse(readFileSync(file, 'utf8')) as { toolUseId?: unknown };
-      return typeof toolUseId === 'string' ? toolUseId : undefined;
-    } catch {
-      // Not written, or not yet: the sub-agent is then known by its own name.
-      return undefined;
+    for (const directory of this.#follower?.directories ?? []) {
+      try {
+        const file = join(directory, this.#sessionId, `${subpath}.meta.json`);
+        const { toolUseId } = JSON.parse(readFileSync(file, 'utf8')) as { toolUseId?: unknown };
+        if (typeof toolUseId === 'string') return toolUseId;
+      } catch {
+        // Not written there, or not yet: the sub-agent is then known by its own name.
+      }
     }
+    return undefined;
   }
 
   #warn(error: unknown, message: string): void {

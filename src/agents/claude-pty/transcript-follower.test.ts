@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { projectFolder } from '../claude/files/transcript-file.ts';
 import { randomOf } from '../../../test/support/random.ts';
 import { until } from '../../../test/support/until.ts';
 import {
@@ -277,6 +278,40 @@ describe('TRANSCRIPT-3: a follower follows one session and its sub-agents', () =
     expect(delivered('subagents/agent-x')).toEqual([user('a')]);
     await write(join(directory, sessionId, 'subagents', 'agent-x.jsonl'), lines(user('e')));
     await until(() => seen.length === 4, { what: 'the next line of a sub-agent' });
+    expect(problems).toEqual([]);
+  });
+
+  test('TRANSCRIPT-12: the program takes the files to another folder: they are followed, and new ones are found there', async () => {
+    directory = join(root, 'own');
+    file = join(directory, `${sessionId}.jsonl`);
+    const follower = follow();
+    const early = join(directory, sessionId, 'subagents', 'agent-early.jsonl');
+    await write(file, lines(user('a')));
+    await write(early, lines(user('e1')));
+    await follower.catchUp();
+    const folder = join(dirname(directory), projectFolder('/repo/.claude/worktrees/alpha'));
+    await mkdir(folder);
+    await rename(file, join(folder, `${sessionId}.jsonl`));
+    await rename(join(directory, sessionId), join(folder, sessionId));
+    const relocated = { type: 'relocated', sessionId, relocatedCwd: '/repo/.claude/worktrees/alpha' };
+    await appendFile(join(folder, `${sessionId}.jsonl`), lines(relocated, user('b')));
+    await follower.catchUp();
+    expect(delivered()).toEqual([user('a'), relocated, user('b')]);
+    await appendFile(join(folder, sessionId, 'subagents', 'agent-early.jsonl'), lines(user('e2')));
+    await write(join(folder, sessionId, 'subagents', 'agent-late.jsonl'), lines(user('l')));
+    await until(() => delivered('subagents/agent-late').length > 0, { what: 'the sub-agent in the other folder' });
+    await follower.catchUp();
+    expect(delivered('subagents/agent-early')).toEqual([user('e1'), user('e2')]);
+    expect(follower.directories).toEqual([directory, folder]);
+    // And back again, after which a session begins anew.
+    await rename(join(folder, `${sessionId}.jsonl`), file);
+    await appendFile(file, lines(user('c')));
+    await follower.catchUp();
+    expect(delivered().at(-1)).toEqual(user('c'));
+    const other = '22222222-2222-4222-8222-222222222222';
+    await follower.switchTo(other);
+    await write(join(folder, `${other}.jsonl`), lines(user('d')));
+    await until(() => delivered('', other).length === 1, { what: 'the line of the new session' });
     expect(problems).toEqual([]);
   });
 

@@ -3,14 +3,18 @@
  * which appear later. The file system tells of a change at once where it can; a poll lies beneath, for a network file
  * system tells nothing.
  *
+ * The program may take the files to another folder in the middle of it all, as when it enters a worktree; the main
+ * transcript says so. A file that is open goes on to be read there; others are looked for in each of the folders.
+ *
  * One look at a time: it reads each file once, the main transcript first. Changes that are told of while a look is under
  * way are met by one more.
  */
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { createSerial } from '../../lib/serial.ts';
+import { projectFolder } from '../claude/files/transcript-file.ts';
 import { FollowedFile, type TranscriptProblem } from './followed-file.ts';
 
 export type { TranscriptProblem };
@@ -24,6 +28,8 @@ export interface FollowedLines {
 }
 
 export interface TranscriptFollower {
+  /** The folders in which the session's files may be, the given one first. */
+  readonly directories: readonly string[];
   /** Reads everything that is in the files now; resolves once `onLines` was called for all of it. */
   catchUp(): Promise<void>;
   /**
@@ -38,6 +44,8 @@ export interface TranscriptFollower {
 export interface FollowOptions {
   /** The project folder; may not exist yet. */
   directory: string;
+  /** Entries that are known: they may say that the program has taken its files elsewhere. */
+  known?: readonly SessionStoreEntry[];
   sessionId: string;
   /** `end`: what the files hold now is known, as after a reconciliation. Files that appear later are read whole. */
   from: 'start' | 'end';
@@ -67,6 +75,7 @@ interface FollowedSession {
 
 class Follower implements TranscriptFollower {
   readonly #options: FollowOptions;
+  readonly #directories: string[];
   readonly #serial = createSerial();
   readonly #watchers = new Map<string, FSWatcher>();
   #session: FollowedSession;
@@ -78,8 +87,14 @@ class Follower implements TranscriptFollower {
 
   constructor(options: FollowOptions) {
     this.#options = options;
+    this.#directories = [options.directory];
+    this.#noteFolders(options.known ?? []);
     this.#session = this.#sessionOf(options.sessionId, options.from);
     this.#poll();
+  }
+
+  get directories(): readonly string[] {
+    return this.#directories;
   }
 
   async catchUp(): Promise<void> {
@@ -94,7 +109,7 @@ class Follower implements TranscriptFollower {
       const old = this.#session;
       await this.#readAll();
       this.#session = fresh;
-      this.#unwatch(subFolder(this.#options.directory, old.sessionId));
+      for (const directory of this.#directories) this.#unwatch(subFolder(directory, old.sessionId));
       await closeFiles(old);
       this.#wake(true);
     });
@@ -128,11 +143,13 @@ class Follower implements TranscriptFollower {
   }
 
   #poll(): void {
-    this.#watch(this.#options.directory, (name) => {
-      const { sessionId } = this.#session;
-      if (name === null || name === sessionId) this.#wake(true);
-      else if (name === `${sessionId}.jsonl`) this.#wake(false);
-    });
+    for (const directory of this.#directories) {
+      this.#watch(directory, (name) => {
+        const { sessionId } = this.#session;
+        if (name === null || name === sessionId) this.#wake(true);
+        else if (name === `${sessionId}.jsonl`) this.#wake(false);
+      });
+    }
     this.#wake(true);
     const isWaiting = this.#options.canWatch !== false && this.#watchers.size === 0;
     this.#timer = setTimeout(() => this.#poll(), isWaiting ? waitingPollMs : pollMs);
@@ -142,16 +159,14 @@ class Follower implements TranscriptFollower {
   async #readAll(): Promise<void> {
     const session = this.#session;
     await session.main.look();
-    try {
-      await this.#findSubs(session);
-    } catch (error) {
-      this.#tell(subFolder(this.#options.directory, session.sessionId), error);
+    for (const directory of this.#directories) {
+      const folder = subFolder(directory, session.sessionId);
+      await this.#findSubs(session, folder).catch((error: unknown) => this.#tell(folder, error));
     }
     for (const file of session.subs.values()) await file.look();
   }
 
-  async #findSubs(session: FollowedSession): Promise<void> {
-    const folder = subFolder(this.#options.directory, session.sessionId);
+  async #findSubs(session: FollowedSession, folder: string): Promise<void> {
     // Before it is read: what appears after the reading is told of.
     if (session === this.#session) this.#watch(folder, () => this.#wake(true));
     for (const subpath of subpathsOf(await readdir(folder, { recursive: true }).catch(noneIfMissing))) {
@@ -174,11 +189,30 @@ class Follower implements TranscriptFollower {
 
   #file(sessionId: string, subpath: string, knownBytes: number): FollowedFile {
     return new FollowedFile({
-      path: pathOf(this.#options.directory, sessionId, subpath),
+      path: () => this.#placeOf(sessionId, subpath),
       knownBytes,
-      onEntries: (entries) => this.#options.onLines({ sessionId, subpath, entries }),
+      onEntries: (entries) => {
+        if (subpath === '') this.#noteFolders(entries);
+        this.#options.onLines({ sessionId, subpath, entries });
+      },
       onProblem: (problem) => this.#options.onProblem(problem),
     });
+  }
+
+  /** Where the file is now. One that is nowhere yet is expected in the folder that was given. */
+  #placeOf(sessionId: string, subpath: string): string {
+    const [expected, ...others] = this.#directories.map((directory) => pathOf(directory, sessionId, subpath));
+    const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+    const path = expected as string;
+    return others.length === 0 || isThere(path) ? path : (others.find(isThere) ?? path);
+  }
+
+  #noteFolders(entries: readonly SessionStoreEntry[]): void {
+    for (const { type, relocatedCwd } of entries) {
+      if (type !== 'relocated' || typeof relocatedCwd !== 'string') continue;
+      const directory = join(dirname(this.#options.directory), projectFolder(relocatedCwd));
+      if (!this.#directories.includes(directory)) this.#directories.push(directory);
+    }
   }
 
   /** Where a directory cannot be watched, or is not there yet, the poll has to do. */

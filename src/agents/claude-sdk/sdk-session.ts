@@ -29,7 +29,9 @@ import {
   type DecisionAnswer,
   endWithoutResult,
 } from '../agent-backend.ts';
-import { type AgentProcess, endMarked, spawnAgent, tellOfProcess } from '../agent-process.ts';
+import { type AgentProcess, endSession, spawnAgent, tellOfProcess } from '../agent-process.ts';
+import { endedProcesses } from '../ended-processes.ts';
+import { markSession, type SessionMark } from '../process-marks.ts';
 import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
@@ -87,8 +89,6 @@ export const defaultLimits: SessionLimits = {
   mcpAskAgainMs: 1_000,
 };
 
-const sessionMark = 'BOOCODE_SESSION';
-
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
   env: Readonly<Record<string, string>>;
@@ -119,6 +119,9 @@ export class SdkSession {
   #storingEntries = 0;
   #state: MappingState = createMappingState();
   #process: AgentProcess | undefined;
+  #mark: SessionMark | undefined;
+  /** The end of what the process left behind. */
+  #left: Promise<void> | undefined;
   #query: Query | undefined;
   #reading: Promise<void> = Promise.resolve();
   #turn: ClaudeTurn | undefined;
@@ -159,7 +162,7 @@ export class SdkSession {
       isExcused: () => this.#storingEntries > 0,
       end: () => this.#endProcess(),
     });
-    this.#env = { ...providerEnv(parts.env), [sessionMark]: parts.spec.sessionId };
+    this.#env = providerEnv(parts.env);
     this.#changes = new TypedChanges({
       model: parts.spec.model,
       settings: () => programSettingsOf(this.#query),
@@ -348,7 +351,9 @@ export class SdkSession {
       env: this.#env,
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
         const launch = withKeysApart({ command, args, env });
-        this.#process = spawnAgent(launch.command, launch.args, { cwd: directory, env: launch.env });
+        this.#mark = markSession(sessionId);
+        const options = { cwd: directory, env: launch.env, mark: this.#mark };
+        this.#process = spawnAgent(launch.command, launch.args, options);
         this.#process.once('exit', tellOfProcess(this.#process.pid, this.#spec.chatId, this.#logger));
         this.#process.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
         // Written to after its end: the read loop tells of that end.
@@ -488,8 +493,13 @@ export class SdkSession {
     if (!child) return;
     const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null;
     if (!isGone()) await endProcess(child, { graceMs: this.#limits.closeMs.term });
-    // One that left in order took its tools along; one that crashed or was killed leaves them behind.
-    if (child.exitCode !== 0) await endMarked(sessionMark, this.#spec.sessionId);
+    this.#left ??= this.#endLeft();
+    await this.#left;
+  }
+
+  async #endLeft(): Promise<void> {
+    if (!this.#mark) return;
+    for (const notice of endedProcesses(await endSession(this.#mark))) this.#spec.onEvent(notice);
   }
 
   #failure(what: string, cause: unknown): BooError {

@@ -8,7 +8,8 @@ import type { ReadStream } from 'node:tty';
 import type * as NodePty from '@lydell/node-pty';
 import { BooError } from '../../../protocol/error.ts';
 import type { TerminalSize } from '../../../protocol/terminal.ts';
-import { markedEnv, ownedCommand } from '../../agent-process.ts';
+import { ownedCommand } from '../../agent-process.ts';
+import { markedEnv, type SessionMark } from '../../process-marks.ts';
 import { PtyInput } from './pty-input.ts';
 
 export interface TerminalExit {
@@ -58,10 +59,10 @@ function sentenceFor(error: unknown): string {
 export function openPseudoTerminal(
   command: string,
   args: readonly string[],
-  options: { cwd: string; env: Record<string, string>; size: TerminalSize },
+  options: { cwd: string; env: Record<string, string>; size: TerminalSize; mark?: SessionMark },
 ): PseudoTerminal {
   if (!nodePty) throw new BooError('terminal_unavailable', 'Pseudo-terminals are not loaded.');
-  const owned = ownedCommand(command, args);
+  const owned = ownedCommand(command, args, options.mark);
   let pty: NodePty.IPty;
   try {
     pty = nodePty.spawn(owned.command, owned.args, {
@@ -69,7 +70,7 @@ export function openPseudoTerminal(
       cols: options.size.columns,
       rows: options.size.rows,
       cwd: options.cwd,
-      env: markedEnv(options.env),
+      env: markedEnv(options.env, options.mark),
       encoding: null,
     });
   } catch (cause) {

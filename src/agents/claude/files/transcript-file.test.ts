@@ -199,6 +199,15 @@ describe('a session whose directory changes', () => {
     expect(await fileNow(elsewhere('next'))).toBe(lines([user('a'), user('b')]));
   });
 
+  test('AGENT-26: a session in a worktree of the old directory leaves it, once', async () => {
+    const inside = { type: 'worktree-state', worktreeSession: { worktreePath: '/old/worktree' } };
+    await store.append(key, [user('a'), inside]);
+    await leaveDirectory(store, place);
+    await leaveDirectory(store, place);
+    const outside = { type: 'worktree-state', worktreeSession: null, sessionId };
+    expect(await store.load(key)).toEqual([user('a'), inside, outside]);
+  });
+
   test('TRANSCRIPT-12: files that the program took along into a worktree are met at the next opening', async () => {
     await store.append(key, [user('a')]);
     const whole = [user('a'), user('in the worktree')];

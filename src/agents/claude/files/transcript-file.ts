@@ -151,6 +151,7 @@ async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: str
 export async function leaveDirectory(store: SessionStore, place: TranscriptPlace): Promise<void> {
   const { sessionId } = place;
   await storeMoved(store, place);
+  await leaveWorktree(store, sessionId);
   for (const directory of await foldersOf(place)) {
     let holdsMore = false;
     for (const [key, file] of await transcriptsIn(store, directory, sessionId)) {
@@ -160,6 +161,14 @@ export async function leaveDirectory(store: SessionStore, place: TranscriptPlace
     }
     if (!holdsMore) await removeFiles(directory, sessionId);
   }
+}
+
+/** A session that is in a worktree of the old directory would go on there: the program's own word for leaving it. */
+async function leaveWorktree(store: SessionStore, sessionId: string): Promise<void> {
+  const key = { projectKey, sessionId };
+  const state = (await store.load(key))?.findLast((entry) => entry.type === 'worktree-state');
+  if (!state || state['worktreeSession'] === null) return;
+  await store.append(key, [{ type: 'worktree-state', worktreeSession: null, sessionId }]);
 }
 
 /** Removes the program's copies, wherever it has moved them. */

@@ -1,0 +1,21 @@
+import { describe, expect, test } from 'vitest';
+import { until } from '../../test/support/until.ts';
+import { silentLog } from '../lib/log.ts';
+import { identifyProcess, isAlive } from '../lib/process-identity.ts';
+import { startHostWatcher } from './host-watcher.ts';
+
+// What it does when its host is killed: test/e2e/left-behind.test.ts.
+describe.runIf(process.platform === 'linux')('the watcher of a host', () => {
+  test('AGENT-32: another one takes its place when it is killed, and none is left when the host has closed it', async () => {
+    const watcher = startHostWatcher(silentLog);
+    const first = identifyProcess(watcher.pid!)!;
+    process.kill(first.pid, 'SIGKILL');
+    const second = await until(() => (watcher.pid !== undefined && watcher.pid !== first.pid ? watcher.pid : null), {
+      timeoutMs: 5_000,
+    });
+    const identity = identifyProcess(second)!;
+    await watcher.close();
+    expect([isAlive(first), isAlive(identity)]).toEqual([false, false]);
+    await watcher.close();
+  });
+});

@@ -1,0 +1,69 @@
+// The program enters a worktree in mid-session, and takes its files along.
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { describe, expect, test } from 'vitest';
+import { endOf, ofType, openSession, readTurn, runTurn, textIn } from '../../test/contract/agent-backend.ts';
+import { openPtyHarness } from '../../test/support/pty-harness.ts';
+import { openSdkHarness } from '../../test/support/sdk-harness.ts';
+import { until } from '../../test/support/until.ts';
+
+describe.each([
+  ['claude_sdk', openSdkHarness],
+  ['claude_pty', openPtyHarness],
+] as const)('%s', (_, openHarness) => {
+  test('TRANSCRIPT-12: what is said and done there, by sub-agents too, is told, stored, known later, and erased', async () => {
+    const harness = await openHarness();
+    const { backend, cwd } = harness;
+    const elsewhere = await realpath(await mkdtemp(join(tmpdir(), 'boocode-elsewhere-')));
+    const git = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com'];
+    execFileSync('git', ['init', '-q'], { cwd });
+    execFileSync('git', [...git, 'commit', '-q', '--allow-empty', '-m', 'First'], { cwd });
+    const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
+    const key = { projectKey: 'chat', sessionId: spec.sessionId };
+    const left = async (): Promise<string[]> =>
+      (await readdir(join(harness.agent.configDir, 'projects'), { recursive: true })).filter((name) =>
+        name.includes(spec.sessionId),
+      );
+    try {
+      const session = await openSession(harness, spec);
+      const { chatId } = session;
+      const say = (text: string) => runTurn(backend, chatId, text, { answer: () => ({ outcome: 'allow' }) });
+      expect(textIn(await say('call EnterWorktree: {"name": "alpha"}'))).toContain('Created worktree');
+      const turn = await say('use a sub-agent: stream 3 tokens');
+      expect(endOf(turn).outcome).toBe('completed');
+      const [call] = ofType(turn, 'tool_call').filter(({ toolName }) => toolName === 'Agent');
+      // In a terminal the program may put it in the background; its end begins a turn then.
+      if (textIn(turn).includes('in the background')) {
+        const [own] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null), {
+          timeoutMs: 15_000,
+          what: 'the turn that the end of the sub-agent begins',
+        });
+        turn.push(...session.between, ...(await readTurn(backend, chatId, own!)));
+      }
+      // What the sub-agent did stands below the call that started it.
+      const below = ofType(turn, 'agent_message').filter((event) => event.parentToolCallId === call?.toolCallId);
+      expect(below.map(({ content }) => content)).toEqual([[{ type: 'text', text: 't1 t2 t3 ' }]]);
+      await backend.closeSession(chatId);
+      expect(await spec.sessionStore.listSubkeys(key)).toHaveLength(1);
+
+      const again = await openSession(harness, { ...spec, chatId });
+      expect(textIn(await say('what did I say'))).toContain('use a sub-agent: stream 3 tokens');
+      await backend.closeSession(again.chatId);
+      // A chat that is moved goes on where it is moved to, and not in the worktree.
+      await backend.leaveDirectory({ ...spec, cwd });
+      expect(await left()).toEqual([]);
+      await openSession({ backend, cwd: elsewhere }, { ...spec, chatId });
+      expect(textIn(await say('run: env pwd'))).toContain(`\n${elsewhere}`);
+      await backend.closeSession(chatId);
+      expect(await left()).not.toEqual([]);
+      await backend.removeSession({ sessionId: spec.sessionId, cwd });
+      expect(await left()).toEqual([]);
+    } finally {
+      await harness.close();
+      await rm(elsewhere, { recursive: true, force: true });
+    }
+  }, 60_000);
+});
