@@ -27,6 +27,8 @@ export interface Config {
   readonly token: string | null;
   readonly publicOrigins: readonly string[];
   readonly idleTimeoutMs: number;
+  /** Whether new chats go on by themselves when a usage limit resets. */
+  readonly resumeAtReset: boolean;
   readonly logLevel: LogLevel;
   readonly sdkByDefault: boolean;
   readonly terminalPassthrough: readonly TerminalPassthrough[];
@@ -80,6 +82,7 @@ const schemas = {
   'database-url': z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
   'public-origin': origins,
   'idle-seconds': whole(1, 7 * 24 * 3600),
+  'resume-at-reset': z.enum(['on', 'off'], 'must be on or off'),
   'log-level': z.enum(logLevels),
   'agent-env': names,
   'terminal-passthrough': passthroughs,
@@ -138,6 +141,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     token,
     publicOrigins,
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
+    resumeAtReset: read('resume-at-reset') === 'on',
     logLevel: read('log-level') as LogLevel,
     sdkByDefault: gate,
     terminalPassthrough: read('terminal-passthrough') ?? [],

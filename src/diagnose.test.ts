@@ -26,6 +26,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     token: null,
     publicOrigins: [],
     idleTimeoutMs: 1,
+    resumeAtReset: false,
     terminalPassthrough: [],
     logLevel: 'silent',
     sdkByDefault: false,

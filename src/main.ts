@@ -101,6 +101,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       sql,
       host,
       dataDir: config.dataDir,
+      resumeAtReset: config.resumeAtReset,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
       createHistory: () => createHistoryMapper(),
       describe: () => ({

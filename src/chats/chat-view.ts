@@ -1,13 +1,14 @@
 import { basename } from 'node:path';
 import type { Chat, ChatState } from '../protocol/chat.ts';
 import { type Event, noUsage, type Usage } from '../protocol/event.ts';
-import type { ChatRow } from '../store/chats.ts';
+import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** The chat as everybody outside sees it. */
 export function chatView(row: Readonly<ChatRow>, state: ChatState): Chat {
-  const { ordinal: _, ...rest } = row;
+  const { ordinal: _, hold, ...rest } = row;
   return {
     ...rest,
+    hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
     title: row.title ?? (basename(row.cwd) || row.cwd),
     state,
     createdAt: row.createdAt.toISOString(),
@@ -22,6 +23,7 @@ export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
     head: event.seq,
     updatedAt: new Date(event.at),
     waiting: row.waiting + waitingChange(event),
+    hold: holdAfter(row.hold, event),
     costUsd: row.costUsd + costOf(event),
     tokensIn: row.tokensIn + sum(usageOf(event), tokensIn),
     tokensOut: row.tokensOut + sum(usageOf(event), ({ outputTokens }) => outputTokens),
@@ -36,9 +38,19 @@ function waitingChange(event: Event): number {
       return -1;
     case 'turn_started':
       return -event.promptIds.length;
+    case 'turn_finished':
+    case 'queue_resumed':
+      return event.requeuedPromptIds?.length ?? 0;
     default:
       return 0;
   }
+}
+
+function holdAfter(before: StoredHold | null, event: Event): StoredHold | null {
+  if (event.type === 'queue_resumed') return null;
+  if (event.type !== 'queue_held') return before;
+  const { reason, message, resetsAt, promptId, sendsAgain } = event;
+  return { reason, message, resetsAt, promptId, sendsAgain, since: event.at };
 }
 
 const tokensIn = (usage: Usage): number =>

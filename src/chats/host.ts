@@ -22,6 +22,7 @@ import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
 import { News } from './news.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import { wasAsked } from './unasked.ts';
 
 export interface HostParts {
   hostId: string;
@@ -204,7 +205,7 @@ export class Host {
       },
     });
     try {
-      await write(() => recoverChat(sql, log, (decisions) => this.news.left(decisions)));
+      await write(() => this.#recover(log));
       // Only now: what the recovery has stored is in it.
       row = await ask(() => findChat(sql, chatId));
       if (!row) throw unknownChat();
@@ -231,6 +232,22 @@ export class Host {
     this.#chats.set(chatId, taken);
     taken.wake();
     return { chat: taken, log };
+  }
+
+  /** Finishes what the last holder left open. */
+  #recover(log: ChatLog): Promise<void> {
+    const { sql, logger } = this.#parts;
+    const { lease } = log;
+    const backendFor = (name: BackendName) => this.backendFor(name);
+    return recoverChat({
+      sql,
+      log,
+      wasAsked: async (turnId, prompt) => {
+        const chat = await ask(() => findChat(sql, lease.chatId));
+        return chat === null || wasAsked({ sql, lease, chat, logger, backendFor }, turnId, prompt);
+      },
+      onLeft: (decisions) => this.news.left(decisions),
+    });
   }
 
   /** Gives a chat back: its session ends in order, and its lease is free at once. */

@@ -1,6 +1,7 @@
 /** A chat as it is followed at a terminal: prints what happens, puts decisions to the person, waits for turns. */
 import type { BooClient, Chat, Event, FeedStatus } from '../protocol/client.ts';
 import { type Asker, createAsker } from './asker.ts';
+import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
@@ -8,8 +9,8 @@ import type { Terminal } from './terminal.ts';
 export type TurnFinished = Event & { type: 'turn_finished' };
 
 export interface Conversation {
-  /** Sends a prompt and resolves when the turn that takes it has finished. */
-  submit(text: string): Promise<TurnFinished>;
+  /** Sends a prompt and resolves when the turn that takes it has finished, or when nobody will take it: it is held. */
+  submit(text: string): Promise<TurnFinished | 'held'>;
   readonly asker: Asker;
   /** Prints a remark on a line of its own, where errors go. */
   tell(remark: string): void;
@@ -23,7 +24,7 @@ export interface Conversation {
 interface Waiting {
   promptId: string;
   turnId?: string;
-  resolve(event: TurnFinished): void;
+  resolve(event: TurnFinished | 'held'): void;
 }
 
 export async function openConversation(client: BooClient, chat: Chat, terminal: Terminal): Promise<Conversation> {
@@ -74,8 +75,20 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
       case 'turn_finished':
         for (const turn of waiting) {
           if (turn.turnId !== event.turnId) continue;
+          // The agent never had it: another turn follows.
+          if (event.requeuedPromptIds?.includes(turn.promptId)) {
+            delete turn.turnId;
+            continue;
+          }
           waiting.delete(turn);
           turn.resolve(event);
+        }
+        break;
+      case 'queue_held':
+        if (!isHeldForGood(event)) break;
+        for (const turn of waiting) {
+          waiting.delete(turn);
+          turn.resolve('held');
         }
         break;
       case 'decision_requested':
@@ -105,8 +118,13 @@ export async function openConversation(client: BooClient, chat: Chat, terminal: 
     async submit(text) {
       const promptId = crypto.randomUUID();
       ownPrompts.add(promptId);
-      const finished = new Promise<TurnFinished>((resolve) => waiting.add({ promptId, resolve }));
-      await client.prompt(chat.id, { id: promptId, content: text });
+      const finished = new Promise<TurnFinished | 'held'>((resolve) => waiting.add({ promptId, resolve }));
+      const receipt = await client.prompt(chat.id, { id: promptId, content: text });
+      const hold = receipt.held ? (await client.getChat(chat.id)).hold : null;
+      if (hold) {
+        conversation.tell(holdText(hold, chat.id));
+        if (hold.resumesAt === null) return 'held';
+      }
       return Promise.race([finished, lost]);
     },
     asker,

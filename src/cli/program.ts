@@ -11,6 +11,7 @@ import { addExport } from './export.ts';
 import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
+import { addResume } from './resume.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
@@ -37,6 +38,7 @@ export function createProgram(cli: Cli): Command {
     addLs,
     addShow,
     addInterrupt,
+    addResume,
     addAttach,
     addFlip,
     addTrust,

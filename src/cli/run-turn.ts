@@ -1,6 +1,7 @@
 import type { BooClient, Chat } from '../protocol/client.ts';
 import type { Cli } from './cli.ts';
 import type { Conversation } from './conversation.ts';
+import { heldExitCode } from './hold-text.ts';
 
 export const interruptedExitCode = 130;
 
@@ -35,6 +36,7 @@ export async function runTurn(
   });
   try {
     const finished = await Promise.race([conversation.submit(text), left]);
+    if (finished === 'held') return heldExitCode;
     if (finished) return exitCodes[finished.outcome];
     conversation.tell(`The turn may go on without you. Come back with: boocode chat --resume ${chat.id}`);
     return interruptedExitCode;

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import type { BooClient, Receipt } from '../protocol/client.ts';
+import type { BooClient, Hold, Receipt } from '../protocol/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import type { TurnFinished } from './conversation.ts';
 import { turnSummary } from './event-text.ts';
 import { findChat } from './find-chat.ts';
+import { heldExitCode, holdText, isHeldForGood } from './hold-text.ts';
 import { plainText } from './plain-text.ts';
 import { exitCodes } from './run-turn.ts';
 
@@ -11,6 +12,8 @@ interface SendFlags extends GlobalFlags {
   id?: string;
   wait?: true;
 }
+
+type QueueHeld = { type: 'queue_held' } & Hold;
 
 export function addSend(program: Command, cli: Cli): void {
   program
@@ -37,20 +40,38 @@ async function send(cli: Cli, given: string, words: string[], flags: SendFlags):
   if (!flags.wait) return 0;
 
   const finished = await turnOf(client, receipt);
+  if (finished.type === 'queue_held') {
+    if (flags.json) printJson(cli, finished);
+    else terminal.err(`${holdText(finished, chat.id)}\n`);
+    return heldExitCode;
+  }
   if (flags.json) printJson(cli, finished);
   else terminal.out(`${finished.outcome} · ${turnSummary(finished)}\n`);
   if (finished.error && !flags.json) terminal.err(`✗ ${plainText(finished.error.message)}\n`);
   return exitCodes[finished.outcome];
 }
 
-/** The end of the turn that took the prompt; in the log already, where the prompt was sent before. */
-async function turnOf(client: BooClient, receipt: Receipt): Promise<TurnFinished> {
+/**
+ * The end of the turn that took the prompt; in the log already, where the prompt was sent before. Or what holds it, where
+ * only a person resumes it.
+ */
+async function turnOf(client: BooClient, receipt: Receipt): Promise<TurnFinished | QueueHeld> {
+  const { hold } = receipt.held ? await client.getChat(receipt.chatId) : { hold: null };
+  if (hold?.resumesAt === null) return { type: 'queue_held', ...hold };
   let turnId: string | undefined;
   for await (const item of client.follow(receipt.chatId, { after: receipt.seq - 1 })) {
     if (item.kind !== 'event') continue;
     const { event } = item;
     if (event.type === 'turn_started' && event.promptIds.includes(receipt.promptId)) turnId = event.turnId;
-    if (event.type === 'turn_finished' && event.turnId === turnId) return event;
+    if (event.type === 'turn_finished' && event.turnId === turnId) {
+      // The agent never had it: another turn follows.
+      if (!event.requeuedPromptIds?.includes(receipt.promptId)) return event;
+      turnId = undefined;
+    }
+    if (turnId !== undefined || !isHeldForGood(event)) continue;
+    // It may be long over, where the prompt was sent before.
+    const { hold: now } = await client.getChat(receipt.chatId);
+    if (now?.resumesAt === null) return { type: 'queue_held', ...now };
   }
   throw new Error('The feed ended without a reason.');
 }

@@ -1,6 +1,9 @@
+import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
+import { chat } from '../protocol/chat.ts';
+import { resumeQueue } from '../protocol/hold.ts';
 import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
-import { chatPath, promptPath } from './parameters.ts';
+import { chatPath, clientName, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
 export function promptRoutes(chats: Chats): Route[] {
@@ -58,6 +61,20 @@ export function promptRoutes(chats: Chats): Route[] {
       },
       { params: promptPath, body: movePrompt },
       async ({ params, body }) => json(200, await chats.movePrompt(params.chatId, params.promptId, body)),
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/chats/{chatId}/resume',
+        policy: 'bearer',
+        summary: 'Let a held queue go on; the prompt whose turn failed can be sent again',
+        responses: {
+          200: { description: 'The chat as it is now. Nothing happens to a queue that is not held.', schema: chat },
+        },
+      },
+      { params: chatPath, headers: z.object({ 'boocode-client': clientName }), body: resumeQueue },
+      async ({ params, headers, body }) =>
+        json(200, await chats.resumeQueue(params.chatId, body, headers['boocode-client'])),
     ),
     route(
       {

@@ -143,6 +143,8 @@ export function createMemoryChats(): MemoryChats {
         state: 'cold',
         archived: false,
         waiting: 0,
+        hold: null,
+        resumeAtReset: false,
         costUsd: 0,
         tokensIn: 0,
         tokensOut: 0,
@@ -198,6 +200,10 @@ export function createMemoryChats(): MemoryChats {
       const receipt = { promptId, chatId, seq: event.seq };
       entry.receipts.set(promptId, { receipt, body });
       return { receipt, created: true };
+    },
+    async resumeQueue(chatId) {
+      check();
+      return entryOf(chatId).chat;
     },
     async interrupt(chatId) {
       entryOf(chatId);

@@ -78,6 +78,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     token: null,
     publicOrigins: [],
     idleTimeoutMs: 600_000,
+    resumeAtReset: false,
     terminalPassthrough: [],
     logLevel: 'silent',
     sdkByDefault: true,

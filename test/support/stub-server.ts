@@ -155,6 +155,8 @@ export async function openStubServer(): Promise<StubServer> {
         state: 'cold',
         archived: false,
         waiting: 0,
+        hold: null,
+        resumeAtReset: false,
         costUsd: 0,
         tokensIn: 0,
         tokensOut: 0,

@@ -10,7 +10,9 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  StoredSession,
 } from '../agent-backend.ts';
+import { hasPromptLast } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
@@ -140,6 +142,10 @@ export class ClaudePtyBackend implements AgentBackend {
 
   readDirectory(cwd: string): Promise<DirectoryContent> {
     return readDirectoryContent(cwd, configDirOf(this.#options.env));
+  }
+
+  wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
+    return hasPromptLast(session, configDirOf(this.#options.env), prompt);
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

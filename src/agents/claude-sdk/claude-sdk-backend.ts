@@ -9,8 +9,10 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  StoredSession,
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
+import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 
@@ -120,6 +122,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   readDirectory(cwd: string): Promise<DirectoryContent> {
     return readDirectoryContent(cwd, configDirOf(this.#options.env));
+  }
+
+  wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
+    return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -110,6 +110,8 @@ export class SdkSession {
   #interrupting: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
   #isOpen = false;
+  /** The process is gone, and nothing more is read of it. */
+  #isOver = false;
   #closing: Promise<void> | undefined;
 
   constructor(parts: SdkSessionParts) {
@@ -163,6 +165,7 @@ export class SdkSession {
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     if (this.#waiting || (this.#turn && this.#turn.id !== null))
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
+    if (this.#isOver) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     const turn = createTurn(prompt.turnId);
     this.#waiting = turn;
     this.#incoming.expect(prompt.content);
@@ -307,6 +310,7 @@ export class SdkSession {
     } catch (error) {
       cause = error;
     }
+    this.#isOver = true;
     const failure = this.#failure('The agent process ended', cause);
     // Whoever asked for the end gets an interrupted turn; nobody asked: a failed one, with its cause.
     const end = this.#interrupting ? endWithoutResult('interrupted') : endWithoutResult('failed', failure);

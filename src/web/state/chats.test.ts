@@ -15,6 +15,8 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   state: 'cold',
   archived: false,
   waiting: 0,
+  hold: null,
+  resumeAtReset: false,
   costUsd: 0,
   tokensIn: 0,
   tokensOut: 0,

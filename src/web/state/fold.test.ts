@@ -108,12 +108,12 @@ describe('WEB-21: a chat’s events', () => {
 
   it('stand in their order, a prompt where its turn begins', () => {
     expect(keys(whole)).toEqual([
-      'p:one',
+      'p:one:2',
       'm:m1',
       'c:c1',
       'd:d1000000-0000-4000-8000-000000000000',
       'f:9',
-      'p:two',
+      'p:two:10',
       'c:agent',
       'm:m2',
       'f:19',
@@ -198,13 +198,13 @@ describe('WEB-22: previews', () => {
   it('grow, and give way to their event', () => {
     const draft = preview(preview(running, [chunk('m1', 'Hel')]), [chunk('m1', 'lo'), chunk('m9', 'x')]);
     expect(withDrafts(draft.items, draft.drafts, undefined)).toMatchObject([
-      { key: 'p:one' },
+      { key: 'p:one:2' },
       { key: 'm:m1', content: text('Hello'), isDraft: true },
       { key: 'm:m9', isDraft: true },
     ]);
     const stored = append(draft, numbered([said('m1', 'Hello!')], 3));
     expect(withDrafts(stored.items, stored.drafts, undefined)).toMatchObject([
-      { key: 'p:one' },
+      { key: 'p:one:2' },
       { key: 'm:m1', content: text('Hello!') },
       { key: 'm:m9' },
     ]);

@@ -15,6 +15,7 @@ import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { usePending } from '../decisions/inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
+import { HeldQueue } from './held-queue.tsx';
 import { Queue } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
@@ -179,6 +180,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           ))}
           <PlanStrip plan={log.latest.plan} />
           <TaskStrip tasks={log.latest.tasks} />
+          {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
           <Queue chatId={chatId} log={log} />
           {chat && (
             <Composer

@@ -28,6 +28,7 @@ export function ChatSettings({
   const [model, setModel] = useState(chat.model ?? '');
   const [trusted, setTrusted] = useState(chat.trusted);
   const [accepts, setAccepts] = useState(chat.acceptsAgentMessages);
+  const [resumes, setResumes] = useState(chat.resumeAtReset);
   const [backend, setBackend] = useState<BackendName>(chat.backend);
   const [turn, setTurn] = useState<RunningChoice>('finish');
   const [isWaiting, setWaiting] = useState(false);
@@ -82,6 +83,7 @@ export function ChatSettings({
       ...(wanted === chat.model ? {} : { model: wanted }),
       ...(trusted === wasTrusted || trusted ? {} : { trusted }),
       ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
+      ...(resumes === chat.resumeAtReset ? {} : { resumeAtReset: resumes }),
       ...(backend === chat.backend ? {} : { backend, running: turn }),
     };
     if (isTrusting && !(await giveTrust())) return;
@@ -139,6 +141,10 @@ export function ChatSettings({
           <label className="check">
             <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
             Accept messages of other chats’ agents: each begins a turn here that nobody asked for
+          </label>
+          <label className="check">
+            <input type="checkbox" checked={resumes} onChange={(event) => setResumes(event.target.checked)} />
+            When a usage limit holds prompts, go on by itself at the reset
           </label>
           {isTrusting && <UnseenNote />}
           <div className="actions">
