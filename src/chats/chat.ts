@@ -113,6 +113,7 @@ export class Chat {
       hold: this.#hold,
       pendingDecisions: this.#decisions.pending,
       isStopped: () => this.#stopped,
+      onChanged: () => parts.onChanged(),
     });
     this.#pump = new Pump({
       next: () => this.#next(),
@@ -326,11 +327,9 @@ export class Chat {
     } finally {
       this.#preparing = undefined;
     }
-    // The prompt still waits: it is taken when the chat is next held. Or after what came meanwhile and does not wait for a
-    // turn; it may be what helps. This was no attempt.
-    if (this.#stopped || (this.#pump.hasJob && !preparing.interrupted)) {
-      return void (await this.#countStart(prompt.id, prompt.starts));
-    }
+    // It still waits, for the next host or for a job, which may be what helps. This was no attempt.
+    const isPutOff = this.#stopped || (this.#pump.hasJob && !preparing.interrupted);
+    if (isPutOff) return this.#countStart(prompt.id, prompt.starts);
     if (failure && !preparing.interrupted) {
       if (starts < triesOf(failure)) return;
       return this.#hold.hold({ reason: obstacleOf(failure), message: failure.message }, isNext);
@@ -344,8 +343,9 @@ export class Chat {
   }
 
   async #countStart(promptId: string, starts: number): Promise<void> {
-    const isOurs = await this.#log.ask(() => setStarts(this.#parts.sql, this.#log.lease, promptId, starts));
-    if (!isOurs) throw new FencedError(this.id);
+    const { lease } = this.#log;
+    if (!(await this.#log.ask(() => setStarts(this.#parts.sql, lease, promptId, starts))))
+      throw new FencedError(this.id);
   }
 
   #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {

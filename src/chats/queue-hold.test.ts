@@ -310,6 +310,7 @@ describe('a prompt that cannot begin', () => {
 
   test('PROMPT-7: agents that die of it each time hold the queue with the prompt in it', async () => {
     here.backend.script = async function* () {
+      yield* [];
       throw new BooError('agent_failed', 'It died.');
     };
     here.backend.wasAsked = () => Promise.resolve(false);

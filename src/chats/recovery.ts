@@ -12,9 +12,9 @@ export interface RecoveryParts {
   sql: Sql;
   log: ChatLog;
   /** Whether the prompt of a turn that shows no sign of the agent reached it all the same. */
-  wasAsked(turnId: string, prompt: PromptRow): Promise<boolean>;
+  readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
   /** Told of the decisions before they are cancelled. */
-  onLeft?(decisions: readonly Decision[]): void;
+  readonly onLeft?: (decisions: readonly Decision[]) => void;
 }
 
 /**

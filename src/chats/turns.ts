@@ -21,15 +21,15 @@ export interface TurnsParts {
   hold: QueueHold;
   readonly backendFor: (name: BackendName) => AgentBackend;
   pendingDecisions: Set<string>;
-  isStopped(): boolean;
+  readonly isStopped: () => boolean;
   /** A turn has begun or ended. */
-  onChanged(): void;
+  readonly onChanged: () => void;
 }
 
 export interface TurnPlan {
   /** Stores the start; false where there is nothing to begin any more. */
-  start(turnId: string): Promise<boolean>;
-  begin(turnId: string): AsyncIterable<AgentEvent> | TurnEnd;
+  readonly start: (turnId: string) => Promise<boolean>;
+  readonly begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd;
   /** What the turn is begun with; the agent begins some by itself. */
   prompt?: Pick<PromptRow, 'id' | 'content' | 'starts'> | undefined;
   /** Somebody has interrupted it before it began. */

@@ -17,8 +17,6 @@ export function programSettings(
   const { permissions, ...settings } = trusted ? asTrusted() : askAboutGit(backend);
   return {
     ...inboundSetting(acceptsAgentMessages),
-    // Whether and when a prompt that met a usage limit is tried again is the chat's own choice.
-    autoContinueAtUsageLimit: false,
     // Ours have to hold whatever a settings file says.
     disableAllHooks: false,
     ...settings,

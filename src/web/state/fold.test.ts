@@ -252,6 +252,20 @@ describe('prompts that wait', () => {
     expect(append(cancelled, numbered([finished, started('d')], 8)).waiting).toEqual(['c']);
   });
 
+  it('PROMPT-10: wait again, first, when they are given back or sent again, whichever part of the log was read first', () => {
+    const back = { ...finished, requeuedPromptIds: ['a'] } as EventBody;
+    const log = numbered([prompt('a'), started('a'), prompt('b'), back, started('a'), finished]);
+    const given = append(emptyLog(), log.slice(0, 4));
+    expect(given.waiting).toEqual(['a', 'b']);
+    expect(append(given, log.slice(4)).waiting).toEqual(['b']);
+    const again = numbered([{ type: 'queue_resumed', by: 'anna', requeuedPromptIds: ['a'] }], 7);
+    expect(append(append(given, log.slice(4)), again).waiting).toEqual(['a', 'b']);
+    for (let cut = 0; cut <= log.length; cut += 1) {
+      expect(prepend(append(emptyLog(cut), log.slice(cut)), log.slice(0, cut)).waiting).toEqual(['b']);
+    }
+    expect(new Set(keys(append(emptyLog(), log))).size).toBe(keys(append(emptyLog(), log)).length);
+  });
+
   it('are known from the server where they were accepted before what is held', () => {
     const end = append(emptyLog(50), numbered([prompt('new')], 51));
     const log = setWaiting(end, [
