@@ -34,6 +34,8 @@ export interface Config {
   readonly agentAnswerMs: number;
   /** 0: never. */
   readonly modelSilenceMs: number;
+  /** Whether new chats go on by themselves when a usage limit resets. */
+  readonly resumeAtReset: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sdkByDefault: boolean;
@@ -103,6 +105,7 @@ const schemas = {
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
   'model-silence-seconds': whole(0, 7 * 24 * 3600),
+  'resume-at-reset': z.enum(['on', 'off'], 'must be on or off'),
   'log-level': z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
   'log-format': z.enum(logFormats, { error: `must be one of ${logFormats.join(', ')}` }),
   'agent-env': names,
@@ -165,6 +168,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     quietMs: (read('quiet-seconds') as number) * 1000,
     agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,
     modelSilenceMs: (read('model-silence-seconds') as number) * 1000,
+    resumeAtReset: read('resume-at-reset') === 'on',
     logLevel: read('log-level') as LogLevel,
     logFormat: read('log-format') as LogFormat,
     sdkByDefault: gate,

@@ -29,6 +29,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     quietMs: 10_000,
     agentAnswerMs: 60_000,
     modelSilenceMs: 0,
+    resumeAtReset: false,
     terminalPassthrough: [],
     logLevel: 'silent',
     logFormat: 'json',

@@ -143,6 +143,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       slow,
       host,
       dataDir: config.dataDir,
+      resumeAtReset: config.resumeAtReset,
       chooseBackend: (agent, asked) => routing.choose(agent, asked),
       createHistory: () => createHistoryMapper(),
       describe: () => ({

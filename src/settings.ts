@@ -76,6 +76,13 @@ export const settings = [
     fallback: '3600',
   },
   {
+    flag: 'resume-at-reset',
+    env: 'BOOCODE_RESUME_AT_RESET',
+    value: '<on|off>',
+    about: 'whether new chats go on by themselves when a usage limit resets',
+    fallback: 'off',
+  },
+  {
     flag: 'log-level',
     env: 'BOOCODE_LOG_LEVEL',
     value: '<level>',

@@ -11,6 +11,7 @@ import type { BackendName, Effort, McpServer, PermissionMode } from '../protocol
 import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
+import type { HoldReason } from '../protocol/hold.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
 import {
   type AgentBody,
@@ -67,7 +68,16 @@ export type AgentEvent =
       costUsd: number;
       /** Per model, the same turn's share; the parts add up to `costUsd`. */
       models: Record<string, ModelCost>;
+      /** It failed by what would fail any other prompt too. */
+      obstacle?: Obstacle | undefined;
     };
+
+/** Why no prompt can be answered just now. */
+export interface Obstacle {
+  reason: HoldReason;
+  /** When it will be over, ISO 8601, where the agent was told. */
+  resetsAt?: string | undefined;
+}
 
 export type AgentEventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { type: T }>;
 
@@ -87,6 +97,13 @@ export interface AgentPrompt {
   /** A UUID of this turn; the agent echoes it, so that results are matched to what asked for them. */
   turnId: string;
   content: ContentBlock[];
+}
+
+/** A session that no process is in. */
+export interface StoredSession {
+  sessionId: string;
+  cwd: string;
+  sessionStore: SessionStore;
 }
 
 export interface AgentSessionSpec {
@@ -245,6 +262,12 @@ export interface AgentBackend {
 
   /** True while the session has work that closing would kill: background tasks, or a transcript not yet stored. */
   isBusy(chatId: string): boolean;
+
+  /**
+   * Whether the transcript of a session that is closed shows that this prompt reached the agent. Without it nobody can tell,
+   * and the prompt counts as asked.
+   */
+  wasAsked?(session: StoredSession, prompt: AgentPrompt): Promise<boolean>;
 
   /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
   closeSession(chatId: string): Promise<void>;

@@ -83,6 +83,7 @@ function patched(row: ChatRow, changes: ChatChanges): ChatRow {
     permissionMode: changes.permissionMode ?? row.permissionMode,
     trusted: changes.trusted ?? row.trusted,
     acceptsAgentMessages: changes.acceptsAgentMessages ?? row.acceptsAgentMessages,
+    resumeAtReset: changes.resumeAtReset ?? row.resumeAtReset,
     archived: changes.archived ?? row.archived,
     backend: changes.backend ?? row.backend,
     cwd: changes.cwd ?? row.cwd,

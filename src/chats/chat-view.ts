@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Chat } from '../protocol/chat.ts';
 import { type Event, noUsage, type Usage } from '../protocol/event.ts';
-import type { ChatRow } from '../store/chats.ts';
+import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** What only the host knows that holds the chat. */
 export type LiveState = Pick<Chat, 'state' | 'waitsFor' | 'mcpServers'>;
@@ -11,9 +11,10 @@ export const atRest: LiveState = { state: 'cold', waitsFor: null, mcpServers: nu
 
 /** The chat as everybody outside sees it. */
 export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
-  const { ordinal: _, ...rest } = row;
+  const { ordinal: _, hold, ...rest } = row;
   return {
     ...rest,
+    hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
     title: row.title ?? (basename(row.cwd) || row.cwd),
     ...live,
     createdAt: row.createdAt.toISOString(),
@@ -28,6 +29,7 @@ export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
     head: event.seq,
     updatedAt: new Date(event.at),
     waiting: row.waiting + waitingChange(event),
+    hold: holdAfter(row.hold, event),
     costUsd: row.costUsd + costOf(event),
     tokensIn: row.tokensIn + sum(usageOf(event), tokensIn),
     tokensOut: row.tokensOut + sum(usageOf(event), ({ outputTokens }) => outputTokens),
@@ -42,9 +44,19 @@ function waitingChange(event: Event): number {
       return -1;
     case 'turn_started':
       return -event.promptIds.length;
+    case 'turn_finished':
+    case 'queue_resumed':
+      return event.requeuedPromptIds?.length ?? 0;
     default:
       return 0;
   }
+}
+
+function holdAfter(before: StoredHold | null, event: Event): StoredHold | null {
+  if (event.type === 'queue_resumed') return null;
+  if (event.type !== 'queue_held') return before;
+  const { reason, message, resetsAt, promptId, sendsAgain } = event;
+  return { reason, message, resetsAt, promptId, sendsAgain, since: event.at };
 }
 
 const tokensIn = (usage: Usage): number =>

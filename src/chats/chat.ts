@@ -2,7 +2,6 @@
  * One chat that this host holds: its queue of prompts, its turns, its decisions. All that is done in turn is done by the
  * pump, one thing after another; the agent's session has a file of its own.
  */
-import { randomUUID } from 'node:crypto';
 import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
@@ -11,12 +10,13 @@ import type { BackendName, Chat as ChatView, ChatState, McpServer, PatchChat } f
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
+import type { ResumeQueue } from '../protocol/hold.ts';
 import type { InterruptResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
-import { nextPrompt, type PromptRow } from '../store/prompts.ts';
-import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
+import { nextPrompt, type PromptRow, setStarts } from '../store/prompts.ts';
+import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
 import { chatView, type LiveState } from './chat-view.ts';
@@ -28,18 +28,11 @@ import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
+import { afterCrashes, maxStarts, obstacleOf, QueueHold, triesOf } from './queue-hold.ts';
 import { costAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
-import {
-  agentWrite,
-  attempt,
-  endTurn,
-  recordTurn,
-  type TurnEnd,
-  type TurnParts,
-  turnStart,
-  withCause,
-} from './turn.ts';
+import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
+import { Turns } from './turns.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 
@@ -71,12 +64,12 @@ export class Chat {
   readonly #session: AgentSession;
   /** A prompt whose agent still starts. */
   #preparing: { interrupted: boolean } | undefined;
-  /** One that is ended for a reason of ours fails with it. */
-  #turn: { id: string; interrupted: boolean; failure?: BooError } | undefined;
+  readonly #turns: Turns;
   /** Turns that the agent began by itself and that wait to be recorded. */
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
   readonly #decisions: OpenDecisions;
   readonly #prompts: WaitingPrompts;
+  readonly #hold: QueueHold;
   readonly #pump: Pump;
   readonly #flips: Flips;
   readonly #waits: Waits;
@@ -92,10 +85,16 @@ export class Chat {
     this.#decisions = new OpenDecisions({
       ...parts,
       backend: () => this.#session.backend,
-      turnId: () => this.#turn?.id,
+      turnId: () => this.#turns.current?.id,
       onAlways: (rules) => this.#session.noteRules(rules),
     });
     this.#prompts = new WaitingPrompts(() => parts.log.ask(() => nextPrompt(parts.sql, this.id)));
+    this.#hold = new QueueHold({
+      ...parts,
+      settings: this.#settings,
+      onResumed: () => this.wake(),
+      onFailure: (error) => this.#onFailure(error),
+    });
     this.#session = new AgentSession({
       ...parts,
       chat: () => this.#settings.row,
@@ -126,6 +125,16 @@ export class Chat {
       onChanged: () => parts.onChanged(),
       onSilentModel: () => void this.#giveUpModel().catch((error: unknown) => this.#onFailure(error)),
     });
+    this.#turns = new Turns({
+      ...parts,
+      settings: this.#settings,
+      session: this.#session,
+      hold: this.#hold,
+      pendingDecisions: this.#decisions.pending,
+      isStopped: () => this.#stopped,
+      onSign: () => this.#waits.sign(),
+      onChanged: () => parts.onChanged(),
+    });
     this.#pump = new Pump({
       next: () => this.#next(),
       isStopped: () => this.#stopped,
@@ -138,9 +147,9 @@ export class Chat {
       session: this.#session,
       settings: this.#settings,
       assertRunning: () => this.#assertRunning(),
-      isTurnRunning: () => this.#turn !== undefined,
+      isTurnRunning: () => this.#turns.current !== undefined,
       interruptTurn: async () => {
-        if (this.#turn) await this.interrupt();
+        if (this.#turns.current) await this.interrupt();
       },
       between: (task, signal) => this.#pump.between(task, signal),
       recordUnprompted: async () => {
@@ -152,7 +161,7 @@ export class Chat {
   }
 
   get state(): ChatState {
-    if (this.#turn) return this.#decisions.pending.size > 0 ? 'waiting' : 'running';
+    if (this.#turns.current) return this.#decisions.pending.size > 0 ? 'waiting' : 'running';
     const { phase, failure } = this.#session;
     if (phase === 'opening') return 'warming';
     if (phase === 'open') return 'ready';
@@ -179,7 +188,7 @@ export class Chat {
   }
 
   get isWarm(): boolean {
-    return this.#session.phase === 'open' || this.#turn !== undefined;
+    return this.#session.phase === 'open' || this.#turns.current !== undefined;
   }
 
   /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
@@ -197,13 +206,19 @@ export class Chat {
 
   /** Nothing is under way and nothing waits, so that a prompt can be stored together with the start of its turn. */
   get #canBegin(): boolean {
-    return !this.#pump.isRunning && this.#session.isReady && this.#prompts.isEmpty;
+    return !this.#pump.isRunning && this.#session.isReady && this.#prompts.isEmpty && !this.#hold.isHeld;
   }
 
   /** Changes what waits. */
   async editPrompts(edit: PromptEdit): Promise<void> {
     this.#assertRunning();
-    await this.#log.appendIf(() => edit(this.#parts.sql, this.#log));
+    await this.#log.appendIf(async () => this.#hold.withEdit(await edit(this.#parts.sql, this.#log)));
+  }
+
+  /** Lets a held queue go on. */
+  async resumeQueue(choice: ResumeQueue, by: string): Promise<void> {
+    this.#assertRunning();
+    await this.#hold.resume(choice, by);
   }
 
   /** An event was stored. */
@@ -212,6 +227,8 @@ export class Chat {
     this.#decisions.noted(event);
     this.#waits.noted(event);
     if (event.type === 'prompt_cancelled' || event.type === 'prompts_reordered') this.#prompts.edited();
+    if ('requeuedPromptIds' in event && event.requeuedPromptIds) this.#prompts.returned();
+    if (event.type === 'queue_held' || event.type === 'queue_resumed') this.#hold.arm();
     this.#parts.onChanged();
   }
 
@@ -227,13 +244,13 @@ export class Chat {
       session: this.#session,
       chatId: this.id,
       backend: () => this.#parts.backendFor(this.#settings.row.backend),
-      isTurnRunning: () => this.#turn !== undefined,
+      isTurnRunning: () => this.#turns.current !== undefined,
       between: (task) => this.#pump.between(task),
     });
   }
 
   async interrupt(): Promise<InterruptResult> {
-    const turn = this.#turn;
+    const turn = this.#turns.current;
     const interrupted = turn ?? this.#preparing;
     if (interrupted) interrupted.interrupted = true;
     if (turn) await this.#session.backend?.interrupt(this.id);
@@ -241,7 +258,7 @@ export class Chat {
   }
 
   async #giveUpModel(): Promise<void> {
-    const turn = this.#turn;
+    const turn = this.#turns.current;
     if (!turn || turn.interrupted) return;
     turn.failure = new BooError(
       'model_error',
@@ -260,6 +277,7 @@ export class Chat {
     this.#assertRunning();
     if (backend === undefined && cwd === undefined) await this.#settings.change(changes, this.#session);
     else await this.#flips.flip({ backend, cwd, running, changes, signal });
+    await this.#hold.noteChanges({ ...changes, ...(cwd === undefined ? {} : { cwd }) });
   }
 
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */
@@ -267,8 +285,9 @@ export class Chat {
     this.#stopped = true;
     this.#cancelIdle?.();
     this.#waits.stop();
+    this.#hold.stop();
     this.#flips.rouse();
-    if (this.#turn) await this.#session.backend?.interrupt(this.id);
+    if (this.#turns.current) await this.#session.backend?.interrupt(this.id);
     await this.#pump.ended(lettingGo);
     await this.#session.close();
     await this.#log.settled();
@@ -279,6 +298,7 @@ export class Chat {
     this.#stopped = true;
     this.#cancelIdle?.();
     this.#waits.stop();
+    this.#hold.stop();
     this.#flips.rouse();
     await this.#session.abandon();
     await this.#pump.ended(lettingGo);
@@ -299,6 +319,7 @@ export class Chat {
     if (!isHurried && (await this.#runUnprompted())) return true;
     if (this.#stopped) return false;
     if (await this.#pump.doJob()) return true;
+    if (this.#hold.isHeld) return false;
     const prompt = await this.#prompts.next();
     if (prompt && !this.#pump.hasJob) await this.#runPrompt(prompt);
     return prompt !== null;
@@ -309,14 +330,14 @@ export class Chat {
     const unprompted = this.#unprompted.shift();
     if (!unprompted) return false;
     await this.#session.closed();
-    await this.#runTurn(this.#startFor(), () => unprompted);
+    await this.#turns.run({ start: this.#startFor(), begin: () => unprompted });
     return true;
   }
 
   /** Runs the turn of a prompt that is stored by the start of that turn. */
   #runAtOnce(prompt: Pick<PromptRow, 'id' | 'content'>, receipt: AwaitedReceipt): Promise<void> {
-    return this.#runTurn(
-      async (turnId) => {
+    return this.#turns.run({
+      start: async (turnId) => {
         try {
           receipt.resolve(await acceptPrompt(this.#log, this.#settings, prompt, turnId));
           return true;
@@ -327,72 +348,62 @@ export class Chat {
           throw error;
         }
       },
-      (turnId) => this.#ask(turnId, prompt),
-    );
+      begin: (turnId) => this.#ask(turnId, prompt),
+      prompt: { ...prompt, starts: 1 },
+    });
   }
 
-  /** Runs the turn of a prompt that waited. */
+  /** Runs the turn of a prompt that waited, or holds the queue where it cannot begin. */
   async #runPrompt(prompt: PromptRow): Promise<void> {
+    const isNext = (): boolean => this.#prompts.isCurrent;
+    if (prompt.starts >= maxStarts) return this.#hold.hold(afterCrashes(prompt.starts), isNext);
+    const starts = prompt.starts + 1;
     const preparing = (this.#preparing = { interrupted: false });
-    let failure: TurnEnd | undefined;
+    let failure: BooError | undefined;
     try {
+      // Before: a host that dies of it has counted.
+      if (!this.#session.isReady) await this.#countStart(prompt.id, starts);
       await this.#session.warm();
-      if (preparing.interrupted) failure = endWithoutResult('interrupted');
     } catch (error) {
       if (error instanceof FencedError) throw error;
-      failure = endWithoutResult('failed', toBooError(error));
+      failure = toBooError(toStorageError(error));
     } finally {
       this.#preparing = undefined;
     }
-    // The prompt still waits: it is taken when the chat is next held.
-    if (this.#stopped) return;
-    // Or after what came meanwhile and does not wait for a turn; it may be what helps.
-    if (this.#pump.hasJob && failure?.outcome !== 'interrupted') return;
-    await this.#runTurn(this.#startFor(prompt.id), (turnId) => failure ?? this.#ask(turnId, prompt));
+    // It still waits, for the next host or for a job, which may be what helps. This was no attempt.
+    const isPutOff = this.#stopped || (this.#pump.hasJob && !preparing.interrupted);
+    if (isPutOff) return this.#countStart(prompt.id, prompt.starts);
+    if (failure && !preparing.interrupted) {
+      if (starts < triesOf(failure)) return;
+      return this.#hold.hold({ reason: obstacleOf(failure), message: failure.message }, isNext);
+    }
+    await this.#turns.run({
+      start: this.#startFor({ id: prompt.id, starts }),
+      begin: (turnId) => this.#ask(turnId, prompt),
+      prompt: { ...prompt, starts },
+      isInterrupted: preparing.interrupted,
+    });
+  }
+
+  async #countStart(promptId: string, starts: number): Promise<void> {
+    const { lease } = this.#log;
+    if (!(await this.#log.ask(() => setStarts(this.#parts.sql, lease, promptId, starts))))
+      throw new FencedError(this.id);
   }
 
   #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
-    if (this.#stopped || this.#turn?.interrupted) return endWithoutResult('interrupted');
+    if (this.#stopped || this.#turns.current?.interrupted) return endWithoutResult('interrupted');
     const { backend } = this.#session;
     if (!backend) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     return backend.prompt(this.id, { turnId, content });
   }
 
-  #startFor(promptId?: string): (turnId: string) => Promise<boolean> {
-    const prompt = promptId === undefined ? undefined : { id: promptId, isWaiting: true };
-    return async (turnId) => {
-      // Cancelled while its agent started, or another was moved before it.
-      const isNext = (): boolean => prompt === undefined || this.#prompts.isCurrent;
-      return (await this.#log.appendIf(() => (isNext() ? turnStart(this.#log, turnId, prompt) : null))) !== null;
-    };
-  }
-
-  /** One turn from its start, which tells whether it is stored, to its end. */
-  async #runTurn(
-    start: (turnId: string) => Promise<boolean>,
-    begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd,
-  ): Promise<void> {
-    const turnId = randomUUID();
-    const parts: TurnParts = {
-      log: this.#log,
-      turnId,
-      agent: this.#settings.row.agent,
-      pendingDecisions: this.#decisions.pending,
-      onSign: () => this.#waits.sign(),
-      onChanged: (changes) => this.#settings.stored(changes),
-    };
-    // From here on it can be interrupted: also before its first event is stored.
-    this.#turn = { id: turnId, interrupted: false };
-    this.#parts.onChanged();
-    try {
-      if (!(await start(turnId))) return;
-      const begun = attempt(() => begin(turnId));
-      const end = 'type' in begun ? begun : await recordTurn(parts, begun);
-      await endTurn(parts, withCause(end, this.#turn.failure));
-    } finally {
-      this.#turn = undefined;
-      this.#parts.onChanged();
-    }
+  #startFor(waiting?: Pick<PromptRow, 'id' | 'starts'>): (turnId: string) => Promise<boolean> {
+    const prompt = waiting && { ...waiting, isWaiting: true };
+    // Cancelled while its agent started, or another was moved before it.
+    const isNext = (): boolean => prompt === undefined || this.#prompts.isCurrent;
+    return async (turnId) =>
+      (await this.#log.appendIf(() => (isNext() ? turnStart(this.#log, turnId, prompt) : null))) !== null;
   }
 
   /** Records what the agent says outside a turn. */

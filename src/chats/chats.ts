@@ -4,6 +4,7 @@ import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts'
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
+import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
@@ -90,6 +91,8 @@ export interface Chats {
   /** Resolves once the prompt is stored. `created` is false for an id that was stored before. Throws `prompt_conflict`. */
   submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
   interrupt(chatId: string): Promise<InterruptResult>;
+  /** Lets a held queue go on, by the name of who asks for it; nothing happens to one that is not held. */
+  resumeQueue(chatId: string, choice: ResumeQueue, by: string): Promise<Chat>;
 
   /** The prompts that wait, in the order in which they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;

@@ -137,12 +137,19 @@ describe('between turns', () => {
     };
     const { id } = await here.createChat();
     await send(id, 'one');
-    await turns(id, 1);
+    await here.events(id, 'queue_held');
     await until(async () => (await here.chats.getChat(id)).state === 'failed');
     expect(await flip(id, 'claude_pty')).toMatchObject({ state: 'cold' });
+    await here.chats.resumeQueue(id, {}, 'test');
     await send(id, 'two');
     await turns(id, 2);
-    expect(await story(here, id)).toEqual(['failed', '-> claude_pty', 'claude_pty 1: two', 'completed']);
+    expect(await story(here, id)).toEqual([
+      '-> claude_pty',
+      'claude_pty 1: one',
+      'completed',
+      'claude_pty 2: two',
+      'completed',
+    ]);
   });
 
   test('a chat that was flipped is erased on both backends', async () => {

@@ -29,6 +29,7 @@ import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
 import { News } from './news.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import { wasAsked } from './unasked.ts';
 import type { WaitLimits } from './waits.ts';
 
 export interface HostParts {
@@ -247,14 +248,7 @@ export class Host {
     // Otherwise another host has had it meanwhile.
     const cause = left?.epoch === lease.epoch - 1 ? left.cause : undefined;
     try {
-      await write(() =>
-        recoverChat(sql, log, {
-          cause,
-          hostId,
-          traces: this.#parts.createTurnTraces(),
-          onLeft: (decisions) => this.news.left(decisions),
-        }),
-      );
+      await write(() => this.#recover(log, cause));
       this.#leftFor.delete(chatId);
       // Only now: what the recovery has stored is in it.
       row = await ask(() => findChat(sql, chatId));
@@ -284,6 +278,25 @@ export class Host {
     this.#chats.set(chatId, taken);
     taken.wake();
     return { chat: taken, log };
+  }
+
+  /** Finishes what the last holder left open. */
+  #recover(log: ChatLog, cause: BooError | undefined): Promise<void> {
+    const { sql, logger, hostId } = this.#parts;
+    const { lease } = log;
+    const backendFor = (name: BackendName) => this.backendFor(name);
+    return recoverChat({
+      sql,
+      log,
+      hostId,
+      cause,
+      traces: this.#parts.createTurnTraces(),
+      wasAsked: async (turnId, prompt) => {
+        const chat = await ask(() => findChat(sql, lease.chatId));
+        return chat === null || wasAsked({ sql, lease, chat, logger, backendFor }, turnId, prompt);
+      },
+      onLeft: (decisions) => this.news.left(decisions),
+    });
   }
 
   /** Gives a chat back: its session ends in order, and its lease is free at once. */

@@ -4,6 +4,7 @@ import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decisio
 import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
+import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import {
@@ -15,11 +16,11 @@ import {
   type WaitingPromptList,
 } from '../protocol/prompt.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
-import { type ChatRow, findChat, insertChat, listChats, type NewChat } from '../store/chats.ts';
+import { type ChatRow, findChat, insertChat, listChats, type NewChat, toChatRows } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
-import { findPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
+import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
@@ -42,6 +43,8 @@ export interface HostedChatsParts {
   dataDir: string;
   /** The backend for a new chat, which may name one. Throws `backend_unavailable`. */
   chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
+  /** Whether a new chat that does not say goes on by itself when a limit resets. */
+  resumeAtReset?: boolean;
   /** Makes the events of what was said in a session before it came here. */
   createHistory(agent: AgentName): History;
   describe(): Omit<Info, 'hostId' | 'warmChats'>;
@@ -54,6 +57,7 @@ export class HostedChats implements Chats {
   readonly #host: Host;
   readonly #dataDir: string;
   readonly #chooseBackend: HostedChatsParts['chooseBackend'];
+  readonly #resumeAtReset: boolean;
   readonly #imports: Imports;
   readonly #describe: HostedChatsParts['describe'];
 
@@ -63,6 +67,7 @@ export class HostedChats implements Chats {
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
     this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
+    this.#resumeAtReset = parts.resumeAtReset ?? false;
     this.#imports = new Imports({ ...parts, hostId: parts.host.id, trust: (chat) => this.#trust(chat) });
     this.#describe = () => parts.describe();
   }
@@ -82,6 +87,7 @@ export class HostedChats implements Chats {
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
       acceptsAgentMessages: input.acceptsAgentMessages ?? false,
+      resumeAtReset: input.resumeAtReset ?? this.#resumeAtReset,
     };
     if (chat.trusted) await this.#trust(chat);
     return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
@@ -90,10 +96,11 @@ export class HostedChats implements Chats {
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
     const before = after === undefined ? null : cursor(after);
     const late = 'The search took too long: look for something longer, or try again when less is going on.';
-    const rows =
+    const found =
       page.q === undefined
         ? await ask(() => listChats(this.#sql, { ...page, before }))
         : await this.#slow.ask((db) => listChats(db, { ...page, before }), { signal, late });
+    const rows = toChatRows(found);
     const last = rows.length === page.limit ? rows.at(-1) : undefined;
     return { items: rows.map((row) => this.#view(row)), next: last ? String(last.ordinal) : null };
   }
@@ -145,7 +152,7 @@ export class HostedChats implements Chats {
           details: { field: 'id', promptId, seq: found.seq },
         });
       }
-      return { receipt: { promptId, chatId, seq: found.seq }, created: false };
+      return { receipt: { promptId, chatId, seq: found.seq, ...(await this.#held(chatId, found)) }, created: false };
     };
     if (prompt.id !== undefined) {
       const before = await known();
@@ -153,12 +160,22 @@ export class HostedChats implements Chats {
     }
     try {
       const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content }));
-      return { receipt: { promptId, chatId, seq }, created: true };
+      const held = this.#host.find(chatId)?.view.hold ? { held: true as const } : {};
+      return { receipt: { promptId, chatId, seq, ...held }, created: true };
     } catch (error) {
       const before = isUniqueViolation(error, 'prompts') ? await known() : null;
       if (before) return before;
       throw error;
     }
+  }
+
+  async #held(chatId: string, { state }: FoundPrompt): Promise<{ held?: true }> {
+    return state === 'waiting' && (await this.#row(chatId)).hold ? { held: true } : {};
+  }
+
+  async resumeQueue(chatId: string, choice: ResumeQueue, by: string): Promise<ChatView> {
+    await this.#host.use(chatId, (chat) => chat.resumeQueue(choice, by));
+    return this.getChat(chatId);
   }
 
   async interrupt(chatId: string): Promise<InterruptResult> {

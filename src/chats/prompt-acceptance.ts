@@ -48,7 +48,8 @@ function promptAcceptance(
   { title, turnId }: AcceptanceOptions,
 ): Write {
   // Stored as taken: one statement cannot change what it stores.
-  const start = turnId === undefined ? undefined : turnStart(log, turnId, { id: prompt.id, isWaiting: false });
+  const start =
+    turnId === undefined ? undefined : turnStart(log, turnId, { id: prompt.id, isWaiting: false, starts: 1 });
   return {
     events: [
       { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },

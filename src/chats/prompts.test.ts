@@ -242,7 +242,7 @@ describe('the working directory', () => {
     expect((await here.createChat({ cwd: `${here.cwd}/link/./link/` })).cwd).toBe(here.cwd);
   });
 
-  test('TURN-5: that is gone fails the turn, and the chat goes on when it is back', async () => {
+  test('PROMPT-7: that is gone holds the queue, and the prompt runs when it is back', async () => {
     const cwd = join(here.cwd, 'work');
     await mkdir(cwd);
     const { id } = await here.createChat({ cwd });
@@ -251,12 +251,12 @@ describe('the working directory', () => {
       throw new BooError('cwd_invalid', 'The working directory is gone.');
     };
     await here.chats.submitPrompt(id, { content: 'go' });
-    const [failed] = await here.events(id, 'turn_finished');
-    expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'cwd_invalid' } });
+    const [held] = await here.events(id, 'queue_held');
+    expect(held).toMatchObject({ reason: 'directory', message: 'The working directory is gone.', promptId: null });
     await until(async () => (await here.chats.getChat(id)).state === 'failed');
     here.backend.beforeOpen = () => {};
-    await here.chats.submitPrompt(id, { content: 'again' });
-    const [, completed] = await here.events(id, 'turn_finished', 2);
+    await here.chats.resumeQueue(id, {}, 'test');
+    const [completed] = await here.events(id, 'turn_finished');
     expect(completed).toMatchObject({ outcome: 'completed' });
     await until(async () => (await here.chats.getChat(id)).state === 'ready');
   });

@@ -4,35 +4,41 @@ import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import { findPendingDecisions } from '../store/decisions.ts';
 import { otherHostLives } from '../store/hosts.ts';
-import { findRunningTurn, finishTurn } from '../store/turns.ts';
+import { findPromptOfTurn, type PromptRow, requeuePrompts } from '../store/prompts.ts';
+import { findRunningTurn, finishTurn, isTurnSilent } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
 import { lookAtLeftTurn } from './left-turn.ts';
 import { settlement } from './turn.ts';
 
-export interface Recovery {
+export interface RecoveryParts {
+  sql: Sql;
+  log: ChatLog;
   hostId: string;
   /** Why this host itself let the chat go in the middle of the turn. */
   cause?: BooError | undefined;
   /** For one turn. */
   traces: TurnTraces;
+  /** Whether the prompt of a turn that shows no sign of the agent reached it all the same. */
+  readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
   /** Told of the decisions before they are cancelled. */
-  onLeft?: (decisions: readonly Decision[]) => void;
+  readonly onLeft?: (decisions: readonly Decision[]) => void;
 }
 
 /**
  * Finishes what the chat's last holder left open. Every started turn finishes exactly once: one that its host did not
- * survive is finished here, as interrupted, before anything else is written.
+ * survive is finished here, as interrupted, before anything else is written. A prompt that never reached the agent waits
+ * again.
  */
-export async function recoverChat(
-  sql: Sql,
-  log: ChatLog,
-  { cause, hostId, traces, onLeft = () => {} }: Recovery,
-): Promise<void> {
+export async function recoverChat(parts: RecoveryParts): Promise<void> {
+  const { sql, log, hostId, cause, traces, wasAsked, onLeft } = parts;
   const { chatId } = log.lease;
   const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
   if (turnId === null && decisions.length === 0) return;
 
-  onLeft(decisions);
+  const prompt =
+    turnId !== null && (await isTurnSilent(sql, chatId, turnId)) ? await findPromptOfTurn(sql, chatId, turnId) : null;
+  const requeued = turnId !== null && prompt && !(await wasAsked(turnId, prompt)) ? prompt : null;
+  onLeft?.(decisions);
   const cancelled = decisions.map((decision) =>
     settlement(decision.turnId ?? undefined, decision.id, { outcome: 'cancelled', by: 'host' }),
   );
@@ -44,21 +50,28 @@ export async function recoverChat(
     costUsd,
   } = endWithoutResult(
     'interrupted',
-    cause ? lostTurn(cause) : (await otherHostLives(sql, hostId, chatId)) ? vanishedHost() : endedHost(),
+    requeued
+      ? notReached()
+      : cause
+        ? lostTurn(cause)
+        : (await otherHostLives(sql, hostId, chatId))
+          ? vanishedHost()
+          : endedHost(),
   );
   const usage = left?.usage ?? none;
+  const requeuedPromptIds = requeued ? [requeued.id] : undefined;
+  const body = { type: 'turn_finished', outcome, error, usage, costUsd, requeuedPromptIds } as const;
   await log.append({
     events: [
       ...cancelled.flatMap((write) => write.events),
       ...(left?.write.events ?? []),
-      ...(turnId === null
-        ? []
-        : [{ turnId, body: { type: 'turn_finished' as const, turnId, outcome, error, usage, costUsd } }]),
+      ...(turnId === null ? [] : [{ turnId, body: { ...body, turnId } }]),
     ],
     side: (db) => [
       ...cancelled.flatMap((write) => write.side?.(db) ?? []),
       ...(left?.write.side?.(db) ?? []),
       ...(turnId === null ? [] : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd })]),
+      ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
     ],
   });
 }
@@ -67,6 +80,9 @@ const sendAgain = 'Send the prompt again to go on.';
 
 const lostTurn = (cause: BooError): BooError =>
   new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${sendAgain}`, { cause });
+
+const notReached = (): BooError =>
+  new BooError('host_restarted', 'The host ended before the agent took the prompt, which waits again.');
 
 const endedHost = (): BooError =>
   new BooError('host_restarted', `The host ended while this turn was running. ${sendAgain}`);

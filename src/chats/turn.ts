@@ -5,9 +5,10 @@ import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, DeltaBody } from '../protocol/event.ts';
 import { addUsage, setAgentSession, setSessionEffort } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
-import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
-import type { ChatChanges } from '../store/chats.ts';
-import type { Write } from '../store/events.ts';
+import { requeuePrompts } from '../store/prompts.ts';
+import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
+import type { ChatChanges, RowChanges } from '../store/chats.ts';
+import type { NewEvent, Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
@@ -22,6 +23,21 @@ export interface TurnParts {
   onSign(): void;
   /** The agent has changed a setting of the chat, as its permission mode when a plan is approved. */
   onChanged(changes: ChatChanges): void;
+  /** What the agent has given a sign of so far. */
+  signs: {
+    /** That it has the prompt. */
+    isTaken: boolean;
+    /** That it has done something about it: said a word, called a tool, asked a person. */
+    isBegun: boolean;
+  };
+}
+
+/** What else is written with the end of a turn. */
+export interface TurnAftermath {
+  /** Its prompt never reached the agent, and waits again. */
+  requeued?: { id: string; starts: number } | undefined;
+  /** The queue is held from here on. Asked for in the very turn of the write. */
+  hold?: (() => { event: NewEvent; chat: RowChanges } | null) | undefined;
 }
 
 /** A turn that cannot even begin has failed; it still ends like any other. */
@@ -34,12 +50,16 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
 }
 
 /** The write that starts a turn: one of the agent's own, or one for a prompt, which it takes from those that wait. */
-export function turnStart(log: ChatLog, turnId: string, prompt?: { id: string; isWaiting: boolean }): Write {
+export function turnStart(
+  log: ChatLog,
+  turnId: string,
+  prompt?: { id: string; isWaiting: boolean; starts: number },
+): Write {
   return {
     events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: prompt ? [prompt.id] : [] } }],
     side: (db) => [
       insertTurn(db, log.lease, turnId),
-      ...(prompt?.isWaiting ? [takePrompt(db, log.lease, { promptId: prompt.id, turnId })] : []),
+      ...(prompt?.isWaiting ? [takePrompt(db, log.lease, { promptId: prompt.id, turnId, starts: prompt.starts })] : []),
     ],
   };
 }
@@ -74,8 +94,18 @@ async function nextOrFailure(iterator: AsyncIterator<AgentEvent>): Promise<Agent
   }
 }
 
+const signsOfWork: ReadonlySet<AgentEvent['type']> = new Set([
+  'agent_message_chunk',
+  'agent_message',
+  'tool_call_chunk',
+  'tool_call',
+  'decision_requested',
+]);
+
 async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Promise<void> {
   const { log, turnId, agent, pendingDecisions } = parts;
+  parts.signs.isTaken ||= !isSignOfNothing(event.type);
+  parts.signs.isBegun ||= signsOfWork.has(event.type);
   switch (event.type) {
     case 'agent_message_chunk':
     case 'agent_thought_chunk':
@@ -158,22 +188,27 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
 }
 
 /** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */
-export async function endTurn(parts: TurnParts, end: TurnEnd): Promise<void> {
+export async function endTurn(parts: TurnParts, end: TurnEnd, { requeued, hold }: TurnAftermath = {}): Promise<void> {
   const { log, turnId, agent, pendingDecisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
   await log.appendIf(() => {
     const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     pendingDecisions.clear();
+    const held = hold?.();
+    const requeuedPromptIds = requeued && [requeued.id];
     return {
       events: [
         ...open.flatMap((write) => write.events),
-        { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd } },
+        { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds } },
+        ...(held ? [held.event] : []),
       ],
       side: (db) => [
         ...open.flatMap((write) => write.side?.(db) ?? []),
         finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
         addUsage(db, log.lease, agent, { costUsd, models }),
+        ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
       ],
+      ...(held ? { chat: held.chat } : {}),
     };
   });
 }

@@ -135,15 +135,6 @@ describe('a turn that fails', () => {
       },
       { code: 'agent_failed' },
     ],
-    [
-      'the agent does not start',
-      () => {
-        here.backend.beforeOpen = () => {
-          throw new BooError('agent_login_required', 'Sign in.');
-        };
-      },
-      { code: 'agent_login_required', message: 'Sign in.' },
-    ],
   ];
   test.each(failures)(
     'TURN-1 TURN-5: %s: it ends with a code and a sentence, and the chat goes on',
@@ -189,15 +180,15 @@ describe('a turn that fails', () => {
   });
 });
 
-test('TURN-5: a chat whose backend is not here fails its turns, and can be interrupted, drained and deleted', async () => {
+test('PROMPT-6: a chat whose backend is not here holds its queue, and can be interrupted, drained and deleted', async () => {
   const [one, two] = await Promise.all([
     here.createChat({ backend: 'claude_pty' }),
     here.createChat({ backend: 'claude_pty' }),
   ]);
   for (const { id } of [one, two]) {
     await here.chats.submitPrompt(id, { content: 'go' });
-    const [end] = await here.events(id, 'turn_finished');
-    expect(end).toMatchObject({ outcome: 'failed', error: { code: 'backend_unavailable' } });
+    const [held] = await here.events(id, 'queue_held');
+    expect(held).toMatchObject({ reason: 'agent', message: 'claude_pty is not here.' });
     expect(await here.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });
   }
   await here.chats.patchChat(one.id, { permissionMode: 'plan' });

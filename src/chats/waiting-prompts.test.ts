@@ -24,7 +24,7 @@ function send(id: string, seq: number) {
     fail = reject;
   });
   const done = prompts.add(() => told);
-  const commit = (): void => void stored.push({ id, seq, content });
+  const commit = (): void => void stored.push({ id, seq, content, starts: 0 });
   return { done, commit, tell, fail };
 }
 
@@ -60,7 +60,7 @@ test('is known to be empty only after the table has said so', async () => {
 });
 
 test('PROMPT-3: the ones that were stored follow in order, behind what an earlier host left', async () => {
-  stored.push({ id: 'left', seq: 1, content });
+  stored.push({ id: 'left', seq: 1, content, starts: 0 });
   await store('a', 2);
   await store('b', 3);
   expect([await take(), await take(), await take(), await take()]).toEqual(['left', 'a', 'b', null]);

@@ -29,6 +29,13 @@ export class WaitingPrompts {
     this.#edits += 1;
   }
 
+  /** Prompts whose turn is over wait again, before all others. To be told before the next write to the log looks. */
+  returned(): void {
+    this.#isEmpty = false;
+    this.#setOut += 1;
+    this.edited();
+  }
+
   /** The prompt that was asked for last is still the next. */
   get isCurrent(): boolean {
     return this.#edits === this.#editsAtAsk;

@@ -56,8 +56,8 @@ test('AGENT-15: a chat that has such a directory already starts no agent, and sa
   const { id } = await before.createChat({ cwd: join(root, 'home') });
   await before.close();
   await host.chats.submitPrompt(id, { content: 'hello' });
-  const [{ outcome, error } = {}] = await host.events(id, 'turn_finished');
-  expect([outcome, error?.code]).toEqual(['failed', 'cwd_invalid']);
-  expect(error?.message).toMatch(/home holds the server’s data directory .*: choose a directory further down/);
+  const [held] = await host.events(id, 'queue_held');
+  expect(held?.reason).toBe('directory');
+  expect(held?.message).toMatch(/home holds the server’s data directory .*: choose a directory further down/);
   expect(host.backend.opened).toEqual([]);
 });

@@ -21,6 +21,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags {
   permissionMode?: CreateChat['permissionMode'];
   trust?: true;
   acceptAgentMessages?: boolean;
+  resumeAtReset?: boolean;
   resume?: string;
 }
 
@@ -47,6 +48,8 @@ export function addChat(program: Command, cli: Cli): void {
     .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
     .option('--accept-agent-messages', 'let agents of other chats on the machine begin turns in this one')
     .option('--no-accept-agent-messages', 'refuse them (a new chat does)')
+    .option('--resume-at-reset', 'let prompts that a usage limit holds go on by themselves when it resets')
+    .option('--no-resume-at-reset', 'let them wait for a person')
     .addHelpText('after', answerFlagsHelp + exitCodesHelp)
     .action(async (words: string[], _options, command: Command) => {
       cli.exitCode = await chat(cli, words, command.optsWithGlobals<ChatFlags>());
@@ -92,8 +95,15 @@ async function resume(client: BooClient, given: string, flags: ChatFlags): Promi
 
 /** What a new chat is made with, and an older one is changed to. */
 function settingsOf(flags: ChatFlags) {
-  const { title, model, permissionMode, trust: trusted, acceptAgentMessages: acceptsAgentMessages } = flags;
-  return { title, model, permissionMode, trusted, acceptsAgentMessages } satisfies PatchChat;
+  const {
+    title,
+    model,
+    permissionMode,
+    trust: trusted,
+    acceptAgentMessages: acceptsAgentMessages,
+    resumeAtReset,
+  } = flags;
+  return { title, model, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
 }
 
 /** One turn, every event of it and its result as lines of JSON. Nobody is asked. */

@@ -3,6 +3,7 @@ import type { FakeInput } from '../../test/support/fake-terminal.ts';
 import { type StartedCommand, startCommand } from '../../test/support/start-command.ts';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
 import { until } from '../../test/support/until.ts';
+import type { Chat } from '../protocol/chat.ts';
 import { type EventBody, noUsage } from '../protocol/event.ts';
 
 let stub: StubServer;
@@ -452,6 +453,25 @@ describe('ls, show, interrupt', () => {
     stub.chats.length = 0;
     stub.dropFeeds();
     expect(await exitCode).toBe(1);
+  });
+
+  it('PROMPT-6: resumes what is held, and says what goes on; what waits for a held prompt ends with a code of its own', async () => {
+    const hold: NonNullable<Chat['hold']> = {
+      reason: 'billing',
+      message: 'No credit.',
+      since: new Date(0).toISOString(),
+      resetsAt: null,
+      resumesAt: null,
+      promptId: 'p1',
+      sendsAgain: true,
+    };
+    const chat = stub.addChat({ hold, waiting: 2 });
+    const sent = await run(['send', chat.id, 'hello', '--wait']);
+    expect(sent.code).toBe(75);
+    expect(sent.err).toContain(`No credit.\nResume with: boocode resume ${chat.id.slice(0, 8)}`);
+    expect((await run(['chat', '--resume', chat.id, 'hello'])).code).toBe(75);
+    expect((await run(['resume', chat.id])).out).toBe('3 prompts go on, the one that failed first.\n');
+    expect((await run(['resume', chat.id])).out).toBe('Nothing is held in this chat.\n');
   });
 
   it('interrupts', async () => {

@@ -2,6 +2,7 @@
 import type { BooClient, Chat, Event, FeedStatus } from '../protocol/client.ts';
 import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import { type Asker, createAsker } from './asker.ts';
+import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
@@ -12,8 +13,11 @@ export type TurnFinished = Event & { type: 'turn_finished' };
 type PromptCancelled = Event & { type: 'prompt_cancelled' };
 
 export interface Conversation {
-  /** Sends a prompt and resolves when the turn that takes it has finished, or somebody has taken it back. */
-  submit(text: string): Promise<TurnFinished | PromptCancelled>;
+  /**
+   * Sends a prompt and resolves when the turn that takes it has finished, when somebody has taken it back, or when nobody
+   * will take it: it is held.
+   */
+  submit(text: string): Promise<TurnFinished | PromptCancelled | 'held'>;
   readonly asker: Asker;
   /** Prints a remark on a line of its own, where errors go. */
   tell(remark: string): void;
@@ -32,7 +36,7 @@ const lookMs = 2_000;
 interface Waiting {
   promptId: string;
   turnId?: string;
-  resolve(event: TurnFinished | PromptCancelled): void;
+  resolve(event: TurnFinished | PromptCancelled | 'held'): void;
 }
 
 export async function openConversation(
@@ -122,8 +126,20 @@ export async function openConversation(
       case 'turn_finished':
         for (const turn of waiting) {
           if (turn.turnId !== event.turnId) continue;
+          // The agent never had it: another turn follows.
+          if (event.requeuedPromptIds?.includes(turn.promptId)) {
+            delete turn.turnId;
+            continue;
+          }
           waiting.delete(turn);
           turn.resolve(event);
+        }
+        break;
+      case 'queue_held':
+        if (!isHeldForGood(event)) break;
+        for (const turn of waiting) {
+          waiting.delete(turn);
+          turn.resolve('held');
         }
         break;
       case 'decision_requested':
@@ -154,8 +170,15 @@ export async function openConversation(
     async submit(text) {
       const promptId = crypto.randomUUID();
       ownPrompts.add(promptId);
-      const finished = new Promise<TurnFinished | PromptCancelled>((resolve) => waiting.add({ promptId, resolve }));
-      await client.prompt(chat.id, { id: promptId, content: text });
+      const finished = new Promise<TurnFinished | PromptCancelled | 'held'>((resolve) =>
+        waiting.add({ promptId, resolve }),
+      );
+      const receipt = await client.prompt(chat.id, { id: promptId, content: text });
+      const hold = receipt.held ? (await client.getChat(chat.id)).hold : null;
+      if (hold) {
+        conversation.tell(holdText(hold, chat.id));
+        if (hold.resumesAt === null) return 'held';
+      }
       return Promise.race([finished, lost]);
     },
     asker,

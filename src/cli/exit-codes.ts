@@ -6,6 +6,8 @@ export const exitCodes = {
   cancelled: 1,
   /** A decision waits, and nobody here can answer it. */
   undecided: 3,
+  /** The prompt waits behind a failure that is not its own, and nobody has promised to go on. */
+  held: 75,
   interrupted: 130,
 };
 
@@ -14,5 +16,6 @@ Exit codes:
   0    the turn completed
   1    the turn failed, its prompt was taken back, or the command itself failed
   3    the turn waits for a decision that nobody can answer here
+  75   the prompt is held: see boocode resume
   130  the turn was interrupted, or Ctrl-C left it
 `;

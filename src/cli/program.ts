@@ -13,6 +13,7 @@ import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLink } from './link.ts';
+import { addResume } from './resume.ts';
 import { addLs } from './ls.ts';
 import { addMove } from './move.ts';
 import { addSend } from './send.ts';
@@ -42,6 +43,7 @@ export function createProgram(cli: Cli): Command {
     addLs,
     addShow,
     addInterrupt,
+    addResume,
     addAttach,
     addFlip,
     addMove,

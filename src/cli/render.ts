@@ -11,6 +11,7 @@ import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
+import { holdText } from './hold-text.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
 import { type Style, unstyled } from './style.ts';
 
@@ -237,6 +238,8 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'turn_finished':
         // Messages that were begun and never stored were given up.
         drafts.clear();
+        if (event.requeuedPromptIds)
+          return complain('dim', `· ${plainText(event.error?.message ?? 'The prompt waits again.')}`);
         if (event.error) complain('red', `✗ ${plainText(event.error.message)}`);
         else if (event.outcome === 'interrupted') complain('yellow', 'Interrupted.');
         return line(outStyle('dim', turnSummary(event)));
@@ -249,6 +252,10 @@ export function createRenderer(options: RendererOptions): Renderer {
         return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;
+      case 'queue_held':
+        return complain('yellow', `! ${holdText(event, event.chatId)}`);
+      case 'queue_resumed':
+        return line(outStyle('dim', `· the prompts that wait go on (${plainLine(event.by)})`));
       case 'prompts_reordered':
       case 'turn_started':
       case 'usage_update':

@@ -13,6 +13,7 @@ import type { Cli } from './cli.ts';
 import type { TurnFinished } from './conversation.ts';
 import { howToDecide, titleText } from './decision-text.ts';
 import { blocksText } from './event-text.ts';
+import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainText } from './plain-text.ts';
 
 export interface RunPromptOptions {
@@ -32,7 +33,7 @@ export interface PromptResult {
   promptId: string;
   /** Null where no turn has begun with it. */
   turnId: string | null;
-  outcome: TurnFinished['outcome'] | 'cancelled' | 'undecided';
+  outcome: TurnFinished['outcome'] | 'cancelled' | 'undecided' | 'held';
   /** The agent's last message in this turn. */
   text: string;
   usage?: TurnFinished['usage'];
@@ -52,12 +53,18 @@ export async function runPrompt(
   const answers = createAutoAnswer(flags);
   // Listed before there is a turn of this prompt: what that one asks comes with its events.
   const pending = await pendingDecisions(client, chat, answers);
+  const tell = (words: string): void => terminal.err(`· ${words}\n`);
   const receipt = await client.prompt(chat.id, prompt);
   onReceipt?.(receipt);
+  /** Whether only a person lets the prompt go on. It may be long over, where it was sent before. */
+  const isHeld = async (): Promise<boolean> => {
+    const { hold } = await client.getChat(chat.id);
+    if (hold) tell(holdText(hold, chat.id));
+    return hold?.resumesAt === null;
+  };
   const { chatId, promptId } = receipt;
   const seen = new Set<string>();
   const result = { type: 'result' as const, chatId, promptId, turnId: null as string | null, text: '' };
-  const tell = (words: string): void => terminal.err(`· ${words}\n`);
 
   /** True when only a person can answer it. */
   async function meet(asked: Waiting): Promise<boolean> {
@@ -85,6 +92,7 @@ export async function runPrompt(
       return { ...result, outcome: 'undecided', decisionIds: [decision.id] };
     }
   }
+  if (receipt.held && (await isHeld())) return { ...result, outcome: 'held' };
   for await (const item of client.follow(chatId, {
     after: receipt.seq - 1,
     onStatus: (status) => {
@@ -110,11 +118,19 @@ export async function runPrompt(
         }
         break;
       }
+      case 'queue_held':
+        if (result.turnId === null && isHeldForGood(event) && (await isHeld())) return { ...result, outcome: 'held' };
+        break;
       case 'prompt_cancelled':
         if (event.promptId === promptId) return { ...result, outcome: 'cancelled' };
         break;
       case 'turn_finished':
         if (event.turnId === result.turnId) {
+          // The agent never had it: another turn follows.
+          if (event.requeuedPromptIds?.includes(promptId)) {
+            result.turnId = null;
+            break;
+          }
           const { outcome, usage, costUsd, error } = event;
           return { ...result, outcome, usage, costUsd, ...(error && { error }) };
         }

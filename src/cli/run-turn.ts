@@ -15,6 +15,7 @@ export async function runTurn(
   const interrupts = listenForInterrupts(terminal, client, chat.id, (remark) => conversation.tell(remark));
   try {
     const end = await Promise.race([conversation.submit(text), interrupts.left, conversation.undecided]);
+    if (end === 'held') return exitCodes.held;
     if (end === 'undecided') {
       conversation.tell(`The turn waits until then. Watch it with: boocode show --follow ${chat.id}`);
       return exitCodes.undecided;

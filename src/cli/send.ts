@@ -58,7 +58,10 @@ async function send(cli: Cli, given: string, words: string[], flags: SendFlags):
     },
   });
   if (flags.json) printJson(cli, result);
-  else terminal.out(`${result.outcome}${result.outcome !== 'cancelled' && last ? ` · ${turnSummary(last)}` : ''}\n`);
+  else
+    terminal.out(
+      `${result.outcome}${result.outcome !== 'cancelled' && result.outcome !== 'held' && last ? ` · ${turnSummary(last)}` : ''}\n`,
+    );
   if (result.error && !flags.json) terminal.err(`✗ ${plainText(result.error.message)}\n`);
   return exitCodes[result.outcome];
 }

@@ -5,6 +5,7 @@ import { phrase, type Script } from './script.ts';
 const failures: Readonly<Record<number, { errorType: string; message: string; headers?: Record<string, string> }>> = {
   400: { errorType: 'invalid_request_error', message: 'This request is not valid.' },
   401: { errorType: 'authentication_error', message: 'invalid x-api-key' },
+  402: { errorType: 'billing_error', message: 'Your credit balance is too low.' },
   403: { errorType: 'permission_error', message: 'This key may not use this model.' },
   404: { errorType: 'not_found_error', message: 'There is no such model.' },
   413: { errorType: 'request_too_large', message: 'The request is too large.' },
@@ -27,6 +28,10 @@ function failure(conversation: Conversation): { status: number; times: number } 
 function again(c: Conversation): boolean {
   return c.attempt > 0 && /\bonce\b/i.test(c.lastTyped);
 }
+
+const usageLimit = /^usage limit for (\d+) seconds?(?: .*)?$/i;
+/** When it resets, in seconds since 1970, by the prompt that met it first. */
+const usageLimits = new Map<string, number>();
 
 const begun = piecesOf('This sentence will not come to its');
 
@@ -66,6 +71,25 @@ export const failureScripts: readonly Script[] = [
     name: 'silence',
     when: (c) => phrase(c, /^silence$/i) !== null,
     reply: (): Step[] => [{ type: 'silence' }],
+  },
+  {
+    name: 'usage limit',
+    when: (c) => phrase(c, usageLimit) !== null,
+    reply(c): Step[] {
+      const seconds = Number(phrase(c, usageLimit)?.[1]);
+      // All requests of the prompt are refused until then, as by the plan of an account.
+      const until = usageLimits.get(c.lastTyped) ?? Math.floor(Date.now() / 1000) + seconds;
+      usageLimits.set(c.lastTyped, until);
+      if (Date.now() / 1000 >= until) return [say('The limit was reset, and now it works.')];
+      const headers = {
+        'anthropic-ratelimit-unified-status': 'rejected',
+        'anthropic-ratelimit-unified-representative-claim': 'five_hour',
+        'anthropic-ratelimit-unified-reset': String(until),
+        'anthropic-ratelimit-unified-5h-reset': String(until),
+        'anthropic-ratelimit-unified-5h-utilization': '1',
+      };
+      return [{ type: 'fail', status: 429, errorType: 'rate_limit_error', message: 'Usage limit reached.', headers }];
+    },
   },
   {
     name: 'rate limit warning',

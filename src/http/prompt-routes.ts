@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
+import { chat } from '../protocol/chat.ts';
+import { resumeQueue } from '../protocol/hold.ts';
 import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
 import { checkImages } from './check-images.ts';
 import { chatPath, clientName, promptPath } from './parameters.ts';
@@ -72,6 +74,22 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
       },
       { params: promptPath, body: movePrompt },
       async ({ params, body }) => json(200, await chats.movePrompt(params.chatId, params.promptId, body)),
+    ),
+    route(
+      {
+        id: 'resumeQueue',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/resume',
+        policy: 'bearer',
+        summary: 'Let a held queue go on; the prompt whose turn failed can be sent again',
+        errors: ['chat_elsewhere'],
+        responses: {
+          200: { description: 'The chat as it is now. Nothing happens to a queue that is not held.', schema: chat },
+        },
+      },
+      { params: chatPath, headers: z.object({ 'boocode-client': clientName }), body: resumeQueue },
+      async ({ params, headers, body }) =>
+        json(200, await chats.resumeQueue(params.chatId, body, headers['boocode-client'])),
     ),
     route(
       {

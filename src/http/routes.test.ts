@@ -387,6 +387,7 @@ describe('answers', () => {
     const bodies: Record<string, unknown> = {
       '/v1/chats': { cwd: '/' },
       '/v1/chats/{chatId}': { title: 'x' },
+      '/v1/chats/{chatId}/resume': {},
       '/v1/chats/{chatId}/trust': { digest: '0'.repeat(64) },
       '/v1/chats/{chatId}/prompts': { id: 'p', content: 'x' },
       '/v1/chats/{chatId}/prompts/{promptId}': { before: null },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hold } from './hold.ts';
 
 export const agentNames = ['claude'] as const;
 export const backendNames = ['claude_pty', 'claude_sdk'] as const;
@@ -90,6 +91,10 @@ export const chat = z
     archived: z.boolean(),
     /** How many prompts wait for their turn. */
     waiting: z.int(),
+    /** Why what waits is not taken; null while it is. */
+    hold: hold.nullable(),
+    /** Whether a queue that a usage limit holds is resumed by itself when the limit resets. */
+    resumeAtReset: z.boolean(),
     /** What the chat has cost so far, in US dollars, as the agent reckons it. */
     costUsd: z.number(),
     /** Tokens that the agent was given so far, from the cache or not, over all models and sub-agents. */
@@ -116,6 +121,8 @@ export const createChat = z
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),
+    /** Default: the server's own setting, which is off unless it was switched on. */
+    resumeAtReset: z.boolean().optional(),
   })
   .meta({ id: 'CreateChat' });
 export type CreateChat = z.infer<typeof createChat>;
@@ -127,6 +134,7 @@ export const patchChat = z
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),
+    resumeAtReset: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
     backend: z.enum(backendNames).optional(),

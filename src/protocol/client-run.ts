@@ -56,6 +56,11 @@ export async function runPrompt(
     if (turnId === undefined || event.turnId !== turnId) continue;
     if (event.type === 'agent_message' && event.parentToolCallId === undefined) answer = textOf(event.content);
     if (event.type !== 'turn_finished') continue;
+    // The agent never had it: another turn follows.
+    if (event.requeuedPromptIds?.includes(promptId)) {
+      turnId = undefined;
+      continue;
+    }
     const { outcome, error, usage, costUsd } = event;
     return { promptId, turnId, outcome, error, answer, usage, costUsd };
   }

@@ -13,6 +13,7 @@ import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 import { BooError } from './error.ts';
 import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
+import type { ResumeQueue } from './hold.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info, SignInLink } from './info.ts';
 import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
@@ -37,6 +38,7 @@ export type { ContentBlock } from './content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 export type { DirectoryList } from './directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
+export type { Hold, HoldReason, ResumeQueue } from './hold.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info, SignInLink } from './info.ts';
 export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
@@ -120,7 +122,7 @@ export interface BooClient {
   ): Promise<Receipt>;
   /**
    * Sends a prompt and resolves with its turn once that has finished, however it ended. Whatever it waits for meanwhile, such
-   * as a decision, comes to `onItem`. Throws `prompt_taken` when somebody cancels the prompt while it waits, and
+   * as a decision or the end of a hold, comes to `onItem`. Throws `prompt_taken` when somebody cancels the prompt while it waits, and
    * the signal's reason when that is aborted; the turn goes on then.
    */
   run(chatId: string, prompt: SubmitPrompt | string, options?: RunOptions): Promise<RunResult>;
@@ -130,6 +132,8 @@ export interface BooClient {
   cancelPrompt(chatId: string, promptId: string): Promise<void>;
   /** Moves it before another one that waits, or to the end with null. Throws `prompt_taken` when it waits no more. */
   movePrompt(chatId: string, promptId: string, before: string | null): Promise<WaitingPromptList>;
+  /** Lets a held queue go on; nothing happens to one that is not held. Returns the chat as it is then. */
+  resumeQueue(chatId: string, choice?: ResumeQueue): Promise<Chat>;
   interrupt(chatId: string): Promise<InterruptResult>;
   /**
    * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
@@ -267,6 +271,7 @@ export function createClient(options: ClientOptions): BooClient {
     cancelPrompt: (chatId, promptId) => wire.request(promptPath(chatId, promptId), { method: 'DELETE' }),
     movePrompt: (chatId, promptId, before) =>
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
+    resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),

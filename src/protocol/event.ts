@@ -8,6 +8,7 @@ import { backendNames, efforts, permissionModes } from './chat.ts';
 import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
+import { queueHeld } from './hold.ts';
 
 /** Set on what a sub-agent said or did: the id of the tool call that started it. */
 const parentToolCallId = z.string().optional();
@@ -172,6 +173,15 @@ const lifecycleBodies = [
   /** The prompts that wait, in the order in which they are taken from now on. */
   z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()) }),
   z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
+  /** What waits is not taken until `queue_resumed`: it would only fail. */
+  queueHeld,
+  z.object({
+    type: z.literal('queue_resumed'),
+    /** The name of the client that asked for it, or `host`: the limit has reset, or nothing waits any more. */
+    by: z.string(),
+    /** Prompts that are sent again: they wait once more, before all others. */
+    requeuedPromptIds: z.array(z.string()).optional(),
+  }),
   z.object({
     type: z.literal('decision_requested'),
     decisionId: z.uuid(),
@@ -202,6 +212,7 @@ const lifecycleBodies = [
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),
+    resumeAtReset: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** The chat was flipped: it goes on with this backend. */
     backend: z.enum(backendNames).optional(),
@@ -215,6 +226,8 @@ const lifecycleBodies = [
     error: turnError.optional(),
     usage,
     costUsd: z.number(),
+    /** Prompts that never reached the agent: they wait again, before all others, and get another turn. */
+    requeuedPromptIds: z.array(z.string()).optional(),
   }),
 ] as const;
 

@@ -27,7 +27,13 @@ export const submitPrompt = z
 export type SubmitPrompt = z.infer<typeof submitPrompt>;
 
 export const receipt = z
-  .object({ promptId: z.string(), chatId: z.uuid(), seq: z.int().positive() })
+  .object({
+    promptId: z.string(),
+    chatId: z.uuid(),
+    seq: z.int().positive(),
+    /** Set when the chat's queue is held, so that the prompt waits until it is resumed. The chat's `hold` says why. */
+    held: z.literal(true).optional(),
+  })
   .meta({ id: 'Receipt' });
 /** Proof that a prompt is stored. `seq` is that of its `prompt_accepted` event. */
 export type Receipt = z.infer<typeof receipt>;

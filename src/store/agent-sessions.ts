@@ -32,6 +32,13 @@ export function findAgentSessions(db: Sql, chatId: string): Promise<{ sessionId:
   >`select session_id as "sessionId" from boocode.agent_sessions where chat_id = ${chatId}`;
 }
 
+/** The session that the agent goes on with; null before its first start. */
+export async function findAgentSession(db: Sql, chatId: string, agent: AgentName): Promise<string | null> {
+  const [row] = await db<{ sessionId: string }[]>`
+    select session_id as "sessionId" from boocode.agent_sessions where chat_id = ${chatId} and agent = ${agent}`;
+  return row?.sessionId ?? null;
+}
+
 /** Goes with the append of `session_started`: the agent may have begun another session, as `/clear` does. */
 export function setAgentSession(
   db: Sql,

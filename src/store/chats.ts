@@ -1,7 +1,11 @@
 import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
 import type { Usage } from '../protocol/event.ts';
+import type { Hold } from '../protocol/hold.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
+
+/** Why the chat's queue is held, as stored: whether it resumes by itself is the chat's own choice. */
+export type StoredHold = Omit<Hold, 'resumesAt'>;
 
 /** A chat as stored: all but the state, which only the host that holds it knows. */
 export interface ChatRow {
@@ -18,6 +22,8 @@ export interface ChatRow {
   archived: boolean;
   /** How many prompts wait. */
   waiting: number;
+  hold: StoredHold | null;
+  resumeAtReset: boolean;
   costUsd: number;
   tokensIn: number;
   tokensOut: number;
@@ -35,7 +41,7 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
 
 const columns = (db: Sql) => db`
   id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted,
-  accepts_agent_messages as "acceptsAgentMessages", archived, next_seq - 1 as head,
+  accepts_agent_messages as "acceptsAgentMessages", resume_at_reset as "resumeAtReset", hold, archived, next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as waiting,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from boocode.agent_sessions where chat_id = chats.id), 0) as "costUsd",
@@ -45,24 +51,31 @@ const columns = (db: Sql) => db`
 export type NewChat = Pick<
   ChatRow,
   'id' | 'title' | 'cwd' | 'agent' | 'backend' | 'model' | 'permissionMode' | 'trusted' | 'acceptsAgentMessages'
->;
+> & { resumeAtReset?: boolean };
+
+type RawRow = Omit<ChatRow, 'hold'> & { hold: string | null };
+
+function toRow(row: RawRow): ChatRow {
+  return { ...row, hold: row.hold === null ? null : (JSON.parse(row.hold) as StoredHold) };
+}
 
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
-  const [row] = await db<ChatRow[]>`
-    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages)
+  const [row] = await db<RawRow[]>`
+    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
+      resume_at_reset)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages})
+      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${chat.resumeAtReset ?? false})
     on conflict (id) do update set updated_at = clock_timestamp()
     returning ${columns(db)}`;
-  return row as ChatRow;
+  return toRow(row as RawRow);
 }
 
 /** One that is still being made of a session from elsewhere is found only by who makes it. */
 export async function findChat(db: Sql, id: string, which: { importing?: boolean } = {}): Promise<ChatRow | null> {
-  const [row] = await db<ChatRow[]>`
+  const [row] = await db<RawRow[]>`
     select ${columns(db)} from boocode.chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
-  return row ?? null;
+  return row ? toRow(row) : null;
 }
 
 export interface ChatPageQuery {
@@ -74,9 +87,9 @@ export interface ChatPageQuery {
   q?: string | undefined;
 }
 
-/** Newest first. */
+/** Newest first; for `toChatRows`. */
 export function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery) {
-  return db<ChatRow[]>`
+  return db<RawRow[]>`
     select ${columns(db)} from boocode.chats
     where importing_session is null ${before === null ? db`` : db`and ordinal < ${before}`}
       ${archived === undefined ? db`` : db`and archived = ${archived}`}
@@ -84,17 +97,26 @@ export function listChats(db: Sql, { before, limit, archived, q }: ChatPageQuery
     order by ordinal desc limit ${limit}`;
 }
 
+export function toChatRows(rows: readonly RawRow[]): ChatRow[] {
+  return rows.map(toRow);
+}
+
 /** What can change in a chat: a patch without the word on what becomes of a running turn. */
 export type ChatChanges = Omit<PatchChat, 'running'>;
 
+/** What a write may change in the chat's row: also what no patch does. */
+export type RowChanges = ChatChanges & { hold?: StoredHold | null };
+
 /** What an update of the chat's row sets. */
-export function chatChanges(db: Sql, patch: ChatChanges) {
+export function chatChanges(db: Sql, patch: RowChanges) {
   return db`
     title = coalesce(${patch.title ?? null}, title),
     model = ${patch.model === undefined ? db`model` : patch.model},
     permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
     trusted = coalesce(${patch.trusted ?? null}, trusted),
     accepts_agent_messages = coalesce(${patch.acceptsAgentMessages ?? null}, accepts_agent_messages),
+    resume_at_reset = coalesce(${patch.resumeAtReset ?? null}, resume_at_reset),
+    hold = ${patch.hold === undefined ? db`hold` : patch.hold === null ? null : db`${JSON.stringify(patch.hold)}::text::json`},
     archived = coalesce(${patch.archived ?? null}, archived),
     backend = coalesce(${patch.backend ?? null}, backend),
     cwd = coalesce(${patch.cwd ?? null}, cwd)`;

@@ -64,7 +64,7 @@ test('LOG-1: events, what belongs to them and the chat’s own row are written t
   ]);
   expect(lease.nextSeq).toBe(5);
   expect(await findChat(database.sql, lease.chatId)).toMatchObject({ title: 'Hello', head: 4 });
-  expect(await nextPrompt(database.sql, lease.chatId)).toEqual({ id: 'one', seq: 1, content });
+  expect(await nextPrompt(database.sql, lease.chatId)).toEqual({ id: 'one', seq: 1, content, starts: 0 });
   expect(await findPrompt(database.sql, lease.chatId, 'two')).toMatchObject({ seq: 3 });
 });
 
@@ -107,7 +107,7 @@ test('TURN-1: a turn that begins takes its prompt, and another cannot begin befo
   const start = (id: string): Promise<unknown> =>
     appendEvents(database.sql, lease, {
       events: [{ turnId: id, body: { type: 'turn_started', turnId: id, promptIds: ['one'] } }],
-      side: (db) => [insertTurn(db, lease, id), takePrompt(db, lease, { promptId: 'one', turnId: id })],
+      side: (db) => [insertTurn(db, lease, id), takePrompt(db, lease, { promptId: 'one', turnId: id, starts: 1 })],
     });
   const turnId = randomUUID();
   await start(turnId);

@@ -1,6 +1,6 @@
 import type { PendingQuery, Row } from 'postgres';
 import type { Event, EventBody } from '../protocol/event.ts';
-import { type ChatChanges, chatChanges } from './chats.ts';
+import { chatChanges, type RowChanges } from './chats.ts';
 import type { Sql } from './database.ts';
 import { answerLost, inTime } from './in-time.ts';
 import { FencedError, isMissingValue, isPassing } from './storage-error.ts';
@@ -41,7 +41,7 @@ export interface Write {
   events: readonly NewEvent[];
   side?: SideWrites | undefined;
   /** What changes in the chat's own row. */
-  chat?: ChatChanges | undefined;
+  chat?: RowChanges | undefined;
 }
 
 export interface AppendOptions {

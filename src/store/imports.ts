@@ -27,9 +27,10 @@ export async function findChatOfSession(
 export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
   await db`
     insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
-      importing_session)
+      resume_at_reset, importing_session)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${sessionId})`;
+      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages},
+      ${chat.resumeAtReset ?? false}, ${sessionId})`;
 }
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {

@@ -39,13 +39,17 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
     where id = ${lease.chatId} and epoch = ${lease.epoch} and owner_host = ${lease.hostId}`;
 }
 
-/** Chats that nobody holds and that have work left: a turn that was running, or a prompt that waits. */
+/**
+ * Chats that nobody holds and that have work left: a turn that was running, or a prompt that waits and is not held, or a
+ * held queue whose time to be resumed by itself has come.
+ */
 export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
     select id from boocode.chats
     where (owner_host is null or lease_until < clock_timestamp())
       and (exists (select from boocode.turns where chat_id = chats.id and outcome is null)
-        or exists (select from boocode.prompts where chat_id = chats.id and turn_id is null))
+        or (hold is null and exists (select from boocode.prompts where chat_id = chats.id and turn_id is null))
+        or (resume_at_reset and (hold ->> 'resetsAt')::timestamptz < clock_timestamp()))
     order by updated_at limit ${limit}`;
   return rows.map((row) => row.id);
 }

@@ -7,6 +7,8 @@ export interface PromptRow {
   id: string;
   seq: number;
   content: ContentBlock[];
+  /** How often somebody has set out to begin its turn. */
+  starts: number;
 }
 
 /** The hash by which the same prompt is known again. */
@@ -24,9 +26,9 @@ export function insertPrompt(
   prompt: { id: string; content: readonly ContentBlock[]; turnId?: string | undefined },
 ) {
   return db`
-    insert into boocode.prompts (chat_id, id, seq, content, content_hash, turn_id)
+    insert into boocode.prompts (chat_id, id, seq, content, content_hash, turn_id, starts)
     values (${lease.chatId}, ${prompt.id}, ${lease.nextSeq}, ${JSON.stringify(prompt.content)}::text::json,
-      ${hashContent(prompt.content)}, ${prompt.turnId ?? null})`;
+      ${hashContent(prompt.content)}, ${prompt.turnId ?? null}, ${prompt.turnId === undefined ? 0 : 1})`;
 }
 
 export interface FoundPrompt {
@@ -51,9 +53,46 @@ const place = (db: Sql) => db`coalesce(place, seq)`;
 
 /** The prompt whose turn it is, or null when none waits. */
 export async function nextPrompt(db: Sql, chatId: string): Promise<PromptRow | null> {
-  const [row] = await db<{ id: string; seq: number; content: string }[]>`
-    select id, seq, content from boocode.prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)} limit 1`;
-  return row ? { ...row, content: JSON.parse(row.content) as ContentBlock[] } : null;
+  const [row] = await db<StoredPrompt[]>`
+    select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id is null
+    order by ${place(db)} limit 1`;
+  return row ? toPrompt(row) : null;
+}
+
+type StoredPrompt = Omit<PromptRow, 'content'> & { content: string };
+
+function toPrompt(row: StoredPrompt): PromptRow {
+  return { ...row, content: JSON.parse(row.content) as ContentBlock[] };
+}
+
+/** The prompt that a turn was begun with; null for one that the agent began by itself. */
+export async function findPromptOfTurn(db: Sql, chatId: string, turnId: string): Promise<PromptRow | null> {
+  const [row] = await db<StoredPrompt[]>`
+    select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id = ${turnId}`;
+  return row ? toPrompt(row) : null;
+}
+
+/** Notes that somebody sets out to begin a prompt's turn; false where the epoch has moved on. */
+export async function setStarts(db: Sql, lease: Lease, id: string, starts: number): Promise<boolean> {
+  const rows = await db`
+    update boocode.prompts set starts = ${starts} from boocode.chats
+    where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and prompts.chat_id = chats.id and prompts.id = ${id}
+    returning prompts.id`;
+  return rows.length === 1;
+}
+
+/** Goes with the append that says so: prompts whose turn is over wait again, in the place that they had. */
+export function requeuePrompts(db: Sql, lease: Lease, ids: readonly string[], starts: number) {
+  return db`
+    update boocode.prompts set turn_id = null, starts = ${starts}
+    where chat_id = ${lease.chatId} and id = any(${ids as string[]}::text[])
+      and turn_id is not null and turn_id <> ${noTurn}`;
+}
+
+/** Goes with the append of `queue_resumed`: what waits is begun as if for the first time. */
+export function forgetStarts(db: Sql, lease: Lease) {
+  return db`update boocode.prompts set starts = 0 where chat_id = ${lease.chatId} and turn_id is null and starts > 0`;
 }
 
 export interface WaitingPromptRow {
@@ -68,7 +107,7 @@ export function listWaitingPrompts(db: Sql, chatId: string): Promise<WaitingProm
 }
 
 /** The same, with what they say. */
-export async function readWaitingPrompts(db: Sql, chatId: string): Promise<PromptRow[]> {
+export async function readWaitingPrompts(db: Sql, chatId: string): Promise<Omit<PromptRow, 'starts'>[]> {
   const rows = await db<{ id: string; seq: number; content: string }[]>`
     select id, seq, content from boocode.prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)}`;
   return rows.map((row) => ({ ...row, content: JSON.parse(row.content) as ContentBlock[] }));

@@ -1,4 +1,4 @@
-import type { TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
+import type { EventType, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
@@ -8,9 +8,9 @@ export function insertTurn(db: Sql, lease: Lease, turnId: string) {
 }
 
 /** Goes with the append of `turn_started`: the prompt waits no more. */
-export function takePrompt(db: Sql, lease: Lease, taken: { promptId: string; turnId: string }) {
+export function takePrompt(db: Sql, lease: Lease, taken: { promptId: string; turnId: string; starts: number }) {
   return db`
-    update boocode.prompts set turn_id = ${taken.turnId}
+    update boocode.prompts set turn_id = ${taken.turnId}, starts = ${taken.starts}
     where chat_id = ${lease.chatId} and id = ${taken.promptId} and turn_id is null`;
 }
 
@@ -35,4 +35,30 @@ export function finishTurn(db: Sql, turn: FinishedTurn) {
 export async function findRunningTurn(db: Sql, chatId: string): Promise<string | null> {
   const [row] = await db<{ id: string }[]>`select id from boocode.turns where chat_id = ${chatId} and outcome is null`;
   return row?.id ?? null;
+}
+
+/** Events that are no sign of the agent having been given a prompt. */
+const signsOfNothing = [
+  'turn_started',
+  'notice',
+  'current_mode_update',
+  'available_commands_update',
+  'background_tasks',
+] satisfies EventType[];
+
+/** How far back a turn's beginning is looked for. */
+const maxEventsBehind = 1_000;
+
+/** Whether the log's last turn, this one, holds no sign that the agent was given its prompt. */
+export async function isTurnSilent(db: Sql, chatId: string, turnId: string): Promise<boolean> {
+  const events = await db<{ type: EventType; turnId: string | null }[]>`
+    select type, turn_id as "turnId" from boocode.events where chat_id = ${chatId} order by seq desc limit ${maxEventsBehind}`;
+  const begun = events.findIndex((event) => event.type === 'turn_started' && event.turnId === turnId);
+  return (
+    begun !== -1 && events.slice(0, begun).every((event) => event.turnId !== turnId || isSignOfNothing(event.type))
+  );
+}
+
+export function isSignOfNothing(type: string): boolean {
+  return (signsOfNothing as readonly string[]).includes(type);
 }

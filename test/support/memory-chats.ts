@@ -146,6 +146,8 @@ export function createMemoryChats(): MemoryChats {
         mcpServers: null,
         archived: false,
         waiting: 0,
+        hold: null,
+        resumeAtReset: false,
         costUsd: 0,
         tokensIn: 0,
         tokensOut: 0,
@@ -201,6 +203,10 @@ export function createMemoryChats(): MemoryChats {
       const receipt = { promptId, chatId, seq: event.seq };
       entry.receipts.set(promptId, { receipt, body });
       return { receipt, created: true };
+    },
+    async resumeQueue(chatId) {
+      check();
+      return entryOf(chatId).chat;
     },
     async interrupt(chatId) {
       entryOf(chatId);

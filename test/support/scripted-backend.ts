@@ -14,6 +14,7 @@ import type {
   AgentTerminal,
   DecisionAnswer,
   SessionCost,
+  StoredSession,
 } from '../../src/agents/agent-backend.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { BackendName, PermissionMode } from '../../src/protocol/chat.ts';
@@ -187,6 +188,11 @@ export class ScriptedBackend implements AgentBackend {
   setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void> {
     this.#session(chatId).acceptsAgentMessages = accepts;
     return Promise.resolve();
+  }
+
+  async wasAsked({ sessionId, sessionStore }: StoredSession, { turnId }: AgentPrompt): Promise<boolean> {
+    const entries = (await sessionStore.load({ projectKey: 'scripted', sessionId })) ?? [];
+    return entries.some((entry) => entry.uuid === turnId);
   }
 
   isBusy(chatId: string): boolean {

@@ -81,6 +81,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     quietMs: 10_000,
     agentAnswerMs: 60_000,
     modelSilenceMs: 0,
+    resumeAtReset: false,
     terminalPassthrough: [],
     logLevel: 'silent',
     logFormat: 'json',

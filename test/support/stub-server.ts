@@ -111,6 +111,10 @@ export async function openStubServer(): Promise<StubServer> {
       if (request.method === 'POST') Object.assign(asked, { trusted: true, holds: true });
       return json(200, asked);
     }
+    if (part === 'resume') {
+      chat.hold = null;
+      return json(200, chat);
+    }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
       return stub.onInterrupt(chat.id);
@@ -120,7 +124,7 @@ export async function openStubServer(): Promise<StubServer> {
       const known = logOf(chat.id).find((event) => event.type === 'prompt_accepted' && event.promptId === promptId);
       const blocks = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
       const { seq } = known ?? stub.append(chat.id, { type: 'prompt_accepted', promptId, content: blocks });
-      json(known ? 200 : 202, { promptId, chatId: chat.id, seq });
+      json(known ? 200 : 202, { promptId, chatId: chat.id, seq, ...(chat.hold ? { held: true } : {}) });
       return known ? undefined : stub.onPrompt(chat.id, promptId, blocks);
     }
     const after = Number(url.searchParams.get('after') ?? 0);
@@ -164,6 +168,8 @@ export async function openStubServer(): Promise<StubServer> {
         mcpServers: null,
         archived: false,
         waiting: 0,
+        hold: null,
+        resumeAtReset: false,
         costUsd: 0,
         tokensIn: 0,
         tokensOut: 0,

@@ -10,7 +10,9 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  StoredSession,
 } from '../agent-backend.ts';
+import { hasPromptLast } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
@@ -149,6 +151,10 @@ export class ClaudePtyBackend implements AgentBackend {
 
   async leaveDirectory({ sessionStore, ...session }: Parameters<NonNullable<AgentBackend['leaveDirectory']>>[0]) {
     await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
+  }
+
+  wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
+    return hasPromptLast(session, configDirOf(this.#options.env), prompt);
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

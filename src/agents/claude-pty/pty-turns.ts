@@ -6,8 +6,6 @@
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { McpServer, PermissionMode } from '../../protocol/chat.ts';
-import type { ContentBlock } from '../../protocol/content.ts';
-import { textOf } from '../../protocol/text-of.ts';
 import type { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost } from '../agent-backend.ts';
@@ -15,6 +13,7 @@ import { mapSdkMessage, type UnknownFrame } from '../claude/mapping/map-sdk-mess
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
+import { wordsOf } from '../claude/words-of.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
@@ -392,17 +391,6 @@ export class PtyTurns {
     turn.end();
     this.#parts.onRest();
   }
-}
-
-/**
- * What a prompt is known again by: its letters and digits. The program trims white space, makes blanks of tabs,
- * composes accents with their letters (NFC), and takes invisible characters out.
- */
-function wordsOf(content: readonly ContentBlock[]): string {
-  return textOf(content)
-    .normalize('NFC')
-    .replace(/[^\p{L}\p{N}]+/gu, '')
-    .slice(0, 1_000);
 }
 
 function isChange(event: AgentEvent): event is AgentBody {

@@ -9,8 +9,10 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  StoredSession,
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
+import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
@@ -129,6 +131,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   async leaveDirectory({ sessionStore, ...session }: Parameters<NonNullable<AgentBackend['leaveDirectory']>>[0]) {
     await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
+  }
+
+  wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
+    return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -136,6 +136,8 @@ export class SdkSession {
   #interrupting: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
   #isOpen = false;
+  /** The process is gone, and nothing more is read of it. */
+  #isOver = false;
   #closing: Promise<void> | undefined;
 
   constructor(parts: SdkSessionParts) {
@@ -215,6 +217,7 @@ export class SdkSession {
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     if (this.#waiting || (this.#turn && this.#turn.id !== null))
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
+    if (this.#isOver) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     const turn = createTurn(prompt.turnId);
     this.#waiting = turn;
     this.#watch.start();
@@ -370,6 +373,7 @@ export class SdkSession {
     } catch (error) {
       cause = error;
     }
+    this.#isOver = true;
     const failure = this.#watch.failure ?? this.#failure('The agent process ended', cause);
     this.#watch.close();
     this.#mcp.close();

@@ -61,6 +61,8 @@ export interface ChatLog {
   readonly prompts: ReadonlyMap<string, ContentBlock[]>;
   /** Prompts whose turn has begun, or that were cancelled. */
   readonly taken: ReadonlySet<string>;
+  /** The seq of the newest event that says whether a prompt waits: its turn began, it was cancelled, or given back. */
+  readonly fates: ReadonlyMap<string, number>;
   /** Prompts that wait, in their order. */
   readonly waiting: readonly string[];
   readonly results: ReadonlyMap<string, ToolResult>;
@@ -93,6 +95,7 @@ export function emptyLog(at = 0): ChatLog {
     children: new Map(),
     prompts: new Map(),
     taken: new Set(),
+    fates: new Map(),
     waiting: [],
     results: new Map(),
     settled: new Map(),

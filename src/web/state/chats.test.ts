@@ -17,6 +17,8 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   mcpServers: null,
   archived: false,
   waiting: 0,
+  hold: null,
+  resumeAtReset: false,
   costUsd: 0,
   tokensIn: 0,
   tokensOut: 0,

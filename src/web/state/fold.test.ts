@@ -114,12 +114,12 @@ describe('WEB-21: a chat’s events', () => {
 
   it('stand in their order, a prompt where its turn begins', () => {
     expect(keys(whole)).toEqual([
-      'p:one',
+      'p:one:2',
       'm:m1',
       'c:c1',
       'd:d1000000-0000-4000-8000-000000000000',
       'f:9',
-      'p:two',
+      'p:two:10',
       'c:agent',
       'm:m2',
       'f:19',
@@ -204,13 +204,13 @@ describe('WEB-22: previews', () => {
   it('grow, and give way to their event', () => {
     const draft = preview(preview(running, [chunk('m1', 'Hel')]), [chunk('m1', 'lo'), chunk('m9', 'x')]);
     expect(withDrafts(draft.items, draft.drafts, undefined)).toMatchObject([
-      { key: 'p:one' },
+      { key: 'p:one:2' },
       { key: 'm:m1', content: text('Hello'), isDraft: true },
       { key: 'm:m9', isDraft: true },
     ]);
     const stored = append(draft, numbered([said('m1', 'Hello!')], 3));
     expect(withDrafts(stored.items, stored.drafts, undefined)).toMatchObject([
-      { key: 'p:one' },
+      { key: 'p:one:2' },
       { key: 'm:m1', content: text('Hello!') },
       { key: 'm:m9' },
     ]);
@@ -256,6 +256,20 @@ describe('prompts that wait', () => {
     const cancelled = append(moved, numbered([{ type: 'prompt_cancelled', promptId: 'b' }], 7));
     expect(cancelled.waiting).toEqual(['d', 'c']);
     expect(append(cancelled, numbered([finished, started('d')], 8)).waiting).toEqual(['c']);
+  });
+
+  it('PROMPT-10: wait again, first, when they are given back or sent again, whichever part of the log was read first', () => {
+    const back = { ...finished, requeuedPromptIds: ['a'] } as EventBody;
+    const log = numbered([prompt('a'), started('a'), prompt('b'), back, started('a'), finished]);
+    const given = append(emptyLog(), log.slice(0, 4));
+    expect(given.waiting).toEqual(['a', 'b']);
+    expect(append(given, log.slice(4)).waiting).toEqual(['b']);
+    const again = numbered([{ type: 'queue_resumed', by: 'anna', requeuedPromptIds: ['a'] }], 7);
+    expect(append(append(given, log.slice(4)), again).waiting).toEqual(['a', 'b']);
+    for (let cut = 0; cut <= log.length; cut += 1) {
+      expect(prepend(append(emptyLog(cut), log.slice(cut)), log.slice(0, cut)).waiting).toEqual(['b']);
+    }
+    expect(new Set(keys(append(emptyLog(), log))).size).toBe(keys(append(emptyLog(), log)).length);
   });
 
   it('are known from the server where they were accepted before what is held', () => {

@@ -24,11 +24,18 @@ function openMaps(log: ChatLog) {
     askedFor: lazyMap(log.askedFor),
     turns: lazyMap(log.turns),
     children: lazyMap(log.children),
+    fates: lazyMap(log.fates),
   };
   let taken = log.taken;
   let latest = log.latest;
-  const take = (promptId: string): void => {
-    if (!taken.has(promptId)) taken = new Set(taken).add(promptId);
+  const decide = (promptId: string, seq: number, isTaken: boolean): void => {
+    if ((maps.fates.get(promptId) ?? 0) > seq) return;
+    maps.fates.set(promptId, seq);
+    if (taken.has(promptId) === isTaken) return;
+    const changed = new Set(taken);
+    if (isTaken) changed.add(promptId);
+    else changed.delete(promptId);
+    taken = changed;
   };
   const newest = <K extends keyof Latest>(name: K, value: NonNullable<Latest[K]>): void => {
     if ((latest[name]?.seq ?? 0) < value.seq) latest = { ...latest, [name]: value };
@@ -40,11 +47,15 @@ function openMaps(log: ChatLog) {
       case 'prompt_accepted':
         return maps.prompts.set(event.promptId, event.content);
       case 'prompt_cancelled':
-        return take(event.promptId);
+        return decide(event.promptId, event.seq, true);
       case 'turn_started':
-        event.promptIds.forEach(take);
+        for (const id of event.promptIds) decide(id, event.seq, true);
         return maps.turns.set(event.turnId, { ...maps.turns.get(event.turnId), startedAt: event.at });
+      case 'queue_resumed':
+        for (const id of event.requeuedPromptIds ?? []) decide(id, event.seq, false);
+        return;
       case 'turn_finished':
+        for (const id of event.requeuedPromptIds ?? []) decide(id, event.seq, false);
         return maps.turns.set(event.turnId, { ...maps.turns.get(event.turnId), finishedAt: event.at });
       case 'tool_call_update': {
         const { status, content, rawOutput } = event;
@@ -86,6 +97,7 @@ function openMaps(log: ChatLog) {
     askedFor: maps.askedFor.done(),
     turns: maps.turns.done(),
     children: maps.children.done(),
+    fates: maps.fates.done(),
     taken,
     latest,
   });
@@ -141,6 +153,10 @@ export function append(log: ChatLog, events: readonly Event[]): ChatLog {
     else if (made.length > 0) maps.children.set(parent, [...(maps.children.get(parent) ?? []), ...made]);
     if (made.length > 0) drafts = without(drafts, made);
     if (event.type === 'prompt_accepted' && !waiting.includes(event.promptId)) waiting.push(event.promptId);
+    if ('requeuedPromptIds' in event && event.requeuedPromptIds) {
+      const first = event.requeuedPromptIds;
+      waiting = [...first, ...waiting.filter((id) => !first.includes(id))];
+    }
     if (event.type === 'prompt_cancelled') waiting = waiting.filter((id) => id !== event.promptId);
     if (event.type === 'prompts_reordered') waiting = reordered(waiting, event.promptIds);
     if (event.type === 'turn_started') {

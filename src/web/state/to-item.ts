@@ -25,7 +25,7 @@ export function toItems(event: Event): Item[] {
   ];
   switch (event.type) {
     case 'turn_started':
-      return event.promptIds.map((promptId) => ({ key: `p:${promptId}`, seq, kind: 'prompt', promptId }));
+      return event.promptIds.map((promptId) => ({ key: `p:${promptId}:${seq}`, seq, kind: 'prompt', promptId }));
     case 'user_message':
       return [{ key: `u:${seq}`, seq, kind: 'user', content: event.content }];
     case 'incoming_message':
@@ -64,7 +64,13 @@ export function toItems(event: Event): Item[] {
         return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
       if (event.model !== undefined) return notice('info', 'model', modelText(event.model));
       return [];
+    case 'queue_held':
+      return notice('warning', 'held', `The prompts that wait are held. ${event.message}`);
+    case 'queue_resumed':
+      return notice('info', 'resumed', 'The prompts that wait go on.');
     case 'turn_finished':
+      // The agent never had the prompt, so that there is nothing to show of it but why.
+      if (event.requeuedPromptIds) return notice('info', 'requeued', event.error?.message ?? 'The prompt waits again.');
       return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];
     default:
       // The rest is kept by id, or is a newer version of something that is shown once. So is what this version does not know.

@@ -9,6 +9,7 @@ import { kindOf } from './map-stream-event.ts';
 import { toolResult } from './map-tool-result.ts';
 import { settleBlocks } from './open-message.ts';
 import { toolKind, toolTitle } from './tool-title.ts';
+import { isoTime } from './iso-time.ts';
 import { isProblemKind } from './turn-problem.ts';
 import { withdrawal } from './withdrawal.ts';
 
@@ -21,7 +22,7 @@ export function mapAssistant(frame: SDKAssistantMessage, state: MappingState): M
   const parent = asText(frame.parent_tool_use_id);
   const blocks = asList(message['content']).filter(isRecord);
   const synthetic = message['model'] === syntheticModel;
-  if (synthetic && isProblemKind(frame.error)) return problemFrame(frame.error, blocks, parent, state);
+  if (synthetic && isProblemKind(frame.error)) return problemFrame(frame, frame.error, blocks, parent, state);
   if (synthetic && blocks.length === 1 && blocks[0]?.['text'] === noAnswer) {
     return { events: [], state, dropped: ['assistant/no_response_requested'] };
   }
@@ -70,6 +71,7 @@ function remember(before: Delivered | null, frame: unknown, ids: readonly string
  * only that one, and is told at once.
  */
 function problemFrame(
+  frame: SDKAssistantMessage,
   kind: NonNullable<SDKAssistantMessage['error']>,
   blocks: readonly LooseRecord[],
   parent: string | undefined,
@@ -77,7 +79,10 @@ function problemFrame(
 ): Mapped {
   const text = blocks.flatMap((block) => asText(block['text']) ?? []).join('\n');
   if (parent === undefined) {
-    return { events: [], state: { ...state, turn: { ...state.turn, problem: { kind, text } } } };
+    // Only the transcript says it here; the SDK has told it in a frame of its own.
+    const limitResetsAt =
+      isoTime(asRecord((frame as { quotaLimits?: unknown }).quotaLimits)['resetsAt']) ?? state.turn.limitResetsAt;
+    return { events: [], state: { ...state, turn: { ...state.turn, problem: { kind, text }, limitResetsAt } } };
   }
   const message = text === '' ? `A sub-agent failed: ${kind}.` : `A sub-agent failed: ${text}`;
   const data = { error: kind, parentToolCallId: parent };

@@ -17,6 +17,7 @@ import type {
 } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { cutText } from './bounded-output.ts';
+import { isoTime } from './iso-time.ts';
 import { asCount, asList, asRecord, asText } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
 import { notice } from './notice.ts';
@@ -67,13 +68,8 @@ export function mapRateLimit(frame: SDKRateLimitEvent, state: MappingState): Map
   const rejected = status === 'rejected';
   const message = `The plan's ${name} is ${rejected ? 'reached' : 'nearly reached'}.${until}`;
   const data = { status, limit: type, resetsAt, utilization: asCount(info['utilization']) };
-  return mapped(state, notice(rejected ? 'error' : 'warning', 'rate_limited', message, data));
-}
-
-/** From seconds since 1970. Undefined for a time that no calendar holds. */
-function isoTime(seconds: unknown): string | undefined {
-  const time = new Date((asCount(seconds) ?? Number.NaN) * 1000);
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+  const next = rejected ? { ...state, turn: { ...state.turn, limitResetsAt: resetsAt ?? null } } : state;
+  return mapped(next, notice(rejected ? 'error' : 'warning', 'rate_limited', message, data));
 }
 
 export function mapMirrorError(frame: SDKMirrorErrorMessage, state: MappingState): Mapped {

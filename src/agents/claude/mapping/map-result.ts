@@ -2,14 +2,14 @@
 import type { SDKResultError, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { ErrorCode } from '../../../protocol/error.ts';
 import type { TurnError } from '../../../protocol/event.ts';
-import type { AgentEvent, AgentEventOf } from '../../agent-backend.ts';
+import type { AgentEvent, AgentEventOf, Obstacle } from '../../agent-backend.ts';
 import { withUsageUpdate, withWindowSize } from './context-usage.ts';
 import { asCount, asList, asText } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState, newTurn, type TurnState } from './mapping-state.ts';
 import { endOpenCalls } from './map-tool-result.ts';
 import { costSince, readTotals } from './model-costs.ts';
 import { notice } from './notice.ts';
-import { kindOfStatus, problemError, turnError } from './turn-problem.ts';
+import { kindOfStatus, problemError, problemObstacle, turnError } from './turn-problem.ts';
 
 const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; message: string }>> = {
   error_during_execution: { code: 'agent_failed', message: 'The agent broke off the turn.' },
@@ -22,7 +22,7 @@ const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; me
 };
 
 export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped {
-  const { outcome, error } = outcomeOf(frame, state.turn);
+  const { outcome, error, obstacle } = outcomeOf(frame, state.turn);
   const events: AgentEvent[] = [];
   if (outcome === 'completed') events.push(...unsaid(frame, state));
   // A deferred call waits for an answer beyond the end of its turn.
@@ -33,6 +33,7 @@ export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped 
     type: 'turn_finished',
     outcome,
     ...(error ? { error } : undefined),
+    ...(obstacle ? { obstacle } : undefined),
     ...turn,
   });
   return mapped({ ...usage.state, totals: baseline, turn: newTurn }, ...events);
@@ -41,30 +42,34 @@ export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped 
 function outcomeOf(
   frame: SDKResultMessage,
   turn: TurnState,
-): Pick<AgentEventOf<'turn_finished'>, 'outcome'> & { error?: TurnError } {
+): Pick<AgentEventOf<'turn_finished'>, 'outcome'> & Partial<Failure> {
   const succeeded = frame.subtype === 'success' && frame.is_error !== true;
   const aborted = frame.terminal_reason === 'aborted_streaming' || frame.terminal_reason === 'aborted_tools';
   if (aborted || (turn.interruptAsked && !succeeded)) return { outcome: 'interrupted' };
   if (succeeded) return { outcome: 'completed' };
-  return { outcome: 'failed', error: errorOf(frame, turn) };
+  return { outcome: 'failed', ...failureOf(frame, turn) };
 }
 
-function errorOf(frame: SDKResultMessage, turn: TurnState): TurnError {
+interface Failure {
+  error: TurnError;
+  obstacle?: Obstacle | undefined;
+}
+
+function failureOf(frame: SDKResultMessage, turn: TurnState): Failure {
   const said = wordsOf(frame);
   // A failure of the model API comes as a success that is an error.
   const status = frame.subtype === 'success' ? asCount(frame.api_error_status) : undefined;
   const kind = turn.problem?.kind ?? 'unknown';
   if (turn.problem || frame.subtype === 'success') {
-    return problemError({
-      kind: kind === 'unknown' && status !== undefined ? kindOfStatus(status) : kind,
-      text: turn.problem?.text || said,
-    });
+    const known = kind === 'unknown' && status !== undefined ? kindOfStatus(status) : kind;
+    const error = problemError({ kind: known, text: turn.problem?.text || said });
+    return { error, obstacle: problemObstacle(known, turn.limitResetsAt) };
   }
   if (frame.terminal_reason === 'api_error' || frame.terminal_reason === 'model_error') {
-    return problemError({ kind: 'unknown', text: said });
+    return { error: problemError({ kind: 'unknown', text: said }) };
   }
   const failure = Object.hasOwn(failures, frame.subtype) ? failures[frame.subtype] : failures.error_during_execution;
-  return turnError(failure.code, failure.message, said);
+  return { error: turnError(failure.code, failure.message, said) };
 }
 
 function wordsOf(frame: SDKResultMessage): string {

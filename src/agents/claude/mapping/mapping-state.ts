@@ -36,6 +36,8 @@ export interface TurnState {
   readonly answered: boolean;
   /** What the model API said went wrong. */
   readonly problem: TurnProblem | null;
+  /** When the limit that was reached resets, ISO 8601. */
+  readonly limitResetsAt: string | null;
   readonly delivered: Delivered | null;
 }
 
@@ -79,6 +81,7 @@ export const newTurn: TurnState = Object.freeze({
   interruptAsked: false,
   answered: false,
   problem: null,
+  limitResetsAt: null,
   delivered: null,
 });
 

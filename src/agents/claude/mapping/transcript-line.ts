@@ -63,8 +63,16 @@ export function readLine(entry: SessionStoreEntry, parentToolCallId?: string): T
 }
 
 function assistantLine(entry: SessionStoreEntry, parent: string | undefined): TranscriptLine {
-  const { message, uuid, error, supersedes } = entry;
-  const frame = { type: 'assistant', message, uuid, error, supersedes, parent_tool_use_id: parent ?? null };
+  const { message, uuid, error, supersedes, quotaLimits } = entry;
+  const frame = {
+    type: 'assistant',
+    message,
+    uuid,
+    error,
+    supersedes,
+    quotaLimits,
+    parent_tool_use_id: parent ?? null,
+  };
   if (entry['isApiErrorMessage'] === true && parent === undefined) {
     return { is: 'api_error', frame, status: asCount(entry['apiErrorStatus']) };
   }

@@ -1,6 +1,8 @@
 /** What went wrong with the model API, in a sentence that says what to do. */
 import type { SDKAssistantMessageError } from '@anthropic-ai/claude-agent-sdk';
+import type { Obstacle } from '../../agent-backend.ts';
 import type { ErrorCode } from '../../../protocol/error.ts';
+import type { HoldReason } from '../../../protocol/hold.ts';
 import type { TurnError } from '../../../protocol/event.ts';
 
 /** Remembered from an assistant frame until the turn's result. */
@@ -59,6 +61,26 @@ export function turnError(code: ErrorCode, sentence: string, detail: string): Tu
 export function problemError(problem: TurnProblem): TurnError {
   const { code, message } = problems[problem.kind];
   return turnError(code, message, problem.text);
+}
+
+/** Why the next prompt would fail by the same; undefined where it may not. */
+const obstacles: Readonly<Partial<Record<SDKAssistantMessageError, HoldReason>>> = {
+  authentication_failed: 'sign_in',
+  oauth_org_not_allowed: 'sign_in',
+  verification_required: 'sign_in',
+  cloud_credential_error: 'sign_in',
+  account_on_hold: 'billing',
+  billing_error: 'billing',
+  rate_limit: 'usage_limit',
+  overloaded: 'model_unavailable',
+  server_error: 'model_unavailable',
+  model_not_found: 'model_not_found',
+};
+
+export function problemObstacle(kind: SDKAssistantMessageError, resetsAt: string | null): Obstacle | undefined {
+  const reason = obstacles[kind];
+  if (reason === undefined) return undefined;
+  return reason === 'usage_limit' && resetsAt !== null ? { reason, resetsAt } : { reason };
 }
 
 export function isProblemKind(value: unknown): value is SDKAssistantMessageError {

@@ -16,6 +16,7 @@ import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { usePending } from '../decisions/inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
+import { HeldQueue } from './held-queue.tsx';
 import { Queue } from './queue.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
@@ -185,6 +186,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {/* Between turns the line below says it, with the time. */}
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
+          {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
           <Queue chatId={chatId} log={log} />
           {/* Last of what comes by itself: nothing moves a card under somebody's finger. */}
           {pending.length > 0 && (

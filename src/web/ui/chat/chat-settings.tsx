@@ -35,6 +35,7 @@ export function ChatSettings({
   const [model, setModel] = useState(chat.model ?? '');
   const [trusted, setTrusted] = useState(chat.trusted);
   const [accepts, setAccepts] = useState(chat.acceptsAgentMessages);
+  const [resumes, setResumes] = useState(chat.resumeAtReset);
   const [backend, setBackend] = useState<BackendName>(chat.backend);
   const [cwd, setCwd] = useState(isMissing ? chat.cwd : undefined);
   const [turn, setTurn] = useState<RunningChoice>('finish');
@@ -93,6 +94,7 @@ export function ChatSettings({
       ...(wanted === chat.model ? {} : { model: wanted }),
       ...(trusted === wasTrusted || trusted || isMoving ? {} : { trusted }),
       ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
+      ...(resumes === chat.resumeAtReset ? {} : { resumeAtReset: resumes }),
       ...(backend === chat.backend ? {} : { backend, running: turn }),
       ...(isMoving ? { cwd: withoutSlash(cwd), running: turn } : {}),
     };
@@ -162,6 +164,10 @@ export function ChatSettings({
           <label className="check">
             <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
             Accept messages of other chats’ agents: each begins a turn here that nobody asked for
+          </label>
+          <label className="check">
+            <input type="checkbox" checked={resumes} onChange={(event) => setResumes(event.target.checked)} />
+            When a usage limit holds prompts, go on by itself at the reset
           </label>
           {isTrusting && <UnseenNote />}
           <Problem text={changing.problem} />

@@ -1,0 +1,179 @@
+/**
+ * Whether a chat's queue is held. What fails a turn, or keeps it from beginning, and would fail the next one too, holds
+ * what waits, instead of burning it prompt by prompt. The chat's row knows, so that every host does.
+ */
+import type { Obstacle } from '../agents/agent-backend.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { BooError, ErrorCode } from '../protocol/error.ts';
+import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
+import type { ChatChanges, StoredHold } from '../store/chats.ts';
+import type { NewEvent, Write } from '../store/events.ts';
+import { forgetStarts, requeuePrompts } from '../store/prompts.ts';
+import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+
+/** How often a prompt's turn is begun, by hosts that die of it or are killed meanwhile, until its chat is held. */
+export const maxStarts = 3;
+
+/** A prompt that its agent did not take is given once more, to a fresh process. */
+export const maxTries = 2;
+
+/** A limit that was to be over, and is not, is waited for so long before the next try. */
+const soonestMs = 60_000;
+
+/** Timers take no longer delays than some weeks: a later time is looked at anew. */
+const longestDelayMs = 24 * 3_600_000;
+
+export interface QueueHoldParts {
+  log: ChatLog;
+  settings: ChatSettings;
+  clock: Clock;
+  /** The queue goes on. */
+  onResumed(): void;
+  onFailure(error: unknown): void;
+}
+
+export interface NewHold {
+  reason: HoldReason;
+  message: string;
+  resetsAt?: string | undefined;
+  promptId?: string;
+  sendsAgain?: boolean;
+}
+
+export class QueueHold {
+  readonly #parts: QueueHoldParts;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(parts: QueueHoldParts) {
+    this.#parts = parts;
+    this.arm();
+  }
+
+  get isHeld(): boolean {
+    return this.#parts.settings.row.hold !== null;
+  }
+
+  /** The part of a write that holds the queue. To be asked for in the very turn of the write; null where it is held. */
+  holding({ reason, message, resetsAt, promptId, sendsAgain = false }: NewHold) {
+    const { row } = this.#parts.settings;
+    if (row.hold) return null;
+    const now = this.#parts.clock.now();
+    const isPast = resetsAt !== undefined && Date.parse(resetsAt) <= now.getTime();
+    const until = isPast ? new Date(now.getTime() + soonestMs).toISOString() : (resetsAt ?? null);
+    const facts = { reason, message, resetsAt: until, promptId: promptId ?? null, sendsAgain };
+    const resumesAt = row.resumeAtReset ? until : null;
+    const hold: StoredHold = { ...facts, since: now.toISOString() };
+    const event: NewEvent = { body: { type: 'queue_held', ...facts, resumesAt } };
+    return { event, chat: { hold } };
+  }
+
+  /** After a turn that failed: what holds the queue, where something waits that would fail too, or the reset is waited for. */
+  afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
+    const { waiting, resumeAtReset } = this.#parts.settings.row;
+    const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
+    if (waiting === 0 && !isAwaited) return null;
+    return this.holding({
+      ...obstacle,
+      message,
+      ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain }),
+    });
+  }
+
+  /** Between turns: holds the queue, unless what was to be run is not the next any more. */
+  async hold(hold: NewHold, isNext: () => boolean): Promise<void> {
+    await this.#parts.log.appendIf(() => {
+      const held = isNext() ? this.holding(hold) : null;
+      return held && { events: [held.event], chat: held.chat };
+    });
+  }
+
+  async resume({ sendAgain }: ResumeQueue, by: string): Promise<void> {
+    const { log, settings } = this.#parts;
+    const resumed = await log.appendIf((): Write | null => {
+      const { hold } = settings.row;
+      if (!hold) return null;
+      const again = hold.promptId !== null && (sendAgain ?? hold.sendsAgain) ? [hold.promptId] : [];
+      return {
+        events: [resumption(by, again)],
+        side: (db) => [
+          forgetStarts(db, log.lease),
+          ...(again.length > 0 ? [requeuePrompts(db, log.lease, again, 0)] : []),
+        ],
+        chat: { hold: null },
+      };
+    });
+    if (resumed) this.#parts.onResumed();
+  }
+
+  /** An edit of what waits, and the end of the hold with it where nothing waits any more: the next prompt may try again. */
+  withEdit(write: Write | null): Write | null {
+    const { hold, waiting, resumeAtReset } = this.#parts.settings.row;
+    const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
+    if (!write || !hold || cancels === 0 || waiting > cancels || (resumeAtReset && hold.resetsAt !== null))
+      return write;
+    return { ...write, events: [...write.events, resumption('host')], chat: { ...write.chat, hold: null } };
+  }
+
+  /** The chat's settings have changed: perhaps a person has removed what was in the way. */
+  async noteChanges(changes: ChatChanges): Promise<void> {
+    if (changes.resumeAtReset !== undefined) this.arm();
+    const { hold } = this.#parts.settings.row;
+    if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, 'host');
+  }
+
+  /** To be called whenever the hold or the choice to resume by itself may be another one. */
+  arm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const { hold, resumeAtReset } = this.#parts.settings.row;
+    if (!hold?.resetsAt || !resumeAtReset) return;
+    const leftMs = Date.parse(hold.resetsAt) - this.#parts.clock.now().getTime();
+    const delayMs = Math.min(Math.max(leftMs, 0), longestDelayMs);
+    this.#cancelTimer = this.#parts.clock.after(delayMs, () => {
+      if (delayMs < leftMs) this.arm();
+      else this.resume({}, 'host').catch((error: unknown) => this.#parts.onFailure(error));
+    });
+  }
+
+  /** The chat is let go: whoever has it next sees to the rest. */
+  stop(): void {
+    this.#cancelTimer?.();
+  }
+}
+
+function resumption(by: string, requeued: string[] = []): NewEvent {
+  return { body: { type: 'queue_resumed', by, ...(requeued.length > 0 ? { requeuedPromptIds: requeued } : {}) } };
+}
+
+/** The settings whose change is meant to help. */
+const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
+  agent: ['backend'],
+  model_not_found: ['model'],
+  usage_limit: ['model'],
+};
+
+/** How often a prompt's turn is tried to be begun against such a failure. A process that died gets a second chance. */
+export function triesOf(failure: BooError): number {
+  if (failure.code === 'storage_unavailable') return maxStarts;
+  return failure.code === 'agent_failed' ? maxTries : 1;
+}
+
+export function afterCrashes(times: number): NewHold {
+  const message = `The host ended ${times} times while the next prompt was begun. Cancel that prompt, or resume to try again.`;
+  return { reason: 'crashes', message };
+}
+
+const reasons: Partial<Record<ErrorCode, HoldReason>> = {
+  cwd_invalid: 'directory',
+  agent_login_required: 'sign_in',
+  storage_unavailable: 'storage',
+};
+
+/** What keeps an agent from being started is never the prompt's own fault. */
+export function obstacleOf(error: BooError): HoldReason {
+  const { cause } = error;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS') return 'storage';
+  return reasons[error.code] ?? 'agent';
+}

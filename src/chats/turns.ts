@@ -1,0 +1,114 @@
+/** A chat's turns, one after another: each from its start to its end, and what follows from the way it has ended. */
+import { randomUUID } from 'node:crypto';
+import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
+import type { Log } from '../lib/log.ts';
+import type { BackendName } from '../protocol/chat.ts';
+import type { BooError } from '../protocol/error.ts';
+import type { Sql } from '../store/database.ts';
+import type { PromptRow } from '../store/prompts.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+import { maxTries, type QueueHold } from './queue-hold.ts';
+import { attempt, endTurn, recordTurn, type TurnAftermath, type TurnEnd, type TurnParts, withCause } from './turn.ts';
+import { mayBeUnasked, notTaken, wasAsked } from './unasked.ts';
+
+export interface TurnsParts {
+  sql: Sql;
+  log: ChatLog;
+  logger: Log;
+  settings: ChatSettings;
+  session: AgentSession;
+  hold: QueueHold;
+  readonly backendFor: (name: BackendName) => AgentBackend;
+  pendingDecisions: Set<string>;
+  readonly isStopped: () => boolean;
+  /** The agent of the turn that runs gives a sign of life. */
+  readonly onSign: () => void;
+  /** A turn has begun or ended. */
+  readonly onChanged: () => void;
+}
+
+export interface TurnPlan {
+  /** Stores the start; false where there is nothing to begin any more. */
+  readonly start: (turnId: string) => Promise<boolean>;
+  readonly begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd;
+  /** What the turn is begun with; the agent begins some by itself. */
+  prompt?: Pick<PromptRow, 'id' | 'content' | 'starts'> | undefined;
+  /** Somebody has interrupted it before it began. */
+  isInterrupted?: boolean;
+}
+
+export interface RunningTurn {
+  readonly id: string;
+  interrupted: boolean;
+  /** One that is ended for a reason of ours fails with it. */
+  failure?: BooError;
+}
+
+export class Turns {
+  readonly #parts: TurnsParts;
+  #current: RunningTurn | undefined;
+
+  constructor(parts: TurnsParts) {
+    this.#parts = parts;
+  }
+
+  /** The turn that runs, which can be interrupted: also before its first event is stored. */
+  get current(): RunningTurn | undefined {
+    return this.#current;
+  }
+
+  async run({ start, begin, prompt, isInterrupted = false }: TurnPlan): Promise<void> {
+    const { log, settings, pendingDecisions, onSign, onChanged } = this.#parts;
+    const turnId = randomUUID();
+    const parts: TurnParts = {
+      log,
+      turnId,
+      agent: settings.row.agent,
+      pendingDecisions,
+      onSign,
+      onChanged: (changes) => settings.stored(changes),
+      signs: { isTaken: false, isBegun: false },
+    };
+    this.#current = { id: turnId, interrupted: isInterrupted };
+    onChanged();
+    try {
+      if (!(await start(turnId))) return;
+      const begun = attempt(() => begin(turnId));
+      const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), this.#current.failure);
+      if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
+      else await endTurn(parts, end, this.#aftermath(parts, end, prompt));
+    } finally {
+      this.#current = undefined;
+      onChanged();
+    }
+  }
+
+  /** Whether the turn's prompt never reached the agent. A session of which that may be so is closed. */
+  async #isUnasked({ signs, turnId }: TurnParts, end: TurnEnd, prompt: Pick<PromptRow, 'content'>): Promise<boolean> {
+    if (signs.isTaken || !mayBeUnasked(end, this.#current?.interrupted === true)) return false;
+    const { log, session, settings } = this.#parts;
+    // In order: it has written all that it had to write, and the next try is a fresh process'.
+    await session.close();
+    return !(await wasAsked({ ...this.#parts, lease: log.lease, chat: settings.row }, turnId, prompt));
+  }
+
+  /** The prompt waits again; the queue is held where it was given back before. */
+  async #giveBack(parts: TurnParts, end: TurnEnd, { id, starts }: Pick<PromptRow, 'id' | 'starts'>): Promise<void> {
+    const { hold, isStopped } = this.#parts;
+    const isLast = starts >= maxTries && !isStopped();
+    const message = `The agent did not take the prompt. ${end.error?.message ?? ''}`.trim();
+    await endTurn(parts, endWithoutResult('interrupted', notTaken()), {
+      // A server that stops in order is no failed attempt.
+      requeued: { id, starts: isStopped() ? starts - 1 : starts },
+      hold: isLast ? () => hold.holding({ reason: 'agent', message }) : undefined,
+    });
+  }
+
+  #aftermath({ signs }: TurnParts, { outcome, obstacle, error }: TurnEnd, prompt?: { id: string }): TurnAftermath {
+    if (outcome !== 'failed' || !obstacle) return {};
+    const failed = prompt && { id: prompt.id, sendsAgain: !signs.isBegun };
+    return { hold: () => this.#parts.hold.afterTurn(obstacle, error?.message ?? '', failed) };
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Prompts that a turn was begun for and that never reached the agent: they wait again, and get another turn. That a turn
+ * holds no sign of the agent is a hint; the agent's own transcript is the proof, so that nothing is done twice.
+ */
+import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { BackendName } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+import { findAgentSession } from '../store/agent-sessions.ts';
+import { ask } from './storage.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import type { ChatRow } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import type { Lease } from '../store/events.ts';
+import type { Log } from '../lib/log.ts';
+import type { PromptRow } from '../store/prompts.ts';
+import type { TurnEnd } from './turn.ts';
+
+/** Whether a turn without a sign of the agent may have ended before its prompt was asked. */
+export function mayBeUnasked({ outcome, error }: TurnEnd, wasInterrupted: boolean): boolean {
+  // Interrupted by nobody: its session was closed, or is gone.
+  return outcome === 'interrupted' ? !wasInterrupted : outcome === 'failed' && error?.code === 'agent_failed';
+}
+
+/** Whether the prompt reached the agent, by its transcript. The session is closed. Where nobody can tell, it did. */
+export async function wasAsked(
+  parts: {
+    sql: Sql;
+    lease: Lease;
+    chat: ChatRow;
+    logger: Log;
+    readonly backendFor: (name: BackendName) => AgentBackend;
+  },
+  turnId: string,
+  { content }: Pick<PromptRow, 'content'>,
+): Promise<boolean> {
+  const { sql, lease, chat, backendFor, logger } = parts;
+  try {
+    const backend = backendFor(chat.backend);
+    if (!backend.wasAsked) return true;
+    const sessionId = await ask(() => findAgentSession(sql, chat.id, chat.agent));
+    if (sessionId === null) return false;
+    const session = { sessionId, cwd: chat.cwd, sessionStore: chatSessionStore(sql, lease) };
+    return await backend.wasAsked(session, { turnId, content });
+  } catch (error) {
+    logger.warn({ chatId: chat.id, err: error }, 'Whether a prompt reached the agent could not be found out.');
+    return true;
+  }
+}
+
+export const notTaken = (): BooError =>
+  new BooError('agent_failed', 'The agent ended before it took the prompt, which waits again.');

@@ -1,0 +1,61 @@
+import type { Chat } from '../../../protocol/chat.ts';
+import type { Hold } from '../../../protocol/hold.ts';
+import { useSession } from '../parts/session-context.ts';
+import { readable } from '../../text/hidden.ts';
+
+/** Why what waits is not taken, and how it goes on. */
+export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
+  const session = useSession();
+  const change = async (request: () => Promise<Chat>): Promise<void> => {
+    const changed = await session.attempt(request);
+    if (changed) session.chats.put(changed);
+  };
+  const resume = (sendAgain?: boolean): void => void change(() => session.api.resumeQueue(chat.id, { sendAgain }));
+  const { waiting } = chat;
+  const count = waiting === 1 ? 'One prompt waits' : `${waiting} prompts wait`;
+  return (
+    <section className="held-queue" aria-label="Held prompts" role="status">
+      <p>
+        <strong>{waiting === 0 ? 'Held.' : `Held: ${count}.`}</strong> {readable(hold.message)}
+        {hold.resetsAt !== null && <> The limit resets at {localTime(hold.resetsAt)}.</>}
+      </p>
+      {hold.promptId !== null && (
+        <p className="quiet">
+          {hold.sendsAgain
+            ? 'Resuming sends the prompt that failed again, first.'
+            : 'The prompt that failed had begun its work; resuming goes on with the next one.'}
+        </p>
+      )}
+      <p className="held-choices">
+        <button type="button" className="primary" onClick={() => resume()}>
+          Resume
+        </button>
+        {hold.promptId !== null && (
+          <button type="button" onClick={() => resume(!hold.sendsAgain)}>
+            {hold.sendsAgain ? 'Resume without it' : 'Send it again, and resume'}
+          </button>
+        )}
+        {hold.resetsAt !== null && (
+          <label>
+            <input
+              type="checkbox"
+              checked={chat.resumeAtReset}
+              onChange={(event) => {
+                const resumeAtReset = event.target.checked;
+                void change(() => session.api.patchChat(chat.id, { resumeAtReset }));
+              }}
+            />{' '}
+            Resume by itself at the reset
+          </label>
+        )}
+      </p>
+    </section>
+  );
+}
+
+/** With the day where it is another one. */
+function localTime(iso: string): string {
+  const time = new Date(iso);
+  const isToday = time.toDateString() === new Date().toDateString();
+  return time.toLocaleString(undefined, isToday ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' });
+}
