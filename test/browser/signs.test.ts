@@ -40,9 +40,10 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
     await say(page, 'hold');
+    await conversation(page).getByText('I hold here.').waitFor();
     const line = page.locator('.wait-line');
     await line.getByText(/^Waiting for the model for \d+ s$/).waitFor();
-    expect((await server.client.getChat(chat.id)).waitsFor).toMatchObject({ for: 'model', retry: null });
+    await until(async () => (await server.client.getChat(chat.id)).waitsFor?.for === 'model');
     const first = await line.innerText();
     await until(async () => (await line.innerText()) !== first, { what: 'the next second' });
     server.model.release();
