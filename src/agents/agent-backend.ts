@@ -77,6 +77,15 @@ export interface AgentPrompt {
   content: ContentBlock[];
 }
 
+export interface SessionRewind {
+  sessionStore: SessionStore;
+  cwd: string;
+  /** Session ids, UUIDs. */
+  from: string;
+  to: string;
+  prompts: readonly AgentPrompt[];
+}
+
 export interface AgentSessionSpec {
   chatId: string;
   /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
@@ -238,6 +247,12 @@ export interface AgentBackend {
 
   /** The terminal of an open session, where the backend has the capability. */
   terminal?(chatId: string): AgentTerminal | undefined;
+
+  /**
+   * Copies a closed session up to, and without, the first of these prompts, which came one after another, to a new one.
+   * False where the session does not hold it.
+   */
+  rewindSession?(rewind: SessionRewind): Promise<boolean>;
 
   /**
    * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens

@@ -11,7 +11,7 @@ import type { BackendName, Chat as ChatView, ChatState, PatchChat } from '../pro
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
-import type { InterruptResult } from '../protocol/prompt.ts';
+import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
@@ -28,6 +28,7 @@ import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
+import { rewindChat } from './rewind.ts';
 import { costAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, attempt, endTurn, recordTurn, type TurnEnd, type TurnParts, turnStart } from './turn.ts';
@@ -202,6 +203,14 @@ export class Chat {
     if (interrupted) interrupted.interrupted = true;
     if (turn) await this.#session.backend?.interrupt(this.id);
     return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
+  }
+
+  /** Has the agent forget a prompt and all that came after it, between turns. */
+  rewind(promptId: string | undefined): Promise<RewindResult> {
+    this.#assertRunning();
+    const { sql, backendFor } = this.#parts;
+    const parts = { sql, log: this.#log, session: this.#session, chat: this.#settings.row, backendFor };
+    return this.#pump.between(() => rewindChat(parts, promptId));
   }
 
   /** Settles a decision; false when it was settled before. Throws `invalid_request`. */

@@ -8,7 +8,15 @@ import type { BeginImport, ImportLines, SessionImport } from '../protocol/import
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
 import type { Info } from '../protocol/info.ts';
-import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
+import type {
+  InterruptResult,
+  MovePrompt,
+  Receipt,
+  RewindChat,
+  RewindResult,
+  SubmitPrompt,
+  WaitingPromptList,
+} from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
 export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
@@ -86,6 +94,8 @@ export interface Chats {
   /** Resolves once the prompt is stored. `created` is false for an id that was stored before. Throws `prompt_conflict`. */
   submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
   interrupt(chatId: string): Promise<InterruptResult>;
+  /** Between turns. Throws `not_found` where nothing is too long, `invalid_request` for a prompt that the agent does not know. */
+  rewind(chatId: string, rewind: RewindChat): Promise<RewindResult>;
 
   /** The prompts that wait, in the order in which they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;

@@ -12,6 +12,7 @@ import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLs } from './ls.ts';
+import { addRewind } from './rewind.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
 import { settings } from '../settings.ts';
@@ -37,6 +38,7 @@ export function createProgram(cli: Cli): Command {
     addLs,
     addShow,
     addInterrupt,
+    addRewind,
     addAttach,
     addFlip,
     addTrust,

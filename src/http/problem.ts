@@ -29,6 +29,7 @@ const statusOf: Record<ErrorCode, { status: number; title: string }> = {
   agent_failed: { status: 502, title: 'The agent failed' },
   agent_login_required: { status: 502, title: 'The agent must sign in' },
   model_error: { status: 502, title: 'The model failed' },
+  context_exceeded: { status: 409, title: 'The conversation is too long for the model' },
   host_restarted: { status: 503, title: 'The host restarted' },
   storage_unavailable: { status: 503, title: 'The database is unavailable' },
   shutting_down: { status: 503, title: 'The server is shutting down' },

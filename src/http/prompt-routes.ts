@@ -1,5 +1,13 @@
 import type { Chats } from '../chats/chats.ts';
-import { interruptResult, movePrompt, receipt, submitPrompt, waitingPromptList } from '../protocol/prompt.ts';
+import {
+  interruptResult,
+  movePrompt,
+  receipt,
+  rewindChat,
+  rewindResult,
+  submitPrompt,
+  waitingPromptList,
+} from '../protocol/prompt.ts';
 import { chatPath, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
@@ -69,6 +77,17 @@ export function promptRoutes(chats: Chats): Route[] {
       },
       { params: chatPath },
       async ({ params }) => json(200, await chats.interrupt(params.chatId)),
+    ),
+    route(
+      {
+        method: 'POST',
+        path: '/v1/chats/{chatId}/rewind',
+        policy: 'bearer',
+        summary: 'Take prompts back: the agent goes on as before them; the log and all files stay as they are',
+        responses: { 200: { description: 'The prompts that the agent has forgotten.', schema: rewindResult } },
+      },
+      { params: chatPath, body: rewindChat },
+      async ({ params, body }) => json(200, await chats.rewind(params.chatId, body)),
     ),
   ];
 }

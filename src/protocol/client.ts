@@ -14,7 +14,7 @@ import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info } from './info.ts';
-import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
+import type { InterruptResult, Receipt, RewindChat, RewindResult, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
 import type { ChatTrust, GiveTrust } from './trust.ts';
@@ -38,7 +38,15 @@ export type { DirectoryList } from './directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info } from './info.ts';
-export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
+export type {
+  InterruptResult,
+  Receipt,
+  RewindChat,
+  RewindResult,
+  SubmitPrompt,
+  WaitingPrompt,
+  WaitingPromptList,
+} from './prompt.ts';
 export { type Form, type FormField, type FormOption, formOf } from './form.ts';
 export {
   asksForSecret,
@@ -121,6 +129,11 @@ export interface BooClient {
   /** Moves it before another one that waits, or to the end with null. Throws `prompt_taken` when it waits no more. */
   movePrompt(chatId: string, promptId: string, before: string | null): Promise<WaitingPromptList>;
   interrupt(chatId: string): Promise<InterruptResult>;
+  /**
+   * Takes prompts back: the agent goes on as before this one, or before the one since which the conversation is too long
+   * for the model. Files stay as they are. After a running turn; throws `not_found`, `invalid_request`.
+   */
+  rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
   /**
    * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
    * `terminal_unavailable` where the chat's backend has none.
@@ -251,6 +264,7 @@ export function createClient(options: ClientOptions): BooClient {
     cancelPrompt: (chatId, promptId) => wire.request(promptPath(chatId, promptId), { method: 'DELETE' }),
     movePrompt: (chatId, promptId, before) =>
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
+    rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),

@@ -44,6 +44,21 @@ export function setAgentSession(
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
+/** The session that the chat's agent goes on in; null before its first one. */
+export async function findAgentSession(db: Sql, chatId: string, agent: AgentName): Promise<string | null> {
+  const [row] = await db<{ sessionId: string }[]>`
+    select session_id as "sessionId" from agent_sessions where chat_id = ${chatId} and agent = ${agent}`;
+  return row?.sessionId ?? null;
+}
+
+/** Goes with the append of `session_rewound`: the agent goes on in another session. */
+export function setSessionId(db: Sql, lease: Lease, agent: AgentName, sessionId: string) {
+  return db`
+    update agent_sessions set session_id = ${sessionId}, updated_at = clock_timestamp()
+    from chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+}
+
 /** Goes with the append of `current_effort_update`. */
 export function setSessionEffort(db: Sql, lease: Lease, agent: AgentName, effort: Effort | null) {
   return db`

@@ -199,6 +199,11 @@ export function createMemoryChats(): MemoryChats {
       entry.receipts.set(promptId, { receipt, body });
       return { receipt, created: true };
     },
+    rewind(chatId) {
+      entryOf(chatId);
+      writes += 1;
+      return Promise.resolve({ promptIds: [] });
+    },
     async interrupt(chatId) {
       entryOf(chatId);
       writes += 1;

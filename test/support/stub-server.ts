@@ -104,6 +104,10 @@ export async function openStubServer(): Promise<StubServer> {
       if (request.method === 'POST') Object.assign(asked, { trusted: true, holds: true });
       return json(200, asked);
     }
+    if (part === 'rewind') {
+      json(200, { promptIds: ['p1', 'p2'] });
+      return;
+    }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
       return stub.onInterrupt(chat.id);

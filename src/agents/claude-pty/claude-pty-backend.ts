@@ -10,8 +10,10 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  SessionRewind,
 } from '../agent-backend.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
@@ -145,6 +147,10 @@ export class ClaudePtyBackend implements AgentBackend {
 
   readDirectory(cwd: string): Promise<DirectoryContent> {
     return readDirectoryContent(cwd, configDirOf(this.#options.env));
+  }
+
+  rewindSession(rewind: SessionRewind): Promise<boolean> {
+    return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

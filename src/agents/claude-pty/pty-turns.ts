@@ -6,13 +6,13 @@
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { PermissionMode } from '../../protocol/chat.ts';
-import { type ContentBlock, textOf } from '../../protocol/content.ts';
 import type { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost } from '../agent-backend.ts';
 import { mapSdkMessage, type UnknownFrame } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
+import { wordsOf } from '../claude/mapping/prompt-words.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
@@ -155,8 +155,7 @@ export class PtyTurns {
   tell(event: AgentEvent): void {
     if (event.type === 'decision_requested' && !this.#turn) this.#beginUnprompted(true);
     if (event.type === 'decision_requested') this.#begin();
-    if (!this.#turn && this.#own) this.#own.turn.out.push(event);
-    else this.#route(event);
+    this.#route(event);
   }
 
   /** The program is idle. Ends the turn that was running then, if it still does. */
@@ -262,7 +261,8 @@ export class PtyTurns {
     if (line.isPrompt) {
       // The program may also tell its own agent to go on, in the middle of a turn.
       if (line.message.origin.kind !== 'other') await this.#finish();
-      this.#beginUnprompted();
+      // Where a prompt of the chat was typed, the log is in its turn already.
+      if (!this.#own) this.#beginUnprompted();
     }
     this.#begin();
     this.#route(line.message);
@@ -326,6 +326,10 @@ export class PtyTurns {
 
   #route(event: AgentEvent): void {
     if (isChange(event)) this.#parts.onChanged(event);
+    if (!this.#turn && this.#own) {
+      this.#own.turn.out.push(event);
+      return;
+    }
     const isAside =
       event.type === 'user_message' ||
       event.type === 'incoming_message' ||
@@ -373,17 +377,6 @@ export class PtyTurns {
     turn.end();
     this.#parts.onRest();
   }
-}
-
-/**
- * What a prompt is known again by: its letters and digits. The program trims white space, makes blanks of tabs,
- * composes accents with their letters (NFC), and takes invisible characters out.
- */
-function wordsOf(content: readonly ContentBlock[]): string {
-  return textOf(content)
-    .normalize('NFC')
-    .replace(/[^\p{L}\p{N}]+/gu, '')
-    .slice(0, 1_000);
 }
 
 function isChange(event: AgentEvent): event is AgentBody {

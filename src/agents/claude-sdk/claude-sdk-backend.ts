@@ -9,9 +9,11 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  SessionRewind,
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, removeTranscript } from '../claude/files/transcript-file.ts';
 
@@ -125,6 +127,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   readDirectory(cwd: string): Promise<DirectoryContent> {
     return readDirectoryContent(cwd, configDirOf(this.#options.env));
+  }
+
+  rewindSession(rewind: SessionRewind): Promise<boolean> {
+    return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -61,6 +61,12 @@ export function problemError(problem: TurnProblem): TurnError {
   return turnError(code, message, problem.text);
 }
 
+export function tooLongError(detail: string): TurnError {
+  const sentence =
+    'This is larger than the model takes, and so is whatever is sent after it. Take the prompt back, and the agent goes on as before it.';
+  return turnError('context_exceeded', sentence, detail);
+}
+
 export function isProblemKind(value: unknown): value is SDKAssistantMessageError {
   return typeof value === 'string' && Object.hasOwn(problems, value);
 }

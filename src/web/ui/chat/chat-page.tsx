@@ -1,7 +1,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
-import { asCold } from '../../state/fold.ts';
+import { asCold, isTooLong } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
@@ -109,6 +109,10 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
     if (result && !result.interrupted) session.say('Nothing runs that could be interrupted.');
   };
 
+  const takeBack = async (): Promise<void> => {
+    await session.attempt(() => session.api.rewind(chatId));
+  };
+
   return (
     <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
       <section className="chat-column" aria-label="Chat">
@@ -174,6 +178,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           </CwdContext>
         )}
         <div className="dock" ref={dock}>
+          {isTooLong(log) && <TooLong isBusy={isBusy} onTakeBack={takeBack} />}
           {pending.map((decision) => (
             <DecisionCard key={decision.id} decision={decision} />
           ))}
@@ -221,6 +226,29 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
 /** On a screen that is touched the field would bring up the keyboard. */
 const placeToRest = (): HTMLElement | null =>
   document.querySelector(matchMedia('(pointer: coarse)').matches ? '.transcript' : 'textarea.prompt');
+
+/** The way out of a chat that cannot answer any more. */
+function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Promise<void> }) {
+  const [isWaiting, setWaiting] = useState(false);
+  return (
+    <section className="too-long" aria-label="Too long for the model">
+      <p>
+        What was sent last is too long for the model. The agent can go on as before it: the conversation stays here to
+        be read, and files stay as they are.
+      </p>
+      <button
+        className="primary"
+        disabled={isBusy || isWaiting}
+        onClick={() => {
+          setWaiting(true);
+          void onTakeBack().finally(() => setWaiting(false));
+        }}
+      >
+        {isWaiting ? 'Taking it back …' : 'Take it back'}
+      </button>
+    </section>
+  );
+}
 
 function EmptyChat() {
   return (
