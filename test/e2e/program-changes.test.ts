@@ -128,27 +128,37 @@ describe('AGENT-20: what a person changes in the terminal holds for the chat', (
 });
 
 describe('AGENT-21: null gives the choice back to the agent', () => {
-  test.each(['claude_sdk', 'claude_pty'] as const)('%s: at once, and in a new process', async (backend) => {
-    const chat = await server.createChat({ backend, model: 'haiku' });
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('haiku');
-    await server.client.patchChat(chat.id, { model: null });
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).not.toContain('haiku');
+  test.each(['claude_sdk', 'claude_pty'] as const)(
+    '%s: at once, and in a new process',
+    async (backend) => {
+      const chat = await server.createChat({ backend, model: 'haiku' });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).toContain('haiku');
+      await server.client.patchChat(chat.id, { model: null });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).not.toContain('haiku');
 
-    await server.client.patchChat(chat.id, { model: 'haiku' });
-    await runTurn(server.client, chat.id, 'who are you');
-    // The program's own choice is what the user's settings say.
-    await mkdir(server.agent.configDir, { recursive: true });
-    await writeFile(join(server.agent.configDir, 'settings.json'), JSON.stringify({ model: 'sonnet' }));
-    await server.client.patchChat(chat.id, { model: null });
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('sonnet');
-    await rest();
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('sonnet');
-    await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
-  });
+      await server.client.patchChat(chat.id, { model: 'haiku' });
+      await runTurn(server.client, chat.id, 'who are you');
+      // The program's own choice is what the user's settings say.
+      await mkdir(server.agent.configDir, { recursive: true });
+      await writeFile(join(server.agent.configDir, 'settings.json'), JSON.stringify({ model: 'sonnet' }));
+      await server.client.patchChat(chat.id, { model: null });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).toContain('sonnet');
+
+      await server.client.patchChat(chat.id, { model: 'haiku' });
+      await runTurn(server.client, chat.id, 'who are you');
+      await rest();
+      // Nothing was asked since: the session itself still ends with the other model.
+      await server.client.patchChat(chat.id, { model: null });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).toContain('sonnet');
+      await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
+      // Six starts of the program.
+    },
+    60_000,
+  );
 });
 
 test('AGENT-22: a model that there is not is refused when it is set, with or without an agent, and nothing changes', async () => {
