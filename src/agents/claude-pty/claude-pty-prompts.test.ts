@@ -144,16 +144,18 @@ describe('a prompt', () => {
     expect(ofType(again, 'notice')).toEqual([]);
   });
 
-  test.each([
-    ['tabs and line breaks at its end', 'a\tb\n\tc \n\n\n', 'a    b\n    c'],
-    ['what follows an escape', '300\u212a and \x1bbehind it', '300K and ␛behind it'],
-    ['no letter at all', '?! \u2026 \n', '?! \u2026'],
-  ])('PTY-10: with %s is known again as the one that was typed', async (_, prompt, text) => {
-    const turn = await runTurn(harness.backend, session.chatId, prompt);
-    expect(endOf(turn).outcome).toBe('completed');
-    expect(received().trim()).toBe(text);
-    expect(ofType(turn, 'user_message')).toEqual([]);
-    expect(session.unprompted).toEqual([]);
+  describe('PTY-10: is known again as the one that was typed, with', () => {
+    test.each([
+      ['tabs and line breaks at its end', 'a\tb\n\tc \n\n\n', 'a    b\n    c'],
+      ['what follows an escape', '300\u212a and \x1bbehind it', '300K and ␛behind it'],
+      ['no letter at all', '?! \u2026 \n', '?! \u2026'],
+    ])('%s', async (_, prompt, text) => {
+      const turn = await runTurn(harness.backend, session.chatId, prompt);
+      expect(endOf(turn).outcome).toBe('completed');
+      expect(received().trim()).toBe(text);
+      expect(ofType(turn, 'user_message')).toEqual([]);
+      expect(session.unprompted).toEqual([]);
+    });
   });
 
   test('the session is the same one still', async () => {
