@@ -11,7 +11,7 @@ import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
-import type { InterruptResult } from '../protocol/prompt.ts';
+import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
@@ -29,6 +29,7 @@ import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { afterCrashes, maxStarts, obstacleOf, QueueHold, triesOf } from './queue-hold.ts';
+import { rewindChat } from './rewind.ts';
 import { costAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
@@ -265,6 +266,18 @@ export class Chat {
       `The model has given no sign for ${this.#parts.waitLimits.modelSilenceMs / 1000} s, and the turn was ended. Send the prompt again.`,
     );
     await this.#session.backend?.interrupt(this.id);
+  }
+
+  /** Has the agent forget a prompt and all that came after it, between turns. */
+  rewind(promptId: string | undefined): Promise<RewindResult> {
+    this.#assertRunning();
+    const { sql, backendFor } = this.#parts;
+    const parts = { sql, log: this.#log, session: this.#session, chat: this.#settings.row, backendFor };
+    return this.#pump.between(async () => {
+      const result = await rewindChat(parts, promptId);
+      await this.#hold.noteRewind();
+      return result;
+    });
   }
 
   /** Settles a decision; false when it was settled before. Throws `invalid_request`. */

@@ -76,7 +76,8 @@ export class QueueHold {
     return this.holding({
       ...obstacle,
       message,
-      ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain }),
+      // What is too long once is too long again.
+      ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain && obstacle.reason !== 'context' }),
     });
   }
 
@@ -122,6 +123,11 @@ export class QueueHold {
     if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, 'host');
   }
 
+  /** The agent has forgotten what was too long. */
+  async noteRewind(): Promise<void> {
+    if (this.#parts.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, 'host');
+  }
+
   /** To be called whenever the hold or the choice to resume by itself may be another one. */
   arm(): void {
     this.#cancelTimer?.();
@@ -149,6 +155,7 @@ function resumption(by: string, requeued: string[] = []): NewEvent {
 /** The settings whose change is meant to help. */
 const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   agent: ['backend'],
+  directory: ['cwd'],
   model_not_found: ['model'],
   usage_limit: ['model'],
 };

@@ -16,6 +16,7 @@ import { addLink } from './link.ts';
 import { addResume } from './resume.ts';
 import { addLs } from './ls.ts';
 import { addMove } from './move.ts';
+import { addRewind } from './rewind.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
 import { settings } from '../settings.ts';
@@ -44,6 +45,7 @@ export function createProgram(cli: Cli): Command {
     addShow,
     addInterrupt,
     addResume,
+    addRewind,
     addAttach,
     addFlip,
     addMove,

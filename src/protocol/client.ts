@@ -16,7 +16,7 @@ import type { EventPage, FeedItem } from './event.ts';
 import type { ResumeQueue } from './hold.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info, SignInLink } from './info.ts';
-import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
+import type { InterruptResult, Receipt, RewindChat, RewindResult, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
 import type { ChatTrust, GiveTrust } from './trust.ts';
@@ -41,7 +41,15 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { Hold, HoldReason, ResumeQueue } from './hold.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info, SignInLink } from './info.ts';
-export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
+export type {
+  InterruptResult,
+  Receipt,
+  RewindChat,
+  RewindResult,
+  SubmitPrompt,
+  WaitingPrompt,
+  WaitingPromptList,
+} from './prompt.ts';
 export { type Form, type FormField, type FormOption, formOf } from './form.ts';
 export {
   asksForSecret,
@@ -135,6 +143,11 @@ export interface BooClient {
   /** Lets a held queue go on; nothing happens to one that is not held. Returns the chat as it is then. */
   resumeQueue(chatId: string, choice?: ResumeQueue): Promise<Chat>;
   interrupt(chatId: string): Promise<InterruptResult>;
+  /**
+   * Takes prompts back: the agent goes on as before this one, or before the one since which the conversation is too long
+   * for the model. Files stay as they are. After a running turn; throws `not_found`, `invalid_request`.
+   */
+  rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
   /**
    * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
    * `terminal_unavailable` where the chat's backend has none.
@@ -272,6 +285,7 @@ export function createClient(options: ClientOptions): BooClient {
     movePrompt: (chatId, promptId, before) =>
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
+    rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),

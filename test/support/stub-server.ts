@@ -115,6 +115,10 @@ export async function openStubServer(): Promise<StubServer> {
       chat.hold = null;
       return json(200, chat);
     }
+    if (part === 'rewind') {
+      json(200, { promptIds: ['p1', 'p2'] });
+      return;
+    }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
       return stub.onInterrupt(chat.id);

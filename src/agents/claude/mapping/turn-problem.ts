@@ -83,6 +83,12 @@ export function problemObstacle(kind: SDKAssistantMessageError, resetsAt: string
   return reason === 'usage_limit' && resetsAt !== null ? { reason, resetsAt } : { reason };
 }
 
+export function tooLongError(detail: string): TurnError {
+  const sentence =
+    'This is larger than the model takes, and so is whatever is sent after it. Take the prompt back, and the agent goes on as before it.';
+  return turnError('context_exceeded', sentence, detail);
+}
+
 export function isProblemKind(value: unknown): value is SDKAssistantMessageError {
   return typeof value === 'string' && Object.hasOwn(problems, value);
 }
