@@ -39,7 +39,7 @@ async function accountsOf(chatId: string) {
   const [session] = await database.sql<{ booked: string }[]>`
     select model_usage::text as booked from boocode.agent_sessions where chat_id = ${chatId}`;
   const withoutDollars = (models: object) =>
-    Object.entries(models).map(([name, { costUsd: _, ...tokens }]: [string, { costUsd: number }]) => [name, tokens]);
+    Object.entries(models).map(([name, cost]: [string, object]) => [name, { ...cost, costUsd: undefined }]);
   return {
     written: withoutDollars(traces.spent.models),
     booked: withoutDollars(JSON.parse(session?.booked ?? '{}') as object),
