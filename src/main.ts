@@ -11,6 +11,7 @@ import { endOrphans } from './agents/agent-process.ts';
 import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-pty/claude-pty-backend.ts';
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
+import { ClaudeSignIn } from './agents/claude-sdk/claude-sign-in.ts';
 import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
@@ -117,11 +118,13 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
     const signInCodes = createSignInCodes();
     const publicOrigins = reachableOrigins(config);
+    const agentSignIn = options.demo ? undefined : openAgentSignIn(config, agentEnv, closers);
     const links = { codes: signInCodes, publicOrigins, clock: systemClock };
     const app = createApp({
       chats,
       access: { token, publicOrigins },
       signInCodes,
+      agentSignIn,
       log: logger,
     });
     const server = await listen(app, {
@@ -234,6 +237,16 @@ async function openTerminalBackend(
   const pty = new ClaudePtyBackend({ ...options, program: path.program });
   closers.push(() => pty.dispose());
   return pty;
+}
+
+function openAgentSignIn(
+  { dataDir }: Config,
+  env: Readonly<Record<string, string>>,
+  closers: (() => Promise<unknown>)[],
+): ClaudeSignIn {
+  const signIn = new ClaudeSignIn({ env, cwd: dataDir, clock: systemClock });
+  closers.push(() => signIn.cancel());
+  return signIn;
 }
 
 /** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */

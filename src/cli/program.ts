@@ -13,6 +13,7 @@ import { addFlip } from './flip.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLink } from './link.ts';
+import { addLogin } from './login.ts';
 import { addLs } from './ls.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
@@ -47,6 +48,7 @@ export function createProgram(cli: Cli): Command {
     addDecide,
     addAdopt,
     addExport,
+    addLogin,
     addLink,
     addToken,
     addDoctor,

@@ -5,7 +5,9 @@ import type { Chats } from '../chats/chats.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
+import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { createAccess, type AccessOptions } from './access.ts';
+import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -38,6 +40,8 @@ export interface AppOptions {
   chats: Chats;
   access: AccessOptions;
   signInCodes: SignInCodes;
+  /** Missing where the agents use no account. */
+  agentSignIn?: AgentSignIn | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
@@ -73,6 +77,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
       publicOrigins: options.access.publicOrigins ?? [],
       clock: options.clock ?? systemClock,
     }),
+    ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats),

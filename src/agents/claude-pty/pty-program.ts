@@ -1,9 +1,9 @@
 /** One run of the terminal program: its process, what it says of its state, and how it is ended. */
-import { stripVTControlCharacters } from 'node:util';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endMarked } from '../agent-process.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { plainWords } from '../../lib/plain-words.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { lendsTerminal } from './lends-terminal.ts';
 import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
@@ -106,7 +106,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
       return status.status;
     },
     refresh: () => status.refresh(),
-    lastWords: () => wordsOf(tail.text),
+    lastWords: () => plainWords(tail.text, tail).slice(-maxWordsLength),
     async end(graceMs) {
       pty.kill('SIGTERM');
       const timer = setTimeout(() => pty.kill('SIGKILL'), graceMs);
@@ -118,14 +118,6 @@ export function startProgram(options: ProgramOptions): PtyProgram {
 }
 
 const maxWordsLength = 600;
-
-/** What was written to a screen, in the order of writing. The cursor is moved where others write a blank. */
-function wordsOf(output: string): string {
-  const words = stripVTControlCharacters(output.replaceAll('\x1b[', ' \x1b['))
-    .replace(/[\p{Cc}\p{So}\p{Sk}\s]+/gu, ' ')
-    .trim();
-  return words.slice(-maxWordsLength);
-}
 
 /** The same terminal, whose output somebody else sees too. */
 function tapped(pty: PseudoTerminal, tap: (data: Uint8Array) => void): PseudoTerminal {

@@ -41,6 +41,7 @@ import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { isDirectory } from '../claude/files/is-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { plainWords } from '../../lib/plain-words.ts';
 import {
   configDirOf,
   projectKey,
@@ -415,7 +416,7 @@ export class SdkSession {
   }
 
   #failure(what: string, cause: unknown): BooError {
-    const said = this.#stderr.text.trim();
+    const said = plainWords(this.#stderr.text, this.#stderr);
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }
