@@ -14,6 +14,7 @@ import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLink } from './link.ts';
 import { addResume } from './resume.ts';
+import { addLogin } from './login.ts';
 import { addLs } from './ls.ts';
 import { addMove } from './move.ts';
 import { addRewind } from './rewind.ts';
@@ -53,6 +54,7 @@ export function createProgram(cli: Cli): Command {
     addDecide,
     addAdopt,
     addExport,
+    addLogin,
     addLink,
     addToken,
     addDoctor,

@@ -4,8 +4,10 @@ import { matchedRoutes } from 'hono/route';
 import type { Chats } from '../chats/chats.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { createAccess, type AccessOptions } from './access.ts';
+import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -39,6 +41,8 @@ export interface AppOptions {
   chats: Chats;
   access: AccessOptions;
   signInCodes: SignInCodes;
+  /** Missing where the agents use no account. */
+  agentSignIn?: AgentSignIn | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
@@ -75,6 +79,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
       clock: options.clock ?? systemClock,
       log: options.log,
     }),
+    ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),

@@ -10,6 +10,7 @@ import { type RunOptions, type RunResult, runPrompt } from './client-run.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
 import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
+import type { SignInAccount, SignInPage } from './agent-sign-in.ts';
 import { BooError } from './error.ts';
 import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
@@ -33,6 +34,7 @@ export type {
   TerminalSocket,
   TerminalSocketConstructor,
 } from './client-terminal.ts';
+export type { SignInAccount, SignInPage } from './agent-sign-in.ts';
 export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 export type { ContentBlock } from './content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
@@ -193,6 +195,11 @@ export interface BooClient {
   decide(decisionId: string, answer: AnswerDecision): Promise<Decision>;
   /** Directories on the server whose paths begin with this; of an empty one, those at home. At most fifty. */
   listDirectories(path: string): Promise<DirectoryList>;
+  /** Begins to sign the agents in to Claude: gives the page to do so at, which shows a code. */
+  beginAgentSignIn(account?: SignInAccount): Promise<SignInPage>;
+  /** Finishes it with that code. It may take half a minute. */
+  finishAgentSignIn(code: string): Promise<void>;
+  cancelAgentSignIn(): Promise<void>;
   /** Makes a link that signs another browser in, once, within ten minutes. */
   makeSignInLink(): Promise<SignInLink>;
   /** Changes the one-use code of the sign-in link into the token. */
@@ -307,6 +314,11 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request(`/v1/decisions/${encodeURIComponent(decisionId)}`, { method: 'POST', body: answer }),
 
     listDirectories: (path) => wire.request('/v1/directories', { query: { path } }),
+    beginAgentSignIn: (account) =>
+      wire.request('/v1/agent-sign-in', { method: 'POST', body: { account }, timeoutMs: 60_000 }),
+    finishAgentSignIn: (code) =>
+      wire.request('/v1/agent-sign-in/code', { method: 'POST', body: { code }, timeoutMs: 60_000 }),
+    cancelAgentSignIn: () => wire.request('/v1/agent-sign-in', { method: 'DELETE' }),
     makeSignInLink: () => wire.request('/v1/sign-in-links', { method: 'POST' }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
   };

@@ -45,6 +45,7 @@ import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { plainWords } from '../../lib/plain-words.ts';
 import {
   configDirOf,
   projectKey,
@@ -521,7 +522,7 @@ export class SdkSession {
   }
 
   #failure(what: string, cause: unknown): BooError {
-    const said = this.#stderr.text.trim();
+    const said = plainWords(this.#stderr.text, this.#stderr);
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }

@@ -16,7 +16,7 @@ const problems: Readonly<Record<SDKAssistantMessageError, { code: ErrorCode; mes
   authentication_failed: {
     code: 'agent_login_required',
     message:
-      'Claude is not signed in, or its key is not accepted. Set ANTHROPIC_API_KEY, or run the claude program on the server and sign in.',
+      'Claude is not signed in, or its key is not accepted. Sign in with `boocode login` or under Settings in the page, or start the server with ANTHROPIC_API_KEY.',
   },
   oauth_org_not_allowed: {
     code: 'agent_login_required',
