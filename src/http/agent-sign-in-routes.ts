@@ -30,7 +30,7 @@ export function agentSignInRoutes(signIn: AgentSignIn | undefined): Route[] {
         method: 'POST',
         path: '/v1/agent-sign-in/code',
         policy: 'bearer',
-        errors: ['backend_unavailable'],
+        errors: ['backend_unavailable', 'not_found'],
         summary: 'Finish it with the code that the page shows; a code serves once',
         responses: { 204: { description: 'The agents are signed in.' } },
       },
