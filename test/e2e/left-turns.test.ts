@@ -80,10 +80,11 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
     // Neither the totals of the session that goes on nor another life of the host count it again.
     for (const text of ['what did I say', 'who are you']) {
       await runTurn(server.client, chat.id, text);
-      const { written, booked } = await accountsOf(chat.id);
-      expect(booked).toEqual(written);
       server.program.kill('SIGTERM');
       await server.program.ended();
+      // Only now: what the terminal program did not tell in time is counted at its end.
+      const { written, booked } = await accountsOf(chat.id);
+      expect(booked).toEqual(written);
       server = await home.serve('serve');
     }
     server.program.kill('SIGTERM');
