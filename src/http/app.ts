@@ -14,6 +14,7 @@ import { createFailedAttempts } from './failed-attempts.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { notFound, problemResponse } from './problem.ts';
+import { isNavigation, refusalPage } from './refusal-page.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import type { Route, ServerEnv } from './route.ts';
 import { secure } from './security-headers.ts';
@@ -109,7 +110,7 @@ export function createApp(options: AppOptions): App {
       if (policy === 'bearer' || policy === 'ticket') peer?.admit();
       await next();
     } catch (error) {
-      c.res = problemResponse(error, log);
+      c.res = (isNavigation(c.req.raw) ? refusalPage(error) : undefined) ?? problemResponse(error, log);
     }
     if (c.res.status === 401 && isAttempt) {
       const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');
