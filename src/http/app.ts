@@ -16,6 +16,7 @@ import { createFailedAttempts } from './failed-attempts.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { problemResponse } from './problem.ts';
+import { isNavigation, refusalPage } from './refusal-page.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import type { Route, ServerEnv } from './route.ts';
@@ -127,7 +128,8 @@ export function createApp(options: AppOptions): App {
       if (policy === 'bearer' || policy === 'ticket') peer?.admit();
       await next();
     } catch (error) {
-      c.res = refuse(error, c);
+      const refused = refuse(error, c);
+      c.res = (isNavigation(c.req.raw) ? refusalPage(error) : undefined) ?? refused;
     }
     if (c.res.status === 401 && showsCredential(c)) {
       const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');
