@@ -181,13 +181,26 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
 /** As the log tells them. What may hold a secret is not among them: of the database's address only where it is. */
 function settingsInForce(config: Config, { demo }: ServerOptions): object {
-  const { host, port, dataDir, databaseUrl, publicOrigins, idleTimeoutMs, sdkByDefault, logLevel } = config;
-  const { terminalPassthrough, agentEnvNames } = config;
+  const { databaseUrl, token } = config;
   return {
-    ...{ version, node: process.version, demo, host, port, publicOrigins, dataDir },
+    version,
+    node: process.version,
+    demo,
+    host: config.host,
+    port: config.port,
+    publicOrigins: config.publicOrigins,
+    dataDir: config.dataDir,
     database: databaseUrl?.replace(/^\w+:\/\/(?:[^@/]*@)?([^?]*).*$/s, '$1') ?? 'embedded',
-    token: config.token === null ? 'made here' : 'set on purpose',
-    ...{ sdkByDefault, idleTimeoutMs, agentEnvNames, terminalPassthrough, logLevel },
+    token: token === null ? 'made here' : 'set on purpose',
+    sdkByDefault: config.sdkByDefault,
+    idleTimeoutMs: config.idleTimeoutMs,
+    quietMs: config.quietMs,
+    agentAnswerMs: config.agentAnswerMs,
+    modelSilenceMs: config.modelSilenceMs,
+    resumeAtReset: config.resumeAtReset,
+    agentEnvNames: config.agentEnvNames,
+    terminalPassthrough: config.terminalPassthrough,
+    logLevel: config.logLevel,
   };
 }
 
