@@ -11,8 +11,8 @@ import { loadPseudoTerminals } from './agents/claude-pty/terminal/pseudo-termina
 import type { Config } from './config.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
 import type { BackendName } from './protocol/chat.ts';
-import { toBooError } from './protocol/error.ts';
-import { openDatabase } from './store/database.ts';
+import { BooError, toBooError } from './protocol/error.ts';
+import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 
 export interface Finding {
@@ -168,16 +168,18 @@ async function checkDatabase(config: Config): Promise<Finding> {
   const scratch = isOwn ? null : mkdtempSync(join(tmpdir(), 'boocode-doctor-'));
   try {
     const embedded = scratch === null ? null : await openEmbeddedPostgres({ dataDir: scratch });
-    const sql = openDatabase(config.databaseUrl ?? embedded?.url ?? '', { max: 1 });
     try {
-      const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
-      return finding('database', 'ok', `Postgres ${row?.version}, ${isOwn ? 'yours (DATABASE_URL)' : 'embedded'}`);
+      const facts = await readDatabaseFacts(config.databaseUrl ?? embedded?.url ?? '');
+      const whose = isOwn ? `yours (DATABASE_URL)${facts.isPooled ? ' through a pooler' : ''}` : 'embedded';
+      poolSizes(facts);
+      return finding('database', 'ok', `Postgres ${facts.version}, ${whose}`);
     } finally {
-      await sql.end({ timeout: 5 });
       await embedded?.close();
     }
   } catch (error) {
     const fix = isOwn ? 'Check DATABASE_URL and that the server is up.' : 'Set DATABASE_URL to a Postgres of your own.';
+    // Ours says itself what to do.
+    if (isOwn && error instanceof BooError) return finding('database', 'fail', error.message, fix);
     return finding('database', 'fail', `The database does not answer: ${toBooError(error).message}`, fix);
   } finally {
     if (scratch !== null) rmSync(scratch, { recursive: true, force: true });

@@ -30,6 +30,7 @@ import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import { openDatabase, type Sql } from './store/database.ts';
+import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { guardDriver } from './store/driver-guard.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
@@ -198,16 +199,35 @@ async function openStore(
     url = embedded.url;
   }
   const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
-  const open = (max: number): Sql => {
-    const sql = openDatabase(url, { max, oneAtATime: true, onNotice });
+  const facts = await inReach(() => readDatabaseFacts(url));
+  const sizes = poolSizes(facts);
+  const open = async (max: number): Promise<Sql> => {
+    const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled });
     closers.push(() => sql.end({ timeout: 5 }));
+    // Opened at once: where few are left, others might take them meanwhile.
+    await inReach(() => Promise.all(Array.from({ length: max }, () => sql`select 1`)));
     return sql;
   };
-  const [sql, leaseSql, slow] = [open(10), open(2), new SlowLane(open(2))];
+  const sql = await open(sizes.main);
+  const leaseSql = await open(sizes.leases);
+  const slow = new SlowLane(await open(sizes.slow));
+  logger.debug({ ...facts, ...sizes }, 'The database is open.');
   await migrate(sql);
   // Begun and never finished: nobody waits for them any more.
   await removeImports(sql, { olderThanHours: 24 });
   return { sql, leaseSql, slow };
+}
+
+/** What keeps the database out of reach, said as the server or the system says it. */
+async function inReach<T>(question: () => Promise<T>): Promise<T> {
+  try {
+    return await inTime(question(), 15_000);
+  } catch (error) {
+    if (error instanceof BooError) throw error;
+    throw new BooError('storage_unavailable', `The database cannot be reached: ${toBooError(error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 /** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */
