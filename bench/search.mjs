@@ -88,7 +88,7 @@ async function openChat(sql) {
 
 const noLog = { debug() {}, info() {}, warn: console.error, error: console.error };
 const after = (delayMs, call) => {
-  const timer = setTimeout(call, delayMs);
+  const timer = setTimeout(() => call(), delayMs);
   return () => clearTimeout(timer);
 };
 

@@ -164,9 +164,9 @@ export class PtySession {
     if (!(await isDirectory(cwd))) {
       throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
     }
-    const entries = await reconcileTranscript(sessionStore, this.#place());
-    this.#isKnown = entries !== null;
-    const costs = new SessionCosts(baselineFromEntries(entries ?? []));
+    const transcript = await reconcileTranscript(sessionStore, this.#place());
+    this.#isKnown = transcript !== null;
+    const costs = new SessionCosts(baselineFromEntries(transcript?.costState ? [transcript.costState] : []));
     this.#turns = new PtyTurns({
       sessionId: this.#sessionId,
       model: this.#model,

