@@ -4,7 +4,7 @@ import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decisio
 import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
-import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { Info } from '../protocol/info.ts';
 import {
   type InterruptResult,
@@ -231,6 +231,10 @@ export class HostedChats implements Chats {
 
   beginImport(input: BeginImport): Promise<SessionImport> {
     return this.#imports.begin(input);
+  }
+
+  readImport(importId: string): Promise<ImportProgress> {
+    return this.#imports.read(importId);
   }
 
   addImportLines(importId: string, lines: ImportLines): Promise<void> {

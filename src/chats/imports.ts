@@ -10,7 +10,7 @@ import type { AgentName, BackendName } from '../protocol/chat.ts';
 import { textOf } from '../protocol/content.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
-import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
 import { type ChatRow, findChat } from '../store/chats.ts';
@@ -87,6 +87,12 @@ export class Imports {
       });
     });
     return { id: chat.id, sessionId };
+  }
+
+  /** How far it is. */
+  async read(importId: string): Promise<ImportProgress> {
+    const { id, sessionId, events } = await this.#find(importId);
+    return { id, sessionId, events };
   }
 
   async addLines(importId: string, { subpath, lines }: ImportLines): Promise<void> {
