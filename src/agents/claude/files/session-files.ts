@@ -23,7 +23,9 @@ export async function sessionFiles(file: string, sessionId: string): Promise<Ses
 }
 
 /** How the files are now: equal only while nobody writes to them. */
-export async function stateOf(files: readonly SessionFile[]): Promise<{ text: string; changedMs: number; bytes: number }> {
+export async function stateOf(
+  files: readonly SessionFile[],
+): Promise<{ text: string; changedMs: number; bytes: number }> {
   const states = await Promise.all(files.map(({ path }) => stat(path)));
   const text = states.map(({ ino, size, mtimeMs }) => `${ino}:${size}:${mtimeMs}`).join(' ');
   const bytes = states.reduce((sum, { size }) => sum + size, 0);
