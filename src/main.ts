@@ -36,7 +36,9 @@ import { openFilesLimit } from './lib/open-files-limit.ts';
 import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
 import { BooError, toBooError } from './protocol/error.ts';
+import { databasePlace } from './store/database-address.ts';
 import { openDatabase, type Sql } from './store/database.ts';
+import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { guardDriver } from './store/driver-guard.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
@@ -182,10 +184,20 @@ function settingsInForce(config: Config, { demo }: ServerOptions): object {
   const { host, port, dataDir, databaseUrl, publicOrigins, idleTimeoutMs, sdkByDefault, logLevel } = config;
   const { terminalPassthrough, agentEnvNames } = config;
   return {
-    ...{ version, node: process.version, demo, host, port, publicOrigins, dataDir },
-    database: databaseUrl?.replace(/^\w+:\/\/(?:[^@/]*@)?([^?]*).*$/s, '$1') ?? 'embedded',
+    version,
+    node: process.version,
+    demo,
+    host,
+    port,
+    publicOrigins,
+    dataDir,
+    database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),
     token: config.token === null ? 'made here' : 'set on purpose',
-    ...{ sdkByDefault, idleTimeoutMs, agentEnvNames, terminalPassthrough, logLevel },
+    sdkByDefault,
+    idleTimeoutMs,
+    agentEnvNames,
+    terminalPassthrough,
+    logLevel,
   };
 }
 
@@ -253,18 +265,28 @@ async function openStore(
     url = embedded.url;
   }
   const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
-  const open = (max: number): Sql => {
-    const sql = openDatabase(url, { max, oneAtATime: true, onNotice });
+  signal.throwIfAborted();
+  const facts = await readDatabaseFacts(url, signal);
+  const sizes = poolSizes(facts);
+  const pools: Sql[] = [];
+  const open = async (max: number): Promise<Sql> => {
+    signal.throwIfAborted();
+    const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled });
+    pools.push(sql);
     closers.push(() => sql.end({ timeout: 5 }));
+    // Opened at once: where few are left, others might take them meanwhile.
+    await reachDatabase(sql, max);
     return sql;
   };
-  const [sql, leaseSql, slow] = [open(10), open(2), new SlowLane(open(2))];
   // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
-  const cut = (): void => void sql.end({ timeout: 0 });
+  const cut = (): void => pools.forEach((sql) => void sql.end({ timeout: 0 }));
   signal.addEventListener('abort', cut, { once: true });
   try {
+    const sql = await open(sizes.main);
+    const leaseSql = await open(sizes.leases);
+    const slow = new SlowLane(await open(sizes.slow));
+    logger.debug({ ...facts, ...sizes }, 'The database is open.');
     signal.throwIfAborted();
-    await reachDatabase(sql);
     await migrate(sql);
     // Begun and never finished: nobody waits for them any more.
     await removeImports(sql, { olderThanHours: 24 });

@@ -65,7 +65,13 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       'a database of another kind',
       ['serve'],
       { DATABASE_URL: 'mysql://root:pa55word@db/x' },
-      /DATABASE_URL: must begin/,
+      /DATABASE_URL: is not of the form postgres:/,
+    ],
+    [
+      'DATA-10: a parameter of the database that is not understood',
+      ['serve'],
+      { DATABASE_URL: 'postgres://me:pa55word@127.0.0.1:1/x?schema=public' },
+      /DATABASE_URL: schema: /,
     ],
     [
       'a database that does not exist',
