@@ -13,6 +13,7 @@ import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { createTurnTraces } from './agents/claude/mapping/turn-traces.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
+import { ClaudeSignIn } from './agents/claude-sdk/claude-sign-in.ts';
 import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
@@ -35,18 +36,13 @@ import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
+import { openStore } from './open-store.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import { databasePlace } from './store/database-address.ts';
-import { openDatabase, type Sql } from './store/database.ts';
-import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
+import type { Sql } from './store/database.ts';
 import { guardDriver } from './store/driver-guard.ts';
-import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
-import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
-import { SlowLane } from './store/slow-lane.ts';
-import { migrate } from './store/migrate.ts';
-import { reachDatabase } from './store/reach-database.ts';
 import { checkToken, openToken } from './token-file.ts';
 import { isWeak } from './token-strength.ts';
 import { version } from './version.ts';
@@ -162,8 +158,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => searchIndexer.stop());
 
     const signInCodes = createSignInCodes();
+    const agentSignIn = options.demo ? undefined : openAgentSignIn(config, agentEnv, closers);
     const links = { codes: signInCodes, publicOrigins, clock: systemClock };
-    const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, log: logger });
+    const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, agentSignIn, log: logger });
     // Once more: requests end before what answers them.
     closers.push(() => server.close());
     signal.throwIfAborted();
@@ -249,53 +246,6 @@ function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: 
   return { asked, signal: abort.signal, fail: (error) => fail(error) };
 }
 
-async function openStore(
-  config: Config,
-  { logger, closers, signal }: { logger: Log; closers: (() => Promise<unknown>)[]; signal: AbortSignal },
-  onExit: (error: Error) => void,
-): Promise<{ sql: Sql; leaseSql: Sql; slow: SlowLane }> {
-  let url = config.databaseUrl;
-  if (url === null) {
-    const embedded = await openEmbeddedPostgres({
-      dataDir: config.dataDir,
-      onLog: (line) => logger.debug({ line }, 'postgres'),
-      onExit,
-    });
-    closers.push(() => embedded.close());
-    url = embedded.url;
-  }
-  const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
-  signal.throwIfAborted();
-  const facts = await readDatabaseFacts(url, signal);
-  const sizes = poolSizes(facts);
-  const pools: Sql[] = [];
-  const open = async (max: number): Promise<Sql> => {
-    signal.throwIfAborted();
-    const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled });
-    pools.push(sql);
-    closers.push(() => sql.end({ timeout: 5 }));
-    // Opened at once: where few are left, others might take them meanwhile.
-    await reachDatabase(sql, max);
-    return sql;
-  };
-  // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
-  const cut = (): void => pools.forEach((sql) => void sql.end({ timeout: 0 }));
-  signal.addEventListener('abort', cut, { once: true });
-  try {
-    const sql = await open(sizes.main);
-    const leaseSql = await open(sizes.leases);
-    const slow = new SlowLane(await open(sizes.slow));
-    logger.debug({ ...facts, ...sizes }, 'The database is open.');
-    signal.throwIfAborted();
-    await migrate(sql);
-    // Begun and never finished: nobody waits for them any more.
-    await removeImports(sql, { olderThanHours: 24 });
-    return { sql, leaseSql, slow };
-  } finally {
-    signal.removeEventListener('abort', cut);
-  }
-}
-
 /** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */
 async function enrol(sql: Sql): Promise<string> {
   const self = identifyProcess(process.pid);
@@ -328,6 +278,16 @@ async function openTerminalBackend(
   const pty = new ClaudePtyBackend({ ...options, program: path.program });
   closers.push(() => pty.dispose());
   return pty;
+}
+
+function openAgentSignIn(
+  { dataDir }: Config,
+  env: Readonly<Record<string, string>>,
+  closers: (() => Promise<unknown>)[],
+): ClaudeSignIn {
+  const signIn = new ClaudeSignIn({ env, cwd: dataDir, clock: systemClock });
+  closers.push(() => signIn.cancel());
+  return signIn;
 }
 
 /** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */
