@@ -74,7 +74,6 @@ export interface ServerOptions {
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.logLevel, config.logFormat);
-  logger.info(settingsInForce(config, options), 'BooCode starts.');
   const closers: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
@@ -100,6 +99,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       if (!closing) options.onFatal?.(error);
     });
     signal.throwIfAborted();
+    // Not before: a start that is refused says why in one sentence, and nothing else.
+    logger.info(settingsInForce(config, options), 'BooCode starts.');
     const token = config.token ?? openToken(config.dataDir);
     if (isWeak(token)) {
       logger.warn({}, 'The token can be guessed: make a better one, for example with `openssl rand -base64 32`.');
@@ -178,23 +179,26 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
 /** As the log tells them. What may hold a secret is not among them: of the database's address only where it is. */
 function settingsInForce(config: Config, { demo }: ServerOptions): object {
-  const { host, port, dataDir, databaseUrl, publicOrigins, idleTimeoutMs, sdkByDefault, logLevel } = config;
-  const { terminalPassthrough, agentEnvNames } = config;
+  const { databaseUrl, token } = config;
   return {
     version,
     node: process.version,
     demo,
-    host,
-    port,
-    publicOrigins,
-    dataDir,
+    host: config.host,
+    port: config.port,
+    publicOrigins: config.publicOrigins,
+    dataDir: config.dataDir,
     database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),
-    token: config.token === null ? 'made here' : 'set on purpose',
-    sdkByDefault,
-    idleTimeoutMs,
-    agentEnvNames,
-    terminalPassthrough,
-    logLevel,
+    token: token === null ? 'made here' : 'set on purpose',
+    sdkByDefault: config.sdkByDefault,
+    idleTimeoutMs: config.idleTimeoutMs,
+    quietMs: config.quietMs,
+    agentAnswerMs: config.agentAnswerMs,
+    modelSilenceMs: config.modelSilenceMs,
+    resumeAtReset: config.resumeAtReset,
+    agentEnvNames: config.agentEnvNames,
+    terminalPassthrough: config.terminalPassthrough,
+    logLevel: config.logLevel,
   };
 }
 

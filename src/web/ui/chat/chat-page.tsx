@@ -240,10 +240,6 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   );
 }
 
-/** On a screen that is touched the field would bring up the keyboard. */
-const placeToRest = (): HTMLElement | null =>
-  document.querySelector(matchMedia('(pointer: coarse)').matches ? '.transcript' : 'textarea.prompt');
-
 /** The way out of a chat that cannot answer any more. */
 function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Promise<void> }) {
   const [isWaiting, setWaiting] = useState(false);
