@@ -422,6 +422,16 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('WEB-63: names chats that wait for somebody without a decision', async () => {
+    const since = new Date().toISOString();
+    const hold = { reason: 'usage_limit', message: 'x', since } as Chat['hold'];
+    stub.addChat({ state: 'cold', hold });
+    stub.addChat({ state: 'running', waitsFor: { for: 'person', since, what: 'A dialog.', retry: null } });
+    const { out } = await run(['ls']);
+    expect(out).toContain('cold (held)');
+    expect(out).toMatch(/running \(person \d+ s\)/);
+  });
+
   it('lists chats that are put away only to who asks for them', async () => {
     const chat = stub.addChat();
     const away = stub.addChat({ archived: true });

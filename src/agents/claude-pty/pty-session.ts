@@ -208,6 +208,7 @@ export class PtySession {
       onMcpServers: (servers) => this.#mcpServers.merge(servers),
       onToolCall: (id) => this.#questions.onToolCall(id),
       onToolResult: (id, denied) => this.#questions.onToolResult(id, denied),
+      onRefused: () => this.#typist.noteKeys(),
       onRest: () => this.#onRest(),
       countUnmapped: (name) => this.#parts.countUnmapped(name),
     });

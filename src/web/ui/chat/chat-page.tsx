@@ -131,7 +131,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             <h1 dir="auto">{readableLine(chat?.title ?? '…', 200)}</h1>
             {chat && (
               <p className="page-facts">
-                <StateMark state={chat.state} />
+                <StateMark chat={chat} />
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
