@@ -11,7 +11,7 @@ import { playMessage } from './play.ts';
 import type { Step } from './reply.ts';
 import { type MessagesRequest, parseRequest } from './request.ts';
 import { chooseReply } from './scripts.ts';
-import { countTokens, inputUsageOf } from './usage.ts';
+import { countTokens, type InputUsage, inputUsageOf } from './usage.ts';
 
 export interface DemoModelOptions {
   /** 0, the default, takes a free port. */
@@ -32,6 +32,8 @@ export interface RecordedRequest {
   body: unknown;
   /** The name of the script that answered; null where none did. */
   script: string | null;
+  /** What its answer used; null as long as that has not come to its end. */
+  usage: (InputUsage & { output_tokens: number }) | null;
 }
 
 export interface DemoModel {
@@ -86,19 +88,28 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     });
   }
 
-  async function answer(request: MessagesRequest, reply: readonly Step[], response: ServerResponse): Promise<void> {
+  /** Resolves with what the answer used; null where it has no end. */
+  async function answer(
+    request: MessagesRequest,
+    reply: readonly Step[],
+    response: ServerResponse,
+  ): Promise<RecordedRequest['usage']> {
     const first = reply[0];
     const steps = first?.type === 'headers' ? reply.slice(1) : reply;
     if (first?.type === 'headers') response.setHeaders(new Map(Object.entries(first.headers)));
-    if (first?.type === 'silence') return;
-    if (first?.type === 'fail') return fail(response, first.status, first.errorType, first.message, first.headers);
+    if (first?.type === 'silence') return null;
+    if (first?.type === 'fail') {
+      fail(response, first.status, first.errorType, first.message, first.headers);
+      return null;
+    }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, closing.signal]);
-    await playMessage(steps, {
+    const usage = inputUsageOf(request);
+    const tokens = await playMessage(steps, {
       sink: request.stream === true ? createStreamSink(response) : createBodySink(response),
       model: request.model,
-      usage: inputUsageOf(request),
+      usage,
       intervalMs,
       signal,
       hold: () => hold(signal),
@@ -107,6 +118,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
         response.destroy();
       },
     });
+    return tokens === null ? null : { ...usage, output_tokens: tokens };
   }
 
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -114,7 +126,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     response.setHeader('request-id', `req_demo_${requests.length}`);
     const method = incoming.method ?? '';
     const path = (incoming.url ?? '').split('?', 1)[0] ?? '';
-    const entry = { method, path, headers: publicHeaders(incoming), body: undefined, script: null };
+    const entry = { method, path, headers: publicHeaders(incoming), body: undefined, script: null, usage: null };
 
     if (!isLoopback(incoming)) {
       return fail(response, 403, 'permission_error', 'The demo model answers on the loopback interface only.');
@@ -153,8 +165,9 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     }
     const conversation = readConversation(parsed.request);
     const chosen = chooseReply({ ...conversation, attempt: countAttempt(keyOf(incoming, conversation)) });
-    record({ ...entry, body, script: chosen.name });
-    await answer(parsed.request, chosen.steps, response);
+    const answered: RecordedRequest = { ...entry, body, script: chosen.name };
+    record(answered);
+    answered.usage = await answer(parsed.request, chosen.steps, response);
   }
 
   const server = createServer((incoming, response) => {

@@ -19,8 +19,11 @@ export interface Stage {
 
 const apiId = (prefix: string): string => `${prefix}_demo_${randomUUID().replaceAll('-', '').slice(0, 20)}`;
 
-/** Plays a message step by step. Ends early, and silently, once the client is gone. */
-export async function playMessage(steps: readonly Step[], stage: Stage): Promise<void> {
+/**
+ * Plays a message step by step. Ends early, and silently, once the client is gone. Resolves with its output tokens; null
+ * for a message that has no end.
+ */
+export async function playMessage(steps: readonly Step[], stage: Stage): Promise<number | null> {
   const { sink, signal } = stage;
   let index = 0;
   let stopReason: StopReason = 'end_turn';
@@ -45,7 +48,7 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
 
   sink.begin({ id: apiId('msg'), model: stage.model, usage: stage.usage });
   for (const step of steps) {
-    if (signal.aborted) return;
+    if (signal.aborted) return null;
     switch (step.type) {
       case 'text': {
         const deltas = step.pieces.map((text): ContentDelta => ({ type: 'text_delta', text }));
@@ -82,27 +85,26 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
         break;
       case 'cut':
         await stage.cut();
-        return;
+        return null;
       case 'malformed':
         sink.malformed();
-        return;
+        return null;
       case 'break':
         sink.breakOff(step.errorType, step.message);
-        return;
+        return null;
       case 'fail':
       case 'headers':
       case 'silence':
         throw new Error(`The step "${step.type}" cannot follow others.`);
     }
   }
-  if (!signal.aborted)
-    sink.finish(
-      stopReason,
-      Math.max(
-        1,
-        steps.reduce((sum, step) => sum + tokensOf(step), 0),
-      ),
-    );
+  if (signal.aborted) return null;
+  const tokens = Math.max(
+    1,
+    steps.reduce((sum, step) => sum + tokensOf(step), 0),
+  );
+  sink.finish(stopReason, tokens);
+  return tokens;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

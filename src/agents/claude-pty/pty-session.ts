@@ -193,7 +193,9 @@ export class PtySession {
     await assertDirectory(cwd);
     const entries = await reconcileTranscript(sessionStore, this.#place());
     this.#isKnown = entries !== null;
-    const costs = new SessionCosts(baselineFromEntries(entries ?? []));
+    const baseline = baselineFromEntries(entries ?? []);
+    if (this.#isKnown) await this.#spec.onResumed?.(baseline.models);
+    const costs = new SessionCosts(baseline);
     this.#turns = new PtyTurns({
       sessionId: this.#sessionId,
       model: this.#model,
@@ -464,6 +466,7 @@ export class PtySession {
     const left = await this.#program?.end(this.#limits.closeMs.exit);
     this.#program = undefined;
     await this.#settle();
+    await this.#mirror.stored();
     await this.#turns?.end('interrupted');
     if (left) for (const notice of endedProcesses(left)) this.#spec.onEvent(notice);
     this.#questions.withdrawAll();
@@ -556,6 +559,7 @@ export class PtySession {
     const wasInterrupted = this.#interrupting !== undefined && !this.#watch.failure;
     await program.end(0);
     await this.#settle();
+    await this.#mirror.stored();
     await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);
     this.#typist.look();
     if (this.#closing) return;

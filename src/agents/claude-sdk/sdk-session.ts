@@ -128,6 +128,9 @@ export class SdkSession {
   #turn: ClaudeTurn | undefined;
   /** Prompted, and not yet begun by the program. */
   #waiting: ClaudeTurn | undefined;
+  /** Messages of the model since the last result, and those before it, by their ids. */
+  readonly #requests = new Set<string>();
+  readonly #counted = new Set<string>();
   #backgroundTasks = 0;
   /** The store lacks a part of the transcript that the program's file holds. */
   #dirty = false;
@@ -188,8 +191,10 @@ export class SdkSession {
     const { cwd, permissionMode } = this.#spec;
     await assertDirectory(cwd);
     const entries = await reconcileTranscript(this.#spec.sessionStore, this.#place());
-    this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
+    const baseline = baselineFromEntries(entries ?? []);
+    this.#state = createMappingState({ baseline, permissionMode });
     const isKnown = entries !== null;
+    if (isKnown) await this.#spec.onResumed?.(baseline.models);
     const model = await modelToStart({ ...this.#spec, isKnown }, this.#env);
     this.#assertWanted();
     try {
@@ -384,7 +389,11 @@ export class SdkSession {
         ? endWithoutResult('interrupted')
         : endWithoutResult('failed', failure);
     this.#permissions.withdrawAll();
-    for (const turn of new Set([this.#turn, this.#waiting])) if (turn) this.#finish(turn, end);
+    // What it used is counted from the transcript, which a process that dies leaves in its file.
+    if (this.#turn) await this.#repair();
+    for (const turn of new Set([this.#turn, this.#waiting])) {
+      if (turn) this.#finish(turn, { ...end, uncounted: { except: this.#counted } });
+    }
     if (this.#closing) return;
     clearTimeout(this.#nextRepair);
     await this.#endProcess();
@@ -399,6 +408,7 @@ export class SdkSession {
     const named = namedBy(message);
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
     else if (isInit(message) && named.length === 0) this.#beginUnprompted();
+    this.#noteRequest(message);
     if (message.type === 'result' && this.#isOfAnother(named)) return this.#endOther();
     const { events, state, unmapped, mirrorFailed } = mapSdkMessage(message, this.#state);
     this.#state = state;
@@ -408,6 +418,13 @@ export class SdkSession {
     if (message.type === 'result') this.#changes.noteResult();
     this.#tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();
+  }
+
+  #noteRequest(message: SDKMessage): void {
+    if (message.type === 'assistant') this.#requests.add(message.message.id);
+    if (message.type !== 'result') return;
+    for (const id of this.#requests) this.#counted.add(id);
+    this.#requests.clear();
   }
 
   /** The result of something else than the turn that is told now. */
