@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type Conversation, readConversation } from './conversation.ts';
 import { answerModels } from './models.ts';
 import { createBodySink, createStreamSink } from './message-sink.ts';
-import { playMessage } from './play.ts';
+import { outputTokensOf, playMessage } from './play.ts';
 import type { Step } from './reply.ts';
 import { type MessagesRequest, parseRequest } from './request.ts';
 import { chooseReply } from './scripts.ts';
@@ -32,7 +32,7 @@ export interface RecordedRequest {
   body: unknown;
   /** The name of the script that answered; null where none did. */
   script: string | null;
-  /** What its answer used; null as long as that has not come to its end. */
+  /** What the answer uses that is heard to its end; null where there is none. */
   usage: (InputUsage & { output_tokens: number }) | null;
 }
 
@@ -88,28 +88,19 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     });
   }
 
-  /** Resolves with what the answer used; null where it has no end. */
-  async function answer(
-    request: MessagesRequest,
-    reply: readonly Step[],
-    response: ServerResponse,
-  ): Promise<RecordedRequest['usage']> {
+  async function answer(request: MessagesRequest, reply: readonly Step[], response: ServerResponse): Promise<void> {
     const first = reply[0];
     const steps = first?.type === 'headers' ? reply.slice(1) : reply;
     if (first?.type === 'headers') response.setHeaders(new Map(Object.entries(first.headers)));
-    if (first?.type === 'silence') return null;
-    if (first?.type === 'fail') {
-      fail(response, first.status, first.errorType, first.message, first.headers);
-      return null;
-    }
+    if (first?.type === 'silence') return;
+    if (first?.type === 'fail') return fail(response, first.status, first.errorType, first.message, first.headers);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, closing.signal]);
-    const usage = inputUsageOf(request);
-    const tokens = await playMessage(steps, {
+    await playMessage(steps, {
       sink: request.stream === true ? createStreamSink(response) : createBodySink(response),
       model: request.model,
-      usage,
+      usage: inputUsageOf(request),
       intervalMs,
       signal,
       hold: () => hold(signal),
@@ -118,7 +109,6 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
         response.destroy();
       },
     });
-    return tokens === null ? null : { ...usage, output_tokens: tokens };
   }
 
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -165,9 +155,9 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     }
     const conversation = readConversation(parsed.request);
     const chosen = chooseReply({ ...conversation, attempt: countAttempt(keyOf(incoming, conversation)) });
-    const answered: RecordedRequest = { ...entry, body, script: chosen.name };
-    record(answered);
-    answered.usage = await answer(parsed.request, chosen.steps, response);
+    const usage = { ...inputUsageOf(parsed.request), output_tokens: outputTokensOf(chosen.steps) };
+    record({ ...entry, body, script: chosen.name, usage });
+    await answer(parsed.request, chosen.steps, response);
   }
 
   const server = createServer((incoming, response) => {

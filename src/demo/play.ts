@@ -19,11 +19,8 @@ export interface Stage {
 
 const apiId = (prefix: string): string => `${prefix}_demo_${randomUUID().replaceAll('-', '').slice(0, 20)}`;
 
-/**
- * Plays a message step by step. Ends early, and silently, once the client is gone. Resolves with its output tokens; null
- * for a message that has no end.
- */
-export async function playMessage(steps: readonly Step[], stage: Stage): Promise<number | null> {
+/** Plays a message step by step. Ends early, and silently, once the client is gone. */
+export async function playMessage(steps: readonly Step[], stage: Stage): Promise<void> {
   const { sink, signal } = stage;
   let index = 0;
   let stopReason: StopReason = 'end_turn';
@@ -48,7 +45,7 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
 
   sink.begin({ id: apiId('msg'), model: stage.model, usage: stage.usage });
   for (const step of steps) {
-    if (signal.aborted) return null;
+    if (signal.aborted) return;
     switch (step.type) {
       case 'text': {
         const deltas = step.pieces.map((text): ContentDelta => ({ type: 'text_delta', text }));
@@ -85,26 +82,26 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
         break;
       case 'cut':
         await stage.cut();
-        return null;
+        return;
       case 'malformed':
         sink.malformed();
-        return null;
+        return;
       case 'break':
         sink.breakOff(step.errorType, step.message);
-        return null;
+        return;
       case 'fail':
       case 'headers':
       case 'silence':
         throw new Error(`The step "${step.type}" cannot follow others.`);
     }
   }
-  if (signal.aborted) return null;
-  const tokens = Math.max(
-    1,
-    steps.reduce((sum, step) => sum + tokensOf(step), 0),
-  );
-  sink.finish(stopReason, tokens);
-  return tokens;
+  if (!signal.aborted) sink.finish(stopReason, outputTokensOf(steps));
+}
+
+/** Of a message that comes to its end. */
+export function outputTokensOf(steps: readonly Step[]): number {
+  const tokens = steps.reduce((sum, step) => sum + tokensOf(step), 0);
+  return Math.max(1, tokens);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

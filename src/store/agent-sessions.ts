@@ -13,15 +13,18 @@ export interface AgentSessionRow {
   effort: Effort | null;
 }
 
-/** The agent's session for a chat; made under the given id at the first call, and the same ever after. */
+/**
+ * The agent's session for a chat; made under the given id at the first call, and the same ever after. Of one that is adopted,
+ * the agent has counted what is not to be booked.
+ */
 export async function openAgentSession(
   db: Sql,
   lease: Lease,
-  session: { agent: AgentName; backend: BackendName; sessionId: string },
+  session: { agent: AgentName; backend: BackendName; sessionId: string; isAdopted?: boolean },
 ): Promise<AgentSessionRow | null> {
   const [row] = await db<AgentSessionRow[]>`
     insert into boocode.agent_sessions (chat_id, agent, backend, session_id, counted_usage)
-    select id, ${session.agent}, ${session.backend}, ${session.sessionId}, '{}' from boocode.chats
+    select id, ${session.agent}, ${session.backend}, ${session.sessionId}, ${session.isAdopted === true ? null : '{}'}::text::jsonb from boocode.chats
     where id = ${lease.chatId} and epoch = ${lease.epoch}
     on conflict (chat_id, agent) do update set backend = excluded.backend, updated_at = clock_timestamp()
     returning session_id as "sessionId", model, effort`;
