@@ -193,7 +193,9 @@ export class PtySession {
     await assertDirectory(cwd);
     const transcript = await reconcileTranscript(sessionStore, this.#place());
     this.#isKnown = transcript !== null;
-    const costs = new SessionCosts(baselineOf(transcript?.costState));
+    const baseline = baselineOf(transcript?.costState);
+    if (this.#isKnown) await this.#spec.onResumed?.(baseline.models);
+    const costs = new SessionCosts(baseline);
     this.#turns = new PtyTurns({
       sessionId: this.#sessionId,
       model: this.#model,
@@ -465,6 +467,7 @@ export class PtySession {
     const left = await this.#program?.end(this.#limits.closeMs.exit);
     this.#program = undefined;
     await this.#settle();
+    await this.#mirror.stored();
     await this.#turns?.end('interrupted');
     if (left) for (const notice of endedProcesses(left)) this.#spec.onEvent(notice);
     this.#questions.withdrawAll();
@@ -557,6 +560,7 @@ export class PtySession {
     const wasInterrupted = this.#interrupting !== undefined && !this.#watch.failure;
     await program.end(0);
     await this.#settle();
+    await this.#mirror.stored();
     await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);
     this.#typist.look();
     if (this.#closing) return;

@@ -185,12 +185,17 @@ export class PtyTurns {
     return this.#serial(() => Promise.resolve());
   }
 
-  /** The program is gone, or was never asked. */
+  /** The program is gone, or was never asked. What it has told of costs goes to the turn that it was in. */
   end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
     return this.#serial(() => {
-      for (const turn of [this.#turn, this.#own?.turn]) {
-        if (turn) this.#close(turn, endWithoutResult(outcome, outcome === 'failed' ? error : undefined));
+      const end = endWithoutResult(outcome, outcome === 'failed' ? error : undefined);
+      if (this.#turn) {
+        const { counted } = this.#parts.costs;
+        const { turn, baseline } = costSince(this.#state.totals, this.#parts.costs.totals);
+        this.#state = { ...this.#state, totals: baseline };
+        this.#close(this.#turn, { ...end, ...turn, ...(counted ? { uncounted: { except: counted } } : {}) });
       }
+      if (this.#own) this.#close(this.#own.turn, end);
       return Promise.resolve();
     });
   }
@@ -231,6 +236,7 @@ export class PtyTurns {
       case 'frame':
         if (line.requestId !== undefined) {
           this.#begin();
+          this.#parts.costs.noteRequest();
           if (line.requestId !== '') this.#requestIds.add(line.requestId);
           this.#apiError = undefined;
           // It went on.

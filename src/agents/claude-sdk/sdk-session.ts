@@ -139,6 +139,9 @@ export class SdkSession {
   #waiting: ClaudeTurn | undefined;
   /** A turn of the program's own in which nothing has been done so far: perhaps it only says that it has started. */
   #untold: ClaudeTurn | undefined;
+  /** Messages of the model since the last result, and those before it, by their ids. */
+  readonly #requests = new Set<string>();
+  readonly #counted = new Set<string>();
   #backgroundTasks = 0;
   /** The store lacks a part of the transcript that the program's file holds. */
   #dirty = false;
@@ -199,8 +202,10 @@ export class SdkSession {
     const { cwd, permissionMode } = this.#spec;
     await assertDirectory(cwd);
     const transcript = await reconcileTranscript(this.#spec.sessionStore, this.#place());
-    this.#state = createMappingState({ baseline: baselineOf(transcript?.costState), permissionMode });
+    const baseline = baselineOf(transcript?.costState);
+    this.#state = createMappingState({ baseline, permissionMode });
     const isKnown = transcript !== null;
+    if (isKnown) await this.#spec.onResumed?.(baseline.models);
     const model = await modelToStart({ ...this.#spec, isKnown }, this.#env);
     this.#assertWanted();
     try {
@@ -398,7 +403,11 @@ export class SdkSession {
         ? endWithoutResult('interrupted')
         : endWithoutResult('failed', failure);
     this.#permissions.withdrawAll();
-    for (const turn of new Set([this.#turn, this.#waiting])) if (turn) this.#finish(turn, end);
+    // What it used is counted from the transcript, which a process that dies leaves in its file.
+    if (this.#turn) await this.#repair();
+    for (const turn of new Set([this.#turn, this.#waiting])) {
+      if (turn) this.#finish(turn, { ...end, uncounted: { except: this.#counted } });
+    }
     if (this.#closing) return;
     clearTimeout(this.#nextRepair);
     await this.#endProcess();
@@ -414,6 +423,7 @@ export class SdkSession {
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
     else if (isInit(message) && named.length === 0) this.#beginUnprompted();
     if (this.#turn === this.#untold && isWork(message)) this.#tellTurn();
+    this.#noteRequest(message);
     if (message.type === 'result' && this.#isOfAnother(named)) return this.#endOther();
     const { events, state, unmapped, mirrorFailed } = mapSdkMessage(message, this.#state);
     this.#state = state;
@@ -423,6 +433,13 @@ export class SdkSession {
     if (message.type === 'result') this.#changes.noteResult();
     this.#tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();
+  }
+
+  #noteRequest(message: SDKMessage): void {
+    if (message.type === 'assistant') this.#requests.add(message.message.id);
+    if (message.type !== 'result') return;
+    for (const id of this.#requests) this.#counted.add(id);
+    this.#requests.clear();
   }
 
   /** The result of something else than the turn that is told now. */
