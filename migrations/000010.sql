@@ -2,3 +2,6 @@
 -- model's own.
 
 alter table agent_sessions add column effort text check (effort in ('low', 'medium', 'high', 'xhigh', 'max'));
+
+-- A prompt that was taken back: the agent's session holds neither it nor what came of it.
+alter table prompts add column rewound boolean not null default false;

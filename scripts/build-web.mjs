@@ -10,7 +10,7 @@ const firstViewLimitKb = 350;
 /** The files that index.html names: what is fetched before the first view. All others are loaded when they are needed. */
 function firstView(outDir) {
   const page = readFileSync(join(outDir, 'index.html'), 'utf8');
-  return ['index.html', ...[...page.matchAll(/(?:src|href)="\/(assets\/[^"]+)"/g)].map((match) => match[1])];
+  return ['index.html', ...[...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map((match) => match[1])];
 }
 
 export async function buildWeb(outDir = join(root, 'dist', 'web')) {
@@ -21,6 +21,8 @@ export async function buildWeb(outDir = join(root, 'dist', 'web')) {
     configFile: false,
     root: join(root, 'src', 'web'),
     logLevel: 'warn',
+    // The page may stand below a path.
+    base: './',
     plugins: [react()],
     build: {
       outDir,

@@ -59,7 +59,7 @@ test('without a login both paths say so, and what to do', async () => {
   const found = await findings({ agentEnv: { HOME: dataDir } });
   expect(found.get('login')).toMatchObject({
     status: 'warn',
-    fix: expect.stringContaining('boocode attach') as string,
+    fix: expect.stringContaining('boocode login') as string,
   });
   for (const name of ['claude_pty', 'claude_sdk']) {
     expect(found.get(name)).toMatchObject({ status: 'warn', fix: 'See login.' });

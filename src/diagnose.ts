@@ -149,7 +149,7 @@ function checkLogin(config: Config): Finding {
     'login',
     'warn',
     `No login for Claude was found${where}.`,
-    'Set ANTHROPIC_API_KEY, or log in: run `claude` once, or `boocode attach` to a chat that runs on claude_pty. ' +
+    'Set ANTHROPIC_API_KEY, or start the server and sign in with `boocode login`. ' +
       'The demo needs neither: `npx boocode demo`.',
   );
 }

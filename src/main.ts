@@ -13,6 +13,7 @@ import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-
 import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
 import { createTurnTraces } from './agents/claude/mapping/turn-traces.ts';
 import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
+import { ClaudeSignIn } from './agents/claude-sdk/claude-sign-in.ts';
 import { chooseProvider, isOfProvider } from './agents/provider.ts';
 import { createRouting, type UnavailableBackend } from './agents/routing.ts';
 import { findTerminalPath } from './agents/terminal-path.ts';
@@ -160,8 +161,9 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => searchIndexer.stop());
 
     const signInCodes = createSignInCodes();
+    const agentSignIn = options.demo ? undefined : openAgentSignIn(config, agentEnv, closers);
     const links = { codes: signInCodes, publicOrigins, clock: systemClock };
-    const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, log: logger });
+    const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, agentSignIn, log: logger });
     // Once more: requests end before what answers them.
     closers.push(() => server.close());
     signal.throwIfAborted();
@@ -179,13 +181,26 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
 /** As the log tells them. What may hold a secret is not among them: of the database's address only where it is. */
 function settingsInForce(config: Config, { demo }: ServerOptions): object {
-  const { host, port, dataDir, databaseUrl, publicOrigins, idleTimeoutMs, sdkByDefault, logLevel } = config;
-  const { terminalPassthrough, agentEnvNames } = config;
+  const { databaseUrl, token } = config;
   return {
-    ...{ version, node: process.version, demo, host, port, publicOrigins, dataDir },
+    version,
+    node: process.version,
+    demo,
+    host: config.host,
+    port: config.port,
+    publicOrigins: config.publicOrigins,
+    dataDir: config.dataDir,
     database: databaseUrl?.replace(/^\w+:\/\/(?:[^@/]*@)?([^?]*).*$/s, '$1') ?? 'embedded',
-    token: config.token === null ? 'made here' : 'set on purpose',
-    ...{ sdkByDefault, idleTimeoutMs, agentEnvNames, terminalPassthrough, logLevel },
+    token: token === null ? 'made here' : 'set on purpose',
+    sdkByDefault: config.sdkByDefault,
+    idleTimeoutMs: config.idleTimeoutMs,
+    quietMs: config.quietMs,
+    agentAnswerMs: config.agentAnswerMs,
+    modelSilenceMs: config.modelSilenceMs,
+    resumeAtReset: config.resumeAtReset,
+    agentEnvNames: config.agentEnvNames,
+    terminalPassthrough: config.terminalPassthrough,
+    logLevel: config.logLevel,
   };
 }
 
@@ -306,6 +321,16 @@ async function openTerminalBackend(
   const pty = new ClaudePtyBackend({ ...options, program: path.program });
   closers.push(() => pty.dispose());
   return pty;
+}
+
+function openAgentSignIn(
+  { dataDir }: Config,
+  env: Readonly<Record<string, string>>,
+  closers: (() => Promise<unknown>)[],
+): ClaudeSignIn {
+  const signIn = new ClaudeSignIn({ env, cwd: dataDir, clock: systemClock });
+  closers.push(() => signIn.cancel());
+  return signIn;
 }
 
 /** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */

@@ -44,7 +44,7 @@ export const settings = [
     flag: 'public-origin',
     env: 'BOOCODE_PUBLIC_ORIGIN',
     value: '<origins>',
-    about: 'where browsers reach the server from outside, comma separated',
+    about: 'where browsers reach the server from outside, comma separated; a path is what a proxy takes away',
     fallback: null,
   },
   {

@@ -106,6 +106,15 @@ export interface StoredSession {
   sessionStore: SessionStore;
 }
 
+export interface SessionRewind {
+  sessionStore: SessionStore;
+  cwd: string;
+  /** Session ids, UUIDs. */
+  from: string;
+  to: string;
+  prompts: readonly AgentPrompt[];
+}
+
 export interface AgentSessionSpec {
   chatId: string;
   /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
@@ -283,6 +292,12 @@ export interface AgentBackend {
    * that where nothing would be lost. The directory may be gone. Nothing happens where the agent keeps nothing.
    */
   leaveDirectory?(session: { sessionId: string; cwd: string; sessionStore: SessionStore }): Promise<void>;
+
+  /**
+   * Copies a closed session up to, and without, the first of these prompts, which came one after another, to a new one.
+   * False where the session does not hold it.
+   */
+  rewindSession?(rewind: SessionRewind): Promise<boolean>;
 
   /**
    * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens

@@ -84,6 +84,8 @@ export function startHostWatcher(log: Log): HostWatcher {
       clearTimeout(timer);
       const child = watcher;
       if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      // It kept nothing from ending until now: its end is waited for.
+      child.ref();
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
       await exited;

@@ -19,7 +19,7 @@ export interface ProcessWatchParts {
   logger: Log;
   /** Has the process show that it lives; `hear` is called when it does. */
   readonly ask: () => void;
-  /** There is a reason why it is not heard, other than its own. */
+  /** There is a reason why it is not heard, other than its own: it is not asked. */
   readonly isExcused: () => boolean;
   /** Ends the process. */
   readonly end: () => Promise<void>;
@@ -43,12 +43,13 @@ export class ProcessWatch {
 
   /** Idempotent. */
   start(): void {
-    const { limits, ask } = this.#parts;
+    const { limits, ask, isExcused } = this.#parts;
     if (limits.answerMs === 0 || this.#failure) return;
     this.#isUnneeded = false;
     this.#liveness ??= watchLiveness({
       ...limits,
       ask: () => {
+        if (isExcused()) return this.hear();
         this.#isAsking = true;
         ask();
       },

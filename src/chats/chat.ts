@@ -11,11 +11,11 @@ import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
-import type { InterruptResult } from '../protocol/prompt.ts';
+import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
-import { nextPrompt, type PromptRow, setStarts } from '../store/prompts.ts';
+import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
@@ -29,6 +29,7 @@ import { acceptPrompt, type AwaitedReceipt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { afterCrashes, maxStarts, obstacleOf, QueueHold, triesOf } from './queue-hold.ts';
+import { rewindChat } from './rewind.ts';
 import { costAdded } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
@@ -267,6 +268,18 @@ export class Chat {
     await this.#session.backend?.interrupt(this.id);
   }
 
+  /** Has the agent forget a prompt and all that came after it, between turns. */
+  rewind(promptId: string | undefined): Promise<RewindResult> {
+    this.#assertRunning();
+    const { sql, backendFor } = this.#parts;
+    const parts = { sql, log: this.#log, session: this.#session, chat: this.#settings.row, backendFor };
+    return this.#pump.between(async () => {
+      const result = await rewindChat(parts, promptId);
+      await this.#hold.noteRewind();
+      return result;
+    });
+  }
+
   /** Settles a decision; false when it was settled before. Throws `invalid_request`. */
   answer(decision: Decision, answer: AnswerDecision, by: string): Promise<boolean> {
     return this.#decisions.answer(decision, answer, by);
@@ -282,11 +295,7 @@ export class Chat {
 
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#cancelIdle?.();
-    this.#waits.stop();
-    this.#hold.stop();
-    this.#flips.rouse();
+    this.#halt();
     if (this.#turns.current) await this.#session.backend?.interrupt(this.id);
     await this.#pump.ended(lettingGo);
     await this.#session.close();
@@ -295,13 +304,17 @@ export class Chat {
 
   /** Ends the session without a word in the log: it belongs to another host now. */
   async letGo(): Promise<void> {
+    this.#halt();
+    await this.#session.abandon();
+    await this.#pump.ended(lettingGo);
+  }
+
+  #halt(): void {
     this.#stopped = true;
     this.#cancelIdle?.();
     this.#waits.stop();
     this.#hold.stop();
     this.#flips.rouse();
-    await this.#session.abandon();
-    await this.#pump.ended(lettingGo);
   }
 
   /** After the stop: removes what the agent keeps outside the store. The chat is being deleted. */
@@ -355,14 +368,14 @@ export class Chat {
 
   /** Runs the turn of a prompt that waited, or holds the queue where it cannot begin. */
   async #runPrompt(prompt: PromptRow): Promise<void> {
-    const isNext = (): boolean => this.#prompts.isCurrent;
+    const isNext = () => this.#prompts.isCurrent;
     if (prompt.starts >= maxStarts) return this.#hold.hold(afterCrashes(prompt.starts), isNext);
     const starts = prompt.starts + 1;
     const preparing = (this.#preparing = { interrupted: false });
     let failure: BooError | undefined;
     try {
       // Before: a host that dies of it has counted.
-      if (!this.#session.isReady) await this.#countStart(prompt.id, starts);
+      if (!this.#session.isReady) await this.#hold.countStart(prompt.id, starts);
       await this.#session.warm();
     } catch (error) {
       if (error instanceof FencedError) throw error;
@@ -372,7 +385,7 @@ export class Chat {
     }
     // It still waits, for the next host or for a job, which may be what helps. This was no attempt.
     const isPutOff = this.#stopped || (this.#pump.hasJob && !preparing.interrupted);
-    if (isPutOff) return this.#countStart(prompt.id, prompt.starts);
+    if (isPutOff) return this.#hold.countStart(prompt.id, prompt.starts);
     if (failure && !preparing.interrupted) {
       if (starts < triesOf(failure)) return;
       return this.#hold.hold({ reason: obstacleOf(failure), message: failure.message }, isNext);
@@ -385,12 +398,6 @@ export class Chat {
     });
   }
 
-  async #countStart(promptId: string, starts: number): Promise<void> {
-    const { lease } = this.#log;
-    if (!(await this.#log.ask(() => setStarts(this.#parts.sql, lease, promptId, starts))))
-      throw new FencedError(this.id);
-  }
-
   #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
     if (this.#stopped || this.#turns.current?.interrupted) return endWithoutResult('interrupted');
     const { backend } = this.#session;
@@ -398,11 +405,11 @@ export class Chat {
     return backend.prompt(this.id, { turnId, content });
   }
 
-  #startFor(waiting?: Pick<PromptRow, 'id' | 'starts'>): (turnId: string) => Promise<boolean> {
+  #startFor(waiting?: Pick<PromptRow, 'id' | 'starts'>) {
     const prompt = waiting && { ...waiting, isWaiting: true };
     // Cancelled while its agent started, or another was moved before it.
     const isNext = (): boolean => prompt === undefined || this.#prompts.isCurrent;
-    return async (turnId) =>
+    return async (turnId: string) =>
       (await this.#log.appendIf(() => (isNext() ? turnStart(this.#log, turnId, prompt) : null))) !== null;
   }
 

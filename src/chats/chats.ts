@@ -9,7 +9,15 @@ import type { BeginImport, ImportLines, SessionImport } from '../protocol/import
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
-import type { InterruptResult, MovePrompt, Receipt, SubmitPrompt, WaitingPromptList } from '../protocol/prompt.ts';
+import type {
+  InterruptResult,
+  MovePrompt,
+  Receipt,
+  RewindChat,
+  RewindResult,
+  SubmitPrompt,
+  WaitingPromptList,
+} from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
 export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
@@ -93,6 +101,8 @@ export interface Chats {
   interrupt(chatId: string): Promise<InterruptResult>;
   /** Lets a held queue go on, by the name of who asks for it; nothing happens to one that is not held. */
   resumeQueue(chatId: string, choice: ResumeQueue, by: string): Promise<Chat>;
+  /** Between turns. Throws `not_found` where nothing is too long, `invalid_request` for a prompt that the agent does not know. */
+  rewind(chatId: string, rewind: RewindChat): Promise<RewindResult>;
 
   /** The prompts that wait, in the order in which they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;

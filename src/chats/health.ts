@@ -21,9 +21,9 @@ export interface HealthParts {
   clock: Clock;
   /** Rejects where the database takes no write. */
   probe(): Promise<void>;
-  isStopping(): boolean;
+  readonly isStopping: () => boolean;
   /** Whether the leases of this host's chats may be relied on. */
-  isTrusted(): boolean;
+  readonly isTrusted: () => boolean;
 }
 
 /** Whether this host can serve, and if not why. That all was well is believed for a second. */

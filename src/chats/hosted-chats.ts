@@ -11,6 +11,8 @@ import {
   type InterruptResult,
   type MovePrompt,
   type Receipt,
+  type RewindChat,
+  type RewindResult,
   type SubmitPrompt,
   toBlocks,
   type WaitingPromptList,
@@ -181,6 +183,10 @@ export class HostedChats implements Chats {
   async interrupt(chatId: string): Promise<InterruptResult> {
     await this.#row(chatId);
     return (await this.#host.find(chatId)?.interrupt()) ?? { interrupted: false, turnId: null };
+  }
+
+  rewind(chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
+    return this.#host.use(chatId, (chat) => chat.rewind(promptId));
   }
 
   async listPrompts(chatId: string): Promise<WaitingPromptList> {

@@ -8,7 +8,9 @@ import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
-import { forgetStarts, requeuePrompts } from '../store/prompts.ts';
+import type { Sql } from '../store/database.ts';
+import { forgetStarts, requeuePrompts, setStarts } from '../store/prompts.ts';
+import { FencedError } from '../store/storage-error.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 
@@ -25,6 +27,7 @@ const soonestMs = 60_000;
 const longestDelayMs = 24 * 3_600_000;
 
 export interface QueueHoldParts {
+  sql: Sql;
   log: ChatLog;
   settings: ChatSettings;
   clock: Clock;
@@ -76,7 +79,8 @@ export class QueueHold {
     return this.holding({
       ...obstacle,
       message,
-      ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain }),
+      // What is too long once is too long again.
+      ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain && obstacle.reason !== 'context' }),
     });
   }
 
@@ -86,6 +90,13 @@ export class QueueHold {
       const held = isNext() ? this.holding(hold) : null;
       return held && { events: [held.event], chat: held.chat };
     });
+  }
+
+  /** Notes how often a prompt's turn was set out to be begun, this time included. */
+  async countStart(promptId: string, starts: number): Promise<void> {
+    const { sql, log } = this.#parts;
+    const isOurs = await log.ask(() => setStarts(sql, log.lease, promptId, starts));
+    if (!isOurs) throw new FencedError(log.lease.chatId);
   }
 
   async resume({ sendAgain }: ResumeQueue, by: string): Promise<void> {
@@ -122,6 +133,11 @@ export class QueueHold {
     if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, 'host');
   }
 
+  /** The agent has forgotten what was too long. */
+  async noteRewind(): Promise<void> {
+    if (this.#parts.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, 'host');
+  }
+
   /** To be called whenever the hold or the choice to resume by itself may be another one. */
   arm(): void {
     this.#cancelTimer?.();
@@ -149,6 +165,7 @@ function resumption(by: string, requeued: string[] = []): NewEvent {
 /** The settings whose change is meant to help. */
 const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   agent: ['backend'],
+  directory: ['cwd'],
   model_not_found: ['model'],
   usage_limit: ['model'],
 };

@@ -479,6 +479,14 @@ describe('ls, show, interrupt', () => {
     expect((await run(['interrupt', chat.id])).out).toBe('The turn is interrupted.\n');
     expect(JSON.parse((await run(['interrupt', chat.id, '--json'])).out)).toMatchObject({ interrupted: true });
   });
+
+  it('AGENT-23: takes back what is too long', async () => {
+    const chat = stub.addChat();
+    expect((await run(['rewind', chat.id])).out).toBe('The agent has forgotten 2 prompts.\n');
+    expect(JSON.parse((await run(['rewind', chat.id, '--prompt', 'p1', '--json'])).out)).toEqual({
+      promptIds: ['p1', 'p2'],
+    });
+  });
 });
 
 describe('move', () => {

@@ -14,8 +14,10 @@ import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLink } from './link.ts';
 import { addResume } from './resume.ts';
+import { addLogin } from './login.ts';
 import { addLs } from './ls.ts';
 import { addMove } from './move.ts';
+import { addRewind } from './rewind.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
 import { settings } from '../settings.ts';
@@ -44,6 +46,7 @@ export function createProgram(cli: Cli): Command {
     addShow,
     addInterrupt,
     addResume,
+    addRewind,
     addAttach,
     addFlip,
     addMove,
@@ -51,6 +54,7 @@ export function createProgram(cli: Cli): Command {
     addDecide,
     addAdopt,
     addExport,
+    addLogin,
     addLink,
     addToken,
     addDoctor,

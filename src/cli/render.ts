@@ -7,6 +7,7 @@
  */
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
+import { countOf } from '../protocol/count-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
@@ -228,6 +229,8 @@ export function createRenderer(options: RendererOptions): Renderer {
         return line(outStyle('dim', `· effort: ${plainLine(event.effort ?? 'the model’s own')}`));
       case 'session_info_update':
         return line(outStyle('dim', `· title: ${plainLine(event.title)}`));
+      case 'session_rewound':
+        return line(outStyle('dim', `· the agent has forgotten ${countOf(event.promptIds.length, 'prompt')}`));
       case 'background_tasks':
         for (const task of event.tasks) line(outStyle('dim', `· in the background: ${plainLine(task.description)}`));
         return;

@@ -35,6 +35,28 @@ const usageLimits = new Map<string, number>();
 
 const begun = piecesOf('This sentence will not come to its');
 
+// As long as the prompt is among the messages.
+const tooLong = /^exceed the (context|request)$/i;
+const tooLongErrors = {
+  context: [400, 'invalid_request_error', 'prompt is too long: 1203948 tokens > 1000000 maximum'],
+  request: [413, 'request_too_large', 'Request exceeds the maximum size'],
+} as const;
+
+function limitExceeded(c: Conversation): keyof typeof tooLongErrors | null {
+  const typed = c.typed.map((text) => tooLong.exec(text.replace(/[.!?]$/, ''))?.[1]?.toLowerCase()).find(Boolean);
+  return typed === 'context' || typed === 'request' ? typed : null;
+}
+
+/** Before all others: also a summary is asked for with what is too long. */
+export const tooLongScript: Script = {
+  name: 'exceed',
+  when: (c) => limitExceeded(c) !== null,
+  reply(c): Step[] {
+    const [status, errorType, message] = tooLongErrors[limitExceeded(c) ?? 'context'];
+    return [{ type: 'fail', status, errorType, message }];
+  },
+};
+
 export const failureScripts: readonly Script[] = [
   {
     name: 'fail',

@@ -83,6 +83,15 @@ test('a tool that the program defers is searched for first', () => {
   ]);
 });
 
+test('what exceeds the context fails every request that holds it', () => {
+  const after = (...texts: string[]) => reply('', { messages: texts.map((content) => ({ role: 'user', content })) });
+  expect(after('who are you').name).not.toBe('exceed');
+  expect(after('Exceed the context.').name).toBe('exceed');
+  const { name, steps } = after('Exceed the context.', 'who are you');
+  expect(name).toBe('exceed');
+  expect(steps).toMatchObject([{ type: 'fail', status: 400, message: expect.stringContaining('too long') as string }]);
+});
+
 describe('what the program asks for itself', () => {
   const programSystem = 'x-anthropic-billing-header: cc_version=1;';
 

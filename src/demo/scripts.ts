@@ -1,5 +1,5 @@
 import type { Conversation } from './conversation.ts';
-import { failureScripts } from './failure-scripts.ts';
+import { failureScripts, tooLongScript } from './failure-scripts.ts';
 import { planScripts } from './plan-scripts.ts';
 import { call, type Step } from './reply.ts';
 import type { Script } from './script.ts';
@@ -30,6 +30,7 @@ import { toolScripts } from './tool-scripts.ts';
  * | what did I say | all that was typed before |
  * | who are you | that it is no real model |
  * | fail STATUS [once, twice, N times] | an API error: 400, 401, 403, 404, 413, 429, 500 or 529; then it works |
+ * | exceed the context, exceed the request | that it is too long (400, 413), to every request of this session from then on |
  * | cut the stream [once] | the connection is destroyed in mid-sentence |
  * | break the stream | an `error` event in mid-sentence |
  * | malformed sse | a frame that is not JSON in mid-sentence |
@@ -41,6 +42,7 @@ import { toolScripts } from './tool-scripts.ts';
  * | anything else | what it is, and what to try |
  */
 export const scripts: readonly Script[] = [
+  tooLongScript,
   ...sideScripts,
   ...failureScripts,
   ...planScripts,

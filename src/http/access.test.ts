@@ -46,10 +46,24 @@ describe('access', () => {
     expect(() => createAccess({ token: bad })).toThrow(expect.objectContaining({ code: 'config_invalid' }));
   });
 
-  it.each(['boo.example.org', 'https://boo.example.org/', 'https://boo.example.org/x', 'ftp://boo.example.org', '*'])(
-    'cannot be made with the public origin %s',
-    (origin) => {
-      expect(() => createAccess({ token, publicOrigins: [origin] })).toThrow(/public origin/);
-    },
-  );
+  const belowPaths = ['https://example.org/boo', 'https://example.org/boo/', 'https://example.org/'];
+  it.each(belowPaths)('ACCESS-14: takes the public origin %s by its host and origin alone', (publicOrigin) => {
+    const below = createAccess({ token, publicOrigins: [publicOrigin] });
+    const from = (origin: string) => (): void =>
+      below.checkSource(request('http://example.org/', { host: 'example.org', origin }));
+    expect(from('https://example.org')).not.toThrow();
+    expect(from('https://example.org.evil.example')).toThrow(expect.objectContaining({ code: 'forbidden_origin' }));
+  });
+
+  it.each([
+    'boo.example.org',
+    'https://user:word@boo.example.org',
+    'https://boo.example.org:443',
+    'https://boo.example.org/?x',
+    'https://boo.example.org/#x',
+    'ftp://boo.example.org',
+    '*',
+  ])('cannot be made with the public origin %s', (origin) => {
+    expect(() => createAccess({ token, publicOrigins: [origin] })).toThrow(/public origin/);
+  });
 });

@@ -7,7 +7,10 @@ import { BooError } from '../protocol/error.ts';
 
 export interface AccessOptions {
   token: string;
-  /** Where the server is reached from outside, for example `https://boo.example.org`. Loopback needs no mention. */
+  /**
+   * Where the server is reached from outside, for example `https://boo.example.org`, or `https://example.org/boo` where a
+   * proxy serves it below a path and takes that away. Loopback needs no mention.
+   */
   publicOrigins?: readonly string[];
 }
 
@@ -47,14 +50,18 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
       // The request line may name a host too, and where it does, routers and logs go by that one.
       if (host === undefined || !isAllowedHost(host) || !isAllowedHost(new URL(request.url).host)) {
         throw new BooError('forbidden_host', 'host: this server does not answer to that name.', {
-          details: { field: 'host' },
+          details: { field: 'host', ...(host !== undefined && hostPattern.test(host) ? { host } : {}) },
         });
       }
       const origin = request.headers.get('origin');
       if (origin !== null && origin !== `http://${host}` && !origins.has(origin)) {
-        throw new BooError('forbidden_origin', 'origin: pages of that origin may not use this server.', {
-          details: { field: 'origin' },
-        });
+        throw new BooError(
+          'forbidden_origin',
+          'origin: pages of that origin may not use this server; name it with --public-origin if they should.',
+          {
+            details: { field: 'origin' },
+          },
+        );
       }
     },
     checkToken(request) {
@@ -70,7 +77,13 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
 
 function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.origin !== text.toLowerCase()) {
+  const isPlain = url !== undefined && url.username === '' && url.password === '' && !/[?#]/.test(text);
+  if (
+    !isPlain ||
+    !/^https?:$/.test(url.protocol) ||
+    !/^(\/|$)/.test(text.slice(url.origin.length)) ||
+    url.origin !== text.slice(0, url.origin.length).toLowerCase()
+  ) {
     throw new BooError('config_invalid', `The public origin must look like https://boo.example.org, and was ${text}.`);
   }
   return url;

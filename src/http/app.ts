@@ -4,8 +4,10 @@ import { matchedRoutes } from 'hono/route';
 import type { Chats } from '../chats/chats.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import { createAccess, type AccessOptions } from './access.ts';
+import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
 import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
@@ -14,6 +16,7 @@ import { createFailedAttempts } from './failed-attempts.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { problemResponse } from './problem.ts';
+import { isNavigation, refusalPage } from './refusal-page.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
 import type { Route, ServerEnv } from './route.ts';
@@ -39,6 +42,8 @@ export interface AppOptions {
   chats: Chats;
   access: AccessOptions;
   signInCodes: SignInCodes;
+  /** Missing where the agents use no account. */
+  agentSignIn?: AgentSignIn | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
@@ -75,6 +80,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
       clock: options.clock ?? systemClock,
       log: options.log,
     }),
+    ...agentSignInRoutes(options.agentSignIn),
     ...webRoutes(options.web ?? createWebFiles()),
     ...chatRoutes(options.chats),
     ...promptRoutes(options.chats, options.log),
@@ -122,7 +128,8 @@ export function createApp(options: AppOptions): App {
       if (policy === 'bearer' || policy === 'ticket') peer?.admit();
       await next();
     } catch (error) {
-      c.res = refuse(error, c);
+      const refused = refuse(error, c);
+      c.res = (isNavigation(c.req.raw) ? refusalPage(error) : undefined) ?? refused;
     }
     if (c.res.status === 401 && showsCredential(c)) {
       const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');

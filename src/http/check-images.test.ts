@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { images, pngOf } from '../../test/support/images.ts';
 import { createTestApp } from '../../test/support/test-app.ts';
 
-const { call, chats } = createTestApp();
+const app = createTestApp();
 
 async function sent(...data: string[]): Promise<{ status: number; body: Record<string, unknown> }> {
-  const chat = await chats.createChat({ cwd: '/work' });
+  const chat = await app.chats.createChat({ cwd: '/work' });
   const content = data.map((each) => ({ type: 'image', mimeType: 'image/png', data: each }));
-  const response = await call('POST', `/v1/chats/${chat.id}/prompts`, {
+  const response = await app.call('POST', `/v1/chats/${chat.id}/prompts`, {
     body: { content: [{ type: 'text', text: 'Look' }, ...content] },
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };

@@ -14,6 +14,9 @@ export interface FeedOptions {
   log: Log;
 }
 
+/** A proxy that packs answers keeps back what does not fill a block yet, and one that buffers all of it. */
+const streamed = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
+
 export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
   return [
     route(
@@ -68,7 +71,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
           onEnd: () => forget?.(),
         });
         // The last header keeps proxies from holding frames back.
-        return new Response(body, { headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' } });
+        return new Response(body, { headers: { 'content-type': 'text/event-stream', ...streamed } });
       },
     ),
   ];

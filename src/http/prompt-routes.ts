@@ -3,7 +3,16 @@ import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
 import { chat } from '../protocol/chat.ts';
 import { resumeQueue } from '../protocol/hold.ts';
-import { interruptResult, movePrompt, receipt, submitPrompt, toBlocks, waitingPromptList } from '../protocol/prompt.ts';
+import {
+  interruptResult,
+  movePrompt,
+  receipt,
+  rewindChat,
+  rewindResult,
+  submitPrompt,
+  toBlocks,
+  waitingPromptList,
+} from '../protocol/prompt.ts';
 import { checkImages } from './check-images.ts';
 import { chatPath, clientName, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
@@ -103,6 +112,19 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
       },
       { params: chatPath },
       async ({ params }) => json(200, await chats.interrupt(params.chatId)),
+    ),
+    route(
+      {
+        id: 'rewindChat',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/rewind',
+        policy: 'bearer',
+        errors: ['chat_busy', 'chat_elsewhere'],
+        summary: 'Take prompts back: the agent goes on as before them; the log and all files stay as they are',
+        responses: { 200: { description: 'The prompts that the agent has forgotten.', schema: rewindResult } },
+      },
+      { params: chatPath, body: rewindChat },
+      async ({ params, body }) => json(200, await chats.rewind(params.chatId, body)),
     ),
   ];
 }

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestApp, testToken, type TestApp } from '../../test/support/test-app.ts';
+import { openProxy } from '../../test/support/proxy.ts';
 import { until } from '../../test/support/until.ts';
 import type { FeedItem } from '../protocol/event.ts';
+import { createClient } from '../protocol/client.ts';
 import { listen, type HttpServer } from './server.ts';
 
 const authorization = `authorization: Bearer ${testToken}`;
@@ -52,6 +54,32 @@ async function follow(): Promise<{ id: string; socket: Socket; received: () => s
 const chunk = (chatId: string, text: string): FeedItem => ({
   kind: 'delta',
   delta: { chatId, type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text } },
+});
+
+it('WEB-55: a proxy that packs answers keeps nothing of a feed back', async () => {
+  await start();
+  const { id } = await test.chats.createChat({ cwd: '/tmp' });
+  const proxy = await openProxy({ target: `http://127.0.0.1:${server.port}`, compresses: true });
+  const abort = new AbortController();
+  const seen: FeedItem['kind'][] = [];
+  const following = (async () => {
+    const client = createClient({ url: proxy.url, token: testToken });
+    for await (const item of client.follow(id, { signal: abort.signal })) seen.push(item.kind);
+  })();
+  try {
+    await until(
+      () => {
+        test.chats.push(id, chunk(id, 'a'));
+        return seen.length > 0;
+      },
+      { timeoutMs: 3_000, what: 'a piece of the feed' },
+    );
+  } finally {
+    abort.abort();
+    await following;
+    await proxy.close();
+  }
+  expect(seen[0]).toBe('resume');
 });
 
 describe('raw requests', () => {

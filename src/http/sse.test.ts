@@ -232,7 +232,7 @@ describe('the live feed', () => {
     const test = createTestApp();
     const { response } = await start(test, '?after=1');
     expect(response.headers.get('content-type')).toBe('text/event-stream');
-    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('cache-control')).toBe('no-store, no-transform');
     const frames = await firstChunk(response);
     expect(frames).toMatch(
       /^retry: 1000\nevent: resume\ndata: \{"type":"resume","verdict":"ok","after":1,"head":3\}\n\n/,

@@ -31,7 +31,8 @@ export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
       { params: chatPath },
       async ({ params, request, env }) => {
         const transcript = await chats.readTranscript(params.chatId);
-        const headers = { 'content-type': contentType };
+        // Its bytes are the transcript's, also on the way.
+        const headers = { 'content-type': contentType, 'cache-control': 'no-store, no-transform' };
         // HEAD arrives here too, as a request whose body nobody reads.
         if (request.method !== 'GET') return new Response(null, { headers });
         let forget: (() => void) | undefined;

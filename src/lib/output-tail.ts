@@ -13,6 +13,11 @@ export class OutputTail {
     this.#tail = Buffer.from(all.subarray(Math.max(0, all.length - this.#limitBytes)));
   }
 
+  /** Whether there was more before it. */
+  get isCut(): boolean {
+    return this.#tail.length === this.#limitBytes;
+  }
+
   get text(): string {
     return this.#tail.toString('utf8');
   }

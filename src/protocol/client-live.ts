@@ -237,7 +237,9 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
     closing.signal.addEventListener('abort', hangUp);
     try {
       return await new Promise<BooError>((resolve) => {
-        const lose = (why: string): void => resolve(unreachable(url, new Error(why)));
+        let hasOpened = false;
+        const lose = (why: string): void =>
+          resolve(unreachable(url, new Error(why), hasOpened ? undefined : 'websocket_failed'));
         // A connection that is dead may take long to say that it is closed, if it ever does.
         const giveUp = (): void => {
           growPatient();
@@ -246,6 +248,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         opening = setTimeout(giveUp, answerMs);
         own.addEventListener('open', () => {
           if (socket !== own || closing.signal.aborted) return;
+          hasOpened = true;
           clearTimeout(opening);
           liveness = watchLiveness({
             silenceMs: limits.silenceMs,

@@ -113,11 +113,14 @@ function queryText(query: RequestOptions['query'] = {}): string {
   return params.size === 0 ? '' : `?${params.toString()}`;
 }
 
-/** The request got no answer, or only a part of one: it may or may not have been carried out. */
-export function unreachable(url: string, cause: unknown): BooError {
+/**
+ * The request got no answer, or only a part of one: it may or may not have been carried out. `websocket_failed` as `step`:
+ * requests were answered, and the WebSocket was not.
+ */
+export function unreachable(url: string, cause: unknown, step?: 'websocket_failed'): BooError {
   return new BooError('internal', `BooCode at ${url} cannot be reached.`, {
     cause,
-    details: { reason: 'unreachable' },
+    details: { reason: 'unreachable', ...(step === undefined ? {} : { step }) },
   });
 }
 

@@ -10,13 +10,14 @@ import { type RunOptions, type RunResult, runPrompt } from './client-run.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
 import { readTranscriptRecords } from './client-transcript.ts';
 import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
+import type { SignInAccount, SignInPage } from './agent-sign-in.ts';
 import { BooError } from './error.ts';
 import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
 import type { ResumeQueue } from './hold.ts';
 import type { BeginImport, ImportLines, SessionImport } from './import.ts';
 import type { Health, Info, SignInLink } from './info.ts';
-import type { InterruptResult, Receipt, SubmitPrompt, WaitingPromptList } from './prompt.ts';
+import type { InterruptResult, Receipt, RewindChat, RewindResult, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
 import type { TranscriptRecord } from './transcript.ts';
 import type { ChatTrust, GiveTrust } from './trust.ts';
@@ -33,6 +34,7 @@ export type {
   TerminalSocket,
   TerminalSocketConstructor,
 } from './client-terminal.ts';
+export type { SignInAccount, SignInPage } from './agent-sign-in.ts';
 export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
 export type { ContentBlock } from './content.ts';
 export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
@@ -41,7 +43,15 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { Hold, HoldReason, ResumeQueue } from './hold.ts';
 export type { BeginImport, ImportLines, SessionImport } from './import.ts';
 export type { Health, Info, SignInLink } from './info.ts';
-export type { InterruptResult, Receipt, SubmitPrompt, WaitingPrompt, WaitingPromptList } from './prompt.ts';
+export type {
+  InterruptResult,
+  Receipt,
+  RewindChat,
+  RewindResult,
+  SubmitPrompt,
+  WaitingPrompt,
+  WaitingPromptList,
+} from './prompt.ts';
 export { type Form, type FormField, type FormOption, formOf } from './form.ts';
 export {
   asksForSecret,
@@ -136,6 +146,11 @@ export interface BooClient {
   resumeQueue(chatId: string, choice?: ResumeQueue): Promise<Chat>;
   interrupt(chatId: string): Promise<InterruptResult>;
   /**
+   * Takes prompts back: the agent goes on as before this one, or before the one since which the conversation is too long
+   * for the model. Files stay as they are. After a running turn; throws `not_found`, `invalid_request`.
+   */
+  rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
+  /**
    * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
    * `terminal_unavailable` where the chat's backend has none.
    */
@@ -180,6 +195,11 @@ export interface BooClient {
   decide(decisionId: string, answer: AnswerDecision): Promise<Decision>;
   /** Directories on the server whose paths begin with this; of an empty one, those at home. At most fifty. */
   listDirectories(path: string): Promise<DirectoryList>;
+  /** Begins to sign the agents in to Claude: gives the page to do so at, which shows a code. */
+  beginAgentSignIn(account?: SignInAccount): Promise<SignInPage>;
+  /** Finishes it with that code. It may take half a minute. */
+  finishAgentSignIn(code: string): Promise<void>;
+  cancelAgentSignIn(): Promise<void>;
   /** Makes a link that signs another browser in, once, within ten minutes. */
   makeSignInLink(): Promise<SignInLink>;
   /** Changes the one-use code of the sign-in link into the token. */
@@ -272,6 +292,7 @@ export function createClient(options: ClientOptions): BooClient {
     movePrompt: (chatId, promptId, before) =>
       wire.request(promptPath(chatId, promptId), { method: 'PATCH', body: { before } }),
     resumeQueue: (chatId, choice = {}) => wire.request(`${chatPath(chatId)}/resume`, { method: 'POST', body: choice }),
+    rewind: (chatId, rewind = {}) => wire.request(`${chatPath(chatId)}/rewind`, { method: 'POST', body: rewind }),
     interrupt: (chatId) => wire.request(`${chatPath(chatId)}/interrupt`, { method: 'POST', body: {} }),
 
     events: (chatId, page = {}) => wire.request(`${chatPath(chatId)}/events`, { query: { ...page } }),
@@ -293,6 +314,11 @@ export function createClient(options: ClientOptions): BooClient {
       wire.request(`/v1/decisions/${encodeURIComponent(decisionId)}`, { method: 'POST', body: answer }),
 
     listDirectories: (path) => wire.request('/v1/directories', { query: { path } }),
+    beginAgentSignIn: (account) =>
+      wire.request('/v1/agent-sign-in', { method: 'POST', body: { account }, timeoutMs: 60_000 }),
+    finishAgentSignIn: (code) =>
+      wire.request('/v1/agent-sign-in/code', { method: 'POST', body: { code }, timeoutMs: 60_000 }),
+    cancelAgentSignIn: () => wire.request('/v1/agent-sign-in', { method: 'DELETE' }),
     makeSignInLink: () => wire.request('/v1/sign-in-links', { method: 'POST' }),
     signIn: (code) => wire.request('/v1/sign-in', { method: 'POST', body: { code } }),
   };

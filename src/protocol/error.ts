@@ -28,6 +28,7 @@ export const errorCodes = [
   'agent_failed', // the agent process could not start, or died
   'agent_login_required',
   'model_error', // the model API refused or broke off; `reason` says how
+  'context_exceeded', // a prompt, or the conversation, is longer than the model takes and cannot be summed up; take it back to go on
   'host_restarted', // the host ended while a turn was running
   'query_timeout', // the database answers, but what was asked of it took too long and was ended
   'storage_unavailable', // the database cannot be reached or takes no writes

@@ -172,6 +172,13 @@ const lifecycleBodies = [
   z.object({ type: z.literal('prompt_cancelled'), promptId: z.string() }),
   /** The prompts that wait, in the order in which they are taken from now on. */
   z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()) }),
+  z.object({
+    /** The agent goes on as before these prompts, the oldest of them first, and knows nothing of what came of them. */
+    type: z.literal('session_rewound'),
+    promptIds: z.array(z.string()),
+    /** The session that it goes on in. What was said in the one before is kept. */
+    sessionId: z.string(),
+  }),
   z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
   /** What waits is not taken until `queue_resumed`: it would only fail. */
   queueHeld,

@@ -13,6 +13,7 @@ export const holdReasons = [
   'directory', // the working directory is missing
   'agent', // the agent's process cannot start, or dies before it takes a prompt
   'storage', // a disk or the database takes no writes
+  'context', // what was sent last is more than the model takes, and so is whatever follows it, until it is taken back
   'crashes', // the host died each time this prompt was begun
 ] as const;
 export type HoldReason = (typeof holdReasons)[number];

@@ -65,6 +65,25 @@ export const interruptResult = z
   .meta({ id: 'InterruptResult' });
 export type InterruptResult = z.infer<typeof interruptResult>;
 
+export const rewindChat = z
+  .strictObject({
+    /**
+     * The first prompt that the agent is to forget. Unless it is given, the one since which the conversation is too long
+     * for the model.
+     */
+    promptId: promptId.optional(),
+  })
+  .meta({ id: 'RewindChat' });
+export type RewindChat = z.infer<typeof rewindChat>;
+
+export const rewindResult = z
+  .object({
+    /** The prompts that were taken back, the oldest first. */
+    promptIds: z.array(z.string()),
+  })
+  .meta({ id: 'RewindResult' });
+export type RewindResult = z.infer<typeof rewindResult>;
+
 /** A prompt's content as blocks, whichever way it was given. */
 export function toBlocks(content: SubmitPrompt['content']): ContentBlock[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;

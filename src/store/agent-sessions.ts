@@ -53,6 +53,14 @@ export function setAgentSession(
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
+/** Goes with the append of `session_rewound`: the agent goes on in another session. */
+export function setSessionId(db: Sql, lease: Lease, agent: AgentName, sessionId: string) {
+  return db`
+    update boocode.agent_sessions set session_id = ${sessionId}, updated_at = clock_timestamp()
+    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+}
+
 /** Goes with the append of `current_effort_update`. */
 export function setSessionEffort(db: Sql, lease: Lease, agent: AgentName, effort: Effort | null) {
   return db`

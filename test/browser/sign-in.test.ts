@@ -57,6 +57,23 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     for (const each of [context, other.context, again.context]) await each.close();
   });
 
+  it('WEB-60: signs the agents in from the page: to the page of Claude, and a code that does not serve is told', async () => {
+    const { page, context, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'With a Claude subscription' }).click();
+    const link = page.getByRole('link', { name: 'Open the page of Claude' });
+    expect(await link.getAttribute('href')).toMatch(/^https:\/\/claude\.(com|ai)\/.*state=/);
+    await page.getByLabel('Code', { exact: true }).fill('code#of-another-sign-in');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('alert').getByText('is of another sign-in').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('for everybody who uses it').waitFor();
+    // The browser itself notes answers of 4xx.
+    expect(problems.filter((problem) => !problem.includes('400'))).toEqual([]);
+    await context.close();
+  });
+
   it('takes the token, stays signed in, and forgets it on signing out', async () => {
     const { page, context, problems } = await openPage(browser);
     await page.goto(server.url);

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -38,9 +40,10 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
     await say(page, 'hold');
+    await conversation(page).getByText('I hold here.').waitFor();
     const line = page.locator('.wait-line');
     await line.getByText(/^Waiting for the model for \d+ s$/).waitFor();
-    expect((await server.client.getChat(chat.id)).waitsFor).toMatchObject({ for: 'model', retry: null });
+    await until(async () => (await server.client.getChat(chat.id)).waitsFor?.for === 'model');
     const first = await line.innerText();
     await until(async () => (await line.innerText()) !== first, { what: 'the next second' });
     server.model.release();
@@ -69,6 +72,29 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     await page.reload();
     await turnsEnded(page, 1);
     expect(await conversation(page).locator('.notice').count()).toBe(1);
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('AGENT-19: an MCP server that does not run is told in the chat, and its state stands in the chat’s settings', async () => {
+    const { page } = watched;
+    const cwd = join(server.workDir, 'servers');
+    await mkdir(cwd);
+    await writeFile(
+      join(cwd, '.mcp.json'),
+      JSON.stringify({ mcpServers: { absent: { command: '/no/such/program' } } }),
+    );
+    const chat = await server.createChat({ cwd, trusted: true });
+    await openChat(page, server.url, chat.id);
+    await say(page, 'who are you');
+    await conversation(page)
+      .getByText(/MCP server “absent” does not run: ENOENT/)
+      .waitFor();
+    await page.getByRole('button', { name: 'Model, engine and trust' }).click();
+    await page
+      .getByRole('region', { name: 'MCP servers' })
+      .getByText(/absent does not run: ENOENT/)
+      .waitFor();
+    expect((await server.client.getChat(chat.id)).mcpServers).toMatchObject([{ name: 'absent', status: 'failed' }]);
     expect(watched.problems).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ describe('TURN-5: a model that fails ends the turn with a code and a sentence, a
     ['fail 400', 'model_error', /not valid/],
     ['fail 403', 'agent_login_required', /may not use|log ?in|permission/i],
     ['fail 404', 'model_error', /model/],
-    ['fail 413', 'model_error', /too large/i],
+    ['fail 413', 'context_exceeded', /too large/i],
     ['fail 429', 'model_error', /limit|Too many requests/i],
     ['fail 500', 'model_error', /Internal server error/],
     ['fail 529', 'model_error', /overloaded/i],

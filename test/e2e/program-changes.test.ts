@@ -128,27 +128,37 @@ describe('AGENT-20: what a person changes in the terminal holds for the chat', (
 });
 
 describe('AGENT-21: null gives the choice back to the agent', () => {
-  test.each(['claude_sdk', 'claude_pty'] as const)('%s: at once, and in a new process', async (backend) => {
-    const chat = await server.createChat({ backend, model: 'haiku' });
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('haiku');
-    await server.client.patchChat(chat.id, { model: null });
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).not.toContain('haiku');
+  test.each(['claude_sdk', 'claude_pty'] as const)(
+    '%s: at once, and in a new process',
+    async (backend) => {
+      const chat = await server.createChat({ backend, model: 'haiku' });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).toContain('haiku');
+      await server.client.patchChat(chat.id, { model: null });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).not.toContain('haiku');
 
-    await server.client.patchChat(chat.id, { model: 'haiku' });
-    await runTurn(server.client, chat.id, 'who are you');
-    // The program's own choice is what the user's settings say.
-    await mkdir(server.agent.configDir, { recursive: true });
-    await writeFile(join(server.agent.configDir, 'settings.json'), JSON.stringify({ model: 'sonnet' }));
-    await server.client.patchChat(chat.id, { model: null });
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('sonnet');
-    await rest();
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('sonnet');
-    await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
-  });
+      await server.client.patchChat(chat.id, { model: 'haiku' });
+      await runTurn(server.client, chat.id, 'who are you');
+      // The program's own choice is what the user's settings say.
+      await mkdir(server.agent.configDir, { recursive: true });
+      await writeFile(join(server.agent.configDir, 'settings.json'), JSON.stringify({ model: 'sonnet' }));
+      await server.client.patchChat(chat.id, { model: null });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).toContain('sonnet');
+
+      await server.client.patchChat(chat.id, { model: 'haiku' });
+      await runTurn(server.client, chat.id, 'who are you');
+      await rest();
+      // Nothing was asked since: the session itself still ends with the other model.
+      await server.client.patchChat(chat.id, { model: null });
+      await runTurn(server.client, chat.id, 'who are you');
+      expect(asked().model).toContain('sonnet');
+      await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
+      // Six starts of the program.
+    },
+    60_000,
+  );
 });
 
 test('AGENT-22: a model that there is not is refused when it is set, with or without an agent, and nothing changes', async () => {
@@ -160,5 +170,29 @@ test('AGENT-22: a model that there is not is refused when it is set, with or wit
   await runTurn(server.client, chat.id, 'who are you');
   await expect(patch()).rejects.toMatchObject(refused);
   expect(await server.client.getChat(chat.id)).toMatchObject({ model: null });
-  expect(eventsOf(await readLog(server.client, chat.id), 'chat_updated')).toEqual([]);
+  expect(eventsOf(await readLog(server.client, chat.id), 'chat_updated')).not.toContainEqual(
+    expect.objectContaining({ title: 'New' }),
+  );
+});
+
+describe('TURN-13: after a restart the stopped task is told before the answer, as the agent told it', () => {
+  test.each(['claude_sdk', 'claude_pty'] as const)('%s', async (backend) => {
+    const chat = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
+    await runTurn(server.client, chat.id, 'start a background task: sleep 60');
+    await rest();
+    const turn = await runTurn(server.client, chat.id, 'who are you');
+    await until(() => server.client.getChat(chat.id).then(({ state }) => state === 'ready'));
+    const log = await readLog(server.client, chat.id);
+    const told = log.filter(({ seq }) => seq >= turn.events[0]!.seq);
+    const stopped = told.findIndex((event) => JSON.stringify(event).includes('previous session ended'));
+    const answered = told.findIndex((event) => event.type === 'agent_message');
+    expect(stopped).toBeGreaterThan(-1);
+    expect(answered).toBeGreaterThan(stopped);
+    expect(eventsOf(told, 'turn_started')).toHaveLength(1);
+    expect(told.at(-1)?.type).toBe('turn_finished');
+    const { costUsd } = await server.client.getChat(chat.id);
+    const turns = eventsOf(log, 'turn_finished').reduce((sum, event) => sum + event.costUsd, 0);
+    const outside = eventsOf(log, 'notice').reduce((sum, event) => sum + Number(event.data?.['costUsd'] ?? 0), 0);
+    expect(costUsd).toBeCloseTo(turns + outside, 9);
+  });
 });

@@ -137,7 +137,9 @@ test('TRUST-5: who asks for trust without a digest does not trust what has chang
   for (const { id } of [first, next]) {
     await runTurn(client, id, 'think');
     expect(await client.getTrust(id)).toMatchObject({ trusted: true, holds: false });
-    expect(eventsOf(await readLog(client, id), 'notice')).toMatchObject([{ code: 'trust_changed' }]);
+    expect(eventsOf(await readLog(client, id), 'notice')).toMatchObject([
+      { code: 'trust_changed', message: expect.stringContaining(`boocode trust ${id}`) },
+    ]);
   }
   expect(await project.ran()).toEqual([]);
 });

@@ -208,6 +208,11 @@ export function createMemoryChats(): MemoryChats {
       check();
       return entryOf(chatId).chat;
     },
+    rewind(chatId) {
+      entryOf(chatId);
+      writes += 1;
+      return Promise.resolve({ promptIds: [] });
+    },
     async interrupt(chatId) {
       entryOf(chatId);
       writes += 1;

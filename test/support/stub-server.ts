@@ -35,6 +35,8 @@ export interface StubServer {
   /** So many answers to decisions get an error. */
   refuseAnswers: number;
   signInLink: SignInLink;
+  /** With which somebody wanted to sign the agents in. */
+  readonly signInCodes: string[];
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
   /** Whatever it returns is the problem that a PATCH ends in. */
@@ -68,6 +70,13 @@ export async function openStubServer(): Promise<StubServer> {
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false });
     if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
+    if (url.pathname.startsWith('/v1/agent-sign-in')) {
+      if (request.method === 'DELETE') return void response.writeHead(204).end();
+      if (!url.pathname.endsWith('/code'))
+        return json(201, { url: 'https://claude.example/authorize?state=s', expiresAt: at });
+      stub.signInCodes.push((body as { code: string }).code);
+      return void response.writeHead(204).end();
+    }
     const [, , noun, id, part] = url.pathname.split('/');
     if (noun === 'decisions') {
       if (request.method === 'GET') {
@@ -114,6 +123,10 @@ export async function openStubServer(): Promise<StubServer> {
     if (part === 'resume') {
       chat.hold = null;
       return json(200, chat);
+    }
+    if (part === 'rewind') {
+      json(200, { promptIds: ['p1', 'p2'] });
+      return;
     }
     if (part === 'interrupt') {
       json(200, { interrupted: true, turnId: null });
@@ -230,6 +243,7 @@ export async function openStubServer(): Promise<StubServer> {
     },
     readers: (chatId) => feedsOf(chatId).size,
     refuseAnswers: 0,
+    signInCodes: [],
     signInLink: { url: '', expiresAt: at, loopback: true },
     onPrompt: () => {},
     onInterrupt: () => {},

@@ -10,10 +10,12 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  SessionRewind,
   StoredSession,
 } from '../agent-backend.ts';
 import { hasPromptLast } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
@@ -155,6 +157,10 @@ export class ClaudePtyBackend implements AgentBackend {
 
   wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
     return hasPromptLast(session, configDirOf(this.#options.env), prompt);
+  }
+
+  rewindSession(rewind: SessionRewind): Promise<boolean> {
+    return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

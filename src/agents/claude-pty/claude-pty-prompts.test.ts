@@ -124,11 +124,38 @@ describe('a prompt', () => {
     await harness.backend.closeSession(asking.chatId);
   });
 
-  test('PTY-1: of a megabyte reaches the model whole', async () => {
+  test('PTY-9: of 1,000 lines and 32,000 characters reaches the model without marks', async () => {
+    const prompt = Array.from({ length: 1_000 }, (_, index) => `line ${String(index).padStart(26)}`).join('\n');
+    expect(prompt).toHaveLength(31_999);
+    const turn = await runTurn(harness.backend, session.chatId, prompt);
+    expect(ofType(turn, 'notice')).toEqual([]);
+    expect(received().trim()).toBe(prompt);
+  });
+
+  test('PTY-1 PTY-9: of a megabyte reaches the model whole, between marks that say it was pasted, which is told once', async () => {
     const prompt = `first ${'0123456789abcdef'.repeat(65_536)} last`;
     const turn = await runTurn(harness.backend, session.chatId, prompt);
     expect(endOf(turn).outcome).toBe('completed');
     expect(received()).toContain(prompt);
+    expect(received()).toContain('<pasted_content');
+    expect(ofType(turn, 'notice')).toMatchObject([{ code: 'prompt_marked_as_pasted' }]);
+    const again = await runTurn(harness.backend, session.chatId, 'a short line\n'.repeat(1_100));
+    expect(endOf(again).outcome).toBe('completed');
+    expect(ofType(again, 'notice')).toEqual([]);
+  });
+
+  describe('PTY-10: is known again as the one that was typed, with', () => {
+    test.each([
+      ['tabs and line breaks at its end', 'a\tb\n\tc \n\n\n', 'a    b\n    c'],
+      ['what follows an escape', '300\u212a and \x1bbehind it', '300K and ␛behind it'],
+      ['no letter at all', '?! \u2026 \n', '?! \u2026'],
+    ])('%s', async (_, prompt, text) => {
+      const turn = await runTurn(harness.backend, session.chatId, prompt);
+      expect(endOf(turn).outcome).toBe('completed');
+      expect(received().trim()).toBe(text);
+      expect(ofType(turn, 'user_message')).toEqual([]);
+      expect(session.unprompted).toEqual([]);
+    });
   });
 
   test('the session is the same one still', async () => {

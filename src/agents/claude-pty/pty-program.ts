@@ -1,10 +1,10 @@
 /** One run of the terminal program: its process, what it says of its state, and how it is ended. */
-import { stripVTControlCharacters } from 'node:util';
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endSession, type LeftBehind } from '../agent-process.ts';
 import { markSession } from '../process-marks.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { plainWords } from '../../lib/plain-words.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { lendsTerminal } from './lends-terminal.ts';
 import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
@@ -133,7 +133,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
       pty.resize({ ...size, rows: Math.max(1, size.rows - 1) });
       setTimeout(() => pty.resize(size), otherSizeMs).unref();
     },
-    lastWords: () => wordsOf(tail.text),
+    lastWords: () => plainWords(tail.text, tail).slice(-maxWordsLength),
     async end(graceMs) {
       pty.kill('SIGTERM');
       const timer = setTimeout(() => pty.kill('SIGKILL'), graceMs);
@@ -145,14 +145,6 @@ export function startProgram(options: ProgramOptions): PtyProgram {
 }
 
 const maxWordsLength = 600;
-
-/** What was written to a screen, in the order of writing. The cursor is moved where others write a blank. */
-function wordsOf(output: string): string {
-  const words = stripVTControlCharacters(output.replaceAll('\x1b[', ' \x1b['))
-    .replace(/[\p{Cc}\p{So}\p{Sk}\s]+/gu, ' ')
-    .trim();
-  return words.slice(-maxWordsLength);
-}
 
 /** The same terminal, whose output and size somebody else sees too. */
 function tapped(

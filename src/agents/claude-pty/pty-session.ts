@@ -161,8 +161,8 @@ export class PtySession {
       ...parts,
       chatId: parts.spec.chatId,
       ask: () => this.#program?.askToDraw(),
-      // A dialog stands still until somebody answers it, and an editor draws as it likes.
-      isExcused: () => this.#program?.status.state === 'waiting' || this.#program?.lendsTerminal !== false,
+      // Its dialog stands still until somebody answers what was asked here, and an editor draws as it likes.
+      isExcused: () => this.#questions.count > 0 || this.#program?.lendsTerminal !== false,
       end: async () => {
         await this.#program?.end(0);
       },

@@ -12,8 +12,8 @@ import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost }
 import { mapSdkMessage, type UnknownFrame } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
+import { wordsOf } from '../claude/mapping/prompt-words.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
-import { wordsOf } from '../claude/words-of.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
@@ -161,8 +161,7 @@ export class PtyTurns {
   tell(event: AgentEvent): void {
     if (event.type === 'decision_requested' && !this.#turn) this.#beginUnprompted(true);
     if (event.type === 'decision_requested') this.#begin();
-    if (!this.#turn && this.#own) this.#own.turn.out.push(event);
-    else this.#route(event);
+    this.#route(event);
   }
 
   /** The program is idle. Ends the turn that was running then, if it still does. */
@@ -279,7 +278,8 @@ export class PtyTurns {
     if (line.isPrompt) {
       // The program may also tell its own agent to go on, in the middle of a turn.
       if (line.message.origin.kind !== 'other') await this.#finish();
-      this.#beginUnprompted();
+      // Where a prompt of the chat was typed, the log is in its turn already.
+      if (!this.#own) this.#beginUnprompted();
     }
     this.#begin();
     this.#route(line.message);
@@ -344,6 +344,10 @@ export class PtyTurns {
 
   #route(event: AgentEvent): void {
     if (isChange(event)) this.#parts.onChanged(event);
+    if (!this.#turn && this.#own) {
+      this.#own.turn.out.push(event);
+      return;
+    }
     const isAside =
       event.type === 'user_message' ||
       event.type === 'incoming_message' ||

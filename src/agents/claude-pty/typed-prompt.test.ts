@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BooError } from '../../protocol/error.ts';
 import { enter, escape, typedPrompt } from './typed-prompt.ts';
 
-const type = (text: string): string => typedPrompt([{ type: 'text', text }]);
+const type = (text: string): string => typedPrompt([{ type: 'text', text }]).keys;
 /** What stands inside the pastes, and whether anything but pastes and one Enter is typed. */
 function pasted(keys: string): string[] {
   expect(keys.endsWith(enter)).toBe(true);
@@ -23,7 +23,7 @@ test('PTY-1: a prompt is pasted as it is, and submitted by one Enter', () => {
       typedPrompt([
         { type: 'text', text: 'a' },
         { type: 'text', text: 'b' },
-      ]),
+      ]).keys,
     ),
   ).toBe('a\n\nb');
 });

@@ -21,13 +21,21 @@ const command = /^([/!]|(exit|quit|:q!?|:wq!?)$|$)/i;
 const unseen = /[^\p{L}\p{N}\p{P}\p{S}]|\p{Default_Ignorable_Code_Point}/gu;
 
 // What is pasted at once beyond this is handed to the model marked as pasted, and its line breaks are no longer the
-// prompt's own. Longer prompts than that many pieces make are: it is a matter of time.
+// prompt's own. Of very many pieces, as a prompt of many lines is, the program takes none.
 const pieceLength = 600;
 const pieceLines = 2;
+const maxPieces = 500;
 const maxPiecedLength = 32_768;
 
-/** The keys that type a prompt and submit it. Throws `invalid_request` for content that cannot be typed. */
-export function typedPrompt(content: readonly ContentBlock[]): string {
+export interface TypedPrompt {
+  /** They type the prompt and submit it. */
+  keys: string;
+  /** So long that it goes in one paste: the model gets it between marks that say so. */
+  isMarked: boolean;
+}
+
+/** Throws `invalid_request` for content that cannot be typed. */
+export function typedPrompt(content: readonly ContentBlock[]): TypedPrompt {
   const text = content
     .map((block) => {
       if (block.type === 'text') return block.text;
@@ -40,8 +48,11 @@ export function typedPrompt(content: readonly ContentBlock[]): string {
       );
     })
     .join('\n\n');
-  const pieces = piecesOf(guarded(withoutControls(text)));
-  return pieces.map((piece) => `${pasteStart}${piece}${pasteEnd}`).join('') + enter;
+  const typed = guarded(withoutControls(text));
+  const pieces = typed.length > maxPiecedLength ? [] : piecesOf(typed);
+  const isMarked = typed.length > maxPiecedLength || pieces.length > maxPieces;
+  const pastes = isMarked ? [typed] : pieces;
+  return { keys: pastes.map((piece) => `${pasteStart}${piece}${pasteEnd}`).join('') + enter, isMarked };
 }
 
 function guarded(text: string): string {
@@ -51,7 +62,6 @@ function guarded(text: string): string {
 }
 
 function piecesOf(text: string): string[] {
-  if (text.length > maxPiecedLength) return [text];
   const pieces: string[] = [];
   let piece = '';
   let lines = 0;

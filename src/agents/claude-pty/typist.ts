@@ -5,6 +5,7 @@
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
+import { notice } from '../claude/mapping/notice.ts';
 import type { PtyProgram } from './pty-program.ts';
 import { type ExpectedTurn, lateLinesMs, type PtyTurns } from './pty-turns.ts';
 import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
@@ -41,6 +42,7 @@ export class Typist {
   #next: { isInterrupted: boolean } | undefined;
   /** Keys of a person stand perhaps in the input line. */
   #hasDraft = false;
+  #hasToldMarked = false;
   readonly #lookers = new Set<() => void>();
 
   constructor(parts: TypistParts) {
@@ -72,7 +74,7 @@ export class Typist {
     const running = turns.current;
     if (running && running.id !== null) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     if (this.#next) throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
-    const keys = typedPrompt(prompt.content);
+    const { keys, isMarked } = typedPrompt(prompt.content);
     const next = { isInterrupted: false };
     this.#next = next;
     try {
@@ -82,8 +84,19 @@ export class Typist {
     }
     if (next.isInterrupted || this.#parts.isClosing()) return yield endWithoutResult('interrupted');
     const expected = turns.expect(prompt);
+    if (isMarked) this.#tellMarked();
     this.#type(keys, expected).catch((error: unknown) => void turns.end('failed', toBooError(error)));
     yield* expected.turn.out.iterable;
+  }
+
+  /** Once is enough. */
+  #tellMarked(): void {
+    if (this.#hasToldMarked) return;
+    this.#hasToldMarked = true;
+    const message =
+      'A prompt this long reaches the model between marks that say it was pasted, for it goes through the terminal. ' +
+      'The engine claude_sdk sends it as it is.';
+    this.#parts.turns.tell(notice('info', 'prompt_marked_as_pasted', message));
   }
 
   /** A prompt that waits is not to be typed any more. */

@@ -9,11 +9,13 @@ import type {
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
+  SessionRewind,
   StoredSession,
 } from '../agent-backend.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 
@@ -135,6 +137,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
     return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
+  }
+
+  rewindSession(rewind: SessionRewind): Promise<boolean> {
+    return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 
   async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {

@@ -66,24 +66,27 @@ describe('a prompt that meets a turn of the agent’s own', () => {
     ],
     ['when the turn has begun', (session) => session.unprompted.length > 0],
   ];
-  test.each(moments)('TURN-1 PROMPT-3: %s: each turn gets its own answer and its own end', async (_, isNow) => {
-    const { backend } = harness;
-    const session = await openSession(harness);
-    const { chatId } = session;
-    const own: AgentEvent[][] = [];
-    const endTask = await beginTask(session);
-    await endTask();
-    await until(() => isNow(session));
-    const asked = await runTurn(backend, chatId, 'stream 3 tokens');
-    for (const events of session.unprompted) own.push(await readTurn(backend, chatId, events));
-    expect(textIn(asked)).toBe('t1 t2 t3 ');
-    expect(endOf(asked)).toMatchObject({ outcome: 'completed', usage: { outputTokens: 3 } });
-    expect(own).toHaveLength(1);
-    expect(textIn(own[0]!)).toContain('A background task reports');
-    expect(endOf(own[0]!).outcome).toBe('completed');
-    expect(backend.isBusy(chatId)).toBe(false);
-    await backend.closeSession(chatId);
-  });
+  test.each(moments)(
+    'TURN-1 TURN-13 PROMPT-3: %s: what the agent does first is told first, and the prompt gets its answer',
+    async (_, isNow) => {
+      const { backend } = harness;
+      const session = await openSession(harness);
+      const { chatId } = session;
+      const own: AgentEvent[][] = [];
+      const endTask = await beginTask(session);
+      await endTask();
+      await until(() => isNow(session));
+      const asked = await runTurn(backend, chatId, 'stream 3 tokens');
+      for (const events of session.unprompted) own.push(await readTurn(backend, chatId, events));
+      // Where the prompt was there first, its turn in the log has begun, and tells both in the order in which they come.
+      const texts = [...own.map(textIn), textIn(asked)].join('\n');
+      expect(texts).toMatch(/^A background task reports[^]*t1 t2 t3 $/);
+      expect(own.length).toBeLessThanOrEqual(1);
+      for (const turn of [...own, asked]) expect(endOf(turn).outcome).toBe('completed');
+      expect(backend.isBusy(chatId)).toBe(false);
+      await backend.closeSession(chatId);
+    },
+  );
 
   test('TURN-3: interrupted at once, both end, and the next prompt is answered', async () => {
     const { backend } = harness;

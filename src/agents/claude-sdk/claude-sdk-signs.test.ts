@@ -13,7 +13,7 @@ import type { AgentEvent } from '../agent-backend.ts';
 let harness: SdkHarness;
 beforeEach(async () => {
   harness = await openSdkHarness({
-    env: { MCP_TIMEOUT: '1500' },
+    env: { MCP_TIMEOUT: '6000' },
     limits: { silenceMs: 100, answerMs: 1_500, mcpAskAgainMs: 50, closeMs: { turn: 500, exit: 2_500, term: 300 } },
   });
 });
@@ -72,6 +72,7 @@ test('AGENT-19: each MCP server that does not run is told once, with the reason,
   const status = (name: string): McpServer | undefined => servers.find((server) => server.name === name);
   await until(() => status('hanging')?.status === 'failed' && status('good')?.status === 'connected', {
     what: 'the end of all starts',
+    timeoutMs: 20_000,
   });
   expect(status('absent')).toMatchObject({ status: 'failed', error: expect.stringContaining('ENOENT') as string });
   expect(status('gone')?.status).toBe('failed');

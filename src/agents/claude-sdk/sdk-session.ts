@@ -35,7 +35,7 @@ import { markSession, type SessionMark } from '../process-marks.ts';
 import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
-import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
+import { createMappingState, type MappingState, newTurn, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
 import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
@@ -45,6 +45,7 @@ import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
+import { plainWords } from '../../lib/plain-words.ts';
 import {
   configDirOf,
   projectKey,
@@ -383,7 +384,7 @@ export class SdkSession {
         ? endWithoutResult('interrupted')
         : endWithoutResult('failed', failure);
     this.#permissions.withdrawAll();
-    for (const turn of [this.#turn, this.#waiting]) if (turn) this.#finish(turn, end);
+    for (const turn of new Set([this.#turn, this.#waiting])) if (turn) this.#finish(turn, end);
     if (this.#closing) return;
     clearTimeout(this.#nextRepair);
     await this.#endProcess();
@@ -398,9 +399,7 @@ export class SdkSession {
     const named = namedBy(message);
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
     else if (isInit(message) && named.length === 0) this.#beginUnprompted();
-    // The result of something else: it must not end this turn. Its cost stays in the running totals, and is counted
-    // with the next result.
-    if (message.type === 'result' && this.#turn?.id && named.length > 0 && !named.includes(this.#turn.id)) return;
+    if (message.type === 'result' && this.#isOfAnother(named)) return this.#endOther();
     const { events, state, unmapped, mirrorFailed } = mapSdkMessage(message, this.#state);
     this.#state = state;
     if (unmapped !== undefined) this.#countUnmapped(unmapped);
@@ -411,9 +410,23 @@ export class SdkSession {
     if (this.#interrupting) void this.#sendInterrupt();
   }
 
+  /** The result of something else than the turn that is told now. */
+  #isOfAnother(named: readonly unknown[]): boolean {
+    if (!this.#turn?.id) return false;
+    return this.#turn === this.#waiting || (named.length > 0 && !named.includes(this.#turn.id));
+  }
+
+  /** It must not end this turn. Its cost stays in the running totals, and is counted with the next result. */
+  #endOther(): void {
+    if (this.#turn !== this.#waiting) return;
+    this.#state = { ...this.#state, turn: newTurn };
+    if (this.#turn) this.#turn.isInterrupted = false;
+    this.#turn = undefined;
+  }
+
   #beginWaiting(): void {
     // A turn of the agent's own goes on as this one.
-    if (this.#turn) this.#finish(this.#turn, endWithoutResult('completed'));
+    if (this.#turn && this.#turn !== this.#waiting) this.#finish(this.#turn, endWithoutResult('completed'));
     this.#turn = this.#waiting;
     this.#waiting = undefined;
     this.#incoming.noteBegun();
@@ -425,6 +438,8 @@ export class SdkSession {
       this.#turn.isForDecisions &&= isForDecisions;
       return this.#turn;
     }
+    // The prompt that waits has begun a turn in the log: what the agent does before it is told there, in this order.
+    if (this.#waiting) return (this.#turn = this.#waiting);
     this.#turn = createTurn(null, isForDecisions);
     this.#watch.start();
     this.#spec.onUnprompted(this.#turn.out.iterable);
@@ -507,7 +522,7 @@ export class SdkSession {
   }
 
   #failure(what: string, cause: unknown): BooError {
-    const said = this.#stderr.text.trim();
+    const said = plainWords(this.#stderr.text, this.#stderr);
     const reason = cause instanceof Error ? cause.message : '';
     return new BooError('agent_failed', [`${what}.`, said || reason].filter(Boolean).join(' '), { cause });
   }

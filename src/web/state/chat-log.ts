@@ -48,6 +48,8 @@ export interface Latest {
   tasks?: EventOf<'background_tasks'>;
   commands?: EventOf<'available_commands_update'>;
   session?: EventOf<'session_started'>;
+  ended?: EventOf<'turn_finished'>;
+  rewound?: EventOf<'session_rewound'>;
 }
 
 export interface ChatLog {

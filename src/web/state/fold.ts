@@ -56,6 +56,7 @@ function openMaps(log: ChatLog) {
         return;
       case 'turn_finished':
         for (const id of event.requeuedPromptIds ?? []) decide(id, event.seq, false);
+        newest('ended', event);
         return maps.turns.set(event.turnId, { ...maps.turns.get(event.turnId), finishedAt: event.at });
       case 'tool_call_update': {
         const { status, content, rawOutput } = event;
@@ -77,6 +78,8 @@ function openMaps(log: ChatLog) {
         return newest('plan', event);
       case 'usage_update':
         return newest('usage', event);
+      case 'session_rewound':
+        return newest('rewound', event);
       case 'background_tasks':
         if ((latest.session?.seq ?? 0) > event.seq) return;
         return newest('tasks', event);
@@ -110,6 +113,11 @@ function withoutTasks(latest: Latest): Latest {
   const rest = { ...latest };
   delete rest.tasks;
   return rest;
+}
+
+/** The last turn failed for what the model gets is too long, and nobody has taken it back. */
+export function isTooLong({ latest }: ChatLog): boolean {
+  return latest.ended?.error?.code === 'context_exceeded' && latest.ended.seq > (latest.rewound?.seq ?? 0);
 }
 
 /** Of a chat whose program is gone, and all that went on in it. */

@@ -7,6 +7,7 @@ import type { Info } from '../../protocol/info.ts';
 import { exactLine, shownText } from '../../protocol/exact-text.ts';
 import { readableLine } from '../text/hidden.ts';
 import { type Api, createApi } from './api.ts';
+import { baseUrl } from './base-url.ts';
 import { type Chats, createChats } from './chats.ts';
 import { createDecisions, type DecisionsState } from './decisions.ts';
 import { createDeletions } from './deletions.ts';
@@ -54,7 +55,7 @@ const undoMs = 7_000;
 
 /** Says why, where it was not by the person's own will. */
 export function openSession(token: string, onSignedOut: (why?: string) => void): Session {
-  const api = createApi(location.origin, token);
+  const api = createApi(baseUrl(), token);
   const chats = createChats(api);
   const info = createStore<Info | undefined>(undefined);
   const decisions = createDecisions({

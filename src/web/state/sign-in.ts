@@ -1,5 +1,6 @@
 import { toBooError } from '../../protocol/error.ts';
 import { createApi } from './api.ts';
+import { baseUrl } from './base-url.ts';
 import { beginVisit, endVisit, isVisitOver, joinVisit, type VisitStorages } from './visit.ts';
 
 const tokenKey = 'boocode.token';
@@ -53,7 +54,7 @@ export function takeCode(): string | null {
 /** Resolves with why it did not work; undefined when the token is kept. */
 export async function signInWithCode(code: string): Promise<string | undefined> {
   try {
-    keepToken((await createApi(location.origin, undefined).signIn(code)).token);
+    keepToken((await createApi(baseUrl(), undefined).signIn(code)).token);
     return undefined;
   } catch (error) {
     const problem = toBooError(error);
@@ -66,7 +67,7 @@ export async function signInWithToken(token: string): Promise<string | undefined
   // Other characters cannot be sent in a header.
   if (!/^[\x21-\x7e]+$/.test(token)) return 'That is not the token: it holds no spaces and only plain characters.';
   try {
-    await createApi(location.origin, token).info();
+    await createApi(baseUrl(), token).info();
     keepToken(token);
     return undefined;
   } catch (error) {

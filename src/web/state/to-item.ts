@@ -12,6 +12,10 @@ const modeWords: Record<string, string> = {
 };
 export const modeText = (mode: string): string => modeWords[mode] ?? mode;
 
+const rewoundText = (count: number): string =>
+  count === 1
+    ? 'The last prompt was taken back: the agent goes on as before it.'
+    : `The last ${count} prompts were taken back: the agent goes on as before them.`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
 export const engineText = (backend: string): string =>
@@ -51,6 +55,8 @@ export function toItems(event: Event): Item[] {
       return notice('info', 'effort', `Effort: ${event.effort ?? 'the model’s own'}`);
     case 'session_info_update':
       return notice('info', 'title', `Title: ${event.title}`);
+    case 'session_rewound':
+      return notice('info', 'rewound', rewoundText(event.promptIds.length));
     case 'chat_updated':
       if (event.cwd !== undefined)
         return notice(

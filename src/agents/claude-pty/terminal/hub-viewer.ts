@@ -3,6 +3,7 @@
  * up, it gets the screen as it is then in place of all it missed, so it is never behind by more than a window, and costs
  * no more memory than a window and a screen.
  */
+import { fieldName, readWith } from '../../../lib/schema-problems.ts';
 import { BooError } from '../../../protocol/error.ts';
 import { type TerminalSize, terminalSize } from '../../../protocol/terminal.ts';
 import type { TerminalFrame, TerminalViewer } from '../../agent-backend.ts';
@@ -128,9 +129,9 @@ export class HubViewer implements TerminalViewer {
 }
 
 function checked(size: TerminalSize): TerminalSize {
-  const parsed = terminalSize.safeParse(size);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = String(issue?.path[0] ?? 'size');
-  throw new BooError('invalid_request', `${field}: ${issue?.message ?? 'is not a size'}`, { details: { field } });
+  const read = readWith(terminalSize, size);
+  if ('value' in read) return read.value;
+  const [{ path, message }] = read.problems;
+  const field = fieldName(path, 'size');
+  throw new BooError('invalid_request', `${field}: ${message}`, { details: { field } });
 }

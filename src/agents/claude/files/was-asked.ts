@@ -5,7 +5,7 @@ import { realpath } from 'node:fs/promises';
 import { type ContentBlock } from '../../../protocol/content.ts';
 import type { AgentPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
-import { wordsOf } from '../words-of.ts';
+import { wordsOf } from '../mapping/prompt-words.ts';
 import { parseEntry, readLines } from './read-lines.ts';
 import { projectFolder, projectKey } from './transcript-file.ts';
 

@@ -5,11 +5,11 @@ import type { TurnError } from '../../../protocol/event.ts';
 import type { AgentEvent, AgentEventOf, Obstacle } from '../../agent-backend.ts';
 import { withUsageUpdate, withWindowSize } from './context-usage.ts';
 import { asCount, asList, asText } from './loose-json.ts';
-import { type Mapped, mapped, type MappingState, newTurn, type TurnState } from './mapping-state.ts';
+import { type Mapped, mapped, type MappingState, newTurn } from './mapping-state.ts';
 import { endOpenCalls } from './map-tool-result.ts';
 import { costSince, readTotals } from './model-costs.ts';
 import { notice } from './notice.ts';
-import { kindOfStatus, problemError, problemObstacle, turnError } from './turn-problem.ts';
+import { kindOfStatus, problemError, problemObstacle, tooLongError, turnError } from './turn-problem.ts';
 
 const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; message: string }>> = {
   error_during_execution: { code: 'agent_failed', message: 'The agent broke off the turn.' },
@@ -22,7 +22,7 @@ const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; me
 };
 
 export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped {
-  const { outcome, error, obstacle } = outcomeOf(frame, state.turn);
+  const { outcome, error, obstacle } = outcomeOf(frame, state);
   const events: AgentEvent[] = [];
   if (outcome === 'completed') events.push(...unsaid(frame, state));
   // A deferred call waits for an answer beyond the end of its turn.
@@ -41,13 +41,13 @@ export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped 
 
 function outcomeOf(
   frame: SDKResultMessage,
-  turn: TurnState,
+  state: MappingState,
 ): Pick<AgentEventOf<'turn_finished'>, 'outcome'> & Partial<Failure> {
   const succeeded = frame.subtype === 'success' && frame.is_error !== true;
   const aborted = frame.terminal_reason === 'aborted_streaming' || frame.terminal_reason === 'aborted_tools';
-  if (aborted || (turn.interruptAsked && !succeeded)) return { outcome: 'interrupted' };
+  if (aborted || (state.turn.interruptAsked && !succeeded)) return { outcome: 'interrupted' };
   if (succeeded) return { outcome: 'completed' };
-  return { outcome: 'failed', ...failureOf(frame, turn) };
+  return { outcome: 'failed', ...failureOf(frame, state) };
 }
 
 interface Failure {
@@ -55,10 +55,14 @@ interface Failure {
   obstacle?: Obstacle | undefined;
 }
 
-function failureOf(frame: SDKResultMessage, turn: TurnState): Failure {
+function failureOf(frame: SDKResultMessage, state: MappingState): Failure {
+  const { turn } = state;
   const said = wordsOf(frame);
   // A failure of the model API comes as a success that is an error.
   const status = frame.subtype === 'success' ? asCount(frame.api_error_status) : undefined;
+  if (isTooLong(frame, status, state)) {
+    return { error: tooLongError(turn.problem?.text || said), obstacle: { reason: 'context' } };
+  }
   const kind = turn.problem?.kind ?? 'unknown';
   if (turn.problem || frame.subtype === 'success') {
     const known = kind === 'unknown' && status !== undefined ? kindOfStatus(status) : kind;
@@ -70,6 +74,15 @@ function failureOf(frame: SDKResultMessage, turn: TurnState): Failure {
   }
   const failure = Object.hasOwn(failures, frame.subtype) ? failures[frame.subtype] : failures.error_during_execution;
   return { error: turnError(failure.code, failure.message, said) };
+}
+
+/**
+ * A prompt, or all that was said, is larger than the model takes: the program has summed up what it could, and each later
+ * request is as large again. A transcript gives no reason; there the words tell.
+ */
+function isTooLong(frame: SDKResultMessage, status: number | undefined, { turn, backend }: MappingState): boolean {
+  if (frame.terminal_reason === 'prompt_too_long' || status === 413) return true;
+  return backend === 'claude_pty' && /^prompt is too long/i.test(turn.problem?.text ?? '');
 }
 
 function wordsOf(frame: SDKResultMessage): string {

@@ -303,6 +303,8 @@ describe('a result', () => {
     [{ is_error: true, result: 'x', api_error_status: 401 }, 'agent_login_required'],
     [{ is_error: true, result: 'x', api_error_status: 400 }, 'model_error'],
     [{ is_error: true, result: 'Prompt is too long' }, 'model_error'],
+    [{ is_error: true, result: 'x', terminal_reason: 'prompt_too_long' }, 'context_exceeded'],
+    [{ is_error: true, result: 'x', api_error_status: 413 }, 'context_exceeded'],
     [{ subtype: 'error_max_turns', is_error: true, errors: ['x'] }, 'agent_failed'],
     [{ subtype: 'error_max_budget_usd', is_error: true, errors: ['x'] }, 'agent_failed'],
     [{ subtype: 'error_during_execution', is_error: true, errors: ['x'], terminal_reason: 'api_error' }, 'model_error'],

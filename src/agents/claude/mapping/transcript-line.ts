@@ -191,12 +191,9 @@ function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
 function mcpServersLine(attachment: Record<string, unknown>): TranscriptLine {
   const names = [...asList(attachment['addedNames']), ...asList(attachment['readdedNames'])];
   const connected = names.flatMap((name) => /^mcp__(.+?)__/.exec(asText(name) ?? '')?.[1] ?? []);
-  return {
-    is: 'mcp_servers',
-    pending: attachment['pendingMcpServers'],
-    failed: attachment['failedMcpServers'],
-    connected: [...new Set(connected)],
-  };
+  const { pendingMcpServers: pending, failedMcpServers: failed } = attachment;
+  if ([pending, failed, connected].every((servers) => asList(servers).length === 0)) return nothing;
+  return { is: 'mcp_servers', pending, failed, connected: [...new Set(connected)] };
 }
 
 /** What waits to be told to the agent: words, or that a task has ended. */

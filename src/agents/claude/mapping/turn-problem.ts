@@ -16,7 +16,7 @@ const problems: Readonly<Record<SDKAssistantMessageError, { code: ErrorCode; mes
   authentication_failed: {
     code: 'agent_login_required',
     message:
-      'Claude is not signed in, or its key is not accepted. Set ANTHROPIC_API_KEY, or run the claude program on the server and sign in.',
+      'Claude is not signed in, or its key is not accepted. Sign in with `boocode login` or under Settings in the page, or start the server with ANTHROPIC_API_KEY.',
   },
   oauth_org_not_allowed: {
     code: 'agent_login_required',
@@ -81,6 +81,12 @@ export function problemObstacle(kind: SDKAssistantMessageError, resetsAt: string
   const reason = obstacles[kind];
   if (reason === undefined) return undefined;
   return reason === 'usage_limit' && resetsAt !== null ? { reason, resetsAt } : { reason };
+}
+
+export function tooLongError(detail: string): TurnError {
+  const sentence =
+    'This is larger than the model takes, and so is whatever is sent after it. Take the prompt back, and the agent goes on as before it.';
+  return turnError('context_exceeded', sentence, detail);
 }
 
 export function isProblemKind(value: unknown): value is SDKAssistantMessageError {

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
-import { asCold } from '../../state/fold.ts';
+import { asCold, isTooLong } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
@@ -116,6 +116,10 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
     if (result && !result.interrupted) session.say('Nothing runs that could be interrupted.');
   };
 
+  const takeBack = async (): Promise<void> => {
+    await session.attempt(() => session.api.rewind(chatId));
+  };
+
   return (
     <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
       <section className="chat-column" aria-label="Chat">
@@ -182,6 +186,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         )}
         <div className="dock" ref={dock}>
           {isMissing && <MissingDirectory onMove={() => setChanging(true)} />}
+          {isTooLong(log) && <TooLong isBusy={isBusy} onTakeBack={takeBack} />}
           <PlanStrip plan={log.latest.plan} />
           {/* Between turns the line below says it, with the time. */}
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
@@ -232,6 +237,29 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         />
       )}
     </div>
+  );
+}
+
+/** The way out of a chat that cannot answer any more. */
+function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Promise<void> }) {
+  const [isWaiting, setWaiting] = useState(false);
+  return (
+    <section className="too-long" aria-label="Too long for the model">
+      <p>
+        What was sent last is too long for the model. The agent can go on as before it: the conversation stays here to
+        be read, and files stay as they are.
+      </p>
+      <button
+        className="primary"
+        disabled={isBusy || isWaiting}
+        onClick={() => {
+          setWaiting(true);
+          void onTakeBack().finally(() => setWaiting(false));
+        }}
+      >
+        {isWaiting ? 'Taking it back …' : 'Take it back'}
+      </button>
+    </section>
   );
 }
 

@@ -48,5 +48,8 @@ export function ConnectionBar() {
 function whyText(error: BooError | undefined): string {
   const status = error?.details['status'];
   if (error && typeof status === 'number' && status < 500) return `The server refuses: ${error.message}`;
+  if (error?.details['step'] === 'websocket_failed') {
+    return 'The server answers, but no WebSocket can be opened: maybe the proxy before it passes on no WebSockets (the headers Upgrade and Connection).';
+  }
   return 'The server cannot be reached; it is tried again and again.';
 }

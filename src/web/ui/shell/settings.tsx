@@ -5,6 +5,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { AddDevice } from './add-device.tsx';
+import { ClaudeAccount } from './claude-account.tsx';
 import { shortcuts, shortcutText } from './shortcuts.ts';
 import { applyTheme, storedTheme, themes, type Theme } from '../parts/theme.ts';
 
@@ -74,6 +75,7 @@ function Settings({ onClose }: { onClose: () => void }) {
         <p className="quiet">{wishWords[wish]}</p>
       </fieldset>
       <AddDevice />
+      {info && !info.demo && <ClaudeAccount />}
       <section aria-labelledby="keys">
         <h3 id="keys">Keys</h3>
         <dl className="keys">

@@ -1,5 +1,5 @@
-import type { ContentBlock } from '../../protocol/content.ts';
-import { textOf } from '../../protocol/text-of.ts';
+import type { ContentBlock } from '../../../protocol/content.ts';
+import { textOf } from '../../../protocol/text-of.ts';
 
 /**
  * What a prompt is known again by: its letters and digits. The program trims white space, makes blanks of tabs,

@@ -1,0 +1,62 @@
+/**
+ * Takes prompts back: the agent goes on as before them. Its session is left as it is and goes on as another one, which
+ * holds what stands before those prompts: a transcript that was cut would grow again from any copy of it that the program
+ * still has, here or on another host. The log keeps all that was said, and says that the agent has forgotten it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { BackendName } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+import type { RewindResult } from '../protocol/prompt.ts';
+import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import type { ChatRow } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { findTooLongPrompt, markRewound, readPromptsFrom } from '../store/rewinds.ts';
+import type { AgentSession } from './agent-session.ts';
+import type { ChatLog } from './chat-log.ts';
+
+export interface RewindParts {
+  sql: Sql;
+  log: ChatLog;
+  session: AgentSession;
+  chat: Readonly<ChatRow>;
+  readonly backendFor: (name: BackendName) => AgentBackend;
+}
+
+/** Between turns only. Throws BooError `not_found`, `invalid_request`. */
+export async function rewindChat(
+  { sql, log, session, chat, backendFor }: RewindParts,
+  given: string | undefined,
+): Promise<RewindResult> {
+  const { id: chatId, agent, backend, cwd } = chat;
+  const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
+  if (promptId === null) {
+    throw new BooError('not_found', 'No prompt has to be taken back: the last one that failed was not too long.');
+  }
+  const prompts = await log.ask(() => readPromptsFrom(sql, chatId, promptId));
+  const from = await log.ask(() => findAgentSession(sql, chatId, agent));
+  // The transcript is complete in the store once the session is closed.
+  await session.close();
+  const to = randomUUID();
+  const isRewound =
+    prompts.length > 0 &&
+    from !== null &&
+    (await backendFor(backend).rewindSession?.({
+      sessionStore: chatSessionStore(sql, log.lease),
+      cwd,
+      from,
+      to,
+      prompts: prompts.map(({ turnId, content }) => ({ turnId, content })),
+    }));
+  if (!isRewound) {
+    const message = 'promptId: the agent’s session does not hold such a prompt. It may have been taken back before.';
+    throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
+  }
+  const promptIds = prompts.map(({ id }) => id);
+  await log.append({
+    events: [{ body: { type: 'session_rewound', promptIds, sessionId: to } }],
+    side: (db) => [setSessionId(db, log.lease, agent, to), markRewound(db, log.lease, promptIds)],
+  });
+  return { promptIds };
+}

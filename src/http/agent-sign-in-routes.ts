@@ -1,0 +1,60 @@
+import { type AgentSignIn, beginAgentSignIn, finishAgentSignIn, signInPage } from '../protocol/agent-sign-in.ts';
+import { BooError } from '../protocol/error.ts';
+import { json, route, type Route } from './route.ts';
+
+const nothing = (): Response => new Response(null, { status: 204 });
+
+/** Who may sign the agents in is who has the token: whoever runs commands here could do it by hand. */
+export function agentSignInRoutes(signIn: AgentSignIn | undefined): Route[] {
+  const agent = (): AgentSignIn => {
+    if (signIn) return signIn;
+    throw new BooError('backend_unavailable', 'The demo uses no account: there is nothing to sign in to.');
+  };
+  return [
+    route(
+      {
+        id: 'beginAgentSignIn',
+        method: 'POST',
+        path: '/v1/agent-sign-in',
+        policy: 'bearer',
+        errors: ['backend_unavailable'],
+        summary: 'Begin to sign the agents in to Claude: gives the page to do so at',
+        responses: { 201: { description: 'The page. One that was begun before has ended.', schema: signInPage } },
+      },
+      { body: beginAgentSignIn },
+      async ({ body }) => json(201, await agent().begin(body.account), { 'cache-control': 'no-store' }),
+    ),
+    route(
+      {
+        id: 'finishAgentSignIn',
+        method: 'POST',
+        path: '/v1/agent-sign-in/code',
+        policy: 'bearer',
+        errors: ['backend_unavailable', 'not_found'],
+        summary: 'Finish it with the code that the page shows; a code serves once',
+        responses: { 204: { description: 'The agents are signed in.' } },
+      },
+      { body: finishAgentSignIn },
+      async ({ body }) => {
+        await agent().finish(body.code);
+        return nothing();
+      },
+    ),
+    route(
+      {
+        id: 'cancelAgentSignIn',
+        method: 'DELETE',
+        path: '/v1/agent-sign-in',
+        policy: 'bearer',
+        errors: ['backend_unavailable'],
+        summary: 'End a sign-in that was begun',
+        responses: { 204: { description: 'None waits.' } },
+      },
+      {},
+      async () => {
+        await agent().cancel();
+        return nothing();
+      },
+    ),
+  ];
+}

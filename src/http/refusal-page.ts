@@ -1,0 +1,29 @@
+import { BooError } from '../protocol/error.ts';
+
+/** Somebody opens it as a page, and a problem in JSON helps them little. */
+export const isNavigation = (request: Request): boolean =>
+  request.method === 'GET' && /\btext\/html\b/.test(request.headers.get('accept') ?? '');
+
+/** What to set where a browser came by a name that the server does not know; undefined for every other error. */
+export function refusalPage(error: unknown): Response | undefined {
+  if (!(error instanceof BooError) || error.code !== 'forbidden_host') return undefined;
+  // A name that has passed the pattern of host names: nothing of it is HTML.
+  const { host } = error.details;
+  const what =
+    typeof host === 'string'
+      ? `<p>BooCode does not answer to the name ${host}. If this is its address, start it with</p>
+<pre>boocode serve --public-origin https://${host}</pre>`
+      : '<p>The proxy before BooCode passes on no usable <code>Host</code>.</p>';
+  const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>BooCode is not set up for this address</title>
+<h1>BooCode is not set up for this address</h1>
+${what}
+<p>A proxy has to pass on the <code>Host</code> that the browser asked for, <code>Origin</code>, and the headers
+<code>Upgrade</code> and <code>Connection</code> of WebSockets.</p>
+</html>
+`;
+  return new Response(page, { status: 403, headers: { 'content-type': 'text/html; charset=utf-8' } });
+}
