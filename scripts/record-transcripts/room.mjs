@@ -131,14 +131,14 @@ export async function openRoom(parts, model) {
      * Waits until so many lines fit.
      * @param {(line: any) => boolean} fits
      */
-    lines: (fits, count = 1) => room.until(() => room.count(fits) >= count, `${count} lines that fit ${fits}`),
+    lines: (fits, count = 1) => room.until(() => room.count(fits) >= count, `${count} lines that fit ${String(fits)}`),
     /** @param {string} keys */
     press: (keys) => program.pty.write(keys),
     /**
      * Types a prompt as the server does.
      * @param {string} text
      */
-    send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }])),
+    send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }]).keys),
     /**
      * Presses the keys until the dialog that is open, or opens now, has gone.
      * @param {string} keys
