@@ -89,7 +89,7 @@ async function openChat(sql) {
 const noLog = { debug() {}, info() {}, warn: console.error, error: console.error };
 /** @param {number} delayMs @param {() => void} call */
 const after = (delayMs, call) => {
-  const timer = setTimeout(call, delayMs);
+  const timer = setTimeout(() => call(), delayMs);
   return () => clearTimeout(timer);
 };
 
@@ -103,7 +103,7 @@ async function makeLog(sql) {
       written += some.length;
     }
   }
-  const [{ size }] = await sql`select pg_size_pretty(pg_total_relation_size('events')) as size`;
+  const [{ size }] = await sql`select pg_size_pretty(pg_total_relation_size('boocode.events')) as size`;
   console.log(`${written} events, ${size}`);
 }
 
@@ -144,7 +144,7 @@ async function writes() {
     await migrate(sql);
     if (kind === 'pg_trgm') {
       await sql.unsafe(`create extension pg_trgm;
-        create index on events using gin ((payload::text) gin_trgm_ops)
+        create index on boocode.events using gin ((payload::text) gin_trgm_ops)
         where type in ('prompt_accepted', 'user_message', 'incoming_message', 'agent_message')`);
     }
     const indexer = new SearchIndexer({

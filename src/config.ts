@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/agent-environment.ts';
-import { BooError } from './protocol/error.ts';
+import { BooError, toBooError } from './protocol/error.ts';
 import {
   defaultDataDir,
   type Environment,
@@ -17,6 +17,7 @@ import {
   type TerminalPassthrough,
   terminalPassthroughs,
 } from './settings.ts';
+import { readDatabaseUrl } from './store/database-address.ts';
 import { isWeak } from './token-strength.ts';
 
 export interface Config {
@@ -99,7 +100,13 @@ const schemas = {
     .regex(/^[^\s/]+$/, 'must be a name or an address, such as 127.0.0.1'),
   port: whole(0, 65_535),
   'data-dir': z.string().min(1, 'must be the path of a directory'),
-  'database-url': z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres:// or postgresql://'),
+  'database-url': z.string().superRefine((url, context) => {
+    try {
+      readDatabaseUrl(url);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: toBooError(error).message });
+    }
+  }),
   'public-origin': origins,
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'quiet-seconds': whole(1, 24 * 3600),

@@ -14,9 +14,8 @@ import { isBooCode } from './http/is-boocode.ts';
 import { withDeathSignal } from './lib/process-identity.ts';
 import type { BackendName } from './protocol/chat.ts';
 import { toBooError } from './protocol/error.ts';
-import { openDatabase } from './store/database.ts';
+import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
 import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
-import { reachDatabase } from './store/reach-database.ts';
 
 export interface Finding {
   name: string;
@@ -171,13 +170,12 @@ async function checkDatabase(config: Config): Promise<Finding> {
   const scratch = isOwn ? null : mkdtempSync(join(tmpdir(), 'boocode-doctor-'));
   try {
     const embedded = scratch === null ? null : await openEmbeddedPostgres({ dataDir: scratch });
-    const sql = openDatabase(config.databaseUrl ?? embedded?.url ?? '', { max: 1 });
     try {
-      await reachDatabase(sql);
-      const [row] = await sql<{ version: string }[]>`select current_setting('server_version') as version`;
-      return finding('database', 'ok', `Postgres ${row?.version}, ${isOwn ? 'yours (DATABASE_URL)' : 'embedded'}`);
+      const facts = await readDatabaseFacts(config.databaseUrl ?? embedded?.url ?? '');
+      const whose = isOwn ? `yours (DATABASE_URL)${facts.isPooled ? ' through a pooler' : ''}` : 'embedded';
+      poolSizes(facts);
+      return finding('database', 'ok', `Postgres ${facts.version}, ${whose}`);
     } finally {
-      await sql.end({ timeout: 5 });
       await embedded?.close();
     }
   } catch (error) {

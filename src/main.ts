@@ -36,16 +36,13 @@ import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { identifyProcess, isAlive } from './lib/process-identity.ts';
 import { createLogger } from './logger.ts';
+import { openStore } from './open-store.ts';
 import { BooError, toBooError } from './protocol/error.ts';
-import { openDatabase, type Sql } from './store/database.ts';
+import { databasePlace } from './store/database-address.ts';
+import type { Sql } from './store/database.ts';
 import { guardDriver } from './store/driver-guard.ts';
-import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
 import { findUnstoppedHosts, insertHost, stopHost } from './store/hosts.ts';
-import { removeImports } from './store/imports.ts';
 import { inTime } from './store/in-time.ts';
-import { SlowLane } from './store/slow-lane.ts';
-import { migrate } from './store/migrate.ts';
-import { reachDatabase } from './store/reach-database.ts';
 import { checkToken, openToken } from './token-file.ts';
 import { isWeak } from './token-strength.ts';
 import { version } from './version.ts';
@@ -77,7 +74,6 @@ export interface ServerOptions {
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.logLevel, config.logFormat);
-  logger.info(settingsInForce(config, options), 'BooCode starts.');
   const closers: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeAll(closers, logger));
@@ -103,6 +99,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       if (!closing) options.onFatal?.(error);
     });
     signal.throwIfAborted();
+    // Not before: a start that is refused says why in one sentence, and nothing else.
+    logger.info(settingsInForce(config, options), 'BooCode starts.');
     const token = config.token ?? openToken(config.dataDir);
     if (isWeak(token)) {
       logger.warn({}, 'The token can be guessed: make a better one, for example with `openssl rand -base64 32`.');
@@ -190,7 +188,7 @@ function settingsInForce(config: Config, { demo }: ServerOptions): object {
     port: config.port,
     publicOrigins: config.publicOrigins,
     dataDir: config.dataDir,
-    database: databaseUrl?.replace(/^\w+:\/\/(?:[^@/]*@)?([^?]*).*$/s, '$1') ?? 'embedded',
+    database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),
     token: token === null ? 'made here' : 'set on purpose',
     sdkByDefault: config.sdkByDefault,
     idleTimeoutMs: config.idleTimeoutMs,
@@ -250,43 +248,6 @@ function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: 
   // A failure before anybody waits is told by whoever waits later.
   asked.catch(() => undefined);
   return { asked, signal: abort.signal, fail: (error) => fail(error) };
-}
-
-async function openStore(
-  config: Config,
-  { logger, closers, signal }: { logger: Log; closers: (() => Promise<unknown>)[]; signal: AbortSignal },
-  onExit: (error: Error) => void,
-): Promise<{ sql: Sql; leaseSql: Sql; slow: SlowLane }> {
-  let url = config.databaseUrl;
-  if (url === null) {
-    const embedded = await openEmbeddedPostgres({
-      dataDir: config.dataDir,
-      onLog: (line) => logger.debug({ line }, 'postgres'),
-      onExit,
-    });
-    closers.push(() => embedded.close());
-    url = embedded.url;
-  }
-  const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
-  const open = (max: number): Sql => {
-    const sql = openDatabase(url, { max, oneAtATime: true, onNotice });
-    closers.push(() => sql.end({ timeout: 5 }));
-    return sql;
-  };
-  const [sql, leaseSql, slow] = [open(10), open(2), new SlowLane(open(2))];
-  // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
-  const cut = (): void => void sql.end({ timeout: 0 });
-  signal.addEventListener('abort', cut, { once: true });
-  try {
-    signal.throwIfAborted();
-    await reachDatabase(sql);
-    await migrate(sql);
-    // Begun and never finished: nobody waits for them any more.
-    await removeImports(sql, { olderThanHours: 24 });
-    return { sql, leaseSql, slow };
-  } finally {
-    signal.removeEventListener('abort', cut);
-  }
 }
 
 /** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */

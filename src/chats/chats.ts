@@ -5,7 +5,7 @@ import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decisio
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
-import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
@@ -138,6 +138,8 @@ export interface Chats {
 
   /** Throws `session_taken`, `cwd_invalid`, `backend_unavailable`. */
   beginImport(input: BeginImport): Promise<SessionImport>;
+  /** While it is neither finished nor removed. */
+  readImport(importId: string): Promise<ImportProgress>;
   addImportLines(importId: string, lines: ImportLines): Promise<void>;
   /** The chat that has become of it. Throws `session_taken`. */
   finishImport(importId: string): Promise<Chat>;

@@ -45,3 +45,15 @@ test('a decision has two, and neither says what was asked or answered', () => {
     { chatId: 'c', decisionId: 'd', outcome: 'deny', by: 'web' },
   ]);
 });
+
+test('a queue that is held has one, with the reason, and one when it goes on', () => {
+  const held = { type: 'queue_held', reason: 'usage_limit', message: 'secret', resetsAt: null, resumesAt: null };
+  expect(written([held, { type: 'queue_resumed', by: 'web' }])).toEqual([
+    {
+      level: 'warn',
+      message: 'A chat’s queue is held.',
+      facts: { chatId: 'c', reason: 'usage_limit', resumesAt: null },
+    },
+    { level: 'info', message: 'A chat’s queue goes on.', facts: { chatId: 'c', by: 'web' } },
+  ]);
+});

@@ -39,6 +39,11 @@ export class EventLines {
     } else if (event.type === 'decision_resolved') {
       const { decisionId, outcome, by } = event;
       this.#logger.info({ chatId, decisionId, outcome, by }, 'A decision is settled.');
+    } else if (event.type === 'queue_held') {
+      const { reason, resumesAt } = event;
+      this.#logger.warn({ chatId, reason, resumesAt }, 'A chat’s queue is held.');
+    } else if (event.type === 'queue_resumed') {
+      this.#logger.info({ chatId, by: event.by }, 'A chat’s queue goes on.');
     }
   }
 }

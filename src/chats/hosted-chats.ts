@@ -5,7 +5,7 @@ import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
-import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import {
   type InterruptResult,
@@ -259,6 +259,10 @@ export class HostedChats implements Chats {
   async beginImport(input: BeginImport): Promise<SessionImport> {
     await this.#assertModel(this.#chooseBackend(input.agent ?? 'claude', input.backend), input.model);
     return this.#imports.begin(input);
+  }
+
+  readImport(importId: string): Promise<ImportProgress> {
+    return this.#imports.read(importId);
   }
 
   addImportLines(importId: string, lines: ImportLines): Promise<void> {

@@ -55,7 +55,9 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     await host.chats.addImportLines(id, { lines: lines.slice(0, 2) });
     await host.chats.addImportLines(id, { lines: ['{"type":"api-request","large":1}', ...lines.slice(2)] });
     await host.chats.addImportLines(id, { subpath: 'subagents/agent-1', lines: [user('deep')] });
+    expect(await host.chats.readImport(id)).toMatchObject({ id, events: 0 });
     const chat = await host.chats.finishImport(id);
+    await expect(host.chats.readImport(id)).rejects.toMatchObject({ code: 'not_found' });
     expect(chat).toMatchObject({ id, cwd: host.cwd, title: 'Remember the word plum.', state: 'cold', head: 3 });
     expect(await host.chats.getChat(id)).toEqual(chat);
     expect((await host.chats.listChats({ limit: 1 })).items).toEqual([chat]);

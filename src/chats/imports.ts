@@ -10,9 +10,9 @@ import type { AgentName, BackendName } from '../protocol/chat.ts';
 import { textOf } from '../protocol/text-of.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
-import type { BeginImport, ImportLines, SessionImport } from '../protocol/import.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
+import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
 import { type ChatRow, findChat } from '../store/chats.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { appendEvents, type Lease } from '../store/events.ts';
@@ -49,9 +49,12 @@ export interface ImportsParts {
 }
 
 const maxEventsAtOnce = 200;
+const rememberedStores = 20;
 
 export class Imports {
   readonly #parts: ImportsParts;
+  /** Of imports that get lines, the last ones. */
+  readonly #stores = new Map<string, ChatSessionStore>();
 
   constructor(parts: ImportsParts) {
     this.#parts = parts;
@@ -86,14 +89,30 @@ export class Imports {
     return { id: chat.id, sessionId };
   }
 
+  /** How far it is. */
+  async read(importId: string): Promise<ImportProgress> {
+    const { id, sessionId, events } = await this.#find(importId);
+    return { id, sessionId, events };
+  }
+
   async addLines(importId: string, { subpath, lines }: ImportLines): Promise<void> {
     const found = await this.#find(importId);
     const entries = parseEntries(lines);
-    // Under the epoch it was begun with: once it is being finished, with all that is there, nothing more gets in.
-    const lease = { chatId: found.id, hostId: this.#parts.hostId, epoch: 0, nextSeq: 1 };
-    const store = chatSessionStore(this.#parts.slow.sql, lease);
+    const store = this.#storeOf(found.id);
     const key = { projectKey: 'chat', sessionId: found.sessionId, ...(subpath === undefined ? {} : { subpath }) };
     await whileOurs(() => store.append(key, entries));
+  }
+
+  /** One for all lines of an import: it knows what it stored last, and need not ask at every batch. */
+  #storeOf(importId: string): ChatSessionStore {
+    // Under the epoch it was begun with: once it is being finished, with all that is there, nothing more gets in.
+    const lease = { chatId: importId, hostId: this.#parts.hostId, epoch: 0, nextSeq: 1 };
+    const store = this.#stores.get(importId) ?? chatSessionStore(this.#parts.slow.sql, lease);
+    this.#stores.delete(importId);
+    this.#stores.set(importId, store);
+    const [oldest] = this.#stores.keys();
+    if (this.#stores.size > rememberedStores && oldest !== undefined) this.#stores.delete(oldest);
+    return store;
   }
 
   async finish(importId: string): Promise<ChatRow> {

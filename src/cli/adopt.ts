@@ -6,6 +6,7 @@ import { askForSession, sessionInFile, sessionNamed, sessionsOf } from './choose
 import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { cutText, plainLine } from './plain-text.ts';
+import { createImportProgress } from './import-progress.ts';
 import { uploadSession } from './upload-session.ts';
 
 interface AdoptFlags extends GlobalFlags {
@@ -54,7 +55,8 @@ async function adopt(cli: Cli, given: string | undefined, flags: AdoptFlags): Pr
   const client = await connect(cli, flags);
   const { sessionId, title: own } = session;
   const title = flags.title ?? (own === null ? undefined : cutText(own, 200));
-  const chat = await uploadSession(cli, client, session, { sessionId, cwd, title, backend: flags.backend });
+  const progress = createImportProgress(cli, { json: flags.json === true });
+  const chat = await uploadSession(cli, client, session, { sessionId, cwd, title, backend: flags.backend }, progress);
   if (flags.json) return printJson(cli, chat);
   cli.terminal.out(`chat ${chat.id} · ${plainLine(chat.title)}\n`);
   cli.terminal.err(`Go on with it: boocode chat --resume ${chat.id.slice(0, 8)}\n`);

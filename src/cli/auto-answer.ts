@@ -1,6 +1,6 @@
 /** Answers that were given beforehand, with `--allow` and `--deny`, for runs that nobody watches. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { AnswerDecision, BooClient, Chat, Decision, Event } from '../protocol/client.ts';
+import type { AnswerDecision, BooClient, Chat, Decision } from '../protocol/client.ts';
 
 export interface AnswerFlags {
   allow?: string[];
@@ -8,10 +8,8 @@ export interface AnswerFlags {
 }
 
 export interface AutoAnswer {
-  /** Every event of the chat passes here: they tell which tool a call is of. */
-  note(event: Event): void;
   /** Undefined: a person has to answer. */
-  answerTo(asked: Pick<Decision, 'kind'> & { toolCallId?: string | null | undefined }): AnswerDecision | undefined;
+  answerTo(asked: Pick<Decision, 'kind'> & { toolName?: string | null | undefined }): AnswerDecision | undefined;
 }
 
 export const answerFlagsHelp = `
@@ -42,24 +40,15 @@ const denial: AnswerDecision = {
 };
 
 export function createAutoAnswer({ allow = [], deny }: AnswerFlags): AutoAnswer {
-  const toolOf = new Map<string, string>();
   return {
-    note(event) {
-      if (event.type === 'tool_call') toolOf.set(event.toolCallId, event.toolName);
-    },
-    answerTo({ kind, toolCallId }) {
-      const tool = toolOf.get(toolCallId ?? '');
-      if (kind === 'permission' && tool !== undefined && allow.includes(tool)) return { outcome: 'allow' };
+    answerTo({ kind, toolName }) {
+      if (kind === 'permission' && toolName && allow.includes(toolName)) return { outcome: 'allow' };
       return deny ? denial : undefined;
     },
   };
 }
 
-/** What waits in the chat already, once it is known which tools ask. */
-export async function pendingDecisions(client: BooClient, chat: Chat, answers: AutoAnswer): Promise<Decision[]> {
-  const { items } = await client.listDecisions({ status: 'pending', chatId: chat.id, limit: 200 });
-  if (items.length === 0) return [];
-  const recent = await client.events(chat.id, { after: Math.max(0, chat.head - 1000), limit: 1000 });
-  for (const event of recent.items) answers.note(event);
-  return items;
+/** What waits in the chat already. */
+export async function pendingDecisions(client: BooClient, chat: Chat): Promise<Decision[]> {
+  return (await client.listDecisions({ status: 'pending', chatId: chat.id, limit: 200 })).items;
 }

@@ -111,7 +111,6 @@ export async function openConversation(
   }
 
   function track(event: Event): void {
-    answers.note(event);
     switch (event.type) {
       case 'prompt_cancelled':
         for (const prompt of waiting) {
@@ -199,7 +198,7 @@ export async function openConversation(
   };
 
   // What waited before we came stands in no event that is still to come.
-  for (const decision of await pendingDecisions(client, chat, answers)) asker.add(decision);
+  for (const decision of await pendingDecisions(client, chat)) asker.add(decision);
   const following = follow().catch(lose);
   const looking = setInterval(() => void tellWait(), lookMs);
   return conversation;

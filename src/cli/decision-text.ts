@@ -12,7 +12,7 @@ import { wrapRows } from './wrap-rows.ts';
 
 export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'> & {
   alwaysScope?: readonly string[] | undefined;
-  toolCallId?: string | null | undefined;
+  toolName?: string | null | undefined;
 };
 
 const kindWords: Record<Asked['kind'], string> = {

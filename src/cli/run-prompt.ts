@@ -43,7 +43,7 @@ export interface PromptResult {
   decisionIds?: string[];
 }
 
-type Waiting = Pick<Decision, 'id' | 'kind' | 'title' | 'toolCallId'>;
+type Waiting = Pick<Decision, 'id' | 'kind' | 'title'> & { toolName?: string | null | undefined };
 
 export async function runPrompt(
   { terminal }: Cli,
@@ -52,7 +52,7 @@ export async function runPrompt(
 ): Promise<PromptResult> {
   const answers = createAutoAnswer(flags);
   // Listed before there is a turn of this prompt: what that one asks comes with its events.
-  const pending = await pendingDecisions(client, chat, answers);
+  const pending = await pendingDecisions(client, chat);
   const tell = (words: string): void => terminal.err(`· ${words}\n`);
   const receipt = await client.prompt(chat.id, prompt);
   onReceipt?.(receipt);
@@ -101,7 +101,6 @@ export async function runPrompt(
   })) {
     if (item.kind !== 'event') continue;
     const { event } = item;
-    answers.note(event);
     onEvent(event);
     switch (event.type) {
       case 'turn_started':
@@ -112,7 +111,7 @@ export async function runPrompt(
         break;
       case 'decision_requested': {
         // One that was answered long ago stands in the log, too.
-        const decision = { ...event, id: event.decisionId, toolCallId: event.toolCallId ?? null };
+        const decision = { ...event, id: event.decisionId };
         if (event.seq > chat.head && (await meet(decision)) && leavesUndecided) {
           return { ...result, outcome: 'undecided', decisionIds: [event.decisionId] };
         }

@@ -44,7 +44,7 @@ function onTurn(work: (chatId: string) => unknown): void {
 function askFor(chatId: string, toolName: string, fields: Partial<Decision> = {}): Decision {
   const toolCallId = `call of ${toolName}`;
   stub.append(chatId, { type: 'tool_call', toolCallId, title: toolName, kind: 'other', toolName, rawInput: {} });
-  return stub.requestDecision(chatId, { toolCallId, title: `${toolName}: it`, ...fields });
+  return stub.requestDecision(chatId, { toolName, toolCallId, title: `${toolName}: it`, ...fields });
 }
 
 const settled = (decision: Decision) => until(() => decision.by !== null);
@@ -248,6 +248,6 @@ describe('CLI-12: help', () => {
   });
 
   it.each([['chat'], ['send']])('of %s says what its exit codes are', async (name) => {
-    expect((await run([name, '--help'])).out).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}3 .*\n {2}130 /);
+    expect((await run([name, '--help'])).out).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}3 .*\n {2}75 .*\n {2}130 /);
   });
 });

@@ -3,12 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeSession, SessionFile } from '../claude-files.ts';
 import { type BeginImport, type BooClient, BooError, type Chat } from '../protocol/client.ts';
 import type { Cli } from './cli.ts';
+import type { ImportProgress } from './import-progress.ts';
 import { plainLine } from './plain-text.ts';
 
 const claudeFiles = () => import('../claude-files.ts');
 
 /** A transcript that was left alone for so long is no longer being written. */
 const quietMs = 2_000;
+/** How often the server is asked how far it is. */
+const askMs = 2_000;
 const batchBytes = 1024 * 1024;
 const batchLines = 1_000;
 /** What the server takes at once, less what stands around the lines. */
@@ -19,6 +22,7 @@ export async function uploadSession(
   client: BooClient,
   session: NativeSession,
   input: BeginImport,
+  progress: ImportProgress,
 ): Promise<Chat> {
   const { sessionFiles, stateOf } = await claudeFiles();
   const files = await sessionFiles(session.file, session.sessionId);
@@ -33,16 +37,40 @@ export async function uploadSession(
     );
   });
   try {
-    for (const file of files) await sendLines(cli, client, id, file);
+    let bytes = 0;
+    const onSent = (more: number): void => {
+      bytes = Math.min(before.bytes, bytes + more);
+      progress.tell({ phase: 'sending', bytes, of: before.bytes });
+    };
+    for (const file of files) await sendLines(cli, client, id, file, onSent);
+    progress.tell({ phase: 'sending', bytes: before.bytes, of: before.bytes });
     // Whatever was written meanwhile may be here in part.
     await delay(Math.max(0, Math.min(quietMs, before.changedMs + quietMs - Date.now())));
     if ((await stateOf(await sessionFiles(session.file, session.sessionId))).text !== before.text) throw beingWritten();
     await assertNobodyIn(cli, session);
-    return await client.finishImport(id);
+    return await finish(client, id, progress);
   } catch (error) {
     // Without an answer it is removed by the next attempt, or in a day.
     await client.removeImport(id).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Asks now and then how far it is; what is not answered is not worth a word. */
+async function finish(client: BooClient, id: string, progress: ImportProgress): Promise<Chat> {
+  const done = new AbortController();
+  const asking = (async () => {
+    for (;;) {
+      await delay(askMs, undefined, { signal: done.signal });
+      const { events } = await client.readImport(id);
+      progress.tell({ phase: 'writing', events });
+    }
+  })().catch(() => undefined);
+  try {
+    return await client.finishImport(id);
+  } finally {
+    done.abort();
+    await asking;
   }
 }
 
@@ -57,27 +85,41 @@ function beingWritten(): BooError {
   return new BooError('invalid_request', 'This session is just being written: leave the program that is in it first.');
 }
 
-async function sendLines(cli: Cli, client: BooClient, importId: string, file: SessionFile): Promise<void> {
+async function sendLines(
+  cli: Cli,
+  client: BooClient,
+  importId: string,
+  file: SessionFile,
+  onSent: (bytes: number) => void,
+): Promise<void> {
   const { isRecordOfRequest, parseEntry, readLines } = await claudeFiles();
   const place = file.subpath === '' ? {} : { subpath: file.subpath };
   let lines: string[] = [];
   let bytes = 0;
+  // Of the file, whatever became of it.
+  let passed = 0;
   const send = async (): Promise<void> => {
     if (lines.length > 0) await client.addImportLines(importId, { ...place, lines });
+    onSent(passed);
     lines = [];
-    bytes = 0;
+    [bytes, passed] = [0, 0];
   };
   for await (const { text, number } of readLines(file.path)) {
     const entry = parseEntry(text);
+    const length = Buffer.byteLength(text) + 1;
     const where = `line ${number} of ${plainLine(file.path, 4096)}`;
     if (!entry) cli.terminal.err(`· ${where} is no entry and is left out.\n`);
-    if (!entry || isRecordOfRequest(entry)) continue;
+    if (!entry || isRecordOfRequest(entry)) {
+      passed += length;
+      continue;
+    }
     const size = Buffer.byteLength(JSON.stringify(text)) + 1;
     if (size > maxLineBytes)
       throw new BooError('payload_too_large', `The server does not take ${where}: it is too long.`);
     if (bytes + size > batchBytes || lines.length === batchLines) await send();
     lines.push(text);
     bytes += size;
+    passed += length;
   }
   await send();
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { chat } from '../protocol/chat.ts';
-import { beginImport, importLines, sessionImport } from '../protocol/import.ts';
+import { beginImport, importLines, importProgress, sessionImport } from '../protocol/import.ts';
 import { uuid } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
@@ -30,6 +30,18 @@ export function importRoutes(chats: Chats): Route[] {
         const begun = await chats.beginImport(body);
         return json(201, begun, { location: `/v1/imports/${begun.id}` });
       },
+    ),
+    route(
+      {
+        id: 'readImport',
+        method: 'GET',
+        path: '/v1/imports/{importId}',
+        policy: 'bearer',
+        summary: 'How far an import is',
+        responses: { 200: { description: 'Not there any more once it is a chat.', schema: importProgress } },
+      },
+      { params: importPath },
+      async ({ params }) => json(200, await chats.readImport(params.importId)),
     ),
     route(
       {

@@ -15,7 +15,7 @@ import { BooError } from './error.ts';
 import type { DirectoryList } from './directory.ts';
 import type { EventPage, FeedItem } from './event.ts';
 import type { ResumeQueue } from './hold.ts';
-import type { BeginImport, ImportLines, SessionImport } from './import.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from './import.ts';
 import type { Health, Info, SignInLink } from './info.ts';
 import type { InterruptResult, Receipt, RewindChat, RewindResult, SubmitPrompt, WaitingPromptList } from './prompt.ts';
 import type { TerminalTicket } from './terminal.ts';
@@ -41,7 +41,7 @@ export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
 export type { DirectoryList } from './directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
 export type { Hold, HoldReason, ResumeQueue } from './hold.ts';
-export type { BeginImport, ImportLines, SessionImport } from './import.ts';
+export type { BeginImport, ImportLines, ImportProgress, SessionImport } from './import.ts';
 export type { Health, Info, SignInLink } from './info.ts';
 export type {
   InterruptResult,
@@ -182,6 +182,8 @@ export interface BooClient {
    * which nobody knows whether it arrived ends the import. Only `finishImport` makes the chat.
    */
   beginImport(input: BeginImport): Promise<SessionImport>;
+  /** How far an import is, while it is being finished. Throws `not_found` once it is a chat. */
+  readImport(importId: string): Promise<ImportProgress>;
   addImportLines(importId: string, lines: ImportLines): Promise<void>;
   finishImport(importId: string): Promise<Chat>;
   removeImport(importId: string): Promise<void>;
@@ -304,6 +306,7 @@ export function createClient(options: ClientOptions): BooClient {
     live: (liveOptions = {}) => openLive(options.url.replace(/\/+$/, ''), wire, liveOptions, liveLimits),
 
     beginImport: (input) => wire.request('/v1/imports', { method: 'POST', body: input }),
+    readImport: (importId) => wire.request(importPath(importId)),
     addImportLines: (importId, lines) => wire.request(`${importPath(importId)}/lines`, { method: 'POST', body: lines }),
     finishImport: (importId) =>
       wire.request(`${importPath(importId)}/finish`, { method: 'POST', body: {}, timeoutMs: finishTimeoutMs }),

@@ -16,6 +16,14 @@ export type BeginImport = z.infer<typeof beginImport>;
 export const sessionImport = z.object({ id: z.uuid(), sessionId: z.uuid() }).meta({ id: 'Import' });
 export type SessionImport = z.infer<typeof sessionImport>;
 
+export const importProgress = sessionImport
+  .extend({
+    /** How many events of the log are written; none before it is being finished. */
+    events: z.int().min(0),
+  })
+  .meta({ id: 'ImportProgress' });
+export type ImportProgress = z.infer<typeof importProgress>;
+
 // As the agent's own file names are.
 const subpath = z
   .string()

@@ -1,18 +1,24 @@
-import type { SessionKey, SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
+
+export interface ChatSessionStore extends SessionStore {
+  /** As `load`, in pieces that are small enough to let others have their turn in between. */
+  loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
+}
 
 /**
  * One chat's transcripts, written under its lease. The agent's own project key is the sanitised path of the working
  * directory, which differs between machines: here the chat's id stands in its place.
  */
-export function chatSessionStore(sql: Sql, lease: Lease): SessionStore {
+export function chatSessionStore(sql: Sql, lease: Lease): ChatSessionStore {
   const store = new PostgresSessionStore({ sql, fence: { chatId: lease.chatId, epoch: lease.epoch } });
   const own = (key: SessionKey): SessionKey => ({ ...key, projectKey: lease.chatId });
   return {
     append: (key, entries) => store.append(own(key), entries),
     load: (key) => store.load(own(key)),
+    loadPages: (key) => store.loadPages(own(key)),
     delete: (key) => store.delete(own(key)),
     listSubkeys: (key) => store.listSubkeys({ ...key, projectKey: lease.chatId }),
     listSessions: () => store.listSessions(lease.chatId),

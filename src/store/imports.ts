@@ -6,6 +6,8 @@ import type { NewChat } from './chats.ts';
 export interface ImportRow {
   id: string;
   sessionId: string;
+  /** Of its log, so far. */
+  events: number;
 }
 
 /** The chat that has this session, if one has. */
@@ -35,7 +37,8 @@ export async function insertImport(db: Sql, chat: NewChat, sessionId: string): P
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {
   const [row] = await db<ImportRow[]>`
-    select id, importing_session as "sessionId" from boocode.chats where id = ${id} and importing_session is not null`;
+    select id, importing_session as "sessionId", next_seq - 1 as events from boocode.chats
+    where id = ${id} and importing_session is not null`;
   return row ?? null;
 }
 

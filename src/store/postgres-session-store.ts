@@ -92,6 +92,28 @@ export class PostgresSessionStore<
     return rows.length === 0 ? null : rows.map((row) => JSON.parse(text(row, 0)) as SessionStoreEntry);
   }
 
+  /** As `load`, in pieces of a few hundred entries or about a megabyte: nothing for a session that is not there. */
+  async *loadPages(key: SessionKey): AsyncGenerator<SessionStoreEntry[], void, undefined> {
+    const place = toPlace(key);
+    for (let after = '0'; ;) {
+      const rows: Buffer[][] = await this.#sql`
+        select ordinal, entry::text from (
+          select ordinal, entry, sum(pg_column_size(entry)) over (order by ordinal) - pg_column_size(entry) as bytes_before
+          from (
+            select ordinal, entry from ${this.#schema}.claude_session_entries
+            where project_key = ${place.project}::text and session_id = ${place.session}::text
+              and subpath = ${place.subpath}::text and ordinal > ${after}::text::bigint
+            order by ordinal limit ${String(pageRows)}::text::integer
+          ) as candidates
+        ) as page
+        where bytes_before < ${String(pageBytes)}::text::bigint order by ordinal`.raw();
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map((row) => JSON.parse(text(row, 1)) as SessionStoreEntry);
+      after = text(last, 0);
+    }
+  }
+
   async listSessions(projectKey: string): Promise<{ sessionId: string; mtime: number }[]> {
     const rows = await this.#sql`
       select session_id, mtime from ${this.#schema}.claude_session_summaries where project_key = ${toColumn(projectKey)}::text`.raw();
@@ -180,7 +202,9 @@ export class PostgresSessionStore<
           where project_key = ${place.project}::text and session_id = ${place.session}::text),
         (select json_agg(uuid)::text from ${this.#schema}.claude_session_entries
           where project_key = ${place.project}::text and session_id = ${place.session}::text and subpath = ''
-            and uuid is not null and uuid in (select json_array_elements_text(${uuidsOf(batch)}::text::json)))`.raw();
+            and uuid is not null and uuid = any(array(
+              select json_array_elements_text(${uuidsOf(batch)}::text::json)
+            )))`.raw();
     this.#assertHeld(rows);
     const row = rows[0];
     const stored = new Set(row?.[2] ? (JSON.parse(text(row, 2)) as string[]) : []);
@@ -288,6 +312,9 @@ export class PostgresSessionStore<
 }
 
 const rememberedSessions = 1000;
+
+/** Of one piece of a transcript; the bytes are as stored, mostly compressed. */
+const [pageRows, pageBytes] = [500, 256 * 1024];
 
 /** Whether a statement came to nothing because another writer was first. */
 function isOvertaken(error: unknown): boolean {

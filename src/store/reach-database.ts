@@ -1,14 +1,21 @@
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { Sql } from './database.ts';
 import { inTime } from './in-time.ts';
+import { codeOf } from './storage-error.ts';
 
 /**
- * Asks for one answer before anything is to be done with the database, so that a wrong address or password is told as
- * what it is. Throws `storage_unavailable`, with the address and without its password.
+ * Asks for an answer on so many connections before anything is to be done with the database, so that a wrong address or
+ * password is told as what it is. Throws `storage_unavailable`, with the address and without its password.
  */
-export async function reachDatabase(sql: Sql): Promise<void> {
+export async function reachDatabase(sql: Sql, connections = 1): Promise<void> {
+  await firstAnswer(sql, Promise.all(Array.from({ length: connections }, () => sql`select 1`)));
+}
+
+/** What the database answers to the first question. Throws as `reachDatabase` does. */
+export async function firstAnswer<T>(sql: Sql, answer: PromiseLike<T>): Promise<T> {
+  const { host, connect_timeout: connectTimeoutS } = sql.options;
   try {
-    await inTime(sql`select 1`);
+    return await inTime(answer, (host.length * connectTimeoutS + 10) * 1000);
   } catch (cause) {
     throw new BooError('storage_unavailable', sentenceFor(cause, addressOf(sql)), { cause });
   }
@@ -35,8 +42,7 @@ function addressOf(sql: Sql): Address {
 }
 
 function sentenceFor(error: unknown, { url, user, database }: Address): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  switch (code) {
+  switch (codeOf(error)) {
     case '3D000':
       return `There is no database “${database}” at ${url}: create it, or correct DATABASE_URL.`;
     case '28P01':
@@ -52,6 +58,12 @@ function sentenceFor(error: unknown, { url, user, database }: Address): string {
     case 'ANSWER_LOST':
       return `The database at ${url} does not answer: check that Postgres is running there, and what stands in between.`;
     default:
-      return `The database at ${url} cannot be reached (${code || toBooError(error).message}): check DATABASE_URL, and that Postgres is running there.`;
+      return `The database at ${url} cannot be reached (${reasonOf(error)}): check DATABASE_URL, and that Postgres is running there.`;
   }
+}
+
+/** The words of a server or a pooler, for their codes say little to people; the system's code. */
+function reasonOf(error: unknown): string {
+  const isSaid = error instanceof Error && error.name === 'PostgresError';
+  return isSaid ? error.message : codeOf(error) || toBooError(error).message;
 }

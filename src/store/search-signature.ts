@@ -39,7 +39,7 @@ function foldUnknown(code: number): number {
   const character = String.fromCodePoint(code);
   const upper = character.toUpperCase();
   // One that grows in upper case, as ß does, is compared in lower case only.
-  const lower = ([...upper].length === 1 ? upper : character).toLowerCase();
+  const lower = (Array.from(upper).length === 1 ? upper : character).toLowerCase();
   return lower.codePointAt(0) ?? code;
 }
 

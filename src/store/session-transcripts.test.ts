@@ -91,3 +91,20 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
     expect(Math.max(...pages)).toBeLessThan(1024 * 1024);
   });
 });
+
+test('TRANSCRIPT-13: a store gives a transcript in pieces, all of it, in order and once', async () => {
+  const key = { projectKey: randomUUID(), sessionId: 's' };
+  const entries = Array.from({ length: 1_203 }, (_, index) => ({
+    type: 'user',
+    uuid: `u${index}`,
+    text: `\u0000${index}`,
+  }));
+  for (let at = 0; at < entries.length; at += 300) await store.append(key, entries.slice(at, at + 300));
+  await store.append({ ...key, subpath: 'subagents/agent-1' }, [{ type: 'user', uuid: 'other' }]);
+  const pages: SessionStoreEntry[][] = [];
+  for await (const page of store.loadPages(key)) pages.push(page);
+  expect(pages.map((page) => page.length)).toEqual([500, 500, 203]);
+  expect(pages.flat()).toEqual(entries);
+  const { done } = await store.loadPages({ ...key, sessionId: 'none' }).next();
+  expect(done).toBe(true);
+});

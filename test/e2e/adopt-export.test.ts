@@ -133,12 +133,13 @@ describe('a session that was begun by hand', () => {
     }
   });
 
-  test('TRANSCRIPT-7: is a chat once; the chat that has it is named', async () => {
+  test('TRANSCRIPT-7 CLI-9: is a chat once; the chat that has it is named, and programs are told how far it is', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const first = await boocode(['adopt', sessionId.slice(0, 8), '--cwd', cwd, '--title', 'Mine', '--json']);
     const chat = JSON.parse(first.out) as { id: string; title: string };
     expect([first.code, chat.title]).toEqual([0, 'Mine']);
+    expect(first.err).toMatch(/^\{"progress":\{"phase":"sending","bytes":(\d+),"of":\1\}\}$/m);
     const second = await boocode(['adopt', sessionId, '--cwd', cwd]);
     expect([second.code, second.err]).toEqual([1, `error: Chat ${chat.id} has this session already.\n`]);
   });

@@ -65,7 +65,13 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       'a database of another kind',
       ['serve'],
       { DATABASE_URL: 'mysql://root:pa55word@db/x' },
-      /DATABASE_URL: must begin/,
+      /DATABASE_URL: is not of the form postgres:/,
+    ],
+    [
+      'DATA-10: a parameter of the database that is not understood',
+      ['serve'],
+      { DATABASE_URL: 'postgres://me:pa55word@127.0.0.1:1/x?schema=public' },
+      /DATABASE_URL: schema: /,
     ],
     [
       'a database that does not exist',
@@ -158,10 +164,10 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
 
 test('DATA-3: a database that a newer BooCode has changed is refused, and left as it is', async () => {
   const { sql } = database;
-  await sql`insert into boocode_migrations (version, name) values (999999, '999999.sql')`;
-  const before = await sql`select * from boocode_migrations order by version`;
+  await sql`insert into boocode.migrations (version, name) values (999999, '999999.sql')`;
+  const before = await sql`select * from boocode.migrations order by version`;
   const stderr = await refusalOf(['serve'], { DATABASE_URL: database.url });
   expect(stderr).toMatch(/schema version 999999, but this BooCode knows only \d+: start a newer BooCode/);
-  expect(await sql`select * from boocode_migrations order by version`).toEqual(before);
+  expect(await sql`select * from boocode.migrations order by version`).toEqual(before);
   expect(await sql`select * from boocode.hosts where stopped_at is null`).toEqual([]);
 });

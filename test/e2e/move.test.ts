@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectFolder } from '../../src/agents/claude/files/transcript-file.ts';
 import { openServer, type TestServer } from '../support/server.ts';
-import { eventsOf, readLog, runTurn } from '../support/turns.ts';
+import { eventsOf, nextEvent, readLog, runTurn } from '../support/turns.ts';
 
 let server: TestServer;
 
@@ -28,12 +28,18 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
     await runTurn(server.client, chat.id, 'stream 3 tokens');
     await server.restart();
     await rename(old, moved);
-    const { finished } = await runTurn(server.client, chat.id, 'stream 2 tokens');
-    expect(finished.error?.code).toBe('cwd_invalid');
-    expect(finished.error?.message).toMatch(/is gone\. Move the chat to where it is now \(`boocode move`/);
-    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd: old, state: 'failed' });
+    await server.client.prompt(chat.id, { content: 'stream 2 tokens' });
+    const held = await nextEvent(server.client, chat.id, 'queue_held');
+    expect(held.reason).toBe('directory');
+    expect(held.message).toMatch(/is gone\. Move the chat to where it is now \(`boocode move`/);
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd: old, waiting: 1, hold: { reason: 'directory' } });
 
-    expect(await server.client.patchChat(chat.id, { cwd: moved })).toMatchObject({ cwd: moved, state: 'cold' });
+    // The prompt that was held goes on there by itself.
+    expect(await server.client.patchChat(chat.id, { cwd: moved })).toMatchObject({ cwd: moved });
+    const { seq } = await nextEvent(server.client, chat.id, 'queue_resumed');
+    expect(await nextEvent(server.client, chat.id, 'turn_finished', { after: seq })).toMatchObject({
+      outcome: 'completed',
+    });
     const allow = { answer: () => ({ outcome: 'allow' as const }) };
     expect((await runTurn(server.client, chat.id, 'run: env pwd', allow)).text).toContain(`\n${moved}`);
     // Warm, and back again.
@@ -41,7 +47,7 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
     await server.client.patchChat(chat.id, { cwd: old });
     expect((await runTurn(server.client, chat.id, 'run: env pwd', allow)).text).toContain(`\n${old}`);
     expect((await runTurn(server.client, chat.id, 'what did I say')).text).toContain(
-      '"stream 3 tokens", "run: env pwd", "run: env pwd"',
+      '"stream 3 tokens", "stream 2 tokens", "run: env pwd", "run: env pwd"',
     );
     const log = await readLog(server.client, chat.id);
     expect(eventsOf(log, 'chat_updated').flatMap(({ cwd }) => cwd ?? [])).toEqual([moved, old]);

@@ -54,7 +54,7 @@ describe('CLI-8: a stop ends in order', () => {
   test('while a migration waits for another host', async () => {
     const holder = database.sql.unsafe('select pg_advisory_lock(712460915243), pg_sleep(60)');
     holder.catch(() => undefined);
-    await database.sql`delete from boocode_migrations where version = (select max(version) from boocode_migrations)`;
+    await database.sql`delete from boocode.migrations where version = (select max(version) from boocode.migrations)`;
     const waits = () => database.sql`select from pg_locks where locktype = 'advisory' and not granted`;
     const dataDir = join(home.workDir, 'fresh');
     const starting = home.start(['serve', '--data-dir', dataDir], { env: { DATABASE_URL: database.url } });

@@ -297,6 +297,12 @@ export function createMemoryChats(): MemoryChats {
       imports.set(id, sessionId);
       return { id, sessionId };
     },
+    async readImport(importId) {
+      check();
+      const sessionId = imports.get(importId);
+      if (sessionId === undefined) throw new BooError('not_found', 'There is no such import.');
+      return { id: importId, sessionId, events: 0 };
+    },
     async addImportLines(importId) {
       check();
       if (!imports.has(importId)) throw new BooError('not_found', 'There is no such import.');

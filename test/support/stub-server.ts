@@ -231,7 +231,9 @@ export async function openStubServer(): Promise<StubServer> {
       stub.decisions.push(decision);
       const { id: decisionId, kind, title, input, canAllowAlways } = decision;
       const toolCallId = decision.toolCallId ?? undefined;
-      stub.append(chatId, { type: 'decision_requested', decisionId, kind, toolCallId, title, input, canAllowAlways });
+      const toolName = decision.toolName ?? undefined;
+      const asked = { decisionId, kind, toolName, toolCallId, title, input, canAllowAlways };
+      stub.append(chatId, { type: 'decision_requested', ...asked });
       return decision;
     },
     settle(decision, { outcome, ...rest }, by) {

@@ -13,7 +13,7 @@ import { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { endedProcesses } from '../ended-processes.ts';
 import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
-import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
+import { baselineOf } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { modelToStart } from '../claude/default-model.ts';
@@ -191,15 +191,15 @@ export class PtySession {
   async #open(): Promise<void> {
     const { cwd, sessionStore } = this.#spec;
     await assertDirectory(cwd);
-    const entries = await reconcileTranscript(sessionStore, this.#place());
-    this.#isKnown = entries !== null;
-    const costs = new SessionCosts(baselineFromEntries(entries ?? []));
+    const transcript = await reconcileTranscript(sessionStore, this.#place());
+    this.#isKnown = transcript !== null;
+    const costs = new SessionCosts(baselineOf(transcript?.costState));
     this.#turns = new PtyTurns({
       sessionId: this.#sessionId,
       model: this.#model,
       permissionMode: this.#permissionMode,
       costs,
-      changes: new TypedChanges(entries ?? []),
+      changes: new TypedChanges(transcript?.title),
       onChanged: (event) => this.#noteChange(event),
       parentOf: (subpath) => this.#parentOf(subpath),
       onUnprompted: (events) => this.#spec.onUnprompted(events),
@@ -238,7 +238,7 @@ export class PtySession {
       const directory = await projectDirectory(this.#place());
       this.#follower = followTranscript({
         directory,
-        known: entries ?? [],
+        relocatedTo: transcript?.relocatedTo ?? [],
         sessionId: this.#sessionId,
         from: this.#isKnown ? 'end' : 'start',
         onLines: (lines) => {

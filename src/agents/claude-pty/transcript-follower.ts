@@ -14,7 +14,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { createSerial } from '../../lib/serial.ts';
-import { projectFolder } from '../claude/files/transcript-file.ts';
+import { projectFolder, relocatedTo } from '../claude/files/transcript-file.ts';
 import { FollowedFile, type TranscriptProblem } from './followed-file.ts';
 
 export type { TranscriptProblem };
@@ -44,8 +44,8 @@ export interface TranscriptFollower {
 export interface FollowOptions {
   /** The project folder; may not exist yet. */
   directory: string;
-  /** Entries that are known: they may say that the program has taken its files elsewhere. */
-  known?: readonly SessionStoreEntry[];
+  /** The working directories that the program is known to have taken its files to. */
+  relocatedTo?: readonly string[];
   sessionId: string;
   /** `end`: what the files hold now is known, as after a reconciliation. Files that appear later are read whole. */
   from: 'start' | 'end';
@@ -88,7 +88,7 @@ class Follower implements TranscriptFollower {
   constructor(options: FollowOptions) {
     this.#options = options;
     this.#directories = [options.directory];
-    this.#noteFolders(options.known ?? []);
+    for (const cwd of options.relocatedTo ?? []) this.#noteFolder(cwd);
     this.#session = this.#sessionOf(options.sessionId, options.from);
     this.#poll();
   }
@@ -208,11 +208,15 @@ class Follower implements TranscriptFollower {
   }
 
   #noteFolders(entries: readonly SessionStoreEntry[]): void {
-    for (const { type, relocatedCwd } of entries) {
-      if (type !== 'relocated' || typeof relocatedCwd !== 'string') continue;
-      const directory = join(dirname(this.#options.directory), projectFolder(relocatedCwd));
-      if (!this.#directories.includes(directory)) this.#directories.push(directory);
+    for (const entry of entries) {
+      const cwd = relocatedTo(entry);
+      if (cwd !== undefined) this.#noteFolder(cwd);
     }
+  }
+
+  #noteFolder(cwd: string): void {
+    const directory = join(dirname(this.#options.directory), projectFolder(cwd));
+    if (!this.#directories.includes(directory)) this.#directories.push(directory);
   }
 
   /** Where a directory cannot be watched, or is not there yet, the poll has to do. */

@@ -14,9 +14,9 @@ export class TypedChanges {
   #typed: { command: string; argument: string } | undefined;
   #isChosen = false;
 
-  /** What stands in the transcript already. */
-  constructor(entries: readonly SessionStoreEntry[]) {
-    for (const entry of entries) this.#title = titleOf(entry) ?? this.#title;
+  /** The name that the session has in its transcript already. */
+  constructor(title: string | undefined) {
+    this.#title = title;
   }
 
   /** What has changed with an entry of the session's own transcript. */

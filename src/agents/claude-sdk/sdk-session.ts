@@ -36,7 +36,7 @@ import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import { createMappingState, type MappingState, newTurn, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
-import { baselineFromEntries } from '../claude/mapping/model-costs.ts';
+import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
@@ -187,9 +187,9 @@ export class SdkSession {
   async #open(): Promise<void> {
     const { cwd, permissionMode } = this.#spec;
     await assertDirectory(cwd);
-    const entries = await reconcileTranscript(this.#spec.sessionStore, this.#place());
-    this.#state = createMappingState({ baseline: baselineFromEntries(entries ?? []), permissionMode });
-    const isKnown = entries !== null;
+    const transcript = await reconcileTranscript(this.#spec.sessionStore, this.#place());
+    this.#state = createMappingState({ baseline: baselineOf(transcript?.costState), permissionMode });
+    const isKnown = transcript !== null;
     const model = await modelToStart({ ...this.#spec, isKnown }, this.#env);
     this.#assertWanted();
     try {
@@ -206,7 +206,7 @@ export class SdkSession {
         error,
       );
     }
-    this.#changes.begin(entries ?? []);
+    this.#changes.begin(transcript?.title);
     this.#isOpen = true;
     this.#reading = this.#read(this.#query);
   }

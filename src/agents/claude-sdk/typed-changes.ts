@@ -37,9 +37,9 @@ export class TypedChanges {
     this.#model = parts.model;
   }
 
-  /** A program has started, on a transcript with these entries. */
-  begin(entries: readonly SessionStoreEntry[]): void {
-    for (const entry of entries) this.#title = titleOf(entry) ?? this.#title;
+  /** A program has started, on a transcript in which the session has this name. */
+  begin(title: string | undefined): void {
+    this.#title = title ?? this.#title;
     this.#look(async () => void (this.#inForce = await this.#ask()));
   }
 

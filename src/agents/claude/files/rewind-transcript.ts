@@ -1,61 +1,65 @@
 /** A session as it was before a prompt, under another id: the one that it is taken from stays as it is. */
-import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentPrompt, SessionRewind } from '../../agent-backend.ts';
 import { wordsOf } from '../mapping/prompt-words.ts';
 import { readLine } from '../mapping/transcript-line.ts';
+import { appendEntries, storedEntries } from './stored-entries.ts';
 import { projectKey, reconcileTranscript } from './transcript-file.ts';
 
 /** False where the transcript does not hold the first of the prompts. */
 export async function rewindTranscript(rewind: SessionRewind, configDir: string): Promise<boolean> {
   const { sessionStore: store, cwd, from, to, prompts } = rewind;
-  const entries = (await reconcileTranscript(store, { configDir, cwd, sessionId: from })) ?? [];
-  const end = beginningOf(entries, prompts);
+  await reconcileTranscript(store, { configDir, cwd, sessionId: from });
+  const key = { projectKey, sessionId: from };
+  const end = await beginningOf(storedEntries(store, key), prompts);
   if (end === -1) return false;
-  await copy(store, { sessionId: from }, to, entries.slice(0, end));
+  await copy(store, key, { to, end });
   // What sub-agents of the turns before said; those of later ones are known to nobody any more.
-  for (const subpath of (await store.listSubkeys?.({ projectKey, sessionId: from })) ?? []) {
-    await copy(
-      store,
-      { sessionId: from, subpath },
-      to,
-      (await store.load({ projectKey, sessionId: from, subpath })) ?? [],
-    );
-  }
+  for (const subpath of (await store.listSubkeys?.(key)) ?? []) await copy(store, { ...key, subpath }, { to });
   return true;
 }
 
-/** The program takes an entry of another session for none of its own. */
-function copy(
-  store: SessionStore,
-  { sessionId, subpath }: { sessionId: string; subpath?: string },
-  to: string,
-  entries: readonly SessionStoreEntry[],
-): Promise<void> {
-  const key = { projectKey, sessionId: to, ...(subpath === undefined ? {} : { subpath }) };
-  return store.append(
-    key,
-    entries.map((entry) => (entry['sessionId'] === sessionId ? { ...entry, sessionId: to } : entry)),
-  );
+/** Copies the first entries of a transcript, all of them unless `end` is given. */
+function copy(store: SessionStore, key: SessionKey, { to, end }: { to: string; end?: number }): Promise<void> {
+  return appendEntries(store, { ...key, sessionId: to }, renamed(storedEntries(store, key), key.sessionId, to, end));
 }
 
-/** Where the first prompt begins; -1 where it does not stand there. */
-function beginningOf(entries: readonly SessionStoreEntry[], prompts: readonly AgentPrompt[]): number {
+/** The program takes an entry of another session for none of its own. */
+async function* renamed(
+  entries: AsyncIterable<SessionStoreEntry>,
+  from: string,
+  to: string,
+  end = Infinity,
+): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  let count = 0;
+  for await (const entry of entries) {
+    if (count >= end) return;
+    count += 1;
+    yield entry['sessionId'] === from ? { ...entry, sessionId: to } : entry;
+  }
+}
+
+/** How many entries stand before the first prompt; -1 where it does not stand there. */
+async function beginningOf(
+  entries: AsyncIterable<SessionStoreEntry>,
+  prompts: readonly AgentPrompt[],
+): Promise<number> {
   const [first] = prompts;
   if (!first) return -1;
   const words = wordsOf(first.content);
   // Under the SDK it has the id that it was sent with. The terminal program gives it one of its own, and the same words
   // may have been said several times.
   const sameLater = prompts.filter(({ content }) => wordsOf(content) === words).length;
-  const known = entries.findIndex(({ uuid }) => uuid === first.turnId);
-  const typed = (): number | undefined =>
-    entries
-      .flatMap((entry, index) => {
-        const line = readLine(entry);
-        return line.is === 'prompt' && wordsOf(line.content) === words ? [index] : [];
-      })
-      .at(-sameLater);
-  let at = known === -1 ? (typed() ?? -1) : known;
-  // Its way through the program's queue.
-  while (at > 0 && entries[at - 1]?.type === 'queue-operation') at -= 1;
-  return at;
+  const typed: number[] = [];
+  let count = 0;
+  // Its way through the program's queue belongs to an entry.
+  let before = 0;
+  for await (const entry of entries) {
+    if (entry.uuid === first.turnId) return before;
+    const line = readLine(entry);
+    if (line.is === 'prompt' && wordsOf(line.content) === words) typed.push(before);
+    count += 1;
+    if (entry.type !== 'queue-operation') before = count;
+  }
+  return typed.at(-sameLater) ?? -1;
 }

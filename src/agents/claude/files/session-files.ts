@@ -23,8 +23,11 @@ export async function sessionFiles(file: string, sessionId: string): Promise<Ses
 }
 
 /** How the files are now: equal only while nobody writes to them. */
-export async function stateOf(files: readonly SessionFile[]): Promise<{ text: string; changedMs: number }> {
+export async function stateOf(
+  files: readonly SessionFile[],
+): Promise<{ text: string; changedMs: number; bytes: number }> {
   const states = await Promise.all(files.map(({ path }) => stat(path)));
   const text = states.map(({ ino, size, mtimeMs }) => `${ino}:${size}:${mtimeMs}`).join(' ');
-  return { text, changedMs: Math.max(...states.map(({ mtimeMs }) => mtimeMs)) };
+  const bytes = states.reduce((sum, { size }) => sum + size, 0);
+  return { text, bytes, changedMs: Math.max(...states.map(({ mtimeMs }) => mtimeMs)) };
 }

@@ -51,7 +51,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
   test('a file that is missing is written from the store, readable by its owner only', async () => {
     const entries = [user('a'), mode('x'), user('b', 'NUL \u0000, half \ud800 and 漢字')];
     await store.append(key, entries);
-    expect(await reconcileTranscript(store, place)).toEqual(entries);
+    expect(await reconcileTranscript(store, place)).not.toBeNull();
     expect(await fileNow()).toBe(lines(entries));
     expect(await readdir(dirname(file))).toEqual([`${sessionId}.jsonl`]);
   });
@@ -60,7 +60,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     await store.append(key, [user('a'), mode('x')]);
     const whole = [user('a'), mode('x'), mode('x'), user('b'), mode('y')];
     await putFile(whole);
-    expect(await reconcileTranscript(store, place)).toEqual(whole);
+    expect(await reconcileTranscript(store, place)).not.toBeNull();
     expect(await store.load(key)).toEqual(whole);
     expect(await fileNow()).toBe(lines(whole));
     await reconcileTranscript(store, place);
@@ -71,7 +71,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     const stored = [user('a'), user('b')];
     await store.append(key, stored);
     await putFile([user('a'), user('other')]);
-    expect(await reconcileTranscript(store, place)).toEqual(stored);
+    expect(await reconcileTranscript(store, place)).not.toBeNull();
     expect(await fileNow()).toBe(lines(stored));
     expect(await store.load(key)).toEqual(stored);
   });
@@ -139,6 +139,95 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
   });
 });
 
+describe('TRANSCRIPT-13: of a long transcript', () => {
+  const count = 30_000;
+  const long = Array.from({ length: count }, (_, index) => user(`u${index}`, 'x'.repeat(100)));
+  /** Lets nobody wait: what passes between two turns of the event loop is counted, not timed. */
+  const paged = (): SessionStore & { most: number } => {
+    const own = {
+      append: (...given: Parameters<SessionStore['append']>) => {
+        own.most = Math.max(own.most, given[1].length);
+        return store.append(...given);
+      },
+      load: () => Promise.reject(new Error('Nobody holds it as a whole.')),
+      async *loadPages(): AsyncGenerator<SessionStoreEntry[]> {
+        for (let at = 0; at < ((await store.load(key)) ?? []).length; at += 500) {
+          await new Promise((done) => setImmediate(done));
+          yield ((await store.load(key)) ?? []).slice(at, at + 500);
+        }
+      },
+      most: 0,
+    };
+    return own;
+  };
+  const turnsOfTheLoop = async (work: Promise<unknown>): Promise<number> => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await work.finally(() => (isOver = true));
+    return turns;
+  };
+
+  test('neither side is held as a whole, and others have their turn in between', async () => {
+    await store.append(key, long);
+    expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500);
+    expect((await fileNow()).length).toBe(lines(long).length);
+    // Now the file is read: in chunks of 128 kB.
+    const chunks = Math.floor(lines(long).length / (128 * 1024));
+    expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500 + chunks);
+  });
+
+  test('what only the file holds is stored in parts, and the last costs are known', async () => {
+    const costs = { type: 'cost-state', totalCostUSD: 2 };
+    await putFile([...long.slice(0, 2_000), { type: 'cost-state', totalCostUSD: 1 }, costs]);
+    const own = paged();
+    expect(await reconcileTranscript(own, place)).toMatchObject({ costState: costs });
+    expect(own.most).toBe(500);
+    expect(await store.load(key)).toHaveLength(2_002);
+    expect(await reconcileTranscript(paged(), place)).toMatchObject({ costState: costs });
+    expect(await store.load(key)).toHaveLength(2_002);
+  });
+
+  test('so it is when the program took its files along, when the mirror lost much, and when the session leaves', async () => {
+    await store.append(key, long.slice(0, 10));
+    const moved = join(dirname(dirname(file)), '-worktree', `${sessionId}.jsonl`);
+    const own = paged();
+    const storeMore = async (count: number, work: () => Promise<unknown>): Promise<void> => {
+      await putFile(long.slice(0, count), moved);
+      await work();
+      expect([own.most, (await store.load(key))?.length]).toEqual([500, count]);
+    };
+    await storeMore(1_200, () => reconcileTranscript(own, place));
+    expect(await fileNow()).toBe(lines(long.slice(0, 1_200)));
+    await storeMore(2_400, () => storeSurplus(own, place));
+    await storeMore(3_600, () => leaveDirectory(own, place));
+    const names = await readdir(dirname(dirname(file)), { recursive: true });
+    expect(names.filter((name) => name.endsWith('.jsonl'))).toEqual([]);
+  });
+
+  test('what a session goes on from is known of the stored entries and of those that only the file holds', async () => {
+    const titled = (customTitle: string): SessionStoreEntry => ({ type: 'custom-title', customTitle });
+    const relocated = (relocatedCwd: string): SessionStoreEntry => ({ type: 'relocated', relocatedCwd });
+    await store.append(key, [user('a'), titled('First'), relocated('/one')]);
+    const stored = { costState: undefined, title: 'First', relocatedTo: ['/one'] };
+    expect(await reconcileTranscript(paged(), place)).toEqual(stored);
+    await putFile([
+      user('a'),
+      titled('First'),
+      relocated('/one'),
+      titled('Second'),
+      relocated('/two'),
+      relocated('/one'),
+    ]);
+    const whole = { costState: undefined, title: 'Second', relocatedTo: ['/one', '/two'] };
+    expect(await reconcileTranscript(paged(), place)).toEqual(whole);
+  });
+});
+
 describe('while a session is open', () => {
   test('what the store lacks is stored, and no file is touched', async () => {
     await store.append(key, [user('a'), user('only in the store')]);
@@ -195,7 +284,7 @@ describe('a session whose directory changes', () => {
 
     const next = { ...place, cwd: join(root, 'next') };
     await mkdir(next.cwd);
-    expect(await reconcileTranscript(store, next)).toEqual([user('a'), user('b')]);
+    expect(await reconcileTranscript(store, next)).not.toBeNull();
     expect(await fileNow(elsewhere('next'))).toBe(lines([user('a'), user('b')]));
   });
 
@@ -214,7 +303,7 @@ describe('a session whose directory changes', () => {
     const moved = elsewhere('worktree');
     await putFile(whole, moved);
     await putFile([user('s')], join(dirname(moved), sessionId, 'subagents', 'agent-1.jsonl'));
-    expect(await reconcileTranscript(store, place)).toEqual(whole);
+    expect(await reconcileTranscript(store, place)).not.toBeNull();
     expect(await store.load(key)).toEqual(whole);
     expect(await store.load({ ...key, subpath: 'subagents/agent-1' })).toEqual([user('s')]);
     expect(await fileNow()).toBe(lines(whole));

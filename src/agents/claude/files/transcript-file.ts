@@ -6,10 +6,15 @@
  * file, or none, is written anew from the store.
  */
 import { statSync } from 'node:fs';
-import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { titleOf } from '../mapping/session-title.ts';
+import { FreshFile } from './fresh-file.ts';
+import { appendEntries, storedEntries } from './stored-entries.ts';
+import { compareTranscript, surplusOf } from './transcript-comparison.ts';
+import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
 /** What every session is stored under: the store is bound to the chat. */
 export const projectKey = 'chat';
@@ -43,30 +48,69 @@ export async function projectDirectory({ configDir, cwd }: TranscriptPlace): Pro
   return join(configDir, 'projects', projectFolder(await realpath(cwd).catch(() => cwd)));
 }
 
+/** The working directory that the program has taken its files to, where this entry says so. */
+export function relocatedTo({ type, relocatedCwd }: SessionStoreEntry): string | undefined {
+  return type === 'relocated' && typeof relocatedCwd === 'string' ? relocatedCwd : undefined;
+}
+
+/** What a session goes on from. */
+export interface ReconciledTranscript {
+  /** The last entry that holds the session's running costs. */
+  costState: SessionStoreEntry | undefined;
+  /** The name that a person gave the session last. */
+  title: string | undefined;
+  /** The working directories that the program took its files along to, as into a worktree. */
+  relocatedTo: readonly string[];
+}
+
 /**
- * Makes file and store agree before a session is opened. Returns the entries, or null for a session in which nothing was
- * said yet: the program refuses to resume it, and to begin it anew while its file is there.
+ * Makes file and store agree before a session is opened. Null for a session in which nothing was said yet: the program
+ * refuses to resume it, and to begin it anew while its file is there.
+ *
+ * A transcript may be very long: neither side is ever held as a whole, and between two pieces others get their turn.
  */
 export async function reconcileTranscript(
   store: SessionStore,
   place: TranscriptPlace,
-): Promise<SessionStoreEntry[] | null> {
-  const entries = await reconcileFiles(store, place);
+): Promise<ReconciledTranscript | null> {
+  const transcript = await reconcileFiles(store, place);
   // The program may have moved them in mid-session, and died there.
-  return (await storeMoved(store, place, await projectDirectory(place))) ? reconcileFiles(store, place) : entries;
+  return (await storeMoved(store, place, await projectDirectory(place))) ? reconcileFiles(store, place) : transcript;
 }
 
-async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Promise<SessionStoreEntry[] | null> {
+async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Promise<ReconciledTranscript | null> {
   const { sessionId } = place;
   const directory = await projectDirectory(place);
   const file = join(directory, `${sessionId}.jsonl`);
-  const main = await reconcileFile(store, { projectKey, sessionId }, file);
-  if (!main?.some((entry) => entry.type === 'user' || entry.type === 'assistant')) {
+  const summary = new Summary();
+  await reconcileFile(store, { projectKey, sessionId }, file, (entry) => summary.add(entry));
+  if (!summary.isBegun) {
     await rm(file, { force: true });
     return null;
   }
   for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
-  return main;
+  const { costState, title, relocatedTo } = summary;
+  return { costState, title, relocatedTo };
+}
+
+class Summary implements ReconciledTranscript {
+  /** Something was said in it. */
+  isBegun = false;
+  costState: SessionStoreEntry | undefined;
+  title: string | undefined;
+  readonly #relocatedTo = new Set<string>();
+
+  get relocatedTo(): string[] {
+    return [...this.#relocatedTo];
+  }
+
+  add(entry: SessionStoreEntry): void {
+    this.isBegun ||= entry.type === 'user' || entry.type === 'assistant';
+    if (entry.type === 'cost-state') this.costState = entry;
+    this.title = titleOf(entry) ?? this.title;
+    const cwd = relocatedTo(entry);
+    if (cwd !== undefined) this.#relocatedTo.add(cwd);
+  }
 }
 
 /**
@@ -74,14 +118,11 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
  * nobody else may.
  */
 export async function storeSurplus(store: SessionStore, place: TranscriptPlace): Promise<void> {
-  const { sessionId } = place;
   // The program takes its files along when it enters a worktree: those it writes to were written last.
-  const directory = (await foldersOf(place))[0] ?? (await projectDirectory(place));
-  for (const [key, file] of await transcriptsIn(store, directory, sessionId)) {
-    // The file first: what the mirror stores meanwhile is then no surplus.
-    const local = await readEntries(file);
-    const { surplus } = compareEntries(local?.entries ?? [], (await store.load(key)) ?? []);
-    if (surplus.length > 0) await store.append(key, surplus);
+  const [directory] = await foldersOf(place);
+  if (directory === undefined) return;
+  for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
+    await appendEntries(store, key, surplusOf(await compareTranscript(store, key, file)));
   }
 }
 
@@ -99,9 +140,16 @@ async function subTranscripts(store: SessionStore, directory: string, sessionId:
   });
 }
 
-function transcriptsIn(store: SessionStore, directory: string, sessionId: string): Promise<Transcript[]> {
-  const main: Transcript = [{ projectKey, sessionId }, join(directory, `${sessionId}.jsonl`)];
-  return subTranscripts(store, directory, sessionId).then((subs) => [main, ...subs]);
+/** The transcripts that have a file in this folder, the session's own first. */
+async function localTranscripts(directory: string, sessionId: string): Promise<Transcript[]> {
+  const file = join(directory, `${sessionId}.jsonl`);
+  const main: Transcript[] = (await sizeOf(file)) === null ? [] : [[{ projectKey, sessionId }, file]];
+  const folder = join(directory, sessionId);
+  const subs = (await listSubpaths(folder)).map((subpath): Transcript => [
+    { projectKey, sessionId, subpath },
+    join(folder, `${subpath}.jsonl`),
+  ]);
+  return [...main, ...subs];
 }
 
 /** The folders that hold files of the session, of whichever working directory, the one written to last first. */
@@ -129,14 +177,12 @@ async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: str
   let hasStored = false;
   for (const directory of await foldersOf(place)) {
     if (directory === own) continue;
-    for (const [key, file] of await transcriptsIn(store, directory, place.sessionId)) {
-      const local = await readEntries(file);
-      if (local === null) continue;
-      const { surplus, holdsStored } = compareEntries(local.entries, (await store.load(key)) ?? []);
+    for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
+      const compared = await compareTranscript(store, key, file);
       // Its sub-agents went the same way.
-      if (!holdsStored && key.subpath === undefined) break;
-      if (!holdsStored || surplus.length === 0) continue;
-      await store.append(key, surplus);
+      if (!compared.holdsStored && key.subpath === undefined) break;
+      if (!compared.holdsStored || compared.surplus.size === 0) continue;
+      await appendEntries(store, key, surplusOf(compared));
       hasStored = true;
     }
   }
@@ -154,10 +200,8 @@ export async function leaveDirectory(store: SessionStore, place: TranscriptPlace
   await leaveWorktree(store, sessionId);
   for (const directory of await foldersOf(place)) {
     let holdsMore = false;
-    for (const [key, file] of await transcriptsIn(store, directory, sessionId)) {
-      const local = await readEntries(file);
-      const { surplus } = compareEntries(local?.entries ?? [], (await store.load(key)) ?? []);
-      if (surplus.length > 0) holdsMore = true;
+    for (const [key, file] of await localTranscripts(directory, sessionId)) {
+      holdsMore ||= (await compareTranscript(store, key, file)).surplus.size > 0;
     }
     if (!holdsMore) await removeFiles(directory, sessionId);
   }
@@ -166,7 +210,8 @@ export async function leaveDirectory(store: SessionStore, place: TranscriptPlace
 /** A session that is in a worktree of the old directory would go on there: the program's own word for leaving it. */
 async function leaveWorktree(store: SessionStore, sessionId: string): Promise<void> {
   const key = { projectKey, sessionId };
-  const state = (await store.load(key))?.findLast((entry) => entry.type === 'worktree-state');
+  let state: SessionStoreEntry | undefined;
+  for await (const entry of storedEntries(store, key)) if (entry.type === 'worktree-state') state = entry;
   if (!state || state['worktreeSession'] === null) return;
   await store.append(key, [{ type: 'worktree-state', worktreeSession: null, sessionId }]);
 }
@@ -181,72 +226,32 @@ async function removeFiles(directory: string, sessionId: string): Promise<void> 
   await rm(join(directory, sessionId), { recursive: true, force: true });
 }
 
-async function reconcileFile(store: SessionStore, key: SessionKey, file: string): Promise<SessionStoreEntry[] | null> {
-  const [stored, local] = await Promise.all([store.load(key), readEntries(file)]);
-  if (local === null) {
-    if (stored !== null) await writeEntries(file, stored);
-    return stored;
-  }
-  const { surplus, holdsStored } = compareEntries(local.entries, stored ?? []);
-  if (!holdsStored) {
-    await writeEntries(file, stored ?? []);
-    return stored;
-  }
-  const whole = [...(stored ?? []), ...surplus];
-  if (surplus.length > 0) await store.append(key, surplus);
-  if (!local.isWhole) await writeEntries(file, local.entries);
-  return whole;
+/** `onEntry` is called with every entry of the transcript as it is then, in order. */
+async function reconcileFile(
+  store: SessionStore,
+  key: SessionKey,
+  file: string,
+  onEntry: (entry: SessionStoreEntry) => void = () => {},
+): Promise<void> {
+  const compared = await compareTranscript(store, key, file, onEntry);
+  // A file that lacks something that is stored is written anew; one that is not there lacks it all.
+  if (!compared.holdsStored) return writeFile(file, storedEntries(store, key));
+  await appendEntries(store, key, surplusOf(compared, onEntry));
+  if (!compared.isWhole) await writeFile(file, entriesIn(file, compared.size));
 }
 
-/** What `local` holds beyond `stored`, in order, and whether it holds all that is stored. */
-export function compareEntries(
-  local: readonly SessionStoreEntry[],
-  stored: readonly SessionStoreEntry[],
-): { surplus: SessionStoreEntry[]; holdsStored: boolean } {
-  const identity = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);
-  const missing = new Map<string, number>();
-  for (const entry of stored) missing.set(identity(entry), (missing.get(identity(entry)) ?? 0) + 1);
-  const surplus = local.filter((entry) => {
-    const count = missing.get(identity(entry)) ?? 0;
-    if (count > 1) missing.set(identity(entry), count - 1);
-    else missing.delete(identity(entry));
-    return count === 0 && !isLocal(entry);
-  });
-  return { surplus, holdsStored: missing.size === 0 };
+async function* entriesIn(file: string, size: number): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  for await (const { entry } of transcriptLines(file, size)) if (entry) yield entry;
 }
 
-/** The program's records of its own requests: large, of no use to a resume, and never mirrored. */
-function isLocal(entry: SessionStoreEntry): boolean {
-  return entry.type.startsWith('api-request');
-}
-
-/** `isWhole` is false when the file ends in the middle of a line, as a killed program leaves it. */
-async function readEntries(file: string): Promise<{ entries: SessionStoreEntry[]; isWhole: boolean } | null> {
-  let text: string;
+async function writeFile(file: string, entries: AsyncIterable<SessionStoreEntry>): Promise<void> {
+  const fresh = await FreshFile.create(file);
   try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
+    for await (const entry of entries) await fresh.addLine(JSON.stringify(entry));
+    await fresh.putInPlace();
+  } finally {
+    await fresh.discard();
   }
-  let isWhole = text === '' || text.endsWith('\n');
-  const entries = text.split('\n').flatMap((line) => {
-    if (line.trim() === '') return [];
-    try {
-      return [JSON.parse(line) as SessionStoreEntry];
-    } catch {
-      isWhole = false;
-      return [];
-    }
-  });
-  return { entries, isWhole };
-}
-
-async function writeEntries(file: string, entries: readonly SessionStoreEntry[]): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const fresh = `${file}.${process.pid}.tmp`;
-  await writeFile(fresh, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''), { mode: 0o600 });
-  await rename(fresh, file);
 }
 
 /** Paths of the sub-agents' transcripts below a session's folder, as the store names them. */

@@ -7,6 +7,7 @@ import type { AgentPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
 import { wordsOf } from '../mapping/prompt-words.ts';
 import { parseEntry, readLines } from './read-lines.ts';
+import { storedEntries } from './stored-entries.ts';
 import { projectFolder, projectKey } from './transcript-file.ts';
 
 /** The SDK's way: the program keeps the id that the prompt was sent under, which is the turn's. */
@@ -45,6 +46,6 @@ async function* transcriptLines({ sessionId, cwd, sessionStore }: StoredSession,
     for await (const { text } of readLines(join(directory, `${sessionId}.jsonl`))) yield text;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    for (const entry of (await sessionStore.load({ projectKey, sessionId })) ?? []) yield JSON.stringify(entry);
+    for await (const entry of storedEntries(sessionStore, { projectKey, sessionId })) yield JSON.stringify(entry);
   }
 }

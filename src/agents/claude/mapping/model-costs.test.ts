@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { baselineFromEntries, costSince, readTotals, zeroTotals } from './model-costs.ts';
+import { baselineOf, costSince, readTotals, zeroTotals } from './model-costs.ts';
 
 function usage(inputTokens: number, outputTokens: number, costUSD: number): Record<string, number> {
   return { inputTokens, outputTokens, cacheReadInputTokens: 7, cacheCreationInputTokens: 3, costUSD };
@@ -52,19 +52,14 @@ describe('costSince', () => {
   });
 });
 
-describe('baselineFromEntries', () => {
-  it('reads the last cost-state', () => {
-    const baseline = baselineFromEntries([
-      { type: 'cost-state', totalCostUSD: 1, modelUsage: { opus: usage(1, 1, 1) } },
-      { type: 'user', uuid: 'u' },
-      { type: 'cost-state', totalCostUSD: 3, modelUsage: { opus: usage(2, 2, 3) } },
-      { type: 'last-prompt' },
-    ]);
+describe('baselineOf', () => {
+  it('reads a cost-state', () => {
+    const baseline = baselineOf({ type: 'cost-state', totalCostUSD: 3, modelUsage: { opus: usage(2, 2, 3) } });
     expect(baseline.costUsd).toBe(3);
     expect(baseline.models['opus']?.inputTokens).toBe(2);
   });
 
   it('is zero without one', () => {
-    expect(baselineFromEntries([{ type: 'user' }])).toBe(zeroTotals);
+    expect(baselineOf(undefined)).toBe(zeroTotals);
   });
 });

@@ -46,9 +46,8 @@ export function readTotals(costUsd: unknown, modelUsage: unknown): RunningTotals
 }
 
 /** The totals that a resumed session goes on from: those of the transcript's last `cost-state` entry, or zero. */
-export function baselineFromEntries(entries: readonly SessionStoreEntry[]): RunningTotals {
-  const last = entries.findLast((entry) => entry.type === 'cost-state');
-  return last ? readTotals(last['totalCostUSD'], last['modelUsage']) : zeroTotals;
+export function baselineOf(costState: SessionStoreEntry | undefined): RunningTotals {
+  return costState ? readTotals(costState['totalCostUSD'], costState['modelUsage']) : zeroTotals;
 }
 
 /**

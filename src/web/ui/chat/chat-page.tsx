@@ -109,7 +109,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   }
 
   const isBusy = log.openTurn !== undefined || chat?.state === 'running' || chat?.state === 'waiting';
-  const isMissing = isDirectoryMissing(log);
+  const isMissing = chat?.hold?.reason === 'directory' || isDirectoryMissing(log);
   const hasTerminal = info?.backends.find(({ name }) => name === chat?.backend)?.capabilities.terminal === true;
   const interrupt = async (): Promise<void> => {
     const result = await session.attempt(() => session.api.interrupt(chatId));

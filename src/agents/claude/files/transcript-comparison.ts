@@ -1,0 +1,78 @@
+/** A transcript's file beside what is stored. Both are read in pieces, and neither is held as a whole. */
+import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { isRecordOfRequest } from './read-lines.ts';
+import { storedEntries } from './stored-entries.ts';
+import { sizeOf, transcriptLines } from './transcript-lines.ts';
+
+export interface TranscriptComparison {
+  file: string;
+  /** In bytes, as it was when the comparison began: what is written later is not looked at. 0 without a file. */
+  size: number;
+  /** The file holds all that is stored. */
+  holdsStored: boolean;
+  /** The numbers of the lines that the store lacks. */
+  surplus: ReadonlySet<number>;
+  /** False for a file with half a line at its end, or with a line that is no entry. */
+  isWhole: boolean;
+}
+
+/** `onStored` is called with all that is stored, in order. */
+export async function compareTranscript(
+  store: SessionStore,
+  key: SessionKey,
+  file: string,
+  onStored: (entry: SessionStoreEntry) => void = () => {},
+): Promise<TranscriptComparison> {
+  // The file first: what the program writes, and the mirror stores, meanwhile is then no surplus.
+  const size = (await sizeOf(file)) ?? 0;
+  const missing = new Missing();
+  for await (const entry of storedEntries(store, key)) {
+    missing.add(entry);
+    onStored(entry);
+  }
+  const surplus = new Set<number>();
+  let isWhole = true;
+  for await (const { entry, number, isEnded } of transcriptLines(file, size)) {
+    if (entry && missing.isSurplus(entry)) surplus.add(number);
+    isWhole &&= isEnded && entry !== null;
+  }
+  return { file, size, holdsStored: missing.isEmpty, surplus, isWhole };
+}
+
+/** What the store lacks, in the order of the file. */
+export async function* surplusOf(
+  { file, size, surplus }: TranscriptComparison,
+  onEntry: (entry: SessionStoreEntry) => void = () => {},
+): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  if (surplus.size === 0) return;
+  for await (const { entry, number } of transcriptLines(file, size)) {
+    if (!entry || !surplus.has(number)) continue;
+    onEntry(entry);
+    yield entry;
+  }
+}
+
+/** What is stored and was not met in the file yet. */
+class Missing {
+  readonly #counts = new Map<string, number>();
+
+  get isEmpty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add(stored: SessionStoreEntry): void {
+    const identity = identityOf(stored);
+    this.#counts.set(identity, (this.#counts.get(identity) ?? 0) + 1);
+  }
+
+  /** Takes out what the file has; true for what the store lacks, but the program's records of its own requests. */
+  isSurplus(local: SessionStoreEntry): boolean {
+    const identity = identityOf(local);
+    const count = this.#counts.get(identity) ?? 0;
+    if (count > 1) this.#counts.set(identity, count - 1);
+    else this.#counts.delete(identity);
+    return count === 0 && !isRecordOfRequest(local);
+  }
+}
+
+const identityOf = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);

@@ -1,0 +1,63 @@
+import type { Config } from './config.ts';
+import type { Log } from './lib/log.ts';
+import { openDatabase, type Sql } from './store/database.ts';
+import { poolSizes, readDatabaseFacts } from './store/database-facts.ts';
+import { openEmbeddedPostgres } from './store/embedded-postgres/embedded-postgres.ts';
+import { removeImports } from './store/imports.ts';
+import { migrate } from './store/migrate.ts';
+import { reachDatabase } from './store/reach-database.ts';
+import { SlowLane } from './store/slow-lane.ts';
+
+export interface Store {
+  sql: Sql;
+  leaseSql: Sql;
+  slow: SlowLane;
+}
+
+/** The database, embedded or its owner's, ready for use. What closes it is added to `closers`, also where this throws. */
+export async function openStore(
+  config: Config,
+  { logger, closers, signal }: { logger: Log; closers: (() => Promise<unknown>)[]; signal: AbortSignal },
+  onExit: (error: Error) => void,
+): Promise<Store> {
+  let url = config.databaseUrl;
+  if (url === null) {
+    const embedded = await openEmbeddedPostgres({
+      dataDir: config.dataDir,
+      onLog: (line) => logger.debug({ line }, 'postgres'),
+      onExit,
+    });
+    closers.push(() => embedded.close());
+    url = embedded.url;
+  }
+  const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
+  signal.throwIfAborted();
+  const facts = await readDatabaseFacts(url, signal);
+  const sizes = poolSizes(facts);
+  const pools: Sql[] = [];
+  const open = async (max: number): Promise<Sql> => {
+    signal.throwIfAborted();
+    const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled });
+    pools.push(sql);
+    closers.push(() => sql.end({ timeout: 5 }));
+    // Opened at once: where few are left, others might take them meanwhile.
+    await reachDatabase(sql, max);
+    return sql;
+  };
+  // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
+  const cut = (): void => pools.forEach((sql) => void sql.end({ timeout: 0 }));
+  signal.addEventListener('abort', cut, { once: true });
+  try {
+    const sql = await open(sizes.main);
+    const leaseSql = await open(sizes.leases);
+    const slow = new SlowLane(await open(sizes.slow));
+    logger.debug({ ...facts, ...sizes }, 'The database is open.');
+    signal.throwIfAborted();
+    await migrate(sql);
+    // Begun and never finished: nobody waits for them any more.
+    await removeImports(sql, { olderThanHours: 24 });
+    return { sql, leaseSql, slow };
+  } finally {
+    signal.removeEventListener('abort', cut);
+  }
+}

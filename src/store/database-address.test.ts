@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { databasePlace, readDatabaseUrl } from './database-address.ts';
+
+let folder: string;
+let file: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'boocode-address-'));
+  file = join(folder, 'some.pem');
+  writeFileSync(file, 'PEM');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const local = { hosts: [{ host: 'localhost', port: 5432 }], ssl: 'prefer', targetSessionAttrs: null, isPooled: false };
+
+describe('DATA-10: a database’s URL is understood', () => {
+  test.each([
+    ['postgres://', { ...local, user: userInfo().username, database: userInfo().username, password: '' }],
+    ['postgres://a@db.example/x', { hosts: [{ host: 'db.example', port: 5432 }], user: 'a', database: 'x' }],
+    ['postgresql://a:p%40:w%2F@[::1]:6000', { hosts: [{ host: '::1', port: 6000 }], password: 'p@:w/', database: 'a' }],
+    ['postgres://a:p@ss#w@db/x', { hosts: [{ host: 'db', port: 5432 }], password: 'p@ss#w' }],
+    [
+      'postgres:///x?host=/run/pg&port=5433&user=u',
+      { hosts: [{ host: '/run/pg', port: 5433 }], user: 'u', ssl: false },
+    ],
+    ['postgres://u:p@%2Frun%2Fpg%2F%2C/x', { hosts: [{ host: '/run/pg/,', port: 5432 }], database: 'x', ssl: false }],
+    [
+      'postgres://u@one,two:6543,[::2]:7/x',
+      {
+        hosts: [
+          { host: 'one', port: 5432 },
+          { host: 'two', port: 6543 },
+          { host: '::2', port: 7 },
+        ],
+        targetSessionAttrs: 'read-write',
+      },
+    ],
+    ['postgres://u@one,two/x?target_session_attrs=any', { targetSessionAttrs: null }],
+    ['postgres://u@one/x?target_session_attrs=read-write', { targetSessionAttrs: null }],
+    [
+      'postgres:///x?host=one,two&port=1,2&password=p',
+      {
+        hosts: [
+          { host: 'one', port: 1 },
+          { host: 'two', port: 2 },
+        ],
+        password: 'p',
+      },
+    ],
+    [
+      'postgres://one,two/?port=9',
+      {
+        hosts: [
+          { host: 'one', port: 9 },
+          { host: 'two', port: 9 },
+        ],
+      },
+    ],
+    ['postgres://db/?sslmode=disable', { ssl: false }],
+    ['postgres://db/?sslmode=prefer&channel_binding=prefer&gssencmode=disable', { ssl: 'prefer' }],
+    ['postgres://db/?sslmode=require', { ssl: { rejectUnauthorized: false } }],
+    ['postgres://db/?sslmode=verify-full&sslrootcert=system', { ssl: { rejectUnauthorized: true } }],
+    ['postgres://db/?sslrootcert=system', { ssl: { rejectUnauthorized: true } }],
+    ['postgres://db/?application_name=me&connect_timeout=9', { applicationName: 'me', connectTimeoutS: 9 }],
+    ['postgres://db/?pgbouncer=true&sslnegotiation=direct', { isPooled: true, sslNegotiation: 'direct' }],
+  ])('%s', (url, wanted) => {
+    expect(readDatabaseUrl(url)).toMatchObject(wanted);
+  });
+
+  test('with its certificates', () => {
+    const ssl = (search: string): unknown => readDatabaseUrl(`postgres://db/?${search}`).ssl;
+    expect(ssl(`sslmode=verify-full&sslrootcert=${file}`)).toEqual({ ca: 'PEM', rejectUnauthorized: true });
+    expect(ssl(`sslmode=require&sslrootcert=${file}`)).toMatchObject({ ca: 'PEM', rejectUnauthorized: true });
+    expect(ssl(`sslmode=require&sslcert=${file}&sslkey=${file}`)).toEqual({
+      cert: 'PEM',
+      key: 'PEM',
+      rejectUnauthorized: false,
+    });
+    const checked = ssl(`sslmode=verify-ca&sslrootcert=${file}`) as { checkServerIdentity?: () => unknown };
+    expect(checked.checkServerIdentity?.()).toBe(undefined);
+    expect(ssl(`sslmode=verify-full`)).not.toHaveProperty('checkServerIdentity');
+  });
+});
+
+describe('DATA-10: what is not understood is refused by name, without the password', () => {
+  test.each([
+    ['postgres://u:secret@db/?schema=public', 'schema'],
+    ['postgres://u:secret@db/?options=-c%20search_path%3Dx', 'options'],
+    ['postgres://u:secret@db/?channel_binding=require', 'channel_binding'],
+    ['postgres://u:secret@db/?gssencmode=require', 'gssencmode'],
+    ['postgres://u:secret@db/?sslmode=no-verify', 'sslmode'],
+    ['postgres://u:secret@db/?sslrootcert=/nonexistent&sslmode=verify-full', 'sslrootcert'],
+    ['postgres://u:secret@db/?sslrootcert=/nonexistent', 'sslrootcert'],
+    ['postgres://u:secret@db/?sslmode=require&sslcert=/nonexistent', 'sslkey'],
+    ['postgres://u:secret@db/?target_session_attrs=standby', 'target_session_attrs'],
+    ['postgres://u:secret@db/?statement_timeout=1', 'statement_timeout'],
+    ['postgres://u:secret@db/?__proto__=1', '__proto__'],
+    ['postgres://u:secret@db/?host=a&host=b', 'host'],
+    ['postgres://u:secret@db/?connect_timeout=0', 'connect_timeout'],
+    ['postgres://u:secret@db:70000/', 'port'],
+    ['postgres://u:secret@a,b,c/?port=1,2', 'ports'],
+    ['postgres://u:secret@/?host=/run,db', 'directory'],
+    ['postgres://u:secret%@db/', '%25'],
+    ['mysql://u:secret@db/', 'postgres://'],
+  ])('%s', (url, name) => {
+    const refused = (): unknown => readDatabaseUrl(url);
+    expect(refused).toThrow(expect.objectContaining({ code: 'config_invalid' }) as Error);
+    expect(refused).toThrow(name);
+    expect(refused).not.toThrow('secret');
+  });
+});
+
+test('where a database is, is said without its user, its password and its parameters', () => {
+  expect(databasePlace('postgres://me:pa@55:w@one,[::2]:7/x?password=other')).toBe('one:5432,::2:7/x');
+  expect(databasePlace('postgres://me:pa55@/x?host=/run/pg')).toBe('/run/pg:5432/x');
+});

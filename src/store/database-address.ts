@@ -1,0 +1,207 @@
+/**
+ * A database's URL, read as libpq reads it. Every parameter is understood, or refused by name: the driver would hand what it
+ * does not know to the server as a setting, and take what is missing from the environment.
+ */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import type { ConnectionOptions } from 'node:tls';
+import { BooError } from '../protocol/error.ts';
+
+export interface DatabaseAddress {
+  /** One with a path is a socket's directory, and is the only one. */
+  hosts: readonly { host: string; port: number }[];
+  database: string;
+  user: string;
+  password: string;
+  /** As the driver takes it: `prefer` takes a connection without TLS where the server has none. */
+  ssl: false | 'prefer' | ConnectionOptions;
+  sslNegotiation: 'direct' | null;
+  applicationName: string;
+  connectTimeoutS: number;
+  /** Which of several hosts will do: null for the first that answers. */
+  targetSessionAttrs: 'read-write' | 'primary' | null;
+  /** Said to lead to a pooler such as pgbouncer; otherwise that is found out. */
+  isPooled: boolean;
+}
+
+const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+type SslMode = (typeof sslModes)[number];
+
+/** What is understood, and nothing else. */
+const known = new Set([
+  'host',
+  'port',
+  'dbname',
+  'user',
+  'password',
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'sslnegotiation',
+  'channel_binding',
+  'gssencmode',
+  'application_name',
+  'connect_timeout',
+  'target_session_attrs',
+  'pgbouncer',
+]);
+
+const refusals: Record<string, string> = {
+  schema: 'BooCode chooses the schema of its tables itself: leave it out',
+  search_path: 'BooCode chooses the schema of its tables itself: leave it out',
+  options: 'BooCode sets what it needs itself: leave it out, or set it for the role with ALTER ROLE',
+};
+
+/** Throws `config_invalid` with one sentence that names what is wrong, and never holds the password. */
+export function readDatabaseUrl(url: string): DatabaseAddress {
+  const match = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
+  if (!match) throw refused('is not of the form postgres://user:password@host:5432/database');
+  const [, login = '', authority = '', path = '', search = ''] = match;
+  const parameters = readParameters(search);
+  const hosts = readHosts(authority, parameters);
+  const colon = login.indexOf(':');
+  const user = parameters.get('user') || decoded(colon < 0 ? login : login.slice(0, colon)) || ownName();
+  return {
+    hosts,
+    database: parameters.get('dbname') || decoded(path) || user,
+    user,
+    password: parameters.get('password') ?? (colon < 0 ? '' : decoded(login.slice(colon + 1))),
+    ssl: readSsl(parameters, hosts[0]?.host.startsWith('/') === true),
+    sslNegotiation:
+      choice(parameters, 'sslnegotiation', ['postgres', 'direct'] as const) === 'direct' ? 'direct' : null,
+    applicationName: parameters.get('application_name') || 'boocode',
+    connectTimeoutS: readTimeout(parameters.get('connect_timeout')),
+    targetSessionAttrs: readTarget(parameters, hosts.length),
+    isPooled: choice(parameters, 'pgbouncer', ['true', 'false'] as const) === 'true',
+  };
+}
+
+/** Where it is, and nothing that may hold a secret: `host:port/database`. */
+export function databasePlace(url: string): string {
+  const { hosts, database } = readDatabaseUrl(url);
+  return `${hosts.map(({ host, port }) => `${host}:${port}`).join(',')}/${database}`;
+}
+
+function readParameters(search: string): Map<string, string> {
+  const parameters = new Map<string, string>();
+  for (const pair of search.split('&').filter(Boolean)) {
+    const equals = pair.indexOf('=');
+    const name = decoded(equals < 0 ? pair : pair.slice(0, equals));
+    const refusal = refusals[name];
+    if (refusal !== undefined) throw refused(`${name}: ${refusal}`);
+    if (!known.has(name)) throw refused(`the parameter ${JSON.stringify(name.slice(0, 60))} is not known`);
+    if (parameters.has(name)) throw refused(`${name} is given twice`);
+    parameters.set(name, equals < 0 ? '' : decoded(pair.slice(equals + 1)));
+  }
+  if (choice(parameters, 'channel_binding', ['disable', 'prefer', 'require'] as const) === 'require') {
+    throw refused('channel_binding=require cannot be kept: leave it out, and say sslmode=verify-full to be as safe');
+  }
+  if (choice(parameters, 'gssencmode', ['disable', 'prefer', 'require'] as const) === 'require') {
+    throw refused('gssencmode=require cannot be kept: leave it out, and use TLS with sslmode');
+  }
+  return parameters;
+}
+
+function readHosts(authority: string, parameters: ReadonlyMap<string, string>): { host: string; port: number }[] {
+  const given = parameters.get('host');
+  const names = given ? given.split(',') : authority.split(',').map((each) => decoded(each.replace(/:[^:\]]*$/, '')));
+  const ports = parameters.has('port')
+    ? (parameters.get('port') ?? '').split(',')
+    : authority.split(',').map((each) => /:([^:\]]*)$/.exec(each)?.[1] ?? '');
+  if (ports.length > 1 && ports.length !== names.length) throw refused('there are not as many ports as hosts');
+  const hosts = names.map((name, index) => ({
+    host: name.replace(/^\[(.*)\]$/, '$1') || 'localhost',
+    port: readPort((ports.length === 1 ? ports[0] : ports[index]) ?? ''),
+  }));
+  if (hosts.length > 1 && hosts.some(({ host }) => host.startsWith('/'))) {
+    throw refused('of several hosts none can be a directory with a socket');
+  }
+  return hosts;
+}
+
+function readPort(text: string): number {
+  if (text === '') return 5432;
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw refused('a port must be a number from 1 to 65535');
+  return port;
+}
+
+function readSsl(parameters: ReadonlyMap<string, string>, isSocket: boolean): DatabaseAddress['ssl'] {
+  let mode: SslMode = choice(parameters, 'sslmode', sslModes) ?? 'prefer';
+  const rootCert = parameters.get('sslrootcert');
+  const isSystem = rootCert === 'system';
+  if (isSystem && parameters.get('sslmode') === undefined) mode = 'verify-full';
+  if (isSystem && mode !== 'verify-full') throw refused('sslrootcert=system wants sslmode=verify-full');
+  // As libpq: who brings a root certificate wants it to be used.
+  if (rootCert && mode === 'require') mode = 'verify-ca';
+  const files = { ca: isSystem ? undefined : rootCert, cert: parameters.get('sslcert'), key: parameters.get('sslkey') };
+  // A socket has no TLS.
+  if (isSocket || mode === 'disable') return false;
+  if (mode === 'allow' || mode === 'prefer') {
+    const name = (['sslrootcert', 'sslcert', 'sslkey'] as const).find((each) => parameters.get(each));
+    if (name) throw refused(`${name} is of use only with sslmode=require, verify-ca or verify-full`);
+    return 'prefer';
+  }
+  if (Boolean(files.cert) !== Boolean(files.key)) throw refused('sslcert and sslkey go together');
+  return {
+    ...(files.ca ? { ca: readPem('sslrootcert', files.ca) } : {}),
+    ...(files.cert ? { cert: readPem('sslcert', files.cert) } : {}),
+    ...(files.key ? { key: readPem('sslkey', files.key) } : {}),
+    rejectUnauthorized: mode !== 'require',
+    ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+  };
+}
+
+function readPem(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BooError('config_invalid', `${name}: the file ${path} cannot be read`, { cause });
+  }
+}
+
+function readTimeout(text: string | undefined): number {
+  if (text === undefined) return 5;
+  if (!/^\d{1,3}$/.test(text) || Number(text) < 1) throw refused('connect_timeout must be a number of seconds from 1');
+  return Number(text);
+}
+
+/** Of several hosts one is wanted that takes writes. */
+function readTarget(parameters: ReadonlyMap<string, string>, hosts: number): DatabaseAddress['targetSessionAttrs'] {
+  const target = choice(parameters, 'target_session_attrs', ['any', 'read-write', 'primary'] as const);
+  if (target === 'any' || hosts === 1) return null;
+  return target ?? 'read-write';
+}
+
+function choice<T extends string>(
+  parameters: ReadonlyMap<string, string>,
+  name: string,
+  values: readonly T[],
+): T | undefined {
+  const value = parameters.get(name);
+  if (value === undefined) return undefined;
+  const found = values.find((each) => each === value);
+  if (found === undefined) throw refused(`${name} must be one of ${values.join(', ')}`);
+  return found;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refused('holds a % that begins no escape: write %25 for it');
+  }
+}
+
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw refused('says no user');
+  }
+}
+
+function refused(what: string): BooError {
+  return new BooError('config_invalid', what);
+}

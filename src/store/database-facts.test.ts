@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { openPostgresProxy } from '../../test/support/postgres-proxy.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { withDatabase } from '../../test/support/database-name.ts';
+import { openDatabase, type Sql } from './database.ts';
+import { poolSizes, readDatabaseFacts } from './database-facts.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+const encodings = ['LATIN1', 'SQL_ASCII'];
+test.each(encodings)('DATA-12: a database of the encoding %s is refused', async (encoding) => {
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await database.sql.unsafe(`create database ${name} encoding '${encoding}' locale 'C' template template0`);
+  try {
+    await expect(readDatabaseFacts(withDatabase(database.url, name))).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining(`has the encoding ${encoding}, and BooCode wants UTF8`) as string,
+    });
+  } finally {
+    await database.sql.unsafe(`drop database ${name} with (force)`);
+  }
+});
+
+test('DATA-14: two hosts, and the look of a third, fit into a role’s limit of seven connections', async () => {
+  const role = `small_${randomBytes(4).toString('hex')}`;
+  await database.sql.unsafe(`create role ${role} login password 'x' connection limit 7`);
+  const url = new URL(database.url);
+  url.username = role;
+  url.password = 'x';
+  const pools: Sql[] = [];
+  const openHost = async (): Promise<number> => {
+    const sizes = poolSizes(await readDatabaseFacts(url.href));
+    const all = Object.values(sizes) as number[];
+    for (const max of all) {
+      const sql = openDatabase(url.href, { max, oneAtATime: true });
+      pools.push(sql);
+      await Promise.all(Array.from({ length: max }, () => sql`select pg_sleep(0.05)`));
+    }
+    return all.reduce((sum, max) => sum + max, 0);
+  };
+  try {
+    expect(await openHost()).toBe(3);
+    expect(await openHost()).toBe(3);
+    await expect(openHost()).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      message: expect.stringContaining('only 1 more connections') as string,
+    });
+  } finally {
+    await Promise.all(pools.map((sql) => sql.end({ timeout: 1 })));
+    await database.sql.unsafe(`drop role ${role}`);
+  }
+});
+
+test('DATA-14: half of what is free is taken, three at the least and fourteen at the most', () => {
+  const total = (free: number | null): number => Object.values(poolSizes({ free })).reduce((sum, max) => sum + max, 0);
+  expect([3, 7, 12, 17, 97].map(total)).toEqual([3, 3, 6, 8, 14]);
+  expect(poolSizes({ free: 97 })).toEqual({ main: 10, leases: 2, slow: 2 });
+  expect(poolSizes({ free: 3 })).toEqual({ main: 1, leases: 1, slow: 1 });
+  expect(total(null)).toBe(6);
+});
+
+test('DATA-11: PG… variables change neither the database nor how it is reached', async () => {
+  const names = ['HOST', 'PORT', 'USER', 'USERNAME', 'PASSWORD', 'DATABASE', 'APPNAME', 'SSL', 'SSLNEGOTIATION', 'MAX'];
+  names.push('PREPARE', 'MAX_PIPELINE', 'CONNECT_TIMEOUT', 'IDLE_TIMEOUT', 'MAX_LIFETIME', 'KEEP_ALIVE', 'DEBUG');
+  for (const name of names) vi.stubEnv(`PG${name}`, 'elsewhere');
+  const sql = openDatabase(database.url, { max: 1 });
+  const { pathname } = new URL(database.url);
+  try {
+    expect(sql.options).toMatchObject({ max: 1, prepare: true, keep_alive: 60, debug: false, ssl: false });
+    expect(await sql`select current_database() as name, current_setting('application_name') as app`).toEqual([
+      { name: pathname.slice(1), app: 'boocode' },
+    ]);
+    // As a server that trusts: an empty password is one, too.
+    const withoutPassword = openDatabase('postgres://u@localhost:1/x', { max: 1 });
+    expect((withoutPassword.options as unknown as { pass: () => string }).pass()).toBe('');
+    expect(withoutPassword.options).toMatchObject({ host: ['localhost'], port: [1], user: 'u', database: 'x' });
+  } finally {
+    vi.unstubAllEnvs();
+    await sql.end();
+  }
+});
+
+test('DATA-15: of several hosts the one that answers and takes writes is used', async () => {
+  const [first, second] = [await openPostgresProxy(database.url), await openPostgresProxy(database.url)];
+  await first.goDown();
+  const there = new URL(second.url);
+  const sql = openDatabase(
+    `postgres://${there.username}:${there.password}@127.0.0.1:${new URL(first.url).port},127.0.0.1:${there.port}${there.pathname}`,
+    { max: 2, oneAtATime: true },
+  );
+  try {
+    expect(await sql`select 1 as one`).toEqual([{ one: 1 }]);
+    await first.comeUp();
+    await second.goDown();
+    await expect(sql`select 1 as one`.catch(() => sql`select 1 as one`)).resolves.toEqual([{ one: 1 }]);
+  } finally {
+    await sql.end({ timeout: 1 });
+    await Promise.all([first.close(), second.close()]);
+  }
+});

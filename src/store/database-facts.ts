@@ -1,0 +1,105 @@
+/** What a database is like, asked once before anything is done with it. */
+import { BooError } from '../protocol/error.ts';
+import { openDatabase, type Sql } from './database.ts';
+import { firstAnswer } from './reach-database.ts';
+import { codeOf } from './storage-error.ts';
+
+export interface DatabaseFacts {
+  version: string;
+  /** A pooler such as pgbouncer lies in between. */
+  isPooled: boolean;
+  /** Connections that may still be opened, the one that asked not counted; null behind a pooler. */
+  free: number | null;
+}
+
+/**
+ * Throws `config_invalid` for an encoding that cannot hold every text, and `storage_unavailable` as `reachDatabase` does.
+ * Aborted, it fails at once.
+ */
+export async function readDatabaseFacts(url: string, signal?: AbortSignal): Promise<DatabaseFacts> {
+  const direct = await asked(url, { signal }).catch((error: BooError) => {
+    if (isUnknownSetting(error.cause)) return null;
+    throw error;
+  });
+  const facts = direct ?? (await asked(url, { isPooled: true, signal }));
+  if (facts.encoding !== 'UTF8') {
+    throw new BooError(
+      'config_invalid',
+      `The database ${facts.name} has the encoding ${facts.encoding}, and BooCode wants UTF8: make another one, for example with createdb --template=template0 --encoding=UTF8.`,
+    );
+  }
+  // A pooler may also be told to drop the settings that it does not know.
+  const isPooled = direct === null || direct.timeout !== '30s';
+  return { version: facts.version, isPooled, free: isPooled ? null : facts.free };
+}
+
+/** As pgbouncer refuses the settings with which we begin: `unsupported startup parameter: …`. */
+function isUnknownSetting(error: unknown): boolean {
+  return codeOf(error) === '08P01' && /startup parameter/i.test((error as Error).message);
+}
+
+interface Row {
+  version: string;
+  name: string;
+  encoding: string;
+  timeout: string;
+  free: number;
+}
+
+async function asked(
+  url: string,
+  { signal, ...options }: { isPooled?: true; signal: AbortSignal | undefined },
+): Promise<Row> {
+  const sql: Sql = openDatabase(url, { max: 1, ...options });
+  const cut = (): void => void sql.end({ timeout: 0 });
+  signal?.addEventListener('abort', cut, { once: true });
+  try {
+    signal?.throwIfAborted();
+    const answer = sql<Row[]>`
+      with clients as (select datname, usename from pg_stat_activity where backend_type = 'client backend'),
+      me as (select rolsuper, rolconnlimit from pg_roles where rolname = current_user),
+      here as (select datconnlimit from pg_database where datname = current_database())
+      select current_setting('server_version') as version, current_database() as name,
+        current_setting('server_encoding') as encoding, current_setting('statement_timeout') as timeout,
+        least(
+          current_setting('max_connections')::integer
+            - case when rolsuper then 0 else current_setting('superuser_reserved_connections')::integer
+              + coalesce(current_setting('reserved_connections', true)::integer, 0) end
+            - (select count(*) from clients),
+          case when rolconnlimit >= 0 and not rolsuper
+            then rolconnlimit - (select count(*) from clients where usename = current_user) end,
+          case when datconnlimit >= 0 and not rolsuper
+            then datconnlimit - (select count(*) from clients where datname = current_database()) end
+        ) + 1 as free
+      from me, here`;
+    const [row] = await firstAnswer(sql, answer);
+    return row as Row;
+  } finally {
+    signal?.removeEventListener('abort', cut);
+    await sql.end({ timeout: 5 });
+  }
+}
+
+export interface PoolSizes {
+  /** For turns and readers. */
+  main: number;
+  leases: number;
+  /** For what may take long. */
+  slow: number;
+}
+
+/** No more than half of what is free, so that another host finds room: a new one starts before the old one has ended. */
+export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
+  // How many a pooler lets through is not to be learnt; in its session mode each of ours holds one.
+  if (free === null) return { main: 4, leases: 1, slow: 1 };
+  if (free < 3) {
+    throw new BooError(
+      'storage_unavailable',
+      `The database takes only ${Math.max(0, free)} more connections, and BooCode needs three: raise max_connections or the limit of the role, or end others.`,
+    );
+  }
+  const all = Math.min(14, Math.max(3, Math.floor(free / 2)));
+  const leases = all >= 12 ? 2 : 1;
+  const slow = all >= 8 ? 2 : 1;
+  return { main: all - leases - slow, leases, slow };
+}
