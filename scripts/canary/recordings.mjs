@@ -4,6 +4,9 @@ import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareRecordings, keyOf } from './compare-recordings.mjs';
 
+/** Whether the program tries again what was cut, and how often, is a matter of moments; its end is tested elsewhere. */
+const differsByChance = new Set(['cut-stream.jsonl']);
+
 /**
  * @typedef {import('./compare-recordings.mjs').Difference} Difference
  * @typedef {{ difference: Difference, scenarios: string[] }} FoundDifference
@@ -14,7 +17,7 @@ import { compareRecordings, keyOf } from './compare-recordings.mjs';
  */
 export async function recordAndCompare(trial, { script, fixtures }, tell) {
   const checkedIn = join(trial.checkout, fixtures);
-  const files = readdirSync(checkedIn).filter((file) => file.endsWith('.jsonl'));
+  const files = readdirSync(checkedIn).filter((file) => file.endsWith('.jsonl') && !differsByChance.has(file));
   /** @param {string} run @param {readonly string[]} scenarios */
   const record = async (run, scenarios) => {
     const out = join(trial.folder, `${fixtures.replaceAll('/', '-')}-${run}`);

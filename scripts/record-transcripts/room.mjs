@@ -22,10 +22,10 @@ import { setTimeout as delay } from 'node:timers/promises';
  *   & Pick<typeof import('../../src/agents/claude-pty/terminal/pseudo-terminal.ts'), 'loadPseudoTerminals'>} Parts
  */
 
-const limitMs = 20_000;
+const limitMs = 60_000;
 const lookMs = 20;
 // A dialog takes no keys in its first moments; those pressed before it is drawn go into the input line and hold it back.
-const pressAgainMs = 1_000;
+const pressAgainMs = 3_000;
 const longestShown = 65_536;
 // Lines are written up to 100 ms after what they tell of.
 const lateLinesMs = 300;
