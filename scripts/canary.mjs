@@ -150,7 +150,7 @@ async function tryOut(trial, { only, all, maxWorkers }, signal) {
     const state = found.length > 0 ? 'changed' : failed.length > 0 ? 'not_run' : 'same';
     items.push({ subject, text, state, details: [...found.map(differenceText), ...failed] });
   }
-  if (files.length > 0) tell(`running ${files.length} files of tests`);
+  if (files.length > 0) tell(`running the guarding tests (files: ${files.length})`);
   const outcomes = files.length > 0 ? await runGuardingTests(trial, files, { maxWorkers, tell }) : new Map();
   for (const behaviour of behaviours)
     items.push({

@@ -6,7 +6,7 @@ import { afterSecondRun, hasFailed, readReport } from './verdict.mjs';
 
 /** For each test that does not set one of its own: the machine may be busy. */
 const limits = ['--testTimeout=120000', '--hookTimeout=240000'];
-const ended = /^\s*[✓✗×❯↓] .*\.test\.tsx?/;
+const ended = /^\s*[✓✗×❯↓] \S+\.test\.tsx? \(/;
 
 /**
  * @typedef {import('./verdict.mjs').FileOutcome} FileOutcome
