@@ -87,6 +87,7 @@ async function openChat(sql) {
 }
 
 const noLog = { debug() {}, info() {}, warn: console.error, error: console.error };
+/** @param {number} delayMs @param {() => void} call */
 const after = (delayMs, call) => {
   const timer = setTimeout(() => call(), delayMs);
   return () => clearTimeout(timer);

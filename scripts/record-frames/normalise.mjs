@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+
 const keepListed = 3;
 const longLists = ['tools', 'slash_commands', 'terminal_slash_commands', 'agents', 'skills', 'plugins'];
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -18,6 +20,7 @@ export function normalise(room, frames) {
       .replaceAll(room.home, '/home/user')
       .replaceAll(room.temporary, '/tmp')
       .replaceAll(room.root, '/room')
+      .replaceAll(tmpdir(), '/tmp')
       .replaceAll(/\/claude-\d+\//g, '/claude-1000/')
       .replaceAll(/\/cc-socks\/\d+\./g, '/cc-socks/1.')
       .replaceAll(uuid, (id) => numbered(id, (n) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`))

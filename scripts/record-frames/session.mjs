@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InMemorySessionStore, query } from '@anthropic-ai/claude-agent-sdk';
 
-const frameLimitMs = 20_000;
-const endLimitMs = 5_000;
+const frameLimitMs = 60_000;
+const endLimitMs = 20_000;
 
 /** A place of its own for one scenario: directories, a session store, and the sessions opened in it. */
 export function openRoom(model) {

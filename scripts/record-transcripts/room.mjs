@@ -1,3 +1,4 @@
+// @ts-check
 import { randomUUID } from 'node:crypto';
 import {
   existsSync,
@@ -13,15 +14,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const limitMs = 20_000;
+/**
+ * @typedef {Pick<typeof import('../../src/agents/claude/claude-program.ts'), 'findClaudeProgram'>
+ *   & Pick<typeof import('../../src/agents/claude-pty/config-dir.ts'), 'prepareConfigDir'>
+ *   & Pick<typeof import('../../src/agents/claude-pty/pty-program.ts'), 'startProgram'>
+ *   & Pick<typeof import('../../src/agents/claude-pty/typed-prompt.ts'), 'typedPrompt'>
+ *   & Pick<typeof import('../../src/agents/claude-pty/terminal/pseudo-terminal.ts'), 'loadPseudoTerminals'>} Parts
+ */
+
+const limitMs = 60_000;
 const lookMs = 20;
 // A dialog takes no keys in its first moments; those pressed before it is drawn go into the input line and hold it back.
-const pressAgainMs = 1_000;
+const pressAgainMs = 3_000;
 const longestShown = 65_536;
 // Lines are written up to 100 ms after what they tell of.
 const lateLinesMs = 300;
 
-/** A place of its own for one scenario, with the program in a terminal. `parts` is what dist/ exports. */
+/**
+ * A place of its own for one scenario, with the program in a terminal. `parts` is what dist/ exports.
+ * @param {Parts} parts
+ * @param {{ url: string }} model
+ */
 export async function openRoom(parts, model) {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-transcripts-')));
   const cwd = join(root, 'workspace');
@@ -35,7 +48,7 @@ export async function openRoom(parts, model) {
   writeFileSync(join(cwd, 'README.md'), '# An example\n');
   mkdirSync(join(cwd, 'src'));
   const env = {
-    PATH: process.env.PATH,
+    PATH: process.env.PATH ?? '',
     LANG: 'C.UTF-8',
     HOME: home,
     TMPDIR: temporary,
@@ -51,9 +64,13 @@ export async function openRoom(parts, model) {
   const loaded = await parts.loadPseudoTerminals();
   if (!loaded.ok) throw new Error(loaded.reason);
 
+  const claude = parts.findClaudeProgram();
+  if (claude === null) throw new Error('The SDK has no program for this platform.');
+
+  /** @type {string[]} */
   const sessionIds = [];
   const program = parts.startProgram({
-    program: parts.findClaudeProgram(),
+    program: claude,
     cwd,
     env,
     configDir,
@@ -61,6 +78,7 @@ export async function openRoom(parts, model) {
     sessionId: randomUUID(),
     isKnown: false,
     model: null,
+    effort: null,
     permissionMode: 'default',
     trusted: false,
     settings: {},
@@ -68,10 +86,12 @@ export async function openRoom(parts, model) {
       if (sessionId !== null && !sessionIds.includes(sessionId)) sessionIds.push(sessionId);
     },
     onTakesKeys: () => {},
+    onOutput: () => {},
   });
   let shown = '';
   program.pty.onData((data) => (shown = `${shown}${Buffer.from(data).toString('utf8')}`.slice(-longestShown)));
 
+  /** @param {string} state */
   const isOn = (state) => program.status.state === state;
   const room = {
     root,
@@ -89,6 +109,10 @@ export async function openRoom(parts, model) {
           .map((file) => ({ isOfSubAgent: file.includes('subagents'), lines: readLines(join(projects, file)) })),
       );
     },
+    /**
+     * @param {() => boolean} condition
+     * @param {string} what
+     */
     async until(condition, what) {
       const deadline = performance.now() + limitMs;
       while (!condition()) {
@@ -97,17 +121,28 @@ export async function openRoom(parts, model) {
         program.refresh();
       }
     },
+    /** @param {(line: any) => boolean} fits */
     count: (fits) =>
       room
         .transcripts()
         .flatMap(({ lines }) => lines)
         .filter(fits).length,
-    /** Waits until so many lines fit. */
-    lines: (fits, count = 1) => room.until(() => room.count(fits) >= count, `${count} lines that fit ${fits}`),
+    /**
+     * Waits until so many lines fit.
+     * @param {(line: any) => boolean} fits
+     */
+    lines: (fits, count = 1) => room.until(() => room.count(fits) >= count, `${count} lines that fit ${String(fits)}`),
+    /** @param {string} keys */
     press: (keys) => program.pty.write(keys),
-    /** Types a prompt as the server does. */
-    send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }])),
-    /** Presses the keys until the dialog that is open, or opens now, has gone. */
+    /**
+     * Types a prompt as the server does.
+     * @param {string} text
+     */
+    send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }]).keys),
+    /**
+     * Presses the keys until the dialog that is open, or opens now, has gone.
+     * @param {string} keys
+     */
     async answer(keys) {
       shown = '';
       await room.until(() => isOn('waiting') && shown.includes('proceed'), 'a dialog');
@@ -144,6 +179,7 @@ export async function openRoom(parts, model) {
   return room;
 }
 
+/** @param {string} file */
 function readLines(file) {
   return readFileSync(file, 'utf8')
     .split('\n')
