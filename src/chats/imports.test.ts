@@ -93,14 +93,14 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     await host.chats.finishImport(id);
     await host.chats.submitPrompt(id, { content: 'more' });
     await host.events(id, 'turn_finished');
-    const { onResumed } = host.backend.sessions.get(id)!.spec;
+    const spec = host.backend.sessions.get(id)?.spec;
     const spent = (costUsd: number) => ({ m: { ...noUsage, outputTokens: 10 * costUsd, costUsd } });
     const booked = async () => (await findChat(database.sql, id))?.costUsd ?? NaN;
     const before = await booked();
-    await onResumed!(spent(5));
+    await spec?.onResumed?.(spent(5));
     expect(await booked()).toBe(before);
-    await onResumed!(spent(7));
-    await onResumed!(spent(7));
+    await spec?.onResumed?.(spent(7));
+    await spec?.onResumed?.(spent(7));
     expect(await booked()).toBe(before + 2);
   });
 
