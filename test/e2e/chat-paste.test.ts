@@ -93,7 +93,7 @@ test('PROMPT-11: what is typed while a turn runs stands in the next line, also a
   await sees('and twö');
   pty.write('\x03');
   await sees('Interrupting');
-  await until(() => /> and twö$/.test(stripVTControlCharacters(text)), { what: 'the next line' });
+  await until(() => stripVTControlCharacters(text).endsWith('> and twö'), { what: 'the next line' });
   expect(prompts).toEqual(['one']);
   pty.write(' more\r');
   await until(() => prompts.length === 2);
@@ -127,7 +127,7 @@ test('PROMPT-11: nothing that was typed reaches the shell behind it, and the ter
   pty.write('\x03');
   await sees('Interrupting');
   pty.write('\x03');
-  await until(() => /> touch x$/.test(stripVTControlCharacters(text)), { what: 'the next line' });
+  await until(() => stripVTControlCharacters(text).endsWith('> touch x'), { what: 'the next line' });
   pty.write('\x03');
   await sees('left 130');
   pty.write('own\r');

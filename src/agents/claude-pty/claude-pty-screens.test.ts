@@ -128,6 +128,6 @@ test('TERM-11: characters take as many cells as the program places them in', asy
   const texts = wideTexts.map(([text]) => text.normalize('NFC')).filter((text) => !/[\u200b\u00ad]|^#/.test(text));
   const line = `${texts.join(';')};end`;
   await runTurn(harness.backend, chatId, line);
-  await expect.poll(seat.screen, { timeout: 10_000 }).toContain(`❯ ${line}`);
+  await expect.poll(() => seat.screen(), { timeout: 10_000 }).toContain(`❯ ${line}`);
   seat.leave();
 });
