@@ -537,11 +537,11 @@ describe('flip', () => {
     stub.onPatch = (_, body) => void bodies.push(body);
     expect(await run(['flip', chat.id])).toEqual({
       code: 0,
-      out: `Chat ${chat.id} runs on claude_pty now; it ran on claude_sdk.\n`,
+      out: `Chat ${chat.id} runs on the terminal program (claude_pty) now; it ran on the Agent SDK (claude_sdk).\n`,
       err: '',
     });
     expect((await run(['flip', chat.id, '--to', 'claude_pty'])).out).toBe(
-      `Chat ${chat.id} runs on claude_pty already.\n`,
+      `Chat ${chat.id} runs on the terminal program (claude_pty) already.\n`,
     );
     expect(JSON.parse((await run(['flip', chat.id, '--json', '--interrupt'])).out)).toMatchObject({
       id: chat.id,

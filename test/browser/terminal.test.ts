@@ -173,7 +173,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await context.close();
   });
 
-  it('is offered by way of the other engine where the chat has none', async () => {
+  it('WEB-58: is offered by way of the other engine where the chat has none', async () => {
     const { page, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat({ backend: 'claude_sdk' });
@@ -181,12 +181,12 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await page.getByRole('button', { name: 'Open the terminal' }).click();
     await page
       .getByRole('dialog', { name: 'This chat' })
-      .getByLabel(/Terminal engine/)
+      .getByLabel(/^Terminal program \(claude_pty\)/)
       .check();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect((await server.client.getChat(chat.id)).backend).toBe('claude_pty');
-    await conversation(page).getByText('The chat goes on with the terminal engine.').waitFor();
+    await conversation(page).getByText('The chat goes on with the terminal program (claude_pty).').waitFor();
     expect(problems).toEqual([]);
   });
 
