@@ -68,6 +68,12 @@ export type AgentEvent =
       costUsd: number;
       /** Per model, the same turn's share; the parts add up to `costUsd`. */
       models: Record<string, ModelCost>;
+      /**
+       * The agent ended without a result. What its requests used is counted from the transcript, which is in the store as
+       * far as there is any; but not these, by their ids or those of their messages: they are in the numbers here, or in
+       * those of a turn before.
+       */
+      uncounted?: { except: ReadonlySet<string> } | undefined;
       /** It failed by what would fail any other prompt too. */
       obstacle?: Obstacle | undefined;
     };
@@ -142,6 +148,11 @@ export interface AgentSessionSpec {
    * rejects; a backend that learns of it only at the end waits for that before `closeSession` resolves.
    */
   onCost(cost: SessionCost): Promise<void>;
+  /**
+   * What the agent has counted for a session that goes on, by model: its totals begin with it. Called before its process
+   * starts; rejects where it could not be compared with what is booked, and then the session does not open.
+   */
+  onResumed?(counted: Readonly<Record<string, ModelCost>>): Promise<void>;
   /** The agent is at work in its turn, although there is nothing to tell, as while a model thinks. */
   onSign?(): void;
   /** Its MCP servers, as far as the agent tells, whenever one has another state. What has failed is told by a notice as well. */

@@ -38,6 +38,8 @@ export interface AgentSessionParts {
   onMcpServers(servers: readonly McpServer[]): void;
   /** It has entered another phase. */
   onPhase(): void;
+  /** What the agent has counted for the session that it goes on with. */
+  onResumed(counted: SessionCost['models']): Promise<void>;
   /** What the session has cost beyond its turns. Resolves once it is stored; never rejects. */
   onCost(cost: SessionCost): Promise<void>;
 }
@@ -191,6 +193,7 @@ export class AgentSession {
       sessionStore: chatSessionStore(sql, log.lease),
       onUnprompted: (events) => this.#parts.onUnprompted(events),
       onEvent: (event) => this.#parts.onEvent(event),
+      onResumed: (counted) => this.#parts.onResumed(counted),
       onCost: (cost) => this.#parts.onCost(cost),
       onSign: () => this.#parts.onSign(),
       onMcpServers: (servers) => this.#parts.onMcpServers(servers),

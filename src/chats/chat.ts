@@ -2,7 +2,13 @@
  * One chat that this host holds: its queue of prompts, its turns, its decisions. All that is done in turn is done by the
  * pump, one thing after another; the agent's session has a file of its own.
  */
-import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResult } from '../agents/agent-backend.ts';
+import {
+  type AgentBackend,
+  type AgentEvent,
+  type AgentTerminal,
+  endWithoutResult,
+  type TurnTraces,
+} from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -30,7 +36,7 @@ import type { PromptEdit } from './prompt-edits.ts';
 import { Pump } from './pump.ts';
 import { afterCrashes, maxStarts, obstacleOf, QueueHold, triesOf } from './queue-hold.ts';
 import { rewindChat } from './rewind.ts';
-import { costAdded } from './session-cost.ts';
+import { costAdded, costResumed } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
 import { Turns } from './turns.ts';
@@ -49,6 +55,7 @@ export interface ChatParts {
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;
+  readonly createTurnTraces: (except?: ReadonlySet<string>) => TurnTraces;
   /** Something about the chat may look different now. */
   onChanged(): void;
   /** The chat is cold and has nothing to do. */
@@ -115,6 +122,9 @@ export class Chat {
         parts.onChanged();
       },
       onEvent: (event) => void this.#note(event).catch((error: unknown) => this.#onFailure(error)),
+      onResumed: async (counted) => {
+        await this.#log.appendIf(() => costResumed(parts.sql, this.#log, this.#settings.row.agent, counted));
+      },
       onCost: async (cost) => {
         const write = this.#log.appendIf(() => costAdded(this.#log, this.#settings.row.agent, cost));
         await write.catch((error: unknown) => this.#onFailure(error));

@@ -50,8 +50,8 @@ export interface HostParts {
   /** Bytes that may wait for one reader before it is cut off. */
   readerBacklogBytes: number;
   backendFor(name: BackendName): AgentBackend;
-  /** For a turn that was left in the middle. */
-  createTurnTraces(): TurnTraces;
+  /** For a turn that was left in the middle, by its host or its agent. `except` is as in `uncounted`. */
+  readonly createTurnTraces: (except?: ReadonlySet<string>) => TurnTraces;
 }
 
 /** How often the host looks for work that nobody holds. */
@@ -269,6 +269,7 @@ export class Host {
       waitLimits,
       dataDir: this.#parts.dataDir,
       backendFor: (name) => this.#parts.backendFor(name),
+      createTurnTraces: this.#parts.createTurnTraces,
       warmLimiter: this.#limit,
       onChanged: () => this.#tell(taken),
       onRest: () => this.#track(this.#release({ chat: taken, log })),

@@ -3,7 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { createHistoryMapper } from '../agents/claude/mapping/map-history.ts';
+import { noUsage } from '../protocol/event.ts';
 import type { BeginImport } from '../protocol/import.ts';
+import { findChat } from '../store/chats.ts';
 import { removeImports } from '../store/imports.ts';
 import { claimLease } from '../store/leases.ts';
 import { Imports } from './imports.ts';
@@ -83,6 +85,23 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     await host.events(id, 'turn_finished');
     expect(host.backend.opened.at(-1)).toMatchObject({ chatId: id, sessionId });
     assertDense(await host.log(id));
+  });
+
+  test('TURN-16: what it had cost before is not booked, and what it costs from then on is, once', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
+    await host.chats.finishImport(id);
+    await host.chats.submitPrompt(id, { content: 'more' });
+    await host.events(id, 'turn_finished');
+    const spec = host.backend.sessions.get(id)?.spec;
+    const spent = (costUsd: number) => ({ m: { ...noUsage, outputTokens: 10 * costUsd, costUsd } });
+    const booked = async () => (await findChat(database.sql, id))?.costUsd ?? NaN;
+    const before = await booked();
+    await spec?.onResumed?.(spent(5));
+    expect(await booked()).toBe(before);
+    await spec?.onResumed?.(spent(7));
+    await spec?.onResumed?.(spent(7));
+    expect(await booked()).toBe(before + 2);
   });
 
   test('a long one is written in parts, each event once', async () => {

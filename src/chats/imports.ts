@@ -124,7 +124,7 @@ export class Imports {
     if (!row) throw unknown();
     await whileOurs(async () => {
       await this.#writeLog(lease, row, sessionId);
-      await openAgentSession(sql, lease, { agent: row.agent, backend: row.backend, sessionId });
+      await openAgentSession(sql, lease, { agent: row.agent, backend: row.backend, sessionId, isAdopted: true });
       if (!(await publishImport(sql, lease))) {
         await this.#assertFree(sessionId);
         throw busy();

@@ -129,20 +129,15 @@ test('AGENT-28: the directory that is trusted with a move is the new one', async
   expect(await here.chats.readTrust(id)).toMatchObject({ trusted: true, holds: true, path: next });
 });
 
-test('AGENT-29: a chat whose directory is gone has failed, says so, and goes on when it is moved', async () => {
+test('AGENT-29 PROMPT-7: what a chat is asked whose directory is gone is held, and goes on when it is moved', async () => {
   const id = await openWarmChat(here);
   here.sdk.lose(id);
   here.sdk.beforeOpen = ({ cwd }) => {
     if (cwd === here.cwd) throw new BooError('cwd_invalid', 'It is gone.');
   };
   await here.chats.submitPrompt(id, { content: 'two' });
-  await here.events(id, 'turn_finished', 2);
-  await until(async () => (await here.chats.getChat(id)).state === 'failed');
-  expect(await move(id)).toMatchObject({ cwd: next, state: 'cold' });
-  await here.chats.submitPrompt(id, { content: 'three' });
-  expect((await here.events(id, 'turn_finished', 3)).map(({ outcome }) => outcome)).toEqual([
-    'completed',
-    'failed',
-    'completed',
-  ]);
+  await until(async () => (await here.chats.getChat(id)).hold?.reason === 'directory');
+  expect(await move(id)).toMatchObject({ cwd: next, hold: null });
+  const ends = await here.events(id, 'turn_finished', 2);
+  expect(ends.map(({ outcome }) => outcome)).toEqual(['completed', 'completed']);
 });

@@ -1,8 +1,12 @@
-import type { SessionCost } from '../agents/agent-backend.ts';
+import type { ModelCost, SessionCost } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
-import { addUsage } from '../store/agent-sessions.ts';
+import { noUsage } from '../protocol/event.ts';
+import { addUsage, findCountedUsage, setCountedUsage } from '../store/agent-sessions.ts';
+import type { Sql } from '../store/database.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
+
+type Models = Readonly<Record<string, ModelCost>>;
 
 /** The write that adds what a session has cost outside its turns, with a notice `session_cost`; null for nothing. */
 export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: SessionCost): Write | null {
@@ -12,4 +16,40 @@ export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: S
     events: [{ body: { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } } }],
     side: (db) => [addUsage(db, log.lease, agent, { costUsd, models })],
   };
+}
+
+/**
+ * The write with which the books agree with the count that the agent goes on from, when its session is opened: what was
+ * counted and not booked is booked; a count that is older than the books, or that nobody knows the beginning of, is taken
+ * as it is. Null where they agree.
+ */
+export async function costResumed(sql: Sql, log: ChatLog, agent: AgentName, counted: Models): Promise<Write | null> {
+  const booked = await findCountedUsage(sql, log.lease.chatId, agent);
+  const missed = booked && unbooked(booked, counted);
+  if (missed) return costAdded(log, agent, missed);
+  return { events: [], side: (db) => [setCountedUsage(db, log.lease, agent, counted)] };
+}
+
+const counters = [...(Object.keys(noUsage) as (keyof typeof noUsage)[]), 'costUsd'] as const;
+// Sums of small floating-point amounts, made in another order, differ by less than this.
+const dust = 1e-9;
+
+/** What was counted beyond the books, nothing less; null where something that is booked was not counted. */
+export function unbooked(booked: Models, counted: Models): SessionCost | null {
+  const models: [string, ModelCost][] = [];
+  for (const model of new Set([...Object.keys(booked), ...Object.keys(counted)])) {
+    const rest: ModelCost = { ...noUsage, costUsd: 0 };
+    for (const counter of counters) {
+      const amount = of(counted, model)[counter] - of(booked, model)[counter];
+      if (amount < -dust) return null;
+      rest[counter] = amount > dust ? amount : 0;
+    }
+    if (counters.some((counter) => rest[counter] > 0)) models.push([model, rest]);
+  }
+  const costUsd = models.reduce((sum, [, cost]) => sum + cost.costUsd, 0);
+  return { costUsd, models: Object.fromEntries(models) };
+}
+
+function of(models: Models, model: string): ModelCost {
+  return { ...noUsage, costUsd: 0, ...(Object.hasOwn(models, model) ? models[model] : undefined) };
 }

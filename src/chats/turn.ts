@@ -34,6 +34,8 @@ export interface TurnParts {
 
 /** What else is written with the end of a turn. */
 export interface TurnAftermath {
+  /** Before its end. */
+  told?: readonly NewEvent[] | undefined;
   /** Its prompt never reached the agent, and waits again. */
   requeued?: { id: string; starts: number } | undefined;
   /** The queue is held from here on. Asked for in the very turn of the write. */
@@ -80,7 +82,10 @@ export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEv
     await iterator.return?.();
   }
   return (
-    end ?? endWithoutResult('failed', new BooError('agent_failed', 'The agent stopped in the middle of the turn.'))
+    end ?? {
+      ...endWithoutResult('failed', new BooError('agent_failed', 'The agent stopped in the middle of the turn.')),
+      uncounted: { except: new Set() },
+    }
   );
 }
 
@@ -188,9 +193,10 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
 }
 
 /** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */
-export async function endTurn(parts: TurnParts, end: TurnEnd, { requeued, hold }: TurnAftermath = {}): Promise<void> {
+export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, agent, pendingDecisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
+  const { told = [], requeued, hold } = aftermath;
   await log.appendIf(() => {
     const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     pendingDecisions.clear();
@@ -199,6 +205,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, { requeued, hold }
     return {
       events: [
         ...open.flatMap((write) => write.events),
+        ...told,
         { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds } },
         ...(held ? [held.event] : []),
       ],

@@ -1,6 +1,6 @@
 /** A chat's turns, one after another: each from its start to its end, and what follows from the way it has ended. */
 import { randomUUID } from 'node:crypto';
-import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
+import { type AgentBackend, type AgentEvent, endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName } from '../protocol/chat.ts';
 import type { BooError } from '../protocol/error.ts';
@@ -11,6 +11,7 @@ import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import { maxTries, type QueueHold } from './queue-hold.ts';
 import { attempt, endTurn, recordTurn, type TurnAftermath, type TurnEnd, type TurnParts, withCause } from './turn.ts';
+import { readTraces, withTraces } from './uncounted.ts';
 import { mayBeUnasked, notTaken, wasAsked } from './unasked.ts';
 
 export interface TurnsParts {
@@ -21,6 +22,7 @@ export interface TurnsParts {
   session: AgentSession;
   hold: QueueHold;
   readonly backendFor: (name: BackendName) => AgentBackend;
+  readonly createTurnTraces: (except?: ReadonlySet<string>) => TurnTraces;
   pendingDecisions: Set<string>;
   readonly isStopped: () => boolean;
   /** The agent of the turn that runs gives a sign of life. */
@@ -78,7 +80,10 @@ export class Turns {
       const begun = attempt(() => begin(turnId));
       const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), this.#current.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
-      else await endTurn(parts, end, this.#aftermath(parts, end, prompt));
+      else {
+        const counted = await this.#count(turnId, end);
+        await endTurn(parts, counted.end, { ...this.#aftermath(parts, end, prompt), told: counted.events });
+      }
     } finally {
       this.#current = undefined;
       onChanged();
@@ -103,6 +108,19 @@ export class Turns {
       // A server that stops in order is no failed attempt.
       requeued: { id, starts: isStopped() ? starts - 1 : starts },
       hold: isLast ? () => hold.holding({ reason: 'agent', message }) : undefined,
+    });
+  }
+
+  /** Adds what a turn without a result used. */
+  async #count(turnId: string, end: TurnEnd): Promise<ReturnType<typeof withTraces>> {
+    const { sql, log, createTurnTraces } = this.#parts;
+    const { uncounted } = end;
+    if (!uncounted) return { end, events: [] };
+    const { chatId } = log.lease;
+    return log.ask(async () => {
+      const traces = createTurnTraces(uncounted.except);
+      await readTraces(sql, { chatId, turnId }, traces);
+      return withTraces(turnId, end, traces);
     });
   }
 

@@ -75,8 +75,15 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   }
   const conversation = await openConversation(client, current, terminal, flags);
   try {
-    if (talks) return await converse(cli, client, current, conversation);
+    if (talks) {
+      terminal.keepTyped();
+      return await converse(cli, client, current, conversation);
+    }
     return await runTurn(cli, client, current, conversation, text);
+  } catch (error) {
+    // Or the shell would take it for its own.
+    if (talks) await terminal.forgetTyped();
+    throw error;
   } finally {
     await conversation.close();
   }

@@ -422,6 +422,16 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('WEB-63: names chats that wait for somebody without a decision', async () => {
+    const since = new Date().toISOString();
+    const hold = { reason: 'usage_limit', message: 'x', since } as Chat['hold'];
+    stub.addChat({ state: 'cold', hold });
+    stub.addChat({ state: 'running', waitsFor: { for: 'person', since, what: 'A dialog.', retry: null } });
+    const { out } = await run(['ls']);
+    expect(out).toContain('cold (held)');
+    expect(out).toMatch(/running \(person \d+ s\)/);
+  });
+
   it('lists chats that are put away only to who asks for them', async () => {
     const chat = stub.addChat();
     const away = stub.addChat({ archived: true });
@@ -527,11 +537,11 @@ describe('flip', () => {
     stub.onPatch = (_, body) => void bodies.push(body);
     expect(await run(['flip', chat.id])).toEqual({
       code: 0,
-      out: `Chat ${chat.id} runs on claude_pty now; it ran on claude_sdk.\n`,
+      out: `Chat ${chat.id} runs on the terminal program (claude_pty) now; it ran on the Agent SDK (claude_sdk).\n`,
       err: '',
     });
     expect((await run(['flip', chat.id, '--to', 'claude_pty'])).out).toBe(
-      `Chat ${chat.id} runs on claude_pty already.\n`,
+      `Chat ${chat.id} runs on the terminal program (claude_pty) already.\n`,
     );
     expect(JSON.parse((await run(['flip', chat.id, '--json', '--interrupt'])).out)).toMatchObject({
       id: chat.id,

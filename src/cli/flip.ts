@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { BooError, type Chat, type PatchChat } from '../protocol/client.ts';
+import { engineText } from '../protocol/engine-text.ts';
 import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
@@ -17,7 +18,7 @@ interface FlipFlags extends RunningFlags {
 export function addFlip(program: Command, cli: Cli): void {
   program
     .command('flip')
-    .description('Let a chat go on with the other backend, in the same session')
+    .description('Let a chat go on with the other engine, in the same session')
     .argument('<chat>', 'the id of the chat or the beginning of it')
     .addOption(
       new Option('--to <backend>', 'the Agent SDK or the terminal program (default: the other one)').choices(
@@ -39,8 +40,8 @@ export function addFlip(program: Command, cli: Cli): void {
       const now = flipped.backend;
       cli.terminal.out(
         backend === chat.backend
-          ? `Chat ${chat.id} runs on ${now} already.\n`
-          : `Chat ${chat.id} runs on ${now} now; it ran on ${chat.backend}.\n`,
+          ? `Chat ${chat.id} runs on the ${engineText(now)} already.\n`
+          : `Chat ${chat.id} runs on the ${engineText(now)} now; it ran on the ${engineText(chat.backend)}.\n`,
       );
     });
 }

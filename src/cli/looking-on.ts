@@ -3,7 +3,8 @@
  * much of that is shown as there is room for, with the cursor in sight.
  */
 import type { Terminal } from '@xterm/headless';
-import { drawRow } from '../protocol/draw-lines.ts';
+import { useCellWidths } from '../protocol/cell-widths.ts';
+import { drawRow, linksOf } from '../protocol/draw-lines.ts';
 import type { TerminalSize } from '../protocol/client.ts';
 import type { LocalTerminal } from './local-terminal.ts';
 import type { Shown } from './shown.ts';
@@ -25,7 +26,9 @@ export class LookingOn implements Shown {
 
   static async open(local: LocalTerminal): Promise<LookingOn> {
     const { default: xterm } = await import('@xterm/headless');
-    return new LookingOn(local, new xterm.Terminal({ allowProposedApi: true, scrollback: 0, logLevel: 'off' }));
+    const terminal = new xterm.Terminal({ allowProposedApi: true, scrollback: 0, logLevel: 'off' });
+    useCellWidths(terminal);
+    return new LookingOn(local, terminal);
   }
 
   async drawScreen(data: string, size: TerminalSize): Promise<void> {
@@ -52,12 +55,13 @@ export class LookingOn implements Shown {
     const { columns, rows } = this.#local.size;
     const { active } = this.#terminal.buffer;
     const scratch = active.getNullCell();
+    const linkOf = linksOf(this.#terminal);
     const hidden = Math.max(0, Math.min(active.cursorY + 1, this.#terminal.rows) - rows);
     let text = '\x1b[?25l';
     for (let row = 0; row < rows; row += 1) {
       const line = row + hidden < this.#terminal.rows ? active.getLine(active.baseY + hidden + row) : undefined;
       const width = Math.min(columns, this.#terminal.cols);
-      text += `\x1b[${row + 1};1H\x1b[2K${line ? drawRow(line, width, scratch) : ''}`;
+      text += `\x1b[${row + 1};1H\x1b[2K${line ? drawRow(line, width, scratch, linkOf) : ''}`;
     }
     const core = (this.#terminal as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
     if (!core.coreService.isCursorHidden && active.cursorX < columns) {

@@ -67,9 +67,10 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
   return tableText([head, ...rows], terminal.outStyle);
 }
 
-/** What a chat waits for that would seem to work. */
-function stateText({ state, waitsFor }: Chat, nowMs: number): string {
-  if (!waitsFor || waitsFor.for === 'person') return state;
+/** What a chat waits for that would seem to work, or to be at rest. */
+function stateText({ state, waitsFor, hold }: Chat, nowMs: number): string {
+  if (hold && state !== 'running') return `${state} (held)`;
+  if (!waitsFor || state === 'waiting') return state;
   return `${state} (${shortWait(waitsFor, nowMs)})`;
 }
 

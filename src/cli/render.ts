@@ -8,6 +8,7 @@
 import type { Delta, Event, FeedItem } from '../protocol/client.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
+import { engineText } from '../protocol/engine-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
@@ -252,7 +253,9 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (event.cwd !== undefined) line(outStyle('dim', `· the chat goes on in ${plainLine(event.cwd, 4096)}`));
         if (event.cwd !== undefined && event.trusted === false)
           line(outStyle('yellow', '· that directory is not trusted: see `boocode trust`'));
-        return event.backend ? line(outStyle('dim', `· the chat goes on with ${event.backend}`)) : undefined;
+        return event.backend
+          ? line(outStyle('dim', `· the chat goes on with the ${engineText(event.backend)}`))
+          : undefined;
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;
       case 'queue_held':

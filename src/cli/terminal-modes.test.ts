@@ -21,10 +21,11 @@ describe('what undoes a program’s modes', () => {
     expect(after('text')).not.toContain('1049');
   });
 
-  it('resets keyboard and cursor only where they were touched', () => {
+  it('resets keyboard, cursor and links only where they were touched', () => {
     expect(after('\x1b[>1u')).toContain('\x1b[=0;1u');
     expect(after('\x1b[>4;2m')).toContain('\x1b[>4m');
     expect(after('\x1b[5 q')).toContain('\x1b[0 q');
+    expect(after('\x1b]8;;https://a.example\x1b\\link')).toContain('\x1b]8;;\x1b\\');
     expect(after('text \x1b[u\x1b[31m')).toBe(after(''));
   });
 

@@ -13,6 +13,7 @@ export class TerminalModes {
   #hasKeyFlags = false;
   #hasKeyModifiers = false;
   #hasCursorShape = false;
+  #hasLinks = false;
 
   /** True when the way back is another one than before. */
   note(output: string): boolean {
@@ -25,6 +26,7 @@ export class TerminalModes {
     this.#hasKeyFlags ||= /\x1b\[[<=>][\d;:]*u/.test(output);
     this.#hasKeyModifiers ||= /\x1b\[>4[;m]/.test(output);
     this.#hasCursorShape ||= /\x1b\[\d* q/.test(output);
+    this.#hasLinks ||= /\x1b\]8;/.test(output);
     /* oxlint-enable no-control-regex */
     return this.undo() !== before;
   }
@@ -44,6 +46,8 @@ export class TerminalModes {
       this.#isAlternate ? `\x1b[r\x1b[?1049l${keys}` : '',
       this.#hasKeyModifiers ? '\x1b[>4m' : '',
       this.#hasCursorShape ? '\x1b[0 q' : '',
+      // What is printed afterwards belongs to no link.
+      this.#hasLinks ? '\x1b]8;;\x1b\\' : '',
       // Margins, inserting, line ends, keypad, character sets and colours.
       '\x1b7\x1b[r\x1b8\x1b[4;20l\x1b>\x1b(B\x0f\x1b[m',
     ].join('');

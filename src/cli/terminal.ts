@@ -4,6 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { type InputLines, openInputLines } from './input-lines.ts';
+import { keepTyped } from './keep-typed.ts';
 import type { TerminalSize } from '../protocol/client.ts';
 import { askForBrackets, openPersonInput, typedText } from './person-input.ts';
 import { plainText } from './plain-text.ts';
@@ -35,6 +36,8 @@ export interface Terminal {
    * is typed from then on is about what stands on the screen. True when something was forgotten.
    */
   forgetTyped(signal?: AbortSignal): Promise<boolean>;
+  /** From now on Ctrl-C forgets nothing of what was typed while nothing is asked: it stands in the next line. */
+  keepTyped(): void;
   /** Everything on the input, for a prompt that is piped in. */
   readAll(): Promise<string>;
   /** Calls back on every Ctrl-C until the returned function is called; without that a Ctrl-C ends the process. */
@@ -161,6 +164,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
       return isInteractive ? askPerson(question, signal, takesSpace) : askPipe(question, signal);
     },
     forgetTyped: (signal) => (isInteractive ? readQuietly(stdin, streams[questions], signal) : Promise.resolve(false)),
+    keepTyped: () => void (isInteractive && keepTyped()),
     readAll: () => inputLines().rest(),
     onInterrupt(handler) {
       process.on('SIGINT', handler);

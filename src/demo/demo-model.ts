@@ -7,11 +7,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type Conversation, readConversation } from './conversation.ts';
 import { answerModels } from './models.ts';
 import { createBodySink, createStreamSink } from './message-sink.ts';
-import { playMessage } from './play.ts';
+import { outputTokensOf, playMessage } from './play.ts';
 import type { Step } from './reply.ts';
 import { type MessagesRequest, parseRequest } from './request.ts';
 import { chooseReply } from './scripts.ts';
-import { countTokens, inputUsageOf } from './usage.ts';
+import { countTokens, type InputUsage, inputUsageOf } from './usage.ts';
 
 export interface DemoModelOptions {
   /** 0, the default, takes a free port. */
@@ -32,6 +32,8 @@ export interface RecordedRequest {
   body: unknown;
   /** The name of the script that answered; null where none did. */
   script: string | null;
+  /** What the answer uses that is heard to its end; null where there is none. */
+  usage: (InputUsage & { output_tokens: number }) | null;
 }
 
 export interface DemoModel {
@@ -114,7 +116,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     response.setHeader('request-id', `req_demo_${requests.length}`);
     const method = incoming.method ?? '';
     const path = (incoming.url ?? '').split('?', 1)[0] ?? '';
-    const entry = { method, path, headers: publicHeaders(incoming), body: undefined, script: null };
+    const entry = { method, path, headers: publicHeaders(incoming), body: undefined, script: null, usage: null };
 
     if (!isLoopback(incoming)) {
       return fail(response, 403, 'permission_error', 'The demo model answers on the loopback interface only.');
@@ -153,7 +155,8 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     }
     const conversation = readConversation(parsed.request);
     const chosen = chooseReply({ ...conversation, attempt: countAttempt(keyOf(incoming, conversation)) });
-    record({ ...entry, body, script: chosen.name });
+    const usage = { ...inputUsageOf(parsed.request), output_tokens: outputTokensOf(chosen.steps) };
+    record({ ...entry, body, script: chosen.name, usage });
     await answer(parsed.request, chosen.steps, response);
   }
 

@@ -95,14 +95,13 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
         throw new Error(`The step "${step.type}" cannot follow others.`);
     }
   }
-  if (!signal.aborted)
-    sink.finish(
-      stopReason,
-      Math.max(
-        1,
-        steps.reduce((sum, step) => sum + tokensOf(step), 0),
-      ),
-    );
+  if (!signal.aborted) sink.finish(stopReason, outputTokensOf(steps));
+}
+
+/** Of a message that comes to its end. */
+export function outputTokensOf(steps: readonly Step[]): number {
+  const tokens = steps.reduce((sum, step) => sum + tokensOf(step), 0);
+  return Math.max(1, tokens);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

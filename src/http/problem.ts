@@ -29,6 +29,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   agent_failed: { status: 502, title: 'The agent failed' },
   agent_login_required: { status: 502, title: 'The agent must sign in' },
   model_error: { status: 502, title: 'The model failed' },
+  hook_stopped: { status: 409, title: 'A hook stopped the turn' },
   context_exceeded: { status: 409, title: 'The conversation is too long for the model' },
   host_restarted: { status: 503, title: 'The host restarted' },
   query_timeout: { status: 503, title: 'The database took too long' },

@@ -3,7 +3,8 @@
  * keep their background, and a long line stays one line. (xterm's own serializer leaves out lines that are only
  * background, and carries the colours of one screen into the other.)
  */
-import type { IBuffer, IBufferCell, IBufferLine } from '@xterm/headless';
+import type { IBuffer, IBufferCell, IBufferLine, Terminal } from '@xterm/headless';
+import { isUnseen, mayJoin } from './cell-widths.ts';
 
 /** A cell, or what the next one written will look like. */
 export type Look = Pick<
@@ -18,7 +19,6 @@ export type Look = Pick<
   | 'isBold'
   | 'isDim'
   | 'isItalic'
-  | 'isUnderline'
   | 'isBlink'
   | 'isInverse'
   | 'isInvisible'
@@ -26,6 +26,40 @@ export type Look = Pick<
   | 'isOverline'
 >;
 
+/** What xterm keeps to itself of a cell: how it is underlined, and which link it belongs to. */
+interface XtermCell {
+  fg: number;
+  bg: number;
+  extended?: { _ext: number; urlId: number; underlineColor: number };
+}
+
+interface XtermLinks {
+  _core: { _oscLinkService: { getLinkData(id: number): { id?: string; uri: string } | undefined } };
+}
+
+const underlined = 0x10000000;
+const hasExtended = 0x10000000;
+/** Not as xterm says it, to which every link is underlined. */
+const isUnderlined = (cell: Look): boolean => ((cell as unknown as XtermCell).fg & underlined) !== 0;
+function extendedOf(cell: Look): XtermCell['extended'] {
+  const { bg, extended } = cell as unknown as XtermCell;
+  return bg & hasExtended ? extended : undefined;
+}
+
+/** The sequence that begins the link of a cell; empty where it has none. */
+export type LinkOf = (cell: Look) => string;
+
+export function linksOf(terminal: Terminal): LinkOf {
+  const links = (terminal as unknown as XtermLinks)._core._oscLinkService;
+  return (cell) => {
+    const urlId = extendedOf(cell)?.urlId ?? 0;
+    const link = urlId === 0 ? undefined : links.getLinkData(urlId);
+    if (!link) return '';
+    return `\x1b]8;${link.id === undefined ? '' : `id=${link.id}`};${link.uri}\x1b\\`;
+  };
+}
+
+export const endOfLink = '\x1b]8;;\x1b\\';
 const plain = '\x1b[m';
 
 export function lookOf(cell: Look): string {
@@ -34,7 +68,7 @@ export function lookOf(cell: Look): string {
     cell.isBold() && '1',
     cell.isDim() && '2',
     cell.isItalic() && '3',
-    cell.isUnderline() && '4',
+    isUnderlined(cell) && underline(cell),
     cell.isBlink() && '5',
     cell.isInverse() && '7',
     cell.isInvisible() && '8',
@@ -44,6 +78,17 @@ export function lookOf(cell: Look): string {
     colour(48, cell.getBgColor(), cell.isBgRGB(), cell.isBgPalette()),
   ];
   return `\x1b[0;${codes.filter(Boolean).join(';')}m`;
+}
+
+function underline(cell: Look): string {
+  const extended = extendedOf(cell);
+  const style = ((extended?._ext ?? 0) >> 26) & 7;
+  const color = extended?.underlineColor ?? 0;
+  const kind = (color >> 24) & 3;
+  // With colons, since a terminal that does not know these would take the numbers for other looks.
+  const own =
+    kind === 3 ? `;58:2::${(color >> 16) & 0xff}:${(color >> 8) & 0xff}:${color & 0xff}` : `;58:5:${color & 0xff}`;
+  return `${style > 1 ? `4:${style}` : '4'}${kind === 0 ? '' : own}`;
 }
 
 function colour(code: number, value: number, isRgb: boolean, isPalette: boolean): string {
@@ -58,17 +103,22 @@ function backgroundOf(cell: IBufferCell): string {
   return background === '' ? plain : `\x1b[0;${background}m`;
 }
 
-function showsOnBlanks(cell: Look): boolean {
-  return Boolean(cell.isUnderline() || cell.isInverse() || cell.isStrikethrough() || cell.isOverline());
+function showsOnBlanks(cell: Look, linkOf: LinkOf): boolean {
+  return Boolean(
+    isUnderlined(cell) || linkOf(cell) !== '' || cell.isInverse() || cell.isStrikethrough() || cell.isOverline(),
+  );
 }
 
-/** The cell alone, as it is printed. */
-export function drawCell(cell: IBufferCell): string {
-  return `${lookOf(cell)}${cell.getChars() || ' '}`;
+/** The cell alone, as it is printed, in its look and link, which go on. */
+export function drawCell(cell: IBufferCell, linkOf: LinkOf): string {
+  return `${lookOf(cell)}${linkOf(cell)}${textOf(cell.getChars())}`;
 }
+
+/** Marks that came to an empty cell are drawn on a blank. */
+const textOf = (chars: string): string => (chars === '' || isUnseen(chars) ? ` ${chars}` : chars);
 
 /** Begins in the plain look and ends in it. */
-export function drawLines(buffer: IBuffer, columns: number): string {
+export function drawLines(buffer: IBuffer, columns: number, linkOf: LinkOf): string {
   const scratch = buffer.getNullCell();
   const parts: string[] = [];
   for (let row = 0; row < buffer.length; row += 1) {
@@ -77,28 +127,41 @@ export function drawLines(buffer: IBuffer, columns: number): string {
     // Behind the last line xterm finds the first one again.
     const next = row + 1 < buffer.length ? buffer.getLine(row + 1) : undefined;
     const goesOn = next?.isWrapped === true;
-    drawLine(line, columns, goesOn, scratch, parts);
+    drawLine(line, { columns, goesOn, scratch, linkOf }, parts);
     if (!goesOn && next) parts.push('\r\n');
   }
   return parts.join('');
 }
 
 /** One line in so many columns, however it goes on. */
-export function drawRow(line: IBufferLine, columns: number, scratch: IBufferCell): string {
+export function drawRow(line: IBufferLine, columns: number, scratch: IBufferCell, linkOf: LinkOf): string {
   const parts: string[] = [];
-  drawLine(line, columns, false, scratch, parts);
+  drawLine(line, { columns, goesOn: false, scratch, linkOf }, parts);
   return parts.join('');
 }
 
-function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: IBufferCell, parts: string[]): void {
+interface LineOptions {
+  columns: number;
+  goesOn: boolean;
+  scratch: IBufferCell;
+  linkOf: LinkOf;
+}
+
+function drawLine(line: IBufferLine, { columns, goesOn, scratch, linkOf }: LineOptions, parts: string[]): void {
   let look = plain;
+  let link = '';
   let blanks = 0;
   // Neighbours mostly look alike; to say so by these two numbers is much of the speed of drawing a screen.
-  let known = { fg: -1, bg: -1, look: plain };
-  const lookAt = (cell: IBufferCell): string => {
-    const { fg = -2, bg = -2 } = cell as { fg?: number; bg?: number };
-    if (fg !== known.fg || bg !== known.bg) known = { fg, bg, look: lookOf(cell) };
-    return known.look;
+  let known = { fg: -1, bg: -1, extended: extendedOf(scratch), look: plain, link: '' };
+  const draws = (cell: IBufferCell): typeof known => {
+    const { fg, bg } = cell as unknown as XtermCell;
+    const extended = extendedOf(cell);
+    if (fg === known.fg && bg === known.bg && extended === known.extended) return known;
+    return (known = { fg, bg, extended, look: lookOf(cell), link: linkOf(cell) });
+  };
+  const setLink = (wanted: string): void => {
+    if (wanted !== link) parts.push(wanted === '' ? endOfLink : wanted);
+    link = wanted;
   };
   const setLook = (wanted: string): void => {
     if (wanted !== look) parts.push((look = wanted));
@@ -110,11 +173,14 @@ function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: 
   };
   for (let column = 0; column < columns; column += 1) {
     const cell = line.getCell(column, scratch);
-    // The right half of a wide character.
-    if (!cell || cell.getWidth() === 0) continue;
+    if (!cell) continue;
+    const chars = cell.getChars();
+    // The right half of a wide character. What has no width and is seen is a mark in an empty line.
+    if (cell.getWidth() === 0 && chars === '') continue;
+    const isAlone = cell.getWidth() === 0;
     // Half a wide character cannot be shown.
     const isCut = column + cell.getWidth() > columns;
-    const isBlank = isCut || (cell.getChars() === '' && !showsOnBlanks(cell));
+    const isBlank = isCut || (isAlone && column > 0) || (chars === '' && !showsOnBlanks(cell, linkOf));
     // Only what is printed makes the terminal go on in the next line, and the first cell there.
     const mustPrint = goesOn || (line.isWrapped && column === 0);
     if (isBlank && !mustPrint) {
@@ -126,8 +192,12 @@ function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: 
       blanks += 1;
     } else {
       skipBlanks();
-      setLook(lookAt(cell));
-      parts.push(cell.getChars() || ' ');
+      const { look: wanted, link: wantedLink } = draws(cell);
+      setLook(wanted);
+      setLink(wantedLink);
+      // What stands in a cell of its own must not join the one before.
+      if (mayJoin(chars)) parts.push(look);
+      parts.push(isAlone ? chars : textOf(chars));
       if (line.isWrapped && column === 0 && look !== plain && columns > 2) {
         // The line that this began took on its colour.
         setLook(plain);
@@ -135,6 +205,7 @@ function drawLine(line: IBufferLine, columns: number, goesOn: boolean, scratch: 
       }
     }
   }
+  setLink('');
   if (blanks > 0 && look !== plain) parts.push(`\x1b[${blanks}X`);
   setLook(plain);
 }

@@ -28,6 +28,7 @@ export const errorCodes = [
   'agent_failed', // the agent process could not start, or died
   'agent_login_required',
   'model_error', // the model API refused or broke off; `reason` says how
+  'hook_stopped', // a hook of the agent's settings refused the prompt, or stopped the turn
   'context_exceeded', // a prompt, or the conversation, is longer than the model takes and cannot be summed up; take it back to go on
   'host_restarted', // the host ended while a turn was running
   'query_timeout', // the database answers, but what was asked of it took too long and was ended

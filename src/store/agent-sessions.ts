@@ -4,21 +4,27 @@ import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
+/** By model. */
+type ModelUsage = Readonly<Record<string, Usage & { costUsd: number }>>;
+
 export interface AgentSessionRow {
   sessionId: string;
   model: string | null;
   effort: Effort | null;
 }
 
-/** The agent's session for a chat; made under the given id at the first call, and the same ever after. */
+/**
+ * The agent's session for a chat; made under the given id at the first call, and the same ever after. Of one that is adopted,
+ * the agent has counted what is not to be booked.
+ */
 export async function openAgentSession(
   db: Sql,
   lease: Lease,
-  session: { agent: AgentName; backend: BackendName; sessionId: string },
+  session: { agent: AgentName; backend: BackendName; sessionId: string; isAdopted?: boolean },
 ): Promise<AgentSessionRow | null> {
   const [row] = await db<AgentSessionRow[]>`
-    insert into boocode.agent_sessions (chat_id, agent, backend, session_id)
-    select id, ${session.agent}, ${session.backend}, ${session.sessionId} from boocode.chats
+    insert into boocode.agent_sessions (chat_id, agent, backend, session_id, counted_usage)
+    select id, ${session.agent}, ${session.backend}, ${session.sessionId}, ${session.isAdopted === true ? null : '{}'}::text::jsonb from boocode.chats
     where id = ${lease.chatId} and epoch = ${lease.epoch}
     on conflict (chat_id, agent) do update set backend = excluded.backend, updated_at = clock_timestamp()
     returning session_id as "sessionId", model, effort`;
@@ -48,7 +54,7 @@ export function setAgentSession(
 ) {
   return db`
     update boocode.agent_sessions set session_id = ${session.sessionId}, model = ${session.model && cleanText(session.model)},
-      updated_at = clock_timestamp()
+      counted_usage = case when session_id = ${session.sessionId} then counted_usage end, updated_at = clock_timestamp()
     from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
@@ -56,7 +62,7 @@ export function setAgentSession(
 /** Goes with the append of `session_rewound`: the agent goes on in another session. */
 export function setSessionId(db: Sql, lease: Lease, agent: AgentName, sessionId: string) {
   return db`
-    update boocode.agent_sessions set session_id = ${sessionId}, updated_at = clock_timestamp()
+    update boocode.agent_sessions set session_id = ${sessionId}, counted_usage = null, updated_at = clock_timestamp()
     from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
@@ -77,29 +83,49 @@ export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backe
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 }
 
-/** Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running totals. */
-export function addUsage(
-  db: Sql,
-  lease: Lease,
-  agent: AgentName,
-  share: { costUsd: number; models: Record<string, Usage & { costUsd: number }> },
-) {
-  const models = Object.fromEntries(Object.entries(share.models).map(([name, cost]) => [cleanText(name), cost]));
+/**
+ * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running totals,
+ * and to what is booked of the agent's own count.
+ */
+export function addUsage(db: Sql, lease: Lease, agent: AgentName, share: { costUsd: number; models: ModelUsage }) {
+  const models = usageJson(share.models);
   // Sums per model and per number, over what is stored and what came now.
+  const sum = (column: 'model_usage' | 'counted_usage') => db`(
+    select coalesce(jsonb_object_agg(model, numbers), '{}') from (
+      select model, jsonb_object_agg(name, total) as numbers from (
+        select m.key as model, n.key as name, sum(n.value::double precision) as total
+        from (
+          select * from jsonb_each(${db(column)})
+          union all select * from jsonb_each(${models}::text::jsonb)
+        ) as m, jsonb_each_text(m.value) as n
+        group by m.key, n.key
+      ) as summed group by model
+    ) as merged
+  )`;
   return db`
     update boocode.agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
-      model_usage = (
-        select coalesce(jsonb_object_agg(model, numbers), '{}') from (
-          select model, jsonb_object_agg(name, total) as numbers from (
-            select m.key as model, n.key as name, sum(n.value::double precision) as total
-            from (
-              select * from jsonb_each(model_usage)
-              union all select * from jsonb_each(${JSON.stringify(models)}::text::jsonb)
-            ) as m, jsonb_each_text(m.value) as n
-            group by m.key, n.key
-          ) as summed group by model
-        ) as merged
-      )
+      model_usage = ${sum('model_usage')},
+      counted_usage = case when counted_usage is not null then ${sum('counted_usage')} end
     from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
       and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+}
+
+/** What of the agent's own count of its session is booked; null where that is not known. */
+export async function findCountedUsage(db: Sql, chatId: string, agent: AgentName): Promise<ModelUsage | null> {
+  const [row] = await db<{ counted: string | null }[]>`
+    select counted_usage::text as counted from boocode.agent_sessions where chat_id = ${chatId} and agent = ${agent}`;
+  const counted = row?.counted ?? null;
+  return counted === null ? null : (JSON.parse(counted) as ModelUsage);
+}
+
+/** The agent counts on from here, and nothing of it is to be booked. */
+export function setCountedUsage(db: Sql, lease: Lease, agent: AgentName, models: ModelUsage) {
+  return db`
+    update boocode.agent_sessions set counted_usage = ${usageJson(models)}::text::jsonb, updated_at = clock_timestamp()
+    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+}
+
+function usageJson(models: ModelUsage): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(models).map(([name, cost]) => [cleanText(name), cost])));
 }

@@ -3,7 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { noUsage } from '../protocol/event.ts';
-import { addUsage, findAgentSessions, openAgentSession, setAgentSession } from './agent-sessions.ts';
+import {
+  addUsage,
+  findAgentSessions,
+  findCountedUsage,
+  openAgentSession,
+  setAgentSession,
+  setCountedUsage,
+  setSessionId,
+} from './agent-sessions.ts';
 import { findChat, insertChat, listChats, type NewChat } from './chats.ts';
 import { cleanText } from './clean-text.ts';
 import { appendEvents, type Lease, readEvents } from './events.ts';
@@ -161,4 +169,32 @@ test('a prompt’s hash tells contents apart by value', () => {
 
 test('text for names has neither NUL nor half a character', () => {
   expect(cleanText('a\u0000b\ud800c\udc00d😀')).toBe('a␀b\ufffdc\ufffdd😀');
+});
+
+test('TURN-16: what is booked of the agent’s count is known for the session that it was begun with, and under the lease', async () => {
+  const lease = await openChat();
+  await openSession(lease);
+  const counted = () => findCountedUsage(database.sql, lease.chatId, 'claude');
+  const cost = (outputTokens: number, costUsd: number) => ({ ...noUsage, outputTokens, costUsd });
+  const add = () => addUsage(database.sql, lease, 'claude', { costUsd: 0.5, models: { m: cost(2, 0.5) } });
+  const session = { sessionId: crypto.randomUUID(), model: null };
+  expect(await counted()).toEqual({});
+  await add();
+  await add();
+  expect(await counted()).toEqual({ m: cost(4, 1) });
+  // As after a process that was killed, whose successor counts from an earlier number.
+  await setCountedUsage(database.sql, { ...lease, epoch: lease.epoch - 1 }, 'claude', {});
+  expect(await counted()).toEqual({ m: cost(4, 1) });
+  await setCountedUsage(database.sql, lease, 'claude', { m: cost(1, 0.25) });
+  await add();
+  expect(await counted()).toEqual({ m: cost(3, 0.75) });
+  // Another session has a count of its own, of which nobody knows what was booked: adopted, cleared, rewound.
+  await setAgentSession(database.sql, lease, 'claude', session);
+  await add();
+  expect(await counted()).toBeNull();
+  await setCountedUsage(database.sql, lease, 'claude', { m: cost(7, 2) });
+  await setAgentSession(database.sql, lease, 'claude', session);
+  expect(await counted()).toEqual({ m: cost(7, 2) });
+  await setSessionId(database.sql, lease, 'claude', crypto.randomUUID());
+  expect(await counted()).toBeNull();
 });

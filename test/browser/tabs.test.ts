@@ -125,7 +125,23 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await page.reload();
       await page.getByRole('button', { name: 'Settings' }).click();
       await page.getByLabel('Notify me').check();
+      await until(() => told.splice(0).includes('You will be notified like this'));
       await page.keyboard.press('Escape');
+    });
+
+    it('WEB-61: tell how a turn has ended, and that prompts are held, and nothing of a prompt in between', async () => {
+      const { id } = await server.createChat({ title: 'Unlucky' });
+      await page.getByRole('link', { name: /Unlucky/ }).waitFor();
+      await runTurn(server.client, id, 'fail 400');
+      await expect.poll(() => told, { timeout: 10_000 }).toEqual(['Failed: Unlucky']);
+      for (const content of ['hold', 'who are you']) await server.client.prompt(id, { content });
+      await until(() => server.model.held === 1);
+      server.model.release();
+      await expect.poll(() => told.slice(1), { timeout: 10_000 }).toEqual(['Done: Unlucky']);
+      for (const content of ['fail 403', 'who are you']) await server.client.prompt(id, { content });
+      await expect.poll(() => told.slice(2), { timeout: 10_000 }).toEqual(['Held: Unlucky']);
+      await page.getByRole('link', { name: /Unlucky.*held/ }).waitFor();
+      expect(watched.problems).toEqual([]);
     });
 
     it('tell once what happens in a chat that is in front nowhere, and take it back when it is settled', async () => {

@@ -2,9 +2,12 @@ import { readdir } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { conversation, openChat, openPage, signIn } from '../support/browser.ts';
+import xterm from '@xterm/headless';
+import { useCellWidths } from '../../src/protocol/cell-widths.ts';
 import { openBridge } from '../support/bridge.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
+import { wideTexts } from '../support/wide-texts.ts';
 
 describeInBrowser('the terminal beside a chat', (opened) => {
   let server: TestServer;
@@ -127,7 +130,50 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await context.close();
   });
 
-  it('is offered by way of the other engine where the chat has none', async () => {
+  it('TERM-11: has every character in the cells where the server has it', async () => {
+    const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
+    const size = { columns: 40, rows: wideTexts.length + 1 };
+    const texts = ['x'.repeat(20), ...wideTexts.map(([text]) => text)];
+    const data = texts.map((text) => `${text};`).join('\r\n');
+    await page.routeWebSocket(/\/terminal\?/, (socket) => socket.send(JSON.stringify({ type: 'screen', size, data })));
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ backend: 'claude_pty' });
+    await openChat(page, server.url, chat.id);
+    await page.getByRole('button', { name: 'Open the terminal' }).click();
+    const rows = page.getByRole('complementary', { name: 'Terminal' }).locator('.xterm-rows > div');
+    await rows.getByText(';').last().waitFor();
+    await expect.poll(() => rows.count()).toBe(size.rows);
+    // How far from the left the last character of each row is drawn.
+    const places = await rows.evaluateAll((elements) =>
+      elements.map((row) => {
+        const nodes = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+        const range = document.createRange();
+        for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
+          const at = node.textContent?.lastIndexOf(';') ?? -1;
+          if (at === -1) continue;
+          range.setStart(node, at);
+          range.setEnd(node, at + 1);
+        }
+        return range.getBoundingClientRect().left - row.getBoundingClientRect().left;
+      }),
+    );
+    const cell = places[0]! / 20;
+    const headless = new xterm.Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
+    useCellWidths(headless);
+    await new Promise<void>((done) => headless.write(data, done));
+    const cells = texts.map((_, row) => {
+      const line = headless.buffer.active.getLine(row)!;
+      return Array.from({ length: size.columns }, (__, at) => line.getCell(at)!.getChars()).lastIndexOf(';');
+    });
+    headless.dispose();
+    expect(places.map((left, at) => [texts[at], Math.round(left / cell)])).toEqual(
+      cells.map((at, row) => [texts[row], at]),
+    );
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('WEB-58: is offered by way of the other engine where the chat has none', async () => {
     const { page, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat({ backend: 'claude_sdk' });
@@ -135,12 +181,12 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await page.getByRole('button', { name: 'Open the terminal' }).click();
     await page
       .getByRole('dialog', { name: 'This chat' })
-      .getByLabel(/Terminal engine/)
+      .getByLabel(/^Terminal program \(claude_pty\)/)
       .check();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect((await server.client.getChat(chat.id)).backend).toBe('claude_pty');
-    await conversation(page).getByText('The chat goes on with the terminal engine.').waitFor();
+    await conversation(page).getByText('The chat goes on with the terminal program (claude_pty).').waitFor();
     expect(problems).toEqual([]);
   });
 

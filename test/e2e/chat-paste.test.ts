@@ -74,3 +74,65 @@ test('TERM-10: a paste is one prompt and answers no question, also when it came 
   expect(await pty.exited).toMatchObject({ exitCode: 0 });
   expect(text.endsWith('\x1b[?2004l')).toBe(true);
 });
+
+test('PROMPT-11: what is typed while a turn runs stands in the next line, also after Ctrl-C', async () => {
+  const prompts: string[] = [];
+  stub.onPrompt = (chatId, promptId, content) => {
+    prompts.push(textOf(content));
+    void until(() => stub.readers(chatId) > 0).then(() =>
+      stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] }),
+    );
+  };
+  stub.onInterrupt = (chatId) =>
+    stub.append(chatId, { type: 'turn_finished', turnId, outcome: 'interrupted', usage: noUsage, costUsd: 0 });
+  await sees('> ');
+  pty.write('one\r');
+  await until(() => prompts.length === 1);
+  pty.write('and twö');
+  // The terminal shows it, as always.
+  await sees('and twö');
+  pty.write('\x03');
+  await sees('Interrupting');
+  await until(() => stripVTControlCharacters(text).endsWith('> and twö'), { what: 'the next line' });
+  expect(prompts).toEqual(['one']);
+  pty.write(' more\r');
+  await until(() => prompts.length === 2);
+  expect(prompts[1]).toBe('and twö more');
+});
+
+test('PROMPT-11: nothing that was typed reaches the shell behind it, and the terminal is as it was', async () => {
+  pty.kill('SIGKILL');
+  await pty.exited;
+  const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LANG: 'C.UTF-8', TERM: 'xterm-256color' };
+  const words = [process.execPath, program, 'chat'].map((word) => `'${word}'`).join(' ');
+  const script = `stty -g; ${words}; echo "left $?"; stty -g; read -r line; echo "read <$line>"`;
+  pty = openPseudoTerminal('/bin/sh', ['-c', `trap : INT; ${script}`], {
+    cwd: '/tmp',
+    env: { ...env, BOOCODE_URL: stub.url, BOOCODE_TOKEN: stub.token },
+    size: { columns: 100, rows: 30 },
+  });
+  text = '';
+  pty.onData((data) => (text += Buffer.from(data).toString()));
+  let begun = 0;
+  stub.onPrompt = (chatId, promptId) =>
+    void until(() => stub.readers(chatId) > 0).then(() => {
+      stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
+      begun += 1;
+    });
+  await sees('> ');
+  pty.write('one\r');
+  await until(() => begun === 1);
+  pty.write('touch x');
+  await sees('touch x');
+  pty.write('\x03');
+  await sees('Interrupting');
+  pty.write('\x03');
+  await until(() => stripVTControlCharacters(text).endsWith('> touch x'), { what: 'the next line' });
+  pty.write('\x03');
+  await sees('left 130');
+  pty.write('own\r');
+  await sees('read <own>');
+  const settings = stripVTControlCharacters(text).match(/^[0-9a-f]+(?::[0-9a-f]+)+/gm);
+  expect(settings).toHaveLength(2);
+  expect(settings![1]).toBe(settings![0]);
+});

@@ -27,13 +27,13 @@ async function outcomes(chatId: string, count: number): Promise<string[]> {
       const found = eventsOf(await readLog(server.client, chatId), 'turn_finished');
       return found.length >= count ? found : null;
     },
-    { timeoutMs: 40_000, what: `${count} turns` },
+    { timeoutMs: 60_000, what: `${count} turns` },
   );
   return ends.map(({ outcome, requeuedPromptIds }) => (requeuedPromptIds ? 'given back' : outcome));
 }
 
 const held = (chatId: string) =>
-  until(async () => (await server.client.getChat(chatId)).hold, { timeoutMs: 30_000, what: 'a held queue' });
+  until(async () => (await server.client.getChat(chatId)).hold, { timeoutMs: 60_000, what: 'a held queue' });
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   test('PROMPT-6 PROMPT-8: a usage limit holds what waits until it resets, and all of it is answered then', async () => {
@@ -48,7 +48,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     const log = await readLog(client, id);
     expect(eventsOf(log, 'queue_held')).toHaveLength(1);
     expect(Date.parse(eventsOf(log, 'queue_resumed')[0]!.at)).toBeGreaterThanOrEqual(Date.parse(hold.resetsAt!));
-  }, 60_000);
+  }, 150_000);
 
   test('PROMPT-6: a wrong key fails one turn and not five', async () => {
     const { client } = server;
@@ -59,7 +59,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(late.held).toBe(true);
     expect(await client.resumeQueue(id, { sendAgain: false })).toMatchObject({ hold: null });
     expect(await outcomes(id, 4)).toEqual(['failed', 'completed', 'completed', 'completed']);
-  }, 60_000);
+  }, 150_000);
 
   test('PROMPT-7: an idle agent that was killed just before costs no prompt', async () => {
     const { client } = server;
@@ -81,7 +81,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
       'completed',
       'completed',
     ]);
-  }, 60_000);
+  }, 150_000);
 
   test('PROMPT-7: a directory that is missing holds the prompts, and they run when it is back', async () => {
     const { client } = server;
@@ -96,5 +96,5 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     await mkdir(cwd);
     await client.resumeQueue(id);
     expect(await outcomes(id, 2)).toEqual(['completed', 'completed']);
-  }, 60_000);
+  }, 150_000);
 });

@@ -47,6 +47,7 @@ export function createFakeTerminal({
     size,
     onResize: () => () => {},
     forgetTyped: () => Promise.resolve(false),
+    keepTyped: () => {},
     ask(question, signal) {
       written.push({ to: 'out', text: question });
       const line = lines.shift();

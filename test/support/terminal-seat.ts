@@ -1,5 +1,6 @@
 import xterm from '@xterm/headless';
 import type { AgentTerminal, TerminalViewer } from '../../src/agents/agent-backend.ts';
+import { useCellWidths } from '../../src/protocol/cell-widths.ts';
 import { until } from './until.ts';
 
 /** Somebody at a terminal: sees what is on the screen, and types. */
@@ -18,6 +19,7 @@ export interface TerminalSeat {
 export function sitDown(terminal: AgentTerminal, options: { canWrite?: boolean } = {}): TerminalSeat {
   const viewer = terminal.attach({ canWrite: options.canWrite ?? true });
   const screen = new xterm.Terminal({ cols: 120, rows: 40, allowProposedApi: true });
+  useCellWidths(screen);
   let ended: string | undefined;
   const show = (data: string | Uint8Array): Promise<void> => new Promise((resolve) => screen.write(data, resolve));
   const reading = (async () => {

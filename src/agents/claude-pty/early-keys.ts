@@ -11,17 +11,22 @@ const drawMs = 2_000;
 
 export class EarlyKeys {
   #isOpen = false;
+  /** Questions whose dialogs are still to come. A screen that a person has opened is none of these, and takes keys at once. */
+  #unshown = 0;
   #until = 0;
 
   /** The program has a question, which it is about to show. */
   noteQuestion(): void {
+    this.#unshown += 1;
     if (!this.#isOpen) this.#until = performance.now() + drawMs;
   }
 
   /** To be called with every change of the program's status: one dialog may follow another. */
   noteStatus({ state }: Pick<ProgramStatus, 'state'>): void {
     this.#isOpen = state === 'waiting';
-    if (this.#isOpen) this.#until = performance.now() + unseenMs;
+    if (!this.#isOpen || this.#unshown === 0) return;
+    this.#unshown -= 1;
+    this.#until = performance.now() + unseenMs;
   }
 
   /** Whether a key that comes now comes too early. */

@@ -193,7 +193,9 @@ export class PtySession {
     await assertDirectory(cwd);
     const transcript = await reconcileTranscript(sessionStore, this.#place());
     this.#isKnown = transcript !== null;
-    const costs = new SessionCosts(baselineOf(transcript?.costState));
+    const baseline = baselineOf(transcript?.costState);
+    if (this.#isKnown) await this.#spec.onResumed?.(baseline.models);
+    const costs = new SessionCosts(baseline);
     this.#turns = new PtyTurns({
       sessionId: this.#sessionId,
       model: this.#model,
@@ -208,6 +210,7 @@ export class PtySession {
       onMcpServers: (servers) => this.#mcpServers.merge(servers),
       onToolCall: (id) => this.#questions.onToolCall(id),
       onToolResult: (id, denied) => this.#questions.onToolResult(id, denied),
+      onRefused: () => this.#typist.noteKeys(),
       onRest: () => this.#onRest(),
       countUnmapped: (name) => this.#parts.countUnmapped(name),
     });
@@ -464,6 +467,7 @@ export class PtySession {
     const left = await this.#program?.end(this.#limits.closeMs.exit);
     this.#program = undefined;
     await this.#settle();
+    await this.#mirror.stored();
     await this.#turns?.end('interrupted');
     if (left) for (const notice of endedProcesses(left)) this.#spec.onEvent(notice);
     this.#questions.withdrawAll();
@@ -556,6 +560,7 @@ export class PtySession {
     const wasInterrupted = this.#interrupting !== undefined && !this.#watch.failure;
     await program.end(0);
     await this.#settle();
+    await this.#mirror.stored();
     await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);
     this.#typist.look();
     if (this.#closing) return;

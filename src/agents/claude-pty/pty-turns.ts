@@ -10,7 +10,12 @@ import type { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult, type SessionCost } from '../agent-backend.ts';
 import { mapSdkMessage, type UnknownFrame } from '../claude/mapping/map-sdk-message.ts';
-import { createMappingState, type MappingState, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
+import {
+  createMappingState,
+  type MappingState,
+  withHookStop,
+  withInterruptAsked,
+} from '../claude/mapping/mapping-state.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import { wordsOf } from '../claude/mapping/prompt-words.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
@@ -42,6 +47,8 @@ export interface PtyTurnsParts {
   onToolResult(toolCallId: string, denied: boolean): void;
   /** The model was told of MCP servers. */
   onMcpServers(servers: readonly McpServer[]): void;
+  /** A hook has refused a prompt, which the program puts back into its input line. */
+  onRefused(): void;
   /** No turn runs any more. */
   onRest(): void;
   countUnmapped(name: string): void;
@@ -119,6 +126,7 @@ export class PtyTurns {
     const taken = new Promise<void>((done) => (resolve = done));
     const own = { turn, words: wordsOf(content), isTaken: false, taken: () => resolve() };
     this.#own = own;
+    this.#state = withHookStop(this.#state, null);
     this.#parts.onTurn();
     const markTaken = (): void => {
       own.isTaken = true;
@@ -177,12 +185,17 @@ export class PtyTurns {
     return this.#serial(() => Promise.resolve());
   }
 
-  /** The program is gone, or was never asked. */
+  /** The program is gone, or was never asked. What it has told of costs goes to the turn that it was in. */
   end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
     return this.#serial(() => {
-      for (const turn of [this.#turn, this.#own?.turn]) {
-        if (turn) this.#close(turn, endWithoutResult(outcome, outcome === 'failed' ? error : undefined));
+      const end = endWithoutResult(outcome, outcome === 'failed' ? error : undefined);
+      if (this.#turn) {
+        const { counted } = this.#parts.costs;
+        const { turn, baseline } = costSince(this.#state.totals, this.#parts.costs.totals);
+        this.#state = { ...this.#state, totals: baseline };
+        this.#close(this.#turn, { ...end, ...turn, ...(counted ? { uncounted: { except: counted } } : {}) });
       }
+      if (this.#own) this.#close(this.#own.turn, end);
       return Promise.resolve();
     });
   }
@@ -223,11 +236,15 @@ export class PtyTurns {
       case 'frame':
         if (line.requestId !== undefined) {
           this.#begin();
+          this.#parts.costs.noteRequest();
           if (line.requestId !== '') this.#requestIds.add(line.requestId);
           this.#apiError = undefined;
+          // It went on.
+          this.#state = withHookStop(this.#state, null);
         }
         this.#tell(line.frame);
         this.#noteResult(entry);
+        if (this.#state.turn.hookStop?.isRefusal) this.#parts.onRefused();
         return;
       case 'api_error':
         this.#begin();
@@ -250,6 +267,9 @@ export class PtyTurns {
       }
       case 'interrupted':
         this.#wasInterrupted = true;
+        return;
+      case 'hook_stop':
+        this.#state = withHookStop(this.#state, { isRefusal: false, reason: line.reason });
         return;
       case 'turn_end':
         await this.#finish();
@@ -337,6 +357,8 @@ export class PtyTurns {
       return this.#turn;
     }
     this.#turn = createTurn(null, isForDecisions);
+    // One whose prompt was refused in the terminal never began.
+    this.#state = withHookStop(this.#state, null);
     this.#parts.onTurn();
     this.#parts.onUnprompted(this.#turn.out.iterable);
     return this.#turn;
@@ -371,7 +393,7 @@ export class PtyTurns {
         subtype: 'success',
         is_error: this.#apiError !== undefined,
         api_error_status: this.#apiError?.status,
-        terminal_reason: isInterrupted ? 'aborted_streaming' : undefined,
+        terminal_reason: isInterrupted ? 'aborted_streaming' : this.#state.turn.hookStop ? 'hook_stopped' : undefined,
         total_cost_usd: totals.costUsd,
         modelUsage: Object.fromEntries(
           Object.entries(totals.models).map(([model, cost]) => [model, { ...cost, costUSD: cost.costUsd }]),

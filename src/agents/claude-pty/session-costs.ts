@@ -12,6 +12,8 @@ const zero: ModelCost = { ...noUsage, costUsd: 0 };
 export class SessionCosts {
   #totals: RunningTotals;
   readonly #told = new Set<string>();
+  /** The totals are the program's own, as it left. */
+  #isWhole = false;
   #isTold = true;
   #onTold: (() => void) | undefined;
 
@@ -23,15 +25,27 @@ export class SessionCosts {
     return this.#totals;
   }
 
+  /** Which requests are in the totals, by their ids; undefined where all are. */
+  get counted(): ReadonlySet<string> | undefined {
+    return this.#isWhole ? undefined : this.#told;
+  }
+
+  /** A request has been answered, whether or not it is told. */
+  noteRequest(): void {
+    this.#isWhole = false;
+  }
+
   /** The program counts from here on. */
   reset(totals: RunningTotals): void {
     this.#totals = totals;
+    this.#isWhole = true;
     this.#told.clear();
   }
 
   add({ requestId, model, cost }: RequestCost): void {
     if (requestId !== null) this.#told.add(requestId);
     this.#isTold = true;
+    this.noteRequest();
     const before = Object.hasOwn(this.#totals.models, model) ? (this.#totals.models[model] ?? zero) : zero;
     const now: ModelCost = {
       inputTokens: before.inputTokens + cost.inputTokens,

@@ -46,6 +46,11 @@ export class TranscriptMirror {
     });
   }
 
+  /** Resolves when everything added is stored, or was tried. */
+  stored(): Promise<void> {
+    return this.#serial(() => Promise.resolve());
+  }
+
   /**
    * Resolves when everything added is stored, or was tried once more: what could not be stored is left in the files, for
    * the next opening of the session. Nothing is tried again afterwards.
@@ -53,7 +58,7 @@ export class TranscriptMirror {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#nextRepair);
-    await this.#serial(() => Promise.resolve());
+    await this.stored();
     await this.#repair();
   }
 

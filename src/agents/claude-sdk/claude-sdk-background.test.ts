@@ -144,3 +144,20 @@ test('DECIDE-4 TURN-3: an interrupt takes back what a sub-agent in the backgroun
   expect(existsSync(path)).toBe(false);
   await backend.closeSession(chatId);
 });
+
+test('TURN-19: what a resumed program says of its start is no turn, and is told at once', async () => {
+  const { backend } = harness;
+  const first = await openSession(harness);
+  await beginTask(first);
+  await backend.closeSession(first.chatId);
+  const { chatId, sessionId, sessionStore } = first;
+  const session = await openSession(harness, { chatId, sessionId, sessionStore });
+  // The program begins and ends something for it, which holds nothing.
+  await until(() => ofType(session.between, 'notice').some(({ code }) => code === 'task_ended'));
+  const turn = await runTurn(backend, chatId, 'stream 2 tokens');
+  expect(endOf(turn).outcome).toBe('completed');
+  expect(session.between.map(({ type }) => type)).toContain('session_started');
+  expect(session.unprompted).toEqual([]);
+  expect(backend.isBusy(chatId)).toBe(false);
+  await backend.closeSession(chatId);
+});

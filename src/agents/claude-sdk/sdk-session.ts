@@ -11,6 +11,7 @@ import {
   type Query,
   type SDKMessage,
   type SDKUserMessage,
+  type SessionStoreEntry,
   type Settings,
   startup,
 } from '@anthropic-ai/claude-agent-sdk';
@@ -35,7 +36,14 @@ import { markSession, type SessionMark } from '../process-marks.ts';
 import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
-import { createMappingState, type MappingState, newTurn, withInterruptAsked } from '../claude/mapping/mapping-state.ts';
+import {
+  createMappingState,
+  type MappingState,
+  newTurn,
+  withHookStop,
+  withInterruptAsked,
+} from '../claude/mapping/mapping-state.ts';
+import { readHookStop } from '../claude/mapping/transcript-line.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
@@ -59,6 +67,7 @@ import {
   isInit,
   isPreview,
   isSign,
+  isWork,
   namedBy,
   type ClaudeTurn,
 } from '../claude/claude-turn.ts';
@@ -128,6 +137,11 @@ export class SdkSession {
   #turn: ClaudeTurn | undefined;
   /** Prompted, and not yet begun by the program. */
   #waiting: ClaudeTurn | undefined;
+  /** A turn of the program's own in which nothing has been done so far: perhaps it only says that it has started. */
+  #untold: ClaudeTurn | undefined;
+  /** Messages of the model since the last result, and those before it, by their ids. */
+  readonly #requests = new Set<string>();
+  readonly #counted = new Set<string>();
   #backgroundTasks = 0;
   /** The store lacks a part of the transcript that the program's file holds. */
   #dirty = false;
@@ -188,8 +202,10 @@ export class SdkSession {
     const { cwd, permissionMode } = this.#spec;
     await assertDirectory(cwd);
     const transcript = await reconcileTranscript(this.#spec.sessionStore, this.#place());
-    this.#state = createMappingState({ baseline: baselineOf(transcript?.costState), permissionMode });
+    const baseline = baselineOf(transcript?.costState);
+    this.#state = createMappingState({ baseline, permissionMode });
     const isKnown = transcript !== null;
+    if (isKnown) await this.#spec.onResumed?.(baseline.models);
     const model = await modelToStart({ ...this.#spec, isKnown }, this.#env);
     this.#assertWanted();
     try {
@@ -342,7 +358,10 @@ export class SdkSession {
       sessionStore: {
         // The program's own project key is made of the directory; the store is this chat's alone.
         append: (key, entries) => {
-          if (key.subpath === undefined) this.#changes.noteEntries(entries);
+          if (key.subpath === undefined) {
+            this.#changes.noteEntries(entries);
+            this.#noteHookStop(entries);
+          }
           return this.#storeEntries(() => sessionStore.append({ ...key, projectKey }, entries));
         },
         load: () => Promise.resolve(null),
@@ -384,7 +403,11 @@ export class SdkSession {
         ? endWithoutResult('interrupted')
         : endWithoutResult('failed', failure);
     this.#permissions.withdrawAll();
-    for (const turn of new Set([this.#turn, this.#waiting])) if (turn) this.#finish(turn, end);
+    // What it used is counted from the transcript, which a process that dies leaves in its file.
+    if (this.#turn) await this.#repair();
+    for (const turn of new Set([this.#turn, this.#waiting])) {
+      if (turn) this.#finish(turn, { ...end, uncounted: { except: this.#counted } });
+    }
     if (this.#closing) return;
     clearTimeout(this.#nextRepair);
     await this.#endProcess();
@@ -399,6 +422,8 @@ export class SdkSession {
     const named = namedBy(message);
     if (this.#waiting?.id && named.includes(this.#waiting.id)) this.#beginWaiting();
     else if (isInit(message) && named.length === 0) this.#beginUnprompted();
+    if (this.#turn === this.#untold && isWork(message)) this.#tellTurn();
+    this.#noteRequest(message);
     if (message.type === 'result' && this.#isOfAnother(named)) return this.#endOther();
     const { events, state, unmapped, mirrorFailed } = mapSdkMessage(message, this.#state);
     this.#state = state;
@@ -408,6 +433,13 @@ export class SdkSession {
     if (message.type === 'result') this.#changes.noteResult();
     this.#tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();
+  }
+
+  #noteRequest(message: SDKMessage): void {
+    if (message.type === 'assistant') this.#requests.add(message.message.id);
+    if (message.type !== 'result') return;
+    for (const id of this.#requests) this.#counted.add(id);
+    this.#requests.clear();
   }
 
   /** The result of something else than the turn that is told now. */
@@ -440,30 +472,43 @@ export class SdkSession {
     }
     // The prompt that waits has begun a turn in the log: what the agent does before it is told there, in this order.
     if (this.#waiting) return (this.#turn = this.#waiting);
-    this.#turn = createTurn(null, isForDecisions);
+    this.#turn = this.#untold = createTurn(null, isForDecisions);
     this.#watch.start();
-    this.#spec.onUnprompted(this.#turn.out.iterable);
     return this.#turn;
+  }
+
+  #tellTurn(): void {
+    const turn = this.#untold;
+    this.#untold = undefined;
+    if (turn) this.#spec.onUnprompted(turn.out.iterable);
   }
 
   /** In the turn that runs; without one they wait for the one that they begin. */
   #tellIncoming(): void {
-    if (this.#turn) for (const message of this.#incoming.take()) this.#turn.out.push(message);
+    if (!this.#turn) return;
+    for (const message of this.#incoming.take()) {
+      this.#tellTurn();
+      this.#turn.out.push(message);
+    }
   }
 
   #route(event: AgentEvent): void {
     if (event.type === 'background_tasks') this.#backgroundTasks = event.tasks.length;
     if (!this.#turn && isPreview(event)) return;
-    if (!this.#turn && isBetweenTurns(event)) {
+    if ((!this.#turn || this.#turn === this.#untold) && isBetweenTurns(event)) {
       this.#spec.onEvent(event);
     } else if (event.type === 'turn_finished') {
       // Without an `init` before it: the program refused the prompt.
       if (!this.#turn && this.#waiting) this.#beginWaiting();
-      this.#finish(this.#turn ?? this.#beginUnprompted(), event);
+      const turn = this.#turn ?? this.#beginUnprompted();
+      // With an end alone it was none.
+      if (event.outcome !== 'completed' || event.costUsd > 0) this.#tellTurn();
+      this.#finish(turn, event);
       // What a sub-agent in the background still waits for is asked anew, in a turn of its own.
       if (!this.#waiting) this.#permissions.askAgain();
     } else {
       const turn = this.#turn ?? this.#beginUnprompted(event.type === 'decision_requested');
+      this.#tellTurn();
       turn.out.push(event);
     }
     if (event.type === 'tool_call') this.#permissions.noteCall(event.toolCallId);
@@ -472,6 +517,7 @@ export class SdkSession {
   #finish(turn: ClaudeTurn, end: AgentEvent): void {
     if (this.#turn === turn) this.#turn = undefined;
     if (this.#waiting === turn) this.#waiting = undefined;
+    if (this.#untold === turn) this.#untold = undefined;
     turn.out.push(end);
     turn.out.close();
     turn.end();
@@ -482,6 +528,12 @@ export class SdkSession {
     }
     this.#permissions.forgetCalls();
     if (this.#dirty) void this.#repair();
+  }
+
+  /** No frame says why a hook has kept the turn from going on. */
+  #noteHookStop(entries: readonly SessionStoreEntry[]): void {
+    const reason = entries.map(readHookStop).findLast((words) => words !== undefined);
+    if (reason !== undefined) this.#state = withHookStop(this.#state, { isRefusal: false, reason });
   }
 
   async #storeEntries(store: () => Promise<void>): Promise<void> {

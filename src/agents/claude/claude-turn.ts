@@ -32,6 +32,12 @@ export function isSign(message: SDKMessage): boolean {
   return message.type === 'stream_event' && (message.event.type as string) !== 'ping';
 }
 
+/** A request to the model is being made, or answered. */
+export function isWork(message: SDKMessage): boolean {
+  if (message.type === 'system' && message.subtype === 'status') return message.status === 'requesting';
+  return isSign(message);
+}
+
 /** The ids of the messages that a frame is about; empty where it says none. */
 export function namedBy(message: SDKMessage): readonly unknown[] {
   const { user_message_uuids: all, user_message_uuid: one } = message as Record<string, unknown>;

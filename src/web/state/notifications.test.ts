@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { memoryStorage } from '../../../test/support/memory-storage.ts';
 import { until } from '../../../test/support/until.ts';
-import { notify, withdraw, withdrawAll, wishNotifications } from './notifications.ts';
+import { notificationWish, notify, withdraw, withdrawAll, wishNotifications } from './notifications.ts';
 
 /** What a browser shows. */
 let shown: string[];
@@ -39,6 +39,7 @@ beforeEach(async () => {
     },
   });
   await wishNotifications(true);
+  shown = [];
 });
 afterEach(() => {
   withdrawAll();
@@ -67,4 +68,26 @@ it('WEB-45: nothing that was told stays when somebody signs out, nor comes after
   onQuery = () => undefined;
   await tell('of the next one');
   expect(shown).toEqual(['of the next one happened']);
+});
+
+it('WEB-62: notifications are on once one was shown, and a browser that shows none says so', async () => {
+  expect(shown).toEqual([]);
+  await wishNotifications(false);
+  expect(await wishNotifications(true)).toBe('on');
+  expect(shown).toEqual(['You will be notified like this']);
+  class Refusing extends FakeNotification {
+    constructor(title: string) {
+      super(title);
+      throw new TypeError('Illegal constructor. Use ServiceWorkerRegistration.showNotification() instead.');
+    }
+  }
+  vi.stubGlobal('Notification', Refusing);
+  expect(await wishNotifications(true)).toBe('unsupported');
+  expect(notificationWish()).toBe('unsupported');
+});
+
+it('WEB-62: a question of the browser that nobody has answered is no yes', async () => {
+  vi.stubGlobal('Notification', { permission: 'default', requestPermission: () => Promise.resolve('default') });
+  expect(await wishNotifications(true)).toBe('unanswered');
+  expect(await wishNotifications(false)).toBe('off');
 });

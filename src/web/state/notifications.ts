@@ -3,27 +3,32 @@ import { isInFrontSomewhere } from './front.ts';
 
 const wishKey = 'boocode.notifications';
 
-export type NotificationWish = 'on' | 'off' | 'blocked' | 'impossible';
+export type NotificationWish = 'on' | 'off' | 'unanswered' | 'blocked' | 'unsupported' | 'impossible';
 
 export function notificationWish(): NotificationWish {
   // Browsers have them only on pages that came over TLS or from this machine.
   if (!('Notification' in globalThis) || !isSecureContext) return 'impossible';
   if (Notification.permission === 'denied') return 'blocked';
-  return Notification.permission === 'granted' && localStorage.getItem(wishKey) === 'on' ? 'on' : 'off';
+  const wish = localStorage.getItem(wishKey);
+  if (wish === 'unsupported') return 'unsupported';
+  if (wish !== 'on') return 'off';
+  return Notification.permission === 'granted' ? 'on' : 'unanswered';
 }
 
 export async function wishNotifications(isWanted: boolean): Promise<NotificationWish> {
   localStorage.setItem(wishKey, isWanted ? 'on' : 'off');
   if (isWanted && notificationWish() !== 'impossible') await Notification.requestPermission();
+  // Only one that was shown proves that there will be any.
+  if (isWanted && notificationWish() === 'on') show({ id: wishKey, title: 'You will be notified like this' });
   return notificationWish();
 }
 
 export interface Happening {
   /** The same in every tab that hears of it. */
   id: string;
-  chatId: string;
+  chatId?: string;
   title: string;
-  body: string;
+  body?: string;
 }
 
 /** How much later than the first another tab may hear of it. One later still replaces the notification, without a sound. */
@@ -35,7 +40,7 @@ const shown = new Map<string, Notification>();
 
 export async function notify(happening: Happening): Promise<void> {
   const before = departures;
-  if (notificationWish() !== 'on' || (await isInFrontSomewhere(happening.chatId))) return;
+  if (notificationWish() !== 'on' || (happening.chatId && (await isInFrontSomewhere(happening.chatId)))) return;
   await navigator.locks.request(`boocode.told.${happening.id}`, { ifAvailable: true }, async (lock) => {
     if (lock === null || before !== departures || !show(happening)) return;
     await new Promise((resolve) => setTimeout(resolve, othersMs));
@@ -54,19 +59,20 @@ export function withdrawAll(): void {
   for (const id of shown.keys()) withdraw(id);
 }
 
-function show({ id, chatId, title, body }: Happening): boolean {
+function show({ id, chatId, title, body = '' }: Happening): boolean {
   try {
     const notification = new Notification(title, { body, tag: id });
     shown.set(id, notification);
     notification.addEventListener('close', () => shown.delete(id));
     notification.addEventListener('click', () => {
       window.focus();
-      location.hash = `#/chat/${chatId}`;
+      if (chatId !== undefined) location.hash = `#/chat/${chatId}`;
       notification.close();
     });
     return true;
   } catch {
     // Some browsers on phones have the name, and show notifications only from a service worker.
+    localStorage.setItem(wishKey, 'unsupported');
     return false;
   }
 }

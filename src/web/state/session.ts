@@ -13,7 +13,8 @@ import { createDecisions, type DecisionsState } from './decisions.ts';
 import { createDeletions } from './deletions.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
 import { type Front, openFront } from './front.ts';
-import { notify, withdraw, withdrawAll } from './notifications.ts';
+import { changeOf, endOf } from './happenings.ts';
+import { notificationWish, notify, withdraw, withdrawAll } from './notifications.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { retryUntil } from './retry-until.ts';
 import { createStore, type Store } from './store.ts';
@@ -237,10 +238,21 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   }
 
   function tellChange(before: Chat | undefined, now: Chat): void {
-    const wasBusy = before?.state === 'running' || before?.state === 'waiting';
-    const end = `${now.id} ${now.head}`;
-    if (wasBusy && (now.state === 'ready' || now.state === 'cold')) tell(end, now.id, 'Done', '');
-    if (wasBusy && now.state === 'failed') tell(end, now.id, 'Failed', '');
+    const change = changeOf(before, now);
+    if (change?.is === 'told') tell(change.id, now.id, change.told.what, readableLine(change.told.body, 200));
+    if (change?.is === 'rest' && notificationWish() === 'on') void tellEnd(now);
+  }
+
+  /** The chat does not say how its last turn has ended. */
+  async function tellEnd(chat: Chat): Promise<void> {
+    const page = await api.events(chat.id, { before: chat.head + 1, limit: 20 }).catch(() => undefined);
+    const end = page && endOf(page.items, chat);
+    tell(
+      end?.turnId ?? `${chat.id} ${chat.head}`,
+      chat.id,
+      end?.told.what ?? 'At rest',
+      readableLine(end?.told.body ?? '', 200),
+    );
   }
 
   function tell(id: string, chatId: string, what: string, body: string): void {

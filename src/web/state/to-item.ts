@@ -1,3 +1,4 @@
+import { engineText } from '../../protocol/engine-text.ts';
 import type { Event } from '../../protocol/event.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
 import type { Item } from './chat-log.ts';
@@ -17,9 +18,6 @@ const rewoundText = (count: number): string =>
     ? 'The last prompt was taken back: the agent goes on as before it.'
     : `The last ${count} prompts were taken back: the agent goes on as before them.`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
-
-export const engineText = (backend: string): string =>
-  backend === 'claude_sdk' ? 'warm engine' : backend === 'claude_pty' ? 'terminal engine' : backend;
 
 /** What an event puts on the screen by itself, one item for each prompt that a turn begins with. */
 export function toItems(event: Event): Item[] {

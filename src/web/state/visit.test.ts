@@ -12,7 +12,7 @@ beforeEach(() => {
   all = memoryStorage(10_000);
   wakeIn(memoryStorage(10_000));
   vi.stubGlobal('localStorage', all);
-  vi.stubGlobal('location', { origin: 'http://boocode.test' });
+  vi.stubGlobal('location', { origin: 'http://boocode.test', href: 'http://boocode.test/' });
   vi.stubGlobal('navigator', { userAgent: '' });
 });
 afterEach(() => vi.unstubAllGlobals());

@@ -1,6 +1,7 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { type ITheme, Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
+import { useCellWidths } from '../../protocol/cell-widths.ts';
 import type { TerminalConnection } from '../../protocol/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { isDark } from '../ui/parts/theme.ts';
@@ -46,9 +47,12 @@ export async function runTerminal(
     scrollback: 5_000,
     minimumContrastRatio: 4.5,
     screenReaderMode: false,
+    // For the widths of characters.
+    allowProposedApi: true,
     // A link that a program prints is text: nobody can see where it would lead.
     linkHandler: { activate: () => undefined },
   });
+  useCellWidths(terminal);
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   styles.during(() => terminal.open(place));

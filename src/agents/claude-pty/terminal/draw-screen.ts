@@ -4,7 +4,7 @@
  * tests of `terminal-screen.ts` fail if a later version keeps it elsewhere.
  */
 import type { Terminal } from '@xterm/headless';
-import { drawCell, drawLines, type Look, lookOf } from '../../../protocol/draw-lines.ts';
+import { drawCell, drawLines, endOfLink, linksOf, type Look, lookOf } from '../../../protocol/draw-lines.ts';
 
 interface XtermBuffer {
   x: number;
@@ -19,7 +19,7 @@ interface XtermBuffer {
 interface XtermCore {
   buffer: XtermBuffer;
   _bufferService: { buffers: { normal: XtermBuffer } };
-  _inputHandler: { _curAttrData: Look };
+  _inputHandler: { _curAttrData: Look; _parser: { precedingJoinState: number } };
   _charsetService: { glevel: number; _charsets: (Record<string, string> | undefined)[] };
 }
 
@@ -29,27 +29,46 @@ const to = (column: number, row: number): string => `\x1b[${row + 1};${column + 
 export function drawScreen(terminal: Terminal, modes: string): string {
   const core = (terminal as unknown as { _core: XtermCore })._core;
   const { cols, buffer } = terminal;
-  let text = drawLines(buffer.normal, cols);
+  const linkOf = linksOf(terminal);
+  let text = drawLines(buffer.normal, cols, linkOf);
   if (buffer.active.type === 'alternate') {
     // Where the program will go on when it leaves the alternate screen. That is cleared anew: it took on the colours.
     const { savedX, savedY, savedCurAttrData } = core._bufferService.buffers.normal;
     text += `${to(Math.min(savedX, cols - 1), savedY)}${lookOf(savedCurAttrData)}\x1b[?1049h\x1b[m\x1b[2J\x1b[H`;
-    text += drawLines(buffer.alternate, cols);
+    text += drawLines(buffer.alternate, cols, linkOf);
   }
-  return text + modes + place(terminal, core) + ownModes(terminal) + charsets(core);
+  text += modes + place(terminal, core) + ownModes(terminal) + charsets(core);
+  return text + lastCharacter(terminal, core);
+}
+
+/** Where the cursor is, as a program would say it: within the margins in origin mode. */
+function rowOf(terminal: Terminal, { y, scrollTop }: XtermBuffer): number {
+  return y - (terminal.modes.originMode ? scrollTop : 0);
+}
+
+/** What comes next may join the character that was written last, and does so only behind that. */
+function lastCharacter(terminal: Terminal, core: XtermCore): string {
+  const { _curAttrData: look, _parser: parser } = core._inputHandler;
+  const width = (parser.precedingJoinState >> 1) & 3;
+  const column = core.buffer.x - width;
+  if (width === 0 || column < 0 || terminal.modes.insertMode) return '';
+  const { active } = terminal.buffer;
+  const cell = active.getLine(active.baseY + core.buffer.y)?.getCell(column);
+  if (!cell || cell.getChars() === '' || cell.getWidth() !== width || lookOf(cell) !== lookOf(look)) return '';
+  return to(column, rowOf(terminal, core.buffer)) + cell.getChars();
 }
 
 /** The margins, the saved place and the cursor, with the look of what it writes next. */
 function place(terminal: Terminal, core: XtermCore): string {
   const { x, y, scrollTop, scrollBottom, savedX, savedY, savedCurAttrData } = core.buffer;
+  const linkOf = linksOf(terminal);
   const { cols, rows } = terminal;
   let text = '';
   if (scrollTop !== 0 || scrollBottom !== rows - 1) text += `\x1b[${scrollTop + 1};${scrollBottom + 1}r`;
   if (savedX !== 0 || savedY !== 0) text += `${to(Math.min(savedX, cols - 1), savedY)}${lookOf(savedCurAttrData)}\x1b7`;
   // Setting this puts the cursor home, from where on it is placed within the margins.
-  const { originMode } = terminal.modes;
-  const row = y - (originMode ? scrollTop : 0);
-  if (originMode) text += '\x1b[?6h';
+  const row = rowOf(terminal, core.buffer);
+  if (terminal.modes.originMode) text += '\x1b[?6h';
   if (x < cols) text += to(x, row);
   else {
     // Behind the last column nothing but writing brings it.
@@ -57,9 +76,10 @@ function place(terminal: Terminal, core: XtermCore): string {
     const last = line?.getCell(cols - 1);
     const isHalf = last?.getWidth() === 0;
     const cell = isHalf ? line?.getCell(cols - 2) : last;
-    text += `${to(cols - (isHalf ? 2 : 1), row)}${cell ? drawCell(cell) : ''}`;
+    text += `${to(cols - (isHalf ? 2 : 1), row)}${cell ? drawCell(cell, linkOf) + endOfLink : ''}`;
   }
-  return text + lookOf(core._inputHandler._curAttrData);
+  const next = core._inputHandler._curAttrData;
+  return text + lookOf(next) + linkOf(next);
 }
 
 const mouseModes = { none: '', x10: '\x1b[?9h', vt200: '\x1b[?1000h', drag: '\x1b[?1002h', any: '\x1b[?1003h' };

@@ -1,7 +1,9 @@
 import xterm from '@xterm/headless';
-import type { IBuffer, Terminal } from '@xterm/headless';
+import type { IBuffer, IBufferCell, Terminal } from '@xterm/headless';
 import { afterEach, describe, expect, it } from 'vitest';
+import { useCellWidths } from '../../../protocol/cell-widths.ts';
 import { randomOf } from '../../../../test/support/random.ts';
+import { wideTexts } from '../../../../test/support/wide-texts.ts';
 import { OutputFilter } from './output-filter.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
@@ -14,6 +16,7 @@ afterEach(() => {
 /** A terminal as a viewer has it. */
 function viewer(): Terminal {
   const terminal = new xterm.Terminal({ cols: size.columns, rows: size.rows, scrollback: 30, allowProposedApi: true });
+  useCellWidths(terminal);
   open.push({ close: () => terminal.dispose() });
   return terminal;
 }
@@ -37,27 +40,52 @@ function stateOf(terminal: Terminal): object {
     cursor: [Math.min(cursorX, size.columns - 1), cursorY],
     isCursorHidden: core.coreService.isCursorHidden,
     modes: terminal.modes,
-    normal: linesOf(terminal.buffer.normal),
-    alternate: terminal.buffer.active.type === 'alternate' ? linesOf(terminal.buffer.alternate) : [],
+    normal: linesOf(terminal, terminal.buffer.normal),
+    alternate: terminal.buffer.active.type === 'alternate' ? linesOf(terminal, terminal.buffer.alternate) : [],
   };
 }
 
-function linesOf(buffer: IBuffer): string[] {
+interface XtermCell {
+  fg: number;
+  bg: number;
+  extended: { _ext: number; urlId: number; underlineColor: number };
+}
+interface XtermLinks {
+  _core: { _oscLinkService: { getLinkData(id: number): { id?: string; uri: string } | undefined } };
+}
+
+/** How a cell is underlined, and its link: xterm keeps both to itself. Empty where there is neither. */
+function underneath(terminal: Terminal, cell: IBufferCell): string {
+  const { fg, bg, extended } = cell as unknown as XtermCell;
+  const own = bg & 0x10000000 ? extended : undefined;
+  const links = (terminal as unknown as XtermLinks)._core._oscLinkService;
+  const link = own && links.getLinkData(own.urlId);
+  const colour = own?.underlineColor ?? 0;
+  // With a number of the palette, older colours stay in the other bits.
+  const seen = colour >> 24 === 3 ? colour : colour & 0x30000ff;
+  const line = fg & 0x10000000 ? [((own?._ext ?? 0) >> 26) & 7 || 1, seen] : [];
+  return [...line, ...(link ? [link.id, link.uri] : [])].join();
+}
+
+const startsWithMark = /^[\p{M}\u200d]/u;
+
+function linesOf(terminal: Terminal, buffer: IBuffer): string[] {
   const lines = Array.from({ length: buffer.length }, (_, row) => {
     const line = buffer.getLine(row)!;
     let text = '';
     for (let column = 0; column < size.columns; column += 1) {
       const cell = line.getCell(column)!;
-      const chars = cell.getChars() === '' ? ' ' : cell.getChars();
+      // A mark on an empty cell looks like one on a blank.
+      const isHalf = column > 0 && cell.getWidth() === 0;
+      const own = isHalf ? '' : cell.getChars();
+      const chars = own === '' || startsWithMark.test(own) ? ` ${own}` : own;
       const look = [
         [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()],
-        [cell.isBold(), cell.isItalic(), cell.isUnderline(), cell.isInverse(), cell.isDim()].map((is) => (is ? 1 : 0)),
+        [cell.isBold(), cell.isItalic(), cell.isInverse(), cell.isDim()].map((is) => (is ? 1 : 0)),
       ].flat();
       // An empty cell looks like a blank: only its background can be seen.
-      const seen =
-        chars === ' '
-          ? [cell.getBgColorMode(), cell.getBgColor(), Boolean(cell.isInverse()), Boolean(cell.isUnderline())]
-          : look;
+      const seen = chars === ' ' ? [cell.getBgColorMode(), cell.getBgColor(), Boolean(cell.isInverse())] : look;
+      if (!isHalf) text += underneath(terminal, cell);
       text += chars + (seen.some((value) => value !== 0 && value !== -1 && value !== false) ? `<${seen.join()}>` : '');
     }
     return text.trimEnd();
@@ -85,6 +113,16 @@ describe('TERM-2: a redrawn screen', () => {
     ['with colours behind blanks', '\x1b[41m\x1b[2K\x1b[m text \x1b[42m   \x1b[K\r\n\x1b[m'],
     ['with long lines', 'y'.repeat(size.columns * 2 + 5)],
     ['that is blank with the cursor in its middle', '\x1b[5;9H'],
+    ['TERM-11: with emoji', wideTexts.map(([text]) => `${text};`).join('')],
+    ['TERM-11: with parts of emoji that stand apart', '🇩\x1b[m🇪x👍\x1b[m🏽\x1b[1;9H❤\x1b[m\ufe0f\x1b[3;5H\u0301'],
+    [
+      'TERM-11: with underlines of all kinds',
+      '\x1b[4mone\x1b[4:2mtwo\x1b[4:3mcurly \x1b[58:2::1:2:3mred\x1b[58:5:9mnine\x1b[4:4m\x1b[0;58:5:3;4:5mdash\x1b[4:3m',
+    ],
+    [
+      'TERM-11: with links',
+      'see \x1b]8;;https://a.example/?a=1;b\x1b\\here\x1b]8;id=x;https://b.example\x07 or there, in a long line\x1b[4:3mand\x1b[m\r\nmore\x1b]8;;\x07 not \x1b]8;;mailto:a@b.example\x1b\\',
+    ],
   ];
   const later = 'more\x1b[31m text\r\n\x1b[A\x1b[2Cxy\x1b[?1049lz';
 
@@ -113,6 +151,27 @@ describe('TERM-2: a redrawn screen', () => {
     const copy = await redrawn(mine);
     await Promise.all([write(copy, next), write(original, next)]);
     expect(stateOf(copy)).toEqual(stateOf(original));
+  });
+
+  it.each(wideTexts.filter(([text]) => text.length > 1))('TERM-11: goes on in the middle of %j', async (text) => {
+    const characters = Array.from(text);
+    for (let cut = 1; cut < characters.length; cut += 1) {
+      const mine = screen();
+      const original = viewer();
+      const [start, rest] = [characters.slice(0, cut).join(''), `${characters.slice(cut).join('')};\x1b[b`];
+      await Promise.all([show(mine, start), write(original, start)]);
+      const copy = await redrawn(mine);
+      await Promise.all([write(copy, rest), write(original, rest)]);
+      expect(stateOf(copy)).toEqual(stateOf(original));
+    }
+  });
+
+  it('TERM-11 TERM-9: has no link that leads elsewhere than to a page or a letter', async () => {
+    const mine = screen();
+    await show(mine, '\x1b]8;;https://a.example\x1b\\a\x1b]8;;file:///etc\x1b\\b\x1b]8;;vscode://x\x1b\\c');
+    const copy = await redrawn(mine);
+    const line = copy.buffer.active.getLine(0)!;
+    expect([0, 1, 2].map((column) => underneath(copy, line.getCell(column)!))).toEqual([',https://a.example', '', '']);
   });
 
   it('says the modes that xterm knows nothing of, until a reset', async () => {
@@ -152,10 +211,25 @@ function randomOutput(random: () => number, steps: number): string {
   let text = '';
   for (let step = 0; step < steps; step += 1) {
     text += one([
-      one(['word ', 'Ünï', '漢字', 'x'.repeat(below(30)), '👍']),
+      one([
+        'word ',
+        'Ünï',
+        '漢字',
+        'x'.repeat(below(30)),
+        '👍',
+        '🇩🇪',
+        '❤',
+        '\ufe0f',
+        '👨‍',
+        '👩',
+        '\u0301',
+        '1',
+        '\u20e3',
+      ]),
       '\r\n',
       `\x1b[${1 + below(size.rows)};${1 + below(size.columns)}H`,
-      `\x1b[${one(['0', '1', '4', '7', '31', '42', '38;5;200', '48;2;1;2;3', '39', '49', '22'])}m`,
+      `\x1b[${one(['0', '1', '4', '7', '31', '42', '38;5;200', '48;2;1;2;3', '39', '49', '22', '4:3', '58:5:7', '24'])}m`,
+      `\x1b]8;;${one(['', '', 'https://a.example', 'mailto:b@example'])}\x1b\\`,
       one(['\x1b[K', '\x1b[1K', '\x1b[J', '\x1b[2J', '\x1b[3X', '\x1b[2P', '\x1b[2@', '\x1b[L', '\x1b[M']),
       one(['\x1b[?1049h', '\x1b[?1049l', '\x1b[?25l', '\x1b[?25h', '\x1b[?2004h', '\x1b[?1h', '\x1b[?1l']),
       one(['\x1b[A', '\x1b[2B', '\x1b[3C', '\x1b[D', '\b', '\t', '\r']),

@@ -4,6 +4,7 @@
  */
 import xterm from '@xterm/headless';
 import type { Terminal } from '@xterm/headless';
+import { useCellWidths } from '../../../protocol/cell-widths.ts';
 import type { TerminalSize } from '../../../protocol/terminal.ts';
 import { drawScreen } from './draw-screen.ts';
 import { ScreenModes } from './screen-modes.ts';
@@ -31,6 +32,7 @@ export class TerminalScreen {
       windowOptions: { getWinSizeChars: true },
       logLevel: 'off',
     });
+    useCellWidths(this.#terminal);
     this.#modes = new ScreenModes(this.#terminal);
     this.#terminal.onData(answer);
     const { parser } = this.#terminal;

@@ -154,3 +154,55 @@ describe('background tasks', () => {
     expect(run([ended({ ambient: true }), ended({ skip_transcript: true })]).events).toEqual([]);
   });
 });
+
+describe('TURN-18: hooks', () => {
+  const ended = (fields: object): UnknownFrame => ({
+    type: 'result',
+    subtype: 'success',
+    total_cost_usd: 0,
+    ...fields,
+  });
+  const refused = (kind: string, reason: unknown): UnknownFrame => ({
+    type: 'system',
+    subtype: 'informational',
+    content: 'UserPromptSubmit operation blocked by hook: no',
+    level: 'warning',
+    prevent_continuation: true,
+    prompt_submit_outcome: { kind, reason },
+  });
+
+  it.each([
+    ['blocked_by_hook', 'no', 'A hook refused this prompt: no'],
+    ['stopped_by_hook', '', 'A hook refused this prompt.'],
+  ])(
+    'one that refuses a prompt (%s) has failed its turn, and its words are nobody’s answer',
+    (kind, reason, message) => {
+      const { events, state } = run([refused(kind, reason), ended({ result: 'UserPromptSubmit operation blocked' })]);
+      expect(events.map(({ type }) => type)).toEqual(['notice', 'turn_finished']);
+      expect(events.at(-1)).toMatchObject({ outcome: 'failed', error: { code: 'hook_stopped', message } });
+      // The next turn is another one.
+      expect(mapSdkMessage(ended({}), state).events.at(-1)).toMatchObject({ outcome: 'completed' });
+    },
+  );
+
+  it('one that stops a turn has failed it, and one that ends it after the answer has not', () => {
+    const stopped = { outcome: 'failed', error: { code: 'hook_stopped', message: 'A hook stopped this turn.' } };
+    expect(run([ended({ terminal_reason: 'hook_stopped' })]).events.at(-1)).toMatchObject(stopped);
+    expect(run([ended({ terminal_reason: 'stop_hook_prevented' })]).events.at(-1)).toMatchObject({
+      outcome: 'completed',
+    });
+  });
+
+  it('what a Stop hook says to an agent that was done is told', () => {
+    const content = [{ type: 'text', text: 'Stop hook feedback:\nRun the tests.' }];
+    expect(run([{ type: 'user', message: { role: 'user', content }, isSynthetic: true }]).events).toMatchObject([
+      { type: 'notice', code: 'hook_feedback', message: 'A Stop hook had the agent go on: Run the tests.' },
+    ]);
+  });
+
+  it('no key of the program’s own screen is offered', () => {
+    const text = 'stop hook problem · ctrl+o to see';
+    const frame = { type: 'system', subtype: 'notification', key: 'stop-hook-error', text, priority: 'immediate' };
+    expect(run([frame]).events).toMatchObject([{ message: 'stop hook problem' }]);
+  });
+});

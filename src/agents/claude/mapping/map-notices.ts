@@ -19,7 +19,7 @@ import type { AgentEvent } from '../../agent-backend.ts';
 import { cutText } from './bounded-output.ts';
 import { isoTime } from './iso-time.ts';
 import { asCount, asList, asRecord, asText } from './loose-json.ts';
-import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
+import { type Mapped, mapped, type MappingState, withHookStop } from './mapping-state.ts';
 import { notice } from './notice.ts';
 import { oneLine } from './one-line.ts';
 import { withdrawnIds } from './withdrawal.ts';
@@ -134,14 +134,19 @@ export function mapInformational(frame: SDKInformationalMessage, state: MappingS
   const text = asText(frame.content);
   if (text === undefined) return { events: [], state, dropped: ['informational/empty'] };
   const level = frame.level === 'warning' || frame.prevent_continuation === true ? 'warning' : 'info';
-  return mapped(state, notice(level, 'informational', cutText(text), { toolCallId: asText(frame.tool_use_id) }));
+  const { kind, reason } = asRecord(asRecord(frame)['prompt_submit_outcome']);
+  const isRefusal = kind === 'blocked_by_hook' || kind === 'stopped_by_hook';
+  const next = isRefusal ? withHookStop(state, { isRefusal, reason: asText(reason) ?? '' }) : state;
+  return mapped(next, notice(level, 'informational', cutText(text), { toolCallId: asText(frame.tool_use_id) }));
 }
 
 export function mapNotification(frame: SDKNotificationMessage, state: MappingState): Mapped {
   const text = asText(frame.text);
   if (text === undefined) return { events: [], state, dropped: ['notification/empty'] };
   const urgent = frame.priority === 'high' || frame.priority === 'immediate';
-  return mapped(state, notice(urgent ? 'warning' : 'info', 'notification', cutText(text), { key: asText(frame.key) }));
+  // A key of the program's own screen shows nothing anywhere else.
+  const words = cutText(text.replace(/ · ctrl\+\w to [\w ]+$/, ''));
+  return mapped(state, notice(urgent ? 'warning' : 'info', 'notification', words, { key: asText(frame.key) }));
 }
 
 /** A page that a person was sent to is done with, as its server says. */

@@ -9,7 +9,7 @@ import { type Mapped, mapped, type MappingState, newTurn } from './mapping-state
 import { endOpenCalls } from './map-tool-result.ts';
 import { costSince, readTotals } from './model-costs.ts';
 import { notice } from './notice.ts';
-import { kindOfStatus, problemError, problemObstacle, tooLongError, turnError } from './turn-problem.ts';
+import { hookStopError, kindOfStatus, problemError, problemObstacle, tooLongError, turnError } from './turn-problem.ts';
 
 const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; message: string }>> = {
   error_during_execution: { code: 'agent_failed', message: 'The agent broke off the turn.' },
@@ -46,6 +46,10 @@ function outcomeOf(
   const succeeded = frame.subtype === 'success' && frame.is_error !== true;
   const aborted = frame.terminal_reason === 'aborted_streaming' || frame.terminal_reason === 'aborted_tools';
   if (aborted || (state.turn.interruptAsked && !succeeded)) return { outcome: 'interrupted' };
+  // The program calls it a success. A Stop hook that ends the turn comes after the answer, and takes nothing from it.
+  if (state.turn.hookStop?.isRefusal || frame.terminal_reason === 'hook_stopped') {
+    return { outcome: 'failed', error: hookStopError(state.turn.hookStop) };
+  }
   if (succeeded) return { outcome: 'completed' };
   return { outcome: 'failed', ...failureOf(frame, state) };
 }

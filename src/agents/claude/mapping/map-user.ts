@@ -5,8 +5,20 @@
 import type { SDKUserMessage, SDKUserMessageReplay } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { asList, asRecord, asText, isRecord } from './loose-json.ts';
-import type { Mapped, MappingState } from './mapping-state.ts';
+import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
+import { notice } from './notice.ts';
+import { oneLine } from './one-line.ts';
 import { toolResult } from './map-tool-result.ts';
+
+/** What a Stop hook says to an agent that was done. The program says it in a message that no person wrote. */
+function stopFeedback(message: unknown): string | undefined {
+  const { content } = asRecord(message);
+  const text = typeof content === 'string' ? content : asText(asRecord(asList(content)[0])['text']);
+  const words = /^Stop hook feedback:\n([\s\S]*)$/.exec(text ?? '')?.[1];
+  return words === undefined ? undefined : oneLine(words, maxFeedbackLength);
+}
+
+const maxFeedbackLength = 2000;
 
 export function mapUser(frame: SDKUserMessage | SDKUserMessageReplay, state: MappingState): Mapped {
   if ('isReplay' in frame && frame.isReplay) return { events: [], state, dropped: ['user/replay'] };
@@ -14,7 +26,11 @@ export function mapUser(frame: SDKUserMessage | SDKUserMessageReplay, state: Map
   const results = asList(asRecord(frame.message)['content'])
     .filter(isRecord)
     .filter((block) => block['type'] === 'tool_result');
-  if (results.length === 0) return { events: [], state, dropped: ['user/text'] };
+  if (results.length === 0) {
+    const words = parent === undefined ? stopFeedback(frame.message) : undefined;
+    if (words === undefined) return { events: [], state, dropped: ['user/text'] };
+    return mapped(state, notice('info', 'hook_feedback', `A Stop hook had the agent go on: ${words}`));
+  }
   const events: AgentEvent[] = [];
   let next = state;
   for (const block of results) {

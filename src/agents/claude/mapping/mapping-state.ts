@@ -6,7 +6,7 @@ import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { type RunningTotals, zeroTotals } from './model-costs.ts';
 import type { OpenMessages } from './open-message.ts';
-import type { TurnProblem } from './turn-problem.ts';
+import type { HookStop, TurnProblem } from './turn-problem.ts';
 
 export type PlanStatus = 'pending' | 'in_progress' | 'completed';
 
@@ -38,6 +38,8 @@ export interface TurnState {
   readonly problem: TurnProblem | null;
   /** When the limit that was reached resets, ISO 8601. */
   readonly limitResetsAt: string | null;
+  /** A hook of somebody's settings has refused its prompt, or kept it from going on. */
+  readonly hookStop: HookStop | null;
   readonly delivered: Delivered | null;
 }
 
@@ -82,6 +84,7 @@ export const newTurn: TurnState = Object.freeze({
   answered: false,
   problem: null,
   limitResetsAt: null,
+  hookStop: null,
   delivered: null,
 });
 
@@ -112,6 +115,11 @@ export function createMappingState(
 /** To be called when somebody interrupts a running turn: its result is then an outcome and no failure. */
 export function withInterruptAsked(state: MappingState): MappingState {
   return { ...state, turn: { ...state.turn, interruptAsked: true } };
+}
+
+/** What a hook said that keeps the turn from going on; null where the turn is a new one, or went on. */
+export function withHookStop(state: MappingState, hookStop: HookStop | null): MappingState {
+  return state.turn.hookStop === hookStop ? state : { ...state, turn: { ...state.turn, hookStop } };
 }
 
 export interface Mapped {

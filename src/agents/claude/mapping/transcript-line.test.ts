@@ -282,3 +282,41 @@ test.each([
   expect(() => readLine(entry)).not.toThrow();
   expect(() => readLine(entry, 'call-1')).not.toThrow();
 });
+
+describe('TURN-18: hooks', () => {
+  const line = (fields: object): TranscriptLine => readLine({ type: 'attachment', ...fields } as SessionStoreEntry);
+  const stop = (hookEvent: string): object => ({
+    attachment: { type: 'hook_stopped_continuation', hookEvent, message: 'policy' },
+  });
+
+  test('one that stops a turn, but none that ends it after the answer', () => {
+    expect(line(stop('PostToolUse'))).toEqual({ is: 'hook_stop', reason: 'policy' });
+    expect(line(stop('PreToolUse'))).toEqual({ is: 'hook_stop', reason: 'policy' });
+    expect(line(stop('Stop'))).toEqual({ is: 'nothing' });
+    expect(readLine({ type: 'attachment', ...stop('PreToolUse') } as SessionStoreEntry, 'toolu_1').is).toBe('nothing');
+  });
+
+  test('one that refuses a prompt', () => {
+    const ending = { kind: 'blocked_by_hook', reason: 'policy' };
+    const fields = { subtype: 'informational', preventContinuation: true, promptSubmitEnding: { ending } };
+    expect(line({ type: 'system', ...fields })).toMatchObject({
+      frame: { prevent_continuation: true, prompt_submit_outcome: ending },
+    });
+  });
+
+  test('one that fails, and one that has the agent go on', () => {
+    const attachment = {
+      type: 'hook_non_blocking_error',
+      hookName: 'Stop',
+      hookEvent: 'Stop',
+      stderr: 'x',
+      exitCode: 1,
+    };
+    expect(line({ attachment })).toMatchObject({ frame: { subtype: 'hook_response', outcome: 'error', stderr: 'x' } });
+    const message = { role: 'user', content: 'Stop hook feedback:\nOnce more.' };
+    expect(line({ type: 'user', message, isMeta: true, rowSource: 'hook' })).toMatchObject({
+      is: 'frame',
+      frame: { type: 'user', message },
+    });
+  });
+});

@@ -29,6 +29,8 @@ export type TranscriptLine =
   /** What the model is told of MCP servers: those that start or have failed, and those whose tools there are now. */
   | { is: 'mcp_servers'; pending: unknown; failed: unknown; connected: string[] }
   | { is: 'interrupted' }
+  /** A hook has kept the turn from going on. */
+  | { is: 'hook_stop'; reason: string }
   | { is: 'turn_end' }
   | { is: 'totals'; totals: RunningTotals }
   | { is: 'nothing' };
@@ -91,6 +93,8 @@ function userLine(entry: SessionStoreEntry, parent: string | undefined): Transcr
   const { origin, turnOrigin } = entry;
   const message = incomingOfLine({ origin, turnOrigin }, text, id);
   if (message) return { is: 'incoming', message, isPrompt: true, endedTask: textBetween(text, 'task-id') };
+  // The same words that a person typed are a prompt.
+  if (entry['rowSource'] === 'hook') return { is: 'frame', frame: { type: 'user', message: said, isSynthetic: true } };
   if (entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
   // Where the program says that it was typed, it is a prompt, whatever it looks like.
   if (entry['promptSource'] !== 'typed' && entry['promptSource'] !== 'queued') {
@@ -167,7 +171,12 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
     case 'local_command':
       return localLine(asText(entry['content']) ?? '', entry.uuid ?? '') ?? nothing;
     case 'informational':
-      return systemFrame('informational', { content: entry['content'], level: entry['level'] });
+      return systemFrame('informational', {
+        content: entry['content'],
+        level: entry['level'],
+        prevent_continuation: entry['preventContinuation'],
+        prompt_submit_outcome: asRecord(entry['promptSubmitEnding'])['ending'],
+      });
     default:
       return nothing;
   }
@@ -177,6 +186,12 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
 function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   const attachment = asRecord(entry['attachment']);
   if (attachment['type'] === 'deferred_tools_delta') return mcpServersLine(attachment);
+  const reason = readHookStop(entry);
+  if (reason !== undefined) return { is: 'hook_stop', reason };
+  if (attachment['type'] === 'hook_non_blocking_error') {
+    const { hookName: hook_name, hookEvent: hook_event, stderr, exitCode: exit_code } = attachment;
+    return systemFrame('hook_response', { outcome: 'error', hook_name, hook_event, stderr, exit_code });
+  }
   if (attachment['type'] !== 'queued_command') return nothing;
   const { origin, prompt } = attachment;
   const turnOrigin = attachment['isMeta'] === true ? 'system' : undefined;
@@ -186,6 +201,13 @@ function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   if (attachment['commandMode'] === 'task-notification') return nothing;
   const content = blocksOf(prompt);
   return content.length === 0 ? nothing : { is: 'aside', id, content };
+}
+
+/** What a hook says that keeps the turn from going on; undefined for any other line. One at the end of a turn stops nothing. */
+export function readHookStop(entry: SessionStoreEntry): string | undefined {
+  const { type, message, hookEvent } = asRecord(entry['attachment']);
+  if (type !== 'hook_stopped_continuation' || hookEvent === 'Stop' || hookEvent === 'SubagentStop') return undefined;
+  return asText(message) ?? '';
 }
 
 function mcpServersLine(attachment: Record<string, unknown>): TranscriptLine {

@@ -4,12 +4,20 @@ import type { Obstacle } from '../../agent-backend.ts';
 import type { ErrorCode } from '../../../protocol/error.ts';
 import type { HoldReason } from '../../../protocol/hold.ts';
 import type { TurnError } from '../../../protocol/event.ts';
+import { oneLine } from './one-line.ts';
 
 /** Remembered from an assistant frame until the turn's result. */
 export interface TurnProblem {
   readonly kind: SDKAssistantMessageError;
   /** The agent's own words; empty when it gave none. */
   readonly text: string;
+}
+
+/** A hook of somebody's settings keeps the turn from going on, or has refused its prompt. */
+export interface HookStop {
+  readonly isRefusal: boolean;
+  /** The hook's own words; empty where it gave none, or they are not known. */
+  readonly reason: string;
 }
 
 const problems: Readonly<Record<SDKAssistantMessageError, { code: ErrorCode; message: string }>> = {
@@ -87,6 +95,13 @@ export function tooLongError(detail: string): TurnError {
   const sentence =
     'This is larger than the model takes, and so is whatever is sent after it. Take the prompt back, and the agent goes on as before it.';
   return turnError('context_exceeded', sentence, detail);
+}
+
+/** Somebody's own rule: nothing is wrong with the agent, and the next prompt may do. */
+export function hookStopError(stop: HookStop | null): TurnError {
+  const what = stop?.isRefusal ? 'A hook refused this prompt' : 'A hook stopped this turn';
+  const words = oneLine(stop?.reason ?? '', maxDetailLength);
+  return { code: 'hook_stopped', message: words === '' ? `${what}.` : `${what}: ${words}` };
 }
 
 export function isProblemKind(value: unknown): value is SDKAssistantMessageError {

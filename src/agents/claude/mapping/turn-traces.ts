@@ -7,9 +7,10 @@ const counters = Object.keys(noUsage) as (keyof typeof noUsage)[];
 
 /**
  * What the transcript's own lines say of a turn that nobody lived to finish. A request has one line for each block of its
- * answer, all with the same id, and is counted once; of numbers that grow while it streams the largest counts.
+ * answer, all with the same id, and is counted once; of numbers that grow while it streams the largest counts. Those in
+ * `except`, by the id of the request or of its message, were counted elsewhere.
  */
-export function createTurnTraces(): TurnTraces {
+export function createTurnTraces(except: ReadonlySet<string> = new Set()): TurnTraces {
   const requests = new Map<string, { model: string; cost: ModelCost }>();
   const finishedCalls = new Set<string>();
 
@@ -30,12 +31,15 @@ export function createTurnTraces(): TurnTraces {
     });
   }
 
+  const isExcepted = (id: unknown): boolean => typeof id === 'string' && except.has(id);
+
   return {
     finishedCalls,
     add(json) {
       const entry = asRecord(JSON.parse(json));
       const message = asRecord(entry['message']);
-      if (entry['type'] === 'assistant') count(message);
+      if (entry['type'] === 'assistant' && !isExcepted(message['id']) && !isExcepted(entry['requestId']))
+        count(message);
       if (entry['type'] !== 'user') return;
       for (const block of asList(message['content']).map(asRecord)) {
         const id = block['type'] === 'tool_result' ? block['tool_use_id'] : undefined;

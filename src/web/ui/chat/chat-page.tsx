@@ -1,5 +1,6 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
+import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold, isTooLong } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
@@ -131,7 +132,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
             <h1 dir="auto">{readableLine(chat?.title ?? '…', 200)}</h1>
             {chat && (
               <p className="page-facts">
-                <StateMark state={chat.state} />
+                <StateMark chat={chat} />
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
@@ -146,10 +147,10 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 className={`icon-button ${isTerminalOpen ? 'is-here' : ''}`}
                 aria-label={isTerminalOpen ? 'Close the terminal' : 'Open the terminal'}
                 aria-pressed={isTerminalOpen}
-                title={hasTerminal ? 'Terminal' : 'The terminal belongs to the terminal engine'}
+                title={hasTerminal ? 'Terminal' : `Only the ${engineText('claude_pty')} has a terminal`}
                 onClick={() => {
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
-                  session.say('This chat has no terminal: choose the terminal engine for it first.');
+                  session.say(`This chat has no terminal: choose the ${engineText('claude_pty')} for it first.`);
                   setChanging(true);
                 }}
               >

@@ -102,7 +102,9 @@ export function ChatSettings({
     if (Object.keys(patch).length === 0) return onClose();
     if (patch.running !== undefined && isBusy && turn === 'finish') {
       // It may take long: nothing to wait for before the page.
-      session.say(`The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended.`);
+      session.say(
+        `The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended, as long as this page stays open.`,
+      );
       onClose();
       return change(patch, session.attempt.bind(session));
     }

@@ -6,10 +6,11 @@ import { Menu } from '../parts/menu.tsx';
 import { chatHref } from '../parts/place.ts';
 import { RenameDialog } from './rename.tsx';
 import { useSession } from '../parts/session-context.ts';
-import { costText, lastPart, stateWords, whenText } from '../parts/words.ts';
+import { costText, lastPart, shownState, whenText } from '../parts/words.ts';
 
-export function StateMark({ state }: { state: Chat['state'] }) {
-  return <span className={`state state-${state}`}>{stateWords[state]}</span>;
+export function StateMark({ chat }: { chat: Chat }) {
+  const { state, words } = shownState(chat);
+  return <span className={`state state-${state}`}>{words}</span>;
 }
 
 export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isHere: boolean }) {
@@ -21,7 +22,7 @@ export const ChatRow = memo(function ChatRow({ chat, isHere }: { chat: Chat; isH
           {title}
         </span>
         <span className="row-facts">
-          <StateMark state={chat.state} />
+          <StateMark chat={chat} />
           <span className="row-dir" title={readableLine(chat.cwd, 1000)}>
             <bdi>{readableLine(lastPart(chat.cwd), 60)}</bdi>
           </span>

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import type { Chat, PermissionMode } from '../../../protocol/chat.ts';
 import type { ContentBlock } from '../../../protocol/content.ts';
+import { engineText } from '../../../protocol/engine-text.ts';
 import type { Latest } from '../../state/chat-log.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
@@ -52,7 +53,9 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const addFiles = async (files: readonly File[]): Promise<void> => {
     if (files.length === 0) return;
     if (!takesImages) {
-      session.say('The terminal engine takes no images. Change the engine of this chat first.', { level: 'error' });
+      session.say(`The ${engineText('claude_pty')} takes no images. Change the engine of this chat first.`, {
+        level: 'error',
+      });
       return;
     }
     setReading((count) => count + 1);

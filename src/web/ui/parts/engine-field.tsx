@@ -1,10 +1,13 @@
 import type { BackendName } from '../../../protocol/chat.ts';
+import { engineText } from '../../../protocol/engine-text.ts';
 import type { Info } from '../../../protocol/info.ts';
 
-export const engineWords: Record<BackendName, string> = {
-  claude_sdk: 'Warm engine: follow-ups in milliseconds',
-  claude_pty: 'Terminal engine: the claude program itself, with its screens',
+const engineHints: Record<BackendName, string> = {
+  claude_sdk: 'stays warm, follow-ups in milliseconds',
+  claude_pty: 'claude itself, with its screens',
 };
+
+const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function EngineField({
   info,
@@ -28,7 +31,7 @@ export function EngineField({
             onChange={() => onChange(name)}
           />
           <span>
-            {engineWords[name]}
+            {capitalized(engineText(name))}: {engineHints[name]}
             {!available && <span className="quiet"> {reason}</span>}
           </span>
         </label>

@@ -1,7 +1,7 @@
 import { exactLine, type ExactPart, shownText } from '../../../protocol/exact-text.ts';
-import type { ChatState, PermissionMode } from '../../../protocol/chat.ts';
+import type { Chat, ChatState, PermissionMode } from '../../../protocol/chat.ts';
 
-export const stateWords: Record<ChatState, string> = {
+const stateWords: Record<ChatState, string> = {
   cold: 'cold',
   warming: 'warming up',
   ready: 'warm',
@@ -9,6 +9,14 @@ export const stateWords: Record<ChatState, string> = {
   waiting: 'waiting for you',
   failed: 'failed',
 };
+
+/** A chat that works, or is ready, may wait for somebody all the same. */
+export function shownState({ state, hold, waitsFor }: Chat): { state: ChatState; words: string } {
+  const isAsking = waitsFor?.for === 'person' || waitsFor?.for === 'sign_in';
+  if (state !== 'waiting' && isAsking) return { state: 'waiting', words: stateWords.waiting };
+  if (hold && state !== 'running' && state !== 'waiting') return { state: 'waiting', words: 'held' };
+  return { state, words: stateWords[state] };
+}
 
 export const modeChoices: { value: PermissionMode; label: string; hint: string }[] = [
   { value: 'default', label: 'Ask', hint: 'Asks before it changes or runs anything.' },

@@ -11,8 +11,11 @@ import { applyTheme, storedTheme, themes, type Theme } from '../parts/theme.ts';
 
 const themeWords: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
 const wishWords: Record<NotificationWish, string> = {
-  on: 'You are told when a chat waits for you or is done, unless it is in front of you.',
+  on: 'As long as BooCode is open in a tab, you are told when a chat waits for you, is held or has ended its turn, unless it is in front of you.',
   off: 'Off.',
+  unanswered:
+    'The browser has not been allowed to show them: answer its question, or allow them in its settings for the page.',
+  unsupported: 'This browser shows no notifications of a page in a tab, so you would not be told.',
   blocked: 'This browser blocks notifications of this page: allow them in its settings for the page.',
   impossible: 'This browser shows notifications only of pages that came over HTTPS or from the same machine.',
 };
@@ -67,7 +70,7 @@ function Settings({ onClose }: { onClose: () => void }) {
           <input
             type="checkbox"
             checked={wish === 'on'}
-            disabled={wish === 'impossible' || wish === 'blocked'}
+            disabled={wish === 'impossible' || wish === 'blocked' || wish === 'unsupported'}
             onChange={(event) => void wishNotifications(event.target.checked).then(setWish)}
           />
           Notify me

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { noUsage } from '../protocol/event.ts';
+import { unbooked } from './session-cost.ts';
+
+const cost = (outputTokens: number, costUsd: number) => ({ ...noUsage, outputTokens, costUsd });
+
+test('TURN-16: what was counted and not booked, by model, in tokens and dollars', () => {
+  const booked = { m: cost(10, 0.1 + 0.2) };
+  expect(unbooked(booked, { m: cost(10, 0.3) })).toEqual({ costUsd: 0, models: {} });
+  expect(unbooked(booked, { m: cost(15, 0.8), n: cost(1, 0.25) })).toEqual({
+    costUsd: expect.closeTo(0.75, 9) as number,
+    models: { m: cost(5, expect.closeTo(0.5, 9) as number), n: cost(1, 0.25) },
+  });
+  // Tokens that were counted from the transcript came without their dollars.
+  expect(unbooked({ m: cost(15, 0.3) }, { m: cost(15, 0.5) })?.models).toEqual({ m: cost(0, expect.closeTo(0.2, 9)) });
+  expect(
+    unbooked({}, JSON.parse('{"__proto__":{"outputTokens":3,"costUsd":1}}') as Record<string, ReturnType<typeof cost>>)
+      ?.costUsd,
+  ).toBe(1);
+});
+
+test('TURN-16: a count that lacks something of the books is an older one: nothing of it is missing in them', () => {
+  expect(unbooked({ m: cost(10, 0.5) }, { m: cost(9, 0.6) })).toBeNull();
+  expect(unbooked({ m: cost(10, 0.5) }, { m: cost(11, 0.4) })).toBeNull();
+  expect(unbooked({ m: cost(1, 0) }, {})).toBeNull();
+  expect(unbooked({ m: cost(1, 0) }, { n: cost(5, 1) })).toBeNull();
+});
