@@ -51,8 +51,8 @@ async function main() {
   const given = readArguments();
   if (typeof given === 'number') return given;
   const stop = new AbortController();
-  const interrupt = () => {
-    if (!stop.signal.aborted) tell('interrupted: ending what runs');
+  const interrupt = (/** @type {NodeJS.Signals} */ name) => {
+    if (!stop.signal.aborted) tell(`${name}: ending what runs`);
     stop.abort(new Error('Interrupted.'));
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
