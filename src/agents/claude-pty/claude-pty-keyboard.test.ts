@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-const seatAt = (chatId: string): TerminalSeat => sitDown(harness.backend.terminal(chatId)!);
+const seatAt = (chatId: string, at = harness): TerminalSeat => sitDown(at.backend.terminal(chatId)!);
 
 /** The next turn that began without the chat. */
 async function unpromptedTurn(session: {
@@ -102,11 +102,13 @@ async function answer(seat: TerminalSeat, keys: string): Promise<void> {
 
 describe('a permission', () => {
   test('TERM-12: is not answered by a key that was pressed before it could be seen', async () => {
-    const session = await openSession(harness);
+    // Longer than any machine takes to show the dialog here.
+    const patient = await openPtyHarness({ limits: { unseenMs: 5_000 } });
+    const session = await openSession(patient);
     const { chatId } = session;
-    const seat = seatAt(chatId);
-    const path = join(harness.cwd, 'typed-ahead');
-    const turn = await runTurn(harness.backend, chatId, `run: touch ${path}`, {
+    const seat = seatAt(chatId, patient);
+    const path = join(patient.cwd, 'typed-ahead');
+    const turn = await runTurn(patient.backend, chatId, `run: touch ${path}`, {
       onEvent(event) {
         if (event.type !== 'decision_requested') return;
         // Nobody reads so fast: 1 is its “Yes”, 4 its “No”.
@@ -120,7 +122,7 @@ describe('a permission', () => {
     expect(ofType(turn, 'decision_resolved')[0]).toMatchObject({ outcome: 'deny' });
     expect(existsSync(path)).toBe(false);
     seat.leave();
-    await harness.backend.closeSession(chatId);
+    await patient.close();
   });
 
   test.each([

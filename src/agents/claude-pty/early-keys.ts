@@ -4,8 +4,6 @@
  */
 import type { ProgramStatus } from './program-status.ts';
 
-/** As long as browsers wait with their permission prompts. */
-const unseenMs = 500;
 /** A question that is answered from elsewhere may never be drawn. */
 const drawMs = 2_000;
 
@@ -14,6 +12,12 @@ export class EarlyKeys {
   /** Questions whose dialogs are still to come. A screen that a person has opened is none of these, and takes keys at once. */
   #unshown = 0;
   #until = 0;
+  readonly #unseenMs: number;
+
+  /** `unseenMs`: how long a dialog is on the screen before anybody can have read it. */
+  constructor(unseenMs: number) {
+    this.#unseenMs = unseenMs;
+  }
 
   /** The program has a question, which it is about to show. */
   noteQuestion(): void {
@@ -26,7 +30,7 @@ export class EarlyKeys {
     this.#isOpen = state === 'waiting';
     if (!this.#isOpen || this.#unshown === 0) return;
     this.#unshown -= 1;
-    this.#until = performance.now() + unseenMs;
+    this.#until = performance.now() + this.#unseenMs;
   }
 
   /** Whether a key that comes now comes too early. */

@@ -59,6 +59,8 @@ export interface SessionLimits extends WatchLimits {
   takenMs: { again: number; failed: number };
   /** Between two attempts to store what could not be stored. */
   repairMs: number;
+  /** A question's dialog takes no key of viewers before it has been on the screen for so long. */
+  unseenMs: number;
 }
 
 export const defaultLimits: SessionLimits = {
@@ -67,6 +69,8 @@ export const defaultLimits: SessionLimits = {
   closeMs: { turn: 2_000, exit: 3_000 },
   takenMs: { again: 4_000, failed: 12_000 },
   repairMs: 10_000,
+  // As long as browsers wait with their permission prompts.
+  unseenMs: 500,
   silenceMs: 30_000,
   answerMs: 60_000,
 };
@@ -101,7 +105,7 @@ export class PtySession {
   });
   /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
   readonly #watch: ProcessWatch;
-  readonly #earlyKeys = new EarlyKeys();
+  readonly #earlyKeys: EarlyKeys;
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -157,6 +161,7 @@ export class PtySession {
       isInterrupting: () => this.#interrupting !== undefined,
       lateLines: () => this.#lateLines(),
     });
+    this.#earlyKeys = new EarlyKeys(this.#limits.unseenMs);
     this.#watch = new ProcessWatch({
       ...parts,
       chatId: parts.spec.chatId,
