@@ -43,8 +43,9 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     const { page } = watched;
     await say(page, 'write always.txt: once');
     const always = page.getByRole('button', { name: 'Always allow' });
-    const id = await always.getAttribute('aria-describedby');
-    expect(await page.locator(`[id="${id}"]`).innerText()).toContain(
+    const ids = ((await always.getAttribute('aria-describedby')) ?? '').split(' ');
+    const about = await Promise.all(ids.map((id) => page.locator(`[id="${id}"]`).allInnerTexts()));
+    expect(about.flat().join(' ')).toContain(
       'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
     );
     await always.click();

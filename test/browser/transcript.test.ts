@@ -100,10 +100,10 @@ describeInBrowser('what a chat shows', (opened) => {
   it('what goes on in the background, as long as it does', async () => {
     const { page, chat } = await shown('start a background task: sleep 600');
     await card(page, 'Bash: sleep 600, in the background').waitFor();
-    await page.getByText('In the background: Count slowly to three').waitFor();
+    await page.getByText(/In the background for .*Count slowly to three/).waitFor();
     await server.client.patchChat(chat.id, { backend: 'claude_pty', running: 'interrupt' });
     await card(page, 'Bash: sleep 600, done').waitFor();
-    expect(await page.getByText('In the background: Count').count()).toBe(0);
+    expect(await page.getByText(/In the background/).count()).toBe(0);
     expect(watched.problems).toEqual([]);
   });
 

@@ -19,7 +19,7 @@ afterAll(() => server.close());
 describe('the server itself', () => {
   test('ACCESS-1: health is open, and everything else asks for the token', async () => {
     const open = await server.call('GET', '/healthz', { headers: { authorization: '' } });
-    expect([open.status, health.parse(open.body)]).toEqual([200, { status: 'ok' }]);
+    expect([open.status, health.parse(open.body)]).toEqual([200, { status: 'ok', name: 'boocode' }]);
     for (const path of ['/v1/info', '/v1/chats', '/v1/openapi.json', '/v1/decisions']) {
       const refused = await server.call('GET', path, { headers: { authorization: 'Bearer wrong' } });
       expect([path, refused.status, refused.body['code']]).toEqual([path, 401, 'unauthorized']);
