@@ -25,7 +25,7 @@ async function expectHarmless({ page, problems }: WatchedPage, fetched: readonly
       'iframe, object, embed, base, meta[http-equiv], marquee, video, audio, form[action], [onerror], [onload], a[href^="javascript:" i]';
     const own = [...document.querySelectorAll('script, link[rel=stylesheet]')].filter((element) => {
       const address = element.getAttribute('src') ?? element.getAttribute('href') ?? '';
-      return !address.startsWith('/assets/');
+      return !/^\.\/assets\/[\w.-]+$/.test(address);
     });
     return [...document.querySelectorAll(wrong), ...own].map((element) => element.outerHTML);
   });
