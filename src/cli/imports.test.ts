@@ -19,7 +19,11 @@ const source = join(import.meta.dirname, '..');
 
 it('loads neither the SDK nor the database nor the validator with a command', () => {
   const packages = [...packagesOf(join(source, 'cli/boocode.ts'))];
-  expect(packages.filter((name) => !name.startsWith('node:')).sort()).toEqual(['commander', 'eventsource-parser']);
+  expect(packages.filter((name) => !name.startsWith('node:')).sort()).toEqual([
+    'commander',
+    'eventsource-parser',
+    'get-east-asian-width',
+  ]);
 });
 
 it('loads nothing with the client that a browser does not have', () => {
