@@ -69,7 +69,7 @@ async function tryAs(name, who) {
 /** The page and all that it names. */
 async function servesWebApp(url) {
   const page = await (await fetch(url)).text();
-  const parts = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path);
+  const parts = [...page.matchAll(/(?:src|href)="(\.\/assets\/[^"]+)"/g)].map(([, path]) => path);
   if (parts.length < 2) throw new Error(`The web app is not in the package:\n${page}`);
   for (const path of parts) {
     const { status } = await fetch(new URL(path, url));
