@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { conversation, openChat, openPage, signIn } from '../support/browser.ts';
 import xterm from '@xterm/headless';
 import { useCellWidths } from '../../src/protocol/cell-widths.ts';
+import { until } from '../support/until.ts';
 import { openBridge } from '../support/bridge.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
@@ -51,8 +52,21 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await page.getByText('Offline.').waitFor({ state: 'detached' });
     await page.getByText('Connecting …').waitFor({ state: 'detached' });
     await screen.getByText('❯').first().waitFor();
-    await page.keyboard.type('heard again');
-    await screen.getByText('heard again').first().waitFor();
+    // The terminal has a connection of its own, which may be back a little later than the page's.
+    await until(
+      async () => {
+        await page.keyboard.type('heard again ');
+        return screen
+          .getByText('heard again')
+          .first()
+          .waitFor({ timeout: 3_000 })
+          .then(
+            () => true,
+            () => false,
+          );
+      },
+      { timeoutMs: 20_000, what: 'what is typed' },
+    );
     expect(await screen.getByText('into the void').count()).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
