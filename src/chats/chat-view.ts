@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Chat } from '../protocol/chat.ts';
 import { type Event, noUsage, type Usage } from '../protocol/event.ts';
+import { tokensIn } from '../protocol/tokens-in.ts';
 import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** What only the host knows that holds the chat. */
@@ -58,9 +59,6 @@ function holdAfter(before: StoredHold | null, event: Event): StoredHold | null {
   const { reason, message, resetsAt, promptId, sendsAgain } = event;
   return { reason, message, resetsAt, promptId, sendsAgain, since: event.at };
 }
-
-const tokensIn = (usage: Usage): number =>
-  usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens;
 
 const sum = (usages: Usage[], count: (usage: Usage) => number): number =>
   usages.reduce((total, usage) => total + count({ ...noUsage, ...usage }), 0);

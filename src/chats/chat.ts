@@ -300,7 +300,7 @@ export class Chat {
     this.#assertRunning();
     if (backend === undefined && cwd === undefined) await this.#settings.change(changes, this.#session);
     else await this.#flips.flip({ backend, cwd, running, changes, signal });
-    await this.#hold.noteChanges({ ...changes, ...(cwd === undefined ? {} : { cwd }) });
+    await this.#hold.noteChanges({ ...changes, cwd });
   }
 
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */

@@ -1,3 +1,4 @@
+import { within } from '../lib/within.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
 import { troubleOf } from '../store/storage-error.ts';
@@ -16,11 +17,10 @@ export async function drain(
   host: Pick<Host, 'drain' | 'stopRetrying'>,
   pools: readonly [Sql, ...Sql[]],
 ): Promise<void> {
-  let isOver = false;
-  const drained = host.drain().finally(() => (isOver = true));
+  const drained = host.drain();
   const watch = async (): Promise<void> => {
     let awaySinceMs: number | undefined;
-    while (!(await within(drained, lookEveryMs)) && !isOver) {
+    while (!(await within(lookEveryMs, drained))) {
       if (await isAway(pools[0])) awaySinceMs ??= performance.now();
       else awaySinceMs = undefined;
       if (awaySinceMs === undefined || performance.now() - awaySinceMs < patienceMs) continue;
@@ -30,17 +30,6 @@ export async function drain(
     }
   };
   await Promise.all([drained, watch()]);
-}
-
-/** Whether it is over by then. */
-async function within(work: Promise<void>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function isAway(sql: Sql): Promise<boolean> {

@@ -192,7 +192,7 @@ export class HostedChats implements Chats {
   async listPrompts(chatId: string): Promise<WaitingPromptList> {
     await this.#row(chatId);
     const rows = await ask(() => readWaitingPrompts(this.#sql, chatId));
-    return { items: rows.map(({ id, ...rest }) => ({ promptId: id, ...rest })) };
+    return { items: rows.map(({ id, seq, content }) => ({ promptId: id, seq, content })) };
   }
 
   async cancelPrompt(chatId: string, promptId: string): Promise<void> {

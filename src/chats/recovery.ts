@@ -30,7 +30,7 @@ export interface RecoveryParts {
  * again.
  */
 export async function recoverChat(parts: RecoveryParts): Promise<void> {
-  const { sql, log, hostId, cause, traces, wasAsked, onLeft } = parts;
+  const { sql, log, traces, wasAsked, onLeft } = parts;
   const { chatId } = log.lease;
   const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
   if (turnId === null && decisions.length === 0) return;
@@ -48,16 +48,7 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
     error,
     usage: none,
     costUsd,
-  } = endWithoutResult(
-    'interrupted',
-    requeued
-      ? notReached()
-      : cause
-        ? lostTurn(cause)
-        : (await otherHostLives(sql, hostId, chatId))
-          ? vanishedHost()
-          : endedHost(),
-  );
+  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts));
   const usage = left?.usage ?? none;
   const requeuedPromptIds = requeued ? [requeued.id] : undefined;
   const body = { type: 'turn_finished', outcome, error, usage, costUsd, requeuedPromptIds } as const;
@@ -74,6 +65,11 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
       ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
     ],
   });
+}
+
+async function whyLeft({ sql, log, hostId, cause }: RecoveryParts): Promise<BooError> {
+  if (cause) return lostTurn(cause);
+  return (await otherHostLives(sql, hostId, log.lease.chatId)) ? vanishedHost() : endedHost();
 }
 
 const sendAgain = 'Send the prompt again to go on.';

@@ -1,6 +1,7 @@
 /** What a turn used that its agent gave no result for: counted from the stored transcript. */
 import type { ModelCost, TurnTraces } from '../agents/agent-backend.ts';
 import { noUsage, type Usage } from '../protocol/event.ts';
+import { tokensIn } from '../protocol/tokens-in.ts';
 import type { Sql } from '../store/database.ts';
 import type { NewEvent } from '../store/events.ts';
 import { readTurnEntries } from '../store/session-transcripts.ts';
@@ -44,14 +45,13 @@ function sum(one: Usage, other: Usage): Usage {
   };
 }
 
-function costUnknown({ inputTokens, outputTokens, cacheReadInputTokens, cacheCreationInputTokens }: Usage) {
-  const input = inputTokens + cacheReadInputTokens + cacheCreationInputTokens;
+function costUnknown(usage: Usage) {
   return {
     type: 'notice',
     level: 'info',
     code: 'turn_cost_unknown',
     message:
-      `${input} tokens in and ${outputTokens} out of the interrupted turn were counted from its transcript. What they cost in ` +
+      `${tokensIn(usage)} tokens in and ${usage.outputTokens} out of the interrupted turn were counted from its transcript. What they cost in ` +
       'dollars is in no total yet: it is added when the session goes on, if the agent noted it before it ended.',
   } as const;
 }

@@ -1,5 +1,7 @@
 /** What stands in a feed's events, in words. */
 import type { ContentBlock, Event } from '../protocol/client.ts';
+import { grouped } from '../protocol/count-text.ts';
+import { tokensIn } from '../protocol/tokens-in.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
 
 type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
@@ -42,15 +44,10 @@ export function planLines(entries: EventOf<'plan'>['entries']): string[] {
 }
 
 export function turnSummary(event: EventOf<'turn_finished'>): string {
-  const { inputTokens, cacheReadInputTokens, cacheCreationInputTokens, outputTokens } = event.usage;
-  const input = grouped(inputTokens + cacheReadInputTokens + cacheCreationInputTokens);
-  return `cost ${costText(event.costUsd)} · ${input} tokens in, ${grouped(outputTokens)} out · chat ${event.chatId}`;
+  const { usage } = event;
+  return `cost ${costText(event.costUsd)} · ${grouped(tokensIn(usage))} tokens in, ${grouped(usage.outputTokens)} out · chat ${event.chatId}`;
 }
 
 export function costText(costUsd: number): string {
   return `$${costUsd.toFixed(4)}`;
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString('en-US');
 }

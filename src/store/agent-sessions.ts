@@ -45,6 +45,11 @@ export async function findAgentSession(db: Sql, chatId: string, agent: AgentName
   return row?.sessionId ?? null;
 }
 
+/** Ends an update of the chat's session: only under the lease. */
+const ofLease = (db: Sql, lease: Lease, agent: AgentName) => db`
+  from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+    and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+
 /** Goes with the append of `session_started`: the agent may have begun another session, as `/clear` does. */
 export function setAgentSession(
   db: Sql,
@@ -55,32 +60,28 @@ export function setAgentSession(
   return db`
     update boocode.agent_sessions set session_id = ${session.sessionId}, model = ${session.model && cleanText(session.model)},
       counted_usage = case when session_id = ${session.sessionId} then counted_usage end, updated_at = clock_timestamp()
-    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
-      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+    ${ofLease(db, lease, agent)}`;
 }
 
 /** Goes with the append of `session_rewound`: the agent goes on in another session. */
 export function setSessionId(db: Sql, lease: Lease, agent: AgentName, sessionId: string) {
   return db`
     update boocode.agent_sessions set session_id = ${sessionId}, counted_usage = null, updated_at = clock_timestamp()
-    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
-      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+    ${ofLease(db, lease, agent)}`;
 }
 
 /** Goes with the append of `current_effort_update`. */
 export function setSessionEffort(db: Sql, lease: Lease, agent: AgentName, effort: Effort | null) {
   return db`
     update boocode.agent_sessions set effort = ${effort}, updated_at = clock_timestamp()
-    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
-      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+    ${ofLease(db, lease, agent)}`;
 }
 
 /** Goes with the append of a flip. A chat whose agent never ran has no session yet. */
 export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backend: BackendName) {
   return db`
     update boocode.agent_sessions set backend = ${backend}, updated_at = clock_timestamp()
-    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
-      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+    ${ofLease(db, lease, agent)}`;
 }
 
 /**
@@ -106,8 +107,7 @@ export function addUsage(db: Sql, lease: Lease, agent: AgentName, share: { costU
     update boocode.agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
       model_usage = ${sum('model_usage')},
       counted_usage = case when counted_usage is not null then ${sum('counted_usage')} end
-    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
-      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+    ${ofLease(db, lease, agent)}`;
 }
 
 /** What of the agent's own count of its session is booked; null where that is not known. */
@@ -122,8 +122,7 @@ export async function findCountedUsage(db: Sql, chatId: string, agent: AgentName
 export function setCountedUsage(db: Sql, lease: Lease, agent: AgentName, models: ModelUsage) {
   return db`
     update boocode.agent_sessions set counted_usage = ${usageJson(models)}::text::jsonb, updated_at = clock_timestamp()
-    from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
-      and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
+    ${ofLease(db, lease, agent)}`;
 }
 
 function usageJson(models: ModelUsage): string {

@@ -1,3 +1,4 @@
+import type { PendingQuery, Row } from 'postgres';
 import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
 import type { Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
@@ -130,10 +131,15 @@ export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number
   const [last] = await db<{ epoch: number }[]>`
     update boocode.chats set epoch = epoch + 1 where id = ${lease.chatId} and epoch = ${lease.epoch} returning epoch`;
   if (!last) return false;
+  return (await deleteWithEntries(db, db`id = ${lease.chatId} and epoch = ${last.epoch}`)) === 1;
+}
+
+/** The chosen chats with all that is stored of them. Returns how many there were. */
+export async function deleteWithEntries(db: Sql, chosen: PendingQuery<Row[]>): Promise<number> {
   const rows = await db`
-    with gone as (delete from boocode.chats where id = ${lease.chatId} and epoch = ${last.epoch} returning id),
+    with gone as (delete from boocode.chats where ${chosen} returning id),
     entries as (delete from boocode.claude_session_entries where project_key in (select id::text from gone)),
     summaries as (delete from boocode.claude_session_summaries where project_key in (select id::text from gone))
     select id from gone`;
-  return rows.length === 1;
+  return rows.length;
 }

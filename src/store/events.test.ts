@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { noUsage } from '../protocol/event.ts';
 import { findChat, insertChat } from './chats.ts';
@@ -18,17 +19,7 @@ beforeEach(async () => {
   database = await createTestDatabase();
   hostId = randomUUID();
   await insertHost(database.sql, { id: hostId, machine: 'here', pid: 1, pidStarted: '', version: '0' });
-  const { id } = await insertChat(database.sql, {
-    id: randomUUID(),
-    title: null,
-    cwd: '/',
-    agent: 'claude',
-    backend: 'claude_sdk',
-    model: null,
-    permissionMode: 'default',
-    trusted: false,
-    acceptsAgentMessages: false,
-  });
+  const { id } = await insertChat(database.sql, newChat());
   lease = await claim(id);
 });
 

@@ -1,10 +1,11 @@
 /** Writers that are in the middle of a write while somebody else takes the import or removes it. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { chatSessionStore } from './chat-session-store.ts';
-import { deleteChat, insertChat, type NewChat } from './chats.ts';
+import { deleteChat, insertChat } from './chats.ts';
 import { openDatabase, type Sql } from './database.ts';
 import { appendEvents, readEvents } from './events.ts';
 import { insertHost } from './hosts.ts';
@@ -35,23 +36,9 @@ const sessionId = randomUUID();
 const entry = { type: 'user', uuid: randomUUID(), message: { role: 'user', content: 'late' } };
 
 async function begin(): Promise<string> {
-  const { id } = newChat();
-  await insertImport(sql, { ...newChat(), id }, sessionId);
-  return id;
-}
-
-function newChat(): NewChat {
-  return {
-    id: randomUUID(),
-    title: null,
-    cwd: '/',
-    agent: 'claude',
-    backend: 'claude_sdk',
-    model: null,
-    permissionMode: 'default',
-    trusted: false,
-    acceptsAgentMessages: false,
-  };
+  const chat = newChat();
+  await insertImport(sql, chat, sessionId);
+  return chat.id;
 }
 
 /** Runs `task` from when it waits for what `write` has locked, and commits `write` then. */

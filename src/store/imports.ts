@@ -1,7 +1,7 @@
 /** Chats that are being made of a session that was begun elsewhere: nobody sees them until all of it is here. */
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
-import type { NewChat } from './chats.ts';
+import { deleteWithEntries, type NewChat } from './chats.ts';
 
 export interface ImportRow {
   id: string;
@@ -83,11 +83,7 @@ export async function removeImports(db: Sql, which: ImportsToRemove): Promise<nu
       : 'sessionId' in which
         ? db`importing_session = ${which.sessionId}`
         : db`created_at < clock_timestamp() - ${which.olderThanHours} * interval '1 hour'`;
-  await db`update boocode.chats set epoch = epoch + 1 where importing_session is not null and ${chosen}`;
-  const rows = await db`
-    with gone as (delete from boocode.chats where importing_session is not null and ${chosen} returning id),
-    entries as (delete from boocode.claude_session_entries where project_key in (select id::text from gone)),
-    summaries as (delete from boocode.claude_session_summaries where project_key in (select id::text from gone))
-    select id from gone`;
-  return rows.length;
+  const imports = db`importing_session is not null and ${chosen}`;
+  await db`update boocode.chats set epoch = epoch + 1 where ${imports}`;
+  return deleteWithEntries(db, imports);
 }

@@ -107,10 +107,11 @@ export function listWaitingPrompts(db: Sql, chatId: string): Promise<WaitingProm
 }
 
 /** The same, with what they say. */
-export async function readWaitingPrompts(db: Sql, chatId: string): Promise<Omit<PromptRow, 'starts'>[]> {
-  const rows = await db<{ id: string; seq: number; content: string }[]>`
-    select id, seq, content from boocode.prompts where chat_id = ${chatId} and turn_id is null order by ${place(db)}`;
-  return rows.map((row) => ({ ...row, content: JSON.parse(row.content) as ContentBlock[] }));
+export async function readWaitingPrompts(db: Sql, chatId: string): Promise<PromptRow[]> {
+  const rows = await db<StoredPrompt[]>`
+    select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id is null
+    order by ${place(db)}`;
+  return rows.map(toPrompt);
 }
 
 /** Goes with the append of `prompt_cancelled`, by who has looked whether it waits. */

@@ -1,6 +1,7 @@
 // Statements that the tests of the rooms above do not reach: pages, cursors, sums, odd names.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { noUsage } from '../protocol/event.ts';
 import {
@@ -26,19 +27,6 @@ beforeAll(async () => {
   await insertHost(database.sql, { id: hostId, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
 });
 afterAll(() => database.drop());
-
-const newChat = (rest: Partial<NewChat> = {}): NewChat => ({
-  id: randomUUID(),
-  title: null,
-  cwd: '/',
-  agent: 'claude',
-  backend: 'claude_sdk',
-  model: null,
-  permissionMode: 'default',
-  trusted: false,
-  acceptsAgentMessages: false,
-  ...rest,
-});
 
 async function openChat(rest: Partial<NewChat> = {}): Promise<Lease> {
   const { id } = await insertChat(database.sql, newChat(rest));

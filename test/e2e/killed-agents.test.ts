@@ -5,7 +5,7 @@ import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import type { BooClient } from '../../src/protocol/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { markOf, processesWith } from '../support/processes.ts';
-import { openProgramHome, type ProgramHome, type ServerProgram } from '../support/program.ts';
+import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
 import { followUntil } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 import { randomOf } from '../support/random.ts';
@@ -16,15 +16,7 @@ let home: ProgramHome;
 beforeAll(async () => {
   model = await startDemoModel({ keepRequests: 10_000 });
   database = await createTestDatabase();
-  home = await openProgramHome({
-    env: {
-      CLAUDE_SDK_BACKEND: '1',
-      BOOCODE_LOG_LEVEL: 'error',
-      ANTHROPIC_BASE_URL: model.url,
-      ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
-      DATABASE_URL: database.url,
-    },
-  });
+  home = await openProgramHome({ env: warmEnv(model, database) });
 });
 afterAll(async () => {
   await home.remove();

@@ -4,7 +4,7 @@ import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { markOf, processesWith } from '../support/processes.ts';
-import { openProgramHome, type ProgramHome } from '../support/program.ts';
+import { openProgramHome, type ProgramHome, warmEnv } from '../support/program.ts';
 import { eventsOf, nextEvent, readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
@@ -14,15 +14,7 @@ let home: ProgramHome;
 beforeAll(async () => {
   model = await startDemoModel();
   database = await createTestDatabase();
-  home = await openProgramHome({
-    env: {
-      CLAUDE_SDK_BACKEND: '1',
-      BOOCODE_LOG_LEVEL: 'error',
-      ANTHROPIC_BASE_URL: model.url,
-      ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
-      DATABASE_URL: database.url,
-    },
-  });
+  home = await openProgramHome({ env: warmEnv(model, database) });
 });
 afterAll(async () => {
   await home.remove();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { openProgramHome, type ProgramHome, type ServerProgram } from '../support/program.ts';
+import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
 import { eventsOf, runTurn, type Turn } from '../support/turns.ts';
 
 /** The user's own home as it usually is: no CLAUDE_CONFIG_DIR, so that the program uses `~/.claude` and `~/.claude.json`. */
@@ -16,15 +16,7 @@ let server: ServerProgram;
 beforeAll(async () => {
   model = await startDemoModel();
   database = await createTestDatabase();
-  home = await openProgramHome({
-    env: {
-      CLAUDE_SDK_BACKEND: '1',
-      BOOCODE_LOG_LEVEL: 'error',
-      DATABASE_URL: database.url,
-      ANTHROPIC_BASE_URL: model.url,
-      ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
-    },
-  });
+  home = await openProgramHome({ env: warmEnv(model, database) });
   const commands = join(home.home, '.claude', 'commands');
   await mkdir(commands, { recursive: true });
   await writeFile(join(commands, 'greet.md'), 'who are you');

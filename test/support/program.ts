@@ -66,6 +66,15 @@ export interface ProgramHomeOptions {
   usualDataDir?: 'boocode' | 'boocode-demo';
 }
 
+/** Warm chats that are answered by a demo model and stored in a test's database. */
+export const warmEnv = (model: { url: string }, database: { url: string }): Record<string, string> => ({
+  CLAUDE_SDK_BACKEND: '1',
+  BOOCODE_LOG_LEVEL: 'error',
+  DATABASE_URL: database.url,
+  ANTHROPIC_BASE_URL: model.url,
+  ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
+});
+
 export async function openProgramHome(options: ProgramHomeOptions = {}): Promise<ProgramHome> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-program-')));
   const home = join(root, 'home');

@@ -1,14 +1,13 @@
 /** Whether a prompt stands in the transcript of a session that no process is in: then it had reached the program. */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { join } from 'node:path';
-import { realpath } from 'node:fs/promises';
-import { type ContentBlock } from '../../../protocol/content.ts';
+import type { ContentBlock } from '../../../protocol/content.ts';
 import type { AgentPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
 import { wordsOf } from '../mapping/prompt-words.ts';
 import { parseEntry, readLines } from './read-lines.ts';
 import { storedEntries } from './stored-entries.ts';
-import { projectFolder, projectKey } from './transcript-file.ts';
+import { projectDirectory, projectKey } from './transcript-file.ts';
 
 /** The SDK's way: the program keeps the id that the prompt was sent under, which is the turn's. */
 export async function hasPromptOfId(
@@ -16,7 +15,7 @@ export async function hasPromptOfId(
   configDir: string,
   { turnId }: AgentPrompt,
 ): Promise<boolean> {
-  for await (const line of transcriptLines(session, configDir)) if (line.includes(`"uuid":"${turnId}"`)) return true;
+  for await (const line of ownLines(session, configDir)) if (line.includes(`"uuid":"${turnId}"`)) return true;
   return false;
 }
 
@@ -30,7 +29,7 @@ export async function hasPromptLast(
   { content }: AgentPrompt,
 ): Promise<boolean> {
   let last: ContentBlock[] | undefined;
-  for await (const line of transcriptLines(session, configDir)) {
+  for await (const line of ownLines(session, configDir)) {
     if (!line.includes('"user"')) continue;
     const entry = parseEntry(line);
     const said = entry && readLine(entry as SessionStoreEntry);
@@ -40,8 +39,8 @@ export async function hasPromptLast(
 }
 
 /** Of the session's own transcript: of the program's file, which is never behind; on another machine, of what is stored. */
-async function* transcriptLines({ sessionId, cwd, sessionStore }: StoredSession, configDir: string) {
-  const directory = join(configDir, 'projects', projectFolder(await realpath(cwd).catch(() => cwd)));
+async function* ownLines({ sessionId, cwd, sessionStore }: StoredSession, configDir: string) {
+  const directory = await projectDirectory({ configDir, cwd, sessionId });
   try {
     for await (const { text } of readLines(join(directory, `${sessionId}.jsonl`))) yield text;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { memo, type ReactNode } from 'react';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
+import { tokensIn } from '../../../protocol/tokens-in.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Content } from './content.tsx';
@@ -186,11 +187,10 @@ const TurnLine = memo(function TurnLine({
   times: TurnTimes | undefined;
 }) {
   const { usage, outcome, error, costUsd } = finished;
-  const tokensIn = usage.inputTokens + usage.cacheReadInputTokens + usage.cacheCreationInputTokens;
   const facts = [
     times?.startedAt === undefined ? undefined : durationText(Date.parse(finished.at) - Date.parse(times.startedAt)),
     costText(costUsd),
-    `${countText(tokensIn)} tokens in, ${countText(usage.outputTokens)} out`,
+    `${countText(tokensIn(usage))} tokens in, ${countText(usage.outputTokens)} out`,
   ].filter((fact) => fact !== undefined);
   return (
     <div className={`turn-line turn-${outcome}`}>

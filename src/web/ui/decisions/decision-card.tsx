@@ -5,7 +5,6 @@ import { formOf } from '../../../protocol/form.ts';
 import { exactLine } from '../../../protocol/exact-text.ts';
 import { planOf } from '../../../protocol/plan.ts';
 import { questionsOf } from '../../../protocol/question.ts';
-import { readable } from '../../text/hidden.ts';
 import { Markdown } from '../../text/markdown.tsx';
 import { ErrorBoundary } from '../parts/error-boundary.tsx';
 import { EditInput } from './edit-input.tsx';
@@ -15,6 +14,7 @@ import { QuestionForm } from './question-form.tsx';
 import { ServerForm } from './server-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { Marked } from '../parts/marked.tsx';
+import { Problem } from '../parts/problem.tsx';
 import { decisionTitle, titleParts } from '../parts/words.ts';
 import { AllowButton, AnswerButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
 import { useSteady } from './use-steady.ts';
@@ -159,11 +159,7 @@ export function DecisionCard({ decision, among }: { decision: Decision; among: s
             </div>
           </>
         )}
-        {refused && step !== 'edit' && (
-          <p className="problem" role="alert">
-            {readable(refused.message)}
-          </p>
-        )}
+        {step !== 'edit' && <Problem text={refused?.message} />}
       </section>
     </SeenGate>
   );

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import type { SignInAccount, SignInPage } from '../../../protocol/agent-sign-in.ts';
 import { toBooError } from '../../../protocol/error.ts';
+import { Problem } from '../parts/problem.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 type Step = { is: 'idle' } | { is: 'busy' } | { is: 'begun'; page: SignInPage } | { is: 'done' };
@@ -44,11 +45,7 @@ export function ClaudeAccount() {
   return (
     <section aria-labelledby="claude-account">
       <h3 id="claude-account">Claude account</h3>
-      {problem !== undefined && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {step.is === 'begun' ? (
         <form onSubmit={finish}>
           <p>

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import { signInWithToken } from '../../state/sign-in.ts';
 import { Logo } from '../parts/icons.tsx';
+import { Problem } from '../parts/problem.tsx';
 
 export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedIn: () => void }) {
   const [token, setToken] = useState('');
@@ -21,11 +22,7 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
       <h1>
         <Logo /> BooCode
       </h1>
-      {problem !== undefined && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <p>
         Open a sign-in link: <code>boocode link</code>, on the server’s machine, makes one, and so does a browser that
         is signed in, under Settings. Or paste the server’s token here: <code>boocode token --show</code> prints it.
