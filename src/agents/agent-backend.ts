@@ -31,12 +31,17 @@ export interface SessionCost {
   models: Record<string, ModelCost>;
 }
 
+/** Requests to the model by their ids. */
+export type CountedRequests = ReadonlySet<string> | 'all';
+
 /** Gathers what stored entries of a transcript say of a turn that nobody lived to finish. */
 export interface TurnTraces {
   /** One entry, as its JSON text. */
   add(json: string): void;
-  /** What its requests to the model used; in dollars nothing is known. */
-  readonly spent: { usage: Usage; models: Record<string, ModelCost> };
+  /** What its requests to the model used, in tokens: in dollars nothing is known. */
+  readonly seen: Record<string, Usage>;
+  /** The same without the requests that were counted elsewhere. */
+  readonly spent: Record<string, Usage>;
   /** The ids of tool calls that have a result. */
   readonly finishedCalls: ReadonlySet<string>;
 }
@@ -71,9 +76,9 @@ export type AgentEvent =
       /**
        * The agent ended without a result. What its requests used is counted from the transcript, which is in the store as
        * far as there is any; but not these, by their ids or those of their messages: they are in the numbers here, or in
-       * those of a turn before.
+       * those of a turn before. `all`: the agent's own count is in the numbers.
        */
-      uncounted?: { except: ReadonlySet<string> } | undefined;
+      uncounted?: { except: CountedRequests } | undefined;
       /** It failed by what would fail any other prompt too. */
       obstacle?: Obstacle | undefined;
     };

@@ -2,13 +2,7 @@
  * One chat that this host holds: its queue of prompts, its turns, its decisions. All that is done in turn is done by the
  * pump, one thing after another; the agent's session has a file of its own.
  */
-import {
-  type AgentBackend,
-  type AgentEvent,
-  type AgentTerminal,
-  endWithoutResult,
-  type TurnTraces,
-} from '../agents/agent-backend.ts';
+import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -39,7 +33,7 @@ import { rewindChat } from './rewind.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
-import { Turns } from './turns.ts';
+import { Turns, type TurnsParts } from './turns.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 
@@ -55,7 +49,7 @@ export interface ChatParts {
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;
-  readonly createTurnTraces: (except?: ReadonlySet<string>) => TurnTraces;
+  readonly createTurnTraces: TurnsParts['createTurnTraces'];
   /** Something about the chat may look different now. */
   onChanged(): void;
   /** The chat is cold and has nothing to do. */

@@ -4,7 +4,7 @@
  * A chat is held, by a lease, as long as it is warm or has work; all others rest in the database. Whoever asks for one
  * takes it. On start, and every few seconds, the host looks for chats with work that nobody holds.
  */
-import type { AgentBackend, TurnTraces } from '../agents/agent-backend.ts';
+import type { AgentBackend, CountedRequests, TurnTraces } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
@@ -51,7 +51,7 @@ export interface HostParts {
   readerBacklogBytes: number;
   backendFor(name: BackendName): AgentBackend;
   /** For a turn that was left in the middle, by its host or its agent. `except` is as in `uncounted`. */
-  readonly createTurnTraces: (except?: ReadonlySet<string>) => TurnTraces;
+  readonly createTurnTraces: (except?: CountedRequests) => TurnTraces;
 }
 
 /** How often the host looks for work that nobody holds. */

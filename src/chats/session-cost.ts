@@ -9,12 +9,17 @@ import type { ChatLog } from './chat-log.ts';
 type Models = Readonly<Record<string, ModelCost>>;
 
 /** The write that adds what a session has cost outside its turns, with a notice `session_cost`; null for nothing. */
-export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: SessionCost): Write | null {
+export function costAdded(
+  log: ChatLog,
+  agent: AgentName,
+  { costUsd, models }: SessionCost,
+  counted?: Models,
+): Write | null {
   if (costUsd === 0 && Object.keys(models).length === 0) return null;
   const message = `The session cost $${costUsd.toFixed(4)} beyond what its turns told.`;
   return {
     events: [{ body: { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } } }],
-    side: (db) => [addUsage(db, log.lease, agent, { costUsd, models })],
+    side: (db) => [addUsage(db, log.lease, agent, { costUsd, models }, counted)],
   };
 }
 
@@ -25,23 +30,33 @@ export function costAdded(log: ChatLog, agent: AgentName, { costUsd, models }: S
  */
 export async function costResumed(sql: Sql, log: ChatLog, agent: AgentName, counted: Models): Promise<Write | null> {
   const booked = await findCountedUsage(sql, log.lease.chatId, agent);
+  if (booked && agrees(booked, counted)) return null;
   const missed = booked && unbooked(booked, counted);
-  if (missed) return costAdded(log, agent, missed);
-  return { events: [], side: (db) => [setCountedUsage(db, log.lease, agent, counted)] };
+  const added = missed && costAdded(log, agent, missed, counted);
+  return added ?? { events: [], side: (db) => [setCountedUsage(db, log.lease, agent, counted)] };
 }
 
 const counters = [...(Object.keys(noUsage) as (keyof typeof noUsage)[]), 'costUsd'] as const;
 // Sums of small floating-point amounts, made in another order, differ by less than this.
 const dust = 1e-9;
 
-/** What was counted beyond the books, nothing less; null where something that is booked was not counted. */
+function agrees(booked: Models, counted: Models): boolean {
+  return [...new Set([...Object.keys(booked), ...Object.keys(counted)])].every((model) =>
+    counters.every((counter) => Math.abs(of(counted, model)[counter] - of(booked, model)[counter]) <= dust),
+  );
+}
+
+/**
+ * What was counted beyond the books; null where dollars that are booked were not counted. Tokens alone may be booked that
+ * the agent never counted: those of an answer that was cut off.
+ */
 export function unbooked(booked: Models, counted: Models): SessionCost | null {
   const models: [string, ModelCost][] = [];
   for (const model of new Set([...Object.keys(booked), ...Object.keys(counted)])) {
     const rest: ModelCost = { ...noUsage, costUsd: 0 };
     for (const counter of counters) {
       const amount = of(counted, model)[counter] - of(booked, model)[counter];
-      if (amount < -dust) return null;
+      if (counter === 'costUsd' && amount < -dust) return null;
       rest[counter] = amount > dust ? amount : 0;
     }
     if (counters.some((counter) => rest[counter] > 0)) models.push([model, rest]);

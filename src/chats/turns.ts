@@ -1,6 +1,12 @@
 /** A chat's turns, one after another: each from its start to its end, and what follows from the way it has ended. */
 import { randomUUID } from 'node:crypto';
-import { type AgentBackend, type AgentEvent, endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
+import {
+  type AgentBackend,
+  type AgentEvent,
+  type CountedRequests,
+  endWithoutResult,
+  type TurnTraces,
+} from '../agents/agent-backend.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName } from '../protocol/chat.ts';
 import type { BooError } from '../protocol/error.ts';
@@ -22,7 +28,7 @@ export interface TurnsParts {
   session: AgentSession;
   hold: QueueHold;
   readonly backendFor: (name: BackendName) => AgentBackend;
-  readonly createTurnTraces: (except?: ReadonlySet<string>) => TurnTraces;
+  readonly createTurnTraces: (except?: CountedRequests) => TurnTraces;
   pendingDecisions: Set<string>;
   readonly isStopped: () => boolean;
   /** The agent of the turn that runs gives a sign of life. */

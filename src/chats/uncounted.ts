@@ -1,7 +1,7 @@
 /** What a turn used that its agent gave no result for: counted from the stored transcript. */
 import type { ModelCost, TurnTraces } from '../agents/agent-backend.ts';
 import { noUsage, type Usage } from '../protocol/event.ts';
-import { tokensIn } from '../protocol/tokens-in.ts';
+import { counters, mostOf, restOf, sumOf, tokensIn } from '../protocol/usage.ts';
 import type { Sql } from '../store/database.ts';
 import type { NewEvent } from '../store/events.ts';
 import { readTurnEntries } from '../store/session-transcripts.ts';
@@ -22,26 +22,24 @@ export async function readTraces(
   }
 }
 
-/** The end with what was counted added to it, and the event that says so. */
-export function withTraces(turnId: string, end: TurnEnd, { spent }: TurnTraces): { end: TurnEnd; events: NewEvent[] } {
-  if (Object.keys(spent.models).length === 0) return { end, events: [] };
+/**
+ * The end with what was counted added to it, and the event that says so. Never less than the transcript has: of an answer
+ * that was cut off, an agent may have told less.
+ */
+export function withTraces(turnId: string, end: TurnEnd, traces: TurnTraces): { end: TurnEnd; events: NewEvent[] } {
   const models: Record<string, ModelCost> = { ...end.models };
-  for (const [model, cost] of Object.entries(spent.models)) {
+  let added = noUsage;
+  for (const [model, seen] of Object.entries(traces.seen)) {
     const told = Object.hasOwn(models, model) ? models[model] : undefined;
-    models[model] = { ...sum(told ?? noUsage, cost), costUsd: told?.costUsd ?? 0 };
+    const spent = traces.spent[model] ?? noUsage;
+    const all = mostOf(sumOf(told ?? noUsage, spent), seen);
+    added = sumOf(added, restOf(all, told ?? noUsage));
+    models[model] = { ...all, costUsd: told?.costUsd ?? 0 };
   }
+  if (counters.every((counter) => added[counter] === 0)) return { end, events: [] };
   return {
-    end: { ...end, usage: sum(end.usage, spent.usage), models },
-    events: [{ turnId, body: costUnknown(spent.usage) }],
-  };
-}
-
-function sum(one: Usage, other: Usage): Usage {
-  return {
-    inputTokens: one.inputTokens + other.inputTokens,
-    outputTokens: one.outputTokens + other.outputTokens,
-    cacheReadInputTokens: one.cacheReadInputTokens + other.cacheReadInputTokens,
-    cacheCreationInputTokens: one.cacheCreationInputTokens + other.cacheCreationInputTokens,
+    end: { ...end, usage: sumOf(end.usage, added), models },
+    events: [{ turnId, body: costUnknown(added) }],
   };
 }
 

@@ -1,7 +1,7 @@
 /** What stands in a feed's events, in words. */
 import type { ContentBlock, Event } from '../protocol/client.ts';
 import { grouped } from '../protocol/count-text.ts';
-import { tokensIn } from '../protocol/tokens-in.ts';
+import { tokensIn } from '../protocol/usage.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';
 
 type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;

@@ -86,9 +86,15 @@ export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backe
 
 /**
  * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running totals,
- * and to what is booked of the agent's own count.
+ * and to what is booked of the agent's own count, or sets that to `counted`.
  */
-export function addUsage(db: Sql, lease: Lease, agent: AgentName, share: { costUsd: number; models: ModelUsage }) {
+export function addUsage(
+  db: Sql,
+  lease: Lease,
+  agent: AgentName,
+  share: { costUsd: number; models: ModelUsage },
+  counted?: ModelUsage,
+) {
   const models = usageJson(share.models);
   // Sums per model and per number, over what is stored and what came now.
   const sum = (column: 'model_usage' | 'counted_usage') => db`(
@@ -106,7 +112,11 @@ export function addUsage(db: Sql, lease: Lease, agent: AgentName, share: { costU
   return db`
     update boocode.agent_sessions set cost_usd = agent_sessions.cost_usd + ${share.costUsd}, updated_at = clock_timestamp(),
       model_usage = ${sum('model_usage')},
-      counted_usage = case when counted_usage is not null then ${sum('counted_usage')} end
+      counted_usage = ${
+        counted
+          ? db`${usageJson(counted)}::text::jsonb`
+          : db`case when counted_usage is not null then ${sum('counted_usage')} end`
+      }
     ${ofLease(db, lease, agent)}`;
 }
 

@@ -151,6 +151,8 @@ describeInBrowser('a connection that breaks', (opened) => {
       const { id: otherId } = await server.createChat({ title: 'Other' });
       await enter();
       await page.getByText('Nothing has been said yet.').waitFor();
+      // The list comes by a request of its own.
+      await page.getByRole('link', { name: /Other/ }).waitFor();
       bridge.isDown = true;
       bridge.cut();
       await offline(page).waitFor();

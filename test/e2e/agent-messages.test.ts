@@ -11,9 +11,21 @@ import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/t
 import { until } from '../support/until.ts';
 
 let server: TestServer;
+/** Chats whose agents have left themselves a prompt for the next minute: the program takes no seconds. */
+let left: { chat: Chat; head: number }[];
 
 beforeAll(async () => {
   server = await openServer();
+  // First of all, so that the other tests run while these wait.
+  const later = JSON.stringify({ cron: '* * * * *', prompt: 'stream 4 tokens', recurring: false });
+  left = await Promise.all(
+    backendNames.map(async (backend) => {
+      const { id } = await openChat({ backend });
+      await runTurn(server.client, id, `call CronCreate: ${later}`);
+      const chat = await server.client.getChat(id);
+      return { chat, head: chat.head };
+    }),
+  );
 });
 afterAll(() => server.close());
 
@@ -183,15 +195,8 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
 });
 
 test('TURN-6: a prompt that the agent left for later, on both engines', { timeout: 150_000 }, async () => {
-  const later = JSON.stringify({ cron: '* * * * *', prompt: 'stream 4 tokens', recurring: false });
-  await Promise.all(
-    backendNames.map(async (backend) => {
-      const chat = await openChat({ backend });
-      await runTurn(server.client, chat.id, `call CronCreate: ${later}`);
-      const { head } = await server.client.getChat(chat.id);
-      // The next minute, and not before: the program takes no seconds.
-      const woken = await nextUnasked(chat, head, 100_000);
-      expect(woken).toMatchObject({ origin: { kind: 'wake_up' }, ...text('stream 4 tokens') });
-    }),
-  );
+  for (const { chat, head } of left) {
+    const woken = await nextUnasked(chat, head, 100_000);
+    expect(woken).toMatchObject({ origin: { kind: 'wake_up' }, ...text('stream 4 tokens') });
+  }
 });

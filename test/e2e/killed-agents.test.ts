@@ -49,10 +49,10 @@ async function accountsOf(chatId: string) {
     cacheReadInputTokens,
     cacheCreationInputTokens,
   });
-  const byModel = (models: Record<string, Tokens>) =>
+  const byModel = (models: Readonly<Record<string, Tokens>>) =>
     Object.fromEntries(Object.entries(models).map(([name, cost]) => [name, tokens(cost)]));
   return {
-    stored: byModel(traces.spent.models),
+    stored: byModel(traces.seen),
     booked: byModel(JSON.parse(session?.booked ?? '{}') as Record<string, Tokens>),
     bookedUsd: session?.costUsd,
     programUsd,

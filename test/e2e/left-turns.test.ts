@@ -33,7 +33,7 @@ async function accountsOf(chatId: string) {
   const withoutDollars = (models: object) =>
     Object.entries(models).map(([name, cost]: [string, object]) => [name, { ...cost, costUsd: undefined }]);
   return {
-    written: withoutDollars(traces.spent.models),
+    written: withoutDollars(traces.seen),
     booked: withoutDollars(JSON.parse(session?.booked ?? '{}') as object),
   };
 }

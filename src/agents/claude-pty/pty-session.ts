@@ -484,7 +484,7 @@ export class PtySession {
   }
 
   async #tellRest(rest: Parameters<AgentSessionSpec['onCost']>[0] | undefined): Promise<void> {
-    if (rest && rest.costUsd > 0) await this.#spec.onCost(rest);
+    if (rest && Object.keys(rest.models).length > 0) await this.#spec.onCost(rest);
   }
 
   /** Resolves when everything that stands in the files was told. */

@@ -16,6 +16,7 @@ import {
   withHookStop,
   withInterruptAsked,
 } from '../claude/mapping/mapping-state.ts';
+import { requestOf } from '../claude/mapping/turn-traces.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import { wordsOf } from '../claude/mapping/prompt-words.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
@@ -189,11 +190,11 @@ export class PtyTurns {
   end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
     return this.#serial(() => {
       const end = endWithoutResult(outcome, outcome === 'failed' ? error : undefined);
+      this.#parts.costs.settle();
       if (this.#turn) {
-        const { counted } = this.#parts.costs;
         const { turn, baseline } = costSince(this.#state.totals, this.#parts.costs.totals);
         this.#state = { ...this.#state, totals: baseline };
-        this.#close(this.#turn, { ...end, ...turn, ...(counted ? { uncounted: { except: counted } } : {}) });
+        this.#close(this.#turn, { ...end, ...turn, uncounted: { except: this.#parts.costs.counted } });
       }
       if (this.#own) this.#close(this.#own.turn, end);
       return Promise.resolve();
@@ -217,6 +218,8 @@ export class PtyTurns {
   }
 
   async #takeLine(line: TranscriptLine, entry: { [field: string]: unknown }): Promise<void> {
+    const request = requestOf(entry);
+    if (request && this.current) this.#parts.costs.noteRequest(request);
     switch (line.is) {
       case 'prompt':
         return this.#takePrompt(line, entry['permissionMode']);
@@ -236,7 +239,6 @@ export class PtyTurns {
       case 'frame':
         if (line.requestId !== undefined) {
           this.#begin();
-          this.#parts.costs.noteRequest();
           if (line.requestId !== '') this.#requestIds.add(line.requestId);
           this.#apiError = undefined;
           // It went on.
@@ -409,6 +411,7 @@ export class PtyTurns {
   #close(turn: ClaudeTurn, end: AgentEvent): void {
     turn.out.push(end);
     turn.out.close();
+    this.#parts.costs.endTurn();
     if (this.#own?.turn === turn) this.#own = undefined;
     else this.#turn = undefined;
     this.#requestIds = new Set();

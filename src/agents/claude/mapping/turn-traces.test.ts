@@ -29,12 +29,20 @@ test('TURN-14: a request counts once however many lines it has, sub-agents’ to
     null,
   ];
   for (const entry of entries) traces.add(JSON.stringify(entry));
-  expect(traces.spent).toEqual({
-    usage: { inputTokens: 6, outputTokens: 34, cacheReadInputTokens: 20, cacheCreationInputTokens: 0 },
-    models: {
-      opus: { inputTokens: 3, outputTokens: 29, cacheReadInputTokens: 10, cacheCreationInputTokens: 0, costUsd: 0 },
-      haiku: { inputTokens: 3, outputTokens: 5, cacheReadInputTokens: 10, cacheCreationInputTokens: 0, costUsd: 0 },
-    },
+  expect(traces.seen).toEqual({
+    opus: { inputTokens: 3, outputTokens: 29, cacheReadInputTokens: 10, cacheCreationInputTokens: 0 },
+    haiku: { inputTokens: 3, outputTokens: 5, cacheReadInputTokens: 10, cacheCreationInputTokens: 0 },
   });
+  expect(traces.spent).toEqual(traces.seen);
   expect([...traces.finishedCalls]).toEqual(['call-1']);
+});
+
+test('TURN-15: what was counted elsewhere is seen and not spent', () => {
+  const entry = JSON.stringify({ ...said('one', 'opus', 4), requestId: 'req-1' });
+  for (const except of [new Set(['one']), new Set(['req-1']), 'all'] as const) {
+    const traces = createTurnTraces(except);
+    traces.add(entry);
+    expect(traces.spent).toEqual({});
+    expect(traces.seen).toMatchObject({ opus: { outputTokens: 4 } });
+  }
 });

@@ -1,63 +1,73 @@
-import { noUsage } from '../../../protocol/event.ts';
-import type { ModelCost, TurnTraces } from '../../agent-backend.ts';
-import { asCount, asList, asRecord, isRecord } from './loose-json.ts';
+import { noUsage, type Usage } from '../../../protocol/event.ts';
+import { mostOf, sumOf } from '../../../protocol/usage.ts';
+import type { CountedRequests, TurnTraces } from '../../agent-backend.ts';
+import { asCount, asList, asRecord, asText, isRecord } from './loose-json.ts';
 import { syntheticModel } from './map-assistant.ts';
-
-const counters = Object.keys(noUsage) as (keyof typeof noUsage)[];
 
 /**
  * What the transcript's own lines say of a turn that nobody lived to finish. A request has one line for each block of its
  * answer, all with the same id, and is counted once; of numbers that grow while it streams the largest counts. Those in
  * `except`, by the id of the request or of its message, were counted elsewhere.
  */
-export function createTurnTraces(except: ReadonlySet<string> = new Set()): TurnTraces {
-  const requests = new Map<string, { model: string; cost: ModelCost }>();
+export function createTurnTraces(except: CountedRequests = new Set()): TurnTraces {
+  const requests = new Map<string, { model: string; usage: Usage; isExcepted: boolean }>();
   const finishedCalls = new Set<string>();
 
-  function count({ id, model, usage }: Record<string, unknown>): void {
-    if (typeof id !== 'string' || typeof model !== 'string' || model === syntheticModel || !isRecord(usage)) return;
-    const before = requests.get(id)?.cost ?? { ...noUsage, costUsd: 0 };
-    const most = (name: string, known: number): number => Math.max(asCount(usage[name]) ?? 0, known);
-    requests.set(id, {
-      model,
-      cost: {
-        inputTokens: most('input_tokens', before.inputTokens),
-        outputTokens: most('output_tokens', before.outputTokens),
-        cacheReadInputTokens: most('cache_read_input_tokens', before.cacheReadInputTokens),
-        cacheCreationInputTokens: most('cache_creation_input_tokens', before.cacheCreationInputTokens),
-        // What a single request cost in dollars stands nowhere.
-        costUsd: 0,
-      },
-    });
-  }
+  const isExcepted = (id: unknown): boolean => except === 'all' || (typeof id === 'string' && except.has(id));
 
-  const isExcepted = (id: unknown): boolean => typeof id === 'string' && except.has(id);
+  function sums(isCounted: (request: { isExcepted: boolean }) => boolean): Record<string, Usage> {
+    const models = new Map<string, Usage>();
+    for (const request of requests.values()) {
+      if (!isCounted(request)) continue;
+      models.set(request.model, sumOf(models.get(request.model) ?? noUsage, request.usage));
+    }
+    return Object.fromEntries(models);
+  }
 
   return {
     finishedCalls,
     add(json) {
       const entry = asRecord(JSON.parse(json));
-      const message = asRecord(entry['message']);
-      if (entry['type'] === 'assistant' && !isExcepted(message['id']) && !isExcepted(entry['requestId']))
-        count(message);
+      const used = requestOf(entry);
+      if (used) {
+        const before = requests.get(used.messageId)?.usage ?? noUsage;
+        requests.set(used.messageId, {
+          model: used.model,
+          usage: mostOf(before, used.usage),
+          isExcepted: isExcepted(used.messageId) || isExcepted(used.requestId),
+        });
+      }
       if (entry['type'] !== 'user') return;
-      for (const block of asList(message['content']).map(asRecord)) {
+      for (const block of asList(asRecord(entry['message'])['content']).map(asRecord)) {
         const id = block['type'] === 'tool_result' ? block['tool_use_id'] : undefined;
         if (typeof id === 'string') finishedCalls.add(id);
       }
     },
+    get seen() {
+      return sums(() => true);
+    },
     get spent() {
-      const usage = { ...noUsage };
-      const models = new Map<string, ModelCost>();
-      for (const { model, cost } of requests.values()) {
-        const sum = models.get(model) ?? { ...noUsage, costUsd: 0 };
-        models.set(model, sum);
-        for (const name of counters) {
-          sum[name] += cost[name];
-          usage[name] += cost[name];
-        }
-      }
-      return { usage, models: Object.fromEntries(models) };
+      return sums((request) => !request.isExcepted);
+    },
+  };
+}
+
+/** The request to the model that a line of the transcript is a part of the answer to, and what it had used by then. */
+export function requestOf(
+  entry: Readonly<Record<string, unknown>>,
+): { messageId: string; requestId: string | undefined; model: string; usage: Usage } | undefined {
+  const { id, model, usage } = asRecord(entry['message']);
+  if (entry['type'] !== 'assistant' || typeof id !== 'string' || typeof model !== 'string') return undefined;
+  if (model === syntheticModel || !isRecord(usage)) return undefined;
+  return {
+    messageId: id,
+    requestId: asText(entry['requestId']),
+    model,
+    usage: {
+      inputTokens: asCount(usage['input_tokens']) ?? 0,
+      outputTokens: asCount(usage['output_tokens']) ?? 0,
+      cacheReadInputTokens: asCount(usage['cache_read_input_tokens']) ?? 0,
+      cacheCreationInputTokens: asCount(usage['cache_creation_input_tokens']) ?? 0,
     },
   };
 }

@@ -1,7 +1,7 @@
 import { memo, type ReactNode } from 'react';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
-import { tokensIn } from '../../../protocol/tokens-in.ts';
+import { tokensIn } from '../../../protocol/usage.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Content } from './content.tsx';

@@ -1,0 +1,25 @@
+/** Sums of what requests to the model used. */
+import { noUsage, type Usage } from './event.ts';
+
+export const counters = Object.keys(noUsage) as (keyof Usage)[];
+
+/** All that the agent was given to read, from the cache or not. */
+export const tokensIn = ({ inputTokens, cacheReadInputTokens, cacheCreationInputTokens }: Usage): number =>
+  inputTokens + cacheReadInputTokens + cacheCreationInputTokens;
+
+export const sumOf = (one: Usage, other: Usage): Usage => combine(one, other, (a, b) => a + b);
+
+/** Of each counter the larger one. */
+export const mostOf = (one: Usage, other: Usage): Usage => combine(one, other, Math.max);
+
+/** What `all` has beyond `part`. */
+export const restOf = (all: Usage, part: Usage): Usage => combine(all, part, (a, b) => Math.max(a - b, 0));
+
+function combine(one: Usage, other: Usage, by: (a: number, b: number) => number): Usage {
+  return {
+    inputTokens: by(one.inputTokens, other.inputTokens),
+    outputTokens: by(one.outputTokens, other.outputTokens),
+    cacheReadInputTokens: by(one.cacheReadInputTokens, other.cacheReadInputTokens),
+    cacheCreationInputTokens: by(one.cacheCreationInputTokens, other.cacheCreationInputTokens),
+  };
+}
