@@ -246,6 +246,7 @@ describe('a question whose hook has gone', () => {
     await settle(1_000);
     expect(resolved()).toEqual([]);
     tellLines();
+    await settle(10_000);
     await hook.done;
     const { decisionId } = requested()[0]!;
     const cancelled = { type: 'decision_resolved', outcome: 'cancelled', by: 'agent' };
@@ -272,6 +273,29 @@ describe('a question whose hook has gone', () => {
     hook.abandon();
     await hook.done;
     expect(resolved()).toMatchObject([{ outcome: 'allow', by: 'terminal' }]);
+  });
+
+  test('is settled as it was answered by key, though the machine is slow to write that', async () => {
+    tell('one', 'ls');
+    const hook = ask('ls');
+    await settle();
+    hook.abandon();
+    await settle(5_000);
+    expect(resolved()).toEqual([]);
+    tellResult('one', true);
+    await hook.done;
+    expect(resolved()).toMatchObject([{ outcome: 'deny', by: 'terminal' }]);
+  });
+
+  test('is withdrawn when the turn ends without an answer', async () => {
+    tell('one', 'ls');
+    const hook = ask('ls');
+    await settle();
+    hook.abandon();
+    await settle();
+    questions.onTurnEnd();
+    await hook.done;
+    expect(resolved()).toMatchObject([{ outcome: 'cancelled' }]);
   });
 
   test('before its call was told is never asked', async () => {

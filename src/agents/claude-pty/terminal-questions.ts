@@ -17,6 +17,9 @@ import { callsOfServer, isFormCall, takeForm } from './terminal-forms.ts';
 /** How long a question waits for its call to stand in the transcript, which the program writes every 100 ms. */
 const callTimeoutMs = 2_000;
 
+/** How long the result of a call may take to stand there after its question was answered by key, on a busy machine. */
+const resultTimeoutMs = 10_000;
+
 interface Asked {
   /** Undefined until it is known which call the question is about. */
   toolCallId: string | undefined;
@@ -24,6 +27,8 @@ interface Asked {
   /** A sub-agent asks: what the main dialog does says nothing about it. */
   isOfSubAgent: boolean;
   isSettledElsewhere: boolean;
+  /** The program has ended the hook: it is answered, or nobody waits for it any more. */
+  isAbandoned?: boolean;
   /** Of a form: the open calls of its server. Once none is left the server waits no more; the hook is not told. */
   callsOfServer?: Set<string>;
 }
@@ -84,14 +89,13 @@ export class TerminalQuestions {
     const input = { ...asRecord(call.input['tool_input']) };
     const abort = new AbortController();
     // The program may end the hook when a key was pressed: what was answered is about to stand in the transcript.
-    const withdraw = (): void => abort.abort();
-    void call.abandoned.then(() => this.#parts.lateLines()).then(withdraw, withdraw);
     const asked: Asked = {
       toolCallId: undefined,
       abort,
       isOfSubAgent: call.input['agent_id'] !== undefined,
       isSettledElsewhere: false,
     };
+    void call.abandoned.then(() => this.#abandon(asked));
     this.#asked.add(asked);
     try {
       const toolCallId = await this.#callFor(asked, toolName, input);
@@ -107,8 +111,25 @@ export class TerminalQuestions {
       call.answer(asked.isSettledElsewhere || this.#parts.isInterrupting() || !result ? null : hookOutput(result));
     } finally {
       this.#asked.delete(asked);
+      abort.abort();
       if (asked.toolCallId !== undefined) this.#answered.add(asked.toolCallId);
     }
+  }
+
+  /** Taken back unless its call turns out to be answered, or to have run. */
+  async #abandon(asked: Asked): Promise<void> {
+    asked.isAbandoned = true;
+    const isRead = await this.#parts.lateLines().then(
+      () => true,
+      () => false,
+    );
+    const { signal } = asked.abort;
+    if (signal.aborted || !this.#asked.has(asked)) return;
+    if (!isRead || asked.toolCallId === undefined) return asked.abort.abort();
+    // Ends with the question.
+    const timer = setTimeout(() => asked.abort.abort(), resultTimeoutMs);
+    timer.unref();
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   keptRules(decisionId: string): readonly string[] {
@@ -130,6 +151,7 @@ export class TerminalQuestions {
 
   /** The turn has ended; what a sub-agent in the background still waits for is asked anew. */
   onTurnEnd(): void {
+    for (const { isAbandoned, abort } of this.#asked) if (isAbandoned) abort.abort();
     this.#answered.clear();
     this.#requests.forgetCalls();
     this.#requests.askAgain();
