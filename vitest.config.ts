@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -6,7 +7,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // A process per file: tests start and end processes, and a crash must show whose it was.
     pool: 'forks',
-    maxWorkers: 2,
+    // They wait for programs more than they work. Each takes up to a gigabyte.
+    maxWorkers: Math.min(Math.ceil(availableParallelism() * 1.5), 6),
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
