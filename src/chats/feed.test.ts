@@ -9,6 +9,7 @@ import type { Delta, Event, FeedItem } from '../protocol/event.ts';
 import { readEvents } from '../store/events.ts';
 import { insertHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
+import { Backlog } from './backlog.ts';
 import { ChatLog } from './chat-log.ts';
 import { Feed, type FeedLog } from './feed.ts';
 
@@ -172,15 +173,24 @@ describe('a reader', () => {
     expect(deltas).toMatchObject([{ partialInput: '{"command":"ls"}' }, { messageId: 'th' }]);
     await reader.close();
 
+    const made = { type: 'tool_call', toolCallId: 't', title: 'Bash', kind: 'execute', rawInput: {} } as const;
+    await line.log.append({ events: [{ turnId, body: { ...made, toolName: 'Bash' } }] });
+    const later = follow(line, 3);
+    await later.until((item) => item.kind === 'delta');
+    expect(later.items.flatMap((item) => (item.kind === 'delta' ? [item.delta.type] : []))).toEqual([
+      'agent_thought_chunk',
+    ]);
+    await later.close();
+
     const usage = { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
     await line.log.append({
       events: [{ turnId, body: { type: 'turn_finished', turnId, outcome: 'interrupted', usage, costUsd: 0 } }],
     });
     const after = follow(line, 3);
-    await after.untilSeq(4);
-    await line.say('next');
     await after.untilSeq(5);
-    expect(after.items.map((item) => item.kind)).toEqual(['resume', 'event', 'event']);
+    await line.say('next');
+    await after.untilSeq(6);
+    expect(after.items.map((item) => item.kind)).toEqual(['resume', 'event', 'event', 'event']);
     await after.close();
     expect(line.feed.readerCount).toBe(0);
   });
@@ -252,6 +262,21 @@ test('LOG-5: deltas count too, and one item larger than the buffer cuts nobody o
   await quick.untilSeq(2);
   expect(line.feed.readerCount).toBe(1);
   await quick.close();
+});
+
+test('LOG-5: what one client left unread makes room again when it follows that chat no more', async () => {
+  const line = await openLine();
+  const backlog = new Backlog(10_000);
+  const left = line.feed.follow({ after: 0, backlog });
+  const iterator = left.items[Symbol.asyncIterator]();
+  await iterator.next();
+  const live = iterator.next();
+  await line.say('live');
+  await live;
+  for (let index = 0; index < 10; index += 1) await line.say('x'.repeat(500));
+  expect(backlog.bytes).toBeGreaterThan(5_000);
+  await iterator.return?.();
+  expect(backlog.bytes).toBe(0);
 });
 
 describe('readers that come and go at random, while a writer writes', () => {

@@ -233,12 +233,15 @@ describe('stale writers', () => {
     const first = await claimLease(sql, chatId, one, 60_000);
     expect(first).toMatchObject({ epoch: 1, nextSeq: 1 });
     expect(await claimLease(sql, chatId, two, 60_000)).toBeNull();
+    // Not a moment before its end either.
+    await claimLease(sql, chatId, one, 8_000);
+    expect(await claimLease(sql, chatId, two, 60_000)).toBeNull();
     await runOut(chatId);
-    expect(await claimLease(sql, chatId, two, 60_000)).toMatchObject({ epoch: 2 });
+    expect(await claimLease(sql, chatId, two, 60_000)).toMatchObject({ epoch: 3 });
     expect(await claimLease(sql, chatId, one, 60_000)).toBeNull();
     await stopHost(sql, two);
     const third = (await claimLease(sql, chatId, one, 60_000))!;
-    expect(third.epoch).toBe(3);
+    expect(third.epoch).toBe(4);
     await releaseLease(sql, first!);
     expect(await ownerOf(chatId)).toBe(one);
     await releaseLease(sql, third);
@@ -271,7 +274,7 @@ describe('stale writers', () => {
     for (const id of [kept, letGo, taken]) await runOut(id);
     const epoch = (await claimLease(sql, taken, others, 60_000))!.epoch;
     expect(epoch).toBe(2);
-    const held = await renewLeases(sql, mine, [kept, taken, resting], 60_000);
+    const held = await renewLeases(sql, mine, [kept, taken, resting], 8_000);
     expect([...held]).toEqual([[kept, 1]]);
     const orphaned = await findOrphanedWork(sql, 1000);
     expect([kept, letGo, taken, resting].filter((id) => orphaned.includes(id))).toEqual([letGo]);

@@ -322,6 +322,20 @@ describe('while the session has work that closing would kill', () => {
     ]);
   });
 
+  test('FLIP-3: refused also where the work has begun while the flip waited for its turn', async () => {
+    const id = await openWarmChat(here);
+    const isBusy = here.sdk.isBusy.bind(here.sdk);
+    here.sdk.isBusy = (chatId) => {
+      const was = isBusy(chatId);
+      here.sdk.busy.add(id);
+      return was;
+    };
+    await expect(flip(id, 'claude_pty')).rejects.toMatchObject({ code: 'chat_busy', details: { because: 'work' } });
+    expect(here.sdk.sessions.has(id)).toBe(true);
+    here.sdk.isBusy = isBusy;
+    here.sdk.busy.delete(id);
+  });
+
   test('FLIP-3: interrupt goes on at once, and takes a flip that waits with it', async () => {
     const id = await openWarmChat(here);
     here.sdk.busy.add(id);

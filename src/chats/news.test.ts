@@ -104,7 +104,9 @@ test('WEB-2: a decision that a dead host left is told as cancelled by the next o
   await database.sql`update boocode.chats set owner_host = null, lease_until = null where id = ${id}`;
   await here.chats.patchChat(id, { title: 'Taken' });
   await until(() => decisions().length === 1);
-  expect(decisions()).toMatchObject([{ chatId: id, status: 'resolved', outcome: 'cancelled', by: 'host' }]);
+  const cancelled = { chatId: id, status: 'resolved', outcome: 'cancelled', by: 'host' };
+  expect(decisions()).toMatchObject([cancelled]);
+  expect((await here.chats.listDecisions({ chatId: id, limit: 2 })).items).toMatchObject([cancelled]);
   await until(() => told(id).at(-1)?.title === 'Taken');
   await assertTrue(id);
 });

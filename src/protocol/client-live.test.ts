@@ -75,3 +75,25 @@ it('WEB-3: whoever closes it while something is handed out is the last to get it
   socket.bring({ type: 'chats_followed' });
   expect(heard).toEqual(['first']);
 });
+
+it('WEB-3: an event is not handed out over a hole in front of it: what is missing is asked for', async () => {
+  const socket = await connect();
+  const seqs: number[] = [];
+  live.follow('c', { onItem: (item) => item.kind === 'event' && seqs.push(item.event.seq) });
+  const event = (seq: number) =>
+    ({
+      type: 'event',
+      event: { chatId: 'c', seq, at: '', type: 'notice', level: 'info', code: 'x', message: '' },
+    }) as const;
+  const follows = () =>
+    socket.sent.map((each) => JSON.parse(each) as { type: string }).filter(({ type }) => type === 'follow');
+  socket.bring({ type: 'resume', chatId: 'c', verdict: 'ok', after: 0, head: 3 });
+  socket.bring(event(1));
+  socket.bring(event(3));
+  expect(seqs).toEqual([1]);
+  await until(() => follows().length === 2);
+  expect(follows()[1]).toMatchObject({ chatId: 'c', after: 1 });
+  socket.bring({ type: 'resume', chatId: 'c', verdict: 'ok', after: 1, head: 3 });
+  for (const seq of [2, 3]) socket.bring(event(seq));
+  expect(seqs).toEqual([1, 2, 3]);
+});

@@ -64,6 +64,17 @@ describe('WEB-43: prompts on their way', () => {
     expect(arrived).toContain('b 4');
   });
 
+  it.each([408, 429, 502, 503, 504])('wait where they are answered with %i, and go later', async (status) => {
+    const { arrived, refused, server, open } = tab();
+    const box = open();
+    server.failure = new BooError('internal', 'Not now.', { details: { status } });
+    box.send('a', text('1'));
+    await until(() => box.store.get()[0]?.state === 'waiting');
+    server.failure = undefined;
+    await isEmpty(box);
+    expect([arrived, refused]).toEqual([['a 1'], []]);
+  });
+
   it('survive a reload under the same ids', async () => {
     const { storage, arrived, ids, server, open } = tab();
     server.failure = away;
