@@ -53,6 +53,11 @@ test('WEB-2: every change of a chat is told, with what it is then, and none twic
   await gate.reached;
   await here.chats.submitPrompt(id, { content: 'and then' });
   await until(() => told(id).at(-1)?.waiting === 1);
+  // Nothing else has changed by this one.
+  const { receipt } = await here.chats.submitPrompt(id, { content: 'and last' });
+  await until(() => told(id).at(-1)?.waiting === 2);
+  await here.chats.cancelPrompt(id, receipt.promptId);
+  await until(() => told(id).at(-1)?.waiting === 1);
   await here.chats.patchChat(id, { title: 'A name', archived: true });
   await until(() => told(id).at(-1)?.archived === true);
   gate.open();
