@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const firstViewLimitKb = 350;
+const firstViewLimitKb = 200;
 
 /** The files that index.html names: what is fetched before the first view. All others are loaded when they are needed. */
 function firstView(outDir) {

@@ -56,7 +56,7 @@ export function judgeWeb({ firstView, cold, clicked, scrolling, deltas, fastDelt
   ];
 
   const goals = [
-    goal('First view: the app, compressed, in KB', kilobytes(firstView.programBytes), '<', 350),
+    goal('First view: the app, compressed, in KB', kilobytes(firstView.programBytes), '<', 200),
     goal(`${events} events, page loaded there, usable: p95 in ms`, quantile(usable(cold), 0.95), '<', 1000),
     goal(`${events} events, clicked in the list, usable: p95 in ms`, quantile(usable(clicked), 0.95), '<', 1000),
     goal('Delta at 100 per second on the screen: p95 in ms', quantile(deltas.painted, 0.95), '≤', 50),

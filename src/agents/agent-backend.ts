@@ -13,14 +13,8 @@ import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
-import {
-  type AgentBody,
-  type DeltaBody,
-  noUsage,
-  type TurnError,
-  type TurnOutcome,
-  type Usage,
-} from '../protocol/event.ts';
+import type { AgentBody, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 
 /** Tokens and cost of one model, as a delta of one turn. */
 export type ModelCost = Usage & { costUsd: number };

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Chat } from '../protocol/chat.ts';
-import { type Event, noUsage, type Usage } from '../protocol/event.ts';
-import { tokensIn } from '../protocol/usage.ts';
+import type { Event, Usage } from '../protocol/event.ts';
+import { tokensIn, noUsage } from '../protocol/usage.ts';
 import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** What only the host knows that holds the chat. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Event } from '../protocol/event.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import { EventLines } from './event-lines.ts';
 
 function written(bodies: object[]): { level: string; message: string; facts: object }[] {

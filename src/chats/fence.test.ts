@@ -16,7 +16,7 @@ import { openPostgresProxy, type PostgresProxy } from '../../test/support/postgr
 import { finished, said } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import { silentLog } from '../lib/log.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import { addUsage, openAgentSession, setAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import { deleteChat } from '../store/chats.ts';

@@ -24,7 +24,7 @@ import {
 } from '../../test/support/two-engines.ts';
 import { until } from '../../test/support/until.ts';
 import type { BackendName } from '../protocol/chat.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 
 let database: TestDatabase;
 let here: TwoEngines;

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { createHistoryMapper } from '../agents/claude/mapping/map-history.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import type { BeginImport } from '../protocol/import.ts';
 import { findChat } from '../store/chats.ts';
 import { removeImports } from '../store/imports.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import { unbooked } from './session-cost.ts';
 
 const cost = (outputTokens: number, costUsd: number) => ({ ...noUsage, outputTokens, costUsd });

@@ -1,6 +1,6 @@
 import type { ModelCost, SessionCost } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import { addUsage, findCountedUsage, setCountedUsage } from '../store/agent-sessions.ts';
 import type { Sql } from '../store/database.ts';
 import type { Write } from '../store/events.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import { withTraces } from './uncounted.ts';
 
 const tokens = (inputTokens: number, outputTokens: number) => ({ ...noUsage, inputTokens, outputTokens });

@@ -1,7 +1,7 @@
 /** What a turn used that its agent gave no result for: counted from the stored transcript. */
 import type { ModelCost, TurnTraces } from '../agents/agent-backend.ts';
-import { noUsage, type Usage } from '../protocol/event.ts';
-import { counters, mostOf, restOf, sumOf, tokensIn } from '../protocol/usage.ts';
+import type { Usage } from '../protocol/event.ts';
+import { counters, mostOf, restOf, sumOf, tokensIn, noUsage } from '../protocol/usage.ts';
 import type { Sql } from '../store/database.ts';
 import type { NewEvent } from '../store/events.ts';
 import { readTurnEntries } from '../store/session-transcripts.ts';

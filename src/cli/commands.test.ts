@@ -4,7 +4,8 @@ import { type StartedCommand, startCommand } from '../../test/support/start-comm
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
 import { until } from '../../test/support/until.ts';
 import type { Chat } from '../protocol/chat.ts';
-import { type EventBody, noUsage } from '../protocol/event.ts';
+import type { EventBody } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 
 let stub: StubServer;
 beforeEach(async () => (stub = await openStubServer()));

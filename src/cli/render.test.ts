@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type EventBody, type FeedItem, noUsage } from '../protocol/event.ts';
+import type { EventBody, FeedItem } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import { createRenderer, type RendererOptions } from './render.ts';
 import { unstyled } from './style.ts';
 

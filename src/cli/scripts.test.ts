@@ -6,7 +6,8 @@ import { startCommand } from '../../test/support/start-command.ts';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
 import { until } from '../../test/support/until.ts';
 import type { Decision } from '../protocol/decision.ts';
-import { type EventBody, noUsage } from '../protocol/event.ts';
+import type { EventBody } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 
 let stub: StubServer;
 beforeEach(async () => (stub = await openStubServer()));

@@ -303,5 +303,3 @@ export type Resume = z.infer<typeof resume>;
 /** One frame of the live feed, as a client sees it. */
 export type FeedItem =
   ({ kind: 'resume' } & Resume) | { kind: 'event'; event: Event } | { kind: 'delta'; delta: Delta };
-
-export const noUsage: Usage = { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };

@@ -1,5 +1,7 @@
 /** Sums of what requests to the model used. */
-import { noUsage, type Usage } from './event.ts';
+import type { Usage } from './event.ts';
+
+export const noUsage: Usage = { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
 
 export const counters = Object.keys(noUsage) as (keyof Usage)[];
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { noUsage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
 import {
   addUsage,
   findAgentSessions,

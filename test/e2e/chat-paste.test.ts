@@ -8,7 +8,7 @@ import {
   type PseudoTerminal,
 } from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
-import { noUsage } from '../../src/protocol/event.ts';
+import { noUsage } from '../../src/protocol/usage.ts';
 import { openStubServer, type StubServer } from '../support/stub-server.ts';
 import { until } from '../support/until.ts';
 

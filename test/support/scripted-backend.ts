@@ -20,7 +20,8 @@ import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { BackendName, PermissionMode } from '../../src/protocol/chat.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
 import { BooError, toBooError } from '../../src/protocol/error.ts';
-import { type AgentBody, noUsage, type TurnOutcome } from '../../src/protocol/event.ts';
+import type { AgentBody, TurnOutcome } from '../../src/protocol/event.ts';
+import { noUsage } from '../../src/protocol/usage.ts';
 
 export interface ScriptedTurn {
   readonly chatId: string;

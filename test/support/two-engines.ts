@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { BackendName } from '../../src/protocol/chat.ts';
-import { noUsage } from '../../src/protocol/event.ts';
+import { noUsage } from '../../src/protocol/usage.ts';
 import { assertDense, type ChatsHost, type ChatsHostOptions, openChatsHost } from './chats-host.ts';
 import type { Gate } from './gate.ts';
 import { finished, said, ScriptedBackend, type TurnScript } from './scripted-backend.ts';

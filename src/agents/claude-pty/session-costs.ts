@@ -1,6 +1,6 @@
 /** What a session's requests have cost so far, and which of them were told. */
-import { noUsage, type Usage } from '../../protocol/event.ts';
-import { mostOf, sumOf } from '../../protocol/usage.ts';
+import type { Usage } from '../../protocol/event.ts';
+import { mostOf, sumOf, noUsage } from '../../protocol/usage.ts';
 import type { CountedRequests, ModelCost } from '../agent-backend.ts';
 import type { RunningTotals } from '../claude/mapping/model-costs.ts';
 import type { RequestCost } from './cost-receiver.ts';

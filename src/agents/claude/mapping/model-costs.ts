@@ -3,7 +3,8 @@
  * the last `cost-state` entry of the transcript, after `/clear` they begin at zero.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
-import { noUsage, type Usage } from '../../../protocol/event.ts';
+import type { Usage } from '../../../protocol/event.ts';
+import { noUsage } from '../../../protocol/usage.ts';
 import type { ModelCost } from '../../agent-backend.ts';
 import { asCount, asRecord, isRecord } from './loose-json.ts';
 

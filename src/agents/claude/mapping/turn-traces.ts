@@ -1,5 +1,5 @@
-import { noUsage, type Usage } from '../../../protocol/event.ts';
-import { mostOf, sumOf } from '../../../protocol/usage.ts';
+import type { Usage } from '../../../protocol/event.ts';
+import { mostOf, sumOf, noUsage } from '../../../protocol/usage.ts';
 import type { CountedRequests, TurnTraces } from '../../agent-backend.ts';
 import { asCount, asList, asRecord, asText, isRecord } from './loose-json.ts';
 import { syntheticModel } from './map-assistant.ts';
