@@ -15,6 +15,7 @@ import type { HoldReason } from '../protocol/hold.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
 import {
   type AgentBody,
+  type AgentDirectory,
   type DeltaBody,
   noUsage,
   type TurnError,
@@ -126,6 +127,8 @@ export interface AgentSessionSpec {
   /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
   sessionId: string;
   cwd: string;
+  /** Where the agent was last told to work; null while it was told nowhere but in `cwd`. */
+  agentDirectory: AgentDirectory | null;
   /** Null leaves the choice to the agent, whatever the session had before. */
   model: string | null;
   /** Null is the model's own. */

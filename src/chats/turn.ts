@@ -164,6 +164,9 @@ export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turn
   if (body.type === 'current_mode_update') return { events, chat: { permissionMode: body.permissionMode } };
   if (body.type === 'current_model_update') return { events, chat: { model: body.model } };
   if (body.type === 'session_info_update') return { events, chat: { title: body.title } };
+  if (body.type === 'current_directory_update') {
+    return { events, chat: { agentDirectory: { cwd: body.cwd, worktree: body.worktree } } };
+  }
   if (body.type === 'current_effort_update') {
     return { events, side: (db) => [setSessionEffort(db, log.lease, agent, body.effort)] };
   }

@@ -10,6 +10,7 @@ import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
 import { comeBack, listenForInterrupts } from './interrupts.ts';
 import { plainLine } from './plain-text.ts';
+import { worksIn } from '../protocol/works-in.ts';
 import { runPrompt } from './run-prompt.ts';
 import { runTurn } from './run-turn.ts';
 
@@ -71,7 +72,9 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   if (flags.json) return await runForProgram(cli, client, current, text, flags);
   // Before anything is asked: what waits already comes next.
   if (talks) {
-    terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${plainLine(current.cwd)} · Ctrl-D leaves`)}\n`);
+    const there = worksIn(current);
+    const places = [plainLine(current.cwd), ...(there === null ? [] : [`works in ${plainLine(there)}`])].join(' · ');
+    terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${places} · Ctrl-D leaves`)}\n`);
   }
   const conversation = await openConversation(client, current, terminal, flags);
   try {

@@ -422,6 +422,11 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('AGENT-34: says where an agent has gone from its chat’s directory', async () => {
+    stub.addChat({ cwd: '/nonexistent/work', currentDirectory: '/nonexistent/work/s\u001bub' });
+    expect((await run(['ls'])).out).toContain(' ~/work (in s␛ub) ');
+  });
+
   it('WEB-63: names chats that wait for somebody without a decision', async () => {
     const since = new Date().toISOString();
     const hold = { reason: 'usage_limit', message: 'x', since } as Chat['hold'];

@@ -228,6 +228,8 @@ export function createRenderer(options: RendererOptions): Renderer {
         return line(outStyle('dim', `· model: ${plainLine(event.model ?? 'the agent’s choice')}`));
       case 'current_effort_update':
         return line(outStyle('dim', `· effort: ${plainLine(event.effort ?? 'the model’s own')}`));
+      case 'current_directory_update':
+        return line(outStyle('dim', `· the agent works in ${plainLine(event.cwd, 4096)}`));
       case 'session_info_update':
         return line(outStyle('dim', `· title: ${plainLine(event.title)}`));
       case 'session_rewound':

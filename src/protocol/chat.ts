@@ -70,6 +70,8 @@ export const chat = z
     title: z.string(),
     /** Absolute path of the working directory, symbolic links resolved. */
     cwd: z.string(),
+    /** Where the agent works now; of a chat whose agent does not run, where it goes on. Absolute path. */
+    currentDirectory: z.string(),
     agent: z.enum(agentNames),
     backend: z.enum(backendNames),
     /** The model asked for; null leaves the choice to the agent. */

@@ -142,6 +142,14 @@ const agentBodies = [
     effort: z.enum(efforts).nullable(),
   }),
   z.object({
+    /** The agent works in another directory from now on, as after a `cd` of its shell, or in a git worktree that it entered. */
+    type: z.literal('current_directory_update'),
+    /** Absolute path. The chat's own `cwd` stays. */
+    cwd: z.string(),
+    /** The worktree that the agent is in: there it begins when it starts anew. Null: in the chat's `cwd`. */
+    worktree: z.string().nullable(),
+  }),
+  z.object({
     /** The agent's session was given a name, as by `/rename`: the chat's title follows. */
     type: z.literal('session_info_update'),
     title: z.string(),
@@ -274,6 +282,8 @@ export type DeltaBody = z.infer<typeof deltaBody>;
 export type Event = z.infer<typeof envelope> & EventBody;
 export type Delta = { chatId: string; turnId?: string | undefined } & DeltaBody;
 export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
+/** Where an agent works, see `current_directory_update`. */
+export type AgentDirectory = Pick<EventOf<'current_directory_update'>, 'cwd' | 'worktree'>;
 
 export const eventPage = z
   .object({

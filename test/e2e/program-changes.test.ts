@@ -127,6 +127,25 @@ describe('AGENT-20: what a person changes in the terminal holds for the chat', (
   });
 });
 
+describe('AGENT-34, AGENT-35: where the agent works is told with the chat, and stays true over a restart', () => {
+  test.each(['claude_sdk', 'claude_pty'] as const)('%s', async (backend) => {
+    const chat = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
+    const { cwd } = chat;
+    expect(chat.currentDirectory).toBe(cwd);
+    const there = join(cwd, `sub-${backend}`);
+    await runTurn(server.client, chat.id, `run: mkdir ${there} && cd ${there}`);
+    const { seq, ...moved } = await nextEvent(server.client, chat.id, 'current_directory_update', { after: 0 });
+    expect(moved).toMatchObject({ cwd: there, worktree: null });
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd, currentDirectory: there });
+    await rest();
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd, currentDirectory: cwd, state: 'cold' });
+    const { events } = await runTurn(server.client, chat.id, 'run: env pwd');
+    expect(JSON.stringify(events)).toContain(`\\n${cwd}`);
+    expect(await nextEvent(server.client, chat.id, 'current_directory_update', { after: seq })).toMatchObject({ cwd });
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd, currentDirectory: cwd });
+  });
+});
+
 describe('AGENT-21: null gives the choice back to the agent', () => {
   test.each(['claude_sdk', 'claude_pty'] as const)(
     '%s: at once, and in a new process',

@@ -135,6 +135,7 @@ export function createMemoryChats(): MemoryChats {
         id: randomUUID(),
         title: input.title ?? 'untitled',
         cwd: input.cwd,
+        currentDirectory: input.cwd,
         agent: 'claude',
         backend: input.backend ?? 'claude_sdk',
         model: input.model ?? null,

@@ -170,6 +170,7 @@ export async function openStubServer(): Promise<StubServer> {
         id: randomUUID(),
         title: 'A chat',
         cwd: '/work',
+        currentDirectory: fields.cwd ?? '/work',
         agent: 'claude',
         backend: 'claude_sdk',
         model: null,

@@ -6,6 +6,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   id,
   title: id,
   cwd: '/',
+  currentDirectory: '/',
   agent: 'claude',
   backend: 'claude_sdk',
   model: null,

@@ -51,6 +51,8 @@ export function toItems(event: Event): Item[] {
       return notice('info', 'model', modelText(event.model));
     case 'current_effort_update':
       return notice('info', 'effort', `Effort: ${event.effort ?? 'the model’s own'}`);
+    case 'current_directory_update':
+      return notice('info', 'directory', `The agent works in ${event.cwd}.`);
     case 'session_info_update':
       return notice('info', 'title', `Title: ${event.title}`);
     case 'session_rewound':

@@ -123,6 +123,11 @@ export function ChatSettings({
               </button>
             )}
           </p>
+          {chat.currentDirectory !== chat.cwd && (
+            <p className="quiet">
+              The agent works in: <bdi>{readableLine(chat.currentDirectory, 1000)}</bdi>
+            </p>
+          )}
           {cwd !== undefined && <DirectoryField value={cwd} onChange={setCwd} />}
           <McpServers servers={chat.mcpServers} />
           <ModelField value={model} running={running} onChange={setModel} />
