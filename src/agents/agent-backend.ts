@@ -131,7 +131,7 @@ export interface AgentSessionSpec {
   agentDirectory: AgentDirectory | null;
   /** Null leaves the choice to the agent, whatever the session had before. */
   model: string | null;
-  /** Null is the model's own. */
+  /** Null leaves it to the agent. */
   effort: Effort | null;
   permissionMode: PermissionMode;
   /** Whether the directory's own settings, hooks and MCP servers may be loaded, as they are now. */
@@ -278,6 +278,11 @@ export interface AgentBackend {
   knowsModel?(model: string): Promise<boolean>;
   /** For the turns to come. Null leaves the choice to the agent. */
   setModel(chatId: string, model: string | null): Promise<void>;
+  /**
+   * For the turns to come. Null leaves it to the agent. Resolves with false where only a session that is opened anew takes
+   * it.
+   */
+  setEffort(chatId: string, effort: Effort | null): Promise<boolean>;
   /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */
   setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode>;
   /** At once; a terminal in the middle of a turn follows at the turn's end. */

@@ -18,6 +18,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags {
   cwd?: string;
   title?: string;
   model?: string;
+  effort?: CreateChat['effort'];
   backend?: CreateChat['backend'];
   permissionMode?: CreateChat['permissionMode'];
   trust?: true;
@@ -27,6 +28,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags {
 }
 
 // Written out, since the schemas stay out of the commands that only talk to a server.
+const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] satisfies CreateChat['effort'][];
 const permissionModes = [
   'default',
   'acceptEdits',
@@ -44,6 +46,7 @@ export function addChat(program: Command, cli: Cli): void {
     .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
     .option('--title <title>', 'the title of the chat')
     .option('--model <model>', 'the model to ask for')
+    .addOption(new Option('--effort <level>', 'how much effort the model is to make').choices(efforts))
     .addOption(new Option('--backend <backend>', 'how the agent is run').choices(backendNames))
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
     .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
@@ -108,12 +111,13 @@ function settingsOf(flags: ChatFlags) {
   const {
     title,
     model,
+    effort,
     permissionMode,
     trust: trusted,
     acceptAgentMessages: acceptsAgentMessages,
     resumeAtReset,
   } = flags;
-  return { title, model, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
+  return { title, model, effort, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
 }
 
 /** One turn, every event of it and its result as lines of JSON. Nobody is asked. */

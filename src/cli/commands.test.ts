@@ -92,6 +92,12 @@ describe('chat', () => {
     expect(code).toBe(0);
   });
 
+  it('AGENT-36: asks for an effort', async () => {
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    await run(['chat', '--effort', 'high', 'go']);
+    expect(stub.chats[0]).toMatchObject({ effort: 'high' });
+  });
+
   it('CLI-5: says what the chat waits for, once, while nothing comes', async () => {
     const since = new Date(Date.now() - 65_000).toISOString();
     onTurn((chatId) => {
@@ -667,6 +673,7 @@ describe('mistakes', () => {
     [['show'], "error: missing required argument 'chat'\n"],
     [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1 on\.\n$/],
     [['chat', '--permission-mode', 'x', 'go'], /'x' is invalid\. Allowed choices are default, /],
+    [['chat', '--effort', 'x', 'go'], /'x' is invalid\. Allowed choices are low, medium, high, xhigh, max\.\n$/],
     [['chat', '--resume', 'a', '--cwd', '/', 'go'], /--cwd and --backend go with a new chat/],
     [['chat', ' '], 'error: There is no prompt: give it as words or on standard input.\n'],
     [['send', 'a'], 'error: There is no prompt: give it as words or on standard input.\n'],

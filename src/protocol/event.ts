@@ -136,9 +136,9 @@ const agentBodies = [
     model: z.string().nullable(),
   }),
   z.object({
-    /** The effort that the agent's session has from now on, as after `/effort`; it is kept when the agent starts anew. */
+    /** The agent itself works with another effort from now on, as after `/effort`: the chat's setting follows. */
     type: z.literal('current_effort_update'),
-    /** Null is the model's own. */
+    /** Null leaves it to the agent. */
     effort: z.enum(efforts).nullable(),
   }),
   z.object({
@@ -224,6 +224,7 @@ const lifecycleBodies = [
     type: z.literal('chat_updated'),
     title: z.string().optional(),
     model: z.string().nullable().optional(),
+    effort: z.enum(efforts).nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),

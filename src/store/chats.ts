@@ -1,5 +1,5 @@
 import type { PendingQuery, Row } from 'postgres';
-import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
+import type { AgentName, BackendName, Effort, PatchChat, PermissionMode } from '../protocol/chat.ts';
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
 import { mentions } from './chat-search.ts';
@@ -19,6 +19,7 @@ export interface ChatRow {
   agent: AgentName;
   backend: BackendName;
   model: string | null;
+  effort: Effort | null;
   permissionMode: PermissionMode;
   trusted: boolean;
   acceptsAgentMessages: boolean;
@@ -43,7 +44,7 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
-  id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted,
+  id, title, cwd, agent, backend, model, effort, permission_mode as "permissionMode", trusted,
   accepts_agent_messages as "acceptsAgentMessages", resume_at_reset as "resumeAtReset", hold, archived,
   agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as waiting,
@@ -55,7 +56,7 @@ const columns = (db: Sql) => db`
 export type NewChat = Pick<
   ChatRow,
   'id' | 'title' | 'cwd' | 'agent' | 'backend' | 'model' | 'permissionMode' | 'trusted' | 'acceptsAgentMessages'
-> & { resumeAtReset?: boolean };
+> & { effort?: Effort | null; resumeAtReset?: boolean };
 
 type RawRow = Omit<ChatRow, 'hold' | 'agentDirectory'> & { hold: string | null; agentDirectory: string | null };
 
@@ -70,10 +71,10 @@ function parsed<T>(json: string | null): T | null {
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<RawRow[]>`
-    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
+    insert into boocode.chats (id, title, cwd, agent, backend, model, effort, permission_mode, trusted, accepts_agent_messages,
       resume_at_reset)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${chat.resumeAtReset ?? false})
+      ${chat.effort ?? null}, ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${chat.resumeAtReset ?? false})
     on conflict (id) do update set updated_at = clock_timestamp()
     returning ${columns(db)}`;
   return toRow(row as RawRow);
@@ -120,6 +121,7 @@ export function chatChanges(db: Sql, patch: RowChanges) {
   return db`
     title = coalesce(${patch.title ?? null}, title),
     model = ${patch.model === undefined ? db`model` : patch.model},
+    effort = ${patch.effort === undefined ? db`effort` : patch.effort},
     permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
     trusted = coalesce(${patch.trusted ?? null}, trusted),
     accepts_agent_messages = coalesce(${patch.acceptsAgentMessages ?? null}, accepts_agent_messages),

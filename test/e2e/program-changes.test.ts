@@ -180,6 +180,47 @@ describe('AGENT-21: null gives the choice back to the agent', () => {
   );
 });
 
+describe('AGENT-36: an effort is a setting of the chat', () => {
+  test.each(['claude_sdk', 'claude_pty'] as const)(
+    '%s: from the first turn on, for the next one, and given back to the agent, also in a new process',
+    async (backend) => {
+      const chat = await server.createChat({ backend, effort: 'low' });
+      expect(chat.effort).toBe('low');
+      const effort = async (): Promise<string | undefined> => {
+        await runTurn(server.client, chat.id, 'who are you');
+        return asked().output_config?.effort;
+      };
+      const set = (value: 'high' | 'max' | null) => server.client.patchChat(chat.id, { effort: value });
+      expect(await effort()).toBe('low');
+      expect(await set('high')).toMatchObject({ effort: 'high' });
+      expect(await effort()).toBe('high');
+      // Another model goes on with it.
+      await server.client.patchChat(chat.id, { model: 'sonnet' });
+      expect(await effort()).toBe('high');
+      await rest();
+      expect(await effort()).toBe('high');
+      await set('max');
+      expect(await effort()).toBe('max');
+      // The agent's own choice is what the user's settings say.
+      await mkdir(server.agent.configDir, { recursive: true });
+      await writeFile(
+        join(server.agent.configDir, 'settings.json'),
+        JSON.stringify({ modelSettings: { [asked().model]: { effortLevel: 'low' } } }),
+      );
+      expect(await set(null)).toMatchObject({ effort: null });
+      expect(await effort()).toBe('low');
+      await rest();
+      await set('high');
+      await set(null);
+      expect(await effort()).toBe('low');
+      await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
+      const notices = eventsOf(await readLog(server.client, chat.id), 'notice');
+      expect(notices.filter(({ code }) => code === 'setting_deferred')).toEqual([]);
+    },
+    60_000,
+  );
+});
+
 test('AGENT-22: a model that there is not is refused when it is set, with or without an agent, and nothing changes', async () => {
   const refused = { code: 'invalid_request', details: { field: 'model' } };
   await expect(server.createChat({ model: 'no-such-model' })).rejects.toMatchObject(refused);

@@ -139,6 +139,7 @@ export function createMemoryChats(): MemoryChats {
         agent: 'claude',
         backend: input.backend ?? 'claude_sdk',
         model: input.model ?? null,
+        effort: input.effort ?? null,
         permissionMode: input.permissionMode ?? 'default',
         trusted: input.trusted ?? false,
         acceptsAgentMessages: input.acceptsAgentMessages ?? false,

@@ -174,6 +174,7 @@ export async function openStubServer(): Promise<StubServer> {
         agent: 'claude',
         backend: 'claude_sdk',
         model: null,
+        effort: null,
         permissionMode: 'default',
         trusted: false,
         acceptsAgentMessages: false,

@@ -395,6 +395,13 @@ export class PtySession {
     await this.#renew();
   }
 
+  async setEffort(effort: Effort | null): Promise<boolean> {
+    if (effort === this.#effort) return true;
+    this.#effort = effort;
+    await this.#renew();
+    return true;
+  }
+
   async setPermissionMode(mode: PermissionMode): Promise<void> {
     if (mode === this.#permissionMode) return;
     if (this.#turns.current && this.#turns.current.id !== null) {

@@ -1,5 +1,5 @@
 import type { Log } from '../../lib/log.ts';
-import type { PermissionMode } from '../../protocol/chat.ts';
+import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type {
   AgentBackend,
@@ -101,6 +101,10 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   async setModel(chatId: string, model: string | null): Promise<void> {
     await this.#sessions.get(chatId)?.setModel(model);
+  }
+
+  async setEffort(chatId: string, effort: Effort | null): Promise<boolean> {
+    return (await this.#sessions.get(chatId)?.setEffort(effort)) ?? true;
   }
 
   async setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {

@@ -20,7 +20,7 @@ import { endProcess } from '../../lib/process-identity.ts';
 import { createPushable } from '../../lib/pushable.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
-import { type PermissionMode, permissionModes } from '../../protocol/chat.ts';
+import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
@@ -295,6 +295,13 @@ export class SdkSession {
   async setModel(model: string | null): Promise<void> {
     await this.#query?.setModel(model ?? (await defaultModel(this.#spec, this.#env)));
     this.#changes.noteModel(model);
+  }
+
+  /** The program’s way back leads to the model’s own effort, whatever the user’s settings say: for that it starts anew. */
+  async setEffort(effort: Effort | null): Promise<boolean> {
+    if (effort === null) return false;
+    await this.#query?.applyFlagSettings({ effortLevel: effort });
+    return true;
   }
 
   async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {

@@ -10,6 +10,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   agent: 'claude',
   backend: 'claude_sdk',
   model: null,
+  effort: null,
   permissionMode: 'default',
   trusted: false,
   acceptsAgentMessages: false,
