@@ -314,9 +314,9 @@ export interface AgentBackend {
 
   /**
    * Copies a closed session up to, and without, the first of these prompts, which came one after another, to a new one.
-   * False where the session does not hold it.
+   * Null where the session does not hold it, else the worktree that the new one goes on in, null for none.
    */
-  rewindSession?(rewind: SessionRewind): Promise<boolean>;
+  rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
 
   /**
    * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens

@@ -163,7 +163,7 @@ export class ClaudePtyBackend implements AgentBackend {
     return hasPromptLast(session, configDirOf(this.#options.env), prompt);
   }
 
-  rewindSession(rewind: SessionRewind): Promise<boolean> {
+  rewindSession(rewind: SessionRewind): Promise<{ worktree: string | null } | null> {
     return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 

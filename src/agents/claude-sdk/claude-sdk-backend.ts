@@ -143,7 +143,7 @@ export class ClaudeSdkBackend implements AgentBackend {
     return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
   }
 
-  rewindSession(rewind: SessionRewind): Promise<boolean> {
+  rewindSession(rewind: SessionRewind): Promise<{ worktree: string | null } | null> {
     return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 
