@@ -13,7 +13,7 @@ import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
-import type { AgentBody, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
+import type { AgentBody, AgentDirectory, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
 
 /** Tokens and cost of one model, as a delta of one turn. */
@@ -125,9 +125,11 @@ export interface AgentSessionSpec {
   /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
   sessionId: string;
   cwd: string;
+  /** Where the agent was last told to work; null while it was told nowhere but in `cwd`. */
+  agentDirectory: AgentDirectory | null;
   /** Null leaves the choice to the agent, whatever the session had before. */
   model: string | null;
-  /** Null is the model's own. */
+  /** Null leaves it to the agent. */
   effort: Effort | null;
   permissionMode: PermissionMode;
   /** Whether the directory's own settings, hooks and MCP servers may be loaded, as they are now. */
@@ -274,6 +276,11 @@ export interface AgentBackend {
   knowsModel?(model: string): Promise<boolean>;
   /** For the turns to come. Null leaves the choice to the agent. */
   setModel(chatId: string, model: string | null): Promise<void>;
+  /**
+   * For the turns to come. Null leaves it to the agent. Resolves with false where only a session that is opened anew takes
+   * it.
+   */
+  setEffort(chatId: string, effort: Effort | null): Promise<boolean>;
   /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */
   setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode>;
   /** At once; a terminal in the middle of a turn follows at the turn's end. */
@@ -305,9 +312,9 @@ export interface AgentBackend {
 
   /**
    * Copies a closed session up to, and without, the first of these prompts, which came one after another, to a new one.
-   * False where the session does not hold it.
+   * Null where the session does not hold it, else the worktree that the new one goes on in, null for none.
    */
-  rewindSession?(rewind: SessionRewind): Promise<boolean>;
+  rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
 
   /**
    * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens

@@ -41,12 +41,13 @@ export class ChatSettings {
     await this.#log.append({ events: [{ body: { type: 'chat_updated', ...changes } }], chat: changes });
     const before = this.#row;
     this.stored(changes);
-    const { id, model, permissionMode, acceptsAgentMessages } = this.#row;
+    const { id, model, effort, permissionMode, acceptsAgentMessages } = this.#row;
     const hasModel = model !== before.model;
+    const hasEffort = effort !== before.effort;
     const hasMode = permissionMode !== before.permissionMode;
     const hasMessages = acceptsAgentMessages !== before.acceptsAgentMessages;
     // A session that is just being opened may have been given the settings from before.
-    const isTooLate = session.phase === 'opening' && (hasModel || hasMode || hasMessages);
+    const isTooLate = session.phase === 'opening' && (hasModel || hasEffort || hasMode || hasMessages);
     // Also where it was wanted before: what stands there was trusted anew.
     if (changes.trusted !== undefined || isTooLate) session.outdate();
     const { backend } = session;
@@ -54,6 +55,7 @@ export class ChatSettings {
     try {
       if (hasMessages) await backend.setAcceptsAgentMessages(id, acceptsAgentMessages);
       if (hasModel) await backend.setModel(id, model);
+      if (hasEffort && !(await backend.setEffort(id, effort))) session.outdate();
       if (hasMode) await this.#inForce(await backend.setPermissionMode(id, permissionMode));
     } catch (error) {
       // What is stored holds from the next opening on, whatever the running process made of it.
@@ -80,6 +82,7 @@ function patched(row: ChatRow, changes: ChatChanges): ChatRow {
     ...row,
     title: changes.title ?? row.title,
     model: changes.model === undefined ? row.model : changes.model,
+    effort: changes.effort === undefined ? row.effort : changes.effort,
     permissionMode: changes.permissionMode ?? row.permissionMode,
     trusted: changes.trusted ?? row.trusted,
     acceptsAgentMessages: changes.acceptsAgentMessages ?? row.acceptsAgentMessages,

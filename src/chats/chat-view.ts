@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import type { Chat } from '../protocol/chat.ts';
-import type { Event, Usage } from '../protocol/event.ts';
-import { tokensIn, noUsage } from '../protocol/usage.ts';
+import type { Chat, ChatState } from '../protocol/chat.ts';
+import type { AgentDirectory, Event, Usage } from '../protocol/event.ts';
+import { noUsage, tokensIn } from '../protocol/usage.ts';
 import type { ChatRow, StoredHold } from '../store/chats.ts';
 
 /** What only the host knows that holds the chat. */
@@ -12,15 +12,21 @@ export const atRest: LiveState = { state: 'cold', waitsFor: null, mcpServers: nu
 
 /** The chat as everybody outside sees it. */
 export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
-  const { ordinal: _, hold, ...rest } = row;
+  const { ordinal: _, hold, agentDirectory, ...rest } = row;
   return {
     ...rest,
     hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
+    currentDirectory: currentDirectory(agentDirectory, live.state) ?? row.cwd,
     title: row.title ?? (basename(row.cwd) || row.cwd),
     ...live,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
   };
+}
+
+/** A `cd` ends with the agent's process; a worktree is where the next one begins. */
+function currentDirectory(told: AgentDirectory | null, state: ChatState): string | null | undefined {
+  return state === 'cold' || state === 'failed' || state === 'warming' ? told?.worktree : told?.cwd;
 }
 
 /** What the row has become with an event that was stored: its counts, which are no settings. */
@@ -31,6 +37,7 @@ export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
     updatedAt: new Date(event.at),
     waiting: row.waiting + waitingChange(event),
     hold: holdAfter(row.hold, event),
+    agentDirectory: agentDirectoryAfter(row.agentDirectory, event),
     costUsd: row.costUsd + costOf(event),
     tokensIn: row.tokensIn + sum(usageOf(event), tokensIn),
     tokensOut: row.tokensOut + sum(usageOf(event), ({ outputTokens }) => outputTokens),
@@ -58,6 +65,11 @@ function holdAfter(before: StoredHold | null, event: Event): StoredHold | null {
   if (event.type !== 'queue_held') return before;
   const { reason, message, resetsAt, promptId, sendsAgain } = event;
   return { reason, message, resetsAt, promptId, sendsAgain, since: event.at };
+}
+
+function agentDirectoryAfter(before: AgentDirectory | null, event: Event): AgentDirectory | null {
+  if (event.type === 'current_directory_update') return { cwd: event.cwd, worktree: event.worktree };
+  return event.type === 'chat_updated' && event.cwd !== undefined ? null : before;
 }
 
 const sum = (usages: Usage[], count: (usage: Usage) => number): number =>

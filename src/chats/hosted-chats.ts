@@ -86,6 +86,7 @@ export class HostedChats implements Chats {
       agent,
       backend,
       model: input.model ?? null,
+      effort: input.effort ?? null,
       permissionMode: input.permissionMode ?? 'default',
       trusted: input.trusted ?? false,
       acceptsAgentMessages: input.acceptsAgentMessages ?? false,

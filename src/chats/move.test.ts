@@ -7,7 +7,9 @@ import { createGate, type Gate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { openTwoEngines, openWarmChat, type TwoEngines } from '../../test/support/two-engines.ts';
 import { until } from '../../test/support/until.ts';
+import { finished } from '../../test/support/scripted-backend.ts';
 import { BooError } from '../protocol/error.ts';
+import { findChat } from '../store/chats.ts';
 
 let database: TestDatabase;
 let root: string;
@@ -85,6 +87,55 @@ test.each(['relative', '/nonexistent/directory'])('AGENT-26: %s is refused, and 
   const before = await here.chats.getChat(id);
   await expect(move(id, cwd)).rejects.toMatchObject({ code: 'cwd_invalid', details: { field: 'cwd' } });
   expect(await here.chats.getChat(id)).toEqual(before);
+});
+
+test('AGENT-34, AGENT-35: where the agent works is the chat’s while it runs, and the worktree while it does not', async () => {
+  const cwd = here.cwd;
+  here.sdk.script = async function* ({ text }) {
+    if (text === 'hold') await gate.pass();
+    const worktree = text === 'worktree' ? `${cwd}/alpha` : null;
+    yield { type: 'current_directory_update', cwd: `${worktree ?? cwd}/sub`, worktree };
+    yield finished('completed');
+  };
+  const { id, ...made } = await here.createChat();
+  expect(made).toMatchObject({ cwd, currentDirectory: cwd });
+  const current = async () => (await here.chats.getChat(id)).currentDirectory;
+  const turn = async (content: string, count: number): Promise<void> => {
+    await here.chats.submitPrompt(id, { content });
+    await here.events(id, 'turn_finished', count);
+    await until(() => here.host.find(id)?.state === 'ready');
+  };
+  await turn('cd', 1);
+  expect(await current()).toBe(`${cwd}/sub`);
+  const lose = async (): Promise<void> => {
+    here.sdk.lose(id);
+    await until(() => here.host.find(id)?.state === 'cold');
+  };
+  await lose();
+  expect(await current()).toBe(cwd);
+  await turn('worktree', 2);
+  expect(await current()).toBe(`${cwd}/alpha/sub`);
+  // The session is told where the chat says that it works.
+  expect(here.sdk.opened.at(-1)?.agentDirectory).toEqual({ cwd: `${cwd}/sub`, worktree: null });
+  await lose();
+  expect(await current()).toBe(`${cwd}/alpha`);
+  expect((await here.chats.listChats({ limit: 1 })).items).toMatchObject([{ cwd, currentDirectory: `${cwd}/alpha` }]);
+  // As another host reads it.
+  const [row] = await database.sql<{ there: string }[]>`
+    select agent_directory::text as there from boocode.chats where id = ${id}`;
+  expect(JSON.parse(row!.there)).toEqual({ cwd: `${cwd}/alpha/sub`, worktree: `${cwd}/alpha` });
+  expect(await move(id)).toMatchObject({ cwd: next, currentDirectory: next });
+  expect(await findChat(database.sql, id)).toMatchObject({ agentDirectory: null });
+
+  // Also where the same host goes on with what waits.
+  await here.chats.submitPrompt(id, { content: 'hold' });
+  await gate.reached;
+  await here.chats.submitPrompt(id, { content: 'cd' });
+  const moved = here.chats.patchChat(id, { cwd, running: 'finish' });
+  gate.open();
+  await moved;
+  await here.events(id, 'turn_finished', 4);
+  expect(here.sdk.opened.at(-1)).toMatchObject({ cwd, agentDirectory: null });
 });
 
 test('AGENT-15 AGENT-26: no chat is moved into the data directory', async () => {

@@ -39,7 +39,7 @@ export async function rewindChat(
   // The transcript is complete in the store once the session is closed.
   await session.close();
   const to = randomUUID();
-  const isRewound =
+  const rewound =
     prompts.length > 0 &&
     from !== null &&
     (await backendFor(backend).rewindSession?.({
@@ -49,13 +49,21 @@ export async function rewindChat(
       to,
       prompts: prompts.map(({ turnId, content }) => ({ turnId, content })),
     }));
-  if (!isRewound) {
+  if (!rewound) {
     const message = 'promptId: the agent’s session does not hold such a prompt. It may have been taken back before.';
     throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
   }
   const promptIds = prompts.map(({ id }) => id);
+  const told = chat.agentDirectory ?? { cwd, worktree: null };
+  // It may have entered the worktree, or left it, with what is taken back.
+  const agentDirectory = { cwd: rewound.worktree ?? cwd, worktree: rewound.worktree };
+  const hasMoved = agentDirectory.worktree !== told.worktree;
   await log.append({
-    events: [{ body: { type: 'session_rewound', promptIds, sessionId: to } }],
+    events: [
+      { body: { type: 'session_rewound', promptIds, sessionId: to } },
+      ...(hasMoved ? [{ body: { type: 'current_directory_update' as const, ...agentDirectory } }] : []),
+    ],
+    ...(hasMoved ? { chat: { agentDirectory } } : {}),
     side: (db) => [setSessionId(db, log.lease, agent, to), markRewound(db, log.lease, promptIds)],
   });
   return { promptIds };

@@ -3,7 +3,7 @@ import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, DeltaBody } from '../protocol/event.ts';
-import { addUsage, setAgentSession, setSessionEffort } from '../store/agent-sessions.ts';
+import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
@@ -164,9 +164,10 @@ export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turn
   if (body.type === 'current_mode_update') return { events, chat: { permissionMode: body.permissionMode } };
   if (body.type === 'current_model_update') return { events, chat: { model: body.model } };
   if (body.type === 'session_info_update') return { events, chat: { title: body.title } };
-  if (body.type === 'current_effort_update') {
-    return { events, side: (db) => [setSessionEffort(db, log.lease, agent, body.effort)] };
+  if (body.type === 'current_directory_update') {
+    return { events, chat: { agentDirectory: { cwd: body.cwd, worktree: body.worktree } } };
   }
+  if (body.type === 'current_effort_update') return { events, chat: { effort: body.effort } };
   return { events };
 }
 

@@ -299,6 +299,7 @@ test('AGENT-2: a session that the agent began anew is the one that is resumed', 
 
 test.each([
   [{ model: 'other' }, { model: null }],
+  [{ effort: 'low' }, { effort: null }],
   [{ permissionMode: 'plan' }, { permissionMode: 'default' }],
   [{ acceptsAgentMessages: true }, { acceptsAgentMessages: false }],
 ] as const)('AGENT-11: %j while the agent starts holds for the turn that it starts for', async (patch, before) => {

@@ -10,6 +10,7 @@ import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
 import { comeBack, listenForInterrupts } from './interrupts.ts';
 import { plainLine } from './plain-text.ts';
+import { worksIn } from '../protocol/works-in.ts';
 import { runPrompt } from './run-prompt.ts';
 import { runTurn } from './run-turn.ts';
 
@@ -17,6 +18,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags {
   cwd?: string;
   title?: string;
   model?: string;
+  effort?: CreateChat['effort'];
   backend?: CreateChat['backend'];
   permissionMode?: CreateChat['permissionMode'];
   trust?: true;
@@ -26,6 +28,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags {
 }
 
 // Written out, since the schemas stay out of the commands that only talk to a server.
+const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] satisfies CreateChat['effort'][];
 const permissionModes = [
   'default',
   'acceptEdits',
@@ -43,6 +46,7 @@ export function addChat(program: Command, cli: Cli): void {
     .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
     .option('--title <title>', 'the title of the chat')
     .option('--model <model>', 'the model to ask for')
+    .addOption(new Option('--effort <level>', 'how much effort the model is to make').choices(efforts))
     .addOption(new Option('--backend <backend>', 'how the agent is run').choices(backendNames))
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
     .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
@@ -71,7 +75,9 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
   if (flags.json) return await runForProgram(cli, client, current, text, flags);
   // Before anything is asked: what waits already comes next.
   if (talks) {
-    terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${plainLine(current.cwd)} · Ctrl-D leaves`)}\n`);
+    const there = worksIn(current);
+    const places = [plainLine(current.cwd), ...(there === null ? [] : [`works in ${plainLine(there)}`])].join(' · ');
+    terminal.out(`${terminal.outStyle('dim', `chat ${current.id} · ${places} · Ctrl-D leaves`)}\n`);
   }
   const conversation = await openConversation(client, current, terminal, flags);
   try {
@@ -105,12 +111,13 @@ function settingsOf(flags: ChatFlags) {
   const {
     title,
     model,
+    effort,
     permissionMode,
     trust: trusted,
     acceptAgentMessages: acceptsAgentMessages,
     resumeAtReset,
   } = flags;
-  return { title, model, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
+  return { title, model, effort, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
 }
 
 /** One turn, every event of it and its result as lines of JSON. Nobody is asked. */

@@ -93,6 +93,12 @@ describe('chat', () => {
     expect(code).toBe(0);
   });
 
+  it('AGENT-36: asks for an effort', async () => {
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    await run(['chat', '--effort', 'high', 'go']);
+    expect(stub.chats[0]).toMatchObject({ effort: 'high' });
+  });
+
   it('CLI-5: says what the chat waits for, once, while nothing comes', async () => {
     const since = new Date(Date.now() - 65_000).toISOString();
     onTurn((chatId) => {
@@ -423,6 +429,11 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('AGENT-34: says where an agent has gone from its chat’s directory', async () => {
+    stub.addChat({ cwd: '/nonexistent/work', currentDirectory: '/nonexistent/work/s\u001bub' });
+    expect((await run(['ls'])).out).toContain(' ~/work (in s␛ub) ');
+  });
+
   it('WEB-63: names chats that wait for somebody without a decision', async () => {
     const since = new Date().toISOString();
     const hold = { reason: 'usage_limit', message: 'x', since } as Chat['hold'];
@@ -663,6 +674,7 @@ describe('mistakes', () => {
     [['show'], "error: missing required argument 'chat'\n"],
     [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1 on\.\n$/],
     [['chat', '--permission-mode', 'x', 'go'], /'x' is invalid\. Allowed choices are default, /],
+    [['chat', '--effort', 'x', 'go'], /'x' is invalid\. Allowed choices are low, medium, high, xhigh, max\.\n$/],
     [['chat', '--resume', 'a', '--cwd', '/', 'go'], /--cwd and --backend go with a new chat/],
     [['chat', ' '], 'error: There is no prompt: give it as words or on standard input.\n'],
     [['send', 'a'], 'error: There is no prompt: give it as words or on standard input.\n'],

@@ -5,6 +5,7 @@ import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { costText } from './event-text.ts';
 import { allPages } from './find-chat.ts';
 import { plainLine } from './plain-text.ts';
+import { worksIn } from '../protocol/works-in.ts';
 import { shortWait } from '../protocol/wait-words.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
@@ -59,7 +60,7 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
       { text: stateText(chat, nowMs), ...(format === undefined ? {} : { format }) },
       { text: chat.backend },
       { text: plainLine(chat.title, 40), ...(chat.state === 'waiting' ? { format: 'bold' } : {}) },
-      { text: shortPath(plainLine(chat.cwd, 4096), env['HOME']) },
+      { text: directoryText(chat, env['HOME']) },
       { text: costText(chat.costUsd) },
       { text: ageText(chat.updatedAt, nowMs) },
     ];
@@ -72,6 +73,12 @@ function stateText({ state, waitsFor, hold }: Chat, nowMs: number): string {
   if (hold && state !== 'running') return `${state} (held)`;
   if (!waitsFor || state === 'waiting') return state;
   return `${state} (${shortWait(waitsFor, nowMs)})`;
+}
+
+function directoryText(chat: Chat, home: string | undefined): string {
+  const there = worksIn(chat);
+  const own = shortPath(plainLine(chat.cwd, 4096), home);
+  return there === null ? own : `${own} (in ${shortPath(plainLine(there, 4096), home)})`;
 }
 
 function shortPath(path: string, home: string | undefined): string {

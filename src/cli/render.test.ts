@@ -102,6 +102,13 @@ describe('AGENT-12: words that no person wrote', () => {
   });
 });
 
+describe('what the agent changes itself', () => {
+  it('AGENT-34: tells where the agent has gone, on one line', () => {
+    const moved = event({ type: 'current_directory_update', cwd: '/a\n\u001bb', worktree: null });
+    expect(render([moved]).out).toBe('· the agent works in /a ␛b\n');
+  });
+});
+
 describe('messages', () => {
   it('prints a message while it streams, and once', () => {
     expect(render([resume, chunk('m', 'Hel'), chunk('m', 'lo.'), message('m', 'Hello.')]).out).toBe('Hello.\n');

@@ -227,7 +227,9 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'current_model_update':
         return line(outStyle('dim', `· model: ${plainLine(event.model ?? 'the agent’s choice')}`));
       case 'current_effort_update':
-        return line(outStyle('dim', `· effort: ${plainLine(event.effort ?? 'the model’s own')}`));
+        return line(outStyle('dim', `· effort: ${plainLine(event.effort ?? 'the agent’s choice')}`));
+      case 'current_directory_update':
+        return line(outStyle('dim', `· the agent works in ${plainLine(event.cwd, 4096)}`));
       case 'session_info_update':
         return line(outStyle('dim', `· title: ${plainLine(event.title)}`));
       case 'session_rewound':

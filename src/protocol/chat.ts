@@ -70,10 +70,14 @@ export const chat = z
     title: z.string(),
     /** Absolute path of the working directory, symbolic links resolved. */
     cwd: z.string(),
+    /** Where the agent works now; of a chat whose agent does not run, where it goes on. Absolute path. */
+    currentDirectory: z.string(),
     agent: z.enum(agentNames),
     backend: z.enum(backendNames),
     /** The model asked for; null leaves the choice to the agent. */
     model: z.string().nullable(),
+    /** The effort asked for; null leaves it to the agent. A model that has no such level takes the nearest below, or none. */
+    effort: z.enum(efforts).nullable(),
     permissionMode: z.enum(permissionModes),
     /** True when the directory's own settings, hooks and instructions may be loaded. */
     trusted: z.boolean(),
@@ -118,6 +122,7 @@ export const createChat = z
     agent: z.enum(agentNames).optional(),
     backend: z.enum(backendNames).optional(),
     model: modelName.optional(),
+    effort: z.enum(efforts).optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),
@@ -131,6 +136,7 @@ export const patchChat = z
   .strictObject({
     title: title.optional(),
     model: modelName.nullable().optional(),
+    effort: z.enum(efforts).nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),

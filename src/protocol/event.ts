@@ -136,10 +136,18 @@ const agentBodies = [
     model: z.string().nullable(),
   }),
   z.object({
-    /** The effort that the agent's session has from now on, as after `/effort`; it is kept when the agent starts anew. */
+    /** The agent itself works with another effort from now on, as after `/effort`: the chat's setting follows. */
     type: z.literal('current_effort_update'),
-    /** Null is the model's own. */
+    /** Null leaves it to the agent. */
     effort: z.enum(efforts).nullable(),
+  }),
+  z.object({
+    /** The agent works in another directory from now on, as after a `cd` of its shell, or in a git worktree that it entered. */
+    type: z.literal('current_directory_update'),
+    /** Absolute path. The chat's own `cwd` stays. */
+    cwd: z.string(),
+    /** The worktree that the agent is in: there it begins when it starts anew. Null: in the chat's `cwd`. */
+    worktree: z.string().nullable(),
   }),
   z.object({
     /** The agent's session was given a name, as by `/rename`: the chat's title follows. */
@@ -216,6 +224,7 @@ const lifecycleBodies = [
     type: z.literal('chat_updated'),
     title: z.string().optional(),
     model: z.string().nullable().optional(),
+    effort: z.enum(efforts).nullable().optional(),
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),
@@ -274,6 +283,8 @@ export type DeltaBody = z.infer<typeof deltaBody>;
 export type Event = z.infer<typeof envelope> & EventBody;
 export type Delta = { chatId: string; turnId?: string | undefined } & DeltaBody;
 export type EventOf<T extends EventType> = Extract<Event, { type: T }>;
+/** Where an agent works, see `current_directory_update`. */
+export type AgentDirectory = Pick<EventOf<'current_directory_update'>, 'cwd' | 'worktree'>;
 
 export const eventPage = z
   .object({

@@ -1,4 +1,4 @@
-import type { AgentName, BackendName, Effort } from '../protocol/chat.ts';
+import type { AgentName, BackendName } from '../protocol/chat.ts';
 import type { Usage } from '../protocol/event.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
@@ -10,7 +10,6 @@ type ModelUsage = Readonly<Record<string, Usage & { costUsd: number }>>;
 export interface AgentSessionRow {
   sessionId: string;
   model: string | null;
-  effort: Effort | null;
 }
 
 /**
@@ -27,7 +26,7 @@ export async function openAgentSession(
     select id, ${session.agent}, ${session.backend}, ${session.sessionId}, ${session.isAdopted === true ? null : '{}'}::text::jsonb from boocode.chats
     where id = ${lease.chatId} and epoch = ${lease.epoch}
     on conflict (chat_id, agent) do update set backend = excluded.backend, updated_at = clock_timestamp()
-    returning session_id as "sessionId", model, effort`;
+    returning session_id as "sessionId", model`;
   return row ?? null;
 }
 
@@ -67,13 +66,6 @@ export function setAgentSession(
 export function setSessionId(db: Sql, lease: Lease, agent: AgentName, sessionId: string) {
   return db`
     update boocode.agent_sessions set session_id = ${sessionId}, counted_usage = null, updated_at = clock_timestamp()
-    ${ofLease(db, lease, agent)}`;
-}
-
-/** Goes with the append of `current_effort_update`. */
-export function setSessionEffort(db: Sql, lease: Lease, agent: AgentName, effort: Effort | null) {
-  return db`
-    update boocode.agent_sessions set effort = ${effort}, updated_at = clock_timestamp()
     ${ofLease(db, lease, agent)}`;
 }
 

@@ -1,6 +1,6 @@
 import type { PendingQuery, Row } from 'postgres';
-import type { AgentName, BackendName, PatchChat, PermissionMode } from '../protocol/chat.ts';
-import type { Usage } from '../protocol/event.ts';
+import type { AgentName, BackendName, Effort, PatchChat, PermissionMode } from '../protocol/chat.ts';
+import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
@@ -14,9 +14,12 @@ export interface ChatRow {
   /** Null until somebody names the chat, or its first prompt does. */
   title: string | null;
   cwd: string;
+  /** Where the agent was last told to work; null while that is `cwd`. */
+  agentDirectory: AgentDirectory | null;
   agent: AgentName;
   backend: BackendName;
   model: string | null;
+  effort: Effort | null;
   permissionMode: PermissionMode;
   trusted: boolean;
   acceptsAgentMessages: boolean;
@@ -41,8 +44,9 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
-  id, title, cwd, agent, backend, model, permission_mode as "permissionMode", trusted,
-  accepts_agent_messages as "acceptsAgentMessages", resume_at_reset as "resumeAtReset", hold, archived, next_seq - 1 as head,
+  id, title, cwd, agent, backend, model, effort, permission_mode as "permissionMode", trusted,
+  accepts_agent_messages as "acceptsAgentMessages", resume_at_reset as "resumeAtReset", hold, archived,
+  agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as waiting,
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from boocode.agent_sessions where chat_id = chats.id), 0) as "costUsd",
@@ -52,21 +56,25 @@ const columns = (db: Sql) => db`
 export type NewChat = Pick<
   ChatRow,
   'id' | 'title' | 'cwd' | 'agent' | 'backend' | 'model' | 'permissionMode' | 'trusted' | 'acceptsAgentMessages'
-> & { resumeAtReset?: boolean };
+> & { effort?: Effort | null; resumeAtReset?: boolean };
 
-type RawRow = Omit<ChatRow, 'hold'> & { hold: string | null };
+type RawRow = Omit<ChatRow, 'hold' | 'agentDirectory'> & { hold: string | null; agentDirectory: string | null };
 
-function toRow(row: RawRow): ChatRow {
-  return { ...row, hold: row.hold === null ? null : (JSON.parse(row.hold) as StoredHold) };
+function toRow({ hold, agentDirectory, ...row }: RawRow): ChatRow {
+  return { ...row, hold: parsed<StoredHold>(hold), agentDirectory: parsed<AgentDirectory>(agentDirectory) };
+}
+
+function parsed<T>(json: string | null): T | null {
+  return json === null ? null : (JSON.parse(json) as T);
 }
 
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<RawRow[]>`
-    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
+    insert into boocode.chats (id, title, cwd, agent, backend, model, effort, permission_mode, trusted, accepts_agent_messages,
       resume_at_reset)
     values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${chat.resumeAtReset ?? false})
+      ${chat.effort ?? null}, ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${chat.resumeAtReset ?? false})
     on conflict (id) do update set updated_at = clock_timestamp()
     returning ${columns(db)}`;
   return toRow(row as RawRow);
@@ -106,22 +114,26 @@ export function toChatRows(rows: readonly RawRow[]): ChatRow[] {
 export type ChatChanges = Omit<PatchChat, 'running'>;
 
 /** What a write may change in the chat's row: also what no patch does. */
-export type RowChanges = ChatChanges & { hold?: StoredHold | null };
+export type RowChanges = ChatChanges & { hold?: StoredHold | null; agentDirectory?: AgentDirectory };
 
 /** What an update of the chat's row sets. */
 export function chatChanges(db: Sql, patch: RowChanges) {
   return db`
     title = coalesce(${patch.title ?? null}, title),
     model = ${patch.model === undefined ? db`model` : patch.model},
+    effort = ${patch.effort === undefined ? db`effort` : patch.effort},
     permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
     trusted = coalesce(${patch.trusted ?? null}, trusted),
     accepts_agent_messages = coalesce(${patch.acceptsAgentMessages ?? null}, accepts_agent_messages),
     resume_at_reset = coalesce(${patch.resumeAtReset ?? null}, resume_at_reset),
-    hold = ${patch.hold === undefined ? db`hold` : patch.hold === null ? null : db`${JSON.stringify(patch.hold)}::text::json`},
+    hold = ${patch.hold === undefined ? db`hold` : patch.hold === null ? null : json(db, patch.hold)},
     archived = coalesce(${patch.archived ?? null}, archived),
     backend = coalesce(${patch.backend ?? null}, backend),
+    agent_directory = ${patch.agentDirectory ? json(db, patch.agentDirectory) : patch.cwd === undefined ? db`agent_directory` : null},
     cwd = coalesce(${patch.cwd ?? null}, cwd)`;
 }
+
+const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
 
 /**
  * Everything about the chat goes with it, its transcript too. Under the lease, so that no writer is left; the epoch grows

@@ -32,6 +32,22 @@ test('DATA-3: a database that a newer version changed is refused in one sentence
   });
 });
 
+test('AGENT-36: the effort that an agent’s session was given before is its chat’s', async () => {
+  const { sql } = database;
+  const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'));
+  const texts = await Promise.all(files.map((file) => readFile(new URL(file, migrations), 'utf8')));
+  const moving = files.filter((_, index) => texts[index]!.includes('drop column effort'));
+  await sql.unsafe(`
+    alter table boocode.chats drop column effort, drop column agent_directory;
+    alter table boocode.agent_sessions add column effort text;
+    insert into boocode.chats (id, cwd, backend) select gen_random_uuid(), '/', 'claude_sdk' from generate_series(1, 2);
+    insert into boocode.agent_sessions (chat_id, agent, backend, session_id, effort)
+      select id, 'claude', backend, id, case when ordinal = 1 then 'low' end from boocode.chats;`);
+  await sql`delete from boocode.migrations where name = any(${moving})`;
+  expect(await migrate(sql)).toMatchObject({ applied: [expect.anything()] });
+  expect(await sql`select effort from boocode.chats order by ordinal`).toEqual([{ effort: 'low' }, { effort: null }]);
+});
+
 test('a database that cannot be reached is one error', async () => {
   const nowhere = postgres('postgres://nobody@127.0.0.1:1/none', { max: 1 });
   await expect(migrate(nowhere)).rejects.toMatchObject({

@@ -42,6 +42,7 @@ const signsOfNothing = [
   'turn_started',
   'notice',
   'current_mode_update',
+  'current_directory_update',
   'available_commands_update',
   'background_tasks',
 ] satisfies EventType[];

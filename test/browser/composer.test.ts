@@ -94,6 +94,11 @@ describeInBrowser('writing to the agent', (opened) => {
     await page.getByRole('button', { name: 'Model: haiku' }).waitFor();
     await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toContain('model-button');
     expect((await server.client.getChat(chatId)).model).toBe('haiku');
+    await page.getByRole('button', { name: 'Model, engine and trust' }).click();
+    await page.getByLabel('Effort').selectOption('High');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Effort: high').waitFor();
+    expect((await server.client.getChat(chatId)).effort).toBe('high');
     expect(watched.problems).toEqual([]);
   });
 

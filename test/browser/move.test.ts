@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
+import { runTurn } from '../support/turns.ts';
 import type { TestServer } from '../support/server.ts';
 
 describeInBrowser('a chat whose directory was moved', (opened) => {
@@ -37,5 +38,25 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     await page.getByText('t1 t2').waitFor();
     // The trust of a directory that is gone cannot be read.
     expect(problems.filter((problem) => !/\b4\d\d\b/.test(problem))).toEqual([]);
+  });
+
+  it('WEB-64: shows where the agent works, while it is elsewhere than the chat', async () => {
+    const chat = await server.createChat({ permissionMode: 'bypassPermissions' });
+    const sub = join(chat.cwd, 'inner');
+    const { page, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    await openChat(page, server.url, chat.id);
+    await runTurn(server.client, chat.id, `run: mkdir ${sub} && cd ${sub}`);
+    await page.getByText(`The agent works in ${sub}.`).waitFor();
+    const there = page.locator('.page-facts').getByTitle(sub, { exact: true });
+    await there.waitFor();
+    expect(await there.textContent()).toBe('works in inner');
+    await page.locator('.page-facts').getByTitle(chat.cwd, { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Model, engine and trust' }).click();
+    await page.getByRole('dialog', { name: 'This chat' }).getByText(`The agent works in: ${sub}`).waitFor();
+    await page.keyboard.press('Escape');
+    await runTurn(server.client, chat.id, `run: cd ${chat.cwd}`);
+    await there.waitFor({ state: 'detached' });
+    expect(problems).toEqual([]);
   });
 });

@@ -49,6 +49,7 @@ export async function openSession(
     chatId: randomUUID(),
     sessionId: randomUUID(),
     cwd,
+    agentDirectory: null,
     model: null,
     effort: null,
     permissionMode: 'default' as const,

@@ -127,6 +127,25 @@ describe('AGENT-20: what a person changes in the terminal holds for the chat', (
   });
 });
 
+describe('AGENT-34, AGENT-35: where the agent works is told with the chat, and stays true over a restart', () => {
+  test.each(['claude_sdk', 'claude_pty'] as const)('%s', async (backend) => {
+    const chat = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
+    const { cwd } = chat;
+    expect(chat.currentDirectory).toBe(cwd);
+    const there = join(cwd, `sub-${backend}`);
+    await runTurn(server.client, chat.id, `run: mkdir ${there} && cd ${there}`);
+    const { seq, ...moved } = await nextEvent(server.client, chat.id, 'current_directory_update', { after: 0 });
+    expect(moved).toMatchObject({ cwd: there, worktree: null });
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd, currentDirectory: there });
+    await rest();
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd, currentDirectory: cwd, state: 'cold' });
+    const { events } = await runTurn(server.client, chat.id, 'run: env pwd');
+    expect(JSON.stringify(events)).toContain(`\\n${cwd}`);
+    expect(await nextEvent(server.client, chat.id, 'current_directory_update', { after: seq })).toMatchObject({ cwd });
+    expect(await server.client.getChat(chat.id)).toMatchObject({ cwd, currentDirectory: cwd });
+  });
+});
+
 describe('AGENT-21: null gives the choice back to the agent', () => {
   test.each(['claude_sdk', 'claude_pty'] as const)(
     '%s: at once, and in a new process',
@@ -156,6 +175,47 @@ describe('AGENT-21: null gives the choice back to the agent', () => {
       expect(asked().model).toContain('sonnet');
       await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
       // Six starts of the program.
+    },
+    60_000,
+  );
+});
+
+describe('AGENT-36: an effort is a setting of the chat', () => {
+  test.each(['claude_sdk', 'claude_pty'] as const)(
+    '%s: from the first turn on, for the next one, and given back to the agent, also in a new process',
+    async (backend) => {
+      const chat = await server.createChat({ backend, effort: 'low' });
+      expect(chat.effort).toBe('low');
+      const effort = async (): Promise<string | undefined> => {
+        await runTurn(server.client, chat.id, 'who are you');
+        return asked().output_config?.effort;
+      };
+      const set = (value: 'high' | 'max' | null) => server.client.patchChat(chat.id, { effort: value });
+      expect(await effort()).toBe('low');
+      expect(await set('high')).toMatchObject({ effort: 'high' });
+      expect(await effort()).toBe('high');
+      // Another model goes on with it.
+      await server.client.patchChat(chat.id, { model: 'sonnet' });
+      expect(await effort()).toBe('high');
+      await rest();
+      expect(await effort()).toBe('high');
+      await set('max');
+      expect(await effort()).toBe('max');
+      // The agent's own choice is what the user's settings say.
+      await mkdir(server.agent.configDir, { recursive: true });
+      await writeFile(
+        join(server.agent.configDir, 'settings.json'),
+        JSON.stringify({ modelSettings: { [asked().model]: { effortLevel: 'low' } } }),
+      );
+      expect(await set(null)).toMatchObject({ effort: null });
+      expect(await effort()).toBe('low');
+      await rest();
+      await set('high');
+      await set(null);
+      expect(await effort()).toBe('low');
+      await writeFile(join(server.agent.configDir, 'settings.json'), '{}');
+      const notices = eventsOf(await readLog(server.client, chat.id), 'notice');
+      expect(notices.filter(({ code }) => code === 'setting_deferred')).toEqual([]);
     },
     60_000,
   );

@@ -1,4 +1,7 @@
 // A prompt that alone is longer than the model takes: the program keeps it whatever it sums up, and never answers again.
+import { execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackendName } from '../../src/protocol/chat.ts';
 import { openServer, type TestServer } from '../support/server.ts';
@@ -45,6 +48,25 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('AGENT-23: on %s', (bac
     expect((await server.client.getChat(id)).costUsd).toBeCloseTo(sum, 9);
     expect(told.every(({ costUsd }) => Number(costUsd ?? 0) >= 0)).toBe(true);
   });
+});
+
+test('AGENT-35: an agent that has forgotten its worktree goes on in the chat’s directory, and the chat says so at once', async () => {
+  const cwd = join(server.workDir, 'repository');
+  await mkdir(cwd);
+  execFileSync('git', ['init', '-q'], { cwd });
+  const git = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com'];
+  execFileSync('git', [...git, 'commit', '-q', '--allow-empty', '-m', 'First'], { cwd });
+  const { id } = await server.createChat({ cwd, permissionMode: 'bypassPermissions' });
+  await ask(id, 'stream 3 tokens');
+  const { events } = await ask(id, 'call EnterWorktree: {"name": "alpha"}');
+  const alpha = join(cwd, '.claude', 'worktrees', 'alpha');
+  expect(await server.client.getChat(id)).toMatchObject({ currentDirectory: alpha });
+  const [promptId] = eventsOf(events, 'prompt_accepted').map((event) => event.promptId);
+  await server.client.rewind(id, { promptId });
+  expect(await server.client.getChat(id)).toMatchObject({ currentDirectory: cwd, state: 'cold' });
+  const there = await ask(id, 'run: env pwd');
+  expect(JSON.stringify(there.events)).toContain(`\\n${cwd}"`);
+  expect(eventsOf(there.events, 'current_directory_update')).toEqual([]);
 });
 
 test('AGENT-23: a first prompt leaves an agent that knows nothing; a chosen one goes with all after it', async () => {

@@ -17,7 +17,7 @@ import type {
   StoredSession,
 } from '../../src/agents/agent-backend.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
-import type { BackendName, PermissionMode } from '../../src/protocol/chat.ts';
+import type { BackendName, Effort, PermissionMode } from '../../src/protocol/chat.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
 import { BooError, toBooError } from '../../src/protocol/error.ts';
 import type { AgentBody, TurnOutcome } from '../../src/protocol/event.ts';
@@ -48,6 +48,7 @@ export interface ScriptedSession {
   readonly decisions: Map<string, (answer: DecisionAnswer) => void>;
   readonly terminal: AgentTerminal;
   model: string | null;
+  effort: Effort | null;
   permissionMode: PermissionMode;
   acceptsAgentMessages: boolean;
   isStarted: boolean;
@@ -92,11 +93,12 @@ export class ScriptedBackend implements AgentBackend {
 
   async openSession(spec: AgentSessionSpec): Promise<void> {
     if (this.sessions.has(spec.chatId)) throw new BooError('internal', `Chat ${spec.chatId} has an open session.`);
-    const { model, permissionMode, acceptsAgentMessages } = spec;
+    const { model, effort, permissionMode, acceptsAgentMessages } = spec;
     const history: string[] = [];
     this.sessions.set(spec.chatId, {
       spec,
       model,
+      effort,
       permissionMode,
       acceptsAgentMessages,
       history,
@@ -179,6 +181,11 @@ export class ScriptedBackend implements AgentBackend {
   setModel(chatId: string, model: string | null): Promise<void> {
     this.#session(chatId).model = model;
     return Promise.resolve();
+  }
+
+  setEffort(chatId: string, effort: Effort | null): Promise<boolean> {
+    this.#session(chatId).effort = effort;
+    return Promise.resolve(true);
   }
 
   setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {

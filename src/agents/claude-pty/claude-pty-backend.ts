@@ -1,5 +1,5 @@
 import type { Log } from '../../lib/log.ts';
-import type { PermissionMode } from '../../protocol/chat.ts';
+import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type {
   AgentBackend,
@@ -118,6 +118,10 @@ export class ClaudePtyBackend implements AgentBackend {
     await this.#sessions.get(chatId)?.setModel(model);
   }
 
+  async setEffort(chatId: string, effort: Effort | null): Promise<boolean> {
+    return (await this.#sessions.get(chatId)?.setEffort(effort)) ?? true;
+  }
+
   async setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {
     await this.#sessions.get(chatId)?.setPermissionMode(mode);
     return mode;
@@ -159,7 +163,7 @@ export class ClaudePtyBackend implements AgentBackend {
     return hasPromptLast(session, configDirOf(this.#options.env), prompt);
   }
 
-  rewindSession(rewind: SessionRewind): Promise<boolean> {
+  rewindSession(rewind: SessionRewind): Promise<{ worktree: string | null } | null> {
     return rewindTranscript(rewind, configDirOf(this.#options.env));
   }
 

@@ -16,6 +16,7 @@ import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAn
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
+import { CurrentDirectory } from '../claude/current-directory.ts';
 import { modelToStart } from '../claude/default-model.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { McpServers } from '../claude/mcp-servers.ts';
@@ -105,6 +106,7 @@ export class PtySession {
   /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
   readonly #watch: ProcessWatch;
   readonly #earlyKeys: EarlyKeys;
+  readonly #directory: CurrentDirectory;
   #turns!: PtyTurns;
   #typist!: Typist;
   #program: PtyProgram | undefined;
@@ -138,6 +140,7 @@ export class PtySession {
     this.#limits = parts.limits;
     this.#configDir = configDirOf(parts.env);
     this.#sessionId = parts.spec.sessionId;
+    this.#directory = new CurrentDirectory(parts.spec);
     this.#model = parts.spec.model;
     this.#effort = parts.spec.effort;
     this.#permissionMode = parts.spec.permissionMode;
@@ -206,6 +209,7 @@ export class PtySession {
       permissionMode: this.#permissionMode,
       costs,
       changes: new TypedChanges(transcript?.title),
+      directory: this.#directory,
       onChanged: (event) => this.#noteChange(event),
       parentOf: (subpath) => this.#parentOf(subpath),
       onUnprompted: (events) => this.#spec.onUnprompted(events),
@@ -255,7 +259,7 @@ export class PtySession {
         onProblem: (problem) => this.#warn(problem, 'The transcript could not be read as it should.'),
       });
       this.#assertWanted();
-      await this.#start();
+      await this.#start(transcript?.worktree);
       await this.#started();
       this.#isOpen = true;
     } catch (error) {
@@ -273,13 +277,15 @@ export class PtySession {
     return { configDir: this.#configDir, cwd: this.#spec.cwd, sessionId: this.#sessionId };
   }
 
-  async #start(): Promise<void> {
+  async #start(worktree?: string | null): Promise<void> {
     const { dataDir } = this.#parts;
     const model = await modelToStart(
       { ...this.#spec, trusted: this.#isTrusted, model: this.#model, isKnown: this.#isKnown },
       this.#parts.env,
     );
+    const moved = await this.#directory.begin(worktree);
     this.#assertWanted();
+    if (moved) this.#turns.tell(moved);
     const kept = dataDir === null ? null : { dataDir, configDir: this.#configDir };
     const trusted = this.#isTrusted;
     const settings = programSettings(
@@ -387,6 +393,13 @@ export class PtySession {
     if (model === this.#model) return;
     this.#model = model;
     await this.#renew();
+  }
+
+  async setEffort(effort: Effort | null): Promise<boolean> {
+    if (effort === this.#effort) return true;
+    this.#effort = effort;
+    await this.#renew();
+    return true;
   }
 
   async setPermissionMode(mode: PermissionMode): Promise<void> {

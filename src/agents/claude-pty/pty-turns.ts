@@ -24,6 +24,7 @@ import { BackgroundTasks } from './background-tasks.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
 import type { SessionCosts } from './session-costs.ts';
+import type { CurrentDirectory } from '../claude/current-directory.ts';
 import type { TypedChanges } from './typed-changes.ts';
 import type { FollowedLines } from './transcript-follower.ts';
 
@@ -33,6 +34,7 @@ export interface PtyTurnsParts {
   permissionMode: PermissionMode;
   costs: SessionCosts;
   changes: TypedChanges;
+  directory: CurrentDirectory;
   /** The program has changed this by itself. */
   onChanged(event: AgentBody): void;
   /** The tool call that started the sub-agent with this transcript. */
@@ -148,8 +150,9 @@ export class PtyTurns {
       if (parent === undefined) this.#noteModel(entries);
       for (const entry of entries) {
         await this.#takeLine(readLine(entry, parent), entry);
-        const changed = parent === undefined ? this.#parts.changes.take(entry) : undefined;
-        if (changed) this.#route(changed);
+        if (parent !== undefined) continue;
+        for (const changed of [this.#parts.changes.take(entry), this.#parts.directory.take(entry)])
+          if (changed) this.#route(changed);
       }
     });
   }

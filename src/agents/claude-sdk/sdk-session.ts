@@ -20,7 +20,7 @@ import { endProcess } from '../../lib/process-identity.ts';
 import { createPushable } from '../../lib/pushable.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { within } from '../../lib/within.ts';
-import { type PermissionMode, permissionModes } from '../../protocol/chat.ts';
+import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
@@ -48,6 +48,7 @@ import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
+import { CurrentDirectory } from '../claude/current-directory.ts';
 import { defaultModel, modelToStart } from '../claude/default-model.ts';
 import { heldProvider, providerEnv } from '../claude/held-provider.ts';
 import { inboundSetting, programSettings } from '../claude/program-settings.ts';
@@ -121,6 +122,7 @@ export class SdkSession {
   readonly #permissions = new PermissionRequests((event) => this.#route(event));
   readonly #incoming = new IncomingWords(() => this.#tellIncoming());
   readonly #changes: TypedChanges;
+  readonly #directory: CurrentDirectory;
   readonly #stderr = new OutputTail(4096);
   readonly #mcp: McpStates;
   /** While a turn runs. */
@@ -180,6 +182,7 @@ export class SdkSession {
       end: () => this.#endProcess(),
     });
     this.#env = providerEnv(parts.env);
+    this.#directory = new CurrentDirectory(parts.spec);
     this.#changes = new TypedChanges({
       model: parts.spec.model,
       settings: () => programSettingsOf(this.#query),
@@ -207,6 +210,7 @@ export class SdkSession {
     const isKnown = transcript !== null;
     if (isKnown) await this.#spec.onResumed?.(baseline.models);
     const model = await modelToStart({ ...this.#spec, isKnown }, this.#env);
+    const moved = await this.#directory.begin(transcript?.worktree);
     this.#assertWanted();
     try {
       const held = await heldProvider(this.#spec, this.#env);
@@ -223,6 +227,7 @@ export class SdkSession {
       );
     }
     this.#changes.begin(transcript?.title);
+    this.#routeIf(moved);
     this.#isOpen = true;
     this.#reading = this.#read(this.#query);
   }
@@ -290,6 +295,13 @@ export class SdkSession {
   async setModel(model: string | null): Promise<void> {
     await this.#query?.setModel(model ?? (await defaultModel(this.#spec, this.#env)));
     this.#changes.noteModel(model);
+  }
+
+  /** The program’s way back leads to the model’s own effort, whatever the user’s settings say: for that it starts anew. */
+  async setEffort(effort: Effort | null): Promise<boolean> {
+    if (effort === null) return false;
+    await this.#query?.applyFlagSettings({ effortLevel: effort });
+    return true;
   }
 
   async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {
@@ -360,6 +372,7 @@ export class SdkSession {
         append: (key, entries) => {
           if (key.subpath === undefined) {
             this.#changes.noteEntries(entries);
+            for (const entry of entries) this.#routeIf(this.#directory.take(entry));
             this.#noteHookStop(entries);
           }
           return this.#storeEntries(() => sessionStore.append({ ...key, projectKey }, entries));
@@ -490,6 +503,10 @@ export class SdkSession {
       this.#tellTurn();
       this.#turn.out.push(message);
     }
+  }
+
+  #routeIf(event: AgentEvent | undefined): void {
+    if (event) this.#route(event);
   }
 
   #route(event: AgentEvent): void {

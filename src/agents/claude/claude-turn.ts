@@ -57,6 +57,7 @@ export function isBetweenTurns(event: AgentEvent): event is AgentBody {
     case 'current_mode_update':
     case 'current_model_update':
     case 'current_effort_update':
+    case 'current_directory_update':
     case 'session_info_update':
     case 'usage_update':
     case 'session_started':

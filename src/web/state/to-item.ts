@@ -17,6 +17,7 @@ const rewoundText = (count: number): string =>
   count === 1
     ? 'The last prompt was taken back: the agent goes on as before it.'
     : `The last ${count} prompts were taken back: the agent goes on as before them.`;
+const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
 /** What an event puts on the screen by itself, one item for each prompt that a turn begins with. */
@@ -50,7 +51,9 @@ export function toItems(event: Event): Item[] {
     case 'current_model_update':
       return notice('info', 'model', modelText(event.model));
     case 'current_effort_update':
-      return notice('info', 'effort', `Effort: ${event.effort ?? 'the model’s own'}`);
+      return notice('info', 'effort', effortText(event.effort));
+    case 'current_directory_update':
+      return notice('info', 'directory', `The agent works in ${event.cwd}.`);
     case 'session_info_update':
       return notice('info', 'title', `Title: ${event.title}`);
     case 'session_rewound':
@@ -67,6 +70,7 @@ export function toItems(event: Event): Item[] {
       if (event.acceptsAgentMessages !== undefined)
         return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
       if (event.model !== undefined) return notice('info', 'model', modelText(event.model));
+      if (event.effort !== undefined) return notice('info', 'effort', effortText(event.effort));
       return [];
     case 'queue_held':
       return notice('warning', 'held', `The prompts that wait are held. ${event.message}`);

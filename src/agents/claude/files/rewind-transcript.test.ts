@@ -40,8 +40,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-const rewind = (...prompts: AgentPrompt[]): Promise<boolean> =>
+const rewound = (...prompts: AgentPrompt[]): ReturnType<typeof rewindTranscript> =>
   rewindTranscript({ sessionStore: store, cwd: root, from, to, prompts }, join(root, 'config'));
+const rewind = async (...prompts: AgentPrompt[]): Promise<boolean> => (await rewound(...prompts)) !== null;
 const uuids = async (subpath?: string): Promise<(string | undefined)[] | undefined> =>
   (await memory.load({ projectKey: 'chat', sessionId: to, ...(subpath === undefined ? {} : { subpath }) }))?.map(
     ({ uuid, sessionId }) => (sessionId === to ? uuid : 'of another session'),
@@ -54,6 +55,22 @@ test('TRANSCRIPT-13: a long session is taken back in pieces, with what its sub-a
   expect(await rewind(asked('last', 'whatever'))).toBe(true);
   expect(await uuids()).toEqual(names(1_200));
   expect(await uuids('subagents/agent-1')).toEqual(names(1_200));
+});
+
+test('AGENT-35: the new session is in the worktree that the old one was in before the prompt', async () => {
+  const entered = (worktreePath: string | null): SessionStoreEntry => ({
+    type: 'worktree-state',
+    sessionId: from,
+    worktreeSession: worktreePath === null ? null : { worktreePath },
+  });
+  await memory.append({ projectKey: 'chat', sessionId: from }, [
+    said('one', 'one'),
+    entered('/alpha'),
+    said('two', 'two'),
+    entered(null),
+  ]);
+  expect(await rewound(asked('two', 'two'))).toEqual({ worktree: '/alpha' });
+  expect(await rewound(asked('gone', 'gone'))).toBeNull();
 });
 
 test('AGENT-23: a prompt under another id is known by its words, the last of as many as are taken back', async () => {

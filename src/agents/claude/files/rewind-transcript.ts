@@ -1,22 +1,31 @@
 /** A session as it was before a prompt, under another id: the one that it is taken from stays as it is. */
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentPrompt, SessionRewind } from '../../agent-backend.ts';
+import { worktreeOf } from '../current-directory.ts';
 import { wordsOf } from '../mapping/prompt-words.ts';
 import { readLine } from '../mapping/transcript-line.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
 import { projectKey, reconcileTranscript } from './transcript-file.ts';
 
-/** False where the transcript does not hold the first of the prompts. */
-export async function rewindTranscript(rewind: SessionRewind, configDir: string): Promise<boolean> {
+/** The worktree that the new session goes on in. Null where the transcript does not hold the first of the prompts. */
+export async function rewindTranscript(
+  rewind: SessionRewind,
+  configDir: string,
+): Promise<{ worktree: string | null } | null> {
   const { sessionStore: store, cwd, from, to, prompts } = rewind;
   await reconcileTranscript(store, { configDir, cwd, sessionId: from });
   const key = { projectKey, sessionId: from };
   const end = await beginningOf(storedEntries(store, key), prompts);
-  if (end === -1) return false;
+  if (end === -1) return null;
   await copy(store, key, { to, end });
+  let worktree: string | null = null;
+  for await (const entry of storedEntries(store, { ...key, sessionId: to })) {
+    const entered = worktreeOf(entry);
+    if (entered !== undefined) worktree = entered;
+  }
   // What sub-agents of the turns before said; those of later ones are known to nobody any more.
   for (const subpath of (await store.listSubkeys?.(key)) ?? []) await copy(store, { ...key, subpath }, { to });
-  return true;
+  return { worktree };
 }
 
 /** Copies the first entries of a transcript, all of them unless `end` is given. */

@@ -213,7 +213,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     const titled = (customTitle: string): SessionStoreEntry => ({ type: 'custom-title', customTitle });
     const relocated = (relocatedCwd: string): SessionStoreEntry => ({ type: 'relocated', relocatedCwd });
     await store.append(key, [user('a'), titled('First'), relocated('/one')]);
-    const stored = { costState: undefined, title: 'First', relocatedTo: ['/one'] };
+    const stored = { costState: undefined, title: 'First', relocatedTo: ['/one'], worktree: null };
     expect(await reconcileTranscript(paged(), place)).toEqual(stored);
     await putFile([
       user('a'),
@@ -221,9 +221,10 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
       relocated('/one'),
       titled('Second'),
       relocated('/two'),
+      { type: 'worktree-state', worktreeSession: { worktreePath: '/two' } },
       relocated('/one'),
     ]);
-    const whole = { costState: undefined, title: 'Second', relocatedTo: ['/one', '/two'] };
+    const whole = { costState: undefined, title: 'Second', relocatedTo: ['/one', '/two'], worktree: '/two' };
     expect(await reconcileTranscript(paged(), place)).toEqual(whole);
   });
 });

@@ -10,6 +10,7 @@ import { readdir, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import { worktreeOf } from '../current-directory.ts';
 import { titleOf } from '../mapping/session-title.ts';
 import { FreshFile } from './fresh-file.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
@@ -61,6 +62,8 @@ export interface ReconciledTranscript {
   title: string | undefined;
   /** The working directories that the program took its files along to, as into a worktree. */
   relocatedTo: readonly string[];
+  /** The worktree that the session is in, and goes on in as long as that is there; null where it is in none. */
+  worktree: string | null;
 }
 
 /**
@@ -89,8 +92,8 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
     return null;
   }
   for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
-  const { costState, title, relocatedTo } = summary;
-  return { costState, title, relocatedTo };
+  const { costState, title, relocatedTo, worktree } = summary;
+  return { costState, title, relocatedTo, worktree };
 }
 
 class Summary implements ReconciledTranscript {
@@ -98,6 +101,7 @@ class Summary implements ReconciledTranscript {
   isBegun = false;
   costState: SessionStoreEntry | undefined;
   title: string | undefined;
+  worktree: string | null = null;
   readonly #relocatedTo = new Set<string>();
 
   get relocatedTo(): string[] {
@@ -108,6 +112,8 @@ class Summary implements ReconciledTranscript {
     this.isBegun ||= entry.type === 'user' || entry.type === 'assistant';
     if (entry.type === 'cost-state') this.costState = entry;
     this.title = titleOf(entry) ?? this.title;
+    const worktree = worktreeOf(entry);
+    if (worktree !== undefined) this.worktree = worktree;
     const cwd = relocatedTo(entry);
     if (cwd !== undefined) this.#relocatedTo.add(cwd);
   }

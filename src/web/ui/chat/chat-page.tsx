@@ -1,5 +1,6 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
+import { worksIn } from '../../../protocol/works-in.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold, isTooLong } from '../../state/fold.ts';
@@ -42,6 +43,17 @@ function useChat(chatId: string): Chat | undefined {
     );
   }, [chatId, chat === undefined, isOffline, session]);
   return chat;
+}
+
+/** Where the agent has gone from the chat's directory. */
+function WorksIn({ chat }: { chat: Chat }) {
+  const there = worksIn(chat);
+  if (there === null) return null;
+  return (
+    <span className="page-dir" title={readableLine(chat.currentDirectory, 1000)}>
+      works in <bdi>{readableLine(there.startsWith('/') ? shortPath(there) : there, 80)}</bdi>
+    </span>
+  );
 }
 
 function useOpenChat(chatId: string): OpenChat | undefined {
@@ -136,6 +148,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 <span className="page-dir" title={readableLine(chat.cwd, 1000)}>
                   <bdi>{readableLine(shortPath(chat.cwd), 80)}</bdi>
                 </span>
+                <WorksIn chat={chat} />
                 <Spent chat={chat} />
                 <ContextBar usage={log.latest.usage} />
               </p>

@@ -8,6 +8,7 @@ import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/see
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from '../chats/directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
+import { EffortField } from '../parts/effort-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { Problem } from '../parts/problem.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
@@ -33,6 +34,7 @@ export function ChatSettings({
   const session = useSession();
   const info = useStore(session.info);
   const [model, setModel] = useState(chat.model ?? '');
+  const [effort, setEffort] = useState(chat.effort);
   const [trusted, setTrusted] = useState(chat.trusted);
   const [accepts, setAccepts] = useState(chat.acceptsAgentMessages);
   const [resumes, setResumes] = useState(chat.resumeAtReset);
@@ -92,6 +94,7 @@ export function ChatSettings({
     const wanted = model.trim() === '' ? null : model.trim();
     const patch: PatchChat = {
       ...(wanted === chat.model ? {} : { model: wanted }),
+      ...(effort === chat.effort ? {} : { effort }),
       ...(trusted === wasTrusted || trusted || isMoving ? {} : { trusted }),
       ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
       ...(resumes === chat.resumeAtReset ? {} : { resumeAtReset: resumes }),
@@ -123,9 +126,15 @@ export function ChatSettings({
               </button>
             )}
           </p>
+          {chat.currentDirectory !== chat.cwd && (
+            <p className="quiet">
+              The agent works in: <bdi>{readableLine(chat.currentDirectory, 1000)}</bdi>
+            </p>
+          )}
           {cwd !== undefined && <DirectoryField value={cwd} onChange={setCwd} />}
           <McpServers servers={chat.mcpServers} />
           <ModelField value={model} running={running} onChange={setModel} />
+          <EffortField value={effort} onChange={setEffort} />
           {info && <EngineField info={info} value={backend} onChange={setBackend} />}
           {(backend !== chat.backend || isMoving) && isBusy && (
             <fieldset className="choices stacked">

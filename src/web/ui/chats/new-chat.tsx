@@ -1,11 +1,12 @@
 import { type FormEvent, useState } from 'react';
 import { flushSync } from 'react-dom';
-import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
+import type { BackendName, Effort, PermissionMode } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
 import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
+import { EffortField } from '../parts/effort-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
 import { chatHref } from '../parts/place.ts';
 import { Problem } from '../parts/problem.tsx';
@@ -20,6 +21,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   const [cwd, setCwd] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
   const [backend, setBackend] = useState<BackendName>();
   const [model, setModel] = useState('');
+  const [effort, setEffort] = useState<Effort | null>(null);
   const [mode, setMode] = useState<PermissionMode>('default');
   const [trusted, setTrusted] = useState(false);
   const { isBusy, problem, attempt } = useAttempt();
@@ -33,6 +35,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
         trusted,
         ...(backend ? { backend } : {}),
         ...(model.trim() === '' ? {} : { model: model.trim() }),
+        ...(effort === null ? {} : { effort }),
       }),
     );
     if (!chat) return;
@@ -66,6 +69,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
           <summary>More choices</summary>
           {info && <EngineField info={info} value={backend ?? info.defaultBackend} onChange={setBackend} />}
           <ModelField value={model} onChange={setModel} />
+          <EffortField value={effort} onChange={setEffort} />
           <label className="check">
             <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
             Trust this directory: load its own settings, hooks and instructions

@@ -1,0 +1,51 @@
+/**
+ * Follows where the program works. Each entry of the session's own transcript names the directory: a `cd` of its shell
+ * holds for its next commands, as long as it is one that the program allows. A new process begins in the worktree that the
+ * session is in, else in the chat's directory; no entry says so before the first prompt.
+ */
+import { realpath, stat } from 'node:fs/promises';
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentDirectory } from '../../protocol/event.ts';
+import type { AgentEventOf, AgentSessionSpec } from '../agent-backend.ts';
+import { asRecord, asText } from './mapping/loose-json.ts';
+
+type Change = AgentEventOf<'current_directory_update'>;
+
+export class CurrentDirectory {
+  readonly #home: string;
+  #told: AgentDirectory;
+  #worktree: string | null = null;
+
+  constructor({ cwd, agentDirectory }: Pick<AgentSessionSpec, 'cwd' | 'agentDirectory'>) {
+    this.#home = cwd;
+    this.#told = agentDirectory ?? { cwd, worktree: null };
+  }
+
+  /** A process starts, on a transcript that leaves the session in this worktree. What that changes. */
+  async begin(worktree: string | null = this.#worktree): Promise<Change | undefined> {
+    const isThere = worktree !== null && (await stat(worktree).catch(() => null))?.isDirectory() === true;
+    this.#worktree = isThere ? worktree : null;
+    return this.#at(this.#worktree ?? (await realpath(this.#home).catch(() => this.#home)));
+  }
+
+  /** What has changed with an entry of the session's own transcript. */
+  take(entry: SessionStoreEntry): Change | undefined {
+    const worktree = worktreeOf(entry);
+    if (worktree !== undefined) this.#worktree = worktree;
+    const cwd = asText(entry['cwd']);
+    return cwd === undefined ? undefined : this.#at(cwd);
+  }
+
+  #at(cwd: string): Change | undefined {
+    const now = { cwd, worktree: this.#worktree };
+    if (cwd === this.#told.cwd && now.worktree === this.#told.worktree) return undefined;
+    this.#told = now;
+    return { type: 'current_directory_update', ...now };
+  }
+}
+
+/** The worktree that the session is in from this entry on, null for none; undefined where the entry does not say. */
+export function worktreeOf(entry: SessionStoreEntry): string | null | undefined {
+  if (entry.type !== 'worktree-state') return undefined;
+  return asText(asRecord(entry['worktreeSession'])['worktreePath']) ?? null;
+}
