@@ -20,6 +20,7 @@ interface Attempt {
   isSecure: boolean;
 }
 
+const startup = 196_608;
 const cancelRequest = 80_877_102;
 const [errorResponse = 0] = Buffer.from('E');
 
@@ -102,7 +103,6 @@ class DatabaseSocket extends Duplex {
       // From here on this is the connection, whatever becomes of it.
       this.#opening = null;
       clearTimeout(this.#timer);
-      this.#turn.host = this.#attempt.host;
     }
     if (!this.push(data)) this.#socket?.pause();
   }
@@ -122,6 +122,7 @@ class DatabaseSocket extends Duplex {
   /** Goes on with what is left, as libpq does: the other way with a host that was there, or the next host. */
   #failed(error: Error): void {
     this.#letGo();
+    this.#passTurn();
     const { host } = this.#attempt;
     const staysHere = error instanceof TlsError || this.#isRefused;
     this.#isRefused = false;
@@ -145,6 +146,12 @@ class DatabaseSocket extends Duplex {
     this.push(null);
   }
 
+  /** Unless another connection has done so already. */
+  #passTurn(): void {
+    const { host } = this.#attempt;
+    if (this.#turn.host === host) this.#turn.host = (host + 1) % this.#address.hosts.length;
+  }
+
   #letGo(): void {
     clearTimeout(this.#timer);
     this.#stop();
@@ -157,10 +164,14 @@ class DatabaseSocket extends Duplex {
   }
 
   override _write(data: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    if (this.#opening) {
-      // Not before the driver has spoken: it does not get over a connection that fails while it has something to write.
-      if (this.#opening.push(data) === 1) this.#try();
-      else this.#socket?.write(data);
+    if (this.#opening?.length === 0) {
+      // Now, and not before: where it fails the driver must have nothing more to write, see `padding`.
+      this.#opening.push(withoutRest(data));
+      this.#try();
+      callback();
+    } else if (this.#opening) {
+      this.#opening.push(data);
+      this.#socket?.write(data);
       callback();
     } else if (this.#socket) {
       this.#socket.write(data, callback);
@@ -176,12 +187,28 @@ class DatabaseSocket extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.#opening && this.#turn.host === this.#attempt.host) {
-      this.#turn.host = (this.#attempt.host + 1) % this.#address.hosts.length;
-    }
+    if (!this.#opening) this.#passTurn();
     this.#letGo();
     callback(error);
   }
+}
+
+/**
+ * For the driver's parameters at the start. It writes what is long at once, and all else a moment later; where a connection
+ * ends within that moment it never writes again, but keeps what it had, until that is long enough.
+ */
+export const padding = { boocode_padding: 'x'.repeat(1024) };
+const paddingBytes = Buffer.from(Object.entries(padding).flat().join('\0') + '\0');
+
+/** The message that begins a connection: without the padding, and without what was left of an earlier connection. */
+function withoutRest(data: Buffer): Buffer {
+  let at = data.length - 8;
+  while (at >= 0 && !(data.readUInt32BE(at) === data.length - at && data.readUInt32BE(at + 4) === startup)) at -= 1;
+  const pad = data.lastIndexOf(paddingBytes);
+  if (at < 0 || pad < at) return data;
+  const message = Buffer.concat([data.subarray(at, pad), data.subarray(pad + paddingBytes.length)]);
+  message.writeUInt32BE(message.length, 0);
+  return message;
 }
 
 /** A server's message that ends a connection. */

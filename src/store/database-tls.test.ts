@@ -8,6 +8,8 @@ import { type OwnPostgres, startOwnPostgres, tlsFixtures } from '../../test/supp
 import { until } from '../../test/support/until.ts';
 import { openDatabase, type Sql } from './database.ts';
 import { readDatabaseFacts } from './database-facts.ts';
+import { answerLost } from './in-time.ts';
+import { firstAnswer } from './reach-database.ts';
 import { migrate as migrateFromDoor, openDatabase as openFromDoor, PostgresSessionStore } from './session-store.ts';
 import { SlowLane } from './slow-lane.ts';
 
@@ -143,17 +145,27 @@ describe('DATA-18: a server that has TLS', () => {
   });
 
   test('a pool that is closed while it connects leaves no connection', async () => {
-    const sql = openDatabase(urlOf('localhost', 'sslmode=require&application_name=closed_early'), { max: 3 });
-    const questions = Array.from({ length: 3 }, () => sql`select 1`.catch(() => undefined));
-    await new Promise(setImmediate);
-    await sql.end({ timeout: 0 });
-    await Promise.all(questions);
+    const other = openDatabase(urlOf('localhost', 'sslmode=require'), { max: 1 });
+    const closedEarly = async (turns: number): Promise<void> => {
+      const sql = openDatabase(urlOf('localhost', 'sslmode=require&application_name=closed_early'), { max: 3 });
+      const questions = Array.from({ length: 3 }, () => sql`select 1`.catch(() => undefined));
+      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+      await sql.end({ timeout: 0 });
+      await Promise.all(questions);
+    };
     const left = (): PromiseLike<object[]> =>
-      postgres.sql`select query from pg_stat_activity where application_name = 'closed_early'`;
-    // What connects late does so within this.
-    expect(await answered(urlOf('localhost', 'sslmode=require'), (other) => other`select 1`)).toHaveLength(1);
-    await until(async () => (await left()).length === 0);
-    expect(await left()).toEqual([]);
+      other`select query from pg_stat_activity where application_name = 'closed_early'`;
+    try {
+      for (const turns of [1, 2, 4, 8, 16]) await closedEarly(turns);
+      // Whatever still came would be there before these.
+      for (let count = 0; count < 3; count += 1) {
+        expect(await answered(urlOf('localhost', 'sslmode=require'), (sql) => sql`select 1`)).toHaveLength(1);
+      }
+      await until(async () => (await left()).length === 0, { timeoutMs: 2000 });
+      expect(await left()).toEqual([]);
+    } finally {
+      await other.end({ timeout: 1 });
+    }
   });
 
   test('large answers and large questions arrive whole', async () => {
@@ -211,6 +223,35 @@ test('DATA-19: a host that takes connections and says nothing has its own time, 
     ).rejects.toThrow(/None of the hosts.*127\.0\.0\.1.*CONNECT_TIMEOUT.*localhost.*CONNECT_TIMEOUT/);
   } finally {
     silent.close();
+  }
+});
+
+test('DATA-15: of several hosts those that take no writes are passed over, also when that changes', async () => {
+  const other = await startOwnPostgres({
+    settings: { ssl: 'on', ssl_ca_file: 'ca.crt', ...byName, default_transaction_read_only: 'on' },
+  });
+  const url = urlOf(`localhost:${other.port},localhost:PORT`, `sslmode=verify-full&${authority}&connect_timeout=2`);
+  const sql = openDatabase(url, { max: 3, oneAtATime: true });
+  const ports = async (): Promise<Set<number>> => {
+    const question = (): PromiseLike<{ port: number }[]> => sql`select inet_server_port() as port, pg_sleep(0.05)`;
+    const rows = await Promise.all(Array.from({ length: 3 }, question));
+    return new Set(rows.flatMap(([row]) => row?.port ?? []));
+  };
+  try {
+    expect(await ports()).toEqual(new Set([postgres.port]));
+    await other.set({ default_transaction_read_only: 'off' });
+    await postgres.set({ default_transaction_read_only: 'on' });
+    await postgres.sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where pid <> pg_backend_pid() and backend_type = 'client backend'`;
+    await until(async () => (await ports().catch(() => new Set())).has(other.port), { timeoutMs: 5000 });
+    expect(await ports()).toEqual(new Set([other.port]));
+    await expect(firstAnswer(sql, Promise.reject(answerLost()))).rejects.toThrow(
+      /^None of the hosts of postgres:\/\/boocode@localhost:\d+,localhost:\d+\/postgres answers and takes writes/,
+    );
+  } finally {
+    await sql.end({ timeout: 1 });
+    await postgres.set({ default_transaction_read_only: 'off' });
+    await other.close();
   }
 });
 

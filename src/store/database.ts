@@ -1,7 +1,7 @@
 import postgres from 'postgres';
 import { arrayTypes } from './array-types.ts';
 import { readDatabaseUrl } from './database-address.ts';
-import { databaseSockets } from './database-socket.ts';
+import { databaseSockets, padding } from './database-socket.ts';
 
 /** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
@@ -63,6 +63,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
     onnotice: (notice: postgres.Notice) => options.onNotice?.(String(notice['message'] ?? '')),
     connection: {
       application_name: address.applicationName,
+      ...(host.startsWith('/') ? {} : padding),
       // A frozen host must not hold a chat's row; a slow store must not hold a turn.
       ...(isPooled ? {} : { idle_in_transaction_session_timeout: 1500, statement_timeout: 30_000 }),
     },

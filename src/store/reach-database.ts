@@ -17,7 +17,8 @@ export async function firstAnswer<T>(sql: Sql, answer: PromiseLike<T>): Promise<
   try {
     return await inTime(answer, (connectTimeoutS + 10) * 1000);
   } catch (cause) {
-    throw new BooError('storage_unavailable', sentenceFor(cause, addressOf(sql)), { cause });
+    const target = sql.options.target_session_attrs;
+    throw new BooError('storage_unavailable', sentenceFor(cause, { ...addressOf(sql), target }), { cause });
   }
 }
 
@@ -26,6 +27,8 @@ interface Address {
   url: string;
   user: string;
   database: string;
+  /** Which of several hosts will do; the driver looks for one for ever. */
+  target?: string | undefined | null;
 }
 
 /** What the driver made of DATABASE_URL and of the environment. */
@@ -41,7 +44,7 @@ function addressOf(sql: Sql): Address {
   return { url: `postgres://${user}@${path || places.join(',')}/${database}`, user, database };
 }
 
-function sentenceFor(error: unknown, { url, user, database }: Address): string {
+function sentenceFor(error: unknown, { url, user, database, target }: Address): string {
   switch (codeOf(error)) {
     case '3D000':
       return `There is no database “${database}” at ${url}: create it, or correct DATABASE_URL.`;
@@ -59,6 +62,7 @@ function sentenceFor(error: unknown, { url, user, database }: Address): string {
     case 'EAI_AGAIN':
       return `The database at ${url} cannot be reached: its host name is not known here. Check DATABASE_URL.`;
     case 'ANSWER_LOST':
+      if (target) return `None of the hosts of ${url} answers and takes writes (target_session_attrs=${target}).`;
       return `The database at ${url} does not answer: check that Postgres is running there, and what stands in between.`;
     default:
       return `The database at ${url} cannot be reached (${reasonOf(error)}): check DATABASE_URL, and that Postgres is running there.`;
