@@ -2,18 +2,24 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tlsFixtures } from '../../test/support/own-postgres.ts';
 import { databasePlace, readDatabaseUrl } from './database-address.ts';
 
 let folder: string;
 let file: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'boocode-address-'));
-  file = join(folder, 'some.pem');
-  writeFileSync(file, 'PEM');
+  file = join(folder, 'no-pem');
+  writeFileSync(file, 'nothing');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const local = { hosts: [{ host: 'localhost', port: 5432 }], ssl: 'prefer', targetSessionAttrs: null, isPooled: false };
+const local = {
+  hosts: [{ host: 'localhost', port: 5432 }],
+  tls: { mode: 'prefer' },
+  targetSessionAttrs: null,
+  isPooled: false,
+};
 
 describe('DATA-10: a database’s URL is understood', () => {
   test.each([
@@ -21,11 +27,8 @@ describe('DATA-10: a database’s URL is understood', () => {
     ['postgres://a@db.example/x', { hosts: [{ host: 'db.example', port: 5432 }], user: 'a', database: 'x' }],
     ['postgresql://a:p%40:w%2F@[::1]:6000', { hosts: [{ host: '::1', port: 6000 }], password: 'p@:w/', database: 'a' }],
     ['postgres://a:p@ss#w@db/x', { hosts: [{ host: 'db', port: 5432 }], password: 'p@ss#w' }],
-    [
-      'postgres:///x?host=/run/pg&port=5433&user=u',
-      { hosts: [{ host: '/run/pg', port: 5433 }], user: 'u', ssl: false },
-    ],
-    ['postgres://u:p@%2Frun%2Fpg%2F%2C/x', { hosts: [{ host: '/run/pg/,', port: 5432 }], database: 'x', ssl: false }],
+    ['postgres:///x?host=/run/pg&port=5433&user=u', { hosts: [{ host: '/run/pg', port: 5433 }], user: 'u', tls: null }],
+    ['postgres://u:p@%2Frun%2Fpg%2F%2C/x', { hosts: [{ host: '/run/pg/,', port: 5432 }], database: 'x', tls: null }],
     [
       'postgres://u@one,two:6543,[::2]:7/x',
       {
@@ -58,29 +61,25 @@ describe('DATA-10: a database’s URL is understood', () => {
         ],
       },
     ],
-    ['postgres://db/?sslmode=disable', { ssl: false }],
-    ['postgres://db/?sslmode=prefer&channel_binding=prefer&gssencmode=disable', { ssl: 'prefer' }],
-    ['postgres://db/?sslmode=require', { ssl: { rejectUnauthorized: false } }],
-    ['postgres://db/?sslmode=verify-full&sslrootcert=system', { ssl: { rejectUnauthorized: true } }],
-    ['postgres://db/?sslrootcert=system', { ssl: { rejectUnauthorized: true } }],
+    ['postgres://db/?sslmode=disable', { tls: null }],
+    ['postgres://db/?sslmode=prefer&channel_binding=prefer&gssencmode=disable', { tls: { mode: 'prefer' } }],
+    ['postgres://db/?sslmode=require', { tls: { mode: 'require', hasRootCert: false } }],
+    ['postgres://db/?sslmode=verify-full&sslrootcert=system', { tls: { mode: 'verify-full', hasRootCert: true } }],
+    ['postgres://db/?sslrootcert=system', { tls: { mode: 'verify-full', hasRootCert: true } }],
     ['postgres://db/?application_name=me&connect_timeout=9', { applicationName: 'me', connectTimeoutS: 9 }],
-    ['postgres://db/?pgbouncer=true&sslnegotiation=direct', { isPooled: true, sslNegotiation: 'direct' }],
+    ['postgres://db/?pgbouncer=true', { isPooled: true, tls: { isDirect: false } }],
+    ['postgres://db/?sslmode=require&sslnegotiation=direct', { tls: { mode: 'require', isDirect: true } }],
   ])('%s', (url, wanted) => {
     expect(readDatabaseUrl(url)).toMatchObject(wanted);
   });
 
   test('with its certificates', () => {
-    const ssl = (search: string): unknown => readDatabaseUrl(`postgres://db/?${search}`).ssl;
-    expect(ssl(`sslmode=verify-full&sslrootcert=${file}`)).toEqual({ ca: 'PEM', rejectUnauthorized: true });
-    expect(ssl(`sslmode=require&sslrootcert=${file}`)).toMatchObject({ ca: 'PEM', rejectUnauthorized: true });
-    expect(ssl(`sslmode=require&sslcert=${file}&sslkey=${file}`)).toEqual({
-      cert: 'PEM',
-      key: 'PEM',
-      rejectUnauthorized: false,
-    });
-    const checked = ssl(`sslmode=verify-ca&sslrootcert=${file}`) as { checkServerIdentity?: () => unknown };
-    expect(checked.checkServerIdentity?.()).toBe(undefined);
-    expect(ssl(`sslmode=verify-full`)).not.toHaveProperty('checkServerIdentity');
+    const tls = (search: string): unknown => readDatabaseUrl(`postgres://db/?${search}`).tls;
+    const ca = join(tlsFixtures, 'ca.crt');
+    const own = `sslcert=${join(tlsFixtures, 'client.crt')}&sslkey=${join(tlsFixtures, 'test-only-client.key')}`;
+    expect(tls(`sslmode=verify-full&sslrootcert=${ca}`)).toMatchObject({ mode: 'verify-full', hasCert: false });
+    expect(tls(`sslmode=require&sslrootcert=${ca}`)).toMatchObject({ mode: 'verify-ca', asked: 'require' });
+    expect(tls(`sslmode=require&${own}`)).toMatchObject({ mode: 'require', hasRootCert: false, hasCert: true });
   });
 });
 
@@ -94,6 +93,13 @@ describe('DATA-10: what is not understood is refused by name, without the passwo
     ['postgres://u:secret@db/?sslrootcert=/nonexistent&sslmode=verify-full', 'sslrootcert'],
     ['postgres://u:secret@db/?sslrootcert=/nonexistent', 'sslrootcert'],
     ['postgres://u:secret@db/?sslmode=require&sslcert=/nonexistent', 'sslkey'],
+    ['postgres://u:secret@db/?sslmode=require&sslcert=FILE&sslkey=FILE', 'sslcert'],
+    ['postgres://u:secret@db/?sslmode=require&sslcert=TLS/client.crt&sslkey=FILE', 'sslkey'],
+    ['postgres://u:secret@db/?sslmode=require&sslcert=TLS/client.crt&sslkey=TLS/test-only-server-name.key', 'sslkey'],
+    ['postgres://u:secret@db/?sslmode=verify-ca&sslrootcert=FILE', 'sslrootcert'],
+    ['postgres://u:secret@db/?sslrootcert=FILE', 'sslrootcert'],
+    ['postgres://u:secret@db/?sslmode=require&sslrootcert=system', 'sslrootcert'],
+    ['postgres://u:secret@db/?sslnegotiation=direct', 'sslnegotiation'],
     ['postgres://u:secret@db/?target_session_attrs=standby', 'target_session_attrs'],
     ['postgres://u:secret@db/?statement_timeout=1', 'statement_timeout'],
     ['postgres://u:secret@db/?__proto__=1', '__proto__'],
@@ -105,7 +111,7 @@ describe('DATA-10: what is not understood is refused by name, without the passwo
     ['postgres://u:secret%@db/', '%25'],
     ['mysql://u:secret@db/', 'postgres://'],
   ])('%s', (url, name) => {
-    const refused = (): unknown => readDatabaseUrl(url);
+    const refused = (): unknown => readDatabaseUrl(url.replaceAll('FILE', file).replaceAll('TLS', tlsFixtures));
     expect(refused).toThrow(expect.objectContaining({ code: 'config_invalid' }) as Error);
     expect(refused).toThrow(name);
     expect(refused).not.toThrow('secret');

@@ -2,10 +2,9 @@
  * A database's URL, read as libpq reads it. Every parameter is understood, or refused by name: the driver would hand what it
  * does not know to the server as a setting, and take what is missing from the environment.
  */
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import type { ConnectionOptions } from 'node:tls';
 import { BooError } from '../protocol/error.ts';
+import { type DatabaseTls, readTlsFiles, type SslMode } from './database-tls.ts';
 
 export interface DatabaseAddress {
   /** One with a path is a socket's directory, and is the only one. */
@@ -13,9 +12,8 @@ export interface DatabaseAddress {
   database: string;
   user: string;
   password: string;
-  /** As the driver takes it: `prefer` takes a connection without TLS where the server has none. */
-  ssl: false | 'prefer' | ConnectionOptions;
-  sslNegotiation: 'direct' | null;
+  /** Null where none is wanted: for `sslmode=disable`, and with a socket. */
+  tls: DatabaseTls | null;
   applicationName: string;
   connectTimeoutS: number;
   /** Which of several hosts will do: null for the first that answers. */
@@ -24,8 +22,8 @@ export interface DatabaseAddress {
   isPooled: boolean;
 }
 
-const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
-type SslMode = (typeof sslModes)[number];
+const sslModes: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
+const tlsFiles = ['sslrootcert', 'sslcert', 'sslkey'] as const;
 
 /** What is understood, and nothing else. */
 const known = new Set([
@@ -67,9 +65,7 @@ export function readDatabaseUrl(url: string): DatabaseAddress {
     database: parameters.get('dbname') || decoded(path) || user,
     user,
     password: parameters.get('password') ?? (colon < 0 ? '' : decoded(login.slice(colon + 1))),
-    ssl: readSsl(parameters, hosts[0]?.host.startsWith('/') === true),
-    sslNegotiation:
-      choice(parameters, 'sslnegotiation', ['postgres', 'direct'] as const) === 'direct' ? 'direct' : null,
+    tls: readTls(parameters, hosts[0]?.host.startsWith('/') === true),
     applicationName: parameters.get('application_name') || 'boocode',
     connectTimeoutS: readTimeout(parameters.get('connect_timeout')),
     targetSessionAttrs: readTarget(parameters, hosts.length),
@@ -127,38 +123,25 @@ function readPort(text: string): number {
   return port;
 }
 
-function readSsl(parameters: ReadonlyMap<string, string>, isSocket: boolean): DatabaseAddress['ssl'] {
+function readTls(parameters: ReadonlyMap<string, string>, isSocket: boolean): DatabaseTls | null {
   let mode: SslMode = choice(parameters, 'sslmode', sslModes) ?? 'prefer';
-  const rootCert = parameters.get('sslrootcert');
-  const isSystem = rootCert === 'system';
-  if (isSystem && parameters.get('sslmode') === undefined) mode = 'verify-full';
-  if (isSystem && mode !== 'verify-full') throw refused('sslrootcert=system wants sslmode=verify-full');
+  const [sslrootcert, sslcert, sslkey] = tlsFiles.map((name) => parameters.get(name));
+  if (sslrootcert === 'system' && !parameters.has('sslmode')) mode = 'verify-full';
+  if (sslrootcert === 'system' && mode !== 'verify-full') throw refused('sslrootcert=system wants sslmode=verify-full');
+  const asked = mode;
   // As libpq: who brings a root certificate wants it to be used.
-  if (rootCert && mode === 'require') mode = 'verify-ca';
-  const files = { ca: isSystem ? undefined : rootCert, cert: parameters.get('sslcert'), key: parameters.get('sslkey') };
-  // A socket has no TLS.
-  if (isSocket || mode === 'disable') return false;
-  if (mode === 'allow' || mode === 'prefer') {
-    const name = (['sslrootcert', 'sslcert', 'sslkey'] as const).find((each) => parameters.get(each));
+  if (sslrootcert && mode === 'require') mode = 'verify-ca';
+  const isDirect = choice(parameters, 'sslnegotiation', ['postgres', 'direct'] as const) === 'direct';
+  if (isSocket) return null;
+  if (mode === 'disable' || mode === 'allow' || mode === 'prefer') {
+    if (isDirect) throw refused('sslnegotiation=direct wants sslmode=require, verify-ca or verify-full');
+    if (mode === 'disable') return null;
+    const name = tlsFiles.find((each) => parameters.get(each));
     if (name) throw refused(`${name} is of use only with sslmode=require, verify-ca or verify-full`);
-    return 'prefer';
   }
-  if (Boolean(files.cert) !== Boolean(files.key)) throw refused('sslcert and sslkey go together');
-  return {
-    ...(files.ca ? { ca: readPem('sslrootcert', files.ca) } : {}),
-    ...(files.cert ? { cert: readPem('sslcert', files.cert) } : {}),
-    ...(files.key ? { key: readPem('sslkey', files.key) } : {}),
-    rejectUnauthorized: mode !== 'require',
-    ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
-  };
-}
-
-function readPem(name: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    throw new BooError('config_invalid', `${name}: the file ${path} cannot be read`, { cause });
-  }
+  if (Boolean(sslcert) !== Boolean(sslkey)) throw refused('sslcert and sslkey go together');
+  const secureContext = readTlsFiles({ sslrootcert, sslcert, sslkey });
+  return { mode, asked, isDirect, hasRootCert: Boolean(sslrootcert), hasCert: Boolean(sslcert), secureContext };
 }
 
 function readTimeout(text: string | undefined): number {

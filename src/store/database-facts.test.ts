@@ -48,7 +48,7 @@ test('DATA-14: two hosts, and the look of a third, fit into a role’s limit of 
     expect(await openHost()).toBe(3);
     await expect(openHost()).rejects.toMatchObject({
       code: 'storage_unavailable',
-      message: expect.stringContaining('only 1 more connections') as string,
+      message: expect.stringContaining('only one more connection, ') as string,
     });
   } finally {
     await Promise.all(pools.map((sql) => sql.end({ timeout: 1 })));

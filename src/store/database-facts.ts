@@ -95,7 +95,7 @@ export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
   if (free < 3) {
     throw new BooError(
       'storage_unavailable',
-      `The database takes only ${Math.max(0, free)} more connections, and BooCode needs three: raise max_connections or the limit of the role, or end others.`,
+      `The database takes ${free < 1 ? 'no more connections' : free === 1 ? 'only one more connection' : 'only two more connections'}, and BooCode needs three: raise max_connections or the limit of the role, or end others.`,
     );
   }
   const all = Math.min(14, Math.max(3, Math.floor(free / 2)));

@@ -1,6 +1,7 @@
 import postgres from 'postgres';
 import { arrayTypes } from './array-types.ts';
 import { readDatabaseUrl } from './database-address.ts';
+import { databaseSockets, padding } from './database-socket.ts';
 
 /** A pool of connections to Postgres, with our types: `int8` as number, `json` and `jsonb` as text. */
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
@@ -33,17 +34,23 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
   const parameters = {
     ...(host.startsWith('/')
       ? { path: `${host}/.s.PGSQL.${port}`, host, port }
-      : { host: address.hosts.map((each) => each.host), port: address.hosts.map((each) => each.port) }),
+      : {
+          host: address.hosts.map((each) => each.host),
+          port: address.hosts.map((each) => each.port),
+          socket: databaseSockets(address),
+        }),
     database: address.database,
     user: address.user,
     // A function, for an empty text would be taken from the environment.
     password: () => address.password,
-    ssl: address.ssl,
-    sslnegotiation: address.sslNegotiation,
+    // Our sockets see to it.
+    ssl: false,
+    sslnegotiation: null,
     target_session_attrs: address.targetSessionAttrs,
     max_pipeline: options.oneAtATime === true ? 0 : 100,
     max: options.max ?? 10,
-    connect_timeout: address.connectTimeoutS,
+    // For all of them and the login; each host has its own time.
+    connect_timeout: address.connectTimeoutS * address.hosts.length + 1,
     idle_timeout: 0,
     // One that is given up might not be had again where few are left.
     max_lifetime: null,
@@ -56,6 +63,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
     onnotice: (notice: postgres.Notice) => options.onNotice?.(String(notice['message'] ?? '')),
     connection: {
       application_name: address.applicationName,
+      ...(host.startsWith('/') ? {} : padding),
       // A frozen host must not hold a chat's row; a slow store must not hold a turn.
       ...(isPooled ? {} : { idle_in_transaction_session_timeout: 1500, statement_timeout: 30_000 }),
     },

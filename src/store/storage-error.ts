@@ -12,6 +12,9 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+/** Postgres' own code for a connection that could not be made; of ours, the message is a sentence that says why. */
+export const cannotConnect = '08001';
+
 const lostConnection = new Set([
   'ANSWER_LOST',
   'CONNECTION_CLOSED',

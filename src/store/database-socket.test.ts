@@ -1,0 +1,37 @@
+import type { Duplex } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openPostgresProxy, type PostgresProxy } from '../../test/support/postgres-proxy.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { openDatabase } from './database.ts';
+import { inTime } from './in-time.ts';
+
+let database: TestDatabase;
+let proxy: PostgresProxy;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  proxy = await openPostgresProxy(database.url);
+});
+afterAll(async () => {
+  await proxy.close();
+  await database.drop();
+});
+
+test('DATA-4: a connection that ends before the driver has written its statement is there again at once', async () => {
+  const sql = openDatabase(proxy.url, { max: 1, oneAtATime: true });
+  const options = sql.options as unknown as { socket: () => Duplex };
+  const open = options.socket;
+  let last: Duplex | undefined;
+  options.socket = () => (last = open());
+  try {
+    await sql`select 1`;
+    const statement = sql`select 'never written'`.execute();
+    statement.catch(() => undefined);
+    // The driver has it, and writes it in the check phase of this turn of the loop; the end comes before.
+    for (let count = 0; count < 5; count += 1) await Promise.resolve();
+    last?.destroy();
+    await expect(statement).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    expect(await inTime(sql`select 'written' as text`, 2000)).toEqual([{ text: 'written' }]);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+});

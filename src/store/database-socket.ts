@@ -1,0 +1,220 @@
+/**
+ * A connection to a database over TCP, as the driver takes it. The driver's own compares the certificate of an address with
+ * `localhost`, has no words for what fails at TLS, and tries several hosts in a loop that never says why.
+ */
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { DatabaseAddress } from './database-address.ts';
+import { connectionFailure, type Place, reachHost, tlsError, TlsError } from './reach-host.ts';
+import { cannotConnect, codeOf } from './storage-error.ts';
+
+/** What opens the sockets of one pool. They are there at once; what is written waits until they have reached a host. */
+export function databaseSockets(address: DatabaseAddress): () => Duplex {
+  const turn = { host: 0 };
+  return () => new DatabaseSocket(address, turn);
+}
+
+/** One host, in one way. */
+interface Attempt {
+  host: number;
+  isSecure: boolean;
+}
+
+const startup = 196_608;
+const cancelRequest = 80_877_102;
+const [errorResponse = 0] = Buffer.from('E');
+
+class DatabaseSocket extends Duplex {
+  readonly #address: DatabaseAddress;
+  /** The host that the pool's connections try first: after one was lost it is the next. */
+  readonly #turn: { host: number };
+  /** Those that are left; the first is under way. */
+  #attempts: Attempt[];
+  readonly #failures: string[] = [];
+  #socket: Socket | null = null;
+  #stop: () => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** What was said before the server's first answer: it can be said anew to another host, or in another way. */
+  #opening: Buffer[] | null = [];
+  /** What a server said instead of asking who we are, where another way is left. */
+  #refusal: Buffer[] = [];
+  #isRefused = false;
+
+  constructor(address: DatabaseAddress, turn: { host: number }) {
+    super({ allowHalfOpen: false });
+    this.#address = address;
+    this.#turn = turn;
+    const { hosts, tls } = address;
+    const ways = { none: [false], allow: [false, true], prefer: [true, false], wanted: [true] };
+    const way = tls === null ? 'none' : tls.mode === 'allow' || tls.mode === 'prefer' ? tls.mode : 'wanted';
+    const order = hosts.map((_, step) => (turn.host + step) % hosts.length);
+    this.#attempts = order.flatMap((host) => ways[way].map((isSecure) => ({ host, isSecure })));
+  }
+
+  /** The driver ends nothing that does not say `open`. */
+  get readyState(): 'open' | 'closed' {
+    return this.destroyed ? 'closed' : 'open';
+  }
+
+  #try(): void {
+    const { tls, connectTimeoutS } = this.#address;
+    this.#timer = setTimeout(() => this.#failed(connectionFailure('CONNECT_TIMEOUT')), connectTimeoutS * 1000);
+    this.#stop = reachHost(this.#place, this.#attempt.isSecure ? tls : null, (result) => {
+      if ('error' in result) this.#failed(result.error);
+      else this.#open(result.socket);
+    });
+  }
+
+  get #attempt(): Attempt {
+    return this.#attempts[0] as Attempt;
+  }
+
+  get #place(): Place {
+    return this.#address.hosts[this.#attempt.host] as Place;
+  }
+
+  #open(socket: Socket): void {
+    this.#socket = socket;
+    this.#stop = () => {
+      socket.removeAllListeners();
+      socket.on('error', () => undefined);
+      socket.destroy();
+    };
+    socket.on('data', (data) => this.#receive(data));
+    socket.once('end', () => this.#ended());
+    socket.once('close', () => {
+      if (!socket.readableEnded) this.#ended();
+    });
+    socket.on('error', (error) => {
+      if (!this.#opening) this.destroy(error);
+      // As a server that does not take our certificate: it says so only now.
+      else this.#failed(this.#attempt.isSecure ? tlsError(error, this.#place, this.#address.tls) : error);
+    });
+    if (this.#opening?.length) socket.write(Buffer.concat(this.#opening));
+  }
+
+  #receive(data: Buffer): void {
+    if (this.#opening && data[0] === errorResponse && this.#hasOtherWay()) {
+      this.#isRefused = true;
+      this.#refusal = [];
+    }
+    if (this.#isRefused) return void this.#refusal.push(data);
+    if (this.#opening) {
+      // From here on this is the connection, whatever becomes of it.
+      this.#opening = null;
+      clearTimeout(this.#timer);
+    }
+    if (!this.push(data)) this.#socket?.pause();
+  }
+
+  #ended(): void {
+    if (this.readableEnded || this.destroyed) return;
+    // Nothing is answered to a request to cancel.
+    const isCancel = this.#opening?.[0]?.readInt32BE(4) === cancelRequest;
+    if (!this.#opening || isCancel) this.push(null);
+    else this.#failed(connectionFailure('CONNECTION_CLOSED'));
+  }
+
+  #hasOtherWay(): boolean {
+    return this.#attempts[1]?.host === this.#attempt.host;
+  }
+
+  /** Goes on with what is left, as libpq does: the other way with a host that was there, or the next host. */
+  #failed(error: Error): void {
+    this.#letGo();
+    this.#passTurn();
+    const { host } = this.#attempt;
+    const staysHere = error instanceof TlsError || this.#isRefused;
+    this.#isRefused = false;
+    const left = this.#attempts.slice(1).filter((each) => staysHere || each.host !== host);
+    if (left[0]?.host !== host) this.#failures.push(this.#reason(error));
+    this.#attempts = left;
+    if (left.length > 0) this.#try();
+    else this.#giveUp(error);
+  }
+
+  #reason(error: Error): string {
+    const { host, port } = this.#place;
+    return error instanceof TlsError ? error.message : `${host}:${port} cannot be reached (${codeOf(error)}).`;
+  }
+
+  #giveUp(error: Error): void {
+    if (this.#refusal.length > 0) this.push(Buffer.concat(this.#refusal));
+    else if (this.#failures.length === 1) return void this.destroy(error);
+    // The driver throws away the errors of sockets while there are other hosts, but not the words of a server.
+    else this.push(fatal(`None of the hosts of the database will do. ${this.#failures.join(' ')}`));
+    this.push(null);
+  }
+
+  /** Unless another connection has done so already. */
+  #passTurn(): void {
+    const { host } = this.#attempt;
+    if (this.#turn.host === host) this.#turn.host = (host + 1) % this.#address.hosts.length;
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#timer);
+    this.#stop();
+    this.#stop = () => undefined;
+    this.#socket = null;
+  }
+
+  override _read(): void {
+    this.#socket?.resume();
+  }
+
+  override _write(data: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (this.#opening?.length === 0) {
+      // Now, and not before: where it fails the driver must have nothing more to write, see `padding`.
+      this.#opening.push(withoutRest(data));
+      this.#try();
+      callback();
+    } else if (this.#opening) {
+      this.#opening.push(data);
+      this.#socket?.write(data);
+      callback();
+    } else if (this.#socket) {
+      this.#socket.write(data, callback);
+    } else {
+      callback();
+    }
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    if (this.#opening || !this.#socket) this.destroy();
+    else this.#socket.end();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (!this.#opening) this.#passTurn();
+    this.#letGo();
+    callback(error);
+  }
+}
+
+/**
+ * For the driver's parameters at the start. It writes what is long at once, and all else a moment later; where a connection
+ * ends within that moment it never writes again, but keeps what it had, until that is long enough.
+ */
+export const padding = { boocode_padding: 'x'.repeat(1024) };
+const paddingBytes = Buffer.from(Object.entries(padding).flat().join('\0') + '\0');
+
+/** The message that begins a connection: without the padding, and without what was left of an earlier connection. */
+function withoutRest(data: Buffer): Buffer {
+  let at = data.length - 8;
+  while (at >= 0 && !(data.readUInt32BE(at) === data.length - at && data.readUInt32BE(at + 4) === startup)) at -= 1;
+  const pad = data.lastIndexOf(paddingBytes);
+  if (at < 0 || pad < at) return data;
+  const message = Buffer.concat([data.subarray(at, pad), data.subarray(pad + paddingBytes.length)]);
+  message.writeUInt32BE(message.length, 0);
+  return message;
+}
+
+/** A server's message that ends a connection. */
+function fatal(message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${cannotConnect}\0M${message}\0\0`);
+  const head = Buffer.from([errorResponse, 0, 0, 0, 0]);
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, copyFileSync, readdirSync, realpathSync } from 'node:fs';
+import { appendFile, chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { endProcess } from '../../src/lib/process-identity.ts';
+import { findPostgresBinaries } from '../../src/store/embedded-postgres/binaries.ts';
+import { openCluster } from '../../src/store/embedded-postgres/cluster.ts';
+import { postgresCommand } from '../../src/store/embedded-postgres/command.ts';
+import { choosePostgresUser } from '../../src/store/embedded-postgres/user.ts';
+import { openDatabase, type Sql } from '../../src/store/database.ts';
+import { until } from './until.ts';
+
+export interface OwnPostgres {
+  readonly port: number;
+  /** Of the superuser `boocode`, over TCP on 127.0.0.1. */
+  readonly url: string;
+  readonly sql: Sql;
+  /** Changes settings of the running server, and waits until new connections have them. */
+  set(settings: Record<string, string>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const tlsFixtures = join(import.meta.dirname, '..', 'fixtures', 'tls');
+const password = 'own';
+
+/** A Postgres of the test's own, for what the run's shared one has not: TCP, TLS, few connections, rules for who may enter. */
+export async function startOwnPostgres({
+  settings = {},
+  hba = 'host all all all scram-sha-256',
+}: { settings?: Record<string, string>; hba?: string } = {}): Promise<OwnPostgres> {
+  const home = realpathSync(await mkdtemp(join(tmpdir(), 'boocode-postgres-')));
+  const passwordFile = join(home, 'password');
+  await writeFile(passwordFile, password);
+  const binaries = findPostgresBinaries();
+  const user = choosePostgresUser(binaries.postgres, home);
+  const own = (path: string): void => {
+    if (user.uid !== null) chownSync(path, user.uid, user.uid);
+  };
+  own(passwordFile);
+  const cluster = await openCluster({ home, binaries, user, passwordFile });
+  await writeFile(join(cluster, 'pg_hba.conf'), `${hba}\n`);
+  for (const name of readdirSync(tlsFixtures)) {
+    const copy = join(cluster, name);
+    copyFileSync(join(tlsFixtures, name), copy);
+    // Postgres takes no key that others can read, and a checkout gives it to everybody.
+    await chmod(copy, 0o600);
+    own(copy);
+  }
+  const port = await freePort();
+  const all = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    fsync: 'off',
+    ...settings,
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name} = '${value}'`);
+  await appendFile(join(cluster, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
+  const { command, args, options } = postgresCommand(user, binaries.postgres, ['-D', cluster], 'INT');
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] });
+  const exited = once(child, 'exit');
+  const said = text(child.stderr);
+  const url = `postgres://boocode:${password}@127.0.0.1:${port}/postgres`;
+  const sql = openDatabase(`${url}?sslmode=disable`, { max: 1 });
+  const remove = async (): Promise<void> => {
+    await sql.end({ timeout: 1 });
+    await endProcess(child, { signal: 'SIGINT', graceMs: 10_000 });
+    await exited;
+    await rm(home, { recursive: true, force: true });
+  };
+  try {
+    const answers = (): Promise<boolean> =>
+      sql`select 1`.then(
+        () => true,
+        () => false,
+      );
+    await until(async () => child.exitCode !== null || (await answers()), {
+      timeoutMs: 20_000,
+      what: 'Postgres to start',
+    });
+    if (child.exitCode !== null) throw new Error(`Postgres did not start: ${await said}`);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return {
+    port,
+    url,
+    sql,
+    async set(changes) {
+      for (const [name, value] of Object.entries(changes)) await sql.unsafe(`alter system set ${name} = '${value}'`);
+      await sql`select pg_reload_conf()`;
+      await until(async () => {
+        const rows = await sql<{ name: string; setting: string }[]>`
+          select name, setting from pg_settings where name in ${sql(Object.keys(changes))}`;
+        return rows.every(({ name, setting }) => setting === changes[name]);
+      });
+    },
+    close: remove,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
+  return address.port;
+}
