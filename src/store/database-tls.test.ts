@@ -226,6 +226,22 @@ test('DATA-19: a host that takes connections and says nothing has its own time, 
   }
 });
 
+test('DATA-18: what comes together with a server’s yes to TLS is refused, for TLS does not protect it', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end('S and more'));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  try {
+    await expect(readDatabaseFacts(`postgres://u@127.0.0.1:${port}/x?sslmode=require`)).rejects.toThrow(
+      /No TLS could be agreed on.*\(EPROTO\): check sslmode=require/,
+    );
+  } finally {
+    server.close();
+  }
+});
+
 test('DATA-15: of several hosts those that take no writes are passed over, also when that changes', async () => {
   const other = await startOwnPostgres({
     settings: { ssl: 'on', ssl_ca_file: 'ca.crt', ...byName, default_transaction_read_only: 'on' },

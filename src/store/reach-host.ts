@@ -63,7 +63,7 @@ export function reachHost(
       // More than this byte would come from somebody in between, and be taken for what TLS protects.
       if (answer.length === 1 && answer[0] === saysYes) return begin(tls);
       if (answer.length === 1 && answer[0] === saysNo && tls.mode === 'prefer') return succeed();
-      fail(connectionFailure(noTls));
+      fail(connectionFailure(answer.length === 1 ? noTls : 'EPROTO'));
     });
   });
   return giveUp;
