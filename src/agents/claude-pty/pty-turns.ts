@@ -4,6 +4,7 @@
  * says so; where the program writes none (after an interrupt, a failed request), it ends when the program is idle and
  * its transcript, which it writes a little later than it acts, has come to rest.
  */
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { createSerial } from '../../lib/serial.ts';
 import type { McpServer, PermissionMode } from '../../protocol/chat.ts';
 import type { BooError } from '../../protocol/error.ts';
@@ -23,6 +24,7 @@ import { BackgroundTasks } from './background-tasks.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
 import type { SessionCosts } from './session-costs.ts';
+import { TurnRequests } from './turn-requests.ts';
 import type { TypedChanges } from './typed-changes.ts';
 import type { FollowedLines } from './transcript-follower.ts';
 
@@ -73,10 +75,10 @@ export class PtyTurns {
   readonly #tasks = new BackgroundTasks();
   #state: MappingState;
   #turn: ClaudeTurn | undefined;
-  /** Of the turn that runs. */
-  #requestIds = new Set<string>();
+  readonly #requests: TurnRequests;
   #apiError: { status: number | undefined } | undefined;
-  #wasInterrupted = false;
+  /** By its line. */
+  #interruption: { isInRequest: boolean } | undefined;
   /** A prompt was typed for the chat, and its own line has not come yet. */
   #own: { turn: ClaudeTurn; words: string; isTaken: boolean; taken(): void } | undefined;
   #model: string | null;
@@ -87,6 +89,7 @@ export class PtyTurns {
     this.#sessionId = parts.sessionId;
     this.#model = parts.model;
     const { permissionMode, costs } = parts;
+    this.#requests = new TurnRequests(costs);
     this.#state = createMappingState({ backend: 'claude_pty', baseline: costs.totals, permissionMode });
   }
 
@@ -106,7 +109,7 @@ export class PtyTurns {
 
   /** The program writes no line at the end of this turn: it was interrupted, or its request failed. */
   get endsWithoutLine(): boolean {
-    return this.#wasInterrupted || this.#apiError !== undefined || this.current?.isInterrupted === true;
+    return this.#interruption !== undefined || this.#apiError !== undefined || this.current?.isInterrupted === true;
   }
 
   /** Something was said in the session, so that it can be resumed. */
@@ -216,7 +219,7 @@ export class PtyTurns {
     for (const frame of this.#tasks.clear()) this.#tell(frame);
   }
 
-  async #takeLine(line: TranscriptLine, entry: { [field: string]: unknown }): Promise<void> {
+  async #takeLine(line: TranscriptLine, entry: SessionStoreEntry): Promise<void> {
     switch (line.is) {
       case 'prompt':
         return this.#takePrompt(line, entry['permissionMode']);
@@ -234,10 +237,10 @@ export class PtyTurns {
         return;
       }
       case 'frame':
+        if (line.requestId !== undefined || line.isAborted) this.#requests.note(entry, line.isAborted === true);
         if (line.requestId !== undefined) {
           this.#begin();
           this.#parts.costs.noteRequest();
-          if (line.requestId !== '') this.#requestIds.add(line.requestId);
           this.#apiError = undefined;
           // It went on.
           this.#state = withHookStop(this.#state, null);
@@ -266,7 +269,7 @@ export class PtyTurns {
         return;
       }
       case 'interrupted':
-        this.#wasInterrupted = true;
+        this.#interruption = line;
         return;
       case 'hook_stop':
         this.#state = withHookStop(this.#state, { isRefusal: false, reason: line.reason });
@@ -382,10 +385,12 @@ export class PtyTurns {
   async #finish(): Promise<void> {
     const turn = this.#turn;
     if (!turn) return;
-    await this.#parts.costs.told(this.#requestIds);
+    const isInterrupted = this.#interruption !== undefined || turn.isInterrupted;
+    // A prompt that was taken back before anything was said has no line.
+    const wasInRequest = this.#interruption?.isInRequest ?? (turn.isInterrupted && this.#requests.isEmpty);
+    const unpriced = await this.#requests.settle(wasInRequest);
     if (this.#turn !== turn) return;
     this.#begin();
-    const isInterrupted = this.#wasInterrupted || turn.isInterrupted;
     const { totals } = this.#parts.costs;
     const { events, state } = mapSdkMessage(
       {
@@ -402,7 +407,7 @@ export class PtyTurns {
       this.#state,
     );
     this.#state = state;
-    for (const event of events.slice(0, -1)) turn.out.push(event);
+    for (const event of [...unpriced, ...events.slice(0, -1)]) turn.out.push(event);
     this.#close(turn, events.at(-1)!);
   }
 
@@ -411,9 +416,9 @@ export class PtyTurns {
     turn.out.close();
     if (this.#own?.turn === turn) this.#own = undefined;
     else this.#turn = undefined;
-    this.#requestIds = new Set();
+    this.#requests.clear();
     this.#apiError = undefined;
-    this.#wasInterrupted = false;
+    this.#interruption = undefined;
     turn.end();
     this.#parts.onRest();
   }

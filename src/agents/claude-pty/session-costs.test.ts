@@ -54,6 +54,26 @@ describe('TURN-4: the totals of a session', () => {
   });
 });
 
+describe('TURN-20: a request that was not told', () => {
+  test('is counted once, without a price; told later, only what is beyond that is added', () => {
+    const costs = new SessionCosts(zeroTotals);
+    costs.add(request('a'));
+    const untold = { ...request('b', 'big', 0), requestId: 'b' };
+    expect(costs.addUntold([{ ...request('a'), requestId: 'a' }, untold])).toEqual([untold]);
+    expect(costs.addUntold([untold])).toEqual([]);
+    expect(costs.totals.models['big']).toMatchObject({ outputTokens: 4, costUsd: 0.5 });
+    const late = request('b');
+    costs.add({ ...late, cost: { ...late.cost, outputTokens: 7 } });
+    expect(costs.totals.models['big']).toMatchObject({ inputTokens: 2, outputTokens: 9, costUsd: 1 });
+  });
+
+  test('is in the totals that the program itself has counted', () => {
+    const costs = new SessionCosts(zeroTotals);
+    costs.reset(zeroTotals);
+    expect(costs.addUntold([{ ...request('a'), requestId: 'a' }])).toEqual([]);
+  });
+});
+
 describe('TURN-4: the end of a turn waits', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => {

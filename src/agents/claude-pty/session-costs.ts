@@ -12,6 +12,8 @@ const zero: ModelCost = { ...noUsage, costUsd: 0 };
 export class SessionCosts {
   #totals: RunningTotals;
   readonly #told = new Set<string>();
+  /** What was counted of requests that were not told, by their ids. */
+  readonly #untold = new Map<string, ModelCost>();
   /** The totals are the program's own, as it left. */
   #isWhole = false;
   #isTold = true;
@@ -40,11 +42,29 @@ export class SessionCosts {
     this.#totals = totals;
     this.#isWhole = true;
     this.#told.clear();
+    this.#untold.clear();
   }
 
   add({ requestId, model, cost }: RequestCost): void {
-    if (requestId !== null) this.#told.add(requestId);
     this.#isTold = true;
+    const counted = requestId === null ? undefined : this.#untold.get(requestId);
+    if (requestId !== null) this.#untold.delete(requestId);
+    this.#add({ requestId, model, cost: counted ? beyond(counted, cost) : cost });
+    this.#onTold?.();
+  }
+
+  /** Adds what is known of requests that were not told, and tells which these were. The program counts them when it ends. */
+  addUntold(requests: Iterable<RequestCost & { requestId: string }>): RequestCost[] {
+    const untold = [...requests].filter(({ requestId }) => !this.#isWhole && !this.#told.has(requestId));
+    for (const request of untold) {
+      this.#untold.set(request.requestId, request.cost);
+      this.#add(request);
+    }
+    return untold;
+  }
+
+  #add({ requestId, model, cost }: RequestCost): void {
+    if (requestId !== null) this.#told.add(requestId);
     this.noteRequest();
     const before = Object.hasOwn(this.#totals.models, model) ? (this.#totals.models[model] ?? zero) : zero;
     const now: ModelCost = {
@@ -58,7 +78,6 @@ export class SessionCosts {
       costUsd: this.#totals.costUsd + cost.costUsd,
       models: { ...this.#totals.models, [model]: now },
     };
-    this.#onTold?.();
   }
 
   /**
@@ -84,4 +103,11 @@ export class SessionCosts {
       };
     });
   }
+}
+
+function beyond(counted: ModelCost, told: ModelCost): ModelCost {
+  const rest = { ...told };
+  for (const name of Object.keys(noUsage) as (keyof typeof noUsage)[])
+    rest[name] = Math.max(0, told[name] - counted[name]);
+  return rest;
 }

@@ -1,7 +1,8 @@
 import { noUsage } from '../../../protocol/event.ts';
 import type { ModelCost, TurnTraces } from '../../agent-backend.ts';
-import { asCount, asList, asRecord, isRecord } from './loose-json.ts';
+import { asList, asRecord, isRecord } from './loose-json.ts';
 import { syntheticModel } from './map-assistant.ts';
+import { readUsage } from './model-costs.ts';
 
 const counters = Object.keys(noUsage) as (keyof typeof noUsage)[];
 
@@ -16,19 +17,11 @@ export function createTurnTraces(except: ReadonlySet<string> = new Set()): TurnT
 
   function count({ id, model, usage }: Record<string, unknown>): void {
     if (typeof id !== 'string' || typeof model !== 'string' || model === syntheticModel || !isRecord(usage)) return;
-    const before = requests.get(id)?.cost ?? { ...noUsage, costUsd: 0 };
-    const most = (name: string, known: number): number => Math.max(asCount(usage[name]) ?? 0, known);
-    requests.set(id, {
-      model,
-      cost: {
-        inputTokens: most('input_tokens', before.inputTokens),
-        outputTokens: most('output_tokens', before.outputTokens),
-        cacheReadInputTokens: most('cache_read_input_tokens', before.cacheReadInputTokens),
-        cacheCreationInputTokens: most('cache_creation_input_tokens', before.cacheCreationInputTokens),
-        // What a single request cost in dollars stands nowhere.
-        costUsd: 0,
-      },
-    });
+    // What a single request cost in dollars stands nowhere.
+    const cost: ModelCost = { ...readUsage(usage), costUsd: 0 };
+    const before = requests.get(id)?.cost;
+    if (before) for (const name of counters) cost[name] = Math.max(cost[name], before[name]);
+    requests.set(id, { model, cost });
   }
 
   const isExcepted = (id: unknown): boolean => typeof id === 'string' && except.has(id);
