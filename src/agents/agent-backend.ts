@@ -74,6 +74,8 @@ export type AgentEvent =
        * those of a turn before.
        */
       uncounted?: { except: ReadonlySet<string> } | undefined;
+      /** The agent had the prompt, although it told nothing of it. */
+      isTaken?: boolean | undefined;
       /** It failed by what would fail any other prompt too. */
       obstacle?: Obstacle | undefined;
     };

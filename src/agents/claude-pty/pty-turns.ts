@@ -18,11 +18,11 @@ import {
   withInterruptAsked,
 } from '../claude/mapping/mapping-state.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
-import { wordsOf } from '../claude/mapping/prompt-words.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
+import { heardMore, notHeard, OwnPrompt } from './own-prompt.ts';
 import type { SessionCosts } from './session-costs.ts';
 import { TurnRequests } from './turn-requests.ts';
 import type { TypedChanges } from './typed-changes.ts';
@@ -56,14 +56,6 @@ export interface PtyTurnsParts {
   countUnmapped(name: string): void;
 }
 
-export interface ExpectedTurn {
-  turn: ClaudeTurn;
-  /** Resolves once the program has the prompt. */
-  taken: Promise<void>;
-  /** It is known from elsewhere that it has. */
-  markTaken: () => void;
-}
-
 // How long after the program has come to rest its last lines may still be on their way: it writes them every 100 ms.
 export const lateLinesMs = 300;
 // A turn whose end should have a line, and has none by then, was taken back by key before anything was said.
@@ -77,10 +69,12 @@ export class PtyTurns {
   #turn: ClaudeTurn | undefined;
   readonly #requests: TurnRequests;
   #apiError: { status: number | undefined } | undefined;
+  /** What the agent made of the prompt was told. */
+  #hasTold = false;
   /** By its line. */
   #interruption: { isInRequest: boolean } | undefined;
   /** A prompt was typed for the chat, and its own line has not come yet. */
-  #own: { turn: ClaudeTurn; words: string; isTaken: boolean; taken(): void } | undefined;
+  #own: OwnPrompt | undefined;
   #model: string | null;
   #sessionId: string;
 
@@ -123,19 +117,12 @@ export class PtyTurns {
   }
 
   /** A turn of the chat, whose prompt is about to be typed. */
-  expect({ turnId, content }: AgentPrompt): ExpectedTurn {
-    const turn = createTurn(turnId);
-    let resolve = (): void => {};
-    const taken = new Promise<void>((done) => (resolve = done));
-    const own = { turn, words: wordsOf(content), isTaken: false, taken: () => resolve() };
+  expect(prompt: AgentPrompt): OwnPrompt {
+    const own = new OwnPrompt(prompt);
     this.#own = own;
     this.#state = withHookStop(this.#state, null);
     this.#parts.onTurn();
-    const markTaken = (): void => {
-      own.isTaken = true;
-      resolve();
-    };
-    return { turn, taken, markTaken };
+    return own;
   }
 
   noteInterrupt(): void {
@@ -178,8 +165,11 @@ export class PtyTurns {
   /** The program is idle. Ends the turn that was running then, if it still does. */
   rest(turn: ClaudeTurn): Promise<void> {
     return this.#serial(async () => {
-      if (this.#own?.turn === turn) this.#adoptOwn();
-      if (this.#turn === turn) await this.#finish();
+      if (this.#own?.turn === turn) {
+        if (!turn.isInterrupted && !this.#state.turn.hookStop) return this.#close(turn, notHeard());
+        this.#adoptOwn();
+      }
+      if (this.#turn === turn) await this.#finish(true);
     });
   }
 
@@ -227,6 +217,10 @@ export class PtyTurns {
         return this.#takeIncoming(line);
       case 'aside':
         this.#begin();
+        if (this.#turn && this.#own?.isTyped && this.#own.is(line.content)) {
+          this.#own.endInside();
+          this.#own = undefined;
+        }
         this.#route({ type: 'user_message', messageId: line.id, content: line.content });
         return;
       case 'background': {
@@ -288,12 +282,16 @@ export class PtyTurns {
     await this.#finish();
     // Shift+Tab changes it without a line of its own.
     this.#tell({ type: 'system', subtype: 'status', permissionMode });
-    if (this.#own && this.#own.words === wordsOf(line.content)) {
+    if (this.#own?.is(line.content)) return this.#adoptOwn();
+    // Somebody types at the terminal too: their words were submitted with the prompt, or instead of it.
+    if (this.#own?.isTyped && this.#own.endsIn(line.content)) {
       this.#adoptOwn();
-      return;
+      this.#begin();
+      this.#route(heardMore);
+    } else {
+      this.#beginUnprompted();
+      this.#begin();
     }
-    this.#beginUnprompted();
-    this.#begin();
     this.#route({ type: 'user_message', messageId: line.id, content: line.content });
   }
 
@@ -311,7 +309,7 @@ export class PtyTurns {
 
   #adoptOwn(): void {
     this.#turn = this.#own?.turn;
-    this.#own?.taken();
+    this.#own?.markTaken();
     this.#own = undefined;
   }
 
@@ -369,6 +367,7 @@ export class PtyTurns {
 
   #route(event: AgentEvent): void {
     if (isChange(event)) this.#parts.onChanged(event);
+    this.#hasTold ||= !isSilent(event);
     if (!this.#turn && this.#own) {
       this.#own.turn.out.push(event);
       return;
@@ -382,12 +381,15 @@ export class PtyTurns {
   }
 
   /** The turn has ended: told as the SDK tells it, with what it cost. */
-  async #finish(): Promise<void> {
+  async #finish(isAtRest = false): Promise<void> {
     const turn = this.#turn;
     if (!turn) return;
-    const isInterrupted = this.#interruption !== undefined || turn.isInterrupted;
+    // Without an end, an answer and a word, somebody has taken the prompt back.
+    const isTakenBack =
+      isAtRest && !this.#hasTold && this.#requests.isEmpty && !this.#apiError && !this.#state.turn.hookStop;
+    const isInterrupted = this.#interruption !== undefined || turn.isInterrupted || isTakenBack;
     // A prompt that was taken back before anything was said has no line.
-    const wasInRequest = this.#interruption?.isInRequest ?? (turn.isInterrupted && this.#requests.isEmpty);
+    const wasInRequest = this.#interruption?.isInRequest ?? (isInterrupted && this.#requests.isEmpty);
     const unpriced = await this.#requests.settle(wasInRequest);
     if (this.#turn !== turn) return;
     this.#begin();
@@ -408,7 +410,8 @@ export class PtyTurns {
     );
     this.#state = state;
     for (const event of [...unpriced, ...events.slice(0, -1)]) turn.out.push(event);
-    this.#close(turn, events.at(-1)!);
+    const end = events.at(-1)!;
+    this.#close(turn, isTakenBack && end.type === 'turn_finished' ? { ...end, isTaken: true } : end);
   }
 
   #close(turn: ClaudeTurn, end: AgentEvent): void {
@@ -419,6 +422,7 @@ export class PtyTurns {
     this.#requests.clear();
     this.#apiError = undefined;
     this.#interruption = undefined;
+    this.#hasTold = false;
     turn.end();
     this.#parts.onRest();
   }
@@ -431,4 +435,8 @@ function isChange(event: AgentEvent): event is AgentBody {
 /** What a command of the program printed, see `mapLocalCommandOutput`. */
 function isLocal(messageId: string): boolean {
   return messageId.startsWith('local/');
+}
+
+function isSilent({ type }: AgentEvent): boolean {
+  return ['session_started', 'user_message', 'notice', 'current_mode_update', 'usage_update'].includes(type);
 }
