@@ -114,6 +114,12 @@ export interface StoredSession {
   sessionStore: SessionStore;
 }
 
+/** A prompt whose turn has ended, or was left. */
+export interface BegunPrompt extends AgentPrompt {
+  /** Of these entries of its session’s transcript, by their uuids, those that were stored before its turn began. */
+  storedBefore(uuids: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
 export interface SessionRewind {
   sessionStore: SessionStore;
   cwd: string;
@@ -289,7 +295,7 @@ export interface AgentBackend {
    * Whether the transcript of a session that is closed shows that this prompt reached the agent. Without it nobody can tell,
    * and the prompt counts as asked.
    */
-  wasAsked?(session: StoredSession, prompt: AgentPrompt): Promise<boolean>;
+  wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
 
   /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
   closeSession(chatId: string): Promise<void>;
