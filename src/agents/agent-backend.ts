@@ -73,6 +73,8 @@ export type AgentEvent =
        * those of a turn before. `all`: the agent's own count is in the numbers.
        */
       uncounted?: { except: CountedRequests } | undefined;
+      /** The agent had the prompt, although it told nothing of it. */
+      isTaken?: boolean | undefined;
       /** It failed by what would fail any other prompt too. */
       obstacle?: Obstacle | undefined;
     };
@@ -109,6 +111,12 @@ export interface StoredSession {
   sessionId: string;
   cwd: string;
   sessionStore: SessionStore;
+}
+
+/** A prompt whose turn has ended, or was left. */
+export interface BegunPrompt extends AgentPrompt {
+  /** Of these entries of its session’s transcript, by their uuids, those that were stored before its turn began. */
+  storedBefore(uuids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
 export interface SessionRewind {
@@ -293,7 +301,7 @@ export interface AgentBackend {
    * Whether the transcript of a session that is closed shows that this prompt reached the agent. Without it nobody can tell,
    * and the prompt counts as asked.
    */
-  wasAsked?(session: StoredSession, prompt: AgentPrompt): Promise<boolean>;
+  wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
 
   /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
   closeSession(chatId: string): Promise<void>;

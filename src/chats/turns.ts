@@ -98,7 +98,7 @@ export class Turns {
 
   /** Whether the turn's prompt never reached the agent. A session of which that may be so is closed. */
   async #isUnasked({ signs, turnId }: TurnParts, end: TurnEnd, prompt: Pick<PromptRow, 'content'>): Promise<boolean> {
-    if (signs.isTaken || !mayBeUnasked(end, this.#current?.interrupted === true)) return false;
+    if (signs.isTaken || end.isTaken || !mayBeUnasked(end, this.#current?.interrupted === true)) return false;
     const { log, session, settings } = this.#parts;
     // In order: it has written all that it had to write, and the next try is a fresh process'.
     await session.close();

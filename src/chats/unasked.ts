@@ -7,6 +7,7 @@ import type { BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import { findAgentSession } from '../store/agent-sessions.ts';
 import { ask } from './storage.ts';
+import { findStoredBefore } from '../store/session-transcripts.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
@@ -40,7 +41,9 @@ export async function wasAsked(
     const sessionId = await ask(() => findAgentSession(sql, chat.id, chat.agent));
     if (sessionId === null) return false;
     const session = { sessionId, cwd: chat.cwd, sessionStore: chatSessionStore(sql, lease) };
-    return await backend.wasAsked(session, { turnId, content });
+    const storedBefore = (uuids: readonly string[]): Promise<ReadonlySet<string>> =>
+      ask(() => findStoredBefore(sql, { chatId: chat.id, sessionId, turnId }, uuids));
+    return await backend.wasAsked(session, { turnId, content, storedBefore });
   } catch (error) {
     logger.warn({ chatId: chat.id, err: error }, 'Whether a prompt reached the agent could not be found out.');
     return true;

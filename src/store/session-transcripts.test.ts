@@ -3,7 +3,12 @@ import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
-import { listTranscripts, readEntries, type TranscriptPart } from './session-transcripts.ts';
+import { newChat } from '../../test/support/new-chat.ts';
+import { insertChat } from './chats.ts';
+import { insertHost } from './hosts.ts';
+import { claimLease } from './leases.ts';
+import { insertTurn } from './turns.ts';
+import { findStoredBefore, listTranscripts, readEntries, type TranscriptPart } from './session-transcripts.ts';
 import { SlowLane } from './slow-lane.ts';
 
 let database: TestDatabase;
@@ -26,6 +31,23 @@ async function readAll(chatId: string, { key }: TranscriptPart): Promise<{ pages
     after = last.ordinal;
   }
 }
+
+test('PROMPT-10: entries that were stored before a turn began are told from those of the turn', async () => {
+  const { sql } = database;
+  const hostId = randomUUID();
+  await insertHost(sql, { id: hostId, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
+  const { id: chatId } = await insertChat(sql, newChat());
+  const lease = (await claimLease(sql, chatId, hostId, 60_000))!;
+  const sessionId = randomUUID();
+  const key = { projectKey: chatId, sessionId };
+  await store.append(key, [{ type: 'user', uuid: 'before' }]);
+  await store.append({ ...key, subpath: 'subagents/agent-1' }, [{ type: 'user', uuid: 'elsewhere' }]);
+  const turnId = randomUUID();
+  await insertTurn(sql, lease, turnId);
+  await store.append(key, [{ type: 'user', uuid: 'since' }]);
+  const before = await findStoredBefore(sql, { chatId, sessionId, turnId }, ['before', 'elsewhere', 'since', 'never']);
+  expect([...before]).toEqual(['before']);
+});
 
 describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
   test('of each session the main transcript first, sessions in the order they were begun', async () => {

@@ -1,4 +1,4 @@
-import { fromColumn } from './session-store-rows.ts';
+import { fromColumn, toColumn } from './session-store-rows.ts';
 import type { Sql } from './database.ts';
 import type { SlowLane } from './slow-lane.ts';
 
@@ -73,4 +73,18 @@ export function readTurnEntries(
       and stored_at >= (select started_at from boocode.turns where id = ${turnId})
       and (entry::text like '%"assistant"%' or entry::text like '%"tool_result"%')
     order by ordinal limit 50`;
+}
+
+/** Of these entries of a session's main transcript, by their uuids, those that were stored before the turn began. */
+export async function findStoredBefore(
+  db: Sql,
+  { chatId, sessionId, turnId }: { chatId: string; sessionId: string; turnId: string },
+  uuids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db<{ uuid: string }[]>`
+    select uuid from boocode.claude_session_entries
+    where project_key = ${chatId} and session_id = ${toColumn(sessionId)} and subpath = ''
+      and uuid = any(${uuids.map(toColumn)}::text[])
+      and stored_at < (select started_at from boocode.turns where id = ${turnId})`;
+  return new Set(rows.map(({ uuid }) => fromColumn(uuid)));
 }

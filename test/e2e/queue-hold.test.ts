@@ -63,14 +63,14 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(await outcomes(id, 4)).toEqual(['failed', 'completed', 'completed', 'completed']);
   }, 150_000);
 
-  test('PROMPT-7: an idle agent that was killed just before costs no prompt', async () => {
+  test('PROMPT-7 PROMPT-10: an idle agent that was killed just before costs no prompt, not even one with the words of the last', async () => {
     const { client } = server;
     const { id } = await server.createChat({ backend });
     await runTurn(client, id, 'who are you');
     for (const agent of ownAgents().filter(({ environ }) => environ.includes(`HOME=${server.agent.home}`))) {
       process.kill(agent.pid, 'SIGKILL');
     }
-    const { seq } = await client.prompt(id, { content: 'think' });
+    const { seq } = await client.prompt(id, { content: 'who are you' });
     await client.prompt(id, { content: 'what did I say' });
     const ends = await until(
       async () => {

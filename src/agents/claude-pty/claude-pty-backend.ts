@@ -2,6 +2,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import type {
+  BegunPrompt,
   AgentBackend,
   AgentEvent,
   AgentPrompt,
@@ -13,7 +14,7 @@ import type {
   SessionRewind,
   StoredSession,
 } from '../agent-backend.ts';
-import { hasPromptLast } from '../claude/files/was-asked.ts';
+import { hasPromptOfWords } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
 import { knowsModel } from '../claude/known-model.ts';
@@ -159,8 +160,8 @@ export class ClaudePtyBackend implements AgentBackend {
     await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
   }
 
-  wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
-    return hasPromptLast(session, configDirOf(this.#options.env), prompt);
+  wasAsked(session: StoredSession, prompt: BegunPrompt): Promise<boolean> {
+    return hasPromptOfWords(session, configDirOf(this.#options.env), prompt);
   }
 
   rewindSession(rewind: SessionRewind): Promise<{ worktree: string | null } | null> {

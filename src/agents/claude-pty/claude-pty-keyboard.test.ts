@@ -73,6 +73,52 @@ describe('a prompt typed in the terminal', () => {
     await harness.backend.closeSession(session.chatId);
   });
 
+  test('TURN-21: a prompt that is taken with a draft too long to clear is told as the agent got it', async () => {
+    const session = await openSession(harness);
+    const seat = seatAt(session.chatId);
+    for (let line = 0; line < 30; line += 1) {
+      seat.type(`draft ${line}`);
+      await seat.sees(`draft ${line}`);
+      seat.type('\n');
+    }
+    const turn = await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    expect(ofType(turn, 'notice')).toMatchObject([{ code: 'prompt_with_other_words' }]);
+    expect(JSON.stringify(ofType(turn, 'user_message'))).toMatch(/draft 0.*stream 2 tokens/);
+    expect(ofType(turn, 'agent_message')).toHaveLength(1);
+    expect(endOf(turn).outcome).toBe('completed');
+    expect(session.unprompted).toEqual([]);
+    seat.leave();
+    await harness.backend.closeSession(session.chatId);
+  });
+
+  test('PTY-5: nor what somebody types on while the line is cleared', async () => {
+    const session = await openSession(harness);
+    const seat = seatAt(session.chatId);
+    seat.type('a draft');
+    await seat.sees('a draft');
+    const running = runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    await until(() => !seat.screen().includes('a draft'));
+    seat.type('and more');
+    const turn = await running;
+    expect(textIn(turn).trim()).toBe('t1 t2');
+    expect(ofType(turn, 'notice')).toEqual([]);
+    seat.leave();
+    await harness.backend.closeSession(session.chatId);
+  });
+
+  test('TURN-22: Escape before the agent has said anything interrupts the turn of the chat', async () => {
+    const session = await openSession(harness);
+    const seat = seatAt(session.chatId);
+    const seen = harness.model.requests.length;
+    const turn = runTurn(harness.backend, session.chatId, 'silence');
+    await until(() => harness.model.requests.slice(seen).some(({ script }) => script === 'silence'));
+    await seat.sees('esc to interrupt');
+    seat.type('\x1b');
+    expect(endOf(await turn)).toMatchObject({ outcome: 'interrupted', isTaken: true });
+    seat.leave();
+    await harness.backend.closeSession(session.chatId);
+  });
+
   test('PTY-4: a command of the program is told, and begins no turn; a shell command is, too', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session.chatId);

@@ -14,7 +14,8 @@ import {
 import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
 import { sitDown } from '../../../test/support/terminal-seat.ts';
 import { until } from '../../../test/support/until.ts';
-import type { AgentEvent } from '../agent-backend.ts';
+import { tokensIn } from '../../protocol/usage.ts';
+import type { AgentEvent, ModelCost, SessionCost } from '../agent-backend.ts';
 
 let harness: PtyHarness;
 let session: OpenedSession;
@@ -207,6 +208,42 @@ describe('a turn', () => {
     );
     const told = [...ends.map((end) => end.costUsd), ...costs].reduce((sum, cost) => sum + cost, 0);
     expect(told).toBeCloseTo(totals!['totalCostUSD'] as number, 9);
+  });
+
+  test('TURN-20: that is interrupted in mid-answer tells what it used, and that its price is not known; it is added once', async () => {
+    const costs: SessionCost[] = [];
+    const { chatId, sessionId, sessionStore } = await openSession(harness, {
+      onCost: (cost) => Promise.resolve(void costs.push(cost)),
+    });
+    const held = runTurn(harness.backend, chatId, 'hold');
+    await until(() => harness.held() === 1);
+    await harness.backend.interrupt(chatId);
+    const turn = await held;
+    const next = endOf(await runTurn(harness.backend, chatId, 'stream 3 tokens'));
+    const end = endOf(turn);
+    expect(end).toMatchObject({ outcome: 'interrupted', costUsd: 0 });
+    expect(tokensIn(end.usage)).toBeGreaterThan(1_000);
+    expect(ofType(turn, 'notice')).toMatchObject([{ code: 'turn_cost_unknown' }]);
+    expect(next.costUsd).toBeGreaterThan(0);
+    await harness.backend.closeSession(chatId);
+    const entries = await sessionStore.load({ projectKey: 'chat', sessionId });
+    const program = entries?.findLast((entry) => entry.type === 'cost-state');
+    const told = [end, next, ...costs].flatMap(({ models }) => Object.values(models));
+    const counted = Object.values(program!['modelUsage'] as Record<string, ModelCost>);
+    const sum = (costs: readonly ModelCost[]): number =>
+      costs.reduce((all, cost) => all + tokensIn(cost) + cost.outputTokens, 0);
+    expect(sum(told)).toBe(sum(counted));
+    expect(told.reduce((all, cost) => all + cost.costUsd, 0)).toBeCloseTo(program!['totalCostUSD'] as number, 9);
+  });
+
+  test('TURN-20: that is interrupted before the model said anything says that its use is not known', async () => {
+    const { chatId } = await openSession(harness);
+    const seen = harness.model.requests.length;
+    const turn = runTurn(harness.backend, chatId, 'silence');
+    await until(() => harness.model.requests.slice(seen).some(({ script }) => script === 'silence'));
+    await harness.backend.interrupt(chatId);
+    expect(ofType(await turn, 'notice')).toMatchObject([{ code: 'turn_cost_unknown' }]);
+    await harness.backend.closeSession(chatId);
   });
 
   test('TURN-5: that the model API fails ends with a code and a sentence, and the next one runs', async () => {

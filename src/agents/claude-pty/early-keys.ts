@@ -1,6 +1,7 @@
 /**
  * Keys that were pressed before anybody could see what they would answer. The program asks its hook before it draws the
- * dialog and takes keys from then on, so the next key of somebody who types would answer it.
+ * dialog and takes keys from then on, so the next key of somebody who types would answer it. On a busy machine what the hook
+ * passes on may come here after the dialog.
  */
 import type { ProgramStatus } from './program-status.ts';
 
@@ -9,6 +10,8 @@ const drawMs = 2_000;
 
 export class EarlyKeys {
   #isOpen = false;
+  /** When a screen was opened that no question is known for yet. */
+  #unknownSince: number | undefined;
   /** Questions whose dialogs are still to come. A screen that a person has opened is none of these, and takes keys at once. */
   #unshown = 0;
   #until = 0;
@@ -21,6 +24,12 @@ export class EarlyKeys {
 
   /** The program has a question, which it is about to show. */
   noteQuestion(): void {
+    const since = this.#unknownSince;
+    this.#unknownSince = undefined;
+    if (since !== undefined && performance.now() < since + drawMs) {
+      this.#until = since + this.#unseenMs;
+      return;
+    }
     this.#unshown += 1;
     if (!this.#isOpen) this.#until = performance.now() + drawMs;
   }
@@ -28,6 +37,7 @@ export class EarlyKeys {
   /** To be called with every change of the program's status: one dialog may follow another. */
   noteStatus({ state }: Pick<ProgramStatus, 'state'>): void {
     this.#isOpen = state === 'waiting';
+    this.#unknownSince = this.#isOpen && this.#unshown === 0 ? performance.now() : undefined;
     if (!this.#isOpen || this.#unshown === 0) return;
     this.#unshown -= 1;
     this.#until = performance.now() + this.#unseenMs;

@@ -560,7 +560,10 @@ export class PtySession {
     clearTimeout(this.#interrupting);
     this.#interrupting = undefined;
     this.#questions.onTurnEnd();
-    if (!this.#turns.current) this.#watch.stop();
+    const waiting = this.#turns.current;
+    if (!waiting) this.#watch.stop();
+    // What ran was somebody else's, and the program rests: the prompt that was typed beside it may never come.
+    else if (this.#program?.status.state === 'idle') this.#finishLater(waiting);
     this.#typist.look();
     if (this.#isStale && !this.#closing) {
       this.#renew().catch((error: unknown) => this.#warn(error, 'The program could not be started anew.'));

@@ -4,6 +4,7 @@
  * says so; where the program writes none (after an interrupt, a failed request), it ends when the program is idle and
  * its transcript, which it writes a little later than it acts, has come to rest.
  */
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { createSerial } from '../../lib/serial.ts';
 import type { McpServer, PermissionMode } from '../../protocol/chat.ts';
 import type { BooError } from '../../protocol/error.ts';
@@ -16,15 +17,15 @@ import {
   withHookStop,
   withInterruptAsked,
 } from '../claude/mapping/mapping-state.ts';
-import { requestOf } from '../claude/mapping/turn-traces.ts';
 import { costSince, type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
-import { wordsOf } from '../claude/mapping/prompt-words.ts';
 import { createTurn, isBetweenTurns, type ClaudeTurn } from '../claude/claude-turn.ts';
 import { BackgroundTasks } from './background-tasks.ts';
 import { readMcpServers } from '../claude/mcp-servers.ts';
 import { readLine, type TranscriptLine } from '../claude/mapping/transcript-line.ts';
+import { heardMore, notHeard, OwnPrompt } from './own-prompt.ts';
 import type { SessionCosts } from './session-costs.ts';
 import type { CurrentDirectory } from '../claude/current-directory.ts';
+import { TurnRequests } from './turn-requests.ts';
 import type { TypedChanges } from './typed-changes.ts';
 import type { FollowedLines } from './transcript-follower.ts';
 
@@ -57,14 +58,6 @@ export interface PtyTurnsParts {
   countUnmapped(name: string): void;
 }
 
-export interface ExpectedTurn {
-  turn: ClaudeTurn;
-  /** Resolves once the program has the prompt. */
-  taken: Promise<void>;
-  /** It is known from elsewhere that it has. */
-  markTaken: () => void;
-}
-
 // How long after the program has come to rest its last lines may still be on their way: it writes them every 100 ms.
 export const lateLinesMs = 300;
 // A turn whose end should have a line, and has none by then, was taken back by key before anything was said.
@@ -76,12 +69,14 @@ export class PtyTurns {
   readonly #tasks = new BackgroundTasks();
   #state: MappingState;
   #turn: ClaudeTurn | undefined;
-  /** Of the turn that runs. */
-  #requestIds = new Set<string>();
+  readonly #requests: TurnRequests;
   #apiError: { status: number | undefined } | undefined;
-  #wasInterrupted = false;
+  /** What the agent made of the prompt was told. */
+  #hasTold = false;
+  /** By its line. */
+  #interruption: { isInRequest: boolean } | undefined;
   /** A prompt was typed for the chat, and its own line has not come yet. */
-  #own: { turn: ClaudeTurn; words: string; isTaken: boolean; taken(): void } | undefined;
+  #own: OwnPrompt | undefined;
   #model: string | null;
   #sessionId: string;
 
@@ -90,6 +85,7 @@ export class PtyTurns {
     this.#sessionId = parts.sessionId;
     this.#model = parts.model;
     const { permissionMode, costs } = parts;
+    this.#requests = new TurnRequests(costs);
     this.#state = createMappingState({ backend: 'claude_pty', baseline: costs.totals, permissionMode });
   }
 
@@ -109,7 +105,7 @@ export class PtyTurns {
 
   /** The program writes no line at the end of this turn: it was interrupted, or its request failed. */
   get endsWithoutLine(): boolean {
-    return this.#wasInterrupted || this.#apiError !== undefined || this.current?.isInterrupted === true;
+    return this.#interruption !== undefined || this.#apiError !== undefined || this.current?.isInterrupted === true;
   }
 
   /** Something was said in the session, so that it can be resumed. */
@@ -123,19 +119,12 @@ export class PtyTurns {
   }
 
   /** A turn of the chat, whose prompt is about to be typed. */
-  expect({ turnId, content }: AgentPrompt): ExpectedTurn {
-    const turn = createTurn(turnId);
-    let resolve = (): void => {};
-    const taken = new Promise<void>((done) => (resolve = done));
-    const own = { turn, words: wordsOf(content), isTaken: false, taken: () => resolve() };
+  expect(prompt: AgentPrompt): OwnPrompt {
+    const own = new OwnPrompt(prompt);
     this.#own = own;
     this.#state = withHookStop(this.#state, null);
     this.#parts.onTurn();
-    const markTaken = (): void => {
-      own.isTaken = true;
-      resolve();
-    };
-    return { turn, taken, markTaken };
+    return own;
   }
 
   noteInterrupt(): void {
@@ -179,8 +168,11 @@ export class PtyTurns {
   /** The program is idle. Ends the turn that was running then, if it still does. */
   rest(turn: ClaudeTurn): Promise<void> {
     return this.#serial(async () => {
-      if (this.#own?.turn === turn) this.#adoptOwn();
-      if (this.#turn === turn) await this.#finish();
+      if (this.#own?.turn === turn) {
+        if (!turn.isInterrupted && !this.#state.turn.hookStop) return this.#close(turn, notHeard());
+        this.#adoptOwn();
+      }
+      if (this.#turn === turn) await this.#finish(true);
     });
   }
 
@@ -193,7 +185,6 @@ export class PtyTurns {
   end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
     return this.#serial(() => {
       const end = endWithoutResult(outcome, outcome === 'failed' ? error : undefined);
-      this.#parts.costs.settle();
       if (this.#turn) {
         const { turn, baseline } = costSince(this.#state.totals, this.#parts.costs.totals);
         this.#state = { ...this.#state, totals: baseline };
@@ -220,9 +211,7 @@ export class PtyTurns {
     for (const frame of this.#tasks.clear()) this.#tell(frame);
   }
 
-  async #takeLine(line: TranscriptLine, entry: { [field: string]: unknown }): Promise<void> {
-    const request = requestOf(entry);
-    if (request && this.current) this.#parts.costs.noteRequest(request);
+  async #takeLine(line: TranscriptLine, entry: SessionStoreEntry): Promise<void> {
     switch (line.is) {
       case 'prompt':
         return this.#takePrompt(line, entry['permissionMode']);
@@ -230,6 +219,10 @@ export class PtyTurns {
         return this.#takeIncoming(line);
       case 'aside':
         this.#begin();
+        if (this.#turn && this.#own?.isTyped && this.#own.is(line.content)) {
+          this.#own.endInside();
+          this.#own = undefined;
+        }
         this.#route({ type: 'user_message', messageId: line.id, content: line.content });
         return;
       case 'background': {
@@ -240,9 +233,10 @@ export class PtyTurns {
         return;
       }
       case 'frame':
+        if (line.requestId !== undefined || line.isAborted) this.#requests.note(entry, line.isAborted === true);
         if (line.requestId !== undefined) {
           this.#begin();
-          if (line.requestId !== '') this.#requestIds.add(line.requestId);
+          this.#parts.costs.noteRequest();
           this.#apiError = undefined;
           // It went on.
           this.#state = withHookStop(this.#state, null);
@@ -271,7 +265,7 @@ export class PtyTurns {
         return;
       }
       case 'interrupted':
-        this.#wasInterrupted = true;
+        this.#interruption = line;
         return;
       case 'hook_stop':
         this.#state = withHookStop(this.#state, { isRefusal: false, reason: line.reason });
@@ -290,12 +284,16 @@ export class PtyTurns {
     await this.#finish();
     // Shift+Tab changes it without a line of its own.
     this.#tell({ type: 'system', subtype: 'status', permissionMode });
-    if (this.#own && this.#own.words === wordsOf(line.content)) {
+    if (this.#own?.is(line.content)) return this.#adoptOwn();
+    // Somebody types at the terminal too: their words were submitted with the prompt, or instead of it.
+    if (this.#own?.isTyped && this.#own.endsIn(line.content)) {
       this.#adoptOwn();
-      return;
+      this.#begin();
+      this.#route(heardMore);
+    } else {
+      this.#beginUnprompted();
+      this.#begin();
     }
-    this.#beginUnprompted();
-    this.#begin();
     this.#route({ type: 'user_message', messageId: line.id, content: line.content });
   }
 
@@ -313,7 +311,7 @@ export class PtyTurns {
 
   #adoptOwn(): void {
     this.#turn = this.#own?.turn;
-    this.#own?.taken();
+    this.#own?.markTaken();
     this.#own = undefined;
   }
 
@@ -371,6 +369,7 @@ export class PtyTurns {
 
   #route(event: AgentEvent): void {
     if (isChange(event)) this.#parts.onChanged(event);
+    this.#hasTold ||= !isSilent(event);
     if (!this.#turn && this.#own) {
       this.#own.turn.out.push(event);
       return;
@@ -384,13 +383,18 @@ export class PtyTurns {
   }
 
   /** The turn has ended: told as the SDK tells it, with what it cost. */
-  async #finish(): Promise<void> {
+  async #finish(isAtRest = false): Promise<void> {
     const turn = this.#turn;
     if (!turn) return;
-    await this.#parts.costs.told(this.#requestIds);
+    // Without an end, an answer and a word, somebody has taken the prompt back.
+    const isTakenBack =
+      isAtRest && !this.#hasTold && this.#requests.isEmpty && !this.#apiError && !this.#state.turn.hookStop;
+    const isInterrupted = this.#interruption !== undefined || turn.isInterrupted || isTakenBack;
+    // A prompt that was taken back before anything was said has no line.
+    const wasInRequest = this.#interruption?.isInRequest ?? (isInterrupted && this.#requests.isEmpty);
+    const unpriced = await this.#requests.settle(wasInRequest);
     if (this.#turn !== turn) return;
     this.#begin();
-    const isInterrupted = this.#wasInterrupted || turn.isInterrupted;
     const { totals } = this.#parts.costs;
     const { events, state } = mapSdkMessage(
       {
@@ -407,19 +411,20 @@ export class PtyTurns {
       this.#state,
     );
     this.#state = state;
-    for (const event of events.slice(0, -1)) turn.out.push(event);
-    this.#close(turn, events.at(-1)!);
+    for (const event of [...unpriced, ...events.slice(0, -1)]) turn.out.push(event);
+    const end = events.at(-1)!;
+    this.#close(turn, isTakenBack && end.type === 'turn_finished' ? { ...end, isTaken: true } : end);
   }
 
   #close(turn: ClaudeTurn, end: AgentEvent): void {
     turn.out.push(end);
     turn.out.close();
-    this.#parts.costs.endTurn();
     if (this.#own?.turn === turn) this.#own = undefined;
     else this.#turn = undefined;
-    this.#requestIds = new Set();
+    this.#requests.clear();
     this.#apiError = undefined;
-    this.#wasInterrupted = false;
+    this.#interruption = undefined;
+    this.#hasTold = false;
     turn.end();
     this.#parts.onRest();
   }
@@ -432,4 +437,8 @@ function isChange(event: AgentEvent): event is AgentBody {
 /** What a command of the program printed, see `mapLocalCommandOutput`. */
 function isLocal(messageId: string): boolean {
   return messageId.startsWith('local/');
+}
+
+function isSilent({ type }: AgentEvent): boolean {
+  return ['session_started', 'user_message', 'notice', 'current_mode_update', 'usage_update'].includes(type);
 }

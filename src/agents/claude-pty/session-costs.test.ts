@@ -54,6 +54,26 @@ describe('TURN-4: the totals of a session', () => {
   });
 });
 
+describe('TURN-20: a request that was not told', () => {
+  test('is counted once, without a price; told later, only what is beyond that is added', () => {
+    const costs = new SessionCosts(zeroTotals);
+    costs.add(request('a'));
+    const untold = { ...request('b', 'big', 0), requestId: 'b' };
+    expect(costs.addUntold([{ ...request('a'), requestId: 'a' }, untold])).toEqual([untold]);
+    expect(costs.addUntold([untold])).toEqual([]);
+    expect(costs.totals.models['big']).toMatchObject({ outputTokens: 4, costUsd: 0.5 });
+    const late = request('b');
+    costs.add({ ...late, cost: { ...late.cost, outputTokens: 7 } });
+    expect(costs.totals.models['big']).toMatchObject({ inputTokens: 2, outputTokens: 9, costUsd: 1 });
+  });
+
+  test('is in the totals that the program itself has counted', () => {
+    const costs = new SessionCosts(zeroTotals);
+    costs.reset(zeroTotals);
+    expect(costs.addUntold([{ ...request('a'), requestId: 'a' }])).toEqual([]);
+  });
+});
+
 describe('TURN-4: the end of a turn waits', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => {
@@ -91,44 +111,5 @@ describe('TURN-4: the end of a turn waits', () => {
     expect(await isDone(later)).toBe(false);
     costs.add(request('c'));
     await later;
-  });
-});
-
-describe('TURN-15: when the program is gone', () => {
-  const usage = { inputTokens: 1, outputTokens: 5, cacheReadInputTokens: 3, cacheCreationInputTokens: 4 };
-  const noted = (requestId: string | undefined) => ({ requestId, model: 'big', usage });
-
-  test('the requests of turns before that it never told are counted from their transcript, in tokens and once', () => {
-    const costs = new SessionCosts(zeroTotals);
-    for (const id of ['told', 'late', 'lost']) costs.noteRequest(noted(id));
-    costs.noteRequest({ ...noted('lost'), usage: { ...usage, outputTokens: 2 } });
-    costs.add(request('told'));
-    costs.endTurn();
-    costs.add(request('late'));
-    // The one that runs is counted with its end, by what the store has.
-    costs.noteRequest(noted('running'));
-    costs.settle();
-    costs.settle();
-    expect(costs.counted).toEqual(new Set(['told', 'late']));
-    expect(costs.totals.models['big']).toMatchObject({ inputTokens: 3, outputTokens: 2 + 2 + 5, costUsd: 1 });
-  });
-
-  test('nothing is added to its own count, which has them all', () => {
-    const costs = new SessionCosts(zeroTotals);
-    costs.noteRequest(noted('lost'));
-    costs.endTurn();
-    costs.reset({ costUsd: 1, models: { big: { ...usage, costUsd: 1 } } });
-    costs.settle();
-    expect(costs.counted).toBe('all');
-    expect(costs.totals.models['big']).toMatchObject({ outputTokens: 5 });
-  });
-
-  test('what has no id is not counted: it could have been told', () => {
-    const costs = new SessionCosts(zeroTotals);
-    costs.noteRequest(noted(undefined));
-    costs.endTurn();
-    costs.settle();
-    expect(costs.totals.models).toEqual({});
-    expect(costs.counted).toEqual(new Set());
   });
 });

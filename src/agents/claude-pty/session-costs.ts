@@ -1,6 +1,5 @@
 /** What a session's requests have cost so far, and which of them were told. */
-import type { Usage } from '../../protocol/event.ts';
-import { mostOf, sumOf, noUsage } from '../../protocol/usage.ts';
+import { noUsage, restOf, sumOf } from '../../protocol/usage.ts';
 import type { CountedRequests, ModelCost } from '../agent-backend.ts';
 import type { RunningTotals } from '../claude/mapping/model-costs.ts';
 import type { RequestCost } from './cost-receiver.ts';
@@ -8,19 +7,13 @@ import type { RequestCost } from './cost-receiver.ts';
 // A request is told within a tenth of a second of its end, where it is told at all.
 const waitMs = 700;
 
-interface NotedRequest {
-  model: string;
-  usage: Usage;
-}
-
 const zero: ModelCost = { ...noUsage, costUsd: 0 };
 
 export class SessionCosts {
   #totals: RunningTotals;
   readonly #told = new Set<string>();
-  /** Requests of the turn that runs, and of those before it, that stand in the transcript and were not told. */
-  #noted = new Map<string, NotedRequest>();
-  #owed = new Map<string, NotedRequest>();
+  /** What was counted of requests that were not told, by their ids. */
+  readonly #untold = new Map<string, ModelCost>();
   /** The totals are the program's own, as it left. */
   #isWhole = false;
   #isTold = true;
@@ -39,23 +32,9 @@ export class SessionCosts {
     return this.#isWhole ? 'all' : this.#told;
   }
 
-  /** A request of the turn that runs has been answered, as far as its transcript says by now; it may be told yet. */
-  noteRequest({ requestId, model, usage }: NotedRequest & { requestId: string | undefined }): void {
+  /** A request has been answered, whether or not it is told. */
+  noteRequest(): void {
     this.#isWhole = false;
-    if (requestId === undefined || this.#told.has(requestId)) return;
-    this.#noted.set(requestId, { model, usage: mostOf(this.#noted.get(requestId)?.usage ?? noUsage, usage) });
-  }
-
-  /** The turn has ended with what was told of it. */
-  endTurn(): void {
-    for (const [requestId, request] of this.#noted) this.#owed.set(requestId, request);
-    this.#noted.clear();
-  }
-
-  /** The program is gone. What it never told of the turns before is counted from their transcript: dollars are unknown. */
-  settle(): void {
-    for (const { model, usage } of this.#owed.values()) this.#count(model, { ...usage, costUsd: 0 });
-    this.#owed.clear();
   }
 
   /** The program counts from here on. */
@@ -63,23 +42,30 @@ export class SessionCosts {
     this.#totals = totals;
     this.#isWhole = true;
     this.#told.clear();
-    this.#noted.clear();
-    this.#owed.clear();
+    this.#untold.clear();
   }
 
   add({ requestId, model, cost }: RequestCost): void {
-    if (requestId !== null) {
-      this.#told.add(requestId);
-      this.#noted.delete(requestId);
-      this.#owed.delete(requestId);
-    }
     this.#isTold = true;
-    this.#isWhole = false;
-    this.#count(model, cost);
+    const counted = requestId === null ? undefined : this.#untold.get(requestId);
+    if (requestId !== null) this.#untold.delete(requestId);
+    this.#add({ requestId, model, cost: counted ? beyond(counted, cost) : cost });
     this.#onTold?.();
   }
 
-  #count(model: string, cost: ModelCost): void {
+  /** Adds what is known of requests that were not told, and tells which these were. The program counts them when it ends. */
+  addUntold(requests: Iterable<RequestCost & { requestId: string }>): RequestCost[] {
+    const untold = [...requests].filter(({ requestId }) => !this.#isWhole && !this.#told.has(requestId));
+    for (const request of untold) {
+      this.#untold.set(request.requestId, request.cost);
+      this.#add(request);
+    }
+    return untold;
+  }
+
+  #add({ requestId, model, cost }: RequestCost): void {
+    if (requestId !== null) this.#told.add(requestId);
+    this.noteRequest();
     const before = Object.hasOwn(this.#totals.models, model) ? (this.#totals.models[model] ?? zero) : zero;
     const now: ModelCost = { ...sumOf(before, cost), costUsd: before.costUsd + cost.costUsd };
     this.#totals = {
@@ -112,3 +98,8 @@ export class SessionCosts {
     });
   }
 }
+
+const beyond = (counted: ModelCost, told: ModelCost): ModelCost => ({
+  ...restOf(told, counted),
+  costUsd: told.costUsd,
+});

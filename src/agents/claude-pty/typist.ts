@@ -7,7 +7,8 @@ import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-ba
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { notice } from '../claude/mapping/notice.ts';
 import type { PtyProgram } from './pty-program.ts';
-import { type ExpectedTurn, lateLinesMs, type PtyTurns } from './pty-turns.ts';
+import type { OwnPrompt } from './own-prompt.ts';
+import { lateLinesMs, type PtyTurns } from './pty-turns.ts';
 import { clearInput, enter, escape, typedPrompt } from './typed-prompt.ts';
 import { within } from '../../lib/within.ts';
 import { terminalWaits } from './silent-dialog.ts';
@@ -33,6 +34,7 @@ const escapeAgainMs = 2_000;
 const afterClearMs = 50;
 /** Each clears half a dozen lines. */
 const clearTimes = 3;
+const clearRounds = 5;
 const waitingNoticeMs = 2_000;
 const lookAgainMs = 200;
 
@@ -110,14 +112,16 @@ export class Typist {
     if (this.#parts.turns.isTaken) this.#pressEscape(turn);
   }
 
-  async #type(keys: string, { turn, taken, markTaken }: ExpectedTurn): Promise<void> {
+  async #type(keys: string, prompt: OwnPrompt): Promise<void> {
+    const { turn, taken } = prompt;
     const { terminal, turns, program, takenMs } = this.#parts;
     await this.#parts.restarted();
     const isOver = (): boolean => turns.current !== turn || this.#parts.isClosing();
     await this.#takesInput(turn, isOver);
     if (isOver()) return;
     if (turn.isInterrupted) return void turns.end('interrupted');
-    if (this.#hasDraft) {
+    // Somebody may go on typing.
+    for (let round = 0; this.#hasDraft && round < clearRounds; round += 1) {
       this.#hasDraft = false;
       for (let time = 0; time < clearTimes; time += 1) {
         terminal.write(clearInput);
@@ -128,10 +132,11 @@ export class Typist {
       if (turn.isInterrupted) return void turns.end('interrupted');
     }
     const before = program()?.status;
+    prompt.markTyped();
     terminal.write(keys);
     // A program that is busy with the work of its background agents shows no change; its transcript does.
     if (before?.state === 'idle') {
-      void this.#until(() => isOver() || program()?.status.since !== before.since).then(markTaken);
+      void this.#until(() => isOver() || program()?.status.since !== before.since).then(() => prompt.markTaken());
     }
     if (!(await within(takenMs.again, taken))) {
       if (isOver()) return;

@@ -158,6 +158,12 @@ async function localTranscripts(directory: string, sessionId: string): Promise<T
   return [...main, ...subs];
 }
 
+/** The session's own transcript, wherever the program has taken it; undefined where this machine has none. */
+export async function findTranscriptFile(place: TranscriptPlace): Promise<string | undefined> {
+  const files = (await foldersOf(place)).map((directory) => join(directory, `${place.sessionId}.jsonl`));
+  return files.find((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
+}
+
 /** The folders that hold files of the session, of whichever working directory, the one written to last first. */
 async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<string[]> {
   const projects = join(configDir, 'projects');

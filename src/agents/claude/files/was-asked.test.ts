@@ -1,15 +1,27 @@
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { endOf, openSession, runTurn } from '../../../../test/contract/agent-backend.ts';
 import { openPtyHarness, type PtyHarness } from '../../../../test/support/pty-harness.ts';
 import { openSdkHarness, type SdkHarness } from '../../../../test/support/sdk-harness.ts';
 import { until } from '../../../../test/support/until.ts';
+import type { BegunPrompt } from '../../agent-backend.ts';
+import { configDirOf, findTranscriptFile } from './transcript-file.ts';
 
 let harness: SdkHarness | PtyHarness;
 afterEach(() => harness.close());
 
 const open = { claude_sdk: openSdkHarness, claude_pty: openPtyHarness };
 const text = (words: string) => [{ type: 'text' as const, text: words }];
+
+/** What stands in a store now was there before a turn that begins now. */
+async function storedIn(store: InMemorySessionStore, sessionId: string): Promise<BegunPrompt['storedBefore']> {
+  const entries = (await store.load({ projectKey: 'chat', sessionId })) ?? [];
+  const known = new Set(entries.flatMap(({ uuid }) => uuid ?? []));
+  return (uuids) => Promise.resolve(new Set(uuids.filter((uuid) => known.has(uuid))));
+}
+const none: BegunPrompt['storedBefore'] = () => Promise.resolve(new Set());
 
 /** Ends the agent; nobody waits until its session knows. */
 function killAgent(signal: 'SIGKILL' | 'SIGTERM'): void {
@@ -26,8 +38,8 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     await runTurn(backend, chatId, 'who are you', { turnId });
     const session = { ...spec, cwd: harness.cwd };
     await backend.closeSession(chatId);
-    const asked = { turnId, content: text('who are you') };
-    const unasked = { turnId: crypto.randomUUID(), content: text('what did I say') };
+    const asked = { turnId, content: text('who are you'), storedBefore: none };
+    const unasked = { turnId: crypto.randomUUID(), content: text('what did I say'), storedBefore: none };
     expect(await backend.wasAsked(session, asked)).toBe(true);
     expect(await backend.wasAsked(session, unasked)).toBe(false);
     await backend.removeSession({ sessionId: spec.sessionId, cwd: harness.cwd });
@@ -43,7 +55,11 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     await runTurn(backend, chatId, 'who are you');
     const session = { ...spec, cwd: harness.cwd };
     const ask = async (words: string, whileItRuns: () => Promise<void> | void) => {
-      const prompt = { turnId: crypto.randomUUID(), content: text(words) };
+      const prompt = {
+        turnId: crypto.randomUUID(),
+        content: text(words),
+        storedBefore: await storedIn(spec.sessionStore, spec.sessionId),
+      };
       const turn = runTurn(backend, chatId, words, { turnId: prompt.turnId });
       // One to a session that is over is refused.
       const outcome = turn.then((events) => endOf(events).outcome).catch(() => 'refused');
@@ -55,7 +71,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     const before = model.requests.length;
     killAgent('SIGKILL');
     // Nothing has noticed it yet.
-    const early = await ask('count to three', () => undefined);
+    const early = await ask('who are you', () => undefined);
     expect(early.wasAsked).toBe(false);
     expect(model.requests.length).toBe(before);
 
@@ -65,5 +81,26 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
       until(() => model.requests.at(-1)?.script === 'silence').then(() => killAgent('SIGTERM')),
     );
     expect(late).toEqual({ outcome: 'failed', wasAsked: true });
+  });
+
+  test('PROMPT-10: looks where the program has taken its transcript, and in the store where the file is an older one', async () => {
+    harness = await open[engine]();
+    const { backend, cwd, agent } = harness;
+    const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
+    const { chatId } = await openSession(harness, spec);
+    const turnId = crypto.randomUUID();
+    await runTurn(backend, chatId, 'who are you', { turnId });
+    await backend.closeSession(chatId);
+    const session = { ...spec, cwd };
+    const asked = { turnId, content: text('who are you'), storedBefore: none };
+    const file = await findTranscriptFile({ configDir: configDirOf(agent.env), ...session });
+    const elsewhere = join(dirname(dirname(file!)), 'a-worktree', basename(file!));
+    await mkdir(dirname(elsewhere));
+    await rename(file!, elsewhere);
+    const unstored = { ...session, sessionStore: new InMemorySessionStore() };
+    expect(await backend.wasAsked(unstored, asked)).toBe(true);
+    await writeFile(elsewhere, '{"type":"mode","mode":"normal"}\n');
+    expect(await backend.wasAsked(unstored, asked)).toBe(false);
+    expect(await backend.wasAsked(session, asked)).toBe(true);
   });
 });

@@ -1,13 +1,11 @@
 /** Whether a prompt stands in the transcript of a session that no process is in: then it had reached the program. */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
-import { join } from 'node:path';
-import type { ContentBlock } from '../../../protocol/content.ts';
-import type { AgentPrompt, StoredSession } from '../../agent-backend.ts';
+import type { AgentPrompt, BegunPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
-import { wordsOf } from '../mapping/prompt-words.ts';
+import { endsWithPrompt, wordsOf } from '../mapping/prompt-words.ts';
 import { parseEntry, readLines } from './read-lines.ts';
 import { storedEntries } from './stored-entries.ts';
-import { projectDirectory, projectKey } from './transcript-file.ts';
+import { findTranscriptFile, projectKey } from './transcript-file.ts';
 
 /** The SDK's way: the program keeps the id that the prompt was sent under, which is the turn's. */
 export async function hasPromptOfId(
@@ -20,31 +18,30 @@ export async function hasPromptOfId(
 }
 
 /**
- * The terminal's way: the program gives what is typed an id of its own, so that it is known by its words. Of two prompts
- * with the same words one after the other, the first counts for both: what may have been asked is not asked twice.
+ * The terminal's way: the program gives what is typed an id of its own, so that it is known by its words, perhaps behind
+ * somebody else's, and by when it was stored. One that is not known to be from before may be this one, and counts as it.
  */
-export async function hasPromptLast(
+export async function hasPromptOfWords(
   session: StoredSession,
   configDir: string,
-  { content }: AgentPrompt,
+  prompt: BegunPrompt,
 ): Promise<boolean> {
-  let last: ContentBlock[] | undefined;
+  const words = wordsOf(prompt.content);
+  const uuids = new Set<string>();
   for await (const line of ownLines(session, configDir)) {
-    if (!line.includes('"user"')) continue;
+    if (!line.includes('"user"') && !line.includes('"queued_command"')) continue;
     const entry = parseEntry(line);
     const said = entry && readLine(entry as SessionStoreEntry);
-    if (said?.is === 'prompt' || said?.is === 'aside') last = said.content;
+    if (said?.is !== 'prompt' && said?.is !== 'aside') continue;
+    if (wordsOf(said.content) === words || endsWithPrompt(said.content, words)) uuids.add(said.id);
   }
-  return last !== undefined && wordsOf(last) === wordsOf(content);
+  if (uuids.size === 0) return false;
+  return (await prompt.storedBefore([...uuids])).size < uuids.size;
 }
 
-/** Of the session's own transcript: of the program's file, which is never behind; on another machine, of what is stored. */
+/** Of the session's own transcript: of the program's file, which may be ahead of what is stored, or older, and of the store. */
 async function* ownLines({ sessionId, cwd, sessionStore }: StoredSession, configDir: string) {
-  const directory = await projectDirectory({ configDir, cwd, sessionId });
-  try {
-    for await (const { text } of readLines(join(directory, `${sessionId}.jsonl`))) yield text;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    for await (const entry of storedEntries(sessionStore, { projectKey, sessionId })) yield JSON.stringify(entry);
-  }
+  const file = await findTranscriptFile({ configDir, cwd, sessionId });
+  if (file !== undefined) for await (const { text } of readLines(file)) yield text;
+  for await (const entry of storedEntries(sessionStore, { projectKey, sessionId })) yield JSON.stringify(entry);
 }

@@ -46,6 +46,17 @@ export function readTotals(costUsd: unknown, modelUsage: unknown): RunningTotals
   return { costUsd: asCount(costUsd) ?? sum, models: Object.fromEntries(models) };
 }
 
+/** Tokens of one request, as its message has them. */
+export function readUsage(usage: unknown): Usage {
+  const counted = asRecord(usage);
+  return {
+    inputTokens: asCount(counted['input_tokens']) ?? 0,
+    outputTokens: asCount(counted['output_tokens']) ?? 0,
+    cacheReadInputTokens: asCount(counted['cache_read_input_tokens']) ?? 0,
+    cacheCreationInputTokens: asCount(counted['cache_creation_input_tokens']) ?? 0,
+  };
+}
+
 /** The totals that a resumed session goes on from: those of the transcript's last `cost-state` entry, or zero. */
 export function baselineOf(costState: SessionStoreEntry | undefined): RunningTotals {
   return costState ? readTotals(costState['totalCostUSD'], costState['modelUsage']) : zeroTotals;

@@ -13,7 +13,8 @@ import { type RunningTotals, readTotals } from './model-costs.ts';
 import { textBetween, withoutPasteMarks, withoutTags } from './typed-text.ts';
 
 export type TranscriptLine =
-  | { is: 'frame'; frame: UnknownFrame; requestId?: string | undefined }
+  /** `isAborted`: the answer was broken off. */
+  | { is: 'frame'; frame: UnknownFrame; requestId?: string | undefined; isAborted?: boolean }
   /** The model API failed for good, and with it the turn. */
   | { is: 'api_error'; frame: UnknownFrame; status: number | undefined }
   /** A person's message that begins a turn. */
@@ -28,7 +29,8 @@ export type TranscriptLine =
   | { is: 'task_end'; taskId: string }
   /** What the model is told of MCP servers: those that start or have failed, and those whose tools there are now. */
   | { is: 'mcp_servers'; pending: unknown; failed: unknown; connected: string[] }
-  | { is: 'interrupted' }
+  /** By a person: while the model answered, or while a tool ran or waited. */
+  | { is: 'interrupted'; isInRequest: boolean }
   /** A hook has kept the turn from going on. */
   | { is: 'hook_stop'; reason: string }
   | { is: 'turn_end' }
@@ -78,7 +80,8 @@ function assistantLine(entry: SessionStoreEntry, parent: string | undefined): Tr
   if (entry['isApiErrorMessage'] === true && parent === undefined) {
     return { is: 'api_error', frame, status: asCount(entry['apiErrorStatus']) };
   }
-  return { is: 'frame', frame, requestId: parent === undefined ? (asText(entry['requestId']) ?? '') : undefined };
+  const requestId = parent === undefined ? (asText(entry['requestId']) ?? '') : undefined;
+  return { is: 'frame', frame, requestId, ...(entry['isAbortedMidStream'] === true ? { isAborted: true } : {}) };
 }
 
 function userLine(entry: SessionStoreEntry, parent: string | undefined): TranscriptLine {
@@ -98,7 +101,9 @@ function userLine(entry: SessionStoreEntry, parent: string | undefined): Transcr
   if (entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
   // Where the program says that it was typed, it is a prompt, whatever it looks like.
   if (entry['promptSource'] !== 'typed' && entry['promptSource'] !== 'queued') {
-    if (text.startsWith('[Request interrupted by user')) return { is: 'interrupted' };
+    if (text.startsWith('[Request interrupted by user')) {
+      return { is: 'interrupted', isInRequest: !text.includes('for tool use') };
+    }
     const local = localLine(text, id);
     // A command of the user's own begins a turn; one of the program's does not.
     if (local?.is === 'aside' && entry['turnOrigin'] === 'human') return { ...local, is: 'prompt' };

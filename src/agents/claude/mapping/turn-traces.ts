@@ -1,8 +1,9 @@
 import type { Usage } from '../../../protocol/event.ts';
 import { mostOf, sumOf, noUsage } from '../../../protocol/usage.ts';
 import type { CountedRequests, TurnTraces } from '../../agent-backend.ts';
-import { asCount, asList, asRecord, asText, isRecord } from './loose-json.ts';
+import { asList, asRecord, asText, isRecord } from './loose-json.ts';
 import { syntheticModel } from './map-assistant.ts';
+import { readUsage } from './model-costs.ts';
 
 /**
  * What the transcript's own lines say of a turn that nobody lived to finish. A request has one line for each block of its
@@ -63,11 +64,6 @@ export function requestOf(
     messageId: id,
     requestId: asText(entry['requestId']),
     model,
-    usage: {
-      inputTokens: asCount(usage['input_tokens']) ?? 0,
-      outputTokens: asCount(usage['output_tokens']) ?? 0,
-      cacheReadInputTokens: asCount(usage['cache_read_input_tokens']) ?? 0,
-      cacheCreationInputTokens: asCount(usage['cache_creation_input_tokens']) ?? 0,
-    },
+    usage: readUsage(usage),
   };
 }

@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { EarlyKeys } from './early-keys.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('TERM-12: a dialog takes no key in its first moments, whichever is told first: its question, or that it is open', () => {
+  const early = new EarlyKeys(500);
+  early.noteQuestion();
+  early.noteStatus({ state: 'waiting' });
+  expect(early.isEarly).toBe(true);
+  vi.advanceTimersByTime(501);
+  expect(early.isEarly).toBe(false);
+  early.noteStatus({ state: 'busy' });
+
+  early.noteStatus({ state: 'waiting' });
+  vi.advanceTimersByTime(100);
+  early.noteQuestion();
+  expect(early.isEarly).toBe(true);
+  vi.advanceTimersByTime(401);
+  expect(early.isEarly).toBe(false);
+});
+
+test('TERM-12: a screen that a person opens takes keys at once, also after a dialog whose question came late', () => {
+  const early = new EarlyKeys(500);
+  early.noteStatus({ state: 'waiting' });
+  expect(early.isEarly).toBe(false);
+  early.noteQuestion();
+  vi.advanceTimersByTime(501);
+  early.noteStatus({ state: 'busy' });
+  early.noteStatus({ state: 'waiting' });
+  expect(early.isEarly).toBe(false);
+});

@@ -1,0 +1,79 @@
+/** A prompt that is typed for the chat, until its own line comes. Somebody else may type at the same terminal. */
+import type { ContentBlock } from '../../protocol/content.ts';
+import { BooError } from '../../protocol/error.ts';
+import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
+import { type ClaudeTurn, createTurn } from '../claude/claude-turn.ts';
+import { notice } from '../claude/mapping/notice.ts';
+import { endsWithPrompt, wordsOf } from '../claude/mapping/prompt-words.ts';
+
+export class OwnPrompt {
+  readonly turn: ClaudeTurn;
+  /** Resolves once the program has the prompt. */
+  readonly taken: Promise<void>;
+  readonly #words: string;
+  #isTyped = false;
+  #isTaken = false;
+  #resolve = (): void => {};
+
+  constructor({ turnId, content }: AgentPrompt) {
+    this.turn = createTurn(turnId);
+    this.#words = wordsOf(content);
+    this.taken = new Promise<void>((resolve) => (this.#resolve = resolve));
+  }
+
+  get isTyped(): boolean {
+    return this.#isTyped;
+  }
+
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
+  /** Its keys go to the program. */
+  markTyped(): void {
+    this.#isTyped = true;
+  }
+
+  /** The program has it. */
+  markTaken(): void {
+    this.#isTaken = true;
+    this.#resolve();
+  }
+
+  /** Whether this is what the program took. */
+  is(content: readonly ContentBlock[]): boolean {
+    return wordsOf(content) === this.#words;
+  }
+
+  /** Whether the program took it with words before it. */
+  endsIn(content: readonly ContentBlock[]): boolean {
+    return endsWithPrompt(content, this.#words);
+  }
+
+  /** The program has taken it into the turn of somebody who was faster. */
+  endInside(): void {
+    this.turn.out.push(takenInside);
+    this.turn.out.push({ ...endWithoutResult('completed'), isTaken: true });
+    this.turn.out.close();
+    this.markTaken();
+    this.turn.end();
+  }
+}
+
+export const notHeard = (): AgentEvent =>
+  endWithoutResult(
+    'failed',
+    new BooError('agent_failed', 'The program took other words than the prompt that was typed.'),
+  );
+
+export const heardMore = notice(
+  'warning',
+  'prompt_with_other_words',
+  'Somebody’s words stood in the input line of the terminal: the agent got the prompt with them, as it stands here.',
+);
+
+const takenInside = notice(
+  'info',
+  'prompt_taken_into_turn',
+  'Somebody at the terminal began a turn in the same moment: the agent got this prompt in it, and answers it there.',
+);
