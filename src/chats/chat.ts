@@ -107,7 +107,7 @@ export class Chat {
       },
       onPhase: () => {
         if (this.#session.phase !== 'open') this.#mcpServers = null;
-        if (this.#session.phase === 'closed') this.#waits.forget();
+        if (this.#session.phase === 'closed') this.#forgetAgent();
         parts.onChanged();
       },
       onSign: () => this.#waits.sign(),
@@ -422,6 +422,14 @@ export class Chat {
     const write = agentWrite(this.#log, this.#settings.row.agent, body);
     await this.#log.append(write);
     if (write.chat) this.#settings.stored(write.chat);
+  }
+
+  /** Its process is gone, and not every agent says what has ended with it. */
+  #forgetAgent(): void {
+    const hadBackground = this.#waits.hasBackground;
+    this.#waits.forget();
+    if (!hadBackground) return;
+    this.#note({ type: 'background_tasks', tasks: [] }).catch((error: unknown) => this.#onFailure(error));
   }
 
   #armIdle(): void {

@@ -335,6 +335,23 @@ describe('two hosts', () => {
     await expect(old.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
   });
 
+  test('WEB-65: a chat of another host is said to run, to wait or to be ready there, and cannot be interrupted from here', async () => {
+    const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
+    const { id, gate } = await heldTurn(old);
+    const seen = async () => {
+      const { items } = await next.chats.listChats({ limit: 10 });
+      return [(await next.chats.getChat(id)).state, items.find((chat) => chat.id === id)?.state];
+    };
+    expect(await seen()).toEqual(['running', 'running']);
+    await expect(next.chats.interrupt(id)).rejects.toMatchObject({ code: 'chat_elsewhere' });
+    gate.open();
+    await old.events(id, 'turn_finished', 1);
+    expect(await seen()).toEqual(['ready', 'ready']);
+    await runOut(id);
+    expect(await seen()).toEqual(['cold', 'cold']);
+    expect(await next.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });
+  });
+
   test('FENCE-2: a stale host that is asked to write refuses, and lets go at once', async () => {
     // Its clock stands still: no renewal tells it.
     const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];

@@ -34,6 +34,7 @@ import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
 import { ask, elsewhere, unknownChat, write } from './storage.ts';
+import { findHeldElsewhere } from '../store/leases.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 
@@ -105,11 +106,13 @@ export class HostedChats implements Chats {
         : await this.#slow.ask((db) => listChats(db, { ...page, before }), { signal, late });
     const rows = toChatRows(found);
     const last = rows.length === page.limit ? rows.at(-1) : undefined;
-    return { items: rows.map((row) => this.#view(row)), next: last ? String(last.ordinal) : null };
+    const items = await this.#views(rows);
+    return { items, next: last ? String(last.ordinal) : null };
   }
 
   async getChat(chatId: string): Promise<ChatView> {
-    return this.#view(await this.#row(chatId));
+    const [view] = await this.#views([await this.#row(chatId)]);
+    return view!;
   }
 
   async patchChat(
@@ -182,8 +185,11 @@ export class HostedChats implements Chats {
   }
 
   async interrupt(chatId: string): Promise<InterruptResult> {
-    await this.#row(chatId);
-    return (await this.#host.find(chatId)?.interrupt()) ?? { interrupted: false, turnId: null };
+    const row = await this.#row(chatId);
+    const chat = this.#host.find(chatId);
+    if (chat) return chat.interrupt();
+    if ((await this.#elsewhere([row])).size > 0) throw elsewhere(chatId);
+    return { interrupted: false, turnId: null };
   }
 
   rewind(chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
@@ -308,6 +314,21 @@ export class HostedChats implements Chats {
   #tellNew(row: ChatRow): ChatView {
     this.#host.news.changed(row.id, () => this.#view(row));
     return this.#view(row);
+  }
+
+  /** As they are here, or with another host. */
+  async #views(rows: readonly ChatRow[]): Promise<ChatView[]> {
+    const held = await this.#elsewhere(rows.filter((row) => !this.#host.find(row.id)));
+    return rows.map((row) => {
+      const state = this.#host.find(row.id) ? undefined : held.get(row.id);
+      return state === undefined ? this.#view(row) : chatView(row, { ...atRest, state });
+    });
+  }
+
+  #elsewhere(rows: readonly ChatRow[]): ReturnType<typeof findHeldElsewhere> {
+    const ids = rows.map(({ id }) => id);
+    if (ids.length === 0) return Promise.resolve(new Map());
+    return ask(() => findHeldElsewhere(this.#sql, this.#host.id, ids));
   }
 
   #view(row: ChatRow): ChatView {

@@ -5,6 +5,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
+import { BooError } from '../protocol/error.ts';
 
 // Below the time to the next renewal of a lease, so that time can pass in one step.
 const idleTimeoutMs = 1_000;
@@ -156,4 +157,27 @@ test('AGENT-3: a chat that was only asked something, and never had an agent, is 
   clock.advance(idleTimeoutMs);
   await until(() => here.host.find(id) === undefined);
   expect(here.backend.opened).toHaveLength(0);
+});
+
+test('TURN-23: what ran in the background has ended with its agent, also where the agent does not say so', async () => {
+  const id = await openIdleChat();
+  const spec = here.backend.opened[0]!;
+  const tasks = [{ taskId: 't', kind: 'local_bash', description: 'a long build' }];
+  const told = async () =>
+    (await here.log(id)).flatMap((event) => (event.type === 'background_tasks' ? [event.tasks] : []));
+  spec.onEvent({ type: 'background_tasks', tasks });
+  await until(async () => (await told()).length === 1);
+  spec.onLost(new BooError('agent_failed', 'killed'));
+  await until(async () => (await told()).length === 2);
+  expect(await told()).toEqual([tasks, []]);
+  await here.close();
+  here = await openChatsHost(database.url, { clock, idleTimeoutMs });
+
+  await here.chats.submitPrompt(id, { content: 'two' });
+  await here.events(id, 'turn_finished', 2);
+  here.backend.opened[0]!.onEvent({ type: 'background_tasks', tasks });
+  await until(async () => (await told()).length === 3);
+  await here.close();
+  here = await openChatsHost(database.url, { clock, idleTimeoutMs });
+  expect((await told()).slice(2)).toEqual([tasks, []]);
 });

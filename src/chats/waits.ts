@@ -112,6 +112,11 @@ export class Waits {
     }
   }
 
+  /** Something runs in the background. */
+  get hasBackground(): boolean {
+    return this.#background !== undefined;
+  }
+
   /** The agent's process is gone, and with it all that it did. */
   forget(): void {
     this.#background = undefined;

@@ -53,3 +53,17 @@ export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]
     order by updated_at limit ${limit}`;
   return rows.map((row) => row.id);
 }
+
+/** What chats that other hosts hold do there, as far as it is stored: a turn runs, or waits for a person, or none does. */
+export async function findHeldElsewhere(
+  db: Sql,
+  hostId: string,
+  chatIds: readonly string[],
+): Promise<Map<string, 'running' | 'waiting' | 'ready'>> {
+  const rows = await db<{ id: string; running: boolean; asked: boolean }[]>`
+    select id, exists (select from boocode.turns where chat_id = chats.id and outcome is null) as running,
+      exists (select from boocode.decisions where chat_id = chats.id and outcome is null) as asked
+    from boocode.chats
+    where id = any(${chatIds as string[]}::uuid[]) and owner_host <> ${hostId} and lease_until >= clock_timestamp()`;
+  return new Map(rows.map(({ id, running, asked }) => [id, !running ? 'ready' : asked ? 'waiting' : 'running']));
+}

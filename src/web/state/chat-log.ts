@@ -50,6 +50,8 @@ export interface Latest {
   session?: EventOf<'session_started'>;
   ended?: EventOf<'turn_finished'>;
   rewound?: EventOf<'session_rewound'>;
+  /** The agent goes on without what was said before. */
+  forgotten?: EventOf<'session_rewound' | 'notice'>;
 }
 
 export interface ChatLog {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Delta, Event, EventBody } from '../../protocol/event.ts';
 import { type ChatLog, emptyLog, LogHole } from './chat-log.ts';
-import { append, asCold, dropDrafts, prepend, preview, setWaiting, withDrafts } from './fold.ts';
+import { append, asCold, dropDrafts, knownPlan, knownUsage, prepend, preview, setWaiting, withDrafts } from './fold.ts';
 
 const chatId = '11111111-1111-4111-8111-111111111111';
 const turnId = '22222222-2222-4222-8222-222222222222';
@@ -307,6 +307,25 @@ describe('background tasks', () => {
   it('are none of a chat without a program', () => {
     expect(alive(asCold(append(emptyLog(), numbered([session, tasks('old')]))))).toBeUndefined();
   });
+});
+
+describe('WEB-66: the plan and the size of the context', () => {
+  const plan: EventBody = { type: 'plan', entries: [{ content: 'one', priority: 'low', status: 'pending' }] };
+  const used: EventBody = { type: 'usage_update', used: 900, size: 1000 };
+  const rewound: EventBody = { type: 'session_rewound', promptIds: ['p'], sessionId: 's' };
+  const reset: EventBody = { type: 'notice', level: 'info', code: 'conversation_reset', message: 'Reset.' };
+  const seqs = (log: ChatLog) => [knownPlan(log)?.seq, knownUsage(log)?.seq];
+
+  it.each([rewound, reset])(
+    'are none that the agent has forgotten, whichever end of the log was read first: %j',
+    (forgotten) => {
+      const events = numbered([prompt('p'), plan, used, forgotten, started('q')]);
+      expect(seqs(append(emptyLog(), events.slice(0, 3)))).toEqual([2, 3]);
+      expect(seqs(append(emptyLog(), events))).toEqual([undefined, undefined]);
+      expect(seqs(prepend(append(emptyLog(3), events.slice(3)), events.slice(0, 3)))).toEqual([undefined, undefined]);
+      expect(seqs(append(emptyLog(), numbered([forgotten, plan, used])))).toEqual([2, 3]);
+    },
+  );
 });
 
 describe('WEB-49: a request that fails again and again', () => {

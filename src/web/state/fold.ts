@@ -79,7 +79,11 @@ function openMaps(log: ChatLog) {
       case 'usage_update':
         return newest('usage', event);
       case 'session_rewound':
+        newest('forgotten', event);
         return newest('rewound', event);
+      case 'notice':
+        if (event.code === 'conversation_reset') newest('forgotten', event);
+        return;
       case 'background_tasks':
         if ((latest.session?.seq ?? 0) > event.seq) return;
         return newest('tasks', event);
@@ -118,6 +122,16 @@ function withoutTasks(latest: Latest): Latest {
 /** The last turn failed for what the model gets is too long, and nobody has taken it back. */
 export function isTooLong({ latest }: ChatLog): boolean {
   return latest.ended?.error?.code === 'context_exceeded' && latest.ended.seq > (latest.rewound?.seq ?? 0);
+}
+
+/** The agent's plan; undefined where it has forgotten it. */
+export const knownPlan = ({ latest }: ChatLog): Latest['plan'] => sinceForgotten(latest, latest.plan);
+
+/** How full its context is; undefined where that was before it forgot. */
+export const knownUsage = ({ latest }: ChatLog): Latest['usage'] => sinceForgotten(latest, latest.usage);
+
+function sinceForgotten<E extends Event>({ forgotten }: Latest, event: E | undefined): E | undefined {
+  return event && event.seq > (forgotten?.seq ?? 0) ? event : undefined;
 }
 
 /** Of a chat whose program is gone, and all that went on in it. */

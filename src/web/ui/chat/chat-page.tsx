@@ -3,7 +3,7 @@ import type { Chat } from '../../../protocol/chat.ts';
 import { worksIn } from '../../../protocol/works-in.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
-import { asCold, isTooLong } from '../../state/fold.ts';
+import { asCold, isTooLong, knownPlan, knownUsage } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
@@ -150,7 +150,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 </span>
                 <WorksIn chat={chat} />
                 <Spent chat={chat} />
-                <ContextBar usage={log.latest.usage} />
+                <ContextBar usage={knownUsage(log)} />
               </p>
             )}
           </div>
@@ -201,7 +201,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         <div className="dock" ref={dock}>
           {isMissing && <MissingDirectory onMove={() => setChanging(true)} />}
           {isTooLong(log) && <TooLong isBusy={isBusy} onTakeBack={takeBack} />}
-          <PlanStrip plan={log.latest.plan} />
+          <PlanStrip plan={knownPlan(log)} />
           {/* Between turns the line below says it, with the time. */}
           {chat?.waitsFor?.for !== 'background' && <TaskStrip tasks={log.latest.tasks} />}
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
