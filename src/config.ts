@@ -34,6 +34,8 @@ export interface Config {
   /** 0: never. */
   readonly agentAnswerMs: number;
   /** 0: never. */
+  readonly agentStartMs: number;
+  /** 0: never. */
   readonly modelSilenceMs: number;
   /** Whether new chats go on by themselves when a usage limit resets. */
   readonly resumeAtReset: boolean;
@@ -111,6 +113,7 @@ const schemas = {
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
+  'agent-start-seconds': whole(0, 24 * 3600),
   'model-silence-seconds': whole(0, 7 * 24 * 3600),
   'resume-at-reset': z.enum(['on', 'off'], 'must be on or off'),
   'log-level': z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }),
@@ -174,6 +177,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     quietMs: (read('quiet-seconds') as number) * 1000,
     agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,
+    agentStartMs: (read('agent-start-seconds') as number) * 1000,
     modelSilenceMs: (read('model-silence-seconds') as number) * 1000,
     resumeAtReset: read('resume-at-reset') === 'on',
     logLevel: read('log-level') as LogLevel,

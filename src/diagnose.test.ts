@@ -28,6 +28,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     idleTimeoutMs: 1,
     quietMs: 10_000,
     agentAnswerMs: 60_000,
+    agentStartMs: 60_000,
     modelSilenceMs: 0,
     resumeAtReset: false,
     terminalPassthrough: [],

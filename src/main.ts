@@ -113,7 +113,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
-    const limits = { answerMs: config.agentAnswerMs };
+    const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
     const agentOptions = { env: agentEnv, dataDir: config.dataDir, logger, limits };
     const sdk = new ClaudeSdkBackend(agentOptions);
     closers.push(() => sdk.dispose());
@@ -194,6 +194,7 @@ function settingsInForce(config: Config, { demo }: ServerOptions): object {
     idleTimeoutMs: config.idleTimeoutMs,
     quietMs: config.quietMs,
     agentAnswerMs: config.agentAnswerMs,
+    agentStartMs: config.agentStartMs,
     modelSilenceMs: config.modelSilenceMs,
     resumeAtReset: config.resumeAtReset,
     agentEnvNames: config.agentEnvNames,

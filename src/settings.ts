@@ -69,6 +69,13 @@ export const settings = [
     fallback: '60',
   },
   {
+    flag: 'agent-start-seconds',
+    env: 'BOOCODE_AGENT_START_SECONDS',
+    value: '<number>',
+    about: 'how long an agent process may take to start before it is ended, its hooks aside; 0 never ends it',
+    fallback: '60',
+  },
+  {
     flag: 'model-silence-seconds',
     env: 'BOOCODE_MODEL_SILENCE_SECONDS',
     value: '<number>',

@@ -715,6 +715,7 @@ describe('help', () => {
         'IDLE_SECONDS',
         'QUIET_SECONDS',
         'AGENT_ANSWER_SECONDS',
+        'AGENT_START_SECONDS',
         'MODEL_SILENCE_SECONDS',
         'LOG_LEVEL',
         'AGENT_ENV',

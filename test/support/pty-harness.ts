@@ -18,6 +18,8 @@ export interface PtyHarness extends BackendHarness {
 }
 
 export interface PtyHarnessOptions {
+  /** Another one than the real `claude`. */
+  program?: string;
   env?: Record<string, string>;
   dataDir?: string;
   limits?: ClaudePtyBackendOptions['limits'];
@@ -31,7 +33,7 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
   const model = await startDemoModel();
   const agent = await createAgentEnv(model.url);
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-pty-')));
-  const program = findClaudeProgram();
+  const program = options.program ?? findClaudeProgram();
   if (program === null) throw new Error('There is no claude program for this platform.');
   const backend = new ClaudePtyBackend({
     program,

@@ -80,6 +80,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     idleTimeoutMs: 600_000,
     quietMs: 10_000,
     agentAnswerMs: 60_000,
+    agentStartMs: 60_000,
     modelSilenceMs: 0,
     resumeAtReset: false,
     terminalPassthrough: [],

@@ -10,7 +10,8 @@ import { until } from '../../../test/support/until.ts';
 import type { McpServer } from '../../protocol/chat.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
-const limits = { silenceMs: 1_500, answerMs: 1_500 };
+// Shorter than the last test here takes.
+const limits = { silenceMs: 1_500, answerMs: 1_500, startMs: 8_000 };
 let harness: PtyHarness;
 let place: string;
 beforeEach(async () => {

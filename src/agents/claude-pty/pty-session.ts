@@ -29,6 +29,7 @@ import {
   type TranscriptPlace,
 } from '../claude/files/transcript-file.ts';
 import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
+import { StartWatch } from '../start-watch.ts';
 import { prepareConfigDir } from './config-dir.ts';
 import type { CostReceiver } from './cost-receiver.ts';
 import { type HookServer, openHookServer } from './hook-server.ts';
@@ -51,6 +52,8 @@ import { within } from '../../lib/within.ts';
 export interface SessionLimits extends WatchLimits {
   /** A program that does not take input by then has perhaps a screen of its own open: its session is open all the same. */
   readyMs: number;
+  /** A program that has drawn nothing by then is ended; 0 never. */
+  startMs: number;
   /** An interrupt that has not ended the turn by then ends the program. */
   interruptMs: number;
   /** How long a session that is closed may take to end its turn, and then to leave. */
@@ -65,6 +68,7 @@ export interface SessionLimits extends WatchLimits {
 
 export const defaultLimits: SessionLimits = {
   readyMs: 5_000,
+  startMs: 60_000,
   interruptMs: 8_000,
   closeMs: { turn: 2_000, exit: 3_000 },
   takenMs: { again: 4_000, failed: 12_000 },
@@ -105,6 +109,8 @@ export class PtySession {
   });
   /** While a turn runs. A program that works draws: its spinner, twice a second and more. */
   readonly #watch: ProcessWatch;
+  /** Until the program has drawn something. */
+  readonly #startWatch: StartWatch;
   readonly #earlyKeys: EarlyKeys;
   readonly #directory: CurrentDirectory;
   #turns!: PtyTurns;
@@ -170,6 +176,14 @@ export class PtySession {
       ask: () => this.#program?.askToDraw(),
       // Its dialog stands still until somebody answers what was asked here, and an editor draws as it likes.
       isExcused: () => this.#questions.count > 0 || this.#program?.lendsTerminal !== false,
+      end: async () => {
+        await this.#program?.end(0);
+      },
+    });
+    this.#startWatch = new StartWatch({
+      ...parts,
+      startMs: parts.limits.startMs,
+      chatId: parts.spec.chatId,
       end: async () => {
         await this.#program?.end(0);
       },
@@ -319,14 +333,21 @@ export class PtySession {
       },
       onStatus: (status, before) => this.#onStatus(status, before),
       onTakesKeys: () => this.#typist.look(),
-      onOutput: () => this.#watch.hear(),
+      onOutput: () => {
+        this.#startWatch.close();
+        this.#watch.hear();
+      },
     });
     this.#program = program;
+    this.#startWatch.begin();
     this.#typist.forgetKeys();
     this.#isStale = false;
     this.terminal.connect(program.pty);
     const tellEnd = tellOfProcess(program.pty.pid, this.#spec.chatId, this.#logger);
-    void program.exited.then(({ exitCode, signal }) => tellEnd(exitCode, signal));
+    void program.exited.then(({ exitCode, signal }) => {
+      if (this.#program === program) this.#startWatch.close();
+      tellEnd(exitCode, signal);
+    });
     void program.exited.then(() => this.#onExit(program));
   }
 
@@ -337,6 +358,7 @@ export class PtySession {
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#limits.readyMs)));
     const ended = program.exited.then((): never => {
       this.#assertWanted();
+      if (this.#startWatch.failure) throw this.#startWatch.failure;
       const model = this.#model === null ? '' : ` with the model ${this.#model}`;
       throw new BooError(
         'agent_failed',
@@ -575,9 +597,9 @@ export class PtySession {
     const { exitCode, signal } = await program.exited;
     const how = signal === null ? `with code ${exitCode}` : `by signal ${signal}`;
     const words = exitCode === 0 ? '' : program.lastWords();
-    const cause =
-      this.#watch.failure ?? new BooError('agent_failed', `The terminal program ended ${how}. ${words}`.trim());
-    const wasInterrupted = this.#interrupting !== undefined && !this.#watch.failure;
+    const unheard = this.#watch.failure ?? this.#startWatch.failure;
+    const cause = unheard ?? new BooError('agent_failed', `The terminal program ended ${how}. ${words}`.trim());
+    const wasInterrupted = this.#interrupting !== undefined && !unheard;
     await program.end(0);
     await this.#settle();
     await this.#mirror.stored();

@@ -34,6 +34,7 @@ import { type AgentProcess, endSession, spawnAgent, tellOfProcess } from '../age
 import { endedProcesses } from '../ended-processes.ts';
 import { markSession, type SessionMark } from '../process-marks.ts';
 import { ProcessWatch, type WatchLimits } from '../process-watch.ts';
+import { StartWatch } from '../start-watch.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
 import { mapSdkMessage } from '../claude/mapping/map-sdk-message.ts';
 import {
@@ -78,6 +79,8 @@ import { TypedChanges } from './typed-changes.ts';
 import { toUserMessage } from './user-message.ts';
 
 export interface SessionLimits extends WatchLimits {
+  /** A program that has not answered its start by then is ended; 0 never. */
+  startMs: number;
   /** An interrupt that has not ended the turn by then ends the process. */
   interruptMs: number;
   /**
@@ -95,10 +98,19 @@ export const defaultLimits: SessionLimits = {
   interruptMs: 10_000,
   closeMs: { turn: 1_500, exit: 2_500, term: 1_500 },
   repairMs: 10_000,
+  startMs: 60_000,
   silenceMs: 30_000,
   answerMs: 60_000,
   mcpAskAgainMs: 1_000,
 };
+
+/** Outside the SDK's types: how many hooks of the start run, whenever that changes. */
+interface StartOptions extends Options {
+  onStartupHooksRunning(running: number): void;
+}
+
+/** The SDK's own limit of a start tells no reason, and one that is given counts the time of hooks. This is none. */
+const longestMs = 2 ** 31 - 1;
 
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
@@ -127,6 +139,7 @@ export class SdkSession {
   readonly #mcp: McpStates;
   /** While a turn runs. */
   readonly #watch: ProcessWatch;
+  readonly #startWatch: StartWatch;
   /** Entries that the store is taking: meanwhile the SDK may read nothing of what the program says. */
   #storingEntries = 0;
   #state: MappingState = createMappingState();
@@ -181,6 +194,12 @@ export class SdkSession {
       isExcused: () => this.#storingEntries > 0,
       end: () => this.#endProcess(),
     });
+    this.#startWatch = new StartWatch({
+      ...parts,
+      startMs: parts.limits.startMs,
+      chatId: parts.spec.chatId,
+      end: () => this.#endProcess(),
+    });
     this.#env = providerEnv(parts.env);
     this.#directory = new CurrentDirectory(parts.spec);
     this.#changes = new TypedChanges({
@@ -215,16 +234,16 @@ export class SdkSession {
     try {
       const held = await heldProvider(this.#spec, this.#env);
       this.#assertWanted();
-      const warm = await startup({ options: this.#options({ isKnown, held, model }) });
+      this.#startWatch.begin();
+      const options = this.#options({ isKnown, held, model });
+      const warm = await startup({ options, initializeTimeoutMs: longestMs }).finally(() => this.#startWatch.close());
       this.#assertWanted();
       this.#query = warm.query(this.#input.iterable);
     } catch (error) {
       await this.#endProcess();
       this.#assertWanted();
-      throw this.#failure(
-        `The agent could not start in ${cwd}${model === null ? '' : ` with the model ${model}`}`,
-        error,
-      );
+      const what = `The agent could not start in ${cwd}${model === null ? '' : ` with the model ${model}`}`;
+      throw this.#startWatch.failure ?? this.#failure(what, error);
     }
     this.#changes.begin(transcript?.title);
     this.#routeIf(moved);
@@ -293,7 +312,8 @@ export class SdkSession {
   }
 
   async setModel(model: string | null): Promise<void> {
-    await this.#query?.setModel(model ?? (await defaultModel(this.#spec, this.#env)));
+    const wanted = model ?? (await defaultModel(this.#spec, this.#env));
+    await this.#answered((query) => query.setModel(wanted));
     this.#changes.noteModel(model);
   }
 
@@ -305,12 +325,25 @@ export class SdkSession {
   }
 
   async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {
-    const answer = await this.#query?.setPermissionMode(mode);
+    const answer = await this.#answered((query) => query.setPermissionMode(mode));
     return oneOf(permissionModes, answer?.mode) ?? mode;
   }
 
   async setAcceptsAgentMessages(accepts: boolean): Promise<void> {
-    await this.#query?.applyFlagSettings(inboundSetting(accepts));
+    await this.#answered((query) => query.applyFlagSettings(inboundSetting(accepts)));
+  }
+
+  /** What the program is asked for between turns, too, when nobody watches it. */
+  async #answered<T>(ask: (query: Query) => Promise<T>): Promise<T | undefined> {
+    if (!this.#query) return undefined;
+    this.#watch.check();
+    try {
+      return await ask(this.#query);
+    } catch (error) {
+      throw this.#watch.failure ?? error;
+    } finally {
+      if (!this.#turn && !this.#waiting) this.#watch.stop();
+    }
   }
 
   close(): Promise<void> {
@@ -350,7 +383,7 @@ export class SdkSession {
     return { configDir: configDirOf(this.#env), cwd: this.#spec.cwd, sessionId };
   }
 
-  #options({ isKnown, held, model }: { isKnown: boolean; held: Settings; model: string | null }): Options {
+  #options({ isKnown, held, model }: { isKnown: boolean; held: Settings; model: string | null }): StartOptions {
     const { sessionId, cwd, effort, permissionMode, trusted, sessionStore } = this.#spec;
     const kept = this.#dataDir === null ? null : { dataDir: this.#dataDir, configDir: configDirOf(this.#env) };
     return {
@@ -385,6 +418,7 @@ export class SdkSession {
       onElicitation: async (request, { signal }) =>
         elicitationResult(await this.#permissions.ask(elicitationAsked(request), signal)),
       env: this.#env,
+      onStartupHooksRunning: (running) => this.#startWatch.noteHooks(running),
       spawnClaudeCodeProcess: ({ command, args, cwd: directory, env }) => {
         const launch = withKeysApart({ command, args, env });
         this.#mark = markSession(sessionId);
