@@ -240,6 +240,60 @@ describe('the program', () => {
     await harness.backend.closeSession(again.chatId);
   });
 
+  test('PTY-11: is not suspended by Ctrl-Z, and goes on at once where a key in another encoding has done so', async () => {
+    const session = await openSession(harness);
+    const seat = seatAt(session.chatId);
+    // Its words are soon gone from the screen.
+    const watching = harness.backend.terminal(session.chatId)!.attach({ canWrite: false });
+    let said = '';
+    const reading = (async () => {
+      for await (const frame of watching.frames) {
+        if (frame.type === 'output') said += Buffer.from(frame.data).toString();
+      }
+    })();
+    seat.type('abc\x1a');
+    seat.type('\x1ad');
+    await seat.sees('abcd');
+    expect(said).not.toContain('suspended');
+    // So kitty and others say Ctrl-Z.
+    seat.type('\x15\x1b[122;5u');
+    await until(() => said.includes('suspended'));
+    watching.close();
+    seat.leave();
+    await reading;
+    const turn = await runTurn(harness.backend, session.chatId, 'stream 1 tokens');
+    expect(textIn(turn).trim()).toBe('t1');
+    expect(session.lost).toEqual([]);
+    await harness.backend.closeSession(session.chatId);
+  });
+
+  const waysOut = [
+    ['Ctrl-D', '\x04'],
+    ['Ctrl-C', '\x03'],
+  ] as const;
+  test.each(waysOut)(
+    'PTY-12: left by %s twice says so in its terminal, and the next one goes on',
+    async (name, key) => {
+      const store = new InMemorySessionStore();
+      const session = await openSession(harness, { sessionStore: store });
+      await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+      const seat = seatAt(session.chatId);
+      // A signal of the keyboard elsewhere; here it is a key like others.
+      seat.type('\x1c');
+      seat.type(key);
+      await seat.sees(`Press ${name} again to exit`);
+      seat.type(key);
+      await until(() => seat.ended !== undefined);
+      expect(seat.ended).toBe(
+        'The program was left. It starts again with the next prompt, or when its terminal is opened.',
+      );
+      await until(() => session.lost.length > 0);
+      const again = await openSession(harness, { sessionStore: store, sessionId: session.sessionId });
+      expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('stream 2 tokens');
+      await harness.backend.closeSession(again.chatId);
+    },
+  );
+
   test('PTY-7: /clear begins another session, which is told, mirrored and resumed', async () => {
     const store = new InMemorySessionStore();
     const session = await openSession(harness, { sessionStore: store });

@@ -62,6 +62,9 @@ const pasteMode = /\x1b\[\?2004([hl])/g;
 /** Longer than the program takes to see a change of size. */
 const otherSizeMs = 500;
 
+/** Suspended by a key, it waits for the signal with which a shell lets it go on, and no shell is there. */
+const goOnMs = 250;
+
 /** As much as a sequence that was cut may have of it before. */
 const longestCut = 7;
 
@@ -100,8 +103,12 @@ export function startProgram(options: ProgramOptions): PtyProgram {
   let ending: Promise<LeftBehind> | undefined;
   let bracketsPastes = false;
   let beforeIt = '';
+  let goingOn: NodeJS.Timeout | undefined;
   const status: StatusWatch = watchStatus(options.configDir, pty.pid, (now, before) => options.onStatus(now, before));
-  const exited = pty.exited.finally(() => status.close());
+  const exited = pty.exited.finally(() => {
+    clearInterval(goingOn);
+    status.close();
+  });
   return {
     pty: tapped(
       pty,
@@ -113,7 +120,12 @@ export function startProgram(options: ProgramOptions): PtyProgram {
         const [, last] = [...text.matchAll(pasteMode)].at(-1) ?? [];
         if (last === undefined) return;
         bracketsPastes = last === 'h';
-        if (bracketsPastes) options.onTakesKeys();
+        clearInterval(goingOn);
+        if (bracketsPastes) return options.onTakesKeys();
+        // One that leaves, or has lent its terminal, makes nothing of the signal.
+        goingOn = setInterval(() => {
+          if (!lendsTerminal(pty.pid)) pty.kill('SIGCONT');
+        }, goOnMs);
       },
       (given) => (size = given),
     ),

@@ -79,6 +79,9 @@ export const defaultLimits: SessionLimits = {
   answerMs: 60_000,
 };
 
+/** As by two Ctrl-D, or `/exit`. */
+const wasLeft = 'The program was left. It starts again with the next prompt, or when its terminal is opened.';
+
 export interface PtySessionParts {
   spec: AgentSessionSpec;
   /** The `claude` program. */
@@ -153,6 +156,8 @@ export class PtySession {
     this.#acceptsAgentMessages = parts.spec.acceptsAgentMessages;
     this.terminal = new TerminalHub({
       takesKeys: () => !this.#earlyKeys.isEarly,
+      // An editor knows what to make of it.
+      takesSuspendKey: () => this.#program?.lendsTerminal === true,
       onInput: () => this.#typist.noteKeys(),
       passthrough: parts.passthrough,
     });
@@ -499,7 +504,7 @@ export class PtySession {
   }
 
   /** Ends all that the session holds. What the program said last is told, stored and counted before this resolves. */
-  async #release(): Promise<void> {
+  async #release(reason = 'The session was closed.'): Promise<void> {
     this.#watch.close();
     clearTimeout(this.#interrupting);
     this.#silentDialog.note();
@@ -515,7 +520,7 @@ export class PtySession {
     await this.#tellRest(this.#turns?.remainder());
     this.#costs?.forget();
     await this.#hooks?.close();
-    this.terminal.end('The session was closed.');
+    this.terminal.end(reason);
   }
 
   async #tellRest(rest: Parameters<AgentSessionSpec['onCost']>[0] | undefined): Promise<void> {
@@ -606,7 +611,7 @@ export class PtySession {
     await this.#turns.end(wasInterrupted ? 'interrupted' : 'failed', cause);
     this.#typist.look();
     if (this.#closing) return;
-    this.#closing = this.#release();
+    this.#closing = this.#release(exitCode === 0 ? wasLeft : cause.message);
     await this.#closing;
     this.#spec.onLost(cause);
   }

@@ -24,6 +24,8 @@ export interface TerminalHubOptions {
   windowBytes?: number | undefined;
   /** False while keys of viewers would answer what they cannot have seen: they are dropped. Pastes answer nothing. */
   takesKeys?: (() => boolean) | undefined;
+  /** Whether Ctrl-Z goes to the program. Where no shell is behind it, nobody could bring it back. */
+  takesSuspendKey?: (() => boolean) | undefined;
   /** What a viewer typed, as it goes to the program. */
   onInput?: ((data: Uint8Array) => void) | undefined;
   /** What the program may do to the terminals of viewers beyond being shown there; nothing unless it is said. */
@@ -34,6 +36,8 @@ export interface TerminalHubOptions {
 const backlogLimitBytes = 1024 * 1024;
 /** Input that the program has not taken yet. */
 export const waitingInputLimitBytes = 16 * 1024 * 1024;
+/** Ctrl-Z. No character of UTF-8 has this byte within. */
+const suspendKey = 0x1a;
 /** A program that asks and never reads gets no more answers. */
 const waitingAnswersLimitBytes = 64 * 1024;
 
@@ -58,7 +62,7 @@ export class TerminalHub implements AgentTerminal {
       windowBytes: options.windowBytes ?? 256 * 1024,
       screen: () => ({ type: 'screen', size: this.#size, data: this.#redraw() }),
       input: (data) => {
-        if (this.#options.takesKeys?.() !== false) this.#typed(data);
+        if (this.#options.takesKeys?.() !== false) this.#typed(this.#keysIn(data));
       },
       paste: (text) => this.#typed(Buffer.from(pasteKeys(text, this.#screen.bracketsPastes))),
       resized: () => this.#fit(),
@@ -132,6 +136,11 @@ export class TerminalHub implements AgentTerminal {
   /** Input by the host itself; dropped while no program is there. */
   write(data: string | Uint8Array): void {
     this.#pty?.write(data);
+  }
+
+  #keysIn(data: Uint8Array): Uint8Array {
+    if (!data.includes(suspendKey) || this.#options.takesSuspendKey?.() !== false) return data;
+    return data.filter((byte) => byte !== suspendKey);
   }
 
   #typed(data: Uint8Array): void {
