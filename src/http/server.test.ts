@@ -110,6 +110,18 @@ describe('raw requests', () => {
     expect(answer).not.toContain('"ok"');
   });
 
+  it('WEB-67: that are refused before their body has come are told that their connection ends, and others that it stays', async () => {
+    await start();
+    const late = ['POST /v1/live/tickets HTTP/1.1', 'host: localhost', 'authorization: Bearer wrong'];
+    for (const body of ['content-length: 2', 'transfer-encoding: chunked']) {
+      const answer = await raw(...late, body);
+      expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+      expect(answer).toMatch(/^connection: close\r$/im);
+    }
+    const answered = await fetch(`${server.url}/v1/live/tickets`);
+    expect([answered.status, answered.headers.get('connection')]).toEqual([405, 'keep-alive']);
+  });
+
   it('with a body larger than allowed get their answer', async () => {
     await start();
     const socket = await open();

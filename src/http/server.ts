@@ -49,6 +49,12 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { socket } = incoming;
     const over = connections.begin(socket);
+    const writeHead = outgoing.writeHead.bind(outgoing) as (...given: unknown[]) => ServerResponse;
+    outgoing.writeHead = (...given: unknown[]) => {
+      // Or the client would send its next request on a connection that is about to end.
+      if (hasBody(incoming) && !incoming.complete) outgoing.shouldKeepAlive = false;
+      return writeHead(...given);
+    };
     // An answer that did not wait for the body is the last one: what is still to come of it is nothing to wait for.
     outgoing.prependOnceListener('finish', () => {
       if (incoming.complete) return;
@@ -116,6 +122,10 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
       return closing;
     },
   };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function nameFor(host: string): string {
