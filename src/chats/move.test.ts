@@ -135,7 +135,11 @@ test('AGENT-34, AGENT-35: where the agent works is the chat’s while it runs, a
   gate.open();
   await moved;
   await here.events(id, 'turn_finished', 4);
-  expect(here.sdk.opened.at(-1)).toMatchObject({ cwd, agentDirectory: null });
+  // Where the move came after what waited, it has not been opened yet.
+  await here.chats.submitPrompt(id, { content: 'cd' });
+  await here.events(id, 'turn_finished', 5);
+  expect(here.sdk.opened.findLast((spec) => spec.cwd === cwd)).toMatchObject({ agentDirectory: null });
+  expect(here.sdk.opened.at(-1)).toMatchObject({ cwd });
 });
 
 test('AGENT-15 AGENT-26: no chat is moved into the data directory', async () => {

@@ -188,6 +188,26 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     expect(await migrate(database.sql)).toEqual({ applied: [] });
   });
 
+  test('DATA-3: a schema that another host makes, while this one waits for its turn, is no error', async () => {
+    const { sql } = database;
+    const [first, second] = [openDatabase(database.url), openDatabase(database.url, { max: 1 })];
+    // By a connection that has made something before: a new one looks afresh.
+    await second`drop schema boocode cascade`;
+    let migrating: Promise<unknown> | undefined;
+    await first.begin(async (tx) => {
+      await tx`select pg_advisory_xact_lock(712460915243)`;
+      migrating = migrate(second);
+      await until(async () => {
+        const [row] = await sql<{ waiting: boolean }[]>`
+          select exists (select from pg_locks where locktype = 'advisory' and not granted) as waiting`;
+        return row?.waiting;
+      });
+      await tx`create schema boocode`;
+    });
+    expect(await migrating).toEqual({ applied: expect.arrayContaining([1]) as number[] });
+    for (const each of [first, second]) await each.end();
+  });
+
   test('DATA-3: is refused by a host that is older, which would begin anew in the old place', async () => {
     await makeOlder('public');
     await migrate(database.sql);

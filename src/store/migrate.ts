@@ -81,7 +81,9 @@ async function prepareSchema(sql: AnySql, schema: string): Promise<void> {
     `select to_regnamespace('${schema}') is not null as schema, to_regclass('boocode_migrations') is not null as older`,
   );
   if (found?.schema !== true) {
-    await sql.unsafe(`${begin} create schema if not exists ${schema};`).catch((error: unknown) => {
+    // Not “if not exists”, which goes by what the connection has looked up before it waited for the lock.
+    const create = `do $$ begin create schema ${schema}; exception when duplicate_schema or unique_violation then end $$;`;
+    await sql.unsafe(`${begin} ${create}`).catch((error: unknown) => {
       if ((error as { code?: unknown }).code !== '42501') throw error;
       throw new BooError(
         'storage_unavailable',
