@@ -5,7 +5,7 @@
  * the program wrote while the host was dying. So: a file that holds everything stored has its surplus stored; any other
  * file, or none, is written anew from the store.
  */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -171,12 +171,12 @@ async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<str
     if (error.code === 'ENOENT') return [];
     throw error;
   });
+  // Somebody may have thousands of projects, and each opening of a session looks here: whether it is there costs least.
   const found = names.flatMap((name) => {
-    const directory = join(projects, name);
-    const times = [`${sessionId}.jsonl`, sessionId].flatMap(
-      (own) => statSync(join(directory, own), { throwIfNoEntry: false })?.mtimeMs ?? [],
-    );
-    return times.length === 0 ? [] : [{ directory, at: Math.max(...times) }];
+    const own = `${projects}/${name}/${sessionId}`;
+    const paths = [`${own}.jsonl`, own].filter((path) => existsSync(path));
+    const times = paths.flatMap((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? []);
+    return times.length === 0 ? [] : [{ directory: join(projects, name), at: Math.max(...times) }];
   });
   return found.toSorted((one, other) => other.at - one.at).map(({ directory }) => directory);
 }
