@@ -36,12 +36,15 @@ test('AGENT-37: one that never shows anything fails the turn that waits for it',
   const place = await mkdtemp(join(tmpdir(), 'boocode-silent-'));
   const program = join(place, 'silent-program');
   await writeFile(program, '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
-  // Its session is open before: perhaps it has a screen of its own.
-  await withHarness({ program, limits: { ...limits, readyMs: 500 } }, async (harness) => {
-    const session = await openSession(harness);
-    const { outcome, error } = endOf(await runTurn(harness.backend, session.chatId, 'hello'));
-    expect([outcome, error?.message]).toEqual(['failed', expect.stringContaining(cause)]);
-    await until(() => session.lost.length > 0);
-  });
-  await rm(place, { recursive: true, force: true });
+  try {
+    // Its session is open before: perhaps it has a screen of its own.
+    await withHarness({ program, limits: { ...limits, readyMs: 500 } }, async (harness) => {
+      const session = await openSession(harness);
+      const { outcome, error } = endOf(await runTurn(harness.backend, session.chatId, 'hello'));
+      expect([outcome, error?.message]).toEqual(['failed', expect.stringContaining(cause)]);
+      await until(() => session.lost.length > 0);
+    });
+  } finally {
+    await rm(place, { recursive: true, force: true });
+  }
 });
