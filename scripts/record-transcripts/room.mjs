@@ -138,7 +138,7 @@ export async function openRoom(parts, model) {
      * Types a prompt as the server does.
      * @param {string} text
      */
-    send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }]).keys),
+    send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }]).batches.join('')),
     /**
      * Presses the keys until the dialog that is open, or opens now, has gone.
      * @param {string} keys

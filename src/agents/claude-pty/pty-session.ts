@@ -341,6 +341,7 @@ export class PtySession {
       onOutput: () => {
         this.#startWatch.close();
         this.#watch.hear();
+        this.#typist.noteOutput();
       },
     });
     this.#program = program;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BooError } from '../../protocol/error.ts';
 import { enter, escape, typedPrompt } from './typed-prompt.ts';
 
-const type = (text: string): string => typedPrompt([{ type: 'text', text }]).keys;
+const type = (text: string): string => typedPrompt([{ type: 'text', text }]).batches.join('');
 /** What stands inside the pastes, and whether anything but pastes and one Enter is typed. */
 function pasted(keys: string): string[] {
   expect(keys.endsWith(enter)).toBe(true);
@@ -23,7 +23,7 @@ test('PTY-1: a prompt is pasted as it is, and submitted by one Enter', () => {
       typedPrompt([
         { type: 'text', text: 'a' },
         { type: 'text', text: 'b' },
-      ]).keys,
+      ]).batches.join(''),
     ),
   ).toBe('a\n\nb');
 });
@@ -71,4 +71,17 @@ test('PTY-1: a long prompt in pieces that the program takes as typed; a very lon
 test('an image is refused, in words that name the field', () => {
   expect(() => typedPrompt([{ type: 'image', mimeType: 'image/png', data: 'AAAA' }])).toThrow(BooError);
   expect(() => typedPrompt([{ type: 'image', mimeType: 'image/png', data: 'AAAA' }])).toThrow(/^content:/);
+});
+
+test('PTY-9: is typed in batches that end where a sequence does, two of which the program reads at once', () => {
+  const lines = Array.from({ length: 500 }, (_, index) => `line ${index} é漢`).join('\n');
+  const { batches } = typedPrompt([{ type: 'text', text: lines }]);
+  expect(batches.length).toBeGreaterThan(5);
+  for (const batch of batches) {
+    expect(batch.startsWith(`${escape}[200~`)).toBe(true);
+    expect(batch.replace(enter, '').endsWith(`${escape}[201~`)).toBe(true);
+    expect(Buffer.byteLength(batch)).toBeLessThanOrEqual(2_001);
+  }
+  const { batches: marked } = typedPrompt([{ type: 'text', text: 'x'.repeat(40_000) }]);
+  expect(marked).toEqual([`${escape}[200~${'x'.repeat(40_000)}`, `${escape}[201~${enter}`]);
 });

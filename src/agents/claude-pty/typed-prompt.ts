@@ -27,9 +27,13 @@ const pieceLines = 2;
 const maxPieces = 500;
 const maxPiecedLength = 32_768;
 
+// The program reads 4,095 bytes at a time. On a busy machine it takes the beginning of a sequence that is cut there for
+// the key Escape: so no more than two batches wait for it, and each ends where a sequence does.
+const batchBytes = 2_000;
+
 export interface TypedPrompt {
-  /** They type the prompt and submit it. */
-  keys: string;
+  /** They type the prompt and submit it, one after another, each once the one before was read. */
+  batches: string[];
   /** So long that it goes in one paste: the model gets it between marks that say so. */
   isMarked: boolean;
 }
@@ -52,7 +56,25 @@ export function typedPrompt(content: readonly ContentBlock[]): TypedPrompt {
   const pieces = typed.length > maxPiecedLength ? [] : piecesOf(typed);
   const isMarked = typed.length > maxPiecedLength || pieces.length > maxPieces;
   const pastes = isMarked ? [typed] : pieces;
-  return { keys: pastes.map((piece) => `${pasteStart}${piece}${pasteEnd}`).join('') + enter, isMarked };
+  return { batches: batchesOf(pastes.map((piece) => `${pasteStart}${piece}${pasteEnd}`)), isMarked };
+}
+
+function batchesOf(pastes: readonly string[]): string[] {
+  const batches: string[] = [];
+  let batch = '';
+  for (const paste of pastes) {
+    if (batch !== '' && Buffer.byteLength(batch) + Buffer.byteLength(paste) > batchBytes) {
+      batches.push(batch);
+      batch = '';
+    }
+    batch += paste;
+  }
+  // The end of a long paste would be cut anywhere.
+  if (Buffer.byteLength(batch) > batchBytes) {
+    batches.push(batch.slice(0, -pasteEnd.length));
+    batch = pasteEnd;
+  }
+  return [...batches, batch + enter];
 }
 
 function guarded(text: string): string {

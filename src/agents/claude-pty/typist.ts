@@ -37,6 +37,8 @@ const clearTimes = 3;
 const clearRounds = 5;
 const waitingNoticeMs = 2_000;
 const lookAgainMs = 200;
+/** What is typed is drawn within this time, where it is drawn at all. */
+const readMs = 250;
 
 export class Typist {
   readonly #parts: TypistParts;
@@ -46,6 +48,7 @@ export class Typist {
   #hasDraft = false;
   #hasToldMarked = false;
   readonly #lookers = new Set<() => void>();
+  readonly #drawing = new Set<() => void>();
 
   constructor(parts: TypistParts) {
     this.#parts = parts;
@@ -76,7 +79,7 @@ export class Typist {
     const running = turns.current;
     if (running && running.id !== null) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     if (this.#next) throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
-    const { keys, isMarked } = typedPrompt(prompt.content);
+    const { batches, isMarked } = typedPrompt(prompt.content);
     const next = { isInterrupted: false };
     this.#next = next;
     try {
@@ -87,7 +90,7 @@ export class Typist {
     if (next.isInterrupted || this.#parts.isClosing()) return yield endWithoutResult('interrupted');
     const expected = turns.expect(prompt);
     if (isMarked) this.#tellMarked();
-    this.#type(keys, expected).catch((error: unknown) => void turns.end('failed', toBooError(error)));
+    this.#type(batches, expected).catch((error: unknown) => void turns.end('failed', toBooError(error)));
     yield* expected.turn.out.iterable;
   }
 
@@ -106,13 +109,29 @@ export class Typist {
     if (this.#next) this.#next.isInterrupted = true;
   }
 
+  /** The program has drawn something. */
+  noteOutput(): void {
+    for (const drawn of this.#drawing) drawn();
+  }
+
+  /** Resolves when the program shows that it has read what was typed, or has had the time for it. */
+  async #drawn(): Promise<void> {
+    await within(
+      readMs,
+      new Promise<void>((resolve) => {
+        this.#drawing.add(resolve);
+      }),
+    );
+    this.#drawing.clear();
+  }
+
   /** Presses Escape; while its prompt is still being typed, once that has been taken. */
   stop(turn: ClaudeTurn): void {
     this.look();
     if (this.#parts.turns.isTaken) this.#pressEscape(turn);
   }
 
-  async #type(keys: string, prompt: OwnPrompt): Promise<void> {
+  async #type(batches: readonly string[], prompt: OwnPrompt): Promise<void> {
     const { turn, taken } = prompt;
     const { terminal, turns, program, takenMs } = this.#parts;
     await this.#parts.restarted();
@@ -133,7 +152,11 @@ export class Typist {
     }
     const before = program()?.status;
     prompt.markTyped();
-    terminal.write(keys);
+    for (const [index, batch] of batches.entries()) {
+      if (index > 0) await this.#drawn();
+      if (isOver()) return;
+      terminal.write(batch);
+    }
     // A program that is busy with the work of its background agents shows no change; its transcript does.
     if (before?.state === 'idle') {
       void this.#until(() => isOver() || program()?.status.since !== before.since).then(() => prompt.markTaken());
