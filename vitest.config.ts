@@ -9,7 +9,9 @@ export default defineConfig({
     pool: 'forks',
     // They wait for programs more than they work. Each takes up to a gigabyte.
     maxWorkers: Math.min(Math.ceil(availableParallelism() * 1.5), 6),
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Long, for machines that have other work on every core: a time-out says that something hangs, and nothing else.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -43,4 +43,4 @@ test('every example of the README compiles in strict TypeScript, against the pac
     (error: unknown) => error as { stdout: string },
   );
   expect(stdout).toBe('');
-}, 60_000);
+}, 120_000);

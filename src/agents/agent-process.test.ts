@@ -59,7 +59,7 @@ describe.runIf(onLinux)('a host that is killed', () => {
     const asked = model.requests.length;
     host.kill('SIGKILL');
     await once(host, 'close');
-    await until(() => left().length === 0, { timeoutMs: 10_000, what: 'the end of every process' });
+    await until(() => left().length === 0, { timeoutMs: 40_000, what: 'the end of every process' });
     expect(model.requests.length).toBe(asked);
   });
 });

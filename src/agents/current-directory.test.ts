@@ -73,5 +73,5 @@ describe.each([
     } finally {
       await harness.close();
     }
-  }, 90_000);
+  }, 120_000);
 });

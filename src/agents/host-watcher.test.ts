@@ -11,7 +11,7 @@ describe.runIf(process.platform === 'linux')('the watcher of a host', () => {
     const first = identifyProcess(watcher.pid!)!;
     process.kill(first.pid, 'SIGKILL');
     const second = await until(() => (watcher.pid !== undefined && watcher.pid !== first.pid ? watcher.pid : null), {
-      timeoutMs: 5_000,
+      timeoutMs: 40_000,
     });
     const identity = identifyProcess(second)!;
     await watcher.close();

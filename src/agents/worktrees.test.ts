@@ -38,7 +38,7 @@ describe.each([
       // In a terminal the program may put it in the background; its end begins a turn then.
       if (textIn(turn).includes('in the background')) {
         const [own] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null), {
-          timeoutMs: 15_000,
+          timeoutMs: 40_000,
           what: 'the turn that the end of the sub-agent begins',
         });
         turn.push(...session.between, ...(await readTurn(backend, chatId, own!)));
@@ -65,5 +65,5 @@ describe.each([
       await harness.close();
       await rm(elsewhere, { recursive: true, force: true });
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -160,7 +160,7 @@ describe('stale writers', () => {
     // The races were races: the stale writer had its time too.
     expect(total.appends).toBeGreaterThan(80);
     expect(total.entries).toBeGreaterThan(10);
-  }, 60_000);
+  }, 120_000);
 
   const untilWaiting = (count: number) =>
     until(

@@ -189,7 +189,7 @@ describe('a host', () => {
           const log = await readEvents(database.sql, id, { after: 0, limit: 10_000 });
           return log.filter((event) => event.type === 'turn_finished').length >= 8;
         },
-        { what: 'eight turns', timeoutMs: 20_000 },
+        { what: 'eight turns', timeoutMs: 40_000 },
       );
     }
     proxy.fault = () => 'pass';

@@ -184,7 +184,7 @@ test.each([
       await here.events(id, 'turn_finished');
       nudge(live);
       const log = await here.log(id);
-      await until(() => kept.events.length >= log.length, { timeoutMs: 5_000 });
+      await until(() => kept.events.length >= log.length, { timeoutMs: 40_000 });
       expect(kept.events).toEqual(log);
       expect(states).toContain('offline');
     } finally {

@@ -72,7 +72,7 @@ it('WEB-55: a proxy that packs answers keeps nothing of a feed back', async () =
         test.chats.push(id, chunk(id, 'a'));
         return seen.length > 0;
       },
-      { timeoutMs: 3_000, what: 'a piece of the feed' },
+      { timeoutMs: 40_000, what: 'a piece of the feed' },
     );
   } finally {
     abort.abort();

@@ -137,7 +137,7 @@ describe('DATA-18: a server that has TLS', () => {
       standby.isFrozen = true;
       await standby.comeUp();
       await expect(late).rejects.toMatchObject({ code: 'query_timeout' });
-      await until(async () => !(await isRunning()), { timeoutMs: 3000, what: 'the end of the statement' });
+      await until(async () => !(await isRunning()), { timeoutMs: 40_000, what: 'the end of the statement' });
     } finally {
       await sql.end({ timeout: 1 });
       await standby.close();

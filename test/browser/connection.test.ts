@@ -137,7 +137,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(cut()).toBe(false);
     bridge.release();
     const queue = page.getByRole('region', { name: 'Prompts that wait' });
-    await expect.poll(() => queue.getByRole('listitem').count(), { timeout: 20_000 }).toBe(texts.length);
+    await expect.poll(() => queue.getByRole('listitem').count(), { timeout: 40_000 }).toBe(texts.length);
     const numbers = (await queue.getByRole('listitem').allInnerTexts()).map((each) => /\d+/.exec(each)?.[0]);
     expect(numbers).toEqual(texts.map((_, index) => String(index)));
     expect(cut()).toBe(true);

@@ -273,7 +273,7 @@ describe('TERM-8: boocode attach', () => {
       timeoutMs: 60_000,
     });
     expect(attached.text()).toContain('got 10000000');
-  }, 90_000);
+  }, 120_000);
 
   test.each([
     [

@@ -52,5 +52,5 @@ describe.runIf(process.platform === 'linux')('a server that is killed', () => {
     } finally {
       for (const { pid } of commands.flatMap((command) => processesNaming(command))) process.kill(pid, 'SIGKILL');
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -57,7 +57,7 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
     reducedMotion: 'reduce',
     ...(options.isTouched === true ? { hasTouch: true, isMobile: true } : {}),
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const problems: string[] = [];
   await context.exposeFunction('reportProblem', (problem: string) => void problems.push(problem));
   await context.addInitScript(watchPage);

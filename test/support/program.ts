@@ -134,7 +134,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
       type: (text) => void child.stdin.write(text),
       endInput: () => void child.stdin.end(),
       kill: (signal) => void child.kill(signal),
-      async ended(timeoutMs = 15_000) {
+      async ended(timeoutMs = 30_000) {
         let timer: NodeJS.Timeout | undefined;
         const late = new Promise<null>((done) => (timer = setTimeout(() => done(null), timeoutMs)));
         const result = await Promise.race([closed, late]).finally(() => clearTimeout(timer));

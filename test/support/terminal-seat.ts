@@ -42,7 +42,7 @@ export function sitDown(terminal: AgentTerminal, options: { canWrite?: boolean }
     type: (keys) => viewer.write(Buffer.from(keys)),
     paste: (text) => viewer.paste(text),
     screen: lines,
-    async sees(text, timeoutMs = 10_000) {
+    async sees(text, timeoutMs = 30_000) {
       await until(() => lines().includes(text), { timeoutMs, what: `“${text}” on the screen` });
     },
     get ended() {

@@ -71,7 +71,7 @@ export async function followUntil(
   isEnough: (item: FeedItem) => boolean | Promise<boolean>,
   options: { after?: number | undefined; timeoutMs?: number | undefined } = {},
 ): Promise<FeedItem> {
-  const { timeoutMs = 20_000, after } = options;
+  const { timeoutMs = 40_000, after } = options;
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), timeoutMs);
   const types: string[] = [];

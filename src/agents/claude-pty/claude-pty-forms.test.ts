@@ -29,7 +29,7 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
   const { chatId } = await openSession(harness, { permissionMode: 'bypassPermissions' });
   const seat = sitDown(backend.terminal(chatId)!);
   await runTurn(backend, chatId, 'stream 1 tokens');
-  await until(() => servers.listings() > 0, { timeoutMs: 20_000 });
+  await until(() => servers.listings() > 0, { timeoutMs: 40_000 });
   let isAsked = false;
   const turn = runTurn(backend, chatId, askPrompt({ server: 'travel', request: 'booking' }), {
     answer() {
@@ -37,7 +37,7 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
       return undefined;
     },
   });
-  await until(() => isAsked, { timeoutMs: 20_000 });
+  await until(() => isAsked, { timeoutMs: 40_000 });
   await seat.sees('answer in BooCode');
   // The first moments of what is shown take no key.
   do seat.type('\x1b');

@@ -22,7 +22,7 @@ async function unpromptedTurn(session: {
   unprompted: AsyncIterable<AgentEvent>[];
   chatId: string;
 }): Promise<AgentEvent[]> {
-  await until(() => session.unprompted.length > 0, { timeoutMs: 10_000, what: 'a turn' });
+  await until(() => session.unprompted.length > 0, { timeoutMs: 40_000, what: 'a turn' });
   return readTurn(harness.backend, session.chatId, session.unprompted.shift()!);
 }
 
@@ -139,7 +139,7 @@ const isAsked = (seat: TerminalSeat): boolean => seat.screen().includes('Do you 
 
 /** Presses the keys until the dialog has gone: it takes none in its first moments. */
 async function answer(seat: TerminalSeat, keys: string): Promise<void> {
-  await until(() => isAsked(seat), { timeoutMs: 10_000 });
+  await until(() => isAsked(seat));
   while (isAsked(seat)) {
     seat.type(keys);
     await until(() => !isAsked(seat), { timeoutMs: 1_500 }).catch(() => undefined);
@@ -213,7 +213,7 @@ describe('a permission', () => {
         },
       },
     );
-    await until(() => ofType(events, 'decision_resolved').length === 1, { timeoutMs: 10_000 });
+    await until(() => ofType(events, 'decision_resolved').length === 1);
     expect(ofType(events, 'tool_call_update')).toEqual([]);
     const other = await openSession(harness);
     await runTurn(harness.backend, other.chatId, `run: touch ${path}`, { answer: () => ({ outcome: 'allow' }) });
@@ -231,7 +231,7 @@ describe('the program', () => {
     const seat = seatAt(session.chatId);
     await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
     seat.type('/exit\r');
-    await until(() => session.lost.length === 1, { timeoutMs: 10_000 });
+    await until(() => session.lost.length === 1);
     expect(session.lost[0]?.message).toContain('code 0');
     const own = `BOOCODE_SESSION=${session.sessionId}`;
     expect(harness.leftovers(session.chatId).filter((each) => each.environ.includes(own))).toEqual([]);
@@ -300,7 +300,7 @@ describe('the program', () => {
     const seat = seatAt(session.chatId);
     await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
     seat.type('/clear\r');
-    await until(() => ofType(session.between, 'session_started').length === 1, { timeoutMs: 10_000 });
+    await until(() => ofType(session.between, 'session_started').length === 1);
     const { sessionId } = ofType(session.between, 'session_started')[0]!;
     expect(sessionId).not.toBe(session.sessionId);
     const fresh = await runTurn(harness.backend, session.chatId, 'what did I say');

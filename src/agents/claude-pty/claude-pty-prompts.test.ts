@@ -176,7 +176,7 @@ describe('a turn', () => {
     harness.release();
     await turn;
     await runTurn(harness.backend, chatId, 'use a sub-agent: stream 3 tokens');
-    await until(() => !harness.backend.isBusy(chatId), { timeoutMs: 15_000 });
+    await until(() => !harness.backend.isBusy(chatId), { timeoutMs: 40_000 });
     await harness.backend.closeSession(chatId);
     const entries = (await store.load(key)) ?? [];
     expect(entries.filter((entry) => entry.type === 'assistant').length).toBeGreaterThan(2);
@@ -264,7 +264,7 @@ describe('a turn', () => {
     const turn = runTurn(harness.backend, killed.chatId, 'run: touch begun; sleep 600', {
       answer: () => ({ outcome: 'allow' }),
     });
-    await until(() => existsSync(join(harness.cwd, 'begun')), { timeoutMs: 10_000 });
+    await until(() => existsSync(join(harness.cwd, 'begun')));
     const [program] = ofSession().filter((each) => each.command.includes('--session-id'));
     process.kill(program!.pid, 'SIGKILL');
     const end = endOf(await turn);
@@ -284,7 +284,7 @@ describe('a turn', () => {
     });
     expect(ofType(turn, 'background_tasks')[0]?.tasks).toMatchObject([{ kind: 'local_bash' }]);
     expect(harness.backend.isBusy(session.chatId)).toBe(true);
-    await until(() => session.unprompted.length === 1, { timeoutMs: 15_000 });
+    await until(() => session.unprompted.length === 1, { timeoutMs: 40_000 });
     const events = [];
     for await (const event of session.unprompted[0]!) events.push(event);
     expect(textIn(events)).toContain('background task reports');

@@ -31,7 +31,7 @@ test('PTY-2: a prompt waits for a screen that somebody has open, says so, and go
   await seat.sees('Select login method');
   const events: AgentEvent[] = [];
   const turn = runTurn(harness.backend, chatId, 'stream 2 tokens', { onEvent: (event) => void events.push(event) });
-  await until(() => ofType(events, 'notice').length === 1, { timeoutMs: 10_000 });
+  await until(() => ofType(events, 'notice').length === 1);
   expect(ofType(events, 'notice')[0]).toMatchObject({ code: 'terminal_waits', level: 'warning' });
   expect(harness.model.requests).toEqual([]);
   // The key that closes it is the person's own.
@@ -58,7 +58,7 @@ test.each([
   await seat.sees('in the editor');
   const events: AgentEvent[] = [];
   const turn = runTurn(harness.backend, chatId, 'stream 3 tokens', { onEvent: (event) => void events.push(event) });
-  await until(() => ofType(events, 'notice').length === 1, { timeoutMs: 10_000 });
+  await until(() => ofType(events, 'notice').length === 1);
   expect(ofType(events, 'notice')[0]).toMatchObject({ code: 'terminal_waits' });
   seat.type('my own\r');
   expect(textIn(await turn).trim()).toBe('t1 t2 t3');
@@ -128,6 +128,6 @@ test('TERM-11: characters take as many cells as the program places them in', asy
   const texts = wideTexts.map(([text]) => text.normalize('NFC')).filter((text) => !/[\u200b\u00ad]|^#/.test(text));
   const line = `${texts.join(';')};end`;
   await runTurn(harness.backend, chatId, line);
-  await expect.poll(() => seat.screen(), { timeout: 10_000 }).toContain(`❯ ${line}`);
+  await expect.poll(() => seat.screen(), { timeout: 40_000 }).toContain(`❯ ${line}`);
   seat.leave();
 });

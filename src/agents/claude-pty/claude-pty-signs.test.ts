@@ -82,7 +82,7 @@ test('AGENT-17: a silent model and an editor that has the terminal end no progra
   await seat.sees('in the editor');
   const events: AgentEvent[] = [];
   const turn = runTurn(harness.backend, chatId, 'stream 1 tokens', { onEvent: (event) => void events.push(event) });
-  await until(() => ofType(events, 'notice').length === 1, { timeoutMs: 10_000 });
+  await until(() => ofType(events, 'notice').length === 1);
   setTimeout(() => seat.type('done\r'), 4_000);
   expect(endOf(await turn).outcome).toBe('completed');
   expect(lost).toEqual([]);

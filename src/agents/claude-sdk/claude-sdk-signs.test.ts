@@ -72,7 +72,7 @@ test('AGENT-19: each MCP server that does not run is told once, with the reason,
   const status = (name: string): McpServer | undefined => servers.find((server) => server.name === name);
   await until(() => status('hanging')?.status === 'failed' && status('good')?.status === 'connected', {
     what: 'the end of all starts',
-    timeoutMs: 20_000,
+    timeoutMs: 40_000,
   });
   expect(status('absent')).toMatchObject({ status: 'failed', error: expect.stringContaining('ENOENT') as string });
   expect(status('gone')?.status).toBe('failed');

@@ -94,7 +94,7 @@ class Watching {
   }
 
   sees(text: string): Promise<unknown> {
-    return until(() => this.text.includes(text), { timeoutMs: 20_000, what: `"${text}" on the screen` });
+    return until(() => this.text.includes(text), { timeoutMs: 40_000, what: `"${text}" on the screen` });
   }
 }
 
@@ -214,7 +214,7 @@ describe('TERM-3: questions of the program', () => {
     const hub = hubOf();
     const pty = run(hub, 'sh', ['-c', 'stty raw -echo; yes "$(printf "\\033[c")" | head -c 3000000; sleep 1000']);
     const watching = new Watching(hub);
-    await until(() => pty.waitingBytes > 60_000, { timeoutMs: 20_000 });
+    await until(() => pty.waitingBytes > 60_000, { timeoutMs: 40_000 });
     await watching.lines();
     expect(pty.waitingBytes).toBeLessThan(70_000);
   });
