@@ -34,7 +34,7 @@ test('every example of the README compiles in strict TypeScript, against the pac
     noEmit: true,
     types: ['node'],
     paths: {
-      'boocode/client': [join(root, 'dist/protocol/client.d.ts')],
+      'boocode/client': [join(root, 'dist/client/client.d.ts')],
       'boocode/session-store': [join(root, 'dist/store/session-store.d.ts')],
     },
   };

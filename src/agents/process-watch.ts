@@ -4,7 +4,7 @@
  */
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
-import { type Liveness, watchLiveness } from '../protocol/liveness.ts';
+import { type Liveness, watchLiveness } from '../lib/liveness.ts';
 
 export interface WatchLimits {
   /** Without a word for so long, it is asked. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { NativeSession } from '../claude-files.ts';
-import type { CreateChat } from '../protocol/client.ts';
+import type { CreateChat } from '../client/client.ts';
 import { askForSession, sessionInFile, sessionNamed, sessionsOf } from './choose-session.ts';
 import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';

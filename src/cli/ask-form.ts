@@ -8,7 +8,7 @@ import {
   formDefaults,
   type FormValues,
   typedNumber,
-} from '../protocol/client.ts';
+} from '../client/client.ts';
 import { askAbout, type Matter } from './ask-about.ts';
 import { rowsText } from './card-rows.ts';
 import { fieldRows, serverText } from './form-text.ts';

@@ -10,7 +10,7 @@ import {
   formOf,
   type Question,
   questionsOf,
-} from '../protocol/client.ts';
+} from '../client/client.ts';
 import { askAbout, type Matter } from './ask-about.ts';
 import { askForm } from './ask-form.ts';
 import { type Paper, rowsText } from './card-rows.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type BooClient, BooError, type Chat, isUnreachable, type TerminalConnection } from '../protocol/client.ts';
-import { createRetryDelay, wait } from '../protocol/retry-delay.ts';
+import { type BooClient, BooError, type Chat, isUnreachable, type TerminalConnection } from '../client/client.ts';
+import { createRetryDelay, wait } from '../client/retry-delay.ts';
 import { type Cli, connect, type GlobalFlags, misuse } from './cli.ts';
 import { type DetachKey, detachKey } from './detach-key.ts';
 import { findChat } from './find-chat.ts';

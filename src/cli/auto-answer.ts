@@ -1,6 +1,6 @@
 /** Answers that were given beforehand, with `--allow` and `--deny`, for runs that nobody watches. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { AnswerDecision, BooClient, Chat, Decision } from '../protocol/client.ts';
+import type { AnswerDecision, BooClient, Chat, Decision } from '../client/client.ts';
 
 export interface AnswerFlags {
   allow?: string[];

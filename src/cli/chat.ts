@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { BooClient, Chat, CreateChat, PatchChat } from '../protocol/client.ts';
+import type { BooClient, Chat, CreateChat, PatchChat } from '../client/client.ts';
 import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
 import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';

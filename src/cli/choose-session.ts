@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { NativeSession } from '../claude-files.ts';
-import { BooError } from '../protocol/client.ts';
+import { BooError } from '../client/client.ts';
 import { type Cli, misuse } from './cli.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, tableText } from './table.ts';

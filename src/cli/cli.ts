@@ -1,4 +1,4 @@
-import { BooError, type BooClient, createClient } from '../protocol/client.ts';
+import { BooError, type BooClient, createClient } from '../client/client.ts';
 import { findServer, type ServerFlags } from './find-server.ts';
 import { defaultDataDir } from '../settings.ts';
 import type { Terminal } from './terminal.ts';

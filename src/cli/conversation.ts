@@ -1,5 +1,5 @@
 /** A chat as it is followed at a terminal: prints what happens, puts decisions to the person, waits for turns. */
-import type { BooClient, Chat, Event, FeedStatus } from '../protocol/client.ts';
+import type { BooClient, Chat, Event, FeedStatus } from '../client/client.ts';
 import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import { type Asker, createAsker } from './asker.ts';
 import { holdText, isHeldForGood } from './hold-text.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Argument } from 'commander';
-import { type AnswerDecision, BooError, type Decision, formOf, questionsOf } from '../protocol/client.ts';
+import { type AnswerDecision, BooError, type Decision, formOf, questionsOf } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { askFields } from './ask-form.ts';
 import { rowsText } from './card-rows.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { questionsOf } from '../protocol/client.ts';
+import { questionsOf } from '../client/client.ts';
 import { type Asked, decisionRows, questionRows, readChoice, readPermission } from './decision-text.ts';
 import { unstyled } from './style.ts';
 

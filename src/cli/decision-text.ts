@@ -1,5 +1,5 @@
 /** A decision in words: what is asked, exactly, and what a typed answer means. */
-import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../protocol/client.ts';
+import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { exactLine, exactLines, isProseField, lineCount, shownText } from '../protocol/exact-text.ts';
 import { alikeWords } from '../protocol/look-alikes.ts';

@@ -1,5 +1,5 @@
 /** What stands in a feed's events, in words. */
-import type { ContentBlock, Event } from '../protocol/client.ts';
+import type { ContentBlock, Event } from '../client/client.ts';
 import { grouped } from '../protocol/count-text.ts';
 import { tokensIn } from '../protocol/usage.ts';
 import { cutText, plainLine, plainText } from './plain-text.ts';

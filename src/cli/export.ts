@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { SessionWriter as Writer, WrittenFile } from '../claude-files.ts';
-import { BooError, type BooClient, type TranscriptRecord } from '../protocol/client.ts';
+import { BooError, type BooClient, type TranscriptRecord } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainLine, plainText } from './plain-text.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
-import { createClient } from '../protocol/client.ts';
+import { createClient } from '../client/client.ts';
 import { allPages, findChat, findDecision } from './find-chat.ts';
 
 const ids = ['aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaab-0000-4000-8000-000000000002'];

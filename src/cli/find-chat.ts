@@ -1,4 +1,4 @@
-import { type BooClient, BooError, type Chat, type Decision } from '../protocol/client.ts';
+import { type BooClient, BooError, type Chat, type Decision } from '../client/client.ts';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 

@@ -1,7 +1,7 @@
 /** Where the server is that a command talks to, and the token it takes. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { BooError, createClient } from '../protocol/client.ts';
+import { BooError, createClient } from '../client/client.ts';
 
 export interface ServerFlags {
   url?: string | undefined;

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { BooError, type Chat, type PatchChat } from '../protocol/client.ts';
+import { BooError, type Chat, type PatchChat } from '../client/client.ts';
 import { engineText } from '../protocol/engine-text.ts';
 import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';

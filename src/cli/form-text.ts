@@ -1,5 +1,5 @@
 /** What an MCP server asks for, in words. All of it is the server's own, and said to be. */
-import { asksForSecret, fieldHint, type Form, type FormField, pageLink } from '../protocol/client.ts';
+import { asksForSecret, fieldHint, type Form, type FormField, pageLink } from '../client/client.ts';
 import { exactLine, exactLines } from '../protocol/exact-text.ts';
 import { markOf, type Paper, plain, row } from './card-rows.ts';
 import { plainLine } from './plain-text.ts';

@@ -1,4 +1,4 @@
-import type { Chat, Event } from '../protocol/client.ts';
+import type { Chat, Event } from '../client/client.ts';
 import { plainText } from './plain-text.ts';
 
 /** Why a queue is held, and until when, in lines. */

@@ -27,7 +27,7 @@ it('loads neither the SDK nor the database nor the validator with a command', ()
 });
 
 it('loads nothing with the client that a browser does not have', () => {
-  expect([...packagesOf(join(source, 'protocol/client.ts'))]).toEqual(['eventsource-parser']);
+  expect([...packagesOf(join(source, 'client/client.ts'))]).toEqual(['eventsource-parser']);
 });
 
 it('would see the validator', () => {

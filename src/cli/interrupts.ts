@@ -1,4 +1,4 @@
-import type { BooClient } from '../protocol/client.ts';
+import type { BooClient } from '../client/client.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Interrupts {

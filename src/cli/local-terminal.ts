@@ -2,7 +2,7 @@
  * The terminal that this program runs in, lent to another program for a while: raw mode, its screen, its size. Whatever
  * ends that, the terminal is given back as it was.
  */
-import type { TerminalSize } from '../protocol/client.ts';
+import type { TerminalSize } from '../client/client.ts';
 import type { Shown } from './shown.ts';
 import { startTerminalGuard, type TerminalGuard } from './terminal-guard.ts';
 import { TerminalModes } from './terminal-modes.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { BooError } from '../protocol/client.ts';
+import { BooError } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags } from './cli.ts';
 import { exitCodes } from './exit-codes.ts';
 import { plainLine } from './plain-text.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { Chat } from '../protocol/client.ts';
+import type { Chat } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { costText } from './event-text.ts';
 import { allPages } from './find-chat.ts';

@@ -1,4 +1,4 @@
-import type { TerminalSocketConstructor } from '../protocol/client.ts';
+import type { TerminalSocketConstructor } from '../client/client.ts';
 
 /** The server asks for a sign of life every 15 seconds. */
 const silenceMs = 45_000;

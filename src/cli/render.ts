@@ -5,7 +5,7 @@
  * so that missed previews cost nothing and nothing appears twice. A sub-agent's words are printed when they are stored,
  * indented, since several of them may speak at once.
  */
-import type { Delta, Event, FeedItem } from '../protocol/client.ts';
+import type { Delta, Event, FeedItem } from '../client/client.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';

@@ -7,7 +7,7 @@ import {
   type Event,
   type Receipt,
   type SubmitPrompt,
-} from '../protocol/client.ts';
+} from '../client/client.ts';
 import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import type { Cli } from './cli.ts';
 import type { TurnFinished } from './conversation.ts';

@@ -1,4 +1,4 @@
-import type { BooClient, Chat } from '../protocol/client.ts';
+import type { BooClient, Chat } from '../client/client.ts';
 import type { Cli } from './cli.ts';
 import type { Conversation } from './conversation.ts';
 import { exitCodes } from './exit-codes.ts';

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { BooError } from '../protocol/client.ts';
+import { BooError } from '../client/client.ts';
 import type { Cli } from './cli.ts';
 import { plainText } from './plain-text.ts';
 import { checkCommand, createProgram } from './program.ts';

@@ -7,7 +7,7 @@ import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
 import { plainText } from './plain-text.ts';
 import { runPrompt } from './run-prompt.ts';
-import type { Receipt } from '../protocol/client.ts';
+import type { Receipt } from '../client/client.ts';
 
 interface SendFlags extends GlobalFlags, AnswerFlags {
   id?: string;

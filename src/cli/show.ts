@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BooClient, FeedItem } from '../protocol/client.ts';
+import type { BooClient, FeedItem } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainText } from './plain-text.ts';

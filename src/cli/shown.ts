@@ -1,4 +1,4 @@
-import type { TerminalSize } from '../protocol/client.ts';
+import type { TerminalSize } from '../client/client.ts';
 
 /** Where the agent's terminal is shown. */
 export interface Shown {

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { type InputLines, openInputLines } from './input-lines.ts';
 import { keepTyped } from './keep-typed.ts';
-import type { TerminalSize } from '../protocol/client.ts';
+import type { TerminalSize } from '../client/client.ts';
 import { askForBrackets, openPersonInput, typedText } from './person-input.ts';
 import { plainText } from './plain-text.ts';
 import { type Style, styleFor } from './style.ts';

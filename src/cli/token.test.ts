@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startCommand } from '../../test/support/start-command.ts';
 import { openStubServer, type StubServer } from '../../test/support/stub-server.ts';
-import { createClient } from '../protocol/client.ts';
+import { createClient } from '../client/client.ts';
 
 let stub: StubServer;
 let base: string;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { BooError, createClient } from '../protocol/client.ts';
+import { BooError, createClient } from '../client/client.ts';
 import { type Cli, type GlobalFlags, printJson, usualDataDirs } from './cli.ts';
 import {
   dataDirsOf,

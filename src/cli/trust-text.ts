@@ -1,5 +1,5 @@
 /** What a directory turns on, as somebody has to judge it before it is trusted. */
-import type { ChatTrust, TrustFile } from '../protocol/client.ts';
+import type { ChatTrust, TrustFile } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { exactLine, exactLines } from '../protocol/exact-text.ts';
 import { type Paper, plain, row } from './card-rows.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { BooError, type ChatTrust } from '../protocol/client.ts';
+import { BooError, type ChatTrust } from '../client/client.ts';
 import { askAbout, type Matter } from './ask-about.ts';
 import { yesOrNo } from './ask-form.ts';
 import { rowsText } from './card-rows.ts';

@@ -1,7 +1,7 @@
 /** Sends a session's transcripts to the server. While that happens nobody may write to them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeSession, SessionFile } from '../claude-files.ts';
-import { type BeginImport, type BooClient, BooError, type Chat } from '../protocol/client.ts';
+import { type BeginImport, type BooClient, BooError, type Chat } from '../client/client.ts';
 import type { Cli } from './cli.ts';
 import type { ImportProgress } from './import-progress.ts';
 import { plainLine } from './plain-text.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestApp, testToken, type TestApp } from '../../test/support/test-app.ts';
 import { until } from '../../test/support/until.ts';
-import { createClient } from '../protocol/client.ts';
+import { createClient } from '../client/client.ts';
 import { BooError } from '../protocol/error.ts';
 import { listen, type HttpServer } from './server.ts';
 

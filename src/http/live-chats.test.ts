@@ -19,7 +19,7 @@ import {
   type LiveNews,
   type LiveState,
   type TerminalSocketConstructor,
-} from '../protocol/client.ts';
+} from '../client/client.ts';
 import { createApp } from './app.ts';
 import { listen, type HttpServer } from './server.ts';
 import { createSignInCodes } from './sign-in-codes.ts';

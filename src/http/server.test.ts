@@ -5,7 +5,7 @@ import { createTestApp, testToken, type TestApp } from '../../test/support/test-
 import { openProxy } from '../../test/support/proxy.ts';
 import { until } from '../../test/support/until.ts';
 import type { FeedItem } from '../protocol/event.ts';
-import { createClient } from '../protocol/client.ts';
+import { createClient } from '../client/client.ts';
 import { listen, type HttpServer } from './server.ts';
 
 const authorization = `authorization: Bearer ${testToken}`;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createTestApp, testToken, type TestApp } from '../../test/support/test-app.ts';
-import { createClient } from '../protocol/client.ts';
+import { createClient } from '../client/client.ts';
 import type { Chat } from '../protocol/chat.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 import { linesBody } from './ndjson.ts';

@@ -7,7 +7,7 @@ import { readConfig } from '../../src/config.ts';
 import { hints } from '../../src/demo/text-scripts.ts';
 import { type RunningServer, startServer } from '../../src/main.ts';
 import { backendNames } from '../../src/protocol/chat.ts';
-import { type BooClient, createClient } from '../../src/protocol/client.ts';
+import { type BooClient, createClient } from '../../src/client/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { eventsOf, runTurn, type TurnOptions } from '../support/turns.ts';
 

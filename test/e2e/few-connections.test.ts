@@ -1,7 +1,7 @@
 // Two servers on one Postgres that takes ten connections, and those with TLS only.
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { BooClient } from '../../src/protocol/client.ts';
+import type { BooClient } from '../../src/client/client.ts';
 import { type OwnPostgres, startOwnPostgres, tlsFixtures } from '../support/own-postgres.ts';
 import { openProgramHome, type ProgramHome } from '../support/program.ts';
 import { runTurn } from '../support/turns.ts';

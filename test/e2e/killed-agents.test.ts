@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
-import type { BooClient } from '../../src/protocol/client.ts';
+import type { BooClient } from '../../src/client/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { markOf, processesWith } from '../support/processes.ts';
 import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';

@@ -1,7 +1,7 @@
 /** What of the real program's output reaches a viewer, by the server's setting. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { TerminalSocketConstructor } from '../../src/protocol/client-terminal.ts';
+import type { TerminalSocketConstructor } from '../../src/client/terminal.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;

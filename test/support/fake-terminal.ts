@@ -1,5 +1,5 @@
 import type { Reply, Terminal } from '../../src/cli/terminal.ts';
-import type { TerminalSize } from '../../src/protocol/client.ts';
+import type { TerminalSize } from '../../src/client/client.ts';
 import { unstyled } from '../../src/cli/style.ts';
 
 /** A terminal for tests: keeps what is printed, and answers questions with the lines it was given. */

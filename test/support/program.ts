@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { endProcess, identifyProcess, type ProcessIdentity } from '../../src/lib/process-identity.ts';
-import { type BooClient, createClient } from '../../src/protocol/client.ts';
+import { type BooClient, createClient } from '../../src/client/client.ts';
 import { until } from './until.ts';
 
 /** The built program; `npm test` builds it first. */

@@ -5,7 +5,7 @@ import type { Config } from '../../src/config.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { type RunningServer, startServer } from '../../src/main.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
-import { type BooClient, createClient } from '../../src/protocol/client.ts';
+import { type BooClient, createClient } from '../../src/client/client.ts';
 import type { Sql } from '../../src/store/database.ts';
 import { type AgentEnv, createAgentEnv } from './agent-env.ts';
 import { createTestDatabase } from './postgres.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { BooClient } from '../../src/protocol/client.ts';
+import type { BooClient } from '../../src/client/client.ts';
 import type { Event } from '../../src/protocol/event.ts';
 import type { Receipt } from '../../src/protocol/prompt.ts';
 import { eventsOf, readLog } from './turns.ts';

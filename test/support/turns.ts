@@ -1,4 +1,4 @@
-import type { BooClient } from '../../src/protocol/client.ts';
+import type { BooClient } from '../../src/client/client.ts';
 import type { AnswerDecision } from '../../src/protocol/decision.ts';
 import type { Delta, Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';

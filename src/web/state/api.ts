@@ -1,4 +1,4 @@
-import { type BooClient, createClient } from '../../protocol/client.ts';
+import { type BooClient, createClient } from '../../client/client.ts';
 
 /** What the app asks of the server, all of it. */
 export type Api = BooClient;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { until } from '../../../test/support/until.ts';
-import type { LiveItem } from '../../protocol/client.ts';
+import type { LiveItem } from '../../client/client.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { Event, EventPage } from '../../protocol/event.ts';
 import { openChat, pageSize } from './open-chat.ts';

@@ -2,7 +2,7 @@
  * A chat that is looked at. It opens at its end with one page of the log, follows from there, and takes the pages before
  * as they are asked for. What arrives within one frame of the screen is entered together.
  */
-import { isUnreachable, type Live, type LiveItem } from '../../protocol/client.ts';
+import { isUnreachable, type Live, type LiveItem } from '../../client/client.ts';
 import { toBooError } from '../../protocol/error.ts';
 import type { Delta, Event } from '../../protocol/event.ts';
 import type { Api } from './api.ts';

@@ -3,10 +3,10 @@
  * server cannot be reached for waits, and goes by itself when it can; those of one chat go one after the other, in the order
  * in which they were written. They are kept over a reload of the page as long as they fit.
  */
-import { isUnreachable } from '../../protocol/client.ts';
+import { isUnreachable } from '../../client/client.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
-import { createRetryDelay, type RetryRange, wait } from '../../protocol/retry-delay.ts';
+import { createRetryDelay, type RetryRange, wait } from '../../client/retry-delay.ts';
 import type { Api } from './api.ts';
 import { openShelf, type Shelf } from './shelf.ts';
 import { createStore, type Store } from './store.ts';

@@ -1,4 +1,4 @@
-import { createRetryDelay, type RetryRange, wait } from '../../protocol/retry-delay.ts';
+import { createRetryDelay, type RetryRange, wait } from '../../client/retry-delay.ts';
 
 /** Does it again, ever more slowly, until it says that it went well. `attempt` counts from 0. Never rejects. */
 export async function retryUntil(

@@ -2,7 +2,7 @@
 import type { Chat } from '../../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
-import type { Live, LiveNews } from '../../protocol/client.ts';
+import type { Live, LiveNews } from '../../client/client.ts';
 import type { Info } from '../../protocol/info.ts';
 import { exactLine, shownText } from '../../protocol/exact-text.ts';
 import { readableLine } from '../text/hidden.ts';

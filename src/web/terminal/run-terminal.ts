@@ -2,7 +2,7 @@ import { FitAddon } from '@xterm/addon-fit';
 import { type ITheme, Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
 import { useCellWidths } from '../../protocol/cell-widths.ts';
-import type { TerminalConnection } from '../../protocol/client.ts';
+import type { TerminalConnection } from '../../client/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { isDark } from '../ui/parts/theme.ts';
 import { catchPastes } from './catch-pastes.ts';

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import type { LiveState } from '../../../protocol/client.ts';
+import type { LiveState } from '../../../client/client.ts';
 import { useSession } from './session-context.ts';
 
 export function useLiveState(): LiveState {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
-import type { BooError } from '../../../protocol/client.ts';
+import type { BooError } from '../../../client/client.ts';
 import { useStore } from '../parts/use-store.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useLiveState } from '../parts/use-live-state.ts';

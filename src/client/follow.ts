@@ -2,10 +2,10 @@
  * Following a chat across broken connections. The cursor is the seq of the last event handed out: what the server sends
  * again is dropped, and an event that skips a number is not handed out; the connection is opened anew at the cursor.
  */
-import type { Chat } from './chat.ts';
-import type { Wire } from './client-request.ts';
-import { BooError, toBooError } from './error.ts';
-import type { FeedItem } from './event.ts';
+import type { Chat } from '../protocol/chat.ts';
+import type { Wire } from './request.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
+import type { FeedItem } from '../protocol/event.ts';
 import { readFeed } from './feed-stream.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 

@@ -1,4 +1,4 @@
-import { BooError, type ErrorCode, errorCodes } from './error.ts';
+import { BooError, type ErrorCode, errorCodes } from '../protocol/error.ts';
 
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';

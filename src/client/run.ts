@@ -1,9 +1,9 @@
 /** One prompt from its sending to the end of its turn. */
-import type { FollowOptions } from './client-follow.ts';
-import { textOf } from './text-of.ts';
-import { BooError } from './error.ts';
-import type { EventOf, FeedItem } from './event.ts';
-import type { Receipt, SubmitPrompt } from './prompt.ts';
+import type { FollowOptions } from './follow.ts';
+import { textOf } from '../protocol/text-of.ts';
+import { BooError } from '../protocol/error.ts';
+import type { EventOf, FeedItem } from '../protocol/event.ts';
+import type { Receipt, SubmitPrompt } from '../protocol/prompt.ts';
 
 export interface RunOptions {
   /** Every event and preview from the prompt's receipt to the end of its turn, in order. */

@@ -4,16 +4,16 @@
  * dropped, and where an event skips a number the chat is followed anew from the cursor, so none is handed out twice or
  * out of order.
  */
-import type { TerminalSocket, TerminalSocketConstructor } from './client-terminal.ts';
-import { isFinal } from './client-follow.ts';
-import { unreachable, type Wire } from './client-request.ts';
-import { BooError, type ErrorCode, errorCodes, toBooError } from './error.ts';
-import type { FeedItem } from './event.ts';
-import type { LiveClientMessage, LiveServerMessage, LiveTicket } from './live.ts';
-import { liveProtocol } from './live-names.ts';
-import { type Liveness, watchLiveness } from './liveness.ts';
+import type { TerminalSocket, TerminalSocketConstructor } from './terminal.ts';
+import { isFinal } from './follow.ts';
+import { unreachable, type Wire } from './request.ts';
+import { BooError, type ErrorCode, errorCodes, toBooError } from '../protocol/error.ts';
+import type { FeedItem } from '../protocol/event.ts';
+import type { LiveClientMessage, LiveServerMessage, LiveTicket } from '../protocol/live.ts';
+import { liveProtocol } from '../protocol/live-names.ts';
+import { type Liveness, watchLiveness } from '../lib/liveness.ts';
 import { createRetryDelay, type RetryDelay, type RetryRange, wait } from './retry-delay.ts';
-import { ticketPrefix } from './terminal-names.ts';
+import { ticketPrefix } from '../protocol/terminal-names.ts';
 
 /**
  * `connecting`: a connection is being opened. `catching_up`: it is open, and something that is followed is not at its end

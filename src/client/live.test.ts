@@ -1,9 +1,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { until } from '../../test/support/until.ts';
-import { type Live, type LiveItem, type LiveNews, openLive } from './client-live.ts';
-import type { Wire } from './client-request.ts';
-import type { TerminalSocket } from './client-terminal.ts';
-import type { LiveServerMessage } from './live.ts';
+import { type Live, type LiveItem, type LiveNews, openLive } from './live.ts';
+import type { Wire } from './request.ts';
+import type { TerminalSocket } from './terminal.ts';
+import type { LiveServerMessage } from '../protocol/live.ts';
 
 type Listener = Parameters<TerminalSocket['addEventListener']>[1];
 

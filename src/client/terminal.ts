@@ -1,8 +1,13 @@
 /** A chat's terminal over a WebSocket, in a browser or in Node: the socket's constructor is handed in where there is none. */
-import { unreachable } from './client-request.ts';
-import { BooError } from './error.ts';
-import { terminalProtocol, ticketPrefix } from './terminal-names.ts';
-import type { TerminalAccess, TerminalClientMessage, TerminalServerMessage, TerminalSize } from './terminal.ts';
+import { unreachable } from './request.ts';
+import { BooError } from '../protocol/error.ts';
+import { terminalProtocol, ticketPrefix } from '../protocol/terminal-names.ts';
+import type {
+  TerminalAccess,
+  TerminalClientMessage,
+  TerminalServerMessage,
+  TerminalSize,
+} from '../protocol/terminal.ts';
 
 /** What is used of a WebSocket: that of browsers and of Node 22, or that of the package `ws`. */
 export interface TerminalSocket {

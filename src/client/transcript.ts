@@ -1,6 +1,6 @@
-import type { Wire } from './client-request.ts';
-import { BooError } from './error.ts';
-import type { TranscriptRecord } from './transcript.ts';
+import type { Wire } from './request.ts';
+import { BooError } from '../protocol/error.ts';
+import type { TranscriptRecord } from '../protocol/transcript.ts';
 
 /** The lines of a chat's transcripts, while they come. Throws when they break off. */
 export async function* readTranscriptRecords(

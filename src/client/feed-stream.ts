@@ -1,5 +1,5 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import type { Delta, Event, FeedItem, Resume } from './event.ts';
+import type { Delta, Event, FeedItem, Resume } from '../protocol/event.ts';
 
 /**
  * The items of a server-sent event stream, until it ends. Throws when the connection breaks or a frame is not JSON.

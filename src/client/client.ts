@@ -2,47 +2,54 @@
  * The typed client, for browsers and for Node. It imports the schemas as types only, so that a bundle that holds it does
  * not hold the validator.
  */
-import type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
-import { type FeedStatus, type FollowOptions, followFeed } from './client-follow.ts';
-import { type Live, type LiveOptions, openLive } from './client-live.ts';
-import { createWire, isUnreachable } from './client-request.ts';
-import { type RunOptions, type RunResult, runPrompt } from './client-run.ts';
-import { openTerminal, type TerminalConnection, type TerminalOptions } from './client-terminal.ts';
-import { readTranscriptRecords } from './client-transcript.ts';
-import type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
-import type { SignInAccount, SignInPage } from './agent-sign-in.ts';
-import { BooError } from './error.ts';
-import type { DirectoryList } from './directory.ts';
-import type { EventPage, FeedItem } from './event.ts';
-import type { ResumeQueue } from './hold.ts';
-import type { BeginImport, ImportLines, ImportProgress, SessionImport } from './import.ts';
-import type { Health, Info, SignInLink } from './info.ts';
-import type { InterruptResult, Receipt, RewindChat, RewindResult, SubmitPrompt, WaitingPromptList } from './prompt.ts';
-import type { TerminalTicket } from './terminal.ts';
-import type { TranscriptRecord } from './transcript.ts';
-import type { ChatTrust, GiveTrust } from './trust.ts';
+import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
+import { type Live, type LiveOptions, openLive } from './live.ts';
+import { createWire, isUnreachable } from './request.ts';
+import { type RunOptions, type RunResult, runPrompt } from './run.ts';
+import { openTerminal, type TerminalConnection, type TerminalOptions } from './terminal.ts';
+import { readTranscriptRecords } from './transcript.ts';
+import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
+import type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
+import { BooError } from '../protocol/error.ts';
+import type { DirectoryList } from '../protocol/directory.ts';
+import type { EventPage, FeedItem } from '../protocol/event.ts';
+import type { ResumeQueue } from '../protocol/hold.ts';
+import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { Health, Info, SignInLink } from '../protocol/info.ts';
+import type {
+  InterruptResult,
+  Receipt,
+  RewindChat,
+  RewindResult,
+  SubmitPrompt,
+  WaitingPromptList,
+} from '../protocol/prompt.ts';
+import type { TerminalTicket } from '../protocol/terminal.ts';
+import type { TranscriptRecord } from '../protocol/transcript.ts';
+import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import { createRetryDelay, type RetryRange, wait } from './retry-delay.ts';
 
-export { BooError, type ErrorCode } from './error.ts';
-export { isUnreachable } from './client-request.ts';
+export { BooError, type ErrorCode } from '../protocol/error.ts';
+export { isUnreachable } from './request.ts';
 export type { FeedStatus, FollowOptions, RunOptions, RunResult };
-export type { Live, LiveItem, LiveNews, LiveOptions, LiveState } from './client-live.ts';
+export type { Live, LiveItem, LiveNews, LiveOptions, LiveState } from './live.ts';
 export type {
   TerminalConnection,
   TerminalItem,
   TerminalOptions,
   TerminalSocket,
   TerminalSocketConstructor,
-} from './client-terminal.ts';
-export type { SignInAccount, SignInPage } from './agent-sign-in.ts';
-export type { Chat, ChatPage, CreateChat, PatchChat } from './chat.ts';
-export type { ContentBlock } from './content.ts';
-export type { AnswerDecision, Decision, DecisionPage } from './decision.ts';
-export type { DirectoryList } from './directory.ts';
-export type { Delta, Event, EventPage, FeedItem, Resume } from './event.ts';
-export type { Hold, HoldReason, ResumeQueue } from './hold.ts';
-export type { BeginImport, ImportLines, ImportProgress, SessionImport } from './import.ts';
-export type { Health, Info, SignInLink } from './info.ts';
+} from './terminal.ts';
+export type { SignInAccount, SignInPage } from '../protocol/agent-sign-in.ts';
+export type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+export type { ContentBlock } from '../protocol/content.ts';
+export type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
+export type { DirectoryList } from '../protocol/directory.ts';
+export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/event.ts';
+export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
+export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type {
   InterruptResult,
   Receipt,
@@ -51,8 +58,8 @@ export type {
   SubmitPrompt,
   WaitingPrompt,
   WaitingPromptList,
-} from './prompt.ts';
-export { type Form, type FormField, type FormOption, formOf } from './form.ts';
+} from '../protocol/prompt.ts';
+export { type Form, type FormField, type FormOption, formOf } from '../protocol/form.ts';
 export {
   asksForSecret,
   checkFormValue,
@@ -62,12 +69,12 @@ export {
   type FormProblem,
   type FormValues,
   typedNumber,
-} from './form-values.ts';
-export { type PageLink, pageLink } from './page-link.ts';
-export { type Question, questionsOf } from './question.ts';
-export type { TerminalAccess, TerminalSize } from './terminal.ts';
-export type { TranscriptRecord } from './transcript.ts';
-export type { ChatTrust, TrustFile } from './trust.ts';
+} from '../protocol/form-values.ts';
+export { type PageLink, pageLink } from '../protocol/page-link.ts';
+export { type Question, questionsOf } from '../protocol/question.ts';
+export type { TerminalAccess, TerminalSize } from '../protocol/terminal.ts';
+export type { TranscriptRecord } from '../protocol/transcript.ts';
+export type { ChatTrust, TrustFile } from '../protocol/trust.ts';
 
 export interface ClientOptions {
   /** The server's address, for example `http://127.0.0.1:4127`. */
