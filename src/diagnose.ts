@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chooseProvider } from './agents/provider.ts';
 import { findClaudeProgram } from './agents/claude/claude-program.ts';
-import { loadPseudoTerminals } from './agents/claude-pty/terminal/pseudo-terminal.ts';
+import { loadPseudoTerminals } from './terminal/pseudo-terminal.ts';
 import type { Config } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { isBooCode } from './http/is-boocode.ts';

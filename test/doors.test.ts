@@ -7,15 +7,16 @@ const doors: Record<string, readonly string[]> = {
   lib: [],
   protocol: [],
   client: ['protocol', 'lib'],
+  terminal: ['protocol', 'lib'],
   store: ['protocol', 'lib'],
-  agents: ['protocol', 'lib'],
-  chats: ['store', 'agents/agent-backend.ts', 'protocol', 'lib'],
+  agents: ['terminal', 'protocol', 'lib'],
+  chats: ['store', 'agents/agent-backend.ts', 'terminal/agent-terminal.ts', 'protocol', 'lib'],
   http: ['chats', 'protocol', 'lib'],
   demo: ['lib'],
-  cli: ['client', 'protocol', 'root'],
+  cli: ['client', 'terminal/draw-lines.ts', 'protocol', 'root'],
   web: ['client', 'protocol'],
   // The files directly in src: the composition root and what it needs to read settings.
-  root: ['store', 'agents', 'chats', 'http', 'demo', 'lib', 'protocol'],
+  root: ['store', 'agents', 'terminal', 'chats', 'http', 'demo', 'lib', 'protocol'],
 };
 
 const src = join(import.meta.dirname, '..', 'src');

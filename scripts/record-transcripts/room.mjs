@@ -19,7 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
  *   & Pick<typeof import('../../src/agents/claude-pty/config-dir.ts'), 'prepareConfigDir'>
  *   & Pick<typeof import('../../src/agents/claude-pty/pty-program.ts'), 'startProgram'>
  *   & Pick<typeof import('../../src/agents/claude-pty/typed-prompt.ts'), 'typedPrompt'>
- *   & Pick<typeof import('../../src/agents/claude-pty/terminal/pseudo-terminal.ts'), 'loadPseudoTerminals'>} Parts
+ *   & Pick<typeof import('../../src/terminal/pseudo-terminal.ts'), 'loadPseudoTerminals'>} Parts
  */
 
 const limitMs = 60_000;

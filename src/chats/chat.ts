@@ -2,7 +2,8 @@
  * One chat that this host holds: its queue of prompts, its turns, its decisions. All that is done in turn is done by the
  * pump, one thing after another; the agent's session has a file of its own.
  */
-import { type AgentBackend, type AgentEvent, type AgentTerminal, endWithoutResult } from '../agents/agent-backend.ts';
+import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
+import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';

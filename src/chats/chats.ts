@@ -1,5 +1,5 @@
 /** What the chats room offers: everything that HTTP, or any other door, may ask for. `host.ts` fulfils it. */
-import type { AgentTerminal } from '../agents/agent-backend.ts';
+import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
@@ -20,7 +20,7 @@ import type {
 } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
-export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../agents/agent-backend.ts';
+export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../terminal/agent-terminal.ts';
 
 /**
  * Why a reader has ended. `behind`: it fell behind its bounded buffer. `closing`: the host drains. `closed`: by whoever

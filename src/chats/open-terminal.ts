@@ -1,4 +1,5 @@
-import type { AgentBackend, AgentTerminal } from '../agents/agent-backend.ts';
+import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AgentSession } from './agent-session.ts';

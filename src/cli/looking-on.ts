@@ -4,7 +4,7 @@
  */
 import type { Terminal } from '@xterm/headless';
 import { useCellWidths } from '../protocol/cell-widths.ts';
-import { drawRow, linksOf } from '../protocol/draw-lines.ts';
+import { drawRow, linksOf } from '../terminal/draw-lines.ts';
 import type { TerminalSize } from '../client/client.ts';
 import type { LocalTerminal } from './local-terminal.ts';
 import type { Shown } from './shown.ts';

@@ -4,12 +4,8 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import xterm from '@xterm/headless';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  loadPseudoTerminals,
-  openPseudoTerminal,
-  type PseudoTerminal,
-} from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
-import { TerminalHub } from '../../src/agents/claude-pty/terminal/terminal-hub.ts';
+import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
+import { TerminalHub } from '../../src/terminal/terminal-hub.ts';
 import { type HttpServer, listen } from '../../src/http/server.ts';
 import { createTestApp, type TestApp, testToken } from '../support/test-app.ts';
 import { until } from '../support/until.ts';

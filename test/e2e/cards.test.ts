@@ -2,11 +2,7 @@
 import { resolve } from 'node:path';
 import xterm from '@xterm/headless';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import {
-  loadPseudoTerminals,
-  openPseudoTerminal,
-  type PseudoTerminal,
-} from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
+import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
 import { openStubServer, type StubServer } from '../support/stub-server.ts';

@@ -2,11 +2,7 @@
 import { resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import {
-  loadPseudoTerminals,
-  openPseudoTerminal,
-  type PseudoTerminal,
-} from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
+import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
 import { noUsage } from '../../src/protocol/usage.ts';
 import { openStubServer, type StubServer } from '../support/stub-server.ts';

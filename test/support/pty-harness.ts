@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findClaudeProgram } from '../../src/agents/claude/claude-program.ts';
 import { ClaudePtyBackend, type ClaudePtyBackendOptions } from '../../src/agents/claude-pty/claude-pty-backend.ts';
-import { loadPseudoTerminals } from '../../src/agents/claude-pty/terminal/pseudo-terminal.ts';
+import { loadPseudoTerminals } from '../../src/terminal/pseudo-terminal.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { type Log, silentLog } from '../../src/lib/log.ts';
 import type { BackendHarness } from '../contract/agent-backend.ts';

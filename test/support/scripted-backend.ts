@@ -11,11 +11,11 @@ import type {
   AgentPrompt,
   AgentSessionSpec,
   AnswerCheck,
-  AgentTerminal,
   DecisionAnswer,
   SessionCost,
   StoredSession,
 } from '../../src/agents/agent-backend.ts';
+import type { AgentTerminal } from '../../src/terminal/agent-terminal.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { BackendName, Effort, PermissionMode } from '../../src/protocol/chat.ts';
 import { textOf } from '../../src/protocol/text-of.ts';

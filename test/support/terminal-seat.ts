@@ -1,5 +1,5 @@
 import xterm from '@xterm/headless';
-import type { AgentTerminal, TerminalViewer } from '../../src/agents/agent-backend.ts';
+import type { AgentTerminal, TerminalViewer } from '../../src/terminal/agent-terminal.ts';
 import { useCellWidths } from '../../src/protocol/cell-widths.ts';
 import { until } from './until.ts';
 

@@ -7,13 +7,13 @@ import type {
   AgentEvent,
   AgentPrompt,
   AgentSessionSpec,
-  AgentTerminal,
   AnswerCheck,
   DecisionAnswer,
   DirectoryContent,
   SessionRewind,
   StoredSession,
 } from '../agent-backend.ts';
+import type { AgentTerminal } from '../../terminal/agent-terminal.ts';
 import { hasPromptOfWords } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
@@ -21,7 +21,7 @@ import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
-import type { Passthrough } from './terminal/passable.ts';
+import type { Passthrough } from '../../terminal/passable.ts';
 
 export interface ClaudePtyBackendOptions {
   /** The path of the `claude` program. */

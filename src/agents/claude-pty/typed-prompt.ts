@@ -4,7 +4,7 @@
  */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
-import { pasteEnd, pasteStart, withoutControls } from './terminal/pasted-text.ts';
+import { pasteEnd, pasteStart, withoutControls } from '../../terminal/pasted-text.ts';
 
 /**
  * Clears some lines of the input, and leaves its shell mode. What was there can be had back with Ctrl-Y. Not Ctrl-C, which

@@ -1,15 +1,13 @@
 /**
- * A program in a pseudo-terminal, owned by this process as any agent is.
+ * A program in a pseudo-terminal.
  *
  * All that the program wrote is delivered before `exited` resolves, also what the kernel still holds when it ends.
  */
 import { readSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
 import type * as NodePty from '@lydell/node-pty';
-import { BooError } from '../../../protocol/error.ts';
-import type { TerminalSize } from '../../../protocol/terminal.ts';
-import { ownedCommand } from '../../agent-process.ts';
-import { markedEnv, type SessionMark } from '../../process-marks.ts';
+import { BooError } from '../protocol/error.ts';
+import type { TerminalSize } from '../protocol/terminal.ts';
 import { PtyInput } from './pty-input.ts';
 
 export interface TerminalExit {
@@ -59,18 +57,17 @@ function sentenceFor(error: unknown): string {
 export function openPseudoTerminal(
   command: string,
   args: readonly string[],
-  options: { cwd: string; env: Record<string, string>; size: TerminalSize; mark?: SessionMark },
+  options: { cwd: string; env: Record<string, string>; size: TerminalSize },
 ): PseudoTerminal {
   if (!nodePty) throw new BooError('terminal_unavailable', 'Pseudo-terminals are not loaded.');
-  const owned = ownedCommand(command, args, options.mark);
   let pty: NodePty.IPty;
   try {
-    pty = nodePty.spawn(owned.command, owned.args, {
+    pty = nodePty.spawn(command, [...args], {
       name: options.env['TERM'] ?? 'xterm-256color',
       cols: options.size.columns,
       rows: options.size.rows,
       cwd: options.cwd,
-      env: markedEnv(options.env, options.mark),
+      env: options.env,
       encoding: null,
     });
   } catch (cause) {

@@ -3,10 +3,10 @@
  * up, it gets the screen as it is then in place of all it missed, so it is never behind by more than a window, and costs
  * no more memory than a window and a screen.
  */
-import { fieldName, readWith } from '../../../lib/schema-problems.ts';
-import { BooError } from '../../../protocol/error.ts';
-import { type TerminalSize, terminalSize } from '../../../protocol/terminal.ts';
-import type { TerminalFrame, TerminalViewer } from '../../agent-backend.ts';
+import { fieldName, readWith } from '../lib/schema-problems.ts';
+import { BooError } from '../protocol/error.ts';
+import { type TerminalSize, terminalSize } from '../protocol/terminal.ts';
+import type { TerminalFrame, TerminalViewer } from './agent-terminal.ts';
 import { bytesOf, FrameQueue } from './frame-queue.ts';
 
 /** What a viewer wants of its hub. */

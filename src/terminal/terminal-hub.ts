@@ -5,9 +5,9 @@
  * so a screen that is redrawn for one of them is exactly what the others have seen. The program waits only for the
  * server's screen, never for a viewer.
  */
-import { BooError } from '../../../protocol/error.ts';
-import type { TerminalSize } from '../../../protocol/terminal.ts';
-import type { AgentTerminal, TerminalViewer } from '../../agent-backend.ts';
+import { BooError } from '../protocol/error.ts';
+import type { TerminalSize } from '../protocol/terminal.ts';
+import type { AgentTerminal, TerminalViewer } from './agent-terminal.ts';
 import { HubViewer, type ViewerOwner } from './hub-viewer.ts';
 import type { PseudoTerminal } from './pseudo-terminal.ts';
 import { OutputFilter } from './output-filter.ts';

@@ -1,4 +1,4 @@
-import type { TerminalFrame } from '../../agent-backend.ts';
+import type { TerminalFrame } from './agent-terminal.ts';
 
 const mergedBytes = 64 * 1024;
 

@@ -1,9 +1,9 @@
 import xterm from '@xterm/headless';
 import type { IBuffer, IBufferCell, Terminal } from '@xterm/headless';
 import { afterEach, describe, expect, it } from 'vitest';
-import { useCellWidths } from '../../../protocol/cell-widths.ts';
-import { randomOf } from '../../../../test/support/random.ts';
-import { wideTexts } from '../../../../test/support/wide-texts.ts';
+import { useCellWidths } from '../protocol/cell-widths.ts';
+import { randomOf } from '../../test/support/random.ts';
+import { wideTexts } from '../../test/support/wide-texts.ts';
 import { OutputFilter } from './output-filter.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { markOf, processesWith } from '../../../../test/support/processes.ts';
-import { until } from '../../../../test/support/until.ts';
-import { identifyProcess } from '../../../lib/process-identity.ts';
+import { markOf, processesWith } from '../../test/support/processes.ts';
+import { until } from '../../test/support/until.ts';
+import { identifyProcess } from '../lib/process-identity.ts';
 import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from './pseudo-terminal.ts';
 
 const env = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8' };

@@ -4,7 +4,7 @@
  * tests of `terminal-screen.ts` fail if a later version keeps it elsewhere.
  */
 import type { Terminal } from '@xterm/headless';
-import { drawCell, drawLines, endOfLink, linksOf, type Look, lookOf } from '../../../protocol/draw-lines.ts';
+import { drawCell, drawLines, endOfLink, linksOf, type Look, lookOf } from './draw-lines.ts';
 
 interface XtermBuffer {
   x: number;

@@ -4,8 +4,8 @@
  */
 import xterm from '@xterm/headless';
 import type { Terminal } from '@xterm/headless';
-import { useCellWidths } from '../../../protocol/cell-widths.ts';
-import type { TerminalSize } from '../../../protocol/terminal.ts';
+import { useCellWidths } from '../protocol/cell-widths.ts';
+import type { TerminalSize } from '../protocol/terminal.ts';
 import { drawScreen } from './draw-screen.ts';
 import { ScreenModes } from './screen-modes.ts';
 

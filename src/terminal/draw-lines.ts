@@ -4,7 +4,7 @@
  * background, and carries the colours of one screen into the other.)
  */
 import type { IBuffer, IBufferCell, IBufferLine, Terminal } from '@xterm/headless';
-import { isUnseen, mayJoin } from './cell-widths.ts';
+import { isUnseen, mayJoin } from '../protocol/cell-widths.ts';
 
 /** A cell, or what the next one written will look like. */
 export type Look = Pick<

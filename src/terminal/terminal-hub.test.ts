@@ -1,10 +1,10 @@
 import { stripVTControlCharacters } from 'node:util';
 import xterm from '@xterm/headless';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../../../../test/support/until.ts';
-import { BooError } from '../../../protocol/error.ts';
-import type { TerminalSize } from '../../../protocol/terminal.ts';
-import type { TerminalFrame, TerminalViewer } from '../../agent-backend.ts';
+import { until } from '../../test/support/until.ts';
+import { BooError } from '../protocol/error.ts';
+import type { TerminalSize } from '../protocol/terminal.ts';
+import type { TerminalFrame, TerminalViewer } from './agent-terminal.ts';
 import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from './pseudo-terminal.ts';
 import { TerminalHub, type TerminalHubOptions } from './terminal-hub.ts';
 
