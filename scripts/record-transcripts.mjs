@@ -29,7 +29,7 @@ const parts = {
   ...(await load('agents/claude-pty/config-dir')),
   ...(await load('agents/claude-pty/pty-program')),
   ...(await load('agents/claude-pty/typed-prompt')),
-  ...(await load('agents/claude-pty/terminal/pseudo-terminal')),
+  ...(await load('terminal/pseudo-terminal')),
 };
 
 const unknown = positionals.filter((name) => !(name in scenarios));
