@@ -1,4 +1,4 @@
-/** What the chats room offers: everything that HTTP, or any other door, may ask for. `host.ts` fulfils it. */
+/** What the chats room offers: everything that HTTP, or any other door, may ask for. `hosted-chats.ts` fulfils it. */
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
