@@ -7,8 +7,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // A process per file: tests start and end processes, and a crash must show whose it was.
     pool: 'forks',
-    // They wait for programs more than they work. Each takes up to a gigabyte.
-    maxWorkers: Math.min(Math.ceil(availableParallelism() * 1.5), 6),
+    // Each has programs of its own that need the cores, and up to a gigabyte.
+    maxWorkers: Math.min(Math.max(availableParallelism(), 2), 6),
     // Long, for machines that have other work on every core: a time-out says that something hangs, and nothing else.
     testTimeout: 120_000,
     hookTimeout: 120_000,

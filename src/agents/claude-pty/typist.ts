@@ -144,7 +144,8 @@ export class Typist {
       this.#hasDraft = false;
       for (let time = 0; time < clearTimes; time += 1) {
         terminal.write(clearInput);
-        await new Promise((resolve) => setTimeout(resolve, afterClearMs));
+        // More keys at once would be taken for a paste: a busy program is waited for.
+        await Promise.all([new Promise((resolve) => setTimeout(resolve, afterClearMs)), this.#drawn()]);
       }
       await this.#takesInput(turn, isOver);
       if (isOver()) return;

@@ -95,9 +95,12 @@ describe('a prompt that meets a turn of the agent’s own', () => {
     const endTask = await beginTask(session);
     await endTask();
     await until(() => session.unprompted.length > 0);
-    const asked = runTurn(backend, chatId, 'hold');
+    const asking = runTurn(backend, chatId, 'hold');
     await backend.interrupt(chatId);
-    expect(endOf(await asked).outcome).toBe('interrupted');
+    const asked = await asking;
+    // Where the program took both in one request, they were answered together, before there was anything to interrupt.
+    const wasTogether = /A background task reports/.test(textIn(asked));
+    expect(wasTogether ? ['interrupted', 'completed'] : ['interrupted']).toContain(endOf(asked).outcome);
     expect(endOf(await readTurn(backend, chatId, session.unprompted[0]!)).outcome).toMatch(/interrupted|completed/);
     expect(endOf(await runTurn(backend, chatId, 'stream 3 tokens')).outcome).toBe('completed');
     expect(session.unprompted).toHaveLength(1);
