@@ -24,7 +24,7 @@ afterEach(async () => {
 function start(command: string, args: string[]): { pty: PseudoTerminal; output: () => string; bytes: () => number } {
   // As every agent is: it ends with this process.
   const owned = ownedCommand(command, args);
-  const pty = openPseudoTerminal(owned.command, owned.args, { cwd: '/', env: markedEnv(env), size });
+  const pty = openPseudoTerminal(owned.command, owned.args, { cwd: '/', env: markedEnv(env, undefined), size });
   started.push(pty);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
