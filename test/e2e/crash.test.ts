@@ -7,7 +7,7 @@ import { checkLog, send, type Told, untilQuiet, watch } from '../support/told.ts
 import { eventsOf, readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
-const rounds = Number(process.env['BOOCODE_TEST_CRASH_ROUNDS'] ?? 8);
+const rounds = Number(process.env['BOOCODE_TEST_CRASH_ROUNDS'] ?? 4);
 const seed = Number(process.env['BOOCODE_TEST_SEED'] ?? 1);
 const scripts: [string, ...string[]] = [
   'think',
@@ -111,5 +111,5 @@ test(
     program.kill('SIGTERM');
     expect(await program.ended()).toEqual({ code: 0, signal: null });
   },
-  60_000 + rounds * 15_000,
+  120_000 + rounds * 30_000,
 );
