@@ -8,9 +8,12 @@ import { once } from 'node:events';
 import { delimiter, dirname } from 'node:path';
 import type { Log } from '../lib/log.ts';
 import { findProgram, identifyProcess } from '../lib/process-identity.ts';
-import { hostDigits, hostMark, markName } from './process-marks.ts';
+import { hostDigits, hostMark, markName, temporaryPrefix } from './process-marks.ts';
 
-/** Its arguments: what the limits of the host's sessions begin with, and the entry in the environment. */
+/**
+ * Its arguments: what the limits of the host's sessions begin with, the entry in the environment, and what the host's
+ * temporary directories begin with.
+ */
 const script = `
 trap '' HUP INT TERM
 while read -r line; do :; done
@@ -27,6 +30,7 @@ for second in 1 2 3 4; do
   sleep 1
   end KILL "$@"
 done
+rm -rf "$3"*
 `;
 
 export interface HostWatcher {
@@ -40,7 +44,7 @@ export interface HostWatcher {
 const againMs = 1_000;
 
 export function startHostWatcher(log: Log): HostWatcher {
-  const programs = ['grep', 'sleep'].flatMap((name) => findProgram(name) ?? []);
+  const programs = ['grep', 'sleep', 'rm'].flatMap((name) => findProgram(name) ?? []);
   const path = programs.map((program) => dirname(program)).join(delimiter);
   const self = process.platform === 'linux' ? identifyProcess(process.pid) : null;
   let watcher: ChildProcess | undefined;
@@ -49,7 +53,14 @@ export function startHostWatcher(log: Log): HostWatcher {
 
   function start(): void {
     if (!self) return;
-    const args = ['-c', script, 'boocode-watcher', hostDigits(self), `${markName}=${hostMark(self)}`];
+    const args = [
+      '-c',
+      script,
+      'boocode-watcher',
+      hostDigits(self),
+      `${markName}=${hostMark(self)}`,
+      temporaryPrefix(),
+    ];
     // In a session of its own, so that no Ctrl-C is for it; and with nothing of the host's environment.
     const child = spawn('/bin/sh', args, {
       detached: true,

@@ -6,6 +6,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { findProgram, identifyProcess, isAlive, type ProcessIdentity } from '../lib/process-identity.ts';
 
 export const markName = 'BOOCODE_HOST_PROCESS';
@@ -41,6 +43,12 @@ const maxSession = 999_999;
 export function hostDigits({ pid, startedAt }: ProcessIdentity): string {
   const ticks = Number(startedAt.split('/')[1]);
   return `1${String(pid * startBits + (ticks % startBits)).padStart(13, '0')}`;
+}
+
+/** What the names of this host's own temporary directories begin with. */
+export function temporaryPrefix(): string {
+  const self = identifyProcess(process.pid);
+  return join(tmpdir(), self ? `boo-${hostDigits(self)}-` : 'boo-');
 }
 
 function isOfLivingHost(limit: string): boolean {

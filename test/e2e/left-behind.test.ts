@@ -1,6 +1,9 @@
 // A server that is killed can do nothing any more: what its agents have started ends all the same, and no other server helps.
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
+import { hostDigits } from '../../src/agents/process-marks.ts';
 import { identifyProcess } from '../../src/lib/process-identity.ts';
 import { processesNaming } from '../support/processes.ts';
 import { openProgramHome, type ProgramHome } from '../support/program.ts';
@@ -33,8 +36,11 @@ describe.runIf(process.platform === 'linux')('a server that is killed', () => {
         });
       }
       const watcher = processesNaming('boocode-watcher').find(({ command }) =>
-        command.endsWith(`BOOCODE_HOST_PROCESS=${server.program.identity.pid}:${server.program.identity.startedAt}`),
+        command.includes(`BOOCODE_HOST_PROCESS=${server.program.identity.pid}:${server.program.identity.startedAt}`),
       );
+      const directories = async (): Promise<string[]> =>
+        (await readdir(tmpdir())).filter((name) => name.startsWith(`boo-${hostDigits(server.program.identity)}-`));
+      expect(await directories()).toHaveLength(1);
       expect(watcher).toBeDefined();
       expect(alive()).toEqual(commands);
       const killedAt = performance.now();
@@ -49,6 +55,7 @@ describe.runIf(process.platform === 'linux')('a server that is killed', () => {
         timeoutMs: 10_000,
         what: 'the end of the watcher',
       });
+      expect(await directories()).toEqual([]);
     } finally {
       for (const { pid } of commands.flatMap((command) => processesNaming(command))) process.kill(pid, 'SIGKILL');
     }

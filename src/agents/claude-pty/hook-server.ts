@@ -4,9 +4,9 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createJsonScan } from '../../lib/json-scan.ts';
+import { temporaryPrefix } from '../process-marks.ts';
 import { isRecord } from '../claude/mapping/loose-json.ts';
 
 /** Beyond what the program ever sends. */
@@ -45,7 +45,7 @@ const endOfInput = 0;
 
 export async function openHookServer(onCall: (call: HookCall) => void): Promise<HookServer> {
   // Short, since a socket's path may have hardly more than a hundred characters.
-  const directory = await mkdtemp(join(tmpdir(), 'boo-'));
+  const directory = await mkdtemp(temporaryPrefix());
   const path = join(directory, 'hooks');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
