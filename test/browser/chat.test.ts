@@ -33,7 +33,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     await page.keyboard.press('Enter');
     await expect.poll(() => page.getByLabel('Directory on the server').inputValue()).toBe(`${server.workDir}/garden/`);
     await page.getByLabel('Permission mode').selectOption('acceptEdits');
-    await page.getByRole('button', { name: 'Begin' }).click();
+    await page.getByRole('button', { name: 'Start' }).click();
     await say(page, 'who are you');
     await turnsEnded(page, 1);
     const { items } = await server.client.listChats();

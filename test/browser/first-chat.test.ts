@@ -32,12 +32,12 @@ describeInBrowser('the first chat in a browser', (opened) => {
   const begin = async (): Promise<void> => {
     await page.getByRole('button', { name: 'New chat' }).first().click();
     await directory().fill(server.workDir);
-    await page.getByRole('button', { name: 'Begin' }).click();
+    await page.getByRole('button', { name: 'Start' }).click();
     await prompt().waitFor();
   };
 
   describe('WEB-51: the focus', () => {
-    it('is in the field after “Begin” and after a chat was opened, also where there is no mouse', async () => {
+    it('is in the field after “Start” and after a chat was opened, also where there is no mouse', async () => {
       await open();
       await page.addInitScript(() => {
         const { matchMedia } = globalThis;
@@ -73,11 +73,11 @@ describeInBrowser('the first chat in a browser', (opened) => {
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'New chat' }).first().click();
     await directory().fill('/nowhere/at/all');
-    await page.getByRole('button', { name: 'Begin' }).click();
+    await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('dialog').getByRole('alert').getByText('cwd: does not exist').waitFor();
     expect(await page.locator('.toast').count()).toBe(0);
     await directory().fill(server.workDir);
-    await page.getByRole('button', { name: 'Begin' }).click();
+    await page.getByRole('button', { name: 'Start' }).click();
     await prompt().waitFor();
   });
 

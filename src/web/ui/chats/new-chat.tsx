@@ -81,7 +81,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
             Cancel
           </button>
           <button className="primary" disabled={isBusy || cwd.trim() === ''}>
-            {isBusy ? 'Making it …' : 'Begin'}
+            {isBusy ? 'Starting …' : 'Start'}
           </button>
         </div>
       </form>
