@@ -27,7 +27,7 @@ const pieceLines = 2;
 const maxPieces = 500;
 const maxPiecedLength = 32_768;
 
-// The program reads 4,095 bytes at a time. On a busy machine it takes the beginning of a sequence that is cut there for
+// A terminal hands over 4,095 bytes at a time. A busy program may take the beginning of a sequence that is cut there for
 // the key Escape: so no more than two batches wait for it, and each ends where a sequence does.
 const batchBytes = 2_000;
 
