@@ -30,6 +30,15 @@ describe('diffLines', () => {
     ]);
   });
 
+  it('shows a large change between what has stayed', () => {
+    const changed = (letter: string) => Array.from({ length: 2_000 }, (_, index) => `${letter}${index}`);
+    const before = ['head', ...changed('a'), 'tail', ''].join('\n');
+    const after = ['head', ...changed('b'), 'tail', ''].join('\n');
+    const lines = shown(before, after);
+    expect(lines).toHaveLength(4_002);
+    expect([lines[0], lines[1], lines[2_001], lines.at(-1)]).toEqual([' head', '-a0', '+b0', ' tail']);
+  });
+
   it('takes a large change whole, and is quick about it', () => {
     const before = Array.from({ length: 20_000 }, (_, index) => `a${index}`).join('\n');
     const after = Array.from({ length: 20_000 }, (_, index) => `b${index}`).join('\n');

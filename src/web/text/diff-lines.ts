@@ -7,7 +7,7 @@ export interface DiffLine {
   number?: number;
 }
 
-/** Lines removed and added. The work grows with their square; beyond this all is shown as removed and added whole. */
+/** Lines removed and added. The work grows with their square; beyond this the middle is shown as removed and added whole. */
 const maxEditLength = 1_000;
 const contextLines = 3;
 
@@ -27,8 +27,23 @@ function allLines(before: readonly string[], after: readonly string[]): DiffLine
     (kind: DiffLine['kind']) =>
     (text: string): DiffLine => ({ kind, text });
   const parts = diffArrays([...before], [...after], { maxEditLength });
-  if (!parts) return [...before.map(line('removed')), ...after.map(line('added'))];
+  if (!parts) {
+    const start = commonStart(before, after);
+    const end = commonStart(before.slice(start).toReversed(), after.slice(start).toReversed());
+    return [
+      ...before.slice(0, start).map(line('same')),
+      ...before.slice(start, before.length - end).map(line('removed')),
+      ...after.slice(start, after.length - end).map(line('added')),
+      ...after.slice(after.length - end).map(line('same')),
+    ];
+  }
   return parts.flatMap(({ value, added, removed }) => value.map(line(added ? 'added' : removed ? 'removed' : 'same')));
+}
+
+/** How many lines both begin with. */
+function commonStart(before: readonly string[], after: readonly string[]): number {
+  const first = before.findIndex((text, index) => text !== after[index]);
+  return first === -1 ? before.length : first;
 }
 
 function linesOf(text: string): string[] {
