@@ -10,6 +10,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../lib/log.ts';
 import { endProcess, withDeathSignal } from '../lib/process-identity.ts';
+import { openPseudoTerminal, type PseudoTerminal } from '../terminal/pseudo-terminal.ts';
 import {
   forgetMark,
   type MarkedProcess,
@@ -23,7 +24,7 @@ import {
 export type AgentProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** The command so that the kernel ends it with this process, and that all of it is known (Linux). Never a shell. */
-export function ownedCommand(
+function ownedCommand(
   command: string,
   args: readonly string[],
   mark?: SessionMark,
@@ -46,6 +47,16 @@ export function spawnAgent(
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
+}
+
+/** The same in a terminal of its own. After `loadPseudoTerminals`. */
+export function openAgentTerminal(
+  command: string,
+  args: readonly string[],
+  options: Parameters<typeof openPseudoTerminal>[2] & { mark?: SessionMark },
+): PseudoTerminal {
+  const owned = ownedCommand(command, args, options.mark);
+  return openPseudoTerminal(owned.command, owned.args, { ...options, env: markedEnv(options.env, options.mark) });
 }
 
 /** Tells the log that one has started; what it returns tells how it ended. */

@@ -3,9 +3,8 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { markOf, processesWith } from '../../test/support/processes.ts';
 import { until } from '../../test/support/until.ts';
 import { identifyProcess } from '../lib/process-identity.ts';
-import { ownedCommand } from '../agents/agent-process.ts';
-import { markedEnv } from '../agents/process-marks.ts';
-import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from './pseudo-terminal.ts';
+import { openAgentTerminal } from '../agents/agent-process.ts';
+import { loadPseudoTerminals, type PseudoTerminal } from './pseudo-terminal.ts';
 
 const env = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8' };
 const size = { columns: 80, rows: 24 };
@@ -23,8 +22,7 @@ afterEach(async () => {
 
 function start(command: string, args: string[]): { pty: PseudoTerminal; output: () => string; bytes: () => number } {
   // As every agent is: it ends with this process.
-  const owned = ownedCommand(command, args);
-  const pty = openPseudoTerminal(owned.command, owned.args, { cwd: '/', env: markedEnv(env, undefined), size });
+  const pty = openAgentTerminal(command, args, { cwd: '/', env, size });
   started.push(pty);
   const pieces: Uint8Array[] = [];
   let bytes = 0;

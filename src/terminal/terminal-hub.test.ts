@@ -5,7 +5,8 @@ import { until } from '../../test/support/until.ts';
 import { BooError } from '../protocol/error.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
 import type { TerminalFrame, TerminalViewer } from './agent-terminal.ts';
-import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from './pseudo-terminal.ts';
+import { openAgentTerminal } from '../agents/agent-process.ts';
+import { loadPseudoTerminals, type PseudoTerminal } from './pseudo-terminal.ts';
 import { TerminalHub, type TerminalHubOptions } from './terminal-hub.ts';
 
 const env = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8' };
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 function run(hub: TerminalHub, command: string, args: string[]): PseudoTerminal {
-  const pty = openPseudoTerminal(command, args, { cwd: '/', env, size: hub.size });
+  const pty = openAgentTerminal(command, args, { cwd: '/', env, size: hub.size });
   started.push(pty);
   hub.connect(pty);
   return pty;

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import xterm from '@xterm/headless';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
+import { openAgentTerminal } from '../../src/agents/agent-process.ts';
+import { loadPseudoTerminals, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
 import { TerminalHub } from '../../src/terminal/terminal-hub.ts';
 import { type HttpServer, listen } from '../../src/http/server.ts';
 import { createTestApp, type TestApp, testToken } from '../support/test-app.ts';
@@ -36,7 +37,7 @@ afterEach(async () => {
 
 function open(command: string, args: string[], env: Record<string, string> = {}): PseudoTerminal {
   const size = { columns: 80, rows: 24 };
-  const pty = openPseudoTerminal(command, args, { cwd: '/', env: { ...path, ...env }, size });
+  const pty = openAgentTerminal(command, args, { cwd: '/', env: { ...path, ...env }, size });
   terminals.push(pty);
   return pty;
 }

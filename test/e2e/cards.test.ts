@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import xterm from '@xterm/headless';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
+import { openAgentTerminal } from '../../src/agents/agent-process.ts';
+import { loadPseudoTerminals, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
 import { openStubServer, type StubServer } from '../support/stub-server.ts';
@@ -36,7 +37,7 @@ interface Seat {
 /** Somebody who goes on with the chat, in a terminal of this size. */
 function sit(columns = 80, rows = 24): Seat {
   const screen = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 5000 });
-  pty = openPseudoTerminal(process.execPath, [program, 'chat', '--resume', chat.id], {
+  pty = openAgentTerminal(process.execPath, [program, 'chat', '--resume', chat.id], {
     cwd: '/',
     env: {
       PATH: process.env['PATH'] ?? '',

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadPseudoTerminals, openPseudoTerminal, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
+import { openAgentTerminal } from '../../src/agents/agent-process.ts';
+import { loadPseudoTerminals, type PseudoTerminal } from '../../src/terminal/pseudo-terminal.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
 import { noUsage } from '../../src/protocol/usage.ts';
 import { openStubServer, type StubServer } from '../support/stub-server.ts';
@@ -18,7 +19,7 @@ beforeEach(async () => {
   await loadPseudoTerminals();
   stub = await openStubServer();
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LANG: 'C.UTF-8', TERM: 'xterm-256color' };
-  pty = openPseudoTerminal(process.execPath, [program, 'chat'], {
+  pty = openAgentTerminal(process.execPath, [program, 'chat'], {
     cwd: '/tmp',
     env: { ...env, BOOCODE_URL: stub.url, BOOCODE_TOKEN: stub.token },
     size: { columns: 100, rows: 30 },
@@ -102,7 +103,7 @@ test('PROMPT-11: nothing that was typed reaches the shell behind it, and the ter
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LANG: 'C.UTF-8', TERM: 'xterm-256color' };
   const words = [process.execPath, program, 'chat'].map((word) => `'${word}'`).join(' ');
   const script = `stty -g; ${words}; echo "left $?"; stty -g; read -r line; echo "read <$line>"`;
-  pty = openPseudoTerminal('/bin/sh', ['-c', `trap : INT; ${script}`], {
+  pty = openAgentTerminal('/bin/sh', ['-c', `trap : INT; ${script}`], {
     cwd: '/tmp',
     env: { ...env, BOOCODE_URL: stub.url, BOOCODE_TOKEN: stub.token },
     size: { columns: 100, rows: 30 },

@@ -1,14 +1,14 @@
 /** One run of the terminal program: its process, what it says of its state, and how it is ended. */
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
-import { endSession, type LeftBehind, ownedCommand } from '../agent-process.ts';
-import { markedEnv, markSession } from '../process-marks.ts';
+import { endSession, type LeftBehind, openAgentTerminal } from '../agent-process.ts';
+import { markSession } from '../process-marks.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
 import { plainWords } from '../../lib/plain-words.ts';
 import { withKeysApart } from '../claude/apart-keys.ts';
 import { lendsTerminal } from './lends-terminal.ts';
 import { type ProgramStatus, type StatusWatch, watchStatus } from './program-status.ts';
-import { openPseudoTerminal, type PseudoTerminal, type TerminalExit } from '../../terminal/pseudo-terminal.ts';
+import type { PseudoTerminal, TerminalExit } from '../../terminal/pseudo-terminal.ts';
 
 export interface ProgramOptions {
   program: string;
@@ -92,11 +92,11 @@ export function startProgram(options: ProgramOptions): PtyProgram {
   };
   const mark = markSession(sessionId);
   const launch = withKeysApart({ command: options.program, args, env });
-  const owned = ownedCommand(launch.command, launch.args, mark);
-  const pty = openPseudoTerminal(owned.command, owned.args, {
+  const pty = openAgentTerminal(launch.command, launch.args, {
     cwd: options.cwd,
-    env: markedEnv(launch.env, mark),
+    env: launch.env,
     size: options.size,
+    mark,
   });
   const tail = new OutputTail(4096);
   let { size } = options;
