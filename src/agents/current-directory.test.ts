@@ -1,9 +1,9 @@
 // Where the program works is its own to change: by a command of its shell, and by entering a worktree.
-import { execFileSync } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
+import { initRepository } from '../../test/support/git-repository.ts';
 import { type OpenedSession, ofType, openSession, runTurn, textIn } from '../../test/contract/agent-backend.ts';
 import { openPtyHarness } from '../../test/support/pty-harness.ts';
 import { openSdkHarness } from '../../test/support/sdk-harness.ts';
@@ -21,9 +21,7 @@ describe.each([
     const { backend, cwd } = harness;
     const sub = join(cwd, 'sub');
     const alpha = join(cwd, '.claude', 'worktrees', 'alpha');
-    const git = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com'];
-    execFileSync('git', ['init', '-q'], { cwd });
-    execFileSync('git', [...git, 'commit', '-q', '--allow-empty', '-m', 'First'], { cwd });
+    initRepository(cwd);
     await mkdir(sub);
     const spec = {
       sessionStore: new InMemorySessionStore(),

@@ -1,10 +1,10 @@
 // The program enters a worktree in mid-session, and takes its files along.
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
+import { initRepository } from '../../test/support/git-repository.ts';
 import { endOf, ofType, openSession, readTurn, runTurn, textIn } from '../../test/contract/agent-backend.ts';
 import { openPtyHarness } from '../../test/support/pty-harness.ts';
 import { openSdkHarness } from '../../test/support/sdk-harness.ts';
@@ -18,9 +18,7 @@ describe.each([
     const harness = await openHarness();
     const { backend, cwd } = harness;
     const elsewhere = await realpath(await mkdtemp(join(tmpdir(), 'boocode-elsewhere-')));
-    const git = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com'];
-    execFileSync('git', ['init', '-q'], { cwd });
-    execFileSync('git', [...git, 'commit', '-q', '--allow-empty', '-m', 'First'], { cwd });
+    initRepository(cwd);
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
     const key = { projectKey: 'chat', sessionId: spec.sessionId };
     const left = async (): Promise<string[]> =>

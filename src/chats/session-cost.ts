@@ -1,6 +1,6 @@
 import type { ModelCost, SessionCost } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
-import { noUsage } from '../protocol/usage.ts';
+import { counters, noUsage } from '../protocol/usage.ts';
 import { addUsage, findCountedUsage, setCountedUsage } from '../store/agent-sessions.ts';
 import type { Sql } from '../store/database.ts';
 import type { Write } from '../store/events.ts';
@@ -36,13 +36,13 @@ export async function costResumed(sql: Sql, log: ChatLog, agent: AgentName, coun
   return added ?? { events: [], side: (db) => [setCountedUsage(db, log.lease, agent, counted)] };
 }
 
-const counters = [...(Object.keys(noUsage) as (keyof typeof noUsage)[]), 'costUsd'] as const;
+const numbers = [...counters, 'costUsd'] as const;
 // Sums of small floating-point amounts, made in another order, differ by less than this.
 const dust = 1e-9;
 
 function agrees(booked: Models, counted: Models): boolean {
-  return [...new Set([...Object.keys(booked), ...Object.keys(counted)])].every((model) =>
-    counters.every((counter) => Math.abs(of(counted, model)[counter] - of(booked, model)[counter]) <= dust),
+  return namesIn(booked, counted).every((model) =>
+    numbers.every((counter) => Math.abs(of(counted, model)[counter] - of(booked, model)[counter]) <= dust),
   );
 }
 
@@ -52,18 +52,20 @@ function agrees(booked: Models, counted: Models): boolean {
  */
 export function unbooked(booked: Models, counted: Models): SessionCost | null {
   const models: [string, ModelCost][] = [];
-  for (const model of new Set([...Object.keys(booked), ...Object.keys(counted)])) {
+  for (const model of namesIn(booked, counted)) {
     const rest: ModelCost = { ...noUsage, costUsd: 0 };
-    for (const counter of counters) {
+    for (const counter of numbers) {
       const amount = of(counted, model)[counter] - of(booked, model)[counter];
       if (counter === 'costUsd' && amount < -dust) return null;
       rest[counter] = amount > dust ? amount : 0;
     }
-    if (counters.some((counter) => rest[counter] > 0)) models.push([model, rest]);
+    if (numbers.some((counter) => rest[counter] > 0)) models.push([model, rest]);
   }
   const costUsd = models.reduce((sum, [, cost]) => sum + cost.costUsd, 0);
   return { costUsd, models: Object.fromEntries(models) };
 }
+
+const namesIn = (one: Models, other: Models): string[] => [...new Set([...Object.keys(one), ...Object.keys(other)])];
 
 function of(models: Models, model: string): ModelCost {
   return { ...noUsage, costUsd: 0, ...(Object.hasOwn(models, model) ? models[model] : undefined) };

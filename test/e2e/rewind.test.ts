@@ -1,9 +1,9 @@
 // A prompt that alone is longer than the model takes: the program keeps it whatever it sums up, and never answers again.
-import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackendName } from '../../src/protocol/chat.ts';
+import { initRepository } from '../support/git-repository.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, readLog, runTurn } from '../support/turns.ts';
 
@@ -53,9 +53,7 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('AGENT-23: on %s', (bac
 test('AGENT-35: an agent that has forgotten its worktree goes on in the chat’s directory, and the chat says so at once', async () => {
   const cwd = join(server.workDir, 'repository');
   await mkdir(cwd);
-  execFileSync('git', ['init', '-q'], { cwd });
-  const git = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com'];
-  execFileSync('git', [...git, 'commit', '-q', '--allow-empty', '-m', 'First'], { cwd });
+  initRepository(cwd);
   const { id } = await server.createChat({ cwd, permissionMode: 'bypassPermissions' });
   await ask(id, 'stream 3 tokens');
   const { events } = await ask(id, 'call EnterWorktree: {"name": "alpha"}');

@@ -48,7 +48,7 @@ export class Typist {
   #hasDraft = false;
   #hasToldMarked = false;
   readonly #lookers = new Set<() => void>();
-  readonly #drawing = new Set<() => void>();
+  #onDrawn = (): void => {};
 
   constructor(parts: TypistParts) {
     this.#parts = parts;
@@ -111,18 +111,12 @@ export class Typist {
 
   /** The program has drawn something. */
   noteOutput(): void {
-    for (const drawn of this.#drawing) drawn();
+    this.#onDrawn();
   }
 
   /** Resolves when the program shows that it has read what was typed, or has had the time for it. */
   async #drawn(): Promise<void> {
-    await within(
-      readMs,
-      new Promise<void>((resolve) => {
-        this.#drawing.add(resolve);
-      }),
-    );
-    this.#drawing.clear();
+    await within(readMs, new Promise<void>((resolve) => (this.#onDrawn = resolve)));
   }
 
   /** Presses Escape; while its prompt is still being typed, once that has been taken. */

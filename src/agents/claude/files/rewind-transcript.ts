@@ -17,33 +17,46 @@ export async function rewindTranscript(
   const key = { projectKey, sessionId: from };
   const end = await beginningOf(storedEntries(store, key), prompts);
   if (end === -1) return null;
-  await copy(store, key, { to, end });
   let worktree: string | null = null;
-  for await (const entry of storedEntries(store, { ...key, sessionId: to })) {
-    const entered = worktreeOf(entry);
-    if (entered !== undefined) worktree = entered;
-  }
+  await copy(store, key, {
+    to,
+    end,
+    onEntry(entry) {
+      const entered = worktreeOf(entry);
+      if (entered !== undefined) worktree = entered;
+    },
+  });
   // What sub-agents of the turns before said; those of later ones are known to nobody any more.
   for (const subpath of (await store.listSubkeys?.(key)) ?? []) await copy(store, { ...key, subpath }, { to });
   return { worktree };
 }
 
 /** Copies the first entries of a transcript, all of them unless `end` is given. */
-function copy(store: SessionStore, key: SessionKey, { to, end }: { to: string; end?: number }): Promise<void> {
-  return appendEntries(store, { ...key, sessionId: to }, renamed(storedEntries(store, key), key.sessionId, to, end));
+function copy(store: SessionStore, key: SessionKey, options: CopyOptions): Promise<void> {
+  return appendEntries(
+    store,
+    { ...key, sessionId: options.to },
+    renamed(storedEntries(store, key), key.sessionId, options),
+  );
+}
+
+interface CopyOptions {
+  to: string;
+  end?: number;
+  readonly onEntry?: (entry: SessionStoreEntry) => void;
 }
 
 /** The program takes an entry of another session for none of its own. */
 async function* renamed(
   entries: AsyncIterable<SessionStoreEntry>,
   from: string,
-  to: string,
-  end = Infinity,
+  { to, end = Infinity, onEntry }: CopyOptions,
 ): AsyncGenerator<SessionStoreEntry, void, undefined> {
   let count = 0;
   for await (const entry of entries) {
     if (count >= end) return;
     count += 1;
+    onEntry?.(entry);
     yield entry['sessionId'] === from ? { ...entry, sessionId: to } : entry;
   }
 }

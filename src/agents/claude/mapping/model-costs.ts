@@ -4,7 +4,7 @@
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../protocol/event.ts';
-import { noUsage } from '../../../protocol/usage.ts';
+import { counters, noUsage, restOf, sumOf } from '../../../protocol/usage.ts';
 import type { ModelCost } from '../../agent-backend.ts';
 import { asCount, asRecord, isRecord } from './loose-json.ts';
 
@@ -23,8 +23,6 @@ export const zeroTotals: RunningTotals = Object.freeze({ costUsd: 0, models: Obj
 
 // Sums of small floating-point amounts, made in another order, differ by less than this.
 const dust = 1e-9;
-
-const counters = ['inputTokens', 'outputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'] as const;
 
 /** Totals as the agent writes them: a cost in US dollars, and usage by model. */
 export function readTotals(costUsd: unknown, modelUsage: unknown): RunningTotals {
@@ -72,12 +70,12 @@ export function costSince(baseline: RunningTotals, now: RunningTotals): { turn: 
   }
   const from = now.costUsd < baseline.costUsd - dust ? zeroTotals : baseline;
   const models: [string, ModelCost][] = [];
-  const usage = { ...noUsage };
+  let usage = noUsage;
   for (const [model, total] of Object.entries(now.models)) {
     const cost = since(Object.hasOwn(from.models, model) ? from.models[model] : undefined, total);
     if (cost.costUsd === 0 && counters.every((counter) => cost[counter] === 0)) continue;
     models.push([model, cost]);
-    for (const counter of counters) usage[counter] += cost[counter];
+    usage = sumOf(usage, cost);
   }
   return {
     turn: { usage, costUsd: positive(now.costUsd - from.costUsd), models: Object.fromEntries(models) },
@@ -88,13 +86,7 @@ export function costSince(baseline: RunningTotals, now: RunningTotals): { turn: 
 function since(before: ModelCost | undefined, now: ModelCost): ModelCost {
   // A single model that counts backwards was begun anew, even if the others were not.
   if (!before || counters.some((counter) => now[counter] < before[counter])) return now;
-  return {
-    inputTokens: now.inputTokens - before.inputTokens,
-    outputTokens: now.outputTokens - before.outputTokens,
-    cacheReadInputTokens: now.cacheReadInputTokens - before.cacheReadInputTokens,
-    cacheCreationInputTokens: now.cacheCreationInputTokens - before.cacheCreationInputTokens,
-    costUsd: positive(now.costUsd - before.costUsd),
-  };
+  return { ...restOf(now, before), costUsd: positive(now.costUsd - before.costUsd) };
 }
 
 function positive(amount: number): number {
