@@ -1,6 +1,6 @@
 /**
- * The contract every backend fulfils. A backend runs one agent session per chat and turns whatever its agent says into
- * AgentEvents. It never touches the database: what an agent needs of it (a SessionStore) is handed in.
+ * The contract every backend fulfils. A backend opens sessions of an agent; a session turns whatever its agent says into
+ * AgentEvents. Neither touches the database: what an agent needs of it (a SessionStore) is handed in.
  *
  * Order within one turn: `session_started` first where the session is new to this process; a tool call before its
  * update and before the decision about it; exactly one `turn_finished`, last. A backend may end the stream without it
@@ -129,6 +129,7 @@ export interface SessionRewind {
 }
 
 export interface AgentSessionSpec {
+  /** For the log: whose session it is. */
   chatId: string;
   /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
   sessionId: string;
@@ -154,7 +155,7 @@ export interface AgentSessionSpec {
   onEvent(event: AgentBody): void;
   /**
    * What the session has cost beyond what its turns told, as a share of its own. Resolves once it is stored, and never
-   * rejects; a backend that learns of it only at the end waits for that before `closeSession` resolves.
+   * rejects; a backend that learns of it only at the end waits for that before `close` resolves.
    */
   onCost(cost: SessionCost): Promise<void>;
   /**
@@ -166,7 +167,7 @@ export interface AgentSessionSpec {
   onSign?(): void;
   /** Its MCP servers, as far as the agent tells, whenever one has another state. What has failed is told by a notice as well. */
   onMcpServers?(servers: readonly McpServer[]): void;
-  /** The session's process is gone, other than through `closeSession`. The session must be opened anew. */
+  /** The session's process is gone, other than through `close`. The session must be opened anew. */
   onLost(cause: BooError): void;
 }
 
@@ -216,53 +217,67 @@ export interface BackendCapabilities {
   images: boolean;
 }
 
-export interface AgentBackend {
-  readonly name: BackendName;
-  readonly capabilities: BackendCapabilities;
-
+/** One session of an agent, with a living process, from its opening to its end. */
+export interface AgentSession {
   /**
-   * Starts or resumes the agent's process, and resolves when it can take a prompt.
-   * Throws BooError `agent_failed` or `cwd_invalid`. Opening an open session is an error of the caller.
+   * One turn, from a prompt to its `turn_finished`. One at a time: throws `chat_busy`; once the session has ended,
+   * `agent_failed`.
    */
-  openSession(spec: AgentSessionSpec): Promise<void>;
-
-  /** One turn, from a prompt to its `turn_finished`. One at a time per session. */
-  prompt(chatId: string, prompt: AgentPrompt): AsyncIterable<AgentEvent>;
+  prompt(prompt: AgentPrompt): AsyncIterable<AgentEvent>;
 
   /**
    * Before an answer is stored: whether the agent would do just what it says, with the edited input as it is, or with what
    * was shown.
    */
-  checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck>;
+  checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck>;
 
   /** The rules that `allow_always` would have the agent keep in the directory's own settings, as they stand there then. */
-  keptRules?(chatId: string, decisionId: string): readonly string[];
+  keptRules?(decisionId: string): readonly string[];
 
   /** Settles a decision that this session asked for; false when nothing waits for it any more. */
-  resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean;
+  resolve(decisionId: string, answer: DecisionAnswer): boolean;
 
   /**
    * Ends the running turn, which then finishes as `interrupted`. A session that does not obey within the time limit is
    * closed, and its turn ends all the same. Without a running turn nothing happens.
    */
-  interrupt(chatId: string): Promise<void>;
+  interrupt(): Promise<void>;
 
-  /** Whether there is such a model, as far as can be known; what nobody can know is taken for one. */
-  knowsModel?(model: string): Promise<boolean>;
   /** For the turns to come. Null leaves the choice to the agent. */
-  setModel(chatId: string, model: string | null): Promise<void>;
+  setModel(model: string | null): Promise<void>;
   /**
    * For the turns to come. Null leaves it to the agent. Resolves with false where only a session that is opened anew takes
    * it.
    */
-  setEffort(chatId: string, effort: Effort | null): Promise<boolean>;
+  setEffort(effort: Effort | null): Promise<boolean>;
   /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */
-  setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode>;
+  setPermissionMode(mode: PermissionMode): Promise<PermissionMode>;
   /** At once; a terminal in the middle of a turn follows at the turn's end. */
-  setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void>;
+  setAcceptsAgentMessages(accepts: boolean): Promise<void>;
 
   /** True while the session has work that closing would kill: background tasks, or a transcript not yet stored. */
-  isBusy(chatId: string): boolean;
+  readonly isBusy: boolean;
+
+  /** Where the backend has the capability. */
+  readonly terminal?: AgentTerminal;
+
+  /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Runs sessions of an agent. Which chat has which session, it does not know. */
+export interface AgentBackend {
+  readonly name: BackendName;
+  readonly capabilities: BackendCapabilities;
+
+  /**
+   * Starts or resumes the agent's process, and resolves when it can take a prompt. The caller has at most one session of
+   * an id. Throws BooError `agent_failed` or `cwd_invalid`. Aborted, it rejects once no process is left.
+   */
+  openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession>;
+
+  /** Whether there is such a model, as far as can be known; what nobody can know is taken for one. */
+  knowsModel?(model: string): Promise<boolean>;
 
   /**
    * Whether the transcript of a session that is closed shows that this prompt reached the agent. Without it nobody can tell,
@@ -270,14 +285,8 @@ export interface AgentBackend {
    */
   wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
 
-  /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
-  closeSession(chatId: string): Promise<void>;
-
   /** What the directory would have the agent load once it is trusted. Throws `trust_refused` where it is too much. */
   readDirectory?(cwd: string): Promise<DirectoryContent>;
-
-  /** The terminal of an open session, where the backend has the capability. */
-  terminal?(chatId: string): AgentTerminal | undefined;
 
   /**
    * A closed session goes on in another directory: stores what the agent itself keeps of it beyond the store, and removes
@@ -297,6 +306,6 @@ export interface AgentBackend {
    */
   removeSession?(session: { sessionId: string; cwd: string }): Promise<void>;
 
-  /** Closes every session; no process of theirs is left. Idempotent. */
+  /** Closes every session that is still open; no process of theirs is left. Idempotent. */
   dispose(): Promise<void>;
 }

@@ -18,7 +18,7 @@ describe.each([
 ] as const)('%s', (_, openHarness) => {
   test('AGENT-34, AGENT-35: each change is told once, and where a new process begins, too', async () => {
     const harness = await openHarness();
-    const { backend, cwd } = harness;
+    const { cwd } = harness;
     const sub = join(cwd, 'sub');
     const alpha = join(cwd, '.claude', 'worktrees', 'alpha');
     initRepository(cwd);
@@ -29,15 +29,14 @@ describe.each([
       permissionMode: 'bypassPermissions',
     } as const;
     let session: OpenedSession = await openSession(harness, spec);
-    const { chatId } = session;
     const say = async (text: string) => [
-      ...(await runTurn(backend, chatId, text)),
+      ...(await runTurn(session, text)),
       ...session.between.splice(0, session.between.length),
     ];
     /** Ends the process; the chat says what it was told last. */
     const anew = async (agentDirectory: { cwd: string; worktree: string | null }) => {
-      await backend.closeSession(chatId);
-      session = await openSession(harness, { ...spec, chatId, agentDirectory });
+      await session.handle.close();
+      session = await openSession(harness, { ...spec, agentDirectory });
       return told(session.between.splice(0, session.between.length));
     };
     try {
@@ -62,7 +61,7 @@ describe.each([
       expect(told(await say('call ExitWorktree: {"action": "keep"}'))).toEqual([{ type, cwd, worktree: null }]);
 
       await say('call EnterWorktree: {"path": ".claude/worktrees/alpha"}');
-      await backend.closeSession(chatId);
+      await session.handle.close();
       await rm(alpha, { recursive: true });
       expect(await anew({ cwd: alpha, worktree: alpha })).toEqual([{ type, cwd, worktree: null }]);
       const home = await say('run: env pwd');

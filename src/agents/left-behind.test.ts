@@ -25,12 +25,12 @@ describe.runIf(process.platform === 'linux').each([
       const server = { type: 'stdio', command: 'sh', args: ['-c', `${detached(ofServer)} exec cat >/dev/null`] };
       await writeFile(config, JSON.stringify({ ...(JSON.parse(settings) as object), mcpServers: { server } }));
       const session = await openSession(harness);
-      const turn = await runTurn(harness.backend, session.chatId, `run: ${detached(ofTool)}`, {
+      const turn = await runTurn(session, `run: ${detached(ofTool)}`, {
         answer: () => ({ outcome: 'allow' }),
       });
       expect(endOf(turn).outcome).toBe('completed');
       await until(() => alive(ofServer) === 1 && alive(ofTool) === 1, { what: 'what the session starts' });
-      await harness.backend.closeSession(session.chatId);
+      await session.handle.close();
       expect([alive(ofServer), alive(ofTool)]).toEqual([0, 0]);
       // And it is told, by the names alone.
       const told = ofType(session.between, 'notice').filter(({ code }) => code === 'processes_ended');

@@ -26,9 +26,8 @@ describe.each([
         name.includes(spec.sessionId),
       );
     try {
-      const session = await openSession(harness, spec);
-      const { chatId } = session;
-      const say = (text: string) => runTurn(backend, chatId, text, { answer: () => ({ outcome: 'allow' }) });
+      let session = await openSession(harness, spec);
+      const say = (text: string) => runTurn(session, text, { answer: () => ({ outcome: 'allow' }) });
       expect(textIn(await say('call EnterWorktree: {"name": "alpha"}'))).toContain('Created worktree');
       const turn = await say('use a sub-agent: stream 3 tokens');
       expect(endOf(turn).outcome).toBe('completed');
@@ -39,23 +38,23 @@ describe.each([
           timeoutMs: 40_000,
           what: 'the turn that the end of the sub-agent begins',
         });
-        turn.push(...session.between, ...(await readTurn(backend, chatId, own!)));
+        turn.push(...session.between, ...(await readTurn(session, own!)));
       }
       // What the sub-agent did stands below the call that started it.
       const below = ofType(turn, 'agent_message').filter((event) => event.parentToolCallId === call?.toolCallId);
       expect(below.map(({ content }) => content)).toEqual([[{ type: 'text', text: 't1 t2 t3 ' }]]);
-      await backend.closeSession(chatId);
+      await session.handle.close();
       expect(await spec.sessionStore.listSubkeys(key)).toHaveLength(1);
 
-      const again = await openSession(harness, { ...spec, chatId });
+      session = await openSession(harness, spec);
       expect(textIn(await say('what did I say'))).toContain('use a sub-agent: stream 3 tokens');
-      await backend.closeSession(again.chatId);
+      await session.handle.close();
       // A chat that is moved goes on where it is moved to, and not in the worktree.
       await backend.leaveDirectory({ ...spec, cwd });
       expect(await left()).toEqual([]);
-      await openSession({ backend, cwd: elsewhere }, { ...spec, chatId });
+      session = await openSession({ backend, cwd: elsewhere }, spec);
       expect(textIn(await say('run: env pwd'))).toContain(`\n${elsewhere}`);
-      await backend.closeSession(chatId);
+      await session.handle.close();
       expect(await left()).not.toEqual([]);
       await backend.removeSession({ sessionId: spec.sessionId, cwd });
       expect(await left()).toEqual([]);

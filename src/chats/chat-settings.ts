@@ -2,7 +2,7 @@ import type { PermissionMode } from '../protocol/chat.ts';
 import { toBooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { ChatSession } from './chat-session.ts';
 import { afterEvent } from './chat-view.ts';
 import type { ChatLog } from './chat-log.ts';
 
@@ -36,12 +36,12 @@ export class ChatSettings {
   }
 
   /** Stores changes, and has an open session follow where it can. */
-  async change(changes: ChatChanges, session: AgentSession): Promise<void> {
+  async change(changes: ChatChanges, session: ChatSession): Promise<void> {
     if (Object.keys(changes).length === 0) return;
     await this.#log.append({ events: [{ body: { type: 'chat_updated', ...changes } }], chat: changes });
     const before = this.#row;
     this.stored(changes);
-    const { id, model, effort, permissionMode, acceptsAgentMessages } = this.#row;
+    const { model, effort, permissionMode, acceptsAgentMessages } = this.#row;
     const hasModel = model !== before.model;
     const hasEffort = effort !== before.effort;
     const hasMode = permissionMode !== before.permissionMode;
@@ -50,13 +50,13 @@ export class ChatSettings {
     const isTooLate = session.phase === 'opening' && (hasModel || hasEffort || hasMode || hasMessages);
     // Also where it was wanted before: what stands there was trusted anew.
     if (changes.trusted !== undefined || isTooLate) session.outdate();
-    const { backend } = session;
-    if (!backend) return;
+    const { handle } = session;
+    if (!handle) return;
     try {
-      if (hasMessages) await backend.setAcceptsAgentMessages(id, acceptsAgentMessages);
-      if (hasModel) await backend.setModel(id, model);
-      if (hasEffort && !(await backend.setEffort(id, effort))) session.outdate();
-      if (hasMode) await this.#inForce(await backend.setPermissionMode(id, permissionMode));
+      if (hasMessages) await handle.setAcceptsAgentMessages(acceptsAgentMessages);
+      if (hasModel) await handle.setModel(model);
+      if (hasEffort && !(await handle.setEffort(effort))) session.outdate();
+      if (hasMode) await this.#inForce(await handle.setPermissionMode(permissionMode));
     } catch (error) {
       // What is stored holds from the next opening on, whatever the running process made of it.
       session.outdate();

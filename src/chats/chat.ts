@@ -18,8 +18,8 @@ import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
 import { nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
-import { AgentSession } from './agent-session.ts';
 import type { ChatLog } from './chat-log.ts';
+import { ChatSession } from './chat-session.ts';
 import { chatView, type LiveState } from './chat-view.ts';
 import { ChatSettings } from './chat-settings.ts';
 import { eraseSessions, type KeptSessions, leaveDirectory } from './kept-sessions.ts';
@@ -49,6 +49,8 @@ export interface ChatParts {
   dataDir: string;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
+  /** The end of the session that this host had of the chat before, where it was let go. */
+  readonly before: Promise<void> | undefined;
   readonly backendFor: (name: BackendName) => AgentBackend;
   readonly createTurnTraces: TurnsParts['createTurnTraces'];
   /** Something about the chat may look different now. */
@@ -64,7 +66,7 @@ export class Chat {
   readonly #parts: ChatParts;
   readonly #log: ChatLog;
   readonly #settings: ChatSettings;
-  readonly #session: AgentSession;
+  readonly #session: ChatSession;
   /** A prompt whose agent still starts. */
   #preparing: { interrupted: boolean } | undefined;
   readonly #turns: Turns;
@@ -87,7 +89,7 @@ export class Chat {
     this.id = parts.row.id;
     this.#decisions = new OpenDecisions({
       ...parts,
-      backend: () => this.#session.backend,
+      session: () => this.#session.handle,
       turnId: () => this.#turns.current?.id,
       onAlways: (rules) => this.#session.noteRules(rules),
     });
@@ -98,7 +100,7 @@ export class Chat {
       onResumed: () => this.wake(),
       onFailure: (error) => this.#onFailure(error),
     });
-    this.#session = new AgentSession({
+    this.#session = new ChatSession({
       ...parts,
       chat: () => this.#settings.row,
       assertRunning: () => this.#assertRunning(),
@@ -248,7 +250,6 @@ export class Chat {
     this.#assertRunning();
     return openTerminal({
       session: this.#session,
-      chatId: this.id,
       backend: () => this.#parts.backendFor(this.#settings.row.backend),
       isTurnRunning: () => this.#turns.current !== undefined,
       between: (task) => this.#pump.between(task),
@@ -259,7 +260,7 @@ export class Chat {
     const turn = this.#turns.current;
     const interrupted = turn ?? this.#preparing;
     if (interrupted) interrupted.interrupted = true;
-    if (turn) await this.#session.backend?.interrupt(this.id);
+    if (turn) await this.#session.handle?.interrupt();
     return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
   }
 
@@ -270,7 +271,7 @@ export class Chat {
       'model_error',
       `The model has given no sign for ${this.#parts.waitLimits.modelSilenceMs / 1000} s, and the turn was ended. Send the prompt again.`,
     );
-    await this.#session.backend?.interrupt(this.id);
+    await this.#session.handle?.interrupt();
   }
 
   /** Has the agent forget a prompt and all that came after it, between turns. */
@@ -301,7 +302,7 @@ export class Chat {
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is taken any more. Idempotent. */
   async stop(): Promise<void> {
     this.#halt();
-    if (this.#turns.current) await this.#session.backend?.interrupt(this.id);
+    if (this.#turns.current) await this.#session.handle?.interrupt();
     await this.#pump.ended(lettingGo);
     await this.#session.close();
     await this.#log.settled();
@@ -405,9 +406,9 @@ export class Chat {
 
   #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
     if (this.#stopped || this.#turns.current?.interrupted) return endWithoutResult('interrupted');
-    const { backend } = this.#session;
-    if (!backend) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
-    return backend.prompt(this.id, { turnId, content });
+    const { handle } = this.#session;
+    if (!handle) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    return handle.prompt({ turnId, content });
   }
 
   #startFor(waiting?: Pick<PromptRow, 'id' | 'starts'>) {
@@ -444,10 +445,10 @@ export class Chat {
   /** After the idle limit: the agent's process goes, unless it still has work that would die with it. */
   async #rest(): Promise<void> {
     if (this.#pump.isRunning || this.#stopped) return;
-    const { backend } = this.#session;
-    if (backend?.isBusy(this.id)) return this.#armIdle();
+    const { handle } = this.#session;
+    if (handle?.isBusy) return this.#armIdle();
     // A chat without a session is given back in this very moment, and not in the next.
-    if (backend) await this.#session.close();
+    if (handle) await this.#session.close();
     if (this.#pump.isRunning || this.#stopped) return;
     if (this.#log.isBusy) this.#armIdle();
     else if (this.#session.phase === 'closed') this.#parts.onRest();

@@ -366,6 +366,32 @@ describe('two hosts', () => {
     expect(await next.log(id)).toEqual(log);
   });
 
+  test('FENCE-4: a chat that was let go and is taken up again here opens its agent once the old one is gone', async () => {
+    const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost({ idleTimeoutMs: 1 })];
+    const { id } = await old.createChat();
+    await old.chats.submitPrompt(id, { content: 'go' });
+    await old.events(id, 'turn_finished');
+    const end = createGate();
+    old.backend.beforeClose = () => end.pass();
+    await runOut(id);
+    await next.chats.patchChat(id, { title: 'Taken' });
+    await until(async () => (await ownerOf(id)) === null, { what: 'the other host to give it back' });
+    await expect(old.chats.submitPrompt(id, { content: 'stale' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
+    await end.reached;
+    await old.chats.submitPrompt(id, { content: 'go on' });
+    await until(() => old.host.find(id)?.state === 'warming');
+    // All that it does before, it does by now.
+    for (let round = 0; round < 20; round += 1) await old.chats.getChat(id);
+    end.open();
+    await old.events(id, 'turn_finished', 2);
+    expect(old.backend.opened).toHaveLength(2);
+    expect(old.backend.collisions).toEqual([]);
+    expect((await old.log(id)).filter((event) => event.type === 'turn_finished')).toMatchObject([
+      { outcome: 'completed' },
+      { outcome: 'completed' },
+    ]);
+  });
+
   test('FENCE-4: a chat at rest is free for any host, at once', async () => {
     const clock = new ManualClock();
     const [old, next] = [await openHost({ clock, idleTimeoutMs: 1_000 }), await openHost()];

@@ -325,8 +325,8 @@ describe('while the session has work that closing would kill', () => {
   test('FLIP-3: refused also where the work has begun while the flip waited for its turn', async () => {
     const id = await openWarmChat(here);
     const isBusy = here.sdk.isBusy.bind(here.sdk);
-    here.sdk.isBusy = (chatId) => {
-      const was = isBusy(chatId);
+    here.sdk.isBusy = (session) => {
+      const was = isBusy(session);
       here.sdk.busy.add(id);
       return was;
     };

@@ -13,7 +13,7 @@ import { BooError } from '../protocol/error.ts';
 import { setSessionBackend } from '../store/agent-sessions.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { ChatSession } from './chat-session.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 
@@ -36,7 +36,7 @@ export interface FlipRequest extends Place {
 export interface FlipParts {
   log: ChatLog;
   clock: Clock;
-  session: AgentSession;
+  session: ChatSession;
   settings: ChatSettings;
   readonly backendFor: (name: BackendName) => AgentBackend;
   /** Throws once the chat is being let go. */
@@ -152,7 +152,7 @@ export class Flips {
       await this.#parts.recordUnprompted();
       this.#parts.assertRunning();
       signal?.throwIfAborted();
-      if (!this.#parts.session.backend?.isBusy(chatId)) return;
+      if (!this.#parts.session.handle?.isBusy) return;
       await this.#pause(signal);
     }
   }
@@ -179,14 +179,14 @@ function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges): W
   };
 }
 
-function assertIdle(isTurnRunning: boolean, session: AgentSession, chatId: string, place: Place = {}): void {
+function assertIdle(isTurnRunning: boolean, session: ChatSession, chatId: string, place: Place = {}): void {
   const verb = place.cwd === undefined ? 'flip' : 'move';
   if (isTurnRunning) {
     const details = { field: 'running', because: 'turn' };
     const choices = `Send "running": "finish" to ${verb} when it has finished, or "interrupt" to end it and ${verb} at once.`;
     throw new BooError('chat_busy', `A turn is running. ${choices}`, { details });
   }
-  if (session.backend?.isBusy(chatId)) {
+  if (session.handle?.isBusy) {
     const details = { field: 'running', because: 'work' };
     const problem = `The session has work that a ${verb} would end: a background task, or a terminal that is attached.`;
     const choices = `Send "running": "finish" to ${verb} when it is done, or "interrupt" to ${verb} at once.`;

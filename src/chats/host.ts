@@ -74,6 +74,8 @@ export class Host {
   readonly news = new News();
   readonly #limit: Limiter;
   readonly #lines: EventLines;
+  /** Of chats that were let go: the end of their sessions, before which none is opened anew here. */
+  readonly #endings = new Map<string, Promise<void>>();
   /** Closings under way that nobody waits for. */
   readonly #closings = new Set<Promise<void>>();
   #cancelAdopt: (() => void) | undefined;
@@ -271,6 +273,7 @@ export class Host {
       backendFor: (name) => this.#parts.backendFor(name),
       createTurnTraces: this.#parts.createTurnTraces,
       warmLimiter: this.#limit,
+      before: this.#endings.get(chatId),
       onChanged: () => this.#tell(taken),
       onRest: () => this.#track(this.#release({ chat: taken, log })),
       onGivenUp: (error) => this.#letGo(taken, error),
@@ -317,7 +320,12 @@ export class Host {
     const told = toStorageError(cause);
     if (told instanceof BooError) this.#leftFor.set(chat.id, { epoch: chat.lease.epoch, cause: told });
     this.#forget(chat);
-    this.#track(chat.letGo().then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
+    const letGo = chat.letGo();
+    const ended = Promise.allSettled([this.#endings.get(chat.id), letGo]).then(() => {
+      if (this.#endings.get(chat.id) === ended) this.#endings.delete(chat.id);
+    });
+    this.#endings.set(chat.id, ended);
+    this.#track(letGo.then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
   }
 
   #forget(chat: Chat): void {

@@ -1,5 +1,5 @@
 /** What a chat's agent has asked and nobody has settled, and how one answer settles it. */
-import type { AgentBackend, DecisionAnswer } from '../agents/agent-backend.ts';
+import type { AgentSession, DecisionAnswer } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
@@ -15,7 +15,8 @@ export interface OpenDecisionsParts {
   log: ChatLog;
   clock: Clock;
   logger: Log;
-  readonly backend: () => AgentBackend | undefined;
+  /** The agent's session, while it is open. */
+  readonly session: () => AgentSession | undefined;
   readonly turnId: () => string | undefined;
   /** The agent is about to keep these rules in the directory's settings. */
   readonly onAlways: (rules: readonly string[]) => void;
@@ -42,14 +43,14 @@ export class OpenDecisions {
    */
   async answer(decision: Decision, given: AnswerDecision, by: string): Promise<boolean> {
     const { id, chatId } = decision;
-    const { log, logger, backend, turnId } = this.#parts;
+    const { log, logger, session, turnId } = this.#parts;
     let answer: DecisionAnswer | undefined;
     let isGone = false;
     try {
       await log.appendIf(async () => {
         if (!this.pending.has(id)) return null;
         const accepted = acceptedAnswer(decision, given);
-        const check = await backend()?.checkAnswer(chatId, id, accepted);
+        const check = await session()?.checkAnswer(id, accepted);
         if (typeof check === 'object') refuseAnswer(check);
         isGone = check === 'settled';
         if (isGone || !this.pending.delete(id)) return null;
@@ -65,8 +66,8 @@ export class OpenDecisions {
     }
     if (isGone) await this.#settled(id);
     if (!answer) return false;
-    if (answer.outcome === 'allow_always') this.#parts.onAlways(backend()?.keptRules?.(chatId, id) ?? []);
-    if (!backend()?.resolveDecision(chatId, id, answer)) {
+    if (answer.outcome === 'allow_always') this.#parts.onAlways(session()?.keptRules?.(id) ?? []);
+    if (!session()?.resolve(id, answer)) {
       logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
     }
     return true;

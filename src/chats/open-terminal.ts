@@ -1,12 +1,11 @@
-import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { AgentBackend, AgentSession } from '../agents/agent-backend.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { ChatSession } from './chat-session.ts';
 
 export interface TerminalParts {
-  session: AgentSession;
-  chatId: string;
+  session: ChatSession;
   /** The backend that runs the chat as it is now. */
   backend(): AgentBackend;
   isTurnRunning(): boolean;
@@ -15,14 +14,14 @@ export interface TerminalParts {
 }
 
 /** The terminal of a chat's session, which is opened between turns where it is not open. Throws `terminal_unavailable`. */
-export async function openTerminal({ session, chatId, ...chat }: TerminalParts): Promise<AgentTerminal> {
+export async function openTerminal({ session, ...chat }: TerminalParts): Promise<AgentTerminal> {
   // Before a session is opened for nothing.
   assertTerminal(chat.backend());
-  if (session.isReady || (session.backend && chat.isTurnRunning())) return terminalOf(session.backend, chatId);
+  if (session.isReady || (session.handle && chat.isTurnRunning())) return terminalOf(session.handle);
   return chat.between(async () => {
     assertTerminal(chat.backend());
     await session.warm();
-    return terminalOf(session.backend, chatId);
+    return terminalOf(session.handle);
   });
 }
 
@@ -30,8 +29,8 @@ function assertTerminal({ name, capabilities }: AgentBackend): void {
   if (!capabilities.terminal) throw noTerminal(name);
 }
 
-function terminalOf(backend: AgentBackend | undefined, chatId: string): AgentTerminal {
-  const terminal = backend?.terminal?.(chatId);
+function terminalOf(session: AgentSession | undefined): AgentTerminal {
+  const terminal = session?.terminal;
   if (!terminal) throw new BooError('terminal_unavailable', 'The session has just ended. Try again.');
   return terminal;
 }

@@ -315,8 +315,8 @@ describe('a prompt that cannot begin', () => {
     };
     here.backend.wasAsked = () => Promise.resolve(false);
     const deaf = here.backend.prompt.bind(here.backend);
-    here.backend.prompt = async function* (chatId, prompt) {
-      for await (const event of deaf(chatId, prompt)) if (event.type !== 'session_started') yield event;
+    here.backend.prompt = async function* (session, prompt) {
+      for await (const event of deaf(session, prompt)) if (event.type !== 'session_started') yield event;
     };
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { id: 'p1', content: 'p1' });

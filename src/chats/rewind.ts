@@ -13,13 +13,13 @@ import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findTooLongPrompt, markRewound, readPromptsFrom } from '../store/rewinds.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { ChatSession } from './chat-session.ts';
 import type { ChatLog } from './chat-log.ts';
 
 export interface RewindParts {
   sql: Sql;
   log: ChatLog;
-  session: AgentSession;
+  session: ChatSession;
   chat: Readonly<ChatRow>;
   readonly backendFor: (name: BackendName) => AgentBackend;
 }

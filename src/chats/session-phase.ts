@@ -8,14 +8,13 @@
  * prompt, or is in the middle of a turn. closing: it is being ended in order. A lost process leads from opening or open
  * to closed. A failure is forgotten by closing what is closed.
  */
-import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { AgentSession } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
 
 export type SessionPhase =
   | { is: 'closed'; failure?: BooError }
-  /** The backend is there once it was told to open the session. */
-  | { is: 'opening'; backend: AgentBackend | undefined }
-  | { is: 'open'; backend: AgentBackend }
+  | { is: 'opening'; abort: AbortController; done: Promise<void> }
+  | { is: 'open'; handle: AgentSession }
   | { is: 'closing'; done: Promise<void> };
 
 const legalMoves: Record<SessionPhase['is'], readonly SessionPhase['is'][]> = {

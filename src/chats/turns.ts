@@ -12,7 +12,7 @@ import type { BackendName } from '../protocol/chat.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import type { PromptRow } from '../store/prompts.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { ChatSession } from './chat-session.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
 import { maxTries, type QueueHold } from './queue-hold.ts';
@@ -25,7 +25,7 @@ export interface TurnsParts {
   log: ChatLog;
   logger: Log;
   settings: ChatSettings;
-  session: AgentSession;
+  session: ChatSession;
   hold: QueueHold;
   readonly backendFor: (name: BackendName) => AgentBackend;
   readonly createTurnTraces: (except?: CountedRequests) => TurnTraces;

@@ -12,11 +12,12 @@ import type {
   AgentBackend,
   AgentEvent,
   AgentEventOf,
+  AgentSession,
   AgentSessionSpec,
   AnswerCheck,
   DecisionAnswer,
 } from '../../src/agents/agent-backend.ts';
-import { BooError, toBooError } from '../../src/protocol/error.ts';
+import { type BooError, toBooError } from '../../src/protocol/error.ts';
 import { until } from '../support/until.ts';
 
 export interface BackendHarness {
@@ -32,6 +33,7 @@ export interface BackendHarness {
 }
 
 export interface OpenedSession extends AgentSessionSpec {
+  readonly handle: AgentSession;
   readonly unprompted: AsyncIterable<AgentEvent>[];
   readonly between: AgentEvent[];
   readonly lost: BooError[];
@@ -41,6 +43,7 @@ export interface OpenedSession extends AgentSessionSpec {
 export async function openSession(
   { backend, cwd }: Pick<BackendHarness, 'backend' | 'cwd'>,
   spec: Partial<AgentSessionSpec> = {},
+  signal?: AbortSignal,
 ): Promise<OpenedSession> {
   const unprompted: OpenedSession['unprompted'] = [];
   const between: AgentEvent[] = [];
@@ -62,8 +65,8 @@ export async function openSession(
     onLost: (cause: BooError) => void lost.push(cause),
     ...spec,
   };
-  await backend.openSession(whole);
-  return { ...whole, unprompted, between, lost };
+  const handle = await backend.openSession(whole, signal);
+  return { ...whole, handle, unprompted, between, lost };
 }
 
 export interface TurnOptions {
@@ -76,18 +79,16 @@ export interface TurnOptions {
 
 /** One turn, to the end of its stream. */
 export async function runTurn(
-  backend: AgentBackend,
-  chatId: string,
+  session: Pick<OpenedSession, 'handle'>,
   text: string,
   options: TurnOptions = {},
 ): Promise<AgentEvent[]> {
   const { turnId = randomUUID() } = options;
-  return readTurn(backend, chatId, backend.prompt(chatId, { turnId, content: [{ type: 'text', text }] }), options);
+  return readTurn(session, session.handle.prompt({ turnId, content: [{ type: 'text', text }] }), options);
 }
 
 export async function readTurn(
-  backend: AgentBackend,
-  chatId: string,
+  { handle }: Pick<OpenedSession, 'handle'>,
   stream: AsyncIterable<AgentEvent>,
   { answer, onEvent }: TurnOptions = {},
 ): Promise<AgentEvent[]> {
@@ -97,7 +98,7 @@ export async function readTurn(
     onEvent?.(event);
     const given = event.type === 'decision_requested' ? answer?.(event) : undefined;
     if (event.type === 'decision_requested' && given) {
-      expect(backend.resolveDecision(chatId, event.decisionId, given)).toBe(true);
+      expect(handle.resolve(event.decisionId, given)).toBe(true);
     }
   }
   return events;
@@ -135,8 +136,9 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
     afterAll(() => harness.close());
 
     test('a turn: the session first, previews before the message, one end, last; the next turn on the same session', async () => {
-      const { chatId, sessionId } = await openSession(harness);
-      const first = await runTurn(backend, chatId, 'stream 5 tokens');
+      const session = await openSession(harness);
+      const { sessionId } = session;
+      const first = await runTurn(session, 'stream 5 tokens');
       expect(first[0]).toMatchObject({ type: 'session_started', sessionId, backend: backend.name });
       expect(endOf(first)).toMatchObject({ outcome: 'completed' });
       expect(textIn(first)).toMatch(/^t1 t2 t3 t4 t5/);
@@ -148,16 +150,16 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       const message = first.findIndex((event) => event.type === 'agent_message');
       expect(message).toBeGreaterThan(first.findLastIndex((event) => event.type === 'agent_message_chunk'));
 
-      const second = await runTurn(backend, chatId, 'what did I say');
+      const second = await runTurn(session, 'what did I say');
       expect(ofType(second, 'session_started')).toEqual([]);
       expect(endOf(second).outcome).toBe('completed');
       expect(textIn(second)).toContain('stream 5 tokens');
-      expect(backend.isBusy(chatId)).toBe(false);
-      await backend.closeSession(chatId);
+      expect(session.handle.isBusy).toBe(false);
+      await session.handle.close();
     });
 
     test('DECIDE-3: a tool call comes before its question, its update after the answer; allowed, denied, edited', async () => {
-      const { chatId } = await openSession(harness);
+      const session = await openSession(harness);
       const path = join(harness.cwd, randomUUID());
       const asked: AgentEventOf<'decision_requested'>[] = [];
       const answers: DecisionAnswer[] = [
@@ -170,10 +172,10 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       for (const answer of answers) {
         const command = `touch ${path}-${turns.length}`;
         turns.push(
-          await runTurn(backend, chatId, `run: ${command}`, {
+          await runTurn(session, `run: ${command}`, {
             answer(question) {
               asked.push(question);
-              checks.push(backend.checkAnswer(chatId, question.decisionId, answer));
+              checks.push(session.handle.checkAnswer(question.decisionId, answer));
               expect(question.input).toMatchObject({ command });
               expect(existsSync(`${path}-${turns.length}`)).toBe(false);
               return answer;
@@ -184,8 +186,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       expect(asked).toHaveLength(3);
       expect(await Promise.all(checks)).toEqual(['fine', 'fine', 'fine']);
       for (const decisionId of [asked[0]!.decisionId, randomUUID()]) {
-        expect(await backend.checkAnswer(chatId, decisionId, { outcome: 'allow' })).toBe('settled');
-        expect(await backend.checkAnswer(randomUUID(), decisionId, { outcome: 'allow' })).toBe('settled');
+        expect(await session.handle.checkAnswer(decisionId, { outcome: 'allow' })).toBe('settled');
       }
       for (const turn of turns) {
         const types = turn.map((event) => event.type);
@@ -203,125 +204,127 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
         'completed',
       ]);
       expect(JSON.stringify(ofType(turns[1]!, 'tool_call_update')[0])).toContain('Not this one.');
-      expect(backend.resolveDecision(chatId, asked[0]!.decisionId, { outcome: 'allow' })).toBe(false);
-      expect(backend.resolveDecision(chatId, randomUUID(), { outcome: 'allow' })).toBe(false);
-      await backend.closeSession(chatId);
+      expect(session.handle.resolve(asked[0]!.decisionId, { outcome: 'allow' })).toBe(false);
+      expect(session.handle.resolve(randomUUID(), { outcome: 'allow' })).toBe(false);
+      await session.handle.close();
     });
 
     test('TURN-3: an interrupt ends a turn that streams, and the next turn runs', async () => {
-      const { chatId } = await openSession(harness);
-      const turn = runTurn(backend, chatId, 'hold');
+      const session = await openSession(harness);
+      const turn = runTurn(session, 'hold');
       await until(() => harness.held() > 0);
-      await backend.interrupt(chatId);
+      await session.handle.interrupt();
       expect(endOf(await turn).outcome).toBe('interrupted');
-      await backend.interrupt(chatId); // No turn runs: nothing happens.
-      const next = await runTurn(backend, chatId, 'stream 2 tokens');
+      await session.handle.interrupt(); // No turn runs: nothing happens.
+      const next = await runTurn(session, 'stream 2 tokens');
       expect(endOf(next).outcome).toBe('completed');
       harness.release();
-      await backend.closeSession(chatId);
+      await session.handle.close();
     });
 
     test('TURN-3: an interrupt right after the prompt ends that turn too', async () => {
-      const { chatId } = await openSession(harness);
-      const turn = runTurn(backend, chatId, 'hold');
-      await backend.interrupt(chatId);
+      const session = await openSession(harness);
+      const turn = runTurn(session, 'hold');
+      await session.handle.interrupt();
       expect(endOf(await turn).outcome).toBe('interrupted');
-      expect(endOf(await runTurn(backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+      expect(endOf(await runTurn(session, 'stream 2 tokens')).outcome).toBe('completed');
       harness.release();
-      await backend.closeSession(chatId);
+      await session.handle.close();
     });
 
     test('DECIDE-4: an interrupt takes back what was asked; a late answer finds nobody', async () => {
-      const { chatId } = await openSession(harness);
+      const session = await openSession(harness);
       const path = join(harness.cwd, randomUUID());
       let asked: string | undefined;
-      const turn = runTurn(backend, chatId, `run: touch ${path}`, {
+      const turn = runTurn(session, `run: touch ${path}`, {
         answer(question) {
           asked = question.decisionId;
-          void backend.interrupt(chatId);
+          void session.handle.interrupt();
           return undefined;
         },
       });
       const events = await turn;
       expect(endOf(events).outcome).toBe('interrupted');
       expect(ofType(events, 'decision_resolved')).toMatchObject([{ decisionId: asked, outcome: 'cancelled' }]);
-      expect(backend.resolveDecision(chatId, asked!, { outcome: 'allow' })).toBe(false);
-      expect(endOf(await runTurn(backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+      expect(session.handle.resolve(asked!, { outcome: 'allow' })).toBe(false);
+      expect(endOf(await runTurn(session, 'stream 2 tokens')).outcome).toBe('completed');
       expect(existsSync(path)).toBe(false);
-      await backend.closeSession(chatId);
+      await session.handle.close();
     });
 
     test('the model for the next turn, the permission mode at once', async () => {
-      const { chatId } = await openSession(harness, { model: 'claude-haiku-4-5' });
-      expect(textIn(await runTurn(backend, chatId, 'who are you'))).toContain('haiku');
-      await backend.setModel(chatId, 'claude-sonnet-4-5');
-      expect(textIn(await runTurn(backend, chatId, 'who are you'))).toContain('sonnet');
-      expect(await backend.setPermissionMode(chatId, 'dontAsk')).toBe('dontAsk');
-      const refused = await runTurn(backend, chatId, 'run: touch never');
+      const session = await openSession(harness, { model: 'claude-haiku-4-5' });
+      expect(textIn(await runTurn(session, 'who are you'))).toContain('haiku');
+      await session.handle.setModel('claude-sonnet-4-5');
+      expect(textIn(await runTurn(session, 'who are you'))).toContain('sonnet');
+      expect(await session.handle.setPermissionMode('dontAsk')).toBe('dontAsk');
+      const refused = await runTurn(session, 'run: touch never');
       expect(ofType(refused, 'decision_requested')).toEqual([]);
       expect(ofType(refused, 'tool_call_update')).toMatchObject([{ status: 'failed' }]);
-      await backend.setPermissionMode(chatId, 'default');
-      const asking = await runTurn(backend, chatId, 'run: touch never', { answer: () => ({ outcome: 'deny' }) });
+      await session.handle.setPermissionMode('default');
+      const asking = await runTurn(session, 'run: touch never', { answer: () => ({ outcome: 'deny' }) });
       expect(ofType(asking, 'decision_requested')).toHaveLength(1);
-      await backend.closeSession(chatId);
+      await session.handle.close();
     });
 
     test('AGENT-2: a session opened anew under its id goes on where it was', async () => {
       const store = new InMemorySessionStore();
       const before = await openSession(harness, { sessionStore: store });
-      await runTurn(backend, before.chatId, 'stream 3 tokens');
-      await backend.closeSession(before.chatId);
+      await runTurn(before, 'stream 3 tokens');
+      await before.handle.close();
       const after = await openSession(harness, { sessionStore: store, sessionId: before.sessionId });
-      const turn = await runTurn(backend, after.chatId, 'what did I say');
+      const turn = await runTurn(after, 'what did I say');
       expect(turn[0]).toMatchObject({ type: 'session_started', sessionId: before.sessionId });
       expect(textIn(turn)).toContain('stream 3 tokens');
-      await backend.closeSession(after.chatId);
+      await after.handle.close();
     });
 
-    test('a session is opened once, closed any number of times, and takes no prompt after that', async () => {
+    test('a session is closed any number of times, and takes no prompt after that', async () => {
       const session = await openSession(harness);
-      const { chatId } = session;
-      await expect(backend.openSession(session)).rejects.toThrow(BooError);
-      await Promise.all([backend.closeSession(chatId), backend.closeSession(chatId)]);
-      await backend.closeSession(chatId);
-      expect(harness.leftovers(chatId)).toEqual([]);
-      await expect(runTurn(backend, chatId, 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
-      await expect(runTurn(backend, randomUUID(), 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
-      expect(backend.resolveDecision(chatId, randomUUID(), { outcome: 'allow' })).toBe(false);
-      await backend.interrupt(chatId);
-      expect(backend.isBusy(chatId)).toBe(false);
+      await Promise.all([session.handle.close(), session.handle.close()]);
+      await session.handle.close();
+      expect(harness.leftovers(session.chatId)).toEqual([]);
+      await expect(runTurn(session, 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
+      expect(session.handle.resolve(randomUUID(), { outcome: 'allow' })).toBe(false);
+      await session.handle.interrupt();
+      expect(session.handle.isBusy).toBe(false);
       expect(session.lost).toEqual([]);
-      const again = await openSession(harness, { chatId });
-      expect(endOf(await runTurn(backend, again.chatId, 'stream 2 tokens')).outcome).toBe('completed');
-      await backend.closeSession(chatId);
+      const { chatId, sessionId, sessionStore } = session;
+      const again = await openSession(harness, { chatId, sessionId, sessionStore });
+      expect(endOf(await runTurn(again, 'stream 2 tokens')).outcome).toBe('completed');
+      await again.handle.close();
     });
 
-    test('a session that is closed while it opens leaves nothing behind', async () => {
+    test.each(['before', 'while'])('a session that is given up %s it opens leaves nothing behind', async (when) => {
       const chatId = randomUUID();
-      const opening = openSession(harness, { chatId });
-      const closing = backend.closeSession(chatId);
-      // Whichever came first: it never opened, or it was closed after it had.
-      const code = await opening.then(
-        () => 'agent_failed',
+      const abort = new AbortController();
+      const sessionStore = new InMemorySessionStore();
+      const load = sessionStore.load.bind(sessionStore);
+      sessionStore.load = (key) => {
+        abort.abort();
+        return load(key);
+      };
+      if (when === 'before') abort.abort();
+      const opening = openSession(harness, { chatId, sessionStore }, abort.signal).catch(
         (error: unknown) => toBooError(error).code,
       );
-      expect(code).toBe('agent_failed');
-      await closing;
+      expect(await opening).toBe('agent_failed');
+      // No later: whoever opens it anew must find nobody in it.
       expect(harness.leftovers(chatId)).toEqual([]);
-      await openSession(harness, { chatId });
-      await backend.closeSession(chatId);
+      const session = await openSession(harness, { chatId });
+      await session.handle.close();
       expect(harness.leftovers(chatId)).toEqual([]);
     });
 
     test('one turn at a time: a second prompt is refused, and the first goes on', async () => {
-      const { chatId } = await openSession(harness);
-      const first = runTurn(backend, chatId, 'hold');
+      const session = await openSession(harness);
+      const first = runTurn(session, 'hold');
       await until(() => harness.held() > 0);
-      expect(backend.isBusy(chatId)).toBe(true);
-      await expect(runTurn(backend, chatId, 'stream 2 tokens')).rejects.toMatchObject({ code: 'chat_busy' });
+      expect(session.handle.isBusy).toBe(true);
+      await expect(runTurn(session, 'stream 2 tokens')).rejects.toMatchObject({ code: 'chat_busy' });
       harness.release();
       expect(endOf(await first).outcome).toBe('completed');
-      await backend.closeSession(chatId);
+      await session.handle.close();
     });
 
     test('dispose ends every session, running turns included', async () => {
@@ -329,7 +332,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       try {
         const idle = await openSession(other);
         const busy = await openSession(other);
-        const turn = runTurn(other.backend, busy.chatId, 'hold');
+        const turn = runTurn(busy, 'hold');
         await until(() => other.held() > 0);
         await other.backend.dispose();
         expect(endOf(await turn).outcome).toBe('interrupted');

@@ -9,9 +9,8 @@ const backend = new ClaudeSdkBackend({
   env: JSON.parse(await text(process.stdin)),
   logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
 });
-const chatId = randomUUID();
-await backend.openSession({
-  chatId,
+const session = await backend.openSession({
+  chatId: randomUUID(),
   sessionId: randomUUID(),
   cwd,
   model: null,
@@ -24,11 +23,11 @@ await backend.openSession({
 });
 process.stdout.write('open\n');
 if (prompt) {
-  for await (const event of backend.prompt(chatId, {
+  for await (const event of session.prompt({
     turnId: randomUUID(),
     content: [{ type: 'text', text: prompt }],
   })) {
-    if (event.type === 'decision_requested') backend.resolveDecision(chatId, event.decisionId, { outcome: 'allow' });
+    if (event.type === 'decision_requested') session.resolve(event.decisionId, { outcome: 'allow' });
   }
 }
 setInterval(quiet, 60_000);

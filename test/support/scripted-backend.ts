@@ -9,6 +9,7 @@ import type {
   AgentEvent,
   AgentEventOf,
   AgentPrompt,
+  AgentSession,
   AgentSessionSpec,
   AnswerCheck,
   DecisionAnswer,
@@ -72,6 +73,8 @@ export class ScriptedBackend implements AgentBackend {
   /** How many sessions were opened and closed so far, and every spec they were opened with. */
   readonly opened: AgentSessionSpec[] = [];
   closed = 0;
+  /** Chats of which a session was opened while another one was there: never, if their host is right. */
+  readonly collisions: string[] = [];
   /** Told of a session whose chat goes on in another directory. */
   onLeave: NonNullable<AgentBackend['leaveDirectory']> = () => Promise.resolve();
   /** What a directory would have it load; a test puts its own here. */
@@ -91,17 +94,19 @@ export class ScriptedBackend implements AgentBackend {
     this.capabilities = { deltas: !isTerminal, terminal: isTerminal, images: !isTerminal };
   }
 
-  async openSession(spec: AgentSessionSpec): Promise<void> {
-    if (this.sessions.has(spec.chatId)) throw new BooError('internal', `Chat ${spec.chatId} has an open session.`);
+  async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
+    if (this.sessions.has(spec.chatId)) {
+      this.collisions.push(spec.chatId);
+      throw new BooError('internal', `Chat ${spec.chatId} has an open session.`);
+    }
     const { model, effort, permissionMode, acceptsAgentMessages } = spec;
-    const history: string[] = [];
-    this.sessions.set(spec.chatId, {
+    const session: ScriptedSession = {
       spec,
       model,
       effort,
       permissionMode,
       acceptsAgentMessages,
-      history,
+      history: [],
       decisions: new Map(),
       terminal: {
         attach() {
@@ -110,22 +115,53 @@ export class ScriptedBackend implements AgentBackend {
       },
       isStarted: false,
       turn: undefined,
-    });
+    };
+    this.sessions.set(spec.chatId, session);
     try {
       await this.beforeOpen(spec);
       const entries = (await spec.sessionStore.load({ projectKey: 'scripted', sessionId: spec.sessionId })) ?? [];
-      history.push(...entries.map((entry) => String(entry['text'])));
-      if (!this.sessions.has(spec.chatId)) throw new BooError('agent_failed', 'It was closed while it opened.');
+      session.history.push(...entries.map((entry) => String(entry['text'])));
+      if (signal?.aborted) throw new BooError('agent_failed', 'It was closed while it opened.');
       this.opened.push(spec);
     } catch (error) {
-      this.sessions.delete(spec.chatId);
+      this.#drop(session);
       throw error;
     }
+    return this.#handle(session);
   }
 
-  async *prompt(chatId: string, prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
-    const session = this.sessions.get(chatId);
-    if (!session) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+  #handle(session: ScriptedSession): AgentSession {
+    const { capabilities } = this;
+    const isBusy = (): boolean => isOpen() && this.isBusy(session);
+    const isOpen = (): boolean => this.sessions.get(session.spec.chatId) === session;
+    return {
+      prompt: (prompt) => this.prompt(session, prompt),
+      checkAnswer: (decisionId, answer) =>
+        Promise.resolve(isOpen() && session.decisions.has(decisionId) ? this.check(answer) : 'settled'),
+      resolve(decisionId, answer) {
+        const settle = session.decisions.get(decisionId);
+        session.decisions.delete(decisionId);
+        settle?.(answer);
+        return settle !== undefined;
+      },
+      interrupt: () => Promise.resolve(this.#interrupt(session)),
+      setModel: (model) => Promise.resolve(void (session.model = model)),
+      setEffort: (effort) => Promise.resolve(((session.effort = effort), true)),
+      setPermissionMode: (mode) => this.setPermissionMode(session, mode),
+      setAcceptsAgentMessages: (accepts) => Promise.resolve(void (session.acceptsAgentMessages = accepts)),
+      get isBusy() {
+        return isBusy();
+      },
+      // One and the same as long as the session is open; it shows nothing.
+      ...(capabilities.terminal ? { terminal: session.terminal } : {}),
+      close: () => this.#close(session),
+    };
+  }
+
+  /** A test may put its own here, as for the two below. */
+  async *prompt(session: ScriptedSession, prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
+    if (this.sessions.get(session.spec.chatId) !== session)
+      throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     if (session.turn) throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     yield* this.#begin(session, { turnId: prompt.turnId, text: textOf(prompt.content) }, this.script);
   }
@@ -144,58 +180,30 @@ export class ScriptedBackend implements AgentBackend {
   /** The process is gone, in the middle of whatever it did. */
   lose(chatId: string, message = 'The scripted process was killed.'): void {
     const session = this.#session(chatId);
-    this.sessions.delete(chatId);
+    this.#drop(session);
     session.turn?.out.close();
     session.turn = undefined;
     session.spec.onLost(new BooError('agent_failed', message));
   }
 
-  checkAnswer(chatId: string, decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
-    const isOpen = this.sessions.get(chatId)?.decisions.has(decisionId) === true;
-    return Promise.resolve(isOpen ? this.check(answer) : 'settled');
-  }
-
-  resolveDecision(chatId: string, decisionId: string, answer: DecisionAnswer): boolean {
-    const session = this.sessions.get(chatId);
-    const settle = session?.decisions.get(decisionId);
-    if (!session || !settle) return false;
-    session.decisions.delete(decisionId);
-    settle(answer);
-    return true;
-  }
-
-  interrupt(chatId: string): Promise<void> {
-    const session = this.sessions.get(chatId);
-    const turn = session?.turn;
-    if (session && turn) {
-      for (const decisionId of session.decisions.keys()) {
-        turn.out.push({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
-      }
-      session.decisions.clear();
-      turn.out.push(finished('interrupted'));
-      this.#end(session);
+  #interrupt(session: ScriptedSession): void {
+    const { turn } = session;
+    if (!turn) return;
+    for (const decisionId of session.decisions.keys()) {
+      turn.out.push({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
     }
-    return Promise.resolve();
+    session.decisions.clear();
+    turn.out.push(finished('interrupted'));
+    this.#end(session);
   }
 
-  setModel(chatId: string, model: string | null): Promise<void> {
-    this.#session(chatId).model = model;
-    return Promise.resolve();
-  }
-
-  setEffort(chatId: string, effort: Effort | null): Promise<boolean> {
-    this.#session(chatId).effort = effort;
-    return Promise.resolve(true);
-  }
-
-  setPermissionMode(chatId: string, mode: PermissionMode): Promise<PermissionMode> {
-    this.#session(chatId).permissionMode = mode;
+  setPermissionMode(session: ScriptedSession, mode: PermissionMode): Promise<PermissionMode> {
+    session.permissionMode = mode;
     return Promise.resolve(mode);
   }
 
-  setAcceptsAgentMessages(chatId: string, accepts: boolean): Promise<void> {
-    this.#session(chatId).acceptsAgentMessages = accepts;
-    return Promise.resolve();
+  isBusy({ spec, turn }: ScriptedSession): boolean {
+    return this.busy.has(spec.chatId) || turn !== undefined;
   }
 
   async wasAsked({ sessionId, sessionStore }: StoredSession, { turnId }: AgentPrompt): Promise<boolean> {
@@ -203,21 +211,19 @@ export class ScriptedBackend implements AgentBackend {
     return entries.some((entry) => entry.uuid === turnId);
   }
 
-  isBusy(chatId: string): boolean {
-    return this.busy.has(chatId) || this.sessions.get(chatId)?.turn !== undefined;
-  }
-
-  async closeSession(chatId: string): Promise<void> {
-    if (!this.sessions.has(chatId)) return;
+  async #close(session: ScriptedSession): Promise<void> {
+    const { chatId } = session.spec;
+    if (this.sessions.get(chatId) !== session) return;
     await this.beforeClose(chatId);
-    await this.interrupt(chatId);
-    if (this.costAtEnd) await this.sessions.get(chatId)?.spec.onCost(this.costAtEnd);
-    if (this.sessions.delete(chatId)) this.closed += 1;
+    this.#interrupt(session);
+    if (this.costAtEnd) await session.spec.onCost(this.costAtEnd);
+    if (this.#drop(session)) this.closed += 1;
   }
 
-  /** One and the same as long as the session is open; it shows nothing. */
-  terminal(chatId: string): AgentTerminal | undefined {
-    return this.capabilities.terminal ? this.sessions.get(chatId)?.terminal : undefined;
+  /** False where it was gone already. */
+  #drop(session: ScriptedSession): boolean {
+    const { chatId } = session.spec;
+    return this.sessions.get(chatId) === session && this.sessions.delete(chatId);
   }
 
   leaveDirectory(session: Parameters<ScriptedBackend['onLeave']>[0]): Promise<void> {
@@ -230,7 +236,7 @@ export class ScriptedBackend implements AgentBackend {
   }
 
   async dispose(): Promise<void> {
-    for (const chatId of this.sessions.keys()) await this.closeSession(chatId);
+    for (const session of this.sessions.values()) await this.#close(session);
   }
 
   async *#begin(

@@ -25,13 +25,12 @@ beforeAll(async () => {
 afterAll(() => harness.close());
 
 test('DECIDE-7: the terminal says where to answer, and Esc there takes the form back', async () => {
-  const { backend } = harness;
-  const { chatId } = await openSession(harness, { permissionMode: 'bypassPermissions' });
-  const seat = sitDown(backend.terminal(chatId)!);
-  await runTurn(backend, chatId, 'stream 1 tokens');
+  const session = await openSession(harness, { permissionMode: 'bypassPermissions' });
+  const seat = sitDown(session.handle.terminal!);
+  await runTurn(session, 'stream 1 tokens');
   await until(() => servers.listings() > 0, { timeoutMs: 40_000 });
   let isAsked = false;
-  const turn = runTurn(backend, chatId, askPrompt({ server: 'travel', request: 'booking' }), {
+  const turn = runTurn(session, askPrompt({ server: 'travel', request: 'booking' }), {
     answer() {
       isAsked = true;
       return undefined;
@@ -47,7 +46,7 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
   // Nobody has answered for the person.
   expect(servers.results('travel').filter((each) => (each as { action: string }).action !== 'cancel')).toEqual([]);
   const [asked] = ofType(events, 'decision_requested');
-  await until(() => !backend.resolveDecision(chatId, asked!.decisionId, { outcome: 'deny' }));
+  await until(() => !session.handle.resolve(asked!.decisionId, { outcome: 'deny' }));
   seat.leave();
 });
 
@@ -61,15 +60,15 @@ test.each([
   try {
     await mkdir(own.agent.configDir, { recursive: true });
     await writeFile(join(own.agent.configDir, 'settings.json'), JSON.stringify(settings));
-    const { chatId } = await openSession(own);
+    const session = await openSession(own);
     let isTold = false;
-    const turn = runTurn(own.backend, chatId, 'run: touch it', {
+    const turn = runTurn(session, 'run: touch it', {
       answer: () => ({ outcome: 'allow' }),
       onEvent: (event) => (isTold ||= event.type === 'notice' && event.code === 'terminal_waits'),
     });
     if (stays) {
       await until(() => isTold, { timeoutMs: 30_000, what: 'the word that a dialog waits' });
-      await own.backend.interrupt(chatId);
+      await session.handle.interrupt();
     }
     const events = await turn;
     expect(ofType(events, 'decision_requested')).toHaveLength(1);

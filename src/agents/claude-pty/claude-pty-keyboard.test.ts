@@ -3,7 +3,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { endOf, ofType, openSession, readTurn, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
+import {
+  endOf,
+  ofType,
+  type OpenedSession,
+  openSession,
+  readTurn,
+  runTurn,
+  textIn,
+} from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
 import { sitDown, type TerminalSeat } from '../../../test/support/terminal-seat.ts';
 import { until } from '../../../test/support/until.ts';
@@ -15,22 +23,18 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-const seatAt = (chatId: string, at = harness): TerminalSeat => sitDown(at.backend.terminal(chatId)!);
+const seatAt = ({ handle }: OpenedSession): TerminalSeat => sitDown(handle.terminal!);
 
 /** The next turn that began without the chat. */
-async function unpromptedTurn(session: {
-  unprompted: AsyncIterable<AgentEvent>[];
-  chatId: string;
-}): Promise<AgentEvent[]> {
+async function unpromptedTurn(session: OpenedSession): Promise<AgentEvent[]> {
   await until(() => session.unprompted.length > 0, { timeoutMs: 40_000, what: 'a turn' });
-  return readTurn(harness.backend, session.chatId, session.unprompted.shift()!);
+  return readTurn(session, session.unprompted.shift()!);
 }
 
 describe('a prompt typed in the terminal', () => {
   test('PTY-4: is a turn of the chat, with what was typed; prompts of the API and of the keyboard take turns', async () => {
     const session = await openSession(harness);
-    const { chatId } = session;
-    const seat = seatAt(chatId);
+    const seat = seatAt(session);
     seat.type('stream 3 tokens\r');
     const typed = await unpromptedTurn(session);
     expect(typed.map((event) => event.type)).toEqual([
@@ -44,14 +48,14 @@ describe('a prompt typed in the terminal', () => {
     expect(endOf(typed)).toMatchObject({ outcome: 'completed' });
     expect(endOf(typed).costUsd).toBeGreaterThan(0);
 
-    const prompted = await runTurn(harness.backend, chatId, 'what did I say');
+    const prompted = await runTurn(session, 'what did I say');
     expect(textIn(prompted)).toContain('stream 3 tokens');
     expect(ofType(prompted, 'user_message')).toEqual([]);
     // The next one is typed while the turn of the first still runs, so that the program queues it.
     seat.type('hold\r');
     await until(() => harness.held() === 1);
     seat.type('stream 2 tokens\r');
-    const later = runTurn(harness.backend, chatId, 'what did I say');
+    const later = runTurn(session, 'what did I say');
     harness.release();
     const held = await unpromptedTurn(session);
     expect(ofType(held, 'user_message').map((event) => event.content)).toEqual([[{ type: 'text', text: 'hold' }]]);
@@ -59,70 +63,70 @@ describe('a prompt typed in the terminal', () => {
     expect(textIn(queued)).toContain('t1 t2');
     expect(textIn(await later)).toContain('stream 2 tokens');
     seat.leave();
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
   });
 
   test('PTY-5: what stands half-typed in the input line is no part of a prompt of the API', async () => {
     const session = await openSession(harness);
-    const seat = seatAt(session.chatId);
+    const seat = seatAt(session);
     seat.type('this is a draft that nobody sent');
     await seat.sees('draft');
-    const turn = await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    const turn = await runTurn(session, 'stream 2 tokens');
     expect(textIn(turn).trim()).toBe('t1 t2');
     seat.leave();
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
   });
 
   test('TURN-21: a prompt that is taken with a draft too long to clear is told as the agent got it', async () => {
     const session = await openSession(harness);
-    const seat = seatAt(session.chatId);
+    const seat = seatAt(session);
     for (let line = 0; line < 30; line += 1) {
       seat.type(`draft ${line}`);
       await seat.sees(`draft ${line}`);
       seat.type('\n');
     }
-    const turn = await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    const turn = await runTurn(session, 'stream 2 tokens');
     expect(ofType(turn, 'notice')).toMatchObject([{ code: 'prompt_with_other_words' }]);
     expect(JSON.stringify(ofType(turn, 'user_message'))).toMatch(/draft 0.*stream 2 tokens/);
     expect(ofType(turn, 'agent_message')).toHaveLength(1);
     expect(endOf(turn).outcome).toBe('completed');
     expect(session.unprompted).toEqual([]);
     seat.leave();
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
   });
 
   test('PTY-5: nor what somebody types on while the line is cleared', async () => {
     const session = await openSession(harness);
-    const seat = seatAt(session.chatId);
+    const seat = seatAt(session);
     seat.type('a draft');
     await seat.sees('a draft');
-    const running = runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    const running = runTurn(session, 'stream 2 tokens');
     await until(() => !seat.screen().includes('a draft'));
     seat.type('and more');
     const turn = await running;
     expect(textIn(turn).trim()).toBe('t1 t2');
     expect(ofType(turn, 'notice')).toEqual([]);
     seat.leave();
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
   });
 
   test('TURN-22: Escape before the agent has said anything interrupts the turn of the chat', async () => {
     const session = await openSession(harness);
-    const seat = seatAt(session.chatId);
+    const seat = seatAt(session);
     const seen = harness.model.requests.length;
-    const turn = runTurn(harness.backend, session.chatId, 'silence');
+    const turn = runTurn(session, 'silence');
     await until(() => harness.model.requests.slice(seen).some(({ script }) => script === 'silence'));
     await seat.sees('esc to interrupt');
     seat.type('\x1b');
     expect(endOf(await turn)).toMatchObject({ outcome: 'interrupted', isTaken: true });
     seat.leave();
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
   });
 
   test('PTY-4: a command of the program is told, and begins no turn; a shell command is, too', async () => {
     const session = await openSession(harness);
-    const seat = seatAt(session.chatId);
-    await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    const seat = seatAt(session);
+    await runTurn(session, 'stream 2 tokens');
     seat.type('!echo from-the-shell\r');
     const turn = await unpromptedTurn(session).catch(() => []);
     const all = [...session.between, ...turn];
@@ -131,7 +135,7 @@ describe('a prompt typed in the terminal', () => {
     ]);
     expect(textIn(all)).toContain('from-the-shell');
     seat.leave();
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
   });
 });
 
@@ -151,10 +155,9 @@ describe('a permission', () => {
     // Longer than any machine takes to show the dialog here.
     const patient = await openPtyHarness({ limits: { unseenMs: 5_000 } });
     const session = await openSession(patient);
-    const { chatId } = session;
-    const seat = seatAt(chatId, patient);
+    const seat = seatAt(session);
     const path = join(patient.cwd, 'typed-ahead');
-    const turn = await runTurn(patient.backend, chatId, `run: touch ${path}`, {
+    const turn = await runTurn(session, `run: touch ${path}`, {
       onEvent(event) {
         if (event.type !== 'decision_requested') return;
         // Nobody reads so fast: 1 is its “Yes”, 4 its “No”.
@@ -176,10 +179,9 @@ describe('a permission', () => {
     ['no', '4', 'deny', 'interrupted'],
   ])('DECIDE-5: answered with %s in the terminal settles the decision', async (_, keys, outcome, end) => {
     const session = await openSession(harness);
-    const { chatId } = session;
-    const seat = seatAt(chatId);
+    const seat = seatAt(session);
     const path = join(harness.cwd, `by-key-${outcome}`);
-    const turn = await runTurn(harness.backend, chatId, `run: touch ${path}`, {
+    const turn = await runTurn(session, `run: touch ${path}`, {
       onEvent(event) {
         if (event.type !== 'decision_requested') return;
         void answer(seat, keys);
@@ -191,36 +193,30 @@ describe('a permission', () => {
     ]);
     expect(existsSync(path)).toBe(outcome === 'allow');
     expect(endOf(turn).outcome).toBe(end);
-    expect(harness.backend.resolveDecision(chatId, asked!.decisionId, { outcome: 'allow' })).toBe(false);
+    expect(session.handle.resolve(asked!.decisionId, { outcome: 'allow' })).toBe(false);
     seat.leave();
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
   });
 
   test('DECIDE-5: of a call that runs long after the key, it is settled when the call begins', async () => {
     const session = await openSession(harness);
-    const { chatId } = session;
-    const seat = seatAt(chatId);
+    const seat = seatAt(session);
     const path = join(harness.cwd, 'long');
     const events: AgentEvent[] = [];
-    const turn = runTurn(
-      harness.backend,
-      chatId,
-      `run: touch ${path}-begun; until [ -e ${path} ]; do sleep 0.05; done`,
-      {
-        onEvent(event) {
-          events.push(event);
-          if (event.type === 'decision_requested') void answer(seat, '1');
-        },
+    const turn = runTurn(session, `run: touch ${path}-begun; until [ -e ${path} ]; do sleep 0.05; done`, {
+      onEvent(event) {
+        events.push(event);
+        if (event.type === 'decision_requested') void answer(seat, '1');
       },
-    );
+    });
     await until(() => ofType(events, 'decision_resolved').length === 1);
     expect(ofType(events, 'tool_call_update')).toEqual([]);
     const other = await openSession(harness);
-    await runTurn(harness.backend, other.chatId, `run: touch ${path}`, { answer: () => ({ outcome: 'allow' }) });
+    await runTurn(other, `run: touch ${path}`, { answer: () => ({ outcome: 'allow' }) });
     expect(endOf(await turn).outcome).toBe('completed');
     seat.leave();
-    await harness.backend.closeSession(chatId);
-    await harness.backend.closeSession(other.chatId);
+    await session.handle.close();
+    await other.handle.close();
   });
 });
 
@@ -228,23 +224,23 @@ describe('the program', () => {
   test('PTY-6: left by its user ends the session, with its cause; the next one goes on where it was', async () => {
     const store = new InMemorySessionStore();
     const session = await openSession(harness, { sessionStore: store });
-    const seat = seatAt(session.chatId);
-    await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    const seat = seatAt(session);
+    await runTurn(session, 'stream 2 tokens');
     seat.type('/exit\r');
     await until(() => session.lost.length === 1);
     expect(session.lost[0]?.message).toContain('code 0');
     const own = `BOOCODE_SESSION=${session.sessionId}`;
     expect(harness.leftovers(session.chatId).filter((each) => each.environ.includes(own))).toEqual([]);
     const again = await openSession(harness, { sessionStore: store, sessionId: session.sessionId });
-    expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('stream 2 tokens');
-    await harness.backend.closeSession(again.chatId);
+    expect(textIn(await runTurn(again, 'what did I say'))).toContain('stream 2 tokens');
+    await again.handle.close();
   });
 
   test('PTY-11: is not suspended by Ctrl-Z, and goes on at once where a key in another encoding has done so', async () => {
     const session = await openSession(harness);
-    const seat = seatAt(session.chatId);
+    const seat = seatAt(session);
     // Its words are soon gone from the screen.
-    const watching = harness.backend.terminal(session.chatId)!.attach({ canWrite: false });
+    const watching = session.handle.terminal!.attach({ canWrite: false });
     let said = '';
     const reading = (async () => {
       for await (const frame of watching.frames) {
@@ -261,10 +257,10 @@ describe('the program', () => {
     watching.close();
     seat.leave();
     await reading;
-    const turn = await runTurn(harness.backend, session.chatId, 'stream 1 tokens');
+    const turn = await runTurn(session, 'stream 1 tokens');
     expect(textIn(turn).trim()).toBe('t1');
     expect(session.lost).toEqual([]);
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
   });
 
   const waysOut = [
@@ -276,8 +272,8 @@ describe('the program', () => {
     async (name, key) => {
       const store = new InMemorySessionStore();
       const session = await openSession(harness, { sessionStore: store });
-      await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
-      const seat = seatAt(session.chatId);
+      await runTurn(session, 'stream 2 tokens');
+      const seat = seatAt(session);
       // A signal of the keyboard elsewhere; here it is a key like others.
       seat.type('\x1c');
       seat.type(key);
@@ -289,28 +285,28 @@ describe('the program', () => {
       );
       await until(() => session.lost.length > 0);
       const again = await openSession(harness, { sessionStore: store, sessionId: session.sessionId });
-      expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('stream 2 tokens');
-      await harness.backend.closeSession(again.chatId);
+      expect(textIn(await runTurn(again, 'what did I say'))).toContain('stream 2 tokens');
+      await again.handle.close();
     },
   );
 
   test('PTY-7: /clear begins another session, which is told, mirrored and resumed', async () => {
     const store = new InMemorySessionStore();
     const session = await openSession(harness, { sessionStore: store });
-    const seat = seatAt(session.chatId);
-    await runTurn(harness.backend, session.chatId, 'stream 2 tokens');
+    const seat = seatAt(session);
+    await runTurn(session, 'stream 2 tokens');
     seat.type('/clear\r');
     await until(() => ofType(session.between, 'session_started').length === 1);
     const { sessionId } = ofType(session.between, 'session_started')[0]!;
     expect(sessionId).not.toBe(session.sessionId);
-    const fresh = await runTurn(harness.backend, session.chatId, 'what did I say');
+    const fresh = await runTurn(session, 'what did I say');
     expect(textIn(fresh)).toContain('not said anything');
-    await harness.backend.closeSession(session.chatId);
+    await session.handle.close();
     expect((await store.load({ projectKey: 'chat', sessionId }))?.some((entry) => entry.type === 'assistant')).toBe(
       true,
     );
     const again = await openSession(harness, { sessionStore: store, sessionId });
-    expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('what did I say');
-    await harness.backend.closeSession(again.chatId);
+    expect(textIn(await runTurn(again, 'what did I say'))).toContain('what did I say');
+    await again.handle.close();
   });
 });

@@ -52,7 +52,7 @@ describe('a prompt', () => {
     ['a backslash at its end', 'a path ends with \\'],
     ['quotes and dollars', '`$(touch was-run)` "$HOME" \'x\''],
   ])('PTY-1 PTY-2: with %s reaches the model as it was sent', async (_, prompt) => {
-    const turn = await runTurn(harness.backend, session.chatId, prompt);
+    const turn = await runTurn(session, prompt);
     expect(endOf(turn).outcome).toBe('completed');
     expect(
       received()
@@ -71,7 +71,7 @@ describe('a prompt', () => {
     ['a\0b\x7fc\x15d\ue000', 'a␀b␡c␕d\ue000'],
     ['half \ud83d of a character', 'half � of a character'],
   ])('PTY-2 PTY-8: what is a control sequence, or a part of one, is text: %j', async (prompt, text) => {
-    await runTurn(harness.backend, session.chatId, prompt);
+    await runTurn(session, prompt);
     expect(received().trim()).toBe(text);
     expect(existsSync(join(harness.cwd, 'was-run'))).toBe(false);
   });
@@ -80,7 +80,7 @@ describe('a prompt', () => {
   test.each(['\u200b/cost', '\u2060!touch was-run', '\ufeffexit', '\u200b', '# remember this', '& go on', '@alpha'])(
     'PTY-2 PTY-8: %j is no command',
     async (prompt) => {
-      const turn = await runTurn(harness.backend, session.chatId, prompt);
+      const turn = await runTurn(session, prompt);
       expect(endOf(turn).outcome).toBe('completed');
       const seen = (words: string): string => words.replaceAll(/[\u2800\p{Cf}]/gu, '').trim();
       expect(seen(received())).toBe(seen(prompt));
@@ -89,7 +89,7 @@ describe('a prompt', () => {
   );
 
   test('PTY-1: letters that are composed of several characters arrive as one each, and the answer is that prompt’s', async () => {
-    const turn = await runTurn(harness.backend, session.chatId, 'cafe\u0301 \u1112\u1161\u11ab \u212b');
+    const turn = await runTurn(session, 'cafe\u0301 \u1112\u1161\u11ab \u212b');
     expect(endOf(turn).outcome).toBe('completed');
     expect(received()).toBe('café 한 Å');
     // It was known again in the transcript: the answer belongs to this turn, and to none that nobody asked for.
@@ -99,12 +99,12 @@ describe('a prompt', () => {
 
   test('PTY-8: a paste by somebody at the terminal is text, and answers no dialog', async () => {
     const asking = await openSession(harness);
-    const seat = sitDown(harness.backend.terminal(asking.chatId)!);
+    const seat = sitDown(asking.handle.terminal!);
     seat.paste('one\x1b[201~\r!touch was-run\r');
     await seat.sees('one␛[201~');
     const path = join(harness.cwd, 'by-paste');
     const events: AgentEvent[] = [];
-    const turn = runTurn(harness.backend, asking.chatId, `run: touch ${path}`, {
+    const turn = runTurn(asking, `run: touch ${path}`, {
       onEvent: (each) => events.push(each),
     });
     await seat.sees('Do you want to proceed');
@@ -118,29 +118,29 @@ describe('a prompt', () => {
     }
     expect(ofType(events, 'decision_resolved')).toEqual([]);
     const [asked] = ofType(events, 'decision_requested');
-    harness.backend.resolveDecision(asking.chatId, asked!.decisionId, { outcome: 'deny', message: 'no' });
+    asking.handle.resolve(asked!.decisionId, { outcome: 'deny', message: 'no' });
     await turn;
     expect([existsSync(path), existsSync(join(harness.cwd, 'was-run'))]).toEqual([false, false]);
     seat.leave();
-    await harness.backend.closeSession(asking.chatId);
+    await asking.handle.close();
   });
 
   test('PTY-9: of 1,000 lines and 32,000 characters reaches the model without marks', async () => {
     const prompt = Array.from({ length: 1_000 }, (_, index) => `line ${String(index).padStart(26)}`).join('\n');
     expect(prompt).toHaveLength(31_999);
-    const turn = await runTurn(harness.backend, session.chatId, prompt);
+    const turn = await runTurn(session, prompt);
     expect(ofType(turn, 'notice')).toEqual([]);
     expect(received().trim()).toBe(prompt);
   });
 
   test('PTY-1 PTY-9: of a megabyte reaches the model whole, between marks that say it was pasted, which is told once', async () => {
     const prompt = `first ${'0123456789abcdef'.repeat(65_536)} last`;
-    const turn = await runTurn(harness.backend, session.chatId, prompt);
+    const turn = await runTurn(session, prompt);
     expect(endOf(turn).outcome).toBe('completed');
     expect(received()).toContain(prompt);
     expect(received()).toContain('<pasted_content');
     expect(ofType(turn, 'notice')).toMatchObject([{ code: 'prompt_marked_as_pasted' }]);
-    const again = await runTurn(harness.backend, session.chatId, 'a short line\n'.repeat(1_100));
+    const again = await runTurn(session, 'a short line\n'.repeat(1_100));
     expect(endOf(again).outcome).toBe('completed');
     expect(ofType(again, 'notice')).toEqual([]);
   });
@@ -151,7 +151,7 @@ describe('a prompt', () => {
       ['what follows an escape', '300\u212a and \x1bbehind it', '300K and ␛behind it'],
       ['no letter at all', '?! \u2026 \n', '?! \u2026'],
     ])('%s', async (_, prompt, text) => {
-      const turn = await runTurn(harness.backend, session.chatId, prompt);
+      const turn = await runTurn(session, prompt);
       expect(endOf(turn).outcome).toBe('completed');
       expect(received().trim()).toBe(text);
       expect(ofType(turn, 'user_message')).toEqual([]);
@@ -161,23 +161,24 @@ describe('a prompt', () => {
 
   test('the session is the same one still', async () => {
     expect(session.lost).toEqual([]);
-    expect(textIn(await runTurn(harness.backend, session.chatId, 'stream 2 tokens')).trim()).toBe('t1 t2');
+    expect(textIn(await runTurn(session, 'stream 2 tokens')).trim()).toBe('t1 t2');
   });
 });
 
 describe('a turn', () => {
   test('PTY-3: its transcript is stored while it runs, sub-agents and all, without what the program keeps to itself', async () => {
     const store = new InMemorySessionStore();
-    const { chatId, sessionId } = await openSession(harness, { sessionStore: store });
-    const turn = runTurn(harness.backend, chatId, 'hold');
+    const session = await openSession(harness, { sessionStore: store });
+    const { sessionId } = session;
+    const turn = runTurn(session, 'hold');
     const key = { projectKey: 'chat', sessionId };
     await until(async () => (await store.load(key))?.some((entry) => entry.type === 'user') ?? false);
     expect(harness.held()).toBe(1);
     harness.release();
     await turn;
-    await runTurn(harness.backend, chatId, 'use a sub-agent: stream 3 tokens');
-    await until(() => !harness.backend.isBusy(chatId), { timeoutMs: 40_000 });
-    await harness.backend.closeSession(chatId);
+    await runTurn(session, 'use a sub-agent: stream 3 tokens');
+    await until(() => !session.handle.isBusy, { timeoutMs: 40_000 });
+    await session.handle.close();
     const entries = (await store.load(key)) ?? [];
     expect(entries.filter((entry) => entry.type === 'assistant').length).toBeGreaterThan(2);
     expect(entries.some((entry) => entry.type.startsWith('api-request'))).toBe(false);
@@ -189,12 +190,12 @@ describe('a turn', () => {
 
   test('TURN-4: tells what it cost; what is known only at the end is told then', async () => {
     const costs: number[] = [];
-    const { chatId, sessionId, sessionStore } = await openSession(harness, {
+    const { sessionId, sessionStore } = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost.costUsd)),
     });
     const ends = [];
     for (const prompt of ['stream 3 tokens', 'stream 4 tokens']) {
-      ends.push(endOf(await runTurn(harness.backend, chatId, prompt)));
+      ends.push(endOf(await runTurn(session, prompt)));
     }
     for (const end of ends) {
       expect(end.costUsd).toBeGreaterThan(0);
@@ -202,7 +203,7 @@ describe('a turn', () => {
       const parts = Object.values(end.models).reduce((sum, model) => sum + model.costUsd, 0);
       expect(parts).toBeCloseTo(end.costUsd, 9);
     }
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
     const totals = (await sessionStore.load({ projectKey: 'chat', sessionId }))?.findLast(
       (entry) => entry.type === 'cost-state',
     );
@@ -212,20 +213,20 @@ describe('a turn', () => {
 
   test('TURN-20: that is interrupted in mid-answer tells what it used, and that its price is not known; it is added once', async () => {
     const costs: SessionCost[] = [];
-    const { chatId, sessionId, sessionStore } = await openSession(harness, {
+    const { sessionId, sessionStore } = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost)),
     });
-    const held = runTurn(harness.backend, chatId, 'hold');
+    const held = runTurn(session, 'hold');
     await until(() => harness.held() === 1);
-    await harness.backend.interrupt(chatId);
+    await session.handle.interrupt();
     const turn = await held;
-    const next = endOf(await runTurn(harness.backend, chatId, 'stream 3 tokens'));
+    const next = endOf(await runTurn(session, 'stream 3 tokens'));
     const end = endOf(turn);
     expect(end).toMatchObject({ outcome: 'interrupted', costUsd: 0 });
     expect(tokensIn(end.usage)).toBeGreaterThan(1_000);
     expect(ofType(turn, 'notice')).toMatchObject([{ code: 'turn_cost_unknown' }]);
     expect(next.costUsd).toBeGreaterThan(0);
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
     const entries = await sessionStore.load({ projectKey: 'chat', sessionId });
     const program = entries?.findLast((entry) => entry.type === 'cost-state');
     const told = [end, next, ...costs].flatMap(({ models }) => Object.values(models));
@@ -237,31 +238,31 @@ describe('a turn', () => {
   });
 
   test('TURN-20: that is interrupted before the model said anything says that its use is not known', async () => {
-    const { chatId } = await openSession(harness);
+    const session = await openSession(harness);
     const seen = harness.model.requests.length;
-    const turn = runTurn(harness.backend, chatId, 'silence');
+    const turn = runTurn(session, 'silence');
     await until(() => harness.model.requests.slice(seen).some(({ script }) => script === 'silence'));
-    await harness.backend.interrupt(chatId);
+    await session.handle.interrupt();
     expect(ofType(await turn, 'notice')).toMatchObject([{ code: 'turn_cost_unknown' }]);
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
   });
 
   test('TURN-5: that the model API fails ends with a code and a sentence, and the next one runs', async () => {
-    const { chatId } = await openSession(harness);
-    const failed = endOf(await runTurn(harness.backend, chatId, 'fail 400'));
+    const session = await openSession(harness);
+    const failed = endOf(await runTurn(session, 'fail 400'));
     expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'model_error' } });
     expect(failed.error?.message).toContain('This request is not valid');
-    expect(endOf(await runTurn(harness.backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
-    await harness.backend.closeSession(chatId);
+    expect(endOf(await runTurn(session, 'stream 2 tokens')).outcome).toBe('completed');
+    await session.handle.close();
   });
 
   test('TURN-5 PTY-6: whose program is killed ends with its cause; its tools are ended; the session goes on', async () => {
     const store = new InMemorySessionStore();
     const killed = await openSession(harness, { sessionStore: store });
-    await runTurn(harness.backend, killed.chatId, 'stream 3 tokens');
+    await runTurn(killed, 'stream 3 tokens');
     const own = `BOOCODE_SESSION=${killed.sessionId}`;
     const ofSession = () => harness.leftovers(killed.chatId).filter((each) => each.environ.includes(own));
-    const turn = runTurn(harness.backend, killed.chatId, 'run: touch begun; sleep 600', {
+    const turn = runTurn(killed, 'run: touch begun; sleep 600', {
       answer: () => ({ outcome: 'allow' }),
     });
     await until(() => existsSync(join(harness.cwd, 'begun')));
@@ -273,37 +274,37 @@ describe('a turn', () => {
     await until(() => killed.lost.length === 1);
     expect(ofSession()).toEqual([]);
     const again = await openSession(harness, { sessionStore: store, sessionId: killed.sessionId });
-    expect(textIn(await runTurn(harness.backend, again.chatId, 'what did I say'))).toContain('stream 3 tokens');
-    await harness.backend.closeSession(again.chatId);
+    expect(textIn(await runTurn(again, 'what did I say'))).toContain('stream 3 tokens');
+    await again.handle.close();
   });
 
   test('AGENT-3: work in the background keeps the session busy, and its end begins a turn', async () => {
     const session = await openSession(harness);
-    const turn = await runTurn(harness.backend, session.chatId, 'start a background task: sleep 1; echo done', {
+    const turn = await runTurn(session, 'start a background task: sleep 1; echo done', {
       answer: () => ({ outcome: 'allow' }),
     });
     expect(ofType(turn, 'background_tasks')[0]?.tasks).toMatchObject([{ kind: 'local_bash' }]);
-    expect(harness.backend.isBusy(session.chatId)).toBe(true);
+    expect(session.handle.isBusy).toBe(true);
     await until(() => session.unprompted.length === 1, { timeoutMs: 40_000 });
     const events = [];
     for await (const event of session.unprompted[0]!) events.push(event);
     expect(textIn(events)).toContain('background task reports');
     expect(endOf(events).outcome).toBe('completed');
     expect(ofType([...events, ...session.between], 'background_tasks').at(-1)?.tasks).toEqual([]);
-    await until(() => !harness.backend.isBusy(session.chatId));
-    await harness.backend.closeSession(session.chatId);
+    await until(() => !session.handle.isBusy);
+    await session.handle.close();
   });
 });
 
 test('AGENT-3: work in the background that ends in the middle of a turn keeps the session busy no longer', async () => {
-  const { chatId } = await openSession(harness);
+  const session = await openSession(harness);
   const answer = () => ({ outcome: 'allow' as const });
   const [go, on] = ['go', 'on'].map((name) => join(harness.cwd, name));
-  await runTurn(harness.backend, chatId, `start a background task: until [ -e ${go} ]; do env sleep 0.1; done`, {
+  await runTurn(session, `start a background task: until [ -e ${go} ]; do env sleep 0.1; done`, {
     answer,
   });
-  expect(harness.backend.isBusy(chatId)).toBe(true);
-  const turn = await runTurn(harness.backend, chatId, `run: touch ${go}; until [ -e ${on} ]; do env sleep 0.1; done`, {
+  expect(session.handle.isBusy).toBe(true);
+  const turn = await runTurn(session, `run: touch ${go}; until [ -e ${on} ]; do env sleep 0.1; done`, {
     answer,
     onEvent(event) {
       if (event.type === 'background_tasks' && event.tasks.length === 0) writeFileSync(on!, '');
@@ -311,6 +312,6 @@ test('AGENT-3: work in the background that ends in the middle of a turn keeps th
   });
   expect(endOf(turn).outcome).toBe('completed');
   // The program says that it rests a little after its last line.
-  await until(() => !harness.backend.isBusy(chatId));
-  await harness.backend.closeSession(chatId);
+  await until(() => !session.handle.isBusy);
+  await session.handle.close();
 });

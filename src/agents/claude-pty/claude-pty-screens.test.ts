@@ -25,12 +25,12 @@ afterEach(async () => {
 
 test('PTY-2: a prompt waits for a screen that somebody has open, says so, and goes on when it is closed', async () => {
   const harness = await open();
-  const { chatId } = await openSession(harness);
-  const seat = sitDown(harness.backend.terminal(chatId)!);
+  const session = await openSession(harness);
+  const seat = sitDown(session.handle.terminal!);
   seat.type('/login\r');
   await seat.sees('Select login method');
   const events: AgentEvent[] = [];
-  const turn = runTurn(harness.backend, chatId, 'stream 2 tokens', { onEvent: (event) => void events.push(event) });
+  const turn = runTurn(session, 'stream 2 tokens', { onEvent: (event) => void events.push(event) });
   await until(() => ofType(events, 'notice').length === 1);
   expect(ofType(events, 'notice')[0]).toMatchObject({ code: 'terminal_waits', level: 'warning' });
   expect(harness.model.requests).toEqual([]);
@@ -51,13 +51,13 @@ test.each([
   const script = `printf 'in the editor${onStart}'; IFS= read -r line; printf '%s\\n' "$line" > ${place}/typed`;
   await writeFile(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const harness = await open({ env: { EDITOR: editor, VISUAL: editor } });
-  const { chatId } = await openSession(harness);
-  const seat = sitDown(harness.backend.terminal(chatId)!);
-  await runTurn(harness.backend, chatId, 'stream 2 tokens');
+  const session = await openSession(harness);
+  const seat = sitDown(session.handle.terminal!);
+  await runTurn(session, 'stream 2 tokens');
   seat.type('\x07');
   await seat.sees('in the editor');
   const events: AgentEvent[] = [];
-  const turn = runTurn(harness.backend, chatId, 'stream 3 tokens', { onEvent: (event) => void events.push(event) });
+  const turn = runTurn(session, 'stream 3 tokens', { onEvent: (event) => void events.push(event) });
   await until(() => ofType(events, 'notice').length === 1);
   expect(ofType(events, 'notice')[0]).toMatchObject({ code: 'terminal_waits' });
   seat.type('my own\r');
@@ -69,16 +69,16 @@ test.each([
 
 test('TURN-3: an interrupt ends a prompt that waits for such a screen', async () => {
   const harness = await open();
-  const { chatId } = await openSession(harness);
-  const seat = sitDown(harness.backend.terminal(chatId)!);
+  const session = await openSession(harness);
+  const seat = sitDown(session.handle.terminal!);
   seat.type('/cost\r');
   await seat.sees('Estimated cost');
-  const turn = runTurn(harness.backend, chatId, 'stream 2 tokens');
-  await until(() => harness.backend.isBusy(chatId));
-  await harness.backend.interrupt(chatId);
+  const turn = runTurn(session, 'stream 2 tokens');
+  await until(() => session.handle.isBusy);
+  await session.handle.interrupt();
   expect(endOf(await turn).outcome).toBe('interrupted');
   seat.type('\x1b');
-  expect(endOf(await runTurn(harness.backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+  expect(endOf(await runTurn(session, 'stream 2 tokens')).outcome).toBe('completed');
   seat.leave();
 });
 
@@ -89,10 +89,10 @@ test('AGENT-6: the settings and hooks of a directory are left out until it is tr
   const hooks = { UserPromptSubmit: [{ hooks: [{ type: 'command', command: `touch ${ran}` }] }] };
   await writeFile(join(harness.cwd, '.claude', 'settings.json'), JSON.stringify({ hooks }));
   const wary = await openSession(harness);
-  await runTurn(harness.backend, wary.chatId, 'stream 2 tokens');
+  await runTurn(wary, 'stream 2 tokens');
   await expect(readFile(ran)).rejects.toThrow(/ENOENT/);
   const trusting = await openSession(harness, { trusted: true });
-  await runTurn(harness.backend, trusting.chatId, 'stream 2 tokens');
+  await runTurn(trusting, 'stream 2 tokens');
   await expect(readFile(ran)).resolves.toBeDefined();
   // What a person would be asked by the program in that directory later on is not answered for them.
   const settings = JSON.parse(await readFile(join(harness.agent.configDir, '.claude.json'), 'utf8')) as {
@@ -114,20 +114,20 @@ test('a program that does not start is told with its own words', async () => {
 
 test('bypassing permissions asks nothing, and runs at once', async () => {
   const harness = await open();
-  const { chatId } = await openSession(harness, { permissionMode: 'bypassPermissions' });
-  const turn = await runTurn(harness.backend, chatId, 'run: touch without-a-question');
+  const session = await openSession(harness, { permissionMode: 'bypassPermissions' });
+  const turn = await runTurn(session, 'run: touch without-a-question');
   expect(ofType(turn, 'decision_requested')).toEqual([]);
   await expect(readFile(join(harness.cwd, 'without-a-question'))).resolves.toBeDefined();
 });
 
 test('TERM-11: characters take as many cells as the program places them in', async () => {
   const harness = await open();
-  const { chatId } = await openSession(harness);
-  const seat = sitDown(harness.backend.terminal(chatId)!);
+  const session = await openSession(harness);
+  const seat = sitDown(session.handle.terminal!);
   // Typed text loses what cannot be seen; marks are composed.
   const texts = wideTexts.map(([text]) => text.normalize('NFC')).filter((text) => !/[\u200b\u00ad]|^#/.test(text));
   const line = `${texts.join(';')};end`;
-  await runTurn(harness.backend, chatId, line);
+  await runTurn(session, line);
   await expect.poll(() => seat.screen(), { timeout: 40_000 }).toContain(`❯ ${line}`);
   seat.leave();
 });

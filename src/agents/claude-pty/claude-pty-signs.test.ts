@@ -29,7 +29,7 @@ const programPid = (): number => harness.leftovers('').find((each) => each.comma
 
 test('AGENT-17: a stopped terminal program is ended, its turn fails with that cause, and the chat can go on', async () => {
   const session = await openSession(harness);
-  const turn = runTurn(harness.backend, session.chatId, 'hold');
+  const turn = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   process.kill(programPid(), 'SIGSTOP');
   expect(endOf(await turn)).toMatchObject({
@@ -38,15 +38,15 @@ test('AGENT-17: a stopped terminal program is ended, its turn fails with that ca
   });
   await until(() => session.lost.length > 0);
   expect(harness.leftovers('')).toEqual([]);
-  const { chatId } = await openSession(harness);
-  expect(textIn(await runTurn(harness.backend, chatId, 'stream 1 tokens')).trim()).toBe('t1');
+  const again = await openSession(harness);
+  expect(textIn(await runTurn(again, 'stream 1 tokens')).trim()).toBe('t1');
 });
 
 test('AGENT-17: a terminal program that was stopped while it was idle takes no prompt, and is ended for it', async () => {
   const session = await openSession(harness);
-  await runTurn(harness.backend, session.chatId, 'stream 1 tokens');
+  await runTurn(session, 'stream 1 tokens');
   process.kill(programPid(), 'SIGSTOP');
-  expect(endOf(await runTurn(harness.backend, session.chatId, 'stream 1 tokens')).outcome).toBe('failed');
+  expect(endOf(await runTurn(session, 'stream 1 tokens')).outcome).toBe('failed');
   await until(() => session.lost.length > 0, { what: 'the end of the program' });
   expect(session.lost[0]?.message).toContain('no sign of life');
 });
@@ -56,12 +56,13 @@ test('AGENT-19: an MCP server that does not run is told once, as the program tel
   await writeFile(join(harness.cwd, '.mcp.json'), JSON.stringify({ mcpServers }));
   let servers: readonly McpServer[] = [];
   const spec = { trusted: true, onMcpServers: (now: readonly McpServer[]) => void (servers = now) };
-  const { chatId, between } = await openSession(harness, spec);
+  const session = await openSession(harness, spec);
+  const { between } = session;
   const events: AgentEvent[] = [];
   const isKnown = (): boolean => servers.filter(({ status }) => status === 'failed').length === 2;
   // One that has not failed by then is told with a later turn.
   for (let turn = 0; turn < 2 || (turn < 6 && !isKnown()); turn += 1) {
-    events.push(...(await runTurn(harness.backend, chatId, 'stream 1 tokens')));
+    events.push(...(await runTurn(session, 'stream 1 tokens')));
   }
   const told = ofType([...events, ...between], 'notice').filter(({ code }) => code === 'mcp_server');
   expect(told.map(({ data }) => String(data?.['server'])).toSorted()).toEqual(['absent', 'exits']);
@@ -71,17 +72,18 @@ test('AGENT-19: an MCP server that does not run is told once, as the program tel
 });
 
 test('AGENT-17: a silent model and an editor that has the terminal end no program', async () => {
-  const { chatId, lost } = await openSession(harness);
+  const session = await openSession(harness);
+  const { lost } = session;
   // Each longer than the limits together.
-  const held = runTurn(harness.backend, chatId, 'hold');
+  const held = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   setTimeout(() => harness.release(), 4_000);
   expect(endOf(await held).outcome).toBe('completed');
-  const seat = sitDown(harness.backend.terminal(chatId)!);
+  const seat = sitDown(session.handle.terminal!);
   seat.type('\x07');
   await seat.sees('in the editor');
   const events: AgentEvent[] = [];
-  const turn = runTurn(harness.backend, chatId, 'stream 1 tokens', { onEvent: (event) => void events.push(event) });
+  const turn = runTurn(session, 'stream 1 tokens', { onEvent: (event) => void events.push(event) });
   await until(() => ofType(events, 'notice').length === 1);
   setTimeout(() => seat.type('done\r'), 4_000);
   expect(endOf(await turn).outcome).toBe('completed');

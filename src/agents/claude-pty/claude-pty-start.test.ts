@@ -28,8 +28,8 @@ test('AGENT-37: a terminal program that is stopped while it starts is ended with
     process.kill(program.pid, 'SIGSTOP');
     expect(await opening).toMatchObject({ code: 'agent_failed', message: expect.stringContaining(cause) as string });
     expect(harness.leftovers('')).toEqual([]);
-    const { chatId } = await openSession(harness);
-    expect(textIn(await runTurn(harness.backend, chatId, 'stream 1 tokens')).trim()).toBe('t1');
+    const session = await openSession(harness);
+    expect(textIn(await runTurn(session, 'stream 1 tokens')).trim()).toBe('t1');
   }));
 
 test('AGENT-37: one that never shows anything fails the turn that waits for it', async () => {
@@ -40,7 +40,7 @@ test('AGENT-37: one that never shows anything fails the turn that waits for it',
     // Its session is open before: perhaps it has a screen of its own.
     await withHarness({ program, limits: { ...limits, readyMs: 500 } }, async (harness) => {
       const session = await openSession(harness);
-      const { outcome, error } = endOf(await runTurn(harness.backend, session.chatId, 'hello'));
+      const { outcome, error } = endOf(await runTurn(session, 'hello'));
       expect([outcome, error?.message]).toEqual(['failed', expect.stringContaining(cause)]);
       await until(() => session.lost.length > 0);
     });

@@ -12,7 +12,14 @@ import { tellOfProcess } from '../agent-process.ts';
 import { BooError } from '../../protocol/error.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import { endedProcesses } from '../ended-processes.ts';
-import type { AgentEvent, AgentPrompt, AgentSessionSpec, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
+import type {
+  AgentEvent,
+  AgentPrompt,
+  AgentSession,
+  AgentSessionSpec,
+  AnswerCheck,
+  DecisionAnswer,
+} from '../agent-backend.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import type { ClaudeTurn } from '../claude/claude-turn.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
@@ -94,9 +101,11 @@ export interface PtySessionParts {
   limits: SessionLimits;
   costs: CostReceiver;
   countUnmapped(name: string): void;
+  /** The session is closed, or lost: no process of it is left. */
+  onEnded(): void;
 }
 
-export class PtySession {
+export class PtySession implements AgentSession {
   readonly #parts: PtySessionParts;
   readonly #spec: AgentSessionSpec;
   readonly #logger: Log;
@@ -141,6 +150,8 @@ export class PtySession {
   #isOpen = false;
   #statusChanges = 0;
   #closing: Promise<void> | undefined;
+  /** Closed, or lost. */
+  #isOver = false;
 
   constructor(parts: PtySessionParts) {
     this.#parts = parts;
@@ -200,6 +211,7 @@ export class PtySession {
   }
 
   get isBusy(): boolean {
+    if (this.#isOver) return false;
     return (
       this.#turns.current !== undefined ||
       this.#turns.hasBackgroundTasks ||
@@ -380,6 +392,8 @@ export class PtySession {
   }
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
+    if (this.#isOver || this.#closing)
+      throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     yield* this.#typist.prompt(prompt);
   }
 
@@ -391,7 +405,7 @@ export class PtySession {
     return this.#questions.check(decisionId, answer);
   }
 
-  resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
+  resolve(decisionId: string, answer: DecisionAnswer): boolean {
     const isResolved = this.#questions.resolve(decisionId, answer);
     if (isResolved && this.#questions.count === 0) this.#turns.endDecisions('completed');
     // Some dialogs are closed by nobody but a person at the terminal.
@@ -399,7 +413,12 @@ export class PtySession {
     return isResolved;
   }
 
-  interrupt(): void {
+  interrupt(): Promise<void> {
+    this.#interrupt();
+    return Promise.resolve();
+  }
+
+  #interrupt(): void {
     this.#typist.noteInterrupt();
     const turn = this.#turns.current;
     if (!turn || this.#interrupting) return;
@@ -430,13 +449,14 @@ export class PtySession {
     return true;
   }
 
-  async setPermissionMode(mode: PermissionMode): Promise<void> {
-    if (mode === this.#permissionMode) return;
+  async setPermissionMode(mode: PermissionMode): Promise<PermissionMode> {
+    if (mode === this.#permissionMode) return mode;
     if (this.#turns.current && this.#turns.current.id !== null) {
       throw new BooError('chat_busy', 'The terminal program changes its permission mode between turns only.');
     }
     this.#permissionMode = mode;
     await this.#renew();
+    return mode;
   }
 
   async setAcceptsAgentMessages(accepts: boolean): Promise<void> {
@@ -484,7 +504,7 @@ export class PtySession {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => this.#end());
     return this.#closing;
   }
 
@@ -497,7 +517,7 @@ export class PtySession {
     this.#typist.look();
     const running = this.#turns.current;
     if (running) {
-      this.interrupt();
+      this.#interrupt();
       await within(this.#limits.closeMs.turn, running.ended);
     }
     await this.#restarting?.catch(() => undefined);
@@ -614,7 +634,13 @@ export class PtySession {
     if (this.#closing) return;
     this.#closing = this.#release(exitCode === 0 ? wasLeft : cause.message);
     await this.#closing;
+    this.#end();
     this.#spec.onLost(cause);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#parts.onEnded();
   }
 
   /** The call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */

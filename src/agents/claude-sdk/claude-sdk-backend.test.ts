@@ -32,12 +32,11 @@ beforeAll(async () => {
 afterAll(() => harness.close());
 
 test('AGENT-1 AGENT-5: one process from turn to turn, and neither it nor its tools see a secret of the server', async () => {
-  const { backend } = harness;
-  const { chatId } = await openSession(harness);
-  const [before] = harness.leftovers(chatId);
-  const turn = await runTurn(backend, chatId, 'run: env', { answer: () => ({ outcome: 'allow' }) });
-  await runTurn(backend, chatId, 'stream 2 tokens');
-  expect(harness.leftovers(chatId).map((each) => each.pid)).toEqual([before?.pid]);
+  const session = await openSession(harness);
+  const [before] = harness.leftovers(session.chatId);
+  const turn = await runTurn(session, 'run: env', { answer: () => ({ outcome: 'allow' }) });
+  await runTurn(session, 'stream 2 tokens');
+  expect(harness.leftovers(session.chatId).map((each) => each.pid)).toEqual([before?.pid]);
 
   const printed = JSON.stringify(ofType(turn, 'tool_call_update')[0]?.rawOutput);
   expect(printed).toContain('CLAUDE_CONFIG_DIR=');
@@ -45,11 +44,11 @@ test('AGENT-1 AGENT-5: one process from turn to turn, and neither it nor its too
     expect(seen).toContain(`HOME=${harness.agent.home}`);
     expect(seen).not.toMatch(/the-servers|BOOCODE_TOKEN|DATABASE_URL|PGPASSWORD|SOME_OTHER_SECRET/);
   }
-  await backend.closeSession(chatId);
+  await session.handle.close();
 });
 
 test('AGENT-6: the hooks of a directory run only when it is trusted', async () => {
-  const { backend, cwd } = harness;
+  const { cwd } = harness;
   const marker = join(cwd, 'hook-ran');
   await mkdir(join(cwd, '.claude'), { recursive: true });
   const hooks = [{ hooks: [{ type: 'command', command: `touch ${marker}` }] }];
@@ -59,9 +58,9 @@ test('AGENT-6: the hooks of a directory run only when it is trusted', async () =
   );
   try {
     for (const trusted of [false, true]) {
-      const { chatId } = await openSession(harness, { trusted });
-      await runTurn(backend, chatId, 'stream 2 tokens');
-      await backend.closeSession(chatId);
+      const session = await openSession(harness, { trusted });
+      await runTurn(session, 'stream 2 tokens');
+      await session.handle.close();
       expect(existsSync(marker), `with trusted: ${trusted}`).toBe(trusted);
     }
   } finally {
@@ -70,7 +69,7 @@ test('AGENT-6: the hooks of a directory run only when it is trusted', async () =
 });
 
 test('AGENT-7: the user’s own skills and commands are there, also after a resume on another machine', async () => {
-  const { backend, agent } = harness;
+  const { agent } = harness;
   const skill = join(agent.configDir, 'skills', 'wave');
   await mkdir(skill, { recursive: true });
   await writeFile(join(skill, 'SKILL.md'), '---\nname: wave\ndescription: Waves a hand.\n---\nWave.\n');
@@ -81,28 +80,27 @@ test('AGENT-7: the user’s own skills and commands are there, also after a resu
   for (const isResumed of [false, true]) {
     // No copy of the transcript is left on this machine: it comes from the store.
     if (isResumed) await rm(join(agent.configDir, 'projects'), { recursive: true });
-    const { chatId } = await openSession(harness, spec);
-    const turn = await runTurn(backend, chatId, 'what did I say');
+    const session = await openSession(harness, spec);
+    const turn = await runTurn(session, 'what did I say');
     const commands = ofType(turn, 'available_commands_update').flatMap((event) => event.commands);
     expect(commands.map((command) => command.name)).toEqual(expect.arrayContaining(['wave', 'greet']));
     expect(textIn(turn).includes('what did I say')).toBe(isResumed);
-    await backend.closeSession(chatId);
+    await session.handle.close();
   }
 });
 
 test('AGENT-2: a session is resumed in a directory whose path is long, odd, or reached by a link', async () => {
-  const { backend } = harness;
   const long = join(harness.cwd, 'ünï cödé_and.dots', 'a'.repeat(120), 'b'.repeat(120));
   const link = join(harness.cwd, 'link');
   await mkdir(long, { recursive: true });
   await symlink(long, link);
   const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
   for (const [index, cwd] of [long, link, long].entries()) {
-    const { chatId } = await openSession(harness, { ...spec, cwd });
-    const turn = await runTurn(backend, chatId, 'what did I say');
+    const session = await openSession(harness, { ...spec, cwd });
+    const turn = await runTurn(session, 'what did I say');
     expect(endOf(turn).outcome).toBe('completed');
     expect(textIn(turn).split('"what did I say"')).toHaveLength(index + 1);
-    await backend.closeSession(chatId);
+    await session.handle.close();
     await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
   }
 });

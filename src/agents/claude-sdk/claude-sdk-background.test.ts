@@ -25,9 +25,9 @@ afterAll(() => harness.close());
 const allow = (): { outcome: 'allow' } => ({ outcome: 'allow' });
 
 /** Begins a background task that lasts until the returned function is called. */
-async function beginTask({ chatId }: OpenedSession): Promise<() => Promise<void>> {
+async function beginTask(session: OpenedSession): Promise<() => Promise<void>> {
   const pipe = join(harness.cwd, `pipe-${crypto.randomUUID()}`);
-  const turn = await runTurn(harness.backend, chatId, `start a background task: env mkfifo ${pipe} && cat ${pipe}`, {
+  const turn = await runTurn(session, `start a background task: env mkfifo ${pipe} && cat ${pipe}`, {
     answer: allow,
   });
   expect(endOf(turn).outcome).toBe('completed');
@@ -37,25 +37,23 @@ async function beginTask({ chatId }: OpenedSession): Promise<() => Promise<void>
 }
 
 test('AGENT-3: a background task keeps the session busy, and its end begins a turn that nobody asked for', async () => {
-  const { backend } = harness;
   const session = await openSession(harness);
-  const { chatId } = session;
   const endTask = await beginTask(session);
-  expect(backend.isBusy(chatId)).toBe(true);
+  expect(session.handle.isBusy).toBe(true);
   // Another turn goes on beside it.
-  expect(textIn(await runTurn(backend, chatId, 'stream 2 tokens'))).toBe('t1 t2 ');
-  expect(backend.isBusy(chatId)).toBe(true);
+  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
+  expect(session.handle.isBusy).toBe(true);
   expect(session.unprompted).toHaveLength(0);
 
   await endTask();
   const [events] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null));
-  const turn = await readTurn(backend, chatId, events!);
+  const turn = await readTurn(session, events!);
   expect(endOf(turn).outcome).toBe('completed');
   expect(endOf(turn).costUsd).toBeGreaterThan(0);
   expect(textIn(turn)).toContain('A background task reports');
   expect(session.between.map((event) => event.type)).toContain('background_tasks');
-  expect(backend.isBusy(chatId)).toBe(false);
-  await backend.closeSession(chatId);
+  expect(session.handle.isBusy).toBe(false);
+  await session.handle.close();
 });
 
 describe('a prompt that meets a turn of the agent’s own', () => {
@@ -69,98 +67,89 @@ describe('a prompt that meets a turn of the agent’s own', () => {
   test.each(moments)(
     'TURN-1 TURN-13 PROMPT-3: %s: what the agent does first is told first, and the prompt gets its answer',
     async (_, isNow) => {
-      const { backend } = harness;
       const session = await openSession(harness);
-      const { chatId } = session;
       const own: AgentEvent[][] = [];
       const endTask = await beginTask(session);
       await endTask();
       await until(() => isNow(session));
-      const asked = await runTurn(backend, chatId, 'stream 3 tokens');
-      for (const events of session.unprompted) own.push(await readTurn(backend, chatId, events));
+      const asked = await runTurn(session, 'stream 3 tokens');
+      for (const events of session.unprompted) own.push(await readTurn(session, events));
       // Where the prompt was there first, its turn in the log has begun, and tells both in the order in which they come.
       const texts = [...own.map(textIn), textIn(asked)].join('\n');
       expect(texts).toMatch(/^A background task reports[^]*t1 t2 t3 $/);
       expect(own.length).toBeLessThanOrEqual(1);
       for (const turn of [...own, asked]) expect(endOf(turn).outcome).toBe('completed');
-      expect(backend.isBusy(chatId)).toBe(false);
-      await backend.closeSession(chatId);
+      expect(session.handle.isBusy).toBe(false);
+      await session.handle.close();
     },
   );
 
   test('TURN-3: interrupted at once, both end, and the next prompt is answered', async () => {
-    const { backend } = harness;
     const session = await openSession(harness);
-    const { chatId } = session;
     const endTask = await beginTask(session);
     await endTask();
     await until(() => session.unprompted.length > 0);
-    const asking = runTurn(backend, chatId, 'hold');
-    await backend.interrupt(chatId);
+    const asking = runTurn(session, 'hold');
+    await session.handle.interrupt();
     const asked = await asking;
     // Where the program took both in one request, they were answered together, before there was anything to interrupt.
     const wasTogether = /A background task reports/.test(textIn(asked));
     expect(wasTogether ? ['interrupted', 'completed'] : ['interrupted']).toContain(endOf(asked).outcome);
-    expect(endOf(await readTurn(backend, chatId, session.unprompted[0]!)).outcome).toMatch(/interrupted|completed/);
-    expect(endOf(await runTurn(backend, chatId, 'stream 3 tokens')).outcome).toBe('completed');
+    expect(endOf(await readTurn(session, session.unprompted[0]!)).outcome).toMatch(/interrupted|completed/);
+    expect(endOf(await runTurn(session, 'stream 3 tokens')).outcome).toBe('completed');
     expect(session.unprompted).toHaveLength(1);
-    await backend.closeSession(chatId);
+    await session.handle.close();
   });
 });
 
 test('DECIDE-4: what a sub-agent in the background still asks when its turn ends is asked anew, and can be answered', async () => {
-  const { backend } = harness;
   const path = join(harness.cwd, 'made-in-the-background');
   const session = await openSession(harness);
-  const { chatId } = session;
-  const first = await runTurn(backend, chatId, `use a background sub-agent: run: touch ${path}`);
+  const first = await runTurn(session, `use a background sub-agent: run: touch ${path}`);
   expect(endOf(first).outcome).toBe('completed');
   const [events] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null));
-  expect(backend.isBusy(chatId)).toBe(true);
+  expect(session.handle.isBusy).toBe(true);
   const askedFirst = ofType(first, 'decision_requested').map((event) => event.decisionId);
-  const asked = await readTurn(backend, chatId, events!, { answer: allow });
+  const asked = await readTurn(session, events!, { answer: allow });
   const [question] = ofType(asked, 'decision_requested');
   expect(question?.input).toMatchObject({ command: `touch ${path}` });
   expect(askedFirst).not.toContain(question?.decisionId);
-  for (const decisionId of askedFirst) expect(backend.resolveDecision(chatId, decisionId, allow())).toBe(false);
+  for (const decisionId of askedFirst) expect(session.handle.resolve(decisionId, allow())).toBe(false);
   expect(endOf(asked).outcome).toBe('completed');
   await until(() => existsSync(path));
   // What the sub-agent does then belongs to no turn, and holds up no prompt.
   await until(() => ofType(session.between, 'tool_call_update').some((event) => event.parentToolCallId !== undefined));
-  expect(textIn(await runTurn(backend, chatId, 'stream 2 tokens'))).toBe('t1 t2 ');
-  await backend.closeSession(chatId);
+  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
+  await session.handle.close();
 });
 
 test('DECIDE-4 TURN-3: an interrupt takes back what a sub-agent in the background asks', async () => {
-  const { backend } = harness;
   const path = join(harness.cwd, 'never-made');
   const session = await openSession(harness);
-  const { chatId } = session;
-  await runTurn(backend, chatId, `use a background sub-agent: run: touch ${path}`);
+  await runTurn(session, `use a background sub-agent: run: touch ${path}`);
   const [events] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null));
-  const asked = readTurn(backend, chatId, events!);
-  await backend.interrupt(chatId);
+  const asked = readTurn(session, events!);
+  await session.handle.interrupt();
   const turn = await asked;
   expect(endOf(turn).outcome).toBe('interrupted');
   expect(ofType(turn, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled' }]);
-  expect(textIn(await runTurn(backend, chatId, 'stream 2 tokens'))).toBe('t1 t2 ');
+  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
   expect(existsSync(path)).toBe(false);
-  await backend.closeSession(chatId);
+  await session.handle.close();
 });
 
 test('TURN-19: what a resumed program says of its start is no turn, and is told at once', async () => {
-  const { backend } = harness;
   const first = await openSession(harness);
   await beginTask(first);
-  await backend.closeSession(first.chatId);
+  await first.handle.close();
   const { chatId, sessionId, sessionStore } = first;
   const session = await openSession(harness, { chatId, sessionId, sessionStore });
   // The program begins and ends something for it, which holds nothing.
   await until(() => ofType(session.between, 'notice').some(({ code }) => code === 'task_ended'));
-  const turn = await runTurn(backend, chatId, 'stream 2 tokens');
+  const turn = await runTurn(session, 'stream 2 tokens');
   expect(endOf(turn).outcome).toBe('completed');
   expect(session.between.map(({ type }) => type)).toContain('session_started');
   expect(session.unprompted).toEqual([]);
-  expect(backend.isBusy(chatId)).toBe(false);
-  await backend.closeSession(chatId);
+  expect(session.handle.isBusy).toBe(false);
+  await session.handle.close();
 });

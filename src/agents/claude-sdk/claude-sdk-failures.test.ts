@@ -24,8 +24,8 @@ async function killAgent(session: { lost: unknown[] }): Promise<void> {
 }
 
 test('TURN-5: a failing model ends the turn with a code and a sentence, and the next turn is a good one', async () => {
-  const { backend } = harness;
-  const { chatId, lost } = await openSession(harness);
+  const session = await openSession(harness);
+  const { lost } = session;
   const failures = [
     ['fail 401', 'agent_login_required'],
     ['fail 400', 'model_error'],
@@ -33,23 +33,22 @@ test('TURN-5: a failing model ends the turn with a code and a sentence, and the 
     ['malformed sse', 'model_error'],
   ];
   for (const [text, code] of failures) {
-    const { outcome, error } = endOf(await runTurn(backend, chatId, text!));
+    const { outcome, error } = endOf(await runTurn(session, text!));
     expect({ text, outcome, code: error?.code }).toEqual({ text, outcome: 'failed', code });
     expect(error?.message).toMatch(/^[A-Z].*\./);
   }
-  const good = await runTurn(backend, chatId, 'stream 3 tokens');
+  const good = await runTurn(session, 'stream 3 tokens');
   expect(endOf(good).outcome).toBe('completed');
   expect(textIn(good)).toBe('t1 t2 t3 ');
   expect(lost).toEqual([]);
 });
 
 test('TURN-4: a turn’s usage and cost are its own, over turns, a restart and two crashes', async () => {
-  const { backend } = harness;
   const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
   let session = await openSession(harness, spec);
   const costs: number[] = [];
   const play = async (tokens: number): Promise<void> => {
-    const { usage, costUsd, models } = endOf(await runTurn(backend, session.chatId, `stream ${tokens} tokens`));
+    const { usage, costUsd, models } = endOf(await runTurn(session, `stream ${tokens} tokens`));
     expect(usage.outputTokens).toBe(tokens);
     const parts = Object.values(models).reduce((sum, model) => sum + model.costUsd, 0);
     expect(parts).toBeCloseTo(costUsd, 9);
@@ -57,14 +56,14 @@ test('TURN-4: a turn’s usage and cost are its own, over turns, a restart and t
   };
   await play(5);
   await play(7);
-  await backend.closeSession(session.chatId);
+  await session.handle.close();
   session = await openSession(harness, spec);
   await play(11);
   await killAgent(session);
   session = await openSession(harness, spec);
   await play(13);
   await play(17);
-  const held = runTurn(backend, session.chatId, 'hold');
+  const held = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   await killAgent(session);
   expect(endOf(await held)).toMatchObject({ outcome: 'failed', costUsd: 0 });
@@ -76,43 +75,41 @@ test('TURN-4: a turn’s usage and cost are its own, over turns, a restart and t
 });
 
 test('TURN-5 AGENT-4: an agent killed in the middle of a tool: the turn fails, the loss is told, the tool is gone', async () => {
-  const { backend } = harness;
   const session = await openSession(harness);
-  const { chatId } = session;
-  const turn = runTurn(backend, chatId, 'run: env sleep 1000', { answer: () => ({ outcome: 'allow' }) });
-  await until(() => harness.leftovers(chatId).some((each) => each.command === 'sleep 1000'), { what: 'the tool' });
+  const turn = runTurn(session, 'run: env sleep 1000', { answer: () => ({ outcome: 'allow' }) });
+  await until(() => harness.leftovers(session.chatId).some((each) => each.command === 'sleep 1000'), {
+    what: 'the tool',
+  });
   await killAgent(session);
   expect(endOf(await turn)).toMatchObject({ outcome: 'failed', error: { code: 'agent_failed' } });
   expect(session.lost).toMatchObject([{ code: 'agent_failed' }]);
-  expect(harness.leftovers(chatId)).toEqual([]);
-  await expect(runTurn(backend, chatId, 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
-  await backend.closeSession(chatId);
-  await openSession(harness, { chatId });
-  expect(endOf(await runTurn(backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
+  expect(harness.leftovers(session.chatId)).toEqual([]);
+  await expect(runTurn(session, 'stream 2 tokens')).rejects.toMatchObject({ code: 'agent_failed' });
+  await session.handle.close();
+  const again = await openSession(harness, { chatId: session.chatId });
+  expect(endOf(await runTurn(again, 'stream 2 tokens')).outcome).toBe('completed');
 });
 
 test('TURN-3: a tool that ignores every signal does not hold up an interrupt, nor a close', async () => {
-  const { backend } = harness;
   const stubborn = `run: env bash -c 'trap "" TERM INT HUP; while true; do read -t 1000 <> <(:); done'`;
   const isRunning = (): boolean => harness.leftovers('').some((each) => each.command.startsWith('bash -c trap'));
   const interrupted = await openSession(harness);
-  const turn = runTurn(backend, interrupted.chatId, stubborn, { answer: () => ({ outcome: 'allow' }) });
+  const turn = runTurn(interrupted, stubborn, { answer: () => ({ outcome: 'allow' }) });
   await until(isRunning, { what: 'the tool' });
-  await backend.interrupt(interrupted.chatId);
+  await interrupted.handle.interrupt();
   expect(endOf(await turn).outcome).toBe('interrupted');
-  await backend.closeSession(interrupted.chatId);
+  await interrupted.handle.close();
   expect(harness.leftovers('')).toEqual([]);
 
   const closed = await openSession(harness);
-  const other = runTurn(backend, closed.chatId, stubborn, { answer: () => ({ outcome: 'allow' }) });
+  const other = runTurn(closed, stubborn, { answer: () => ({ outcome: 'allow' }) });
   await until(isRunning, { what: 'the tool' });
-  await backend.closeSession(closed.chatId);
+  await closed.handle.close();
   expect(endOf(await other).outcome).toBe('interrupted');
   expect(harness.leftovers('')).toEqual([]);
 });
 
 test('TURN-5: a program that cannot start says why, and can be started once the cause is gone', async () => {
-  const { backend } = harness;
   const spec = { chatId: crypto.randomUUID(), sessionId: crypto.randomUUID() };
   const sessionStore = new InMemorySessionStore();
   const key = { projectKey: 'chat', sessionId: spec.sessionId };
@@ -125,6 +122,6 @@ test('TURN-5: a program that cannot start says why, and can be started once the 
   expect(harness.leftovers('')).toEqual([]);
   await sessionStore.delete(key);
   await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
-  await openSession(harness, { ...spec, sessionStore });
-  expect(endOf(await runTurn(backend, spec.chatId, 'stream 2 tokens')).outcome).toBe('completed');
+  const session = await openSession(harness, { ...spec, sessionStore });
+  expect(endOf(await runTurn(session, 'stream 2 tokens')).outcome).toBe('completed');
 });

@@ -24,7 +24,7 @@ const programPid = (): number =>
 
 test('AGENT-17: a stopped agent process is ended, its turn fails with that cause, and the chat can go on', async () => {
   const session = await openSession(harness);
-  const turn = runTurn(harness.backend, session.chatId, 'hold');
+  const turn = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   process.kill(programPid(), 'SIGSTOP');
   expect(endOf(await turn)).toMatchObject({
@@ -33,21 +33,22 @@ test('AGENT-17: a stopped agent process is ended, its turn fails with that cause
   });
   await until(() => session.lost.length > 0);
   expect(harness.leftovers('')).toEqual([]);
-  const { chatId } = await openSession(harness);
-  expect(endOf(await runTurn(harness.backend, chatId, 'stream 1 tokens')).outcome).toBe('completed');
+  const again = await openSession(harness);
+  expect(endOf(await runTurn(again, 'stream 1 tokens')).outcome).toBe('completed');
 });
 
 test('AGENT-17: a silent model, a long tool and a person who thinks end nothing, for the program answers', async () => {
-  const { chatId, lost } = await openSession(harness);
+  const session = await openSession(harness);
+  const { lost } = session;
   // Each longer than the limits together.
-  const held = runTurn(harness.backend, chatId, 'hold');
+  const held = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   setTimeout(() => harness.release(), 2_500);
   expect(endOf(await held).outcome).toBe('completed');
-  const asked = runTurn(harness.backend, chatId, 'run: sleep 2.5', {
+  const asked = runTurn(session, 'run: sleep 2.5', {
     onEvent(event) {
       if (event.type !== 'decision_requested') return;
-      setTimeout(() => harness.backend.resolveDecision(chatId, event.decisionId, { outcome: 'allow' }), 2_500);
+      setTimeout(() => session.handle.resolve(event.decisionId, { outcome: 'allow' }), 2_500);
     },
   });
   expect(endOf(await asked).outcome).toBe('completed');
@@ -68,7 +69,7 @@ test('AGENT-19: each MCP server that does not run is told once, with the reason,
   await writeFile(join(harness.cwd, '.mcp.json'), JSON.stringify({ mcpServers }));
   let servers: readonly McpServer[] = [];
   const session = await openSession(harness, { trusted: true, onMcpServers: (now) => void (servers = now) });
-  const events: AgentEvent[] = await runTurn(harness.backend, session.chatId, 'stream 1 tokens');
+  const events: AgentEvent[] = await runTurn(session, 'stream 1 tokens');
   const status = (name: string): McpServer | undefined => servers.find((server) => server.name === name);
   await until(() => status('hanging')?.status === 'failed' && status('good')?.status === 'connected', {
     what: 'the end of all starts',
@@ -76,7 +77,7 @@ test('AGENT-19: each MCP server that does not run is told once, with the reason,
   });
   expect(status('absent')).toMatchObject({ status: 'failed', error: expect.stringContaining('ENOENT') as string });
   expect(status('gone')?.status).toBe('failed');
-  events.push(...(await runTurn(harness.backend, session.chatId, 'stream 1 tokens')), ...session.between);
+  events.push(...(await runTurn(session, 'stream 1 tokens')), ...session.between);
   const told = events.flatMap((event) => (event.type === 'notice' && event.code === 'mcp_server' ? [event] : []));
   expect(told.map(({ data }) => String(data?.['server'])).toSorted()).toEqual(['absent', 'gone', 'hanging']);
   expect(JSON.stringify([told, servers])).not.toContain('geheim');

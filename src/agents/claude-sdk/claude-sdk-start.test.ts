@@ -29,22 +29,22 @@ test('AGENT-37: a program that is stopped while it starts is ended with that cau
     message: expect.stringContaining('no sign of life for 4 s while it started') as string,
   });
   expect(harness.leftovers('')).toEqual([]);
-  const { chatId } = await openSession(harness);
-  expect(endOf(await runTurn(harness.backend, chatId, 'stream 1 tokens')).outcome).toBe('completed');
+  const session = await openSession(harness);
+  expect(endOf(await runTurn(session, 'stream 1 tokens')).outcome).toBe('completed');
 });
 
 test('AGENT-37: a hook that takes longer than the limit of the start ends nothing', async () => {
   await mkdir(harness.agent.configDir, { recursive: true });
   const hooks = { SessionStart: [{ hooks: [{ type: 'command', command: 'sleep 4.5' }] }] };
   await writeFile(join(harness.agent.configDir, 'settings.json'), JSON.stringify({ hooks }));
-  const { chatId } = await openSession(harness);
-  expect(endOf(await runTurn(harness.backend, chatId, 'stream 1 tokens')).outcome).toBe('completed');
+  const session = await openSession(harness);
+  expect(endOf(await runTurn(session, 'stream 1 tokens')).outcome).toBe('completed');
 });
 
 test('AGENT-38: a stopped process that does not take a setting is ended for it', async () => {
   const session = await openSession(harness);
-  await runTurn(harness.backend, session.chatId, 'stream 1 tokens');
+  await runTurn(session, 'stream 1 tokens');
   process.kill(findProgram()!.pid, 'SIGSTOP');
-  await expect(harness.backend.setModel(session.chatId, 'claude-haiku-4-5')).rejects.toThrow('no sign of life');
+  await expect(session.handle.setModel('claude-haiku-4-5')).rejects.toThrow('no sign of life');
   await until(() => session.lost.length > 0, { what: 'the end of the program' });
 });

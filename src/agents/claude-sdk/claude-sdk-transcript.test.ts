@@ -38,26 +38,24 @@ const forgetLocalCopies = (): Promise<void> =>
   rm(join(harness.agent.configDir, 'projects'), { recursive: true, force: true });
 
 test('AGENT-2: a closed session is whole in the store, and resumes from it alone', async () => {
-  const { backend } = harness;
   const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
   for (const text of ['stream 3 tokens', 'stream 4 tokens', 'use a sub-agent: run: ls']) {
-    const { chatId } = await openSession(harness, spec);
-    await runTurn(backend, chatId, text);
-    await backend.closeSession(chatId);
+    const session = await openSession(harness, spec);
+    await runTurn(session, text);
+    await session.handle.close();
     const stored = await entriesIn(spec.sessionStore, spec.sessionId);
     expect(stored.toSorted()).toEqual(entriesInFile(spec.sessionId).toSorted());
     expect(stored.some((entry) => entry.includes('"cost-state"'))).toBe(true);
   }
   expect(await spec.sessionStore.listSubkeys({ projectKey: 'chat', sessionId: spec.sessionId })).toHaveLength(1);
   await forgetLocalCopies();
-  const { chatId } = await openSession(harness, spec);
-  const said = textIn(await runTurn(backend, chatId, 'what did I say'));
+  const session = await openSession(harness, spec);
+  const said = textIn(await runTurn(session, 'what did I say'));
   expect(said).toContain('"stream 3 tokens", "stream 4 tokens"');
-  await backend.closeSession(chatId);
+  await session.handle.close();
 });
 
 test('AGENT-3: what the mirror lost is stored from the program’s file, once, and until then the session is busy', async () => {
-  const { backend } = harness;
   const store = new InMemorySessionStore();
   let isBroken = false;
   const breakable: SessionStore = {
@@ -65,71 +63,69 @@ test('AGENT-3: what the mirror lost is stored from the program’s file, once, a
     load: (key) => store.load(key),
     listSubkeys: (key) => store.listSubkeys(key),
   };
-  const { chatId, sessionId } = await openSession(harness, { sessionStore: breakable });
-  await runTurn(backend, chatId, 'stream 2 tokens');
+  const session = await openSession(harness, { sessionStore: breakable });
+  const { sessionId } = session;
+  await runTurn(session, 'stream 2 tokens');
   isBroken = true;
-  const turn = await runTurn(backend, chatId, 'stream 3 tokens');
+  const turn = await runTurn(session, 'stream 3 tokens');
   expect(endOf(turn).outcome).toBe('completed');
   expect(ofType(turn, 'notice')).toContainEqual(expect.objectContaining({ code: 'transcript_not_stored' }));
   expect((await entriesIn(store, sessionId)).length).toBeLessThan(entriesInFile(sessionId).length);
-  expect(backend.isBusy(chatId)).toBe(true);
+  expect(session.handle.isBusy).toBe(true);
 
   isBroken = false;
-  await until(() => !backend.isBusy(chatId), { what: 'the repair' });
+  await until(() => !session.handle.isBusy, { what: 'the repair' });
   expect((await entriesIn(store, sessionId)).toSorted()).toEqual(entriesInFile(sessionId).toSorted());
-  await runTurn(backend, chatId, 'stream 4 tokens');
-  await backend.closeSession(chatId);
+  await runTurn(session, 'stream 4 tokens');
+  await session.handle.close();
   expect((await entriesIn(store, sessionId)).toSorted()).toEqual(entriesInFile(sessionId).toSorted());
 
   await forgetLocalCopies();
   const again = await openSession(harness, { sessionStore: store, sessionId });
-  const said = textIn(await runTurn(backend, again.chatId, 'what did I say'));
+  const said = textIn(await runTurn(again, 'what did I say'));
   expect(said).toContain('"stream 2 tokens", "stream 3 tokens", "stream 4 tokens"');
-  await backend.closeSession(again.chatId);
+  await again.handle.close();
 });
 
 test('AGENT-2: what was said before /clear is gone, and what was said after it is there after a resume', async () => {
-  const { backend } = harness;
   const sessionStore = new InMemorySessionStore();
   const first = await openSession(harness, { sessionStore });
-  await runTurn(backend, first.chatId, 'stream 2 tokens');
-  const cleared = await runTurn(backend, first.chatId, '/clear');
+  await runTurn(first, 'stream 2 tokens');
+  const cleared = await runTurn(first, '/clear');
   const [begun] = ofType(cleared, 'session_started');
   expect(begun?.sessionId).not.toBe(first.sessionId);
-  await runTurn(backend, first.chatId, 'stream 3 tokens');
-  await backend.closeSession(first.chatId);
+  await runTurn(first, 'stream 3 tokens');
+  await first.handle.close();
   await forgetLocalCopies();
 
   const second = await openSession(harness, { sessionStore, sessionId: begun!.sessionId });
-  const turn = await runTurn(backend, second.chatId, 'what did I say');
+  const turn = await runTurn(second, 'what did I say');
   expect(textIn(turn)).toBe('You said: "stream 3 tokens".');
-  await backend.closeSession(second.chatId);
+  await second.handle.close();
 });
 
 test('AGENT-2: a session whose process died before anything was said begins anew under its id', async () => {
-  const { backend } = harness;
   const sessionStore = new InMemorySessionStore();
   const sessionId = crypto.randomUUID();
   await sessionStore.append({ projectKey: 'chat', sessionId }, [
     { type: 'queue-operation', operation: 'enqueue', sessionId, timestamp: new Date().toISOString() },
   ]);
   for (const isResumed of [false, true]) {
-    const { chatId } = await openSession(harness, { sessionStore, sessionId });
-    const turn = await runTurn(backend, chatId, 'what did I say');
+    const session = await openSession(harness, { sessionStore, sessionId });
+    const turn = await runTurn(session, 'what did I say');
     expect(turn[0]).toMatchObject({ type: 'session_started', sessionId });
     expect(textIn(turn)).toBe(isResumed ? 'You said: "what did I say".' : 'You have not said anything before this.');
-    await backend.closeSession(chatId);
+    await session.handle.close();
   }
 });
 
 test('TURN-5: a store that refuses everything stops no turn and no close', async () => {
-  const { backend } = harness;
   const sessionStore: SessionStore = {
     append: () => Promise.reject(new Error('No.')),
     load: () => Promise.resolve(null),
   };
-  const { chatId } = await openSession(harness, { sessionStore });
-  expect(endOf(await runTurn(backend, chatId, 'stream 2 tokens')).outcome).toBe('completed');
-  await backend.closeSession(chatId);
-  expect(harness.leftovers(chatId)).toEqual([]);
+  const session = await openSession(harness, { sessionStore });
+  expect(endOf(await runTurn(session, 'stream 2 tokens')).outcome).toBe('completed');
+  await session.handle.close();
+  expect(harness.leftovers(session.chatId)).toEqual([]);
 });

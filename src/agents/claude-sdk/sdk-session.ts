@@ -25,6 +25,7 @@ import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
   type AgentPrompt,
+  type AgentSession,
   type AgentSessionSpec,
   type AnswerCheck,
   type DecisionAnswer,
@@ -121,15 +122,18 @@ export interface SdkSessionParts {
   limits: SessionLimits;
   /** Frames that the SDK's types do not know, counted over all sessions. */
   countUnmapped(name: string): void;
+  /** The session is closed, or lost: no process of it is left. */
+  onEnded(): void;
 }
 
-export class SdkSession {
+export class SdkSession implements AgentSession {
   readonly #spec: AgentSessionSpec;
   readonly #env: Record<string, string>;
   readonly #dataDir: string | null;
   readonly #logger: Log;
   readonly #limits: SessionLimits;
   readonly #countUnmapped: (name: string) => void;
+  readonly #onEnded: () => void;
   readonly #input = createPushable<SDKUserMessage>();
   readonly #permissions = new PermissionRequests((event) => this.#route(event));
   readonly #incoming = new IncomingWords(() => this.#tellIncoming());
@@ -176,6 +180,7 @@ export class SdkSession {
     this.#logger = parts.logger;
     this.#limits = parts.limits;
     this.#countUnmapped = (name) => parts.countUnmapped(name);
+    this.#onEnded = () => parts.onEnded();
     this.#mcp = new McpStates({
       ask: () => this.#query?.mcpServerStatus() ?? Promise.resolve(undefined),
       tell: (event) => this.#route(event),
@@ -212,6 +217,7 @@ export class SdkSession {
   }
 
   get isBusy(): boolean {
+    if (this.#isOver) return false;
     return this.#backgroundTasks > 0 || this.#dirty || this.#turn !== undefined || this.#waiting !== undefined;
   }
 
@@ -258,7 +264,8 @@ export class SdkSession {
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     if (this.#waiting || (this.#turn && this.#turn.id !== null))
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
-    if (this.#isOver) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    if (this.#isOver || this.#closing)
+      throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
     const turn = createTurn(prompt.turnId);
     this.#waiting = turn;
     this.#watch.start();
@@ -276,7 +283,7 @@ export class SdkSession {
     return this.#permissions.check(decisionId, answer);
   }
 
-  resolveDecision(decisionId: string, answer: DecisionAnswer): boolean {
+  resolve(decisionId: string, answer: DecisionAnswer): boolean {
     const isResolved = this.#permissions.resolve(decisionId, answer);
     if (this.#turn?.isForDecisions === true && this.#permissions.count === 0) {
       this.#finish(this.#turn, endWithoutResult('completed'));
@@ -347,7 +354,10 @@ export class SdkSession {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => {
+      this.#isOver = true;
+      this.#onEnded();
+    });
     return this.#closing;
   }
 
@@ -458,6 +468,7 @@ export class SdkSession {
     if (this.#closing) return;
     clearTimeout(this.#nextRepair);
     await this.#endProcess();
+    this.#onEnded();
     this.#spec.onLost(failure);
   }
 

@@ -29,7 +29,7 @@ describe.each([
     const env = { ANTHROPIC_BASE_URL: model.url, ...without, [name]: key };
     const harness: SdkHarness | PtyHarness = await openHarness({ env });
     try {
-      const { backend, agent, cwd } = harness;
+      const { agent, cwd } = harness;
       const hook = join(cwd, 'hook.txt');
       const server = join(cwd, 'server.txt');
       await mkdir(agent.configDir, { recursive: true });
@@ -37,12 +37,13 @@ describe.each([
       await writeFile(join(agent.configDir, 'settings.json'), JSON.stringify({ hooks }));
       const probe = { type: 'stdio', command: '/bin/sh', args: ['-c', `env > ${server}`] };
       await writeFile(join(agent.configDir, '.claude.json'), JSON.stringify({ mcpServers: { probe } }));
-      const { chatId, sessionId } = await openSession(harness);
-      const turn = await runTurn(backend, chatId, 'run: env', { answer: () => ({ outcome: 'allow' }) });
+      const session = await openSession(harness);
+      const { sessionId } = session;
+      const turn = await runTurn(session, 'run: env', { answer: () => ({ outcome: 'allow' }) });
       // The model has taken the key.
       expect(endOf(turn).outcome).toBe('completed');
       await until(() => existsSync(server) && readFileSync(server, 'utf8').includes('PATH='));
-      const [program] = harness.leftovers(chatId);
+      const [program] = harness.leftovers(session.chatId);
       const found = {
         bash: JSON.stringify(ofType(turn, 'tool_call_update').at(-1)?.rawOutput),
         hook: readFileSync(hook, 'utf8'),
@@ -55,7 +56,7 @@ describe.each([
         expect(text).toContain('BOOCODE_HOST_PROCESS=');
         expect(text).not.toContain('BOOCODE_KEY');
       }
-      await backend.closeSession(chatId);
+      await session.handle.close();
       return found;
     } finally {
       await harness.close();

@@ -72,8 +72,8 @@ describe.each([
     writeFileSync(join(harness.cwd, '.claude', 'settings.json'), JSON.stringify(settings));
   const openTrusted = async (): Promise<OpenedSession> =>
     openSession(harness, { trusted: true, directory: await harness.backend.readDirectory(harness.cwd) });
-  const ask = async ({ chatId }: OpenedSession, text: string): Promise<string> => {
-    const events = await runTurn(harness.backend, chatId, text, { answer: () => ({ outcome: 'allow' }) });
+  const ask = async (session: OpenedSession, text: string): Promise<string> => {
+    const events = await runTurn(session, text, { answer: () => ({ outcome: 'allow' }) });
     expect(endOf(events).outcome).toBe('completed');
     return textIn(events);
   };

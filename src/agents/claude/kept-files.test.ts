@@ -40,17 +40,16 @@ describe.each([
 
   /** Nobody is asked, the call fails, and nothing of it reaches the model. */
   async function expectDenied(prompts: readonly string[], spec: Parameters<typeof openSession>[1] = {}): Promise<void> {
-    const { backend } = harness;
-    const { chatId } = await openSession(harness, spec);
+    const session = await openSession(harness, spec);
     const seen = [];
     for (const prompt of prompts) {
-      const turn = await runTurn(backend, chatId, prompt, { answer: () => ({ outcome: 'deny' }) });
+      const turn = await runTurn(session, prompt, { answer: () => ({ outcome: 'deny' }) });
       const status = ofType(turn, 'tool_call_update').at(-1)?.status;
       seen.push({ prompt, status, asked: ofType(turn, 'decision_requested').length });
     }
     expect(seen).toEqual(prompts.map((prompt) => ({ prompt, status: 'failed', asked: 0 })));
     expect(modelHasSeen(secret)).toBe(false);
-    await backend.closeSession(chatId);
+    await session.handle.close();
   }
 
   test('a tool for files reads and writes none of the server’s, by whatever way, and nobody is asked', async () => {
@@ -80,18 +79,18 @@ describe.each([
   });
 
   test('nor does a prompt that mentions one', async () => {
-    const { chatId } = await openSession(harness);
-    await runTurn(harness.backend, chatId, `what did I say @near/token`);
+    const session = await openSession(harness);
+    await runTurn(session, `what did I say @near/token`);
     expect(modelHasSeen(secret)).toBe(false);
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
   });
 
   test('the program’s own directory is at hand, though it stands there', async () => {
-    const { chatId } = await openSession(harness, { permissionMode: 'plan' });
-    const turn = await runTurn(harness.backend, chatId, 'make a plan', { answer: () => ({ outcome: 'allow' }) });
+    const session = await openSession(harness, { permissionMode: 'plan' });
+    const turn = await runTurn(session, 'make a plan', { answer: () => ({ outcome: 'allow' }) });
     expect(endOf(turn).outcome).toBe('completed');
     expect(textIn(turn)).toContain('The plan is approved');
-    await harness.backend.closeSession(chatId);
+    await session.handle.close();
   });
 });
 

@@ -15,8 +15,8 @@ const offered = new Map<string, ObjectSchema>();
 beforeAll(async () => {
   // Otherwise most tools are offered by name only.
   harness = await openSdkHarness({ env: { ENABLE_TOOL_SEARCH: 'false' } });
-  const { chatId } = await openSession(harness);
-  await runTurn(harness.backend, chatId, 'stream 1 tokens');
+  const session = await openSession(harness);
+  await runTurn(session, 'stream 1 tokens');
   for (const { body } of harness.model.requests) {
     const { tools = [] } = (body ?? {}) as { tools?: { name: string; input_schema: ObjectSchema }[] };
     for (const tool of tools) offered.set(tool.name, tool.input_schema);

@@ -2,7 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { endOf, ofType, openSession, runTurn, type TurnOptions } from '../../../test/contract/agent-backend.ts';
+import {
+  endOf,
+  ofType,
+  type OpenedSession,
+  openSession,
+  runTurn,
+  type TurnOptions,
+} from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness } from '../../../test/support/pty-harness.ts';
 import { openSdkHarness } from '../../../test/support/sdk-harness.ts';
 import type { AgentEvent } from '../agent-backend.ts';
@@ -31,7 +38,7 @@ describe.each([
   ['claude_pty', openPtyHarness],
 ] as const)('git in a directory that is not trusted, on %s', (_name, open) => {
   let harness: Awaited<ReturnType<typeof open>>;
-  let chatId: string;
+  let session: OpenedSession;
   let marker: string;
 
   beforeAll(async () => {
@@ -57,12 +64,12 @@ describe.each([
     for (const name of ['core.fsmonitor', 'filter.f.clean', 'diff.d.textconv', 'diff.external', 'core.pager']) {
       git('config', name, script);
     }
-    ({ chatId } = await openSession(harness));
+    session = await openSession(harness);
   });
   afterAll(() => harness.close());
 
   const run = (text: string, outcome: 'allow' | 'deny'): Promise<AgentEvent[]> =>
-    runTurn(harness.backend, chatId, text, { answer: () => ({ outcome }) } satisfies TurnOptions);
+    runTurn(session, text, { answer: () => ({ outcome }) } satisfies TurnOptions);
 
   test('TRUST-1: opening a chat runs nothing of the repository', async () => {
     expect(endOf(await run('hello', 'deny')).outcome).toBe('completed');

@@ -33,40 +33,40 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     harness = await open[engine]();
     const { backend } = harness;
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
-    const { chatId } = await openSession(harness, spec);
+    const session = await openSession(harness, spec);
     const turnId = crypto.randomUUID();
-    await runTurn(backend, chatId, 'who are you', { turnId });
-    const session = { ...spec, cwd: harness.cwd };
-    await backend.closeSession(chatId);
+    await runTurn(session, 'who are you', { turnId });
+    const stored = { ...spec, cwd: harness.cwd };
+    await session.handle.close();
     const asked = { turnId, content: text('who are you'), storedBefore: none };
     const unasked = { turnId: crypto.randomUUID(), content: text('what did I say'), storedBefore: none };
-    expect(await backend.wasAsked(session, asked)).toBe(true);
-    expect(await backend.wasAsked(session, unasked)).toBe(false);
+    expect(await backend.wasAsked(stored, asked)).toBe(true);
+    expect(await backend.wasAsked(stored, unasked)).toBe(false);
     await backend.removeSession({ sessionId: spec.sessionId, cwd: harness.cwd });
-    expect(await backend.wasAsked(session, asked)).toBe(true);
-    expect(await backend.wasAsked(session, unasked)).toBe(false);
+    expect(await backend.wasAsked(stored, asked)).toBe(true);
+    expect(await backend.wasAsked(stored, unasked)).toBe(false);
   });
 
   test('PROMPT-10: a program that is ended while it works on a prompt had been asked; one that died before had not', async () => {
     harness = await open[engine]();
     const { backend, model } = harness;
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
-    let { chatId, lost } = await openSession(harness, spec);
-    await runTurn(backend, chatId, 'who are you');
-    const session = { ...spec, cwd: harness.cwd };
+    let session = await openSession(harness, spec);
+    await runTurn(session, 'who are you');
+    const stored = { ...spec, cwd: harness.cwd };
     const ask = async (words: string, whileItRuns: () => Promise<void> | void) => {
       const prompt = {
         turnId: crypto.randomUUID(),
         content: text(words),
         storedBefore: await storedIn(spec.sessionStore, spec.sessionId),
       };
-      const turn = runTurn(backend, chatId, words, { turnId: prompt.turnId });
+      const turn = runTurn(session, words, { turnId: prompt.turnId });
       // One to a session that is over is refused.
       const outcome = turn.then((events) => endOf(events).outcome).catch(() => 'refused');
       await whileItRuns();
       const ended = await outcome;
-      await until(() => lost.length > 0, { what: 'the loss of the session' });
-      return { outcome: ended, wasAsked: await backend.wasAsked(session, prompt) };
+      await until(() => session.lost.length > 0, { what: 'the loss of the session' });
+      return { outcome: ended, wasAsked: await backend.wasAsked(stored, prompt) };
     };
     const before = model.requests.length;
     killAgent('SIGKILL');
@@ -76,7 +76,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     expect(model.requests.length).toBe(before);
 
     // As when its host dies: it gets SIGTERM, and writes what it had to write.
-    ({ chatId, lost } = await openSession(harness, spec));
+    session = await openSession(harness, spec);
     const late = await ask('silence', () =>
       until(() => model.requests.at(-1)?.script === 'silence').then(() => killAgent('SIGTERM')),
     );
@@ -87,13 +87,13 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     harness = await open[engine]();
     const { backend, cwd, agent } = harness;
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
-    const { chatId } = await openSession(harness, spec);
+    const session = await openSession(harness, spec);
     const turnId = crypto.randomUUID();
-    await runTurn(backend, chatId, 'who are you', { turnId });
-    await backend.closeSession(chatId);
-    const session = { ...spec, cwd };
+    await runTurn(session, 'who are you', { turnId });
+    await session.handle.close();
+    const stored = { ...spec, cwd };
     const asked = { turnId, content: text('who are you'), storedBefore: none };
-    const file = await findTranscriptFile({ configDir: configDirOf(agent.env), ...session });
+    const file = await findTranscriptFile({ configDir: configDirOf(agent.env), ...stored });
     const elsewhere = join(dirname(dirname(file!)), 'a-worktree', basename(file!));
     await mkdir(dirname(elsewhere));
     await rename(file!, elsewhere);
@@ -101,6 +101,6 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     expect(await backend.wasAsked(unstored, asked)).toBe(true);
     await writeFile(elsewhere, '{"type":"mode","mode":"normal"}\n');
     expect(await backend.wasAsked(unstored, asked)).toBe(false);
-    expect(await backend.wasAsked(session, asked)).toBe(true);
+    expect(await backend.wasAsked(stored, asked)).toBe(true);
   });
 });

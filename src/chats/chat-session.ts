@@ -1,6 +1,13 @@
 /** The agent's session of one chat that this host holds: opened for work, closed at rest, opened anew when it was lost. */
 import { randomUUID } from 'node:crypto';
-import type { AgentBackend, AgentEvent, DirectoryContent, SessionCost } from '../agents/agent-backend.ts';
+import type {
+  AgentBackend,
+  AgentEvent,
+  AgentSession,
+  AgentSessionSpec,
+  DirectoryContent,
+  SessionCost,
+} from '../agents/agent-backend.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
 import type { BackendName, McpServer } from '../protocol/chat.ts';
@@ -16,7 +23,7 @@ import { lookAtDirectory } from './directory-trust.ts';
 import { assertApart } from './working-directory.ts';
 import { move, type SessionPhase } from './session-phase.ts';
 
-export interface AgentSessionParts {
+export interface ChatSessionParts {
   sql: Sql;
   log: ChatLog;
   logger: Log;
@@ -25,6 +32,8 @@ export interface AgentSessionParts {
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
   readonly backendFor: (name: BackendName) => AgentBackend;
+  /** The end of the session that this host had of the chat before, where it was let go. */
+  readonly before: Promise<void> | undefined;
   /** The chat as it is now: a session is opened with its settings, on its backend. */
   chat(): ChatRow;
   /** Throws once the chat is being let go. */
@@ -44,8 +53,8 @@ export interface AgentSessionParts {
   onCost(cost: SessionCost): Promise<void>;
 }
 
-export class AgentSession {
-  readonly #parts: AgentSessionParts;
+export class ChatSession {
+  readonly #parts: ChatSessionParts;
   #phase: SessionPhase = { is: 'closed' };
   #isOutdated = false;
   /** What the directory would have the agent load, as it was when the session was opened. */
@@ -55,7 +64,7 @@ export class AgentSession {
   /** The content that the log has said is not trusted. */
   #toldDigest: string | undefined;
 
-  constructor(parts: AgentSessionParts) {
+  constructor(parts: ChatSessionParts) {
     this.#parts = parts;
   }
 
@@ -68,9 +77,9 @@ export class AgentSession {
     return this.#phase.is === 'closed' ? this.#phase.failure : undefined;
   }
 
-  /** What runs the session, while it is open. */
-  get backend(): AgentBackend | undefined {
-    return this.#phase.is === 'open' ? this.#phase.backend : undefined;
+  /** The agent's own session, while it is open. */
+  get handle(): AgentSession | undefined {
+    return this.#phase.is === 'open' ? this.#phase.handle : undefined;
   }
 
   /** Open, and as the chat's settings want it, in the directory as it was looked at. */
@@ -91,8 +100,7 @@ export class AgentSession {
   /** Starts or resumes the session where needed. Between turns only. */
   async warm(): Promise<void> {
     for (;;) {
-      if (this.#phase.is === 'open' && this.#directory?.isCurrent() === false)
-        await this.#lookAgain(this.#phase.backend);
+      if (this.#phase.is === 'open' && this.#directory?.isCurrent() === false) await this.#lookAgain();
       if (this.isReady) return;
       // Again where a setting changed while it opened.
       await this.#reopen();
@@ -102,10 +110,15 @@ export class AgentSession {
   async #reopen(): Promise<void> {
     await this.closed();
     await this.close();
-    const opening: SessionPhase = { is: 'opening', backend: undefined };
-    this.#enter(opening);
+    const abort = new AbortController();
+    const opening = this.#parts.warmLimiter(() => this.#open(abort.signal));
+    const done = opening.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#enter({ is: 'opening', abort, done });
     try {
-      await this.#parts.warmLimiter(() => this.#open(opening));
+      await opening;
     } catch (error) {
       this.#enter({ is: 'closed', failure: toBooError(error) });
       throw error;
@@ -121,16 +134,19 @@ export class AgentSession {
   async close(): Promise<void> {
     if (this.#phase.is === 'closing') return this.#phase.done;
     if (this.#phase.is !== 'open') return;
-    const closing = this.#phase.backend.closeSession(this.#parts.chat().id);
-    const done = closing.finally(() => this.#enter({ is: 'closed' }));
+    const done = this.#phase.handle.close().finally(() => this.#enter({ is: 'closed' }));
     this.#enter({ is: 'closing', done });
     await done;
   }
 
   /** Ends the session at once, whatever it does: the chat belongs to another host now. */
   async abandon(): Promise<void> {
-    const phase = this.#phase;
-    if (phase.is === 'open' || phase.is === 'opening') await phase.backend?.closeSession(this.#parts.chat().id);
+    if (this.#phase.is === 'opening') {
+      this.#phase.abort.abort();
+      await this.#phase.done;
+    }
+    if (this.#phase.is === 'open') await this.#phase.handle.close();
+    await this.closed();
   }
 
   /** What kept it from opening may be otherwise now. */
@@ -139,8 +155,8 @@ export class AgentSession {
   }
 
   /** Something was written in the directory: mostly nothing that matters. */
-  async #lookAgain(backend: AgentBackend): Promise<void> {
-    const { content } = await this.#look(backend);
+  async #lookAgain(): Promise<void> {
+    const { content } = await this.#look(this.#parts.backendFor(this.#parts.chat().backend));
     if (content && content.digest === this.#directory?.digest) this.#directory = content;
   }
 
@@ -154,7 +170,7 @@ export class AgentSession {
     return state;
   }
 
-  async #open(opening: Extract<SessionPhase, { is: 'opening' }>): Promise<void> {
+  async #open(signal: AbortSignal): Promise<void> {
     const { sql, log, logger } = this.#parts;
     this.#isOutdated = false;
     const {
@@ -176,13 +192,13 @@ export class AgentSession {
     if (!session) throw new FencedError(chatId);
     // Let go meanwhile: what is not opened need not be closed.
     this.#parts.assertRunning();
-    opening.backend = backend;
     const directory = trusted ? await this.#look(backend) : undefined;
     if (directory?.reason) await this.#tell(directory.reason, directory.content?.digest ?? '');
     this.#parts.assertRunning();
-    const open: SessionPhase = { is: 'open', backend };
+    let open: SessionPhase | undefined;
     let lost: BooError | undefined;
-    await backend.openSession({
+    await this.#parts.before;
+    const spec: AgentSessionSpec = {
       chatId,
       sessionId: session.sessionId,
       cwd,
@@ -203,12 +219,14 @@ export class AgentSession {
       onLost: (cause) => {
         logger.warn({ chatId, cause: cause.message }, 'The agent process was lost.');
         lost = cause;
-        if (this.#phase === open) this.#enter({ is: 'closed' });
+        if (open !== undefined && this.#phase === open) this.#enter({ is: 'closed' });
       },
-    });
+    };
+    const handle = await backend.openSession(spec, signal);
     // It may be gone again, before anybody could look.
     if (lost !== undefined) throw lost;
     this.#directory = directory?.content;
+    open = { is: 'open', handle };
     this.#enter(open);
   }
 
