@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { agentEnvironment, isServersOwn, modelKeys } from './agents/agent-environment.ts';
+import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import {
   defaultDataDir,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../test/support/postgres.ts';
 import type { Config } from './config.ts';
-import { diagnose, type Finding } from './diagnose.ts';
+import { diagnose } from './diagnose.ts';
+import type { Finding } from './protocol/finding.ts';
 
 let database: TestDatabase;
 let dataDir: string;
@@ -69,11 +70,13 @@ test('without a login both paths say so, and what to do', async () => {
 
 test('AGENT-13: it says which provider agents use and what they get, by name and without a value', async () => {
   const agentEnv = { HOME: dataDir, CLAUDE_CODE_USE_BEDROCK: '1', AWS_SECRET_ACCESS_KEY: 'the-secret', PATH: '/bin' };
-  const plain = (await findings({ agentEnv })).get('agents get');
+  const all = await findings({ agentEnv });
+  expect(all.get('provider')?.message).toBe('Requests go to Amazon Bedrock.');
+  const plain = all.get('agents get');
   expect(plain).toMatchObject({
     status: 'ok',
     message: expect.stringMatching(
-      /^Agents get, for Amazon Bedrock: AWS_SECRET_ACCESS_KEY, CLAUDE_CODE_USE_BEDROCK, HOME, PATH\. .*SSH_AUTH_SOCK/,
+      /^Agents get: AWS_SECRET_ACCESS_KEY, CLAUDE_CODE_USE_BEDROCK, HOME, PATH\. .*SSH_AUTH_SOCK/,
     ) as string,
   });
   const HTTPS_PROXY = 'http://me:the-secret@proxy.example:3128';

@@ -9,14 +9,6 @@ import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
-import { ClaudePtyBackend, type ClaudePtyBackendOptions } from './agents/claude-pty/claude-pty-backend.ts';
-import { createHistoryMapper } from './agents/claude/mapping/map-history.ts';
-import { createTurnTraces } from './agents/claude/mapping/turn-traces.ts';
-import { ClaudeSdkBackend } from './agents/claude-sdk/claude-sdk-backend.ts';
-import { ClaudeSignIn } from './agents/claude-sdk/claude-sign-in.ts';
-import { chooseProvider, isOfProvider } from './agents/provider.ts';
-import { createRouting, type UnavailableBackend } from './agents/routing.ts';
-import { findTerminalPath } from './agents/terminal-path.ts';
 import { drain } from './chats/drain.ts';
 import { Host } from './chats/host.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
@@ -24,6 +16,7 @@ import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { startDemoModel } from './demo/demo-model.ts';
+import { declaredAgents, openAgents } from './agents/agents.ts';
 import { createAccess } from './http/access.ts';
 import { createApp } from './http/app.ts';
 import { connectionsWithin } from './http/connections.ts';
@@ -114,11 +107,16 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
     const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
-    const agentOptions = { env: agentEnv, dataDir: config.dataDir, logger, limits };
-    const sdk = new ClaudeSdkBackend(agentOptions);
-    closers.push(() => sdk.dispose());
-    const pty = await openTerminalBackend({ ...agentOptions, passthrough: config.terminalPassthrough }, closers);
-    const routing = createRouting({ sdkByDefault: options.demo || config.sdkByDefault, backends: [sdk, pty] });
+    const agents = await openAgents({
+      env: agentEnv,
+      dataDir: config.dataDir,
+      logger,
+      limits,
+      passthrough: config.terminalPassthrough,
+      sdkByDefault: options.demo || config.sdkByDefault,
+      demo: options.demo,
+    });
+    closers.push(() => agents.dispose());
 
     const host = new Host({
       hostId,
@@ -132,8 +130,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       dataDir: config.dataDir,
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
-      backendFor: (name) => routing.backendFor(name),
-      createTurnTraces,
+      agents,
     });
     closers.push(() => drain(host, [leaseSql, sql]));
     const startedAt = new Date().toISOString();
@@ -143,14 +140,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       host,
       dataDir: config.dataDir,
       resumeAtReset: config.resumeAtReset,
-      chooseBackend: (agent, asked) => routing.choose(agent, asked),
-      createHistory: () => createHistoryMapper(),
+      agents,
       describe: () => ({
         name: 'boocode',
         version,
         demo: options.demo,
-        defaultBackend: routing.defaultBackend,
-        backends: routing.describe(),
         startedAt,
       }),
     });
@@ -159,9 +153,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => searchIndexer.stop());
 
     const signInCodes = createSignInCodes();
-    const agentSignIn = options.demo ? undefined : openAgentSignIn(config, agentEnv, closers);
     const links = { codes: signInCodes, publicOrigins, clock: systemClock };
-    const app = createApp({ chats, access: { token, publicOrigins }, signInCodes, agentSignIn, log: logger });
+    const app = createApp({
+      chats,
+      access: { token, publicOrigins },
+      signInCodes,
+      agentSignIn: agents.default.signIn,
+      log: logger,
+    });
     // Once more: requests end before what answers them.
     closers.push(() => server.close());
     signal.throwIfAborted();
@@ -273,28 +272,6 @@ function machineName(): string {
   }
 }
 
-/** The terminal program as a backend, or why it cannot be one here. */
-async function openTerminalBackend(
-  options: Omit<ClaudePtyBackendOptions, 'program'>,
-  closers: (() => Promise<unknown>)[],
-): Promise<ClaudePtyBackend | UnavailableBackend> {
-  const path = await findTerminalPath();
-  if ('reason' in path) return { name: 'claude_pty', reason: path.reason };
-  const pty = new ClaudePtyBackend({ ...options, program: path.program });
-  closers.push(() => pty.dispose());
-  return pty;
-}
-
-function openAgentSignIn(
-  { dataDir }: Config,
-  env: Readonly<Record<string, string>>,
-  closers: (() => Promise<unknown>)[],
-): ClaudeSignIn {
-  const signIn = new ClaudeSignIn({ env, cwd: dataDir, clock: systemClock });
-  closers.push(() => signIn.cancel());
-  return signIn;
-}
-
 /** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */
 async function demoEnvironment(
   config: Config,
@@ -304,21 +281,8 @@ async function demoEnvironment(
   const apiKey = `demo-${randomBytes(16).toString('hex')}`;
   const model = await startDemoModel({ apiKey, intervalMs: options.demoIntervalMs ?? 0 });
   closers.push(() => model.close());
-  const provider = chooseProvider(config.agentEnv);
-  const own = Object.entries(config.agentEnv).filter(
-    ([name]) => !/^(ANTHROPIC_|CLAUDE_)/.test(name) && !isOfProvider(provider, name),
-  );
-  return {
-    ...Object.fromEntries(own),
-    ANTHROPIC_BASE_URL: model.url,
-    ANTHROPIC_API_KEY: apiKey,
-    CLAUDE_CONFIG_DIR: join(config.dataDir, 'claude'),
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-    DISABLE_AUTOUPDATER: '1',
-    // Large models get no tool to keep a list with by themselves.
-    CLAUDE_CODE_ENABLE_TODO_TOOLS: '1',
-    CLAUDE_CODE_ENABLE_TASKS: '0',
-  };
+  const endpoint = { url: model.url, apiKey, dataDir: config.dataDir };
+  return declaredAgents.reduce((env, agent) => agent.demoEnvironment(env, endpoint), { ...config.agentEnv });
 }
 
 /** A host that was chosen on purpose is one that clients may name; an address that means all of them names none. */

@@ -10,7 +10,7 @@ const doors: Record<string, readonly string[]> = {
   terminal: ['protocol', 'lib'],
   store: ['protocol', 'lib'],
   agents: ['terminal', 'protocol', 'lib'],
-  chats: ['store', 'agents/agent-backend.ts', 'terminal/agent-terminal.ts', 'protocol', 'lib'],
+  chats: ['store', 'agents/agent.ts', 'agents/agent-backend.ts', 'terminal/agent-terminal.ts', 'protocol', 'lib'],
   http: ['chats', 'protocol', 'lib'],
   demo: ['lib'],
   cli: ['client', 'terminal/draw-lines.ts', 'protocol', 'root'],
@@ -44,16 +44,39 @@ describe.each(Object.entries(doors))('%s', (room, allowed) => {
   });
 });
 
-test('the two backends share by way of what is common to both, and it knows neither', () => {
+test('an agent is known to the list of agents alone, and its two backends to the file that declares it', () => {
   const wrong = files.flatMap((file) => {
     const own = /^agents\/(claude(?:-sdk|-pty)?)\//.exec(file)?.[1];
     if (own === undefined) return [];
+    if (file === 'agents/claude/claude-agent.ts') return [];
     const others = ['claude-sdk', 'claude-pty'].filter((folder) => folder !== own);
     return importsOf(file)
       .filter((target) => others.some((folder) => target.startsWith(`agents/${folder}/`)))
       .map((target) => ({ file, target }));
   });
   expect(wrong).toEqual([]);
+});
+
+// The program's own files, which the command line reads and writes; what the environment of an agent is, for config.ts.
+const knowsClaude = ['agents/agents.ts', 'claude-files.ts', 'config.ts', 'session-store.ts'];
+
+test('nothing but the list of agents knows that an agent is Claude', () => {
+  const wrong = files
+    .filter((file) => !file.startsWith('agents/claude') && !knowsClaude.includes(file))
+    .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
+    .filter(({ target }) => target.startsWith('agents/claude'));
+  expect(wrong).toEqual([]);
+});
+
+test.each([
+  ['@anthropic-ai/', /^agents\/claude/],
+  ['react', /^web\//],
+  ['postgres', /^store\//],
+])('%s is imported in its own room only', (name, room) => {
+  const importsIt = new RegExp(`(?:from|import)\\s*\\(?\\s*'${name.endsWith('/') ? name : `${name}(?:-dom)?['/]`}`);
+  const importers = files.filter((file) => importsIt.test(readFileSync(join(src, file), 'utf8')));
+  expect(importers.filter((file) => !room.test(file))).toEqual([]);
+  expect(importers).not.toEqual([]);
 });
 
 test('what a tab of the web app holds knows nothing of how it is drawn', () => {

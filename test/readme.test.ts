@@ -35,7 +35,7 @@ test('every example of the README compiles in strict TypeScript, against the pac
     types: ['node'],
     paths: {
       'boocode/client': [join(root, 'dist/client/client.d.ts')],
-      'boocode/session-store': [join(root, 'dist/store/session-store.d.ts')],
+      'boocode/session-store': [join(root, 'dist/session-store.d.ts')],
     },
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));

@@ -6,12 +6,12 @@
  * update and before the decision about it; exactly one `turn_finished`, last. A backend may end the stream without it
  * (the process died): whoever reads then records the turn as failed.
  */
-import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import type { BackendName, Effort, McpServer, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
 import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
+import type { SessionStore } from '../protocol/session-store.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { AgentBody, AgentDirectory, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
@@ -276,35 +276,11 @@ export interface AgentBackend {
    */
   openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession>;
 
-  /** Whether there is such a model, as far as can be known; what nobody can know is taken for one. */
-  knowsModel?(model: string): Promise<boolean>;
-
   /**
    * Whether the transcript of a session that is closed shows that this prompt reached the agent. Without it nobody can tell,
    * and the prompt counts as asked.
    */
   wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
-
-  /** What the directory would have the agent load once it is trusted. Throws `trust_refused` where it is too much. */
-  readDirectory?(cwd: string): Promise<DirectoryContent>;
-
-  /**
-   * A closed session goes on in another directory: stores what the agent itself keeps of it beyond the store, and removes
-   * that where nothing would be lost. The directory may be gone. Nothing happens where the agent keeps nothing.
-   */
-  leaveDirectory?(session: { sessionId: string; cwd: string; sessionStore: SessionStore }): Promise<void>;
-
-  /**
-   * Copies a closed session up to, and without, the first of these prompts, which came one after another, to a new one.
-   * Null where the session does not hold it, else the worktree that the new one goes on in, null for none.
-   */
-  rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
-
-  /**
-   * Removes what the agent itself keeps of a closed session on this machine: the chat is being deleted. Nothing happens
-   * where it keeps nothing, as it may be for a chat that was flipped.
-   */
-  removeSession?(session: { sessionId: string; cwd: string }): Promise<void>;
 
   /** Closes every session that is still open; no process of theirs is left. Idempotent. */
   dispose(): Promise<void>;

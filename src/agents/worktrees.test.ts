@@ -6,6 +6,7 @@ import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
 import { initRepository } from '../../test/support/git-repository.ts';
 import { endOf, ofType, openSession, readTurn, runTurn, textIn } from '../../test/contract/agent-backend.ts';
+import { leaveDirectory, removeTranscript } from './claude/files/transcript-file.ts';
 import { openPtyHarness } from '../../test/support/pty-harness.ts';
 import { openSdkHarness } from '../../test/support/sdk-harness.ts';
 import { until } from '../../test/support/until.ts';
@@ -50,13 +51,13 @@ describe.each([
       expect(textIn(await say('what did I say'))).toContain('use a sub-agent: stream 3 tokens');
       await session.handle.close();
       // A chat that is moved goes on where it is moved to, and not in the worktree.
-      await backend.leaveDirectory({ ...spec, cwd });
+      await leaveDirectory(spec.sessionStore, { configDir: harness.agent.configDir, sessionId: spec.sessionId, cwd });
       expect(await left()).toEqual([]);
       session = await openSession({ backend, cwd: elsewhere }, spec);
       expect(textIn(await say('run: env pwd'))).toContain(`\n${elsewhere}`);
       await session.handle.close();
       expect(await left()).not.toEqual([]);
-      await backend.removeSession({ sessionId: spec.sessionId, cwd });
+      await removeTranscript({ configDir: harness.agent.configDir, sessionId: spec.sessionId, cwd });
       expect(await left()).toEqual([]);
     } finally {
       await harness.close();

@@ -1,7 +1,7 @@
 /** The agent's session of one chat that this host holds: opened for work, closed at rest, opened anew when it was lost. */
 import { randomUUID } from 'node:crypto';
+import type { AgentDirectory } from '../agents/agent.ts';
 import type {
-  AgentBackend,
   AgentEvent,
   AgentSession,
   AgentSessionSpec,
@@ -10,7 +10,7 @@ import type {
 } from '../agents/agent-backend.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, McpServer } from '../protocol/chat.ts';
+import type { McpServer } from '../protocol/chat.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
@@ -31,7 +31,7 @@ export interface ChatSessionParts {
   dataDir: string;
   /** Starting agent processes is heavy: only a few at once. */
   warmLimiter: Limiter;
-  readonly backendFor: (name: BackendName) => AgentBackend;
+  readonly agents: AgentDirectory;
   /** The end of the session that this host had of the chat before, where it was let go. */
   readonly before: Promise<void> | undefined;
   /** The chat as it is now: a session is opened with its settings, on its backend. */
@@ -156,13 +156,14 @@ export class ChatSession {
 
   /** Something was written in the directory: mostly nothing that matters. */
   async #lookAgain(): Promise<void> {
-    const { content } = await this.#look(this.#parts.backendFor(this.#parts.chat().backend));
+    const { content } = await this.#look();
     if (content && content.digest === this.#directory?.digest) this.#directory = content;
   }
 
-  async #look(backend: AgentBackend): ReturnType<typeof lookAtDirectory> {
-    const { sql, log } = this.#parts;
-    const state = await lookAtDirectory(sql, backend, this.#parts.chat().cwd, {
+  async #look(): ReturnType<typeof lookAtDirectory> {
+    const { sql, log, agents } = this.#parts;
+    const { agent, cwd } = this.#parts.chat();
+    const state = await lookAtDirectory(sql, agents.agentFor(agent), cwd, {
       keptRules: this.#keptRules,
       ask: (statement) => log.ask(statement),
     });
@@ -171,7 +172,7 @@ export class ChatSession {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { sql, log, logger } = this.#parts;
+    const { sql, log, logger, agents } = this.#parts;
     this.#isOutdated = false;
     const {
       id: chatId,
@@ -185,14 +186,14 @@ export class ChatSession {
       trusted,
       acceptsAgentMessages,
     } = this.#parts.chat();
-    const backend = this.#parts.backendFor(name);
+    const backend = agents.backendFor(name);
     await assertApart(cwd, this.#parts.dataDir);
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);
     // Let go meanwhile: what is not opened need not be closed.
     this.#parts.assertRunning();
-    const directory = trusted ? await this.#look(backend) : undefined;
+    const directory = trusted ? await this.#look() : undefined;
     if (directory?.reason) await this.#tell(directory.reason, directory.content?.digest ?? '');
     this.#parts.assertRunning();
     let open: SessionPhase | undefined;
@@ -209,7 +210,7 @@ export class ChatSession {
       trusted: directory?.trusted === true,
       directory: directory?.content,
       acceptsAgentMessages,
-      sessionStore: chatSessionStore(sql, log.lease),
+      sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
       onUnprompted: (events) => this.#parts.onUnprompted(events),
       onEvent: (event) => this.#parts.onEvent(event),
       onResumed: (counted) => this.#parts.onResumed(counted),

@@ -2,12 +2,13 @@
  * One chat that this host holds: its queue of prompts, its turns, its decisions. All that is done in turn is done by the
  * pump, one thing after another; the agent's session has a file of its own.
  */
-import { type AgentBackend, type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
+import type { AgentDirectory } from '../agents/agent.ts';
+import { type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, Chat as ChatView, ChatState, McpServer, PatchChat } from '../protocol/chat.ts';
+import type { AgentName, Chat as ChatView, ChatState, McpServer, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
@@ -34,7 +35,7 @@ import { rewindChat } from './rewind.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
-import { Turns, type TurnsParts } from './turns.ts';
+import { Turns } from './turns.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 
@@ -51,8 +52,7 @@ export interface ChatParts {
   warmLimiter: Limiter;
   /** The end of the session that this host had of the chat before, where it was let go. */
   readonly before: Promise<void> | undefined;
-  readonly backendFor: (name: BackendName) => AgentBackend;
-  readonly createTurnTraces: TurnsParts['createTurnTraces'];
+  readonly agents: AgentDirectory;
   /** Something about the chat may look different now. */
   onChanged(): void;
   /** The chat is cold and has nothing to do. */
@@ -250,7 +250,10 @@ export class Chat {
     this.#assertRunning();
     return openTerminal({
       session: this.#session,
-      backend: () => this.#parts.backendFor(this.#settings.row.backend),
+      runsOn: () => {
+        const { agent, backend } = this.#settings.row;
+        return { agent: this.#parts.agents.agentFor(agent), backend };
+      },
       isTurnRunning: () => this.#turns.current !== undefined,
       between: (task) => this.#pump.between(task),
     });
@@ -277,8 +280,9 @@ export class Chat {
   /** Has the agent forget a prompt and all that came after it, between turns. */
   rewind(promptId: string | undefined): Promise<RewindResult> {
     this.#assertRunning();
-    const { sql, backendFor } = this.#parts;
-    const parts = { sql, log: this.#log, session: this.#session, chat: this.#settings.row, backendFor };
+    const { sql, agents } = this.#parts;
+    const agentFor = (name: AgentName) => agents.agentFor(name);
+    const parts = { sql, log: this.#log, session: this.#session, chat: this.#settings.row, agentFor };
     return this.#pump.between(async () => {
       const result = await rewindChat(parts, promptId);
       await this.#hold.noteRewind();
@@ -329,7 +333,9 @@ export class Chat {
   }
 
   get #keptSessions(): KeptSessions {
-    return { ...this.#parts, lease: this.#log.lease, chat: this.#settings.row };
+    const { sql, agents } = this.#parts;
+    const agentFor = (name: AgentName) => agents.agentFor(name);
+    return { sql, agentFor, lease: this.#log.lease, chat: this.#settings.row };
   }
 
   /** Does the next thing: what the agent began by itself, then what is to be done between turns, then the prompts. */

@@ -3,7 +3,8 @@
  * its directory's settings; they are loaded as long as what stands there is what was trusted. Anything else asks again, and
  * until then turns run without them: they are not held up, for nobody may be there to answer.
  */
-import type { AgentBackend, DirectoryContent, DirectoryFile } from '../agents/agent-backend.ts';
+import type { Agent } from '../agents/agent.ts';
+import type { DirectoryContent, DirectoryFile } from '../agents/agent-backend.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { ChatTrust, TrustFile } from '../protocol/trust.ts';
 import type { ChatRow } from '../store/chats.ts';
@@ -11,7 +12,7 @@ import type { Sql } from '../store/database.ts';
 import { findTrust, insertTrust, type TrustedFile } from '../store/directory-trusts.ts';
 import { ask, write } from './storage.ts';
 
-type Reader = Pick<AgentBackend, 'readDirectory'>;
+type Reader = Pick<Agent, 'readDirectory'>;
 
 /** What a session of a chat that wants its directory's settings is opened with. */
 export interface DirectoryState {
@@ -31,14 +32,14 @@ export interface LookOptions {
 
 export async function lookAtDirectory(
   sql: Sql,
-  backend: Reader,
+  agent: Reader,
   cwd: string,
   options: LookOptions,
 ): Promise<DirectoryState> {
-  if (!backend.readDirectory) return { trusted: true, content: undefined };
+  if (!agent.readDirectory) return { trusted: true, content: undefined };
   let content: DirectoryContent;
   try {
-    content = await backend.readDirectory(cwd);
+    content = await agent.readDirectory(cwd);
   } catch (error) {
     return { trusted: false, content: undefined, reason: { message: toBooError(error).message, data: {} } };
   }
@@ -70,11 +71,11 @@ const maxNames = 20;
  */
 export async function trustDirectory(
   sql: Sql,
-  backend: Reader,
+  agent: Reader,
   { id, cwd }: { id?: string; cwd: string },
   digest?: string,
 ): Promise<void> {
-  const content = await backend.readDirectory?.(cwd);
+  const content = await agent.readDirectory?.(cwd);
   if (!content) return;
   if (digest !== undefined && digest !== content.digest) {
     const again = `The directory has changed since it was looked at. Look at it again: boocode trust ${id}`;
@@ -88,9 +89,9 @@ export async function trustDirectory(
 }
 
 /** What the directory of a chat turns on, and what has changed since it was trusted. */
-export async function describeTrust(sql: Sql, backend: Reader, chat: ChatRow): Promise<ChatTrust> {
+export async function describeTrust(sql: Sql, agent: Reader, chat: ChatRow): Promise<ChatTrust> {
   const none = { path: chat.cwd, digest: '', files: [] };
-  const content = (await backend.readDirectory?.(chat.cwd)) ?? none;
+  const content = (await agent.readDirectory?.(chat.cwd)) ?? none;
   const before = await ask(() => findTrust(sql, content));
   return {
     chatId: chat.id,

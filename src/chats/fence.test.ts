@@ -1,6 +1,7 @@
 // Two hosts on one database: at any time at most one of them writes to a chat.
 import { randomUUID } from 'node:crypto';
-import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { foldSummary } from '../agents/claude/fold-summary.ts';
+import type { SessionStore } from '../protocol/session-store.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   assertDense,
@@ -113,7 +114,7 @@ describe('stale writers', () => {
       const stale = (await claimLease(sql, chatId, before, 60_000))!;
       await openAgentSession(sql, stale, { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() });
       await runOut(chatId);
-      const store = chatSessionStore(sql, stale);
+      const store = chatSessionStore(sql, stale, foldSummary);
 
       // A third of the races each: as it comes; both wait for the chat's row, the writer first, or the taker first.
       const gate = createGate();
@@ -143,7 +144,9 @@ describe('stale writers', () => {
       total.appends += wrote.appends;
       total.entries += wrote.entries;
       await appendEvents(other, lease, { events: [note('new')], chat: { title: 'new' } });
-      await chatSessionStore(other, lease).append({ projectKey: 'x', sessionId: 's' }, [{ type: 'mode', text: 'new' }]);
+      await chatSessionStore(other, lease, foldSummary).append({ projectKey: 'x', sessionId: 's' }, [
+        { type: 'mode', text: 'new' },
+      ]);
 
       const log = await readEvents(sql, chatId, { after: 0, limit: 10_000 });
       assertDense(log);
@@ -190,7 +193,7 @@ describe('stale writers', () => {
       entries: await sql`select * from boocode.claude_session_entries where project_key = ${chatId}`,
     });
     const before = await snapshot();
-    const store = chatSessionStore(sql, stale);
+    const store = chatSessionStore(sql, stale, foldSummary);
     const turnId = randomUUID();
     const writes = [
       () => appendEvents(sql, stale, { events: [note('x')], chat: { title: 'x' } }),

@@ -76,7 +76,8 @@ describe('where it cannot be', () => {
     await alone.events(id, 'turn_finished', 2);
     expect([sdk.opened.length, sdk.closed]).toEqual([1, 0]);
     // The one that it has is no flip, whether it is here or not.
-    const { id: absent } = await alone.createChat({ backend: 'claude_pty' });
+    const { id: absent } = await alone.createChat();
+    await alone.sql`update boocode.chats set backend = 'claude_pty' where id = ${absent}`;
     expect(await alone.chats.patchChat(absent, { backend: 'claude_pty' })).toMatchObject({ backend: 'claude_pty' });
     expect(await alone.chats.patchChat(absent, { backend: 'claude_sdk' })).toMatchObject({ backend: 'claude_sdk' });
   });

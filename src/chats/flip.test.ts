@@ -157,7 +157,7 @@ describe('between turns', () => {
     await flip(id, 'claude_pty');
     const { sessionId } = here.sdk.opened[0]!;
     await here.chats.deleteChat(id);
-    expect([here.sdk.removed, here.pty.removed]).toEqual([[sessionId], [sessionId]]);
+    expect(here.agent.removed).toEqual([sessionId]);
   });
 });
 

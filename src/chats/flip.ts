@@ -6,7 +6,7 @@
  * A flip that has to wait, for a turn or for work that closing would kill, lasts as long as somebody waits for it:
  * nothing of it is stored, so nothing of it may surprise anybody later.
  */
-import type { AgentBackend } from '../agents/agent-backend.ts';
+import type { AgentDirectory } from '../agents/agent.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BackendName, RunningChoice } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
@@ -38,7 +38,7 @@ export interface FlipParts {
   clock: Clock;
   session: ChatSession;
   settings: ChatSettings;
-  readonly backendFor: (name: BackendName) => AgentBackend;
+  readonly agents: AgentDirectory;
   /** Throws once the chat is being let go. */
   assertRunning(): void;
   isTurnRunning(): boolean;
@@ -84,7 +84,8 @@ export class Flips {
     if (this.#pending === 0 && !wanted) return settings.change(request.changes, session);
     // Before anything is touched.
     request.signal?.throwIfAborted();
-    this.#parts.backendFor(request.backend ?? settings.row.backend);
+    const { agent, backend } = settings.row;
+    this.#parts.agents.choose(agent, request.backend ?? backend);
     if (request.running === 'refuse') assertIdle(this.#parts.isTurnRunning(), session, settings.row.id, wanted);
 
     const isHurried = request.running === 'interrupt';

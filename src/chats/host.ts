@@ -4,11 +4,11 @@
  * A chat is held, by a lease, as long as it is warm or has work; all others rest in the database. Whoever asks for one
  * takes it. On start, and every few seconds, the host looks for chats with work that nobody holds.
  */
-import type { AgentBackend, CountedRequests, TurnTraces } from '../agents/agent-backend.ts';
+import type { AgentDirectory } from '../agents/agent.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName, Chat as ChatView } from '../protocol/chat.ts';
+import type { Chat as ChatView } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { HealthReason } from '../protocol/info.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
@@ -49,9 +49,7 @@ export interface HostParts {
   warmingAtOnce: number;
   /** Bytes that may wait for one reader before it is cut off. */
   readerBacklogBytes: number;
-  backendFor(name: BackendName): AgentBackend;
-  /** For a turn that was left in the middle, by its host or its agent. `except` is as in `uncounted`. */
-  readonly createTurnTraces: (except?: CountedRequests) => TurnTraces;
+  readonly agents: AgentDirectory;
 }
 
 /** How often the host looks for work that nobody holds. */
@@ -148,10 +146,6 @@ export class Host {
   /** No lost write is tried again from here on: the database is away, and this host stops. */
   stopRetrying(): void {
     this.#retries = false;
-  }
-
-  backendFor(name: BackendName): AgentBackend {
-    return this.#parts.backendFor(name);
   }
 
   /** The chat if this host holds it. */
@@ -270,8 +264,7 @@ export class Host {
       idleTimeoutMs,
       waitLimits,
       dataDir: this.#parts.dataDir,
-      backendFor: (name) => this.#parts.backendFor(name),
-      createTurnTraces: this.#parts.createTurnTraces,
+      agents: this.#parts.agents,
       warmLimiter: this.#limit,
       before: this.#endings.get(chatId),
       onChanged: () => this.#tell(taken),
@@ -286,18 +279,18 @@ export class Host {
 
   /** Finishes what the last holder left open. */
   #recover(log: ChatLog, cause: BooError | undefined): Promise<void> {
-    const { sql, logger, hostId } = this.#parts;
+    const { sql, logger, hostId, agents } = this.#parts;
     const { lease } = log;
-    const backendFor = (name: BackendName) => this.backendFor(name);
+    const find = () => ask(() => findChat(sql, lease.chatId));
     return recoverChat({
       sql,
       log,
       hostId,
       cause,
-      traces: this.#parts.createTurnTraces(),
+      createTraces: async () => agents.agentFor((await find())?.agent ?? agents.default.name).createTurnTraces(),
       wasAsked: async (turnId, prompt) => {
-        const chat = await ask(() => findChat(sql, lease.chatId));
-        return chat === null || wasAsked({ sql, lease, chat, logger, backendFor }, turnId, prompt);
+        const chat = await find();
+        return chat === null || wasAsked({ sql, lease, chat, logger, agents }, turnId, prompt);
       },
       onLeft: (decisions) => this.news.left(decisions),
     });

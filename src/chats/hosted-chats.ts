@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { AgentName, BackendName, Chat as ChatView, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import type { AgentDirectory } from '../agents/agent.ts';
+import type { AgentName, Chat as ChatView, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
@@ -29,7 +30,7 @@ import type { Backlog } from './backlog.ts';
 import { atRest, chatView } from './chat-view.ts';
 import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
-import { type History, Imports } from './imports.ts';
+import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
@@ -44,13 +45,10 @@ export interface HostedChatsParts {
   host: Host;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
-  /** The backend for a new chat, which may name one. Throws `backend_unavailable`. */
-  chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
+  agents: AgentDirectory;
   /** Whether a new chat that does not say goes on by itself when a limit resets. */
   resumeAtReset?: boolean;
-  /** Makes the events of what was said in a session before it came here. */
-  createHistory(agent: AgentName): History;
-  describe(): Omit<Info, 'hostId' | 'warmChats'>;
+  describe(): Omit<Info, 'hostId' | 'warmChats' | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
 /** The chats of one host and its database, as everybody outside asks for them. */
@@ -59,7 +57,7 @@ export class HostedChats implements Chats {
   readonly #slow: SlowLane;
   readonly #host: Host;
   readonly #dataDir: string;
-  readonly #chooseBackend: HostedChatsParts['chooseBackend'];
+  readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #imports: Imports;
   readonly #describe: HostedChatsParts['describe'];
@@ -69,17 +67,17 @@ export class HostedChats implements Chats {
     this.#slow = parts.slow;
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
-    this.#chooseBackend = (agent, asked) => parts.chooseBackend(agent, asked);
+    this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset ?? false;
     this.#imports = new Imports({ ...parts, hostId: parts.host.id, trust: (chat) => this.#trust(chat) });
     this.#describe = () => parts.describe();
   }
 
   async createChat(input: CreateChat): Promise<ChatView> {
-    const agent = input.agent ?? 'claude';
-    const backend = this.#chooseBackend(agent, input.backend);
+    const agent = input.agent ?? this.#agents.default.name;
+    const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
-    await this.#assertModel(backend, input.model);
+    await this.#assertOffered(agent, input);
     const chat: NewChat = {
       id: randomUUID(),
       title: input.title ?? null,
@@ -122,7 +120,7 @@ export class HostedChats implements Chats {
   ): Promise<ChatView> {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
     const patch = { ...rest, ...place };
-    if (patch.model) await this.#assertModel(patch.backend ?? (await this.#row(chatId)).backend, patch.model);
+    if (patch.model || patch.permissionMode) await this.#assertOffered((await this.#row(chatId)).agent, patch);
     if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
     await this.#host.use(chatId, (chat) => chat.patch(patch, signal));
     return this.getChat(chatId);
@@ -130,7 +128,7 @@ export class HostedChats implements Chats {
 
   async readTrust(chatId: string): Promise<ChatTrust> {
     const row = await this.#row(chatId);
-    return describeTrust(this.#sql, this.#host.backendFor(row.backend), row);
+    return describeTrust(this.#sql, this.#agents.agentFor(row.agent), row);
   }
 
   async giveTrust(chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
@@ -139,8 +137,8 @@ export class HostedChats implements Chats {
     return this.readTrust(chatId);
   }
 
-  async #trust(chat: Pick<ChatRow, 'backend' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
-    await trustDirectory(this.#sql, this.#host.backendFor(chat.backend), chat, digest);
+  async #trust(chat: Pick<ChatRow, 'agent' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
+    await trustDirectory(this.#sql, this.#agents.agentFor(chat.agent), chat, digest);
   }
 
   async deleteChat(chatId: string): Promise<void> {
@@ -264,7 +262,7 @@ export class HostedChats implements Chats {
   }
 
   async beginImport(input: BeginImport): Promise<SessionImport> {
-    await this.#assertModel(this.#chooseBackend(input.agent ?? 'claude', input.backend), input.model);
+    await this.#assertOffered(input.agent ?? this.#agents.default.name, input);
     return this.#imports.begin(input);
   }
 
@@ -285,17 +283,24 @@ export class HostedChats implements Chats {
   }
 
   info(): Info {
-    return { ...this.#describe(), hostId: this.#host.id, warmChats: this.#host.warmCount };
+    return { ...this.#describe(), ...this.#agents.describe(), hostId: this.#host.id, warmChats: this.#host.warmCount };
   }
 
   health(): Promise<HealthReason | null> {
     return this.#host.health();
   }
 
-  /** A name that is not known would fail with the next prompt. */
-  async #assertModel(backend: BackendName, model: string | null | undefined): Promise<void> {
-    if (!model || (await this.#host.backendFor(backend).knowsModel?.(model)) !== false) return;
-    const message = `model: there is no model “${model}”. Take its full name, or one such as opus, sonnet or haiku.`;
+  /** What the agent does not know would fail with the next prompt. */
+  async #assertOffered(name: AgentName, { model, permissionMode }: Pick<PatchChat, 'model' | 'permissionMode'>) {
+    const agent = this.#agents.agentFor(name);
+    if (permissionMode !== undefined && !agent.permissionModes.includes(permissionMode)) {
+      const modes = agent.permissionModes.join(', ');
+      const message = `permissionMode: ${agent.label} has no mode “${permissionMode}”. Take one of: ${modes}.`;
+      throw new BooError('invalid_request', message, { details: { field: 'permissionMode' } });
+    }
+    if (!model || (await agent.knowsModel?.(model)) !== false) return;
+    const such = agent.models.length > 0 ? `, or one such as ${agent.models.join(', ')}` : '';
+    const message = `model: there is no model “${model}”. Take its full name${such}.`;
     throw new BooError('invalid_request', message, { details: { field: 'model' } });
   }
 

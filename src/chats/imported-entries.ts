@@ -1,4 +1,4 @@
-import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionStoreEntry } from '../protocol/session-store.ts';
 import { createJsonScan, type JsonBounds } from '../lib/json-scan.ts';
 import { BooError } from '../protocol/error.ts';
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assertDense, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { Agents } from '../agents/agents.ts';
 import { createHistoryMapper } from '../agents/claude/mapping/map-history.ts';
 import { noUsage } from '../protocol/usage.ts';
 import type { BeginImport } from '../protocol/import.ts';
@@ -173,16 +174,20 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
       slow: host.slow,
       hostId: host.id,
       dataDir: '/nonexistent',
-      chooseBackend: () => 'claude_sdk',
-      trust: () => Promise.resolve(),
-      createHistory: () => ({
-        map: (entries) => createHistoryMapper().map(entries),
-        end() {
-          failures -= 1;
-          if (failures >= 0) throw new Error('broken off');
-          return [];
+      agents: new Agents([
+        {
+          ...host.agent,
+          createHistory: () => ({
+            map: (entries) => createHistoryMapper().map(entries),
+            end() {
+              failures -= 1;
+              if (failures >= 0) throw new Error('broken off');
+              return [];
+            },
+          }),
         },
-      }),
+      ]),
+      trust: () => Promise.resolve(),
     });
     await expect(imports.finish(id)).rejects.toThrow('broken off');
     expect(await host.log(id)).toHaveLength(3);

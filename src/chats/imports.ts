@@ -5,8 +5,8 @@
  * again, or begun anew.
  */
 import { randomUUID } from 'node:crypto';
-import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
-import type { AgentName, BackendName } from '../protocol/chat.ts';
+import type { SessionStoreEntry } from '../protocol/session-store.ts';
+import type { Agent, AgentDirectory, History } from '../agents/agent.ts';
 import { textOf } from '../protocol/text-of.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
@@ -32,20 +32,13 @@ import { ask, write } from './storage.ts';
 import { titleFrom } from './title.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
 
-/** Makes the events of a transcript, page after page. */
-export interface History {
-  map(entries: readonly SessionStoreEntry[]): AgentBody[];
-  end(): AgentBody[];
-}
-
 export interface ImportsParts {
   slow: SlowLane;
   hostId: string;
   dataDir: string;
-  chooseBackend(agent: AgentName, asked: BackendName | undefined): BackendName;
-  createHistory(agent: AgentName): History;
+  agents: AgentDirectory;
   /** Trusts the directory as it is now. */
-  trust(chat: Pick<ChatRow, 'backend' | 'cwd'>): Promise<void>;
+  trust(chat: Pick<ChatRow, 'agent' | 'cwd'>): Promise<void>;
 }
 
 const maxEventsAtOnce = 200;
@@ -62,8 +55,10 @@ export class Imports {
 
   async begin({ sessionId, ...input }: BeginImport): Promise<SessionImport> {
     const { sql } = this.#parts.slow;
-    const agent = input.agent ?? 'claude';
-    const backend = this.#parts.chooseBackend(agent, input.backend);
+    const { agents } = this.#parts;
+    const agent = input.agent ?? agents.default.name;
+    const backend = agents.choose(agent, input.backend);
+    assertImports(agents.agentFor(agent));
     const cwd = await resolveWorkingDirectory(input.cwd, this.#parts.dataDir);
     await this.#assertFree(sessionId);
     const chat = {
@@ -98,16 +93,17 @@ export class Imports {
   async addLines(importId: string, { subpath, lines }: ImportLines): Promise<void> {
     const found = await this.#find(importId);
     const entries = parseEntries(lines);
-    const store = this.#storeOf(found.id);
+    const store = this.#storeOf(found);
     const key = { projectKey: 'chat', sessionId: found.sessionId, ...(subpath === undefined ? {} : { subpath }) };
     await whileOurs(() => store.append(key, entries));
   }
 
   /** One for all lines of an import: it knows what it stored last, and need not ask at every batch. */
-  #storeOf(importId: string): ChatSessionStore {
+  #storeOf({ id: importId, agent }: ImportRow): ChatSessionStore {
     // Under the epoch it was begun with: once it is being finished, with all that is there, nothing more gets in.
     const lease = { chatId: importId, hostId: this.#parts.hostId, epoch: 0, nextSeq: 1 };
-    const store = this.#stores.get(importId) ?? chatSessionStore(this.#parts.slow.sql, lease);
+    const { foldSummary } = this.#parts.agents.agentFor(agent);
+    const store = this.#stores.get(importId) ?? chatSessionStore(this.#parts.slow.sql, lease, foldSummary);
     this.#stores.delete(importId);
     this.#stores.set(importId, store);
     const [oldest] = this.#stores.keys();
@@ -144,7 +140,7 @@ export class Imports {
     const { sql } = this.#parts.slow;
     const parts = await listTranscripts(this.#parts.slow, row.id);
     const main = parts.find((part) => part.sessionId === sessionId && part.subpath === '');
-    const history = this.#parts.createHistory(row.agent);
+    const history = assertImports(this.#parts.agents.agentFor(row.agent))();
     let isSaid = false;
     let { title } = row;
     const append = async (bodies: readonly AgentBody[]): Promise<void> => {
@@ -186,6 +182,14 @@ export class Imports {
     if (!chat) return;
     throw new BooError('session_taken', `Chat ${chat.id} has this session already.`, { details: { chatId: chat.id } });
   }
+}
+
+/** Throws `invalid_request` where it has none. */
+function assertImports(agent: Agent): () => History {
+  if (agent.createHistory) return agent.createHistory.bind(agent);
+  throw new BooError('invalid_request', `agent: sessions of ${agent.label} cannot become chats.`, {
+    details: { field: 'agent' },
+  });
 }
 
 function adopted(sessionId: string): AgentBody {

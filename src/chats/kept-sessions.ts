@@ -1,53 +1,39 @@
-import type { AgentBackend } from '../agents/agent-backend.ts';
-import { type BackendName, backendNames } from '../protocol/chat.ts';
-import { toBooError } from '../protocol/error.ts';
+import type { Agent, NativeSession } from '../agents/agent.ts';
+import type { AgentName } from '../protocol/chat.ts';
 import { findAgentSessions } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
 
-/** The sessions that a chat ever had, with what agents keep of them outside the store, on whichever backend. */
+/** The sessions that a chat ever had, with what its agent keeps of them outside the store. */
 export interface KeptSessions {
   sql: Sql;
   lease: Lease;
   chat: Readonly<ChatRow>;
-  readonly backendFor: (name: BackendName) => AgentBackend;
+  readonly agentFor: (name: AgentName) => Agent;
 }
 
-/** Removes what agents keep. */
+/** Removes what the agent keeps. */
 export async function eraseSessions(kept: KeptSessions): Promise<void> {
-  await ofEach(kept, (backend, session) => backend.removeSession?.(session));
+  await ofEach(kept, (agent, session) => agent.removeSession?.(session));
 }
 
-/** Stores what agents keep beyond the store, and removes it: the chat goes on in another directory. */
+/** Stores what the agent keeps beyond the store, and removes it: the chat goes on in another directory. */
 export async function leaveDirectory(kept: KeptSessions): Promise<void> {
-  const sessionStore = chatSessionStore(kept.sql, kept.lease);
-  await ofEach(kept, (backend, session) => backend.leaveDirectory?.({ ...session, sessionStore }));
+  const { foldSummary } = kept.agentFor(kept.chat.agent);
+  const sessionStore = chatSessionStore(kept.sql, kept.lease, foldSummary);
+  await ofEach(kept, (agent, session) => agent.leaveDirectory?.({ ...session, sessionStore }));
 }
 
 async function ofEach(
-  { sql, lease, chat, backendFor }: KeptSessions,
-  task: (backend: AgentBackend, session: { sessionId: string; cwd: string }) => Promise<void> | undefined,
+  { sql, lease, chat, agentFor }: KeptSessions,
+  task: (agent: Agent, session: NativeSession) => Promise<void> | undefined,
 ): Promise<void> {
+  const agent = agentFor(chat.agent);
   const current = await findAgentSessions(sql, lease.chatId);
   // Those from before the agent began another one, too.
-  const stored = (await chatSessionStore(sql, lease).listSessions?.(lease.chatId)) ?? [];
+  const stored = (await chatSessionStore(sql, lease, agent.foldSummary).listSessions?.(lease.chatId)) ?? [];
   const sessionIds = new Set([...current, ...stored].map((session) => session.sessionId));
-  if (sessionIds.size === 0) return;
-  // It may have been flipped: the others that are here may have kept something, too.
-  const others = backendNames.filter((name) => name !== chat.backend);
-  const backends = [backendFor(chat.backend), ...others.flatMap((name) => available(name, backendFor))];
-  for (const sessionId of sessionIds) {
-    for (const backend of backends) await task(backend, { sessionId, cwd: chat.cwd });
-  }
-}
-
-function available(name: BackendName, backendFor: (name: BackendName) => AgentBackend): AgentBackend[] {
-  try {
-    return [backendFor(name)];
-  } catch (error) {
-    if (toBooError(error).code === 'backend_unavailable') return [];
-    throw error;
-  }
+  for (const sessionId of sessionIds) await task(agent, { sessionId, cwd: chat.cwd });
 }

@@ -150,14 +150,14 @@ test('AGENT-15 AGENT-26: no chat is moved into the data directory', async () => 
 test('TRANSCRIPT-11: agents leave the old directory, by its old name, before the move is stored', async () => {
   const id = await openWarmChat(here);
   const seen: unknown[] = [];
-  here.sdk.onLeave = async (session) => {
+  here.agent.leaveDirectory = async (session) => {
     seen.push(session, (await here.chats.getChat(id)).cwd);
   };
   await move(id);
   const [{ sessionId } = {}] = here.sdk.opened;
   expect(seen).toEqual([expect.objectContaining({ sessionId, cwd: here.cwd }), here.cwd]);
 
-  here.sdk.onLeave = () => Promise.reject(new BooError('storage_unavailable', 'Not now.'));
+  here.agent.leaveDirectory = () => Promise.reject(new BooError('storage_unavailable', 'Not now.'));
   await expect(move(id, root.concat('/link/..'))).rejects.toMatchObject({ code: 'cwd_invalid' });
   const third = join(root, 'third');
   await mkdir(third);
@@ -174,7 +174,7 @@ test('AGENT-28: trust does not come along, unless the same patch gives it', asyn
 
 test('AGENT-28: the directory that is trusted with a move is the new one', async () => {
   const looked: string[] = [];
-  here.sdk.readDirectory = (cwd) => {
+  here.agent.readDirectory = (cwd) => {
     looked.push(cwd);
     return Promise.resolve({ path: cwd, digest: 'd', files: [], isCurrent: () => true });
   };

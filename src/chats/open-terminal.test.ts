@@ -72,7 +72,7 @@ test('a chat whose backend has no terminal says how to flip, and nothing is star
   const { id } = await here.createChat({ backend: 'claude_sdk' });
   const refused = here.chats.openTerminal(id);
   await expect(refused).rejects.toMatchObject({ code: 'terminal_unavailable' });
-  await expect(refused).rejects.toThrow(/boocode flip <chat> --to pty/);
+  await expect(refused).rejects.toThrow(/boocode flip <chat> --to claude_pty/);
   expect(here.sdk.opened).toHaveLength(0);
   await expect(here.chats.openTerminal(randomUUID())).rejects.toMatchObject({ code: 'not_found' });
 });

@@ -17,7 +17,7 @@ export interface RecoveryParts {
   /** Why this host itself let the chat go in the middle of the turn. */
   cause?: BooError | undefined;
   /** For one turn. */
-  traces: TurnTraces;
+  readonly createTraces: () => Promise<TurnTraces>;
   /** Whether the prompt of a turn that shows no sign of the agent reached it all the same. */
   readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
   /** Told of the decisions before they are cancelled. */
@@ -30,7 +30,7 @@ export interface RecoveryParts {
  * again.
  */
 export async function recoverChat(parts: RecoveryParts): Promise<void> {
-  const { sql, log, traces, wasAsked, onLeft } = parts;
+  const { sql, log, createTraces, wasAsked, onLeft } = parts;
   const { chatId } = log.lease;
   const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
   if (turnId === null && decisions.length === 0) return;
@@ -42,7 +42,7 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
   const cancelled = decisions.map((decision) =>
     settlement(decision.turnId ?? undefined, decision.id, { outcome: 'cancelled', by: 'host' }),
   );
-  const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, traces);
+  const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
   const {
     outcome,
     error,

@@ -4,8 +4,8 @@
  * still has, here or on another host. The log keeps all that was said, and says that the agent has forgotten it.
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentBackend } from '../agents/agent-backend.ts';
-import type { BackendName } from '../protocol/chat.ts';
+import type { Agent } from '../agents/agent.ts';
+import type { AgentName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { RewindResult } from '../protocol/prompt.ts';
 import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
@@ -21,15 +21,16 @@ export interface RewindParts {
   log: ChatLog;
   session: ChatSession;
   chat: Readonly<ChatRow>;
-  readonly backendFor: (name: BackendName) => AgentBackend;
+  readonly agentFor: (name: AgentName) => Agent;
 }
 
 /** Between turns only. Throws BooError `not_found`, `invalid_request`. */
 export async function rewindChat(
-  { sql, log, session, chat, backendFor }: RewindParts,
+  { sql, log, session, chat, agentFor }: RewindParts,
   given: string | undefined,
 ): Promise<RewindResult> {
-  const { id: chatId, agent, backend, cwd } = chat;
+  const { id: chatId, agent, cwd } = chat;
+  const own = agentFor(agent);
   const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
   if (promptId === null) {
     throw new BooError('not_found', 'No prompt has to be taken back: the last one that failed was not too long.');
@@ -42,8 +43,8 @@ export async function rewindChat(
   const rewound =
     prompts.length > 0 &&
     from !== null &&
-    (await backendFor(backend).rewindSession?.({
-      sessionStore: chatSessionStore(sql, log.lease),
+    (await own.rewindSession?.({
+      sessionStore: chatSessionStore(sql, log.lease, own.foldSummary),
       cwd,
       from,
       to,

@@ -181,14 +181,13 @@ describe('a turn that fails', () => {
 });
 
 test('PROMPT-6: a chat whose backend is not here holds its queue, and can be interrupted, drained and deleted', async () => {
-  const [one, two] = await Promise.all([
-    here.createChat({ backend: 'claude_pty' }),
-    here.createChat({ backend: 'claude_pty' }),
-  ]);
+  const [one, two] = [await here.createChat(), await here.createChat()];
+  // Made where it was there.
+  await here.sql`update boocode.chats set backend = 'claude_pty'`;
   for (const { id } of [one, two]) {
     await here.chats.submitPrompt(id, { content: 'go' });
     const [held] = await here.events(id, 'queue_held');
-    expect(held).toMatchObject({ reason: 'agent', message: 'claude_pty is not here.' });
+    expect(held).toMatchObject({ reason: 'agent', message: 'claude_pty is not here. Or use claude_sdk.' });
     expect(await here.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });
   }
   await here.chats.patchChat(one.id, { permissionMode: 'plan' });
@@ -423,7 +422,7 @@ describe('in the middle of a turn', () => {
     await here.events(id, 'turn_finished');
     const [first] = here.backend.opened;
     await here.chats.deleteChat(id);
-    expect(here.backend.removed.toSorted()).toEqual([first!.sessionId, begun].toSorted());
+    expect(here.agent.removed.toSorted()).toEqual([first!.sessionId, begun].toSorted());
   });
 
   test('a prompt that comes while its chat is being deleted is refused', async () => {

@@ -1,14 +1,8 @@
 /** A chat's turns, one after another: each from its start to its end, and what follows from the way it has ended. */
 import { randomUUID } from 'node:crypto';
-import {
-  type AgentBackend,
-  type AgentEvent,
-  type CountedRequests,
-  endWithoutResult,
-  type TurnTraces,
-} from '../agents/agent-backend.ts';
+import type { AgentDirectory } from '../agents/agent.ts';
+import { type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Log } from '../lib/log.ts';
-import type { BackendName } from '../protocol/chat.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
 import type { PromptRow } from '../store/prompts.ts';
@@ -27,8 +21,7 @@ export interface TurnsParts {
   settings: ChatSettings;
   session: ChatSession;
   hold: QueueHold;
-  readonly backendFor: (name: BackendName) => AgentBackend;
-  readonly createTurnTraces: (except?: CountedRequests) => TurnTraces;
+  readonly agents: AgentDirectory;
   pendingDecisions: Set<string>;
   readonly isStopped: () => boolean;
   /** The agent of the turn that runs gives a sign of life. */
@@ -119,12 +112,12 @@ export class Turns {
 
   /** Adds what a turn without a result used. */
   async #count(turnId: string, end: TurnEnd): Promise<ReturnType<typeof withTraces>> {
-    const { sql, log, createTurnTraces } = this.#parts;
+    const { sql, log, agents, settings } = this.#parts;
     const { uncounted } = end;
     if (!uncounted) return { end, events: [] };
     const { chatId } = log.lease;
     return log.ask(async () => {
-      const traces = createTurnTraces(uncounted.except);
+      const traces = agents.agentFor(settings.row.agent).createTurnTraces(uncounted.except);
       await readTraces(sql, { chatId, turnId }, traces);
       return withTraces(turnId, end, traces);
     });

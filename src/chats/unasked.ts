@@ -2,8 +2,7 @@
  * Prompts that a turn was begun for and that never reached the agent: they wait again, and get another turn. That a turn
  * holds no sign of the agent is a hint; the agent's own transcript is the proof, so that nothing is done twice.
  */
-import type { AgentBackend } from '../agents/agent-backend.ts';
-import type { BackendName } from '../protocol/chat.ts';
+import type { AgentDirectory } from '../agents/agent.ts';
 import { BooError } from '../protocol/error.ts';
 import { findAgentSession } from '../store/agent-sessions.ts';
 import { ask } from './storage.ts';
@@ -29,18 +28,22 @@ export async function wasAsked(
     lease: Lease;
     chat: ChatRow;
     logger: Log;
-    readonly backendFor: (name: BackendName) => AgentBackend;
+    readonly agents: AgentDirectory;
   },
   turnId: string,
   { content }: Pick<PromptRow, 'content'>,
 ): Promise<boolean> {
-  const { sql, lease, chat, backendFor, logger } = parts;
+  const { sql, lease, chat, agents, logger } = parts;
   try {
-    const backend = backendFor(chat.backend);
+    const backend = agents.backendFor(chat.backend);
     if (!backend.wasAsked) return true;
     const sessionId = await ask(() => findAgentSession(sql, chat.id, chat.agent));
     if (sessionId === null) return false;
-    const session = { sessionId, cwd: chat.cwd, sessionStore: chatSessionStore(sql, lease) };
+    const session = {
+      sessionId,
+      cwd: chat.cwd,
+      sessionStore: chatSessionStore(sql, lease, agents.agentFor(chat.agent).foldSummary),
+    };
     const storedBefore = (uuids: readonly string[]): Promise<ReadonlySet<string>> =>
       ask(() => findStoredBefore(sql, { chatId: chat.id, sessionId, turnId }, uuids));
     return await backend.wasAsked(session, { turnId, content, storedBefore });

@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { NativeSession } from '../claude-files.ts';
 import type { CreateChat } from '../client/client.ts';
 import { askForSession, sessionInFile, sessionNamed, sessionsOf } from './choose-session.ts';
-import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { cutText, plainLine } from './plain-text.ts';
 import { createImportProgress } from './import-progress.ts';
@@ -25,7 +24,7 @@ export function addAdopt(program: Command, cli: Cli): void {
     )
     .option('--cwd <dir>', 'the directory of the session and of the chat (default: this one)')
     .option('--title <title>', 'the title of the chat')
-    .addOption(new Option('--backend <backend>', 'how the agent is run').choices(backendNames))
+    .option('--backend <backend>', 'how the agent is run, such as claude_sdk or claude_pty')
     .action(async (given: string | undefined, _options, command: Command) => {
       await adopt(cli, given, command.optsWithGlobals<AdoptFlags>());
     });

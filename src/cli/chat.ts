@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { BooClient, Chat, CreateChat, PatchChat } from '../client/client.ts';
 import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
-import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
@@ -47,7 +46,7 @@ export function addChat(program: Command, cli: Cli): void {
     .option('--title <title>', 'the title of the chat')
     .option('--model <model>', 'the model to ask for')
     .addOption(new Option('--effort <level>', 'how much effort the model is to make').choices(efforts))
-    .addOption(new Option('--backend <backend>', 'how the agent is run').choices(backendNames))
+    .option('--backend <backend>', 'how the agent is run, such as claude_sdk or claude_pty')
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
     .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
     .option('--accept-agent-messages', 'let agents of other chats on the machine begin turns in this one')

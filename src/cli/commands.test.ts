@@ -682,7 +682,6 @@ describe('mistakes', () => {
     [['decide', '--input', '{}'], /go with an answer/],
     [['decide', 'a', 'allow', '--input', '{'], /^error: --input is not JSON: /],
     [['decide', 'a', 'allow', '--input', '[]'], 'error: --input must be a JSON object.\n'],
-    [['flip', 'a', '--to', 'x'], /'x' is invalid\. Allowed choices are claude_sdk, claude_pty\./],
     [['flip', 'a', '--finish', '--interrupt'], /'--finish' cannot be used with option '--interrupt'/],
     [['serve', '--port', 'x'], /^error: --port: /],
     [['serve', 'now'], /too many arguments for 'serve'/],

@@ -51,7 +51,9 @@ export async function openConversation(
   const ownPrompts = new Set<string>();
   const waiting = new Set<Waiting>();
   const abort = new AbortController();
+  const { backends } = await client.info();
   const renderer = createRenderer({
+    backends,
     outStyle: terminal.outStyle,
     errStyle: terminal.errStyle,
     log: false,

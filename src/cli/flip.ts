@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
-import { BooError, type Chat, type PatchChat } from '../client/client.ts';
+import { BooError, type Chat, type Info, type PatchChat } from '../client/client.ts';
 import { engineText } from '../protocol/engine-text.ts';
-import { backendNames } from './backend-names.ts';
-import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
+import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 
 /** What becomes of a turn that runs. */
@@ -20,18 +19,15 @@ export function addFlip(program: Command, cli: Cli): void {
     .command('flip')
     .description('Let a chat go on with the other engine, in the same session')
     .argument('<chat>', 'the id of the chat or the beginning of it')
-    .addOption(
-      new Option('--to <backend>', 'the Agent SDK or the terminal program (default: the other one)').choices(
-        backendNames,
-      ),
-    )
+    .option('--to <backend>', 'its name, such as claude_sdk or claude_pty (default: the other one)')
     .addOption(new Option('--finish', 'let a running turn finish first').conflicts(['interrupt']))
     .option('--interrupt', 'interrupt a running turn, and end what else the session does')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<FlipFlags>();
       const client = await connect(cli, flags);
       const chat = await findChat(client, given);
-      const backend = wanted(chat, flags.to);
+      const { backends } = await client.info();
+      const backend = flags.to ?? other(chat, backends);
       if (flags.finish && backend !== chat.backend && (chat.state === 'running' || chat.state === 'waiting')) {
         cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat where it is.\n');
       }
@@ -40,14 +36,19 @@ export function addFlip(program: Command, cli: Cli): void {
       const now = flipped.backend;
       cli.terminal.out(
         backend === chat.backend
-          ? `Chat ${chat.id} runs on the ${engineText(now)} already.\n`
-          : `Chat ${chat.id} runs on the ${engineText(now)} now; it ran on the ${engineText(chat.backend)}.\n`,
+          ? `Chat ${chat.id} runs on the ${engineText(now, backends)} already.\n`
+          : `Chat ${chat.id} runs on the ${engineText(now, backends)} now; it ran on the ${engineText(chat.backend, backends)}.\n`,
       );
     });
 }
 
-function wanted(chat: Chat, to: FlipFlags['to']): Chat['backend'] {
-  return to ?? (chat.backend === 'claude_sdk' ? 'claude_pty' : 'claude_sdk');
+/** The engine to flip to where none is named. */
+function other(chat: Chat, backends: Info['backends']): string {
+  const others = backends.filter(({ name, agent }) => agent === chat.agent && name !== chat.backend);
+  const [only] = others;
+  if (only && others.length === 1) return only.name;
+  const names = others.map(({ name }) => name).join(', ');
+  throw misuse(names === '' ? 'This server has no other engine.' : `Say which engine with --to: ${names}.`);
 }
 
 export function running({ finish, interrupt }: RunningFlags): Pick<PatchChat, 'running'> {

@@ -5,7 +5,7 @@
  * so that missed previews cost nothing and nothing appears twice. A sub-agent's words are printed when they are stored,
  * indented, since several of them may speak at once.
  */
-import type { Delta, Event, FeedItem } from '../client/client.ts';
+import type { Delta, Event, FeedItem, Info } from '../client/client.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
@@ -23,6 +23,8 @@ export interface Piece {
 }
 
 export interface RendererOptions {
+  /** The server's engines, for what they are called. */
+  backends?: Info['backends'];
   outStyle: Style;
   errStyle: Style;
   /** Everything, prompts and decisions too, as for a log; else only what a turn says and does. */
@@ -256,7 +258,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (event.cwd !== undefined && event.trusted === false)
           line(outStyle('yellow', '· that directory is not trusted: see `boocode trust`'));
         return event.backend
-          ? line(outStyle('dim', `· the chat goes on with the ${engineText(event.backend)}`))
+          ? line(outStyle('dim', `· the chat goes on with the ${engineText(event.backend, options.backends)}`))
           : undefined;
       case 'prompt_cancelled':
         return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;

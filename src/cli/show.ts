@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BooClient, FeedItem } from '../client/client.ts';
+import type { BooClient, FeedItem, Info } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainText } from './plain-text.ts';
@@ -19,13 +19,24 @@ export function addShow(program: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<ShowFlags>();
       const client = await connect(cli, flags);
       const chat = await findChat(client, given);
-      await show(cli, flags, flags.follow ? followed(cli, client, chat.id) : stored(client, chat.id));
+      const { backends } = await client.info();
+      await show(cli, { ...flags, backends }, flags.follow ? followed(cli, client, chat.id) : stored(client, chat.id));
     });
 }
 
-async function show({ terminal, ...cli }: Cli, flags: ShowFlags, items: AsyncIterable<FeedItem>): Promise<void> {
+async function show(
+  { terminal, ...cli }: Cli,
+  flags: Pick<ShowFlags, 'json'> & Pick<Info, 'backends'>,
+  items: AsyncIterable<FeedItem>,
+): Promise<void> {
   const { outStyle, errStyle } = terminal;
-  const renderer = createRenderer({ outStyle, errStyle, log: true, columns: () => terminal.size.columns });
+  const renderer = createRenderer({
+    outStyle,
+    errStyle,
+    backends: flags.backends,
+    log: true,
+    columns: () => terminal.size.columns,
+  });
   for await (const item of items) {
     if (!flags.json) for (const { to, text } of renderer.render(item)) terminal[to](text);
     else if (item.kind === 'event') printJson({ terminal, ...cli }, item.event);

@@ -18,7 +18,7 @@ const refusal = async (body: unknown): Promise<unknown> => {
 };
 
 test.each([
-  [{ backend: 'claude_x' }, 'backend'],
+  [{ backend: 'Claude X' }, 'backend'],
   [{ backend: null }, 'backend'],
   [{ backend: 'claude_pty', running: 'later' }, 'running'],
   [{ title: 'x', running: 'finish' }, 'running'],

@@ -51,7 +51,7 @@ it.each(bodies)('ACCESS-5: $route.method $route.path refuses a body in plain wor
 });
 
 it.each([
-  [{ cwd: '/', agent: 'x' }, 'agent: must be claude'],
+  [{ cwd: '/', agent: 'X' }, 'agent: must be a name as in GET /v1/info'],
   [{}, 'cwd: is required'],
 ])('ACCESS-5: a chat of %j is told: %s', async (body, detail) => {
   expect(await (await testApp.call('POST', '/v1/chats', { body })).json()).toMatchObject({ detail });

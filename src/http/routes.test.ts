@@ -86,7 +86,7 @@ describe('chats', () => {
     [{ cwd: '/', title: 'a\u0000b' }, 'title', 'title: must not hold a NUL character'],
     [{ cwd: '/', title: 'x'.repeat(10_001) }, 'title', 'title: must be at most 200 characters long'],
     [{ cwd: '/', trusted: 'yes' }, 'trusted', 'trusted: must be true or false'],
-    [{ cwd: '/', backend: 'x' }, 'backend', 'backend: must be one of claude_pty, claude_sdk'],
+    [{ cwd: '/', backend: 'X' }, 'backend', 'backend: must be a name as in GET /v1/info'],
     [{ cwd: '/', model: '\u001b[6n' }, 'model', 'model: must be printable'],
     [{ cwd: '/', colour: 1 }, 'colour', 'colour: is not known here'],
   ])('are refused with the wrong field named: %j', async (body, field, detail) => {

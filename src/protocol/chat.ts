@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { hold } from './hold.ts';
 
-export const agentNames = ['claude'] as const;
-export const backendNames = ['claude_pty', 'claude_sdk'] as const;
+/** Of an agent or a backend: which there are is in `GET /v1/info`. */
+export const registeredName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be a name as in GET /v1/info');
 export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'] as const;
 export const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 /** What a flip does with a turn that runs: wait for its end, end it, or not flip. */
 export const runningChoices = ['finish', 'interrupt', 'refuse'] as const;
 export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'failed'] as const;
 
-export type AgentName = (typeof agentNames)[number];
-export type BackendName = (typeof backendNames)[number];
+export type AgentName = string;
+export type BackendName = string;
 export type PermissionMode = (typeof permissionModes)[number];
 export type Effort = (typeof efforts)[number];
 export type RunningChoice = (typeof runningChoices)[number];
@@ -72,8 +72,8 @@ export const chat = z
     cwd: z.string(),
     /** Where the agent works now; of a chat whose agent does not run, where it goes on. Absolute path. */
     currentDirectory: z.string(),
-    agent: z.enum(agentNames),
-    backend: z.enum(backendNames),
+    agent: registeredName,
+    backend: registeredName,
     /** The model asked for; null leaves the choice to the agent. */
     model: z.string().nullable(),
     /** The effort asked for; null leaves it to the agent. A model that has no such level takes the nearest below, or none. */
@@ -119,8 +119,8 @@ export const createChat = z
   .strictObject({
     cwd: directory,
     title: title.optional(),
-    agent: z.enum(agentNames).optional(),
-    backend: z.enum(backendNames).optional(),
+    agent: registeredName.optional(),
+    backend: registeredName.optional(),
     model: modelName.optional(),
     effort: z.enum(efforts).optional(),
     permissionMode: z.enum(permissionModes).optional(),
@@ -143,7 +143,7 @@ export const patchChat = z
     resumeAtReset: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
-    backend: z.enum(backendNames).optional(),
+    backend: registeredName.optional(),
     /**
      * The chat goes on in this directory, an absolute path, in the same session. It happens between turns. Trust is by
      * directory and does not come along: `trusted` becomes false unless the same patch sets it.

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { backendNames } from './chat.ts';
 import { engineText } from './engine-text.ts';
 
-test('WEB-58: says of every engine what it is, and the name that it has elsewhere', () => {
-  expect(backendNames.map(engineText)).toEqual(['terminal program (claude_pty)', 'Agent SDK (claude_sdk)']);
-  expect(engineText('of_a_later_server')).toBe('of_a_later_server');
+test('an engine is said as the server calls it, with its name; one that it does not know by the name alone', () => {
+  const backends = [{ name: 'claude_sdk', label: 'Agent SDK' }];
+  expect(engineText('claude_sdk', backends)).toBe('Agent SDK (claude_sdk)');
+  expect(engineText('of_another_server', backends)).toBe('of_another_server');
+  expect(engineText('claude_sdk')).toBe('claude_sdk');
 });

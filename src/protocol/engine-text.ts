@@ -1,13 +1,10 @@
-import type { BackendName } from './chat.ts';
+import type { BackendInfo } from './info.ts';
 
-/** What an engine is, for people. Flags, lists and the API have its name alone. */
-export const engineLabels: Record<BackendName, string> = {
-  claude_sdk: 'Agent SDK',
-  claude_pty: 'terminal program',
-};
-
-/** An engine in a sentence, with the name that flags and the API know it by. Engines of later servers have only that. */
-export function engineText(backend: string): string {
-  const label = engineLabels[backend as BackendName] as string | undefined;
-  return label === undefined ? backend : `${label} (${backend})`;
+/**
+ * An engine in a sentence, with the name that flags and the API know it by. The server says what its engines are called;
+ * before it has been asked there is only that name.
+ */
+export function engineText(name: string, backends: readonly Pick<BackendInfo, 'name' | 'label'>[] = []): string {
+  const label = backends.find((backend) => backend.name === name)?.label;
+  return label === undefined ? name : `${label} (${name})`;
 }

@@ -4,7 +4,7 @@
  * Protocol's session updates; life-cycle events are ours.
  */
 import { z } from 'zod';
-import { backendNames, efforts, permissionModes } from './chat.ts';
+import { efforts, permissionModes, registeredName } from './chat.ts';
 import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
@@ -57,7 +57,7 @@ const agentBodies = [
   z.object({
     type: z.literal('session_started'),
     sessionId: z.string(),
-    backend: z.enum(backendNames),
+    backend: registeredName,
     model: z.string().nullable(),
   }),
   z.object({
@@ -231,7 +231,7 @@ const lifecycleBodies = [
     resumeAtReset: z.boolean().optional(),
     archived: z.boolean().optional(),
     /** The chat was flipped: it goes on with this backend. */
-    backend: z.enum(backendNames).optional(),
+    backend: registeredName.optional(),
     /** The chat was moved: it goes on in this directory. */
     cwd: z.string().optional(),
   }),

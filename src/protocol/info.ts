@@ -1,10 +1,14 @@
 import { z } from 'zod';
-import { agentNames, backendNames } from './chat.ts';
+import { permissionModes, registeredName } from './chat.ts';
 
 export const backendInfo = z
   .object({
-    name: z.enum(backendNames),
-    agent: z.enum(agentNames),
+    name: registeredName,
+    agent: registeredName,
+    /** For people, in the middle of a sentence. */
+    label: z.string(),
+    /** What speaks for it, in a few words. */
+    hint: z.string(),
     available: z.boolean(),
     /** Why it is not available, and what to do; null when it is. */
     reason: z.string().nullable(),
@@ -13,6 +17,22 @@ export const backendInfo = z
   .meta({ id: 'BackendInfo' });
 export type BackendInfo = z.infer<typeof backendInfo>;
 
+export const agentInfo = z
+  .object({
+    name: registeredName,
+    /** For people. */
+    label: z.string(),
+    permissionModes: z.array(z.enum(permissionModes)),
+    /** Names to offer: others may work, too. */
+    models: z.array(z.string()),
+    /** Whether sessions of it that were begun elsewhere can become chats. */
+    imports: z.boolean(),
+    /** Whether there is something to sign in to. */
+    signIn: z.boolean(),
+  })
+  .meta({ id: 'AgentInfo' });
+export type AgentInfo = z.infer<typeof agentInfo>;
+
 export const info = z
   .object({
     name: z.literal('boocode'),
@@ -20,8 +40,10 @@ export const info = z
     hostId: z.uuid(),
     /** True when the answers come from the scripted demo model and not from a real one. */
     demo: z.boolean(),
-    defaultBackend: z.enum(backendNames),
+    defaultBackend: registeredName,
     backends: z.array(backendInfo),
+    /** The first one answers in chats that name none. */
+    agents: z.array(agentInfo),
     /** Chats whose agent process is alive on this host. */
     warmChats: z.int(),
     startedAt: z.iso.datetime(),

@@ -1,4 +1,4 @@
-import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { FoldSummary, SessionKey, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
@@ -12,8 +12,8 @@ export interface ChatSessionStore extends SessionStore {
  * One chat's transcripts, written under its lease. The agent's own project key is the sanitised path of the working
  * directory, which differs between machines: here the chat's id stands in its place.
  */
-export function chatSessionStore(sql: Sql, lease: Lease): ChatSessionStore {
-  const store = new PostgresSessionStore({ sql, fence: { chatId: lease.chatId, epoch: lease.epoch } });
+export function chatSessionStore(sql: Sql, lease: Lease, foldSummary: FoldSummary): ChatSessionStore {
+  const store = new PostgresSessionStore({ sql, foldSummary, fence: { chatId: lease.chatId, epoch: lease.epoch } });
   const own = (key: SessionKey): SessionKey => ({ ...key, projectKey: lease.chatId });
   return {
     append: (key, entries) => store.append(own(key), entries),

@@ -10,7 +10,7 @@ import { openDatabase, type Sql } from './database.ts';
 import { readDatabaseFacts } from './database-facts.ts';
 import { answerLost } from './in-time.ts';
 import { firstAnswer } from './reach-database.ts';
-import { migrate as migrateFromDoor, openDatabase as openFromDoor, PostgresSessionStore } from './session-store.ts';
+import { migrate as migrateFromDoor, openDatabase as openFromDoor, PostgresSessionStore } from '../session-store.ts';
 import { SlowLane } from './slow-lane.ts';
 
 const byName = { ssl_cert_file: 'server-name.crt', ssl_key_file: 'test-only-server-name.key' };

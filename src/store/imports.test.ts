@@ -1,6 +1,7 @@
 /** Writers that are in the middle of a write while somebody else takes the import or removes it. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { foldSummary } from '../agents/claude/fold-summary.ts';
 import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
@@ -74,7 +75,7 @@ test('DATA-5: entries that are written while their import is removed go with it'
   const id = await begin();
   const lease = { chatId: id, hostId, epoch: 0, nextSeq: 1 };
   const removed = await whileWriting(
-    () => chatSessionStore(writer, lease).append({ projectKey: 'chat', sessionId }, [entry]),
+    () => chatSessionStore(writer, lease, foldSummary).append({ projectKey: 'chat', sessionId }, [entry]),
     () => removeImports(sql, { id }),
   );
   expect(removed).toBe(1);
@@ -87,7 +88,7 @@ test('DATA-5: entries that are written while their chat is deleted go with it', 
   const lease = await claimLease(sql, id, hostId, 15_000);
   if (!lease) throw new Error('The lease was not free.');
   const deleted = await whileWriting(
-    () => chatSessionStore(writer, lease).append({ projectKey: 'chat', sessionId }, [entry]),
+    () => chatSessionStore(writer, lease, foldSummary).append({ projectKey: 'chat', sessionId }, [entry]),
     () => deleteChat(sql, lease),
   );
   expect(deleted).toBe(true);

@@ -1,10 +1,12 @@
 /** Chats that are being made of a session that was begun elsewhere: nobody sees them until all of it is here. */
+import type { AgentName } from '../protocol/chat.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 import { deleteWithEntries, type NewChat } from './chats.ts';
 
 export interface ImportRow {
   id: string;
+  agent: AgentName;
   sessionId: string;
   /** Of its log, so far. */
   events: number;
@@ -37,7 +39,7 @@ export async function insertImport(db: Sql, chat: NewChat, sessionId: string): P
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {
   const [row] = await db<ImportRow[]>`
-    select id, importing_session as "sessionId", next_seq - 1 as events from boocode.chats
+    select id, agent, importing_session as "sessionId", next_seq - 1 as events from boocode.chats
     where id = ${id} and importing_session is not null`;
   return row ?? null;
 }

@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { until } from '../../test/support/until.ts';
 import { openDatabase } from './database.ts';
 import { migrate, migrateSessionStore } from './migrate.ts';
-import { PostgresSessionStore } from './postgres-session-store.ts';
+import { PostgresSessionStore } from '../session-store.ts';
 
 const migrations = new URL('../../migrations/', import.meta.url);
 const storeTables = ['claude_session_entries', 'claude_session_summaries', 'session_store_migrations'];

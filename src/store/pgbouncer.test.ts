@@ -9,7 +9,7 @@ import { openDatabase, type Sql } from './database.ts';
 import { readDatabaseFacts } from './database-facts.ts';
 import { appendEvents } from './events.ts';
 import { migrate } from './migrate.ts';
-import { PostgresSessionStore } from './postgres-session-store.ts';
+import { PostgresSessionStore } from '../session-store.ts';
 import { SlowLane } from './slow-lane.ts';
 
 if (pgbouncerPath === undefined) {

@@ -23,7 +23,7 @@ import { describeSessionStore, line } from '../../test/contract/session-store.ts
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { FencedError } from './postgres-session-store.ts';
-import { migrate, PostgresSessionStore } from './session-store.ts';
+import { migrate, PostgresSessionStore } from '../session-store.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {

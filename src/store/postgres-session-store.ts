@@ -16,7 +16,13 @@
  * at every frame, the first try takes the summary that this store saw last and all entries as new: one round trip. Only
  * when that fails (or for the first batch) is it asked what is there.
  */
-import type { SessionKey, SessionStore, SessionStoreEntry, SessionSummaryEntry } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  FoldSummary,
+  SessionKey,
+  SessionStore,
+  SessionStoreEntry,
+  SessionSummaryEntry,
+} from '../protocol/session-store.ts';
 import type postgres from 'postgres';
 import { BooError } from '../protocol/error.ts';
 import { entriesOf, fold, fromColumn, text, toBatch, toColumn, toPlace, uuidsOf } from './session-store-rows.ts';
@@ -39,6 +45,8 @@ export interface PostgresSessionStoreOptions<T extends Record<string, unknown> =
    * that the driver gives to a dying connection may get no answer, and nobody catches it when the fetching of types fails.
    */
   sql: postgres.Sql<T>;
+  /** Makes a session's summary: the SDK's `foldSessionSummary`. */
+  foldSummary: FoldSummary;
   /** Where the tables are. `boocode` unless given. */
   schema?: string | undefined;
   /** With it, a write after the chat has moved on throws FencedError and changes nothing. */
@@ -56,6 +64,7 @@ export class PostgresSessionStore<
   readonly #schema: postgres.Helper<string>;
   readonly #fence: SessionFence | undefined;
   readonly #timeoutMs: number;
+  readonly #foldSummary: FoldSummary;
   /** The summary's JSON text that each session had last, as far as this store knows: a guess that every use verifies. */
   readonly #summaries = new Map<string, string>();
   /** The last write of each session that has one under way. */
@@ -68,6 +77,7 @@ export class PostgresSessionStore<
     }
     this.#timeoutMs = timeoutMs;
     this.#fence = options.fence;
+    this.#foldSummary = options.foldSummary;
     // The client's own types do not matter here: see above.
     this.#sql = options.sql as unknown as AnySql;
     this.#schema = this.#sql(checkSchema(options.schema ?? defaultSchema));
@@ -169,7 +179,7 @@ export class PostgresSessionStore<
       if (known !== undefined) this.#remember(place, known);
       return true;
     }
-    const data = fold(place, known, fresh);
+    const data = fold(this.#foldSummary, place, known, fresh);
     const summary =
       known === undefined
         ? sql`

@@ -1,5 +1,4 @@
-import { foldSessionSummary } from '@anthropic-ai/claude-agent-sdk';
-import type { SessionKey, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { FoldSummary, SessionKey, SessionStoreEntry } from '../protocol/session-store.ts';
 import { BooError } from '../protocol/error.ts';
 
 /** A key as the columns hold it. */
@@ -50,13 +49,13 @@ export function uuidsOf(batch: Batch): string {
 }
 
 /** The summary's new JSON text. Its mtime is stamped by the database. */
-export function fold({ key }: Place, known: string | undefined, fresh: Batch): string {
+export function fold(foldSummary: FoldSummary, { key }: Place, known: string | undefined, fresh: Batch): string {
   const previous =
     known === undefined
       ? undefined
       : { sessionId: key.sessionId, mtime: 0, data: JSON.parse(known) as Record<string, unknown> };
   const entries = fresh.map(({ entry }) => entry);
-  return JSON.stringify(foldSessionSummary(previous, key, entries).data);
+  return JSON.stringify(foldSummary(previous, key, entries).data);
 }
 
 /** Any string as text that Postgres takes, reversibly: the inside of a JSON string. */

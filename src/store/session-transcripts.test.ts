@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionStoreEntry } from '../protocol/session-store.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { PostgresSessionStore } from './postgres-session-store.ts';
+import { PostgresSessionStore } from '../session-store.ts';
 import { newChat } from '../../test/support/new-chat.ts';
 import { insertChat } from './chats.ts';
 import { insertHost } from './hosts.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { backendNames } from '../../src/protocol/chat.ts';
+import { backendNames } from '../support/backend-names.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { createFakeTerminal } from '../support/fake-terminal.ts';

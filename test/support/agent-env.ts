@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { agentEnvironment } from '../../src/agents/agent-environment.ts';
+import { agentEnvironment } from '../../src/agents/claude/agent-environment.ts';
 
 export interface AgentEnv {
   /** A whole environment for agents: a fresh home, a fresh config directory, and the model at the given address. */

@@ -2,20 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history.ts';
-import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
+import { Agents } from '../../src/agents/agents.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
 import type { Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
-import { BooError } from '../../src/protocol/error.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
 import { SlowLane } from '../../src/store/slow-lane.ts';
+import { type ScriptedAgent, scriptedAgent } from './scripted-agent.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 import { until } from './until.ts';
 
@@ -23,6 +22,7 @@ export interface ChatsHost {
   readonly id: string;
   readonly host: Host;
   readonly chats: HostedChats;
+  readonly agent: ScriptedAgent;
   /** Runs the chats of `claude_sdk`. */
   readonly backend: ScriptedBackend;
   /** The host's own pool. */
@@ -43,9 +43,7 @@ export interface ChatsHost {
   kill(): Promise<void>;
 }
 
-export interface ChatsHostOptions extends Partial<
-  Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'backendFor' | 'createTurnTraces'>
-> {
+export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'leaseSql' | 'slow' | 'hostId' | 'agents'>> {
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
   other?: ScriptedBackend;
@@ -63,6 +61,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const slow = new SlowLane(openDatabase(ownUrl, { max: 2, oneAtATime: true }));
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
   await insertHost(sql, { id, machine: 'test', pid: process.pid, pidStarted: id, version: '0' });
+  const agent = scriptedAgent(other ? [backend, other] : [backend]);
+  const agents = new Agents([agent]);
   const host = new Host({
     clock: systemClock,
     logger: silentLog,
@@ -76,25 +76,18 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     sql,
     leaseSql,
     slow,
-    createTurnTraces,
-    backendFor(name) {
-      for (const each of [backend, other]) if (each?.name === name) return each;
-      throw new BooError('backend_unavailable', `${name} is not here.`);
-    },
+    agents,
   });
   const chats = new HostedChats({
     sql,
     slow,
     host,
     dataDir,
-    createHistory: () => createHistoryMapper(),
-    chooseBackend: (_agent, asked) => asked ?? 'claude_sdk',
+    agents,
     describe: () => ({
       name: 'boocode',
       version: '0',
       demo: false,
-      defaultBackend: 'claude_sdk',
-      backends: [],
       startedAt: new Date(0).toISOString(),
     }),
   });
@@ -105,6 +98,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     id,
     host,
     chats,
+    agent,
     backend,
     sql,
     slow,

@@ -348,6 +348,7 @@ export function createMemoryChats(): MemoryChats {
         demo: true,
         defaultBackend: 'claude_sdk',
         backends: [],
+        agents: [],
         warmChats: 0,
         startedAt: time,
       };

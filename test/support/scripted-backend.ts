@@ -75,12 +75,6 @@ export class ScriptedBackend implements AgentBackend {
   closed = 0;
   /** Chats of which a session was opened while another one was there: never, if their host is right. */
   readonly collisions: string[] = [];
-  /** Told of a session whose chat goes on in another directory. */
-  onLeave: NonNullable<AgentBackend['leaveDirectory']> = () => Promise.resolve();
-  /** What a directory would have it load; a test puts its own here. */
-  declare readDirectory?: NonNullable<AgentBackend['readDirectory']>;
-  /** Sessions of which nothing was to be left. */
-  readonly removed: string[] = [];
   /** What the session store refused. */
   readonly storeFailures: unknown[] = [];
 
@@ -224,15 +218,6 @@ export class ScriptedBackend implements AgentBackend {
   #drop(session: ScriptedSession): boolean {
     const { chatId } = session.spec;
     return this.sessions.get(chatId) === session && this.sessions.delete(chatId);
-  }
-
-  leaveDirectory(session: Parameters<ScriptedBackend['onLeave']>[0]): Promise<void> {
-    return this.onLeave(session);
-  }
-
-  removeSession({ sessionId }: { sessionId: string }): Promise<void> {
-    this.removed.push(sessionId);
-    return Promise.resolve();
   }
 
   async dispose(): Promise<void> {

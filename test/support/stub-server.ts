@@ -13,6 +13,11 @@ import type { SignInLink } from '../../src/protocol/info.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 
+const backends = [
+  { name: 'claude_sdk', agent: 'claude', label: 'Agent SDK', available: true },
+  { name: 'claude_pty', agent: 'claude', label: 'terminal program', available: true },
+];
+
 export interface StubServer {
   readonly url: string;
   readonly token: string;
@@ -68,7 +73,7 @@ export async function openStubServer(): Promise<StubServer> {
 
     if (url.pathname === '/healthz') return json(200, { name: 'boocode', status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
-    if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false });
+    if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false, backends });
     if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
     if (url.pathname.startsWith('/v1/agent-sign-in')) {
       if (request.method === 'DELETE') return void response.writeHead(204).end();

@@ -1,19 +1,8 @@
 import type { Log } from '../../lib/log.ts';
-import type {
-  AgentBackend,
-  AgentSession,
-  AgentSessionSpec,
-  BegunPrompt,
-  DirectoryContent,
-  SessionRewind,
-  StoredSession,
-} from '../agent-backend.ts';
+import type { AgentBackend, AgentSession, AgentSessionSpec, BegunPrompt, StoredSession } from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
 import { hasPromptOfWords } from '../claude/files/was-asked.ts';
-import { readDirectoryContent } from '../claude/files/directory-content.ts';
-import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
-import { knowsModel } from '../claude/known-model.ts';
-import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
+import { configDirOf } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
 import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
@@ -62,28 +51,8 @@ export class ClaudePtyBackend implements AgentBackend {
     return this.#sessions.open(session, signal);
   }
 
-  knowsModel(model: string): Promise<boolean> {
-    return knowsModel(model, this.#options.env);
-  }
-
-  readDirectory(cwd: string): Promise<DirectoryContent> {
-    return readDirectoryContent(cwd, configDirOf(this.#options.env));
-  }
-
-  async leaveDirectory({ sessionStore, ...session }: Parameters<NonNullable<AgentBackend['leaveDirectory']>>[0]) {
-    await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
-  }
-
   wasAsked(session: StoredSession, prompt: BegunPrompt): Promise<boolean> {
     return hasPromptOfWords(session, configDirOf(this.#options.env), prompt);
-  }
-
-  rewindSession(rewind: SessionRewind): Promise<{ worktree: string | null } | null> {
-    return rewindTranscript(rewind, configDirOf(this.#options.env));
-  }
-
-  async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {
-    await removeTranscript({ configDir: configDirOf(this.#options.env), cwd, sessionId });
   }
 
   async dispose(): Promise<void> {

@@ -13,7 +13,7 @@ import {
   textIn,
 } from '../../../test/contract/agent-backend.ts';
 import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
-import { agentEnvironment } from '../agent-environment.ts';
+import { agentEnvironment } from '../claude/agent-environment.ts';
 
 describeAgentBackend('ClaudeSdkBackend', () => openSdkHarness());
 

@@ -1,20 +1,9 @@
 import type { Log } from '../../lib/log.ts';
-import type {
-  AgentBackend,
-  AgentPrompt,
-  AgentSession,
-  AgentSessionSpec,
-  DirectoryContent,
-  SessionRewind,
-  StoredSession,
-} from '../agent-backend.ts';
+import type { AgentBackend, AgentPrompt, AgentSession, AgentSessionSpec, StoredSession } from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
 import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
 import { hasPromptOfId } from '../claude/files/was-asked.ts';
-import { readDirectoryContent } from '../claude/files/directory-content.ts';
-import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
-import { knowsModel } from '../claude/known-model.ts';
-import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
+import { configDirOf } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
   /** The whole environment of the agent's process: see `agentEnvironment`. */
@@ -51,28 +40,8 @@ export class ClaudeSdkBackend implements AgentBackend {
     return this.#sessions.open(session, signal);
   }
 
-  knowsModel(model: string): Promise<boolean> {
-    return knowsModel(model, this.#options.env);
-  }
-
-  readDirectory(cwd: string): Promise<DirectoryContent> {
-    return readDirectoryContent(cwd, configDirOf(this.#options.env));
-  }
-
-  async leaveDirectory({ sessionStore, ...session }: Parameters<NonNullable<AgentBackend['leaveDirectory']>>[0]) {
-    await leaveDirectory(sessionStore, { configDir: configDirOf(this.#options.env), ...session });
-  }
-
   wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
     return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
-  }
-
-  rewindSession(rewind: SessionRewind): Promise<{ worktree: string | null } | null> {
-    return rewindTranscript(rewind, configDirOf(this.#options.env));
-  }
-
-  async removeSession({ sessionId, cwd }: { sessionId: string; cwd: string }): Promise<void> {
-    await removeTranscript({ configDir: configDirOf(this.#options.env), cwd, sessionId });
   }
 
   async dispose(): Promise<void> {

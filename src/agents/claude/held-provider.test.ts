@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { endOf, openSession, type OpenedSession, runTurn, textIn } from '../../../test/contract/agent-backend.ts';
+import { readDirectoryContent } from './files/directory-content.ts';
+import { configDirOf } from './files/transcript-file.ts';
 import { openPtyHarness } from '../../../test/support/pty-harness.ts';
 import { openSdkHarness } from '../../../test/support/sdk-harness.ts';
 import { until } from '../../../test/support/until.ts';
@@ -71,7 +73,10 @@ describe.each([
   const settle = (settings: unknown): void =>
     writeFileSync(join(harness.cwd, '.claude', 'settings.json'), JSON.stringify(settings));
   const openTrusted = async (): Promise<OpenedSession> =>
-    openSession(harness, { trusted: true, directory: await harness.backend.readDirectory(harness.cwd) });
+    openSession(harness, {
+      trusted: true,
+      directory: await readDirectoryContent(harness.cwd, configDirOf(harness.agent.env)),
+    });
   const ask = async (session: OpenedSession, text: string): Promise<string> => {
     const events = await runTurn(session, text, { answer: () => ({ outcome: 'allow' }) });
     expect(endOf(events).outcome).toBe('completed');

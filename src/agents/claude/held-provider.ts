@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
-import { modelKeys } from '../agent-environment.ts';
+import { modelKeys } from './agent-environment.ts';
 import { readDirectoryContent, settingsFiles } from './files/directory-content.ts';
 import { configDirOf } from './files/transcript-file.ts';
 import { asRecord } from './mapping/loose-json.ts';

@@ -4,7 +4,7 @@
  * providers and gateways have names of their own: what they do not say is taken for known.
  */
 import { asList, asRecord } from './mapping/loose-json.ts';
-import { chooseProvider } from '../provider.ts';
+import { chooseProvider } from './provider.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

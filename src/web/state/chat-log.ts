@@ -19,6 +19,7 @@ export type Item =
   | { key: string; seq: number; kind: 'message' | 'thought'; content: ContentBlock[]; isDraft?: boolean }
   | { key: string; seq: number; kind: 'tool'; call: ToolCall }
   | { key: string; seq: number; kind: 'decision'; asked: EventOf<'decision_requested'> }
+  | { key: string; seq: number; kind: 'flip'; backend: string }
   | { key: string; seq: number; kind: 'notice'; level: 'info' | 'warning' | 'error'; code: string; text: string }
   | { key: string; seq: number; kind: 'turn'; finished: EventOf<'turn_finished'> };
 

@@ -1,4 +1,3 @@
-import { engineText } from '../../protocol/engine-text.ts';
 import type { Event } from '../../protocol/event.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
 import type { Item } from './chat-log.ts';
@@ -65,8 +64,7 @@ export function toItems(event: Event): Item[] {
           'moved',
           `The chat goes on in ${event.cwd}.${event.trusted === false ? ' That directory is not trusted yet.' : ''}`,
         );
-      if (event.backend !== undefined)
-        return notice('info', 'flip', `The chat goes on with the ${engineText(event.backend)}.`);
+      if (event.backend !== undefined) return [{ key: `e:${seq}`, seq, kind: 'flip', backend: event.backend }];
       if (event.acceptsAgentMessages !== undefined)
         return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
       if (event.model !== undefined) return notice('info', 'model', modelText(event.model));

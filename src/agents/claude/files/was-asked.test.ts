@@ -7,7 +7,7 @@ import { openPtyHarness, type PtyHarness } from '../../../../test/support/pty-ha
 import { openSdkHarness, type SdkHarness } from '../../../../test/support/sdk-harness.ts';
 import { until } from '../../../../test/support/until.ts';
 import type { BegunPrompt } from '../../agent-backend.ts';
-import { configDirOf, findTranscriptFile } from './transcript-file.ts';
+import { configDirOf, findTranscriptFile, removeTranscript } from './transcript-file.ts';
 
 let harness: SdkHarness | PtyHarness;
 afterEach(() => harness.close());
@@ -42,7 +42,8 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     const unasked = { turnId: crypto.randomUUID(), content: text('what did I say'), storedBefore: none };
     expect(await backend.wasAsked(stored, asked)).toBe(true);
     expect(await backend.wasAsked(stored, unasked)).toBe(false);
-    await backend.removeSession({ sessionId: spec.sessionId, cwd: harness.cwd });
+    const { sessionId } = spec;
+    await removeTranscript({ configDir: configDirOf(harness.agent.env), cwd: harness.cwd, sessionId });
     expect(await backend.wasAsked(stored, asked)).toBe(true);
     expect(await backend.wasAsked(stored, unasked)).toBe(false);
   });

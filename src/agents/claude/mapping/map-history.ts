@@ -4,19 +4,13 @@
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentBody } from '../../../protocol/event.ts';
+import type { History } from '../../agent.ts';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { asList, asRecord, asText } from './loose-json.ts';
 import { mapSdkMessage } from './map-sdk-message.ts';
 import { endOpenCalls } from './map-tool-result.ts';
 import { createMappingState, type MappingState, newTurn } from './mapping-state.ts';
 import { readLine, type TranscriptLine } from './transcript-line.ts';
-
-export interface HistoryMapper {
-  /** The events of the next entries of the main transcript. */
-  map(entries: readonly SessionStoreEntry[]): AgentBody[];
-  /** What is left to say at the end: calls without a result have none to come. */
-  end(): AgentBody[];
-}
 
 const toldTypes = [
   'user_message',
@@ -29,7 +23,7 @@ const toldTypes = [
   'notice',
 ];
 
-export function createHistoryMapper(): HistoryMapper {
+export function createHistoryMapper(): History {
   // A session that has begun: nothing is held back until it does.
   let state: MappingState = { ...createMappingState(), sessionId: 'history' };
 

@@ -123,7 +123,12 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
 
   const isBusy = log.openTurn !== undefined || chat?.state === 'running' || chat?.state === 'waiting';
   const isMissing = chat?.hold?.reason === 'directory' || isDirectoryMissing(log);
-  const hasTerminal = info?.backends.find(({ name }) => name === chat?.backend)?.capabilities.terminal === true;
+  const ofAgent = info?.backends.filter(({ agent }) => agent === chat?.agent) ?? [];
+  const hasTerminal = ofAgent.some(({ name, capabilities }) => name === chat?.backend && capabilities.terminal);
+  const withTerminal = ofAgent.find(({ capabilities }) => capabilities.terminal);
+  const terminalHint = withTerminal
+    ? `Only the ${engineText(withTerminal.name, ofAgent)} has a terminal`
+    : 'No engine here has a terminal';
   const interrupt = async (): Promise<void> => {
     const result = await session.attempt(() => session.api.interrupt(chatId));
     if (result && !result.interrupted) session.say('Nothing runs that could be interrupted.');
@@ -160,10 +165,10 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 className={`icon-button ${isTerminalOpen ? 'is-here' : ''}`}
                 aria-label={isTerminalOpen ? 'Close the terminal' : 'Open the terminal'}
                 aria-pressed={isTerminalOpen}
-                title={hasTerminal ? 'Terminal' : `Only the ${engineText('claude_pty')} has a terminal`}
+                title={hasTerminal ? 'Terminal' : terminalHint}
                 onClick={() => {
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
-                  session.say(`This chat has no terminal: choose the ${engineText('claude_pty')} for it first.`);
+                  session.say(`This chat has no terminal. ${terminalHint}.`);
                   setChanging(true);
                 }}
               >

@@ -1,8 +1,11 @@
 import { memo, type ReactNode } from 'react';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
+import { engineText } from '../../../protocol/engine-text.ts';
 import { tokensIn } from '../../../protocol/usage.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
+import { useSession } from '../parts/session-context.ts';
+import { useStore } from '../parts/use-store.ts';
 import { readable, readableLine } from '../../text/hidden.ts';
 import { Content } from './content.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
@@ -50,11 +53,19 @@ export function ItemView({ item, log, isAlive = false }: { item: Item; log: Chat
           settled={log.settled.get(item.asked.decisionId)}
         />
       );
+    case 'flip':
+      return <FlipLine backend={item.backend} />;
     case 'notice':
       return <p className={`notice notice-${item.level}`}>{readable(item.text)}</p>;
     case 'turn':
       return <TurnLine finished={item.finished} times={log.turns.get(item.finished.turnId)} />;
   }
+}
+
+function FlipLine({ backend }: { backend: string }) {
+  const { info } = useSession();
+  const backends = useStore(info)?.backends;
+  return <p className="notice notice-info">The chat goes on with the {engineText(backend, backends)}.</p>;
 }
 
 const drawItem = (item: Item, log: ChatLog, isAlive: boolean): ReactNode => (

@@ -53,9 +53,12 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const addFiles = async (files: readonly File[]): Promise<void> => {
     if (files.length === 0) return;
     if (!takesImages) {
-      session.say(`The ${engineText('claude_pty')} takes no images. Change the engine of this chat first.`, {
-        level: 'error',
-      });
+      session.say(
+        `The ${engineText(chat.backend, info?.backends)} takes no images. Change the engine of this chat first.`,
+        {
+          level: 'error',
+        },
+      );
       return;
     }
     setReading((count) => count + 1);

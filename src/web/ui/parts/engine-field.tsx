@@ -2,11 +2,6 @@ import type { BackendName } from '../../../protocol/chat.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import type { Info } from '../../../protocol/info.ts';
 
-const engineHints: Record<BackendName, string> = {
-  claude_sdk: 'stays warm, follow-ups in milliseconds',
-  claude_pty: 'claude itself, with its screens',
-};
-
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function EngineField({
@@ -21,7 +16,7 @@ export function EngineField({
   return (
     <fieldset className="choices stacked">
       <legend>Engine</legend>
-      {info.backends.map(({ name, available, reason }) => (
+      {info.backends.map(({ name, hint, available, reason }) => (
         <label key={name}>
           <input
             type="radio"
@@ -31,7 +26,7 @@ export function EngineField({
             onChange={() => onChange(name)}
           />
           <span>
-            {capitalized(engineText(name))}: {engineHints[name]}
+            {capitalized(engineText(name, info.backends))}: {hint}
             {!available && <span className="quiet"> {reason}</span>}
           </span>
         </label>

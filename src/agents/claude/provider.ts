@@ -2,7 +2,7 @@
  * Who answers the model's requests, and which variables the `claude` program reads to reach it: its keys, its address and
  * where it looks for credentials. An agent gets those of one provider, and of no other.
  */
-import { BooError } from '../protocol/error.ts';
+import { BooError } from '../../protocol/error.ts';
 
 export interface Provider {
   readonly name: 'anthropic' | 'bedrock' | 'foundry' | 'anthropic_aws' | 'anthropic_google_cloud' | 'vertex';

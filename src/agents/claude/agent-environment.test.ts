@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../../config.ts';
 import { agentEnvironment } from './agent-environment.ts';
 
 /** Everything that an operator’s shell may hold at once. */

@@ -1,5 +1,5 @@
-import { findClaudeProgram } from './claude/claude-program.ts';
-import { loadPseudoTerminals } from '../terminal/pseudo-terminal.ts';
+import { findClaudeProgram } from './claude-program.ts';
+import { loadPseudoTerminals } from '../../terminal/pseudo-terminal.ts';
 
 const reinstall = 'Run `npm install` again, with optional dependencies.';
 

@@ -1,0 +1,117 @@
+/**
+ * The agents of this server, and who runs a chat: a chat's own backend wins, and one that names none gets its agent's
+ * default. A backend that cannot run here refuses with a sentence that says what to do.
+ */
+import type { AgentName, BackendName } from '../protocol/chat.ts';
+import { BooError } from '../protocol/error.ts';
+import type { AgentInfo, BackendInfo, Info } from '../protocol/info.ts';
+import type { Agent, AgentDeclaration, AgentDirectory, AgentOptions, BackendDeclaration } from './agent.ts';
+import type { AgentBackend } from './agent-backend.ts';
+import { claudeAgent } from './claude/claude-agent.ts';
+
+/** The first one is the default. */
+export const declaredAgents: readonly [AgentDeclaration, ...AgentDeclaration[]] = [claudeAgent];
+
+export async function openAgents(
+  options: AgentOptions,
+  declarations: readonly AgentDeclaration[] = declaredAgents,
+): Promise<Agents> {
+  return new Agents(await Promise.all(declarations.map((declaration) => declaration.open(options))));
+}
+
+/** A backend that is nowhere to be had has no capability. */
+const nothing = { deltas: false, terminal: false, images: false };
+
+export class Agents implements AgentDirectory {
+  readonly #agents: ReadonlyMap<AgentName, Agent>;
+  readonly #backends: ReadonlyMap<BackendName, { agent: Agent; declaration: BackendDeclaration }>;
+
+  /** The first one is the default. */
+  constructor(agents: readonly Agent[]) {
+    this.#agents = new Map(agents.map((agent) => [agent.name, agent]));
+    this.#backends = new Map(
+      agents.flatMap((agent) =>
+        agent.backends.map((declaration) => [declaration.name, { agent, declaration }] as const),
+      ),
+    );
+  }
+
+  get all(): readonly Agent[] {
+    return [...this.#agents.values()];
+  }
+
+  get default(): Agent {
+    const [agent] = this.all;
+    if (agent) return agent;
+    throw new BooError('internal', 'This server has no agent.');
+  }
+
+  agentFor(name: AgentName): Agent {
+    const agent = this.#agents.get(name);
+    if (agent) return agent;
+    throw unknown('agent', name, [...this.#agents.keys()]);
+  }
+
+  choose(agentName: AgentName, asked: BackendName | undefined): BackendName {
+    const { backends } = this.agentFor(agentName);
+    const name = asked ?? backends[0].name;
+    const names = backends.map((backend) => backend.name);
+    if (!names.includes(name)) throw unknown('backend', name, names);
+    return this.backendFor(name).name;
+  }
+
+  backendFor(name: BackendName): AgentBackend {
+    const known = this.#backends.get(name);
+    if (known && !('reason' in known.declaration.runs)) return known.declaration.runs;
+    const reason = known ? this.#reasonFor(known) : `${name} is not part of this server.`;
+    throw new BooError('backend_unavailable', reason, { details: { field: 'backend', backend: name } });
+  }
+
+  describe(): Pick<Info, 'defaultBackend' | 'backends' | 'agents'> {
+    return {
+      defaultBackend: this.default.backends[0].name,
+      backends: [...this.#backends.values()].map((known) => this.#describeBackend(known)),
+      agents: this.all.map(describeAgent),
+    };
+  }
+
+  async dispose(): Promise<void> {
+    for (const agent of this.all) await agent.dispose();
+  }
+
+  #describeBackend(known: { agent: Agent; declaration: BackendDeclaration }): BackendInfo {
+    const { name, label, hint, runs } = known.declaration;
+    const isHere = !('reason' in runs);
+    return {
+      name,
+      agent: known.agent.name,
+      label,
+      hint,
+      available: isHere,
+      reason: isHere ? null : this.#reasonFor(known),
+      capabilities: isHere ? runs.capabilities : nothing,
+    };
+  }
+
+  #reasonFor({ agent, declaration }: { agent: Agent; declaration: BackendDeclaration }): string {
+    const reason = 'reason' in declaration.runs ? declaration.runs.reason : '';
+    const others = agent.backends.filter(({ runs }) => !('reason' in runs));
+    return [reason, ...others.map(({ howToChoose }) => howToChoose)].join(' ');
+  }
+}
+
+function describeAgent(agent: Agent): AgentInfo {
+  return {
+    name: agent.name,
+    label: agent.label,
+    permissionModes: [...agent.permissionModes],
+    models: [...agent.models],
+    imports: agent.createHistory !== undefined,
+    signIn: agent.signIn !== undefined,
+  };
+}
+
+function unknown(field: 'agent' | 'backend', name: string, names: readonly string[]): BooError {
+  const message = `${field}: there is no ${field} “${name}” here. Take one of: ${names.join(', ')}.`;
+  return new BooError('invalid_request', message, { details: { field } });
+}

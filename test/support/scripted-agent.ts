@@ -1,0 +1,41 @@
+/** A test double of an agent, run by scripted backends; of transcripts it knows what Claude's own files say. */
+import type { Agent, BackendDeclaration } from '../../src/agents/agent.ts';
+import { foldSummary } from '../../src/agents/claude/fold-summary.ts';
+import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history.ts';
+import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
+import { backendNames } from './backend-names.ts';
+import type { ScriptedBackend } from './scripted-backend.ts';
+
+export type ScriptedAgent = { -readonly [Field in keyof Agent]: Agent[Field] } & {
+  /** Sessions of which nothing was to be left. */
+  readonly removed: string[];
+};
+
+/** The first backend is the default; the other one that the product ships is not here, unless given. A test may put methods of its own into what is returned. */
+export function scriptedAgent(backends: readonly [ScriptedBackend, ...ScriptedBackend[]]): ScriptedAgent {
+  const declare = (name: string): BackendDeclaration => ({
+    name,
+    label: name,
+    hint: '',
+    howToChoose: `Or use ${name}.`,
+    runs: backends.find((backend) => backend.name === name) ?? { reason: `${name} is not here.` },
+  });
+  const [first] = backends;
+  const removed: string[] = [];
+  return {
+    name: 'claude',
+    label: 'Claude',
+    backends: [declare(first.name), ...backendNames.filter((name) => name !== first.name).map(declare)],
+    permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
+    models: [],
+    foldSummary,
+    createHistory: createHistoryMapper,
+    createTurnTraces,
+    removed,
+    removeSession({ sessionId }) {
+      removed.push(sessionId);
+      return Promise.resolve();
+    },
+    dispose: () => Promise.resolve(),
+  };
+}
