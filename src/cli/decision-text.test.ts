@@ -135,7 +135,7 @@ describe('questions', () => {
       '│ 1. No',
       '│ 2. Yes',
       '│ 3. No⟨U+200B⟩',
-      '! Options 1 and 3 look alike, and are different.',
+      '! Options 1 and 3 look alike, but are different.',
     ]);
   });
 

@@ -2,18 +2,18 @@ import { foldSessionSummary } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionKey, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { BooError } from '../protocol/error.ts';
 
-/** A key as the columns hold it. */
+/** A key as stored in the columns. */
 export interface Place {
   key: SessionKey;
   project: string;
   session: string;
   /** '' for the main transcript. */
   subpath: string;
-  /** Names the session's lock. */
+  /** The key of the session's lock. */
   lock: string;
 }
 
-/** No uuid twice. */
+/** Without duplicate uuids. */
 export type Batch = { entry: SessionStoreEntry; json: string; uuid: string | null }[];
 
 export function toPlace(key: SessionKey): Place {
@@ -31,7 +31,7 @@ export function toBatch(entries: SessionStoreEntry[]): Batch {
   const uuids = new Set<string>();
   const batch: Batch = [];
   for (const entry of entries) {
-    // An empty one names nothing.
+    // An empty one means none.
     const uuid = typeof entry.uuid === 'string' && entry.uuid !== '' ? toColumn(entry.uuid) : null;
     if (uuid !== null && uuids.has(uuid)) continue;
     if (uuid !== null) uuids.add(uuid);
@@ -40,7 +40,7 @@ export function toBatch(entries: SessionStoreEntry[]): Batch {
   return batch;
 }
 
-/** As one text each, a batch of any size is two parameters. */
+/** As one text each, so a batch of any size is two parameters. */
 export function entriesOf(batch: Batch): string {
   return `[${batch.map(({ json }) => json).join(',')}]`;
 }
@@ -49,7 +49,7 @@ export function uuidsOf(batch: Batch): string {
   return JSON.stringify(batch.map(({ uuid }) => uuid));
 }
 
-/** The summary's new JSON text. Its mtime is stamped by the database. */
+/** The summary's new JSON text. The database sets its mtime. */
 export function fold({ key }: Place, known: string | undefined, fresh: Batch): string {
   const previous =
     known === undefined
@@ -59,7 +59,7 @@ export function fold({ key }: Place, known: string | undefined, fresh: Batch): s
   return JSON.stringify(foldSessionSummary(previous, key, entries).data);
 }
 
-/** Any string as text that Postgres takes, reversibly: the inside of a JSON string. */
+/** Encodes any string reversibly as text that Postgres accepts: the inside of a JSON string. */
 export function toColumn(value: string): string {
   return JSON.stringify(value).slice(1, -1);
 }
@@ -70,6 +70,6 @@ export function fromColumn(value: string): string {
 
 export function text(row: Buffer[] | undefined, index: number): string {
   const value = row?.[index];
-  if (value === undefined) throw new Error('The database gave an answer without the expected columns.');
+  if (value === undefined) throw new Error('The database returned an answer without the expected columns.');
   return value.toString('utf8');
 }
