@@ -100,7 +100,7 @@ describe('CLI-16: a token that cannot be sent', () => {
     const { code, err } = await run(['ls'], { BOOCODE_URL: stub.url, BOOCODE_TOKEN: token });
     expect(code).toBe(1);
     expect(err).toMatch(sentence);
-    expect(() => createClient({ url: stub.url, token })).toThrow(/The token holds a line break, a space/);
+    expect(() => createClient({ url: stub.url, token })).toThrow(/The token contains a line break, a space/);
   });
 
   it('names its file', async () => {
