@@ -1,4 +1,4 @@
-/** What `boocode doctor` looks at: does everything stand that the server needs, and if not, what is to be done. */
+/** What `boocode doctor` checks: is everything there that the server needs, and if not, what to do. */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -21,7 +21,7 @@ export interface Finding {
   name: string;
   status: 'ok' | 'warn' | 'fail';
   message: string;
-  /** What to do; null when nothing is. */
+  /** What to do; null if nothing. */
   fix: string | null;
 }
 
@@ -71,7 +71,7 @@ async function checkProgram(): Promise<Finding> {
   }
 }
 
-/** Not needed by everybody: which path it closes is said there. */
+/** Not everybody needs it: what fails without it is reported there. */
 async function checkTerminals(): Promise<Finding> {
   const loaded = await loadPseudoTerminals();
   return loaded.ok
@@ -79,13 +79,13 @@ async function checkTerminals(): Promise<Finding> {
     : finding('terminals', 'warn', loaded.reason, reinstall);
 }
 
-/** On Linux the kernel ends agents whose host has died; elsewhere nobody does before the next start. */
+/** On Linux the kernel ends agents whose host has died; elsewhere nothing does before the next start. */
 function checkDeathSignal(): Finding[] {
   if (process.platform !== 'linux') return [];
   if (withDeathSignal('agent', [], 'TERM').command !== 'agent') {
-    return [finding('setpriv', 'ok', 'Agents end with their server, also when it is killed.')];
+    return [finding('setpriv', 'ok', 'Agents end with their server, even if it is killed.')];
   }
-  const problem = 'There is no setpriv that knows --pdeathsig: an agent may outlive a server that is killed.';
+  const problem = 'There is no setpriv that knows --pdeathsig: an agent may outlive a killed server.';
   return [finding('setpriv', 'warn', problem, 'Install util-linux. Until then the next start of the server ends it.')];
 }
 
@@ -96,7 +96,7 @@ interface Path {
   login: Finding;
 }
 
-/** Whether chats can run this way here. The way that new chats take by default must work. */
+/** Whether chats can run this way here. The default for new chats must work. */
 function checkPath({ sdkByDefault }: Config, { backend, what, needs, login }: Path): Finding {
   const isDefault = (backend === 'claude_sdk') === sdkByDefault;
   const isOn = `CLAUDE_SDK_BACKEND is ${sdkByDefault ? 'on' : 'off'}`;
@@ -109,15 +109,16 @@ function checkPath({ sdkByDefault }: Config, { backend, what, needs, login }: Pa
     return finding(
       backend,
       isDefault ? 'fail' : 'warn',
-      `${what} does not work here, for want of: ${missing.join(', ')}.`,
+      `${what} does not work here. Missing: ${missing.join(', ')}.`,
       fix,
     );
   }
-  if (login.status !== 'ok') return finding(backend, 'warn', `${what} is here, without a login. ${role}`, 'See login.');
+  if (login.status !== 'ok')
+    return finding(backend, 'warn', `${what} is here, but not logged in. ${role}`, 'See login.');
   return finding(backend, 'ok', `${what} works here. ${role}`);
 }
 
-/** By name only: what their values are is nobody's business. */
+/** Only names: the values are confidential. */
 function checkAgentEnvironment({ agentEnv, agentEnvNames }: Config): Finding {
   const name = 'agents get';
   const names = Object.keys(agentEnv).toSorted();
@@ -125,10 +126,10 @@ function checkAgentEnvironment({ agentEnv, agentEnvNames }: Config): Finding {
   const message = `Agents get, for ${title}: ${names.join(', ')}.`;
   const proxy = names.find((each) => /_proxy$/i.test(each) && /\/\/[^/@]+@/.test(agentEnv[each] ?? ''));
   if (proxy !== undefined) {
-    const fix = 'What agents run can read it: use a proxy that lets this machine in without a password.';
-    return finding(name, 'warn', `${message} The address in ${proxy} holds a password.`, fix);
+    const fix = 'What agents run can read it: use a proxy that admits this machine without a password.';
+    return finding(name, 'warn', `${message} The address in ${proxy} contains a password.`, fix);
   }
-  const more = ' Others only by name, with --agent-env: SSH_AUTH_SOCK, for instance, lends them your keys for SSH.';
+  const more = ' Add others by name with --agent-env: SSH_AUTH_SOCK, for instance, lends them your SSH keys.';
   return finding(name, 'ok', agentEnvNames.length > 0 ? message : message + more);
 }
 
@@ -160,13 +161,13 @@ function checkDataDir({ dataDir }: Config): Finding {
     return finding('data directory', 'ok', dataDir);
   } catch {
     const fix = 'Make it writable for this user, or choose another with --data-dir.';
-    return finding('data directory', 'fail', `${dataDir} cannot be written.`, fix);
+    return finding('data directory', 'fail', `${dataDir} is not writable.`, fix);
   }
 }
 
 async function checkDatabase(config: Config): Promise<Finding> {
   const isOwn = config.databaseUrl !== null;
-  // The embedded one is tried out in a directory of its own: the real one may be in use.
+  // The embedded one is tested in a separate directory: the real one may be in use.
   const scratch = isOwn ? null : mkdtempSync(join(tmpdir(), 'boocode-doctor-'));
   try {
     const embedded = scratch === null ? null : await openEmbeddedPostgres({ dataDir: scratch });
@@ -198,7 +199,7 @@ async function checkPort({ host, port }: Config): Promise<Finding> {
   });
   if (!isTaken) return finding('port', 'ok', `${host}:${port} is free.`);
   if (await isBooCode(`http://${host.includes(':') ? `[${host}]` : host}:${port}`)) {
-    return finding('port', 'ok', `A BooCode server answers on ${host}:${port}.`);
+    return finding('port', 'ok', `A BooCode server is running on ${host}:${port}.`);
   }
   return finding('port', 'warn', `Another program listens on ${host}:${port}.`, 'Choose another port with --port.');
 }

@@ -32,7 +32,7 @@ it.each([[['all']], [['', '']]])('CLI-4: is not answered by what was typed behin
   const rows = fake.stdout.replaceAll('\u001b[?7h', '').split('\n');
   expect(rows.slice(-4)).toEqual([
     '│ 40',
-    '· What was typed before was not taken.',
+    '· Earlier input was ignored.',
     '-- all 40 rows were shown --',
     'Allow? ',
   ]);

@@ -1,4 +1,4 @@
 import type { Chat } from '../client/client.ts';
 
-// Written out, since the schemas stay out of the commands that only talk to a server.
+// Written out, because commands that only talk to a server do not load the schemas.
 export const backendNames = ['claude_sdk', 'claude_pty'] as const satisfies readonly Chat['backend'][];

@@ -111,7 +111,7 @@ describe('decisionRows', () => {
 
   it('DECIDE-12: says that there is no plan', () => {
     expect(rowsOf({ kind: 'plan', input: { plan: ' \u200b' } }).at(-1)).toBe(
-      '! There is no plan in it, so there is nothing to approve.',
+      '! It contains no plan, so there is nothing to approve.',
     );
   });
 });

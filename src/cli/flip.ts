@@ -5,7 +5,7 @@ import { backendNames } from './backend-names.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 
-/** What becomes of a turn that runs. */
+/** What to do with a running turn. */
 export interface RunningFlags extends GlobalFlags {
   finish?: true;
   interrupt?: true;
@@ -18,30 +18,30 @@ interface FlipFlags extends RunningFlags {
 export function addFlip(program: Command, cli: Cli): void {
   program
     .command('flip')
-    .description('Let a chat go on with the other engine, in the same session')
-    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .description('Switch a chat to the other engine, in the same session')
+    .argument('<chat>', 'the id of the chat or the start of it')
     .addOption(
       new Option('--to <backend>', 'the Agent SDK or the terminal program (default: the other one)').choices(
         backendNames,
       ),
     )
     .addOption(new Option('--finish', 'let a running turn finish first').conflicts(['interrupt']))
-    .option('--interrupt', 'interrupt a running turn, and end what else the session does')
+    .option('--interrupt', "interrupt a running turn, and end the session's other work")
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<FlipFlags>();
       const client = await connect(cli, flags);
       const chat = await findChat(client, given);
       const backend = wanted(chat, flags.to);
       if (flags.finish && backend !== chat.backend && (chat.state === 'running' || chat.state === 'waiting')) {
-        cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat where it is.\n');
+        cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat as it is.\n');
       }
       const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained('flip'));
       if (flags.json) return printJson(cli, flipped);
       const now = flipped.backend;
       cli.terminal.out(
         backend === chat.backend
-          ? `Chat ${chat.id} runs on the ${engineText(now)} already.\n`
-          : `Chat ${chat.id} runs on the ${engineText(now)} now; it ran on the ${engineText(chat.backend)}.\n`,
+          ? `Chat ${chat.id} already runs on the ${engineText(now)}.\n`
+          : `Chat ${chat.id} now runs on the ${engineText(now)}; it ran on the ${engineText(chat.backend)}.\n`,
       );
     });
 }
@@ -55,7 +55,7 @@ export function running({ finish, interrupt }: RunningFlags): Pick<PatchChat, 'r
   return interrupt ? { running: 'interrupt' } : {};
 }
 
-/** The server's words name a field of the API; here the choices are flags. */
+/** The server's text names an API field; here the choices are flags. */
 export function explained(verb: 'flip' | 'move'): (error: unknown) => never {
   return (error) => {
     const because = error instanceof BooError && error.code === 'chat_busy' ? error.details['because'] : undefined;
@@ -63,8 +63,8 @@ export function explained(verb: 'flip' | 'move'): (error: unknown) => never {
     const problem =
       because === 'turn'
         ? 'A turn is running.'
-        : `The session has work that a ${verb} would end: a background task, or a terminal that is attached.`;
-    const choices = `Say --finish to ${verb} when it is done, or --interrupt to end it and ${verb} at once.`;
+        : `The session has work that a ${verb} would end: a background task, or an attached terminal.`;
+    const choices = `Use --finish to ${verb} when it is done, or --interrupt to end it and ${verb} at once.`;
     throw new BooError('chat_busy', `${problem} ${choices}`, { cause: error });
   };
 }

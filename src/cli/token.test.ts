@@ -55,7 +55,7 @@ describe('CLI-16: boocode token', () => {
     const file = await keep('boocode', 'an-older-one', stub.url);
     const { code, out, err } = await run(['token']);
     expect([code, out]).toEqual([1, '']);
-    expect(err).toContain(`does not take the token in ${file}. It was started with another one`);
+    expect(err).toContain(`does not accept the token in ${file}. It was started with another one`);
   });
 
   it('says which one it is where no server runs, and will not choose between two', async () => {
@@ -93,7 +93,7 @@ it('CLI-16: doctor looks at the data directory of the server that runs', async (
 
 describe('CLI-16: a token that cannot be sent', () => {
   it.each([
-    ['two\nlines', /BOOCODE_TOKEN holds a line break: give the token alone/],
+    ['two\nlines', /BOOCODE_TOKEN contains a line break: give only the token/],
     ['with a space', /BOOCODE_TOKEN holds a space/],
     ['käse', /BOOCODE_TOKEN holds a character that no token has/],
   ])('is told as that, and not as a server out of reach (%j)', async (token, sentence) => {
