@@ -492,7 +492,7 @@ describe('ls, show, interrupt', () => {
     expect(sent.code).toBe(75);
     expect(sent.err).toContain(`No credit.\nResume with: boocode resume ${chat.id.slice(0, 8)}`);
     expect((await run(['chat', '--resume', chat.id, 'hello'])).code).toBe(75);
-    expect((await run(['resume', chat.id])).out).toBe('3 prompts go on, the one that failed first.\n');
+    expect((await run(['resume', chat.id])).out).toBe('3 prompts resume, the failed one first.\n');
     expect((await run(['resume', chat.id])).out).toBe('Nothing is held in this chat.\n');
   });
 
