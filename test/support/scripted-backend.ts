@@ -1,7 +1,7 @@
 /**
- * A test double of an agent: an AgentBackend without a process and without a model. What a turn says is a script of the
- * test, an async generator that may stop at gates. It mirrors what it is told into the session store, as a real one
- * does, so that a session opened anew knows what was said before.
+ * A test double of an agent: an AgentBackend without a process or a model. A turn's content is a script of the test, an
+ * async generator that may stop at gates. Like a real one it mirrors everything into the session store, so a reopened
+ * session knows what was said before.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type {
@@ -25,7 +25,7 @@ import { noUsage } from '../../src/protocol/usage.ts';
 
 export interface ScriptedTurn {
   readonly chatId: string;
-  /** Null for a turn that the agent begins by itself. */
+  /** Null for a turn the agent starts itself. */
   readonly turnId: string | null;
   readonly text: string;
   /** What was said before in this session, oldest first. */
@@ -58,30 +58,30 @@ export interface ScriptedSession {
 export class ScriptedBackend implements AgentBackend {
   readonly name: BackendName;
   readonly capabilities: { deltas: boolean; terminal: boolean; images: boolean };
-  /** What every turn does; a test puts its own here. */
+  /** What every turn does; a test can replace it. */
   script: TurnScript;
   /** Runs before a session is open: a test may wait here, or throw. */
   beforeOpen: (spec: AgentSessionSpec) => Promise<void> | void = () => {};
-  /** What it says of an answer before it is stored. */
+  /** Its verdict on an answer before it is stored. */
   check: (answer: DecisionAnswer) => AnswerCheck = () => 'fine';
   /** Runs before a session is closed. */
   beforeClose: (chatId: string) => Promise<void> | void = () => {};
   /** Chats with work that closing would kill. */
   readonly busy = new Set<string>();
   readonly sessions = new Map<string, ScriptedSession>();
-  /** How many sessions were opened and closed so far, and every spec they were opened with. */
+  /** How many sessions were opened and closed so far, and the spec of each. */
   readonly opened: AgentSessionSpec[] = [];
   closed = 0;
-  /** Told of a session whose chat goes on in another directory. */
+  /** Called for a session whose chat continues in another directory. */
   onLeave: NonNullable<AgentBackend['leaveDirectory']> = () => Promise.resolve();
-  /** What a directory would have it load; a test puts its own here. */
+  /** What a directory would make it load; a test can replace it. */
   declare readDirectory?: NonNullable<AgentBackend['readDirectory']>;
-  /** Sessions of which nothing was to be left. */
+  /** Sessions that should leave nothing behind. */
   readonly removed: string[] = [];
   /** What the session store refused. */
   readonly storeFailures: unknown[] = [];
 
-  /** What a session still has to tell of its cost when it is closed. */
+  /** The cost a session still reports when it is closed. */
   costAtEnd: SessionCost | undefined;
 
   constructor(script: TurnScript = answerBriefly, name: BackendName = 'claude_sdk') {
@@ -115,7 +115,7 @@ export class ScriptedBackend implements AgentBackend {
       await this.beforeOpen(spec);
       const entries = (await spec.sessionStore.load({ projectKey: 'scripted', sessionId: spec.sessionId })) ?? [];
       history.push(...entries.map((entry) => String(entry['text'])));
-      if (!this.sessions.has(spec.chatId)) throw new BooError('agent_failed', 'It was closed while it opened.');
+      if (!this.sessions.has(spec.chatId)) throw new BooError('agent_failed', 'It was closed while it was opening.');
       this.opened.push(spec);
     } catch (error) {
       this.sessions.delete(spec.chatId);
@@ -130,7 +130,7 @@ export class ScriptedBackend implements AgentBackend {
     yield* this.#begin(session, { turnId: prompt.turnId, text: textOf(prompt.content) }, this.script);
   }
 
-  /** A turn that the agent begins by itself. */
+  /** A turn the agent starts itself. */
   beginUnprompted(chatId: string, script: TurnScript): void {
     const session = this.#session(chatId);
     session.spec.onUnprompted(this.#begin(session, { turnId: null, text: '' }, script));
@@ -215,7 +215,7 @@ export class ScriptedBackend implements AgentBackend {
     if (this.sessions.delete(chatId)) this.closed += 1;
   }
 
-  /** One and the same as long as the session is open; it shows nothing. */
+  /** The same one as long as the session is open; it shows nothing. */
   terminal(chatId: string): AgentTerminal | undefined {
     return this.capabilities.terminal ? this.sessions.get(chatId)?.terminal : undefined;
   }
@@ -261,7 +261,7 @@ export class ScriptedBackend implements AgentBackend {
       if (turnId !== null) await this.#remember(session, { type: 'user', uuid: turnId, text });
       const ask = (question: Partial<AgentEventOf<'decision_requested'>>) => askIn(session, question);
       for await (const event of script({ chatId, turnId, text, history, session, ask })) {
-        // Interrupted, closed or lost: what it still says, nobody hears.
+        // Interrupted, closed or lost: its further output goes nowhere.
         if (session.turn !== running) return;
         running.out.push(event);
         if (event.type === 'turn_finished') break;
@@ -281,7 +281,7 @@ export class ScriptedBackend implements AgentBackend {
   async #remember(session: ScriptedSession, entry: SessionStoreEntry): Promise<void> {
     const { sessionStore, sessionId } = session.spec;
     session.history.push(String(entry['text']));
-    // As with a real agent: a transcript that cannot be stored does not stop the turn.
+    // Like a real agent: a transcript that cannot be stored does not stop the turn.
     await sessionStore
       .append({ projectKey: 'scripted', sessionId }, [entry])
       .catch((error: unknown) => this.storeFailures.push(error));
