@@ -577,8 +577,8 @@ describe('flip', () => {
   });
 
   it.each([
-    ['turn', /^error: A turn is running\. Say --finish .* or --interrupt .*\n$/],
-    ['work', /^error: The session has work .* Say --finish .* or --interrupt .*\n$/],
+    ['turn', /^error: A turn is running\. Use --finish .* or --interrupt .*\n$/],
+    ['work', /^error: The session has work .* Use --finish .* or --interrupt .*\n$/],
   ])('names its own flags where something runs (%s)', async (because, sentence) => {
     const chat = stub.addChat();
     stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because }) as const;
@@ -672,14 +672,14 @@ describe('mistakes', () => {
     [['ls', '--bogus'], "error: unknown option '--bogus'\n"],
     [['bogus'], "error: There is no command 'bogus': see boocode --help.\n"],
     [['show'], "error: missing required argument 'chat'\n"],
-    [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1 on\.\n$/],
+    [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1\.\n$/],
     [['chat', '--permission-mode', 'x', 'go'], /'x' is invalid\. Allowed choices are default, /],
     [['chat', '--effort', 'x', 'go'], /'x' is invalid\. Allowed choices are low, medium, high, xhigh, max\.\n$/],
     [['chat', '--resume', 'a', '--cwd', '/', 'go'], /--cwd and --backend are for new chats/],
     [['chat', ' '], 'error: There is no prompt: give it as arguments or on standard input.\n'],
     [['send', 'a'], 'error: There is no prompt: give it as arguments or on standard input.\n'],
     [['decide', 'a', 'maybe'], /'maybe' is invalid .*Allowed choices are allow, always, deny/],
-    [['decide', '--input', '{}'], /go with an answer/],
+    [['decide', '--input', '{}'], /need an answer/],
     [['decide', 'a', 'allow', '--input', '{'], /^error: --input is not JSON: /],
     [['decide', 'a', 'allow', '--input', '[]'], 'error: --input must be a JSON object.\n'],
     [['flip', 'a', '--to', 'x'], /'x' is invalid\. Allowed choices are claude_sdk, claude_pty\./],

@@ -98,7 +98,7 @@ describe('AGENT-12: words that no person wrote', () => {
   });
 
   it('tell with the setting who may write', () => {
-    expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('may begin turns here');
+    expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('can start turns here');
   });
 });
 

@@ -147,7 +147,7 @@ describe('CLI-11: what is answered beforehand', () => {
     twoTools();
     expect((await run(['chat', 'go', '--allow', 'Write', '--deny'])).code).toBe(0);
     expect(outcomes()).toEqual(['deny', 'allow']);
-    expect(stub.decisions[0]).toMatchObject({ message: expect.stringContaining('Nobody is here to be asked') });
+    expect(stub.decisions[0]).toMatchObject({ message: expect.stringContaining('Nobody is here to answer') });
   });
 
   it.each(['question', 'plan', 'form'] as const)('--allow answers no %s, and --deny does', async (kind) => {
@@ -218,7 +218,7 @@ describe('CLI-15: a directory is where the caller says it is', () => {
 describe('CLI-12: help', () => {
   it('CLI-13: names the engines as the API does', async () => {
     for (const name of ['chat', 'adopt', 'flip']) {
-      expect((await run([name, '--help'])).out).toMatch(/choices: "claude_sdk",\s+"claude_pty"/);
+      expect((await run([name, '--help'])).out).toMatch(/choices:\s+"claude_sdk",\s+"claude_pty"/);
     }
   });
 

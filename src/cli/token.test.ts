@@ -68,7 +68,9 @@ describe('CLI-16: boocode token', () => {
     await keep('boocode', 'another');
     const { code, err } = await run(['token', '--show']);
     expect(code).toBe(1);
-    expect(err).toContain(`say --data-dir ${join(base, 'boocode')} or --data-dir ${join(base, 'boocode-demo')}`);
+    expect(err).toContain(
+      `choose with --data-dir ${join(base, 'boocode')} or --data-dir ${join(base, 'boocode-demo')}`,
+    );
     expect((await run(['token', '--data-dir', join(base, 'boocode-demo')])).out).toBe(`${file}\n`);
   });
 
@@ -94,8 +96,8 @@ it('CLI-16: doctor looks at the data directory of the server that runs', async (
 describe('CLI-16: a token that cannot be sent', () => {
   it.each([
     ['two\nlines', /BOOCODE_TOKEN contains a line break: give only the token/],
-    ['with a space', /BOOCODE_TOKEN holds a space/],
-    ['käse', /BOOCODE_TOKEN holds a character that no token has/],
+    ['with a space', /BOOCODE_TOKEN contains a space/],
+    ['käse', /BOOCODE_TOKEN contains a character that no token has/],
   ])('is told as that, and not as a server out of reach (%j)', async (token, sentence) => {
     const { code, err } = await run(['ls'], { BOOCODE_URL: stub.url, BOOCODE_TOKEN: token });
     expect(code).toBe(1);
@@ -105,6 +107,6 @@ describe('CLI-16: a token that cannot be sent', () => {
 
   it('names its file', async () => {
     const file = await keep('boocode', 'one\ntwo', stub.url);
-    expect((await run(['ls'])).err).toContain(`The token in ${file} holds a line break`);
+    expect((await run(['ls'])).err).toContain(`The token in ${file} contains a line break`);
   });
 });

@@ -166,7 +166,7 @@ describe('a session that was begun by hand', () => {
       async () => (await server.sql`select from boocode.chats where importing_session = ${sessionId}`).length === 1,
     );
     await appendFile(file, `${JSON.stringify(entry)}\n`);
-    expect(await adopting).toMatchObject({ code: 1, err: expect.stringContaining('is just being written') as string });
+    expect(await adopting).toMatchObject({ code: 1, err: expect.stringContaining('is being written') as string });
     expect(await server.sql`select from boocode.chats where importing_session = ${sessionId}`).toEqual([]);
     expect(await server.sql`select from boocode.claude_session_entries where session_id = ${sessionId}`).toEqual([]);
   });
