@@ -49,7 +49,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       'everybody let in without a token',
       ['serve', '--host', '0.0.0.0'],
       {},
-      /0\.0\.0\.0 lets others in: set BOOCODE_TOKEN/,
+      /0\.0\.0\.0 lets others in: set your own token with BOOCODE_TOKEN/,
     ],
     ['everybody let in to the demo', ['demo', '--host', '::'], {}, /lets others in/],
     ['a token that is too short', ['serve'], { BOOCODE_TOKEN: 'secret' }, /BOOCODE_TOKEN: must be/],
