@@ -11,10 +11,10 @@ Compares the raw SDK's warm query, BooCode over HTTP and SSE, and a new \`claude
 scripted demo model, interleaved in one run. Prints one table with medians, ratios and goals.
 
 Options:
-  --rounds <number>   how many rounds (default: 15); each takes one sample of what starts cold, three of what is warm
+  --rounds <number>   how many rounds (default: 15); each takes one sample of every cold start, three of every warm turn
   --json              print every sample as JSON instead of the table
   --write             also put the table into docs/benchmarks.md
-  --cpu-prof <dir>    leave CPU profiles of the servers there; profiling costs time, so such a run is no measurement
+  --cpu-prof <dir>    write CPU profiles of the servers there; profiling costs time, so such a run is not a measurement
   --help              this text
 
 BOOCODE_BENCH_DIST names another build than dist/ to measure.
@@ -27,7 +27,7 @@ async function main() {
   const made = describeMachine(options.rounds);
   const place = await openPlace({ cpuProfDir: options.cpuProfDir });
   const stop = (signal) => {
-    progress(`Stopped by ${signal}: ending what was started.`);
+    progress(`Stopped by ${signal}: cleaning up.`);
     void place.close().finally(() => process.exit(130));
   };
   process.once('SIGINT', stop);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 
 const answerLimitMs = 60_000;
 
-/** What a forked child says next; rejects when it ends instead. */
+/** A forked child's next message; rejects if it ends instead. */
 export async function nextMessage(child) {
   const giveUp = AbortSignal.timeout(answerLimitMs);
   const ended = new AbortController();
@@ -22,7 +22,7 @@ export async function nextMessage(child) {
   }
 }
 
-/** Ends a child that we started: by SIGTERM, and after a while by SIGKILL. */
+/** Ends a child we started: by SIGTERM, then by SIGKILL. */
 export async function endChild(child, graceMs = 20_000) {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { once } from 'node:events';
 
-/** A client with kept-alive connections: no connection is made within a measured turn. */
+/** A client with kept-alive connections: no connection is opened within a measured turn. */
 export function openHttp(url, token) {
   const agent = new Agent({ keepAlive: true });
   const authorization = `Bearer ${token}`;
@@ -25,7 +25,7 @@ export function openHttp(url, token) {
       if (response.statusCode !== 200) throw new Error(`GET ${path}: ${response.statusCode}`);
       return response.setEncoding('utf8');
     },
-    /** How long a file is as it is sent to a browser. */
+    /** A file's size as sent to a browser. */
     async compressedBytes(path) {
       const sent = request(new URL(path, url), { agent, headers: { 'accept-encoding': 'gzip' } });
       sent.end();

@@ -1,6 +1,6 @@
 /**
- * What a session of very many entries costs: bringing it here, and opening it for its first turn; and how long the event loop
- * was held at the most.
+ * The cost of a session with very many entries: importing it, and opening it for its first turn; and the longest time
+ * the event loop was blocked.
  *
  *     npm run build && node bench/long-session.mjs [entries]
  */
@@ -34,7 +34,7 @@ async function step(name, work) {
   const took = performance.now() - began;
   delay.disable();
   console.log(
-    `${name}: ${(took / 1000).toFixed(1)} s, event loop held for ${(delay.max / 1e6).toFixed(0)} ms at the most`,
+    `${name}: ${(took / 1000).toFixed(1)} s, event loop blocked for at most ${(delay.max / 1e6).toFixed(0)} ms`,
   );
   return result;
 }

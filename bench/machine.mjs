@@ -8,7 +8,7 @@ export function currentLoad() {
   return loadavg()[0];
 }
 
-/** With what a run is made, on how many cores, and how busy they were before it. */
+/** What a run is made with, on how many cores, and how busy they were before it. */
 export function describeMachine(rounds) {
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -31,7 +31,7 @@ function sdkVersion() {
   return JSON.parse(readFileSync(join(sdkDirectory(), 'package.json'), 'utf8')).version;
 }
 
-/** The `claude` program that comes with the SDK. */
+/** The `claude` program bundled with the SDK. */
 export function findProgram() {
   const own = createRequire(join(sdkDirectory(), 'package.json'));
   const libc = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime ? '-musl' : '';

@@ -1,4 +1,4 @@
-// The demo model as a process: no contestant's event loop pays for it. Ends when whoever started it is gone.
+// The demo model as a process: no contestant's event loop pays for it. Ends when its parent is gone.
 import { fromDist } from './dist.mjs';
 
 const { startDemoModel } = await fromDist('demo/demo-model.js');

@@ -1,6 +1,6 @@
 /**
- * Where a run takes place: temporary directories, the demo model in a process of its own, and everything that was
- * started, ended again in the opposite order.
+ * Where a run takes place: temporary directories, the demo model in its own process, and everything that was started,
+ * ended in reverse order.
  */
 import { fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { endChild, nextMessage } from './child.mjs';
 import { fromDist } from './dist.mjs';
 
-/** `modelArgs` is given the run's directory and tells what goes to the model's own Node. */
+/** `modelArgs` gets the run's directory and returns the arguments for the model's own Node. */
 export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
   const { agentEnvironment } = await fromDist('agents/agent-environment.js');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-bench-')));
@@ -26,7 +26,7 @@ export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
     onClose(close) {
       closers.push(close);
     },
-    /** A working directory, a home and an agent's whole environment, which nobody shares. All alike. */
+    /** A working directory, a home and an agent's whole environment, shared with nobody. All are alike. */
     openRoom(name) {
       const directory = join(root, name);
       const cwd = join(directory, 'workspace');
@@ -64,7 +64,7 @@ export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
   }
 }
 
-/** Every step is taken, also after one that failed; the first failure is told. */
+/** Runs every step, even after one that failed; throws the first failure. */
 async function closeAll(closers) {
   const failures = [];
   for (const close of closers.toReversed()) {

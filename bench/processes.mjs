@@ -1,9 +1,9 @@
-/** What `/proc` says; Linux only. */
+/** Reads `/proc`; Linux only. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 export const canSeeProcesses = process.platform === 'linux';
 
-/** Children of a server that are agents: they carry the mark of a session. */
+/** A server's children that are agents: they carry a session's mark. */
 export function agentsOf(pid) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -15,7 +15,7 @@ export function agentsOf(pid) {
         if (Number(parent) !== pid || state === 'Z') return false;
         return readFileSync(`/proc/${each}/environ`, 'latin1').includes('\0BOOCODE_SESSION=');
       } catch {
-        return false; // It has just gone.
+        return false; // It has just exited.
       }
     });
 }

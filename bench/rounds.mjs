@@ -1,4 +1,7 @@
-/** The run itself: every round takes samples of each, one after the other, in an order that turns from round to round. */
+/**
+ * The run itself: every round samples each contestant, one after the other, in an order that rotates from round to
+ * round.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBooCode } from './contestants/boocode.mjs';
 import { openClaudePrint } from './contestants/claude-print.mjs';
@@ -12,7 +15,7 @@ const texts = { [shortPrompt]: expected(20), [longPrompt]: expected(2000) };
 
 /** Not measured: the first turns of every process are slower than all that follow. */
 const warmUpRounds = 3;
-/** What a turn leaves to be done behind it should not fall into the next sample. */
+/** A turn's leftover work should not fall into the next sample. */
 const pauseMs = 250;
 const warmChats = 10;
 
@@ -44,7 +47,7 @@ export async function runRounds(place, { rounds, progress }) {
       settle: () => untilCold(sleepy, coldChat),
     },
   ];
-  // A warm turn is short and another program's moment can double it: three of each in a round, near each other.
+  // A warm turn is short, and a moment of another program can double it: three of each per round, close together.
   const tasks = [...cold, ...warm, ...warm.toReversed(), ...warm];
   const samples = Object.fromEntries([...warm, ...cold].map(({ name }) => [name, []]));
   const attach = [];
@@ -64,7 +67,7 @@ export async function runRounds(place, { rounds, progress }) {
   return { ...samples, attach, memory: await measureMemory(server, progress) };
 }
 
-/** The state `cold` is shown from the moment the process is told to leave: here it must have left. */
+/** The state `cold` is shown as soon as the process is told to exit: here it must have exited. */
 async function untilCold(server, chat) {
   const deadline = performance.now() + 30_000;
   while ((await chat.state()) !== 'cold' || (canSeeProcesses && server.agentCount() > 0)) {
@@ -73,7 +76,7 @@ async function untilCold(server, chat) {
   }
 }
 
-/** The server that has run all the turns above, with ten warm chats, at rest. */
+/** The server that ran all the turns above, with ten warm chats, idle. */
 async function measureMemory(server, progress) {
   if (!canSeeProcesses) return [];
   progress('Measuring memory.');

@@ -1,10 +1,10 @@
 /**
- * What searching a large log takes, and what being searchable costs the writes, all in one run:
+ * The cost of searching a large log, and of searchability for writes, all in one run:
  *
  *     npm run build && node bench/search.mjs [events]
  *
- * Three databases of one embedded server are written to in turns: one in which nothing is indexed, one whose signatures are
- * made behind the log as the server makes them, and one with a trigram index (`pg_trgm`) on the table itself.
+ * Three databases of one embedded server are written to in turn: one without an index, one whose signatures are built
+ * in the background as the server does, and one with a trigram index (`pg_trgm`) on the table itself.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -130,7 +130,7 @@ async function searches() {
   const took = await timed(() => indexer.catchUp());
   await sql`vacuum analyze boocode.search_signatures`;
   const [{ size }] = await sql`select pg_size_pretty(pg_total_relation_size('boocode.search_signatures')) as size`;
-  console.log(`signatures made in ${(took / 1000).toFixed(1)} s, ${size}`);
+  console.log(`signatures built in ${(took / 1000).toFixed(1)} s, ${size}`);
   for (const q of words) await search(slow, q);
 }
 

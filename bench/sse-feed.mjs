@@ -1,8 +1,8 @@
 /**
  * Follows one chat. While a turn streams, its text is only searched for two marks; frames are parsed once it is over,
- * so that the reader's work is no part of what is measured.
+ * so the reader's work is not part of the measurement.
  */
-/** The first of an answer: of a backend that streams a piece of it, of one that does not the whole. */
+/** The first part of an answer: a delta on a backend that streams, the whole answer on one that does not. */
 export const firstMarks = { streamed: '"type":"agent_message_chunk"', whole: '"type":"agent_message"' };
 const endMark = '"type":"turn_finished"';
 const tailChars = 50;
@@ -15,7 +15,7 @@ export async function openFeed(http, path, firstMark) {
   response.on('data', (chunk) => {
     if (!turn) return;
     const now = performance.now();
-    // A mark may lie across two chunks, so the search goes back a little.
+    // A mark may span two chunks, so the search goes back a little.
     const fresh = turn.tail + chunk;
     turn.tail = fresh.slice(-tailChars);
     turn.chunks.push(chunk);
@@ -27,7 +27,7 @@ export async function openFeed(http, path, firstMark) {
   response.on('close', () => fail(new Error('The feed ended.')));
 
   return {
-    /** The next turn: {firstAt, finishedAt, text}. To be asked for before its prompt is sent. */
+    /** The next turn: {firstAt, finishedAt, text}. Request it before its prompt is sent. */
     async nextTurn() {
       const { resolve, reject, promise } = withResolvers();
       const timer = setTimeout(() => reject(new Error(`No turn within ${turnLimitMs} ms.`)), turnLimitMs);

@@ -1,4 +1,4 @@
-/** The value below which the given part of the samples lies, between neighbours by their distance. */
+/** A percentile of the samples, interpolated between neighbours. */
 export function quantile(samples, part) {
   if (samples.length === 0) throw new RangeError('There are no samples.');
   const sorted = samples.toSorted((a, b) => a - b);

@@ -52,7 +52,7 @@ export function goal(what, value, sign, limit) {
   return { what, value, sign, limit, reached };
 }
 
-/** The report as Markdown, which reads well in a terminal too. */
+/** The report as Markdown, which is also readable in a terminal. */
 export function judgedTable({ made, rows, goals }) {
   return [
     `Made ${made.date} by \`npm run bench -- --rounds ${made.rounds}\`: Node ${made.node}, SDK ${made.sdk}, ${made.platform}, ` +
@@ -79,7 +79,7 @@ function shown(value, unit) {
   return `${unit === 'ms' && value < 100 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
 }
 
-/** A Markdown table; the last so many columns are numbers. */
+/** A Markdown table; the last `numbers` columns are numeric. */
 export function aligned(lines, numbers = 2) {
   const widths = lines[0].map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
   const isNumber = (column) => column >= lines[0].length - numbers;
@@ -90,14 +90,14 @@ export function aligned(lines, numbers = 2) {
   return [text(head), rule, ...body.map(text)];
 }
 
-/** Puts the table between the two markers of that name in the page, and leaves the rest as it is. */
+/** Puts the table between the two markers with that name in the page, and leaves the rest unchanged. */
 export function writeTable(table, name = 'bench') {
   const begin = `<!-- ${name}: begin -->`;
   const end = `<!-- ${name}: end -->`;
   const text = readFileSync(page, 'utf8');
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md must hold ${begin} and ${end}.`);
+  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md must contain ${begin} and ${end}.`);
   writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`);
   return fileURLToPath(page);
 }

@@ -1,4 +1,4 @@
-// Bundles src/web into dist/web, and says how much a browser loads before anything is shown.
+// Bundles src/web into dist/web, and prints how much a browser loads before anything is shown.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const firstViewLimitKb = 200;
 
-/** The files that index.html names: what is fetched before the first view. All others are loaded when they are needed. */
+/** The files named in index.html: fetched before the first view. All others are loaded on demand. */
 function firstView(outDir) {
   const page = readFileSync(join(outDir, 'index.html'), 'utf8');
   return ['index.html', ...[...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map((match) => match[1])];
@@ -21,7 +21,7 @@ export async function buildWeb(outDir = join(root, 'dist', 'web')) {
     configFile: false,
     root: join(root, 'src', 'web'),
     logLevel: 'warn',
-    // The page may stand below a path.
+    // The page may be served below a path.
     base: './',
     plugins: [react()],
     build: {

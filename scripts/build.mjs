@@ -1,6 +1,6 @@
-// Compiles src/ to dist/, and bundles the web app into dist/web. Runs as npm's `prepare`, so that a fresh `npm install` leaves a program that starts.
-// With `--despite-errors` it goes on where types do not fit, as the canary wants it.
-// In a production-only install of the packed package there is no compiler, and dist/ is already there.
+// Compiles src/ to dist/, and bundles the web app into dist/web. Runs as npm's `prepare`, so that a fresh `npm install`
+// yields a working program. With `--despite-errors` it ignores type errors, as the canary needs. In a production-only
+// install of the packed package there is no compiler, and dist/ already exists.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';

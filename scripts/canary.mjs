@@ -1,6 +1,6 @@
 // @ts-check
-// Tries a version of the Agent SDK: runs the tests that guard docs/compatibility.md against it, records the scenarios of
-// test/fixtures anew, and prints what has changed. Works in a temporary copy, see canary/trial-checkout.mjs.
+// Tries a version of the Agent SDK: runs the tests that guard docs/compatibility.md against it, records the scenarios
+// of test/fixtures again, and prints what changed. Works in a temporary copy, see canary/trial-checkout.mjs.
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,13 +19,13 @@ const usage = `npm run canary -- VERSION [options]
 Runs the list of docs/compatibility.md against a version of the Agent SDK, such as 0.3.332 or latest, and prints what changed:
 whether the project compiles, names that are gone, the guarding tests, and the recorded frames and transcripts.
 
-  --only WORDS         only what holds these words: a heading, a text, a test, "types", "names", "recorded"
-  --all                also what the list says of Postgres, HTTP, terminals: what no version of the SDK changes
-  --max-workers N      files of tests that run at once (2)
+  --only WORDS         only what contains these words: a heading, a text, a test, "types", "names", "recorded"
+  --all                also behaviours of Postgres, HTTP and terminals, which no version of the SDK changes
+  --max-workers N      test files that run at once (2)
   --json               one JSON object on standard output
   --help
 
-Exit codes: 0 nothing changed, 1 something changed, 2 not all could be run, 130 interrupted.`;
+Exit codes: 0 nothing changed, 1 something changed, 2 not everything could be run, 130 interrupted.`;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const list = 'docs/compatibility.md';
@@ -52,7 +52,7 @@ async function main() {
   if (typeof given === 'number') return given;
   const stop = new AbortController();
   const interrupt = (/** @type {NodeJS.Signals} */ name) => {
-    if (!stop.signal.aborted) tell(`${name}: ending what runs`);
+    if (!stop.signal.aborted) tell(`${name}: cleaning up`);
     stop.abort(new Error('Interrupted.'));
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
@@ -90,9 +90,10 @@ function readArguments() {
       return 0;
     }
     const [version] = positionals;
-    if (version === undefined || positionals.length > 1) throw new Error('Name one version of the SDK.');
+    if (version === undefined || positionals.length > 1) throw new Error('Name exactly one version of the SDK.');
     const maxWorkers = Number(values['max-workers']);
-    if (!Number.isInteger(maxWorkers) || maxWorkers < 1) throw new Error('--max-workers takes a number from 1 on.');
+    if (!Number.isInteger(maxWorkers) || maxWorkers < 1)
+      throw new Error('--max-workers must be a whole number from 1.');
     return { ...values, version, maxWorkers };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);

@@ -1,4 +1,4 @@
-/** The OpenAPI page, made from the same route values that the server is made from. */
+/** The OpenAPI document, generated from the same route values as the server. */
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 import { problem, statusOf } from '../src/http/problem.ts';
 import { type Policy, refusalsOf, type Route, type RouteResponse } from '../src/http/route.ts';
@@ -15,7 +15,7 @@ export function openApiDocument(routes: readonly Route[], version: string): stri
       description: 'A self-hosted server for coding-agent chats: warm, durable, followed and steered from anywhere.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // The server that gave this document.
+    // The server that returned this document.
     servers: [{ url: '/' }],
     paths,
     components: {
@@ -55,7 +55,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
   return operation;
 }
 
-/** By status, each with the codes that it may have. */
+/** By status, each with its possible codes. */
 function refusals(route: Route): ZodOpenApiResponsesObject {
   const texts: Record<number, string[]> = {};
   for (const code of refusalsOf(route)) {

@@ -1,7 +1,7 @@
-// Records what the real agent program says in real turns against the demo model: one scenario, one file of
-// SDK messages, one per line, in test/fixtures/frames/. The tests of the mapper read them.
+// Records what the real agent program emits in real turns against the demo model: one file per scenario, with one SDK
+// message per line, in test/fixtures/frames/. The mapper's tests read them.
 //
-//   npm run build && node scripts/record-frames.mjs [--dist DIR] [--out DIR] [SCENARIO …]
+// npm run build && node scripts/record-frames.mjs [--dist DIR] [--out DIR] [SCENARIO …]
 //
 // Machine paths and random ids are replaced and the long lists in `init` shortened; nothing else is changed.
 import { mkdirSync, writeFileSync } from 'node:fs';

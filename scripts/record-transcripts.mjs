@@ -1,10 +1,10 @@
 // Records the transcripts that the real terminal program writes in real turns against the demo model. The tests of
-// claude-pty's mapping read them from test/fixtures/transcripts/: SCENARIO.jsonl, SCENARIO.2.jsonl for a second session,
-// SCENARIO.agent.jsonl for a sub-agent.
+// claude-pty's mapping read them from test/fixtures/transcripts/: SCENARIO.jsonl, SCENARIO.2.jsonl for a second
+// session, SCENARIO.agent.jsonl for a sub-agent.
 //
-//   npm run build && node scripts/record-transcripts.mjs [--dist DIR] [--out DIR] [SCENARIO …]
+// npm run build && node scripts/record-transcripts.mjs [--dist DIR] [--out DIR] [SCENARIO …]
 //
-// Machine paths and random ids are replaced, and what no test can mean anything by is left out: see trim.mjs.
+// Machine paths and random ids are replaced, and what no test can use is left out: see trim.mjs.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -60,7 +60,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
 
 function writeAll(name, room, transcripts) {
   const told = transcripts.map((each) => ({ ...each, lines: each.lines.filter((line) => !isOfRequest(line)) }));
-  // All at once, so that an id is the same in each of the files; and before texts are cut, perhaps in a path.
+  // All at once, so an id is the same in each of the files; and before texts are truncated, perhaps inside a path.
   const whole = normalise(
     room,
     told.flatMap(({ lines }) => lines),
@@ -75,7 +75,7 @@ function writeAll(name, room, transcripts) {
   }
 }
 
-/** The program's names for sub-agents and for work in the background. */
+/** The program's names for sub-agents and background work. */
 function neutralTasks() {
   const ids = new Map();
   const numbered = (id) => {

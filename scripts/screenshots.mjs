@@ -1,4 +1,5 @@
-// Takes the pictures of docs/screenshots: the built program, the demo model, and a Chromium. Run `npm run build` first.
+// Takes the screenshots in docs/screenshots: the built program, the demo model, and a Chromium. Run `npm run build`
+// first.
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,10 +30,10 @@ function findChromium() {
   return found;
 }
 
-/** A small project with a name that looks like one. */
+/** A small project with a realistic name. */
 function makeProject() {
   const place = '/tmp/projects';
-  if (existsSync(place)) throw new Error(`${place} is there already: move it away first.`);
+  if (existsSync(place)) throw new Error(`${place} already exists: move it away first.`);
   const garden = join(place, 'garden');
   mkdirSync(join(garden, 'src'), { recursive: true });
   mkdirSync(join(place, 'kitchen'));
@@ -77,7 +78,7 @@ async function say(page, text) {
   await page.getByRole('button', { name: 'Interrupt' }).waitFor();
 }
 
-/** Says something, and allows all that is asked about it. */
+/** Sends a prompt, and allows everything it asks. */
 async function have(page, text) {
   await say(page, text);
   const allow = page.getByRole('button', { name: 'Allow once' });

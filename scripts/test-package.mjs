@@ -1,6 +1,6 @@
-// Proves that the packed package works for who installs it: packs it, installs it into an empty folder, starts
-// `npx boocode demo`, talks to it with `npx boocode chat`, and opens its two doors. As root it does so again as an
-// ordinary user.
+// Proves that the packed package works for its users: packs it, installs it into an empty folder, starts `npx boocode
+// demo`, talks to it with `npx boocode chat`, and imports its two entry points. As root it repeats this as an ordinary
+// user.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const ordinaryUser = 65534;
 const scratch = mkdtempSync(join(tmpdir(), 'boocode-package-'));
 chmodSync(scratch, 0o755);
 
-/** Runs a program to its end; stops everything with what it said when it fails. */
+/** Runs a program to its end; if it fails, stops everything and prints its output. */
 function run(command, args, options = {}) {
   const result = spawnSync(command, args, { encoding: 'utf8', timeout: 300_000, ...options });
   if (result.status !== 0) {
@@ -27,7 +27,7 @@ async function tryAs(name, who) {
   mkdirSync(project, { recursive: true });
   if (who.uid !== undefined) for (const path of [home, project]) chownSync(path, who.uid, who.gid);
   const env = { PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8' };
-  // Where packages come from is this machine's matter; where npm keeps things is the user's own.
+  // The registry is this machine's; npm's directories are the user's own.
   for (const name of ['registry', 'cafile', 'https_proxy', 'proxy']) {
     const value = run('npm', ['config', 'get', name], { cwd: root }).trim();
     if (value !== 'null' && value !== 'undefined') env[`npm_config_${name}`] = value;
@@ -46,13 +46,13 @@ async function tryAs(name, who) {
   try {
     const ready = await saysReady(demo);
     const answer = run('npx', ['boocode', 'chat', 'list the files here'], { ...options, input: 'y\n' });
-    if (!/\bcost \$\d/.test(answer)) throw new Error(`The chat did not tell its cost:\n${answer}`);
+    if (!/\bcost \$\d/.test(answer)) throw new Error(`The chat did not report its cost:\n${answer}`);
     if (!answer.includes('package.json')) throw new Error(`The tool did not list the files:\n${answer}`);
     const list = JSON.parse(run('npx', ['boocode', 'ls', '--json'], options));
     if (list.items?.length !== 1 && list.length !== 1)
-      throw new Error(`One chat was expected: ${JSON.stringify(list)}`);
+      throw new Error(`Exactly one chat was expected: ${JSON.stringify(list)}`);
     await servesWebApp(/http:\/\/\S+/.exec(ready)?.[0]);
-    console.log(`${name}: a chat with a tool call and a permission went through, and the web app is there`);
+    console.log(`${name}: a chat with a tool call and a permission completed, and the web app is there`);
   } finally {
     await stop(demo, join(home, '.local/share/boocode-demo/server.json'));
   }
@@ -60,24 +60,24 @@ async function tryAs(name, who) {
     join(project, 'doors.mjs'),
     `import { createClient } from 'boocode/client';
      import { migrate, PostgresSessionStore } from 'boocode/session-store';
-     for (const door of [createClient, migrate, PostgresSessionStore]) if (typeof door !== 'function') throw new Error('a door is shut');`,
+     for (const entry of [createClient, migrate, PostgresSessionStore]) if (typeof entry !== 'function') throw new Error('an entry point is missing');`,
   );
   run(process.execPath, ['doors.mjs'], options);
-  console.log(`${name}: the doors boocode/client and boocode/session-store open`);
+  console.log(`${name}: the entry points boocode/client and boocode/session-store work`);
 }
 
-/** The page and all that it names. */
+/** The page and everything it references. */
 async function servesWebApp(url) {
   const page = await (await fetch(url)).text();
   const parts = [...page.matchAll(/(?:src|href)="(\.\/assets\/[^"]+)"/g)].map(([, path]) => path);
   if (parts.length < 2) throw new Error(`The web app is not in the package:\n${page}`);
   for (const path of parts) {
     const { status } = await fetch(new URL(path, url));
-    if (status !== 200) throw new Error(`${path} gave ${status}.`);
+    if (status !== 200) throw new Error(`${path} returned ${status}.`);
   }
 }
 
-/** As Ctrl-C in a terminal does: the whole group gets the signal. The server takes its note away when it has ended. */
+/** Like Ctrl-C in a terminal: the whole group gets the signal. The server removes its note when it has stopped. */
 async function stop(child, note) {
   const runs = () => child.exitCode === null && child.signalCode === null;
   if (runs()) process.kill(-child.pid, 'SIGINT');

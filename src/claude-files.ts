@@ -1,4 +1,4 @@
-/** What the command line needs of the program's own files: the door to a part of the agents' room. */
+/** What the command line needs to know about the program's own files: the entry point to a part of `agents`. */
 export { FreshFile } from './agents/claude/files/fresh-file.ts';
 export { listSessions, type NativeSession, readSession } from './agents/claude/files/list-sessions.ts';
 export { sessionFolder } from './agents/claude/files/native-layout.ts';

@@ -1,4 +1,4 @@
-/** From flags and environment to one frozen, checked Config. Nobody else reads the environment. */
+/** Turns flags and environment into one frozen, validated Config. Nothing else reads the environment. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ export interface Config {
   readonly dataDir: string;
   /** Null: the embedded Postgres in the data directory. */
   readonly databaseUrl: string | null;
-  /** Set on purpose; null: the one kept in the data directory, made at the first start. */
+  /** Set explicitly; null: the one kept in the data directory, created at the first start. */
   readonly token: string | null;
   readonly publicOrigins: readonly string[];
   readonly idleTimeoutMs: number;
@@ -37,15 +37,15 @@ export interface Config {
   readonly agentStartMs: number;
   /** 0: never. */
   readonly modelSilenceMs: number;
-  /** Whether new chats go on by themselves when a usage limit resets. */
+  /** Whether new chats resume automatically when a usage limit resets. */
   readonly resumeAtReset: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sdkByDefault: boolean;
   readonly terminalPassthrough: readonly TerminalPassthrough[];
-  /** What the agents' processes get of the environment. */
+  /** The part of the environment that agents' processes get. */
   readonly agentEnv: Readonly<Record<string, string>>;
-  /** Those of them that were named on purpose: they are for what agents run, too. */
+  /** Those that were named explicitly: what agents run gets them, too. */
   readonly agentEnvNames: readonly string[];
 }
 
@@ -57,7 +57,7 @@ const knownVariables = new Set<string>([
   'BOOCODE_SESSION',
 ]);
 
-// A schema's own words are for programmers: every check has a sentence of ours.
+// A schema's own messages are for programmers: every check has a sentence of ours.
 const whole = (least: number, most: number) =>
   z
     .string()
@@ -84,7 +84,7 @@ const names = list.pipe(
       )
       .refine(
         (name) => !modelKeys.includes(name),
-        'agents use the key for the model without this, and what they start never gets it: give it another name there',
+        'agents use the model key without this, and what they start never gets it: give it another name there',
       ),
   ),
 );
@@ -154,7 +154,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
   const token = readToken(env, read('token-file'));
   if (!isLoopback(host) && token === null) {
     throw invalid(
-      `Listening on ${host} lets others in: set BOOCODE_TOKEN or --token-file on purpose, or listen on 127.0.0.1.`,
+      `Listening on ${host} lets others in: set your own token with BOOCODE_TOKEN or --token-file, or listen on 127.0.0.1.`,
     );
   }
   const agentEnvNames = read('agent-env') ?? [];
@@ -163,7 +163,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     const outside = isLoopback(host) ? publicOrigins.find((origin) => !isLoopbackOrigin(origin)) : host;
     if (outside !== undefined) {
       throw invalid(
-        `${env['BOOCODE_TOKEN'] === undefined ? '--token-file' : 'BOOCODE_TOKEN'}: the token can be guessed, and ${outside} lets others try. Make a better one, for example with \`openssl rand -base64 32\`.`,
+        `${env['BOOCODE_TOKEN'] === undefined ? '--token-file' : 'BOOCODE_TOKEN'}: the token can be guessed, and ${outside} lets others try. Create a better one, for example with \`openssl rand -base64 32\`.`,
       );
     }
   }
@@ -201,7 +201,7 @@ function readToken(env: Environment, file: string | null): string | null {
   let token = env['BOOCODE_TOKEN'];
   let name = 'BOOCODE_TOKEN';
   if (token === undefined && file !== null) {
-    name = `--token-file: what ${file} holds`;
+    name = `--token-file: the content of ${file}`;
     try {
       token = readFileSync(file, 'utf8').trim();
     } catch (cause) {
@@ -216,7 +216,7 @@ function readToken(env: Environment, file: string | null): string | null {
   return token;
 }
 
-/** A database's address holds a password: it is never repeated. */
+/** A database's URL contains a password: it is never repeated. */
 function shown(flag: Setting['flag'], text: string): string {
   return flag === 'database-url' ? '…' : text;
 }

@@ -4,8 +4,8 @@ import { makeDirectory } from './lib/make-directory.ts';
 import { BooError } from './protocol/error.ts';
 
 /**
- * Sees that the data directory is there and takes files, before anything is put into it. Returns how to take back what
- * was made of it, as long as nothing stands in it. Throws `config_invalid`.
+ * Makes sure that the data directory exists and accepts files, before anything is put into it. Returns a function that
+ * removes what was created, as long as it is empty. Throws `config_invalid`.
  */
 export function openDataDirectory(dataDir: string): () => void {
   try {
@@ -18,7 +18,7 @@ export function openDataDirectory(dataDir: string): () => void {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const [what, help] =
-      code === 'ENOSPC' ? ['has no space left', 'make room'] : ['cannot be written', 'make it writable for this user'];
+      code === 'ENOSPC' ? ['has no space left', 'make room'] : ['is not writable', 'make it writable for this user'];
     const sentence = `The data directory ${dataDir} ${what} (${code}): ${help}, or choose another with --data-dir.`;
     throw new BooError('config_invalid', sentence, { cause, details: { dataDir } });
   }
@@ -29,7 +29,7 @@ function removeEmpty(directories: readonly string[]): void {
     try {
       rmdirSync(directory);
     } catch {
-      // Somebody has put something there: it stays, and so does what is above it.
+      // Something was put there: it stays, and so do its parents.
       return;
     }
   }

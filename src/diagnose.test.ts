@@ -83,7 +83,7 @@ test('AGENT-13: it says which provider agents use and what they get, by name and
   const warned = (await findings({ agentEnv: { ...agentEnv, HTTPS_PROXY } })).get('agents get');
   expect(warned).toMatchObject({
     status: 'warn',
-    message: expect.stringMatching(/in HTTPS_PROXY holds a password/) as string,
+    message: expect.stringMatching(/in HTTPS_PROXY contains a password/) as string,
   });
   expect(JSON.stringify([plain, warned])).not.toContain('the-secret');
 });

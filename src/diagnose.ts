@@ -35,27 +35,27 @@ function checkNode(): Finding {
     : finding('node', 'fail', `Node ${process.versions.node} is too old.`, 'Install Node 20.19 or newer.');
 }
 
-/** On Linux the kernel ends agents whose host has died; elsewhere nobody does before the next start. */
+/** On Linux the kernel ends agents whose host has died; elsewhere nothing does before the next start. */
 function checkDeathSignal(): Finding[] {
   if (process.platform !== 'linux') return [];
   if (withDeathSignal('agent', [], 'TERM').command !== 'agent') {
-    return [finding('setpriv', 'ok', 'Agents end with their server, also when it is killed.')];
+    return [finding('setpriv', 'ok', 'Agents end with their server, even if it is killed.')];
   }
-  const problem = 'There is no setpriv that knows --pdeathsig: an agent may outlive a server that is killed.';
+  const problem = 'There is no setpriv that knows --pdeathsig: an agent may outlive a killed server.';
   return [finding('setpriv', 'warn', problem, 'Install util-linux. Until then the next start of the server ends it.')];
 }
 
-/** By name only: what their values are is nobody's business. */
+/** Only names: the values are confidential. */
 function checkAgentEnvironment({ agentEnv, agentEnvNames }: Config): Finding {
   const name = 'agents get';
   const names = Object.keys(agentEnv).toSorted();
   const message = `Agents get: ${names.join(', ')}.`;
   const proxy = names.find((each) => /_proxy$/i.test(each) && /\/\/[^/@]+@/.test(agentEnv[each] ?? ''));
   if (proxy !== undefined) {
-    const fix = 'What agents run can read it: use a proxy that lets this machine in without a password.';
-    return finding(name, 'warn', `${message} The address in ${proxy} holds a password.`, fix);
+    const fix = 'What agents run can read it: use a proxy that admits this machine without a password.';
+    return finding(name, 'warn', `${message} The address in ${proxy} contains a password.`, fix);
   }
-  const more = ' Others only by name, with --agent-env: SSH_AUTH_SOCK, for instance, lends them your keys for SSH.';
+  const more = ' Add others by name with --agent-env: SSH_AUTH_SOCK, for instance, lends them your SSH keys.';
   return finding(name, 'ok', agentEnvNames.length > 0 ? message : message + more);
 }
 
@@ -66,13 +66,13 @@ function checkDataDir({ dataDir }: Config): Finding {
     return finding('data directory', 'ok', dataDir);
   } catch {
     const fix = 'Make it writable for this user, or choose another with --data-dir.';
-    return finding('data directory', 'fail', `${dataDir} cannot be written.`, fix);
+    return finding('data directory', 'fail', `${dataDir} is not writable.`, fix);
   }
 }
 
 async function checkDatabase(config: Config): Promise<Finding> {
   const isOwn = config.databaseUrl !== null;
-  // The embedded one is tried out in a directory of its own: the real one may be in use.
+  // The embedded one is tested in a separate directory: the real one may be in use.
   const scratch = isOwn ? null : mkdtempSync(join(tmpdir(), 'boocode-doctor-'));
   try {
     const embedded = scratch === null ? null : await openEmbeddedPostgres({ dataDir: scratch });
@@ -104,7 +104,7 @@ async function checkPort({ host, port }: Config): Promise<Finding> {
   });
   if (!isTaken) return finding('port', 'ok', `${host}:${port} is free.`);
   if (await isBooCode(`http://${host.includes(':') ? `[${host}]` : host}:${port}`)) {
-    return finding('port', 'ok', `A BooCode server answers on ${host}:${port}.`);
+    return finding('port', 'ok', `A BooCode server is running on ${host}:${port}.`);
   }
   return finding('port', 'warn', `Another program listens on ${host}:${port}.`, 'Choose another port with --port.');
 }

@@ -1,9 +1,9 @@
-/** Lines of the log for people: the time of day, the level where it matters, the sentence, then the facts. */
+/** Log lines for people: the time of day, the level if it matters, the sentence, then the facts. */
 
 const levels: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
 const ofEveryLine = new Set(['level', 'time', 'name', 'pid', 'hostname', 'msg', 'err']);
 
-/** `line` is one JSON line as pino writes it. Whatever is in it, nothing in the answer moves a terminal's cursor. */
+/** `line` is one JSON line as pino writes it. Whatever it contains, nothing in the result moves a terminal's cursor. */
 export function logText(line: string): string {
   const { time, level, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const facts = Object.entries(rest)

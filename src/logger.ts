@@ -4,7 +4,7 @@ import type { Log } from './lib/log.ts';
 import { logText } from './log-text.ts';
 import type { LogFormat, LogLevel } from './settings.ts';
 
-/** To standard error; standard output is for what the user asked for. `auto` is for people where one looks on. */
+/** To standard error; standard output is for what the user asked for. `auto` is for people if a terminal shows it. */
 export function createLogger(level: LogLevel, format: LogFormat = 'json'): Log {
   const isForPeople = format === 'text' || (format === 'auto' && process.stderr.isTTY);
   const lines = destination(2);

@@ -43,27 +43,29 @@ import { version } from './version.ts';
 export interface RunningServer {
   readonly url: string;
   readonly token: string;
-  /** A link that signs a browser in, once, under the address that works from outside where there is one. */
+  /** A link that signs in one browser, once, under the address that works from outside if there is one. */
   signInLink(): string;
-  /** Interrupts what runs, ends every process, closes the database. Idempotent. */
+  /** Interrupts running turns, ends every process, closes the database. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface ServerOptions {
   /** Answers come from the scripted demo model. */
   demo: boolean;
-  /** Milliseconds between the pieces of what the demo model streams. */
+  /** Milliseconds between the pieces the demo model streams. */
   demoIntervalMs?: number;
   /** The database or the listener is gone for good: nothing can be served any more. */
   onFatal?: (error: Error) => void;
-  /** Aborted, a start is given up: whatever was opened is closed, and the start fails with the signal's reason. */
+  /**
+   * When aborted, a start is cancelled: whatever was opened is closed, and the start fails with the signal's reason.
+   */
   signal?: AbortSignal;
 }
 
 /**
- * Opens everything, in order: first what can fail for a reason that somebody has to see to, then the database, last the
- * chats, so that a start that fails leaves nothing and uses nothing up. Throws BooError `config_invalid` or
- * `storage_unavailable` with one clear sentence.
+ * Opens everything, in order: first what can fail for a reason that needs a person, then the database, last the chats,
+ * so that a failed start leaves nothing and uses nothing up. Throws BooError `config_invalid` or `storage_unavailable`
+ * with one clear sentence.
  */
 export async function startServer(config: Config, options: ServerOptions): Promise<RunningServer> {
   const logger = createLogger(config.logLevel, config.logFormat);
@@ -73,7 +75,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const { signal = new AbortController().signal } = options;
   try {
     const publicOrigins = reachableOrigins(config);
-    // Nobody's token: all it has to tell is which hosts and origins may ask.
+    // A token nobody has: it only has to say which hosts and origins are allowed.
     const access = createAccess({ token: randomUUID(), publicOrigins });
     const door = createDoor({ access, log: logger });
     const server = await listen(door, {
@@ -92,11 +94,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       if (!closing) options.onFatal?.(error);
     });
     signal.throwIfAborted();
-    // Not before: a start that is refused says why in one sentence, and nothing else.
-    logger.info(settingsInForce(config, options), 'BooCode starts.');
+    // Not earlier: a refused start gives its reason in one sentence, and nothing else.
+    logger.info(settingsInForce(config, options), 'BooCode is starting.');
     const token = config.token ?? openToken(config.dataDir);
     if (isWeak(token)) {
-      logger.warn({}, 'The token can be guessed: make a better one, for example with `openssl rand -base64 32`.');
+      logger.warn({}, 'The token can be guessed: create a better one, for example with `openssl rand -base64 32`.');
     }
     await endOrphans(logger);
     const watcher = startHostWatcher(logger);
@@ -161,7 +163,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       agentSignIn: agents.default.signIn,
       log: logger,
     });
-    // Once more: requests end before what answers them.
+    // Again: requests end before what answers them.
     closers.push(() => server.close());
     signal.throwIfAborted();
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
@@ -176,7 +178,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   }
 }
 
-/** As the log tells them. What may hold a secret is not among them: of the database's address only where it is. */
+/** As logged, without anything that may be secret: only the location of the database's address. */
 function settingsInForce(config: Config, { demo }: ServerOptions): object {
   const { databaseUrl, token } = config;
   return {
@@ -188,7 +190,7 @@ function settingsInForce(config: Config, { demo }: ServerOptions): object {
     publicOrigins: config.publicOrigins,
     dataDir: config.dataDir,
     database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),
-    token: token === null ? 'made here' : 'set on purpose',
+    token: token === null ? 'created here' : 'set on purpose',
     sdkByDefault: config.sdkByDefault,
     idleTimeoutMs: config.idleTimeoutMs,
     quietMs: config.quietMs,
@@ -202,14 +204,14 @@ function settingsInForce(config: Config, { demo }: ServerOptions): object {
   };
 }
 
-/** Serves until a signal comes; returns the exit code. */
+/** Serves until a signal arrives; returns the exit code. */
 export async function runServer(config: Config, options: { demo: boolean }): Promise<number> {
   const stop = nextStop();
   guardDriver(createLogger(config.logLevel, config.logFormat));
   const { signal } = stop;
   const server = await startServer(config, { ...options, demoIntervalMs: 25, onFatal: stop.fail, signal }).catch(
     (error: unknown) => {
-      // Asked to stop before it was ready: all that had been opened is closed.
+      // Asked to stop before it was ready: everything that had been opened is closed.
       if (signal.aborted) return undefined;
       throw error;
     },
@@ -229,7 +231,7 @@ export async function runServer(config: Config, options: { demo: boolean }): Pro
   }
 }
 
-/** The first signal asks to stop in order; the second one does not wait. */
+/** The first signal requests an orderly stop; the second one does not wait. */
 function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: Error) => void } {
   const abort = new AbortController();
   let fail = (_error: Error): void => {};
@@ -245,12 +247,12 @@ function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: 
       });
     }
   });
-  // A failure before anybody waits is told by whoever waits later.
+  // A failure before anybody waits is reported to whoever waits later.
   asked.catch(() => undefined);
   return { asked, signal: abort.signal, fail: (error) => fail(error) };
 }
 
-/** Enters this process as a host, and frees at once what dead hosts of this machine still hold. */
+/** Registers this process as a host, and immediately frees what dead hosts of this machine still hold. */
 async function enrol(sql: Sql): Promise<string> {
   const self = identifyProcess(process.pid);
   const id = randomUUID();
@@ -263,7 +265,7 @@ async function enrol(sql: Sql): Promise<string> {
   return id;
 }
 
-/** Where a process id means something: on Linux only within its process namespace. */
+/** Where a process id is valid: on Linux only within its process namespace. */
 function machineName(): string {
   try {
     return `${hostname()}/${readlinkSync('/proc/self/ns/pid')}`;
@@ -272,7 +274,7 @@ function machineName(): string {
   }
 }
 
-/** The agents of a demo reach the demo model and nothing else, and leave the user's own settings alone. */
+/** The agents of a demo reach only the demo model, and leave the user's own settings alone. */
 async function demoEnvironment(
   config: Config,
   options: ServerOptions,
@@ -285,7 +287,7 @@ async function demoEnvironment(
   return declaredAgents.reduce((env, agent) => agent.demoEnvironment(env, endpoint), { ...config.agentEnv });
 }
 
-/** A host that was chosen on purpose is one that clients may name; an address that means all of them names none. */
+/** An explicitly chosen host is one that clients may name; an address that means all hosts names none. */
 function reachableOrigins({ host, port, publicOrigins }: Config): readonly string[] {
   const isNamed = !isLoopback(host) && !['0.0.0.0', '::'].includes(host);
   return isNamed ? [...publicOrigins, `http://${host.includes(':') ? `[${host}]` : host}:${port}`] : publicOrigins;
@@ -298,23 +300,23 @@ async function leaveNote(dataDir: string, note: object, closers: (() => Promise<
   try {
     await writeFile(path, text, { mode: 0o600 });
   } catch (cause) {
-    throw new BooError('config_invalid', `The data directory ${dataDir} cannot be written.`, { cause });
+    throw new BooError('config_invalid', `The data directory ${dataDir} is not writable.`, { cause });
   }
-  // With a database of their own two servers may share a directory; each takes only its own note away.
+  // With separate databases two servers may share a directory; each removes only its own note.
   closers.push(async () => {
     if ((await readFile(path, 'utf8').catch(() => '')) === text) await rm(path, { force: true });
   });
 }
 
-/** Every step is taken, also when one before it failed. */
+/** Runs every step, even if an earlier one failed. */
 async function closeAll(closers: readonly (() => Promise<unknown>)[], logger: Log): Promise<void> {
-  // Not all that is waited for keeps a process alive: without this it would end in the middle, with code 13.
+  // Not everything we wait for keeps a process alive: without this it would exit early, with code 13.
   const alive = setInterval(() => undefined, 60_000);
   for (const close of closers.toReversed()) {
     try {
       await close();
     } catch (error) {
-      logger.error({ err: error }, 'A part of the server did not close in order.');
+      logger.error({ err: error }, 'A part of the server did not close cleanly.');
     }
   }
   clearInterval(alive);

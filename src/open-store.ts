@@ -14,7 +14,7 @@ export interface Store {
   slow: SlowLane;
 }
 
-/** The database, embedded or its owner's, ready for use. What closes it is added to `closers`, also where this throws. */
+/** The database, embedded or external, ready for use. What closes it is added to `closers`, even if this throws. */
 export async function openStore(
   config: Config,
   { logger, closers, signal }: { logger: Log; closers: (() => Promise<unknown>)[]; signal: AbortSignal },
@@ -30,7 +30,7 @@ export async function openStore(
     closers.push(() => embedded.close());
     url = embedded.url;
   }
-  const onNotice = (text: string): void => logger.debug({ text }, 'A notice of the database.');
+  const onNotice = (text: string): void => logger.debug({ text }, 'A notice from the database.');
   signal.throwIfAborted();
   const facts = await readDatabaseFacts(url, signal);
   const sizes = poolSizes(facts);
@@ -44,7 +44,7 @@ export async function openStore(
     await reachDatabase(sql, max);
     return sql;
   };
-  // A migration may wait for another host's for as long as that takes; whoever is asked to stop does not.
+  // A migration may wait as long as another host's takes; a stop request does not.
   const cut = (): void => pools.forEach((sql) => void sql.end({ timeout: 0 }));
   signal.addEventListener('abort', cut, { once: true });
   try {
@@ -54,7 +54,7 @@ export async function openStore(
     logger.debug({ ...facts, ...sizes }, 'The database is open.');
     signal.throwIfAborted();
     await migrate(sql);
-    // Begun and never finished: nobody waits for them any more.
+    // Unfinished imports nobody waits for any more.
     await removeImports(sql, { olderThanHours: 24 });
     return { sql, leaseSql, slow };
   } finally {

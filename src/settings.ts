@@ -1,6 +1,6 @@
 /**
- * The settings: their names, and what `--help` says of them. Without the checks, which take longer to load than a client
- * command takes to run: those are in `config.ts`.
+ * The settings: their names and their `--help` texts. The checks are in `config.ts`, because loading them takes longer
+ * than a client command runs.
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['auto', 'json', 'text'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
-/** What agents may do to the terminals of viewers beyond being shown there. */
+/** What agents may do to viewers' terminals beyond drawing. */
 export const terminalPassthroughs = ['clipboard', 'notifications', 'titles'] as const;
 export type TerminalPassthrough = (typeof terminalPassthroughs)[number];
 
@@ -23,7 +23,7 @@ export const settings = [
     flag: 'port',
     env: 'BOOCODE_PORT',
     value: '<number>',
-    about: 'port to listen on; 0 takes a free one',
+    about: 'port to listen on; 0 picks a free one',
     fallback: '4127',
   },
   {
@@ -44,7 +44,7 @@ export const settings = [
     flag: 'public-origin',
     env: 'BOOCODE_PUBLIC_ORIGIN',
     value: '<origins>',
-    about: 'where browsers reach the server from outside, comma separated; a path is what a proxy takes away',
+    about: 'where browsers reach the server from outside, comma separated; a path is what a proxy strips',
     fallback: null,
   },
   {
@@ -58,35 +58,35 @@ export const settings = [
     flag: 'quiet-seconds',
     env: 'BOOCODE_QUIET_SECONDS',
     value: '<number>',
-    about: 'after how long without a sign of its agent a chat says what it waits for',
+    about: 'how long a chat must be quiet before it says what it is waiting for',
     fallback: '10',
   },
   {
     flag: 'agent-answer-seconds',
     env: 'BOOCODE_AGENT_ANSWER_SECONDS',
     value: '<number>',
-    about: 'how long a silent agent process may take to show that it lives, before it is ended; 0 never ends it',
+    about: 'how long an unresponsive agent process has to show that it is alive before it is ended; 0 never ends it',
     fallback: '60',
   },
   {
     flag: 'agent-start-seconds',
     env: 'BOOCODE_AGENT_START_SECONDS',
     value: '<number>',
-    about: 'how long an agent process may take to start before it is ended, its hooks aside; 0 never ends it',
+    about: 'how long an agent process may take to start before it is ended, not counting its hooks; 0 never ends it',
     fallback: '60',
   },
   {
     flag: 'model-silence-seconds',
     env: 'BOOCODE_MODEL_SILENCE_SECONDS',
     value: '<number>',
-    about: 'how long a model may give no sign before its turn is ended; 0 never ends it',
+    about: 'how long a model may be silent before its turn is ended; 0 never ends it',
     fallback: '3600',
   },
   {
     flag: 'resume-at-reset',
     env: 'BOOCODE_RESUME_AT_RESET',
     value: '<on|off>',
-    about: 'whether new chats go on by themselves when a usage limit resets',
+    about: 'whether new chats resume automatically when a usage limit resets',
     fallback: 'off',
   },
   {
@@ -100,14 +100,14 @@ export const settings = [
     flag: 'log-format',
     env: 'BOOCODE_LOG_FORMAT',
     value: '<format>',
-    about: 'json, text for people, or auto: text where standard error is a terminal',
+    about: 'json, text for people, or auto: text if standard error is a terminal',
     fallback: 'auto',
   },
   {
     flag: 'agent-env',
     env: 'BOOCODE_AGENT_ENV',
     value: '<names>',
-    about: 'further environment variables that agents and their tools get, comma separated',
+    about: 'additional environment variables for agents and their tools, comma separated',
     fallback: null,
   },
   {
@@ -121,7 +121,7 @@ export const settings = [
     flag: 'token-file',
     env: 'BOOCODE_TOKEN_FILE',
     value: '<path>',
-    about: 'a file that holds the token (or set BOOCODE_TOKEN)',
+    about: 'a file that contains the token (or set BOOCODE_TOKEN)',
     fallback: null,
   },
 ] as const;
@@ -129,7 +129,7 @@ export const settings = [
 export type Setting = (typeof settings)[number];
 export type Flags = Partial<Record<Setting['flag'], string>>;
 
-/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has a directory of its own beside it. */
+/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has its own directory beside it. */
 export function defaultDataDir(env: Environment, name: 'boocode' | 'boocode-demo' = 'boocode'): string {
   return join(env['XDG_DATA_HOME'] || join(env['HOME'] || homedir(), '.local', 'share'), name);
 }

@@ -3,18 +3,21 @@ import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } fr
 import { join } from 'node:path';
 import { BooError } from './protocol/error.ts';
 
-/** Throws `config_invalid` for a token that was made before and is of no use. None is made. */
+/** Throws `config_invalid` for an existing token that is unusable. Creates none. */
 export function checkToken(dataDir: string): void {
   readKept(join(dataDir, 'token'));
 }
 
-/** The server's token: 256 random bits, made at the first start and kept in the data directory, for its owner only. */
+/**
+ * The server's token: 256 random bits, created at the first start and kept in the data directory, readable only by its
+ * owner.
+ */
 export function openToken(dataDir: string): string {
   const path = join(dataDir, 'token');
   try {
     const kept = readKept(path);
     if (kept !== null) return kept;
-    // Whole or not at all: written aside, then linked, which fails if another process was first.
+    // Atomic: written aside, then linked, which fails if another process was first.
     const fresh = `${path}.${process.pid}`;
     writeFileSync(fresh, randomBytes(32).toString('base64url'), { mode: 0o600 });
     try {
@@ -27,7 +30,7 @@ export function openToken(dataDir: string): string {
     return readKept(path) as string;
   } catch (cause) {
     if (cause instanceof BooError) throw cause;
-    throw new BooError('config_invalid', `The data directory ${dataDir} cannot be written.`, { cause });
+    throw new BooError('config_invalid', `The data directory ${dataDir} is not writable.`, { cause });
   }
 }
 
@@ -44,7 +47,7 @@ function readKept(path: string): string | null {
   if (!/^[\x21-\x7e]{16,512}$/.test(token)) {
     throw new BooError(
       'config_invalid',
-      `The token in ${path} is damaged. Delete the file; a new one is made at the next start.`,
+      `The token in ${path} is damaged. Delete the file; the next start creates a new one.`,
     );
   }
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);

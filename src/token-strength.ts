@@ -1,4 +1,4 @@
-/** From this on nobody guesses a token, however fast and long they try. */
+/** Above this nobody can guess a token, however fast and long they try. */
 const minBits = 128;
 const minDistinct = 10;
 
@@ -14,9 +14,9 @@ const sizes = [10, 16, 26, 36, 62, 64];
 const printable = 94;
 
 /**
- * How many bits somebody has to guess, at the most: a character counts as one out of the smallest usual alphabet that has
- * them all, and only where the four that end with it were not there before, so that repetitions count for nothing. Words
- * and dates it takes for random.
+ * How many bits an attacker has to guess, at most: a character counts as one of the smallest usual alphabet that
+ * contains them all, and only if the four-character sequence it ends has not occurred before, so repetitions count for
+ * nothing. Words and dates count as random.
  */
 export function bitsOf(token: string): number {
   const size = sizes[alphabets.findIndex((each) => each.test(token))] ?? printable;
@@ -25,7 +25,7 @@ export function bitsOf(token: string): number {
   return (fours.size + 3) * Math.log2(size);
 }
 
-/** Whether a token could be guessed by who may try as often as the line allows. */
+/** Whether a token could be guessed by an attacker limited only by the line's speed. */
 export function isWeak(token: string): boolean {
   return new Set(token).size < minDistinct || bitsOf(token) < minBits;
 }

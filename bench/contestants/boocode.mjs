@@ -1,5 +1,5 @@
 /**
- * (b) BooCode: the real server as a process, with its embedded Postgres (fsync on), driven as any client would:
+ * (b) BooCode: the real server as a process, with its embedded Postgres (fsync on), driven like any client would:
  * prompts by POST, one SSE feed per chat that stays open.
  */
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { openHttp } from '../http.mjs';
 import { firstMarks, openFeed } from '../sse-feed.mjs';
 import { agentsOf } from '../processes.mjs';
 
-/** `nodeArgs` go to the server's own Node; `prepare` is given the room and its data directory before the server starts. */
+/** `nodeArgs` go to the server's own Node; `prepare` gets the directories before the server starts. */
 export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], prepare }) {
   const { withDeathSignal } = await fromDist('lib/process-identity.js');
   const room = place.openRoom(name);
@@ -79,7 +79,7 @@ async function attach(url, token) {
     const shownAt = performance.now();
     const { type, data } = isBinary ? {} : JSON.parse(message.toString());
     if (type !== 'screen' || !data.includes('Claude'))
-      throw new Error('The first message was no screen of the program.');
+      throw new Error('The first message was not a screen of the program.');
     return shownAt - startedAt;
   } finally {
     socket.terminate();

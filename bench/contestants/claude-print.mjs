@@ -13,7 +13,7 @@ export async function openClaudePrint(place, name) {
   let running;
   place.onClose(() => running && endChild(running));
   return {
-    /** One turn: {firstMs, resultMs, text}, both from before the process is started. Resolves when it has left. */
+    /** One turn: {firstMs, resultMs, text}, both from before the process is started. Resolves when it has exited. */
     async turn(prompt) {
       const session = known ? ['--resume', sessionId] : ['--session-id', sessionId];
       const output = ['--output-format', 'stream-json', '--include-partial-messages', '--verbose'];

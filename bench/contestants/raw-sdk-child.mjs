@@ -1,4 +1,4 @@
-// One warm query. Is sent {prompt}, answers {firstMs, resultMs, text}. Ends when whoever started it is gone.
+// One warm query. Receives {prompt}, answers {firstMs, resultMs, text}. Ends when its parent is gone.
 import { randomUUID } from 'node:crypto';
 import { query } from '@anthropic-ai/claude-agent-sdk';
 

@@ -1,5 +1,5 @@
 /**
- * (a) The SDK alone: one warm query in a process of its own, which also takes its times. The options are those of
+ * (a) The SDK alone: one warm query in its own process, which also measures its times. The options are those of
  * BooCode's sessions, without a session store.
  */
 import { fork } from 'node:child_process';

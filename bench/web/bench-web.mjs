@@ -8,8 +8,9 @@ import { measureWeb, openWebPlace } from './run.mjs';
 
 const help = `Usage: npm run bench:web -- [options]
 
-Measures the built web app in Chromium: the size of the first view, opening and reading a chat of 50,000 events, the way
-of each streamed delta to the screen, and the memory over long answers. The answers come from the scripted demo model.
+Measures the built web app in Chromium: the size of the first view, opening and reading a chat of 50,000 events, the
+latency of each streamed delta to the screen, and the memory over long answers. The answers come from the scripted demo
+model.
 
 Options:
   --samples <number>  how often the long chat is opened, in each of two ways (default: 20)
@@ -28,7 +29,7 @@ async function main() {
   const made = describeMachine(options.samples);
   const place = await openWebPlace();
   const stop = (signal) => {
-    progress(`Stopped by ${signal}: ending what was started.`);
+    progress(`Stopped by ${signal}: cleaning up.`);
     void place.close().finally(() => process.exit(130));
   };
   process.once('SIGINT', stop);

@@ -1,4 +1,4 @@
-/** A real browser, and pages of it that are signed in and watched. */
+/** A real browser with signed-in, monitored pages. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -27,14 +27,14 @@ export function findChromium() {
 export async function openBrowser(place) {
   // Root may not use the browser's own sandbox; the pages are our own.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  // The run ends what it started by itself: left to the driver, a signal would end this process before that is done.
+  // The run cleans up itself: the driver's handler would end this process on a signal before that is done.
   const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
   const browser = await chromium.launch({ executablePath: findChromium(), args, ...signals });
   place.onClose(() => browser.close());
   return browser;
 }
 
-/** A page with nothing in its cache, which has the token as if it had signed in before. */
+/** A page with an empty cache and the token, as if it had signed in before. */
 export async function openPage(browser, server) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   context.setDefaultTimeout(60_000);
@@ -49,7 +49,7 @@ export async function openPage(browser, server) {
     devtools,
     async close() {
       await context.close();
-      if (problems.length > 0) throw new Error(`The page met an error: ${problems[0]}`);
+      if (problems.length > 0) throw new Error(`The page reported an error: ${problems[0]}`);
     },
   };
 }

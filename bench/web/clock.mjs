@@ -2,8 +2,8 @@
 export const clockMs = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 
 /**
- * What has to be added to a page's `performance.now()` to get `clockMs()`. Of many questions the one that was answered
- * fastest counts: it is wrong by half its round trip at the most, which is given as well.
+ * The offset from a page's `performance.now()` to `clockMs()`. Of many measurements the fastest counts: its error is at
+ * most half its round trip, which is returned as well.
  */
 export async function compareClocks(page) {
   let best = { offsetMs: 0, errorMs: Infinity };

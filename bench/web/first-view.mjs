@@ -1,4 +1,4 @@
-/** What a browser with an empty cache fetches until its first chat can be used, in bytes on the wire. */
+/** What a browser with an empty cache fetches until its first chat is usable, in bytes on the wire. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { distDirectory } from '../dist.mjs';
@@ -35,7 +35,7 @@ export async function measureFirstView(browser, server, chatId) {
   const sum = (list) => list.reduce((total, { bytes }) => total + bytes, 0);
   const program = fetched.filter(isProgram);
   if (program.length < 3 || program.some(({ bytes }) => bytes === 0))
-    throw new Error('The first view was not seen whole.');
+    throw new Error('The first view was not seen completely.');
   const rest = await sizesOfRest(server, new Set(program.map(({ url }) => url.pathname)));
   return {
     programBytes: sum(program),
@@ -45,7 +45,7 @@ export async function measureFirstView(browser, server, chatId) {
   };
 }
 
-/** The files of the app that the first view did without, as the server sends them. */
+/** The app's files that the first view did not need, as the server sends them. */
 async function sizesOfRest(server, fetched) {
   const names = await readdir(join(distDirectory, 'web', 'assets'));
   const rest = names.filter((name) => !fetched.has(`/assets/${name}`));

@@ -1,11 +1,11 @@
-/** A chat of any number of events, written by the store's own code into the data directory of a server to come. */
+/** A chat with any number of events, written by the store's own code to the data directory of a future server. */
 import { randomUUID } from 'node:crypto';
 import { fromDist } from '../dist.mjs';
 
 export const lastWords = 'These are the last words of the long chat.';
 export const shortWords = 'This chat is short.';
 
-/** Makes the long chat, a short one without code, and a list of others. */
+/** Creates the long chat, a short one without code, and a list of others. */
 export async function makeChats({ dataDir, cwd }, eventCount) {
   const { openEmbeddedPostgres } = await fromDist('store/embedded-postgres/embedded-postgres.js');
   const { openDatabase } = await fromDist('store/database.js');
@@ -44,7 +44,7 @@ export async function makeChats({ dataDir, cwd }, eventCount) {
   }
 }
 
-/** Exactly so many events: whole turns, and notices where no turn fits any more. */
+/** Exactly this many events: whole turns, and notices where no further turn fits. */
 function longLog(count) {
   const last = plainTurn(0, 'And the last one', lastWords);
   const events = [];
@@ -74,7 +74,7 @@ function plainTurn(index, prompt, answer) {
   ];
 }
 
-/** A turn as an agent at work makes it: thoughts, prose, commands with their output, reads, edits, a plan, a sub-agent. */
+/** A turn of an agent at work: thoughts, prose, commands with output, reads, edits, a plan, a sub-agent. */
 function turnEvents(index, answer) {
   const [accepted, started, message, finished] = plainTurn(index, `Step ${index}: ${sentences(index, 2)}`, answer);
   const { turnId } = started;

@@ -1,19 +1,19 @@
-/** From opening a chat to a page that can be used: its last message is in sight, and a key shows in the prompt field. */
+/** From opening a chat to a usable page: its last message is visible, and a key appears in the prompt field. */
 import { addressOf, openPage, promptField } from './browser.mjs';
 import { lastWords, shortWords } from './long-chat.mjs';
 
-/** The page is loaded at the chat's address, with nothing in the browser's cache. */
+/** The page is loaded at the chat's address, with an empty cache. */
 export async function openCold(browser, server, chatId) {
   const opened = await openPage(browser, server);
   await opened.page.goto(addressOf(server, chatId), { waitUntil: 'commit' });
-  // The page's clock begins when its loading does.
+  // The page's clock starts with its loading.
   const times = await untilUsable(opened.page, 0);
   const rows = await opened.page.locator('.row').count();
   await opened.close();
   return { ...times, rows };
 }
 
-/** The chat is clicked in the list of an app that shows another one. Gives so many samples. */
+/** The chat is clicked in the list while the app shows another one. Returns this many samples. */
 export async function openByClick(browser, server, { longId, shortId }, count) {
   const opened = await openPage(browser, server);
   const { page } = opened;

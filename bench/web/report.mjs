@@ -3,12 +3,12 @@ import { aligned, goal } from '../table.mjs';
 import { longEvents, memoryTokens } from './run.mjs';
 
 const events = longEvents.toLocaleString('en-US');
-/** `t1 t2 …`: what the answer weighs in a page that keeps it once, a byte per character. */
+/** `t1 t2 …`: the answer's size in a page that keeps it once, a byte per character. */
 const memoryTextBytes = Array.from({ length: memoryTokens }, (_, index) => `t${index + 1} `).join('').length;
 const kilobytes = (bytes) => bytes / 1024;
 const megabytes = (bytes) => bytes / 2 ** 20;
 
-/** Rows, facts and goals from what was measured. */
+/** Rows, facts and goals from the measurements. */
 export function judgeWeb({ firstView, cold, clicked, scrolling, deltas, fastDeltas, memory }) {
   const usable = (samples) => samples.map(({ usableMs }) => usableMs);
   const drawn = (samples) => samples.map(({ drawnMs }) => drawnMs);

@@ -1,4 +1,4 @@
-/** The run itself: one thing after the other, each in a page of its own. */
+/** The run itself: one thing after another, each in its own page. */
 import { join } from 'node:path';
 import { openBooCode } from '../contestants/boocode.mjs';
 import { openPlace } from '../place.mjs';
@@ -17,7 +17,7 @@ const stamps = (at, file) => [
   `${new URL('stamps.mjs', import.meta.url)}?at=${at}&to=${encodeURIComponent(file)}`,
 ];
 
-/** A place whose model notes when it writes each token. */
+/** A place whose model records when it writes each token. */
 export function openWebPlace() {
   return openPlace({ modelArgs: (root) => stamps('response', join(root, 'written')) });
 }
@@ -59,7 +59,7 @@ export async function measureWeb(place, { samples, only, progress }) {
     measured.fastDeltas = await measureDeltas(browser, server, stampFiles, { count: 5000, perSecond: 1000 });
   }
   if (wants('memory')) {
-    progress(`Streaming ${memoryTokens} deltas, twice, and looking at the memory.`);
+    progress(`Streaming ${memoryTokens} deltas, twice, and measuring memory.`);
     measured.memory = await measureMemory(browser, server, { count: memoryTokens, perSecond: 500, every: 2000 });
   }
   return measured;

@@ -1,4 +1,4 @@
-/** Reading back in a long chat with the wheel: frames on the way, and whether its beginning is reached. */
+/** Reading back in a long chat with the wheel: the frames on the way, and whether its beginning is reached. */
 import { addressOf, openPage } from './browser.mjs';
 import { lastWords } from './long-chat.mjs';
 
@@ -33,7 +33,7 @@ export async function measureScrolling(browser, server, chatId) {
   return { read, back, toBeginningMs, rows, heapBytes: usedSize };
 }
 
-/** What the frames were like meanwhile. */
+/** The frames meanwhile. */
 export async function recorded(page, work) {
   const stop = await page.evaluateHandle(() => bench.recordFrames());
   await work();

@@ -1,7 +1,7 @@
 /**
- * Loaded into a process before its program (`--import`), to note when it hands each token of a `stream N tokens` answer
- * to a socket: `at=socket` for the server's WebSocket, `at=response` for the demo model's HTTP response. Lines of
- * `<token> <milliseconds>` go to the file `to`, by the clock that all processes of one machine share.
+ * Preloaded into a process (`--import`) to record when it passes each token of a `stream N tokens` answer to a socket:
+ * `at=socket` for the server's WebSocket, `at=response` for the demo model's HTTP response. Lines of `<token>
+ * <milliseconds>` go to the file `to`, by the clock that all processes of one machine share.
  */
 import { appendFile } from 'node:fs/promises';
 import { ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ const [prototype, method] =
 const original = prototype[method];
 let lines = '';
 
-// No more than a look at the text: the file is written between the deltas.
+// Only look at the text here: the file is written between the deltas.
 prototype[method] = function (data, ...rest) {
   const at = clockMs();
   const sent = Reflect.apply(original, this, [data, ...rest]);

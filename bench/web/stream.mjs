@@ -5,7 +5,7 @@ import { addressOf, openPage, promptField } from './browser.mjs';
 import { compareClocks } from './clock.mjs';
 import { recorded } from './scrolling.mjs';
 
-/** A chat whose agent is warm, open in a page of its own. */
+/** A chat with a warm agent, open in its own page. */
 async function openWarmChat(browser, server) {
   const chat = await server.http.json('POST', '/v1/chats', { cwd: server.cwd, backend: 'claude_sdk' });
   const opened = await openPage(browser, server);
@@ -34,14 +34,14 @@ export async function measureDeltas(browser, server, stampFiles, { count, perSec
   ]);
   await opened.close();
 
-  // The two clocks may drift apart: each moment is compared by the mean, and by half the difference it may be wrong.
+  // The two clocks may drift apart: use the mean offset; the error is at most half the difference.
   const offset = (clocks[0].offsetMs + clocks[1].offsetMs) / 2;
   const clockErrorMs =
     Math.abs(clocks[0].offsetMs - clocks[1].offsetMs) / 2 + Math.max(clocks[0].errorMs, clocks[1].errorMs);
   const samples = { inDocument: [], painted: [], fromModel: [] };
   let next = 1;
   for (const { from, to, inDocumentAt, paintedAt } of drawn) {
-    if (from !== next || paintedAt === 0) throw new Error(`Token ${from} was drawn where token ${next} was to come.`);
+    if (from !== next || paintedAt === 0) throw new Error(`Token ${from} was drawn where token ${next} was expected.`);
     for (; next <= to; next += 1) {
       samples.inDocument.push(inDocumentAt + offset - sent[next]);
       samples.painted.push(paintedAt + offset - sent[next]);
@@ -52,7 +52,7 @@ export async function measureDeltas(browser, server, stampFiles, { count, perSec
   return { ...samples, frames, clockErrorMs };
 }
 
-/** The heap after a collection of garbage, and the nodes of the page, at intervals of one long answer. */
+/** The heap after a garbage collection, and the page's nodes, at intervals of one long answer. */
 export async function measureMemory(browser, server, { count, perSecond, every }) {
   const opened = await openWarmChat(browser, server);
   const { page, devtools } = opened;
@@ -90,7 +90,7 @@ export async function measureMemory(browser, server, { count, perSecond, every }
   return runs;
 }
 
-/** Sends a prompt as a person does, and waits for its turn to begin. */
+/** Sends a prompt as a person does, and waits for its turn to start. */
 async function say(page, text) {
   await promptField(page).fill(text);
   await page.keyboard.press('Enter');
@@ -115,7 +115,7 @@ async function readStamps(file, count) {
     if (isWhole) return times;
     await delay(100);
   }
-  throw new Error(`${file} does not hold the times of ${count} tokens.`);
+  throw new Error(`${file} does not contain the times of ${count} tokens.`);
 }
 
 function ignoreMissing(error) {

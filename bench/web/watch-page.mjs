@@ -1,8 +1,8 @@
 /**
- * Runs in the page, before any script of it: takes the times there. `globalThis.bench` is what the benchmark asks.
+ * Runs in the page before any of its scripts, and records times there. The benchmark uses `globalThis.bench`.
  *
- * Something counts as painted at a message that is posted from the frame after the one that holds it. So it is late by a
- * frame rather than early: by then the frame that holds it has been laid out, painted and handed to the compositor.
+ * Something counts as painted when a message posted from the frame after its own arrives. So it is a frame late rather
+ * than early: by then its own frame has been laid out, painted and handed to the compositor.
  */
 export function watchPage() {
   const { port1, port2 } = new MessageChannel();
@@ -21,7 +21,7 @@ export function watchPage() {
       });
     });
 
-  /** Resolves with the time at which what is looked for has been painted. */
+  /** Resolves with the time at which the searched element was painted. */
   const paintedWhen = (isThere) =>
     new Promise((resolve) => {
       const look = () => {
@@ -71,7 +71,7 @@ export function watchPage() {
     return '';
   };
 
-  /** The number of the last token that stands in the answer; 0 where there is none. */
+  /** The number of the last token in the answer; 0 if there is none. */
   function lastToken() {
     const answers = document.querySelectorAll('.agent-message');
     const answer = answers[answers.length - 1];
@@ -85,7 +85,7 @@ export function watchPage() {
     let isAsked = false;
     let hasBegun = false;
     const look = () => {
-      // What stands there from an answer before is none of it.
+      // Ignore an earlier answer's tokens.
       hasBegun ||= document.querySelector('.agent-message.is-draft') !== null;
       if (!hasBegun) return;
       const token = lastToken();
@@ -98,7 +98,7 @@ export function watchPage() {
       const here = [];
       requestAnimationFrame(() => {
         isAsked = false;
-        // What comes within this frame is painted with it, but counts from the next one on.
+        // What arrives within this frame is painted with it, but counts from the next one on.
         here.push(...upTo());
         waiting.push((now) => {
           for (const each of here) each.paintedAt = now;
@@ -121,7 +121,7 @@ export function watchPage() {
     clickedAt: () => clickedAt,
     recordFrames,
     recordTokens,
-    /** When the last message of a chat and its prompt field have been painted, in sight. */
+    /** When the last message of a chat and its prompt field have been painted and are visible. */
     chatDrawn: (lastWords) =>
       paintedWhen(() => {
         const field = document.querySelector('textarea.prompt');

@@ -1,17 +1,18 @@
 // @ts-check
 /**
- * Reads the list of docs/compatibility.md: one bullet, one behaviour. Tests are named in backticks, by their path or by the
- * file's name alone, and may be narrowed to those whose name holds some words: `src/a/b.test.ts > TURN-4`. Whoever says “the
+ * Reads the list in docs/compatibility.md: one bullet, one behaviour. Tests are named in backticks, by their path or by
+ * the file's name alone, and may be narrowed to those whose name contains some words: `src/a/b.test.ts > TURN-4`. “The
  * same test” means those of the bullet before. A behaviour without a test says so: “no test: why”, or “by hand”.
  *
- * @typedef {{ file: string, words: string | null }} Guard `words` stand in the names of the tests that are meant; null is all.
+ * @typedef {{ file: string, words: string | null }} Guard `words` are part of the test names that are meant; null is
+ * all.
  * @typedef {object} Behaviour
- * @property {string} subject The heading that it stands under.
+ * @property {string} subject The heading it is under.
  * @property {string} text The whole bullet, on one line.
- * @property {number} line Where it begins, from 1.
+ * @property {number} line Where it starts, from 1.
  * @property {boolean} isOfProgram It is about the SDK or the `claude` program, and so may change with their version.
  * @property {Guard[]} guards
- * @property {string[]} missing Tests that are named and are not there.
+ * @property {string[]} missing Named tests that do not exist.
  * @property {boolean} isUnguarded It says that no test guards it.
  */
 const programPart = /Agent SDK|`claude`/;
@@ -74,7 +75,7 @@ function bulletsOf(markdown) {
 }
 
 /**
- * Those that the words ask for, in their heading, text or tests; upper and lower case are one.
+ * Those that match the words in their heading, text or tests, ignoring case.
  * @param {{ subject: string, text: string }} entry
  * @param {string | undefined} words
  */

@@ -1,10 +1,10 @@
 // @ts-check
-/** Runs the guarding tests; a file of which something fails once more, alone. */
+/** Runs the guarding tests, and each failing file once more, alone. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterSecondRun, hasFailed, readReport } from './verdict.mjs';
 
-/** For each test that does not set one of its own: the machine may be busy. */
+/** For each test without its own limit: the machine may be busy. */
 const limits = ['--testTimeout=120000', '--hookTimeout=240000'];
 const ended = /^\s*[✓✗×❯↓] \S+\.test\.tsx? \(/;
 

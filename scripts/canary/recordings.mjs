@@ -1,10 +1,10 @@
 // @ts-check
-/** Records the scenarios anew and compares them with the recordings that are checked in. */
+/** Records the scenarios again and compares them with the checked-in recordings. */
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { compareRecordings, keyOf } from './compare-recordings.mjs';
 
-/** Whether the program tries again what was cut, and how often, is a matter of moments; its end is tested elsewhere. */
+/** Whether and how often the program retries a cut stream depends on timing; its end is tested elsewhere. */
 const differsByChance = new Set(['cut-stream.jsonl']);
 
 /**
@@ -35,7 +35,7 @@ export async function recordAndCompare(trial, { script, fixtures }, tell) {
   const before = new Map(files.map((file) => [file, differencesOf(file, first.out)]));
   const again = files.filter((file) => before.get(file)?.length !== 0);
   if (again.length === 0) return { found: [], failed: [] };
-  // What is different only once is chance.
+  // What differs only once is chance.
   const second = await record('second', [...new Set(again.map(scenarioOf))]);
   /** @type {Map<string, FoundDifference>} */
   const found = new Map();

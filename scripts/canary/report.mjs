@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What a run has found, for people.
+ * The findings of a run, for people.
  *
  * @typedef {import('./verdict.mjs').State} State
  * @typedef {{ subject: string, text: string, state: State, details: string[], place?: string, tests?: string[] }} Item
@@ -12,7 +12,7 @@ const longestText = 100;
 const longestValue = 160;
 const mostScenarios = 4;
 
-/** 0 nothing changed, 1 something changed, 2 not all could be run. @param {readonly Item[]} items */
+/** 0 nothing changed, 1 something changed, 2 not everything could be run. @param {readonly Item[]} items */
 export function exitCodeFor(items) {
   if (items.some(({ state }) => state === 'changed')) return 1;
   return items.some(({ state }) => state === 'not_run') ? 2 : 0;

@@ -1,5 +1,5 @@
 // @ts-check
-/** Runs a program in a process group of its own, so that it can be ended with all that it has started. */
+/** Runs a program in its own process group, so that it can be ended with everything it started. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,7 @@ const graceMs = 10_000;
 const longestOutput = 1_000_000;
 
 /**
- * Resolves with its exit code and output, also where it fails; rejects when it cannot be started or `signal` ends it.
+ * Resolves with its exit code and output, even if it fails; rejects if it cannot be started or `signal` ends it.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {{ cwd: string, env: NodeJS.ProcessEnv, signal: AbortSignal, onLine?: (line: string) => void }} options
@@ -49,7 +49,7 @@ async function endGroup({ pid }, ended) {
     try {
       process.kill(-pid, name);
     } catch {
-      // It has gone.
+      // It has exited.
     }
   };
   tell('SIGINT');

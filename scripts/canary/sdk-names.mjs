@@ -1,5 +1,5 @@
 // @ts-check
-/** The names that a version of the SDK and its program know: what is exported, options, methods, hooks, requests and frames. */
+/** The names in a version of the SDK and its program: exports, options, methods, hooks, requests and frames. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,7 +24,7 @@ export function namesOf(types, help) {
 }
 
 /**
- * The names of the members at the outermost level.
+ * The names of the outermost members.
  * @param {string} code
  * @param {RegExp} opening Ends with the brace.
  */

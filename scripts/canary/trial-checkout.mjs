@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * A copy of the project in a temporary folder, with another version of the SDK in it. All else of node_modules is linked,
- * and nothing of the checkout itself is written to. What runs in it keeps its temporary files there, too, so that whatever
- * is left of a run can be found by its place.
+ * A copy of the project in a temporary folder, with another version of the SDK. The rest of node_modules is linked, and
+ * nothing is written to the checkout itself. What runs in the copy keeps its temporary files there, too, so that
+ * leftovers of a run can be found by their location.
  */
 import {
   chmodSync,
@@ -88,7 +88,7 @@ function linkModules(root, checkout) {
   const [from, to] = [join(root, 'node_modules'), join(checkout, 'node_modules')];
   if (!existsSync(from)) throw new Error('There is no node_modules: run `npm install` first.');
   mkdirSync(join(to, scope), { recursive: true });
-  // Names that begin with a dot are caches, but for the programs.
+  // Names that start with a dot are caches, except for the programs.
   for (const name of readdirSync(from).filter((each) => each === '.bin' || !each.startsWith('.')))
     if (name !== scope) symlinkSync(join(from, name), join(to, name));
   for (const name of readdirSync(join(from, scope)).filter((each) => !`${scope}/${each}`.startsWith(sdkName)))
@@ -96,8 +96,7 @@ function linkModules(root, checkout) {
 }
 
 /**
- * Its own packages go where the project's were; what else it brings along goes into its own folder. What it expects of the
- * project (its peers) is the project's.
+ * Its own packages replace the project's; other dependencies go into its own folder. Its peers are the project's.
  * @param {string} checkout
  * @param {string} place
  * @param {string} version
@@ -136,7 +135,8 @@ async function installSdk(checkout, place, version, options) {
 const leaveMs = 3_000;
 
 /**
- * Ends what still runs in the folder or is of it, by its id. Linux only: elsewhere the process groups have to do.
+ * Ends what still runs in the folder or from it, by process id. Linux only: elsewhere the process groups have to
+ * suffice.
  * @param {string} folder
  */
 async function endLeftovers(folder) {
@@ -147,7 +147,7 @@ async function endLeftovers(folder) {
       try {
         process.kill(pid, name);
       } catch {
-        // It has gone.
+        // It has exited.
       }
     for (let waited = 0; waited < leaveMs && processesOf(folder).length > 0; waited += 100) await delay(100);
   }

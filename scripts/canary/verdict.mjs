@@ -1,18 +1,18 @@
 // @ts-check
 /**
- * What the outcomes of the guarding tests say of a behaviour.
+ * What the outcomes of the guarding tests say about a behaviour.
  *
  * @typedef {import('./behaviours.mjs').Behaviour} Behaviour
  * @typedef {'same' | 'changed' | 'not_run' | 'unguarded'} State
  * @typedef {{ state: State, details: string[] }} Verdict
- * @typedef {{ name: string, state: 'passed' | 'failed' | 'skipped', message: string, firstMessage?: string }} TestOutcome
- * `firstMessage`: it failed at first and passed when it ran again, alone.
+ * @typedef {{ name: string, state: 'passed' | 'failed' | 'skipped', message: string, firstMessage?: string }}
+ * TestOutcome `firstMessage`: it failed at first and passed when it ran again, alone.
  * @typedef {{ tests: TestOutcome[], problem: string | null }} FileOutcome `problem`: why the file could not be run.
  */
 const longestMessage = 240;
 
 /**
- * The part of vitest's JSON report that counts, by file.
+ * The relevant part of vitest's JSON report, by file.
  * @param {{ testResults?: any[] }} report
  * @param {(path: string) => string} relative
  * @returns {Map<string, FileOutcome>}
@@ -34,7 +34,7 @@ export function readReport(report, relative) {
 }
 
 /**
- * The outcome of a file that failed and ran once more, alone: what passes now is told, and counts as passed.
+ * The outcome of a file that failed and ran once more, alone: what passes now is reported, and counts as passed.
  * @param {FileOutcome} first
  * @param {FileOutcome | undefined} again
  * @returns {FileOutcome}
@@ -89,7 +89,7 @@ function lookAt(file, words, outcome) {
   if (failed.length > 0)
     return { state: 'changed', details: failed.map(({ name, message }) => `${file} > ${name}: ${message}`) };
   if (tests.every(({ state }) => state === 'skipped'))
-    return { state: 'not_run', details: [`${file}: its tests were passed over on this machine.`] };
+    return { state: 'not_run', details: [`${file}: its tests were skipped on this machine.`] };
   return {
     state: 'same',
     details: tests.flatMap(({ name, firstMessage }) =>
@@ -99,7 +99,7 @@ function lookAt(file, words, outcome) {
 }
 
 /**
- * The sentence at the head of an error, without colours and stack.
+ * The first sentence of an error, without colours and stack.
  * @param {string} message
  */
 export function inShort(message) {

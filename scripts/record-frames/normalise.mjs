@@ -37,8 +37,8 @@ export function normalise(room, frames) {
 }
 
 /**
- * A tool's input streams in pieces, and a path may lie across two of them: the joined input is made neutral and cut
- * anew. It gets shorter, so that the last pieces may be empty.
+ * A tool's input streams in pieces, and a path may span two of them: the joined input is neutralized and split again.
+ * It gets shorter, so the last pieces may be empty.
  */
 function neutralInputs(frames, neutral) {
   const open = new Map();

@@ -6,7 +6,7 @@ const png = 'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR4nGP4z8CAFWE
 
 const deny = () => Promise.resolve({ behavior: 'deny', message: 'Not now.' });
 
-/** Prompts one after the other, each after the result of the one before. */
+/** Prompts one after another, each after the previous result. */
 function prompts(texts, options) {
   return async (room) => {
     const session = room.open(options);

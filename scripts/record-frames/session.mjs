@@ -7,7 +7,7 @@ import { InMemorySessionStore, query } from '@anthropic-ai/claude-agent-sdk';
 const frameLimitMs = 60_000;
 const endLimitMs = 20_000;
 
-/** A place of its own for one scenario: directories, a session store, and the sessions opened in it. */
+/** Directories, a session store and sessions for one scenario. */
 export function openRoom(model) {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-frames-')));
   const cwd = join(root, 'workspace');
@@ -103,13 +103,13 @@ function openSession(place, { env = {}, ...options }) {
       queued.push({ type: 'user', uuid: randomUUID(), session_id: '', parent_tool_use_id: null, message });
       wakeInput?.();
     },
-    /** The next frame for which `fits` holds, after the last one that was returned. */
+    /** The next frame for which `fits` holds, after the last one returned. */
     frame(fits, limitMs = frameLimitMs) {
       return new Promise((resolve, reject) => {
         let next = read;
         const timer = setTimeout(() => {
           waiting.delete(check);
-          reject(new Error(`The frame did not come within ${limitMs} ms.`));
+          reject(new Error(`The frame did not arrive within ${limitMs} ms.`));
         }, limitMs);
         const settle = (done, value) => {
           clearTimeout(timer);
@@ -133,7 +133,7 @@ function openSession(place, { env = {}, ...options }) {
     result() {
       return this.frame((frame) => frame.type === 'result');
     },
-    /** Ends the input, waits for the program to leave, and closes it in any case. Returns all frames. */
+    /** Ends the input, waits for the program to exit, and closes it in any case. Returns all frames. */
     async end() {
       inputEnded = true;
       wakeInput?.();

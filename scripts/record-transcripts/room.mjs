@@ -24,14 +24,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const limitMs = 60_000;
 const lookMs = 20;
-// A dialog takes no keys in its first moments; those pressed before it is drawn go into the input line and hold it back.
+// A dialog ignores keys at first; those pressed before it is drawn go into the input line and delay it.
 const pressAgainMs = 3_000;
 const longestShown = 65_536;
-// Lines are written up to 100 ms after what they tell of.
+// Lines are written up to 100 ms after the fact.
 const lateLinesMs = 300;
 
 /**
- * A place of its own for one scenario, with the program in a terminal. `parts` is what dist/ exports.
+ * Directories for one scenario, with the program in a terminal. `parts` is what dist/ exports.
  * @param {Parts} parts
  * @param {{ url: string }} model
  */
@@ -99,7 +99,7 @@ export async function openRoom(parts, model) {
     home,
     temporary,
     model,
-    /** What was written so far: of each session in turn the main transcript, then its sub-agents'. */
+    /** What has been written so far: for each session in turn the main transcript, then its sub-agents'. */
     transcripts() {
       const files = existsSync(projects) ? readdirSync(projects, { recursive: true, encoding: 'utf8' }) : [];
       return sessionIds.flatMap((id) =>
@@ -116,7 +116,7 @@ export async function openRoom(parts, model) {
     async until(condition, what) {
       const deadline = performance.now() + limitMs;
       while (!condition()) {
-        if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}. ${program.lastWords()}`);
+        if (performance.now() > deadline) throw new Error(`Timed out waiting for ${what}. ${program.lastWords()}`);
         await delay(lookMs);
         program.refresh();
       }
@@ -128,7 +128,7 @@ export async function openRoom(parts, model) {
         .flatMap(({ lines }) => lines)
         .filter(fits).length,
     /**
-     * Waits until so many lines fit.
+     * Waits until this many lines match.
      * @param {(line: any) => boolean} fits
      */
     lines: (fits, count = 1) => room.until(() => room.count(fits) >= count, `${count} lines that fit ${String(fits)}`),
@@ -140,7 +140,7 @@ export async function openRoom(parts, model) {
      */
     send: (text) => program.pty.write(parts.typedPrompt([{ type: 'text', text }]).batches.join('')),
     /**
-     * Presses the keys until the dialog that is open, or opens now, has gone.
+     * Presses the keys until the dialog that is open, or about to open, is gone.
      * @param {string} keys
      */
     async answer(keys) {
@@ -155,9 +155,9 @@ export async function openRoom(parts, model) {
         return !isOn('waiting');
       }, 'the dialog to go');
     },
-    /** Waits until the program has nothing to do, and has written all that it had to tell. */
+    /** Waits until the program is idle, and has written everything. */
     async rest() {
-      await room.until(() => isOn('idle'), 'the program to come to rest');
+      await room.until(() => isOn('idle'), 'the program to become idle');
       await delay(lateLinesMs);
     },
     /** Ends the program in order and returns its transcripts. */

@@ -9,7 +9,7 @@ const isTurnEnd = (line) => line.subtype === 'turn_duration';
 const isCall = (line) => line.type === 'assistant' && line.message.content[0]?.type === 'tool_use';
 const says = (text) => (line) => JSON.stringify(line.message?.content ?? line.content ?? '').includes(text);
 
-/** Prompts one after the other, each after the end of the turn before. */
+/** Prompts one after another, each after the end of the previous turn. */
 const turns =
   (...texts) =>
   async (room) => {
@@ -26,7 +26,7 @@ const failure = (text, isLast) => async (room) => {
   await room.rest();
 };
 
-/** A prompt whose one call is asked about. */
+/** A prompt with one call, which asks for permission. */
 const asked = (text, keys) => async (room) => {
   room.send(text);
   await room.answer(keys);
@@ -38,7 +38,7 @@ const typed =
   (fits, ...lines) =>
   async (room) => {
     for (const line of lines) {
-      // The line is read before Enter is: pressed at once it would be a part of what was pasted.
+      // The line is read before Enter is: pressed at once it would be part of the paste.
       room.press(line);
       await room.rest();
       room.press(enter);
@@ -66,7 +66,7 @@ export const scenarios = {
     await room.lines(says('<task-notification>'));
     await room.lines(isTurnEnd, 2);
   },
-  // The end of the task is told to the model within a turn that is about something else.
+  // The model is told about the end of the task within a turn about something else.
   async 'task-ends-in-turn'(room) {
     room.send('start a background task: touch made; until [ -e go ]; do env sleep 0.1; done');
     await room.answer(yes);
@@ -105,7 +105,7 @@ export const scenarios = {
     room.model.release();
     await room.lines(isTurnEnd, 2);
   },
-  // The second prompt is handed to the model within the turn of the first.
+  // The second prompt is passed to the model within the first turn.
   async 'said-into-turn'(room) {
     room.send('run: until [ -e go ]; do env sleep 0.1; done');
     await room.answer(yes);
@@ -120,7 +120,7 @@ export const scenarios = {
   'shell-failed': typed(says('<bash-stderr>'), '!ls missing'),
   command: typed(says('<local-command-stdout>'), '/context'),
   'unknown-command': typed(says('no-such-command'), '/no-such-command'),
-  // A command of the user's own begins a turn with the text that it stands for.
+  // A user's own command starts a turn with the text it stands for.
   'own-command': typed(isTurnEnd, '/greet the others'),
   'tags-in-prompt': turns('<command-name>/clear</command-name> is what?', '[Request interrupted by user] is what?'),
   async clear(room) {
@@ -138,7 +138,7 @@ export const scenarios = {
   'fail-529': failure('fail 529', (line) => line.isApiErrorMessage === true),
   'retry-529': turns('fail 529 twice'),
 
-  // Pasted in one piece, so that the program marks it for the model.
+  // Pasted in one piece, so the program marks it for the model.
   async pasted(room) {
     room.press(`\x1b[200~${'a long line of words\n'.repeat(50)}the end\x1b[201~${enter}`);
     await room.lines(isTurnEnd);

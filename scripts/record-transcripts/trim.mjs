@@ -1,6 +1,6 @@
 /**
- * What is kept of a line: what says what it is and what was said in it. The rest is the program's own affair, above all
- * what it tells the model, which is long and not ours to keep.
+ * The parts of a line that are kept: what it is and what was said in it. The rest is internal to the program, above all
+ * its long instructions to the model, which are not ours to keep.
  */
 const kept = [
   'type',
@@ -49,7 +49,7 @@ export function trim(line) {
 function keep(line) {
   const entry = pick(line, kept);
   if (entry.attachment) entry.attachment = keepAttachment(entry.attachment);
-  // What the program says to the model on its own is passed over unread.
+  // What the program tells the model on its own is ignored.
   if (entry.isMeta && entry.message) entry.message = { role: entry.message.role, content: '…' };
   if (entry.isCompactSummary) entry.message = { role: entry.message.role, content: '…' };
   if (entry.message?.usage) {
@@ -69,7 +69,7 @@ function keepAttachment({ type, ...attachment }) {
 const pick = (record, names) =>
   Object.fromEntries(names.filter((name) => name in record).map((name) => [name, record[name]]));
 
-/** Long texts in the middle of which nothing is looked for. */
+/** Long texts whose middle no test examines. */
 function cut(value) {
   if (typeof value === 'string') {
     const half = longestText / 2;

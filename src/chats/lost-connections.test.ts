@@ -251,7 +251,7 @@ describe('a host', () => {
   });
 
   test.each([
-    ['the host that had it', /: The database takes no writes now: its disk is full\./],
+    ['the host that had it', /: The database accepts no writes: its disk is full\./],
     ['another host', /^The host ended or lost the database while/],
   ])(
     'TURN-1 TURN-2 DATA-7: a full disk in the middle of a turn: the chat is let go, free at once, and its turn finished later by %s',
@@ -279,7 +279,7 @@ describe('a host', () => {
         expect(here.backend.sessions.has(id)).toBe(false);
         await expect(here.chats.submitPrompt(id, { id: 'p2', content: 'x' })).rejects.toMatchObject({
           code: 'storage_unavailable',
-          message: 'The database takes no writes now: its disk is full.',
+          message: 'The database accepts no writes: its disk is full.',
         });
       } finally {
         await database.sql.unsafe('drop trigger refuse on boocode.events; drop function refuse()');

@@ -17,14 +17,11 @@ interface AdoptFlags extends GlobalFlags {
 export function addAdopt(program: Command, cli: Cli): void {
   program
     .command('adopt')
-    .description('Make a chat of a session that was begun with the claude program')
-    .argument(
-      '[session]',
-      'its id, the beginning of it, or its file; without it the sessions of the directory are listed',
-    )
+    .description('Turn a session started with the claude program into a chat')
+    .argument('[session]', 'its id, the start of it, or its file; without it the sessions of the directory are listed')
     .option('--cwd <dir>', 'the directory of the session and of the chat (default: this one)')
     .option('--title <title>', 'the title of the chat')
-    .option('--backend <backend>', 'how the agent is run, such as claude_sdk or claude_pty')
+    .option('--backend <backend>', 'the engine to run the agent on, such as claude_sdk or claude_pty')
     .action(async (given: string | undefined, _options, command: Command) => {
       await adopt(cli, given, command.optsWithGlobals<AdoptFlags>());
     });
@@ -49,7 +46,7 @@ async function adopt(cli: Cli, given: string | undefined, flags: AdoptFlags): Pr
   const isFile = given !== undefined && (given.includes('/') || given.endsWith('.jsonl'));
   const session = isFile ? await sessionInFile(given) : await chosen(cli, given, here);
   const cwd = isFile && flags.cwd === undefined ? session.cwd : here;
-  if (cwd === null) throw misuse('The transcript does not say which directory it is about: name it with --cwd.');
+  if (cwd === null) throw misuse('The transcript does not name its directory: give it with --cwd.');
 
   const client = await connect(cli, flags);
   const { sessionId, title: own } = session;
@@ -58,7 +55,7 @@ async function adopt(cli: Cli, given: string | undefined, flags: AdoptFlags): Pr
   const chat = await uploadSession(cli, client, session, { sessionId, cwd, title, backend: flags.backend }, progress);
   if (flags.json) return printJson(cli, chat);
   cli.terminal.out(`chat ${chat.id} · ${plainLine(chat.title)}\n`);
-  cli.terminal.err(`Go on with it: boocode chat --resume ${chat.id.slice(0, 8)}\n`);
+  cli.terminal.err(`Continue with: boocode chat --resume ${chat.id.slice(0, 8)}\n`);
 }
 
 async function chosen(cli: Cli, given: string | undefined, cwd: string): Promise<NativeSession> {

@@ -30,12 +30,7 @@ it.each([[['all']], [['', '']]])('CLI-4: is not answered by what was typed behin
   );
   await until(() => fake.asking === 'Allow? ');
   const rows = fake.stdout.replaceAll('\u001b[?7h', '').split('\n');
-  expect(rows.slice(-4)).toEqual([
-    '│ 40',
-    '· What was typed before was not taken.',
-    '-- all 40 rows were shown --',
-    'Allow? ',
-  ]);
+  expect(rows.slice(-4)).toEqual(['│ 40', '· Earlier input was ignored.', '-- all 40 rows were shown --', 'Allow? ']);
   withdraw.abort();
   expect(await answer).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 /**
- * Puts something before the person, page by page, and then asks about it. An answer is taken only after the last row was
- * on the screen, and only from what was typed after that.
+ * Shows something to the person, page by page, and then asks about it. An answer is accepted only after the last row
+ * was on the screen, and only from what was typed after that.
  */
 import { type Paper, rowsText } from './card-rows.ts';
 import type { Terminal } from './terminal.ts';
@@ -9,25 +9,25 @@ import { cellsIn } from './wrap-rows.ts';
 export interface Matter<T> {
   rows(paper: Paper): string[];
   question: string;
-  /** What a typed answer means; undefined when nothing. */
+  /** What a typed answer means; undefined if nothing. */
   read(typed: string): T | undefined;
   /** What can be answered before all of it was seen. */
   early: Early<T>;
-  /** Said when the answer means nothing. */
+  /** Printed if the answer means nothing. */
   again: string;
 }
 
 export interface Early<T> {
-  /** What to type for it, and what that means: told beside the pages. */
+  /** What to type for it, and what that means: shown beside the pages. */
   key: string;
   means: string;
   read(typed: string): T | undefined;
 }
 
-/** Rows that are ours, on every page: the line that says where it is, the question, and the cursor's. */
+/** Our own rows on every page: the position line, the question, and the cursor's. */
 const ownRows = 3;
 
-/** The answer; `end` when the input has ended, undefined when the question was withdrawn. */
+/** The answer; `end` if the input has ended, undefined if the question was withdrawn. */
 export async function askAbout<T>(
   terminal: Terminal,
   matter: Matter<T>,
@@ -35,7 +35,7 @@ export async function askAbout<T>(
 ): Promise<T | 'end' | undefined> {
   for (;;) {
     const resized = new AbortController();
-    // After whatever else draws something on the occasion.
+    // After everything else that redraws on this event.
     const stop = terminal.onResize(() => queueMicrotask(() => resized.abort()));
     try {
       const answer = await askOnce(terminal, matter, AbortSignal.any([signal, resized.signal]));
@@ -43,7 +43,7 @@ export async function askAbout<T>(
     } finally {
       stop();
     }
-    // In another width its rows would be torn apart: it is drawn anew, once the size stays as it is.
+    // In another width its rows would break: it is redrawn once the size is stable.
     await terminal.forgetTyped(signal);
   }
 }
@@ -75,7 +75,7 @@ async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSi
   };
   const settle = async (): Promise<void> => {
     const isForgotten = await terminal.forgetTyped(signal);
-    if (isForgotten && !signal.aborted) print(`${style('dim', '· What was typed before was not taken.')}\n`);
+    if (isForgotten && !signal.aborted) print(`${style('dim', '· Earlier input was ignored.')}\n`);
   };
 
   const page = Math.max(1, height - ownRows);
@@ -86,7 +86,7 @@ async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSi
     const next = await ask(
       question,
       (typed) => (typed.trim() === '' ? 'more' : typed.trim() === 'all' ? 'all' : matter.early.read(typed)),
-      'There is more of it: an answer is taken at its end.',
+      'There is more of it: answers are accepted at the end.',
       true,
     );
     if (next === undefined || next === 'end') return next;
@@ -99,12 +99,12 @@ async function askOnce<T>(terminal: Terminal, matter: Matter<T>, signal: AbortSi
   return answer === undefined || answer === 'end' ? answer : answer.meant;
 }
 
-/** In words where they fit on one row. */
+/** In words if they fit on one row. */
 function pagingLine(from: number, to: number, count: number, early: Omit<Early<unknown>, 'read'>, columns: number) {
   const words = `-- rows ${from}–${to} of ${count} -- Enter: more, all: the rest, ${early.key}: ${early.means} `;
   return cellsIn(words) < columns ? words : `${from}–${to}/${count} Enter/all/${early.key} `;
 }
 
-/** Where a terminal takes more cells for a character than anybody knows of, the row ends; it does not go on in another. */
+/** If a terminal uses more cells for a character than expected, the row is cut and does not wrap. */
 const keptInside = ({ isInteractive }: Terminal, text: string): string =>
   isInteractive ? `\x1b[?7l${text}\x1b[?7h` : text;

@@ -15,11 +15,11 @@ import { fieldRows, serverText } from './form-text.ts';
 import { plainLine } from './plain-text.ts';
 import type { Terminal } from './terminal.ts';
 
-/** `end` where the input ended; undefined where the form was withdrawn. */
+/** `end` if the input ended; undefined if the form was withdrawn. */
 type Given<T> = Promise<T | 'end' | undefined>;
 type Asking = Pick<Terminal, 'ask' | 'out' | 'err' | 'outStyle' | 'size'>;
 
-/** Shows the form, then has it filled in. An answer is taken only after all of it was shown. */
+/** Shows the form, then has it filled in. An answer is accepted only after all of it was shown. */
 export async function askForm(
   form: Form,
   rows: Matter<boolean>['rows'],
@@ -30,7 +30,7 @@ export async function askForm(
   const confirm = (question: string, early: Matter<boolean>['early'] = earlyNo): Given<boolean> =>
     askAbout(terminal, { rows, question, read: yesOrNo, early, again: pleaseAnswer }, signal);
   if (form.mode === 'url') {
-    const accepted = await confirm(`Tell ${who} that you go there? It opens nothing. [y]es / [n]o, decline `);
+    const accepted = await confirm(`Tell ${who} that you will visit it? It opens nothing. [y]es / [n]o, decline `);
     return typeof accepted === 'boolean' ? { outcome: accepted ? 'allow' : 'deny' } : accepted;
   }
   if (!form.fields) {
@@ -110,7 +110,7 @@ function typingHint(field: FormField): string {
   return [words, plainLine(fieldHint(field))].filter(Boolean).join(', ');
 }
 
-/** What the typed words mean for the field; undefined where they mean nothing. */
+/** What the typed text means for the field; undefined if nothing. */
 function readTyped(field: FormField, typed: string): unknown {
   const words = typed.trim();
   switch (field.type) {

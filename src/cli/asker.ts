@@ -1,6 +1,6 @@
 /**
- * Puts a chat's decisions to the person at the terminal, one after another. A decision that is settled elsewhere is
- * withdrawn from the screen at once. Where the input has ended nobody can answer here: the decision stays pending.
+ * Asks the person at the terminal about a chat's decisions, one after another. A decision settled elsewhere is
+ * withdrawn from the screen at once. If the input has ended nobody can answer here: the decision stays pending.
  */
 import {
   type AnswerDecision,
@@ -47,10 +47,10 @@ export interface AskerOptions {
   beforePrint: () => void;
   /** Prints as soon as nothing is asked. */
   print: (text: string) => void;
-  /** Between the two nothing else may be printed: what stands above a question is what the question is about. */
+  /** Nothing else may be printed between the two: what precedes a question is what the question is about. */
   hold: () => void;
   release: () => void;
-  /** The answer that was given beforehand; undefined: the person is asked. */
+  /** The answer given in advance; undefined: ask the person. */
   answerTo: (asked: Asked) => AnswerDecision | undefined;
   /** The input has ended, and a decision waits. */
   onUndecided: () => void;
@@ -64,7 +64,7 @@ interface Entry {
   settled?: Settled;
 }
 
-/** Any other words may be an answer to a question. */
+/** Any other text may be an answer to a question. */
 const denyWord = '/deny';
 const readDeny = (typed: string): AnswerDecision | undefined =>
   typed.trim().toLowerCase() === denyWord ? { outcome: 'deny' } : undefined;
@@ -92,20 +92,20 @@ export function createAsker(options: AskerOptions): Asker {
     onUndecided();
   }
 
-  /** Several questions are several cards: the heading stands above the first one. */
+  /** Several questions are several cards: the heading precedes the first one. */
   async function askQuestions(asked: Asked, questions: Question[], signal: AbortSignal) {
     const answers: [string, string][] = [];
     for (const [index, question] of questions.entries()) {
       const numbers = question.multiSelect ? 'numbers with commas' : 'number';
       const matter: Matter<{ words: string } | AnswerDecision> = {
         rows: (paper) => [...(index === 0 ? decisionRows(asked, paper) : []), ...questionRows(question, paper)],
-        question: `Answer (${numbers}, or your own words; ${denyWord} leaves it unanswered): `,
+        question: `Answer (${numbers}, or your own text; ${denyWord} leaves it unanswered): `,
         read(typed) {
           const words = readChoice(question, typed);
           return readDeny(typed) ?? (words === undefined ? undefined : { words });
         },
         early: { key: denyWord, means: 'no answer', read: readDeny },
-        again: `Please give a number from 1 to ${question.options.length}, or your own words.`,
+        again: `Please enter a number from 1 to ${question.options.length}, or your own text.`,
       };
       const answer = await askAbout(terminal, matter, signal);
       if (answer === 'end' || answer === undefined || 'outcome' in answer) return answer;
@@ -130,7 +130,7 @@ export function createAsker(options: AskerOptions): Asker {
     return askAbout(terminal, matter, signal);
   }
 
-  /** False when the answer did not arrive, so that it has to be given again. */
+  /** False if the answer did not arrive and has to be given again. */
   async function answer(asked: Asked, given: AnswerDecision): Promise<boolean> {
     answeredHere.add(asked.id);
     try {
@@ -209,7 +209,7 @@ export function createAsker(options: AskerOptions): Asker {
       if (!entry || answeredHere.has(decisionId)) return;
       entry.settled = settled;
       entry.abort.abort();
-      // One that is being asked is withdrawn first, and tells it then.
+      // If it is being asked, it is withdrawn first, and then reported.
       if (entry.phase === 'asking') return;
       const heading = entry.phase === 'queued' ? rowsText(headingRows(entry.asked, paper())) : '';
       print(heading + settledText(settled));

@@ -16,17 +16,17 @@ interface AttachFlags extends GlobalFlags {
   detachKey: DetachKey;
 }
 
-/** Why it is over: the person left, the program ended, a signal came, or something failed. */
+/** Why it is over: the person left, the program ended, a signal arrived, or something failed. */
 type Leave = { why: 'detached' } | { why: 'ended'; reason: string } | { why: 'signal'; signal: NodeJS.Signals };
 
 export function addAttach(program: Command, cli: Cli): void {
   program
     .command('attach')
-    .description("Use the terminal of a chat's agent here; Ctrl-] leaves it, and the agent goes on")
-    .argument('<chat>', 'the id of the chat or the beginning of it')
-    .option('--read-only', 'look on: type nothing, and have no say in the size')
+    .description("Use the terminal of a chat's agent here; Ctrl-] leaves it, and the agent continues")
+    .argument('<chat>', 'the id of the chat or the start of it')
+    .option('--read-only', 'only watch: type nothing, and do not affect the size')
     .addOption(
-      new Option('--detach-key <key>', 'the key that leaves, ctrl- and a letter or one of @ \\ ] ^ _')
+      new Option('--detach-key <key>', 'the key that leaves: ctrl- and a letter or one of @ \\ ] ^ _')
         .argParser(detachKey)
         .default(detachKey('ctrl-]'), 'ctrl-]'),
     )
@@ -50,25 +50,25 @@ async function attach(cli: Cli, client: BooClient, chat: Chat, flags: AttachFlag
       size: { columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 },
       WebSocket,
     });
-  // What cannot be attached to is told before anything here is changed.
+  // Report what cannot be attached before changing anything here.
   const first = await open();
-  const reads = flags.readOnly ? ', looking on' : '';
-  print.err(`Attached to chat ${chat.id}${reads}. ${flags.detachKey.name} leaves it; the agent goes on.\n`);
+  const reads = flags.readOnly ? ', watching only' : '';
+  print.err(`Attached to chat ${chat.id}${reads}. ${flags.detachKey.name} leaves it; the agent continues.\n`);
   const leave = await lend(first, open, flags);
   if (leave.why === 'signal') {
-    // As if it had not been caught, now that the terminal is as it was.
+    // As if it had not been caught, now that the terminal is restored.
     process.kill(process.pid, leave.signal);
     return 1;
   }
   const end =
     leave.why === 'ended'
       ? `The terminal has ended: ${plainText(leave.reason)}`
-      : 'Left the terminal. The agent goes on.';
+      : 'Left the terminal. The agent continues.';
   print.err(`${end}\n`);
   return 0;
 }
 
-/** Carries the terminal here until it is left, over broken connections. */
+/** Shows the terminal here until it is left, across broken connections. */
 async function lend(
   first: TerminalConnection,
   open: () => Promise<TerminalConnection>,
@@ -118,7 +118,7 @@ async function lend(
       } catch (error) {
         if (leave) return leave;
         if (!isUnreachable(error)) throw error;
-        await local.say(`The server went away: trying again. ${key.name} leaves.`);
+        await local.say(`The server is unreachable: retrying. ${key.name} leaves.`);
         const again = await reopen(open, left.signal);
         if (!again) return leave ?? { why: 'detached' };
         connection = again;
@@ -134,7 +134,7 @@ async function lend(
   }
 }
 
-/** Shows what comes, until the terminal has ended; the reason is returned. */
+/** Shows what arrives until the terminal has ended; returns the reason. */
 async function carry(connection: TerminalConnection, shown: Shown, local: LocalTerminal): Promise<string> {
   for await (const item of connection.items) {
     if (item.type === 'screen') await shown.drawScreen(item.data, item.size);
@@ -146,7 +146,7 @@ async function carry(connection: TerminalConnection, shown: Shown, local: LocalT
   return '';
 }
 
-/** A new connection as soon as there is one; undefined when the signal comes first. Throws what another try cannot mend. */
+/** A new connection as soon as there is one; undefined if the signal comes first. Throws what a retry cannot fix. */
 async function reopen(
   open: () => Promise<TerminalConnection>,
   signal: AbortSignal,
@@ -162,7 +162,7 @@ async function reopen(
       return undefined;
     } catch (error) {
       const status = error instanceof BooError ? error.details['status'] : undefined;
-      // A server that is just starting, or stopping, says so with a status of its own.
+      // A server that is starting or stopping says so with its own status.
       if (!isUnreachable(error) && !(typeof status === 'number' && status >= 500)) throw error;
     }
   }

@@ -1,4 +1,4 @@
-/** Answers that were given beforehand, with `--allow` and `--deny`, for runs that nobody watches. */
+/** Answers given in advance with `--allow` and `--deny`, for unattended runs. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AnswerDecision, BooClient, Chat, Decision } from '../client/client.ts';
 
@@ -15,15 +15,15 @@ export interface AutoAnswer {
 export const answerFlagsHelp = `
 Decisions while the command runs:
   --allow names tools exactly, as in the agent's own calls: --allow Bash,Write or --allow mcp__github__get_issue.
-  Each permission that such a tool asks for is allowed, once, whatever it would do; nothing is remembered. Questions,
-  plans and forms are not allowed by it. --deny refuses everything that --allow does not name.
-  Who wants fewer questions instead takes a permission mode: boocode chat --permission-mode acceptEdits.
+  Every permission request of such a tool is allowed, once, whatever it does; nothing is remembered. It does not allow
+  questions, plans and forms. --deny refuses everything that --allow does not name.
+  To be asked less, use a permission mode instead: boocode chat --permission-mode acceptEdits.
 `;
 
 export function addAnswerFlags(command: Command): Command {
   return command
     .option('--allow <tools>', 'allow what these tools ask for, comma separated', readTools)
-    .option('--deny', 'deny whatever else is asked, instead of waiting for a person');
+    .option('--deny', 'deny everything else instead of waiting for a person');
 }
 
 function readTools(text: string, before: string[] = []): string[] {
@@ -36,7 +36,7 @@ function readTools(text: string, before: string[] = []): string[] {
 
 const denial: AnswerDecision = {
   outcome: 'deny',
-  message: 'Nobody is here to be asked, and this was not allowed beforehand.',
+  message: 'Nobody is here to answer, and this was not allowed in advance.',
 };
 
 export function createAutoAnswer({ allow = [], deny }: AnswerFlags): AutoAnswer {

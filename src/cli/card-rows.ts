@@ -1,6 +1,6 @@
 /**
- * The rows of a card at a terminal. Every row that holds a stranger's text begins with a mark: `│` where a line of it
- * begins, `┆` where one goes on. What begins otherwise is ours.
+ * The rows of a card at a terminal. Every row of untrusted text starts with a mark: `│` at the start of one of its
+ * lines, `┆` where a line continues. Rows without a mark are ours.
  */
 import type { ExactPart } from '../protocol/exact-text.ts';
 import type { Style } from './style.ts';

@@ -26,7 +26,7 @@ interface ChatFlags extends GlobalFlags, AnswerFlags {
   resume?: string;
 }
 
-// Written out, since the schemas stay out of the commands that only talk to a server.
+// Written out, because commands that only talk to a server do not load the schemas.
 const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] satisfies CreateChat['effort'][];
 const permissionModes = [
   'default',
@@ -39,19 +39,19 @@ const permissionModes = [
 
 export function addChat(program: Command, cli: Cli): void {
   addAnswerFlags(program.command('chat'))
-    .description('Talk to an agent in this directory: with a text one turn, without it a conversation')
+    .description('Talk to an agent in this directory: one turn with a text, a conversation without one')
     .argument('[text...]', 'the prompt; without it, and without a terminal, it is read from standard input')
-    .option('--resume <chat>', 'go on with this chat: its id or the beginning of it')
+    .option('--resume <chat>', 'continue this chat: its id or the start of it')
     .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
     .option('--title <title>', 'the title of the chat')
-    .option('--model <model>', 'the model to ask for')
-    .addOption(new Option('--effort <level>', 'how much effort the model is to make').choices(efforts))
-    .option('--backend <backend>', 'how the agent is run, such as claude_sdk or claude_pty')
+    .option('--model <model>', 'the model to use')
+    .addOption(new Option('--effort <level>', 'how much effort the model should make').choices(efforts))
+    .option('--backend <backend>', 'the engine to run the agent on, such as claude_sdk or claude_pty')
     .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
-    .option('--trust', "let the directory's own settings, hooks and instructions be loaded")
-    .option('--accept-agent-messages', 'let agents of other chats on the machine begin turns in this one')
-    .option('--no-accept-agent-messages', 'refuse them (a new chat does)')
-    .option('--resume-at-reset', 'let prompts that a usage limit holds go on by themselves when it resets')
+    .option('--trust', "load the directory's own settings, hooks and instructions")
+    .option('--accept-agent-messages', 'let agents of other chats on the machine start turns in this one')
+    .option('--no-accept-agent-messages', 'refuse them (the default for a new chat)')
+    .option('--resume-at-reset', 'let prompts held by a usage limit resume automatically when it resets')
     .option('--no-resume-at-reset', 'let them wait for a person')
     .addHelpText('after', answerFlagsHelp + exitCodesHelp)
     .action(async (words: string[], _options, command: Command) => {
@@ -62,17 +62,17 @@ export function addChat(program: Command, cli: Cli): void {
 async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number> {
   const { terminal } = cli;
   if (flags.resume !== undefined && (flags.cwd !== undefined || flags.backend !== undefined)) {
-    throw misuse('--cwd and --backend go with a new chat, and not with --resume.');
+    throw misuse('--cwd and --backend are for new chats and cannot be combined with --resume.');
   }
   const talks = words.length === 0 && terminal.isInteractive;
   const text = talks ? '' : words.length > 0 ? words.join(' ') : (await terminal.readAll()).trimEnd();
-  if (talks && flags.json) throw misuse('--json goes with one prompt: give it as words or on standard input.');
-  if (!talks && text.trim() === '') throw misuse('There is no prompt: give it as words or on standard input.');
+  if (talks && flags.json) throw misuse('--json needs one prompt: give it as arguments or on standard input.');
+  if (!talks && text.trim() === '') throw misuse('There is no prompt: give it as arguments or on standard input.');
 
   const client = await connect(cli, flags);
   const current = flags.resume === undefined ? await begin(client, flags) : await resume(client, flags.resume, flags);
   if (flags.json) return await runForProgram(cli, client, current, text, flags);
-  // Before anything is asked: what waits already comes next.
+  // Before anything is asked: pending decisions come next.
   if (talks) {
     const there = worksIn(current);
     const places = [plainLine(current.cwd), ...(there === null ? [] : [`works in ${plainLine(there)}`])].join(' · ');
@@ -86,7 +86,7 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
     }
     return await runTurn(cli, client, current, conversation, text);
   } catch (error) {
-    // Or the shell would take it for its own.
+    // Otherwise the shell would interpret it.
     if (talks) await terminal.forgetTyped();
     throw error;
   } finally {
@@ -105,7 +105,7 @@ async function resume(client: BooClient, given: string, flags: ChatFlags): Promi
   return Object.values(patch).every((value) => value === undefined) ? found : client.patchChat(found.id, patch);
 }
 
-/** What a new chat is made with, and an older one is changed to. */
+/** What a new chat is created with, and an existing one is changed to. */
 function settingsOf(flags: ChatFlags) {
   const {
     title,
@@ -119,7 +119,7 @@ function settingsOf(flags: ChatFlags) {
   return { title, model, effort, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
 }
 
-/** One turn, every event of it and its result as lines of JSON. Nobody is asked. */
+/** One turn, with every event and its result as lines of JSON. Nobody is asked. */
 async function runForProgram(cli: Cli, client: BooClient, chat: Chat, text: string, answers: AnswerFlags) {
   const { terminal } = cli;
   const tell = (remark: string): void => terminal.err(`· ${plainLine(remark, 500)}\n`);
@@ -152,7 +152,7 @@ async function converse(cli: Cli, client: BooClient, chat: Chat, conversation: C
     await conversation.asker.idle();
     const abort = new AbortController();
     let left = false;
-    // A decision of another client's turn takes the question's place for a while.
+    // A decision in another client's turn takes the question's place for a while.
     conversation.onDecision = () => abort.abort();
     const stopListening = terminal.onInterrupt(() => {
       left = true;

@@ -28,18 +28,18 @@ export async function sessionInFile(given: string): Promise<NativeSession> {
   if (!found?.isFile()) throw new BooError('not_found', `There is no file ${plainLine(file, 4096)}.`);
   const { readSession } = await claudeFiles();
   const session = await readSession(file);
-  if (!session) throw misuse(`${plainLine(file, 4096)} is no transcript in which anything was said.`);
+  if (!session) throw misuse(`${plainLine(file, 4096)} is not a transcript of a conversation.`);
   return session;
 }
 
-/** By its id, or a beginning that only it has. */
+/** By its id, or an unambiguous start of it. */
 export function sessionNamed(sessions: readonly NativeSession[], given: string, cwd: string): NativeSession {
   const prefix = given.trim().toLowerCase();
   const found = sessions.filter((session) => prefix !== '' && session.sessionId.startsWith(prefix));
   if (found.length === 1) return found[0]!;
   const where = plainLine(cwd, 4096);
-  if (found.length > 1) throw misuse(`${found.length} sessions of ${where} begin with ${plainLine(prefix)}.`);
-  throw new BooError('not_found', `${where} has no session whose id begins with ${plainLine(prefix)}.`);
+  if (found.length > 1) throw misuse(`${found.length} sessions of ${where} start with ${plainLine(prefix)}.`);
+  throw new BooError('not_found', `${where} has no session whose id starts with ${plainLine(prefix)}.`);
 }
 
 const shownAtMost = 20;
@@ -51,7 +51,7 @@ export async function askForSession(
   cwd: string,
 ): Promise<NativeSession> {
   if (!terminal.isInteractive) {
-    throw misuse('Nobody can be asked here: name a session by its id, or its file; --json lists them.');
+    throw misuse('Nobody is here to choose: name a session by its id or its file; --json lists them.');
   }
   if (sessions.length === 0) {
     throw new BooError('not_found', `The claude program has no session for ${plainLine(cwd, 4096)}.`);
@@ -59,7 +59,7 @@ export async function askForSession(
   const shown = sessions.slice(0, shownAtMost);
   terminal.out(sessionTable(shown, terminal));
   if (sessions.length > shown.length) {
-    terminal.out(`… and ${sessions.length - shown.length} older ones, to be named by their ids\n`);
+    terminal.out(`… and ${sessions.length - shown.length} older ones, to be named by id\n`);
   }
   for (;;) {
     const reply = await terminal.ask(`Which one? 1 to ${shown.length}: `);

@@ -15,12 +15,12 @@ export interface GlobalFlags extends ServerFlags {
   json?: boolean | undefined;
 }
 
-/** Where servers keep their data when nobody says otherwise: the usual one first, then the demo's. */
+/** Where servers keep their data by default: the usual place first, then the demo's. */
 export function usualDataDirs(env: NodeJS.ProcessEnv): string[] {
   return [defaultDataDir(env, 'boocode'), defaultDataDir(env, 'boocode-demo')];
 }
 
-/** A client of the server that the flags, the environment or a data directory name. */
+/** A client of the server named by the flags, the environment or a data directory. */
 export async function connect(cli: Cli, flags: ServerFlags): Promise<BooClient> {
   const { terminal, env } = cli;
   const server = await findServer({ flags, env, usualDataDirs: usualDataDirs(env) });

@@ -280,7 +280,7 @@ describe('chat', () => {
     const { out } = await run(['chat', 'go'], { lines: ['y', 'n'] });
     expect(stub.decisions.map(({ outcome }) => outcome)).toEqual(['allow', 'deny']);
     expect(out).toContain('host: xn--exmple-4nf.com');
-    expect(out).toContain('no plain address of a web page');
+    expect(out).toContain('not a plain address of a web page');
   });
 
   it('asks what waited already when it goes on with a chat', async () => {
@@ -327,7 +327,7 @@ describe('chat', () => {
     const { terminal, exitCode } = start(['chat', 'go']);
     expect(await exitCode).toBe(0);
     expect(terminal.stdout).toMatch(/^One \n…two three\.\ncost /);
-    expect(terminal.stderr).toMatch(/Trying again …\n· Connected again\.\n$/);
+    expect(terminal.stderr).toMatch(/Retrying …\n· Connected again\.\n$/);
   });
 
   it('leaves with 1 when the turn failed, and says why', async () => {
@@ -453,7 +453,7 @@ describe('ls, show, interrupt', () => {
     expect(await listed('--archived')).toEqual([away.id]);
     expect(await listed('--all')).toEqual([away.id, chat.id]);
     stub.chats.length = 0;
-    expect((await run(['ls', '--archived'])).err).toBe('No chat is put away.\n');
+    expect((await run(['ls', '--archived'])).err).toBe('No chats are archived.\n');
   });
 
   it('shows the log as text and as JSON lines', async () => {
@@ -492,7 +492,7 @@ describe('ls, show, interrupt', () => {
     expect(sent.code).toBe(75);
     expect(sent.err).toContain(`No credit.\nResume with: boocode resume ${chat.id.slice(0, 8)}`);
     expect((await run(['chat', '--resume', chat.id, 'hello'])).code).toBe(75);
-    expect((await run(['resume', chat.id])).out).toBe('3 prompts go on, the one that failed first.\n');
+    expect((await run(['resume', chat.id])).out).toBe('3 prompts resume, the failed one first.\n');
     expect((await run(['resume', chat.id])).out).toBe('Nothing is held in this chat.\n');
   });
 
@@ -518,13 +518,13 @@ describe('move', () => {
     stub.onPatch = (_, body) => void bodies.push(body);
     expect(await run(['move', chat.id, '/new', '--interrupt'])).toEqual({
       code: 0,
-      out: `Chat ${chat.id} works in /new now; it worked in /old.\n`,
+      out: `Chat ${chat.id} now works in /new; it worked in /old.\n`,
       err: '',
     });
-    expect((await run(['move', chat.id, '/new'])).out).toBe(`Chat ${chat.id} works in /new already.\n`);
+    expect((await run(['move', chat.id, '/new'])).out).toBe(`Chat ${chat.id} already works in /new.\n`);
     stub.onPatch = () => void Object.assign(chat, { trusted: false });
     Object.assign(chat, { trusted: true });
-    expect((await run(['move', chat.id, 'here'])).out).toContain('Its trust was for the old directory');
+    expect((await run(['move', chat.id, 'here'])).out).toContain('It was trusted for the old directory');
     expect(chat.cwd).toBe(`${process.cwd()}/here`);
     expect(bodies).toEqual([{ cwd: '/new', running: 'interrupt' }, { cwd: '/new' }]);
   });
@@ -535,7 +535,7 @@ describe('move', () => {
     const { code, err } = await run(['move', chat.id, '/new']);
     expect([code, err]).toEqual([
       1,
-      'error: A turn is running. Say --finish to move when it is done, or --interrupt to end it and move at once.\n',
+      'error: A turn is running. Use --finish to move when it is done, or --interrupt to end it and move at once.\n',
     ]);
     stub.onPatch = () => undefined;
     expect((await run(['move', chat.id, '/new', '--finish'])).err).toMatch(/^A turn is running: waiting/);
@@ -549,11 +549,11 @@ describe('flip', () => {
     stub.onPatch = (_, body) => void bodies.push(body);
     expect(await run(['flip', chat.id])).toEqual({
       code: 0,
-      out: `Chat ${chat.id} runs on the terminal program (claude_pty) now; it ran on the Agent SDK (claude_sdk).\n`,
+      out: `Chat ${chat.id} now runs on the terminal program (claude_pty); it ran on the Agent SDK (claude_sdk).\n`,
       err: '',
     });
     expect((await run(['flip', chat.id, '--to', 'claude_pty'])).out).toBe(
-      `Chat ${chat.id} runs on the terminal program (claude_pty) already.\n`,
+      `Chat ${chat.id} already runs on the terminal program (claude_pty).\n`,
     );
     expect(JSON.parse((await run(['flip', chat.id, '--json', '--interrupt'])).out)).toMatchObject({
       id: chat.id,
@@ -577,8 +577,8 @@ describe('flip', () => {
   });
 
   it.each([
-    ['turn', /^error: A turn is running\. Say --finish .* or --interrupt .*\n$/],
-    ['work', /^error: The session has work .* Say --finish .* or --interrupt .*\n$/],
+    ['turn', /^error: A turn is running\. Use --finish .* or --interrupt .*\n$/],
+    ['work', /^error: The session has work .* Use --finish .* or --interrupt .*\n$/],
   ])('names its own flags where something runs (%s)', async (because, sentence) => {
     const chat = stub.addChat();
     stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because }) as const;
@@ -597,7 +597,7 @@ describe('flip', () => {
 describe('decide', () => {
   it('lists, shows and answers', async () => {
     const chat = stub.addChat();
-    expect(await run(['decide'])).toMatchObject({ code: 0, out: '', err: 'Nothing waits for a decision.\n' });
+    expect(await run(['decide'])).toMatchObject({ code: 0, out: '', err: 'No decisions are pending.\n' });
     const decision = stub.requestDecision(chat.id, { title: 'Bash: rm x', input: { command: 'rm x\nrm y' } });
     expect((await run(['decide'])).out).toContain(`${decision.id.slice(0, 8)}  permission  ${chat.id.slice(0, 8)}`);
     expect((await run(['decide', decision.id])).out).toContain('│ │ rm x\n│ │ rm y\n');
@@ -615,7 +615,7 @@ describe('decide', () => {
     expect(await run(['decide', decision.id, 'allow'])).toEqual({
       code: 1,
       out: '',
-      err: 'error: Somebody was faster: answered by web: deny.\n',
+      err: 'error: Someone else was faster: answered by web: deny.\n',
     });
   });
 });
@@ -644,7 +644,7 @@ describe('trust', () => {
     terminal.forgetTyped = () => Promise.resolve(lines.splice(0).length > 0);
     await until(() => terminal.asking);
     expect(terminal.asking).toBe('Trust exactly this? [y]es / [n]o ');
-    expect(terminal.stdout).toContain('What was typed before was not taken.');
+    expect(terminal.stdout).toContain('Earlier input was ignored.');
     expect(stub.trusts.get(id)).toMatchObject({ trusted: false });
   });
 
@@ -652,7 +652,7 @@ describe('trust', () => {
     const long = Array.from({ length: 60 }, (_, line) => `line ${line}`).join('\n');
     const id = addTrust(long);
     const { out, err } = await run(['trust', id], { lines: ['y', 'n'], isInteractive: true });
-    expect(err).toBe('There is more of it: an answer is taken at its end.\n');
+    expect(err).toBe('There is more of it: answers are accepted at the end.\n');
     expect(out).not.toContain('line 59');
     expect(stub.trusts.get(id)).toMatchObject({ trusted: false });
     const all = await run(['trust', id], { lines: ['all', 'y'], isInteractive: true });
@@ -672,14 +672,14 @@ describe('mistakes', () => {
     [['ls', '--bogus'], "error: unknown option '--bogus'\n"],
     [['bogus'], "error: There is no command 'bogus': see boocode --help.\n"],
     [['show'], "error: missing required argument 'chat'\n"],
-    [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1 on\.\n$/],
+    [['ls', '--limit', '0'], /'0' is invalid\. It must be a whole number from 1\.\n$/],
     [['chat', '--permission-mode', 'x', 'go'], /'x' is invalid\. Allowed choices are default, /],
     [['chat', '--effort', 'x', 'go'], /'x' is invalid\. Allowed choices are low, medium, high, xhigh, max\.\n$/],
-    [['chat', '--resume', 'a', '--cwd', '/', 'go'], /--cwd and --backend go with a new chat/],
-    [['chat', ' '], 'error: There is no prompt: give it as words or on standard input.\n'],
-    [['send', 'a'], 'error: There is no prompt: give it as words or on standard input.\n'],
+    [['chat', '--resume', 'a', '--cwd', '/', 'go'], /--cwd and --backend are for new chats/],
+    [['chat', ' '], 'error: There is no prompt: give it as arguments or on standard input.\n'],
+    [['send', 'a'], 'error: There is no prompt: give it as arguments or on standard input.\n'],
     [['decide', 'a', 'maybe'], /'maybe' is invalid .*Allowed choices are allow, always, deny/],
-    [['decide', '--input', '{}'], /go with an answer/],
+    [['decide', '--input', '{}'], /need an answer/],
     [['decide', 'a', 'allow', '--input', '{'], /^error: --input is not JSON: /],
     [['decide', 'a', 'allow', '--input', '[]'], 'error: --input must be a JSON object.\n'],
     [['flip', 'a', '--finish', '--interrupt'], /'--finish' cannot be used with option '--interrupt'/],
@@ -697,7 +697,7 @@ describe('mistakes', () => {
 
   it('names the token when it is refused', async () => {
     const { err } = await run(['ls'], {}, { BOOCODE_TOKEN: 'wrong' });
-    expect(err).toBe('error: The server does not take this token: check BOOCODE_TOKEN or --token-file.\n');
+    expect(err).toBe('error: The server does not accept this token: check BOOCODE_TOKEN or --token-file.\n');
   });
 });
 

@@ -1,4 +1,4 @@
-/** A chat as it is followed at a terminal: prints what happens, puts decisions to the person, waits for turns. */
+/** A chat as followed at a terminal: prints what happens, asks the person about decisions, waits for turns. */
 import type { BooClient, Chat, Event, FeedStatus } from '../client/client.ts';
 import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import { type Asker, createAsker } from './asker.ts';
@@ -9,28 +9,25 @@ import type { Terminal } from './terminal.ts';
 import { waitWords } from '../protocol/wait-words.ts';
 
 export type TurnFinished = Event & { type: 'turn_finished' };
-/** The prompt was taken back before a turn began with it. */
+/** The prompt was cancelled before its turn started. */
 type PromptCancelled = Event & { type: 'prompt_cancelled' };
 
 export interface Conversation {
-  /**
-   * Sends a prompt and resolves when the turn that takes it has finished, when somebody has taken it back, or when nobody
-   * will take it: it is held.
-   */
+  /** Sends a prompt and resolves when its turn has finished, when someone has cancelled it, or when it is held. */
   submit(text: string): Promise<TurnFinished | PromptCancelled | 'held'>;
   readonly asker: Asker;
-  /** Prints a remark on a line of its own, where errors go. */
+  /** Prints a remark on its own line, on standard error. */
   tell(remark: string): void;
   /** Rejects when the chat can no longer be followed. */
   readonly lost: Promise<never>;
-  /** Resolves when a decision waits and the input, which is no terminal, has ended. */
+  /** Resolves when a decision waits and the input, which is not a terminal, has ended. */
   readonly undecided: Promise<'undecided'>;
   /** Called for each decision that needs the person. */
   onDecision: () => void;
   close(): Promise<void>;
 }
 
-/** How often it is asked what the chat waits for, while nothing comes. */
+/** How often to check what the chat is waiting for, while nothing arrives. */
 const lookMs = 2_000;
 
 interface Waiting {
@@ -61,7 +58,8 @@ export async function openConversation(
     canRewrite: terminal.canRewriteErr,
     isOwnPrompt: (promptId) => ownPrompts.has(promptId),
   });
-  // What agents say while something is asked waits: between a card and its question it could pass for a part of either.
+  // Agent output that arrives while something is asked waits: between a card and its question it could pass for part of
+  // either.
   let held: Piece[] | undefined;
   const print = (pieces: Piece[]): void => {
     if (held) held.push(...pieces);
@@ -82,7 +80,7 @@ export async function openConversation(
       print(pieces);
     },
     answerTo: (asked) => answers.answerTo(asked),
-    // Somebody who sits there can answer elsewhere, and see it here.
+    // Someone at the terminal can answer elsewhere, and see it here.
     onUndecided: () => void (terminal.isInteractive || leaveUndecided()),
   });
 
@@ -90,23 +88,23 @@ export async function openConversation(
   function onStatus(status: FeedStatus): void {
     if (status.state === 'connecting' || (status.state === 'waiting') === away) return;
     away = !away;
-    conversation.tell(status.state === 'waiting' ? `${status.error.message} Trying again …` : 'Connected again.');
+    conversation.tell(status.state === 'waiting' ? `${status.error.message} Retrying …` : 'Connected again.');
   }
 
   let heardMs = performance.now();
   let isLooking = false;
-  /** While nothing comes, says what the turn waits for that somebody here waits for. */
+  /** While nothing arrives, shows what the turn is waiting for, if someone here waits for it. */
   async function tellWait(): Promise<void> {
     if (waiting.size === 0 || held || away || isLooking || performance.now() - heardMs < lookMs) return;
     isLooking = true;
     try {
       const { waitsFor } = await client.getChat(chat.id);
-      // What a person is asked stands on the screen.
+      // What a person is asked is already on the screen.
       if (!waitsFor || waitsFor.for === 'person' || held || performance.now() - heardMs < lookMs) return;
       const { text, what } = waitWords(waitsFor, Date.now());
       print(renderer.tellWait(`${waitsFor.for} ${waitsFor.since}`, what === null ? text : `${text}: ${what}`));
     } catch {
-      // The feed tells that the server is away.
+      // The feed reports that the server is unreachable.
     } finally {
       isLooking = false;
     }
@@ -127,7 +125,7 @@ export async function openConversation(
       case 'turn_finished':
         for (const turn of waiting) {
           if (turn.turnId !== event.turnId) continue;
-          // The agent never had it: another turn follows.
+          // The agent never received it: another turn follows.
           if (event.requeuedPromptIds?.includes(turn.promptId)) {
             delete turn.turnId;
             continue;
@@ -164,7 +162,7 @@ export async function openConversation(
 
   let lose: (cause: unknown) => void = () => {};
   const lost = new Promise<never>((_resolve, reject) => (lose = reject));
-  // Whoever waits for it hears of it; nobody has to.
+  // Whoever waits for it gets the rejection; nobody has to.
   lost.catch(() => {});
 
   const conversation: Conversation = {
@@ -199,7 +197,7 @@ export async function openConversation(
     },
   };
 
-  // What waited before we came stands in no event that is still to come.
+  // Decisions that were pending before we connected appear in no future event.
   for (const decision of await pendingDecisions(client, chat)) asker.add(decision);
   const following = follow().catch(lose);
   const looking = setInterval(() => void tellWait(), lookMs);

@@ -19,8 +19,8 @@ type OutcomeWord = keyof typeof outcomes;
 export function addDecide(program: Command, cli: Cli): void {
   program
     .command('decide')
-    .description('List what waits for a person, show one, or answer it')
-    .argument('[id]', 'the id of the decision or the beginning of it; without it the pending ones are listed')
+    .description('List pending decisions, show one, or answer it')
+    .argument('[id]', 'the id of the decision or the start of it; without it the pending ones are listed')
     .addArgument(
       new Argument('[outcome]', 'the answer; without it the decision is shown').choices(Object.keys(outcomes)),
     )
@@ -32,7 +32,7 @@ export function addDecide(program: Command, cli: Cli): void {
     .action(async (id: string | undefined, outcome: OutcomeWord | undefined, _options, command: Command) => {
       const flags = command.optsWithGlobals<DecideFlags>();
       if (outcome === undefined && (flags.message !== undefined || flags.input !== undefined)) {
-        throw misuse('--message and --input go with an answer: allow, always or deny.');
+        throw misuse('--message and --input need an answer: allow, always or deny.');
       }
       if (id === undefined) return list(cli, flags);
       if (outcome === undefined) return showOne(cli, id, flags);
@@ -46,7 +46,7 @@ async function list(cli: Cli, flags: DecideFlags): Promise<void> {
   const pages = allPages((after) => client.listDecisions({ status: 'pending', after, limit: 200 }));
   for await (const decision of pages) decisions.push(decision);
   if (flags.json) return printJson(cli, decisions);
-  if (decisions.length === 0) return cli.terminal.err('Nothing waits for a decision.\n');
+  if (decisions.length === 0) return cli.terminal.err('No decisions are pending.\n');
   const short = shortIds(decisions.map((decision) => decision.id));
   const head = ['ID', 'KIND', 'CHAT', 'AGE', 'TITLE'].map((text): Cell => ({ text, format: 'dim' }));
   const rows = decisions.map((decision): Cell[] => [
@@ -77,7 +77,7 @@ async function answer(cli: Cli, id: string, word: OutcomeWord, flags: DecideFlag
   const form = formOf(found);
   if (word === 'allow' && input === undefined && form?.mode === 'form' && form.fields && cli.terminal.isInteractive) {
     const values = await askFields(form.fields, cli.terminal);
-    if (values === undefined || values === 'end') throw misuse('The form was not filled in, and still waits.');
+    if (values === undefined || values === 'end') throw misuse('The form was not filled in, and is still pending.');
     given.input = values;
   }
   try {
@@ -87,7 +87,7 @@ async function answer(cli: Cli, id: string, word: OutcomeWord, flags: DecideFlag
   } catch (error) {
     const winner = error instanceof BooError ? (error.details['decision'] as Decision | undefined) : undefined;
     if (!winner) throw error;
-    throw new BooError('decision_settled', `Somebody was faster: ${answeredText(winner)}.`, { cause: error });
+    throw new BooError('decision_settled', `Someone else was faster: ${answeredText(winner)}.`, { cause: error });
   }
 }
 

@@ -111,7 +111,7 @@ describe('decisionRows', () => {
 
   it('DECIDE-12: says that there is no plan', () => {
     expect(rowsOf({ kind: 'plan', input: { plan: ' \u200b' } }).at(-1)).toBe(
-      '! There is no plan in it, so there is nothing to approve.',
+      '! It contains no plan, so there is nothing to approve.',
     );
   });
 });
@@ -135,7 +135,7 @@ describe('questions', () => {
       '│ 1. No',
       '│ 2. Yes',
       '│ 3. No⟨U+200B⟩',
-      '! Options 1 and 3 look alike, and are different.',
+      '! Options 1 and 3 look alike, but are different.',
     ]);
   });
 

@@ -1,4 +1,4 @@
-/** A decision in words: what is asked, exactly, and what a typed answer means. */
+/** A decision in words: exactly what is asked, and what a typed answer means. */
 import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { exactLine, exactLines, isProseField, lineCount, shownText } from '../protocol/exact-text.ts';
@@ -23,9 +23,9 @@ const kindWords: Record<Asked['kind'], string> = {
 };
 const longestTitle = 400;
 
-/** The heading, and what will run: every field of the input, every line of it, every character told. */
+/** The heading, and what will run: every field of the input, every line, every character. */
 export function decisionRows(asked: Asked, paper: Paper): string[] {
-  // A plan, a question and a form stand below word for word; their titles repeat them.
+  // A plan, a question and a form follow verbatim; their titles repeat them.
   const heading = asked.kind === 'permission' ? headingRows(asked, paper) : [kindText(asked, paper.style)];
   if (questionsOf(asked).length > 0) return heading;
   const form = formOf(asked);
@@ -34,15 +34,15 @@ export function decisionRows(asked: Asked, paper: Paper): string[] {
   return [...heading, ...fields, ...alwaysRows(asked, paper), ...refusalRows(asked, paper)];
 }
 
-/** Whether there is anything in it to say yes to. */
+/** Whether there is anything in it to approve. */
 export const canBeAllowed = (asked: Pick<Asked, 'kind' | 'input'>): boolean =>
   asked.kind !== 'plan' || planOf(asked) !== undefined;
 
 function refusalRows(asked: Asked, { style }: Paper): string[] {
-  return canBeAllowed(asked) ? [] : [style('yellow', '! There is no plan in it, so there is nothing to approve.')];
+  return canBeAllowed(asked) ? [] : [style('yellow', '! It contains no plan, so there is nothing to approve.')];
 }
 
-/** What the answer "always" would have the agent remember. */
+/** What the answer "always" would make the agent remember. */
 function alwaysRows({ canAllowAlways, alwaysScope = [] }: Asked, paper: Paper): string[] {
   if (!canAllowAlways) return [];
   return alwaysScope.flatMap((line) =>
@@ -102,7 +102,7 @@ export function questionRows(question: Question, paper: Paper): string[] {
   ];
 }
 
-/** Numbers choose options, any other words are the answer themselves. Undefined when it is neither. */
+/** Numbers choose options, any other text is the answer itself. Undefined if it is neither. */
 export function readChoice(question: Question, typed: string): string | undefined {
   const words = typed.trim();
   if (words === '') return undefined;
@@ -135,7 +135,7 @@ export function readPermission(
   }
 }
 
-/** What `boocode decide` wants besides an id. */
+/** What `boocode decide` needs besides an id. */
 const decideWords: Partial<Record<Asked['kind'], string>> = {
   question: `allow --input '{"questions": …, "answers": …}'`,
   form: `allow --input '{"FIELD": …}' (or deny)`,
@@ -145,11 +145,11 @@ const decideWords: Partial<Record<Asked['kind'], string>> = {
 export const howToDecide = ({ id, kind }: Pick<Asked, 'id' | 'kind'>): string =>
   `boocode decide ${id} ${decideWords[kind] ?? 'allow (or deny)'}`;
 
-/** A title among other words, on one line. */
+/** A title within other text, on one line. */
 export const titleText = (title: string, maxLength = 200): string => shownText(exactLine(title, maxLength));
 
 export function answeredText(decision: { outcome: Decision['outcome']; by: Decision['by'] }): string {
   if (decision.outcome === 'cancelled') return 'withdrawn: the turn no longer waits for it';
   const words = decision.outcome === 'allow_always' ? 'always allow' : decision.outcome;
-  return `answered by ${plainLine(decision.by ?? 'somebody')}: ${words}`;
+  return `answered by ${plainLine(decision.by ?? 'someone')}: ${words}`;
 }

@@ -25,6 +25,6 @@ describe('the key that leaves', () => {
   });
 
   it.each(['q', 'ctrl-', 'ctrl-1', 'ctrl-ab', 'ctrl-m', 'ctrl-I', 'ctrl-[', 'alt-q'])('is not %j', (key) =>
-    expect(() => detachKey(key)).toThrow('Give ctrl-'),
+    expect(() => detachKey(key)).toThrow('Use ctrl-'),
   );
 });

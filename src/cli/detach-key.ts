@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 
-/** One key with Ctrl, which leaves the terminal instead of being typed in it. */
+/** A Ctrl key that leaves the terminal instead of being sent to it. */
 export interface DetachKey {
   /** As people read it: `Ctrl-]`. */
   readonly name: string;
-  /** Where in the input it begins; -1 when it is not there. */
+  /** Where in the input it starts; -1 if absent. */
   find(input: Buffer): number;
 }
 
@@ -14,13 +14,11 @@ export function detachKey(text: string): DetachKey {
   const character = given.toUpperCase();
   // The first three are what other keys send: Enter, Tab and Escape.
   if (given === '' || ['M', 'I', '[', 'J'].includes(character)) {
-    throw new InvalidArgumentError(
-      'Give ctrl- and a letter, or ctrl- and one of @ \\ ] ^ _; not ctrl-i, -j, -m or -[.',
-    );
+    throw new InvalidArgumentError('Use ctrl- and a letter, or ctrl- and one of @ \\ ] ^ _; not ctrl-i, -j, -m or -[.');
   }
   const code = character.charCodeAt(0) & 0x1f;
   const lower = character.toLowerCase().charCodeAt(0);
-  // As keyboards send it where the program asked for keys in full: with Ctrl, whatever the locks are, when pressed.
+  // As keyboards send it if the program asked for full key reports: a press with Ctrl, whatever the locks are.
   // oxlint-disable-next-line no-control-regex -- the sequences themselves
   const inFull = new RegExp(`\\x1b\\[(?:${lower}(?::\\d*)*;(\\d+)(?::[12])?(?:;[\\d:]*)?u|27;(\\d+);${lower}~)`);
   return {

@@ -18,7 +18,7 @@ export function addDoctor(program: Command, cli: Cli): void {
     .action(async (_options, doctor: Command) => {
       const options = doctor.optsWithGlobals();
       const [config, { diagnose }] = await Promise.all([import('../config.ts'), import('../diagnose.ts')]);
-      // What is looked at is what the server that runs uses, the demo's too.
+      // Checks what the running server uses, including the demo's.
       const search = {
         flags: doctor.optsWithGlobals<ServerFlags>(),
         env: cli.env,

@@ -1,4 +1,4 @@
-/** What stands in a feed's events, in words. */
+/** The content of a feed's events, in words. */
 import type { ContentBlock, Event } from '../client/client.ts';
 import { grouped } from '../protocol/count-text.ts';
 import { tokensIn } from '../protocol/usage.ts';
@@ -12,7 +12,7 @@ export function blocksText(content: readonly ContentBlock[]): string {
   return content.map((block) => (block.type === 'text' ? block.text : `[${block.mimeType}]`)).join('\n');
 }
 
-/** `Bash  ls -la`; a title that begins with the tool's name does not say it twice. */
+/** `Bash  ls -la`; a title that starts with the tool's name does not repeat it. */
 export function toolLine(call: EventOf<'tool_call'>): string {
   const name = plainLine(call.toolName);
   const title = plainLine(call.title, 160);
@@ -20,7 +20,7 @@ export function toolLine(call: EventOf<'tool_call'>): string {
   return `${name}  ${title.startsWith(`${name} `) ? title.slice(name.length + 1) : title}`;
 }
 
-/** The first lines of a result; a failed one says so even when it has no words. */
+/** The first lines of a result; a failed one says so even without text. */
 export function resultLines(update: EventOf<'tool_call_update'>): string[] {
   const lines = update.content.flatMap((part) => {
     if (part.type === 'content')

@@ -7,7 +7,7 @@ import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts
 import { findChat } from './find-chat.ts';
 import { plainLine, plainText } from './plain-text.ts';
 
-// Loaded where it is needed: it knows more of the program than most commands do.
+// Loaded on demand: it depends on more of the program than most commands do.
 const claudeFiles = () => import('../claude-files.ts');
 
 interface ExportFlags extends GlobalFlags {
@@ -19,11 +19,13 @@ interface ExportFlags extends GlobalFlags {
 export function addExport(program: Command, cli: Cli): void {
   program
     .command('export')
-    .description("Write a chat's session as the claude program itself keeps it")
-    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .description("Write a chat's session in the claude program's own format")
+    .argument('<chat>', 'the id of the chat or the start of it')
     .option('-o, --output <file>', "where the session's own transcript goes; - is standard output, and the default")
     .addOption(
-      new Option('--directory <dir>', 'write all its sessions there, those of sub-agents too').conflicts(['output']),
+      new Option('--directory <dir>', 'write all its sessions there, including those of sub-agents').conflicts([
+        'output',
+      ]),
     )
     .addOption(
       new Option('--into-claude', 'put all its sessions where `claude --resume` finds them').conflicts([
@@ -62,7 +64,8 @@ async function intoClaude(cli: Cli, flags: ExportFlags, client: BooClient, chatI
     }
     const { programIn, sessionFolder } = await claudeFiles();
     const running = await programIn(cli.env, sessionId);
-    if (running) throw new BooError('invalid_request', `A claude program is in this session, process ${running.pid}.`);
+    if (running)
+      throw new BooError('invalid_request', `A claude program is using this session, process ${running.pid}.`);
     return sessionFolder(cli.env, cwd);
   });
   tellFiles(cli, flags, head, files);
@@ -96,7 +99,7 @@ async function writeSessions(
   }
 }
 
-/** The lines of the transcript that the chat goes on with. */
+/** The lines of the transcript that the chat continues with. */
 async function* mainLines(client: BooClient, chatId: string): AsyncGenerator<string, void, undefined> {
   let sessionId: string | null = null;
   let count = 0;
@@ -133,7 +136,7 @@ function tellFiles(cli: Cli, flags: ExportFlags, head: Head, files: readonly Wri
 }
 
 function tellFile(cli: Cli, { path, entries, isNew }: WrittenFile): void {
-  const what = isNew ? `${entries} ${entries === 1 ? 'entry' : 'entries'}` : 'was there';
+  const what = isNew ? `${entries} ${entries === 1 ? 'entry' : 'entries'}` : 'already exists';
   cli.terminal.err(`${plainLine(path, 4096)}: ${what}\n`);
 }
 
@@ -141,7 +144,7 @@ function nothingSaid(): BooError {
   return misuse('Nothing was said in this chat yet.');
 }
 
-/** One word for a shell, whatever is in it. */
+/** One word for a shell, whatever it contains. */
 function shellWord(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -19,14 +19,14 @@ it('finds a chat by its whole id or a beginning that only it has', async () => {
 });
 
 it('names the chats that a short beginning could mean', async () => {
-  await expect(findChat(client(), 'aaaa')).rejects.toThrow(/2 chats begin with aaaa: .*0002, .*0001/);
+  await expect(findChat(client(), 'aaaa')).rejects.toThrow(/2 chats start with aaaa: .*0002, .*0001/);
 });
 
 it.each([
-  ['bbbb', 'No chat has an id that begins with bbbb.'],
-  ['--', 'No chat has an id that begins with --.'],
-  ['my chat', "A chat is named by its id or the beginning of it, and not by 'my chat'."],
-  ['', "A chat is named by its id or the beginning of it, and not by ''."],
+  ['bbbb', 'No chat has an id that starts with bbbb.'],
+  ['--', 'No chat has an id that starts with --.'],
+  ['my chat', "A chat is named by its id or the start of it, not by 'my chat'."],
+  ['', "A chat is named by its id or the start of it, not by ''."],
   ['aaaaaaaa-0000-4000-8000-000000000003', 'The chat does not exist.'],
 ])('says in one sentence that there is no such chat (%s)', async (given, sentence) => {
   await expect(findChat(client(), given)).rejects.toThrow(sentence);

@@ -2,7 +2,7 @@ import { type BooClient, BooError, type Chat, type Decision } from '../client/cl
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The chat with this id, or the only one whose id begins with it. Throws BooError `not_found`, `invalid_request`. */
+/** The chat with this id, or the only one whose id starts with it. Throws BooError `not_found`, `invalid_request`. */
 export async function findChat(client: BooClient, given: string): Promise<Chat> {
   const id = given.trim().toLowerCase();
   if (uuid.test(id)) return client.getChat(id);
@@ -13,7 +13,7 @@ export async function findChat(client: BooClient, given: string): Promise<Chat> 
   );
 }
 
-/** The same for a decision; one that is settled is found by its whole id. */
+/** The same for a decision; a settled one is found only by its whole id. */
 export async function findDecision(client: BooClient, given: string): Promise<Decision> {
   const id = given.trim().toLowerCase();
   const status = uuid.test(id) ? undefined : 'pending';
@@ -37,16 +37,13 @@ export async function* allPages<T>(
 
 async function onlyOne<T extends { id: string }>(noun: string, prefix: string, items: AsyncIterable<T>): Promise<T> {
   if (!/^[0-9a-f-]+$/.test(prefix)) {
-    throw new BooError(
-      'invalid_request',
-      `A ${noun} is named by its id or the beginning of it, and not by '${prefix}'.`,
-    );
+    throw new BooError('invalid_request', `A ${noun} is named by its id or the start of it, not by '${prefix}'.`);
   }
   const found: T[] = [];
   for await (const item of items) if (item.id.startsWith(prefix)) found.push(item);
   if (found.length === 1) return found[0]!;
-  if (found.length === 0) throw new BooError('not_found', `No ${noun} has an id that begins with ${prefix}.`);
+  if (found.length === 0) throw new BooError('not_found', `No ${noun} has an id that starts with ${prefix}.`);
   const ids = found.slice(0, 5).map((item) => item.id);
   const more = found.length > 5 ? ' …' : '';
-  throw new BooError('invalid_request', `${found.length} ${noun}s begin with ${prefix}: ${ids.join(', ')}${more}`);
+  throw new BooError('invalid_request', `${found.length} ${noun}s start with ${prefix}: ${ids.join(', ')}${more}`);
 }

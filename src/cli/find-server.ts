@@ -1,4 +1,4 @@
-/** Where the server is that a command talks to, and the token it takes. */
+/** Which server a command talks to, and the token it accepts. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BooError, createClient } from '../client/client.ts';
@@ -12,9 +12,9 @@ export interface ServerFlags {
 export interface FoundServer {
   url: string;
   token: string;
-  /** Where the token came from: a file, or the variable that holds it. */
+  /** Where the token came from: a file, or the variable. */
   tokenFrom: TokenSource;
-  /** Undefined where only the server itself can tell. */
+  /** Undefined if only the server itself knows. */
   demo: boolean | undefined;
 }
 
@@ -28,7 +28,7 @@ interface GivenToken {
 export interface ServerSearch {
   flags: ServerFlags;
   env: NodeJS.ProcessEnv;
-  /** Where servers keep their data when nobody says otherwise: the usual one first, then the demo's. */
+  /** Where servers keep their data by default: the usual place first, then the demo's. */
   usualDataDirs: readonly string[];
   healthTimeoutMs?: number;
 }
@@ -59,11 +59,11 @@ export async function findServer(search: ServerSearch): Promise<FoundServer> {
   );
 }
 
-/** Whether `findServer` found no server that answers. */
+/** Whether `findServer` found no server that responds. */
 export const isNobodyThere = (error: unknown): boolean =>
   error instanceof BooError && error.details['reason'] === 'no_server';
 
-/** The data directories to look in, the likeliest first. One that is named leaves no doubt. */
+/** The data directories to search, the likeliest first. A named one is the only one. */
 export function dataDirsOf({ flags, env, usualDataDirs }: ServerSearch): readonly string[] {
   const named = flags.dataDir ?? nonEmpty(env['BOOCODE_DATA_DIR']);
   return named === undefined ? usualDataDirs : [resolve(named)];
@@ -73,14 +73,14 @@ export function tokenPath(dataDir: string): string {
   return join(dataDir, 'token');
 }
 
-/** The token kept in a data directory; undefined where there is none. */
+/** The token kept in a data directory; undefined if there is none. */
 export async function tokenOf(dataDir: string): Promise<GivenToken | undefined> {
   const file = tokenPath(dataDir);
   const token = (await readIfThere(file))?.trim();
   return token === undefined ? undefined : checked({ token, tokenFrom: { file } });
 }
 
-/** The data directory of the server that runs here, the likeliest first; undefined where none does. */
+/** The data directory of the server running here, the likeliest first; undefined if none is running. */
 export async function runningDataDir(search: ServerSearch): Promise<string | undefined> {
   for (const dataDir of dataDirsOf(search)) {
     const note = await readNote(dataDir);
@@ -93,7 +93,7 @@ async function serverAt(url: URL, { flags, env }: ServerSearch, dataDirs: readon
   const address = url.href.replace(/\/$/, '');
   const given = await givenToken(flags, env);
   if (given !== undefined) return { url: address, ...given, demo: undefined };
-  // A token found here is of a server here: it goes nowhere else unless its data directory was named.
+  // A token found here belongs to a server here: it is sent nowhere else unless its data directory was named.
   const named = flags.dataDir !== undefined || nonEmpty(env['BOOCODE_DATA_DIR']) !== undefined;
   const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   const notes = await Promise.all(dataDirs.map(async (dataDir) => ({ dataDir, note: await readNote(dataDir) })));
@@ -114,14 +114,14 @@ async function givenToken(flags: ServerFlags, env: NodeJS.ProcessEnv): Promise<G
   return checked({ token: kept, tokenFrom: { file: resolve(file) } });
 }
 
-/** No header takes another character, and a request that cannot be made looks like a server that cannot be reached. */
+/** Headers accept no other characters, and a request that cannot be made looks like an unreachable server. */
 function checked(given: GivenToken): GivenToken {
   const { token, tokenFrom } = given;
   const found = /[^\x21-\x7e]/.exec(token)?.[0];
   if (found === undefined) return given;
   const where = 'file' in tokenFrom ? `The token in ${tokenFrom.file}` : 'The token in BOOCODE_TOKEN';
   const what = /[\r\n]/.test(found) ? 'a line break' : found === ' ' ? 'a space' : 'a character that no token has';
-  throw new BooError('config_invalid', `${where} holds ${what}: give the token alone.`);
+  throw new BooError('config_invalid', `${where} contains ${what}: give only the token.`);
 }
 
 async function readNote(dataDir: string): Promise<ServerNote | undefined> {
@@ -131,12 +131,12 @@ async function readNote(dataDir: string): Promise<ServerNote | undefined> {
     const { url, demo } = JSON.parse(text) as Record<string, unknown>;
     return typeof url === 'string' && URL.canParse(url) ? { url: reachable(url), demo: demo === true } : undefined;
   } catch {
-    // A server that is just starting may not have written all of it.
+    // A server that is starting may not have written all of it yet.
     return undefined;
   }
 }
 
-/** A server that listens everywhere is reached on loopback from here. */
+/** A server that listens on all addresses is reached on loopback from here. */
 function reachable(url: string): string {
   return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
@@ -146,7 +146,7 @@ async function answers(url: string, timeoutMs: number): Promise<boolean> {
     const { status } = await createClient({ url, timeoutMs }).health();
     return status === 'ok' || status === 'unavailable';
   } catch {
-    // Whatever stands there now, it is not the server that left its address.
+    // Whatever is there now, it is not the server that left its address.
     return false;
   }
 }
@@ -164,7 +164,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol)) return url;
-  throw new BooError('config_invalid', `The address must look like http://127.0.0.1:4127, and was ${text}.`);
+  throw new BooError('config_invalid', `The address must look like http://127.0.0.1:4127, but it is ${text}.`);
 }
 
 function noToken(url: string): BooError {

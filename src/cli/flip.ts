@@ -4,7 +4,7 @@ import { engineText } from '../protocol/engine-text.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 
-/** What becomes of a turn that runs. */
+/** What to do with a running turn. */
 export interface RunningFlags extends GlobalFlags {
   finish?: true;
   interrupt?: true;
@@ -21,7 +21,7 @@ export function addFlip(program: Command, cli: Cli): void {
     .argument('<chat>', 'the id of the chat or the beginning of it')
     .option('--to <backend>', 'its name, such as claude_sdk or claude_pty (default: the other one)')
     .addOption(new Option('--finish', 'let a running turn finish first').conflicts(['interrupt']))
-    .option('--interrupt', 'interrupt a running turn, and end what else the session does')
+    .option('--interrupt', "interrupt a running turn, and end the session's other work")
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<FlipFlags>();
       const client = await connect(cli, flags);
@@ -29,15 +29,15 @@ export function addFlip(program: Command, cli: Cli): void {
       const { backends } = await client.info();
       const backend = flags.to ?? other(chat, backends);
       if (flags.finish && backend !== chat.backend && (chat.state === 'running' || chat.state === 'waiting')) {
-        cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat where it is.\n');
+        cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat as it is.\n');
       }
       const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained('flip'));
       if (flags.json) return printJson(cli, flipped);
       const now = flipped.backend;
       cli.terminal.out(
         backend === chat.backend
-          ? `Chat ${chat.id} runs on the ${engineText(now, backends)} already.\n`
-          : `Chat ${chat.id} runs on the ${engineText(now, backends)} now; it ran on the ${engineText(chat.backend, backends)}.\n`,
+          ? `Chat ${chat.id} already runs on the ${engineText(now, backends)}.\n`
+          : `Chat ${chat.id} now runs on the ${engineText(now, backends)}; it ran on the ${engineText(chat.backend, backends)}.\n`,
       );
     });
 }
@@ -56,7 +56,7 @@ export function running({ finish, interrupt }: RunningFlags): Pick<PatchChat, 'r
   return interrupt ? { running: 'interrupt' } : {};
 }
 
-/** The server's words name a field of the API; here the choices are flags. */
+/** The server's text names an API field; here the choices are flags. */
 export function explained(verb: 'flip' | 'move'): (error: unknown) => never {
   return (error) => {
     const because = error instanceof BooError && error.code === 'chat_busy' ? error.details['because'] : undefined;
@@ -64,8 +64,8 @@ export function explained(verb: 'flip' | 'move'): (error: unknown) => never {
     const problem =
       because === 'turn'
         ? 'A turn is running.'
-        : `The session has work that a ${verb} would end: a background task, or a terminal that is attached.`;
-    const choices = `Say --finish to ${verb} when it is done, or --interrupt to end it and ${verb} at once.`;
+        : `The session has work that a ${verb} would end: a background task, or an attached terminal.`;
+    const choices = `Use --finish to ${verb} when it is done, or --interrupt to end it and ${verb} at once.`;
     throw new BooError('chat_busy', `${problem} ${choices}`, { cause: error });
   };
 }

@@ -1,4 +1,4 @@
-/** What an MCP server asks for, in words. All of it is the server's own, and said to be. */
+/** What an MCP server asks for, in words. All of it is marked as the server's own. */
 import { asksForSecret, fieldHint, type Form, type FormField, pageLink } from '../client/client.ts';
 import { exactLine, exactLines } from '../protocol/exact-text.ts';
 import { markOf, type Paper, plain, row } from './card-rows.ts';
@@ -15,7 +15,7 @@ export function formRows(form: Form, paper: Paper): string[] {
   ];
   if (form.mode === 'url') return [...rows, ...pageRows(form.url, paper)];
   if (form.fields) return [...rows, ...form.fields.flatMap((field) => listedRows(field, paper))];
-  return [...rows, ...warning('It asks for something that a form cannot hold: it can only be declined.', paper)];
+  return [...rows, ...warning('It asks for something a form cannot represent: it can only be declined.', paper)];
 }
 
 export function serverText({ serverName }: Pick<Form, 'serverName'>): string {
@@ -36,18 +36,18 @@ function pageRows(url: string, paper: Paper): string[] {
   const address = row([plain('page: '), ...exactLine(url, Infinity)], paper, '│ ');
   if (!link) {
     return [
-      ...warning('This is no plain address of a web page (http or https, without a user name):', paper),
+      ...warning('This is not a plain address of a web page (http or https, without a user name):', paper),
       ...address,
     ];
   }
   return [
     ...row([plain('host: '), ...exactLine(link.host, Infinity)], paper, '│ '),
     ...address,
-    ...(link.isEncrypted ? [] : warning('Nothing on the way there is encrypted.', paper)),
+    ...(link.isEncrypted ? [] : warning('The connection to it is not encrypted.', paper)),
   ];
 }
 
-/** A field as it is listed: its name as it goes into `--input`, and what belongs in it. */
+/** A field as listed: its name for `--input`, and what it accepts. */
 function listedRows(field: FormField, paper: Paper): string[] {
   const facts = [field.isRequired ? 'required' : '', plainLine(fieldHint(field))].filter(Boolean).join(', ');
   const title = field.title === field.name ? [] : [plain(': '), ...exactLine(field.title, Infinity, prose)];
@@ -59,7 +59,7 @@ function listedRows(field: FormField, paper: Paper): string[] {
   );
 }
 
-/** A field as it is asked for: with what the server says of it, its choices, and a warning where one is due. */
+/** A field as asked: with the server's description, its choices, and a warning if needed. */
 export function fieldRows(field: FormField, paper: Paper): string[] {
   const options = 'options' in field ? field.options : [];
   return [

@@ -11,11 +11,11 @@ export function holdText(
   const next =
     resumesAt === null
       ? `Resume with: boocode resume ${chatId.slice(0, 8)}`
-      : `They go on by themselves then, or now with: boocode resume ${chatId.slice(0, 8)}`;
-  return `The prompts that wait are held. ${plainText(message)}${reset}\n${next}`;
+      : `They resume automatically then, or now with: boocode resume ${chatId.slice(0, 8)}`;
+  return `The waiting prompts are held. ${plainText(message)}${reset}\n${next}`;
 }
 
-/** A prompt that nobody has promised to take. */
+/** A prompt that nothing will resume. */
 export function isHeldForGood(event: Event): event is Event & { type: 'queue_held' } {
   return event.type === 'queue_held' && event.resumesAt === null;
 }

@@ -1,9 +1,9 @@
-/** Says how far a session has got on its way to the server: every two seconds, and with `--json` as lines of JSON. */
+/** Reports an import's progress: every two seconds, and with `--json` as lines of JSON. */
 import type { Cli } from './cli.ts';
 
 const everyMs = 2_000;
 
-/** `sending`: bytes of the session's files. `writing`: events of the chat's log, of which nobody knows how many come. */
+/** `sending`: bytes of the session's files. `writing`: events of the chat's log, whose total is unknown. */
 export type ImportStep = { phase: 'sending'; bytes: number; of: number } | { phase: 'writing'; events: number };
 
 export interface ImportProgress {
@@ -19,7 +19,7 @@ export function createImportProgress(
   return {
     tell(step) {
       const isLast = step.phase === 'sending' && step.bytes === step.of;
-      // A short session is here before there is anything to say; a program may want to know all the same.
+      // A short session is done before there is anything to report; a program may want to know anyway.
       if (nowMs() - toldAt < everyMs && !(isLast && options.json)) return;
       toldAt = nowMs();
       terminal.err(options.json ? `${JSON.stringify({ progress: step })}\n` : `· ${inWords(step)}\n`);

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 
-/** The lines of a stream that is no terminal, one at a time. It is read only while somebody asks. */
+/** The lines of a stream that is not a terminal, one at a time. It is read only on request. */
 export interface InputLines {
-  /** The next line, null at the end, undefined when the signal came first; the line then waits for the next call. */
+  /** The next line, null at the end, undefined if the signal came first; the line is then kept for the next call. */
   next(signal?: AbortSignal): Promise<string | null | undefined>;
-  /** All that is left. */
+  /** Everything that is left. */
   rest(): Promise<string>;
 }
 

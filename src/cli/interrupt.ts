@@ -6,7 +6,7 @@ export function addInterrupt(program: Command, cli: Cli): void {
   program
     .command('interrupt')
     .description("Interrupt a chat's running turn")
-    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .argument('<chat>', 'the id of the chat or the start of it')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const client = await connect(cli, flags);

@@ -36,6 +36,6 @@ export function listenForInterrupts(
   return { left, stop };
 }
 
-/** What somebody who leaves a turn is told. */
+/** Shown to someone who leaves a turn. */
 export const comeBack = (chatId: string): string =>
-  `The turn may go on without you. Come back with: boocode chat --resume ${chatId}`;
+  `The turn may continue without you. Come back with: boocode chat --resume ${chatId}`;

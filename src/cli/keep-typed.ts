@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * Lets Ctrl-C interrupt without throwing away what was typed and not read yet, which a terminal does otherwise. Node puts
- * a terminal's settings back when it ends. Where there is no `stty`, all stays as it is.
+ * Makes Ctrl-C keep unread input, which a terminal otherwise discards. Node restores a terminal's settings on exit.
+ * Without `stty`, nothing changes.
  */
 export function keepTyped(): void {
   spawnSync('stty', ['noflsh'], { stdio: ['inherit', 'ignore', 'ignore'] });

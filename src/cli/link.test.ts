@@ -40,7 +40,7 @@ it('CLI-17: prints the link, and at a terminal a code that reads as it', async (
   const { code, out, err } = await run(['link'], { isInteractive: true });
   expect([code, out]).toEqual([0, `${url}\n`]);
   expect(scan(err)).toBe(url);
-  expect(err).toMatch(/signs one browser in, once, until \d\d:\d\d\./);
+  expect(err).toMatch(/signs in one browser, once, until \d\d:\d\d\./);
   expect(err).not.toContain('--public-origin');
 });
 
@@ -48,7 +48,7 @@ it('CLI-17: says what an address of the machine itself is good for', async () =>
   stub.signInLink = { url: 'http://127.0.0.1:4127/#code=x', expiresAt: '2030-01-02T03:14:05.000Z', loopback: true };
   const { out, err } = await run(['link']);
   expect(out).toBe('http://127.0.0.1:4127/#code=x\n');
-  expect(err).toMatch(/works on this machine only[\s\S]*--public-origin/);
+  expect(err).toMatch(/works only on this machine[\s\S]*--public-origin/);
   expect(err).not.toContain('█');
   expect(JSON.parse((await run(['link', '--json'])).out)).toEqual(stub.signInLink);
 });

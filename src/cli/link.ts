@@ -8,8 +8,8 @@ interface LinkFlags extends GlobalFlags {
 export function addLink(program: Command, cli: Cli): void {
   program
     .command('link')
-    .description('Make a link that signs another browser in, once, within ten minutes; with a QR code for a phone')
-    .option('--no-qr', 'print the link alone')
+    .description('Create a link that signs in another browser, once, within ten minutes; with a QR code for phones')
+    .option('--no-qr', 'print only the link')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<LinkFlags>();
       const { terminal } = cli;
@@ -22,12 +22,12 @@ export function addLink(program: Command, cli: Cli): void {
       }
       const until = new Date(link.expiresAt).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
       terminal.err(
-        `It signs one browser in, once, until ${until}. Whoever has it can use this server: show it to nobody else.\n`,
+        `It signs in one browser, once, until ${until}. Anyone who has it can use this server: do not share it.\n`,
       );
       if (link.loopback) {
         terminal.err(
-          'It works on this machine only, or through a tunnel to it. For other devices start the server with an address\n' +
-            'that they reach, as --public-origin https://boo.example.org.\n',
+          'It works only on this machine, or through a tunnel to it. For other devices, start the server with an address\n' +
+            'they can reach, such as --public-origin https://boo.example.org.\n',
         );
       }
     });

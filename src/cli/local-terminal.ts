@@ -1,15 +1,15 @@
 /**
- * The terminal that this program runs in, lent to another program for a while: raw mode, its screen, its size. Whatever
- * ends that, the terminal is given back as it was.
+ * The terminal this program runs in, lent to another program for a while: raw mode, its screen, its size. However that
+ * ends, the terminal is restored.
  */
 import type { TerminalSize } from '../client/client.ts';
 import type { Shown } from './shown.ts';
 import { startTerminalGuard, type TerminalGuard } from './terminal-guard.ts';
 import { TerminalModes } from './terminal-modes.ts';
 
-/** Pastes come between brackets here whatever the program asks for, so that they are told from keys. */
+/** Pastes arrive between brackets here whatever the program asks for, so they can be told from keys. */
 const bracketPastes = '\x1b[?2004h';
-/** What ends that. */
+/** The sequence that ends that. */
 // oxlint-disable-next-line no-control-regex -- the sequences themselves
 const endsBrackets = /\x1b(?:c|\[\?[\d;]*2004[\d;]*l)/;
 
@@ -25,12 +25,12 @@ export class LocalTerminal implements Shown {
     process.stdin.setRawMode(true);
     this.#guard?.noteRawMode();
     process.stdin.on('data', onInput);
-    // The title is put back from there.
+    // The title is restored from there.
     process.stdout.write(`\x1b[22;0t${bracketPastes}`);
   }
 
   get size(): TerminalSize {
-    // A terminal that does not know its size says nothing.
+    // A terminal that does not know its size reports nothing.
     return { columns: within(process.stdout.columns, 80), rows: within(process.stdout.rows, 24) };
   }
 
@@ -38,7 +38,7 @@ export class LocalTerminal implements Shown {
     process.stdout.on('resize', () => handler(this.size));
   }
 
-  /** A whole screen of the given size, on a blank terminal. What stood here before stays above it. */
+  /** A whole screen of the given size, on a blank terminal. Earlier content stays above it. */
   async drawScreen(data: string, { rows }: TerminalSize): Promise<void> {
     const blank = this.#hasDrawn ? this.#modes.undo() : '\r\n'.repeat(this.size.rows);
     this.#hasDrawn = true;
@@ -55,12 +55,12 @@ export class LocalTerminal implements Shown {
     await this.#write(endsBrackets.test(text) ? Buffer.concat([data, Buffer.from(bracketPastes)]) : data);
   }
 
-  /** In a larger terminal than the agent's the lower part stays as it is; the program draws anew. */
+  /** In a terminal larger than the agent's, the lower part stays as it is; the program redraws. */
   resize(): void {}
 
   close(): void {}
 
-  /** What we draw ourselves, on the alternate screen. */
+  /** Our own drawing, on the alternate screen. */
   async paint(text: string): Promise<void> {
     if (!this.#isLent) return;
     const start = this.#hasDrawn ? '' : '\x1b[?1049h';
@@ -74,7 +74,7 @@ export class LocalTerminal implements Shown {
     return this.#write(`\r\n${text}\r\n`);
   }
 
-  /** First the guard learns what is to be undone, and then it is done. */
+  /** The guard learns what to undo before it is done. */
   #note(output: string): void {
     if (this.#modes.note(output)) this.#guard?.expect(this.#undo());
   }
@@ -83,12 +83,12 @@ export class LocalTerminal implements Shown {
     return new Promise((done) => process.stdout.write(data, () => done()));
   }
 
-  /** All as it was, below what was drawn. */
+  /** Restores everything, below what was drawn. */
   #undo(): string {
     return `${this.#modes.undo()}\x1b[?2004l\x1b[23;0t\x1b[${this.size.rows};1H\r\n`;
   }
 
-  /** Idempotent, and at once: it must do in a signal's handler too. */
+  /** Idempotent and synchronous: it must work in a signal handler. */
   giveBack(): void {
     if (!this.#isLent) return;
     this.#isLent = false;

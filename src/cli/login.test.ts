@@ -25,7 +25,7 @@ describe('CLI-18: boocode login', () => {
 
   it.each([[null], ['']])('ends the sign-in where no code comes (%j)', async (line) => {
     const { code, err } = await run(['login'], { lines: [line] });
-    expect([code, err]).toEqual([1, 'error: There was no code: nobody is signed in.\n']);
+    expect([code, err]).toEqual([1, 'error: No code was entered: nobody is signed in.\n']);
     expect(asked()).toEqual(['POST /v1/agent-sign-in', 'DELETE /v1/agent-sign-in']);
   });
 

@@ -11,7 +11,7 @@ interface LoginFlags extends GlobalFlags {
 export function addLogin(program: Command, cli: Cli): void {
   program
     .command('login')
-    .description('Sign the server’s agents in to Claude: open a page, and paste the code that it shows')
+    .description('Sign the server’s agents in to Claude: open a page, and paste the code it shows')
     .option('--console', 'with an account of the API console instead of a Claude subscription')
     .action(async (_options, command: Command) => {
       cli.exitCode = await login(cli, command.optsWithGlobals<LoginFlags>());
@@ -22,7 +22,7 @@ async function login(cli: Cli, flags: LoginFlags): Promise<number> {
   const { terminal } = cli;
   const client = await connect(cli, flags);
   const { url } = await client.beginAgentSignIn(flags.console ? 'console' : 'claude_ai');
-  terminal.out(`Open this page in any browser, sign in, and paste the code that it shows:\n${plainLine(url, 4096)}\n`);
+  terminal.out(`Open this page in any browser, sign in, and paste the code it shows:\n${plainLine(url, 4096)}\n`);
   const abort = new AbortController();
   const stopListening = terminal.onInterrupt(() => abort.abort());
   try {
@@ -30,7 +30,7 @@ async function login(cli: Cli, flags: LoginFlags): Promise<number> {
     if (reply.kind !== 'line' || reply.text.trim() === '') {
       await client.cancelAgentSignIn();
       if (reply.kind === 'withdrawn') return exitCodes.interrupted;
-      throw new BooError('invalid_request', 'There was no code: nobody is signed in.');
+      throw new BooError('invalid_request', 'No code was entered: nobody is signed in.');
     }
     await client.finishAgentSignIn(reply.text.trim());
   } finally {

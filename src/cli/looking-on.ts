@@ -1,6 +1,6 @@
 /**
- * The terminal of somebody who only looks on and has no say in its size: it is drawn by a terminal of our own, and as
- * much of that is shown as there is room for, with the cursor in sight.
+ * The screen of a viewer who only watches and does not affect the size: a terminal of our own draws it, and the part
+ * that fits is shown, with the cursor visible.
  */
 import type { Terminal } from '@xterm/headless';
 import { useCellWidths } from '../protocol/cell-widths.ts';
@@ -9,7 +9,7 @@ import type { TerminalSize } from '../client/client.ts';
 import type { LocalTerminal } from './local-terminal.ts';
 import type { Shown } from './shown.ts';
 
-/** So often at most. */
+/** At most this often. */
 const paintMs = 33;
 
 export class LookingOn implements Shown {

@@ -20,8 +20,8 @@ export function addLs(program: Command, cli: Cli): void {
     .command('ls')
     .description('List the chats, newest first')
     .option('--limit <count>', 'how many at most', readCount, 50)
-    .option('--archived', 'only those that are put away')
-    .option('--all', 'those that are put away, too')
+    .option('--archived', 'only archived chats')
+    .option('--all', 'archived chats, too')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<LsFlags>();
       const client = await connect(cli, flags);
@@ -32,8 +32,8 @@ export function addLs(program: Command, cli: Cli): void {
         if (chats.length === flags.limit) break;
       }
       if (flags.json) return printJson(cli, chats);
-      if (chats.length === 0 && flags.archived) cli.terminal.err('No chat is put away.\n');
-      else if (chats.length === 0) cli.terminal.err('There are no chats yet: begin one with `boocode chat "…"`.\n');
+      if (chats.length === 0 && flags.archived) cli.terminal.err('No chats are archived.\n');
+      else if (chats.length === 0) cli.terminal.err('There are no chats yet: start one with `boocode chat "…"`.\n');
       else cli.terminal.out(chatTable(chats, cli));
     });
 }
@@ -68,7 +68,7 @@ function chatTable(chats: readonly Chat[], { terminal, env }: Cli): string {
   return tableText([head, ...rows], terminal.outStyle);
 }
 
-/** What a chat waits for that would seem to work, or to be at rest. */
+/** What a chat is waiting for that would otherwise seem to work, or to be idle. */
 function stateText({ state, waitsFor, hold }: Chat, nowMs: number): string {
   if (hold && state !== 'running') return `${state} (held)`;
   if (!waitsFor || state === 'waiting') return state;
@@ -88,6 +88,6 @@ function shortPath(path: string, home: string | undefined): string {
 
 function readCount(text: string): number {
   const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('It must be a whole number from 1.');
   return count;
 }

@@ -8,13 +8,11 @@ import { plainLine } from './plain-text.ts';
 export function addMove(program: Command, cli: Cli): void {
   program
     .command('move')
-    .description(
-      'Let a chat go on in another directory, in the same session: after `mv project elsewhere`, for instance',
-    )
-    .argument('<chat>', 'the id of the chat or the beginning of it')
-    .argument('<directory>', 'the directory, on the machine of the server')
+    .description('Move a chat to another directory, in the same session: after `mv project elsewhere`, for instance')
+    .argument('<chat>', 'the id of the chat or the start of it')
+    .argument('<directory>', "the directory, on the server's machine")
     .addOption(new Option('--finish', 'let a running turn finish first').conflicts(['interrupt']))
-    .option('--interrupt', 'interrupt a running turn, and end what else the session does')
+    .option('--interrupt', "interrupt a running turn, and end the session's other work")
     .action(async (given: string, directory: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<RunningFlags>();
       const client = await connect(cli, flags);
@@ -26,9 +24,9 @@ export function addMove(program: Command, cli: Cli): void {
       const moved = await client.patchChat(chat.id, patch).catch(explained('move'));
       if (flags.json) return printJson(cli, moved);
       const now = plainLine(moved.cwd, 4096);
-      if (moved.cwd === chat.cwd) return cli.terminal.out(`Chat ${chat.id} works in ${now} already.\n`);
-      cli.terminal.out(`Chat ${chat.id} works in ${now} now; it worked in ${plainLine(chat.cwd, 4096)}.\n`);
+      if (moved.cwd === chat.cwd) return cli.terminal.out(`Chat ${chat.id} already works in ${now}.\n`);
+      cli.terminal.out(`Chat ${chat.id} now works in ${now}; it worked in ${plainLine(chat.cwd, 4096)}.\n`);
       if (chat.trusted && !moved.trusted)
-        cli.terminal.out('Its trust was for the old directory: see `boocode trust` for the new one.\n');
+        cli.terminal.out('It was trusted for the old directory: see `boocode trust` for the new one.\n');
     });
 }

@@ -1,12 +1,9 @@
 import type { TerminalSocketConstructor } from '../client/client.ts';
 
-/** The server asks for a sign of life every 15 seconds. */
+/** The server pings every 15 seconds. */
 const silenceMs = 45_000;
 
-/**
- * A WebSocket in Node, which has none of its own everywhere. Loaded only by who needs it. A server that has gone silent
- * is given up.
- */
+/** A WebSocket for Node versions without one. Loaded on demand. A silent server is given up. */
 export async function loadSocket(): Promise<TerminalSocketConstructor> {
   const { WebSocket } = await import('ws');
   class NodeSocket extends WebSocket {
@@ -22,7 +19,7 @@ export async function loadSocket(): Promise<TerminalSocketConstructor> {
       this.on('close', () => clearTimeout(timer));
     }
 
-    /** Who leaves does not wait for the server to agree. */
+    /** Leaving does not wait for the server to agree. */
     override close(code?: number): void {
       super.close(code);
       setTimeout(() => this.terminate(), 500).unref();

@@ -1,38 +1,38 @@
 /**
- * Tells what was typed from what was pasted, in the input of a terminal that puts brackets around pastes.
+ * Separates typed from pasted input on a terminal that brackets pastes.
  *
- * Not every terminal takes the end bracket out of what is pasted, and then nothing tells a false end from the true one but
- * what comes next: after the true one comes a person's next key, and that takes a while. So a paste is over when nothing
- * has come for a moment after an end. Until then everything belongs to it, and so does everything that came in one piece
- * with an end that had no beginning: no key sends that.
+ * Not every terminal removes the end bracket from pasted text, and then only what follows distinguishes a fake end from
+ * the true one: after the true one comes a person's next key, which takes a while. So a paste is over when nothing has
+ * arrived for a moment after an end. Until then everything belongs to it, and so does everything that arrived together
+ * with an end without a start: no key sends that.
  */
 const start = Buffer.from('\x1b[200~');
 const end = Buffer.from('\x1b[201~');
 const nothing = Buffer.alloc(0);
 
-/** Nobody presses a key so soon after a paste. */
+/** Nobody presses a key this soon after a paste. */
 export const quietMs = 50;
-/** The rest of a bracket comes at once. */
+/** The rest of a bracket arrives at once. */
 export const splitMs = 20;
-/** A paste from which nothing has come for so long has perhaps lost its end. */
+/** A paste that has been silent this long may have lost its end. */
 export const staleMs = 1_000;
-/** A long paste is handed on in pieces. */
+/** A long paste is passed on in pieces. */
 const pieceBytes = 256 * 1024;
 
 export interface PasteReaderOptions {
   onKeys(data: Buffer): void;
   onPaste(text: string): void;
-  /** Keys that come alone, long after the last of a paste that has not ended. True when they were taken. */
+  /** Keys that arrive alone, long after the last part of an unfinished paste. True if they were handled. */
   onStale?(data: Buffer): boolean;
 }
 
 export class PasteReader {
   readonly #options: PasteReaderOptions;
-  /** `ending`: an end has come, and perhaps it was not the true one. */
+  /** `ending`: an end has arrived, but may be fake. */
   #state: 'keys' | 'pasting' | 'ending' = 'keys';
-  /** Of keys the beginning of what may be a bracket, of a paste what was not handed on yet. */
+  /** For keys, the start of a possible bracket; for a paste, what was not passed on yet. */
   #held: Buffer = nothing;
-  /** The beginning of what may be a bracket, handed on as keys since the rest did not come. */
+  /** The start of a possible bracket, passed on as keys because the rest did not arrive. */
   #passed: Buffer = nothing;
   #isStale = false;
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -50,7 +50,7 @@ export class PasteReader {
     if (this.#state !== 'keys' || this.#held.length > 0) this.#timer = setTimeout(() => this.#wait(), delayMs);
   }
 
-  /** What has not been handed on is dropped. */
+  /** Drops what has not been passed on. */
   close(): void {
     clearTimeout(this.#timer);
   }
@@ -111,7 +111,7 @@ export class PasteReader {
   }
 }
 
-/** How much at the end of the bytes is a beginning of the mark. */
+/** How many bytes at the end are a start of the mark. */
 function beginningAtEnd(bytes: Buffer, mark: Buffer): number {
   for (let length = Math.min(mark.length - 1, bytes.length); length > 0; length -= 1) {
     if (bytes.subarray(-length).equals(mark.subarray(0, length))) return length;

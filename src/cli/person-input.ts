@@ -1,12 +1,12 @@
 /**
- * The keys of a person for a line editor. What is pasted stands in the line as text, line ends and all, and never ends the
- * line: the next question could be whether something may run, and the next line of a paste would be its answer.
+ * A person's keys for a line editor. A paste becomes text in the line, including line ends, and never ends the line:
+ * otherwise the next question could be whether something may run, answered by the paste's next line.
  */
 import { PassThrough } from 'node:stream';
 import { plainText } from './plain-text.ts';
 import { PasteReader } from './paste-reader.ts';
 
-/** A line end as it is seen in the line. */
+/** How a line end appears in the line. */
 const lineEnd = '␊';
 
 const controls = /(?!\t)\p{Cc}/gu;
@@ -16,7 +16,7 @@ const bracketNoPastes = '\x1b[?2004l';
 
 const isCtrlCOrD = (data: Buffer): boolean => data.length === 1 && (data[0] === 3 || data[0] === 4);
 
-/** From the first question on: what is pasted while nothing is asked waits in its brackets for the next question. */
+/** From the first question on: a paste while nothing is asked waits in its brackets for the next question. */
 export function askForBrackets(output: NodeJS.WriteStream): void {
   output.write(bracketPastes);
   process.on('exit', () => output.write(bracketNoPastes));
@@ -42,7 +42,7 @@ export function openPersonInput(stdin: NodeJS.ReadStream): PersonInput {
           .replace(/\r\n?|\n/g, lineEnd)
           .replace(controls, plainText),
       ),
-    // An interrupt, or the end of the input, by somebody whose terminal has lost the end of a paste.
+    // An interrupt, or the end of the input, from someone whose terminal has lost the end of a paste.
     onStale: (data) => isCtrlCOrD(data) && stream.write(data) !== undefined,
   });
   const push = (data: Buffer): void => reader.push(data);
@@ -61,5 +61,5 @@ export function openPersonInput(stdin: NodeJS.ReadStream): PersonInput {
   };
 }
 
-/** What was typed and pasted, line ends and all. */
+/** What was typed and pasted, including line ends. */
 export const typedText = (line: string): string => line.replaceAll(lineEnd, '\n');

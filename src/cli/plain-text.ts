@@ -1,26 +1,26 @@
 /**
- * Whatever a model, a tool or a name says is hostile text: printed raw, it could move the cursor, rewrite lines, set the
- * clipboard or type into the shell. Nothing reaches the terminal except through here.
+ * Everything from a model, a tool or a name is untrusted text: printed raw, it could move the cursor, rewrite lines,
+ * set the clipboard or type into the shell. All of it reaches the terminal through here.
  */
 
-// Left-to-right and right-to-left marks, embeddings, overrides and isolates: they reorder what is seen.
+// Left-to-right and right-to-left marks, embeddings, overrides and isolates: they reorder the visible text.
 const bidi = '\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069';
 const shownInProse = new RegExp(`[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f${bidi}]|\\p{Surrogate}`, 'gu');
-// Of colour and weight nothing is left when they are spelled out.
+// Spelling out colour and weight would only be noise.
 const escape = String.fromCharCode(0x1b);
 const colours = new RegExp(`${escape}\\[[0-9;:]*m`, 'g');
 
-/** For reading: line ends and tabs stay, colours go, and what could act on a terminal is spelled out. */
+/** For reading: line ends and tabs stay, colours are dropped, and what could act on a terminal is spelled out. */
 export function plainText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(colours, '').replace(shownInProse, spelledOut);
 }
 
-/** As `plainText`, on one line of at most `maxLength` characters. */
+/** Like `plainText`, on one line of at most `maxLength` characters. */
 export function plainLine(text: string, maxLength = 200): string {
   return cutText(plainText(text).replace(/\s+/g, ' ').trim(), maxLength);
 }
 
-/** At most so many characters, the last one an ellipsis where some are missing. */
+/** At most this many characters, the last one an ellipsis if some are missing. */
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const characters = Array.from(text);

@@ -33,7 +33,7 @@ export function createProgram(cli: Cli): Command {
     .option('--json', 'print for programs, where a command has something to print')
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => `${command.name()} ${command.usage()}` })
     .configureOutput({ writeOut: cli.terminal.out, writeErr: cli.terminal.err })
-    // Its own one passes over a word that names no command.
+    // Commander's own ignores an unknown command.
     .helpCommand(false)
     .exitOverride();
   for (const setting of settings) if (sharedFlags.some((flag) => flag === setting.flag)) addSetting(program, setting);
@@ -62,7 +62,7 @@ export function createProgram(cli: Cli): Command {
   for (const addCommand of add) addCommand(program, cli);
   program
     .command('help')
-    .description('Say what a command does')
+    .description('Show help for a command')
     .argument('[command]')
     .action((name: string | undefined) => {
       if (name === undefined) return program.help();
@@ -71,7 +71,7 @@ export function createProgram(cli: Cli): Command {
   return program;
 }
 
-/** Throws `invalid_request` for a first word that names no command: what comes behind it may be meant for that one. */
+/** Throws `invalid_request` for an unknown first word: the arguments after it may be meant for that command. */
 export function checkCommand(program: Command, words: readonly string[]): void {
   const [name] = program.parseOptions([...words]).operands;
   if (name !== undefined) commandNamed(program, name);
@@ -86,7 +86,7 @@ function commandNamed(program: Command, name: string): Command {
   );
 }
 
-/** Commander suggests only where no command is the default: asked of the same names without one. */
+/** Commander makes suggestions only without a default command: asked with the same names and no default. */
 function suggestionFor(program: Command, name: string): string | undefined {
   const names = new Command().exitOverride().configureOutput({ writeErr() {} });
   for (const command of program.commands) names.command(command.name());
@@ -99,7 +99,7 @@ function suggestionFor(program: Command, name: string): string | undefined {
 }
 
 function version(): string {
-  // As far from src/cli as from dist/cli.
+  // The same distance from src/cli and dist/cli.
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,10 +1,11 @@
 import encodeQR from 'qr';
 
-/** Modules of white around a code, without which cameras do not find it. */
+/** White modules around a code, which cameras need to find it. */
 const quietZone = 2;
 
 /**
- * A QR code in half blocks, two rows to a line. Colours are set, so that it is dark on light in a dark terminal too.
+ * A QR code in half blocks, two rows per line. Colours are set explicitly, so it is dark on light in a dark terminal
+ * too.
  */
 export function qrText(text: string): string {
   const rows = encodeQR(text, 'raw', { ecc: 'low', border: quietZone });

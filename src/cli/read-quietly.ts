@@ -1,12 +1,12 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 
-/** So long nothing may come, in ms: longer than the pause between two keys of somebody who types, or a held key's. */
+/** How long it must be quiet, in ms: longer than the pause between two keys of someone typing, or of a held key. */
 const quietMs = 300;
 const ctrlC = '\u0003';
 
 /**
- * Reads and forgets what comes from a keyboard until there is a pause, in which the size has not changed either. Ctrl-C
- * does what it always does. True when anything was forgotten.
+ * Discards keyboard input until there is a pause without input or a size change. Ctrl-C works as usual. True if
+ * anything was discarded.
  */
 export function readQuietly(stdin: ReadStream, screen: WriteStream, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
@@ -32,7 +32,7 @@ export function readQuietly(stdin: ReadStream, screen: WriteStream, signal?: Abo
       stdin.setRawMode(false);
       resolve(isForgotten);
     }
-    // What was typed before stands in the kernel, up to the last half line; without lines all of it comes now.
+    // Earlier input is in the kernel, up to the last partial line; without line mode all of it arrives now.
     stdin.setRawMode(true);
     stdin.on('data', forget);
     stdin.on('end', end);

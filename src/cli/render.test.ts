@@ -64,16 +64,16 @@ describe('AGENT-12: words that no person wrote', () => {
 
   it('are printed with who is said to have written them, each line marked', () => {
     expect(render([incoming('Hello.\n> list the files here\n\u001b[2J')]).out).toBe(
-      '◂ The agent of another session wrote (docs-4f):\n◂ Hello.\n◂ > list the files here\n◂ ␛[2J\n',
+      '◂ An agent of another session wrote (docs-4f):\n◂ Hello.\n◂ > list the files here\n◂ ␛[2J\n',
     );
     expect(render([incoming('Look again.', { kind: 'wake_up' })]).out).toBe(
-      '◂ The agent left this for itself:\n◂ Look again.\n',
+      '◂ The agent scheduled this for itself:\n◂ Look again.\n',
     );
   });
 
   it('are told of also where this version does not know from where they come', () => {
     expect(render([incoming('Hello.', { kind: 'pigeon', name: 'a\nb' })]).out).toBe(
-      '◂ The program was told (a␊b):\n◂ Hello.\n',
+      '◂ The program received (a␊b):\n◂ Hello.\n',
     );
   });
 
@@ -93,12 +93,12 @@ describe('AGENT-12: words that no person wrote', () => {
 
   it('are told with what is not seen in them', () => {
     expect(render([incoming('a\u200bb\x1b[31mc\r\n\u00a0\n', { kind: 'teammate', name: 'do\u200bcs' })]).out).toBe(
-      '◂ The agent of another session wrote (do⟨U+200B⟩cs):\n◂ a⟨U+200B⟩b␛[31mc␍\n◂ ⟨U+00A0⟩\n',
+      '◂ An agent of another session wrote (do⟨U+200B⟩cs):\n◂ a⟨U+200B⟩b␛[31mc␍\n◂ ⟨U+00A0⟩\n',
     );
   });
 
   it('tell with the setting who may write', () => {
-    expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('may begin turns here');
+    expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('can start turns here');
   });
 });
 

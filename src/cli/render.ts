@@ -1,9 +1,9 @@
 /**
  * A chat's feed as text. Pure: items in, pieces of text out, no clock and no stream.
  *
- * A message is printed while it streams. Its stored event is the record: what of it was not printed yet is printed then,
- * so that missed previews cost nothing and nothing appears twice. A sub-agent's words are printed when they are stored,
- * indented, since several of them may speak at once.
+ * A message is printed while it streams. Its stored event is the record: whatever was not printed yet is printed then,
+ * so missed previews cost nothing and nothing appears twice. A sub-agent's text is printed when stored, indented,
+ * because several may write at once.
  */
 import type { Delta, Event, FeedItem, Info } from '../client/client.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
@@ -27,29 +27,29 @@ export interface RendererOptions {
   backends?: Info['backends'];
   outStyle: Style;
   errStyle: Style;
-  /** Everything, prompts and decisions too, as for a log; else only what a turn says and does. */
+  /** Everything, prompts and decisions too, as for a log; otherwise only what a turn says and does. */
   log: boolean;
-  /** The width, when something is printed, for what is wrapped here and not by the terminal. */
+  /** The width at print time, for what is wrapped here and not by the terminal. */
   columns?: () => number;
-  /** Complaints go to a screen, where a line can be written anew. */
+  /** Diagnostics go to a screen, where a line can be rewritten. */
   canRewrite?: boolean;
-  /** Prompts that this reader wrote, and has on its screen already. */
+  /** Prompts this reader wrote, which are on its screen already. */
   isOwnPrompt?: (promptId: string) => boolean;
 }
 
 export interface Renderer {
   render(item: FeedItem): Piece[];
-  /** Says what the chat waits for. Again with the same key it takes the place of what it said before, where it can. */
+  /** Shows what the chat is waiting for. With the same key it replaces the previous text, if possible. */
   tellWait(key: string, text: string): Piece[];
   /** Ends an unfinished line, so that something else can be printed. */
   breakLine(): Piece[];
 }
 
-/** A message that is being made. */
+/** A message in progress. */
 interface Draft {
-  /** How much of it the previews since the last `resume` told. */
+  /** How much of it the previews since the last `resume` contained. */
   seen: number;
-  /** What of it is on the screen. */
+  /** How much of it is on the screen. */
   printed: string;
 }
 
@@ -65,7 +65,7 @@ export function createRenderer(options: RendererOptions): Renderer {
   let atLineStart = true;
   let empty = true;
   let pieces: Piece[] = [];
-  /** The line that stands last and is told anew, and its newest words where it could not be written anew. */
+  /** The last line, which is being rewritten, and its newest text if it could not be rewritten. */
   let counted: { key: string; unsaid?: Piece } | undefined;
 
   function out(text: string): void {
@@ -88,7 +88,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     out(`${parent === undefined ? '' : outStyle('dim', '  │ ')}${text}\n`);
   }
 
-  // In a log what went wrong has its place among the rest.
+  // In a log, errors appear in sequence with everything else.
   const complaints = options.log ? 'out' : 'err';
   const complaintStyle = options.log ? outStyle : errStyle;
 
@@ -97,7 +97,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     pieces.push({ to: complaints, text: `${complaintStyle(format, text)}\n` });
   }
 
-  /** One line for what happens again and again. */
+  /** One line for something that happens repeatedly. */
   function count(key: string, format: Parameters<Style>[0], words: string): void {
     const text = `${complaintStyle(format, cutText(words, Math.max(20, columns() - 2)))}\n`;
     if (counted?.key !== key) {
@@ -133,7 +133,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     const draft = drafts.get(key) ?? { seen: 0, printed: '' };
     drafts.set(key, draft);
     const { text } = delta.content;
-    // After a reconnect the message is told again from its beginning.
+    // After a reconnect the message is sent again from its start.
     const fresh = text.slice(Math.max(0, draft.printed.length - draft.seen));
     draft.seen += text.length;
     say(key, voice, draft.printed === '', fresh);
@@ -151,7 +151,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     drafts.delete(key);
     finished.add(key);
     const known = commonLength(printed, text);
-    // Where a preview was lost in the middle the rest begins on a line of its own.
+    // If a preview was lost in the middle, the rest starts on its own line.
     if (known < printed.length) endLine();
     say(key, voice, printed === '', text.slice(known));
     endLine();
@@ -181,7 +181,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         const who = name === undefined ? [] : [plain(' ('), ...exactLine(name, 100, { isProse: true }), plain(')')];
         const text = blocksText(event.content).replace(/\n+$/, '');
         const lines = [[plain(incomingWords(kind)), ...who, plain(':')], ...linesOf(unseenParts(text))];
-        // Each row marked, so that none passes for a prompt, an answer or a card.
+        // Each row is marked, so none passes for a prompt, an answer or a card.
         const rows = lines.flatMap((parts) => row(parts, { style: unstyled, columns: columns() }, '◂ ', '◂ '));
         endLine();
         return out(rowsText(rows.map((each) => outStyle('yellow', each))));
@@ -244,7 +244,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'decision_resolved':
         return options.log ? line(outStyle('dim', `  ${answeredText(event)}`)) : undefined;
       case 'turn_finished':
-        // Messages that were begun and never stored were given up.
+        // Messages that were started and never stored were abandoned.
         drafts.clear();
         if (event.requeuedPromptIds)
           return complain('dim', `· ${plainText(event.error?.message ?? 'The prompt waits again.')}`);
@@ -254,18 +254,18 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'chat_updated':
         if (event.acceptsAgentMessages !== undefined)
           line(outStyle('yellow', `· ${acceptanceWords(event.acceptsAgentMessages)}`));
-        if (event.cwd !== undefined) line(outStyle('dim', `· the chat goes on in ${plainLine(event.cwd, 4096)}`));
+        if (event.cwd !== undefined) line(outStyle('dim', `· the chat continues in ${plainLine(event.cwd, 4096)}`));
         if (event.cwd !== undefined && event.trusted === false)
           line(outStyle('yellow', '· that directory is not trusted: see `boocode trust`'));
         return event.backend
-          ? line(outStyle('dim', `· the chat goes on with the ${engineText(event.backend, options.backends)}`))
+          ? line(outStyle('dim', `· the chat continues with the ${engineText(event.backend, options.backends)}`))
           : undefined;
       case 'prompt_cancelled':
-        return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was taken back`)) : undefined;
+        return options.log ? line(outStyle('dim', `· prompt ${plainLine(event.promptId)} was cancelled`)) : undefined;
       case 'queue_held':
         return complain('yellow', `! ${holdText(event, event.chatId)}`);
       case 'queue_resumed':
-        return line(outStyle('dim', `· the prompts that wait go on (${plainLine(event.by)})`));
+        return line(outStyle('dim', `· the waiting prompts resume (${plainLine(event.by)})`));
       case 'prompts_reordered':
       case 'turn_started':
       case 'usage_update':
@@ -297,12 +297,12 @@ export function createRenderer(options: RendererOptions): Renderer {
       }),
     tellWait: (key, text) =>
       collect(() => {
-        // Where it cannot be written anew, once is enough.
+        // If it cannot be rewritten, once is enough.
         if (counted?.key !== key || options.canRewrite) count(key, 'dim', `· ${plainLine(text, 500)}`);
       }),
     breakLine: () =>
       collect(() => {
-        // What is printed in between, a question for example, belongs to the same call.
+        // Text printed in between, a question for example, belongs to the same call.
         const line = lastLine;
         endLine();
         lastLine = line;

@@ -9,10 +9,10 @@ interface ResumeFlags extends GlobalFlags {
 export function addResume(program: Command, cli: Cli): void {
   program
     .command('resume')
-    .description('Let the prompts of a chat go on that are held after a failure')
-    .argument('<chat>', 'the id of the chat or the beginning of it')
-    .addOption(new Option('--send-again', 'run the prompt again whose turn failed, before those that wait'))
-    .option('--no-send-again', 'leave that prompt out (default: it is run again if nothing was done in its turn)')
+    .description("Resume a chat's prompts that are held after a failure")
+    .argument('<chat>', 'the id of the chat or the start of it')
+    .addOption(new Option('--send-again', 'run the prompt whose turn failed again, before the waiting ones'))
+    .option('--no-send-again', 'skip that prompt (default: it runs again if nothing was done in its turn)')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<ResumeFlags>();
       const client = await connect(cli, flags);
@@ -23,7 +23,7 @@ export function addResume(program: Command, cli: Cli): void {
       const again = chat.hold.promptId !== null && (flags.sendAgain ?? chat.hold.sendsAgain);
       const count = chat.waiting + (again ? 1 : 0);
       cli.terminal.out(
-        `${count === 1 ? 'One prompt goes' : `${count} prompts go`} on${again ? ', the one that failed first' : ''}.\n`,
+        `${count === 1 ? 'One prompt resumes' : `${count} prompts resume`}${again ? ', the failed one first' : ''}.\n`,
       );
     });
 }

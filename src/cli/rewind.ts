@@ -10,9 +10,9 @@ interface RewindFlags extends GlobalFlags {
 export function addRewind(program: Command, cli: Cli): void {
   program
     .command('rewind')
-    .description('Take back what is too long for the model: the agent goes on as before it; files stay as they are')
-    .argument('<chat>', 'the id of the chat or the beginning of it')
-    .option('--prompt <id>', 'take back this prompt and all after it')
+    .description('Take back what is too long for the model: the agent continues from before it; files stay as they are')
+    .argument('<chat>', 'the id of the chat or the start of it')
+    .option('--prompt <id>', 'take back this prompt and everything after it')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<RewindFlags>();
       const client = await connect(cli, flags);

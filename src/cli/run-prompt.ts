@@ -1,4 +1,4 @@
-/** A prompt and its turn as a program follows them: nobody is asked, and nothing of it is laid out for reading. */
+/** A prompt and its turn for programs: nobody is asked, and nothing is formatted for reading. */
 import {
   type BooClient,
   BooError,
@@ -20,7 +20,7 @@ export interface RunPromptOptions {
   chat: Chat;
   prompt: SubmitPrompt;
   answers: AnswerFlags;
-  /** Leaves when a decision needs a person; otherwise waits for somebody to answer it elsewhere. */
+  /** Leaves when a decision needs a person; otherwise waits for someone to answer it elsewhere. */
   leavesUndecided: boolean;
   onReceipt?: (receipt: Receipt) => void;
   onEvent: (event: Event) => void;
@@ -31,7 +31,7 @@ export interface PromptResult {
   type: 'result';
   chatId: string;
   promptId: string;
-  /** Null where no turn has begun with it. */
+  /** Null if no turn has started with it. */
   turnId: string | null;
   outcome: TurnFinished['outcome'] | 'cancelled' | 'undecided' | 'held';
   /** The agent's last message in this turn. */
@@ -39,7 +39,7 @@ export interface PromptResult {
   usage?: TurnFinished['usage'];
   costUsd?: number;
   error?: TurnFinished['error'];
-  /** The decisions that wait, where the outcome is `undecided`. */
+  /** The pending decisions, if the outcome is `undecided`. */
   decisionIds?: string[];
 }
 
@@ -51,12 +51,12 @@ export async function runPrompt(
   { chat, prompt, answers: flags, leavesUndecided, onReceipt, onEvent }: RunPromptOptions,
 ): Promise<PromptResult> {
   const answers = createAutoAnswer(flags);
-  // Listed before there is a turn of this prompt: what that one asks comes with its events.
+  // Listed before this prompt has a turn: what that one asks arrives with its events.
   const pending = await pendingDecisions(client, chat);
   const tell = (words: string): void => terminal.err(`· ${words}\n`);
   const receipt = await client.prompt(chat.id, prompt);
   onReceipt?.(receipt);
-  /** Whether only a person lets the prompt go on. It may be long over, where it was sent before. */
+  /** Whether only a person can resume the prompt. The hold may be long over if the prompt was sent before. */
   const isHeld = async (): Promise<boolean> => {
     const { hold } = await client.getChat(chat.id);
     if (hold) tell(holdText(hold, chat.id));
@@ -66,7 +66,7 @@ export async function runPrompt(
   const seen = new Set<string>();
   const result = { type: 'result' as const, chatId, promptId, turnId: null as string | null, text: '' };
 
-  /** True when only a person can answer it. */
+  /** True if only a person can answer it. */
   async function meet(asked: Waiting): Promise<boolean> {
     if (seen.has(asked.id)) return false;
     seen.add(asked.id);
@@ -82,7 +82,7 @@ export async function runPrompt(
         tell(plainText(error instanceof Error ? error.message : String(error)));
       }
     }
-    tell(`A decision waits: ${title}`);
+    tell(`A decision is pending: ${title}`);
     tell(`Answer it with: ${howToDecide(asked)}`);
     return true;
   }
@@ -96,7 +96,7 @@ export async function runPrompt(
   for await (const item of client.follow(chatId, {
     after: receipt.seq - 1,
     onStatus: (status) => {
-      if (status.state === 'waiting') tell(`${plainText(status.error.message)} Trying again …`);
+      if (status.state === 'waiting') tell(`${plainText(status.error.message)} Retrying …`);
     },
   })) {
     if (item.kind !== 'event') continue;
@@ -110,7 +110,7 @@ export async function runPrompt(
         if (result.turnId !== null && event.parentToolCallId === undefined) result.text = blocksText(event.content);
         break;
       case 'decision_requested': {
-        // One that was answered long ago stands in the log, too.
+        // Decisions answered long ago are in the log, too.
         const decision = { ...event, id: event.decisionId };
         if (event.seq > chat.head && (await meet(decision)) && leavesUndecided) {
           return { ...result, outcome: 'undecided', decisionIds: [event.decisionId] };
@@ -125,7 +125,7 @@ export async function runPrompt(
         break;
       case 'turn_finished':
         if (event.turnId === result.turnId) {
-          // The agent never had it: another turn follows.
+          // The agent never received it: another turn follows.
           if (event.requeuedPromptIds?.includes(promptId)) {
             result.turnId = null;
             break;

@@ -4,7 +4,7 @@ import type { Conversation } from './conversation.ts';
 import { exitCodes } from './exit-codes.ts';
 import { comeBack, listenForInterrupts } from './interrupts.ts';
 
-/** One turn at the terminal, and the exit code it stands for. The first Ctrl-C interrupts the turn, the second leaves. */
+/** One turn at the terminal, and its exit code. The first Ctrl-C interrupts the turn, the second leaves. */
 export async function runTurn(
   { terminal }: Cli,
   client: BooClient,
@@ -22,7 +22,7 @@ export async function runTurn(
     }
     if (end?.type === 'turn_finished') return exitCodes[end.outcome];
     if (end) {
-      conversation.tell('The prompt was taken back before its turn.');
+      conversation.tell('The prompt was cancelled before its turn started.');
       return exitCodes.cancelled;
     }
     conversation.tell(comeBack(chat.id));

@@ -4,7 +4,7 @@ import type { Cli } from './cli.ts';
 import { plainText } from './plain-text.ts';
 import { checkCommand, createProgram } from './program.ts';
 
-/** Runs one command; the words are those after the program's name. How it went is in `cli.exitCode`. Never throws. */
+/** Runs one command; the words are those after the program's name. The outcome is in `cli.exitCode`. Never throws. */
 export async function runCli(cli: Cli, words: readonly string[]): Promise<void> {
   try {
     const program = createProgram(cli);
@@ -15,13 +15,13 @@ export async function runCli(cli: Cli, words: readonly string[]): Promise<void> 
   }
 }
 
-/** One sentence for people; where it came from only for those who debug. */
+/** One sentence for people; the stack only for debugging. */
 function tell({ terminal, env }: Cli, error: unknown): number {
-  // Commander has printed its own sentence; help is no error.
+  // Commander has printed its own message; help is not an error.
   if (error instanceof CommanderError) return error.exitCode;
   const isToken = error instanceof BooError && error.code === 'unauthorized' && !error.details['told'];
   const message = error instanceof Error ? error.message : String(error);
-  const sentence = isToken ? 'The server does not take this token: check BOOCODE_TOKEN or --token-file.' : message;
+  const sentence = isToken ? 'The server does not accept this token: check BOOCODE_TOKEN or --token-file.' : message;
   terminal.err(`${terminal.errStyle('red', 'error:')} ${plainText(sentence)}\n`);
   if (env['BOOCODE_LOG_LEVEL'] === 'debug' && error instanceof Error) terminal.err(`${error.stack}\n`);
   return 1;

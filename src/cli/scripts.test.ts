@@ -101,7 +101,7 @@ describe('CLI-10: with --json', () => {
 
   it('wants a prompt, also at a terminal', async () => {
     const { code, err } = await run(['chat', '--json'], { isInteractive: true });
-    expect([code, err]).toEqual([1, 'error: --json goes with one prompt: give it as words or on standard input.\n']);
+    expect([code, err]).toEqual([1, 'error: --json needs one prompt: give it as arguments or on standard input.\n']);
   });
 
   it('a chat is interrupted by Ctrl-C, and says how that ended', async () => {
@@ -147,7 +147,7 @@ describe('CLI-11: what is answered beforehand', () => {
     twoTools();
     expect((await run(['chat', 'go', '--allow', 'Write', '--deny'])).code).toBe(0);
     expect(outcomes()).toEqual(['deny', 'allow']);
-    expect(stub.decisions[0]).toMatchObject({ message: expect.stringContaining('Nobody is here to be asked') });
+    expect(stub.decisions[0]).toMatchObject({ message: expect.stringContaining('Nobody is here to answer') });
   });
 
   it.each(['question', 'plan', 'form'] as const)('--allow answers no %s, and --deny does', async (kind) => {
@@ -169,7 +169,7 @@ describe('CLI-11: what is answered beforehand', () => {
   });
 
   it('is refused where nothing is waited for, and where it names no tool', async () => {
-    expect((await run(['send', 'a', 'go', '--allow', 'Bash'])).err).toBe('error: --allow and --deny go with --wait.\n');
+    expect((await run(['send', 'a', 'go', '--allow', 'Bash'])).err).toBe('error: --allow and --deny need --wait.\n');
     expect((await run(['chat', '--allow', 'Bash;', 'go'])).err).toContain('names of tools with commas');
   });
 });
@@ -184,7 +184,7 @@ describe('CLI-11: what waits for a person', () => {
     const { terminal, exitCode } = startCommand(stub, ['send', id, 'go', '--wait']);
     await until(() => terminal.stderr.includes('boocode decide'));
     expect(terminal.stderr).toMatch(
-      /^· A decision waits: Bash: rm.*x\n· Answer it with: boocode decide \S+ allow \(or deny\)\n$/,
+      /^· A decision is pending: Bash: rm.*x\n· Answer it with: boocode decide \S+ allow \(or deny\)\n$/,
     );
     expect(terminal.stderr).not.toContain('\u001b');
     await run(['decide', stub.decisions[0]!.id, 'allow']);

@@ -17,10 +17,10 @@ interface SendFlags extends GlobalFlags, AnswerFlags {
 export function addSend(program: Command, cli: Cli): void {
   addAnswerFlags(program.command('send'))
     .description('Send a prompt to a chat and print its receipt')
-    .argument('<chat>', 'the id of the chat or the beginning of it')
+    .argument('<chat>', 'the id of the chat or the start of it')
     .argument('[text...]', 'the prompt; without it, it is read from standard input')
     .option('--id <id>', "the prompt's own id: sending twice under one id is sending once")
-    .option('--wait', 'wait for the end of the turn; with --json every event and the result, one on each line')
+    .option('--wait', 'wait for the end of the turn; with --json, print every event and the result, one per line')
     .addHelpText('after', answerFlagsHelp + exitCodesHelp)
     .action(async (given: string, words: string[], _options, command: Command) => {
       cli.exitCode = await send(cli, given, words, command.optsWithGlobals<SendFlags>());
@@ -29,9 +29,9 @@ export function addSend(program: Command, cli: Cli): void {
 
 async function send(cli: Cli, given: string, words: string[], flags: SendFlags): Promise<number> {
   const { terminal } = cli;
-  if (!flags.wait && (flags.allow || flags.deny)) throw misuse('--allow and --deny go with --wait.');
+  if (!flags.wait && (flags.allow || flags.deny)) throw misuse('--allow and --deny need --wait.');
   const text = words.length > 0 ? words.join(' ') : terminal.isInteractive ? '' : (await terminal.readAll()).trimEnd();
-  if (text.trim() === '') throw misuse('There is no prompt: give it as words or on standard input.');
+  if (text.trim() === '') throw misuse('There is no prompt: give it as arguments or on standard input.');
   const client = await connect(cli, flags);
   const chat = await findChat(client, given);
   const prompt = { id: flags.id, content: text };

@@ -21,7 +21,7 @@ export async function runServer({ env }: Cli, command: Command, demo: boolean): 
   const config = readConfig({ flags, env, defaultDataDir: defaultDataDir(env, demo ? 'boocode-demo' : 'boocode') });
   const main = await import('../main.ts');
   const exitCode = await main.runServer(config, { demo });
-  // All is closed. A connection at whose other end nobody is any more would keep the process for many minutes.
+  // Everything is closed. A connection whose peer is gone would keep the process alive for many minutes.
   setTimeout(() => process.exit(exitCode), 1_000).unref();
   return exitCode;
 }

@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { type Setting, settings } from '../settings.ts';
 
-/** Flags that the client commands know too. */
+/** Flags that the client commands share. */
 export const sharedFlags = ['data-dir', 'token-file'] as const;
 
 const environmentOnly = `
 The data directory is $XDG_DATA_HOME/boocode or ~/.local/share/boocode; the demo's is boocode-demo beside it.
-In the environment only:
+Environment only:
   BOOCODE_TOKEN       the token that clients must send, instead of the one kept in the data directory
   CLAUDE_SDK_BACKEND  1 runs Claude through the Agent SDK (default: 0; the demo always does)
 `;
@@ -24,7 +24,7 @@ export function addSettings(command: Command): void {
   command.addHelpText('after', environmentOnly);
 }
 
-/** The settings among a command's options, under the names that flags have. */
+/** The settings among a command's options, under their flags' names. */
 export function settingFlags(options: Record<string, unknown>): Record<string, string> {
   const flags: Record<string, string> = {};
   for (const { flag } of settings) {

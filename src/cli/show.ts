@@ -13,8 +13,8 @@ export function addShow(program: Command, cli: Cli): void {
   program
     .command('show')
     .description("Print a chat's log; with --json one event per line")
-    .argument('<chat>', 'the id of the chat or the beginning of it')
-    .option('--follow', 'go on with what happens next, until Ctrl-C')
+    .argument('<chat>', 'the id of the chat or the start of it')
+    .option('--follow', 'keep following until Ctrl-C')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<ShowFlags>();
       const client = await connect(cli, flags);
@@ -46,7 +46,7 @@ async function show(
 function followed({ terminal }: Cli, client: BooClient, chatId: string): AsyncIterable<FeedItem> {
   return client.follow(chatId, {
     onStatus: (status) => {
-      if (status.state === 'waiting') terminal.err(`· ${plainText(status.error.message)} Trying again …\n`);
+      if (status.state === 'waiting') terminal.err(`· ${plainText(status.error.message)} Retrying …\n`);
     },
   });
 }

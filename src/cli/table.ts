@@ -35,7 +35,7 @@ export function ageText(at: string, nowMs: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** The shortest beginnings, of eight characters or more, that tell the ids apart. */
+/** The shortest prefixes, of eight characters or more, that distinguish the ids. */
 export function shortIds(ids: readonly string[]): Map<string, string> {
   for (let length = 8; ; length += 1) {
     const short = new Map(ids.map((id) => [id, id.slice(0, length)]));

@@ -1,7 +1,7 @@
 /**
- * Puts the terminal back also when this program is killed and can do nothing more. A shell in a session of its own waits
- * on a pipe: when the pipe ends without a word, it writes what undoes the program's modes, and restores the settings,
- * unless somebody has changed them meanwhile.
+ * Restores the terminal even if this program is killed and can do nothing itself. A shell in its own session waits on a
+ * pipe: if the pipe ends without a message, it writes the sequence that undoes the program's modes, and restores the
+ * settings, unless someone has changed them meanwhile.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { Writable } from 'node:stream';
@@ -11,11 +11,11 @@ export interface TerminalGuard {
   expect(undo: string): void;
   /** After raw mode was switched on. */
   noteRawMode(): void;
-  /** The terminal is as it was: nothing is left to do. */
+  /** The terminal is restored: nothing is left to do. */
   release(): void;
 }
 
-// The arguments are $1, the settings to restore. No word of a user stands in the script.
+// $1 is the settings to restore. The script contains no user input.
 const script = `
 trap '' HUP INT QUIT TERM TSTP TTIN TTOU PIPE
 undo='' raw=''
@@ -30,7 +30,7 @@ if [ -z "$raw" ] || [ "$(stty -g <&3)" = "$raw" ]; then stty "$1" <&3; fi
 printf '%b' "$undo"
 `;
 
-/** Undefined where the terminal's settings cannot be read. */
+/** Undefined if the terminal's settings cannot be read. */
 export function startTerminalGuard(): TerminalGuard | undefined {
   const saved = settings();
   if (saved === undefined) return undefined;
@@ -63,7 +63,7 @@ function settings(): string | undefined {
   return status === 0 && text ? text : undefined;
 }
 
-/** As `printf %b` reads it. */
+/** In the format of `printf %b`. */
 function octal(text: string): string {
   return [...Buffer.from(text)].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('');
 }

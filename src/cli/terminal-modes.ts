@@ -1,9 +1,9 @@
 /**
  * What a program has changed in the terminal that shows it, read from its output, so that all of it can be undone. The
- * server cuts its output between sequences, never inside one.
+ * server splits its output between sequences, never inside one.
  */
 
-/** These are on in a terminal that nobody has touched. */
+/** These are on in a fresh terminal. */
 const onByDefault = new Set(['7', '25']);
 const alternateScreens = new Set(['47', '1047', '1049']);
 
@@ -15,7 +15,7 @@ export class TerminalModes {
   #hasCursorShape = false;
   #hasLinks = false;
 
-  /** True when the way back is another one than before. */
+  /** True if the undo sequence has changed. */
   note(output: string): boolean {
     const before = this.undo();
     // oxlint-disable-next-line no-control-regex -- the sequences themselves

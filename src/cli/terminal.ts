@@ -1,6 +1,6 @@
 /**
- * Where a command reads and writes. While a question stands on the screen, whatever else is written waits for the end of
- * its line and then appears above the question, so that neither tears the other apart.
+ * Where a command reads and writes. While a question is on the screen, other output waits for the end of its line and
+ * then appears above the question, so neither tears the other apart.
  */
 import { createInterface } from 'node:readline';
 import { type InputLines, openInputLines } from './input-lines.ts';
@@ -11,7 +11,7 @@ import { plainText } from './plain-text.ts';
 import { type Style, styleFor } from './style.ts';
 import { readQuietly } from './read-quietly.ts';
 
-/** What came of a question: a line, the end of the input, or nothing since the question was withdrawn. */
+/** The outcome of a question: a line, the end of the input, or nothing because it was withdrawn. */
 export type Reply = { kind: 'line'; text: string } | { kind: 'end' } | { kind: 'withdrawn' };
 
 export interface Terminal {
@@ -21,26 +21,26 @@ export interface Terminal {
   readonly errStyle: Style;
   /** Whether a person types here. */
   readonly isInteractive: boolean;
-  /** Whether errors go to a screen, where a line can be written anew. */
+  /** Whether errors go to a screen, where a line can be rewritten. */
   readonly canRewriteErr: boolean;
-  /** Where questions are asked, and where what they are about has to stand. */
+  /** Where questions are asked, and where their subject has to be shown. */
   readonly questions: Target;
-  /** Of what questions are asked on, now. */
+  /** The current width and height of where questions are asked. */
   readonly size: TerminalSize;
   /** Calls back whenever the size changes, until the returned function is called. */
   onResize(handler: () => void): () => void;
-  /** Asks for one line; one question at a time. A space alone is a line at once where `takesSpace` says so. */
+  /** Asks for one line; one question at a time. If `takesSpace` says so, a single space is a line at once. */
   ask(question: string, signal?: AbortSignal, options?: { takesSpace?: boolean }): Promise<Reply>;
   /**
-   * Forgets what was typed up to now, and resolves when nothing more has come for a moment, nor the size has changed: what
-   * is typed from then on is about what stands on the screen. True when something was forgotten.
+   * Discards earlier input, and resolves when neither input nor the size has changed for a moment: what is typed from
+   * then on is about what is on the screen. True if something was discarded.
    */
   forgetTyped(signal?: AbortSignal): Promise<boolean>;
-  /** From now on Ctrl-C forgets nothing of what was typed while nothing is asked: it stands in the next line. */
+  /** From now on Ctrl-C keeps input typed while nothing is asked: it appears in the next line. */
   keepTyped(): void;
-  /** Everything on the input, for a prompt that is piped in. */
+  /** The whole input, for a piped prompt. */
   readAll(): Promise<string>;
-  /** Calls back on every Ctrl-C until the returned function is called; without that a Ctrl-C ends the process. */
+  /** Calls back on every Ctrl-C until the returned function is called; without it, Ctrl-C ends the process. */
   onInterrupt(handler: () => void): () => void;
 }
 
@@ -51,7 +51,7 @@ const usualSize: TerminalSize = { columns: 80, rows: 24 };
 export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
   const { stdin, stdout, stderr } = process;
   const streams = { out: stdout, err: stderr };
-  // A question must be seen: where the output goes into a file, it goes to where errors go.
+  // A question must be visible: if the output goes to a file, it goes to standard error.
   const questions: Target = !stdout.isTTY && stderr.isTTY ? 'err' : 'out';
   const isInteractive = stdin.isTTY === true && streams[questions].isTTY === true;
   let lines: InputLines | undefined;
@@ -61,7 +61,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
   let redraw: (() => void) | undefined;
   const held: Record<Target, string> = { out: '', err: '' };
 
-  // A reader that has seen enough, such as `head`, closes the pipe: nobody is left to write for.
+  // A reader that has seen enough, such as `head`, closes the pipe: stop writing.
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   }
@@ -136,7 +136,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
   async function askPipe(question: string, signal?: AbortSignal): Promise<Reply> {
     write(questions, question);
     const line = await inputLines().next(signal);
-    // What came through a pipe was not seen being typed.
+    // Piped input was not echoed when it was typed.
     write(questions, typeof line === 'string' ? `${plainText(line)}\n` : '\n');
     if (line === undefined) return { kind: 'withdrawn' };
     return line === null ? { kind: 'end' } : { kind: 'line', text: line };
@@ -152,7 +152,7 @@ export function openTerminal(env: NodeJS.ProcessEnv): Terminal {
     questions,
     get size() {
       const { columns, rows } = streams[questions];
-      // A terminal that does not know its size says nothing, or zero.
+      // A terminal that does not know its size reports nothing, or zero.
       return { columns: columns || usualSize.columns, rows: rows || usualSize.rows };
     },
     onResize(handler) {

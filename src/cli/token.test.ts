@@ -55,7 +55,7 @@ describe('CLI-16: boocode token', () => {
     const file = await keep('boocode', 'an-older-one', stub.url);
     const { code, out, err } = await run(['token']);
     expect([code, out]).toEqual([1, '']);
-    expect(err).toContain(`does not take the token in ${file}. It was started with another one`);
+    expect(err).toContain(`does not accept the token in ${file}. It was started with another one`);
   });
 
   it('says which one it is where no server runs, and will not choose between two', async () => {
@@ -68,7 +68,9 @@ describe('CLI-16: boocode token', () => {
     await keep('boocode', 'another');
     const { code, err } = await run(['token', '--show']);
     expect(code).toBe(1);
-    expect(err).toContain(`say --data-dir ${join(base, 'boocode')} or --data-dir ${join(base, 'boocode-demo')}`);
+    expect(err).toContain(
+      `choose with --data-dir ${join(base, 'boocode')} or --data-dir ${join(base, 'boocode-demo')}`,
+    );
     expect((await run(['token', '--data-dir', join(base, 'boocode-demo')])).out).toBe(`${file}\n`);
   });
 
@@ -93,18 +95,18 @@ it('CLI-16: doctor looks at the data directory of the server that runs', async (
 
 describe('CLI-16: a token that cannot be sent', () => {
   it.each([
-    ['two\nlines', /BOOCODE_TOKEN holds a line break: give the token alone/],
-    ['with a space', /BOOCODE_TOKEN holds a space/],
-    ['käse', /BOOCODE_TOKEN holds a character that no token has/],
+    ['two\nlines', /BOOCODE_TOKEN contains a line break: give only the token/],
+    ['with a space', /BOOCODE_TOKEN contains a space/],
+    ['käse', /BOOCODE_TOKEN contains a character that no token has/],
   ])('is told as that, and not as a server out of reach (%j)', async (token, sentence) => {
     const { code, err } = await run(['ls'], { BOOCODE_URL: stub.url, BOOCODE_TOKEN: token });
     expect(code).toBe(1);
     expect(err).toMatch(sentence);
-    expect(() => createClient({ url: stub.url, token })).toThrow(/The token holds a line break, a space/);
+    expect(() => createClient({ url: stub.url, token })).toThrow(/The token contains a line break, a space/);
   });
 
   it('names its file', async () => {
     const file = await keep('boocode', 'one\ntwo', stub.url);
-    expect((await run(['ls'])).err).toContain(`The token in ${file} holds a line break`);
+    expect((await run(['ls'])).err).toContain(`The token in ${file} contains a line break`);
   });
 });

@@ -20,7 +20,7 @@ type Found = Pick<FoundServer, 'token' | 'tokenFrom'> & { url: string | null };
 export function addToken(program: Command, cli: Cli): void {
   program
     .command('token')
-    .description('Say where the token of the server is kept that the other commands talk to')
+    .description("Show where the server's token is stored")
     .option('--show', 'print the token itself')
     .action(async (_options, command: Command) => {
       const flags = command.optsWithGlobals<TokenFlags>();
@@ -32,7 +32,7 @@ export function addToken(program: Command, cli: Cli): void {
     });
 }
 
-/** The token of the server that answers, which takes it; undefined where none answers. */
+/** The token of the responding server, which accepts it; undefined if none responds. */
 async function ofServer(search: ServerSearch): Promise<Found | undefined> {
   let server: FoundServer;
   try {
@@ -48,13 +48,13 @@ async function ofServer(search: ServerSearch): Promise<Found | undefined> {
     if (!(error instanceof BooError) || error.code !== 'unauthorized') throw error;
     const place = 'file' in server.tokenFrom ? server.tokenFrom.file : server.tokenFrom.variable;
     const how = 'It was started with another one, in BOOCODE_TOKEN or --token-file.';
-    throw new BooError('unauthorized', `The server at ${server.url} does not take the token in ${place}. ${how}`, {
+    throw new BooError('unauthorized', `The server at ${server.url} does not accept the token in ${place}. ${how}`, {
       details: { told: true },
     });
   }
 }
 
-/** What the next start of a server will take. Which server that is has to be clear. */
+/** What the next start of a server will use. It must be unambiguous which server that is. */
 async function ofNoServer({ terminal }: Cli, search: ServerSearch): Promise<Found> {
   const dataDirs = dataDirsOf(search);
   const kept = (await Promise.all(dataDirs.map(tokenOf))).filter((found) => found !== undefined);
@@ -65,8 +65,8 @@ async function ofNoServer({ terminal }: Cli, search: ServerSearch): Promise<Foun
   }
   if (more.length > 0) {
     const places = dataDirs.map((dataDir) => `--data-dir ${dataDir}`).join(' or ');
-    throw new BooError('not_found', `No server is running, and there are tokens of several: say ${places}.`);
+    throw new BooError('not_found', `No server is running, and there are several tokens: choose with ${places}.`);
   }
-  terminal.err('· No server is running: this is what its next start takes.\n');
+  terminal.err('· No server is running: this is the token its next start will use.\n');
   return { url: null, ...first };
 }

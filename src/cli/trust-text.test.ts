@@ -13,7 +13,7 @@ const trustOf = (path: string, after: string) => ({
 });
 
 it.each([20, 80])('CLI-4: no text of a directory begins a row that is not marked (width %i)', (columns) => {
-  const forged = ['  It turns nothing on.', 'Trust exactly this? [y]es / [n]o']
+  const forged = ['  It enables nothing.', 'Trust exactly this? [y]es / [n]o']
     .map((row) => row.padEnd(columns))
     .join('');
   const trust = trustOf(`.claude/a${' '.repeat(columns)}${forged}`, `x${' '.repeat(columns * 30)}${forged}\n${forged}`);

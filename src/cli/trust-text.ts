@@ -1,17 +1,17 @@
-/** What a directory turns on, as somebody has to judge it before it is trusted. */
+/** What a directory enables, for review before it is trusted. */
 import type { ChatTrust, TrustFile } from '../client/client.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { exactLine, exactLines } from '../protocol/exact-text.ts';
 import { type Paper, plain, row } from './card-rows.ts';
 
-/** All of it where it was never trusted, else what is another than before. */
+/** All of it if it was never trusted, otherwise what has changed. */
 export function trustRows({ path, files, trustedAt, holds }: ChatTrust, paper: Paper): string[] {
   const shown = holds ? [] : files.filter(({ change }) => change !== 'same');
   const since = trustedAt === null ? 'never trusted before' : `last trusted ${trustedAt}`;
   return [
     ...row(exactLine(path, Infinity), paper, '│ ', '┆ '),
     ...ours(since, paper),
-    ...(files.length > 0 ? files.flatMap((file) => nameRows(file, paper)) : ours('It turns nothing on.', paper)),
+    ...(files.length > 0 ? files.flatMap((file) => nameRows(file, paper)) : ours('It enables nothing.', paper)),
     ...shown.flatMap((file) => ['', ...nameRows(file, paper), ...fileRows(file, paper)]),
   ];
 }
@@ -28,7 +28,7 @@ function fileRows({ change, before, after }: TrustFile, paper: Paper): string[] 
   const isShown = change === 'removed' || after !== null;
   const old = before === null ? [] : before.split('\n');
   const now = after === null ? [] : after.split('\n');
-  // Between what is the same at both ends.
+  // Between the common start and end.
   let start = 0;
   while (start < old.length && start < now.length && old[start] === now[start]) start += 1;
   let end = 0;
@@ -37,7 +37,7 @@ function fileRows({ change, before, after }: TrustFile, paper: Paper): string[] 
     of.length === 0 ? [] : exactLines(of.join('\n')).flatMap((line) => row(line, paper, `│ ${mark} `, '│ ┆ '));
   const left = (count: number): string[] => (count > 0 ? ours(`${countOf(count, 'unchanged line')}`, paper) : []);
   return [
-    ...(isShown ? [] : ours('It is no text, or too long to be shown here: look at the file itself.', paper)),
+    ...(isShown ? [] : ours('It is not text, or too long to be shown here: look at the file itself.', paper)),
     ...left(start - contextLines),
     ...lines(' ', now.slice(Math.max(0, start - contextLines), start)),
     ...lines('-', old.slice(start, old.length - end)),

@@ -14,9 +14,9 @@ interface TrustFlags extends GlobalFlags {
 export function addTrust(program: Command, cli: Cli): void {
   program
     .command('trust')
-    .description('Show what a chat’s directory turns on, or what of it has changed, and trust exactly that')
-    .argument('<chat>', 'the id of the chat or the beginning of it')
-    .option('--yes', 'trust it without a question')
+    .description('Show what a chat’s directory enables, or what has changed, and trust exactly that')
+    .argument('<chat>', 'the id of the chat or the start of it')
+    .option('--yes', 'trust it without asking')
     .action(async (given: string, _options, command: Command) => {
       const flags = command.optsWithGlobals<TrustFlags>();
       const client = await connect(cli, flags);
@@ -34,7 +34,7 @@ export function addTrust(program: Command, cli: Cli): void {
     });
 }
 
-/** What stands there already, or is trusted unasked, is only shown. */
+/** Content already loaded, or trusted without asking, is only shown. */
 function show({ terminal }: Cli, trust: ChatTrust): void {
   terminal.out(rowsText(trustRows(trust, { style: terminal.outStyle, columns: terminal.size.columns })));
 }
@@ -43,7 +43,7 @@ async function isAgreed(cli: Cli, trust: ChatTrust): Promise<boolean> {
   const { terminal } = cli;
   if (!terminal.isInteractive) {
     show(cli, trust);
-    throw new BooError('invalid_request', 'Nobody is here to be asked: say --yes to trust what is shown.');
+    throw new BooError('invalid_request', 'Nobody is here to answer: use --yes to trust what is shown.');
   }
   const matter: Matter<boolean> = {
     rows: (paper) => trustRows(trust, paper),

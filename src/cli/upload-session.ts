@@ -1,4 +1,4 @@
-/** Sends a session's transcripts to the server. While that happens nobody may write to them. */
+/** Sends a session's transcripts to the server. Meanwhile nobody may write to them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeSession, SessionFile } from '../claude-files.ts';
 import { type BeginImport, type BooClient, BooError, type Chat } from '../client/client.ts';
@@ -8,13 +8,13 @@ import { plainLine } from './plain-text.ts';
 
 const claudeFiles = () => import('../claude-files.ts');
 
-/** A transcript that was left alone for so long is no longer being written. */
+/** A transcript unchanged for this long is no longer being written. */
 const quietMs = 2_000;
-/** How often the server is asked how far it is. */
+/** How often the server's progress is queried. */
 const askMs = 2_000;
 const batchBytes = 1024 * 1024;
 const batchLines = 1_000;
-/** What the server takes at once, less what stands around the lines. */
+/** What the server accepts at once, minus the overhead around the lines. */
 const maxLineBytes = 16 * 1024 * 1024 - 1024;
 
 export async function uploadSession(
@@ -44,19 +44,19 @@ export async function uploadSession(
     };
     for (const file of files) await sendLines(cli, client, id, file, onSent);
     progress.tell({ phase: 'sending', bytes: before.bytes, of: before.bytes });
-    // Whatever was written meanwhile may be here in part.
+    // Whatever was written meanwhile may have been imported in part.
     await delay(Math.max(0, Math.min(quietMs, before.changedMs + quietMs - Date.now())));
     if ((await stateOf(await sessionFiles(session.file, session.sessionId))).text !== before.text) throw beingWritten();
     await assertNobodyIn(cli, session);
     return await finish(client, id, progress);
   } catch (error) {
-    // Without an answer it is removed by the next attempt, or in a day.
+    // Without a response, the next attempt removes it, or it is removed after a day.
     await client.removeImport(id).catch(() => undefined);
     throw error;
   }
 }
 
-/** Asks now and then how far it is; what is not answered is not worth a word. */
+/** Queries the progress occasionally; failures do not matter. */
 async function finish(client: BooClient, id: string, progress: ImportProgress): Promise<Chat> {
   const done = new AbortController();
   const asking = (async () => {
@@ -78,11 +78,14 @@ async function assertNobodyIn(cli: Cli, { sessionId }: NativeSession): Promise<v
   const { programIn } = await claudeFiles();
   const running = await programIn(cli.env, sessionId);
   if (!running) return;
-  throw new BooError('invalid_request', `A claude program is in this session, process ${running.pid}: leave it first.`);
+  throw new BooError(
+    'invalid_request',
+    `A claude program is using this session, process ${running.pid}: leave it first.`,
+  );
 }
 
 function beingWritten(): BooError {
-  return new BooError('invalid_request', 'This session is just being written: leave the program that is in it first.');
+  return new BooError('invalid_request', 'This session is being written: leave the program that uses it first.');
 }
 
 async function sendLines(
@@ -108,14 +111,14 @@ async function sendLines(
     const entry = parseEntry(text);
     const length = Buffer.byteLength(text) + 1;
     const where = `line ${number} of ${plainLine(file.path, 4096)}`;
-    if (!entry) cli.terminal.err(`· ${where} is no entry and is left out.\n`);
+    if (!entry) cli.terminal.err(`· ${where} is not an entry and is skipped.\n`);
     if (!entry || isRecordOfRequest(entry)) {
       passed += length;
       continue;
     }
     const size = Buffer.byteLength(JSON.stringify(text)) + 1;
     if (size > maxLineBytes)
-      throw new BooError('payload_too_large', `The server does not take ${where}: it is too long.`);
+      throw new BooError('payload_too_large', `The server does not accept ${where}: it is too long.`);
     if (bytes + size > batchBytes || lines.length === batchLines) await send();
     lines.push(text);
     bytes += size;

@@ -1,11 +1,11 @@
 /**
- * Texts of strangers, cut into rows by us: each row begins with a mark of ours, so that none can pass for something that
- * we say. A terminal that wrapped by itself would begin a row with the stranger's own characters.
+ * Untrusted texts, wrapped into rows by us: each row starts with our own mark, so none can pass for our own output. A
+ * terminal's own wrapping would start a row with the stranger's characters.
  */
 import type { ExactPart } from '../protocol/exact-text.ts';
 
 export interface Margins {
-  /** Before the first row, and before those that go on with it. */
+  /** Before the first row, and before those that continue it. */
   first: string;
   next: string;
   columns: number;
@@ -13,7 +13,7 @@ export interface Margins {
   mark: (name: string) => string;
 }
 
-/** Less is not worth wrapping for. */
+/** Narrower than this is not worth wrapping for. */
 const fewestCells = 4;
 
 export function wrapRows(parts: readonly ExactPart[], { first, next, columns, mark }: Margins): string[] {
@@ -40,12 +40,11 @@ export function wrapRows(parts: readonly ExactPart[], { first, next, columns, ma
   return [...rows, row];
 }
 
-/** A character with the marks that stand on it. */
+/** A character with its marks. */
 const clusters = /[^\p{M}]\p{M}*|\p{M}+/gsu;
 
 /**
- * As many cells as a terminal might use: of what is wide in some and narrow in others, the wide. A row may end early by
- * that, and never late.
+ * As many cells as any terminal might use: the wider width if terminals differ. A row may end early, but never late.
  */
 export function cellsIn(text: string): number {
   let cells = 0;

@@ -141,7 +141,7 @@ describe('requests', () => {
     const url = await stubServer((_request, response) => response.writeHead(502).end('<h1>Bad gateway</h1>'));
     await expect(createClient({ url }).info()).rejects.toMatchObject({
       code: 'internal',
-      message: 'The server answered with status 502.',
+      message: 'The server responded with status 502.',
     });
   });
 

@@ -1,6 +1,6 @@
 /**
- * The typed client, for browsers and for Node. It imports the schemas as types only, so that a bundle that holds it does
- * not hold the validator.
+ * The typed client, for browsers and Node. It imports the schemas only as types, so bundles that include it do not
+ * include the validator.
  */
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
@@ -82,55 +82,55 @@ export interface ClientOptions {
   /** Without it only `health` and `signIn` work. */
   token?: string | undefined;
   fetch?: typeof fetch | undefined;
-  /** Who this is, as other clients see it next to a decision's answer. */
+  /** This client's name, as other clients see it next to a decision's answer. */
   clientName?: string | undefined;
-  /** For one request and its answer; the feed has `silenceMs`. */
+  /** For one request and its response; the feed uses `silenceMs`. */
   timeoutMs?: number | undefined;
   /**
-   * A feed on which nothing arrives for so long, a minute, is opened anew; on a live connection the server is asked for a
-   * sign of life after so long, 20 seconds.
+   * A feed without data for this long, one minute by default, is reopened. On a live connection the server is pinged
+   * after this long, by default 20 seconds.
    */
   silenceMs?: number | undefined;
-  /** How long the server of a live connection may take for its sign of life, or to open it: 5 seconds. */
+  /** How long a live connection's server may take to answer a ping, or to open: 5 seconds by default. */
   answerMs?: number | undefined;
   /** Between attempts. */
   backoff?: RetryRange | undefined;
 }
 
-/** Methods throw BooError with the server's code; `isUnreachable(error)` tells when there was no answer at all. */
+/** Methods throw BooError with the server's code; `isUnreachable(error)` tells whether there was no response at all. */
 export interface BooClient {
   info(): Promise<Info>;
-  /** Resolves also when the server answers that it cannot work just now. */
+  /** Resolves also if the server responds that it is currently unavailable. */
   health(): Promise<Health>;
   createChat(input: CreateChat): Promise<Chat>;
-  /** Newest first. `after` is the `next` of the page before. */
+  /** Newest first. `after` is the previous page's `next`. */
   listChats(
     page?: {
       after?: string | undefined;
       limit?: number | undefined;
-      /** Only those that are put away, or only those that are not; all of them unless it is given. */
+      /** Only archived chats, or only those that are not; all by default. */
       archived?: boolean | undefined;
-      /** Stands in the title or in what was said. Throws `query_timeout` when the search takes too long. */
+      /** Contained in the title or in what was said. Throws `query_timeout` if the search takes too long. */
       q?: string | undefined;
     },
     options?: { signal?: AbortSignal | undefined },
   ): Promise<ChatPage>;
   getChat(chatId: string): Promise<Chat>;
   /**
-   * With a backend it is a flip; `running` says what becomes of a turn that runs. With `"running": "finish"` it waits as
-   * long as that takes, and the signal, or the end of this program, withdraws the flip.
+   * A backend makes it a flip; `running` says what to do with a running turn. With `"running": "finish"` it waits as
+   * long as that takes; the signal, or the end of this program, withdraws the flip.
    */
   patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
-  /** What the chat's directory turns on, and what of it has changed since it was trusted. */
+  /** What the chat's directory enables, and what has changed since it was trusted. */
   getTrust(chatId: string): Promise<ChatTrust>;
-  /** Trusts exactly what was looked at; `trust_refused` when it is another by now. */
+  /** Trusts exactly what was reviewed; throws `trust_refused` if the content has changed since. */
   giveTrust(chatId: string, trust: GiveTrust): Promise<ChatTrust>;
-  /** With `keepalive` it is sent even when the page is being closed. */
+  /** With `keepalive` it is sent even if the page is closing. */
   deleteChat(chatId: string, options?: { keepalive?: boolean | undefined }): Promise<void>;
   /**
-   * Resolves once the prompt is stored. Makes an id where none is given, and sends again under the same id while the
-   * server cannot be reached: it is stored once. With `attempts` so many times at the most; the signal hangs up, and then
-   * nobody knows whether it is stored.
+   * Resolves once the prompt is stored. Generates an id if none is given, and resends under the same id while the
+   * server is unreachable: it is stored once. `attempts` limits the number of tries; the signal aborts, and then it is
+   * unknown whether the prompt is stored.
    */
   prompt(
     chatId: string,
@@ -138,58 +138,58 @@ export interface BooClient {
     options?: { attempts?: number | undefined; signal?: AbortSignal | undefined },
   ): Promise<Receipt>;
   /**
-   * Sends a prompt and resolves with its turn once that has finished, however it ended. Whatever it waits for meanwhile, such
-   * as a decision or the end of a hold, comes to `onItem`. Throws `prompt_taken` when somebody cancels the prompt while it waits, and
-   * the signal's reason when that is aborted; the turn goes on then.
+   * Sends a prompt and resolves with its turn once that has finished, however it ended. Everything in between, such as
+   * a decision or the end of a hold, goes to `onItem`. Throws `prompt_taken` if someone cancels the waiting prompt, and
+   * the signal's reason if that is aborted; the turn then continues.
    */
   run(chatId: string, prompt: SubmitPrompt | string, options?: RunOptions): Promise<RunResult>;
-  /** The prompts that wait, in the order in which they will be taken. */
+  /** The waiting prompts, in the order they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;
-  /** Throws `prompt_taken` when its turn has begun. */
+  /** Throws `prompt_taken` if its turn has started. */
   cancelPrompt(chatId: string, promptId: string): Promise<void>;
-  /** Moves it before another one that waits, or to the end with null. Throws `prompt_taken` when it waits no more. */
+  /** Moves it before another waiting one, or to the end with null. Throws `prompt_taken` if it is no longer waiting. */
   movePrompt(chatId: string, promptId: string, before: string | null): Promise<WaitingPromptList>;
-  /** Lets a held queue go on; nothing happens to one that is not held. Returns the chat as it is then. */
+  /** Resumes a held queue; does nothing if it is not held. Returns the chat as it is then. */
   resumeQueue(chatId: string, choice?: ResumeQueue): Promise<Chat>;
   interrupt(chatId: string): Promise<InterruptResult>;
   /**
-   * Takes prompts back: the agent goes on as before this one, or before the one since which the conversation is too long
-   * for the model. Files stay as they are. After a running turn; throws `not_found`, `invalid_request`.
+   * Takes prompts back: the agent continues from before this one, or before the one since which the conversation is too
+   * long for the model. Files stay as they are. Waits for a running turn; throws `not_found`, `invalid_request`.
    */
   rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
   /**
-   * The terminal of the chat's agent, which is started if it does not run. Resolves when it is attached; throws
-   * `terminal_unavailable` where the chat's backend has none.
+   * The terminal of the chat's agent, which is started if necessary. Resolves when attached; throws
+   * `terminal_unavailable` if the chat's backend has none.
    */
   terminal(chatId: string, options?: TerminalOptions): Promise<TerminalConnection>;
-  /** With `before` in place of `after`: the newest of those before it; `next` then leads further back. */
+  /** With `before` instead of `after`: the newest events before it; `next` then leads further back. */
   events(
     chatId: string,
     page?: { after?: number | undefined; before?: number | undefined; limit?: number | undefined },
   ): Promise<EventPage>;
   /**
-   * The chat's events after the cursor and on, across broken connections: each event once and in order, previews in
-   * between, and a `resume` item first and after every reconnect. After a `resume` previews start anew: drop the
-   * unfinished ones; and after one with the verdict `gap` the log starts anew too. Ends when the signal is aborted;
-   * throws when asking again cannot help. While a read waits, only the signal ends it.
+   * The chat's events after the cursor, live, across broken connections: each event once and in order, previews in
+   * between, and a `resume` item first and after every reconnect. After a `resume` previews start over: drop the
+   * unfinished ones; after one with the verdict `gap` the log starts over too. Ends when the signal is aborted; throws
+   * if retrying cannot help. While a read waits, only the signal ends it.
    */
   follow(chatId: string, options?: FollowOptions): AsyncIterable<FeedItem>;
   /**
-   * Everything that one client follows over one connection, which is opened anew whenever it is lost. Begins to connect at
-   * once; close it when it is not needed any more.
+   * Everything one client follows over one connection, which is reopened whenever it is lost. Starts connecting at
+   * once; close it when it is no longer needed.
    */
   live(options?: LiveOptions): Live;
   /**
-   * The transcripts of the chat's sessions as the agent wrote them, the session that it goes on with first. Throws when
-   * they break off.
+   * The transcripts of the chat's sessions as the agent wrote them, the current session first. Throws if they are cut
+   * off.
    */
   transcript(chatId: string, options?: { signal?: AbortSignal | undefined }): AsyncIterable<TranscriptRecord>;
   /**
-   * Begins to bring a session here that was begun elsewhere. Its lines follow, in their order and each once; a batch of
-   * which nobody knows whether it arrived ends the import. Only `finishImport` makes the chat.
+   * Starts importing a session that was started elsewhere. Its lines follow, in order and each once; if it is unknown
+   * whether a batch arrived, the import ends. Only `finishImport` creates the chat.
    */
   beginImport(input: BeginImport): Promise<SessionImport>;
-  /** How far an import is, while it is being finished. Throws `not_found` once it is a chat. */
+  /** The progress of an import while it is being finished. Throws `not_found` once it is a chat. */
   readImport(importId: string): Promise<ImportProgress>;
   addImportLines(importId: string, lines: ImportLines): Promise<void>;
   finishImport(importId: string): Promise<Chat>;
@@ -200,23 +200,26 @@ export interface BooClient {
     after?: string | undefined;
     limit?: number | undefined;
   }): Promise<DecisionPage>;
-  /** Throws `decision_settled` with the winner in `details.decision` when somebody else was first. */
+  /** Throws `decision_settled` with the winner in `details.decision` if someone else was first. */
   decide(decisionId: string, answer: AnswerDecision): Promise<Decision>;
-  /** Directories on the server whose paths begin with this; of an empty one, those at home. At most fifty. */
+  /**
+   * Directories on the server whose paths start with this; for an empty prefix, those in the home directory. At most
+   * fifty.
+   */
   listDirectories(path: string): Promise<DirectoryList>;
-  /** Begins to sign the agents in to Claude: gives the page to do so at, which shows a code. */
+  /** Starts signing the agents in to Claude: returns the page to open, which shows a code. */
   beginAgentSignIn(account?: SignInAccount): Promise<SignInPage>;
   /** Finishes it with that code. It may take half a minute. */
   finishAgentSignIn(code: string): Promise<void>;
   cancelAgentSignIn(): Promise<void>;
-  /** Makes a link that signs another browser in, once, within ten minutes. */
+  /** Creates a link that signs in another browser, once, within ten minutes. */
   makeSignInLink(): Promise<SignInLink>;
-  /** Changes the one-use code of the sign-in link into the token. */
+  /** Exchanges the sign-in link's one-time code for the token. */
   signIn(code: string): Promise<{ token: string }>;
 }
 
 const promptAttempts = 6;
-/** The log of a long session is written meanwhile. */
+/** Long enough for the server to write a long session's log. */
 const finishTimeoutMs = 300_000;
 
 export function createClient(options: ClientOptions): BooClient {
@@ -227,7 +230,7 @@ export function createClient(options: ClientOptions): BooClient {
   const wire = createWire({
     url: options.url,
     token: options.token,
-    // A browser's fetch wants to be called without another `this`.
+    // A browser's fetch must be called without another `this`.
     fetch: options.fetch ?? ((...input) => globalThis.fetch(...input)),
     clientName: options.clientName ?? 'client',
     timeoutMs: longWaitMs,
@@ -266,7 +269,7 @@ export function createClient(options: ClientOptions): BooClient {
           const request = { method: 'PATCH', body: patch, signal } as const;
           return await wire.request<Chat>(chatPath(chatId), waits ? { ...request, timeoutMs: null } : request);
         } catch (error) {
-          // What lies in between may give up on a long wait, and so does fetch itself after some minutes: asked again.
+          // Proxies may give up on a long wait, and so does fetch itself after some minutes: ask again.
           const isCutShort = isUnreachable(error) && performance.now() - sentAtMs >= longWaitMs;
           if (!waits || !isCutShort || signal?.aborted) throw error;
         }
@@ -277,7 +280,7 @@ export function createClient(options: ClientOptions): BooClient {
     async prompt(chatId, prompt, { attempts = promptAttempts, signal } = {}) {
       const body: SubmitPrompt = { ...prompt, id: prompt.id ?? newId() };
       const delay = createRetryDelay(backoff);
-      // A slow line takes its time for images: 16 characters a millisecond are a hundred kilobits a second.
+      // Images need time on a slow line: 16 characters per millisecond are a hundred kilobits per second.
       const timeoutMs = longWaitMs + JSON.stringify(body.content).length / 16;
       const request = { method: 'POST', body, signal, timeoutMs } as const;
       for (let attempt = 1; ; attempt += 1) {
@@ -335,7 +338,7 @@ export function createClient(options: ClientOptions): BooClient {
   return client;
 }
 
-/** A random UUID. `crypto.randomUUID` is missing in a browser on a page without TLS. */
+/** A random UUID. Browsers have no `crypto.randomUUID` on a page without TLS. */
 function newId(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

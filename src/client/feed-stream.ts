@@ -2,8 +2,8 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { Delta, Event, FeedItem, Resume } from '../protocol/event.ts';
 
 /**
- * The items of a server-sent event stream, until it ends. Throws when the connection breaks or a frame is not JSON.
- * `onBytes` is called for whatever arrives, comments included: it is a sign of life.
+ * The items of a server-sent event stream, until it ends. Throws if the connection breaks or a frame is not JSON.
+ * `onBytes` is called for whatever arrives, including comments: it is a sign of life.
  */
 export async function* readFeed(
   body: ReadableStream<Uint8Array>,
@@ -27,12 +27,12 @@ export async function* readFeed(
       }
     }
   } finally {
-    // The stream may have failed already; then there is nothing left to cancel.
+    // The stream may have failed already; then there is nothing to cancel.
     await reader.cancel().catch(() => {});
   }
 }
 
-/** Frames of a kind this version does not know are skipped. */
+/** Frames of an unknown kind are skipped. */
 function toFeedItem(message: EventSourceMessage): FeedItem | undefined {
   switch (message.event) {
     case 'resume':

@@ -1,6 +1,6 @@
 /**
- * Following a chat across broken connections. The cursor is the seq of the last event handed out: what the server sends
- * again is dropped, and an event that skips a number is not handed out; the connection is opened anew at the cursor.
+ * Follows a chat across broken connections. The cursor is the seq of the last event yielded: repeated events are
+ * dropped, and an event that skips a number is not yielded; the connection is reopened at the cursor.
  */
 import type { Chat } from '../protocol/chat.ts';
 import type { Wire } from './request.ts';
@@ -15,16 +15,16 @@ export type FeedStatus =
   | { state: 'waiting'; error: BooError; retryInMs: number };
 
 export interface FollowOptions {
-  /** The seq of the last event already seen; 0 starts at the beginning, `head` with what happens from now on. */
+  /** The seq of the last event already seen; 0 starts at the beginning, `head` at the current end. */
   after?: number | 'head' | undefined;
-  /** Ends the iteration, also while it waits. */
+  /** Ends the iteration, even while it waits. */
   signal?: AbortSignal | undefined;
   onStatus?: ((status: FeedStatus) => void) | undefined;
 }
 
 export interface FollowLimits {
   backoff: RetryRange;
-  /** A connection on which nothing arrives for so long is taken for dead. */
+  /** A connection without data for this long is considered dead. */
   silenceMs: number;
 }
 
@@ -57,7 +57,7 @@ export async function* followFeed(
             if (item.event.seq !== cursor + 1) throw holeAfter(cursor, item.event.seq);
             cursor = item.event.seq;
           }
-          // Only a connection that brings something counts as a success.
+          // Only a connection that delivers something counts as a success.
           delay.reset();
           attempt = 0;
         }
@@ -77,7 +77,7 @@ export async function* followFeed(
   }
 }
 
-/** One connection's signal: aborted from outside, by silence, or when the connection is done with. */
+/** One connection's signal: aborted from outside, by silence, or when the connection is finished. */
 function openLine(outer: AbortSignal | undefined, silenceMs: number) {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
@@ -103,7 +103,7 @@ function holeAfter(cursor: number, seq: number): BooError {
   return new BooError('internal', `The feed skipped from event ${cursor} to event ${seq}.`);
 }
 
-/** Asking again cannot help: the token is wrong, the chat is gone, the request itself is refused. */
+/** Retrying cannot help: the token is wrong, the chat is gone, or the request itself is refused. */
 export function isFinal(error: unknown): boolean {
   if (!(error instanceof BooError)) return false;
   const status = error.details['status'];

@@ -1,8 +1,7 @@
 /**
- * Everything that a client follows, over one WebSocket that is opened anew whenever it is lost: with a new ticket, and
- * with the cursor of every chat. A cursor is the seq of the last event handed out: what the server sends again is
- * dropped, and where an event skips a number the chat is followed anew from the cursor, so none is handed out twice or
- * out of order.
+ * Everything a client follows, over one WebSocket that is reopened whenever it is lost: with a new ticket, and with the
+ * cursor of every chat. A cursor is the seq of the last event delivered: repeated events are dropped, and if an event
+ * skips a number the chat is followed again from the cursor, so none is delivered twice or out of order.
  */
 import type { TerminalSocket, TerminalSocketConstructor } from './terminal.ts';
 import { isFinal } from './follow.ts';
@@ -16,59 +15,59 @@ import { createRetryDelay, type RetryDelay, type RetryRange, wait } from './retr
 import { ticketPrefix } from '../protocol/terminal-names.ts';
 
 /**
- * `connecting`: a connection is being opened. `catching_up`: it is open, and something that is followed is not at its end
- * yet. `open`: all is as it is on the server. `offline`: there is none, and soon it is tried again.
+ * `connecting`: a connection is being opened. `catching_up`: it is open, and something followed has not reached its
+ * end. `open`: everything is as on the server. `offline`: there is no connection, and it will soon retry.
  */
 export type LiveState = 'connecting' | 'open' | 'catching_up' | 'offline';
 
-/** What comes of one chat. After `ended` nothing comes any more: the chat was deleted, or there is none. */
+/** What arrives for one chat. Nothing follows `ended`: the chat was deleted, or does not exist. */
 export type LiveItem = FeedItem | { kind: 'ended'; reason: 'deleted' | 'unknown' };
 
 /**
- * What comes of all chats. `chats_followed` closes what is told at first, of every connection anew: the chats that are
- * warm and the decisions that are pending. What else has changed while there was no connection is in the lists.
+ * What arrives for all chats. `chats_followed` ends the initial part of every connection: the warm chats and the
+ * pending decisions. Other changes made while disconnected are in the lists.
  */
 export type LiveNews = Extract<LiveServerMessage, { type: 'chat' | 'chat_deleted' | 'decision' | 'chats_followed' }>;
 
 export interface LiveOptions {
-  /** Where there is no global one, as in Node 20. */
+  /** If there is no global one, as in Node 20. */
   WebSocket?: TerminalSocketConstructor | undefined;
-  /** What the server said was wrong in what it was sent. */
+  /** What the server said was wrong with the last message. */
   onError?: ((error: BooError) => void) | undefined;
 }
 
 export interface Live {
   readonly state: LiveState;
-  /** Why it is offline. With `details.status` 401 or 403 it is not tried again before `retry()`. */
+  /** Why it is offline. With `details.status` 401 or 403 it does not retry before `retry()`. */
   readonly error: BooError | undefined;
-  /** Called with every new state. Returns the way to take it back. */
+  /** Called with every new state. Returns a function that unsubscribes. */
   onState(listener: (state: LiveState) => void): () => void;
   /**
-   * The chat's events after the cursor and on, each once and in order, across broken connections; previews in between,
-   * and a `resume` first and after every reconnect: then previews start anew, and after one with the verdict `gap` the
-   * log starts anew too. A chat is followed once at a time. Returns the way to end it.
+   * The chat's events after the cursor, live, each once and in order, across broken connections; previews in between,
+   * and a `resume` first and after every reconnect: then previews start over, and after one with the verdict `gap` the
+   * log starts over too. A chat can be followed once at a time. Returns a function that stops it.
    */
   follow(chatId: string, options: { after?: number | undefined; onItem: (item: LiveItem) => void }): () => void;
-  /** Returns the way to end it. */
+  /** Returns a function that stops it. */
   followChats(onNews: (news: LiveNews) => void): () => void;
-  /** Tries at once, where it would wait: the network may be back. */
+  /** Retries at once instead of waiting: the network may be back. */
   retry(): void;
   /**
-   * The same, and where there is a connection the server is asked whether it lives: the machine may have slept, or the
-   * network may have changed.
+   * The same, and pings the server on an existing connection: the machine may have slept, or the network may have
+   * changed.
    */
   check(): void;
-  /** Nothing is handed out any more. Idempotent. */
+  /** Nothing is delivered any more. Idempotent. */
   close(): void;
 }
 
 export interface LiveLimits {
   backoff: RetryRange;
-  /** When nothing has come for so long the server is asked for a sign of life. */
+  /** After this long without data the server is pinged. */
   silenceMs: number;
   /**
-   * How long that may take, and how long the opening. Twice as long after each time it was too long, up to six times, until
-   * the server has answered: a slow line must not be hung up on for ever.
+   * How long a ping, and opening a connection, may take. Doubles after each timeout, up to six times, until the server
+   * has answered: a slow line must not be disconnected forever.
    */
   answerMs: number;
 }
@@ -80,9 +79,9 @@ interface Follow {
   readonly onItem: (item: LiveItem) => void;
   readonly delay: RetryDelay;
   cursor: number;
-  /** The cursor that the server was last asked with; undefined while it was not, on this connection. */
+  /** The cursor last sent to the server; undefined if none was sent on this connection. */
   asked: number | undefined;
-  /** The newest event when it was asked; undefined until it has said so. */
+  /** The newest event at that time; undefined until the server has reported it. */
   head: number | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -108,7 +107,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
     for (const listener of stateListeners) listener(next);
   }
 
-  /** Says whether all is there, while there is a connection. */
+  /** Updates whether everything has arrived, while there is a connection. */
   function look(): void {
     if (socket?.readyState !== isOpen) return;
     const isBehind = [...follows.values()].some(({ head, cursor }) => head === undefined || cursor < head);
@@ -126,7 +125,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
     say({ type: 'follow', chatId: follow.chatId, after: follow.cursor });
   }
 
-  /** The server has stopped sending this chat, or has sent what cannot be: it is asked again soon. */
+  /** The server has stopped sending this chat, or has sent an impossible event: it is requested again soon. */
   function askAgain(follow: Follow): void {
     follow.asked = undefined;
     follow.head = undefined;
@@ -144,7 +143,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
       case 'resume': {
         const { chatId, ...resume } = message;
         const follow = follows.get(chatId);
-        // Of a following that was ended since, or asked anew.
+        // Of a subscription that has ended or been restarted since.
         if (!follow || follow.asked !== resume.after) return;
         if (resume.verdict === 'gap') follow.cursor = 0;
         follow.head = resume.head;
@@ -193,9 +192,9 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
   }
 
   /**
-   * After a silent death the connections that a browser keeps for requests are dead too, and it takes each of them before it
-   * makes a new one. So who gets no answer soon asks again beside; the first answer counts, and hanging up on the others
-   * has the browser throw their connections away.
+   * After a silent death the browser's pooled request connections are dead too, and it uses up each of them before it
+   * opens a new one. So without a quick answer another request is sent; the first answer counts, and aborting the
+   * others makes the browser discard their connections.
    */
   async function takeTicket(timeoutMs: number): Promise<string> {
     const sentAtMs = performance.now();
@@ -225,7 +224,9 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
   async function connect(onLife: () => void): Promise<BooError> {
     const Socket = options.WebSocket ?? (globalThis as { WebSocket?: TerminalSocketConstructor }).WebSocket;
     if (!Socket) {
-      throw new BooError('invalid_request', 'There is no WebSocket here: hand one in.', { details: { final: true } });
+      throw new BooError('invalid_request', 'There is no WebSocket in this environment: pass one in.', {
+        details: { final: true },
+      });
     }
     const answerMs = limits.answerMs * patience;
     const ticket = await takeTicket(answerMs);
@@ -240,10 +241,10 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
         let hasOpened = false;
         const lose = (why: string): void =>
           resolve(unreachable(url, new Error(why), hasOpened ? undefined : 'websocket_failed'));
-        // A connection that is dead may take long to say that it is closed, if it ever does.
+        // A dead connection may take long to report that it is closed, if it ever does.
         const giveUp = (): void => {
           growPatient();
-          lose('Nothing came for too long.');
+          lose('Nothing was received for too long.');
         };
         opening = setTimeout(giveUp, answerMs);
         own.addEventListener('open', () => {
@@ -260,10 +261,10 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
           if (newsListeners.size > 0) say({ type: 'follow_chats' });
           look();
         });
-        // What comes of it is told by the close that follows.
+        // The close that follows reports the outcome.
         own.addEventListener('error', () => undefined);
         own.addEventListener('message', ({ data }) => {
-          // It may take long to be closed, and what was on its way still comes.
+          // Closing may take long, and messages in transit still arrive.
           if (socket !== own || closing.signal.aborted || typeof data !== 'string') return;
           liveness?.hear();
           onLife();
@@ -291,7 +292,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
       hurry = new AbortController();
       let isOver = false;
       try {
-        // Only a connection that brings something counts as a success.
+        // Only a connection that delivers something counts as a success.
         error = await connect(() => delay.reset());
       } catch (thrown) {
         error = toBooError(thrown);
@@ -327,7 +328,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
       return () => void stateListeners.delete(listener);
     },
     follow(chatId, { after = 0, onItem }) {
-      if (follows.has(chatId)) throw new BooError('invalid_request', `Chat ${chatId} is followed already.`);
+      if (follows.has(chatId)) throw new BooError('invalid_request', `Chat ${chatId} is already being followed.`);
       const delay = createRetryDelay(limits.backoff);
       const follow: Follow = {
         chatId,
@@ -350,7 +351,7 @@ export function openLive(url: string, wire: Wire, options: LiveOptions, limits: 
     },
     followChats(onNews) {
       newsListeners.add(onNews);
-      // Asked again for whoever comes later: the server tells all anew.
+      // Sent again for later subscribers: the server repeats the initial part.
       hasChats = false;
       say({ type: 'follow_chats' });
       look();

@@ -4,19 +4,19 @@ export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   query?: Record<string, string | number | undefined> | undefined;
   body?: unknown;
-  /** In place of the client's own; null waits as long as it takes. */
+  /** Overrides the client's own; null waits as long as it takes. */
   timeoutMs?: number | null;
-  /** Hangs up. */
+  /** Aborts the request. */
   signal?: AbortSignal | undefined;
-  /** The page that asks may be gone before it is sent. */
+  /** The page may be gone before it is sent. */
   keepalive?: boolean | undefined;
 }
 
-/** The client's way to the server: every request carries the token and the client's name. */
+/** The client's transport: every request carries the token and the client's name. */
 export interface Wire {
-  /** The JSON answer, or undefined where there is no body. Throws BooError. */
+  /** The JSON response, or undefined if there is no body. Throws BooError. */
   request<T>(path: string, options?: RequestOptions): Promise<T>;
-  /** An open stream: of events, unless another type is asked for. Throws BooError. */
+  /** An open stream: of events, unless another type is requested. Throws BooError. */
   openStream(
     path: string,
     query: RequestOptions['query'],
@@ -33,15 +33,18 @@ export interface WireOptions {
   timeoutMs: number;
 }
 
-/** Throws BooError `config_invalid` for a token that no header takes, which would look like a server out of reach. */
+/**
+ * Throws BooError `config_invalid` for a token that no header accepts, which would otherwise look like an unreachable
+ * server.
+ */
 export function createWire(options: WireOptions): Wire {
   if (options.token !== undefined && /[^\x21-\x7e]/.test(options.token)) {
-    const problem = 'The token holds a line break, a space or another character that no token has.';
+    const problem = 'The token contains a line break, a space or another character that no token has.';
     throw new BooError('config_invalid', problem);
   }
   const base = options.url.replace(/\/+$/, '');
   const identity = {
-    // The server takes no other characters, and no more of them.
+    // The server accepts no other characters, and no more of them.
     'boocode-client': options.clientName.replace(/[^\x20-\x7e]/g, '?').slice(0, 64) || 'client',
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   };
@@ -81,7 +84,7 @@ export function createWire(options: WireOptions): Wire {
       try {
         return JSON.parse(text) as T;
       } catch (error) {
-        throw new BooError('internal', `${base} does not answer like a BooCode server.`, { cause: error });
+        throw new BooError('internal', `${base} does not respond like a BooCode server.`, { cause: error });
       }
     },
 
@@ -100,7 +103,7 @@ export function createWire(options: WireOptions): Wire {
       }
       if (!response.body || !response.headers.get('content-type')?.startsWith(type)) {
         await response.body?.cancel();
-        throw new BooError('internal', `${base} answers without a stream of ${type}.`, { details: { final: true } });
+        throw new BooError('internal', `${base} responds without a stream of ${type}.`, { details: { final: true } });
       }
       return response.body;
     },
@@ -114,8 +117,8 @@ function queryText(query: RequestOptions['query'] = {}): string {
 }
 
 /**
- * The request got no answer, or only a part of one: it may or may not have been carried out. `websocket_failed` as `step`:
- * requests were answered, and the WebSocket was not.
+ * The request got no response, or only part of one: it may or may not have been carried out. `websocket_failed` as
+ * `step`: requests were answered, but the WebSocket was not.
  */
 export function unreachable(url: string, cause: unknown, step?: 'websocket_failed'): BooError {
   return new BooError('internal', `BooCode at ${url} cannot be reached.`, {
@@ -124,7 +127,7 @@ export function unreachable(url: string, cause: unknown, step?: 'websocket_faile
   });
 }
 
-/** True when the server gave no answer, so that only asking again can tell what became of the request. */
+/** True if the server gave no response, so that only asking again can tell what became of the request. */
 export function isUnreachable(error: unknown): boolean {
   // A server's own error has a status, whatever its reason says.
   return error instanceof BooError && error.details['reason'] === 'unreachable' && !('status' in error.details);
@@ -132,18 +135,18 @@ export function isUnreachable(error: unknown): boolean {
 
 const codeOfStatus: Record<number, ErrorCode> = { 401: 'unauthorized', 404: 'not_found' };
 
-/** The error behind an answer of `application/problem+json`; the status decides where a proxy answered instead. */
+/** The error in an `application/problem+json` response; the status decides if a proxy responded instead. */
 function problemOf(status: number, text: string): BooError {
   let problem: Record<string, unknown> = {};
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === 'object' && parsed !== null) problem = { ...parsed };
   } catch {
-    // Not from BooCode itself: the status has to do.
+    // Not from BooCode itself: use the status.
   }
   const { type: _type, title, detail, instance: _instance, code: given, status: _status, ...details } = problem;
   const code = errorCodes.find((known) => known === given) ?? codeOfStatus[status] ?? 'internal';
   const sentence = [detail, title].find((value) => typeof value === 'string' && value !== '');
-  const message = typeof sentence === 'string' ? sentence : `The server answered with status ${status}.`;
+  const message = typeof sentence === 'string' ? sentence : `The server responded with status ${status}.`;
   return new BooError(code, message, { details: { ...details, status } });
 }

@@ -1,7 +1,10 @@
-/** How long to wait before trying again: doubles from `minMs` up to `maxMs`, each time between half and all of it. */
+/**
+ * How long to wait before a retry: doubles from `minMs` up to `maxMs`, each time a random value between half and all of
+ * it.
+ */
 export interface RetryDelay {
   next(): number;
-  /** After success: the next delay is short again. */
+  /** After a success: the next delay is short again. */
   reset(): void;
 }
 
@@ -24,7 +27,7 @@ export function createRetryDelay(range: RetryRange, random: () => number = Math.
   };
 }
 
-/** Resolves after the time, or as soon as the signal is aborted. Never rejects. */
+/** Resolves after the delay, or as soon as the signal is aborted. Never rejects. */
 export function wait(delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();

@@ -1,4 +1,4 @@
-/** One prompt from its sending to the end of its turn. */
+/** One prompt, from sending it to the end of its turn. */
 import type { FollowOptions } from './follow.ts';
 import { textOf } from '../protocol/text-of.ts';
 import { BooError } from '../protocol/error.ts';
@@ -18,14 +18,14 @@ export interface RunResult {
   outcome: EventOf<'turn_finished'>['outcome'];
   /** Why it failed, or was interrupted. */
   error: EventOf<'turn_finished'>['error'];
-  /** The text of the agent's last message in this turn; empty where it said nothing. What sub-agents said does not count. */
+  /** The text of the agent's last message in this turn; empty if it said nothing. Sub-agents do not count. */
   answer: string;
   usage: EventOf<'turn_finished'>['usage'];
-  /** US dollars, as the agent reckons it. */
+  /** US dollars, as counted by the agent. */
   costUsd: number;
 }
 
-/** What of the client this needs. */
+/** The parts of the client used here. */
 interface PromptClient {
   prompt(chatId: string, prompt: SubmitPrompt, options: { signal?: AbortSignal | undefined }): Promise<Receipt>;
   follow(chatId: string, options: FollowOptions): AsyncIterable<FeedItem>;
@@ -56,7 +56,7 @@ export async function runPrompt(
     if (turnId === undefined || event.turnId !== turnId) continue;
     if (event.type === 'agent_message' && event.parentToolCallId === undefined) answer = textOf(event.content);
     if (event.type !== 'turn_finished') continue;
-    // The agent never had it: another turn follows.
+    // The agent never received it: another turn follows.
     if (event.requeuedPromptIds?.includes(promptId)) {
       turnId = undefined;
       continue;

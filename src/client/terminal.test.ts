@@ -132,7 +132,7 @@ describe('the client of a terminal', () => {
     const global = globalThis as { WebSocket?: unknown };
     const kept = global.WebSocket;
     delete global.WebSocket;
-    await expect(client.terminal(chatId)).rejects.toThrow('There is no WebSocket here');
+    await expect(client.terminal(chatId)).rejects.toThrow('There is no WebSocket in this environment');
     if (kept) global.WebSocket = kept;
   });
 });

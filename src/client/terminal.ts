@@ -1,4 +1,6 @@
-/** A chat's terminal over a WebSocket, in a browser or in Node: the socket's constructor is handed in where there is none. */
+/**
+ * A chat's terminal over a WebSocket, in a browser or in Node: pass the socket's constructor if there is no global one.
+ */
 import { unreachable } from './request.ts';
 import { BooError } from '../protocol/error.ts';
 import { terminalProtocol, ticketPrefix } from '../protocol/terminal-names.ts';
@@ -9,7 +11,7 @@ import type {
   TerminalSize,
 } from '../protocol/terminal.ts';
 
-/** What is used of a WebSocket: that of browsers and of Node 22, or that of the package `ws`. */
+/** The part of a WebSocket used here: that of browsers and Node 22, or the package `ws`. */
 export interface TerminalSocket {
   binaryType: string;
   readonly readyState: number;
@@ -23,11 +25,11 @@ export interface TerminalSocket {
 export type TerminalSocketConstructor = new (url: string, protocols: string[]) => TerminalSocket;
 
 export interface TerminalOptions {
-  /** `read` sees and does not type. */
+  /** `read` watches and cannot type. */
   access?: TerminalAccess | undefined;
-  /** Of the terminal that it is shown on; who may write has a say in the size that the program gets. */
+  /** The size of the terminal it is shown on; viewers that may write affect the program's size. */
   size?: TerminalSize | undefined;
-  /** Where there is no global one, as in Node 20. */
+  /** If there is no global one, as in Node 20. */
   WebSocket?: TerminalSocketConstructor | undefined;
 }
 
@@ -35,14 +37,14 @@ export type TerminalItem = TerminalServerMessage | { type: 'output'; data: Uint8
 
 export interface TerminalConnection {
   /**
-   * A `screen` first. What was taken is acknowledged when the next is asked for, so take the next when it is shown. Ends
-   * after `ended` and after `close()`; throws when the connection is lost, and `isUnreachable` tells whether it is worth
-   * another try. One consumer.
+   * A `screen` first. A frame is acknowledged when the next one is requested, so request the next one after showing it.
+   * Ends after `ended` and after `close()`; throws if the connection is lost, and `isUnreachable` tells whether a retry
+   * makes sense. One consumer.
    */
   readonly items: AsyncIterable<TerminalItem>;
-  /** Keys. Dropped once the connection is gone, and by the server where this may only read. */
+  /** Keys. Dropped once the connection is gone, and by the server if this viewer may only read. */
   write(data: string | Uint8Array): void;
-  /** What somebody pasted: text, whatever is in it. Dropped as keys are. */
+  /** Pasted text: stays text, whatever it contains. Dropped in the same cases as keys. */
   paste(text: string): void;
   resize(size: TerminalSize): void;
   /** Idempotent. */
@@ -50,26 +52,26 @@ export interface TerminalConnection {
 }
 
 const isOpen = 1;
-/** Longer input goes in pieces: the server refuses messages beyond its limit. */
+/** Longer input is split: the server refuses messages beyond its limit. */
 const pieceBytes = 256 * 1024;
-/** As JSON a character has six bytes at most. A longer paste is several. */
+/** A character has at most six bytes in JSON. A longer paste becomes several. */
 const pieceCharacters = 512 * 1024;
 
-/** Throws BooError when there is no connection to be had. */
+/** Throws BooError if no connection can be opened. */
 export async function openTerminal(
   url: string,
   ticket: string,
   given: TerminalSocketConstructor | undefined,
 ): Promise<TerminalConnection> {
   const Socket = given ?? (globalThis as { WebSocket?: TerminalSocketConstructor }).WebSocket;
-  if (!Socket) throw new BooError('invalid_request', 'There is no WebSocket here: hand one in.');
+  if (!Socket) throw new BooError('invalid_request', 'There is no WebSocket in this environment: pass one in.');
   const socket = new Socket(url.replace(/^http/, 'ws'), [terminalProtocol, `${ticketPrefix}${ticket}`]);
   socket.binaryType = 'arraybuffer';
   const items = createItems();
   let isClosed = false;
   const opened = new Promise<void>((resolve, reject) => {
     socket.addEventListener('open', () => resolve());
-    // What comes of it is told by the close that follows.
+    // The close that follows reports the outcome.
     socket.addEventListener('error', () => undefined);
     socket.addEventListener('message', ({ data }) => items.push(itemOf(data)));
     socket.addEventListener('close', ({ code, reason }) => {
@@ -107,7 +109,7 @@ export async function openTerminal(
   };
 }
 
-/** Never cut between the two halves of a character or of a line end. */
+/** Never split between the two halves of a character or of a line end. */
 function* piecesOf(text: string): Generator<string> {
   for (let start = 0; start < text.length;) {
     let end = Math.min(start + pieceCharacters, text.length);
@@ -127,7 +129,7 @@ function bytesOf(item: TerminalItem): number {
   return item.type === 'screen' ? new TextEncoder().encode(item.data).length : 0;
 }
 
-/** 1008 and 1009 would come again; everything else may pass. */
+/** 1008 and 1009 would happen again; everything else may be transient. */
 function lost(url: string, code: number, reason: string): BooError {
   if (code !== 1008 && code !== 1009) return unreachable(new URL(url).origin, new Error(`${code} ${reason}`.trim()));
   return new BooError(
@@ -138,12 +140,12 @@ function lost(url: string, code: number, reason: string): BooError {
 
 interface Items {
   push(item: TerminalItem): void;
-  /** After what waits. */
+  /** After what is queued. */
   end(error: BooError | undefined): void;
   taken(shown: (item: TerminalItem) => void): AsyncIterable<TerminalItem>;
 }
 
-/** No more waits here than the server's window: what is not shown is not acknowledged. */
+/** No more is queued here than the server's window: what is not shown is not acknowledged. */
 function createItems(): Items {
   const waiting: TerminalItem[] = [];
   let wake = (): void => undefined;

@@ -2,7 +2,7 @@ import type { Wire } from './request.ts';
 import { BooError } from '../protocol/error.ts';
 import type { TranscriptRecord } from '../protocol/transcript.ts';
 
-/** The lines of a chat's transcripts, while they come. Throws when they break off. */
+/** The lines of a chat's transcripts, as they arrive. Throws if they are cut off. */
 export async function* readTranscriptRecords(
   wire: Wire,
   path: string,
@@ -27,7 +27,7 @@ export async function* readTranscriptRecords(
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', stop);
-    // For who reads no further.
+    // For consumers that stop early.
     abort.abort();
   }
 }
@@ -38,7 +38,7 @@ async function* linesOf(
 ): AsyncGenerator<string, void, undefined> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
-  // The pieces of the line that has no end yet. A line of many pieces is put together once.
+  // The pieces of the unfinished line. A line of many pieces is joined once.
   let pieces: string[] = [];
   for (;;) {
     const { done, value } = await reader.read().catch((error: unknown) => {
@@ -57,5 +57,5 @@ async function* linesOf(
 
 function brokenOff(cause?: unknown): BooError {
   const details = { reason: 'unreachable' };
-  return new BooError('internal', 'The server broke the transcript off before its end.', { cause, details });
+  return new BooError('internal', 'The server ended the transcript before it was complete.', { cause, details });
 }

@@ -1,10 +1,10 @@
 /**
- * What the scripts see of a request. Trap: the program puts reminders, notices and its own records between and behind
- * what a person typed, in blocks of the same role and type; only what is left without them counts as typed.
+ * How the scripts see a request. Trap: the program puts reminders, notices and its own records between and after what a
+ * person typed, in blocks of the same role and type; only what remains without them counts as typed.
  */
 import { type Block, blocksOf, type MessagesRequest, textOfBlock } from './request.ts';
 
-/** A line of the summary that stands for all that was said before a compaction: what was typed, as JSON. */
+/** A line of the summary that replaces the conversation after a compaction: what was typed, as JSON. */
 export const rememberedLine = /^- The person said: (".*")$/gm;
 
 export interface ToolRound {
@@ -20,7 +20,7 @@ export interface Conversation {
   model: string;
   /** Everything that was typed, oldest first, block by block. */
   typed: readonly string[];
-  /** The last of it; empty when nothing was. */
+  /** The last of it; empty if there is none. */
   lastTyped: string;
   /** How many images came with the last typed text. */
   images: number;
@@ -28,25 +28,25 @@ export interface Conversation {
   rounds: readonly ToolRound[];
   /** What the program itself reported since then, for example the end of a background task. */
   notification: string | undefined;
-  /** Tools that can be called, at once or after a search. */
+  /** Tools that can be called, directly or after a search. */
   available: ReadonlySet<string>;
-  /** Those of them that the program wants to be searched for first. */
+  /** Those that the program expects to be searched for first. */
   deferred: ReadonlySet<string>;
   /** Where the program wants a plan to be written; null outside plan mode. */
   planFile: string | null;
-  /** The working directory that the program named; null when it named none. */
+  /** The working directory named by the program; null if none. */
   cwd: string | null;
   /** The program asks this for itself, for example for a title; no person typed it. */
   aside: boolean;
-  /** The JSON schema that the answer must fit; null for a text. */
+  /** The JSON schema the answer must match; null for text. */
   schema: unknown;
-  /** How often this very request came before, under the same session. */
+  /** How often this very request arrived before, in the same session. */
   attempt: number;
 }
 
 const reminder = /<(system-reminder|local-command-caveat|command-[a-z]+|local-command-std[a-z]+)>[\s\S]*?<\/\1>/g;
 const notificationTag = /<task-notification>[\s\S]*?<\/task-notification>/;
-// The program's own words in the person's role.
+// The program's own text in the user role.
 const programText = new RegExp(
   [
     /^\[Request interrupted by user.*\]$/,
@@ -58,7 +58,7 @@ const programText = new RegExp(
     .map((pattern) => pattern.source)
     .join('|'),
 );
-// How the program passes on what was typed in the middle of a turn, inside a reminder or in a message of its own.
+// How the program passes on what was typed mid-turn, inside a reminder or in a separate message.
 const midTurn = /The user sent a new message while you were working:\n([\s\S]*?)\n\nThis is how Claude Code/g;
 
 function stringsOf(value: string | Block[]): string[] {

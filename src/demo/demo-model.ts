@@ -1,6 +1,6 @@
 /**
- * A scripted stand-in for the Anthropic Messages API, on loopback only, so that real turns run without an account.
- * It is no model: `scripts.ts` holds all it can say. Every response carries `x-boocode-demo-model: scripted`.
+ * A scripted stand-in for the Anthropic Messages API, on loopback only, so that real turns run without an account. It
+ * is not a model: `scripts.ts` contains everything it can say. Every response carries `x-boocode-demo-model: scripted`.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -14,13 +14,13 @@ import { chooseReply } from './scripts.ts';
 import { countTokens, type InputUsage, inputUsageOf } from './usage.ts';
 
 export interface DemoModelOptions {
-  /** 0, the default, takes a free port. */
+  /** 0, the default, picks a free port. */
   port?: number;
-  /** When given, requests with another key, or none, get 401. */
+  /** If given, requests with another key, or none, get 401. */
   apiKey?: string;
-  /** Between the pieces of an ordinary text; 0, the default, streams as fast as it can. */
+  /** Between the pieces of an ordinary text; 0, the default, streams as fast as possible. */
   intervalMs?: number;
-  /** How many requests are kept for inspection, the newest; 100 by default. */
+  /** How many of the newest requests are kept for inspection; 100 by default. */
   keepRequests?: number;
 }
 
@@ -30,9 +30,9 @@ export interface RecordedRequest {
   /** Without the credentials. */
   headers: Readonly<Record<string, string>>;
   body: unknown;
-  /** The name of the script that answered; null where none did. */
+  /** The name of the script that answered; null if none did. */
   script: string | null;
-  /** What the answer uses that is heard to its end; null where there is none. */
+  /** The usage of the complete answer; null if there is none. */
   usage: (InputUsage & { output_tokens: number }) | null;
 }
 
@@ -40,9 +40,9 @@ export interface DemoModel {
   /** http://127.0.0.1:PORT */
   readonly url: string;
   readonly requests: readonly RecordedRequest[];
-  /** How many replies are held right now. */
+  /** How many replies are currently held. */
   readonly held: number;
-  /** Lets every held reply go on; says how many there were. */
+  /** Releases every held reply; returns how many there were. */
   release(): number;
   /** Ends running replies and frees the port. Idempotent. */
   close(): Promise<void>;
@@ -131,7 +131,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     const isCount = path === '/v1/messages/count_tokens';
     if (method !== 'POST' || (path !== '/v1/messages' && !isCount)) {
       record(entry);
-      return fail(response, 404, 'not_found_error', `The demo model knows no ${method} ${path}.`);
+      return fail(response, 404, 'not_found_error', `The demo model has no ${method} ${path}.`);
     }
     if (apiKey !== undefined && !holdsKey(incoming, apiKey)) {
       record(entry);
@@ -139,7 +139,7 @@ export async function startDemoModel(options: DemoModelOptions = {}): Promise<De
     }
     const text = await readBody(incoming);
     if (text === null) {
-      return fail(response, 413, 'request_too_large', `A request may hold ${maxBodyBytes} bytes.`);
+      return fail(response, 413, 'request_too_large', `A request may have at most ${maxBodyBytes} bytes.`);
     }
     const body = parseJson(text);
     const parsed = body === undefined ? { ok: false as const, message: 'The body is not JSON.' } : parseRequest(body);
@@ -214,7 +214,7 @@ function fail(
   response.end(JSON.stringify({ type: 'error', error: { type, message } }));
 }
 
-/** The same for the same request of the same agent, sent again. */
+/** The same for the same request of the same agent, if sent again. */
 function keyOf(incoming: IncomingMessage, conversation: Pick<Conversation, 'typed' | 'rounds'>): string {
   const agent = [incoming.headers['x-claude-code-session-id'], incoming.headers['x-claude-code-agent-id']];
   const state = JSON.stringify([agent, conversation.typed, conversation.rounds.map((round) => round.id)]);
@@ -222,7 +222,7 @@ function keyOf(incoming: IncomingMessage, conversation: Pick<Conversation, 'type
 }
 
 function isLoopback(incoming: IncomingMessage): boolean {
-  // The Host header too: a page in a browser could reach us under a name of its own.
+  // The Host header too: a page in a browser could reach us under its own name.
   return loopbackAddresses.has(incoming.socket.remoteAddress ?? '') && loopbackHost.test(incoming.headers.host ?? '');
 }
 
@@ -241,7 +241,7 @@ function publicHeaders(incoming: IncomingMessage): Record<string, string> {
   );
 }
 
-/** Null when it is too large. */
+/** Null if it is too large. */
 async function readBody(incoming: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -24,13 +24,13 @@ function failure(conversation: Conversation): { status: number; times: number } 
   return { status, times };
 }
 
-/** True when it was to happen once, and has happened. */
+/** True if it was to happen once, and has happened. */
 function again(c: Conversation): boolean {
   return c.attempt > 0 && /\bonce\b/i.test(c.lastTyped);
 }
 
 const usageLimit = /^usage limit for (\d+) seconds?(?: .*)?$/i;
-/** When it resets, in seconds since 1970, by the prompt that met it first. */
+/** When it resets, in seconds since 1970, keyed by the prompt that met it first. */
 const usageLimits = new Map<string, number>();
 
 const begun = piecesOf('This sentence will not come to its');
@@ -47,7 +47,7 @@ function limitExceeded(c: Conversation): keyof typeof tooLongErrors | null {
   return typed === 'context' || typed === 'request' ? typed : null;
 }
 
-/** Before all others: also a summary is asked for with what is too long. */
+/** Before all others: requests for a summary also contain the input that is too long. */
 export const tooLongScript: Script = {
   name: 'exceed',
   when: (c) => limitExceeded(c) !== null,
@@ -99,7 +99,7 @@ export const failureScripts: readonly Script[] = [
     when: (c) => phrase(c, usageLimit) !== null,
     reply(c): Step[] {
       const seconds = Number(phrase(c, usageLimit)?.[1]);
-      // All requests of the prompt are refused until then, as by the plan of an account.
+      // All requests of the prompt are refused until then, as by an account's plan.
       const until = usageLimits.get(c.lastTyped) ?? Math.floor(Date.now() / 1000) + seconds;
       usageLimits.set(c.lastTyped, until);
       if (Date.now() / 1000 >= until) return [say('The limit was reset, and now it works.')];

@@ -1,4 +1,4 @@
-/** The two forms of a message on the wire: a stream of events, and one body. */
+/** The two wire formats of a message: a stream of events, and one body. */
 import type { ServerResponse } from 'node:http';
 import type { StopReason } from './reply.ts';
 import type { InputUsage } from './usage.ts';
@@ -21,7 +21,7 @@ export interface MessageSink {
   delta(index: number, delta: ContentDelta): Promise<void>;
   stopBlock(index: number): void;
   finish(stopReason: StopReason, outputTokens: number): void;
-  /** Bytes that no client expects. */
+  /** Bytes no client expects. */
   malformed(): void;
   breakOff(errorType: string, message: string): void;
 }

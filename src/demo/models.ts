@@ -1,4 +1,7 @@
-/** What the Messages API says of its models. The demo answers under any name; as models it lists those that look like one. */
+/**
+ * What the Messages API says about its models. The demo answers under any name; it lists those that look like a
+ * model's.
+ */
 
 const listed = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5', 'claude-fable-5-2'].map(toModel);
 const modelName = /^claude-[\w.-]+$/;

@@ -10,7 +10,7 @@ const work = [
 
 const statuses = ['pending', 'in_progress', 'completed'] as const;
 
-/** The list as it stands when `done` items are completed. */
+/** The list with `done` items completed. */
 function todos(done: number): { content: string; activeForm: string; status: (typeof statuses)[number] }[] {
   return work.map((item, index) => ({
     ...item,
@@ -18,7 +18,7 @@ function todos(done: number): { content: string; activeForm: string; status: (ty
   }));
 }
 
-/** Which tool keeps the list depends on the model and the settings of the program. */
+/** Which tool keeps the list depends on the model and the program's settings. */
 function keepList(c: Conversation): Step[] {
   const calls = c.rounds.length;
   const failed = c.rounds.find((round) => round.isError);
@@ -46,7 +46,7 @@ const planText = '# Plan\n\n1. Look at the code.\n2. Make the change.\n3. Run th
 export const planScripts: readonly Script[] = [
   { name: 'plan the work', when: (c) => phrase(c, /^plan the work$/i) !== null, reply: keepList },
   {
-    // The program names the file that the plan belongs in; ExitPlanMode then asks the person.
+    // The program names the plan's file; ExitPlanMode then asks the person.
     name: 'make a plan',
     when: (c) => phrase(c, /^make a plan$/i) !== null,
     reply(c) {

@@ -7,13 +7,13 @@ export interface Stage {
   sink: MessageSink;
   model: string;
   usage: InputUsage;
-  /** Between the pieces of a text that names no pace of its own. */
+  /** Between the pieces of a text without its own pace. */
   intervalMs: number;
   /** Aborted when the client goes away or the model is closed. */
   signal: AbortSignal;
-  /** Resolves when the reply may go on. */
+  /** Resolves when the reply may continue. */
   hold(): Promise<void>;
-  /** Destroys the connection, after what was written has left. */
+  /** Destroys the connection once everything written has left. */
   cut(): Promise<void>;
 }
 
@@ -98,7 +98,7 @@ export async function playMessage(steps: readonly Step[], stage: Stage): Promise
   if (!signal.aborted) sink.finish(stopReason, outputTokensOf(steps));
 }
 
-/** Of a message that comes to its end. */
+/** For a message that reaches its end. */
 export function outputTokensOf(steps: readonly Step[]): number {
   const tokens = steps.reduce((sum, step) => sum + tokensOf(step), 0);
   return Math.max(1, tokens);

@@ -5,7 +5,7 @@ export type Block = z.infer<typeof block>;
 
 const content = z.union([z.string(), z.array(block)]);
 
-/** What the demo model reads of a Messages request. Every other field is let through unread. */
+/** The parts of a Messages request that the demo model reads. Every other field is ignored. */
 const messagesRequest = z.looseObject({
   model: z.string().min(1),
   max_tokens: z.int().positive().optional(),
@@ -30,7 +30,7 @@ export function blocksOf(value: string | Block[]): Block[] {
   return typeof value === 'string' ? [{ type: 'text', text: value }] : value;
 }
 
-/** The text of a block, of a tool result's parts included; empty where there is none. */
+/** The text of a block, including the parts of a tool result; empty if there is none. */
 export function textOfBlock(part: Block): string {
   if (part.type === 'text') return typeof part['text'] === 'string' ? part['text'] : '';
   if (part.type !== 'tool_result') return '';

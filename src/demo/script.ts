@@ -7,12 +7,12 @@ export interface Script {
   reply(conversation: Conversation): Step[];
 }
 
-/** True for exactly this phrase, and for a sentence's capital letter and full stop around it. */
+/** True for exactly this phrase, ignoring capitals and a final full stop. */
 export function phrase(conversation: Conversation, pattern: RegExp): RegExpExecArray | null {
   return pattern.exec(conversation.lastTyped.replace(/[.!?]$/, ''));
 }
 
-/** The first reply makes the call; the one after its result says how it went. */
+/** The first reply makes the call; the one after its result reports how it went. */
 export function callThen(
   conversation: Conversation,
   before: Step[],

@@ -1,4 +1,4 @@
-/** What the program asks for itself, and no person: the answer has the form it expects, and no script is used up. */
+/** Requests the program makes for itself: the answer has the form it expects, and no script is used up. */
 import { z } from 'zod';
 import type { Conversation } from './conversation.ts';
 import { say, type Step } from './reply.ts';
@@ -10,7 +10,7 @@ const schemaNode = z.looseObject({
   properties: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** The smallest value that fits the schema, with `text` for every string. */
+/** The smallest value that matches the schema, with `text` for every string. */
 function valueFor(schema: unknown, text: string): unknown {
   const parsed = schemaNode.safeParse(schema);
   if (!parsed.success) return null;

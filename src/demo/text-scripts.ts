@@ -61,7 +61,7 @@ export const textScripts: readonly Script[] = [
   },
 ];
 
-/** What people are told to try. Each works in a new chat, on every engine; those about a file in this order. */
+/** Suggestions for people. Each works in a new chat, on every engine; those about a file work in this order. */
 export const hints = [
   'list the files here',
   'run: echo hello',

@@ -4,7 +4,7 @@ import { call, say, type Step, think } from './reply.ts';
 import { callThen, phrase, type Script } from './script.ts';
 
 /**
- * Lists the files, and asks first: the program lets a bare `ls` run as read-only, but wants approval for `env`, and
+ * Lists the files, and asks first: the program runs a bare `ls` as read-only, but requires approval for `env`, and
  * offers a rule to remember.
  */
 export const listCommand = 'env ls -la';
@@ -33,13 +33,13 @@ function numberedLines(shown: string): number {
   return shown.split('\n').filter((line) => /^\s*\d+\t./.test(line)).length;
 }
 
-/** A sub-agent's words without the frame that the program puts around them. */
+/** A sub-agent's text without the frame the program puts around it. */
 function handedBack(result: string): string {
   const framed = /The report follows:\n([\s\S]*?)\n(?:agentId:|$)/.exec(result)?.[1];
   return (framed ?? result).replace(/^ {2}/gm, '').trim();
 }
 
-/** The calls that were typed: one, or one on each line; none of what is no JSON object. */
+/** The calls that were typed: one per line; none for what is not a JSON object. */
 function callsIn(typed: string): { name: string; input: Record<string, unknown> }[] {
   const whole = callIn(typed);
   return whole ? [whole] : typed.split('\n').flatMap((line) => callIn(line) ?? []);
@@ -141,12 +141,12 @@ export const toolScripts: readonly Script[] = [
     },
   },
   {
-    // Any tool, as one of an MCP server; several in one message where there are several lines.
+    // Any tool, such as an MCP server's; several lines become several calls in one message.
     name: 'call',
     when: (c) => callsIn(c.lastTyped).length > 0,
     reply(c) {
       const wanted = callsIn(c.lastTyped);
-      // What is not loaded yet is searched for first, one after another.
+      // Tools not loaded yet are searched for first, one after another.
       const missing = wanted.find(({ name }) => c.deferred.has(name));
       if (missing) return [call(missing.name, missing.input)];
       if (c.rounds.length === 0) return wanted.map(({ name, input }) => call(name, input));

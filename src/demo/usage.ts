@@ -16,7 +16,7 @@ export function countTokens(request: MessagesRequest): number {
   return estimate(request.system ?? '') + estimate(request.tools ?? []) + estimate(request.messages);
 }
 
-/** As if the API had cached all that came before the model's last message, and now caches what is new. */
+/** As if the API had cached everything before the model's last message, and now caches what is new. */
 export function inputUsageOf(request: MessagesRequest): InputUsage {
   const total = countTokens(request);
   const uncached = 3;

@@ -91,7 +91,7 @@ describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
     const reading = (async () => {
       for await (const record of clientOf().transcript(chat.id)) seen.push(record.type);
     })();
-    await expect(reading).rejects.toThrow('The server broke the transcript off before its end.');
+    await expect(reading).rejects.toThrow('The server ended the transcript before it was complete.');
     expect(seen).not.toContain('end');
     expect(test.errors).toMatchObject([{ message: 'A transcript broke off.', facts: { chatId: chat.id } }]);
   });

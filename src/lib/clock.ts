@@ -1,9 +1,9 @@
-/** Time, handed in, so that tests need not wait for it. */
+/** Time as a dependency, so that tests need not wait. */
 export interface Clock {
   now(): Date;
-  /** Milliseconds that never step back, whatever happens to the wall clock. */
+  /** Monotonic milliseconds. */
   monotonicMs(): number;
-  /** Calls once after the delay; the returned function takes it back. Does not keep the process alive. */
+  /** Calls once after the delay; the returned function cancels it. Does not keep the process alive. */
   after(delayMs: number, call: () => void): () => void;
 }
 

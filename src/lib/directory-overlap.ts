@@ -4,9 +4,9 @@ import { dirname } from 'node:path';
 export type Overlap = 'is' | 'holds' | 'lies in';
 
 /**
- * How a directory lies to another one; null where they are apart. They are told by device and inode and not by name, all
- * the way up, so that links, a second mount and a file system that ignores case do not hide one. What cannot be seen from
- * their paths is a mount of the other one further down in the first. Null also where one does not exist.
+ * How one directory relates to another; null if they are separate or one does not exist. Directories are compared by
+ * device and inode all the way up, not by name, so links, second mounts and case-insensitive file systems cannot hide
+ * an overlap. A mount of the second directory below the first is not detected.
  */
 export async function overlapOf(directory: string, other: string): Promise<Overlap | null> {
   const [own, others] = [await lineage(directory), await lineage(other)];
@@ -16,7 +16,7 @@ export async function overlapOf(directory: string, other: string): Promise<Overl
   return own.includes(others[0] ?? '') ? 'lies in' : null;
 }
 
-/** The identities of a directory and of all above it. */
+/** The identities of a directory and all its parents. */
 async function lineage(directory: string): Promise<string[] | null> {
   let path: string;
   try {

@@ -1,17 +1,16 @@
 /**
- * Counts what JSON would make, without making any of it: a parser needs seconds for megabytes of empty lists, which
- * this finds out in passing, byte by byte as they come.
+ * Counts the values JSON would produce without building any: a parser needs seconds for megabytes of empty lists, which
+ * this detects byte by byte as they arrive.
  *
- * What it sees as a string is what a parser sees as one for as long as the JSON is valid, and a parser stops where it no
- * longer is.
+ * As long as the JSON is valid, this sees the same strings as a parser, and a parser stops at the first error.
  */
 export interface JsonBounds {
-  /** Of values: every comma, colon and opening bracket outside of strings counts. */
+  /** Of values: every comma, colon and opening bracket outside of strings counts as one. */
   readonly nodes: number;
   readonly depth: number;
 }
 
-/** Takes the next bytes, and says which bound they break. */
+/** Takes the next bytes, and returns the limit they exceed. */
 export type JsonScan = (bytes: Uint8Array) => keyof JsonBounds | undefined;
 
 const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];

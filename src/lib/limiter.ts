@@ -1,4 +1,4 @@
-/** Lets at most `limit` tasks run at once; the others wait in line. */
+/** Runs at most `limit` tasks at once; the others queue. */
 export type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
 
 export function createLimiter(limit: number): Limiter {
@@ -10,7 +10,7 @@ export function createLimiter(limit: number): Limiter {
     try {
       return await task();
     } finally {
-      // The place is handed on, so that nobody who comes now can jump the line.
+      // The slot is handed on directly, so a newcomer cannot jump the queue.
       const next = waiting.shift();
       if (next) next();
       else running -= 1;

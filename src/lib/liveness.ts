@@ -1,16 +1,15 @@
 /**
- * Whether a connection still lives. A socket can be dead without a word: the network went away, the machine slept. Where
- * nothing has come for `silenceMs` the peer is asked for a sign of life, and where none comes within `answerMs` the
- * connection is dead. So a dead one is found within `1.1 * silenceMs + answerMs`, and a frozen page that goes on does not give
- * up a good one.
+ * Detects dead connections. A socket can be dead silently: the network went away, the machine slept. After `silenceMs`
+ * without input the peer is pinged, and if it does not respond within `answerMs` the connection is dead. So a dead one
+ * is found within `1.1 * silenceMs + answerMs`, and a frozen page that resumes does not give up a good one.
  *
- * Silence is measured by two clocks: the monotonic one stands still on many machines while they sleep, and the other may be
+ * Silence is measured by two clocks: on many machines the monotonic one stops during sleep, and the wall clock may be
  * set back.
  */
 export interface Liveness {
-  /** Something has come. */
+  /** Something has arrived. */
   hear(): void;
-  /** Asks now. */
+  /** Pings now. */
   check(): void;
   stop(): void;
 }
@@ -31,7 +30,7 @@ export function watchLiveness({ silenceMs, answerMs, ask, onDead }: LivenessPart
     answerTimer = setTimeout(onDead, answerMs);
     ask();
   }
-  // Looked at often, for the timers of a machine that wakes go on where they stood.
+  // Checked often, because after sleep a machine's timers continue where they stopped.
   const watch = setInterval(() => {
     const now = readClocks();
     if (Math.max(now.monotonicMs - heard.monotonicMs, now.wallMs - heard.wallMs) >= silenceMs) check();

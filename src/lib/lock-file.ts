@@ -6,16 +6,16 @@ import { identifyProcess, isAlive, type ProcessIdentity } from './process-identi
 /**
  * A lock between processes that a dead holder cannot keep.
  *
- * Removing a dead holder's file and making one's own are two steps, and another process can come between them. So no
- * file is ever taken over: the lock is a row of files `NAME.1`, `NAME.2` …, of which the newest counts. Whoever finds the
- * newest one's holder dead, or its lock given back, makes the next number, which only one can; then it clears away the
- * older ones. The newest file stays when the lock is given back, so that numbers never start again.
+ * Removing a dead holder's file and creating your own are two steps, and another process can come between them. So no
+ * file is ever taken over: the lock is a series of files `NAME.1`, `NAME.2` …, of which the newest counts. Whoever
+ * finds the newest one's holder dead, or its lock released, creates the next number, which only one process can; then
+ * it removes the older ones. The newest file stays when the lock is released, so numbers never start over.
  */
 export function takeLock(directory: string, name: string): LockResult {
   const own = identifyProcess(process.pid);
-  if (own === null) throw new Error('This process does not find itself.');
+  if (own === null) throw new Error('This process could not identify itself.');
   const draft = join(directory, `${name}.draft-${randomUUID()}`);
-  // Linked into place whole, so that nobody ever reads half a file.
+  // Linked into place atomically, so nobody ever reads half a file.
   writeFileSync(draft, JSON.stringify(own), { mode: 0o600, flag: 'wx' });
   try {
     for (;;) {
@@ -28,7 +28,7 @@ export function takeLock(directory: string, name: string): LockResult {
       const path = join(directory, `${name}.${newest + 1}`);
       if (!link(draft, path)) continue;
       if (newestNumber(directory, name) !== newest + 1) {
-        // We were slow: others have gone on since, and this number had become free again.
+        // We were slow: others have moved on, and this number had become free again.
         rmSync(path, { force: true });
         continue;
       }
@@ -69,13 +69,13 @@ function link(from: string, to: string): boolean {
   }
 }
 
-/** Null: given back. Undefined: the file is gone, for a newer one has come. */
+/** Null: released. Undefined: the file is gone, because a newer one exists. */
 function readHolder(path: string): ProcessIdentity | null | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity | null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    // A machine that lost its power may leave an empty file. Its holder is dead.
+    // A power failure may leave an empty file. Its holder is dead.
     if (error instanceof SyntaxError) return null;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** What a room needs of a log: JSON lines with a level, facts first, then a sentence. Pino fulfils it. */
+/** The logger interface: JSON lines with a level, facts first, then a sentence. Pino implements it. */
 export interface Log {
   debug(facts: object, message: string): void;
   info(facts: object, message: string): void;

@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /**
- * Makes a directory, for its owner alone, with what is missing above it; returns what it made, outermost first. Step by
- * step: Node's own recursive one never comes back where the parent is there and takes no directory, as `/proc`.
+ * Creates a directory, private to its owner, with missing parents; returns what it created, outermost first. Step by
+ * step, because Node's recursive mkdir never returns if the parent exists but accepts no directories, such as `/proc`.
  */
 export function makeDirectory(path: string): string[] {
   const missing: string[] = [];
@@ -13,7 +13,7 @@ export function makeDirectory(path: string): string[] {
       mkdirSync(each, { mode: 0o700 });
       return true;
     } catch (error) {
-      // Another process was quicker.
+      // Another process was faster.
       if ((error as NodeJS.ErrnoException).code === 'EEXIST' && statSync(each).isDirectory()) return false;
       throw error;
     }
@@ -24,5 +24,5 @@ function isThere(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return false;
   if (found.isDirectory()) return true;
-  throw Object.assign(new Error(`${path} is no directory.`), { code: 'ENOTDIR' });
+  throw Object.assign(new Error(`${path} is not a directory.`), { code: 'ENOTDIR' });
 }

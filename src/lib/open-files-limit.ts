@@ -1,6 +1,6 @@
-/** How many descriptors this process may have open; undefined where that is not known. Node has raised it to the most. */
+/** How many descriptors this process may open; undefined if unknown. Node has raised it to the maximum. */
 export function openFilesLimit(): number | undefined {
-  // The names of network peers take long to find, and nobody wants them.
+  // Resolving the names of network peers is slow, and nobody needs them.
   Object.assign(process.report, { excludeNetwork: true });
   const report = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } };
   const limit = report.userLimits?.open_files?.soft;

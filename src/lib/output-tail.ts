@@ -1,4 +1,4 @@
-/** The last bytes of an output, as text: what a process said before it ended. */
+/** The last bytes of an output, as text: what a process printed before it ended. */
 export class OutputTail {
   readonly #limitBytes: number;
   #tail = Buffer.alloc(0);
@@ -9,11 +9,11 @@ export class OutputTail {
 
   add(chunk: Buffer): void {
     const all = Buffer.concat([this.#tail, chunk]);
-    // A copy, so that the whole output is not kept for the sake of its end.
+    // A copy, so the whole output is not retained for its tail.
     this.#tail = Buffer.from(all.subarray(Math.max(0, all.length - this.#limitBytes)));
   }
 
-  /** Whether there was more before it. */
+  /** Whether output was dropped before it. */
   get isCut(): boolean {
     return this.#tail.length === this.#limitBytes;
   }

@@ -4,8 +4,8 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * A pid alone names nobody for long: it is given out again, and a dead process that nobody reaped still answers
- * `kill(pid, 0)`. A pid with its start time is one process for ever.
+ * A pid alone does not identify a process for long: it is reused, and a dead process that nobody reaped still answers
+ * `kill(pid, 0)`. A pid with its start time is unique.
  */
 export interface ProcessIdentity {
   pid: number;
@@ -13,7 +13,7 @@ export interface ProcessIdentity {
   startedAt: string;
 }
 
-/** The living process with this pid, or null when there is none. A zombie is not alive. */
+/** The live process with this pid, or null. A zombie is not alive. */
 export function identifyProcess(pid: number): ProcessIdentity | null {
   const startedAt = process.platform === 'linux' ? startFromProc(pid) : startFromPs(pid);
   return startedAt === null ? null : { pid, startedAt };
@@ -30,11 +30,11 @@ function startFromProc(pid: number): string | null {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch (error) {
-    // ESRCH: it went away between open and read.
+    // ESRCH: it exited between open and read.
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
-  // The second field is the program's name in brackets, and may itself hold spaces and brackets.
+  // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, ticks] = [fields[0], fields[19]];
   if (ticks === undefined || state === 'Z' || state === 'X') return null;
@@ -43,7 +43,7 @@ function startFromProc(pid: number): string | null {
 }
 
 function startFromPs(pid: number): string | null {
-  // One spelling of the time, whatever the language and time zone of whoever asks.
+  // One format for the time, whatever the caller's language and time zone.
   const { stdout, error } = spawnSync('/bin/ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
     encoding: 'utf8',
     env: { LC_ALL: 'C', TZ: 'UTC' },
@@ -53,7 +53,7 @@ function startFromPs(pid: number): string | null {
   return start === undefined || state?.startsWith('Z') === true ? null : start;
 }
 
-/** The program and arguments a process was started with, joined by spaces; empty when it is gone or may not be seen. */
+/** The program and arguments a process was started with, joined by spaces; empty if it is gone or not visible to us. */
 export function commandLine(pid: number): string {
   if (process.platform !== 'linux') {
     return spawnSync('/bin/ps', ['-ww', '-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
@@ -67,8 +67,8 @@ export function commandLine(pid: number): string {
 }
 
 /**
- * The command so started that the kernel sends it `signal` when the thread that spawned it ends, SIGKILL included.
- * Linux with util-linux only; elsewhere the command comes back unchanged. The setting survives exec, but not a change
+ * The command wrapped so that the kernel sends it `signal` when the thread that spawned it ends, SIGKILL included.
+ * Linux with util-linux only; elsewhere the command is returned unchanged. The setting survives exec, but not a change
  * of user or namespace: put this last, directly before the program.
  */
 export function withDeathSignal(
@@ -85,7 +85,7 @@ let setpriv: { path: string | null } | undefined;
 
 function findSetpriv(): string | null {
   const path = findProgram('setpriv');
-  // BusyBox has a setpriv that knows no death signal.
+  // BusyBox's setpriv does not support a death signal.
   return path !== null && spawnSync(path, ['--pdeathsig', 'TERM', '--', path, '--version']).status === 0 ? path : null;
 }
 
@@ -105,8 +105,8 @@ export function findProgram(name: string): string | null {
 }
 
 /**
- * Ends a process: `signal`, then after `graceMs` SIGKILL. Resolves when it is gone; rejects when even SIGKILL did not
- * end it. A process known by its identity is never mistaken for a later one with the same pid.
+ * Ends a process: sends `signal`, then after `graceMs` SIGKILL. Resolves when it is gone; rejects if even SIGKILL did
+ * not end it. A process known by its identity is never mistaken for a later one with the same pid.
  */
 export async function endProcess(
   target: ProcessIdentity | ChildProcess,
@@ -118,7 +118,7 @@ export async function endProcess(
   if (await endsWithin(life, options.graceMs)) return;
   life.kill('SIGKILL');
   if (await endsWithin(life, 5000)) return;
-  throw new Error(`Process ${target.pid ?? ''} is still there after SIGKILL.`);
+  throw new Error(`Process ${target.pid ?? ''} is still running after SIGKILL.`);
 }
 
 interface Life {
@@ -141,7 +141,7 @@ function lifeOfIdentity(identity: ProcessIdentity): Life {
 
 function lifeOfChild(child: ChildProcess): Life {
   return {
-    // A child that could not be spawned has no pid. Until Node has reaped it, its pid cannot be given out again.
+    // A child that failed to spawn has no pid. Until Node has reaped a child, its pid cannot be reused.
     ended: () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     kill(signal) {
       child.kill(signal);

@@ -1,18 +1,18 @@
 /**
- * A queue whose reading end is an async iterable: values are pushed from anywhere and come out in push order.
- * One consumer. Pure and unbounded: whoever pushes decides how much waits.
+ * A queue whose reading end is an async iterable: values are pushed from anywhere and come out in push order. One
+ * consumer. Unbounded: whoever pushes decides how much is queued.
  */
 export interface Pushable<T> {
-  /** Hands the value to a parked consumer, or buffers it. Dropped after `close()`. */
+  /** Hands the value to a waiting consumer, or buffers it. Ignored after `close()`. */
   push(value: T): void;
-  /** Ends the iteration after what is buffered has been delivered. Idempotent. */
+  /** Ends the iteration once the buffer has been delivered. Idempotent. */
   close(): void;
   readonly closed: boolean;
   readonly iterable: AsyncIterable<T>;
 }
 
 export function createPushable<T>(): Pushable<T> {
-  // Read from `head`, written at the end; emptied slots are given back in bulk, so that a value costs constant time.
+  // Read from `head`, written at the end; consumed slots are freed in bulk, so a value costs constant time.
   let buffer: (T | undefined)[] = [];
   let head = 0;
   let closed = false;

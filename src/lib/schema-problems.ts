@@ -1,4 +1,4 @@
-/** What a schema finds wrong, in our words: a field by its path, and what it must be. */
+/** Schema errors in our own words: a field by its path, and what it must be. */
 import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
@@ -24,7 +24,7 @@ const amount = (origin: string, bound: number | bigint): string =>
 const choice = (values: readonly unknown[]): string =>
   values.length === 1 ? `must be ${String(values[0])}` : `must be one of ${values.map(String).join(', ')}`;
 
-/** Our words for what a schema finds wrong; a schema's own message goes first. */
+/** Our text for a schema error; a schema's own message takes precedence. */
 const sentenceOf: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -37,7 +37,7 @@ const sentenceOf: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_value':
       return issue.input === undefined ? 'is required' : choice(issue.values);
     case 'invalid_union': {
-      // A union told apart by a field: what that one may be.
+      // A discriminated union: the allowed values of its discriminator.
       const { options } = issue as { options?: unknown };
       return Array.isArray(options) ? choice(options) : 'is not valid';
     }
@@ -50,7 +50,7 @@ const sentenceOf: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
-/** A union fails in every arm: the arm that got furthest says what the sender most likely meant. */
+/** A union fails in every branch: the branch that got furthest is probably what the sender meant. */
 function closest(issue: Issue): Issue {
   if (issue.code !== 'invalid_union') return issue;
   const arms = issue.errors.map((arm) => arm[0]).filter((first) => first !== undefined);
@@ -68,7 +68,7 @@ function problemsOf(found: Issue): SchemaProblem[] {
   return issue.keys.map((key) => ({ path: [...path, key], message }));
 }
 
-/** The value as the schema reads it, or all that is wrong with it. */
+/** The value as the schema parses it, or everything that is wrong with it. */
 export function readWith<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -79,10 +79,10 @@ export function readWith<S extends z.ZodType>(
   return { problems: [first, ...more] };
 }
 
-// A name that the sender chose goes back to them, but not at any length.
+// A name chosen by the sender is echoed back, but truncated.
 const short = (name: string): string => (name.length > 100 ? `${name.slice(0, 100)}…` : name);
 
-/** A path as people read it. */
+/** A path in readable form. */
 export function fieldName(path: readonly PropertyKey[], whole: string): string {
   const name = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${short(String(part))}`)).join('');
   return name === '' ? whole : name.replace(/^\./, '');

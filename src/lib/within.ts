@@ -1,4 +1,4 @@
-/** Whether the promise settled, one way or the other, before the limit. It goes on in any case. */
+/** Whether the promise settled, either way, before the limit. It continues in any case. */
 export async function within(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));

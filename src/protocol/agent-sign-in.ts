@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** With whom: a Claude subscription, or an account of the API's console. */
+/** The account type: a Claude subscription, or an account of the API console. */
 export const signInAccounts = ['claude_ai', 'console'] as const;
 export type SignInAccount = (typeof signInAccounts)[number];
 
@@ -10,9 +10,9 @@ export const beginAgentSignIn = z
 
 export const signInPage = z
   .object({
-    /** Where a person signs in, and is shown a code. */
+    /** Where a person signs in and gets a code. */
     url: z.string(),
-    /** Until when the code is waited for. */
+    /** When the sign-in expires. */
     expiresAt: z.iso.datetime(),
   })
   .meta({ id: 'SignInPage' });
@@ -20,20 +20,20 @@ export type SignInPage = z.infer<typeof signInPage>;
 
 export const finishAgentSignIn = z
   .strictObject({
-    /** As the page shows it. */
+    /** As shown by the page. */
     code: z
       .string()
       .trim()
-      .regex(/^[\x21-\x7e]{1,2000}$/, 'must be the code that the page shows, on one line'),
+      .regex(/^[\x21-\x7e]{1,2000}$/, 'must be the code shown by the page, on one line'),
   })
   .meta({ id: 'FinishAgentSignIn' });
 
-/** Signs the agent's program in, for all chats of the host. One sign-in at a time: a new one ends the one before. */
+/** Signs the agent's program in, for all chats of the host. One sign-in at a time: a new one ends the previous one. */
 export interface AgentSignIn {
   /** Throws `agent_failed`. */
   begin(account: SignInAccount): Promise<SignInPage>;
-  /** Takes the code that the page showed. Throws `invalid_request`, `not_found`, `agent_login_required`. */
+  /** Accepts the code from the page. Throws `invalid_request`, `not_found`, `agent_login_required`. */
   finish(code: string): Promise<void>;
-  /** Ends one that waits. */
+  /** Cancels a pending sign-in. */
   cancel(): Promise<void>;
 }

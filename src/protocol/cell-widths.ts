@@ -1,7 +1,7 @@
 /**
- * How many cells of a terminal a character takes, on every screen of ours alike: one that counts otherwise shows shifted
- * borders. Counted as the claude program does: by East Asian Width, nothing for marks and what cannot be seen, and two
- * cells for a whole emoji, whatever it is made of.
+ * How many terminal cells a character takes, identically on every screen of ours: a screen that counts differently
+ * shows shifted borders. Counted as the claude program does: by East Asian Width, nothing for marks and invisible
+ * characters, and two cells for a whole emoji, whatever it consists of.
  */
 import { eastAsianWidth } from 'get-east-asian-width';
 
@@ -12,27 +12,27 @@ interface WidthProvider {
   charProperties(codepoint: number, preceding: number): number;
 }
 
-/** A terminal of xterm's, with `allowProposedApi`. */
+/** An xterm terminal with `allowProposedApi`. */
 export interface HasWidths {
   readonly unicode: { register(provider: WidthProvider): void; activeVersion: string };
 }
 
 type Width = 0 | 1 | 2;
 
-/** What a character, or all that was joined to one, is to the next one. */
+/** How a character, or everything joined to it, affects the next one. */
 const roles = {
   plain: 0,
   unseen: 1,
   emoji: 2,
-  /** An emoji that has a colour of skin. */
+  /** An emoji with a skin tone. */
   person: 3,
   skinTone: 4,
   flagHalf: 5,
   hangul: 6,
-  /** A vowel or an end of a Hangul syllable. */
+  /** A Hangul vowel or final consonant. */
   hangulPart: 7,
   emojiWithJoiner: 8,
-  /** What a keycap may be put around. */
+  /** What a keycap can be applied to. */
   keyLabel: 9,
 } as const;
 type Role = (typeof roles)[keyof typeof roles];
@@ -42,14 +42,14 @@ const emojiStyle = 0xfe0f;
 const keycap = 0x20e3;
 const keyLabel = /[\d#*]/;
 const unseen = /[\p{Mn}\p{Me}\p{Cf}\p{Default_Ignorable_Code_Point}]/u;
-/** Signs that are drawn around the digits behind them. */
+/** Signs that enclose the digits after them. */
 const seenFormat = /[\u0600-\u0605\u06dd\u0890\u0891\u08e2\u{110bd}\u{110cd}]/u;
 const hangulPart = /[\u1160-\u11ff\ud7b0-\ud7fb]/;
 const hangul = /[\u1100-\u115f\ua960-\ua97c\uac00-\ud7a3]/;
 
 function roleOf(character: string): Role {
   if (keyLabel.test(character)) return roles.keyLabel;
-  // Before what is not seen: fillers are both.
+  // Before the invisible characters: fillers are both.
   if (hangulPart.test(character)) return roles.hangulPart;
   if (hangul.test(character)) return roles.hangul;
   if (unseen.test(character) && !seenFormat.test(character)) return roles.unseen;
@@ -64,7 +64,7 @@ function widthOf(codepoint: number, role: Role): Width {
   return role === roles.flagHalf ? 2 : eastAsianWidth(codepoint);
 }
 
-/** Role and width of the characters that were looked up, and 0 for the others. */
+/** Role and width of characters that were looked up, 0 for the others. */
 const known = new Uint8Array(0x20000);
 
 function lookUp(codepoint: number): { role: Role; width: Width } {
@@ -77,7 +77,10 @@ function lookUp(codepoint: number): { role: Role; width: Width } {
   return { role: (packed >> 2) as Role, width: (packed & 3) as Width };
 }
 
-/** As xterm packs what it is told: whether it joins what came before, the width of all joined, and a number of ours. */
+/**
+ * In xterm's packed format: whether it joins the preceding text, the width of everything joined, and a number of our
+ * own.
+ */
 const pack = (role: Role, width: Width, isJoined: boolean): number => (role << 3) | (width << 1) | (isJoined ? 1 : 0);
 const narrow = pack(roles.plain, 1, false);
 
@@ -91,7 +94,7 @@ function charProperties(codepoint: number, preceding: number): number {
       const isEmoji = before === roles.emoji || before === roles.person;
       const widens = codepoint === emojiStyle ? isEmoji : codepoint === keycap && before === roles.keyLabel;
       const now = codepoint === zeroWidthJoiner && isEmoji ? roles.emojiWithJoiner : before;
-      // Where nothing is known of what came before, it still belongs to that.
+      // If nothing is known about the preceding text, it still belongs to it.
       return pack(now, widens ? 2 : widthBefore, true);
     }
     case roles.flagHalf:
@@ -114,7 +117,7 @@ const provider: WidthProvider = {
   charProperties,
 };
 
-/** Makes a terminal count so. */
+/** Makes a terminal count this way. */
 export function useCellWidths({ unicode }: HasWidths): void {
   unicode.register(provider);
   unicode.activeVersion = provider.version;

@@ -5,7 +5,7 @@ import { hold } from './hold.ts';
 export const registeredName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be a name as in GET /v1/info');
 export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'] as const;
 export const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
-/** What a flip does with a turn that runs: wait for its end, end it, or not flip. */
+/** What a flip does with a running turn: wait for its end, interrupt it, or refuse to flip. */
 export const runningChoices = ['finish', 'interrupt', 'refuse'] as const;
 export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'failed'] as const;
 
@@ -18,10 +18,10 @@ export type ChatState = (typeof chatStates)[number];
 export const waitKinds = ['model', 'tool', 'person', 'rate_limit', 'sign_in', 'background'] as const;
 export const mcpServerStatuses = ['connected', 'pending', 'failed', 'needs_auth', 'disabled'] as const;
 
-// Postgres keeps no NUL in text, and no name needs one.
+// Postgres stores no NUL in text, and no name needs one.
 const noNul = (value: string): boolean => !value.includes('\u0000');
 
-export const title = z.string().trim().min(1).max(200).refine(noNul, 'must not hold a NUL character');
+export const title = z.string().trim().min(1).max(200).refine(noNul, 'must not contain a NUL character');
 export const modelName = z
   .string()
   .trim()
@@ -29,21 +29,21 @@ export const modelName = z
   .max(200)
   .regex(/^\P{Cc}+$/u, 'must be printable');
 
-/** A chat in which nothing has happened for a while, or that tries again, says what it waits for. */
+/** What a chat is waiting for when it has been quiet for a while, or is retrying. */
 export const waitsFor = z
   .object({
     for: z.enum(waitKinds),
-    /** Since the last sign of it; of a tool since its call, of a person since they were asked. */
+    /** Since its last sign; for a tool, since its call; for a person, since they were asked. */
     since: z.iso.datetime(),
-    /** Which tool, what a person is asked, what runs in the background: one line. Null of a model. */
+    /** Which tool, what a person is asked, or what runs in the background: one line. Null for a model. */
     what: z.string().nullable(),
-    /** The model API failed, and is asked again. Null where nothing failed. */
+    /** The model API failed and is being retried. Null if nothing failed. */
     retry: z
       .object({
-        /** The attempt that comes next, from 1 on; null where the agent does not count. */
+        /** The number of the next attempt, from 1; null if the agent does not count. */
         attempt: z.int().nullable(),
         maxAttempts: z.int().nullable(),
-        /** When it is made, or was. */
+        /** When it is made, or was made. */
         at: z.iso.datetime().nullable(),
         /** What went wrong, in a few words. */
         reason: z.string(),
@@ -53,12 +53,12 @@ export const waitsFor = z
   .meta({ id: 'WaitsFor' });
 export type WaitsFor = z.infer<typeof waitsFor>;
 
-/** An MCP server, as the agent says. */
+/** An MCP server, as reported by the agent. */
 export const mcpServer = z
   .object({
     name: z.string(),
     status: z.enum(mcpServerStatuses),
-    /** Why it failed, where that was said. */
+    /** Why it failed, if known. */
     error: z.string().nullable(),
   })
   .meta({ id: 'McpServer' });
@@ -70,40 +70,43 @@ export const chat = z
     title: z.string(),
     /** Absolute path of the working directory, symbolic links resolved. */
     cwd: z.string(),
-    /** Where the agent works now; of a chat whose agent does not run, where it goes on. Absolute path. */
+    /** The agent's current working directory; if the agent is not running, where it will resume. Absolute path. */
     currentDirectory: z.string(),
     agent: registeredName,
     backend: registeredName,
-    /** The model asked for; null leaves the choice to the agent. */
+    /** The requested model; null leaves the choice to the agent. */
     model: z.string().nullable(),
-    /** The effort asked for; null leaves it to the agent. A model that has no such level takes the nearest below, or none. */
+    /**
+     * The requested effort; null leaves it to the agent. A model without such a level uses the nearest lower one, or
+     * none.
+     */
     effort: z.enum(efforts).nullable(),
     permissionMode: z.enum(permissionModes),
     /** True when the directory's own settings, hooks and instructions may be loaded. */
     trusted: z.boolean(),
-    /** Whether agents of other sessions on the machine may begin turns here, by a message. */
+    /** Whether agents of other sessions on the machine may start turns here by sending a message. */
     acceptsAgentMessages: z.boolean(),
     state: z.enum(chatStates),
-    /** Null while the chat moves on, and where it has nothing to do. */
+    /** Null while the chat is making progress, and when it has nothing to do. */
     waitsFor: waitsFor.nullable(),
     /**
-     * The MCP servers of the agent that runs, from its first turn on: on the SDK all of them, of the terminal program those
-     * that it tells its model about. Null where none is known.
+     * The MCP servers of the running agent, from its first turn on: on the SDK all of them, for the terminal program
+     * those it tells its model about. Null if none is known.
      */
     mcpServers: z.array(mcpServer).nullable(),
-    /** Put away: lists show it only to who asks for it. */
+    /** Archived: lists show it only on request. */
     archived: z.boolean(),
     /** How many prompts wait for their turn. */
     waiting: z.int(),
-    /** Why what waits is not taken; null while it is. */
+    /** Why waiting prompts are held; null if they are not. */
     hold: hold.nullable(),
-    /** Whether a queue that a usage limit holds is resumed by itself when the limit resets. */
+    /** Whether a queue held by a usage limit resumes automatically when the limit resets. */
     resumeAtReset: z.boolean(),
-    /** What the chat has cost so far, in US dollars, as the agent reckons it. */
+    /** What the chat has cost so far, in US dollars, as counted by the agent. */
     costUsd: z.number(),
-    /** Tokens that the agent was given so far, from the cache or not, over all models and sub-agents. */
+    /** Input tokens so far, cached or not, across all models and sub-agents. */
     tokensIn: z.number(),
-    /** Tokens that the agent has written so far. */
+    /** Output tokens so far. */
     tokensOut: z.number(),
     /** The seq of the newest event. */
     head: z.int(),
@@ -113,7 +116,7 @@ export const chat = z
   .meta({ id: 'Chat' });
 export type Chat = z.infer<typeof chat>;
 
-const directory = z.string().min(1).max(4096).refine(noNul, 'must not hold a NUL character');
+const directory = z.string().min(1).max(4096).refine(noNul, 'must not contain a NUL character');
 
 export const createChat = z
   .strictObject({
@@ -126,7 +129,7 @@ export const createChat = z
     permissionMode: z.enum(permissionModes).optional(),
     trusted: z.boolean().optional(),
     acceptsAgentMessages: z.boolean().optional(),
-    /** Default: the server's own setting, which is off unless it was switched on. */
+    /** Default: the server's own setting, which is off unless enabled. */
     resumeAtReset: z.boolean().optional(),
   })
   .meta({ id: 'CreateChat' });
@@ -142,24 +145,24 @@ export const patchChat = z
     acceptsAgentMessages: z.boolean().optional(),
     resumeAtReset: z.boolean().optional(),
     archived: z.boolean().optional(),
-    /** A flip: the chat goes on with this backend, in the same session. It happens between turns. */
+    /** A flip: the chat continues with this backend, in the same session. It happens between turns. */
     backend: registeredName.optional(),
     /**
-     * The chat goes on in this directory, an absolute path, in the same session. It happens between turns. Trust is by
-     * directory and does not come along: `trusted` becomes false unless the same patch sets it.
+     * The chat continues in this directory, an absolute path, in the same session. It happens between turns. Trust
+     * belongs to a directory and is not carried along: `trusted` becomes false unless the same patch sets it.
      */
     cwd: directory.optional(),
     /**
-     * With `backend` or `cwd`: what becomes of a running turn, or of other work that the change would end, such as a
-     * background task. `finish` answers once it is done and the chat is changed, as long as the client waits; prompts that
-     * wait run afterwards. `refuse` is the default.
+     * With `backend` or `cwd`: what to do with a running turn, or other work the change would end, such as a background
+     * task. `finish` responds once it is done and the chat is changed, as long as the client waits; waiting prompts run
+     * afterwards. `refuse` is the default.
      */
     running: z.enum(runningChoices).optional(),
   })
   .refine((patch) => Object.keys(patch).some((field) => field !== 'running'), 'must change at least one field')
   .refine(({ running, backend, cwd }) => running === undefined || backend !== undefined || cwd !== undefined, {
     path: ['running'],
-    message: 'goes with backend or cwd only',
+    message: 'is valid with backend or cwd only',
   })
   .meta({ id: 'PatchChat' });
 export type PatchChat = z.infer<typeof patchChat>;

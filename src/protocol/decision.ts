@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 export const decisionKinds = ['permission', 'question', 'plan', 'form'] as const;
 export const answerOutcomes = ['allow', 'allow_always', 'deny'] as const;
-/** `cancelled`: the turn that asked has ended, so that nobody can answer any more. */
+/** `cancelled`: the turn that asked has ended, so nobody can answer any more. */
 export const decisionOutcomes = [...answerOutcomes, 'cancelled'] as const;
 
 export type DecisionKind = (typeof decisionKinds)[number];
@@ -16,15 +16,18 @@ export const decision = z
     turnId: z.uuid().nullable(),
     kind: z.enum(decisionKinds),
     title: z.string(),
-    /** What will run, exactly: the tool's input. Of a form, what the MCP server asks for: see `formOf`. */
+    /** What will run, exactly: the tool's input. For a form, what the MCP server asks for: see `formOf`. */
     input: z.record(z.string(), z.unknown()),
-    /** The tool that wants to run, by its own name, for example `Bash`. Null of a form, and of what was asked before this was kept. */
+    /**
+     * The tool that wants to run, by its own name, for example `Bash`. Null for a form, and for decisions stored before
+     * this field existed.
+     */
     toolName: z.string().nullable(),
-    /** The call of it, as in the event `tool_call`. */
+    /** The id of its call, as in the event `tool_call`. */
     toolCallId: z.string().nullable(),
-    /** True when `allow_always` would be remembered by the agent. */
+    /** True if the agent would remember `allow_always`. */
     canAllowAlways: z.boolean(),
-    /** What it would remember, and for how long, in words: one line for each thing. */
+    /** What it would remember, and for how long, in words: one line per item. */
     alwaysScope: z.array(z.string()),
     status: z.enum(['pending', 'resolved']),
     requestedAt: z.iso.datetime(),
@@ -34,7 +37,7 @@ export const decision = z
     by: z.string().nullable(),
   })
   .meta({ id: 'Decision' });
-/** Something only a person can settle: a permission, a question, a plan, a form of an MCP server. */
+/** Something only a person can settle: a permission, a question, a plan, or an MCP server's form. */
 export type Decision = z.infer<typeof decision>;
 
 export const decisionPage = z
@@ -46,20 +49,20 @@ export const answerDecision = z
   .strictObject({
     outcome: z.enum(answerOutcomes),
     /**
-     * With `allow`: the tool's whole input, edited, which runs as it is. One that is the same as was shown counts as none.
-     * A question's answers and a form's values go here.
+     * With `allow`: the tool's complete input, edited, which runs exactly as given. One identical to the input shown
+     * counts as none. A question's answers and a form's values also go here.
      */
     input: z.record(z.string(), z.unknown()).optional(),
-    /** With `deny`: what the agent is told. */
+    /** With `deny`: the message for the agent. */
     message: z.string().trim().min(1).max(10_000).optional(),
   })
   .refine((answer) => answer.outcome !== 'deny' || answer.input === undefined, {
     path: ['input'],
-    message: 'goes with allow or allow_always only',
+    message: 'is valid with allow or allow_always only',
   })
   .refine((answer) => answer.outcome === 'deny' || answer.message === undefined, {
     path: ['message'],
-    message: 'goes with deny only',
+    message: 'is valid with deny only',
   })
   .meta({ id: 'AnswerDecision' });
 export type AnswerDecision = z.infer<typeof answerDecision>;

@@ -1,39 +1,39 @@
 /**
  * Every outcome a caller can act on has a code. Codes are part of the wire contract and never change their meaning.
- * Only `http/problem.ts` maps a code to an HTTP status.
+ * Only `http/problem.ts` maps codes to HTTP statuses.
  */
 export const errorCodes = [
   'invalid_request', // a field is missing, of the wrong type or out of range; `field` names it
   'invalid_json',
   'unsupported_media_type',
   'payload_too_large',
-  'request_timeout', // the body came too slowly
+  'request_timeout', // the body arrived too slowly
   'unauthorized',
-  'too_many_attempts', // wrong credentials came too often; a good one is still taken
+  'too_many_attempts', // too many wrong credentials; a valid one is still accepted
   'forbidden_host',
   'forbidden_origin',
   'not_found',
   'method_not_allowed',
   'cwd_invalid', // the working directory is missing, not a directory or not readable
-  'prompt_conflict', // this prompt id was used with another body
-  'prompt_taken', // the prompt waits no more: its turn has begun, or it was cancelled
-  'session_taken', // a chat has this session already; `chatId` names it
-  'trust_refused', // the directory brings along more than can be looked at, or other files than those that were to be trusted
-  'decision_settled', // somebody else answered first; `decision` holds the winner
+  'prompt_conflict', // this prompt id was used with a different body
+  'prompt_taken', // the prompt is no longer waiting: its turn has started, or it was cancelled
+  'session_taken', // a chat already has this session; `chatId` names it
+  'trust_refused', // the directory contains more than can be inspected, or different files than those to be trusted
+  'decision_settled', // someone else answered first; `decision` contains the winner
   'upgrade_required', // this path is a WebSocket
-  'backend_unavailable', // no backend can run this chat here; the message says how to switch one on
-  'terminal_unavailable', // this chat has no terminal to attach to, or none can be had here; the message says why
-  'chat_busy', // the chat is doing something that excludes this
+  'backend_unavailable', // no backend can run this chat here; the message says how to enable one
+  'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
+  'chat_busy', // the chat is busy with something that excludes this
   'chat_elsewhere', // another host holds this chat's lease
   'agent_failed', // the agent process could not start, or died
   'agent_login_required',
-  'model_error', // the model API refused or broke off; `reason` says how
-  'hook_stopped', // a hook of the agent's settings refused the prompt, or stopped the turn
-  'context_exceeded', // a prompt, or the conversation, is longer than the model takes and cannot be summed up; take it back to go on
+  'model_error', // the model API refused or aborted; `reason` says how
+  'hook_stopped', // a hook in the agent's settings refused the prompt, or stopped the turn
+  'context_exceeded', // a prompt, or the conversation, is longer than the model accepts and cannot be compacted; rewind to continue
   'host_restarted', // the host ended while a turn was running
-  'query_timeout', // the database answers, but what was asked of it took too long and was ended
-  'storage_unavailable', // the database cannot be reached or takes no writes
-  'starting', // the server holds its port already, and is not ready
+  'query_timeout', // the database responds, but the query took too long and was cancelled
+  'storage_unavailable', // the database is unreachable or accepts no writes
+  'starting', // the server has taken its port, but is not ready
   'shutting_down',
   'config_invalid',
   'internal',
@@ -55,7 +55,7 @@ export class BooError extends Error {
   }
 }
 
-/** The error as it is, or wrapped as `internal` with its cause kept. */
+/** The error unchanged, or wrapped as `internal` with its cause. */
 export function toBooError(error: unknown): BooError {
   if (error instanceof BooError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 /**
  * The event contract. A durable event is a fact in a chat's log, numbered by the chat's own dense `seq`; a delta is a
- * preview of an event still being made and is never the record. Content events use the words of the Agent Client
- * Protocol's session updates; life-cycle events are ours.
+ * preview of an unfinished event and never the record. Content events use the terms of the Agent Client Protocol's
+ * session updates; life-cycle events are ours.
  */
 import { z } from 'zod';
 import { efforts, permissionModes, registeredName } from './chat.ts';
@@ -30,13 +30,13 @@ export const toolCallContent = z
 export type ToolCallContent = z.infer<typeof toolCallContent>;
 
 /**
- * Where words come from that no person wrote: the agent of another session, one of the agent's own sub-agents, a prompt that the agent left for later, a
- * task in the background, or the program and what is connected with it.
+ * The origin of text that no person wrote: an agent of another session, one of the agent's own sub-agents, a prompt the
+ * agent scheduled, a background task, or the program and what is connected to it.
  */
 export const incomingKinds = ['teammate', 'sub_agent', 'wake_up', 'background_task', 'other'] as const;
 export type IncomingKind = (typeof incomingKinds)[number];
 
-/** Tokens of one turn over all models and sub-agents, as the agent counts them. */
+/** Tokens of one turn across all models and sub-agents, as counted by the agent. */
 export const usage = z
   .object({
     inputTokens: z.number(),
@@ -52,7 +52,7 @@ export type TurnError = z.infer<typeof turnError>;
 export const turnOutcomes = ['completed', 'interrupted', 'failed'] as const;
 export type TurnOutcome = (typeof turnOutcomes)[number];
 
-/** What an agent says and does. A backend makes these. */
+/** What an agent says and does. Emitted by a backend. */
 const agentBodies = [
   z.object({
     type: z.literal('session_started'),
@@ -61,18 +61,18 @@ const agentBodies = [
     model: z.string().nullable(),
   }),
   z.object({
-    /** What a person typed to the agent in its own terminal, so that it is no prompt of the chat. */
+    /** What a person typed to the agent in its own terminal, so it is not a prompt of the chat. */
     type: z.literal('user_message'),
     messageId: z.string(),
     content: z.array(contentBlock),
   }),
   z.object({
-    /** Words that reached the agent and that no person wrote to it: they began this turn, or came into it. */
+    /** Text that reached the agent without a person writing it: it started this turn, or arrived during it. */
     type: z.literal('incoming_message'),
     messageId: z.string(),
     origin: z.object({
       kind: z.enum(incomingKinds),
-      /** Who says so, by the name that they themselves give; missing where there is none. */
+      /** Who sent it, by the name they give themselves; missing if they give none. */
       name: z.string().optional(),
     }),
     content: z.array(contentBlock),
@@ -122,7 +122,7 @@ const agentBodies = [
     type: z.literal('usage_update'),
     /** Tokens now in the context window. */
     used: z.number(),
-    /** Size of the context window in tokens, where the agent said it. */
+    /** Size of the context window in tokens, if the agent reported it. */
     size: z.number().nullable(),
   }),
   z.object({
@@ -130,23 +130,25 @@ const agentBodies = [
     permissionMode: z.enum(permissionModes),
   }),
   z.object({
-    /** The agent itself asks for another model from now on, as after `/model`: the chat's setting follows. */
+    /** The agent itself uses another model from now on, as after `/model`: the chat's setting follows. */
     type: z.literal('current_model_update'),
-    /** As it was typed where that is known, else its full name; null leaves the choice to the agent. */
+    /** As typed, if known, otherwise its full name; null leaves the choice to the agent. */
     model: z.string().nullable(),
   }),
   z.object({
-    /** The agent itself works with another effort from now on, as after `/effort`: the chat's setting follows. */
+    /** The agent itself uses another effort from now on, as after `/effort`: the chat's setting follows. */
     type: z.literal('current_effort_update'),
     /** Null leaves it to the agent. */
     effort: z.enum(efforts).nullable(),
   }),
   z.object({
-    /** The agent works in another directory from now on, as after a `cd` of its shell, or in a git worktree that it entered. */
+    /**
+     * The agent works in another directory from now on, as after a `cd` of its shell, or in a git worktree it entered.
+     */
     type: z.literal('current_directory_update'),
     /** Absolute path. The chat's own `cwd` stays. */
     cwd: z.string(),
-    /** The worktree that the agent is in: there it begins when it starts anew. Null: in the chat's `cwd`. */
+    /** The worktree the agent is in, where its next process will start. Null: in the chat's `cwd`. */
     worktree: z.string().nullable(),
   }),
   z.object({
@@ -160,7 +162,7 @@ const agentBodies = [
   }),
   z.object({
     type: z.literal('background_tasks'),
-    /** Every task that is alive now; an empty list means none is. Replaces the list before it. */
+    /** All background tasks that are currently alive; an empty list means none. Replaces the previous list. */
     tasks: z.array(z.object({ taskId: z.string(), kind: z.string(), description: z.string() })),
   }),
   z.object({
@@ -173,28 +175,28 @@ const agentBodies = [
   }),
 ] as const;
 
-/** What the chat itself records. */
+/** Recorded by the chat itself. */
 const lifecycleBodies = [
   z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock) }),
-  /** It waited, and will not be taken any more. */
+  /** It was waiting, and will never run. */
   z.object({ type: z.literal('prompt_cancelled'), promptId: z.string() }),
-  /** The prompts that wait, in the order in which they are taken from now on. */
+  /** The waiting prompts, in their new order. */
   z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()) }),
   z.object({
-    /** The agent goes on as before these prompts, the oldest of them first, and knows nothing of what came of them. */
+    /** The agent continues from before these prompts, oldest first, and remembers nothing of them or what followed. */
     type: z.literal('session_rewound'),
     promptIds: z.array(z.string()),
-    /** The session that it goes on in. What was said in the one before is kept. */
+    /** The session it continues in. The previous one's content is kept. */
     sessionId: z.string(),
   }),
   z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
-  /** What waits is not taken until `queue_resumed`: it would only fail. */
+  /** Waiting prompts are not taken until `queue_resumed`, because they would only fail. */
   queueHeld,
   z.object({
     type: z.literal('queue_resumed'),
-    /** The name of the client that asked for it, or `host`: the limit has reset, or nothing waits any more. */
+    /** The name of the client that requested it, or `host`: the limit has reset, or nothing waits any more. */
     by: z.string(),
-    /** Prompts that are sent again: they wait once more, before all others. */
+    /** Prompts that are sent again: they wait again, ahead of all others. */
     requeuedPromptIds: z.array(z.string()).optional(),
   }),
   z.object({
@@ -206,9 +208,9 @@ const lifecycleBodies = [
     toolCallId: z.string().optional(),
     title: z.string(),
     input: z.record(z.string(), z.unknown()),
-    /** True when the answer `allow_always` would be remembered by the agent. */
+    /** True if the agent would remember the answer `allow_always`. */
     canAllowAlways: z.boolean(),
-    /** What it would remember, in words: one line for each thing. Missing in what was stored before there was such a list. */
+    /** What it would remember, in words: one line per item. Missing in events stored before this field existed. */
     alwaysScope: z.array(z.string()).optional(),
   }),
   z.object({
@@ -217,7 +219,7 @@ const lifecycleBodies = [
     outcome: z.enum(decisionOutcomes),
     by: z.string(),
     message: z.string().optional(),
-    /** What runs instead of the input that was shown, where the answer gave one; of a question with its answers. */
+    /** What runs instead of the input shown, if the answer provided one; for a question, with its answers. */
     input: z.record(z.string(), z.unknown()).optional(),
   }),
   z.object({
@@ -230,9 +232,9 @@ const lifecycleBodies = [
     acceptsAgentMessages: z.boolean().optional(),
     resumeAtReset: z.boolean().optional(),
     archived: z.boolean().optional(),
-    /** The chat was flipped: it goes on with this backend. */
+    /** The chat was flipped: it continues with this backend. */
     backend: registeredName.optional(),
-    /** The chat was moved: it goes on in this directory. */
+    /** The chat was moved: it continues in this directory. */
     cwd: z.string().optional(),
   }),
   z.object({
@@ -242,7 +244,7 @@ const lifecycleBodies = [
     error: turnError.optional(),
     usage,
     costUsd: z.number(),
-    /** Prompts that never reached the agent: they wait again, before all others, and get another turn. */
+    /** Prompts that never reached the agent: they wait again, ahead of all others, and get another turn. */
     requeuedPromptIds: z.array(z.string()).optional(),
   }),
 ] as const;
@@ -275,7 +277,7 @@ export const delta = z
   .intersection(z.object({ chatId: z.uuid(), turnId: z.uuid().optional() }), deltaBody)
   .meta({ id: 'Delta' });
 
-/** An event as a backend makes it: no number, no time. */
+/** An event as a backend emits it: no number, no time. */
 export type AgentBody = z.infer<typeof agentBody>;
 export type EventBody = z.infer<typeof eventBody>;
 export type EventType = EventBody['type'];
@@ -290,8 +292,8 @@ export const eventPage = z
   .object({
     items: z.array(event),
     /**
-     * Pass it as `after` to read on; null at the end of the log. Of a page that was asked for with `before`: pass it as
-     * `before` to read further back; null at the beginning.
+     * Pass it as `after` to continue reading; null at the end of the log. For a page requested with `before`: pass it
+     * as `before` to read further back; null at the beginning.
      */
     next: z.int().nullable(),
     /** The seq of the newest event. */
@@ -303,7 +305,7 @@ export type EventPage = { items: Event[]; next: number | null; head: number };
 export const resume = z
   .object({
     type: z.literal('resume'),
-    /** `gap`: the cursor does not belong to this log. The feed starts anew at seq 1; drop what you have. */
+    /** `gap`: the cursor does not belong to this log. The feed starts over at seq 1; drop what you have. */
     verdict: z.enum(['ok', 'gap']),
     after: z.int(),
     head: z.int(),
@@ -311,6 +313,6 @@ export const resume = z
   .meta({ id: 'Resume' });
 export type Resume = z.infer<typeof resume>;
 
-/** One frame of the live feed, as a client sees it. */
+/** One frame of the live feed, as seen by a client. */
 export type FeedItem =
   ({ kind: 'resume' } & Resume) | { kind: 'event'; event: Event } | { kind: 'delta'; delta: Delta };

@@ -1,7 +1,7 @@
 /**
- * Text as somebody has to judge it: what is not seen, what looks like blank paper and what looks like something else is
- * named in its place, `⟨U+200B⟩`, `⟨24 spaces⟩`, `⟨а U+0430 like a⟩`. Nothing is left out, and a text of one script that
- * pretends to nothing stays as it is. The browser and the command line show the same.
+ * Text as it has to be judged: invisible characters, those that look like blank paper and look-alikes are named in
+ * place, `⟨U+200B⟩`, `⟨24 spaces⟩`, `⟨а U+0430 like a⟩`. Nothing is omitted, and text in one script that imitates
+ * nothing stays as it is. The browser and the command line show the same.
  */
 import { countOf } from './count-text.ts';
 import { namedBlanks } from './named-blanks.ts';
@@ -13,18 +13,18 @@ import { namedUnseen } from './named-unseen.ts';
 
 export interface ExactPart {
   text: string;
-  /** What stands in the place of a character that is not seen as itself. */
+  /** The name shown in place of a character that does not look like itself. */
   isNamed: boolean;
 }
 
 export interface ExactOptions {
-  /** Words for people, which are not run: typographic quotes and dashes belong there. */
+  /** Prose, which is not executed: typographic quotes and dashes are normal there. */
   isProse?: boolean;
 }
 
 const plainAscii = /^[\n -~]*$/;
 
-/** The parts of a text, in order: the text itself, and names in the place of what would mislead. */
+/** The parts of a text, in order: the text itself, and names in place of what would mislead. */
 export function exactParts(text: string, { isProse = false }: ExactOptions = {}): ExactPart[] {
   const named = plainAscii.test(text)
     ? namedBlanks(text)
@@ -38,14 +38,14 @@ export function exactParts(text: string, { isProse = false }: ExactOptions = {})
   return partsOf(text, named);
 }
 
-/** For reading what was done already: only what is not seen is named. */
+/** For reading what has already been done: only invisible characters are named. */
 export const unseenParts = (text: string): ExactPart[] => partsOf(text, namedUnseen(text));
 
 function partsOf(text: string, named: Named[]): ExactPart[] {
   const parts: ExactPart[] = [];
   let at = 0;
   for (const { start, end, name } of named.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
-    // What two rules name is named by the one that came first.
+    // If two rules name the same text, the one that starts first wins.
     if (start < at) continue;
     if (start > at) parts.push({ text: text.slice(at, start), isNamed: false });
     parts.push({ text: name, isNamed: true });
@@ -55,7 +55,7 @@ function partsOf(text: string, named: Named[]): ExactPart[] {
   return parts;
 }
 
-/** As `exactParts`, line by line. */
+/** Like `exactParts`, line by line. */
 export const exactLines = (text: string, options?: ExactOptions): ExactPart[][] => linesOf(exactParts(text, options));
 
 export function linesOf(parts: readonly ExactPart[]): ExactPart[][] {
@@ -74,13 +74,13 @@ export function linesOf(parts: readonly ExactPart[]): ExactPart[][] {
   return lines;
 }
 
-/** On one line, of at most so many characters; where some are missing, it says how many. */
+/** On one line, of at most this many characters; if some are missing, it says how many. */
 export function exactLine(text: string, maxLength: number, options?: ExactOptions): ExactPart[] {
-  // No half of a character is left.
+  // Do not leave half a character.
   const length = /[\ud800-\udbff]/.test(text[maxLength - 1] ?? '') ? maxLength - 1 : maxLength;
   const parts = exactParts(text.slice(0, length), options).map((part): ExactPart => {
     if (!part.isNamed) return { text: part.text.replaceAll('\n', '␊'), isNamed: false };
-    // Who makes one line of several writes it so.
+    // The marker for several lines joined into one.
     return part.text === '⟨U+240A⟩' ? { text: '␊', isNamed: true } : part;
   });
   const left = text.length - length;
@@ -97,5 +97,5 @@ export const lineCount = (text: string): number => text.split('\n').length;
 
 const proseFields = new Set(['content', 'old_string', 'new_string', 'new_source', 'plan', 'prompt', 'description']);
 
-/** Fields of tools that are written into a file or read by somebody, and not run. */
+/** Tool fields that are written to a file or read by someone, and not executed. */
 export const isProseField = (name: string): boolean => proseFields.has(name);

@@ -82,7 +82,7 @@ describe('DECIDE-8: what fits a field', () => {
 
   test('a choice may not be given twice', () => {
     const fields = fieldsOf({ a: { type: 'array', items: { type: 'string', enum: ['x', 'y'] } } })!;
-    expect(checkFormValues(fields, { a: ['x', 'x'] })[0]!.problem).toBe('must not hold a choice twice');
+    expect(checkFormValues(fields, { a: ['x', 'x'] })[0]!.problem).toBe('must not contain a choice twice');
   });
 
   test('a pattern is shown and never run', () => {

@@ -1,4 +1,4 @@
-/** Whether what was filled in fits what a form asks for. The same check serves the server, the page and the command line. */
+/** Whether values match what a form asks for. The server, the page and the command line share this check. */
 import type { FormField } from './form.ts';
 
 export type FormValues = Record<string, unknown>;
@@ -6,11 +6,11 @@ export type FormValues = Record<string, unknown>;
 export interface FormProblem {
   /** The name of the field. */
   field: string;
-  /** What is wrong, to stand after the field's name. */
+  /** What is wrong, phrased to follow the field's name. */
   problem: string;
 }
 
-/** Everything that does not fit, in the order of the fields; empty when all fits. */
+/** Everything that does not match, in field order; empty if everything does. */
 export function checkFormValues(fields: readonly FormField[], values: FormValues): FormProblem[] {
   const known = new Set(fields.map(({ name }) => name));
   const found = fields.flatMap((field) => {
@@ -22,7 +22,7 @@ export function checkFormValues(fields: readonly FormField[], values: FormValues
   return [...found, ...more.map((field) => ({ field, problem: 'was not asked for' }))];
 }
 
-/** What is wrong with one value; undefined when it fits. */
+/** What is wrong with one value; undefined if it matches. */
 export function checkFormValue(field: FormField, value: unknown): string | undefined {
   switch (field.type) {
     case 'boolean':
@@ -50,7 +50,7 @@ function checkNumber({ isWhole, minimum, maximum }: FieldOf<'number'>, value: un
 
 function checkText({ format, minLength = 0, maxLength = Infinity }: FieldOf<'text'>, value: unknown) {
   if (typeof value !== 'string') return 'must be text';
-  // Counted as JSON Schema counts: by characters, of which one may take two places in a string.
+  // Counted like JSON Schema: by characters, which may take two places in a string.
   const length = Array.from(value).length;
   if (length < minLength) return `must be at least ${minLength} characters long`;
   if (length > maxLength) return `must be at most ${maxLength} characters long`;
@@ -60,8 +60,9 @@ function checkText({ format, minLength = 0, maxLength = Infinity }: FieldOf<'tex
 function checkChoices(field: FieldOf<'choices'>, value: unknown): string | undefined {
   if (!Array.isArray(value)) return 'must be a list';
   const { options, minItems = 0, maxItems = Infinity } = field;
-  if (!value.every((each) => options.some((option) => option.value === each))) return `must be among ${names(field)}`;
-  if (new Set(value).size < value.length) return 'must not hold a choice twice';
+  if (!value.every((each) => options.some((option) => option.value === each)))
+    return `must be one or more of ${names(field)}`;
+  if (new Set(value).size < value.length) return 'must not contain a choice twice';
   if (value.length < minItems) return `must have at least ${minItems} of the choices`;
   if (value.length > maxItems) return `must have at most ${maxItems} of the choices`;
   return undefined;
@@ -77,7 +78,7 @@ function names({ options }: FieldOf<'choice' | 'choices'>): string {
 const dateShape = /^(\d{4})-(\d\d)-(\d\d)$/;
 const timeShape = /^([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
 
-/** The formats that the protocol names. Any other is the server's to check. */
+/** The formats the protocol names. The server checks any other. */
 function checkFormat(format: string, value: string): string | undefined {
   switch (format) {
     case 'email':
@@ -105,13 +106,13 @@ function isDate(text: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 }
 
-/** The number that was typed; undefined where it is none. */
+/** The number typed; undefined if it is not one. */
 export function typedNumber(text: string): number | undefined {
   const typed = text.trim();
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(typed) ? Number(typed) : undefined;
 }
 
-/** What a field wants, in words, as far as its title does not say it; empty where it wants nothing special. */
+/** A field's requirements in words, beyond what its title says; empty if there are none. */
 export function fieldHint(field: FormField): string {
   switch (field.type) {
     case 'number': {
@@ -149,12 +150,12 @@ export function fieldHint(field: FormField): string {
 
 const formatWords: Record<string, string> = {
   email: 'an email address',
-  uri: 'an address with its scheme (https://…)',
+  uri: 'a URL with its scheme (https://…)',
   date: 'a date (YYYY-MM-DD)',
   'date-time': 'a date and a time with its zone (2026-01-31T09:30:00Z)',
 };
 
-/** The defaults that fit, by the name of the field. */
+/** The valid defaults, by field name. */
 export function formDefaults(fields: readonly FormField[]): FormValues {
   return Object.fromEntries(
     fields.flatMap((field) =>
@@ -165,13 +166,13 @@ export function formDefaults(fields: readonly FormField[]): FormValues {
   );
 }
 
-// A server may ask for none of these in a form, and a form may look as if it were somebody else's.
+// A server may not ask for any of these in a form, and a form may pretend to be someone else's.
 const secretWords =
   /pass[\s_-]*(word|wd|phrase|code)|\bpin\b|secret|token|api[\s_-]*key|private[\s_-]*key|credential|\bcvv?\b|\b(card|account)[\s_-]*number|\botp\b|one[\s_-]*time[\s_-]*(code|password)/i;
 
-/** The field looks as if it asked for a password, a key or the like. */
+/** The field seems to ask for a password, a key or the like. */
 export function asksForSecret({ name, title, description }: FormField): boolean {
-  // Words that are joined by capitals or underscores are words too.
+  // Words joined by capitals or underscores count too.
   const words = [name.replace(/([a-z])([A-Z])/g, '$1 $2').replaceAll('_', ' '), title, description];
   return words.some((each) => secretWords.test(each));
 }

@@ -1,6 +1,6 @@
 import type { Decision } from './decision.ts';
 
-/** A choice of a field: what is sent, and what is shown for it. */
+/** A choice of a field: the value sent, and the text shown. */
 export interface FormOption {
   value: string;
   title: string;
@@ -8,16 +8,16 @@ export interface FormOption {
 
 export type FormField = {
   name: string;
-  /** The server's own words for it; its name where there are none. */
+  /** The server's own title; its name if there is none. */
   title: string;
   description: string;
   isRequired: boolean;
 } & (
   | {
       type: 'text';
-      /** `email`, `uri`, `date`, `date-time`, or another one, which is left to the server. */
+      /** `email`, `uri`, `date`, `date-time`, or another one, which only the server checks. */
       format?: string | undefined;
-      /** A regular expression, only ever shown: the server checks it. */
+      /** A regular expression, shown only: the server checks it. */
       pattern?: string | undefined;
       minLength?: number | undefined;
       maxLength?: number | undefined;
@@ -41,11 +41,11 @@ export type FormField = {
     }
 );
 
-/** What an MCP server asks for, as a decision of the kind `form` holds it. */
+/** What an MCP server asks for, as contained in a decision of kind `form`. */
 export type Form =
-  /** `fields` is undefined where the server asks for something that a form cannot hold: it can only be declined. */
+  /** `fields` is undefined if the server asks for something a form cannot represent: it can only be declined. */
   | { mode: 'form'; serverName: string; message: string; fields: FormField[] | undefined }
-  /** A page of the server's own, where the person is to go. */
+  /** A page of the server's own that the person should visit. */
   | { mode: 'url'; serverName: string; message: string; url: string };
 
 /** The form in a decision's input; undefined for every other kind. */
@@ -59,7 +59,7 @@ export function formOf({ kind, input }: Pick<Decision, 'kind' | 'input'>): Form 
 
 type Loose = Readonly<Record<string, unknown>>;
 
-/** The fields of a flat object, which is all that the protocol allows; undefined for anything else. */
+/** The fields of a flat object, which is all the protocol allows; undefined for anything else. */
 function fieldsOf(schema: unknown): FormField[] | undefined {
   if (!isRecord(schema) || schema['type'] !== 'object' || !isRecord(schema['properties'])) return undefined;
   const required = new Set(listOf(schema['required']));
@@ -124,7 +124,7 @@ function fieldOf(name: string, property: Loose, isRequired: boolean): FormField 
   }
 }
 
-/** The choices, with titles or without, in each way that the protocol has or had. */
+/** The choices, with or without titles, in every variant the protocol has or had. */
 function optionsOf(schema: unknown, titled: 'oneOf' | 'anyOf'): FormOption[] | undefined {
   if (!isRecord(schema)) return undefined;
   const values = schema['enum'];

@@ -1,20 +1,20 @@
 /**
- * Why a chat's queue is held: something failed that was not the prompt's own fault, and would fail the next one too. What
- * waits goes on waiting until a person resumes the queue, or until a limit resets, where that was chosen.
+ * Why a chat's queue is held: a failure that was not the prompt's fault and would also fail the next one. Prompts keep
+ * waiting until a person resumes the queue, or, if the chat is set to, until a limit resets.
  */
 import { z } from 'zod';
 
 export const holdReasons = [
   'usage_limit', // a rate or usage limit of the account
-  'sign_in', // the agent is not signed in, or its key is not accepted
+  'sign_in', // the agent is not signed in, or its key was rejected
   'billing', // no credit, or an account on hold
-  'model_unavailable', // the model API is overloaded, failing, or out of reach, after the program's own retries
-  'model_not_found', // the chat's model does not exist, or the account may not use it
+  'model_unavailable', // the model API is overloaded, failing, or unreachable, after the program's own retries
+  'model_not_found', // the chat's model does not exist, or is not available to the account
   'directory', // the working directory is missing
   'agent', // the agent's process cannot start, or dies before it takes a prompt
-  'storage', // a disk or the database takes no writes
-  'context', // what was sent last is more than the model takes, and so is whatever follows it, until it is taken back
-  'crashes', // the host died each time this prompt was begun
+  'storage', // a disk or the database accepts no writes
+  'context', // the last input is larger than the model accepts, and so is everything after it, until it is rewound
+  'crashes', // the host died each time this prompt was starting
 ] as const;
 export type HoldReason = (typeof holdReasons)[number];
 
@@ -22,13 +22,13 @@ const facts = {
   reason: z.enum(holdReasons),
   /** One sentence for people, with what to do. */
   message: z.string(),
-  /** When the limit resets, where the failure told. */
+  /** When the limit resets, if the failure said so. */
   resetsAt: z.iso.datetime().nullable(),
-  /** When the queue is resumed by itself; null where only a person does. */
+  /** When the queue resumes automatically; null if only a person can resume it. */
   resumesAt: z.iso.datetime().nullable(),
-  /** The prompt whose turn failed, where it can be sent again; null where what failed waits itself. */
+  /** The prompt whose turn failed, if it can be sent again; null if the failed prompt itself is waiting. */
   promptId: z.string().nullable(),
-  /** Whether resuming sends that prompt again, unless told otherwise: nothing was said or done in its turn. */
+  /** Whether resuming sends that prompt again by default: nothing was said or done in its turn. */
   sendsAgain: z.boolean(),
 };
 
@@ -40,7 +40,7 @@ export type Hold = z.infer<typeof hold>;
 
 export const resumeQueue = z
   .strictObject({
-    /** Whether the prompt whose turn failed is run again, before what waits. Default: the hold's `sendsAgain`. */
+    /** Whether the prompt whose turn failed runs again, before the waiting ones. Default: the hold's `sendsAgain`. */
     sendAgain: z.boolean().optional(),
   })
   .meta({ id: 'ResumeQueue' });

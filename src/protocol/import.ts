@@ -1,13 +1,13 @@
 /**
- * A session that was begun elsewhere becomes a chat: an import is begun, the lines of its transcripts are sent, and it
- * is finished. Until then there is no chat; an import that is never finished is removed after a day.
+ * How a session started elsewhere becomes a chat: begin an import, send the lines of its transcripts, finish it. Until
+ * then there is no chat; an unfinished import is removed after a day.
  */
 import { z } from 'zod';
 import { createChat } from './chat.ts';
 
 export const beginImport = createChat
   .extend({
-    /** The chat goes on with this session. */
+    /** The chat continues with this session. */
     sessionId: z.uuid().toLowerCase(),
   })
   .meta({ id: 'BeginImport' });
@@ -18,21 +18,24 @@ export type SessionImport = z.infer<typeof sessionImport>;
 
 export const importProgress = sessionImport
   .extend({
-    /** How many events of the log are written; none before it is being finished. */
+    /** How many events of the log have been written; none until it is being finished. */
     events: z.int().min(0),
   })
   .meta({ id: 'ImportProgress' });
 export type ImportProgress = z.infer<typeof importProgress>;
 
-// As the agent's own file names are.
+// Like the agent's own file names.
 const subpath = z
   .string()
   .max(500)
-  .regex(/^subagents(\/[\w-][\w.-]*)+$/, 'must be the path of a sub-agent, as subagents/agent-1');
+  .regex(/^subagents(\/[\w-][\w.-]*)+$/, 'must be the path of a sub-agent, such as subagents/agent-1');
 
 export const importLines = z
   .strictObject({
-    /** Without it the lines are of the session's own transcript; with it of a sub-agent's, for example `subagents/agent-1`. */
+    /**
+     * Without it, the lines belong to the session's own transcript; with it, to a sub-agent's, for example
+     * `subagents/agent-1`.
+     */
     subpath: subpath.optional(),
     /** Lines of the transcript, each the JSON of one entry, in order. */
     lines: z.array(z.string()).min(1).max(5000),

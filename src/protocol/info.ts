@@ -10,7 +10,7 @@ export const backendInfo = z
     /** What speaks for it, in a few words. */
     hint: z.string(),
     available: z.boolean(),
-    /** Why it is not available, and what to do; null when it is. */
+    /** Why it is unavailable, and what to do; null if it is available. */
     reason: z.string().nullable(),
     capabilities: z.object({ deltas: z.boolean(), terminal: z.boolean(), images: z.boolean() }),
   })
@@ -38,7 +38,7 @@ export const info = z
     name: z.literal('boocode'),
     version: z.string(),
     hostId: z.uuid(),
-    /** True when the answers come from the scripted demo model and not from a real one. */
+    /** True if answers come from the scripted demo model instead of a real one. */
     demo: z.boolean(),
     defaultBackend: registeredName,
     backends: z.array(backendInfo),
@@ -55,11 +55,11 @@ const sentences = {
   starting: 'The server is starting.',
   stopping: 'The server is shutting down.',
   database_unreachable: 'The database does not answer.',
-  database_read_only: 'The database takes no writes: it is read-only.',
-  database_full: 'The database takes no writes: its disk is full.',
-  database_refuses: 'The database takes no writes.',
+  database_read_only: 'The database accepts no writes: it is read-only.',
+  database_full: 'The database accepts no writes: its disk is full.',
+  database_refuses: 'The database accepts no writes.',
   leases_expired:
-    'The database did not answer for so long that every chat was let go; they are taken up again shortly.',
+    'The database did not answer for so long that every chat was released; they will be taken up again shortly.',
 } as const;
 /** Why the server cannot serve now. */
 export type HealthReason = keyof typeof sentences;
@@ -69,9 +69,9 @@ export const health = z
   .object({
     name: z.literal('boocode'),
     status: z.enum(['ok', 'unavailable']),
-    /** Why not; missing where all is well. */
+    /** Why not; missing if all is well. */
     reason: z.enum(healthReasons).optional(),
-    /** The same in a sentence for people. */
+    /** The same as a sentence for people. */
     message: z.string().optional(),
   })
   .meta({ id: 'Health' });
@@ -84,10 +84,10 @@ export function unavailable(reason: HealthReason): Health {
 export const signIn = z.strictObject({ code: z.string().min(1).max(200) }).meta({ id: 'SignIn' });
 export const signInLink = z
   .object({
-    /** Opens the page and signs it in: once, and until it expires. */
+    /** Opens the page and signs it in: once, until it expires. */
     url: z.string(),
     expiresAt: z.iso.datetime(),
-    /** True when only the server's own machine can open it: the server was given no address that works from outside. */
+    /** True if only the server's own machine can open it: the server has no address that works from outside. */
     loopback: z.boolean(),
   })
   .meta({ id: 'SignInLink' });

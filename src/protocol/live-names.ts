@@ -1,9 +1,12 @@
-/** The words of the live WebSocket that clients and server share, apart from the schemas: a bundle need not hold those. */
+/**
+ * The names used on the live WebSocket by clients and server, separate from the schemas so that bundles need not
+ * include those.
+ */
 
-/** The subprotocol. A browser offers it together with `ticket.<ticket>`, for it can send no header. */
+/** The subprotocol. A browser offers it together with `ticket.<ticket>`, because it cannot send headers. */
 export const liveProtocol = 'boocode.live';
 
-/** The largest message that the server takes. */
+/** The largest message the server accepts. */
 export const maxLiveMessageBytes = 64 * 1024;
 
 /** How many chats one socket may follow. */

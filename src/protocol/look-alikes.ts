@@ -1,8 +1,7 @@
 /**
- * Characters that look like ASCII and are something else: a name, a host or an option that is made of them is another one
- * than a person reads. A selection of Unicode's confusables (UTS #39), those of letters that are in use and that look the
- * same in usual fonts; what is a mere variant of an ASCII character, full-width or mathematical, Unicode's own
- * normalization tells.
+ * Characters that look like ASCII but are not: a name, a host or an option made of them differs from what a person
+ * reads. A selection of Unicode's confusables (UTS #39): letters in use that look the same in common fonts. Mere
+ * variants of ASCII characters, such as full-width or mathematical ones, are covered by Unicode normalization.
  */
 const letters: Readonly<Record<string, string>> = {
   a: 'аɑα⍺ᴀ',
@@ -106,7 +105,7 @@ for (const [seen, all] of [...Object.entries(letters), ...Object.entries(marks)]
 
 /** The ASCII that a character looks like; undefined for ASCII itself, and for what looks like nothing else. */
 export function lookAlike(character: string): string | undefined {
-  // Latin-1 has superscripts and the like, which are seen as themselves.
+  // Latin-1 has superscripts and the like, which are recognizable.
   if (character <= '\u00ff') return character === '´' ? "'" : undefined;
   return ascii.get(character) ?? variantOf(character);
 }
@@ -128,7 +127,7 @@ export function variantOf(character: string): string | undefined {
 const notSeen = /(?![\t-\r])[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}]/gu;
 const blanks = /[\s\p{Z}\u2800]+/gu;
 
-/** Two texts with the same skeleton look the same: blanks, what is not seen, and look-alikes make no difference. */
+/** Two texts with the same skeleton look the same: blanks, invisible characters and look-alikes make no difference. */
 export function skeletonOf(text: string): string {
   const seen = text.replace(notSeen, '').replace(blanks, ' ').trim().normalize('NFC');
   return Array.from(seen, (character) => lookAlike(character) ?? character)
@@ -139,7 +138,7 @@ export function skeletonOf(text: string): string {
     .replaceAll('vv', 'w');
 }
 
-/** The places of those, counted from 0, that look like one another, group by group. */
+/** The positions, counted from 0, of those that look alike, group by group. */
 export function sameLooking(texts: readonly string[]): number[][] {
   const groups = new Map<string, number[]>();
   for (const [index, text] of texts.entries()) {
@@ -149,12 +148,12 @@ export function sameLooking(texts: readonly string[]): number[][] {
   return [...groups.values()].filter((group) => group.length > 1);
 }
 
-/** What has to be said of options that a person could not tell apart, in sentences; they are counted from 1. */
+/** Warnings about options a person could not tell apart, in sentences; options are counted from 1. */
 export function alikeWords(labels: readonly string[]): string[] {
   return sameLooking(labels).map((group) => {
     const numbers = group.map((index) => index + 1);
     const which = `Options ${numbers.slice(0, -1).join(', ')} and ${numbers.at(-1)}`;
     const isSame = new Set(group.map((index) => labels[index])).size === 1;
-    return isSame ? `${which} have the same words.` : `${which} look alike, and are different.`;
+    return isSame ? `${which} have the same text.` : `${which} look alike, but are different.`;
   });
 }

@@ -3,10 +3,10 @@ import type { Named } from './named.ts';
 
 const runs = / {3,}| {1,2}(?=\n|$)/g;
 const emptyLines = /\n{4,}/g;
-/** Where a line begins, so many are how code is written. */
+/** At the start of a line, this many are normal in code. */
 const usualIndent = 40;
 
-/** Spaces that look like the end of a line, or stand at one; lines without a character. */
+/** Spaces that look like the end of a line, or are at one; lines without a character. */
 export function namedBlanks(text: string): Named[] {
   const named: Named[] = [];
   for (const { 0: run, index } of text.matchAll(runs)) {

@@ -1,6 +1,6 @@
 import type { Named } from './named.ts';
 
-/** What stands where an address has its host; after `@` only with a dot in it, for a name is no host. */
+/** The host part of an address; after `@` only with a dot in it, because a name is not a host. */
 const hosts = /(?<=:\/\/)[^\s/\\?#'"`<>()|;&]+|(?<=@)[^\s/\\?#'"`<>()|;&@:,]+\.[^\s/\\?#'"`<>()|;&@:,]+/gu;
 const longestHost = 253;
 

@@ -1,7 +1,7 @@
 import { lookAlike } from './look-alikes.ts';
 import { type Named, seenName } from './named.ts';
 
-/** Neither letter nor number, and not ASCII; and what Latin-1 has of the kind. */
+/** Neither letter nor number, and not ASCII; including those in Latin-1. */
 const candidates = /[^\p{L}\p{N}\p{M}\p{C}\p{Z} -\u00ff]|[´\p{Lm}ǀǃ]/gu;
 const eastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3001-\u303f\uff01-\uff60]/u;
 const eastAsianMark = /[\u3000-\u303f\ufe30-\ufe6f\uff01-\uffef]/;
@@ -9,7 +9,7 @@ const eastAsianMark = /[\u3000-\u303f\ufe30-\ufe6f\uff01-\uffef]/;
 const ownMarks = /[\u0530-\u07ff]/;
 const dash = /[-\u2010-\u2015\u2212]/;
 
-/** Punctuation that a shell, a host or a path would take for an ordinary character, and a reader for something else. */
+/** Punctuation that a shell, host or path treats as an ordinary character, and a reader as something else. */
 export function namedMarks(text: string, isProse: boolean): Named[] {
   const named: Named[] = [];
   for (const { 0: character, index } of text.matchAll(candidates)) {
@@ -36,7 +36,7 @@ function misleads(character: string, seen: string, { before, after, isProse }: P
   if (ownMarks.test(character)) return !ownMarks.test(before);
   if (/['"`<>]/.test(seen)) return !isProse && !isBetween(/\p{L}/u);
   if (seen === '-') {
-    // Where an option begins, each of them can pass for a hyphen.
+    // At the start of an option, each of them can pass for a hyphen.
     if (/^$|[\s'"(]/.test(before) || dash.test(before)) return /[\p{L}\p{N}]/u.test(after) || dash.test(after);
     if (/[\u2014\u2015]/.test(character)) return false;
     if (/[\u2012\u2013]/.test(character)) return !isProse && !isBetween(/\s/) && !isBetween(/\d/);

@@ -1,14 +1,14 @@
 import { codePoint, type Named, unseenName } from './named.ts';
 
 /**
- * Controls, formats, blanks other than the space, fillers, variation selectors, tags, what is private or belongs to nobody
- * yet, and patterns of Braille and others without a dot; in runs of the same one. Brackets and pictures as the names
- * themselves have them are named too, so that no text can pass for a name.
+ * Controls, format characters, blanks other than the space, fillers, variation selectors, tags, private and unassigned
+ * characters, and patterns of Braille and others without a dot; in runs of the same one. The brackets and pictures used
+ * in names are named too, so that no text can pass for a name.
  */
 const unseen =
   /(?![ \n])([\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Surrogate}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{1d159}\u{13441}\u{13442}⟨⟩\u2400-\u2426])\1*/gu;
 
-/** Combining marks: a run of them, with what stands before. */
+/** Combining marks: a run of them, with the preceding character. */
 const marks = /(?<before>^|[^\p{M}])(?<marks>\p{M}+)/gu;
 const overlay = /[\u0334-\u0338]|\u0488|\u0489|[\u20d0-\u20ff]/u;
 const usualMarks = 4;

@@ -2,7 +2,7 @@ import { lookAlike, variantOf } from './look-alikes.ts';
 import { type Named, seenName } from './named.ts';
 
 const words = /[\p{L}\p{M}\p{N}_]+/gu;
-/** Scripts that are written together with Latin letters in one word, as a matter of course, and look like none. */
+/** Scripts that are commonly mixed with Latin letters in one word, and do not resemble them. */
 const eastAsian = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Script=Bopomofo}/u;
 const latin = /\p{Script=Latin}/u;
 const scripts = [
@@ -20,7 +20,7 @@ const letter = /[\p{L}\p{Nd}]/u;
 
 const known = new Map<string, number | undefined>();
 
-/** Undefined where a letter is of no script in particular; scripts that nobody could take for Latin are one. */
+/** Undefined for a letter of no particular script; scripts nobody could mistake for Latin count as one. */
 function scriptOf(character: string): number | undefined {
   if (!known.has(character)) {
     const isNone = common.test(character) || eastAsian.test(character);
@@ -32,11 +32,11 @@ function scriptOf(character: string): number | undefined {
 interface Word {
   text: string;
   start: number;
-  /** Set only where it is not all ASCII. */
+  /** Set only if it is not all ASCII. */
   characters: readonly string[];
 }
 
-/** Letters of another script among those of a word, and whole words that could be read as Latin. */
+/** Letters of another script within a word, and whole words that could be read as Latin. */
 export function namedWords(text: string, isProse: boolean): Named[] {
   const named: Named[] = [];
   let before: Word | undefined;
@@ -61,13 +61,13 @@ export function namedWords(text: string, isProse: boolean): Named[] {
   return named;
 }
 
-/** For each character whether it has to be named. */
+/** For each character, whether it has to be named. */
 function oddLetters({ characters }: Word, canMislead: () => boolean): boolean[] {
   const hasLatin = characters.some((each) => latin.test(each) && /^\p{L}$/u.test(each));
   const own = characters.map(scriptOf).find((script) => script !== undefined);
   const mixed = characters.map((character) => {
     if (character <= '\u00ff' || !letter.test(character)) return false;
-    // Turkish has it.
+    // Used in Turkish.
     if (character === 'ı' || /^\p{Lm}$/u.test(character)) return false;
     if (variantOf(character) !== undefined) return true;
     const script = scriptOf(character);
@@ -83,7 +83,7 @@ function oddLetters({ characters }: Word, canMislead: () => boolean): boolean[] 
 const isLatinLike = (character: string): boolean =>
   letter.test(character) && !eastAsian.test(character) && /^[A-Za-z0-9]$/.test(lookAlike(character) ?? '');
 
-/** A neighbour on the same line that is certainly of the same script: then it is a sentence of that script. */
+/** Whether a neighbour on the same line is certainly of the same script: then it is a sentence in that script. */
 function isKinOf(text: string, word: Word, near: Word): boolean {
   const [first, second] = near.start < word.start ? [near, word] : [word, near];
   const between = text.slice(first.start + first.text.length, second.start);
@@ -92,7 +92,7 @@ function isKinOf(text: string, word: Word, near: Word): boolean {
   return near.characters.some((each) => scriptOf(each) === script && letter.test(each) && !isLatinLike(each));
 }
 
-/** Where words are run or looked up: a part of a path, of a host, of an option, or the first word of a command. */
+/** Where words are executed or looked up: a part of a path, of a host, of an option, or the first word of a command. */
 function isInCode(text: string, { text: word, start }: Word, isProse: boolean): boolean {
   const before = text.slice(Math.max(0, start - 40), start);
   const after = text.slice(start + word.length, start + word.length + 2);
@@ -100,7 +100,7 @@ function isInCode(text: string, { text: word, start }: Word, isProse: boolean): 
   return !isProse && word.length > 1 && /(?:^|[\n;|&(`])[ \t]*$/.test(before);
 }
 
-/** Neighbouring characters that have to be named are named together. */
+/** Adjacent characters that have to be named are named together. */
 function runsOf({ characters, start }: Word, isOdd: readonly boolean[]): Named[] {
   const runs: Named[] = [];
   let run: string[] = [];

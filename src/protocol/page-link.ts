@@ -1,14 +1,14 @@
-/** Where an address that a stranger gave really leads. */
+/** Where an untrusted address really leads. */
 export interface PageLink {
   href: string;
-  /** Host and port, as the browser will look them up: letters of other alphabets stand as `xn--…`. */
+  /** Host and port, as the browser will look them up: letters of other alphabets as `xn--…`. */
   host: string;
   isEncrypted: boolean;
 }
 
 /**
- * The link to a page of the web; undefined for what must not become a link: another scheme, or an address that names a
- * user, which is how one host is made to look like another.
+ * The link to a web page; undefined for what must not become a link: another scheme, or an address with a user name,
+ * which can make one host look like another.
  */
 export function pageLink(address: string): PageLink | undefined {
   if (!URL.canParse(address)) return undefined;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ContentBlock, contentBlock } from './content.ts';
 
-/** A client-made id: sending a prompt twice under one id is sending it once. */
+/** A client-chosen id: sending a prompt twice under one id is sending it once. */
 export const promptId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : -');
@@ -19,7 +19,7 @@ export const submitPrompt = z
         .max(100)
         .refine(
           (blocks) => blocks.some((block) => block.type === 'image' || block.text.trim() !== ''),
-          'must hold text or an image',
+          'must contain text or an image',
         ),
     ]),
   })
@@ -31,7 +31,7 @@ export const receipt = z
     promptId: z.string(),
     chatId: z.uuid(),
     seq: z.int().positive(),
-    /** Set when the chat's queue is held, so that the prompt waits until it is resumed. The chat's `hold` says why. */
+    /** Set if the chat's queue is held, so that the prompt waits until it is resumed. The chat's `hold` says why. */
     held: z.literal(true).optional(),
   })
   .meta({ id: 'Receipt' });
@@ -48,13 +48,13 @@ export const waitingPrompt = z
   .meta({ id: 'WaitingPrompt' });
 export type WaitingPrompt = z.infer<typeof waitingPrompt>;
 
-/** The prompts that wait, in the order in which they will be taken. */
+/** The waiting prompts, in the order they will be taken. */
 export const waitingPromptList = z.object({ items: z.array(waitingPrompt) }).meta({ id: 'WaitingPromptList' });
 export type WaitingPromptList = z.infer<typeof waitingPromptList>;
 
 export const movePrompt = z
   .strictObject({
-    /** The prompt, among those that wait, that it is to be taken before; null for after all of them. */
+    /** The waiting prompt to take it before; null for the end of the queue. */
     before: promptId.nullable(),
   })
   .meta({ id: 'MovePrompt' });
@@ -68,8 +68,8 @@ export type InterruptResult = z.infer<typeof interruptResult>;
 export const rewindChat = z
   .strictObject({
     /**
-     * The first prompt that the agent is to forget. Unless it is given, the one since which the conversation is too long
-     * for the model.
+     * The first prompt the agent should forget. Default: the one since which the conversation is too long for the
+     * model.
      */
     promptId: promptId.optional(),
   })
@@ -78,13 +78,13 @@ export type RewindChat = z.infer<typeof rewindChat>;
 
 export const rewindResult = z
   .object({
-    /** The prompts that were taken back, the oldest first. */
+    /** The prompts that were taken back, oldest first. */
     promptIds: z.array(z.string()),
   })
   .meta({ id: 'RewindResult' });
 export type RewindResult = z.infer<typeof rewindResult>;
 
-/** A prompt's content as blocks, whichever way it was given. */
+/** A prompt's content as blocks, however it was given. */
 export function toBlocks(content: SubmitPrompt['content']): ContentBlock[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }

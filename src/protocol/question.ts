@@ -1,6 +1,6 @@
 import type { Decision } from './decision.ts';
 
-/** One question of a decision of the kind `question`. Its answer is a label, several with `, ` between, or other words. */
+/** One question of a decision of kind `question`. Its answer is a label, several joined with `, `, or other text. */
 export interface Question {
   question: string;
   /** A word or two; may be empty. */
@@ -10,8 +10,8 @@ export interface Question {
 }
 
 /**
- * The questions in a decision's input; none where they do not have the known shape. They are answered with
- * `allow` and the same input, and in it `answers`, by the question's own text.
+ * The questions in a decision's input; none if they do not have the known shape. They are answered with `allow` and the
+ * same input plus `answers`, keyed by the question's own text.
  */
 export function questionsOf({ kind, input }: Pick<Decision, 'kind' | 'input'>): Question[] {
   const given = input['questions'];
@@ -37,9 +37,9 @@ function questionOf(value: unknown): Question | undefined {
 }
 
 /**
- * What is wrong with a question's input as it was answered. It is the input that was asked with, and in it one text for
- * each question and no other; `annotations` to them may come along. An agent passes over what it did not ask for, and
- * goes on as if nobody had answered where there is no answer.
+ * What is wrong with the answered input of a question. It must be the input that was asked, plus one text for each
+ * question and no other; `annotations` are allowed. An agent ignores answers it did not ask for, and a missing answer
+ * counts as unanswered.
  */
 export function answerProblem(
   asked: Readonly<Record<string, unknown>>,
@@ -91,7 +91,7 @@ function annotationProblem(annotations: unknown, questions: readonly string[]) {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Of values that came as JSON; the order of fields does not matter. */
+/** For values from JSON; the order of fields does not matter. */
 function isSame(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((each, at) => isSame(each, b[at]));
   if (!isRecord(a) || !isRecord(b)) return a === b;

@@ -7,7 +7,7 @@ export const transcriptRecord = z
       /** The first line. */
       type: z.literal('transcript'),
       chatId: z.uuid(),
-      /** The session that the chat goes on with; null before its first prompt. */
+      /** The session the chat continues with; null before its first prompt. */
       sessionId: z.string().nullable(),
       /** The chat's working directory, on the server. */
       cwd: z.string(),
@@ -17,11 +17,11 @@ export const transcriptRecord = z
       sessionId: z.string(),
       /** '' for the session's own transcript; for a sub-agent's, its path below the session, without `.jsonl`. */
       subpath: z.string(),
-      /** As the agent wrote it, its fields in their order. */
+      /** As the agent wrote it, with its fields in their order. */
       entry: z.looseObject({ type: z.string() }),
     }),
     z.object({
-      /** The last line: without it the transcript is not whole. */
+      /** The last line: without it the transcript is incomplete. */
       type: z.literal('end'),
       entries: z.int(),
     }),

@@ -3,13 +3,13 @@ import { z } from 'zod';
 export const fileChanges = ['same', 'added', 'changed', 'removed'] as const;
 
 const trustFile = z.object({
-  /** As seen from the directory. */
+  /** Relative to the directory. */
   path: z.string(),
   /** Since the directory was last trusted. */
   change: z.enum(fileChanges),
-  /** Its text when it was trusted, where it is another now; null where it was no text, or a long one. */
+  /** Its text when it was trusted, if it differs now; null if it was not text, or too long. */
   before: z.string().nullable(),
-  /** Its text now; null where it is gone, no text, or a long one. */
+  /** Its text now; null if it is gone, not text, or too long. */
   after: z.string().nullable(),
 });
 export type TrustFile = z.infer<typeof trustFile>;
@@ -19,13 +19,13 @@ export const chatTrust = z
     chatId: z.uuid(),
     /** The chat wants its directory's settings, hooks, servers, commands and skills. */
     trusted: z.boolean(),
-    /** What stands there now is what was trusted: it is loaded in chats that want it. */
+    /** The current content is what was trusted: it is loaded in chats that want it. */
     holds: z.boolean(),
     /** The real path of the directory. */
     path: z.string(),
-    /** Of all that the directory would have the agent load or run, as it is now. */
+    /** Of everything the directory would make the agent load or run, as it is now. */
     digest: z.string(),
-    /** When the content that `files` is compared with was trusted; null where none was. */
+    /** When the content that `files` is compared with was trusted; null if none was. */
     trustedAt: z.iso.datetime().nullable(),
     files: z.array(trustFile),
   })
@@ -34,7 +34,7 @@ export type ChatTrust = z.infer<typeof chatTrust>;
 
 export const giveTrust = z
   .strictObject({
-    /** What was looked at. If something else stands there by now, it is a conflict. */
+    /** What was reviewed. If the content has changed since, it is a conflict. */
     digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be a digest of GET …/trust'),
   })
   .meta({ id: 'GiveTrust' });

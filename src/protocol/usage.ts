@@ -1,17 +1,17 @@
-/** Sums of what requests to the model used. */
+/** Sums of the usage of model requests. */
 import type { Usage } from './event.ts';
 
 export const noUsage: Usage = { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
 
 export const counters = Object.keys(noUsage) as (keyof Usage)[];
 
-/** All that the agent was given to read, from the cache or not. */
+/** All input tokens, cached or not. */
 export const tokensIn = ({ inputTokens, cacheReadInputTokens, cacheCreationInputTokens }: Usage): number =>
   inputTokens + cacheReadInputTokens + cacheCreationInputTokens;
 
 export const sumOf = (one: Usage, other: Usage): Usage => combine(one, other, (a, b) => a + b);
 
-/** Of each counter the larger one. */
+/** The larger value of each counter. */
 export const mostOf = (one: Usage, other: Usage): Usage => combine(one, other, Math.max);
 
 /** What `all` has beyond `part`. */

@@ -33,6 +33,6 @@ test('TURN-11: a retry is told with its number, when it comes and why', () => {
     'Retrying: attempt 4 of 10, next in 12 s, because the model API failed (HTTP 529)',
   );
   expect(waitWords(wait({ retry: { ...retry, at: since } }), now).text).toContain(
-    'attempt 4 of 10, under way, because',
+    'attempt 4 of 10, in progress, because',
   );
 });

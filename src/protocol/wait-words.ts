@@ -1,9 +1,9 @@
-/** What a chat waits for, in words: for the page and the command line alike. */
+/** What a chat is waiting for, in words: for the page and the command line alike. */
 import type { WaitsFor } from './chat.ts';
 
 export interface WaitWords {
   text: string;
-  /** Words of the agent or of a tool, to be shown as such behind the text; null where there are none. */
+  /** Text of the agent or a tool, shown as such after the text; null if there is none. */
   what: string | null;
 }
 
@@ -28,13 +28,13 @@ export function waitWords(waits: WaitsFor, nowMs: number): WaitWords {
     case 'tool':
       return { text: `A tool has been running for ${span}`, what };
     case 'person':
-      return { text: `Waiting for somebody for ${span}`, what };
+      return { text: `Waiting for someone for ${span}`, what };
     case 'sign_in':
       return { text: `Waiting for a sign-in for ${span}`, what };
     case 'background':
       return { text: `In the background for ${span}`, what };
     default:
-      // A kind that a newer server knows.
+      // A kind known to a newer server.
       return { text: `Waiting for ${span}`, what };
   }
 }
@@ -42,7 +42,7 @@ export function waitWords(waits: WaitsFor, nowMs: number): WaitWords {
 function retryWords({ attempt, maxAttempts, at, reason }: NonNullable<WaitsFor['retry']>, nowMs: number): string {
   const which = attempt === null ? '' : `: attempt ${attempt}${maxAttempts === null ? '' : ` of ${maxAttempts}`}`;
   const waitMs = at === null ? 0 : Date.parse(at) - nowMs;
-  const when = waitMs > 0 ? `next in ${spanText(waitMs + 999)}` : 'under way';
+  const when = waitMs > 0 ? `next in ${spanText(waitMs + 999)}` : 'in progress';
   return `Retrying${which}, ${when}, because the model API failed (${reason})`;
 }
 

@@ -1,6 +1,6 @@
 import type { Chat } from './chat.ts';
 
-/** Where the agent works, as seen from the chat's directory; null where it works right there. Not made visible yet. */
+/** Where the agent works, relative to the chat's directory; null if it works right there. Not yet made visible. */
 export function worksIn({ cwd, currentDirectory }: Pick<Chat, 'cwd' | 'currentDirectory'>): string | null {
   if (currentDirectory === cwd) return null;
   const below = cwd.endsWith('/') ? cwd : `${cwd}/`;

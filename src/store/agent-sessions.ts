@@ -13,8 +13,8 @@ export interface AgentSessionRow {
 }
 
 /**
- * The agent's session for a chat; made under the given id at the first call, and the same ever after. Of one that is adopted,
- * the agent has counted what is not to be booked.
+ * The agent's session for a chat: created under the given id at the first call, unchanged after that. For an adopted
+ * session, the agent's count so far is not to be booked.
  */
 export async function openAgentSession(
   db: Sql,
@@ -37,7 +37,7 @@ export function findAgentSessions(db: Sql, chatId: string): Promise<{ sessionId:
   >`select session_id as "sessionId" from boocode.agent_sessions where chat_id = ${chatId}`;
 }
 
-/** The session that the agent goes on with; null before its first start. */
+/** The session the agent resumes; null before its first start. */
 export async function findAgentSession(db: Sql, chatId: string, agent: AgentName): Promise<string | null> {
   const [row] = await db<{ sessionId: string }[]>`
     select session_id as "sessionId" from boocode.agent_sessions where chat_id = ${chatId} and agent = ${agent}`;
@@ -49,7 +49,7 @@ const ofLease = (db: Sql, lease: Lease, agent: AgentName) => db`
   from boocode.chats where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
     and agent_sessions.chat_id = chats.id and agent_sessions.agent = ${agent}`;
 
-/** Goes with the append of `session_started`: the agent may have begun another session, as `/clear` does. */
+/** Goes with the append of `session_started`: the agent may have started another session, as `/clear` does. */
 export function setAgentSession(
   db: Sql,
   lease: Lease,
@@ -62,7 +62,7 @@ export function setAgentSession(
     ${ofLease(db, lease, agent)}`;
 }
 
-/** Goes with the append of `session_rewound`: the agent goes on in another session. */
+/** Goes with the append of `session_rewound`: the agent continues in another session. */
 export function setSessionId(db: Sql, lease: Lease, agent: AgentName, sessionId: string) {
   return db`
     update boocode.agent_sessions set session_id = ${sessionId}, counted_usage = null, updated_at = clock_timestamp()
@@ -77,8 +77,8 @@ export function setSessionBackend(db: Sql, lease: Lease, agent: AgentName, backe
 }
 
 /**
- * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running totals,
- * and to what is booked of the agent's own count, or sets that to `counted`.
+ * Goes with the append of `turn_finished`, or of what a session cost beyond its turns: adds the share to the running
+ * totals, and to the booked part of the agent's own count, or sets that to `counted`.
  */
 export function addUsage(
   db: Sql,
@@ -88,7 +88,7 @@ export function addUsage(
   counted?: ModelUsage,
 ) {
   const models = usageJson(share.models);
-  // Sums per model and per number, over what is stored and what came now.
+  // Sums per model and per number, over the stored and the new values.
   const sum = (column: 'model_usage' | 'counted_usage') => db`(
     select coalesce(jsonb_object_agg(model, numbers), '{}') from (
       select model, jsonb_object_agg(name, total) as numbers from (
@@ -112,7 +112,7 @@ export function addUsage(
     ${ofLease(db, lease, agent)}`;
 }
 
-/** What of the agent's own count of its session is booked; null where that is not known. */
+/** How much of the agent's own count of its session is booked; null if unknown. */
 export async function findCountedUsage(db: Sql, chatId: string, agent: AgentName): Promise<ModelUsage | null> {
   const [row] = await db<{ counted: string | null }[]>`
     select counted_usage::text as counted from boocode.agent_sessions where chat_id = ${chatId} and agent = ${agent}`;
@@ -120,7 +120,7 @@ export async function findCountedUsage(db: Sql, chatId: string, agent: AgentName
   return counted === null ? null : (JSON.parse(counted) as ModelUsage);
 }
 
-/** The agent counts on from here, and nothing of it is to be booked. */
+/** The agent keeps counting from here, and none of its count so far is to be booked. */
 export function setCountedUsage(db: Sql, lease: Lease, agent: AgentName, models: ModelUsage) {
   return db`
     update boocode.agent_sessions set counted_usage = ${usageJson(models)}::text::jsonb, updated_at = clock_timestamp()

@@ -1,10 +1,10 @@
-/** The arrays that our statements pass as parameters, so that the driver need not ask the server for them. */
+/** The array types our statements pass as parameters, so that the driver need not query the server for them. */
 import type { PostgresType } from 'postgres';
 
-/** Their numbers in Postgres, which are the same in every database. */
+/** Their OIDs in Postgres, the same in every database. */
 const oids = { textArray: 1009, bigintArray: 1016, uuidArray: 2951 };
 
-/** One dimension, as Postgres reads it: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
+/** One dimension, in Postgres's format: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
 export function arrayLiteral(items: readonly (string | number | null)[]): string {
   const written = items.map((item) => (item === null ? 'null' : `"${String(item).replace(/["\\]/g, '\\$&')}"`));
   return `{${written.join(',')}}`;

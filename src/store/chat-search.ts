@@ -1,10 +1,10 @@
 import type { Sql } from './database.ts';
 import { piecesOf } from './search-signature.ts';
 
-/** The text as patterns that find it anywhere. */
+/** The text as patterns that match it anywhere. */
 const anywhere = (text: string): string[] => casesOf(text).map((each) => `%${each.replaceAll(/[\\%_]/g, '\\$&')}%`);
 
-/** A database of the locale C, as the embedded one is, knows upper and lower case of ASCII only. */
+/** A database with the C locale, such as the embedded one, folds case only for ASCII. */
 function casesOf(text: string): string[] {
   if (/^\p{ASCII}*$/u.test(text)) return [text];
   const lower = text.toLowerCase();
@@ -12,15 +12,16 @@ function casesOf(text: string): string[] {
   return [...new Set([text, lower, text.toUpperCase(), first.toUpperCase() + rest.join('')])];
 }
 
-/** Events in which somebody says something. */
+/** Event types that contain conversation text. */
 export const spokenTypes = ['prompt_accepted', 'user_message', 'incoming_message', 'agent_message'];
 
 /**
- * Whether a chat's title, or what was said in it, holds a text; upper and lower case alike. Told of a chat without a title
- * is the name of its directory.
+ * Whether a chat's title, or what was said in it, contains a text, ignoring case. An untitled chat's title is its
+ * directory's name.
  *
- * Events that have a signature (`search-signature.ts`) are read only where it allows the text; the newest ones, which have
- * none yet, all are. The limits have each chat looked at by itself, up to its first find, and not all events at once.
+ * Events with a signature (`search-signature.ts`) are read only if the signature allows the text; the newest events,
+ * which have none yet, are all read. The limits make Postgres search each chat separately, up to its first match,
+ * instead of all events at once.
  */
 export function mentions(db: Sql, text: string) {
   const inText = anywhere(text);
@@ -56,9 +57,9 @@ function mayHold(db: Sql, text: string) {
 }
 
 /**
- * Payloads are `json`, as JSON.stringify made them. First they are looked through as they are, for the text as
- * JSON.stringify writes it: fast, and nothing is missed. What is found there may be a key, an id or an image, so the texts
- * themselves are looked at then; NUL and lone surrogates, which Postgres cannot decode, are taken out before that.
+ * Payloads are `json`, as JSON.stringify wrote them. They are first searched raw, for the text as JSON.stringify writes
+ * it: fast, with no misses. A match there may be in a key, an id or an image, so the texts themselves are then
+ * searched, without NUL and lone surrogates, which Postgres cannot decode.
  */
 function says(db: Sql, text: string) {
   const inJson = anywhere(JSON.stringify(text).slice(1, -1));

@@ -4,13 +4,13 @@ import type { Lease } from './events.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
 
 export interface ChatSessionStore extends SessionStore {
-  /** As `load`, in pieces that are small enough to let others have their turn in between. */
+  /** Like `load`, in pieces small enough to let other work run in between. */
   loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
 }
 
 /**
  * One chat's transcripts, written under its lease. The agent's own project key is the sanitised path of the working
- * directory, which differs between machines: here the chat's id stands in its place.
+ * directory, which differs between machines; the chat's id replaces it here.
  */
 export function chatSessionStore(sql: Sql, lease: Lease, foldSummary: FoldSummary): ChatSessionStore {
   const store = new PostgresSessionStore({ sql, foldSummary, fence: { chatId: lease.chatId, epoch: lease.epoch } });

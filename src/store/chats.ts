@@ -5,16 +5,16 @@ import type { Hold } from '../protocol/hold.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
 
-/** Why the chat's queue is held, as stored: whether it resumes by itself is the chat's own choice. */
+/** Why the chat's queue is held, as stored. Whether it resumes automatically is the chat's own setting. */
 export type StoredHold = Omit<Hold, 'resumesAt'>;
 
-/** A chat as stored: all but the state, which only the host that holds it knows. */
+/** A chat as stored: everything but the state, which only the host that holds it knows. */
 export interface ChatRow {
   id: string;
-  /** Null until somebody names the chat, or its first prompt does. */
+  /** Null until someone names the chat, or its first prompt does. */
   title: string | null;
   cwd: string;
-  /** Where the agent was last told to work; null while that is `cwd`. */
+  /** The agent's last reported working directory; null while that is `cwd`. */
   agentDirectory: AgentDirectory | null;
   agent: AgentName;
   backend: BackendName;
@@ -37,7 +37,7 @@ export interface ChatRow {
   ordinal: number;
 }
 
-/** Over all models of the chat's agent sessions. */
+/** Across all models of the chat's agent sessions. */
 const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
   coalesce((select sum(count.value::double precision)
     from boocode.agent_sessions, jsonb_each(model_usage) as model, jsonb_each_text(model.value) as count
@@ -80,7 +80,7 @@ export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   return toRow(row as RawRow);
 }
 
-/** One that is still being made of a session from elsewhere is found only by who makes it. */
+/** A chat that is still being imported is visible only to its importer. */
 export async function findChat(db: Sql, id: string, which: { importing?: boolean } = {}): Promise<ChatRow | null> {
   const [row] = await db<RawRow[]>`
     select ${columns(db)} from boocode.chats where id = ${id} and (importing_session is not null) = ${which.importing === true}`;
@@ -92,7 +92,7 @@ export interface ChatPageQuery {
   before: number | null;
   limit: number;
   archived?: boolean | undefined;
-  /** Stands in the title, or in what was said. */
+  /** Contained in the title, or in what was said. */
   q?: string | undefined;
 }
 
@@ -110,10 +110,10 @@ export function toChatRows(rows: readonly RawRow[]): ChatRow[] {
   return rows.map(toRow);
 }
 
-/** What can change in a chat: a patch without the word on what becomes of a running turn. */
+/** What can change in a chat: a patch without the choice for a running turn. */
 export type ChatChanges = Omit<PatchChat, 'running'>;
 
-/** What a write may change in the chat's row: also what no patch does. */
+/** What a write may change in the chat's row, including what no patch does. */
 export type RowChanges = ChatChanges & { hold?: StoredHold | null; agentDirectory?: AgentDirectory };
 
 /** What an update of the chat's row sets. */
@@ -136,8 +136,8 @@ export function chatChanges(db: Sql, patch: RowChanges) {
 const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;
 
 /**
- * Everything about the chat goes with it, its transcript too. Under the lease, so that no writer is left; the epoch grows
- * first, so that all that was ever written is seen by the statement that deletes it.
+ * Deletes the chat with everything in it, its transcript too. Under the lease, so no writer is left. The epoch grows
+ * first, so that the deleting statement sees everything that was ever written.
  */
 export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number }): Promise<boolean> {
   const [last] = await db<{ epoch: number }[]>`
@@ -146,7 +146,7 @@ export async function deleteChat(db: Sql, lease: { chatId: string; epoch: number
   return (await deleteWithEntries(db, db`id = ${lease.chatId} and epoch = ${last.epoch}`)) === 1;
 }
 
-/** The chosen chats with all that is stored of them. Returns how many there were. */
+/** The chosen chats with everything stored about them. Returns how many there were. */
 export async function deleteWithEntries(db: Sql, chosen: PendingQuery<Row[]>): Promise<number> {
   const rows = await db`
     with gone as (delete from boocode.chats where ${chosen} returning id),

@@ -1,31 +1,31 @@
 /**
- * A database's URL, read as libpq reads it. Every parameter is understood, or refused by name: the driver would hand what it
- * does not know to the server as a setting, and take what is missing from the environment.
+ * Parses a database URL as libpq does. Every parameter is understood, or refused by name: the driver would pass an
+ * unknown one to the server as a setting, and take missing ones from the environment.
  */
 import { userInfo } from 'node:os';
 import { BooError } from '../protocol/error.ts';
 import { type DatabaseTls, readTlsFiles, type SslMode } from './database-tls.ts';
 
 export interface DatabaseAddress {
-  /** One with a path is a socket's directory, and is the only one. */
+  /** A host with a path is a socket's directory, and is the only host. */
   hosts: readonly { host: string; port: number }[];
   database: string;
   user: string;
   password: string;
-  /** Null where none is wanted: for `sslmode=disable`, and with a socket. */
+  /** Null if none is wanted: for `sslmode=disable`, and with a socket. */
   tls: DatabaseTls | null;
   applicationName: string;
   connectTimeoutS: number;
-  /** Which of several hosts will do: null for the first that answers. */
+  /** Which of several hosts is acceptable: null for the first that answers. */
   targetSessionAttrs: 'read-write' | 'primary' | null;
-  /** Said to lead to a pooler such as pgbouncer; otherwise that is found out. */
+  /** Declared to lead to a pooler such as pgbouncer; otherwise detected. */
   isPooled: boolean;
 }
 
 const sslModes: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 const tlsFiles = ['sslrootcert', 'sslcert', 'sslkey'] as const;
 
-/** What is understood, and nothing else. */
+/** The supported parameters. */
 const known = new Set([
   'host',
   'port',
@@ -51,7 +51,7 @@ const refusals: Record<string, string> = {
   options: 'BooCode sets what it needs itself: leave it out, or set it for the role with ALTER ROLE',
 };
 
-/** Throws `config_invalid` with one sentence that names what is wrong, and never holds the password. */
+/** Throws `config_invalid` with one sentence that names what is wrong and never contains the password. */
 export function readDatabaseUrl(url: string): DatabaseAddress {
   const match = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
   if (!match) throw refused('is not of the form postgres://user:password@host:5432/database');
@@ -73,7 +73,7 @@ export function readDatabaseUrl(url: string): DatabaseAddress {
   };
 }
 
-/** Where it is, and nothing that may hold a secret: `host:port/database`. */
+/** The address without any secret: `host:port/database`. */
 export function databasePlace(url: string): string {
   const { hosts, database } = readDatabaseUrl(url);
   return `${hosts.map(({ host, port }) => `${host}:${port}`).join(',')}/${database}`;
@@ -91,10 +91,12 @@ function readParameters(search: string): Map<string, string> {
     parameters.set(name, equals < 0 ? '' : decoded(pair.slice(equals + 1)));
   }
   if (choice(parameters, 'channel_binding', ['disable', 'prefer', 'require'] as const) === 'require') {
-    throw refused('channel_binding=require cannot be kept: leave it out, and say sslmode=verify-full to be as safe');
+    throw refused(
+      'channel_binding=require is not supported: leave it out, and use sslmode=verify-full for the same protection',
+    );
   }
   if (choice(parameters, 'gssencmode', ['disable', 'prefer', 'require'] as const) === 'require') {
-    throw refused('gssencmode=require cannot be kept: leave it out, and use TLS with sslmode');
+    throw refused('gssencmode=require is not supported: leave it out, and use TLS with sslmode');
   }
   return parameters;
 }
@@ -105,13 +107,14 @@ function readHosts(authority: string, parameters: ReadonlyMap<string, string>): 
   const ports = parameters.has('port')
     ? (parameters.get('port') ?? '').split(',')
     : authority.split(',').map((each) => /:([^:\]]*)$/.exec(each)?.[1] ?? '');
-  if (ports.length > 1 && ports.length !== names.length) throw refused('there are not as many ports as hosts');
+  if (ports.length > 1 && ports.length !== names.length)
+    throw refused('the number of ports does not match the number of hosts');
   const hosts = names.map((name, index) => ({
     host: name.replace(/^\[(.*)\]$/, '$1') || 'localhost',
     port: readPort((ports.length === 1 ? ports[0] : ports[index]) ?? ''),
   }));
   if (hosts.length > 1 && hosts.some(({ host }) => host.startsWith('/'))) {
-    throw refused('of several hosts none can be a directory with a socket');
+    throw refused('a directory with a socket cannot be one of several hosts');
   }
   return hosts;
 }
@@ -127,17 +130,18 @@ function readTls(parameters: ReadonlyMap<string, string>, isSocket: boolean): Da
   let mode: SslMode = choice(parameters, 'sslmode', sslModes) ?? 'prefer';
   const [sslrootcert, sslcert, sslkey] = tlsFiles.map((name) => parameters.get(name));
   if (sslrootcert === 'system' && !parameters.has('sslmode')) mode = 'verify-full';
-  if (sslrootcert === 'system' && mode !== 'verify-full') throw refused('sslrootcert=system wants sslmode=verify-full');
+  if (sslrootcert === 'system' && mode !== 'verify-full')
+    throw refused('sslrootcert=system requires sslmode=verify-full');
   const asked = mode;
-  // As libpq: who brings a root certificate wants it to be used.
+  // Like libpq: a root certificate implies that it should be used.
   if (sslrootcert && mode === 'require') mode = 'verify-ca';
   const isDirect = choice(parameters, 'sslnegotiation', ['postgres', 'direct'] as const) === 'direct';
   if (isSocket) return null;
   if (mode === 'disable' || mode === 'allow' || mode === 'prefer') {
-    if (isDirect) throw refused('sslnegotiation=direct wants sslmode=require, verify-ca or verify-full');
+    if (isDirect) throw refused('sslnegotiation=direct requires sslmode=require, verify-ca or verify-full');
     if (mode === 'disable') return null;
     const name = tlsFiles.find((each) => parameters.get(each));
-    if (name) throw refused(`${name} is of use only with sslmode=require, verify-ca or verify-full`);
+    if (name) throw refused(`${name} requires sslmode=require, verify-ca or verify-full`);
   }
   if (Boolean(sslcert) !== Boolean(sslkey)) throw refused('sslcert and sslkey go together');
   const secureContext = readTlsFiles({ sslrootcert, sslcert, sslkey });
@@ -150,7 +154,7 @@ function readTimeout(text: string | undefined): number {
   return Number(text);
 }
 
-/** Of several hosts one is wanted that takes writes. */
+/** Of several hosts, one that accepts writes is wanted. */
 function readTarget(parameters: ReadonlyMap<string, string>, hosts: number): DatabaseAddress['targetSessionAttrs'] {
   const target = choice(parameters, 'target_session_attrs', ['any', 'read-write', 'primary'] as const);
   if (target === 'any' || hosts === 1) return null;
@@ -173,7 +177,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw refused('holds a % that begins no escape: write %25 for it');
+    throw refused('contains a % that starts no escape: write %25 for it');
   }
 }
 
@@ -181,7 +185,7 @@ function ownName(): string {
   try {
     return userInfo().username;
   } catch {
-    throw refused('says no user');
+    throw refused('names no user');
   }
 }
 

@@ -19,7 +19,7 @@ test.each(encodings)('DATA-12: a database of the encoding %s is refused', async 
   try {
     await expect(readDatabaseFacts(withDatabase(database.url, name))).rejects.toMatchObject({
       code: 'config_invalid',
-      message: expect.stringContaining(`has the encoding ${encoding}, and BooCode wants UTF8`) as string,
+      message: expect.stringContaining(`has the encoding ${encoding}, but BooCode requires UTF8`) as string,
     });
   } finally {
     await database.sql.unsafe(`drop database ${name} with (force)`);

@@ -1,4 +1,4 @@
-/** What a database is like, asked once before anything is done with it. */
+/** What a database is like, queried once before anything else. */
 import { BooError } from '../protocol/error.ts';
 import { openDatabase, type Sql } from './database.ts';
 import { firstAnswer } from './reach-database.ts';
@@ -6,15 +6,15 @@ import { codeOf } from './storage-error.ts';
 
 export interface DatabaseFacts {
   version: string;
-  /** A pooler such as pgbouncer lies in between. */
+  /** A pooler such as pgbouncer is in between. */
   isPooled: boolean;
-  /** Connections that may still be opened, the one that asked not counted; null behind a pooler. */
+  /** Connections that may still be opened, not counting the one that asked; null behind a pooler. */
   free: number | null;
 }
 
 /**
- * Throws `config_invalid` for an encoding that cannot hold every text, and `storage_unavailable` as `reachDatabase` does.
- * Aborted, it fails at once.
+ * Throws `config_invalid` for an encoding that cannot represent every text, and `storage_unavailable` as
+ * `reachDatabase` does. Fails at once when aborted.
  */
 export async function readDatabaseFacts(url: string, signal?: AbortSignal): Promise<DatabaseFacts> {
   const direct = await asked(url, { signal }).catch((error: BooError) => {
@@ -25,15 +25,15 @@ export async function readDatabaseFacts(url: string, signal?: AbortSignal): Prom
   if (facts.encoding !== 'UTF8') {
     throw new BooError(
       'config_invalid',
-      `The database ${facts.name} has the encoding ${facts.encoding}, and BooCode wants UTF8: make another one, for example with createdb --template=template0 --encoding=UTF8.`,
+      `The database ${facts.name} has the encoding ${facts.encoding}, but BooCode requires UTF8: create another one, for example with createdb --template=template0 --encoding=UTF8.`,
     );
   }
-  // A pooler may also be told to drop the settings that it does not know.
+  // A pooler may also be configured to drop settings it does not know.
   const isPooled = direct === null || direct.timeout !== '30s';
   return { version: facts.version, isPooled, free: isPooled ? null : facts.free };
 }
 
-/** As pgbouncer refuses the settings with which we begin: `unsupported startup parameter: …`. */
+/** How pgbouncer refuses our startup settings: `unsupported startup parameter: …`. */
 function isUnknownSetting(error: unknown): boolean {
   return codeOf(error) === '08P01' && /startup parameter/i.test((error as Error).message);
 }
@@ -84,18 +84,18 @@ export interface PoolSizes {
   /** For turns and readers. */
   main: number;
   leases: number;
-  /** For what may take long. */
+  /** For slow work. */
   slow: number;
 }
 
-/** No more than half of what is free, so that another host finds room: a new one starts before the old one has ended. */
+/** At most half of what is free, so that another host finds room: a new one starts before the old one has stopped. */
 export function poolSizes({ free }: Pick<DatabaseFacts, 'free'>): PoolSizes {
-  // How many a pooler lets through is not to be learnt; in its session mode each of ours holds one.
+  // A pooler does not reveal how many it lets through; in session mode each of ours occupies one.
   if (free === null) return { main: 4, leases: 1, slow: 1 };
   if (free < 3) {
     throw new BooError(
       'storage_unavailable',
-      `The database takes ${free < 1 ? 'no more connections' : free === 1 ? 'only one more connection' : 'only two more connections'}, and BooCode needs three: raise max_connections or the limit of the role, or end others.`,
+      `The database accepts ${free < 1 ? 'no more connections' : free === 1 ? 'only one more connection' : 'only two more connections'}, but BooCode needs three: raise max_connections or the role’s limit, or close others.`,
     );
   }
   const all = Math.min(14, Math.max(3, Math.floor(free / 2)));

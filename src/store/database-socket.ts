@@ -1,6 +1,6 @@
 /**
- * A connection to a database over TCP, as the driver takes it. The driver's own compares the certificate of an address with
- * `localhost`, has no words for what fails at TLS, and tries several hosts in a loop that never says why.
+ * A TCP connection to a database, as the driver expects it. The driver's own socket compares the certificate of an
+ * address with `localhost`, does not explain TLS failures, and tries several hosts in a loop that never reports why.
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -8,13 +8,13 @@ import type { DatabaseAddress } from './database-address.ts';
 import { connectionFailure, type Place, reachHost, tlsError, TlsError } from './reach-host.ts';
 import { cannotConnect, codeOf } from './storage-error.ts';
 
-/** What opens the sockets of one pool. They are there at once; what is written waits until they have reached a host. */
+/** Opens the sockets of one pool. They exist at once; writes wait until a host has been reached. */
 export function databaseSockets(address: DatabaseAddress): () => Duplex {
   const turn = { host: 0 };
   return () => new DatabaseSocket(address, turn);
 }
 
-/** One host, in one way. */
+/** One host, tried in one way. */
 interface Attempt {
   host: number;
   isSecure: boolean;
@@ -26,17 +26,17 @@ const [errorResponse = 0] = Buffer.from('E');
 
 class DatabaseSocket extends Duplex {
   readonly #address: DatabaseAddress;
-  /** The host that the pool's connections try first: after one was lost it is the next. */
+  /** The host that the pool's connections try first: after losing one, the next. */
   readonly #turn: { host: number };
-  /** Those that are left; the first is under way. */
+  /** Remaining attempts; the first is in progress. */
   #attempts: Attempt[];
   readonly #failures: string[] = [];
   #socket: Socket | null = null;
   #stop: () => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** What was said before the server's first answer: it can be said anew to another host, or in another way. */
+  /** What was sent before the server's first answer: it can be sent again to another host, or in another way. */
   #opening: Buffer[] | null = [];
-  /** What a server said instead of asking who we are, where another way is left. */
+  /** A server's message in place of an authentication request, if another attempt remains. */
   #refusal: Buffer[] = [];
   #isRefused = false;
 
@@ -51,7 +51,7 @@ class DatabaseSocket extends Duplex {
     this.#attempts = order.flatMap((host) => ways[way].map((isSecure) => ({ host, isSecure })));
   }
 
-  /** The driver ends nothing that does not say `open`. */
+  /** The driver only ends sockets whose state is `open`. */
   get readyState(): 'open' | 'closed' {
     return this.destroyed ? 'closed' : 'open';
   }
@@ -87,7 +87,7 @@ class DatabaseSocket extends Duplex {
     });
     socket.on('error', (error) => {
       if (!this.#opening) this.destroy(error);
-      // As a server that does not take our certificate: it says so only now.
+      // Like a server that rejects our certificate: it says so only now.
       else this.#failed(this.#attempt.isSecure ? tlsError(error, this.#place, this.#address.tls) : error);
     });
     if (this.#opening?.length) socket.write(Buffer.concat(this.#opening));
@@ -100,7 +100,7 @@ class DatabaseSocket extends Duplex {
     }
     if (this.#isRefused) return void this.#refusal.push(data);
     if (this.#opening) {
-      // From here on this is the connection, whatever becomes of it.
+      // From here on this is the connection, whatever happens to it.
       this.#opening = null;
       clearTimeout(this.#timer);
     }
@@ -109,7 +109,7 @@ class DatabaseSocket extends Duplex {
 
   #ended(): void {
     if (this.readableEnded || this.destroyed) return;
-    // Nothing is answered to a request to cancel.
+    // A cancel request gets no answer.
     const isCancel = this.#opening?.[0]?.readInt32BE(4) === cancelRequest;
     if (!this.#opening || isCancel) this.push(null);
     else this.#failed(connectionFailure('CONNECTION_CLOSED'));
@@ -119,7 +119,7 @@ class DatabaseSocket extends Duplex {
     return this.#attempts[1]?.host === this.#attempt.host;
   }
 
-  /** Goes on with what is left, as libpq does: the other way with a host that was there, or the next host. */
+  /** Continues with what is left, as libpq does: the other way with a host that answered, or the next host. */
   #failed(error: Error): void {
     this.#letGo();
     this.#passTurn();
@@ -141,8 +141,8 @@ class DatabaseSocket extends Duplex {
   #giveUp(error: Error): void {
     if (this.#refusal.length > 0) this.push(Buffer.concat(this.#refusal));
     else if (this.#failures.length === 1) return void this.destroy(error);
-    // The driver throws away the errors of sockets while there are other hosts, but not the words of a server.
-    else this.push(fatal(`None of the hosts of the database will do. ${this.#failures.join(' ')}`));
+    // The driver discards socket errors while there are other hosts, but not a server's messages.
+    else this.push(fatal(`None of the database's hosts works. ${this.#failures.join(' ')}`));
     this.push(null);
   }
 
@@ -165,7 +165,7 @@ class DatabaseSocket extends Duplex {
 
   override _write(data: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (this.#opening?.length === 0) {
-      // Now, and not before: where it fails the driver must have nothing more to write, see `padding`.
+      // Not earlier: if it fails, the driver must have nothing left to write, see `padding`.
       this.#opening.push(withoutRest(data));
       this.#try();
       callback();
@@ -194,13 +194,13 @@ class DatabaseSocket extends Duplex {
 }
 
 /**
- * For the driver's parameters at the start. It writes what is long at once, and all else a moment later; where a connection
- * ends within that moment it never writes again, but keeps what it had, until that is long enough.
+ * Sent with the driver's startup parameters. The driver writes long data at once, and everything else slightly later.
+ * If a connection ends within that delay, it never writes again, but buffers until the data is long enough.
  */
 export const padding = { boocode_padding: 'x'.repeat(1024) };
 const paddingBytes = Buffer.from(Object.entries(padding).flat().join('\0') + '\0');
 
-/** The message that begins a connection: without the padding, and without what was left of an earlier connection. */
+/** The startup message without the padding, and without leftovers of an earlier connection. */
 function withoutRest(data: Buffer): Buffer {
   let at = data.length - 8;
   while (at >= 0 && !(data.readUInt32BE(at) === data.length - at && data.readUInt32BE(at + 4) === startup)) at -= 1;
@@ -211,7 +211,7 @@ function withoutRest(data: Buffer): Buffer {
   return message;
 }
 
-/** A server's message that ends a connection. */
+/** A server message that ends a connection. */
 function fatal(message: string): Buffer {
   const fields = Buffer.from(`SFATAL\0VFATAL\0C${cannotConnect}\0M${message}\0\0`);
   const head = Buffer.from([errorResponse, 0, 0, 0, 0]);

@@ -1,16 +1,16 @@
-/** TLS to a database as libpq's parameters ask for it, and what is said where that cannot be had. */
+/** TLS to a database, following libpq's parameters, and the error texts when it fails. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP, type Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { BooError } from '../protocol/error.ts';
 
-/** `allow` and `prefer` also take a connection without TLS: the one first, the other where there is no TLS. */
+/** `allow` and `prefer` also accept a connection without TLS: `allow` first, `prefer` if there is no TLS. */
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface DatabaseTls {
   mode: SslMode;
-  /** As `sslmode` was written: with `sslrootcert` `require` is as good as `verify-ca`. */
+  /** The `sslmode` as written: with `sslrootcert`, `require` is equivalent to `verify-ca`. */
   asked: SslMode;
   /** TLS from the first byte, without asking. */
   isDirect: boolean;
@@ -21,13 +21,16 @@ export interface DatabaseTls {
 }
 
 export interface TlsFiles {
-  /** `system` for what this machine trusts; without one, what Node brings along. */
+  /** `system` for what this machine trusts; if missing, what Node bundles. */
   sslrootcert?: string | undefined;
   sslcert?: string | undefined;
   sslkey?: string | undefined;
 }
 
-/** Throws `config_invalid`, naming the parameter whose file will not do: the driver would fail at each connection, or ignore it. */
+/**
+ * Throws `config_invalid`, naming the parameter whose file is unusable: the driver would fail at each connection, or
+ * ignore it.
+ */
 export function readTlsFiles({ sslrootcert, sslcert, sslkey }: TlsFiles): SecureContext {
   const ca =
     sslrootcert === 'system' ? systemCertificates() : sslrootcert && readCertificate('sslrootcert', sslrootcert);
@@ -39,11 +42,11 @@ export function readTlsFiles({ sslrootcert, sslcert, sslkey }: TlsFiles): Secure
       return createSecureContext({ ca: ca || undefined, cert, key });
     }
   } catch (cause) {
-    throw new BooError('config_invalid', `sslkey: the file ${sslkey} holds no private key without a passphrase`, {
+    throw new BooError('config_invalid', `sslkey: the file ${sslkey} contains no private key without a passphrase`, {
       cause,
     });
   }
-  throw new BooError('config_invalid', `sslkey: the key in ${sslkey} is not that of the certificate in ${sslcert}`);
+  throw new BooError('config_invalid', `sslkey: the key in ${sslkey} does not match the certificate in ${sslcert}`);
 }
 
 function readCertificate(name: string, path: string): string {
@@ -52,7 +55,7 @@ function readCertificate(name: string, path: string): string {
     void new X509Certificate(pem);
     return pem;
   } catch (cause) {
-    throw new BooError('config_invalid', `${name}: the file ${path} holds no certificate`, { cause });
+    throw new BooError('config_invalid', `${name}: the file ${path} contains no certificate`, { cause });
   }
 }
 
@@ -71,7 +74,7 @@ const systemFiles = [
   '/etc/ssl/cert.pem',
 ];
 
-/** Node trusts what it brings along, and not what an administrator has added. `SSL_CERT_FILE` is OpenSSL's own variable. */
+/** Node trusts what it bundles, not what an administrator has added. `SSL_CERT_FILE` is OpenSSL's own variable. */
 function systemCertificates(): string | undefined {
   const named = process.env['SSL_CERT_FILE'];
   if (named) return readCertificate('sslrootcert=system: SSL_CERT_FILE', named);
@@ -79,12 +82,12 @@ function systemCertificates(): string | undefined {
   return path === undefined ? undefined : readFile('sslrootcert=system', path);
 }
 
-/** Begins TLS on a connection. `host` is whom `verify-full` wants the certificate to be for: a name or an address. */
+/** Starts TLS on a connection. `host` is what `verify-full` requires in the certificate: a name or an address. */
 export function secure(socket: Socket, host: string, tls: DatabaseTls): TLSSocket {
   return connect({
     socket,
     secureContext: tls.secureContext,
-    // Node would take `localhost` for every address.
+    // Node would use `localhost` for every address.
     host,
     ...(isIP(host) ? {} : { servername: host }),
     rejectUnauthorized: tls.mode.startsWith('verify'),
@@ -105,26 +108,26 @@ const unknownSigner = new Set([
   'CERT_UNTRUSTED',
 ]);
 
-/** Why there is no TLS with this host, in one sentence that names the parameter to change. */
+/** Why TLS with this host failed, in one sentence that names the parameter to change. */
 export function tlsTrouble(code: string, { host, port }: { host: string; port: number }, tls: DatabaseTls): string {
   const asked = `sslmode=${tls.asked}`;
   const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const certificate = `The certificate of the database at ${place}`;
   if (code === noTls) {
-    return `The database at ${place} has no TLS, and ${asked} wants it: turn TLS on there, or say sslmode=prefer.`;
+    return `The database at ${place} has no TLS, but ${asked} requires it: turn TLS on there, or use sslmode=prefer.`;
   }
   if (unknownSigner.has(code)) {
     return tls.hasRootCert
-      ? `${certificate} is signed by no authority of sslrootcert: name the file with the right one, or say sslmode=require without it.`
-      : `${certificate} is signed by no authority that is known here, and ${asked} wants that: name the file with its authority’s certificate by sslrootcert.`;
+      ? `${certificate} is not signed by an authority in sslrootcert: name the file with the right one, or use sslmode=require without it.`
+      : `${certificate} is signed by an unknown authority, but ${asked} requires a known one: name the file with its authority’s certificate in sslrootcert.`;
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return `${certificate} is not for ${host}, and ${asked} wants that: use the host that it is for, or say sslmode=verify-ca.`;
+    return `${certificate} is not valid for ${host}, but ${asked} requires that: use the host it is valid for, or use sslmode=verify-ca.`;
   }
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     const when = code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
-    return `${certificate} ${when}, and ${asked} wants a valid one: renew it there.`;
+    return `${certificate} ${when}, but ${asked} requires a valid one: renew it there.`;
   }
   const names = [...(tls.isDirect ? ['sslnegotiation'] : []), ...(tls.hasCert ? ['sslcert'] : []), asked];
-  return `No TLS could be agreed on with the database at ${place} (${code}): check ${names.join(' and ')}.`;
+  return `TLS negotiation with the database at ${place} failed (${code}): check ${names.join(' and ')}.`;
 }

@@ -7,30 +7,30 @@ import { databaseSockets, padding } from './database-socket.ts';
 export type Sql = postgres.Sql<{ bigint: number; json: string }>;
 
 export interface DatabaseOptions {
-  /** Connections at the most. */
+  /** The maximum number of connections. */
   max?: number;
   onNotice?: (text: string) => void;
   /**
-   * One statement at a time on each connection: what waits behind another on a dying one might never be answered. The
-   * driver's transactions do not work then, and its types do not know the option.
+   * Only one statement at a time on each connection: one that waits behind another on a dying connection might never be
+   * answered. This breaks the driver's transactions, and its types do not know the option.
    */
   oneAtATime?: boolean;
   /**
-   * A pooler such as pgbouncer lies in between. It may run each statement on another connection of its own, so none is
-   * prepared under a name, and it refuses settings at the start. Without it the URL says so, or it is not so.
+   * A pooler such as pgbouncer is in between. It may run each statement on a different connection, so statements are
+   * not prepared under a name, and it refuses startup settings. Defaults to what the URL says.
    */
   isPooled?: boolean;
 }
 
 /**
- * Opens the pool. JSON columns come back as text, and are parsed where they are used: the driver's own parsing would
- * cost a second pass, and what we write must be the text we made. Throws `config_invalid` for a URL that is not understood.
+ * Opens the pool. JSON columns come back as text, and are parsed where they are used: the driver's parsing would cost a
+ * second pass, and what we write must be our exact text. Throws `config_invalid` for an invalid URL.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
   const address = readDatabaseUrl(url);
   const isPooled = options.isPooled ?? address.isPooled;
   const [{ host, port }] = address.hosts as [{ host: string; port: number }];
-  // Whatever is left out here the driver takes from PG… variables.
+  // The driver takes whatever is left out here from PG… variables.
   const parameters = {
     ...(host.startsWith('/')
       ? { path: `${host}/.s.PGSQL.${port}`, host, port }
@@ -41,24 +41,24 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
         }),
     database: address.database,
     user: address.user,
-    // A function, for an empty text would be taken from the environment.
+    // A function, because an empty string would be replaced from the environment.
     password: () => address.password,
-    // Our sockets see to it.
+    // Our sockets handle it.
     ssl: false,
     sslnegotiation: null,
     target_session_attrs: address.targetSessionAttrs,
     max_pipeline: options.oneAtATime === true ? 0 : 100,
     max: options.max ?? 10,
-    // For all of them and the login; each host has its own time.
+    // For all hosts and the login; each host has its own timeout.
     connect_timeout: address.connectTimeoutS * address.hosts.length + 1,
     idle_timeout: 0,
-    // One that is given up might not be had again where few are left.
+    // A connection that is given up may be impossible to reopen if few are left.
     max_lifetime: null,
     keep_alive: 60,
     prepare: !isPooled,
     debug: false,
     publications: '',
-    // The driver's own grows to 20 s and would keep callers waiting long after the server is back.
+    // The driver's own backoff grows to 20 s and would keep callers waiting long after the server is back.
     backoff: () => 0.05,
     onnotice: (notice: postgres.Notice) => options.onNotice?.(String(notice['message'] ?? '')),
     connection: {
@@ -67,8 +67,8 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
       // A frozen host must not hold a chat's row; a slow store must not hold a turn.
       ...(isPooled ? {} : { idle_in_transaction_session_timeout: 1500, statement_timeout: 30_000 }),
     },
-    // The driver would ask every new connection for the types of arrays, and nobody holds that question: where the
-    // connection breaks just then, it is a rejection that ends the process.
+    // The driver would query every new connection for the array types, and nobody awaits that query: if the connection
+    // breaks then, the rejection ends the process.
     fetch_types: false,
     types: {
       ...arrayTypes,
@@ -77,6 +77,6 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
       json: { to: 114, from: [114, 3802], serialize: (text: string) => text, parse: (text: string) => text },
     },
   };
-  // The driver's types know only some of its options, and no null.
+  // The driver's types know only some of its options, and do not allow null.
   return postgres(parameters as unknown as postgres.Options<Record<string, postgres.PostgresType>>) as unknown as Sql;
 }

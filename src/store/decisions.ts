@@ -70,8 +70,8 @@ export interface Settlement {
 }
 
 /**
- * Goes with the append of `decision_resolved`. Only the holder of the lease settles, one write at a time, and after it
- * has looked whether the decision is pending: the condition here is a second lock on the same door.
+ * Goes with the append of `decision_resolved`. Only the lease holder settles, one write at a time, after checking that
+ * the decision is pending: the condition here is a second safeguard.
  */
 export function settleDecision(db: Sql, id: string, settlement: Settlement) {
   return db`
@@ -85,7 +85,7 @@ export async function findDecision(db: Sql, id: string): Promise<Decision | null
   return row ? toDecision(row) : null;
 }
 
-/** Decisions that a chat still waits for. */
+/** Decisions a chat still waits for. */
 export async function findPendingDecisions(db: Sql, chatId: string): Promise<Decision[]> {
   const rows = await db<Row[]>`
     select ${columns(db)} from boocode.decisions where chat_id = ${chatId} and outcome is null order by ordinal`;

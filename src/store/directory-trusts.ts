@@ -3,7 +3,7 @@ import type { Sql } from './database.ts';
 export interface TrustedFile {
   path: string;
   sha256: string;
-  /** Null where it is no text, or a long one. */
+  /** Null if it is not text, or too long. */
   text: string | null;
 }
 
@@ -21,7 +21,7 @@ export async function insertTrust(db: Sql, { path, digest, files }: Omit<TrustRo
     on conflict (path, digest) do update set trusted_at = clock_timestamp()`;
 }
 
-/** This content of the directory if it was trusted, else what of it was trusted last. */
+/** This content of the directory if it is trusted, otherwise the content last trusted. */
 export async function findTrust(db: Sql, { path, digest }: { path: string; digest: string }): Promise<TrustRow | null> {
   const [row] = await db<(Omit<TrustRow, 'files'> & { files: string })[]>`
     select path, digest, files, trusted_at as "trustedAt" from boocode.directory_trusts where path = ${path}

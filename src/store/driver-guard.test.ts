@@ -23,7 +23,7 @@ describe('DATA-4: a rejection that nobody holds', () => {
     const { status, stdout } = run(rejection);
     expect({ status, stdout }).toEqual({
       status: 0,
-      stdout: 'The database driver rejected a promise that nobody holds.\nalive\n',
+      stdout: 'The database driver rejected an unhandled promise.\nalive\n',
     });
   });
 

@@ -6,8 +6,8 @@ import { answerLost, inTime } from './in-time.ts';
 import { FencedError, isMissingValue, isPassing } from './storage-error.ts';
 
 /**
- * The right to write to one chat's log. One writer holds it and uses it for one write at a time, so it knows the seq
- * that the next event gets.
+ * The right to write to one chat's log. One writer holds it and uses it for one write at a time, so it knows the next
+ * event's seq.
  */
 export interface Lease {
   readonly chatId: string;
@@ -31,8 +31,8 @@ function toEvent(chatId: string, row: Written, turnId: string | null | undefined
 }
 
 /**
- * Statements that belong to an append and are committed with it, or not at all. They become parts of one statement: each
- * changes rows that no other one changes, none sees what another did, and the chat's own row is not among them.
+ * Statements that belong to an append and are committed with it, or not at all. They become parts of one statement:
+ * each changes rows no other part changes, none sees another's effect, and the chat's own row is not among them.
  */
 export type SideWrites = (db: Sql) => readonly PendingQuery<Row[]>[];
 
@@ -45,13 +45,13 @@ export interface Write {
 }
 
 export interface AppendOptions {
-  /** Asked after a lost connection: whether to try again, once it resolves. False gives up. */
+  /** Called after a lost connection: whether to try again, once it resolves. False gives up. */
   retry?: ((attempt: number) => Promise<boolean>) | undefined;
 }
 
 /**
- * Appends events, and what belongs to them, exactly once: after a connection was lost in the middle, the log itself
- * tells whether the write had landed.
+ * Appends events, and what belongs to them, exactly once: if a connection was lost midway, the log itself shows whether
+ * the write was committed.
  */
 export async function appendEvents(
   sql: Sql,
@@ -72,9 +72,9 @@ export async function appendEvents(
 }
 
 /**
- * One statement, so one round trip and one commit, and no transaction that a frozen host could leave open. What numbers
- * the events is what checks the epoch: where the epoch has moved on they get no number, which the column refuses, and
- * with it the whole statement.
+ * One statement, so one round trip and one commit, and no transaction that a frozen host could leave open. Numbering
+ * the events also checks the epoch: if it has moved on they get no number, which the column refuses, and with it the
+ * whole statement.
  */
 async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write): Promise<Event[]> {
   const parts = (side?.(sql) ?? []).map((statement, index) => sql`, ${sql(`side_${index}`)} as (${statement})`);
@@ -96,7 +96,7 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write):
         ${events.map((event) => JSON.stringify(event.body))}::text[]
       ) with ordinality as new (turn_id, type, payload, ordinal)
       returning seq, at`);
-    // The driver may also take a dead connection's silence for an empty answer.
+    // The driver may also mistake a dead connection's silence for an empty answer.
     if (rows.length !== events.length) throw answerLost();
     return events.map((event, index) => toEvent(lease.chatId, rows[index] as Written, event.turnId, event.body));
   } catch (error) {
@@ -105,7 +105,7 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write):
   }
 }
 
-/** After an answer was lost. The lost write may land even now, while this one waits for it: then it is the one. */
+/** After a lost answer. The lost write may commit even now, while this one waits for it: then that one counts. */
 async function writeAgain(sql: Sql, lease: Lease, write: Write): Promise<Event[]> {
   const count = write.events.length;
   const landed = await readLanded(sql, lease, count);
@@ -119,7 +119,9 @@ async function writeAgain(sql: Sql, lease: Lease, write: Write): Promise<Event[]
   }
 }
 
-/** The events of a write whose answer was lost, or null if it never landed. Throws FencedError for a stale lease. */
+/**
+ * The events of a write whose answer was lost, or null if it was never committed. Throws FencedError for a stale lease.
+ */
 async function readLanded(sql: Sql, lease: Lease, count: number): Promise<Event[] | null> {
   const [chat] = await inTime(sql<{ epoch: number; next_seq: number }[]>`
     select epoch, next_seq from boocode.chats where id = ${lease.chatId}`);

@@ -2,7 +2,7 @@ import type { Sql } from './database.ts';
 
 export interface HostRow {
   id: string;
-  /** Where its process id means something: the machine, and on Linux its process namespace. */
+  /** Where its process id is valid: the machine, and on Linux its process namespace. */
   machine: string;
   pid: number;
   pidStarted: string;
@@ -15,14 +15,14 @@ export async function insertHost(db: Sql, host: HostRow): Promise<void> {
     values (${host.id}, ${host.machine}, ${host.pid}, ${host.pidStarted}, ${host.version})`;
 }
 
-/** Hosts of one machine that did not say goodbye. */
+/** Hosts of one machine that did not shut down cleanly. */
 export async function findUnstoppedHosts(db: Sql, machine: string): Promise<HostRow[]> {
   return db<HostRow[]>`
     select id, machine, pid, pid_started as "pidStarted", version from boocode.hosts
     where machine = ${machine} and stopped_at is null`;
 }
 
-/** Marks a host as gone and frees its leases at once, without waiting for them to run out. */
+/** Marks a host as gone and frees its leases at once, without waiting for them to expire. */
 export async function stopHost(db: Sql, hostId: string): Promise<void> {
   await db`
     with stopped as (update boocode.hosts set stopped_at = clock_timestamp() where id = ${hostId} and stopped_at is null)

@@ -12,7 +12,7 @@ export interface ImportRow {
   events: number;
 }
 
-/** The chat that has this session, if one has. */
+/** The chat that has this session, if any. */
 export async function findChatOfSession(
   db: Sql,
   sessionId: string,
@@ -27,7 +27,7 @@ export async function findChatOfSession(
   return row ?? null;
 }
 
-/** Throws a violation of `chats_importing_session_key` while another one is under way. */
+/** Throws a violation of `chats_importing_session_key` while another import is in progress. */
 export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
   await db`
     insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
@@ -45,9 +45,9 @@ export async function findImport(db: Sql, id: string): Promise<ImportRow | null>
 }
 
 /**
- * The right to write the import's log, from its beginning. The epoch grows, so that entries that come late, and whoever
- * was just finishing the same import, can write no more. Two statements: one that waited for the chat's row would not
- * see, and so not delete, what was written meanwhile.
+ * The right to write the import's log, from its beginning. The epoch grows, so that late entries, and whoever was
+ * finishing the same import at that moment, can write no more. Two statements, because one that waited for the chat's
+ * row would not see, and so not delete, what was written meanwhile.
  */
 export async function claimImport(db: Sql, id: string, hostId: string): Promise<Lease | null> {
   const [row] = await db<{ epoch: number }[]>`
@@ -60,7 +60,9 @@ export async function claimImport(db: Sql, id: string, hostId: string): Promise<
   return { chatId: id, hostId, epoch: row.epoch, nextSeq: 1 };
 }
 
-/** From now on it is a chat. False when it was removed or claimed meanwhile, or when another chat has the session now. */
+/**
+ * Turns the import into a chat. False if it was removed or claimed meanwhile, or if another chat has the session now.
+ */
 export async function publishImport(db: Sql, lease: Lease): Promise<boolean> {
   const rows = await db`
     update boocode.chats set importing_session = null, updated_at = clock_timestamp()
@@ -75,8 +77,8 @@ export async function publishImport(db: Sql, lease: Lease): Promise<boolean> {
 export type ImportsToRemove = { id: string } | { sessionId: string } | { olderThanHours: number };
 
 /**
- * Removes imports with all that was stored of them; chats never. Returns how many there were. The epoch grows first, so
- * that all that was ever written is seen by the statement that deletes it.
+ * Removes imports with everything stored about them, but never chats. Returns how many there were. The epoch grows
+ * first, so that the deleting statement sees everything that was ever written.
  */
 export async function removeImports(db: Sql, which: ImportsToRemove): Promise<number> {
   const chosen =

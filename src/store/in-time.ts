@@ -1,6 +1,6 @@
 /**
- * An answer of the database, or a passing error when none comes. The driver can hand a statement to a connection that is
- * just dying and then say nothing more; whoever waited for that one would wait for ever.
+ * The database's answer, or a transient error if none arrives. The driver can hand a statement to a dying connection
+ * and then stay silent; whoever awaited that one would wait forever.
  */
 export async function inTime<T>(answer: PromiseLike<T>, limitMs = 10_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -14,7 +14,7 @@ export async function inTime<T>(answer: PromiseLike<T>, limitMs = 10_000): Promi
   }
 }
 
-/** A connection broke, though the driver did not say so. Known to `isPassing`. */
+/** A connection broke without the driver reporting it. Known to `isPassing`. */
 export function answerLost(): Error {
   return Object.assign(new Error('The database did not answer in time.'), { code: 'ANSWER_LOST' });
 }

@@ -2,9 +2,9 @@ import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
 /**
- * Takes the right to write to a chat, if nobody holds it: the epoch grows, so that whoever held it before can write no
- * more. Only the database's clock is asked whether a lease has run out. Null when another host holds it, or when there
- * is no such chat.
+ * Takes the right to write to a chat, if nobody holds it: the epoch grows, so the previous holder can write no more.
+ * Only the database's clock decides whether a lease has expired. Null if another host holds it, or if there is no such
+ * chat.
  */
 export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs: number): Promise<Lease | null> {
   const [row] = await db<{ epoch: number; next_seq: number }[]>`
@@ -17,8 +17,8 @@ export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs:
 }
 
 /**
- * Prolongs a host's leases of these chats, and of no others: one that it has let go must run out. Returns the chats it
- * still holds, with their epochs.
+ * Renews a host's leases of these chats, and of no others: one that it released must expire. Returns the chats it still
+ * holds, with their epochs.
  */
 export async function renewLeases(
   db: Sql,
@@ -32,7 +32,7 @@ export async function renewLeases(
   return new Map(rows.map((row) => [row.id, row.epoch]));
 }
 
-/** Gives a lease back. Nothing happens when it has been lost already. */
+/** Releases a lease. Does nothing if it has been lost already. */
 export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
   await db`
     update boocode.chats set owner_host = null, lease_until = null
@@ -40,8 +40,8 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
 }
 
 /**
- * Chats that nobody holds and that have work left: a turn that was running, or a prompt that waits and is not held, or a
- * held queue whose time to be resumed by itself has come.
+ * Chats that nobody holds and that have work left: a turn that was running, a waiting prompt that is not held, or a
+ * held queue that is due to resume automatically.
  */
 export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
@@ -54,7 +54,7 @@ export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]
   return rows.map((row) => row.id);
 }
 
-/** What chats that other hosts hold do there, as far as it is stored: a turn runs, or waits for a person, or none does. */
+/** What chats held by other hosts are doing, as far as it is stored: a turn runs, waits for a person, or neither. */
 export async function findHeldElsewhere(
   db: Sql,
   hostId: string,

@@ -287,7 +287,7 @@ describe('STORE-5: the session store in somebody else’s database', () => {
     try {
       const limited = postgres(Object.assign(new URL(url), { username: name, password: 'x' }).href, { max: 1 });
       await expect(migrateSessionStore(limited)).rejects.toMatchObject({
-        message: expect.stringMatching(/Make it first: create schema boocode/) as string,
+        message: expect.stringMatching(/Create it first: create schema boocode/) as string,
       });
       await sql.unsafe(`create schema boocode authorization ${name}`);
       expect(await migrateSessionStore(limited)).toEqual({ applied: [1] });

@@ -7,17 +7,18 @@ import { moveFromOlderPlace } from './older-place.ts';
 import { checkSchema, defaultSchema } from './schema.ts';
 
 export interface Migrated {
-  /** The numbers of the server's migrations that were run. */
+  /** The numbers of the server's migrations that have been applied. */
   applied: number[];
 }
 
 /**
- * Brings a database to this version's schema: the tables of the session store first, then the server's, all of them in
- * `boocode`. Forward only: a database that a newer version has changed is refused.
+ * Brings a database to this version's schema: the session store's tables first, then the server's, all in `boocode`.
+ * Forward only: a database that a newer version has changed is refused.
  *
- * Each file travels with its bookkeeping as one simple query, which Postgres runs whole or not at all, so that a crash of
- * either side leaves no half. The query first takes a lock that lasts as long as its transaction, and gives up if another
- * host has run the file meanwhile. No connection is reserved for this: the driver cannot survive the loss of one.
+ * Each file and its bookkeeping are sent as one simple query, which Postgres runs whole or not at all, so a crash on
+ * either side leaves nothing half done. The query first takes a lock that lasts as long as its transaction, and stops
+ * if another host has applied the file meanwhile. No connection is reserved for this, because the driver cannot survive
+ * losing one.
  */
 export async function migrate<T extends Record<string, unknown>>(
   sql: postgres.Sql<T>,
@@ -32,8 +33,8 @@ export async function migrate<T extends Record<string, unknown>>(
 }
 
 /**
- * Makes the two tables of the session store, and its bookkeeping, in `schema` (`boocode` unless given; made if it is
- * missing), and touches nothing else. What an older version put elsewhere is moved to `boocode`.
+ * Creates the session store's two tables, and its bookkeeping, in `schema` (default `boocode`; created if missing), and
+ * touches nothing else. What an older version put elsewhere is moved to `boocode`.
  */
 export async function migrateSessionStore<T extends Record<string, unknown>>(
   sql: postgres.Sql<T>,
@@ -49,7 +50,7 @@ export async function migrateSessionStore<T extends Record<string, unknown>>(
 
 type AnySql = postgres.Sql<Record<string, unknown>>;
 
-/** Numbered files, and where it is written down which of them were run. */
+/** Numbered files, and where it is recorded which of them were applied. */
 interface Sequence {
   schema: string;
   table: string;
@@ -73,7 +74,7 @@ function sessionStoreSequence(schema: string): Sequence {
 
 // Waiting and DDL may take longer than the client allows a statement. Every version of BooCode locks the same number.
 const begin = 'set local statement_timeout = 0; select pg_advisory_xact_lock(712460915243);';
-// Ours: no class of Postgres's own begins with B.
+// Ours: none of Postgres's own classes starts with B.
 const alreadyApplied = 'BOO01';
 
 async function prepareSchema(sql: AnySql, schema: string): Promise<void> {
@@ -81,13 +82,13 @@ async function prepareSchema(sql: AnySql, schema: string): Promise<void> {
     `select to_regnamespace('${schema}') is not null as schema, to_regclass('boocode_migrations') is not null as older`,
   );
   if (found?.schema !== true) {
-    // Not “if not exists”, which goes by what the connection has looked up before it waited for the lock.
+    // Not “if not exists”, which goes by what the connection looked up before it waited for the lock.
     const create = `do $$ begin create schema ${schema}; exception when duplicate_schema or unique_violation then end $$;`;
     await sql.unsafe(`${begin} ${create}`).catch((error: unknown) => {
       if ((error as { code?: unknown }).code !== '42501') throw error;
       throw new BooError(
         'storage_unavailable',
-        `The user of the database may not make the schema ${schema}. Make it first: create schema ${schema} authorization the_user;`,
+        `The database user may not create the schema ${schema}. Create it first: create schema ${schema} authorization the_user;`,
         { cause: error },
       );
     });
@@ -146,7 +147,7 @@ function refuseNewer(present: ReadonlySet<number>, migrations: readonly Migratio
   );
 }
 
-/** False when another host was quicker. */
+/** False if another host was faster. */
 async function apply(sql: AnySql, { schema, table }: Sequence, migration: Migration): Promise<boolean> {
   const { version, name, text } = migration;
   try {

@@ -1,9 +1,9 @@
 /**
- * Until schema version 8 all tables were where the client's search path led, usually in `public`, among whatever else was
- * there. This moves them to `boocode`, with all that is in them; a block of SQL, for one simple query.
+ * Until schema version 8 all tables were where the client's search path led, usually in `public`, among other tables.
+ * This moves them to `boocode`, with their contents; a block of SQL, for one simple query.
  *
- * In the old place stays a table that says to an older version that the database is too new for it: it would make its
- * tables anew there, and look empty.
+ * A table stays in the old place that tells an older version that the database is too new for it. Otherwise that
+ * version would create its tables again there, and appear empty.
  */
 export const moveFromOlderPlace = `
   do $$

@@ -1,20 +1,21 @@
 /**
- * The Claude Agent SDK's SessionStore over two Postgres tables (migrations/session-store). It stands alone: any `postgres`
- * client will do, whatever its types and transforms, since parameters are text and answers are read raw.
+ * The Claude Agent SDK's SessionStore over two Postgres tables (migrations/session-store). It is self-contained: any
+ * `postgres` client will do, whatever its types and transforms, because parameters are text and results are read raw.
  *
- * A session's writers take turns. One lock per session, an advisory one taken inside the write and held to its commit,
- * puts batches in commit order and keeps each together; within one store, calls also go in the order they were made.
+ * A session's writers are serialized. One advisory lock per session, taken inside the write and held until its commit,
+ * puts batches in commit order and keeps each together; within one store, calls also run in the order they were made.
  *
  * Every write is one statement. A transaction would be no safer, and the driver cannot survive one: when the connection
  * dies inside `begin` or `reserve`, it throws where nobody can catch it, and the process ends.
  *
- * But a statement sees the database as it was before it waited for the lock. So none trusts what it sees: it takes
- * effect only if the session's summary is still the one it was made for (an update reads the row's newest version) and
- * no uuid is there already (as the unique index knows). Otherwise another writer came first, and the write is made anew.
+ * But a statement sees the database as it was before it waited for the lock. So no statement trusts its snapshot: it
+ * takes effect only if the session's summary is still the one it was based on (an update reads the row's newest
+ * version) and no uuid exists yet (as the unique index knows). Otherwise another writer was faster, and the write is
+ * retried.
  *
- * A summary is folded in JavaScript, from the one before and the entries that are new. Since the SDK waits for an append
- * at every frame, the first try takes the summary that this store saw last and all entries as new: one round trip. Only
- * when that fails (or for the first batch) is it asked what is there.
+ * A summary is folded in JavaScript, from the previous one and the new entries. Since the SDK waits for an append at
+ * every frame, the first try assumes the last summary this store saw and all entries as new: one round trip. Only if
+ * that fails (or for the first batch) does it query what is stored.
  */
 import type {
   FoldSummary,
@@ -32,7 +33,7 @@ import { FencedError, isUniqueViolation } from './storage-error.ts';
 
 export { FencedError };
 
-/** Writes happen only while the row of this chat has this epoch. Needs the server's table `chats` in the same schema. */
+/** Writes happen only while this chat's row has this epoch. Needs the server's table `chats` in the same schema. */
 export interface SessionFence {
   chatId: string;
   epoch: number;
@@ -40,18 +41,19 @@ export interface SessionFence {
 
 export interface PostgresSessionStoreOptions<T extends Record<string, unknown> = Record<string, unknown>> {
   /**
-   * The tables come from `migrate(sql, { schema })`. Whoever opened the client closes it. A client that is to outlive restarts of
-   * the server wants `max_pipeline: 0`, `fetch_types: false`, and a short `connect_timeout` and `backoff`: a statement
-   * that the driver gives to a dying connection may get no answer, and nobody catches it when the fetching of types fails.
+   * `migrate(sql, { schema })` creates the tables. Whoever opened the client closes it. A client that should survive
+   * restarts of the server needs `max_pipeline: 0`, `fetch_types: false`, and a short `connect_timeout` and `backoff`:
+   * a statement that the driver gives to a dying connection may get no answer, and nobody catches a failure while
+   * fetching types.
    */
   sql: postgres.Sql<T>;
   /** Makes a session's summary: the SDK's `foldSessionSummary`. */
   foldSummary: FoldSummary;
   /** Where the tables are. `boocode` unless given. */
   schema?: string | undefined;
-  /** With it, a write after the chat has moved on throws FencedError and changes nothing. */
+  /** With a fence, a write after the chat has moved on throws FencedError and changes nothing. */
   fence?: SessionFence | undefined;
-  /** How long a write may wait for other writers before it fails and leaves nothing behind. 5000 unless given. */
+  /** How long a write may wait for other writers before it fails and changes nothing. Default 5000. */
   statementTimeoutMs?: number | undefined;
 }
 
@@ -67,7 +69,7 @@ export class PostgresSessionStore<
   readonly #foldSummary: FoldSummary;
   /** The summary's JSON text that each session had last, as far as this store knows: a guess that every use verifies. */
   readonly #summaries = new Map<string, string>();
-  /** The last write of each session that has one under way. */
+  /** The write in progress for each session, if any. */
   readonly #tails = new Map<string, Promise<void>>();
 
   constructor(options: PostgresSessionStoreOptions<T>) {
@@ -102,7 +104,10 @@ export class PostgresSessionStore<
     return rows.length === 0 ? null : rows.map((row) => JSON.parse(text(row, 0)) as SessionStoreEntry);
   }
 
-  /** As `load`, in pieces of a few hundred entries or about a megabyte: nothing for a session that is not there. */
+  /**
+   * Like `load`, in pieces of a few hundred entries or about a megabyte. Yields nothing for a session that does not
+   * exist.
+   */
   async *loadPages(key: SessionKey): AsyncGenerator<SessionStoreEntry[], void, undefined> {
     const place = toPlace(key);
     for (let after = '0'; ;) {
@@ -149,7 +154,7 @@ export class PostgresSessionStore<
     return rows.map((row) => fromColumn(text(row, 0)));
   }
 
-  /** A batch that another store appends meanwhile is either deleted with the rest, or begins the transcript anew. */
+  /** A batch that another store appends meanwhile is either deleted with the rest, or starts a new transcript. */
   async delete(key: SessionKey): Promise<void> {
     const place = toPlace(key);
     await this.#write(place, (limitMs) => this.#delete(place, limitMs));
@@ -172,7 +177,7 @@ export class PostgresSessionStore<
   async #appendMain(place: Place, batch: Batch, limitMs: number): Promise<boolean> {
     const sql = this.#sql;
     const last = this.#summaries.get(place.lock);
-    // Forgotten until the write has succeeded, so that another attempt reads what is there.
+    // Forgotten until the write has succeeded, so that a retry reads what is stored.
     this.#summaries.delete(place.lock);
     const { known, fresh } = last === undefined ? await this.#read(place, batch) : { known: last, fresh: batch };
     if (fresh.length === 0) {
@@ -202,7 +207,7 @@ export class PostgresSessionStore<
     return true;
   }
 
-  /** The summary as it is, and what of the batch is not stored yet. */
+  /** The current summary, and which entries of the batch are not stored yet. */
   async #read(place: Place, batch: Batch): Promise<{ known: string | undefined; fresh: Batch }> {
     const sql = this.#sql;
     const rows = await sql`
@@ -260,11 +265,11 @@ export class PostgresSessionStore<
       order by batch.position`;
   }
 
-  /** The chain every write begins with: `held` has one row once the lock is ours and, with a fence, the epoch is too. */
+  /** The chain every write starts with: `held` has one row once we have the lock and, with a fence, the epoch too. */
   #held(place: Place, limitMs: number): postgres.Fragment {
     const sql = this.#sql;
-    // A statement cannot set its own statement_timeout, but it can bound its own waits for locks. The share lock keeps
-    // the epoch as it is until the commit: a takeover waits for this write, or this write for it.
+    // A statement cannot set its own statement_timeout, but it can limit its waits for locks. The share lock keeps the
+    // epoch unchanged until the commit: a takeover waits for this write, or this write for it.
     return sql`
       bound as materialized (select set_config('lock_timeout', ${String(limitMs)}::text, true)),
       lock as materialized (select pg_advisory_xact_lock(hashtextextended(${place.lock}::text, 0)) from bound),
@@ -273,7 +278,7 @@ export class PostgresSessionStore<
       )`;
   }
 
-  /** More of a `from`: with a fence, its chat's row while the epoch is ours. */
+  /** An addition to a `from`: with a fence, its chat's row while the epoch is ours. */
   #andEpoch(): postgres.Fragment {
     const sql = this.#sql;
     const fence = this.#fence;
@@ -292,7 +297,7 @@ export class PostgresSessionStore<
     if (this.#summaries.size > rememberedSessions && oldest !== undefined) this.#summaries.delete(oldest);
   }
 
-  /** One write at a time per session, in the order of the calls. A failed one does not stop the next. */
+  /** One write at a time per session, in call order. A failed one does not stop the next. */
   async #write(place: Place, attempt: (limitMs: number) => Promise<boolean>): Promise<void> {
     const before = this.#tails.get(place.lock);
     const result = before === undefined ? this.#untilDone(attempt) : before.then(() => this.#untilDone(attempt));
@@ -305,7 +310,9 @@ export class PostgresSessionStore<
     }
   }
 
-  /** Tries until an attempt has taken effect. That comes to an end: one fails only because another writer succeeded. */
+  /**
+   * Retries until an attempt has taken effect. This terminates: an attempt fails only because another writer succeeded.
+   */
   async #untilDone(attempt: (limitMs: number) => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + this.#timeoutMs;
     let cause: unknown;
@@ -317,18 +324,18 @@ export class PostgresSessionStore<
         cause = error;
       }
     }
-    throw new BooError('storage_unavailable', 'Other writers to this session came first every time.', { cause });
+    throw new BooError('storage_unavailable', 'Other writers to this session were faster every time.', { cause });
   }
 }
 
 const rememberedSessions = 1000;
 
-/** Of one piece of a transcript; the bytes are as stored, mostly compressed. */
+/** Of one piece of a transcript; bytes as stored, mostly compressed. */
 const [pageRows, pageBytes] = [500, 256 * 1024];
 
-/** Whether a statement came to nothing because another writer was first. */
+/** Whether a statement had no effect because another writer was faster. */
 function isOvertaken(error: unknown): boolean {
-  // 40001: as a client whose transactions are serializable by default is told.
+  // 40001: what a client with serializable transactions by default gets.
   return isUniqueViolation(error) || (error instanceof Error && 'code' in error && error.code === '40001');
 }
 

@@ -7,18 +7,18 @@ export interface PromptRow {
   id: string;
   seq: number;
   content: ContentBlock[];
-  /** How often somebody has set out to begin its turn. */
+  /** How many attempts have been made to start its turn. */
   starts: number;
 }
 
-/** The hash by which the same prompt is known again. */
+/** The hash that identifies a repeated prompt. */
 export function hashContent(content: readonly ContentBlock[]): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
 /**
- * Goes with the append of its `prompt_accepted` event. A second prompt of the same id is a unique violation. With a turn
- * it is that turn's from the start; else it waits for one.
+ * Goes with the append of its `prompt_accepted` event. A second prompt with the same id is a unique violation. With a
+ * turn it belongs to that turn from the start; otherwise it waits for one.
  */
 export function insertPrompt(
   db: Sql,
@@ -37,7 +37,7 @@ export interface FoundPrompt {
   state: 'waiting' | 'taken' | 'cancelled';
 }
 
-/** The turn of a prompt that was cancelled: for it none comes. */
+/** The turn id of a cancelled prompt, which never gets a turn. */
 const noTurn = '00000000-0000-0000-0000-000000000000';
 
 export async function findPrompt(db: Sql, chatId: string, id: string): Promise<FoundPrompt | null> {
@@ -48,10 +48,10 @@ export async function findPrompt(db: Sql, chatId: string, id: string): Promise<F
   return { ...rest, state: turnId === null ? 'waiting' : turnId === noTurn ? 'cancelled' : 'taken' };
 }
 
-/** Where a prompt stands among those that wait. */
+/** A prompt's position among the waiting ones. */
 const place = (db: Sql) => db`coalesce(place, seq)`;
 
-/** The prompt whose turn it is, or null when none waits. */
+/** The next prompt, or null if none waits. */
 export async function nextPrompt(db: Sql, chatId: string): Promise<PromptRow | null> {
   const [row] = await db<StoredPrompt[]>`
     select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id is null
@@ -65,14 +65,14 @@ function toPrompt(row: StoredPrompt): PromptRow {
   return { ...row, content: JSON.parse(row.content) as ContentBlock[] };
 }
 
-/** The prompt that a turn was begun with; null for one that the agent began by itself. */
+/** The prompt a turn was started with; null for one the agent started itself. */
 export async function findPromptOfTurn(db: Sql, chatId: string, turnId: string): Promise<PromptRow | null> {
   const [row] = await db<StoredPrompt[]>`
     select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id = ${turnId}`;
   return row ? toPrompt(row) : null;
 }
 
-/** Notes that somebody sets out to begin a prompt's turn; false where the epoch has moved on. */
+/** Records an attempt to start a prompt's turn; false if the epoch has moved on. */
 export async function setStarts(db: Sql, lease: Lease, id: string, starts: number): Promise<boolean> {
   const rows = await db`
     update boocode.prompts set starts = ${starts} from boocode.chats
@@ -82,7 +82,7 @@ export async function setStarts(db: Sql, lease: Lease, id: string, starts: numbe
   return rows.length === 1;
 }
 
-/** Goes with the append that says so: prompts whose turn is over wait again, in the place that they had. */
+/** Goes with the append that says so: prompts whose turn is over wait again, in their previous position. */
 export function requeuePrompts(db: Sql, lease: Lease, ids: readonly string[], starts: number) {
   return db`
     update boocode.prompts set turn_id = null, starts = ${starts}
@@ -90,7 +90,7 @@ export function requeuePrompts(db: Sql, lease: Lease, ids: readonly string[], st
       and turn_id is not null and turn_id <> ${noTurn}`;
 }
 
-/** Goes with the append of `queue_resumed`: what waits is begun as if for the first time. */
+/** Goes with the append of `queue_resumed`: waiting prompts start with a clean count of attempts. */
 export function forgetStarts(db: Sql, lease: Lease) {
   return db`update boocode.prompts set starts = 0 where chat_id = ${lease.chatId} and turn_id is null and starts > 0`;
 }
@@ -100,13 +100,13 @@ export interface WaitingPromptRow {
   place: number;
 }
 
-/** In the order in which they are taken. */
+/** In queue order. */
 export function listWaitingPrompts(db: Sql, chatId: string): Promise<WaitingPromptRow[]> {
   return db<WaitingPromptRow[]>`
     select id, ${place(db)} as place from boocode.prompts where chat_id = ${chatId} and turn_id is null order by 2`;
 }
 
-/** The same, with what they say. */
+/** The same, with their content. */
 export async function readWaitingPrompts(db: Sql, chatId: string): Promise<PromptRow[]> {
   const rows = await db<StoredPrompt[]>`
     select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id is null
@@ -114,7 +114,7 @@ export async function readWaitingPrompts(db: Sql, chatId: string): Promise<Promp
   return rows.map(toPrompt);
 }
 
-/** Goes with the append of `prompt_cancelled`, by who has looked whether it waits. */
+/** Goes with the append of `prompt_cancelled`, after checking that the prompt waits. */
 export function cancelPrompt(db: Sql, lease: Lease, id: string) {
   return db`
     update boocode.prompts set turn_id = ${noTurn} where chat_id = ${lease.chatId} and id = ${id} and turn_id is null`;

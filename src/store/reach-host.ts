@@ -7,7 +7,7 @@ export interface Place {
   port: number;
 }
 
-/** There was somebody, but no TLS. */
+/** The host answered, but without TLS. */
 export class TlsError extends Error {
   readonly code = cannotConnect;
 }
@@ -17,8 +17,9 @@ const [saysYes, saysNo] = [...Buffer.from('SN')];
 const keepAliveMs = 60_000;
 
 /**
- * Connects to one host of a database over TCP, and agrees on TLS where that is wanted. `done` is called once, with a socket
- * that has no listeners, or with why there is none: a `TlsError`, or the system's. Returns what gives up, without a call.
+ * Connects to one host of a database over TCP, and negotiates TLS if wanted. `done` is called once, with a socket that
+ * has no listeners, or with why it failed: a `TlsError`, or the system's error. Returns a function that gives up
+ * without calling it.
  */
 export function reachHost(
   place: Place,
@@ -60,7 +61,7 @@ export function reachHost(
     if (tls.isDirect) return begin(tls);
     socket.write(sslRequest);
     socket.once('data', (answer) => {
-      // More than this byte would come from somebody in between, and be taken for what TLS protects.
+      // More than this byte would come from someone in between, and be mistaken for data protected by TLS.
       if (answer.length === 1 && answer[0] === saysYes) return begin(tls);
       if (answer.length === 1 && answer[0] === saysNo && tls.mode === 'prefer') return succeed();
       fail(connectionFailure(answer.length === 1 ? noTls : 'EPROTO'));
@@ -69,12 +70,12 @@ export function reachHost(
   return giveUp;
 }
 
-/** A failure at TLS in words. */
+/** A TLS failure in words. */
 export function tlsError(error: Error, place: Place, tls: DatabaseTls | null): Error {
   return tls ? new TlsError(tlsTrouble(codeOf(error), place, tls), { cause: error }) : error;
 }
 
-/** With a code that `isPassing` knows. */
+/** With a code known to `isPassing`. */
 export function connectionFailure(code: string): Error {
   return Object.assign(new Error(`There is no connection to the database (${code}).`), { code });
 }

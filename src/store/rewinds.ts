@@ -2,14 +2,16 @@ import type { ContentBlock } from '../protocol/content.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
-/** A prompt whose turn has begun, and that the agent's session may hold. */
+/** A prompt whose turn has started, and that the agent's session may contain. */
 export interface TakenPrompt {
   id: string;
   turnId: string;
   content: ContentBlock[];
 }
 
-/** The prompt since which the model has answered nothing, for what it gets is too long. Null where there is none. */
+/**
+ * The first prompt since which the model has answered nothing, because its input is too long. Null if there is none.
+ */
 export async function findTooLongPrompt(db: Sql, chatId: string): Promise<string | null> {
   const [row] = await db<{ id: string }[]>`
     select prompts.id from boocode.turns join boocode.prompts on prompts.chat_id = turns.chat_id and prompts.turn_id = turns.id
@@ -22,7 +24,7 @@ export async function findTooLongPrompt(db: Sql, chatId: string): Promise<string
   return row?.id ?? null;
 }
 
-/** This prompt and those that were taken after it, in the order in which they were taken. Empty for one that is not known. */
+/** This prompt and all taken after it, in that order. Empty if it is unknown. */
 export async function readPromptsFrom(db: Sql, chatId: string, promptId: string): Promise<TakenPrompt[]> {
   const rows = await db<{ id: string; turnId: string; content: string }[]>`
     select prompts.id, turns.id as "turnId", prompts.content::text as content

@@ -1,4 +1,4 @@
-/** The signatures that a search looks at: made from the log, behind it. */
+/** The signatures that searches use, built from the log in the background. */
 import { spokenTypes } from './chat-search.ts';
 import type { Sql } from './database.ts';
 
@@ -9,7 +9,7 @@ export interface Unsigned {
   head: number;
 }
 
-/** The newest chats first. */
+/** Newest chats first. */
 export function listUnsigned(db: Sql, limit: number) {
   return db<Unsigned[]>`
     select id as "chatId", coalesce(done.seq, 0) as done, next_seq - 1 as head
@@ -18,12 +18,12 @@ export function listUnsigned(db: Sql, limit: number) {
     order by ordinal desc limit ${limit}`;
 }
 
-/** Events that are looked at for one page. */
+/** Events read for one page. */
 const pageEvents = 500;
 /** Stored bytes, mostly compressed, after which a page ends. */
 const pageBytes = 128 * 1024;
 
-/** What is said in the next events: few bytes, or one event that is larger than that. */
+/** The text of the next events: few bytes, or a single larger event. */
 export function readSpoken(db: Sql, { chatId, done }: Unsigned) {
   return db<{ seq: number; payload: string; count: number }[]>`
     select seq, payload, count from (
@@ -35,7 +35,7 @@ export function readSpoken(db: Sql, { chatId, done }: Unsigned) {
     where bytes_before < ${pageBytes} order by seq`;
 }
 
-/** Up to which seq a page goes. */
+/** The last seq of a page. */
 export function endOfPage({ done, head }: Unsigned, page: readonly { seq: number; count: number }[]): number {
   const last = page.at(-1);
   return last && page.length < last.count ? last.seq : Math.min(done + pageEvents, head);
@@ -46,7 +46,7 @@ export interface Signed {
   signature: Buffer | null;
 }
 
-/** Another host may do the same meanwhile: what is made twice is the same. Nothing happens to a chat that is gone. */
+/** Another host may do the same concurrently; the results are identical. Does nothing for a deleted chat. */
 export function saveSignatures(db: Sql, chatId: string, upTo: number, signed: readonly Signed[]) {
   return db`
     with chat as (select id from boocode.chats where id = ${chatId} for key share),

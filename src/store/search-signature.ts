@@ -1,18 +1,18 @@
 /**
- * Signatures of texts: sets of bits, one for every one, two and three characters that stand next to each other. A text can
- * hold another only if it has all the bits of that one. It works for every script and in every Postgres, where trigram and
- * full-text indexes know words, or letters, or what the database's locale takes for them.
+ * Signatures of texts: sets of bits, one for each sequence of one, two and three adjacent characters. A text can
+ * contain another only if it has all of that one's bits. This works for every script and on every Postgres, while
+ * trigram and full-text indexes know only words, or letters, or what the database's locale considers letters.
  */
 
-/** Bits per piece of text: with three, a bit that was not meant is set with a probability of about 0.28. */
+/** Bits per piece of text: with three, an unrelated bit is set with a probability of about 0.28. */
 const bitsPerPiece = 3;
-/** Of bytes: what stands in a table's row itself, and not beside it. */
+/** In bytes: small enough to be stored in the table's row itself. */
 const maxBytes = 1_900;
 /** A text with more of them would have nearly every bit set. */
 const maxPieces = 16_384;
-/** UTF-16 units: beyond this, making a signature takes too long. */
+/** UTF-16 units: beyond this, building a signature takes too long. */
 const maxLength = 256 * 1024;
-/** Each is asked for by itself: so many leave next to nothing to chance. */
+/** Each is tested separately; this many leave almost nothing to chance. */
 const maxAsked = 12;
 
 const hashes = 65_536;
@@ -21,8 +21,9 @@ const hashes = 65_536;
 const folded = new Map<number, number>();
 
 /**
- * A character's number without its case. All that any locale's upper and lower case could make equal must be equal here:
- * i with and without its dot is one, and so is what is left of `İ` in lower case. What Postgres cannot store is U+FFFD.
+ * A character's number without its case. Everything that any locale's case mapping could treat as equal must be equal
+ * here: i with and without its dot is one, and so is the remainder of lowercased `İ`. What Postgres cannot store is
+ * U+FFFD.
  */
 function fold(code: number): number {
   if (code < 0x80) return code >= 0x41 && code <= 0x5a ? code + 0x20 : code === 0 ? 0xfffd : code;
@@ -38,7 +39,7 @@ function foldUnknown(code: number): number {
   if (code === 0x0307) return 0;
   const character = String.fromCodePoint(code);
   const upper = character.toUpperCase();
-  // One that grows in upper case, as ß does, is compared in lower case only.
+  // A character that becomes longer in upper case, such as ß, is compared only in lower case.
   const lower = (Array.from(upper).length === 1 ? upper : character).toLowerCase();
   return lower.codePointAt(0) ?? code;
 }
@@ -62,7 +63,7 @@ function hash(first: number, second: number, third: number): number {
   return (mixed ^ (mixed >>> 15)) >>> 16;
 }
 
-/** As `get_bit` of Postgres numbers them; empty for texts without a character; null where there is too much of them. */
+/** Numbered as in Postgres's `get_bit`; empty for texts without characters; null if there are too many. */
 export function signatureOf(texts: readonly string[]): Buffer | null {
   if (texts.reduce((sum, text) => sum + text.length, 0) > maxLength) return null;
   const isThere = new Uint8Array(hashes);
@@ -93,8 +94,8 @@ export function signatureOf(texts: readonly string[]): Buffer | null {
 }
 
 /**
- * What must be set in the signature of whatever holds this text: the bit of each number, modulo the count of its bits.
- * Empty where nothing can be said.
+ * The bits required in the signature of any text that contains this one: each number modulo the number of its bits.
+ * Empty if nothing can be said.
  */
 export function piecesOf(text: string): number[] {
   const codes = foldText(text);

@@ -1,18 +1,18 @@
 import type { FoldSummary, SessionKey, SessionStoreEntry } from '../protocol/session-store.ts';
 import { BooError } from '../protocol/error.ts';
 
-/** A key as the columns hold it. */
+/** A key as stored in the columns. */
 export interface Place {
   key: SessionKey;
   project: string;
   session: string;
   /** '' for the main transcript. */
   subpath: string;
-  /** Names the session's lock. */
+  /** The key of the session's lock. */
   lock: string;
 }
 
-/** No uuid twice. */
+/** Without duplicate uuids. */
 export type Batch = { entry: SessionStoreEntry; json: string; uuid: string | null }[];
 
 export function toPlace(key: SessionKey): Place {
@@ -30,7 +30,7 @@ export function toBatch(entries: SessionStoreEntry[]): Batch {
   const uuids = new Set<string>();
   const batch: Batch = [];
   for (const entry of entries) {
-    // An empty one names nothing.
+    // An empty one means none.
     const uuid = typeof entry.uuid === 'string' && entry.uuid !== '' ? toColumn(entry.uuid) : null;
     if (uuid !== null && uuids.has(uuid)) continue;
     if (uuid !== null) uuids.add(uuid);
@@ -39,7 +39,7 @@ export function toBatch(entries: SessionStoreEntry[]): Batch {
   return batch;
 }
 
-/** As one text each, a batch of any size is two parameters. */
+/** As one text each, so a batch of any size is two parameters. */
 export function entriesOf(batch: Batch): string {
   return `[${batch.map(({ json }) => json).join(',')}]`;
 }
@@ -58,7 +58,7 @@ export function fold(foldSummary: FoldSummary, { key }: Place, known: string | u
   return JSON.stringify(foldSummary(previous, key, entries).data);
 }
 
-/** Any string as text that Postgres takes, reversibly: the inside of a JSON string. */
+/** Encodes any string reversibly as text that Postgres accepts: the inside of a JSON string. */
 export function toColumn(value: string): string {
   return JSON.stringify(value).slice(1, -1);
 }
@@ -69,6 +69,6 @@ export function fromColumn(value: string): string {
 
 export function text(row: Buffer[] | undefined, index: number): string {
   const value = row?.[index];
-  if (value === undefined) throw new Error('The database gave an answer without the expected columns.');
+  if (value === undefined) throw new Error('The database returned an answer without the expected columns.');
   return value.toString('utf8');
 }

@@ -2,16 +2,18 @@ import { fromColumn, toColumn } from './session-store-rows.ts';
 import type { Sql } from './database.ts';
 import type { SlowLane } from './slow-lane.ts';
 
-/** One file's worth of a chat's stored transcripts. */
+/** One file's part of a chat's stored transcripts. */
 export interface TranscriptPart {
   sessionId: string;
   /** '' for the main transcript. */
   subpath: string;
-  /** As the columns hold them. */
+  /** As stored in the columns. */
   key: { session: string; subpath: string };
 }
 
-/** The sessions of a chat, in the order they were begun; of each, the main transcript before those of its sub-agents. */
+/**
+ * The sessions of a chat, in the order they were started; for each, the main transcript before those of its sub-agents.
+ */
 export async function listTranscripts(slow: SlowLane, chatId: string): Promise<TranscriptPart[]> {
   const rows = await slow.ask(
     (db) => db<{ session: string; subpath: string }[]>`
@@ -29,14 +31,14 @@ export interface StoredEntry {
   json: string;
 }
 
-/** Rows that are looked at for one page. */
+/** Rows read for one page. */
 const pageRows = 500;
 /** Stored bytes, mostly compressed, after which a page ends. */
 const pageBytes = 256 * 1024;
 
 /**
- * The entries after this one, in order; empty at the end. A page holds few bytes, or one entry that is larger than that:
- * how large an entry is in the table is known without reading it.
+ * The entries after this one, in order; empty at the end. A page contains few bytes, or one larger entry: an entry's
+ * stored size is known without reading it.
  */
 export function readEntries(
   slow: SlowLane,
@@ -59,8 +61,8 @@ export function readEntries(
 }
 
 /**
- * What was stored since a turn began, in every transcript of the chat, after this entry and in order; empty at the end.
- * Only what a model said and what tools gave back, as far as that can be seen without reading the JSON.
+ * What was stored since a turn started, in every transcript of the chat, after this entry and in order; empty at the
+ * end. Only what a model wrote and tools returned, as far as that is visible without parsing the JSON.
  */
 export function readTurnEntries(
   db: Sql,
@@ -75,7 +77,7 @@ export function readTurnEntries(
     order by ordinal limit 50`;
 }
 
-/** Of these entries of a session's main transcript, by their uuids, those that were stored before the turn began. */
+/** Of these entries of a session's main transcript, by uuid, those stored before the turn started. */
 export async function findStoredBefore(
   db: Sql,
   { chatId, sessionId, turnId }: { chatId: string; sessionId: string; turnId: string },

@@ -27,7 +27,7 @@ test('LOG-10: what took too long is said to have, and ends at the server', async
   const answer = slow.ask((db) => db`select pg_sleep(60)`, { limitMs: 300, late: 'The nap took too long.' });
   await expect(answer).rejects.toMatchObject({
     code: 'query_timeout',
-    message: 'The nap took too long. It was ended after 0.3 seconds.',
+    message: 'The nap took too long. It was cancelled after 0.3 seconds.',
   });
   await until(async () => (await running()) === 0, { what: 'its end at the server' });
   expect(await slow.ask((db) => db<{ one: number }[]>`select 1 as one`)).toEqual([{ one: 1 }]);

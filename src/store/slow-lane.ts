@@ -4,19 +4,19 @@ import type { Sql } from './database.ts';
 import { attempts, codeOf, isPassing, toStorageError } from './storage-error.ts';
 
 export interface SlowQuestion {
-  /** Whoever asked waits no longer once it is aborted. */
+  /** The caller stops waiting once it is aborted. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds, the wait for a free connection included. 10,000 unless given. */
+  /** Milliseconds, including the wait for a free connection. Default 10,000. */
   limitMs?: number;
-  /** What is said when it took longer. */
+  /** The message when it took longer. */
   late?: string;
 }
 
 const cancelled = '57014';
 
 /**
- * The few connections for whatever may take long: searches, transcripts, what is brought here or deleted. However much of
- * it there is, the connections of turns and readers stay free.
+ * The few connections for slow work: searches, transcripts, imports, deletions. However much of it there is, the
+ * connections of turns and readers stay free.
  */
 export class SlowLane {
   readonly sql: Sql;
@@ -26,8 +26,8 @@ export class SlowLane {
   }
 
   /**
-   * Asks again where the connection broke. What nobody waits for any more, after the limit or the signal, is
-   * ended at the server, too. Throws `query_timeout` after either, and `storage_unavailable`.
+   * Retries if the connection broke. A query nobody waits for any more, after the limit or the signal, is also
+   * cancelled at the server. Throws `query_timeout` after either, and `storage_unavailable`.
    */
   async ask<T extends readonly (Row | undefined)[]>(
     question: (db: Sql) => PendingQuery<T & Row[]>,
@@ -45,8 +45,8 @@ export class SlowLane {
     });
     ended.catch(() => undefined);
     const onLate = (): void =>
-      end(new BooError('query_timeout', `${late} It was ended after ${Math.round(limitMs / 100) / 10} seconds.`));
-    const onAbort = (): void => end(new BooError('query_timeout', 'Nobody waits for the answer any more.'));
+      end(new BooError('query_timeout', `${late} It was cancelled after ${Math.round(limitMs / 100) / 10} seconds.`));
+    const onAbort = (): void => end(new BooError('query_timeout', 'The client no longer waits for the answer.'));
     const timer = setTimeout(onLate, limitMs);
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted === true) onAbort();
@@ -55,7 +55,7 @@ export class SlowLane {
         running = question(this.sql);
         return await running;
       } catch (error) {
-        // Another one may have been cancelled on this connection, and be over by then: that has met this one.
+        // A cancellation meant for an earlier query on this connection, finished by then, hit this one.
         const isPassed = isPassing(error) || codeOf(error) === cancelled;
         if (isOver || left === 0 || !isPassed) throw error;
         return attempt(left - 1);

@@ -1,6 +1,6 @@
 import { BooError } from '../protocol/error.ts';
 
-/** A stale writer: the chat's epoch has moved on. Nothing was written; whoever gets this lets the chat go. */
+/** A stale writer: the chat's epoch has moved on. Nothing was written; whoever catches this releases the chat. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
   constructor(chatId: string) {
@@ -12,7 +12,7 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** Postgres' own code for a connection that could not be made; of ours, the message is a sentence that says why. */
+/** Postgres's own code for a connection that could not be made; for ours, the message is a sentence with the reason. */
 export const cannotConnect = '08001';
 
 const lostConnection = new Set([
@@ -30,30 +30,30 @@ const lostConnection = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Whether trying again may help: the connection broke, the server restarts, or two transactions collided. */
+/** Whether a retry may help: the connection broke, the server restarts, or two transactions collided. */
 export function isPassing(error: unknown): boolean {
   const code = codeOf(error);
   return lostConnection.has(code) || /^(08|57P0|40001|40P01|53300)/.test(code);
 }
 
 /**
- * How often a question is asked where that may help: the driver may give the last words of a connection that was ended to
- * the first question of the one that takes its place.
+ * How often a query is tried where that may help: the driver may give a closed connection's last message to the first
+ * query on its replacement.
  */
 export const attempts = 3;
 
-/** Whether the driver or the server made it. */
+/** Whether the driver or the server created it. */
 export function isDatabaseError(error: unknown): boolean {
   return error instanceof Error && (error.name === 'PostgresError' || isPassing(error));
 }
 
-/** There is a row of this key already, in this table where one is named. */
+/** A row with this key already exists, in this table if one is named. */
 export function isUniqueViolation(error: unknown, table?: string): boolean {
   if (codeOf(error) !== '23505') return false;
   return table === undefined || (error as { table_name?: string }).table_name === table;
 }
 
-/** A column that takes no null was given one. */
+/** A null in a column that does not allow it. */
 export function isMissingValue(error: unknown, table: string, column: string): boolean {
   if (codeOf(error) !== '23502') return false;
   const { table_name, column_name } = error as { table_name?: string; column_name?: string };
@@ -62,7 +62,7 @@ export function isMissingValue(error: unknown, table: string, column: string): b
 
 export type StorageTrouble = 'unreachable' | 'read_only' | 'full' | 'refuses';
 
-/** What keeps the database from taking a write; undefined for an error that says nothing of the kind. */
+/** Why the database cannot accept a write; undefined for any other error. */
 export function troubleOf(error: unknown): StorageTrouble | undefined {
   const code = codeOf(error);
   if (isPassing(error)) return 'unreachable';
@@ -73,12 +73,15 @@ export function troubleOf(error: unknown): StorageTrouble | undefined {
 
 const sentences: Record<StorageTrouble, string> = {
   unreachable: 'The database cannot be reached. Try again shortly.',
-  read_only: 'The database takes no writes now: it is read-only.',
-  full: 'The database takes no writes now: its disk is full.',
-  refuses: 'The database takes no writes now: its own log says why.',
+  read_only: 'The database accepts no writes: it is read-only.',
+  full: 'The database accepts no writes: its disk is full.',
+  refuses: 'The database accepts no writes: see its own log for the reason.',
 };
 
-/** The database's error as ours: out of reach and out of space are `storage_unavailable`, all else stays as it is. */
+/**
+ * The database's error as ours: unreachable and out of space become `storage_unavailable`, everything else stays
+ * unchanged.
+ */
 export function toStorageError(error: unknown): unknown {
   const trouble = troubleOf(error);
   return trouble

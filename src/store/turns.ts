@@ -7,7 +7,7 @@ export function insertTurn(db: Sql, lease: Lease, turnId: string) {
   return db`insert into boocode.turns (id, chat_id, epoch) values (${turnId}, ${lease.chatId}, ${lease.epoch})`;
 }
 
-/** Goes with the append of `turn_started`: the prompt waits no more. */
+/** Goes with the append of `turn_started`: the prompt no longer waits. */
 export function takePrompt(db: Sql, lease: Lease, taken: { promptId: string; turnId: string; starts: number }) {
   return db`
     update boocode.prompts set turn_id = ${taken.turnId}, starts = ${taken.starts}
@@ -31,13 +31,13 @@ export function finishTurn(db: Sql, turn: FinishedTurn) {
     where id = ${turn.id} and outcome is null`;
 }
 
-/** The turn that was left running by whoever held the chat before, if any. */
+/** The turn that the chat's previous holder left running, if any. */
 export async function findRunningTurn(db: Sql, chatId: string): Promise<string | null> {
   const [row] = await db<{ id: string }[]>`select id from boocode.turns where chat_id = ${chatId} and outcome is null`;
   return row?.id ?? null;
 }
 
-/** Events that are no sign of the agent having been given a prompt. */
+/** Events that do not prove that the agent received a prompt. */
 const signsOfNothing = [
   'turn_started',
   'notice',
@@ -47,10 +47,10 @@ const signsOfNothing = [
   'background_tasks',
 ] satisfies EventType[];
 
-/** How far back a turn's beginning is looked for. */
+/** How far back to look for a turn's start. */
 const maxEventsBehind = 1_000;
 
-/** Whether the log's last turn, this one, holds no sign that the agent was given its prompt. */
+/** Whether the log's last turn, this one, shows no sign that the agent received its prompt. */
 export async function isTurnSilent(db: Sql, chatId: string, turnId: string): Promise<boolean> {
   const events = await db<{ type: EventType; turnId: string | null }[]>`
     select type, turn_id as "turnId" from boocode.events where chat_id = ${chatId} order by seq desc limit ${maxEventsBehind}`;

@@ -1,13 +1,13 @@
 import type { TerminalSize } from '../protocol/terminal.ts';
 
-/** What a viewer of a terminal is shown, in order. */
+/** What a terminal's viewer is shown, in order. */
 export type TerminalFrame =
   /**
-   * The whole screen as it is now, with what scrolled off it: drawn on a blank terminal of this size. Comes first, and
-   * again in place of output that a viewer was too slow to take.
+   * The whole current screen, with its scrollback: drawn on a blank terminal of this size. Comes first, and again in
+   * place of output a viewer was too slow to read.
    */
   | { type: 'screen'; size: TerminalSize; data: string }
-  /** What the program wrote since, free of queries: those were answered already. */
+  /** What the program wrote since, without queries: those have been answered. */
   | { type: 'output'; data: Uint8Array }
   | { type: 'size'; size: TerminalSize }
   /** The last frame: the program has ended, or its session was closed. */
@@ -16,19 +16,22 @@ export type TerminalFrame =
 export interface TerminalViewer {
   /** Ends after `ended`, or when the viewer is closed. */
   readonly frames: AsyncIterable<TerminalFrame>;
-  /** So many more bytes of `output` and `screen` frames were shown. Who never says so is shown nothing more in time. */
+  /**
+   * This many more bytes of `output` and `screen` frames were shown. A viewer that never acknowledges is eventually
+   * shown nothing more.
+   */
   acknowledge(bytes: number): void;
-  /** Keys, as a terminal sends them. Dropped where the viewer may not write. */
+  /** Keys, as a terminal sends them. Dropped if the viewer may not write. */
   write(data: Uint8Array): void;
-  /** Text that was pasted: it reaches the program as text, whatever is in it. Dropped where the viewer may not write. */
+  /** Pasted text: it reaches the program as text, whatever it contains. Dropped if the viewer may not write. */
   paste(text: string): void;
-  /** Throws BooError `invalid_request` for a size that no terminal has. */
+  /** Throws BooError `invalid_request` for an impossible size. */
   resize(size: TerminalSize): void;
   /** Idempotent. */
   close(): void;
 }
 
-/** The terminal of an open session. It has the smallest width and height that its writing viewers have. */
+/** The terminal of an open session. It has the smallest width and height of its writing viewers. */
 export interface AgentTerminal {
   attach(options: { size?: TerminalSize | undefined; canWrite: boolean }): TerminalViewer;
 }

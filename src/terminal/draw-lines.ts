@@ -1,12 +1,12 @@
 /**
  * The lines of a screen as text and control sequences that draw them on blank lines, from the first column on. Blanks
- * keep their background, and a long line stays one line. (xterm's own serializer leaves out lines that are only
- * background, and carries the colours of one screen into the other.)
+ * keep their background, and a long line stays one line. (xterm's own serializer omits lines that are only background,
+ * and carries the colours of one screen into the other.)
  */
 import type { IBuffer, IBufferCell, IBufferLine, Terminal } from '@xterm/headless';
 import { isUnseen, mayJoin } from '../protocol/cell-widths.ts';
 
-/** A cell, or what the next one written will look like. */
+/** A cell, or how the next one written will look. */
 export type Look = Pick<
   IBufferCell,
   | 'isAttributeDefault'
@@ -26,7 +26,7 @@ export type Look = Pick<
   | 'isOverline'
 >;
 
-/** What xterm keeps to itself of a cell: how it is underlined, and which link it belongs to. */
+/** What xterm does not expose about a cell: how it is underlined, and which link it belongs to. */
 interface XtermCell {
   fg: number;
   bg: number;
@@ -39,14 +39,14 @@ interface XtermLinks {
 
 const underlined = 0x10000000;
 const hasExtended = 0x10000000;
-/** Not as xterm says it, to which every link is underlined. */
+/** Unlike xterm's own value, which counts every link as underlined. */
 const isUnderlined = (cell: Look): boolean => ((cell as unknown as XtermCell).fg & underlined) !== 0;
 function extendedOf(cell: Look): XtermCell['extended'] {
   const { bg, extended } = cell as unknown as XtermCell;
   return bg & hasExtended ? extended : undefined;
 }
 
-/** The sequence that begins the link of a cell; empty where it has none. */
+/** The sequence that starts a cell's link; empty if it has none. */
 export type LinkOf = (cell: Look) => string;
 
 export function linksOf(terminal: Terminal): LinkOf {
@@ -85,7 +85,7 @@ function underline(cell: Look): string {
   const style = ((extended?._ext ?? 0) >> 26) & 7;
   const color = extended?.underlineColor ?? 0;
   const kind = (color >> 24) & 3;
-  // With colons, since a terminal that does not know these would take the numbers for other looks.
+  // With colons, because a terminal that does not know these would interpret the numbers as other attributes.
   const own =
     kind === 3 ? `;58:2::${(color >> 16) & 0xff}:${(color >> 8) & 0xff}:${color & 0xff}` : `;58:5:${color & 0xff}`;
   return `${style > 1 ? `4:${style}` : '4'}${kind === 0 ? '' : own}`;
@@ -94,7 +94,7 @@ function underline(cell: Look): string {
 function colour(code: number, value: number, isRgb: boolean, isPalette: boolean): string {
   if (isRgb) return `${code};2;${value >> 16};${(value >> 8) & 0xff};${value & 0xff}`;
   if (!isPalette) return '';
-  // The first sixteen are what every terminal knows.
+  // Every terminal knows the first sixteen.
   return value < 8 ? `${code - 8 + value}` : value < 16 ? `${code + 52 + value - 8}` : `${code};5;${value}`;
 }
 
@@ -109,22 +109,22 @@ function showsOnBlanks(cell: Look, linkOf: LinkOf): boolean {
   );
 }
 
-/** The cell alone, as it is printed, in its look and link, which go on. */
+/** The cell alone, as printed, with its look and link, which stay active. */
 export function drawCell(cell: IBufferCell, linkOf: LinkOf): string {
   return `${lookOf(cell)}${linkOf(cell)}${textOf(cell.getChars())}`;
 }
 
-/** Marks that came to an empty cell are drawn on a blank. */
+/** Marks that arrived in an empty cell are drawn on a blank. */
 const textOf = (chars: string): string => (chars === '' || isUnseen(chars) ? ` ${chars}` : chars);
 
-/** Begins in the plain look and ends in it. */
+/** Starts and ends in the plain look. */
 export function drawLines(buffer: IBuffer, columns: number, linkOf: LinkOf): string {
   const scratch = buffer.getNullCell();
   const parts: string[] = [];
   for (let row = 0; row < buffer.length; row += 1) {
     const line = buffer.getLine(row);
     if (!line) break;
-    // Behind the last line xterm finds the first one again.
+    // After the last line xterm finds the first one again.
     const next = row + 1 < buffer.length ? buffer.getLine(row + 1) : undefined;
     const goesOn = next?.isWrapped === true;
     drawLine(line, { columns, goesOn, scratch, linkOf }, parts);
@@ -133,7 +133,7 @@ export function drawLines(buffer: IBuffer, columns: number, linkOf: LinkOf): str
   return parts.join('');
 }
 
-/** One line in so many columns, however it goes on. */
+/** One line in this many columns, however it continues. */
 export function drawRow(line: IBufferLine, columns: number, scratch: IBufferCell, linkOf: LinkOf): string {
   const parts: string[] = [];
   drawLine(line, { columns, goesOn: false, scratch, linkOf }, parts);
@@ -151,7 +151,7 @@ function drawLine(line: IBufferLine, { columns, goesOn, scratch, linkOf }: LineO
   let look = plain;
   let link = '';
   let blanks = 0;
-  // Neighbours mostly look alike; to say so by these two numbers is much of the speed of drawing a screen.
+  // Neighbours mostly look alike; checking that with these two numbers makes drawing a screen much faster.
   let known = { fg: -1, bg: -1, extended: extendedOf(scratch), look: plain, link: '' };
   const draws = (cell: IBufferCell): typeof known => {
     const { fg, bg } = cell as unknown as XtermCell;
@@ -175,13 +175,13 @@ function drawLine(line: IBufferLine, { columns, goesOn, scratch, linkOf }: LineO
     const cell = line.getCell(column, scratch);
     if (!cell) continue;
     const chars = cell.getChars();
-    // The right half of a wide character. What has no width and is seen is a mark in an empty line.
+    // The right half of a wide character. A visible character without width is a mark in an empty line.
     if (cell.getWidth() === 0 && chars === '') continue;
     const isAlone = cell.getWidth() === 0;
     // Half a wide character cannot be shown.
     const isCut = column + cell.getWidth() > columns;
     const isBlank = isCut || (isAlone && column > 0) || (chars === '' && !showsOnBlanks(cell, linkOf));
-    // Only what is printed makes the terminal go on in the next line, and the first cell there.
+    // Only printing makes the terminal continue in the next line, and in its first cell.
     const mustPrint = goesOn || (line.isWrapped && column === 0);
     if (isBlank && !mustPrint) {
       const wanted = cell.isBgDefault() ? plain : backgroundOf(cell);
@@ -195,11 +195,11 @@ function drawLine(line: IBufferLine, { columns, goesOn, scratch, linkOf }: LineO
       const { look: wanted, link: wantedLink } = draws(cell);
       setLook(wanted);
       setLink(wantedLink);
-      // What stands in a cell of its own must not join the one before.
+      // A character with its own cell must not join the previous one.
       if (mayJoin(chars)) parts.push(look);
       parts.push(isAlone ? chars : textOf(chars));
       if (line.isWrapped && column === 0 && look !== plain && columns > 2) {
-        // The line that this began took on its colour.
+        // The new line took on its colour.
         setLook(plain);
         parts.push('\x1b[K');
       }

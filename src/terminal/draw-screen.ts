@@ -1,7 +1,7 @@
 /**
- * A whole terminal as text and control sequences that make a blank one of the same size the same: both screens, what
- * scrolled off, modes, margins, character sets, the saved place and the cursor. Some of this xterm keeps to itself; the
- * tests of `terminal-screen.ts` fail if a later version keeps it elsewhere.
+ * A whole terminal as text and control sequences that reproduce it on a blank one of the same size: both screens,
+ * scrollback, modes, margins, character sets, the saved position and the cursor. xterm does not expose some of this;
+ * the tests of `terminal-screen.ts` fail if a later version stores it elsewhere.
  */
 import type { Terminal } from '@xterm/headless';
 import { drawCell, drawLines, endOfLink, linksOf, type Look, lookOf } from './draw-lines.ts';
@@ -25,14 +25,15 @@ interface XtermCore {
 
 const to = (column: number, row: number): string => `\x1b[${row + 1};${column + 1}H`;
 
-/** `modes` is what else to switch on, beyond what xterm itself tells. */
+/** `modes` is what else to switch on, beyond what xterm itself reports. */
 export function drawScreen(terminal: Terminal, modes: string): string {
   const core = (terminal as unknown as { _core: XtermCore })._core;
   const { cols, buffer } = terminal;
   const linkOf = linksOf(terminal);
   let text = drawLines(buffer.normal, cols, linkOf);
   if (buffer.active.type === 'alternate') {
-    // Where the program will go on when it leaves the alternate screen. That is cleared anew: it took on the colours.
+    // Where the program will continue when it leaves the alternate screen. That is cleared again, because it took on
+    // the colours.
     const { savedX, savedY, savedCurAttrData } = core._bufferService.buffers.normal;
     text += `${to(Math.min(savedX, cols - 1), savedY)}${lookOf(savedCurAttrData)}\x1b[?1049h\x1b[m\x1b[2J\x1b[H`;
     text += drawLines(buffer.alternate, cols, linkOf);
@@ -41,12 +42,12 @@ export function drawScreen(terminal: Terminal, modes: string): string {
   return text + lastCharacter(terminal, core);
 }
 
-/** Where the cursor is, as a program would say it: within the margins in origin mode. */
+/** The cursor's position as a program would give it: within the margins in origin mode. */
 function rowOf(terminal: Terminal, { y, scrollTop }: XtermBuffer): number {
   return y - (terminal.modes.originMode ? scrollTop : 0);
 }
 
-/** What comes next may join the character that was written last, and does so only behind that. */
+/** What follows may join the last character written, but only directly after it. */
 function lastCharacter(terminal: Terminal, core: XtermCore): string {
   const { _curAttrData: look, _parser: parser } = core._inputHandler;
   const width = (parser.precedingJoinState >> 1) & 3;
@@ -58,7 +59,7 @@ function lastCharacter(terminal: Terminal, core: XtermCore): string {
   return to(column, rowOf(terminal, core.buffer)) + cell.getChars();
 }
 
-/** The margins, the saved place and the cursor, with the look of what it writes next. */
+/** The margins, the saved position and the cursor, with the look of what it writes next. */
 function place(terminal: Terminal, core: XtermCore): string {
   const { x, y, scrollTop, scrollBottom, savedX, savedY, savedCurAttrData } = core.buffer;
   const linkOf = linksOf(terminal);
@@ -66,12 +67,12 @@ function place(terminal: Terminal, core: XtermCore): string {
   let text = '';
   if (scrollTop !== 0 || scrollBottom !== rows - 1) text += `\x1b[${scrollTop + 1};${scrollBottom + 1}r`;
   if (savedX !== 0 || savedY !== 0) text += `${to(Math.min(savedX, cols - 1), savedY)}${lookOf(savedCurAttrData)}\x1b7`;
-  // Setting this puts the cursor home, from where on it is placed within the margins.
+  // Setting this puts the cursor home; from then on it is placed within the margins.
   const row = rowOf(terminal, core.buffer);
   if (terminal.modes.originMode) text += '\x1b[?6h';
   if (x < cols) text += to(x, row);
   else {
-    // Behind the last column nothing but writing brings it.
+    // Only writing moves it past the last column.
     const line = terminal.buffer.active.getLine(terminal.buffer.active.baseY + y);
     const last = line?.getCell(cols - 1);
     const isHalf = last?.getWidth() === 0;

@@ -2,13 +2,13 @@ import type { TerminalFrame } from './agent-terminal.ts';
 
 const mergedBytes = 64 * 1024;
 
-/** What a viewer acknowledges of a frame. */
+/** How many bytes of a frame a viewer acknowledges. */
 export function bytesOf(frame: TerminalFrame): number {
   if (frame.type === 'output') return frame.data.length;
   return frame.type === 'screen' ? Buffer.byteLength(frame.data) : 0;
 }
 
-/** The frames that a viewer has not taken yet. One consumer. Small pieces of output are taken as one. */
+/** The frames a viewer has not taken yet. One consumer. Small pieces of output are combined. */
 export class FrameQueue {
   #frames: TerminalFrame[] = [];
   #head = 0;
@@ -27,7 +27,7 @@ export class FrameQueue {
   push(frame: TerminalFrame): void {
     if (this.#closed) return;
     const last = this.#frames.at(-1);
-    // Of sizes that nobody has seen yet only the last one matters.
+    // Of unseen sizes only the last one matters.
     if (frame.type === 'size' && last?.type === 'size' && this.length > 0) this.#frames.pop();
     this.#frames.push(frame);
     const wake = this.#parked;
@@ -36,7 +36,7 @@ export class FrameQueue {
     wake({ done: false, value: this.#shift() });
   }
 
-  /** Drops what nobody has taken, and returns how many bytes that were. */
+  /** Drops what was not taken, and returns its size in bytes. */
   clear(): number {
     const dropped = this.#frames.slice(this.#head);
     this.#frames = [];

@@ -1,7 +1,7 @@
 /**
- * One viewer of a hub. At most a window of bytes is on its way to it; what is beyond is not queued. Once it has caught
- * up, it gets the screen as it is then in place of all it missed, so it is never behind by more than a window, and costs
- * no more memory than a window and a screen.
+ * One viewer of a hub. At most a window of bytes is in transit to it; anything beyond is not queued. Once it has caught
+ * up, it gets the current screen in place of everything it missed, so it is never behind by more than a window, and
+ * costs no more memory than a window and a screen.
  */
 import { fieldName, readWith } from '../lib/schema-problems.ts';
 import { BooError } from '../protocol/error.ts';
@@ -9,10 +9,10 @@ import { type TerminalSize, terminalSize } from '../protocol/terminal.ts';
 import type { TerminalFrame, TerminalViewer } from './agent-terminal.ts';
 import { bytesOf, FrameQueue } from './frame-queue.ts';
 
-/** What a viewer wants of its hub. */
+/** What a viewer needs from its hub. */
 export interface ViewerOwner {
   readonly windowBytes: number;
-  /** The whole screen as it is now. */
+  /** The whole current screen. */
   screen(): TerminalFrame & { type: 'screen' };
   input(data: Uint8Array): void;
   paste(text: string): void;
@@ -58,7 +58,7 @@ export class HubViewer implements TerminalViewer {
     };
   }
 
-  /** The screen as it is now, in place of what waits. */
+  /** The current screen, in place of what is queued. */
   redraw(): void {
     const frame = this.#owner.screen();
     this.#isBehind = false;
@@ -75,11 +75,11 @@ export class HubViewer implements TerminalViewer {
   }
 
   showSize(size: TerminalSize): void {
-    // The screen that is due says it too.
+    // The pending screen includes it.
     if (!this.#isBehind) this.#queue.push({ type: 'size', size });
   }
 
-  /** The last frames, whatever the window says. */
+  /** The last frames, regardless of the window. */
   end(reason: string): void {
     if (this.#isBehind) this.redraw();
     this.#queue.push({ type: 'ended', reason });
@@ -98,7 +98,7 @@ export class HubViewer implements TerminalViewer {
 
   acknowledge(bytes: number): void {
     if (!Number.isSafeInteger(bytes) || bytes < 0) {
-      throw new BooError('invalid_request', 'bytes: must be a whole number, not negative', {
+      throw new BooError('invalid_request', 'bytes: must be a whole number of at least 0', {
         details: { field: 'bytes' },
       });
     }

@@ -1,10 +1,10 @@
 /**
- * Takes a program's output apart where its control sequences begin and end. The server's own screen gets every byte;
- * viewers get only what `passable` lets through.
+ * Splits a program's output at the boundaries of its control sequences. The server's own screen gets every byte;
+ * viewers get only what `passable` allows.
  *
- * Both streams are cut at the same places, and never inside a character or a control sequence: what is incomplete waits
- * for its rest. So the screen can be redrawn between two pieces, and a late viewer goes on with the next. A string that
- * grows over its bound is dropped up to its end.
+ * Both streams are split at the same places, and never inside a character or a control sequence: an incomplete one
+ * waits for its rest. So the screen can be redrawn between two pieces, and a late viewer continues with the next. A
+ * string that exceeds its limit is dropped up to its end.
  */
 import { isUtf8 } from 'node:buffer';
 import { isClipboard, passable, type Passthrough } from './passable.ts';
@@ -16,15 +16,15 @@ export interface FilteredOutput {
 }
 
 export const heldBytes = 16 * 1024;
-/** Where the clipboard may be set, it may be set to more. */
+/** If setting the clipboard is allowed, its string may be longer. */
 export const heldClipboardBytes = 1024 * 1024;
 
 export class OutputFilter {
   readonly #allowed: ReadonlySet<Passthrough>;
   #held: Uint8Array = new Uint8Array(0);
-  /** How much of `#held` was searched for its end already. */
+  /** How much of `#held` has been searched for its end. */
   #searched = 0;
-  /** A string that was too long to be held is dropped up to its end. */
+  /** A string too long to be held is dropped up to its end. */
   #dropped: { isOsc: boolean } | undefined;
 
   constructor(allowed: ReadonlySet<Passthrough> = new Set()) {
@@ -50,7 +50,7 @@ export class OutputFilter {
     return { screen: bytes.subarray(0, at), viewers };
   }
 
-  /** Returns where the first sequence begins that is not complete. */
+  /** Returns the start of the first incomplete sequence. */
   #pushSequences(bytes: Uint8Array, from: number, passed: Uint8Array[]): number {
     let at = from;
     for (;;) {
@@ -58,7 +58,7 @@ export class OutputFilter {
       if (textEnd > at) passed.push(onlyUtf8(bytes.subarray(at, textEnd)));
       at = textEnd;
       if (at === bytes.length) return at;
-      // A control character of its own that does not draw.
+      // A single control character that does not draw.
       if (bytes[at]! < 0x20 && bytes[at] !== escapeByte) {
         at += 1;
         continue;
@@ -89,14 +89,14 @@ export class OutputFilter {
 
   #drop(): void {
     const introducer = this.#heldStart()[1];
-    // Parameters without end: dropped, and what follows is text again.
+    // Endless parameters: dropped, and what follows is text again.
     if (introducer !== '[') this.#dropped = { isOsc: introducer === ']' };
     this.#held = new Uint8Array(0);
     this.#searched = 0;
   }
 }
 
-/** A byte that is no UTF-8 is a control sequence to some terminals. The server's screen leaves it out, too. */
+/** Some terminals treat a byte that is not UTF-8 as a control sequence. The server's screen drops it, too. */
 function onlyUtf8(bytes: Uint8Array): Uint8Array {
   return isUtf8(bytes) ? bytes : Buffer.from(Buffer.from(bytes).toString().replaceAll('\ufffd', ''));
 }

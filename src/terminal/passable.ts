@@ -1,11 +1,11 @@
 /**
- * Which control sequences of a program reach the viewers: those that draw, and those that say how keys, mouse and pastes
- * come in. The list says what passes; all others stop here, known or not.
+ * Which of a program's control sequences reach the viewers: those that draw, and those that control how keys, mouse and
+ * pastes are reported. This is an allow-list; everything else stops here, known or not.
  *
- * What a terminal answers must not pass, since the server's own screen answers once, and a second answer would be typed
- * into the program. Nor may what is meant for something other than the screen: the clipboard, notifications, the window and
- * its title, the printer, the palette, files, the keyboard's own settings, a program around the terminal. What an agent
- * prints was perhaps written by a stranger.
+ * Queries must not pass, because the server's own screen answers once, and a second answer would be typed into the
+ * program. Nor may anything that affects more than the screen: the clipboard, notifications, the window and its title,
+ * the printer, the palette, files, keyboard settings, a program around the terminal. What an agent prints may have been
+ * written by a stranger.
  */
 import { isUtf8 } from 'node:buffer';
 
@@ -14,7 +14,7 @@ export type Passthrough = 'clipboard' | 'notifications' | 'titles';
 
 /** Final bytes of CSI sequences without a prefix and intermediates. */
 const passedCsi = new Set('@ABCDEFGHIJKLMPSTXZ`abdefgmrsu');
-/** Prefix, intermediates and final byte of further ones. */
+/** Prefix, intermediates and final byte of others. */
 const otherCsi = new Set(
   [
     ['?J', '?K', '"q'], // erasing all but what is protected
@@ -23,22 +23,22 @@ const otherCsi = new Set(
     ['!p', ' q'], // soft reset, the cursor's shape
   ].flat(),
 );
-/** These mean something else when they have more parameters than that: mouse highlighting, margins at the sides. */
+/** With more parameters than that, these mean something else: mouse highlighting, left and right margins. */
 const parameterLimits: Record<string, number> = { T: 1, s: 0, u: 0 };
 
 const passedModes = new Set(['4', '20']);
 const passedPrivateModes = new Set(
   [
-    ['1', '5', '6', '7', '12', '25', '45', '66', '2004', '2026'], // keys, wrapping, cursor, pastes, drawing at once
+    ['1', '5', '6', '7', '12', '25', '45', '66', '2004', '2026'], // keys, wrapping, cursor, pastes, synchronized drawing
     ['9', '1000', '1002', '1003', '1004', '1005', '1006', '1007', '1015', '1016'], // mouse and focus
     ['47', '1047', '1048', '1049'], // the alternate screen
   ].flat(),
 );
 
-/** Saved cursor, keypad, lines, tabs, resets, character sets. Not those that leave UTF-8, or have 8-bit answers. */
+/** Saved cursor, keypad, lines, tabs, resets, character sets. Not those that leave UTF-8 or request 8-bit answers. */
 const passedEscape = /^(?:[78=>cDEHMNOno|}~]|[()*+\-./]["%&!]?[0-~]|#[34568])$/;
 
-/** The sequence as viewers get it; empty where they get nothing. `text` is a whole sequence in 7-bit form, one char per byte. */
+/** The sequence for viewers; empty if they get nothing. `text` is a whole sequence in 7-bit form, one char per byte. */
 export function passable(text: string, allowed: ReadonlySet<Passthrough>): string {
   if (text[1] === '[') return passableCsi(text, allowed);
   if (text[1] === ']') return passableOsc(text, allowed);
@@ -57,10 +57,10 @@ function passableCsi(text: string, allowed: ReadonlySet<Passthrough>): string {
     case '?l':
       return onlyModes(parameters, passedPrivateModes, '?', final);
     case '>m':
-      // The modifiers of other keys; those of each kind of key would outlive the program.
+      // The modifiers of other keys; per-key settings would outlive the program.
       return /^4(;|$)/.test(parameters) ? text : '';
     case 't':
-      // Of the orders to a window only its stack of titles.
+      // Of the window operations, only its title stack.
       return allowed.has('titles') && /^2[23](;|$)/.test(parameters) ? text : '';
     default: {
       const count = parameters === '' ? 0 : parameters.split(';').length;
@@ -76,24 +76,24 @@ function onlyModes(parameters: string, passed: ReadonlySet<string>, prefix: stri
 }
 
 const endOfLink = '\x1b]8;;\x1b\\';
-/** Where a click on it leads to a page or a letter, and starts no other program. */
+/** A click on it leads to a web page or mail address, and starts no other program. */
 const safeLink = /^8;[^;]*;(?:$|(?:https?:\/\/|mailto:))/i;
 
 function passableOsc(text: string, allowed: ReadonlySet<Passthrough>): string {
   const bytes = Buffer.from(text.slice(2, text.endsWith('\x07') ? -1 : -2), 'latin1');
   const content = bytes.toString();
-  // Terminals differ in what ends a string: nothing may be in it that could.
+  // Terminals differ in what ends a string: it must contain nothing that could.
   if (!isUtf8(bytes) || /\p{Cc}/u.test(content)) return '';
-  // Text that follows must not belong to the link before it.
+  // The following text must not belong to the previous link.
   if (content.startsWith('8;')) return safeLink.test(content) ? text : endOfLink;
   return [...allowed].some((name) => passthroughs[name](content)) ? text : '';
 }
 
-/** None of these asks for an answer. */
+/** None of these requests an answer. */
 const passthroughs: Record<Passthrough, (content: string) => boolean> = {
-  // To set it, and not to read it.
+  // To set it, not to read it.
   clipboard: (content) => /^52;[cpqs0-7]*;[A-Za-z0-9+/=]*$/.test(content),
-  // Words, or how far something is. Other numbers are orders to some terminals, to start a program among them.
+  // Text, or progress. Other numbers are commands to some terminals, including to start a program.
   notifications: (content) =>
     /^9;(?:4;\d(?:;\d+)?$|(?!\d+(?:;|$)).)/.test(content) ||
     content.startsWith('777;notify;') ||
@@ -101,7 +101,7 @@ const passthroughs: Record<Passthrough, (content: string) => boolean> = {
   titles: (content) => /^[012];/.test(content),
 };
 
-/** The beginning of a string that may be longer than others. */
+/** The start of a string that may be longer than others. */
 export function isClipboard(start: string): boolean {
   return start.startsWith('\x1b]52;');
 }

@@ -1,11 +1,11 @@
 /**
- * Pasted text as it goes to a program: as text, whatever is in it. A control character that reached the program as itself
- * could be a key, end the paste, or be taken by the terminal's line discipline, which knows nothing of pastes.
+ * Pasted text in the form sent to a program: as text, whatever it contains. An unchanged control character could be a
+ * key, end the paste, or be interpreted by the terminal's line discipline, which does not know pastes.
  */
 export const pasteStart = '\x1b[200~';
 export const pasteEnd = '\x1b[201~';
 
-/** Line ends as line feeds, and control characters other than tabs as the pictures of themselves. */
+/** Line ends as line feeds, and control characters other than tabs as their pictures. */
 export function withoutControls(text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(/\p{Cc}/gu, (character) => {
     if (character === '\n' || character === '\t') return character;
@@ -16,8 +16,8 @@ export function withoutControls(text: string): string {
 }
 
 /**
- * What is typed for pasted text. To a program that has not asked for brackets around a paste, a line end would be Enter
- * and a tab a key: there the text is one line.
+ * What is typed for pasted text. For a program that has not asked for paste brackets, a line end would be Enter and a
+ * tab a key: there the text is one line.
  */
 export function pasteKeys(text: string, isBracketed: boolean): string {
   const clean = withoutControls(text);

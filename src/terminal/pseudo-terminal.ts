@@ -1,7 +1,8 @@
 /**
  * A program in a pseudo-terminal.
  *
- * All that the program wrote is delivered before `exited` resolves, also what the kernel still holds when it ends.
+ * Everything the program wrote is delivered before `exited` resolves, including what the kernel still holds when it
+ * ends.
  */
 import { readSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
@@ -17,26 +18,26 @@ export interface TerminalExit {
 
 export interface PseudoTerminal {
   readonly pid: number;
-  /** One listener; what was written before it is set is kept for it. The bytes are the listener's own. */
+  /** One listener; earlier output is kept for it. The listener owns the bytes. */
   onData(listener: (data: Uint8Array) => void): void;
-  /** Keys. Waits in memory while the program reads slowly; dropped once the program has ended. */
+  /** Keys. Buffered in memory while the program reads slowly; dropped once the program has ended. */
   write(data: string | Uint8Array): void;
-  /** Bytes of input that the program's terminal has not taken yet. */
+  /** Bytes of input the program's terminal has not accepted yet. */
   readonly waitingBytes: number;
   resize(size: TerminalSize): void;
-  /** No more data until `resume`; a program that goes on writing waits. */
+  /** No more data until `resume`; a program that keeps writing blocks. */
   pause(): void;
   resume(): void;
   /** After the last data. */
   readonly exited: Promise<TerminalExit>;
-  /** Nothing happens once the program has ended. */
+  /** Does nothing once the program has ended. */
   kill(signal: NodeJS.Signals): void;
 }
 
 let loading: Promise<{ ok: true } | { ok: false; reason: string }> | undefined;
 let nodePty: typeof NodePty | undefined;
 
-/** Loads the native part, once. It is missing on platforms that nobody built it for. */
+/** Loads the native module, once. It is missing on platforms without a build. */
 export function loadPseudoTerminals(): Promise<{ ok: true } | { ok: false; reason: string }> {
   loading ??= import('@lydell/node-pty').then(
     (loaded) => {
@@ -53,13 +54,13 @@ function sentenceFor(error: unknown): string {
   return `Pseudo-terminals do not work on this machine (${process.platform}, ${process.arch}): ${firstLine}`;
 }
 
-/** After `loadPseudoTerminals`. Throws `terminal_unavailable` where that failed, and where no terminal can be had. */
+/** After `loadPseudoTerminals`. Throws `terminal_unavailable` if that failed, or if no terminal is available. */
 export function openPseudoTerminal(
   command: string,
   args: readonly string[],
   options: { cwd: string; env: Record<string, string>; size: TerminalSize },
 ): PseudoTerminal {
-  if (!nodePty) throw new BooError('terminal_unavailable', 'Pseudo-terminals are not loaded.');
+  if (!nodePty) throw new BooError('terminal_unavailable', 'The pseudo-terminal module is not loaded.');
   let pty: NodePty.IPty;
   try {
     pty = nodePty.spawn(command, [...args], {
@@ -89,7 +90,7 @@ export function openPseudoTerminal(
   const exited = new Promise<TerminalExit>((resolve) => {
     pty.onExit(({ exitCode, signal }) => {
       hasExited = true;
-      // A program that a signal ended has no exit code.
+      // A program ended by a signal has no exit code.
       resolve(signal ? { exitCode: null, signal } : { exitCode, signal: null });
     });
   });
@@ -113,7 +114,7 @@ export function openPseudoTerminal(
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     kill(signal) {
-      // The pid may be somebody else's once the program was waited for.
+      // Once the program was reaped, the pid may belong to another process.
       if (!hasExited) pty.kill(signal);
     },
   };
@@ -122,11 +123,11 @@ export function openPseudoTerminal(
 const quietMs = 200;
 
 /**
- * Two things of node-pty and libuv lose the last of what a program wrote. When the program has ended, node-pty waits
- * 200 ms and then destroys the socket, whether or not somebody had paused it: instead it is read to its end, or, where a
- * child of the program holds the terminal open, until nothing came for 200 ms. And when the other side hangs up, libuv
- * reports the end after the next read that does not fill its buffer, which on a terminal is every read: what the kernel
- * still holds is read here.
+ * node-pty and libuv each lose the end of a program's output. When the program has ended, node-pty waits 200 ms and
+ * then destroys the socket, even if it is paused: we read it to its end instead, or, if a child of the program holds
+ * the terminal open, until nothing has arrived for 200 ms. And when the other side hangs up, libuv reports the end
+ * after the next read that does not fill its buffer, which on a terminal is every read: we read what the kernel still
+ * holds.
  */
 function readToTheEnd(socket: ReadStream, fd: number, on: { data(data: Uint8Array): void; closing(): void }): void {
   const destroy = socket.destroy.bind(socket);

@@ -1,9 +1,9 @@
 /**
- * Input to a pseudo-terminal, in order and whole, whether or not the program reads.
+ * Input to a pseudo-terminal, in order and complete, whether or not the program reads.
  *
- * The stream of node-pty is of no use for this: libuv writes to the master side of a terminal in a loop that ends only
- * when all is written, so one program that does not read would stop the whole server. The descriptor does not block:
- * what it does not take now is offered again soon.
+ * node-pty's stream cannot do this: libuv writes to the master side of a terminal in a loop that ends only when
+ * everything is written, so one program that does not read would stop the whole server. The descriptor is non-blocking:
+ * what it does not accept now is retried soon.
  */
 import { writeSync } from 'node:fs';
 
@@ -14,7 +14,7 @@ export class PtyInput {
   readonly #fd: number;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  /** The last of what waits, where more can be put in; from `start` on it was not taken yet. */
+  /** The last queued buffer, which has room for more; from `start` on it has not been accepted. */
   #block: { bytes: Uint8Array; start: number; length: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #delayMs = retryMs.first;
@@ -36,7 +36,7 @@ export class PtyInput {
     if (this.#timer === undefined) this.#flush();
   }
 
-  /** Single keys are put together: a million of them must not be a million objects. */
+  /** Single keys are combined: a million of them must not be a million objects. */
   #keep(bytes: Uint8Array): void {
     const block = this.#block;
     if (block && this.#timer !== undefined && block.length + bytes.length <= blockBytes) {
@@ -75,19 +75,19 @@ export class PtyInput {
     }
   }
 
-  /** How much was taken; null when there is nobody left to take any. */
+  /** How much was accepted; null if nobody is left to accept any. */
   #offer(bytes: Uint8Array): number | null {
     try {
       return writeSync(this.#fd, bytes);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
-      // EIO: the program has ended; the word of it is on its way.
+      // EIO: the program has ended, and will be reported as ended soon.
       this.close();
       return null;
     }
   }
 
-  /** Drops what waits. Before the descriptor is closed: its number may soon be another file's. */
+  /** Drops what is queued. Before the descriptor is closed: its number may soon be another file's. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);

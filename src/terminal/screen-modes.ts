@@ -1,10 +1,10 @@
 /**
- * What a program has switched on in its terminal and the serializer of xterm leaves out: it is needed to redraw a screen
- * so that keys, mouse and cursor go on as the program expects.
+ * What a program has switched on in its terminal that xterm's serializer omits: a redrawn screen needs it so that keys,
+ * mouse and cursor behave as the program expects.
  */
 import type { Terminal } from '@xterm/headless';
 
-/** Modes that the serializer writes, those that are not lasting, and those that would change the screen itself. */
+/** Modes that the serializer writes, transient modes, and those that would change the screen itself. */
 const otherModes = new Set([
   1, 2, 3, 6, 7, 9, 45, 47, 66, 69, 1000, 1002, 1003, 1004, 1047, 1048, 1049, 2004, 2026, 2048,
 ]);
@@ -13,9 +13,9 @@ const kittyLimit = 16;
 
 export class ScreenModes {
   readonly #terminal: Terminal;
-  /** In the order they were set last: of two that exclude each other the later counts. */
+  /** In the order last set: of two that exclude each other, the later one counts. */
   readonly #modes = new Map<number, boolean>();
-  /** The keyboard flags of kitty's protocol; each screen has a stack of its own. */
+  /** The keyboard flags of kitty's protocol; each screen has its own stack. */
   readonly #kitty = { normal: [0], alternate: [0] };
   #keyModifiers = '';
   #cursorShape = '';

@@ -2,15 +2,15 @@
 
 export interface End {
   /**
-   * `whole`: a complete sequence. `broken`: one that something else cut short, which then begins at `at`. `open`: it goes
-   * on after these bytes; all before `at` was searched.
+   * `whole`: a complete sequence. `broken`: one cut short by something that starts at `at`. `open`: it continues after
+   * these bytes; everything before `at` has been searched.
    */
   kind: 'whole' | 'broken' | 'open';
   at: number;
 }
 
 export const escapeByte = 0x1b;
-/** ESC and these make one byte more: `[`, `]`, `P`, `X`, `^`, `_`, `Z`. Encoded in one character, it is U+0080 to U+009F. */
+/** ESC and these form one byte: `[`, `]`, `P`, `X`, `^`, `_`, `Z`. Encoded as one character, it is U+0080 to U+009F. */
 const introducers = new Set([0x5b, 0x5d, 0x50, 0x58, 0x5e, 0x5f, 0x5a]);
 const isIntroducer = (c1: number): boolean => introducers.has(c1 - 0x40);
 const stringStarts = new Set([0x5d, 0x50, 0x58, 0x5e, 0x5f]);
@@ -43,11 +43,11 @@ function wholeCharacters(bytes: Uint8Array, from: number): number {
   return length;
 }
 
-/** The end of the sequence that begins at `start`, of which `searched` bytes are known to hold no end. */
+/** The end of the sequence that starts at `start`, of which `searched` bytes are known to contain no end. */
 export function endOfSequence(bytes: Uint8Array, start: number, searched: number): End {
   if (bytes.length - start < 2) return { kind: 'open', at: start };
   const isEncoded = bytes[start] === 0xc2 && isIntroducer(bytes[start + 1]!);
-  // A character that is not complete.
+  // An incomplete character.
   if (!isEncoded && bytes[start] !== escapeByte) return { kind: 'open', at: start };
   const introducer = bytes[start + 1]! - (isEncoded ? 0x40 : 0);
   if (stringStarts.has(introducer))
@@ -63,7 +63,7 @@ export function endOfSequence(bytes: Uint8Array, start: number, searched: number
   return { kind: 'open', at: bytes.length };
 }
 
-/** The end of a string whose content goes on at `from`. */
+/** The end of a string whose content continues at `from`. */
 export function endOfString(bytes: Uint8Array, from: number, isOsc: boolean): End {
   for (let at = from; at < bytes.length; at += 1) {
     const byte = bytes[at]!;

@@ -1,9 +1,9 @@
 /**
- * One terminal for the programs of a session, one after the other, and for everybody who watches them.
+ * One terminal for a session's successive programs, and for everybody who watches them.
  *
- * What a program writes goes to the server's own screen first, and to the viewers at the moment that the screen shows it:
- * so a screen that is redrawn for one of them is exactly what the others have seen. The program waits only for the
- * server's screen, never for a viewer.
+ * A program's output goes to the server's own screen first, and to the viewers at the moment the screen shows it: so a
+ * screen redrawn for one of them is exactly what the others have seen. The program waits only for the server's screen,
+ * never for a viewer.
  */
 import { BooError } from '../protocol/error.ts';
 import type { TerminalSize } from '../protocol/terminal.ts';
@@ -16,29 +16,31 @@ import { pasteKeys } from './pasted-text.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
 export interface TerminalHubOptions {
-  /** Until a viewer says another. */
+  /** Until a viewer sets another one. */
   size?: TerminalSize | undefined;
-  /** How much of what scrolled off the screen a late viewer sees. */
+  /** How much scrollback a late viewer sees. */
   scrollbackLines?: number | undefined;
-  /** How much may be on its way to a viewer that has not acknowledged it. */
+  /** How much may be in transit to a viewer that has not acknowledged it. */
   windowBytes?: number | undefined;
-  /** False while keys of viewers would answer what they cannot have seen: they are dropped. Pastes answer nothing. */
+  /**
+   * False while viewers' keys would answer something they cannot have seen: they are dropped. Pastes answer nothing.
+   */
   takesKeys?: (() => boolean) | undefined;
-  /** Whether Ctrl-Z goes to the program. Where no shell is behind it, nobody could bring it back. */
+  /** Whether Ctrl-Z goes to the program. Without a shell behind it, nobody could resume it. */
   takesSuspendKey?: (() => boolean) | undefined;
-  /** What a viewer typed, as it goes to the program. */
+  /** What a viewer typed, as sent to the program. */
   onInput?: ((data: Uint8Array) => void) | undefined;
-  /** What the program may do to the terminals of viewers beyond being shown there; nothing unless it is said. */
+  /** What the program may do to viewers' terminals beyond drawing; nothing by default. */
   passthrough?: readonly Passthrough[] | undefined;
 }
 
 /** Beyond it the program waits until the server's screen has caught up. */
 const backlogLimitBytes = 1024 * 1024;
-/** Input that the program has not taken yet. */
+/** Input the program has not accepted yet. */
 export const waitingInputLimitBytes = 16 * 1024 * 1024;
-/** Ctrl-Z. No character of UTF-8 has this byte within. */
+/** Ctrl-Z. No UTF-8 character contains this byte. */
 const suspendKey = 0x1a;
-/** A program that asks and never reads gets no more answers. */
+/** A program that queries but never reads gets no more answers. */
 const waitingAnswersLimitBytes = 64 * 1024;
 
 export class TerminalHub implements AgentTerminal {
@@ -50,7 +52,7 @@ export class TerminalHub implements AgentTerminal {
   #screen: TerminalScreen;
   #pty: PseudoTerminal | undefined;
   #ended: string | undefined;
-  /** The viewers were told so. */
+  /** The viewers were notified. */
   #isOver = false;
 
   constructor(options: TerminalHubOptions = {}) {
@@ -80,10 +82,10 @@ export class TerminalHub implements AgentTerminal {
     return this.#viewers.size;
   }
 
-  /** The program whose terminal this is from now on. Viewers stay; the screen starts blank. */
+  /** The program that owns this terminal from now on. Viewers stay; the screen starts blank. */
   connect(pty: PseudoTerminal): void {
     if (this.#ended !== undefined) throw new Error('The terminal has ended.');
-    // Its last words go unheard, but it must not wait for somebody to hear them.
+    // Its last output is lost, but it must not wait for a reader.
     this.#pty?.resume();
     this.#screen.close();
     const screen = (this.#screen = this.#blankScreen());
@@ -94,7 +96,7 @@ export class TerminalHub implements AgentTerminal {
     const filter = new OutputFilter(this.#passthrough);
     let isPaused = false;
     pty.onData((data) => {
-      // A program that another has followed is heard no more.
+      // A program that was replaced is ignored.
       if (this.#screen !== screen) return;
       const output = filter.push(data);
       screen.write(output.screen, () => {
@@ -127,13 +129,13 @@ export class TerminalHub implements AgentTerminal {
     return screen;
   }
 
-  /** By the same gate as all output: what viewers must not get was perhaps kept by the screen. */
+  /** Through the same filter as all output: the screen may have kept something viewers must not get. */
   #redraw(): string {
     const drawn = Buffer.from(this.#screen.redraw());
     return Buffer.from(new OutputFilter(this.#passthrough).push(drawn).viewers).toString();
   }
 
-  /** Input by the host itself; dropped while no program is there. */
+  /** Input from the host itself; dropped while there is no program. */
   write(data: string | Uint8Array): void {
     this.#pty?.write(data);
   }
@@ -146,7 +148,7 @@ export class TerminalHub implements AgentTerminal {
   #typed(data: Uint8Array): void {
     if (!this.#pty || data.length === 0) return;
     if (this.#pty.waitingBytes + data.length > waitingInputLimitBytes) {
-      throw new BooError('payload_too_large', 'The program does not take its input: this was not typed.', {
+      throw new BooError('payload_too_large', 'The program does not accept input: this was not typed.', {
         details: { limitBytes: waitingInputLimitBytes },
       });
     }
@@ -165,7 +167,7 @@ export class TerminalHub implements AgentTerminal {
     return viewer;
   }
 
-  /** The smallest width and height of those who may write; the last ones stay when the last of them leaves. */
+  /** The smallest width and height of the writing viewers; kept when the last of them leaves. */
   #fit(): void {
     const sizes = [...this.#viewers].flatMap(({ canWrite, size }) => (canWrite && size ? [size] : []));
     if (sizes.length === 0) return;
@@ -178,7 +180,7 @@ export class TerminalHub implements AgentTerminal {
     for (const viewer of this.#viewers) viewer.showSize(this.#size);
   }
 
-  /** The last word to every viewer, after all that the program has written. Idempotent. */
+  /** The last frame for every viewer, after everything the program has written. Idempotent. */
   end(reason: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;

@@ -1,6 +1,6 @@
 /**
- * The server's own screen of a program: it knows what is there now, answers what the program asks its terminal, and can
- * be drawn again on a blank one.
+ * The server's own screen of a program: it knows the current contents, answers the program's terminal queries, and can
+ * be redrawn on a blank terminal.
  */
 import xterm from '@xterm/headless';
 import type { Terminal } from '@xterm/headless';
@@ -28,7 +28,7 @@ export class TerminalScreen {
       rows: options.size.rows,
       scrollback: options.scrollbackLines,
       allowProposedApi: true,
-      // The size in characters; no other thing about a window is known here.
+      // The size in characters; nothing else about a window is known here.
       windowOptions: { getWinSizeChars: true },
       logLevel: 'off',
     });
@@ -42,16 +42,16 @@ export class TerminalScreen {
     };
     parser.registerCsiHandler({ prefix: '=', final: 'c' }, reply('\x1bP!|00000000\x1b\\'));
     parser.registerCsiHandler({ prefix: '>', final: 'q' }, reply('\x1bP>|BooCode\x1b\\'));
-    // "I know none of these", so that nobody waits for it.
+    // "I know none of these", so nobody waits for it.
     parser.registerDcsHandler({ intermediates: '+', final: 'q' }, reply('\x1bP0+r\x1b\\'));
   }
 
-  /** Bytes that were written and are not on the screen yet. */
+  /** Bytes written that are not on the screen yet. */
   get backlogBytes(): number {
     return this.#backlogBytes;
   }
 
-  /** The program wants brackets around what is pasted. */
+  /** The program wants brackets around pasted text. */
   get bracketsPastes(): boolean {
     return this.#terminal.modes.bracketedPasteMode;
   }
@@ -69,7 +69,7 @@ export class TerminalScreen {
     this.#terminal.resize(columns, rows);
   }
 
-  /** What draws this screen, with what scrolled off it, on a blank terminal of the same size. */
+  /** What draws this screen, with its scrollback, on a blank terminal of the same size. */
   redraw(): string {
     return drawScreen(this.#terminal, this.#modes.redraw());
   }

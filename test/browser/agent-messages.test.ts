@@ -26,15 +26,15 @@ describeInBrowser('AGENT-11 AGENT-12: messages of another chat’s agent', (open
     await dialog.getByLabel(/Accept messages of other chats’ agents/).check();
     await dialog.getByRole('button', { name: 'Save' }).click();
     await dialog.waitFor({ state: 'detached' });
-    await conversation(page).getByText('Agents of other sessions may begin turns here.').waitFor();
+    await conversation(page).getByText('Agents of other sessions can start turns here.').waitFor();
 
     const listed = await runTurn(client, sender!.id, 'call ListAgents: {}');
     const to = /receiver-\w+/.exec(listed.text)?.[0];
     const message = '**Hello** <img src=x onerror=hacked()> [x](javascript:hacked())';
     await runTurn(client, sender!.id, `call SendMessage: ${JSON.stringify({ to, summary: 'A message', message })}`);
-    const shown = conversation(page).getByRole('article', { name: 'The agent of another session wrote' });
+    const shown = conversation(page).getByRole('article', { name: 'An agent of another session wrote' });
     await shown.getByText(message, { exact: true }).waitFor();
-    expect(await shown.innerText()).toMatch(/^The agent of another session wrote \(sender-\w+\):/);
+    expect(await shown.innerText()).toMatch(/^An agent of another session wrote \(sender-\w+\):/);
     expect(await conversation(page).getByRole('article', { name: 'You' }).allInnerTexts()).toEqual(['stream 2 tokens']);
     expect(problems).toEqual([]);
   });

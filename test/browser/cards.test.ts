@@ -206,7 +206,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       input: { questions: [{ question: 'Go on?', header: '', options, multiSelect: false }] },
     });
     const card = page.locator('.decision');
-    expect(await card.locator('.problem').allInnerTexts()).toEqual(['Options 1 and 3 look alike, and are different.']);
+    expect(await card.locator('.problem').allInnerTexts()).toEqual(['Options 1 and 3 look alike, but are different.']);
     await card.getByText('⟨А U+0410 like A⟩llow').waitFor();
   });
 

@@ -126,7 +126,7 @@ describe('a session that was begun by hand', () => {
       const file = join(await folderOf(other), `${sessionId}.jsonl`);
       const more = await readFile(file, 'utf8');
       const again = await boocode(['export', chatId, '--into-claude'], {}, other);
-      expect([again.code, again.err]).toEqual([0, expect.stringContaining('was there')]);
+      expect([again.code, again.err]).toEqual([0, expect.stringContaining('already exists')]);
       expect(await readFile(file, 'utf8')).toBe(more);
     } finally {
       await other.remove();
@@ -148,7 +148,7 @@ describe('a session that was begun by hand', () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const { program } = claude(['-p', 'hold', '--resume', sessionId]);
-    const refusal = new RegExp(`A claude program is in this session, process ${program.pid}: leave it first`);
+    const refusal = new RegExp(`A claude program is using this session, process ${program.pid}: leave it first`);
     await until(async () => (await readdir(join(person.configDir, 'sessions'))).includes(`${program.pid}.json`));
     const refused = await boocode(['adopt', sessionId, '--cwd', cwd]);
     expect([refused.code, refused.err]).toEqual([1, expect.stringMatching(refusal)]);
@@ -166,7 +166,7 @@ describe('a session that was begun by hand', () => {
       async () => (await server.sql`select from boocode.chats where importing_session = ${sessionId}`).length === 1,
     );
     await appendFile(file, `${JSON.stringify(entry)}\n`);
-    expect(await adopting).toMatchObject({ code: 1, err: expect.stringContaining('is just being written') as string });
+    expect(await adopting).toMatchObject({ code: 1, err: expect.stringContaining('is being written') as string });
     expect(await server.sql`select from boocode.chats where importing_session = ${sessionId}`).toEqual([]);
     expect(await server.sql`select from boocode.claude_session_entries where session_id = ${sessionId}`).toEqual([]);
   });
@@ -181,9 +181,9 @@ describe('CLI-1: adopt and export end with one sentence', () => {
   };
 
   test('where nobody can be asked, or nothing is there to be chosen', async () => {
-    await fails(['adopt', '--cwd', cwd], /name a session by its id, or its file; --json lists them/);
+    await fails(['adopt', '--cwd', cwd], /name a session by its id or its file; --json lists them/);
     await fails(['adopt', '--cwd', cwd], /has no session for/, { isInteractive: true });
-    await fails(['adopt', 'abc', '--cwd', cwd], /has no session whose id begins with abc/);
+    await fails(['adopt', 'abc', '--cwd', cwd], /has no session whose id starts with abc/);
     await fails(['adopt', '--cwd', join(cwd, 'nowhere')], /This machine has no directory/);
     expect(await boocode(['adopt', '--json', '--cwd', cwd])).toMatchObject({ code: 0, out: '[]\n' });
   });
@@ -192,10 +192,10 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     const file = join(cwd, 'x.jsonl');
     await fails(['adopt', file], /There is no file/);
     await writeFile(file, 'hello\n{"type":"mode"}\n');
-    await fails(['adopt', file], /is no transcript in which anything was said/);
+    await fails(['adopt', file], /is not a transcript of a conversation/);
     const entry = { type: 'user', uuid: 'a', sessionId: randomUUID(), message: { content: 'hi' } };
     await writeFile(file, `${JSON.stringify(entry)}\n`);
-    await fails(['adopt', file], /does not say which directory/);
+    await fails(['adopt', file], /does not name its directory/);
     await fails(['adopt', file, '--cwd', join(cwd, 'nowhere')], /The server cannot use .*nowhere/);
     expect(await server.sql`select from boocode.chats where importing_session is not null`).toEqual([]);
   });

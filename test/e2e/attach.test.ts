@@ -233,7 +233,7 @@ describe('TERM-8: boocode attach', () => {
     await sees(attached, 'agent here');
     const { port } = server;
     await server.close();
-    await until(() => attached.text().includes('The server went away'));
+    await until(() => attached.text().includes('The server is unreachable'));
     server = await listen(app.app, { host: '127.0.0.1', port, log: app.log });
     await until(() => hub.viewerCount === 1, { timeoutMs: 20_000 });
     attached.pty.write('back');
@@ -249,7 +249,7 @@ describe('TERM-8: boocode attach', () => {
     const attached = attach();
     await sees(attached, 'agent here');
     await server.close();
-    await until(() => attached.text().includes('The server went away'));
+    await until(() => attached.text().includes('The server is unreachable'));
     attached.pty.write('\x1d');
     await until(() => attached.text().includes('left with 0.'));
     expect(attached.text()).toContain('Left the terminal.');

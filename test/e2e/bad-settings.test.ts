@@ -49,7 +49,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       'everybody let in without a token',
       ['serve', '--host', '0.0.0.0'],
       {},
-      /0\.0\.0\.0 lets others in: set BOOCODE_TOKEN/,
+      /0\.0\.0\.0 lets others in: set your own token with BOOCODE_TOKEN/,
     ],
     ['everybody let in to the demo', ['demo', '--host', '::'], {}, /lets others in/],
     ['a token that is too short', ['serve'], { BOOCODE_TOKEN: 'secret' }, /BOOCODE_TOKEN: must be/],
@@ -151,7 +151,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     expect(await refusalOf(['serve', '--data-dir', dataDir])).toContain(dataDir);
     expect(await refusalOf(['demo', '--data-dir', '/sys/boocode'])).toContain('/sys/boocode');
     // Where Node's own making of directories never ends.
-    expect(await refusalOf(['serve', '--data-dir', '/proc/boocode'])).toContain('/proc/boocode cannot be written');
+    expect(await refusalOf(['serve', '--data-dir', '/proc/boocode'])).toContain('/proc/boocode is not writable');
   });
 
   test('a client command without a server says how to start one', async () => {

@@ -160,7 +160,7 @@ describe('CLI-4: a decision at a terminal', () => {
     const early = ask({});
     const seat = sit();
     seat.type('y\ry\ry\r');
-    await seat.sees('What was typed before was not taken.');
+    await seat.sees('Earlier input was ignored.');
     await isAsked(seat);
     expect(early.status).toBe('pending');
     seat.type('n\r');
@@ -173,7 +173,7 @@ describe('CLI-4: a decision at a terminal', () => {
     const seat = sit();
     await seat.sees('> ');
     const short = choose(2);
-    await seat.sees('Answer (number, or your own words; /deny leaves it unanswered): ');
+    await seat.sees('Answer (number, or your own text; /deny leaves it unanswered): ');
     seat.type('/deny\r');
     expect(await until(() => short.outcome)).toBe('deny');
     const long = choose(60);
@@ -248,7 +248,7 @@ describe('CLI-4: a decision at a terminal', () => {
     const seat = sit();
     await seat.sees('> ');
     const decision = ask({ kind: 'plan', input: { plan: '\u200b \n' }, canAllowAlways: true });
-    await seat.sees('There is no plan in it');
+    await seat.sees('It contains no plan');
     await seat.sees('Send it back? [n]o');
     seat.type('y\r');
     await seat.sees('Please answer n.');

@@ -63,13 +63,13 @@ test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all by TLS; a
 
   const refused = await third.run(['demo'], { env });
   expect(refused.code).not.toBe(0);
-  expect(refused.stderr.trim()).toMatch(/^[^\n]*has no connection left \(max_connections\): [^\n]*$/);
+  expect(refused.stderr.trim()).toMatch(/^[^\n]*has no connections left \(max_connections\): [^\n]*$/);
   for (const { program } of [one, two]) expect(program.stderr).not.toMatch(/"level":(50|60)/);
 
   // One is free without ours.
   await postgres.sql.end();
   const doctor = await third.run(['doctor'], { env });
-  expect(doctor.stdout).toMatch(/The database takes only one more connection, and BooCode needs three/);
+  expect(doctor.stdout).toMatch(/The database accepts only one more connection, but BooCode needs three/);
 });
 
 test('DATA-18: doctor and the start name the parameter that keeps TLS from being had', async () => {
@@ -79,8 +79,8 @@ test('DATA-18: doctor and the start name the parameter that keeps TLS from being
     third.run(['doctor'], { env: wrong }),
     third.run(['serve'], { env: wrong }),
   ]);
-  const sentence = /signed by no authority of sslrootcert/;
+  const sentence = /not signed by an authority in sslrootcert/;
   expect(doctor.stdout).toMatch(sentence);
   expect(start.code).not.toBe(0);
-  expect(start.stderr.trim()).toMatch(/^[^\n]*signed by no authority of sslrootcert[^\n]*$/);
+  expect(start.stderr.trim()).toMatch(/^[^\n]*not signed by an authority in sslrootcert[^\n]*$/);
 });

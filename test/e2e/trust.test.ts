@@ -193,7 +193,7 @@ test('TRUST-5: `boocode trust` shows what there is, and what has changed, and tr
     await runCli(cli, ['trust', chat.id, ...words]);
     return { code: cli.exitCode, out: terminal.stdout, err: terminal.stderr };
   };
-  expect(await run()).toMatchObject({ code: 1, err: expect.stringContaining('say --yes') as string });
+  expect(await run()).toMatchObject({ code: 1, err: expect.stringContaining('use --yes') as string });
   expect(await client.getChat(chat.id)).toMatchObject({ trusted: false });
   expect(await run('--yes')).toMatchObject({ code: 0, out: expect.stringContaining('+ {"hooks":') as string });
   expect(await client.getTrust(chat.id)).toMatchObject({ trusted: true, holds: true });

@@ -1,5 +1,6 @@
-// A host that opens one agent session and runs one prompt: node agent-host.mjs MODULE CWD PROMPT, its environment for
-// agents as JSON on the input. It allows whatever is asked, prints a line when the session is open, and stays.
+// A host that opens one agent session and runs one prompt: node agent-host.mjs MODULE CWD PROMPT, with the agents'
+// environment as JSON on standard input. It allows whatever is asked, prints a line when the session is open, and
+// stays.
 import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 const [module, cwd, prompt] = process.argv.slice(2);

@@ -1,5 +1,5 @@
-// An MCP server over standard input and output that asks a person for something. It is started with a file and a record of
-// requests; its tool `ask` sends the one that is named as an elicitation, and writes what comes back as a line of the file.
+// An MCP server over standard input and output that asks a person for something. It is started with a file and a record
+// of requests; its tool `ask` sends the named one as an elicitation, and writes the answer to the file as a line.
 import { appendFileSync } from 'node:fs';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 
 const program = resolve('test/support/asking-server.mjs');
 
-/** What a server has to say of one question: that its tools were listed, that it asked, what it was answered, what went wrong. */
+/** A server's log of one question: that its tools were listed, that it asked, what it was answered, what went wrong. */
 export interface AskingEntry {
   listed?: true;
   asked?: string;
@@ -13,18 +13,21 @@ export interface AskingEntry {
 }
 
 export interface AskingServers {
-  /** What a server of this name has noted until now. */
+  /** What the server with this name has logged so far. */
   log(name: string): AskingEntry[];
-  /** How often the program has asked a server for its tools: it can call them from then on. */
+  /** How often the program has listed a server's tools: it can call them from then on. */
   listings(): number;
   /** What a server was answered, in order. */
   results(name: string): unknown[];
 }
 
-/** Elicitations by name: a prompt that held them would be too long to be typed as it is. */
+/** Elicitations by name: a prompt that contained them would be too long to be typed unchanged. */
 export type Requests = Record<string, object>;
 
-/** Real MCP servers over standard input and output, each a process of its own, that ask a person: the user's own ones. */
+/**
+ * Real MCP servers over standard input and output, each its own process, that ask a person; configured as the user's
+ * own.
+ */
 export async function addAskingServers(
   configDir: string,
   directory: string,
@@ -57,7 +60,7 @@ export const stdioServer = (logFile: string, requests: Requests) => ({
   args: [program, logFile, JSON.stringify(requests)],
 });
 
-/** The prompt on which the demo model has servers ask, all at once. */
+/** The prompt on which the demo model makes servers ask, all at once. */
 export function askPrompt(...asks: { server: string; request: string; [more: string]: unknown }[]): string {
   return asks.map(({ server, ...input }) => `call mcp__${server}__ask: ${JSON.stringify(input)}`).join('\n');
 }

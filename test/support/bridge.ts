@@ -1,19 +1,19 @@
 import { connect, createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** A way to a server, at an address of its own, that a test can break in the ways of a network. */
+/** A path to a server, with its own address, that a test can break the way networks break. */
 export interface Bridge {
   readonly url: string;
-  /** Where new connections lead: a server that was started anew may have another port. */
+  /** Where new connections lead: a restarted server may have another port. */
   port: number;
   readonly connections: number;
-  /** New connections are ended at once. */
+  /** New connections are closed at once. */
   isDown: boolean;
-  /** Ends all connections. */
+  /** Closes all connections. */
   cut(): void;
-  /** Half-open: nothing passes any more on the connections there are, and nobody is told. New ones are as good as any. */
+  /** Half-open: nothing passes any more on existing connections, and neither side notices. New ones work. */
   stall(): void;
-  /** What the server sends waits there until it is released. */
+  /** Holds back what the server sends until it is released. */
   hold(): void;
   release(): void;
   close(): Promise<void>;
@@ -29,7 +29,7 @@ export async function openBridge(port: number): Promise<Bridge> {
     for (const socket of pair) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        // The end of a stalled one is not told to the other side either.
+        // The end of a stalled one is not passed on to the other side either.
         if (!near.isPaused() || !far.isPaused()) for (const each of pair) each.destroy();
         if (near.destroyed && far.destroyed) pairs.delete(pair);
       });

@@ -9,8 +9,8 @@ export interface BrowserSuite {
 }
 
 /**
- * Tests with a server and a browser of their own; passed over, with a word, where there is no browser. `opened` gives both
- * from `beforeAll` on.
+ * Tests with their own server and browser; skipped, with a message, if there is no browser. `opened` returns both from
+ * `beforeAll` on.
  */
 export function describeInBrowser(name: string, tests: (opened: () => BrowserSuite) => void): void {
   describe.skipIf(!hasBrowser(name))(`${name}`, () => {

@@ -4,7 +4,7 @@ import { type Browser, type BrowserContext, chromium, type Locator, type Page } 
 
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** The browser that tests run in: that of CHROMIUM_PATH, or the first that is on the PATH. */
+/** The browser that tests run in: that of CHROMIUM_PATH, or the first on the PATH. */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const given = env['CHROMIUM_PATH'];
   const places = (env['PATH'] ?? '').split(delimiter).filter((place) => place !== '');
@@ -21,11 +21,11 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string | und
 
 export const chromiumPath = findChromium();
 
-/** For `describe.skipIf(!hasBrowser(…))`: without one a suite is passed over, and says how to get one. */
+/** For `describe.skipIf(!hasBrowser(…))`: without a browser the suite is skipped, and says how to get one. */
 export function hasBrowser(suite: string): boolean {
   if (chromiumPath !== undefined) return true;
   process.stderr.write(
-    `${suite} is passed over, for there is no Chromium. Install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.\n`,
+    `${suite} is skipped, because there is no Chromium. Install it (Debian: apt-get install chromium) or set CHROMIUM_PATH.\n`,
   );
   return false;
 }
@@ -36,7 +36,7 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath, chromiumSandbox: false });
 }
 
-/** A page that keeps what should never happen: errors of scripts, dialogs, and breaches of the policy. */
+/** A page that records what should never happen: script errors, dialogs, and policy violations. */
 export interface WatchedPage {
   page: Page;
   context: BrowserContext;
@@ -46,7 +46,7 @@ export interface WatchedPage {
 export interface PageOptions {
   size?: { width: number; height: number };
   colorScheme?: 'light' | 'dark';
-  /** A screen that is touched, without a mouse. */
+  /** A touch screen, without a mouse. */
   isTouched?: boolean;
 }
 
@@ -64,7 +64,7 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    // A server that is away, or that refuses on purpose, makes the browser itself complain.
+    // When a server is away, or refuses on purpose, the browser itself logs an error.
     const isExpected = /ERR_CONNECTION|Failed to load resource|WebSocket connection/.test(message.text());
     if (message.type() === 'error' && !isExpected) problems.push(`console: ${message.text()}`);
   });
@@ -75,7 +75,7 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
   return { page, context, problems };
 }
 
-/** Runs in the page, before any script of it. */
+/** Runs in the page before any of its scripts. */
 function watchPage(): void {
   const { reportProblem } = globalThis as unknown as { reportProblem: (problem: string) => Promise<void> };
   Object.assign(globalThis, { hacked: () => reportProblem('hacked') });
@@ -100,15 +100,15 @@ export async function say(page: Page, text: string): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
-/** What stands in the conversation, as far as it is drawn. */
+/** The rendered text of the conversation. */
 export const conversation = (page: Page): Locator => page.getByRole('region', { name: 'Conversation' });
 
-/** A button that answers a decision can be pressed only when it has stood there for a while. */
+/** A button that answers a decision works only after it has been visible for a while. */
 export async function canPress(button: Locator): Promise<void> {
   await button.and(button.page().locator('[aria-disabled=false]')).waitFor();
 }
 
-/** Waits for so many turns to have ended. */
+/** Waits until this many turns have ended. */
 export async function turnsEnded(page: Page, count: number): Promise<void> {
   await page.waitForFunction((wanted) => document.querySelectorAll('.turn-line').length >= wanted, count);
 }

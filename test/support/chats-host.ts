@@ -33,13 +33,13 @@ export interface ChatsHost {
   createChat(input?: Partial<CreateChat>): Promise<Chat>;
   /** The whole log, as stored. */
   log(chatId: string): Promise<Event[]>;
-  /** Waits until the log holds so many events of a type, and returns them. */
+  /** Waits until the log contains this many events of a type, and returns them. */
   events<T extends EventType>(chatId: string, type: T, count?: number): Promise<EventOf<T>[]>;
-  /** Follows a chat and keeps what comes. */
+  /** Follows a chat and keeps what arrives. */
   follow(chatId: string, after?: number): Promise<Following>;
-  /** In order: every lease is given back. */
+  /** In order: every lease is released. */
   close(): Promise<void>;
-  /** As by SIGKILL: its connections are cut and it does nothing more. Its leases stay as they are. */
+  /** Like SIGKILL: its connections are cut and it does nothing more. Its leases stay as they are. */
   kill(): Promise<void>;
 }
 
@@ -47,12 +47,12 @@ export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'lease
   backend?: ScriptedBackend;
   /** Another backend, to which chats can be flipped. */
   other?: ScriptedBackend;
-  /** Where the database is reached; the test database's own address unless given. */
+  /** The database's address; the test database's own by default. */
   url?: string;
   clock?: Clock;
 }
 
-/** A host over a test database, with a scripted backend. */
+/** A host on a test database, with a scripted backend. */
 export async function openChatsHost(url: string, options: ChatsHostOptions = {}): Promise<ChatsHost> {
   const { backend = new ScriptedBackend(), other, url: ownUrl = url, dataDir = '/nonexistent', ...parts } = options;
   const id = randomUUID();
@@ -131,7 +131,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   };
 }
 
-/** A reader that keeps all it gets. */
+/** A reader that keeps everything it gets. */
 export class Following {
   readonly items: FeedItem[] = [];
   /** Resolves when the feed has ended. */
@@ -141,7 +141,7 @@ export class Following {
   constructor(reader: Reader) {
     this.#reader = reader;
     this.ended = this.#read();
-    // Whoever waits for the end is told of a failure; nobody has to wait.
+    // Whoever awaits the end gets the failure; nobody has to.
     this.ended.catch(() => undefined);
   }
 
@@ -149,14 +149,14 @@ export class Following {
     return this.items.flatMap((item) => (item.kind === 'event' ? [item.event] : []));
   }
 
-  /** All that streamed, joined. */
+  /** All streamed text, joined. */
   get deltaText(): string {
     return this.items
       .flatMap((item) => (item.kind === 'delta' && 'content' in item.delta ? [item.delta.content.text] : []))
       .join('');
   }
 
-  /** Waits for an item that fits. */
+  /** Waits for a matching item. */
   until(fits: (item: FeedItem) => boolean, what = 'an item of the feed'): Promise<FeedItem> {
     return until(() => this.items.find(fits), { what });
   }
@@ -175,14 +175,14 @@ export class Following {
   }
 }
 
-/** What must hold of every log: dense seqs from 1. */
+/** Invariant of every log: dense seqs from 1. */
 export function assertDense(events: readonly Event[]): void {
   const seqs = events.map((event) => event.seq);
   const wrong = seqs.findIndex((seq, index) => seq !== index + 1);
-  if (wrong !== -1) throw new Error(`The log is not dense: at place ${wrong + 1} stands seq ${seqs[wrong]}.`);
+  if (wrong !== -1) throw new Error(`The log is not dense: position ${wrong + 1} has seq ${seqs[wrong]}.`);
 }
 
-/** What must hold of every chat at rest: each started turn has finished, exactly once. */
+/** Invariant of every idle chat: each started turn has finished, exactly once. */
 export function assertTurnsFinished(events: readonly Event[]): void {
   const ids = (type: 'turn_started' | 'turn_finished'): string[] =>
     events.flatMap((event) => (event.type === type ? [event.turnId] : [])).toSorted();

@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * Compiles one module of src/ with all it imports, for tests that need it in a process of its own: Node runs no
- * TypeScript here. `path` is relative to src/ and ends in `.ts`.
+ * Compiles one module of src/ with everything it imports, for tests that need it in a separate process: Node does not
+ * run TypeScript here. `path` is relative to src/ and ends in `.ts`.
  */
 export async function compileModule(path: string): Promise<{ module: string; remove(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'boocode-compiled-'));

@@ -1,4 +1,4 @@
-/** Short texts that a reader of Markdown needs seconds or minutes for, or all of its stack. */
+/** Short texts for which a Markdown parser needs seconds or minutes, or its whole stack. */
 export const costlyTexts: readonly { name: string; text: string }[] = [
   { name: 'a wide table', text: `${'|a'.repeat(500)}|\n${'|-'.repeat(500)}|\n${'|a\n'.repeat(600)}` },
   {

@@ -2,13 +2,13 @@ import type { Reply, Terminal } from '../../src/cli/terminal.ts';
 import type { TerminalSize } from '../../src/client/client.ts';
 import { unstyled } from '../../src/cli/style.ts';
 
-/** A terminal for tests: keeps what is printed, and answers questions with the lines it was given. */
+/** A terminal for tests: records what is printed, and answers questions with the given lines. */
 export interface FakeTerminal extends Terminal {
-  /** Both outputs in the order in which they were written, questions and answers included. */
+  /** Both outputs in the order written, including questions and answers. */
   readonly transcript: string;
   readonly stdout: string;
   readonly stderr: string;
-  /** The question that is on the screen now. */
+  /** The question currently on the screen. */
   readonly asking: string | undefined;
   press(): void;
 }
@@ -17,7 +17,7 @@ export interface FakeInput {
   /** What is typed, line by line; null is the end of the input. Without more lines a question stays open. */
   lines?: (string | null)[];
   isInteractive?: boolean;
-  /** What is piped in as a whole. */
+  /** The whole piped input. */
   all?: string;
   size?: TerminalSize;
 }

@@ -1,10 +1,10 @@
-/** A place where a script waits until the test lets it through. */
+/** Where a script waits until the test lets it through. */
 export interface Gate {
-  /** Resolves once somebody waits at the gate. */
+  /** Resolves once someone waits at the gate. */
   readonly reached: Promise<void>;
   /** To be awaited by the script. */
   pass(): Promise<void>;
-  /** Lets everybody through, now and later. */
+  /** Lets everyone through, now and later. */
   open(): void;
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Makes a repository of the directory, with one commit, so that it can have worktrees. */
+/** Turns the directory into a repository with one commit, so that it can have worktrees. */
 export function initRepository(cwd: string): void {
   const person = ['-c', 'user.name=Test', '-c', 'user.email=test@example.com'];
   execFileSync('git', ['init', '-q'], { cwd });

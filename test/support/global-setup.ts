@@ -9,7 +9,7 @@ import { templateName, withDatabase } from './database-name.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Of the run's own Postgres; its database is the one for administration. */
+    /** Of the run's own Postgres; its database is the administrative one. */
     postgresUrl: string;
   }
 }
@@ -43,7 +43,7 @@ async function createTemplate(url: string): Promise<void> {
     } finally {
       await template.end();
     }
-    // Nobody can be connected to it when it is cloned.
+    // A database with connections cannot be cloned.
     await admin.unsafe(`alter database ${templateName} is_template true allow_connections false`);
   } finally {
     await admin.end();

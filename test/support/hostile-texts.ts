@@ -1,6 +1,6 @@
 /**
- * Texts that would do something if they were taken for anything but text. `hacked()` and dialogs are what a page watches
- * for; the addresses lead nowhere.
+ * Texts that would do something if they were treated as anything but text. A page watches for `hacked()` and dialogs;
+ * the addresses lead nowhere.
  */
 export const hostileTexts: readonly string[] = [
   '<script>hacked()</script>',

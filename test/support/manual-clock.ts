@@ -24,13 +24,13 @@ export class ManualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
-  /** When the next call is due, in milliseconds from now; null when none is. */
+  /** When the next call is due, in milliseconds from now; null if none is. */
   get nextMs(): number | null {
     const next = this.#earliest();
     return next === undefined ? null : next.dueMs - this.#nowMs;
   }
 
-  /** Moves on, and makes the calls that are due on the way, each at its own time. */
+  /** Advances, making the calls that become due, each at its own time. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
     for (let next = this.#earliest(); next && next.dueMs <= untilMs; next = this.#earliest()) {
@@ -41,7 +41,7 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** As a process that was stopped or a machine that slept: time has passed, and what was due is called only now. */
+  /** Like a process that was stopped or a machine that slept: time has passed, and what was due is called only now. */
   sleep(forMs: number): void {
     this.#nowMs += forMs;
     for (let next = this.#earliest(); next && next.dueMs <= this.#nowMs; next = this.#earliest()) {

@@ -1,6 +1,6 @@
 /**
  * A test double of Chats for tests of HTTP behaviour alone: it keeps everything in memory, runs no agent, and lets the
- * test push feed items by hand. What it says about chats proves nothing about the real one.
+ * test push feed items by hand. Its behaviour proves nothing about real chats.
  */
 import { randomUUID } from 'node:crypto';
 import type { AgentTerminal, ChatNews, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
@@ -12,14 +12,14 @@ import type { Event, FeedItem } from '../../src/protocol/event.ts';
 import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
 
 export interface MemoryChats extends Chats {
-  /** Hands an item to every reader of the chat. */
+  /** Passes an item to every reader of the chat. */
   push(chatId: string, item: FeedItem): void;
-  /** Tells everybody who watches the chats. */
+  /** Notifies everyone who watches the chats. */
   tell(news: ChatNews): void;
-  /** How many watch now. */
+  /** How many are watching. */
   readonly watchers: number;
   addDecision(chatId: string): Decision;
-  /** The chat has this terminal; without one it has none. */
+  /** Gives the chat this terminal; without one it has none. */
   setTerminal(chatId: string, terminal: AgentTerminal): void;
   setTranscript(chatId: string, transcript: readonly TranscriptLine[]): void;
   /** Every further call fails with this; undefined ends that. */
@@ -232,7 +232,7 @@ export function createMemoryChats(): MemoryChats {
     async cancelPrompt(chatId, promptId) {
       const entry = entryOf(chatId);
       if (!entry.receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
-      if (entry.cancelled.has(promptId)) throw new BooError('prompt_taken', 'It waits no more.');
+      if (entry.cancelled.has(promptId)) throw new BooError('prompt_taken', 'It is no longer waiting.');
       writes += 1;
       entry.cancelled.add(promptId);
     },

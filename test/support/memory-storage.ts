@@ -1,4 +1,4 @@
-/** A browser's storage in memory, which throws when it is full as that one does. A test double. */
+/** A browser's storage in memory, which throws when full, like the real one. A test double. */
 export function memoryStorage(maxChars: number): Storage {
   const items = new Map<string, string>();
   return {

@@ -16,11 +16,11 @@ export interface MemoryViewer {
 
 export interface MemoryTerminal extends AgentTerminal {
   readonly viewers: MemoryViewer[];
-  /** The next thing typed is refused. */
+  /** The next input is refused. */
   refuseInput: boolean;
 }
 
-/** A terminal without a program, for tests of what carries one: the test says what is shown. */
+/** A terminal without a program, for tests of its transport: the test decides what is shown. */
 export function createMemoryTerminal(): MemoryTerminal {
   const viewers: MemoryViewer[] = [];
   const terminal: MemoryTerminal = {

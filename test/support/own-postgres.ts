@@ -19,7 +19,7 @@ export interface OwnPostgres {
   /** Of the superuser `boocode`, over TCP on 127.0.0.1. */
   readonly url: string;
   readonly sql: Sql;
-  /** Changes settings of the running server, and waits until new connections have them. */
+  /** Changes settings of the running server, and waits until new connections use them. */
   set(settings: Record<string, string>): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,7 +27,7 @@ export interface OwnPostgres {
 export const tlsFixtures = join(import.meta.dirname, '..', 'fixtures', 'tls');
 const password = 'own';
 
-/** A Postgres of the test's own, for what the run's shared one has not: TCP, TLS, few connections, rules for who may enter. */
+/** A separate Postgres for a test, for what the run's shared one lacks: TCP, TLS, few connections, access rules. */
 export async function startOwnPostgres({
   settings = {},
   hba = 'host all all all scram-sha-256',
@@ -46,7 +46,7 @@ export async function startOwnPostgres({
   for (const name of readdirSync(tlsFixtures)) {
     const copy = join(cluster, name);
     copyFileSync(join(tlsFixtures, name), copy);
-    // Postgres takes no key that others can read, and a checkout gives it to everybody.
+    // Postgres accepts no key that others can read, and a checkout gives it to everybody.
     await chmod(copy, 0o600);
     own(copy);
   }

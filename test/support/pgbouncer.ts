@@ -17,7 +17,7 @@ export interface Pgbouncer {
 
 const nobody = 65_534;
 
-/** Where the program is, or undefined. Debian: `apt-get install pgbouncer`. */
+/** The program's path, or undefined. Debian: `apt-get install pgbouncer`. */
 export const pgbouncerPath = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin']
   .map((folder) => join(folder, 'pgbouncer'))
   .find((path) => {
@@ -29,7 +29,7 @@ export const pgbouncerPath = [...(process.env['PATH'] ?? '').split(':'), '/usr/s
     }
   });
 
-/** The real program before a test database. */
+/** The real program in front of a test database. */
 export async function startPgbouncer(
   databaseUrl: string,
   settings: { pool_mode: 'session' | 'transaction' } & Record<string, string | number>,

@@ -1,5 +1,5 @@
-// A host that does nothing but open the embedded Postgres: node postgres-host.mjs MODULE DATA_DIR
-// It prints {url, pid} as JSON when open, and closes when its input ends. On failure it prints {code, message}.
+// A host that only opens the embedded Postgres: node postgres-host.mjs MODULE DATA_DIR. It prints {url, pid} as JSON
+// when open, and closes when its input ends. On failure it prints {code, message}.
 const [module, dataDir] = process.argv.slice(2);
 const { openEmbeddedPostgres } = await import(module);
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);

@@ -7,7 +7,7 @@ import { identifyProcess, type ProcessIdentity } from '../../src/lib/process-ide
 
 export type PostgresHostChild = ChildProcessByStdio<Writable, Readable, null>;
 
-/** Starts a process of its own that opens the embedded Postgres. `module` is the compiled embedded-postgres. */
+/** Starts a separate process that opens the embedded Postgres. `module` is the compiled embedded-postgres. */
 export function spawnPostgresHost(
   module: string,
   dataDir: string,
@@ -16,14 +16,14 @@ export function spawnPostgresHost(
   const script = fileURLToPath(new URL('postgres-host.mjs', import.meta.url));
   return spawn(process.execPath, [script, module, dataDir], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    // Readable by that user, unlike perhaps the directory we are in.
+    // Readable by that user, unlike perhaps the current directory.
     cwd: '/',
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
     ...(options.path !== undefined && { env: { ...process.env, PATH: options.path } }),
   });
 }
 
-/** What the host says first: where its server is, or why there is none. */
+/** The host's first message: where its server is, or why there is none. */
 export async function hostAnswer(host: PostgresHostChild): Promise<Record<string, unknown>> {
   const [line] = (await once(createInterface({ input: host.stdout }), 'line')) as [string];
   return JSON.parse(line) as Record<string, unknown>;

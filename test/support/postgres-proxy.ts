@@ -1,30 +1,30 @@
 import { createServer, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-/** What becomes of a piece of data on its way. */
+/** What happens to a piece of data in transit. */
 export type Passage =
   | 'pass'
   /** Both ends are cut, and the data is lost. */
   | 'cut'
-  /** The client's end is cut; the server gets what was sent, and lives on. */
+  /** The client's end is cut; the server receives the data, and continues. */
   | 'cut-client';
 
 export interface PostgresProxy {
   /** The same database, reached through the proxy. */
   readonly url: string;
   readonly connections: number;
-  /** Asked for every piece of data that goes on after a connection has logged in. */
+  /** Called for every piece of data after a connection has logged in. */
   fault: (direction: 'question' | 'answer', data: Buffer) => Passage;
-  /** As a half-open connection: nothing arrives any more, and nobody is told. */
+  /** Half-open connections: nothing arrives any more, and neither side notices. */
   isFrozen: boolean;
   cutAll(): void;
-  /** As a server that goes down: connections are cut, and new ones refused until it is up again. */
+  /** Like a server that goes down: connections are cut, and new ones refused until it is up again. */
   goDown(): Promise<void>;
   comeUp(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Stands between a pool and Postgres, and breaks connections at chosen moments. */
+/** Sits between a pool and Postgres, and breaks connections at chosen moments. */
 export async function openPostgresProxy(databaseUrl: string): Promise<PostgresProxy> {
   const target = new URL(databaseUrl);
   const host = decodeURIComponent(target.hostname);
@@ -45,7 +45,7 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
     const abandon = (): void => {
       pairs.delete(client);
       orphans.add(server);
-      // Its work is done once it answers, to nobody.
+      // The work is done once it answers, to nobody.
       server.on('data', () => server.end());
       client.destroy();
     };

@@ -42,5 +42,5 @@ test('another database of the same server has the same user, password and place'
 test('until returns the truthy answer, and fails at its deadline by name', async () => {
   let asked = 0;
   expect(await until(() => ++asked === 3 && 'third')).toBe('third');
-  await expect(until(() => false, { timeoutMs: 20, what: 'the moon' })).rejects.toThrow('20 ms in vain for the moon');
+  await expect(until(() => false, { timeoutMs: 20, what: 'the moon' })).rejects.toThrow('20 ms waiting for the moon');
 });

@@ -11,11 +11,11 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated, empty database of the test's own. */
+/** A migrated, empty database for one test. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await administer(async (admin) => {
-    // Two clones of one template at once get in each other's way.
+    // Cloning one template twice at the same time fails.
     await admin`select pg_advisory_lock(1)`;
     await admin.unsafe(`create database ${name} template ${templateName}`);
   });
@@ -44,7 +44,7 @@ async function administer(work: (admin: Sql) => Promise<void>): Promise<void> {
   }
 }
 
-/** Who is still connected. A connection that was just closed is given a moment to disappear. */
+/** Who is still connected. A connection just closed is given a moment to disappear. */
 async function findLeaks(admin: Sql, database: string): Promise<string[]> {
   const read = (): Promise<{ application_name: string; query: string }[]> => admin`
     select application_name, query from pg_stat_activity

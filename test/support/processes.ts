@@ -7,12 +7,12 @@ export interface SeenProcess extends ProcessIdentity {
   command: string;
 }
 
-/** The living processes that have this entry (`NAME=value`) in their environment. Linux only; elsewhere none are seen. */
+/** The live processes with this entry (`NAME=value`) in their environment. Linux only; elsewhere none are found. */
 export function processesWith(entry: string): SeenProcess[] {
   return allProcesses().filter((each) => each.environ.includes(entry));
 }
 
-/** The living processes whose command line names this path: of an embedded Postgres, for instance. */
+/** The live processes whose command line contains this path, such as those of an embedded Postgres. */
 export function processesNaming(path: string): SeenProcess[] {
   return allProcesses().filter((each) => each.pid !== process.pid && each.command.includes(path));
 }
@@ -39,7 +39,7 @@ function allProcesses(): SeenProcess[] {
   });
 }
 
-/** Undefined when the process is gone, or another user's. */
+/** Undefined if the process is gone, or another user's. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -11,7 +11,7 @@ import { until } from './until.ts';
 const program = resolve(process.env['BOOCODE_TEST_PROGRAM'] ?? 'dist/cli/boocode.js');
 
 export interface Exit {
-  /** Null when a signal ended it. */
+  /** Null if a signal ended it. */
   code: number | null;
   signal: NodeJS.Signals | null;
 }
@@ -25,13 +25,13 @@ export interface RunningProgram {
   type(text: string): void;
   endInput(): void;
   kill(signal: NodeJS.Signals): void;
-  /** Ctrl-C: the signal goes to everything that a terminal would know as this program. */
+  /** Ctrl-C: the signal goes to everything a terminal would consider part of this program. */
   pressCtrlC(): void;
-  /** Resolves with the exit; ends the program and fails when that takes longer. */
+  /** Resolves with the exit; ends the program and fails if that takes longer. */
   ended(timeoutMs?: number): Promise<Exit>;
 }
 
-/** A home of its own for programs: its environment shows nothing of whoever runs the tests. */
+/** A separate home for programs: its environment reveals nothing about whoever runs the tests. */
 export interface ProgramHome {
   readonly home: string;
   readonly dataDir: string;
@@ -44,9 +44,9 @@ export interface ProgramHome {
     args: readonly string[],
     options?: { env?: Record<string, string>; cwd?: string; input?: string; timeoutMs?: number },
   ): Promise<Exit & { stdout: string; stderr: string }>;
-  /** Starts `serve` or `demo`, and resolves when it says that it is ready. */
+  /** Starts `serve` or `demo`, and resolves when it reports that it is ready. */
   serve(command: 'serve' | 'demo', args?: readonly string[], env?: Record<string, string>): Promise<ServerProgram>;
-  /** Ends what still runs. */
+  /** Ends what is still running. */
   endAll(): Promise<void>;
   /** The same, and removes the directories. */
   remove(): Promise<void>;
@@ -62,11 +62,11 @@ export interface ServerProgram {
 
 export interface ProgramHomeOptions {
   env?: Record<string, string>;
-  /** The data directory is where it is when nobody names one; `demo` has its own there. */
+  /** The default data directory; `demo` has its own there. */
   usualDataDir?: 'boocode' | 'boocode-demo';
 }
 
-/** Warm chats that are answered by a demo model and stored in a test's database. */
+/** Warm chats answered by a demo model and stored in a test's database. */
 export const warmEnv = (model: { url: string }, database: { url: string }): Record<string, string> => ({
   CLAUDE_SDK_BACKEND: '1',
   BOOCODE_LOG_LEVEL: 'error',
@@ -99,7 +99,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     const child = spawn(process.execPath, [program, ...args], {
       cwd: given.cwd ?? workDir,
       env: { ...env, ...given.env },
-      // A process group of its own, as a shell gives one.
+      // Its own process group, as from a shell.
       detached: true,
       stdio: 'pipe',
     });
@@ -140,7 +140,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
         const result = await Promise.race([closed, late]).finally(() => clearTimeout(timer));
         if (result) return result;
         child.kill('SIGKILL');
-        throw new Error(`boocode ${args.join(' ')} ran longer than ${timeoutMs} ms. It said:\n${all(output)}`);
+        throw new Error(`boocode ${args.join(' ')} ran longer than ${timeoutMs} ms. It printed:\n${all(output)}`);
       },
     };
   };
@@ -168,7 +168,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
       const ready = /^BooCode is ready: (http:\/\/\S+)$/m;
       await until(() => ready.test(running.stdout) || running.exit !== undefined, { timeoutMs: 20_000, what: command });
       const url = ready.exec(running.stdout)?.[1];
-      if (url === undefined) throw new Error(`boocode ${command} did not get ready. It said:\n${all(running)}`);
+      if (url === undefined) throw new Error(`boocode ${command} did not become ready. It printed:\n${all(running)}`);
       const token = moreEnv['BOOCODE_TOKEN'] ?? readFileSync(join(dataDir, 'token'), 'utf8').trim();
       const client = createClient({ url, token, clientName: 'test', backoff: { minMs: 20, maxMs: 200 } });
       await until(() => running.stdout.includes('#code='));

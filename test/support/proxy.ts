@@ -1,21 +1,21 @@
-/** A small reverse proxy as people put before a server, with the habits of common ones. */
+/** A small reverse proxy like those in front of real servers, with common habits. */
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { createGzip } from 'node:zlib';
 
 export interface ProxyOptions {
   target: string;
-  /** Below which the server is reached, `/boo`; taken away on the way to it. */
+  /** The path the server is reached below, `/boo`; stripped on the way. */
   prefix?: string;
-  /** Packs every answer that does not forbid it, and sends of it only what fills a block. */
+  /** Compresses every response that does not forbid it, and sends only full blocks. */
   compresses?: boolean;
   passesWebSockets?: boolean;
-  /** Set in place of the one that the browser sent. */
+  /** Replaces the one the browser sent. */
   host?: string;
 }
 
 export interface Proxy {
-  /** With the prefix, without a slash at the end. */
+  /** With the prefix, without a trailing slash. */
   readonly url: string;
   close(): Promise<void>;
 }

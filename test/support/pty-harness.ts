@@ -18,7 +18,7 @@ export interface PtyHarness extends BackendHarness {
 }
 
 export interface PtyHarnessOptions {
-  /** Another one than the real `claude`. */
+  /** A program other than the real `claude`. */
   program?: string;
   env?: Record<string, string>;
   dataDir?: string;
@@ -26,7 +26,7 @@ export interface PtyHarnessOptions {
   logger?: Log;
 }
 
-/** A ClaudePtyBackend with the real program in real terminals, whose model is the scripted one. */
+/** A ClaudePtyBackend with the real program in real terminals and a scripted model. */
 export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<PtyHarness> {
   const loaded = await loadPseudoTerminals();
   if (!loaded.ok) throw new Error(loaded.reason);

@@ -8,9 +8,9 @@ export interface Frame {
 
 export interface RawFeed {
   readonly contentType: string | null;
-  /** The next frame as it stands on the wire; null at the feed's end. */
+  /** The next frame as on the wire; null at the feed's end. */
   next(): Promise<Frame | null>;
-  /** Frames up to and with the first that fits; fails where the feed ends before. */
+  /** Frames up to and including the first match; fails if the feed ends before. */
   readUntil(fits: (frame: Frame) => boolean): Promise<Frame[]>;
   close(): void;
 }
@@ -59,7 +59,7 @@ export async function openRawFeed(
   };
 }
 
-/** Fits the frame of an event of this type. */
+/** Matches the frame of an event of this type. */
 export function isEvent(type: string): (frame: Frame) => boolean {
   return (frame) => frame.event === 'event' && frame.data['type'] === type;
 }

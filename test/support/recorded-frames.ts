@@ -40,7 +40,7 @@ export function replay(frames: readonly unknown[], from: MappingState = createMa
 const previews = new Set(['agent_message_chunk', 'agent_thought_chunk', 'tool_call_chunk']);
 const background = new Set(['session_started', 'available_commands_update', 'usage_update']);
 
-/** The durable events in short, one line each, without those that every turn has. */
+/** The durable events in short form, one line each, without those that every turn has. */
 export function outline(events: readonly AgentEvent[]): string[] {
   return events.filter((event) => !previews.has(event.type) && !background.has(event.type)).map(shortly);
 }

@@ -1,7 +1,7 @@
 /**
- * A test double of an agent: an AgentBackend without a process and without a model. What a turn says is a script of the
- * test, an async generator that may stop at gates. It mirrors what it is told into the session store, as a real one
- * does, so that a session opened anew knows what was said before.
+ * A test double of an agent: an AgentBackend without a process or a model. A turn's content is a script of the test, an
+ * async generator that may stop at gates. Like a real one it mirrors everything into the session store, so a reopened
+ * session knows what was said before.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type {
@@ -26,7 +26,7 @@ import { noUsage } from '../../src/protocol/usage.ts';
 
 export interface ScriptedTurn {
   readonly chatId: string;
-  /** Null for a turn that the agent begins by itself. */
+  /** Null for a turn the agent starts itself. */
   readonly turnId: string | null;
   readonly text: string;
   /** What was said before in this session, oldest first. */
@@ -59,18 +59,18 @@ export interface ScriptedSession {
 export class ScriptedBackend implements AgentBackend {
   readonly name: BackendName;
   readonly capabilities: { deltas: boolean; terminal: boolean; images: boolean };
-  /** What every turn does; a test puts its own here. */
+  /** What every turn does; a test can replace it. */
   script: TurnScript;
   /** Runs before a session is open: a test may wait here, or throw. */
   beforeOpen: (spec: AgentSessionSpec) => Promise<void> | void = () => {};
-  /** What it says of an answer before it is stored. */
+  /** Its verdict on an answer before it is stored. */
   check: (answer: DecisionAnswer) => AnswerCheck = () => 'fine';
   /** Runs before a session is closed. */
   beforeClose: (chatId: string) => Promise<void> | void = () => {};
   /** Chats with work that closing would kill. */
   readonly busy = new Set<string>();
   readonly sessions = new Map<string, ScriptedSession>();
-  /** How many sessions were opened and closed so far, and every spec they were opened with. */
+  /** How many sessions were opened and closed so far, and the spec of each. */
   readonly opened: AgentSessionSpec[] = [];
   closed = 0;
   /** Chats of which a session was opened while another one was there: never, if their host is right. */
@@ -78,7 +78,7 @@ export class ScriptedBackend implements AgentBackend {
   /** What the session store refused. */
   readonly storeFailures: unknown[] = [];
 
-  /** What a session still has to tell of its cost when it is closed. */
+  /** The cost a session still reports when it is closed. */
   costAtEnd: SessionCost | undefined;
 
   constructor(script: TurnScript = answerBriefly, name: BackendName = 'claude_sdk') {
@@ -160,7 +160,7 @@ export class ScriptedBackend implements AgentBackend {
     yield* this.#begin(session, { turnId: prompt.turnId, text: textOf(prompt.content) }, this.script);
   }
 
-  /** A turn that the agent begins by itself. */
+  /** A turn the agent starts itself. */
   beginUnprompted(chatId: string, script: TurnScript): void {
     const session = this.#session(chatId);
     session.spec.onUnprompted(this.#begin(session, { turnId: null, text: '' }, script));
@@ -252,7 +252,7 @@ export class ScriptedBackend implements AgentBackend {
       if (turnId !== null) await this.#remember(session, { type: 'user', uuid: turnId, text });
       const ask = (question: Partial<AgentEventOf<'decision_requested'>>) => askIn(session, question);
       for await (const event of script({ chatId, turnId, text, history, session, ask })) {
-        // Interrupted, closed or lost: what it still says, nobody hears.
+        // Interrupted, closed or lost: its further output goes nowhere.
         if (session.turn !== running) return;
         running.out.push(event);
         if (event.type === 'turn_finished') break;
@@ -272,7 +272,7 @@ export class ScriptedBackend implements AgentBackend {
   async #remember(session: ScriptedSession, entry: SessionStoreEntry): Promise<void> {
     const { sessionStore, sessionId } = session.spec;
     session.history.push(String(entry['text']));
-    // As with a real agent: a transcript that cannot be stored does not stop the turn.
+    // Like a real agent: a transcript that cannot be stored does not stop the turn.
     await sessionStore
       .append({ projectKey: 'scripted', sessionId }, [entry])
       .catch((error: unknown) => this.storeFailures.push(error));

@@ -21,7 +21,7 @@ export interface SdkHarnessOptions {
   limits?: ClaudeSdkBackendOptions['limits'];
 }
 
-/** A ClaudeSdkBackend with the real program, whose model is the scripted one. */
+/** A ClaudeSdkBackend with the real program and a scripted model. */
 export async function openSdkHarness(options: SdkHarnessOptions = {}): Promise<SdkHarness> {
   const model = await startDemoModel();
   const agent = await createAgentEnv(model.url);

@@ -15,7 +15,7 @@ import { until } from './until.ts';
 export interface Answer {
   status: number;
   headers: Headers;
-  /** The parsed JSON; undefined where there is no body. */
+  /** The parsed JSON; undefined if there is no body. */
   body: Record<string, unknown>;
 }
 
@@ -30,33 +30,33 @@ export interface TestServer {
   readonly workDir: string;
   readonly dataDir: string;
   readonly running: RunningServer;
-  /** Of the server as it runs now; after a restart there is another one. */
+  /** Of the server as it runs now; after a restart it is a different one. */
   readonly client: BooClient;
   createChat(input?: Partial<CreateChat>): Promise<Chat>;
-  /** A request as it is, with the token unless `headers` say otherwise. */
+  /** A raw request, with the token unless `headers` say otherwise. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
-  /** Stops the server in order, and starts it anew on the same database and directories. */
+  /** Stops the server in order, and starts it again on the same database and directories. */
   restart(changes?: Partial<Config>): Promise<void>;
-  /** Fails when an agent process is left. */
+  /** Fails if an agent process is left. */
   close(): Promise<void>;
 }
 
 export interface CallOptions {
   body?: unknown;
-  /** Sent as it is, in place of `body`. */
+  /** Sent unchanged, in place of `body`. */
   raw?: string | Uint8Array<ArrayBuffer>;
   headers?: Record<string, string>;
 }
 
 export interface ServerTestOptions {
   config?: Partial<Config>;
-  /** Changes to the environment of the agents; null takes a variable away. */
+  /** Changes to the agents' environment; null removes a variable. */
   agentEnv?: Record<string, string | null>;
 }
 
 /**
- * A whole server in this process: the real program of the SDK, real Postgres, real HTTP; only the model is scripted, and
- * is the test's own, so that it can be held and asked what it was sent.
+ * A whole server in this process: the SDK's real program, real Postgres, real HTTP; only the model is scripted, and
+ * belongs to the test, so that it can be held and inspected.
  */
 export async function openServer(options: ServerTestOptions = {}): Promise<TestServer> {
   const database = await createTestDatabase();

@@ -1,11 +1,11 @@
 import type { Sql } from '../../src/store/database.ts';
 
-// Not the transcripts: agents write them in their own time, and a chat that was deleted with its own shows above.
+// Not the transcripts: agents write them in their own time, and deleting a chat with its transcript shows above.
 const tables = ['events', 'prompts', 'turns', 'decisions', 'agent_sessions'];
 
-/** All that a request could have changed: every chat's row, and how many rows every other table has. */
+/** Everything a request could have changed: every chat's row, and the row count of every other table. */
 export async function readStoredState(sql: Sql): Promise<unknown> {
-  // Not the lease: it is renewed every few seconds, whatever anybody asks.
+  // Not the lease: it is renewed every few seconds regardless of requests.
   const chats = await sql`
     select id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages, next_seq, epoch, owner_host, updated_at
     from boocode.chats order by ordinal`;

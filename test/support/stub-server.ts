@@ -1,6 +1,6 @@
 /**
- * A stub of the server, for tests of clients: it keeps chats, events and decisions in memory and has no agent. What would
- * happen in a turn the test says itself.
+ * A stub of the server, for client tests: it keeps chats, events and decisions in memory and has no agent. The test
+ * itself decides what happens in a turn.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -23,9 +23,9 @@ export interface StubServer {
   readonly token: string;
   readonly chats: Chat[];
   readonly decisions: Decision[];
-  /** What the directories of chats turn on, by chat. */
+  /** What the chats' directories enable, by chat. */
   readonly trusts: Map<string, ChatTrust>;
-  /** `METHOD /path` of everything that was asked for. */
+  /** `METHOD /path` of every request. */
   readonly requests: string[];
   addChat(fields?: Partial<Chat>): Chat;
   append(chatId: string, body: EventBody): Event;
@@ -33,18 +33,18 @@ export interface StubServer {
   /** A pending decision and its event. */
   requestDecision(chatId: string, fields: Partial<Decision>): Decision;
   settle(decision: Decision, answer: AnswerDecision, by: string): void;
-  /** Breaks every live feed; readers come back by themselves. */
+  /** Breaks every live feed; readers reconnect automatically. */
   dropFeeds(): void;
   /** How many readers follow the chat. */
   readers(chatId: string): number;
-  /** So many answers to decisions get an error. */
+  /** This many answers to decisions get an error. */
   refuseAnswers: number;
   signInLink: SignInLink;
-  /** With which somebody wanted to sign the agents in. */
+  /** The codes used to sign the agents in. */
   readonly signInCodes: string[];
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
-  /** Whatever it returns is the problem that a PATCH ends in. */
+  /** Whatever it returns is the problem a PATCH ends in. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
   close(): Promise<void>;
 }

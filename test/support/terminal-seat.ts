@@ -3,15 +3,15 @@ import type { AgentTerminal, TerminalViewer } from '../../src/terminal/agent-ter
 import { useCellWidths } from '../../src/protocol/cell-widths.ts';
 import { until } from './until.ts';
 
-/** Somebody at a terminal: sees what is on the screen, and types. */
+/** A person at a terminal: sees what is on the screen, and types. */
 export interface TerminalSeat {
   readonly viewer: TerminalViewer;
   type(keys: string): void;
   paste(text: string): void;
-  /** The lines that are on the screen now, with what has scrolled off. */
+  /** The lines now on the screen, including scrollback. */
   screen(): string;
   sees(text: string, timeoutMs?: number): Promise<void>;
-  /** The reason that was given for the end. */
+  /** The reason given for the end. */
   readonly ended: string | undefined;
   leave(): void;
 }

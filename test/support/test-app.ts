@@ -33,7 +33,7 @@ export interface TestApp {
   warnings: LogLine[];
   infos: LogLine[];
   log: Log;
-  /** A request as a client on this machine makes it, with the token. `body` is sent as JSON. */
+  /** A request as from a client on this machine, with the token. `body` is sent as JSON. */
   call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
 }
 
@@ -53,12 +53,12 @@ export function createTestApp(options: Partial<AppOptions> = {}): TestApp {
   const app = createApp(all);
   const routes = createRoutes(all, createTickets());
 
-  /** What a route refuses stands in the OpenAPI document. */
+  /** A route's errors are in the OpenAPI document. */
   async function assertDeclared(method: string, path: string, response: Response): Promise<void> {
     const route = routes.find((each) => each.method === method && fits(each.path, path));
     if (!route || response.status < 400 || response.status >= 500) return;
     const { code } = (await response.clone().json()) as { code: ErrorCode };
-    if (!refusalsOf(route).includes(code)) throw new Error(`${route.id} answers ${code}, which it does not declare.`);
+    if (!refusalsOf(route).includes(code)) throw new Error(`${route.id} returns ${code}, which it does not declare.`);
   }
 
   return {

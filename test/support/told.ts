@@ -36,12 +36,12 @@ export async function send(client: BooClient, told: Told, id: string, content: s
   }
 }
 
-/** Resolves when every prompt that was accepted has had its turn. */
+/** Resolves when every accepted prompt has had its turn. */
 export async function untilQuiet(client: BooClient, chats: readonly Told[], timeoutMs = 30_000): Promise<void> {
   for (const { chatId, receipts } of chats) {
     await until(
       async () => {
-        // One with which three hosts have died.
+        // A prompt with which three hosts have died.
         if ((await client.getChat(chatId)).hold) await client.resumeQueue(chatId);
         const log = await readLog(client, chatId);
         const ends = eventsOf(log, 'turn_finished').filter((event) => !event.requeuedPromptIds);
@@ -56,7 +56,7 @@ export async function untilQuiet(client: BooClient, chats: readonly Told[], time
   }
 }
 
-/** The log is dense, is what was told, and holds every prompt that has a receipt in one turn that finished once. */
+/** The log is dense, matches what was told, and contains every prompt with a receipt in one turn that finished once. */
 export function checkLog(log: readonly Event[], told: Told): void {
   expect(log.map((event) => event.seq)).toEqual(log.map((_, index) => index + 1));
   for (const event of told.events) expect(log[event.seq - 1]).toEqual(event);
@@ -68,7 +68,8 @@ export function checkLog(log: readonly Event[], told: Told): void {
     expect(log[seq - 1]).toMatchObject({ type: 'prompt_accepted', promptId, content });
   }
 
-  // Every accepted prompt in one turn that it was not given back by, in order; turns one after another, each finished once.
+  // Every accepted prompt is in one turn that did not give it back, in order; turns follow one another, each finished
+  // once.
   const turns = log.filter((event) => event.type === 'turn_started' || event.type === 'turn_finished');
   const givenBack = new Set(
     eventsOf(turns, 'turn_finished').flatMap((end) => (end.requeuedPromptIds ? [end.turnId] : [])),

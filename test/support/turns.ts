@@ -8,7 +8,7 @@ export interface Turn {
   /** From the prompt's own event to the turn's end. */
   events: Event[];
   deltas: Delta[];
-  /** What the agent said, without its sub-agents. */
+  /** The agent's text, without its sub-agents. */
   text: string;
   finished: EventOf<'turn_finished'>;
 }
@@ -17,7 +17,7 @@ export interface TurnOptions {
   id?: string;
   /** Answers what the agent asks; without it a question fails the test. */
   answer?: (asked: EventOf<'decision_requested'>) => AnswerDecision;
-  /** Called with everything as it comes. */
+  /** Called with everything as it arrives. */
   onItem?: (item: FeedItem) => void;
   timeoutMs?: number;
 }
@@ -52,7 +52,7 @@ export async function runTurn(
         turnId = event.turnId;
       }
       if (event.type === 'decision_requested') {
-        if (!options.answer) throw new Error(`The agent asked, and nobody was to answer: ${event.title}`);
+        if (!options.answer) throw new Error(`The agent asked, and nobody was expected to answer: ${event.title}`);
         await client.decide(event.decisionId, options.answer(event));
       }
       return event.type === 'turn_finished' && event.turnId === turnId;
@@ -64,7 +64,7 @@ export async function runTurn(
   return { turnId: finished.turnId, ...seen, text: textIn(seen.events), finished };
 }
 
-/** Follows a chat until `isEnough` says so, and returns what it said so of. */
+/** Follows a chat until `isEnough` returns something, and returns that. */
 export async function followUntil(
   client: BooClient,
   chatId: string,
@@ -84,10 +84,10 @@ export async function followUntil(
     clearTimeout(timer);
     abort.abort();
   }
-  throw new Error(`Followed a chat for ${timeoutMs} ms in vain, and saw: ${types.join(', ')}.`);
+  throw new Error(`Timed out after ${timeoutMs} ms of following a chat. Seen: ${types.join(', ')}.`);
 }
 
-/** The next event of a type after a seq, as it comes or from the log. */
+/** The next event of a type after a seq, live or from the log. */
 export async function nextEvent<T extends EventType>(
   client: BooClient,
   chatId: string,
@@ -98,7 +98,7 @@ export async function nextEvent<T extends EventType>(
   return (item as { event: Event }).event as EventOf<T>;
 }
 
-/** The first preview of a turn that is running or about to. */
+/** The first preview of a turn that is running or about to start. */
 export async function nextDelta(client: BooClient, chatId: string, after = 0): Promise<Delta> {
   const item = await followUntil(client, chatId, (each) => each.kind === 'delta', { after });
   return (item as { delta: Delta }).delta;

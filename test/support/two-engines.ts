@@ -12,7 +12,7 @@ export interface TwoEngines extends ChatsHost {
   readonly pty: ScriptedBackend;
 }
 
-/** Says who answers, and which number the prompt has in what it knows. Turns of `hold` wait at the gate. */
+/** Reports who answers, and the prompt's number in what it knows. Turns of `hold` wait at the gate. */
 export const tellTale = (name: BackendName, gate: Gate): TurnScript =>
   async function* ({ text, history }) {
     if (text === 'hold') await gate.pass();

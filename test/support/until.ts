@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks again every few milliseconds until the answer is truthy, and returns it. Fails after `timeoutMs`. */
+/** Polls every few milliseconds until the result is truthy, and returns it. Fails after `timeoutMs`. */
 export async function until<T>(
   condition: () => T | Promise<T>,
   options: { timeoutMs?: number; what?: string } = {},
@@ -11,7 +11,7 @@ export async function until<T>(
     const answer = await condition();
     if (answer) return answer as Exclude<T, false | null | undefined | 0 | ''>;
     if (performance.now() > deadline)
-      throw new Error(`Waited ${timeoutMs} ms in vain for ${options.what ?? 'a condition'}.`);
+      throw new Error(`Timed out after ${timeoutMs} ms waiting for ${options.what ?? 'a condition'}.`);
     await delay(5);
   }
 }

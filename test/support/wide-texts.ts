@@ -1,4 +1,4 @@
-/** Texts and how many cells the claude program takes them for, measured by where it places what follows. */
+/** Texts and the number of cells the claude program assigns them, measured by where it places what follows. */
 export const wideTexts: readonly (readonly [text: string, cells: number])[] = [
   ['x', 1],
   ['漢', 2],

@@ -43,7 +43,7 @@ async function checkProgram(): Promise<Finding> {
   }
 }
 
-/** Not needed by everybody: which path it closes is said there. */
+/** Not everybody needs it: what fails without it is reported there. */
 async function checkTerminals(): Promise<Finding> {
   const loaded = await loadPseudoTerminals();
   return loaded.ok
@@ -59,7 +59,7 @@ interface Path {
   sdkByDefault: boolean;
 }
 
-/** Whether chats can run this way here. The way that new chats take by default must work. */
+/** Whether chats can run this way here. The default for new chats must work. */
 function checkPath({ backend, what, needs, login, sdkByDefault }: Path): Finding {
   const isDefault = (backend === 'claude_sdk') === sdkByDefault;
   const isOn = `CLAUDE_SDK_BACKEND is ${sdkByDefault ? 'on' : 'off'}`;
@@ -72,11 +72,12 @@ function checkPath({ backend, what, needs, login, sdkByDefault }: Path): Finding
     return finding(
       backend,
       isDefault ? 'fail' : 'warn',
-      `${what} does not work here, for want of: ${missing.join(', ')}.`,
+      `${what} does not work here. Missing: ${missing.join(', ')}.`,
       fix,
     );
   }
-  if (login.status !== 'ok') return finding(backend, 'warn', `${what} is here, without a login. ${role}`, 'See login.');
+  if (login.status !== 'ok')
+    return finding(backend, 'warn', `${what} is here, but not logged in. ${role}`, 'See login.');
   return finding(backend, 'ok', `${what} works here. ${role}`);
 }
 

@@ -5,5 +5,5 @@ export interface ImageFacts {
   height: number;
 }
 
-/** What is wrong with it, to be put behind its name: `breaks off`. */
+/** What is wrong, phrased to follow the image's name: `is truncated`. */
 export class ImageProblem extends Error {}

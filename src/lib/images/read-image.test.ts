@@ -53,13 +53,13 @@ describe('an image', () => {
   });
 
   it.each<[string, Buffer, string]>([
-    ['rubbish', Buffer.alloc(500, 7), 'is no PNG, JPEG, GIF or WebP image'],
-    ['nothing', Buffer.alloc(0), 'is no PNG, JPEG, GIF or WebP image'],
-    ['a BMP', Buffer.from('BM6\0\0\0\0\0\0\0\u0036\0\0\0'), 'is no PNG, JPEG, GIF or WebP image'],
-    ['how a PNG begins', pngOf().subarray(0, 8), 'breaks off'],
-    ['how a JPEG begins', Buffer.of(0xff, 0xd8, 0xff), 'breaks off'],
+    ['rubbish', Buffer.alloc(500, 7), 'is not a PNG, JPEG, GIF or WebP image'],
+    ['nothing', Buffer.alloc(0), 'is not a PNG, JPEG, GIF or WebP image'],
+    ['a BMP', Buffer.from('BM6\0\0\0\0\0\0\0\u0036\0\0\0'), 'is not a PNG, JPEG, GIF or WebP image'],
+    ['how a PNG begins', pngOf().subarray(0, 8), 'is truncated'],
+    ['how a JPEG begins', Buffer.of(0xff, 0xd8, 0xff), 'is truncated'],
     ['a PNG of no rows', pngOf({ height: 0 }), 'has no size'],
-    ['a PNG with too few pixels', pngOf({ pixels: Buffer.alloc(19) }), 'breaks off'],
+    ['a PNG with too few pixels', pngOf({ pixels: Buffer.alloc(19) }), 'is truncated'],
     ['a PNG of a colour that is none', pngOf({ colour: 5 }), 'has no valid header'],
   ])('is not %s', async (_what, bytes, problem) => {
     expect(await problemOf(bytes)).toBe(problem);

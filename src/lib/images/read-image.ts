@@ -1,7 +1,7 @@
 /**
- * Whether bytes are a picture that the model can be shown. A PNG is unpacked, of the others the parts are walked through: a
- * picture that is another thing, breaks off or has no size is found, wrong pixels in it are not. Nothing of it is kept, and
- * what it would make is bounded before anything is unpacked.
+ * Whether bytes are an image that the model can be shown. A PNG is decompressed; of other formats only the structure is
+ * walked. This finds a wrong format, truncation and a missing size, but not wrong pixels. Nothing is kept, and the
+ * output size is bounded before anything is decompressed.
  */
 import { createLimiter } from '../limiter.ts';
 import { type ImageFacts, ImageProblem } from './image-facts.ts';
@@ -12,7 +12,7 @@ import { readWebp } from './read-webp.ts';
 
 /** A hundred megapixels: more than cameras make. */
 export const maxImagePixels = 100_000_000;
-/** Unpacking is work of threads that others need, too. */
+/** Decompression uses threads that others need, too. */
 const oneAtATime = createLimiter(1);
 
 const pngMark = Buffer.from('89504e470d0a1a0a', 'hex');
@@ -26,7 +26,7 @@ export function readImage(bytes: Buffer): Promise<ImageFacts> {
     else if (begins.startsWith('\u00ff\u00d8\u00ff')) facts = readJpeg(bytes);
     else if (/^GIF8[79]a/.test(begins)) facts = readGif(bytes);
     else if (/^RIFF[^]{4}WEBP$/.test(begins)) facts = readWebp(bytes);
-    else throw new ImageProblem('is no PNG, JPEG, GIF or WebP image');
+    else throw new ImageProblem('is not a PNG, JPEG, GIF or WebP image');
     checkSize(facts);
     return facts;
   });

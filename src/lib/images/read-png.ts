@@ -2,7 +2,7 @@ import { crc32, createInflate } from 'node:zlib';
 import { ImageProblem, type ImageFacts } from './image-facts.ts';
 
 const headerBytes = 13;
-/** An image of 30 MB in the usual pieces has four thousand. */
+/** An image of 30 MB in chunks of the usual size has four thousand. */
 const maxChunks = 50_000;
 const samplesOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const depthsOf: Readonly<Record<number, readonly number[]>> = {
@@ -23,7 +23,10 @@ const passes = [
   [0, 1, 1, 2],
 ] as const;
 
-/** Its chunks with their checksums; and all of its pixels, unpacked and thrown away, never more than the header says. */
+/**
+ * Checks its chunks and their checksums, and decompresses all of its pixels, discarding them, up to the size in the
+ * header.
+ */
 export async function readPng(bytes: Buffer, checkFacts: (facts: ImageFacts) => void): Promise<ImageFacts> {
   let facts: ImageFacts | undefined;
   let pixelBytes = 0;
@@ -32,13 +35,13 @@ export async function readPng(bytes: Buffer, checkFacts: (facts: ImageFacts) => 
   let at = 8;
   for (let count = 0; at < bytes.length && !isEnded; count += 1) {
     if (count > maxChunks) throw new ImageProblem('has too many parts');
-    if (at + 12 > bytes.length) throw new ImageProblem('breaks off');
+    if (at + 12 > bytes.length) throw new ImageProblem('is truncated');
     const length = bytes.readUInt32BE(at);
     const end = at + 12 + length;
-    if (end > bytes.length) throw new ImageProblem('breaks off');
+    if (end > bytes.length) throw new ImageProblem('is truncated');
     const type = bytes.toString('latin1', at + 4, at + 8);
     const data = bytes.subarray(at + 8, end - 4);
-    // Of those that a reader may pass over, a wrong checksum means nothing.
+    // The checksum of an ancillary chunk does not matter.
     const isCritical = (bytes[at + 4] ?? 0) < 0x60;
     if (isCritical && crc32(bytes.subarray(at + 4, end - 4)) !== bytes.readUInt32BE(end - 4)) {
       throw new ImageProblem('is damaged');
@@ -51,7 +54,7 @@ export async function readPng(bytes: Buffer, checkFacts: (facts: ImageFacts) => 
     isEnded = type === 'IEND';
     at = end;
   }
-  if (!facts || !isEnded) throw new ImageProblem('breaks off');
+  if (!facts || !isEnded) throw new ImageProblem('is truncated');
   await unpack(packed, pixelBytes);
   return facts;
 }
@@ -78,7 +81,7 @@ function readHeader(data: Buffer): { facts: ImageFacts; pixelBytes: number } {
   return { facts: { mimeType: 'image/png', width, height }, pixelBytes };
 }
 
-/** On another thread, piece by piece: nothing of it is kept. */
+/** On another thread, piece by piece; nothing is kept. */
 function unpack(packed: readonly Buffer[], wanted: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const inflate = createInflate({ chunkSize: 256 * 1024 });
@@ -90,10 +93,10 @@ function unpack(packed: readonly Buffer[], wanted: number): Promise<void> {
     };
     inflate.on('data', (piece: Buffer) => {
       count += piece.length;
-      // What is beyond is left out by whoever draws it.
+      // Decoders ignore excess data.
       if (count >= wanted) end();
     });
-    inflate.on('end', () => end(count < wanted ? 'breaks off' : undefined));
+    inflate.on('end', () => end(count < wanted ? 'is truncated' : undefined));
     inflate.on('error', () => end('is damaged'));
     for (const piece of packed) inflate.write(piece);
     inflate.end();

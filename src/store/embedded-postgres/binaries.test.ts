@@ -36,7 +36,7 @@ test('library links that the install script did not make are made', async () => 
 test('where the links cannot be made, one sentence says what to do', () => {
   // Not even the directory is there: a read-only one would not stop root.
   expect(() => linkLibraries(root)).toThrowError(
-    `The embedded Postgres lacks its library links, and they cannot be made in ${join(root, 'native', 'lib')}: ` +
+    `The embedded Postgres lacks its library links, and they cannot be created in ${join(root, 'native', 'lib')}: ` +
       'let npm run its install scripts, make that directory writable once, or set DATABASE_URL.',
   );
 });

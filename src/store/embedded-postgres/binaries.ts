@@ -11,7 +11,8 @@ export interface PostgresBinaries {
 
 /**
  * Finds the programs in the platform package, an optional dependency. Its shared libraries need links that a package
- * cannot carry; an install script makes them, which npm may have been told not to run, so that we make what is missing.
+ * cannot contain. An install script creates them, but npm may have been told not to run it, so we create what is
+ * missing.
  */
 export function findPostgresBinaries(): PostgresBinaries {
   const root = findPackage();
@@ -25,7 +26,7 @@ function findPackage(): string {
   if (isMusl()) {
     throw new BooError(
       'storage_unavailable',
-      'There is no embedded Postgres for Alpine and other musl systems: set DATABASE_URL to a Postgres of your own.',
+      'There is no embedded Postgres for Alpine and other musl systems: set DATABASE_URL to your own Postgres.',
     );
   }
   try {
@@ -35,7 +36,7 @@ function findPackage(): string {
     throw new BooError(
       'storage_unavailable',
       `The embedded Postgres for ${process.platform} on ${process.arch} (${name}) is not installed: ` +
-        'install again with optional dependencies, or set DATABASE_URL to a Postgres of your own.',
+        'reinstall with optional dependencies, or set DATABASE_URL to your own Postgres.',
       { cause },
     );
   }
@@ -47,23 +48,23 @@ function isMusl(): boolean {
   return report.header?.glibcVersionRuntime === undefined;
 }
 
-/** Makes the links that `native/pg-symlinks.json` of a platform package lists, as far as they are missing. */
+/** Creates the missing links among those listed in a platform package's `native/pg-symlinks.json`. */
 export function linkLibraries(root: string): void {
   const list = join(root, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return;
   const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
   for (const { source, target } of links) {
-    // The list names the file as `source` and the link to it as `target`; they lie in one directory.
+    // The list calls the file `source` and its link `target`; they are in the same directory.
     const link = resolve(root, target);
     if (existsSync(link)) continue;
     try {
       symlinkSync(basename(source), link);
     } catch (cause) {
-      // Another host may have been quicker.
+      // Another host may have been faster.
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw new BooError(
         'storage_unavailable',
-        `The embedded Postgres lacks its library links, and they cannot be made in ${dirname(link)}: ` +
+        `The embedded Postgres lacks its library links, and they cannot be created in ${dirname(link)}: ` +
           'let npm run its install scripts, make that directory writable once, or set DATABASE_URL.',
         { cause },
       );

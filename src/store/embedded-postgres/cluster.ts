@@ -12,8 +12,8 @@ import type { PostgresUser } from './user.ts';
 const draftPrefix = 'cluster.new-';
 
 /**
- * The cluster's directory, made at the first start. It is made under another name and renamed when whole, so that a
- * first start that was cut off leaves nothing that looks like a cluster.
+ * The cluster's directory, created at the first start. It is created under another name and renamed when complete, so
+ * that an aborted first start leaves nothing that looks like a cluster.
  */
 export async function openCluster(options: {
   home: string;
@@ -23,7 +23,7 @@ export async function openCluster(options: {
 }): Promise<string> {
   const { home, binaries, user, passwordFile } = options;
   for (const name of readdirSync(home)) {
-    // Retried: an initdb whose host was killed may go on for a moment.
+    // Retried: an initdb whose host was killed may keep running for a moment.
     if (name.startsWith(draftPrefix)) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 5 });
   }
   const cluster = join(home, 'cluster');
@@ -57,7 +57,7 @@ async function runInitdb(user: PostgresUser, initdb: string, args: readonly stri
     complaint = String(error);
   }
   const line = complaint.split('\n').find((one) => /error|fatal/i.test(one)) ?? complaint.trim();
-  throw new BooError('storage_unavailable', `The embedded Postgres could not make its database: ${line}`, {
+  throw new BooError('storage_unavailable', `The embedded Postgres could not create its database: ${line}`, {
     cause: failure,
     details: { output: complaint.slice(-4000) },
   });

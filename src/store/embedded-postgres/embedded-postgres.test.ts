@@ -177,7 +177,7 @@ test('a server that was killed is reported, and recovers at the next start', asy
   process.kill(server.pid, 'SIGKILL');
   const error = await until(() => exits[0], { what: 'the report' });
   expect(error).toMatchObject({ code: 'storage_unavailable' });
-  expect(error.message).toMatch(/^The embedded Postgres ended by itself \(SIGKILL\)/);
+  expect(error.message).toMatch(/^The embedded Postgres exited unexpectedly \(SIGKILL\)/);
   await server.close();
   const next = await open();
   expect(await read(next.url)).toEqual(['committed']);
@@ -218,7 +218,7 @@ test('a data directory that cannot be written is refused in one sentence', async
   await writeFile(file, '');
   await expect(openEmbeddedPostgres({ dataDir: join(file, 'below') })).rejects.toMatchObject({
     code: 'config_invalid',
-    message: `The data directory ${join(file, 'below')} cannot be written (ENOTDIR).`,
+    message: `The data directory ${join(file, 'below')} is not writable (ENOTDIR).`,
   });
 });
 
@@ -273,7 +273,7 @@ describe.skipIf(!asRoot)('started by root for an ordinary user', () => {
     await chmod(dataDir, 0o755);
     expect(await hostAnswer(openHost(dataDir, { uid: nobody }))).toEqual({
       code: 'config_invalid',
-      message: `The data directory ${dataDir} cannot be written (EACCES, it belongs to user 0).`,
+      message: `The data directory ${dataDir} is not writable (EACCES, it belongs to user 0).`,
     });
   });
 
@@ -313,7 +313,7 @@ test.runIf(asRoot)('as root with no way to become another user it says what to d
   expect(await hostAnswer(openHost(dataDir, { path: await pathOf('mkdir') }))).toMatchObject({
     code: 'storage_unavailable',
     message: expect.stringMatching(
-      /^Postgres does not run as root, .* set DATABASE_URL to a Postgres of your own\.$/,
+      /^Postgres does not run as root, .* set DATABASE_URL to your own Postgres\.$/,
     ) as string,
   });
 });

@@ -12,10 +12,10 @@ import { openSocketDirectory, socketUrl } from './socket.ts';
 import { choosePostgresUser } from './user.ts';
 
 export interface EmbeddedPostgres {
-  /** For the `postgres` driver. It holds the password. */
+  /** For the `postgres` driver. Contains the password. */
   readonly url: string;
   readonly pid: number;
-  /** Ends the server in order and lets the directory go. Idempotent. */
+  /** Stops the server in order and releases the directory. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -24,18 +24,18 @@ export interface EmbeddedPostgresOptions {
   dataDir: string;
   /** One line of the server's log. */
   onLog?: (line: string) => void;
-  /** The server ended though nobody closed it. The directory stays locked until `close()`. */
+  /** The server stopped without being closed. The directory stays locked until `close()`. */
   onExit?: (error: BooError) => void;
 }
 
 /**
- * Starts the Postgres that comes with us, on a Unix socket only, and makes its cluster at the first start. One host per
- * data directory: a second one is refused. What a killed host left running is ended first.
+ * Starts the bundled Postgres, on a Unix socket only, and creates its cluster at the first start. One host per data
+ * directory: a second one is refused. A server left running by a killed host is stopped first.
  */
 export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
   const home = openHome(dataDir);
-  // In the order opened; given back in the other.
+  // In the order opened; closed in reverse.
   const opened: (() => void | Promise<void>)[] = [lockHome(home, dataDir)];
   try {
     const binaries = findPostgresBinaries();
@@ -66,7 +66,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 }
 
-/** Every step is taken, also when one before it failed; the first failure is told. */
+/** Runs every step, even if an earlier one failed; throws the first failure. */
 async function closeAll(opened: readonly (() => void | Promise<void>)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const close of opened.toReversed()) {
@@ -77,7 +77,9 @@ async function closeAll(opened: readonly (() => void | Promise<void>)[]): Promis
     }
   }
   if (failures.length > 0) {
-    throw new BooError('storage_unavailable', 'The embedded Postgres did not close in order.', { cause: failures[0] });
+    throw new BooError('storage_unavailable', 'The embedded Postgres did not shut down cleanly.', {
+      cause: failures[0],
+    });
   }
 }
 
@@ -85,7 +87,7 @@ function openHome(dataDir: string): string {
   const home = join(dataDir, 'postgres');
   try {
     makeDirectory(home);
-    // A running server is recognised by its path, so there must be one spelling of it.
+    // A running server is recognized by its path, so the spelling must be unique.
     return realpathSync(home);
   } catch (cause) {
     throw unwritable(dataDir, cause);
@@ -111,7 +113,7 @@ function lockHome(home: string, dataDir: string): () => void {
 function unwritable(dataDir: string, cause: unknown, owner?: number): BooError {
   const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
   const foreign = owner !== undefined && owner !== process.getuid?.() ? `, it belongs to user ${owner}` : '';
-  return new BooError('config_invalid', `The data directory ${dataDir} cannot be written (${code}${foreign}).`, {
+  return new BooError('config_invalid', `The data directory ${dataDir} is not writable (${code}${foreign}).`, {
     cause,
     details: { dataDir },
   });
@@ -119,7 +121,7 @@ function unwritable(dataDir: string, cause: unknown, owner?: number): BooError {
 
 function openPassword(home: string): { file: string; text: string } {
   const file = join(home, 'password');
-  // Made anew until there is a cluster that knows it: a first start may have been cut off in mid-word.
+  // Written again until there is a cluster that uses it: a first start may have been interrupted mid-write.
   if (!existsSync(join(home, 'cluster'))) {
     writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flush: true });
   } else if (!existsSync(file)) {

@@ -34,7 +34,7 @@ test('a server that answers, but whose process cannot be seen, keeps its directo
     await writeFile(pidFile, `4194304\n${home}/cluster\n0\n5432\n${home}\n`);
     await expect(endLeftover(home)).rejects.toMatchObject({
       code: 'config_invalid',
-      message: `The database in ${home} is in use by a Postgres out of our sight, perhaps in another container: stop it, or choose another data directory.`,
+      message: `The database in ${home} is in use by a Postgres that is not visible here, perhaps in another container: stop it, or choose another data directory.`,
     });
     expect(existsSync(pidFile)).toBe(true);
   } finally {

@@ -5,9 +5,9 @@ import { commandLine, endProcess, identifyProcess } from '../../lib/process-iden
 import { BooError } from '../../protocol/error.ts';
 
 /**
- * Ends in order the server that a killed host left on its cluster. The pid file is believed only if that process was
- * started for this very directory: after a crash of the machine, or in a container that started anew, the pid is
- * somebody else's, perhaps our own. Postgres would then refuse to start, so the file is removed; the dead server's shared
+ * Stops the server that a killed host left on its cluster, in order. The pid file is trusted only if that process was
+ * started for this very directory: after a machine crash, or in a restarted container, the pid belongs to another
+ * process, perhaps our own. Postgres would then refuse to start, so the file is removed; the dead server's shared
  * memory, which is found without it, still guards the cluster.
  */
 export async function endLeftover(home: string): Promise<void> {
@@ -26,11 +26,11 @@ export async function endLeftover(home: string): Promise<void> {
     await endProcess(process, { signal: 'SIGINT', graceMs: 30_000 });
     return;
   }
-  // Another container may run a server here whose processes we cannot see; its socket we can.
+  // Another container may run a server here whose processes are invisible to us; its socket is not.
   if (await answers(join(lines[4] ?? '', '.s.PGSQL.5432'))) {
     throw new BooError(
       'config_invalid',
-      `The database in ${home} is in use by a Postgres out of our sight, perhaps in another container: ` +
+      `The database in ${home} is in use by a Postgres that is not visible here, perhaps in another container: ` +
         'stop it, or choose another data directory.',
     );
   }

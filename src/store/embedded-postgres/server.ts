@@ -25,19 +25,19 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-// After a crash the log is replayed first, at most a few hundred megabytes of it.
+// After a crash the log is replayed first, at most a few hundred megabytes.
 const startLimitMs = 120_000;
 const stopLimitMs = 15_000;
 const orphanLimitMs = 10_000;
 
-/** Starts the server on its cluster and waits until it takes connections. */
+/** Starts the server on its cluster and waits until it accepts connections. */
 export async function startPostgres(options: StartPostgres): Promise<PostgresServer> {
   const deadline = performance.now() + orphanLimitMs;
   for (;;) {
     try {
       return await startOnce(options);
     } catch (error) {
-      // The workers of a server that was killed outright hold its memory until they notice.
+      // The workers of a killed server keep its memory until they notice.
       const orphans = error instanceof BooError && error.message.includes('shared memory block');
       if (!orphans || performance.now() > deadline) throw error;
       await delay(100);
@@ -47,7 +47,8 @@ export async function startPostgres(options: StartPostgres): Promise<PostgresSer
 
 async function startOnce(options: StartPostgres): Promise<PostgresServer> {
   const command = postgresCommand(options.user, options.postgres, serverArguments(options), 'INT');
-  // A process group of its own: a terminal's Ctrl-C goes to the whole group, and the server must outlast its host's goodbye.
+  // Its own process group: a terminal's Ctrl-C goes to the whole group, and the server must outlive its host's
+  // shutdown.
   const child = spawn(command.command, command.args, {
     ...command.options,
     detached: true,
@@ -55,7 +56,7 @@ async function startOnce(options: StartPostgres): Promise<PostgresServer> {
   });
   let failure: Error | undefined;
   child.on('error', (error) => (failure ??= error));
-  // Its last words may still be in the pipe when it has ended, and its orphans may keep the pipe open.
+  // Its last output may still be in the pipe when it has ended, and its orphans may keep the pipe open.
   const closed = once(child, 'close').catch(() => undefined);
   const lastWords = (): Promise<void> => Promise.race([closed.then(() => undefined), delay(500)]);
   const log = keepLog([child.stdout, child.stderr], options.onLog);
@@ -70,7 +71,7 @@ async function startOnce(options: StartPostgres): Promise<PostgresServer> {
       await endProcess(child, { signal: 'SIGINT', graceMs: stopLimitMs });
       throw new BooError(
         'storage_unavailable',
-        `The embedded Postgres was not ready in ${startLimitMs / 1000} seconds.`,
+        `The embedded Postgres was not ready within ${startLimitMs / 1000} seconds.`,
       );
     }
     await delay(5);
@@ -79,7 +80,7 @@ async function startOnce(options: StartPostgres): Promise<PostgresServer> {
   let stopping = false;
   child.once('exit', () => {
     if (stopping) return;
-    void lastWords().then(() => options.onExit?.(endedError('ended by itself', child, log)));
+    void lastWords().then(() => options.onExit?.(endedError('exited unexpectedly', child, log)));
   });
   return {
     pid: child.pid as number,
@@ -94,7 +95,7 @@ async function startOnce(options: StartPostgres): Promise<PostgresServer> {
 function serverArguments(options: StartPostgres): string[] {
   const settings = {
     listen_addresses: '',
-    // A list, of names in double quotes.
+    // A list of double-quoted names.
     unix_socket_directories: `"${options.socketDirectory.replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',
     fsync: 'on',
@@ -110,7 +111,7 @@ function serverArguments(options: StartPostgres): string[] {
   return ['-D', options.cluster, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 }
 
-/** The server writes its state into the eighth line of its pid file. */
+/** The server writes its state to the eighth line of its pid file. */
 function isReady(cluster: string, pid: number | undefined): boolean {
   let lines: string[];
   try {
@@ -126,7 +127,7 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** Passes the lines on, and keeps the last ones for the message if it ends. */
+/** Passes the lines on, and keeps the last ones for the error message. */
 function keepLog(streams: readonly Readable[], onLog: ((line: string) => void) | undefined): string[] {
   const last: string[] = [];
   for (const input of streams) {
@@ -142,8 +143,12 @@ function keepLog(streams: readonly Readable[], onLog: ((line: string) => void) |
 function endedError(what: string, child: ChildProcess, log: readonly string[], cause?: Error): BooError {
   const how = child.signalCode ?? `status ${child.exitCode}`;
   const line = cause === undefined ? (log.findLast((one) => /FATAL|PANIC/.test(one)) ?? log.at(-1)) : cause.message;
-  return new BooError('storage_unavailable', `The embedded Postgres ${what} (${how}): ${line ?? 'it said nothing'}`, {
-    cause,
-    details: { log: [...log] },
-  });
+  return new BooError(
+    'storage_unavailable',
+    `The embedded Postgres ${what} (${how}): ${line ?? 'it printed nothing'}`,
+    {
+      cause,
+      details: { log: [...log] },
+    },
+  );
 }

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { PostgresUser } from './user.ts';
 
-// The shortest limit among our systems is macOS's 104 bytes, the ending NUL included.
+// The shortest limit among our systems is macOS's 104 bytes, including the terminating NUL.
 const maxSocketPathBytes = 103;
 const temporaryPrefix = 'boocode-socket-';
 const comma = ',';
 
 /**
- * A fresh private directory for the socket: `socket` in `home`, or, where that would be too long a path, a temporary
- * directory to which `socket` is a link, so that the next start can remove what a killed host left.
+ * A fresh private directory for the socket: `socket` in `home`, or, if that path would be too long, a temporary
+ * directory that `socket` links to, so that the next start can remove what a killed host left.
  */
 export function openSocketDirectory(home: string, user: PostgresUser): { directory: string; close(): void } {
   const place = join(home, 'socket');
@@ -36,8 +36,8 @@ function removeSocketDirectory(place: string): void {
 }
 
 /**
- * A URL under which the driver finds the socket. It decodes a URL's host only when it is a list, which it tells by a
- * comma, and takes it whole for a directory when it holds a slash. Hence the link named `,` to the directory itself.
+ * A URL under which the driver finds the socket. It decodes a URL's host only in a list, which it recognizes by a
+ * comma, and treats the whole as a directory if it contains a slash. Hence the link named `,` to the directory itself.
  */
 export function socketUrl(to: { user: string; password: string; directory: string }): string {
   return `postgres://${to.user}:${to.password}@${encodeURIComponent(join(to.directory, comma))}/postgres`;

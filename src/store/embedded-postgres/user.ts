@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { findProgram } from '../../lib/process-identity.ts';
 import { BooError } from '../../protocol/error.ts';
 
-/** As whom Postgres runs: what to put before its command, and who must own its files. */
+/** The user Postgres runs as: the command prefix, and who must own its files. */
 export interface PostgresUser {
   prefix: readonly string[];
-  /** Null: whoever we are. */
+  /** Null: the current user. */
   uid: number | null;
 }
 
 const nobody = 65534;
 
 /**
- * Postgres refuses to run as root, so root must run it as another user. Best in a user namespace, where root's own files
- * belong to that user and nothing changes outside. Where namespaces are forbidden, as in many containers, it runs as
- * `nobody`: that user gets the files, and the one capability to reach them below directories that are root's alone.
+ * Postgres refuses to run as root, so root must run it as another user. Preferably in a user namespace, where root's
+ * own files belong to that user and nothing changes outside. If namespaces are forbidden, as in many containers, it
+ * runs as `nobody`: that user gets the files, and the one capability to reach them below root-only directories.
  */
 export function choosePostgresUser(postgres: string, home: string): PostgresUser {
   if (process.getuid?.() !== 0) return { prefix: [], uid: null };
@@ -26,8 +26,8 @@ export function choosePostgresUser(postgres: string, home: string): PostgresUser
   }
   throw new BooError(
     'storage_unavailable',
-    `Postgres does not run as root, and no other user could be found here that reaches ${postgres} and ${home}: ` +
-      'start BooCode as an ordinary user, or set DATABASE_URL to a Postgres of your own.',
+    `Postgres does not run as root, and no other user was found that can reach ${postgres} and ${home}: ` +
+      'start BooCode as an ordinary user, or set DATABASE_URL to your own Postgres.',
   );
 }
 
@@ -51,7 +51,7 @@ function runs({ prefix }: PostgresUser, ...command: string[]): boolean {
 }
 
 function writes(user: PostgresUser, home: string): boolean {
-  // Tried, not asked: access(2) knows nothing of the capability.
+  // Tried, not queried: access(2) ignores the capability.
   const probe = join(home, 'probe');
   rmSync(probe, { recursive: true, force: true });
   const works = runs(user, 'mkdir', probe);
@@ -59,14 +59,14 @@ function writes(user: PostgresUser, home: string): boolean {
   return works;
 }
 
-/** Makes `home` and all that lies in it belong to the user: another way of starting may have changed the owner. */
+/** Gives `home` and everything in it to the user: another way of starting may have changed the owner. */
 function giveFiles(home: string, { uid }: PostgresUser): void {
   if (uid !== null && lstatSync(home).uid !== uid) chownTree(home, uid);
 }
 
 function chownTree(path: string, uid: number): void {
   const entry = lstatSync(path);
-  // The top comes last, so that a run that was cut off is noticed and done again.
+  // The top comes last, so that an interrupted run is noticed and repeated.
   if (entry.isDirectory()) for (const name of readdirSync(path)) chownTree(join(path, name), uid);
   if (!entry.isSymbolicLink()) chownSync(path, uid, uid);
 }
