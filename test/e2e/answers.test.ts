@@ -41,7 +41,7 @@ interface Asked {
   chatId: string;
   asked: EventOf<'decision_requested'>;
   /** What was logged since the prompt. */
-  log(): Promise<Event[]>;
+  log: () => Promise<Event[]>;
 }
 
 /** By engine: tests that change nothing about their chat share it, for a start of the program is dear. */

@@ -29,7 +29,7 @@ interface Asked {
   chatId: string;
   asked: EventOf<'decision_requested'>;
   /** What was logged since the prompt. */
-  log(): Promise<Event[]>;
+  log: () => Promise<Event[]>;
 }
 
 /** An agent that waits for the answer to what it was told to run. */
