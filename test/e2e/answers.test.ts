@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CreateChat } from '../../src/protocol/chat.ts';
-import type { EventOf } from '../../src/protocol/event.ts';
+import type { BackendName, CreateChat } from '../../src/protocol/chat.ts';
+import type { Event, EventOf } from '../../src/protocol/event.ts';
 import { openProgramHome } from '../support/program.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, nextEvent, readLog, textIn } from '../support/turns.ts';
@@ -40,13 +40,33 @@ const file = (name: string): string => join(server.workDir, name);
 interface Asked {
   chatId: string;
   asked: EventOf<'decision_requested'>;
+  /** What was logged since the prompt. */
+  log: () => Promise<Event[]>;
 }
 
-/** A chat whose agent waits for the answer to what it was told to do. */
-async function askedFor(prompt: string, chat: Partial<CreateChat>): Promise<Asked> {
-  const { id: chatId } = await server.createChat(chat);
+/** By engine: tests that change nothing about their chat share it, for a start of the program is dear. */
+const chats = new Map<BackendName, string>();
+
+/** The shared chat, unless a test was cut short in it; with more settings, one of the test's own. */
+async function openChat(backend: BackendName, more?: Partial<CreateChat>): Promise<string> {
+  if (more) return (await server.createChat({ backend, ...more })).id;
+  const known = chats.get(backend);
+  if (known !== undefined && (await server.client.getChat(known)).state === 'ready') return known;
+  const { id } = await server.createChat({ backend });
+  chats.set(backend, id);
+  return id;
+}
+
+/** An agent that waits for the answer to what it was told to do. */
+async function askedFor(prompt: string, backend: BackendName, more?: Partial<CreateChat>): Promise<Asked> {
+  const chatId = await openChat(backend, more);
+  const { head } = await server.client.getChat(chatId);
   await server.client.prompt(chatId, { content: prompt });
-  return { chatId, asked: await nextEvent(server.client, chatId, 'decision_requested') };
+  return {
+    chatId,
+    asked: await nextEvent(server.client, chatId, 'decision_requested', { after: head }),
+    log: async () => (await readLog(server.client, chatId)).filter(({ seq }) => seq > head),
+  };
 }
 
 const answer = ({ asked }: Asked, body: unknown) => server.call('POST', `/v1/decisions/${asked.decisionId}`, { body });
@@ -55,7 +75,7 @@ const answer = ({ asked }: Asked, body: unknown) => server.call('POST', `/v1/dec
 async function expectRefused(decision: Asked, body: object, field: string): Promise<void> {
   const refused = await answer(decision, body);
   expect({ ...refused, to: body }).toMatchObject({ status: 400, body: { code: 'invalid_request', field } });
-  expect(eventsOf(await readLog(server.client, decision.chatId), 'decision_resolved')).toEqual([]);
+  expect(eventsOf(await decision.log(), 'decision_resolved')).toEqual([]);
   const { items } = await server.client.listDecisions({ status: 'pending', chatId: decision.chatId });
   expect(items).toMatchObject([{ id: decision.asked.decisionId, status: 'pending' }]);
 }
@@ -66,8 +86,9 @@ async function settle(
   body: object,
 ): Promise<{ resolved: EventOf<'decision_resolved'>; text: string }> {
   expect(await answer(decision, body)).toMatchObject({ status: 200 });
-  await nextEvent(server.client, decision.chatId, 'turn_finished', { timeoutMs: 40_000 });
-  const log = await readLog(server.client, decision.chatId);
+  const { seq } = decision.asked;
+  await nextEvent(server.client, decision.chatId, 'turn_finished', { after: seq, timeoutMs: 40_000 });
+  const log = await decision.log();
   const [resolved] = eventsOf(log, 'decision_resolved');
   return { resolved: resolved!, text: textIn(log) };
 }
@@ -75,7 +96,7 @@ async function settle(
 test('DECIDE-9: the command line says what is wrong with an edited input, and the decision stays open', async () => {
   const programs = await openProgramHome();
   try {
-    const decision = await askedFor('run: touch by-hand', {});
+    const decision = await askedFor('run: touch by-hand', 'claude_sdk');
     const decide = (input: string) =>
       programs.run(['decide', decision.asked.decisionId, 'allow', '--input', input], {
         env: { BOOCODE_URL: server.url, BOOCODE_TOKEN: server.token },
@@ -83,7 +104,7 @@ test('DECIDE-9: the command line says what is wrong with an edited input, and th
     expect(await decide('{"command": 5}')).toMatchObject({ code: 1, stderr: 'error: input.command: must be text\n' });
     expect(await decide('{}')).toMatchObject({ code: 1, stderr: expect.stringContaining('input: must not be empty') });
     expect(await decide('{"command": "touch by-hand-edited"}')).toMatchObject({ code: 0, stderr: '' });
-    await nextEvent(server.client, decision.chatId, 'turn_finished');
+    await nextEvent(server.client, decision.chatId, 'turn_finished', { after: decision.asked.seq });
     expect([existsSync(file('by-hand')), existsSync(file('by-hand-edited'))]).toEqual([false, true]);
   } finally {
     await programs.remove();
@@ -92,7 +113,7 @@ test('DECIDE-9: the command line says what is wrong with an edited input, and th
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   test('DECIDE-9: a command that would not run as it is written is refused, and the decision stays open', async () => {
-    const decision = await askedFor(`run: touch original-${backend}`, { backend });
+    const decision = await askedFor(`run: touch original-${backend}`, backend);
     for (const [input, field] of [
       [{}, 'input'],
       [{ command: 5 }, 'input.command'],
@@ -118,14 +139,14 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
 
   test('DECIDE-3: what the log says is what ran, to the byte', async () => {
     const command = `  printf '%s' 'a\tb “q” e\u0301 \u202e $HOME' > ran-${backend}\n`;
-    const run = await askedFor(`run: touch other-${backend}`, { backend });
+    const run = await askedFor(`run: touch other-${backend}`, backend);
     const ran = await settle(run, { outcome: 'allow', input: { command } });
     expect(ran.resolved.input).toEqual({ command });
     expect(await readFile(file(`ran-${backend}`), 'utf8')).toBe('a\tb “q” e\u0301 \u202e $HOME');
     expect(existsSync(file(`other-${backend}`))).toBe(false);
 
     const content = ' a\u0000b\r\nc\u001b[2J\t“q” e\u0301\ufeff  \n\n';
-    const write = await askedFor(`write model-${backend}.txt: as the model wrote it`, { backend });
+    const write = await askedFor(`write model-${backend}.txt: as the model wrote it`, backend);
     for (const [input, field] of [
       [{ file_path: file(`edited ${backend}`) }, 'input.content'],
       [{ file_path: '~/edited', content }, 'input.file_path'],
@@ -141,7 +162,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   });
 
   test('DECIDE-9: a call of an MCP server keeps its fields, and gets just the values that the log tells', async () => {
-    const decision = await askedFor('call mcp__notes__keep: {"text": "as asked", "n": 1}', { backend });
+    const decision = await askedFor('call mcp__notes__keep: {"text": "as asked", "n": 1}', backend);
     for (const [input, field] of [
       [{}, 'input'],
       [{ text: 5, n: 1 }, 'input.text'],
@@ -159,7 +180,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   });
 
   test('DECIDE-10: a question is answered as it was asked, and the agent hears just that', async () => {
-    const decision = await askedFor('ask me', { backend });
+    const decision = await askedFor('ask me', backend);
     const { input } = decision.asked;
     const [first] = input['questions'] as { question: string }[];
     const question = first!.question;
@@ -184,7 +205,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   });
 
   test('DECIDE-10: a plan is approved as it was shown, or as it was edited', async () => {
-    const decision = await askedFor('make a plan', { backend, permissionMode: 'plan' });
+    const decision = await askedFor('make a plan', backend, { permissionMode: 'plan' });
     const { plan, planFilePath } = decision.asked.input as { plan: string; planFilePath: string };
     expect(await readFile(planFilePath, 'utf8')).toBe(plan);
     for (const [input, field] of [
@@ -208,7 +229,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
   });
 
   test('DECIDE-10: a plan that has no text is not approved', async () => {
-    const decision = await askedFor('call ExitPlanMode: {}', { backend, permissionMode: 'plan' });
+    const decision = await askedFor('call ExitPlanMode: {}', backend, { permissionMode: 'plan' });
     expect(decision.asked).toMatchObject({ kind: 'plan', input: {} });
     await expectRefused(decision, { outcome: 'allow' }, 'outcome');
     await expectRefused(decision, { outcome: 'allow', input: { plan: '# Mine' } }, 'outcome');

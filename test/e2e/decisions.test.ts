@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decision as decisionSchema, decisionPage } from '../../src/protocol/decision.ts';
-import type { EventOf } from '../../src/protocol/event.ts';
+import type { Event, EventOf } from '../../src/protocol/event.ts';
 import { openServer, type TestServer } from '../support/server.ts';
 import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
@@ -17,12 +17,35 @@ afterAll(() => server.close());
 
 const file = (name: string): string => join(server.workDir, name);
 
-/** A chat whose agent waits for the answer to what it was told to run. */
-async function askedFor(prompt: string): Promise<{ chatId: string; asked: EventOf<'decision_requested'> }> {
-  const { id: chatId } = await server.createChat();
-  await server.client.prompt(chatId, { content: prompt });
-  return { chatId, asked: await nextEvent(server.client, chatId, 'decision_requested') };
+let shared: string | undefined;
+
+/** The chat of all tests that change nothing about it, unless one was cut short in it: a start of the program is dear. */
+async function sharedChat(): Promise<string> {
+  if (shared !== undefined && (await server.client.getChat(shared)).state === 'ready') return shared;
+  return (shared = (await server.createChat()).id);
 }
+
+interface Asked {
+  chatId: string;
+  asked: EventOf<'decision_requested'>;
+  /** What was logged since the prompt. */
+  log: () => Promise<Event[]>;
+}
+
+/** An agent that waits for the answer to what it was told to run. */
+async function askedFor(prompt: string): Promise<Asked> {
+  const chatId = await sharedChat();
+  const { head } = await server.client.getChat(chatId);
+  await server.client.prompt(chatId, { content: prompt });
+  return {
+    chatId,
+    asked: await nextEvent(server.client, chatId, 'decision_requested', { after: head }),
+    log: async () => (await readLog(server.client, chatId)).filter(({ seq }) => seq > head),
+  };
+}
+
+/** The end of the turn in which something was asked. */
+const turnEnded = ({ chatId, asked }: Asked) => nextEvent(server.client, chatId, 'turn_finished', { after: asked.seq });
 
 const answer = (id: string, body: unknown, headers: Record<string, string> = {}) =>
   server.call('POST', `/v1/decisions/${id}`, { body, headers });
@@ -30,7 +53,8 @@ const answer = (id: string, body: unknown, headers: Record<string, string> = {})
 describe('a decision', () => {
   test('DECIDE-1 DECIDE-2: is listed while it waits; the first answer wins, the second is told who won', async () => {
     const { client, sql } = server;
-    const { chatId, asked } = await askedFor('run: touch allowed');
+    const decision = await askedFor('run: touch allowed');
+    const { chatId, asked } = decision;
     expect(await sql`select outcome from boocode.decisions where id = ${asked.decisionId}`).toEqual([
       { outcome: null },
     ]);
@@ -60,15 +84,16 @@ describe('a decision', () => {
     const lost = await answer(asked.decisionId, { outcome: 'deny' }, { 'boocode-client': 'Bob' });
     expect(lost).toMatchObject({ status: 409, body: { code: 'decision_settled', decision: won.body } });
 
-    await nextEvent(client, chatId, 'turn_finished');
+    await turnEnded(decision);
     expect(existsSync(file('allowed'))).toBe(true);
-    const resolved = eventsOf(await readLog(client, chatId), 'decision_resolved');
+    const resolved = eventsOf(await decision.log(), 'decision_resolved');
     expect(resolved).toMatchObject([{ decisionId: asked.decisionId, outcome: 'allow', by: 'Ada' }]);
     expect((await client.listDecisions({ status: 'pending', chatId })).items).toEqual([]);
   });
 
   test('DECIDE-2: has one winner among twenty answers at once', async () => {
-    const { chatId, asked } = await askedFor('run: touch raced');
+    const decision = await askedFor('run: touch raced');
+    const { asked } = decision;
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
         answer(asked.decisionId, { outcome: index % 2 ? 'allow' : 'deny' }, { 'boocode-client': `c${index}` }),
@@ -79,16 +104,16 @@ describe('a decision', () => {
     const losers = answers.filter((each) => each.status === 409);
     expect(losers).toHaveLength(19);
     for (const loser of losers) expect(loser.body['decision']).toEqual(winner?.body);
-    await nextEvent(server.client, chatId, 'turn_finished');
+    await turnEnded(decision);
     expect(existsSync(file('raced'))).toBe(winner?.body['outcome'] === 'allow');
-    expect(eventsOf(await readLog(server.client, chatId), 'decision_resolved')).toMatchObject([
+    expect(eventsOf(await decision.log(), 'decision_resolved')).toMatchObject([
       { outcome: winner?.body['outcome'], by: winner?.body['by'] },
     ]);
   });
 
   test('DECIDE-3: denied, nothing runs and the agent is told why', async () => {
     const { client, model } = server;
-    const { id } = await server.createChat();
+    const id = await sharedChat();
     const { text, events } = await runTurn(client, id, 'run: touch denied', {
       answer: () => ({ outcome: 'deny', message: 'Not on my watch.' }),
     });
@@ -100,7 +125,7 @@ describe('a decision', () => {
   });
 
   test('DECIDE-3: allowed with an edited input, the edited one runs and the other does not', async () => {
-    const { id } = await server.createChat();
+    const id = await sharedChat();
     const edited = await runTurn(server.client, id, 'write note.txt: as the model wrote it', {
       answer: ({ input }) => ({
         outcome: 'allow',
@@ -159,33 +184,22 @@ describe('a decision', () => {
   );
 
   test('DECIDE-4: of an interrupted turn is cancelled once, and can be answered no more', async () => {
-    const { client } = server;
-    const { chatId, asked } = await askedFor('run: touch cancelled');
-    await client.interrupt(chatId);
-    const finished = await nextEvent(client, chatId, 'turn_finished');
+    const decision = await askedFor('run: touch cancelled');
+    const { chatId, asked } = decision;
+    await server.client.interrupt(chatId);
+    const finished = await turnEnded(decision);
     expect(finished.outcome).toBe('interrupted');
     const late = await answer(asked.decisionId, { outcome: 'allow' });
     expect(late).toMatchObject({ status: 409, body: { decision: { outcome: 'cancelled' } } });
-    const log = await readLog(client, chatId);
+    const log = await decision.log();
     expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: asked.decisionId, outcome: 'cancelled' }]);
     expect(existsSync(file('cancelled'))).toBe(false);
-  });
-
-  test('DECIDE-4: of a turn that its server did not survive in order is cancelled too', async () => {
-    const { chatId, asked } = await askedFor('run: touch restarted');
-    await server.restart();
-    const { client } = server;
-    const log = await readLog(client, chatId);
-    expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: asked.decisionId, outcome: 'cancelled' }]);
-    expect(eventsOf(log, 'turn_finished')).toMatchObject([{ outcome: 'interrupted' }]);
-    expect((await answer(asked.decisionId, { outcome: 'allow' })).status).toBe(409);
-    expect(existsSync(file('restarted'))).toBe(false);
   });
 });
 
 describe('other kinds', () => {
   test('a question is answered with the input, and the agent hears the answer', async () => {
-    const { id } = await server.createChat();
+    const id = await sharedChat();
     const { text, events } = await runTurn(server.client, id, 'ask me', {
       answer: ({ kind, input }) => {
         expect(kind).toBe('question');
@@ -198,14 +212,15 @@ describe('other kinds', () => {
   });
 
   test('ACCESS-5: a question wants an answer in its input', async () => {
-    const { chatId, asked } = await askedFor('ask me');
+    const decision = await askedFor('ask me');
+    const { chatId, asked } = decision;
     const refused = await answer(asked.decisionId, { outcome: 'allow' });
     expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_request', field: 'input' } });
     const always = await answer(asked.decisionId, { outcome: 'allow_always', input: {} });
     expect(always).toMatchObject({ status: 400, body: { field: 'outcome' } });
     expect((await server.client.listDecisions({ status: 'pending', chatId })).items).toHaveLength(1);
     await server.client.decide(asked.decisionId, { outcome: 'deny' });
-    await nextEvent(server.client, chatId, 'turn_finished');
+    await turnEnded(decision);
   });
 
   test('a plan is shown and approved, and the chat leaves plan mode', async () => {
@@ -234,4 +249,15 @@ test('DECIDE-2: a decision is settled from another client while one waits in its
   expect(await heard).toMatchObject({ event: { outcome: 'allow', by: 'phone' } });
   await until(async () => (await client.getChat(chatId)).state === 'ready');
   expect(existsSync(file('elsewhere'))).toBe(true);
+});
+
+// Last, for it ends the chat that the others share.
+test('DECIDE-4: a decision of a turn that its server did not survive in order is cancelled too', async () => {
+  const { asked, log: readSince } = await askedFor('run: touch restarted');
+  await server.restart();
+  const log = await readSince();
+  expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: asked.decisionId, outcome: 'cancelled' }]);
+  expect(eventsOf(log, 'turn_finished')).toMatchObject([{ outcome: 'interrupted' }]);
+  expect((await answer(asked.decisionId, { outcome: 'allow' })).status).toBe(409);
+  expect(existsSync(file('restarted'))).toBe(false);
 });

@@ -1,6 +1,6 @@
 // What real MCP servers ask a person, over the whole server and the real program, on both engines.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { BackendName } from '../../src/protocol/chat.ts';
+import type { BackendName, Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
 import type { Event } from '../../src/protocol/event.ts';
 import { addAskingServers, askPrompt, type AskingServers } from '../support/asking-servers.ts';
@@ -70,13 +70,25 @@ async function pending(chatId: string, count = 1): Promise<Decision[]> {
 /** Only the forms are the test's to answer; that the tool may run is not the question here. */
 const mode = { permissionMode: 'bypassPermissions' } as const;
 
-/** A turn in which servers ask, up to where their forms are open. */
-async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>, count = asks.length) {
+/** By engine: each start of the program starts the servers too, so that the tests of one engine share a chat. */
+const chats = new Map<BackendName, Chat>();
+
+/** A chat whose servers are ready. One in which a test was cut short is left to itself. */
+async function openChat(backend: BackendName): Promise<Chat> {
+  const known = chats.get(backend);
+  if (known !== undefined && (await server.client.getChat(known.id)).state === 'ready') return known;
   const listed = servers.listings();
   const chat = await server.createChat({ backend, ...mode });
   await runTurn(server.client, chat.id, 'stream 1 tokens', { timeoutMs: 40_000 });
   // Servers are started beside the first turn, which does not wait for them.
   await until(() => servers.listings() >= listed + 2, { timeoutMs: 20_000, what: 'two servers that are ready' });
+  chats.set(backend, chat);
+  return chat;
+}
+
+/** A turn in which servers ask, up to where their forms are open. */
+async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>, count = asks.length) {
+  const chat = await openChat(backend);
   const { head } = await server.client.getChat(chat.id);
   await server.client.prompt(chat.id, { content: askPrompt(...asks) });
   const forms = await pending(chat.id, count);
@@ -88,7 +100,7 @@ async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>
     });
     return log();
   };
-  return { chat, forms, finished };
+  return { chat, forms, log, finished };
 }
 
 test('DECIDE-8: what does not fit is refused, names its field, and leaves the form open', async () => {
@@ -117,16 +129,6 @@ test('DECIDE-8: what does not fit is refused, names its field, and leaves the fo
   await server.client.decide(forms[0]!.id, { outcome: 'allow', input: right });
   await finished();
   expect(servers.results('travel').at(-1)).toEqual({ action: 'accept', content: right });
-});
-
-test('DECIDE-4 DECIDE-7: a form that is open when the host ends is cancelled', async () => {
-  const { chat, forms } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
-  await server.restart();
-  const log = await readLog(server.client, chat.id);
-  expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: forms[0]!.id, outcome: 'cancelled' }]);
-  await expect(
-    server.client.decide(forms[0]!.id, { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } }),
-  ).rejects.toMatchObject({ code: 'decision_settled' });
 });
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
@@ -276,4 +278,16 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
     await until(async () => (await server.client.getChat(chat.id)).state === 'ready');
   });
+});
+
+// Last, for it ends the chats that the others share.
+test('DECIDE-4 DECIDE-7: a form that is open when the host ends is cancelled', async () => {
+  const { forms, log } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
+  await server.restart();
+  expect(eventsOf(await log(), 'decision_resolved')).toMatchObject([
+    { decisionId: forms[0]!.id, outcome: 'cancelled' },
+  ]);
+  await expect(
+    server.client.decide(forms[0]!.id, { outcome: 'allow', input: { email: 'a@b.example', seats: 1 } }),
+  ).rejects.toMatchObject({ code: 'decision_settled' });
 });

@@ -28,51 +28,36 @@ function asked(): AskedModel {
 const rest = (): Promise<void> => server.restart();
 
 describe('AGENT-20: what is typed as a command of the program holds for the chat', () => {
-  test('a model, and the agent’s own choice again', async () => {
+  // All in one chat, for each start of the program is dear.
+  test('a model, an effort and a title, then the agent’s own choice again; a person’s title stays', async () => {
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, 'who are you');
-    const before = asked().model;
+    const before = asked();
     const { finished } = await runTurn(server.client, chat.id, '/model haiku');
     const changed = await nextEvent(server.client, chat.id, 'current_model_update', { after: 0 });
     expect(changed.model).toBe('haiku');
     expect(finished.outcome).toBe('completed');
     expect((await server.client.getChat(chat.id)).model).toBe('haiku');
-    await rest();
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toContain('haiku');
-
-    const { seq } = changed;
-    await runTurn(server.client, chat.id, '/model default');
-    expect((await nextEvent(server.client, chat.id, 'current_model_update', { after: seq })).model).toBeNull();
-    await rest();
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().model).toBe(before);
-    expect(eventsOf(await readLog(server.client, chat.id), 'current_model_update')).toHaveLength(2);
-  });
-
-  test('an effort', async () => {
-    const chat = await server.createChat();
-    await runTurn(server.client, chat.id, 'who are you');
-    const before = asked().output_config?.effort;
     await runTurn(server.client, chat.id, '/effort low');
     expect((await nextEvent(server.client, chat.id, 'current_effort_update', { after: 0 })).effort).toBe('low');
-    await rest();
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().output_config?.effort).toBe('low');
-    await runTurn(server.client, chat.id, '/effort auto');
-    await rest();
-    await runTurn(server.client, chat.id, 'who are you');
-    expect(asked().output_config?.effort).toBe(before);
-  });
-
-  test('a title, and a later one of a person’s stays', async () => {
-    const chat = await server.createChat();
     await runTurn(server.client, chat.id, '/rename Blue whale');
     expect((await nextEvent(server.client, chat.id, 'session_info_update', { after: 0 })).title).toBe('Blue whale');
     expect((await server.client.getChat(chat.id)).title).toBe('Blue whale');
     await server.client.patchChat(chat.id, { title: 'Mine' });
     await rest();
     await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toContain('haiku');
+    expect(asked().output_config?.effort).toBe('low');
+
+    const { seq } = changed;
+    await runTurn(server.client, chat.id, '/model default');
+    expect((await nextEvent(server.client, chat.id, 'current_model_update', { after: seq })).model).toBeNull();
+    await runTurn(server.client, chat.id, '/effort auto');
+    await rest();
+    await runTurn(server.client, chat.id, 'who are you');
+    expect(asked().model).toBe(before.model);
+    expect(asked().output_config?.effort).toBe(before.output_config?.effort);
+    expect(eventsOf(await readLog(server.client, chat.id), 'current_model_update')).toHaveLength(2);
     await rest();
     expect((await server.client.getChat(chat.id)).title).toBe('Mine');
   });
