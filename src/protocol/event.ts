@@ -9,6 +9,7 @@ import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
 import { queueHeld } from './hold.ts';
+import { doneBy, settledBy } from './principal.ts';
 
 /** Set on what a sub-agent said or did: the id of the tool call that started it. */
 const parentToolCallId = z.string().optional();
@@ -175,25 +176,26 @@ const agentBodies = [
 
 /** What the chat itself records. */
 const lifecycleBodies = [
-  z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock) }),
+  z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock), ...doneBy }),
   /** It waited, and will not be taken any more. */
-  z.object({ type: z.literal('prompt_cancelled'), promptId: z.string() }),
+  z.object({ type: z.literal('prompt_cancelled'), promptId: z.string(), ...doneBy }),
   /** The prompts that wait, in the order in which they are taken from now on. */
-  z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()) }),
+  z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()), ...doneBy }),
   z.object({
     /** The agent goes on as before these prompts, the oldest of them first, and knows nothing of what came of them. */
     type: z.literal('session_rewound'),
     promptIds: z.array(z.string()),
     /** The session that it goes on in. What was said in the one before is kept. */
     sessionId: z.string(),
+    ...doneBy,
   }),
   z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
   /** What waits is not taken until `queue_resumed`: it would only fail. */
   queueHeld,
   z.object({
     type: z.literal('queue_resumed'),
-    /** The name of the client that asked for it, or `host`: the limit has reset, or nothing waits any more. */
-    by: z.string(),
+    /** By a person, or by the `host`: the limit has reset, or nothing waits any more. */
+    ...settledBy,
     /** Prompts that are sent again: they wait once more, before all others. */
     requeuedPromptIds: z.array(z.string()).optional(),
   }),
@@ -215,7 +217,7 @@ const lifecycleBodies = [
     type: z.literal('decision_resolved'),
     decisionId: z.uuid(),
     outcome: z.enum(decisionOutcomes),
-    by: z.string(),
+    ...settledBy,
     message: z.string().optional(),
     /** What runs instead of the input that was shown, where the answer gave one; of a question with its answers. */
     input: z.record(z.string(), z.unknown()).optional(),
@@ -234,6 +236,7 @@ const lifecycleBodies = [
     backend: z.enum(backendNames).optional(),
     /** The chat was moved: it goes on in this directory. */
     cwd: z.string().optional(),
+    ...doneBy,
   }),
   z.object({
     type: z.literal('turn_finished'),
@@ -244,6 +247,8 @@ const lifecycleBodies = [
     costUsd: z.number(),
     /** Prompts that never reached the agent: they wait again, before all others, and get another turn. */
     requeuedPromptIds: z.array(z.string()).optional(),
+    /** Of a turn that somebody has interrupted here: who. One that was interrupted in the terminal says nothing of it. */
+    ...doneBy,
   }),
 ] as const;
 

@@ -6,7 +6,7 @@ import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history
 import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
-import type { Reader } from '../../src/chats/chats.ts';
+import type { Chats, Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
@@ -16,13 +16,17 @@ import { openDatabase, type Sql } from '../../src/store/database.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
 import { SlowLane } from '../../src/store/slow-lane.ts';
+import { asOwner, type OwnersChats } from './owners-chats.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 import { until } from './until.ts';
 
 export interface ChatsHost {
   readonly id: string;
   readonly host: Host;
-  readonly chats: HostedChats;
+  /** As its owner uses them. */
+  readonly chats: OwnersChats;
+  /** As anybody does who says who they are. */
+  readonly everyones: Chats;
   /** Runs the chats of `claude_sdk`. */
   readonly backend: ScriptedBackend;
   /** The host's own pool. */
@@ -104,7 +108,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   return {
     id,
     host,
-    chats,
+    chats: asOwner(chats),
+    everyones: chats,
     backend,
     sql,
     slow,
