@@ -1,6 +1,7 @@
 import type { PermissionMode } from '../protocol/chat.ts';
 import { toBooError } from '../protocol/error.ts';
 import type { Event } from '../protocol/event.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
 import type { ChatSession } from './chat-session.ts';
 import { afterEvent } from './chat-view.ts';
@@ -36,9 +37,12 @@ export class ChatSettings {
   }
 
   /** Stores changes, and has an open session follow where it can. */
-  async change(changes: ChatChanges, session: ChatSession): Promise<void> {
+  async change(changes: ChatChanges, session: ChatSession, actor: Actor): Promise<void> {
     if (Object.keys(changes).length === 0) return;
-    await this.#log.append({ events: [{ body: { type: 'chat_updated', ...changes } }], chat: changes });
+    await this.#log.append({
+      events: [{ body: { type: 'chat_updated', ...changes, ...doneByActor(actor) } }],
+      chat: changes,
+    });
     const before = this.#row;
     this.stored(changes);
     const { model, effort, permissionMode, acceptsAgentMessages } = this.#row;

@@ -13,11 +13,12 @@ import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, Event } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
-import { nextPrompt, type PromptRow } from '../store/prompts.ts';
+import { type NewPrompt, nextPrompt, type PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import type { ChatLog } from './chat-log.ts';
 import { ChatSession } from './chat-session.ts';
@@ -35,7 +36,7 @@ import { rewindChat } from './rewind.ts';
 import { costAdded, costResumed } from './session-cost.ts';
 import { lettingGo } from './storage.ts';
 import { agentWrite, type TurnEnd, turnStart } from './turn.ts';
-import { Turns } from './turns.ts';
+import { type Interruptible, Turns } from './turns.ts';
 import { WaitingPrompts } from './waiting-prompts.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 
@@ -68,7 +69,7 @@ export class Chat {
   readonly #settings: ChatSettings;
   readonly #session: ChatSession;
   /** A prompt whose agent still starts. */
-  #preparing: { interrupted: boolean } | undefined;
+  #preparing: Interruptible | undefined;
   readonly #turns: Turns;
   /** Turns that the agent began by itself and that wait to be recorded. */
   readonly #unprompted: AsyncIterable<AgentEvent>[] = [];
@@ -156,8 +157,8 @@ export class Chat {
       settings: this.#settings,
       assertRunning: () => this.#assertRunning(),
       isTurnRunning: () => this.#turns.current !== undefined,
-      interruptTurn: async () => {
-        if (this.#turns.current) await this.interrupt();
+      interruptTurn: async (actor) => {
+        if (this.#turns.current) await this.interrupt(actor);
       },
       between: (task, signal) => this.#pump.between(task, signal),
       recordUnprompted: async () => {
@@ -200,7 +201,7 @@ export class Chat {
   }
 
   /** Stores the prompt and has it taken in its turn. Returns the seq of its event. */
-  async submit(prompt: Pick<PromptRow, 'id' | 'content'>): Promise<number> {
+  async submit(prompt: NewPrompt): Promise<number> {
     this.#assertRunning();
     if (this.#canBegin) {
       return new Promise((resolve, reject) => {
@@ -224,9 +225,9 @@ export class Chat {
   }
 
   /** Lets a held queue go on. */
-  async resumeQueue(choice: ResumeQueue, by: string): Promise<void> {
+  async resumeQueue(choice: ResumeQueue, actor: Actor): Promise<void> {
     this.#assertRunning();
-    await this.#hold.resume(choice, by);
+    await this.#hold.resume(choice, doneByActor(actor));
   }
 
   /** An event was stored. */
@@ -259,10 +260,14 @@ export class Chat {
     });
   }
 
-  async interrupt(): Promise<InterruptResult> {
+  async interrupt(actor: Actor): Promise<InterruptResult> {
     const turn = this.#turns.current;
     const interrupted = turn ?? this.#preparing;
-    if (interrupted) interrupted.interrupted = true;
+    if (interrupted) {
+      interrupted.interrupted = true;
+      // The first one has done it.
+      interrupted.interruptedBy ??= actor;
+    }
     if (turn) await this.#session.handle?.interrupt();
     return { interrupted: interrupted !== undefined, turnId: turn?.id ?? null };
   }
@@ -278,28 +283,32 @@ export class Chat {
   }
 
   /** Has the agent forget a prompt and all that came after it, between turns. */
-  rewind(promptId: string | undefined): Promise<RewindResult> {
+  rewind(promptId: string | undefined, actor: Actor): Promise<RewindResult> {
     this.#assertRunning();
     const { sql, agents } = this.#parts;
     const agentFor = (name: AgentName) => agents.agentFor(name);
     const parts = { sql, log: this.#log, session: this.#session, chat: this.#settings.row, agentFor };
     return this.#pump.between(async () => {
-      const result = await rewindChat(parts, promptId);
+      const result = await rewindChat(parts, promptId, actor);
       await this.#hold.noteRewind();
       return result;
     });
   }
 
   /** Settles a decision; false when it was settled before. Throws `invalid_request`. */
-  answer(decision: Decision, answer: AnswerDecision, by: string): Promise<boolean> {
-    return this.#decisions.answer(decision, answer, by);
+  answer(decision: Decision, answer: AnswerDecision, actor: Actor): Promise<boolean> {
+    return this.#decisions.answer(decision, answer, actor);
   }
 
   /** The signal, aborted with a BooError, says that nobody waits any more for a flip that has to wait. */
-  async patch({ backend, cwd, running = 'refuse', ...changes }: PatchChat, signal?: AbortSignal): Promise<void> {
+  async patch(
+    { backend, cwd, running = 'refuse', ...changes }: PatchChat,
+    actor: Actor,
+    signal?: AbortSignal,
+  ): Promise<void> {
     this.#assertRunning();
-    if (backend === undefined && cwd === undefined) await this.#settings.change(changes, this.#session);
-    else await this.#flips.flip({ backend, cwd, running, changes, signal });
+    if (backend === undefined && cwd === undefined) await this.#settings.change(changes, this.#session, actor);
+    else await this.#flips.flip({ backend, cwd, running, changes, actor, signal });
     await this.#hold.noteChanges({ ...changes, cwd });
   }
 
@@ -360,7 +369,7 @@ export class Chat {
   }
 
   /** Runs the turn of a prompt that is stored by the start of that turn. */
-  #runAtOnce(prompt: Pick<PromptRow, 'id' | 'content'>, receipt: AwaitedReceipt): Promise<void> {
+  #runAtOnce(prompt: NewPrompt, receipt: AwaitedReceipt): Promise<void> {
     return this.#turns.run({
       start: async (turnId) => {
         try {
@@ -383,7 +392,7 @@ export class Chat {
     const isNext = () => this.#prompts.isCurrent;
     if (prompt.starts >= maxStarts) return this.#hold.hold(afterCrashes(prompt.starts), isNext);
     const starts = prompt.starts + 1;
-    const preparing = (this.#preparing = { interrupted: false });
+    const preparing: Interruptible = (this.#preparing = { interrupted: false });
     let failure: BooError | undefined;
     try {
       // Before: a host that dies of it has counted.
@@ -406,7 +415,7 @@ export class Chat {
       start: this.#startFor({ id: prompt.id, starts }),
       begin: (turnId) => this.#ask(turnId, prompt),
       prompt: { ...prompt, starts },
-      isInterrupted: preparing.interrupted,
+      ...preparing,
     });
   }
 

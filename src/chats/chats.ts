@@ -9,6 +9,7 @@ import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '..
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
+import type { Actor } from '../protocol/principal.ts';
 import type {
   InterruptResult,
   MovePrompt,
@@ -74,7 +75,10 @@ export interface StoredTranscript {
   pages: AsyncIterable<TranscriptLine[]>;
 }
 
-/** Methods throw BooError: `not_found` for an unknown chat, decision or import, `storage_unavailable`, `shutting_down`. */
+/**
+ * Methods throw BooError: `not_found` for an unknown chat, decision or import, `storage_unavailable`, `shutting_down`.
+ * What is kept under the name of who did it takes that `actor` first.
+ */
 export interface Chats {
   /** Throws `cwd_invalid`, `backend_unavailable`. */
   createChat(input: CreateChat): Promise<Chat>;
@@ -88,28 +92,33 @@ export interface Chats {
    * stored. Throws `backend_unavailable`, `cwd_invalid`, and `chat_busy` where a turn runs and the patch does not say what
    * becomes of it. A change that waits is withdrawn when the signal is aborted, and throws its reason.
    */
-  patchChat(chatId: string, patch: PatchChat, options?: { signal?: AbortSignal | undefined }): Promise<Chat>;
+  patchChat(
+    actor: Actor,
+    chatId: string,
+    patch: PatchChat,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<Chat>;
   /** What the chat's directory would have its agent load, and what of it has changed since it was trusted. */
   readTrust(chatId: string): Promise<ChatTrust>;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` when another stands there by now. */
-  giveTrust(chatId: string, trust: GiveTrust): Promise<ChatTrust>;
+  giveTrust(actor: Actor, chatId: string, trust: GiveTrust): Promise<ChatTrust>;
   /** Ends the agent's session and forgets everything. A running turn is interrupted. */
-  deleteChat(chatId: string): Promise<void>;
+  deleteChat(actor: Actor, chatId: string): Promise<void>;
 
   /** Resolves once the prompt is stored. `created` is false for an id that was stored before. Throws `prompt_conflict`. */
-  submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
-  interrupt(chatId: string): Promise<InterruptResult>;
-  /** Lets a held queue go on, by the name of who asks for it; nothing happens to one that is not held. */
-  resumeQueue(chatId: string, choice: ResumeQueue, by: string): Promise<Chat>;
+  submitPrompt(actor: Actor, chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }>;
+  interrupt(actor: Actor, chatId: string): Promise<InterruptResult>;
+  /** Lets a held queue go on; nothing happens to one that is not held. */
+  resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<Chat>;
   /** Between turns. Throws `not_found` where nothing is too long, `invalid_request` for a prompt that the agent does not know. */
-  rewind(chatId: string, rewind: RewindChat): Promise<RewindResult>;
+  rewind(actor: Actor, chatId: string, rewind: RewindChat): Promise<RewindResult>;
 
   /** The prompts that wait, in the order in which they will be taken. */
   listPrompts(chatId: string): Promise<WaitingPromptList>;
   /** Throws `prompt_taken` when its turn has begun. One that was cancelled before stays so. */
-  cancelPrompt(chatId: string, promptId: string): Promise<void>;
+  cancelPrompt(actor: Actor, chatId: string, promptId: string): Promise<void>;
   /** Throws `prompt_taken` when it waits no more. Returns all that wait. */
-  movePrompt(chatId: string, promptId: string, to: MovePrompt): Promise<WaitingPromptList>;
+  movePrompt(actor: Actor, chatId: string, promptId: string, to: MovePrompt): Promise<WaitingPromptList>;
 
   /** With `before`: the newest of those before it. */
   readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
@@ -134,7 +143,7 @@ export interface Chats {
     limit: number;
   }): Promise<DecisionPage>;
   /** The first answer wins. Throws `decision_settled` with the winner in `details.decision`. */
-  answerDecision(decisionId: string, answer: AnswerDecision, by: string): Promise<Decision>;
+  answerDecision(actor: Actor, decisionId: string, answer: AnswerDecision): Promise<Decision>;
 
   /** Throws `session_taken`, `cwd_invalid`, `backend_unavailable`. */
   beginImport(input: BeginImport): Promise<SessionImport>;

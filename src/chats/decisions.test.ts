@@ -65,7 +65,7 @@ test('DECIDE-1: what the agent asks is a row and an event before anybody sees it
     { id: decisionId, chatId: id, kind: 'plan', input, title: 'Bash: NUL ␀', toolCallId: 'call␀', status: 'pending' },
   ]);
   expect(here.host.find(id)?.state).toBe('waiting');
-  await here.chats.answerDecision(decisionId, { outcome: 'allow' }, 'me');
+  await here.chats.via('me').answerDecision(decisionId, { outcome: 'allow' });
   expect((await here.events(id, 'turn_finished'))[0]).toMatchObject({ outcome: 'completed' });
   expect(heard).toEqual([{ outcome: 'allow' }]);
 });
@@ -74,7 +74,9 @@ test('DECIDE-2: of fifty answers at once one wins, and 49 conflicts hold the win
   const { id, asked } = await openQuestion();
   const answers = await Promise.allSettled(
     Array.from({ length: 50 }, (_, index) =>
-      here.chats.answerDecision(asked.decisionId, { outcome: index % 2 === 0 ? 'allow' : 'deny' }, `client ${index}`),
+      here.chats
+        .via(`client ${index}`)
+        .answerDecision(asked.decisionId, { outcome: index % 2 === 0 ? 'allow' : 'deny' }),
     ),
   );
   const won = answers.filter((answer) => answer.status === 'fulfilled').map((answer) => answer.value);
@@ -88,9 +90,9 @@ test('DECIDE-2: of fifty answers at once one wins, and 49 conflicts hold the win
   await here.events(id, 'turn_finished');
   expect(heard).toEqual([{ outcome: winner.outcome }]);
   expect(await here.events(id, 'decision_resolved')).toMatchObject([
-    { decisionId: asked.decisionId, outcome: winner.outcome, by: winner.by },
+    { decisionId: asked.decisionId, outcome: winner.outcome, by: 'owner', via: winner.via },
   ]);
-  const late = here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'late');
+  const late = here.chats.via('late').answerDecision(asked.decisionId, { outcome: 'allow' });
   await expect(late).rejects.toMatchObject({ code: 'decision_settled', details: { decision: winner } });
   assertDense(await here.log(id));
 });
@@ -98,7 +100,7 @@ test('DECIDE-2: of fifty answers at once one wins, and 49 conflicts hold the win
 test('DECIDE-3: the agent is given the input as it was edited, or the one that was shown', async () => {
   const { id, asked } = await openQuestion();
   const input = { command: 'echo edited' };
-  await here.chats.answerDecision(asked.decisionId, { outcome: 'allow', input }, 'me');
+  await here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow', input });
   await here.events(id, 'turn_finished');
   expect(heard).toEqual([{ outcome: 'allow', input }]);
   const row = await rowOf(asked.decisionId);
@@ -108,10 +110,12 @@ test('DECIDE-3: the agent is given the input as it was edited, or the one that w
 
 test('DECIDE-3: a denial carries its message to the agent and into the log', async () => {
   const { id, asked } = await openQuestion();
-  await here.chats.answerDecision(asked.decisionId, { outcome: 'deny', message: 'Not on Friday.' }, 'me');
+  await here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'deny', message: 'Not on Friday.' });
   await here.events(id, 'turn_finished');
   expect(heard).toEqual([{ outcome: 'deny', message: 'Not on Friday.' }]);
-  expect(await here.events(id, 'decision_resolved')).toMatchObject([{ by: 'me', message: 'Not on Friday.' }]);
+  expect(await here.events(id, 'decision_resolved')).toMatchObject([
+    { by: 'owner', via: 'me', message: 'Not on Friday.' },
+  ]);
 });
 
 test('DECIDE-4: an interrupt cancels what is open, once, and it can be answered no more', async () => {
@@ -120,7 +124,7 @@ test('DECIDE-4: an interrupt cancels what is open, once, and it can be answered 
   const [end] = await here.events(id, 'turn_finished');
   expect(end).toMatchObject({ outcome: 'interrupted' });
   expect(await here.events(id, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled', by: 'agent' }]);
-  await expect(here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me')).rejects.toMatchObject({
+  await expect(here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow' })).rejects.toMatchObject({
     code: 'decision_settled',
     details: { decision: { outcome: 'cancelled', by: 'agent' } },
   });
@@ -160,7 +164,7 @@ test('DECIDE-4 TURN-2: the next host cancels what a dead one had asked', async (
     { type: 'decision_resolved', decisionId: asked.decisionId, outcome: 'cancelled', by: 'host' },
     { type: 'turn_finished', outcome: 'interrupted', error: { code: 'host_restarted' } },
   ]);
-  await expect(here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me')).rejects.toMatchObject({
+  await expect(here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow' })).rejects.toMatchObject({
     code: 'decision_settled',
   });
 });
@@ -172,7 +176,7 @@ test('DECIDE-2: an answer that could not be stored settles nothing, and can be g
     create trigger refuse before update on decisions execute function refuse()`;
   await database.sql.unsafe(full);
   try {
-    await expect(here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me')).rejects.toMatchObject({
+    await expect(here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow' })).rejects.toMatchObject({
       code: 'storage_unavailable',
     });
   } finally {
@@ -180,7 +184,7 @@ test('DECIDE-2: an answer that could not be stored settles nothing, and can be g
   }
   expect(heard).toEqual([]);
   expect(await rowOf(asked.decisionId)).toMatchObject({ outcome: null });
-  await here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'me');
+  await here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow' });
   await here.events(id, 'turn_finished');
   expect(heard).toEqual([{ outcome: 'allow' }]);
   assertDense(await here.log(id));
@@ -231,18 +235,18 @@ test.each<[string, Partial<AgentEventOf<'decision_requested'>>, AnswerDecision, 
   const { id, asked } = await openQuestion(question);
   const { decisionId } = asked;
   const before = await here.log(id);
-  const refused = here.chats.answerDecision(decisionId, answer, 'me');
+  const refused = here.chats.via('me').answerDecision(decisionId, answer);
   await expect(refused).rejects.toMatchObject({ code: 'invalid_request', details: { field } });
   expect(await rowOf(decisionId)).toMatchObject({ outcome: null, by: null, answer: null });
   expect(await here.log(id)).toEqual(before);
   expect(here.host.find(id)?.state).toBe('waiting');
-  await here.chats.answerDecision(decisionId, { outcome: 'deny' }, 'me');
+  await here.chats.via('me').answerDecision(decisionId, { outcome: 'deny' });
   await here.events(id, 'turn_finished');
   expect(heard).toEqual([{ outcome: 'deny' }]);
 });
 
 test('an answer to a decision that there is not is refused', async () => {
-  await expect(here.chats.answerDecision(randomUUID(), { outcome: 'deny' }, 'me')).rejects.toMatchObject({
+  await expect(here.chats.via('me').answerDecision(randomUUID(), { outcome: 'deny' })).rejects.toMatchObject({
     code: 'not_found',
   });
 });
@@ -253,7 +257,7 @@ test('DECIDE-10: a question takes an answer to each question, and a plan another
     ['plan', { plan: '# P', file: '/a' }, { plan: '# Q', file: '/a' }],
   ] as const) {
     const { id, asked } = await openQuestion({ kind, input });
-    await here.chats.answerDecision(asked.decisionId, { outcome: 'allow', input: edited }, 'me');
+    await here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow', input: edited });
     await here.events(id, 'turn_finished');
     expect(heard.splice(0)).toEqual([{ outcome: 'allow', input: edited }]);
     expect(await here.events(id, 'decision_resolved')).toMatchObject([{ input: edited }]);
@@ -263,11 +267,11 @@ test('DECIDE-10: a question takes an answer to each question, and a plan another
 test('DECIDE-3: the same input as was shown counts as none, also where something is always allowed', async () => {
   for (const outcome of ['allow', 'allow_always'] as const) {
     const { id, asked } = await openQuestion({ canAllowAlways: true, input: { b: 1, a: [{ c: 'x\ud800' }] } });
-    await here.chats.answerDecision(asked.decisionId, { outcome, input: { a: [{ c: 'x\ud800' }], b: 1 } }, 'me');
+    await here.chats.via('me').answerDecision(asked.decisionId, { outcome, input: { a: [{ c: 'x\ud800' }], b: 1 } });
     await here.events(id, 'turn_finished');
     expect(heard.splice(0)).toEqual([{ outcome }]);
     const [resolved] = await here.events(id, 'decision_resolved');
-    expect(resolved).toMatchObject({ outcome, by: 'me' });
+    expect(resolved).toMatchObject({ outcome, by: 'owner', via: 'me' });
     expect(resolved).not.toHaveProperty('input');
     expect(JSON.parse((await rowOf(asked.decisionId))['answer'] as string)).toEqual({ outcome });
   }
@@ -277,16 +281,16 @@ test('DECIDE-9: what the agent would not do as it is written is refused; after a
   here.backend.check = ({ input }) => (input ? { field: 'input.command', message: 'must be text' } : 'fine');
   const { id, asked } = await openQuestion();
   const edited = { outcome: 'allow', input: { command: 5 } } as const;
-  await expect(here.chats.answerDecision(asked.decisionId, edited, 'me')).rejects.toMatchObject({
+  await expect(here.chats.via('me').answerDecision(asked.decisionId, edited)).rejects.toMatchObject({
     code: 'invalid_request',
     message: 'input.command: must be text',
     details: { field: 'input.command' },
   });
   expect(await rowOf(asked.decisionId)).toMatchObject({ outcome: null });
-  await here.chats.answerDecision(asked.decisionId, { outcome: 'allow' }, 'first');
-  await expect(here.chats.answerDecision(asked.decisionId, edited, 'second')).rejects.toMatchObject({
+  await here.chats.via('first').answerDecision(asked.decisionId, { outcome: 'allow' });
+  await expect(here.chats.via('second').answerDecision(asked.decisionId, edited)).rejects.toMatchObject({
     code: 'decision_settled',
-    details: { decision: { outcome: 'allow', by: 'first' } },
+    details: { decision: { outcome: 'allow', by: 'owner', via: 'first' } },
   });
   await here.events(id, 'turn_finished');
   expect(heard).toEqual([{ outcome: 'allow' }]);
@@ -311,7 +315,7 @@ test('DECIDE-3: an answer that the agent waits for no more is a conflict with wh
     setImmediate(tell);
     return 'settled';
   };
-  const late = here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' }, 'late');
+  const late = here.chats.via('late').answerDecision(asked!.decisionId, { outcome: 'allow' });
   await expect(late).rejects.toMatchObject({
     code: 'decision_settled',
     details: { decision: { outcome: 'deny', by: 'terminal', status: 'resolved' } },
@@ -328,7 +332,7 @@ test('the list of decisions pages oldest first, by status and by chat', async ()
       await here.chats.submitPrompt(id, { content: 'go' });
       const asked = await here.events(id, 'decision_requested', round + 1);
       ids.push(asked[round]!.decisionId);
-      if (round < 2) await here.chats.answerDecision(asked[round]!.decisionId, { outcome: 'deny' }, 'me');
+      if (round < 2) await here.chats.via('me').answerDecision(asked[round]!.decisionId, { outcome: 'deny' });
       await until(
         async () => (await here.log(id)).filter((e) => e.type === 'turn_finished').length >= Math.min(round + 1, 2),
       );

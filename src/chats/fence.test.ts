@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { foldSummary } from '../agents/claude/fold-summary.ts';
 import type { SessionStore } from '../protocol/session-store.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { anActor } from '../../test/support/owners-chats.ts';
 import {
   assertDense,
   assertTurnsFinished,
@@ -200,7 +201,7 @@ describe('stale writers', () => {
       () =>
         appendEvents(sql, stale, {
           events: [{ body: { type: 'prompt_accepted', promptId: 'p', content: [] } }],
-          side: (db) => [insertPrompt(db, stale, { id: 'p', content: [] })],
+          side: (db) => [insertPrompt(db, stale, { id: 'p', content: [], actor: anActor })],
         }),
       () =>
         appendEvents(sql, stale, {
@@ -271,7 +272,7 @@ describe('stale writers', () => {
     for (const id of [kept, letGo]) {
       await appendEvents(sql, leases.get(id)!, {
         events: [{ body: { type: 'prompt_accepted', promptId: 'p', content: [] } }],
-        side: (db) => [insertPrompt(db, leases.get(id)!, { id: 'p', content: [] })],
+        side: (db) => [insertPrompt(db, leases.get(id)!, { id: 'p', content: [], actor: anActor })],
       });
     }
     for (const id of [kept, letGo, taken]) await runOut(id);

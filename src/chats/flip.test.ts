@@ -140,7 +140,7 @@ describe('between turns', () => {
     await here.events(id, 'queue_held');
     await until(async () => (await here.chats.getChat(id)).state === 'failed');
     expect(await flip(id, 'claude_pty')).toMatchObject({ state: 'cold' });
-    await here.chats.resumeQueue(id, {}, 'test');
+    await here.chats.via('test').resumeQueue(id, {});
     await send(id, 'two');
     await turns(id, 2);
     expect(await story(here, id)).toEqual([
@@ -234,13 +234,13 @@ describe('while a turn runs', () => {
     const [patient, hasty] = [await ask(), await ask()];
     const flipped = flip(patient.id, 'claude_pty', 'finish');
     await expect(flip(patient.id, 'claude_pty')).rejects.toMatchObject({ code: 'chat_busy' });
-    await here.chats.answerDecision(patient.decisionId, { outcome: 'allow' }, 'me');
+    await here.chats.via('me').answerDecision(patient.decisionId, { outcome: 'allow' });
     await flipped;
     expect(await story(here, patient.id)).toEqual(['allow', 'completed', '-> claude_pty']);
 
     await flip(hasty.id, 'claude_pty', 'interrupt');
     expect(await story(here, hasty.id)).toEqual(['interrupted', '-> claude_pty']);
-    const late = here.chats.answerDecision(hasty.decisionId, { outcome: 'allow' }, 'me');
+    const late = here.chats.via('me').answerDecision(hasty.decisionId, { outcome: 'allow' });
     await expect(late).rejects.toMatchObject({ code: 'decision_settled' });
   });
 

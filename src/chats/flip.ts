@@ -10,6 +10,7 @@ import type { AgentDirectory } from '../agents/agent.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BackendName, RunningChoice } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { setSessionBackend } from '../store/agent-sessions.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
@@ -29,6 +30,8 @@ export interface FlipRequest extends Place {
   running: RunningChoice;
   /** What else is to change, in the same write. */
   changes: ChatChanges;
+  /** Who asks for it. */
+  actor: Actor;
   /** Aborted, with a BooError, once nobody waits for the flip any more. */
   signal: AbortSignal | undefined;
 }
@@ -42,7 +45,7 @@ export interface FlipParts {
   /** Throws once the chat is being let go. */
   assertRunning(): void;
   isTurnRunning(): boolean;
-  interruptTurn(): Promise<void>;
+  interruptTurn(actor: Actor): Promise<void>;
   /** Has something done between turns. */
   between(task: () => Promise<void>, signal?: AbortSignal): Promise<void>;
   /** Records the turns that the agent began by itself and that wait for it. */
@@ -81,7 +84,7 @@ export class Flips {
   async flip(request: FlipRequest): Promise<void> {
     const { session, settings } = this.#parts;
     const wanted = this.#newPlace(request);
-    if (this.#pending === 0 && !wanted) return settings.change(request.changes, session);
+    if (this.#pending === 0 && !wanted) return settings.change(request.changes, session, request.actor);
     // Before anything is touched.
     request.signal?.throwIfAborted();
     const { agent, backend } = settings.row;
@@ -93,7 +96,7 @@ export class Flips {
     // Left before its promise is settled, too: what comes next in turn must know.
     const done = this.#parts.between(() => this.#make(request).finally(leave), request.signal).finally(leave);
     this.rouse();
-    await Promise.all([done, isHurried ? this.#parts.interruptTurn() : undefined]);
+    await Promise.all([done, isHurried ? this.#parts.interruptTurn(request.actor) : undefined]);
   }
 
   /** What of the request differs from what the chat has by now; undefined where nothing does. */
@@ -120,12 +123,12 @@ export class Flips {
   }
 
   /** Between turns. */
-  async #make({ running, changes, signal, ...request }: FlipRequest): Promise<void> {
+  async #make({ running, changes, actor, signal, ...request }: FlipRequest): Promise<void> {
     const { log, session, settings } = this.#parts;
     // Another flip may have been first.
     const { id, agent, trusted } = settings.row;
     const place = this.#newPlace(request);
-    if (!place) return settings.change(changes, session);
+    if (!place) return settings.change(changes, session, actor);
 
     if (running === 'refuse') assertIdle(false, session, id, place);
     await this.#untilIdle(id, signal);
@@ -137,7 +140,7 @@ export class Flips {
     // Trust is by directory: who has looked at the old one has not looked at this one.
     const untrusted = place.cwd !== undefined && trusted ? { trusted: false } : {};
     const whole = { ...untrusted, ...changes, ...place };
-    await log.append(flipped(log, agent, whole)).catch((error: unknown) => {
+    await log.append(flipped(log, agent, whole, actor)).catch((error: unknown) => {
       // Perhaps it is stored, and perhaps not: the chat is to be read anew.
       this.#parts.onFailure(error);
       throw error;
@@ -171,10 +174,10 @@ export class Flips {
   }
 }
 
-function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges): Write {
+function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges, actor: Actor): Write {
   const { backend } = changes;
   return {
-    events: [{ body: { type: 'chat_updated', ...changes } }],
+    events: [{ body: { type: 'chat_updated', ...changes, ...doneByActor(actor) } }],
     ...(backend === undefined ? {} : { side: (db) => [setSessionBackend(db, log.lease, agent, backend)] }),
     chat: changes,
   };

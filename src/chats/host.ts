@@ -11,6 +11,7 @@ import type { Log } from '../lib/log.ts';
 import type { Chat as ChatView } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { HealthReason } from '../protocol/info.ts';
+import type { Actor } from '../protocol/principal.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { readEvents } from '../store/events.ts';
@@ -163,7 +164,7 @@ export class Host {
   }
 
   /** Ends the chat's session and readers, and forgets it everywhere. */
-  async delete(chatId: string): Promise<void> {
+  async delete(chatId: string, { principal, via }: Actor): Promise<void> {
     const { chat, log } = await this.#hold(chatId);
     try {
       await chat.stop();
@@ -174,6 +175,8 @@ export class Host {
       // Only now: nobody takes it anew while it is being deleted.
       this.#forget(chat);
     }
+    // Nothing of the chat is left that could say so.
+    this.#parts.logger.info({ chatId, principal: principal.id, by: principal.name, via }, 'A chat is deleted.');
     this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
     this.news.deleted(chatId);

@@ -8,6 +8,8 @@ import type { EventPage } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
+import { byText } from '../protocol/by-text.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import {
   type InterruptResult,
   type MovePrompt,
@@ -114,6 +116,7 @@ export class HostedChats implements Chats {
   }
 
   async patchChat(
+    actor: Actor,
     chatId: string,
     { cwd: given, ...rest }: PatchChat,
     { signal }: { signal?: AbortSignal | undefined } = {},
@@ -122,7 +125,7 @@ export class HostedChats implements Chats {
     const patch = { ...rest, ...place };
     if (patch.model || patch.permissionMode) await this.#assertOffered((await this.#row(chatId)).agent, patch);
     if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
-    await this.#host.use(chatId, (chat) => chat.patch(patch, signal));
+    await this.#host.use(chatId, (chat) => chat.patch(patch, actor, signal));
     return this.getChat(chatId);
   }
 
@@ -131,9 +134,9 @@ export class HostedChats implements Chats {
     return describeTrust(this.#sql, this.#agents.agentFor(row.agent), row);
   }
 
-  async giveTrust(chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
+  async giveTrust(actor: Actor, chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
     await this.#trust(await this.#row(chatId), digest);
-    await this.#host.use(chatId, (chat) => chat.patch({ trusted: true }));
+    await this.#host.use(chatId, (chat) => chat.patch({ trusted: true }, actor));
     return this.readTrust(chatId);
   }
 
@@ -141,11 +144,15 @@ export class HostedChats implements Chats {
     await trustDirectory(this.#sql, this.#agents.agentFor(chat.agent), chat, digest);
   }
 
-  async deleteChat(chatId: string): Promise<void> {
-    await this.#host.delete(chatId);
+  async deleteChat(actor: Actor, chatId: string): Promise<void> {
+    await this.#host.delete(chatId, actor);
   }
 
-  async submitPrompt(chatId: string, prompt: SubmitPrompt): Promise<{ receipt: Receipt; created: boolean }> {
+  async submitPrompt(
+    actor: Actor,
+    chatId: string,
+    prompt: SubmitPrompt,
+  ): Promise<{ receipt: Receipt; created: boolean }> {
     const content = toBlocks(prompt.content);
     const promptId = prompt.id ?? randomUUID();
     const known = async (): Promise<{ receipt: Receipt; created: boolean } | null> => {
@@ -163,7 +170,7 @@ export class HostedChats implements Chats {
       if (before) return before;
     }
     try {
-      const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content }));
+      const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content, actor }));
       const held = this.#host.find(chatId)?.view.hold ? { held: true as const } : {};
       return { receipt: { promptId, chatId, seq, ...held }, created: true };
     } catch (error) {
@@ -177,35 +184,41 @@ export class HostedChats implements Chats {
     return state === 'waiting' && (await this.#row(chatId)).hold ? { held: true } : {};
   }
 
-  async resumeQueue(chatId: string, choice: ResumeQueue, by: string): Promise<ChatView> {
-    await this.#host.use(chatId, (chat) => chat.resumeQueue(choice, by));
+  async resumeQueue(actor: Actor, chatId: string, choice: ResumeQueue): Promise<ChatView> {
+    await this.#host.use(chatId, (chat) => chat.resumeQueue(choice, actor));
     return this.getChat(chatId);
   }
 
-  async interrupt(chatId: string): Promise<InterruptResult> {
+  async interrupt(actor: Actor, chatId: string): Promise<InterruptResult> {
     const row = await this.#row(chatId);
     const chat = this.#host.find(chatId);
-    if (chat) return chat.interrupt();
+    if (chat) return chat.interrupt(actor);
     if ((await this.#elsewhere([row])).size > 0) throw elsewhere(chatId);
     return { interrupted: false, turnId: null };
   }
 
-  rewind(chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
-    return this.#host.use(chatId, (chat) => chat.rewind(promptId));
+  rewind(actor: Actor, chatId: string, { promptId }: RewindChat): Promise<RewindResult> {
+    return this.#host.use(chatId, (chat) => chat.rewind(promptId, actor));
   }
 
   async listPrompts(chatId: string): Promise<WaitingPromptList> {
     await this.#row(chatId);
     const rows = await ask(() => readWaitingPrompts(this.#sql, chatId));
-    return { items: rows.map(({ id, seq, content }) => ({ promptId: id, seq, content })) };
+    const items = rows.map(({ id: promptId, seq, content, actor }) => ({
+      promptId,
+      seq,
+      content,
+      ...(actor && doneByActor(actor)),
+    }));
+    return { items };
   }
 
-  async cancelPrompt(chatId: string, promptId: string): Promise<void> {
-    await this.#host.use(chatId, (chat) => chat.editPrompts(cancelling(promptId)));
+  async cancelPrompt(actor: Actor, chatId: string, promptId: string): Promise<void> {
+    await this.#host.use(chatId, (chat) => chat.editPrompts(cancelling(promptId, actor)));
   }
 
-  async movePrompt(chatId: string, promptId: string, { before }: MovePrompt): Promise<WaitingPromptList> {
-    await this.#host.use(chatId, (chat) => chat.editPrompts(moving(promptId, before)));
+  async movePrompt(actor: Actor, chatId: string, promptId: string, { before }: MovePrompt): Promise<WaitingPromptList> {
+    await this.#host.use(chatId, (chat) => chat.editPrompts(moving(promptId, before, actor)));
     return this.listPrompts(chatId);
   }
 
@@ -248,15 +261,15 @@ export class HostedChats implements Chats {
     return { items, next: items.length === page.limit ? String(last) : null };
   }
 
-  async answerDecision(decisionId: string, answer: AnswerDecision, by: string): Promise<Decision> {
+  async answerDecision(actor: Actor, decisionId: string, answer: AnswerDecision): Promise<Decision> {
     const decision = await this.#decision(decisionId);
     if (decision.status === 'pending') {
       const chat = this.#host.find(decision.chatId);
       if (!chat) throw elsewhere(decision.chatId);
-      if (await write(() => chat.answer(decision, answer, by))) return this.#decision(decisionId);
+      if (await write(() => chat.answer(decision, answer, actor))) return this.#decision(decisionId);
     }
     const winner = await this.#decision(decisionId);
-    throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${winner.by}.`, {
+    throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${byText(winner)}.`, {
       details: { decision: winner },
     });
   }

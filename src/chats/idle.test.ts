@@ -87,7 +87,7 @@ test('AGENT-3: never while a turn runs or a decision waits', async () => {
   const [asked] = await here.events(id, 'decision_requested');
   expect(here.host.find(id)?.state).toBe('waiting');
   expect(warm()).toBe(1);
-  await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' }, 'me');
+  await here.chats.via('me').answerDecision(asked!.decisionId, { outcome: 'allow' });
   const [end] = await here.events(id, 'turn_finished');
   expect(end?.outcome).toBe('completed');
 });

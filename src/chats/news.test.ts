@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { owner } from '../http/access.ts';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -90,10 +91,16 @@ test('WEB-2: a decision is told when it is requested and when it is settled, as 
   const times = { requestedAt: '', resolvedAt: '' };
   expect({ ...asked, ...times }).toEqual({ ...(await stored()), ...times });
   await until(() => told(id).at(-1)?.state === 'waiting');
-  await here.chats.answerDecision(asked!.id, { outcome: 'allow' }, 'phone');
+  await here.chats.via('phone').answerDecision(asked!.id, { outcome: 'allow' });
   await until(() => decisions().length === 2);
   expect({ ...decisions()[1], ...times }).toEqual({ ...(await stored()), ...times });
-  expect(decisions()[1]).toMatchObject({ outcome: 'allow', by: 'phone', status: 'resolved' });
+  expect(decisions()[1]).toMatchObject({
+    outcome: 'allow',
+    by: 'owner',
+    principal: owner,
+    via: 'phone',
+    status: 'resolved',
+  });
 });
 
 test('WEB-2: a decision that a dead host left is told as cancelled by the next one', async () => {

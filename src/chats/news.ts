@@ -49,9 +49,9 @@ export class News {
     } else if (event.type === 'decision_resolved') {
       const decision = this.#pending.get(event.decisionId);
       this.#pending.delete(event.decisionId);
-      const { outcome, by, at: resolvedAt } = event;
-      if (decision)
-        this.#tell({ type: 'decision', decision: { ...decision, status: 'resolved', outcome, by, resolvedAt } });
+      const { outcome, by, principal = null, via = null, at: resolvedAt } = event;
+      const settled = { status: 'resolved', outcome, by, principal, via, resolvedAt } as const;
+      if (decision) this.#tell({ type: 'decision', decision: { ...decision, ...settled } });
     }
   }
 
@@ -113,5 +113,7 @@ function requested(event: Extract<Event, { type: 'decision_requested' }>): Decis
     resolvedAt: null,
     outcome: null,
     by: null,
+    principal: null,
+    via: null,
   };
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { acceptedAnswer, refuseAnswer } from './accepted-answer.ts';
 import type { ChatLog } from './chat-log.ts';
 import { settlement } from './turn.ts';
@@ -41,7 +42,7 @@ export class OpenDecisions {
    * Settles a decision; false when it was settled before. Throws `invalid_request` for what the agent would not do as the
    * answer says: then nothing is stored, and it can still be answered.
    */
-  async answer(decision: Decision, given: AnswerDecision, by: string): Promise<boolean> {
+  async answer(decision: Decision, given: AnswerDecision, actor: Actor): Promise<boolean> {
     const { id, chatId } = decision;
     const { log, logger, session, turnId } = this.#parts;
     let answer: DecisionAnswer | undefined;
@@ -57,7 +58,7 @@ export class OpenDecisions {
         answer = accepted;
         // What is typed into a form is for the server that asked, and for nobody else.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
-        return settlement(turnId(), id, { ...kept, by, answer: kept });
+        return settlement(turnId(), id, { ...kept, ...doneByActor(actor), answer: kept });
       });
     } catch (error) {
       // Nothing was settled, so it can still be answered.

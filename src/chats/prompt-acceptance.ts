@@ -1,5 +1,6 @@
+import { doneByActor } from '../protocol/principal.ts';
 import { textOf } from '../protocol/text-of.ts';
-import { insertPrompt, type PromptRow } from '../store/prompts.ts';
+import { insertPrompt, type NewPrompt } from '../store/prompts.ts';
 import type { Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
@@ -23,7 +24,7 @@ interface AcceptanceOptions {
 export async function acceptPrompt(
   log: ChatLog,
   settings: ChatSettings,
-  prompt: Pick<PromptRow, 'id' | 'content'>,
+  prompt: NewPrompt,
   turnId?: string,
 ): Promise<number> {
   let isNamed = false;
@@ -42,17 +43,13 @@ export async function acceptPrompt(
 }
 
 /** The write that stores a prompt, and the start of its turn with it where that turn can begin at once. */
-function promptAcceptance(
-  log: ChatLog,
-  prompt: Pick<PromptRow, 'id' | 'content'>,
-  { title, turnId }: AcceptanceOptions,
-): Write {
+function promptAcceptance(log: ChatLog, prompt: NewPrompt, { title, turnId }: AcceptanceOptions): Write {
   // Stored as taken: one statement cannot change what it stores.
   const start =
     turnId === undefined ? undefined : turnStart(log, turnId, { id: prompt.id, isWaiting: false, starts: 1 });
   return {
     events: [
-      { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content } },
+      { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content, ...doneByActor(prompt.actor) } },
       ...(title === null ? [] : [{ body: { type: 'chat_updated' as const, title } }]),
       ...(start?.events ?? []),
     ],

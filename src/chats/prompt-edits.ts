@@ -3,6 +3,7 @@
  * takes, stores or edits a prompt is a write to the same log, so what it sees is what it changes.
  */
 import { BooError } from '../protocol/error.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { Sql } from '../store/database.ts';
 import type { Write } from '../store/events.ts';
 import {
@@ -19,20 +20,20 @@ import type { ChatLog } from './chat-log.ts';
 export type PromptEdit = (sql: Sql, log: ChatLog) => Promise<Write | null>;
 
 /** Throws `prompt_taken`, `not_found`. One that was cancelled before stays so. */
-export function cancelling(promptId: string): PromptEdit {
+export function cancelling(promptId: string, actor: Actor): PromptEdit {
   return async (sql, log) => {
     const found = await log.ask(() => findPrompt(sql, log.lease.chatId, promptId));
     if (found?.state === 'cancelled') return null;
     assertWaits(found, promptId);
     return {
-      events: [{ body: { type: 'prompt_cancelled', promptId } }],
+      events: [{ body: { type: 'prompt_cancelled', promptId, ...doneByActor(actor) } }],
       side: (db) => [cancelPrompt(db, log.lease, promptId)],
     };
   };
 }
 
 /** Throws `prompt_taken`, `not_found` for the prompt, and `invalid_request` for one before that does not wait. */
-export function moving(promptId: string, before: string | null): PromptEdit {
+export function moving(promptId: string, before: string | null, actor: Actor): PromptEdit {
   return async (sql, log) => {
     const { chatId } = log.lease;
     const waiting = await log.ask(() => listWaitingPrompts(sql, chatId));
@@ -47,7 +48,7 @@ export function moving(promptId: string, before: string | null): PromptEdit {
     // The same places, dealt anew: who comes later stands behind them all.
     const places = waiting.map(({ place }) => place);
     return {
-      events: [{ body: { type: 'prompts_reordered', promptIds } }],
+      events: [{ body: { type: 'prompts_reordered', promptIds, ...doneByActor(actor) } }],
       side: (db) => [placePrompts(db, log.lease, promptIds, places)],
     };
   };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { anActor } from '../../test/support/owners-chats.ts';
 import { assertDense, assertTurnsFinished, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -91,7 +92,8 @@ describe('a prompt', () => {
     await until(async () => (await here.chats.getChat(id)).state === 'ready');
     // Known to be there before anybody has looked: the table itself refuses the second.
     const chat = here.host.find(id)!;
-    await expect(chat.submit({ id: 'first', content: [{ type: 'text', text: 'first' }] })).rejects.toThrow(/unique/);
+    const again = { id: 'first', content: [{ type: 'text' as const, text: 'first' }], actor: anActor };
+    await expect(chat.submit(again)).rejects.toThrow(/unique/);
     await until(async () => (await here.chats.getChat(id)).state === 'ready');
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => here.chats.submitPrompt(id, { id: 'again', content: 'again' })),
@@ -255,7 +257,7 @@ describe('the working directory', () => {
     expect(held).toMatchObject({ reason: 'directory', message: 'The working directory is gone.', promptId: null });
     await until(async () => (await here.chats.getChat(id)).state === 'failed');
     here.backend.beforeOpen = () => {};
-    await here.chats.resumeQueue(id, {}, 'test');
+    await here.chats.via('test').resumeQueue(id, {});
     const [completed] = await here.events(id, 'turn_finished');
     expect(completed).toMatchObject({ outcome: 'completed' });
     await until(async () => (await here.chats.getChat(id)).state === 'ready');

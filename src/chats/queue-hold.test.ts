@@ -98,13 +98,15 @@ describe('a failure that is not the prompt’s own', () => {
     expect(await outcomes(id)).toEqual(['failed']);
     expect(await here.events(id, 'queue_held')).toHaveLength(1);
 
-    const resumed = await here.chats.resumeQueue(id, {}, 'anna');
+    const resumed = await here.chats.via('anna').resumeQueue(id, {});
     expect(resumed.hold).toBeNull();
     await here.events(id, 'turn_finished', 8);
     expect(await taken(id)).toEqual(['p1', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7']);
-    expect(await here.events(id, 'queue_resumed')).toMatchObject([{ by: 'anna', requeuedPromptIds: ['p1'] }]);
+    expect(await here.events(id, 'queue_resumed')).toMatchObject([
+      { by: 'owner', via: 'anna', requeuedPromptIds: ['p1'] },
+    ]);
     expect(await here.chats.getChat(id)).toMatchObject({ waiting: 0, hold: null });
-    await here.chats.resumeQueue(id, {}, 'anna');
+    await here.chats.via('anna').resumeQueue(id, {});
     expect(await here.events(id, 'queue_resumed')).toHaveLength(1);
   });
 
@@ -113,7 +115,7 @@ describe('a failure that is not the prompt’s own', () => {
       failing({ reason: 'billing' }, (text) => text === 'p1'),
       2,
     );
-    await here.chats.resumeQueue(id, { sendAgain: false }, 'anna');
+    await here.chats.via('anna').resumeQueue(id, { sendAgain: false });
     await here.events(id, 'turn_finished', 2);
     expect(await taken(id)).toEqual(['p1', 'p2']);
 
@@ -125,7 +127,7 @@ describe('a failure that is not the prompt’s own', () => {
     };
     const other = await sendBehind(gate, 2);
     expect(await here.chats.getChat(other)).toMatchObject({ hold: { promptId: 'p1', sendsAgain: false } });
-    await here.chats.resumeQueue(other, {}, 'anna');
+    await here.chats.via('anna').resumeQueue(other, {});
     await here.events(other, 'turn_finished', 2);
     expect(await taken(other)).toEqual(['p1', 'p2']);
   });
@@ -273,7 +275,7 @@ describe('a prompt that cannot begin', () => {
     expect(tries).toBe(2);
     expect(await here.chats.getChat(id)).toMatchObject({ waiting: 2 });
     here.backend.beforeOpen = () => {};
-    await here.chats.resumeQueue(id, {}, 'anna');
+    await here.chats.via('anna').resumeQueue(id, {});
     await here.events(id, 'turn_finished', 2);
     expect(await taken(id)).toEqual(['p1', 'p2']);
     expect(await outcomes(id)).toEqual(['completed', 'completed']);
@@ -342,7 +344,7 @@ describe('a prompt that cannot begin', () => {
     expect(held).toMatchObject({ reason: 'crashes', message: expect.stringContaining('3 times') as string });
     expect(await taken(id)).toEqual([]);
     expect(here.backend.opened).toEqual([]);
-    await here.chats.resumeQueue(id, {}, 'anna');
+    await here.chats.via('anna').resumeQueue(id, {});
     await here.events(id, 'turn_finished');
     expect(await outcomes(id)).toEqual(['completed']);
   });

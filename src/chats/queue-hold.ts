@@ -6,6 +6,7 @@ import type { Obstacle } from '../agents/agent-backend.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
+import type { DoneBy } from '../protocol/principal.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
 import type { Sql } from '../store/database.ts';
@@ -99,7 +100,7 @@ export class QueueHold {
     if (!isOurs) throw new FencedError(log.lease.chatId);
   }
 
-  async resume({ sendAgain }: ResumeQueue, by: string): Promise<void> {
+  async resume({ sendAgain }: ResumeQueue, by: DoneBy): Promise<void> {
     const { log, settings } = this.#parts;
     const resumed = await log.appendIf((): Write | null => {
       const { hold } = settings.row;
@@ -123,19 +124,19 @@ export class QueueHold {
     const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
     if (!write || !hold || cancels === 0 || waiting > cancels || (resumeAtReset && hold.resetsAt !== null))
       return write;
-    return { ...write, events: [...write.events, resumption('host')], chat: { ...write.chat, hold: null } };
+    return { ...write, events: [...write.events, resumption(byHost)], chat: { ...write.chat, hold: null } };
   }
 
   /** The chat's settings have changed: perhaps a person has removed what was in the way. */
   async noteChanges(changes: ChatChanges): Promise<void> {
     if (changes.resumeAtReset !== undefined) this.arm();
     const { hold } = this.#parts.settings.row;
-    if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, 'host');
+    if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, byHost);
   }
 
   /** The agent has forgotten what was too long. */
   async noteRewind(): Promise<void> {
-    if (this.#parts.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, 'host');
+    if (this.#parts.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, byHost);
   }
 
   /** To be called whenever the hold or the choice to resume by itself may be another one. */
@@ -148,7 +149,7 @@ export class QueueHold {
     const delayMs = Math.min(Math.max(leftMs, 0), longestDelayMs);
     this.#cancelTimer = this.#parts.clock.after(delayMs, () => {
       if (delayMs < leftMs) this.arm();
-      else this.resume({}, 'host').catch((error: unknown) => this.#parts.onFailure(error));
+      else this.resume({}, byHost).catch((error: unknown) => this.#parts.onFailure(error));
     });
   }
 
@@ -158,8 +159,10 @@ export class QueueHold {
   }
 }
 
-function resumption(by: string, requeued: string[] = []): NewEvent {
-  return { body: { type: 'queue_resumed', by, ...(requeued.length > 0 ? { requeuedPromptIds: requeued } : {}) } };
+const byHost: DoneBy = { by: 'host' };
+
+function resumption(by: DoneBy, requeued: string[] = []): NewEvent {
+  return { body: { type: 'queue_resumed', ...by, ...(requeued.length > 0 ? { requeuedPromptIds: requeued } : {}) } };
 }
 
 /** The settings whose change is meant to help. */

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Agent } from '../agents/agent.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { RewindResult } from '../protocol/prompt.ts';
 import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
@@ -28,6 +29,7 @@ export interface RewindParts {
 export async function rewindChat(
   { sql, log, session, chat, agentFor }: RewindParts,
   given: string | undefined,
+  actor: Actor,
 ): Promise<RewindResult> {
   const { id: chatId, agent, cwd } = chat;
   const own = agentFor(agent);
@@ -61,7 +63,7 @@ export async function rewindChat(
   const hasMoved = agentDirectory.worktree !== told.worktree;
   await log.append({
     events: [
-      { body: { type: 'session_rewound', promptIds, sessionId: to } },
+      { body: { type: 'session_rewound', promptIds, sessionId: to, ...doneByActor(actor) } },
       ...(hasMoved ? [{ body: { type: 'current_directory_update' as const, ...agentDirectory } }] : []),
     ],
     ...(hasMoved ? { chat: { agentDirectory } } : {}),

@@ -3,6 +3,7 @@ import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, DeltaBody } from '../protocol/event.ts';
+import type { DoneBy } from '../protocol/principal.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
@@ -36,6 +37,8 @@ export interface TurnParts {
 export interface TurnAftermath {
   /** Before its end. */
   told?: readonly NewEvent[] | undefined;
+  /** Who has interrupted it, where a person has; said of a turn that has ended so. */
+  interruptedBy?: DoneBy | undefined;
   /** Its prompt never reached the agent, and waits again. */
   requeued?: { id: string; starts: number } | undefined;
   /** The queue is held from here on. Asked for in the very turn of the write. */
@@ -180,9 +183,9 @@ export function settlement(
     input?: Record<string, unknown> | undefined;
   },
 ): Write {
-  const { outcome, by, message, input } = settled;
+  const { outcome, by, principal, via, message, input } = settled;
   return {
-    events: [{ turnId, body: { type: 'decision_resolved', decisionId, outcome, by, message, input } }],
+    events: [{ turnId, body: { type: 'decision_resolved', decisionId, outcome, by, principal, via, message, input } }],
     side: (db) => [settleDecision(db, decisionId, settled)],
   };
 }
@@ -197,7 +200,8 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, agent, pendingDecisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
-  const { told = [], requeued, hold } = aftermath;
+  const { told = [], interruptedBy, requeued, hold } = aftermath;
+  const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
     const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     pendingDecisions.clear();
@@ -207,7 +211,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
       events: [
         ...open.flatMap((write) => write.events),
         ...told,
-        { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds } },
+        { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds, ...by } },
         ...(held ? [held.event] : []),
       ],
       side: (db) => [

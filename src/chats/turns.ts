@@ -4,6 +4,7 @@ import type { AgentDirectory } from '../agents/agent.ts';
 import { type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
 import type { Log } from '../lib/log.ts';
 import type { BooError } from '../protocol/error.ts';
+import { type Actor, type DoneBy, doneByActor } from '../protocol/principal.ts';
 import type { Sql } from '../store/database.ts';
 import type { PromptRow } from '../store/prompts.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -30,19 +31,23 @@ export interface TurnsParts {
   readonly onChanged: () => void;
 }
 
-export interface TurnPlan {
+/** A turn, or its beginning. */
+export interface Interruptible {
+  interrupted: boolean;
+  /** Missing where no person has done it here. */
+  interruptedBy?: Actor;
+}
+
+export interface TurnPlan extends Partial<Interruptible> {
   /** Stores the start; false where there is nothing to begin any more. */
   readonly start: (turnId: string) => Promise<boolean>;
   readonly begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd;
   /** What the turn is begun with; the agent begins some by itself. */
   prompt?: Pick<PromptRow, 'id' | 'content' | 'starts'> | undefined;
-  /** Somebody has interrupted it before it began. */
-  isInterrupted?: boolean;
 }
 
-export interface RunningTurn {
+export interface RunningTurn extends Interruptible {
   readonly id: string;
-  interrupted: boolean;
   /** One that is ended for a reason of ours fails with it. */
   failure?: BooError;
 }
@@ -60,7 +65,7 @@ export class Turns {
     return this.#current;
   }
 
-  async run({ start, begin, prompt, isInterrupted = false }: TurnPlan): Promise<void> {
+  async run({ start, begin, prompt, ...before }: TurnPlan): Promise<void> {
     const { log, settings, pendingDecisions, onSign, onChanged } = this.#parts;
     const turnId = randomUUID();
     const parts: TurnParts = {
@@ -72,7 +77,7 @@ export class Turns {
       onChanged: (changes) => settings.stored(changes),
       signs: { isTaken: false, isBegun: false },
     };
-    this.#current = { id: turnId, interrupted: isInterrupted };
+    this.#current = { id: turnId, interrupted: false, ...before };
     onChanged();
     try {
       if (!(await start(turnId))) return;
@@ -81,12 +86,20 @@ export class Turns {
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {
         const counted = await this.#count(turnId, end);
-        await endTurn(parts, counted.end, { ...this.#aftermath(parts, end, prompt), told: counted.events });
+        await endTurn(parts, counted.end, {
+          ...this.#aftermath(parts, end, prompt),
+          told: counted.events,
+          interruptedBy: this.#interruptedBy,
+        });
       }
     } finally {
       this.#current = undefined;
       onChanged();
     }
+  }
+
+  get #interruptedBy(): DoneBy | undefined {
+    return this.#current?.interruptedBy && doneByActor(this.#current.interruptedBy);
   }
 
   /** Whether the turn's prompt never reached the agent. A session of which that may be so is closed. */
@@ -105,6 +118,7 @@ export class Turns {
     const message = `The agent did not take the prompt. ${end.error?.message ?? ''}`.trim();
     await endTurn(parts, endWithoutResult('interrupted', notTaken()), {
       // A server that stops in order is no failed attempt.
+      interruptedBy: this.#interruptedBy,
       requeued: { id, starts: isStopped() ? starts - 1 : starts },
       hold: isLast ? () => hold.holding({ reason: 'agent', message }) : undefined,
     });

@@ -112,7 +112,7 @@ test('TURN-9: a person who is asked, a retry, a sign-in and work in the backgrou
   const [asked] = await here.events(id, 'decision_requested');
   const since = clock.now().toISOString();
   expect(await waits(id)).toEqual({ for: 'person', since, what: 'Bash: touch x', retry: null });
-  await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' }, 'me');
+  await here.chats.via('me').answerDecision(asked!.decisionId, { outcome: 'allow' });
   await here.events(id, 'notice');
   const at = new Date(clock.now().getTime() + 12_000).toISOString();
   const retry = { attempt: 4, maxAttempts: 10, at, reason: 'HTTP 429' };
@@ -142,7 +142,7 @@ test('TURN-10: a model that gives no sign for as long as the setting says ends i
     for (let round = 0; round < 4; round += 1) clock.advance(quietMs);
   };
   pass();
-  await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' }, 'me');
+  await here.chats.via('me').answerDecision(asked!.decisionId, { outcome: 'allow' });
   pass();
   expect((await here.chats.getChat(id)).state).toBe('running');
   gate.open();

@@ -2,15 +2,7 @@
  * Asks the person at the terminal about a chat's decisions, one after another. A decision settled elsewhere is
  * withdrawn from the screen at once. If the input has ended nobody can answer here: the decision stays pending.
  */
-import {
-  type AnswerDecision,
-  type BooClient,
-  BooError,
-  type Decision,
-  formOf,
-  type Question,
-  questionsOf,
-} from '../client/client.ts';
+import { type AnswerDecision, type BooClient, BooError, formOf, type Question, questionsOf } from '../client/client.ts';
 import { askAbout, type Matter } from './ask-about.ts';
 import { askForm } from './ask-form.ts';
 import { type Paper, rowsText } from './card-rows.ts';
@@ -24,11 +16,10 @@ import {
   questionRows,
   readChoice,
   readPermission,
+  type Settled,
 } from './decision-text.ts';
 import { plainText } from './plain-text.ts';
 import type { Terminal } from './terminal.ts';
-
-type Settled = Pick<Decision, 'outcome' | 'by'>;
 
 export interface Asker {
   add(asked: Asked): void;

@@ -89,7 +89,7 @@ describe('chat', () => {
       ].join('\n'),
     );
     expect(err).toBe('Please answer y, a or n.\n');
-    expect(stub.decisions[0]).toMatchObject({ outcome: 'allow', by: 'cli' });
+    expect(stub.decisions[0]).toMatchObject({ outcome: 'allow', by: 'owner', via: 'cli' });
     expect(code).toBe(0);
   });
 
@@ -134,7 +134,7 @@ describe('chat', () => {
     stub.settle(stub.decisions[0]!, { outcome: 'deny' }, 'web');
     expect(await exitCode).toBe(0);
     expect(terminal.asking).toBeUndefined();
-    expect(terminal.stdout).toContain('  answered by web: deny\n');
+    expect(terminal.stdout).toContain('  answered by owner via web: deny\n');
     expect(stub.requests.filter((request) => request.startsWith('POST /v1/decisions'))).toEqual([]);
   });
 
@@ -147,11 +147,11 @@ describe('chat', () => {
     const pending = start(['chat', 'go']);
     pending.terminal.ask = () => {
       // Settled on the server, while its event has not come yet.
-      Object.assign(stub.decisions[0]!, { status: 'resolved', outcome: 'allow', by: 'web' });
+      Object.assign(stub.decisions[0]!, { status: 'resolved', outcome: 'allow', by: 'owner', via: 'web' });
       return Promise.resolve({ kind: 'line', text: 'n' });
     };
     await pending.exitCode;
-    expect(pending.terminal.stdout).toContain('  answered by web: allow\n');
+    expect(pending.terminal.stdout).toContain('  answered by owner via web: allow\n');
   });
 
   it('asks again when the answer did not arrive, and still hears of another one', async () => {
@@ -166,7 +166,7 @@ describe('chat', () => {
     expect(terminal.stderr).toBe('! Not now.\n');
     stub.settle(stub.decisions[0]!, { outcome: 'deny' }, 'web');
     expect(await exitCode).toBe(0);
-    expect(terminal.stdout).toContain('  answered by web: deny\n');
+    expect(terminal.stdout).toContain('  answered by owner via web: deny\n');
   });
 
   it('CLI-11: leaves a decision pending when the input has ended, says how to answer, and leaves with 3', async () => {
@@ -181,7 +181,7 @@ describe('chat', () => {
     expect(terminal.stderr).toContain(`boocode decide ${decision?.id} allow (or deny)`);
     expect(decision?.status).toBe('pending');
     expect((await run(['decide', decision!.id.slice(0, 8), 'always'])).code).toBe(0);
-    expect(decision).toMatchObject({ outcome: 'allow_always', by: 'cli' });
+    expect(decision).toMatchObject({ outcome: 'allow_always', by: 'owner', via: 'cli' });
   });
 
   it('asks the questions of an agent and sends the answers with the input', async () => {
@@ -604,7 +604,7 @@ describe('decide', () => {
     const input = '{"command":"ls"}';
     expect(await run(['decide', decision.id, 'allow', '--input', input])).toMatchObject({
       code: 0,
-      out: 'Bash: rm x: answered by cli: allow\n',
+      out: 'Bash: rm x: answered by owner via cli: allow\n',
     });
     expect(decision).toMatchObject({ outcome: 'allow', input: { command: 'ls' } });
   });
@@ -615,7 +615,7 @@ describe('decide', () => {
     expect(await run(['decide', decision.id, 'allow'])).toEqual({
       code: 1,
       out: '',
-      err: 'error: Someone else was faster: answered by web: deny.\n',
+      err: 'error: Someone else was faster: answered by owner via web: deny.\n',
     });
   });
 });

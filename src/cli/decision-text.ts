@@ -1,5 +1,6 @@
 /** A decision in words: exactly what is asked, and what a typed answer means. */
 import { type AnswerDecision, type Decision, formOf, type Question, questionsOf } from '../client/client.ts';
+import { byText } from '../protocol/by-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { exactLine, exactLines, isProseField, lineCount, shownText } from '../protocol/exact-text.ts';
 import { alikeWords } from '../protocol/look-alikes.ts';
@@ -148,8 +149,10 @@ export const howToDecide = ({ id, kind }: Pick<Asked, 'id' | 'kind'>): string =>
 /** A title within other text, on one line. */
 export const titleText = (title: string, maxLength = 200): string => shownText(exactLine(title, maxLength));
 
-export function answeredText(decision: { outcome: Decision['outcome']; by: Decision['by'] }): string {
+export type Settled = Pick<Decision, 'outcome' | 'by'> & { via?: Decision['via'] | undefined };
+
+export function answeredText(decision: Settled): string {
   if (decision.outcome === 'cancelled') return 'withdrawn: the turn no longer waits for it';
   const words = decision.outcome === 'allow_always' ? 'always allow' : decision.outcome;
-  return `answered by ${plainLine(decision.by ?? 'someone')}: ${words}`;
+  return `answered by ${plainLine(byText(decision))}: ${words}`;
 }

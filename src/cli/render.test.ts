@@ -297,6 +297,38 @@ describe('a log', () => {
     expect(err).toBe('');
   });
 
+  it('WHO-3 WHO-4: says who answered and interrupted, and of older events what they say', () => {
+    const person = {
+      by: 'owner',
+      principal: { id: 'owner', name: 'owner', role: 'owner' },
+      via: 'web\u001b[2J',
+    } as const;
+    const decision = { type: 'decision_resolved', decisionId: turnId, outcome: 'deny' } as const;
+    const ended = { type: 'turn_finished', turnId, outcome: 'interrupted', usage: noUsage, costUsd: 0 } as const;
+    const items = [
+      event({ ...decision, ...person }),
+      event({ ...decision, by: 'terminal' }),
+      event({ ...decision, by: 'Firefox' }),
+      event({ type: 'queue_resumed', ...person }),
+      event({ ...ended, ...person }),
+      event(ended),
+    ];
+    const words = render(items, { log: true })
+      .out.split('\n')
+      .filter((each) => !each.startsWith('cost'));
+    expect(words).toEqual([
+      '  answered by owner via web␛[2J: deny',
+      '  answered by terminal: deny',
+      '  answered by Firefox: deny',
+      '· the prompts that wait go on (owner via web␛[2J)',
+      'Interrupted by owner via web␛[2J.',
+      'Interrupted.',
+      '',
+    ]);
+    // Whoever watches a turn of their own knows.
+    expect(render([event({ ...ended, ...person })]).err).toContain('Interrupted.\n');
+  });
+
   it('hides one’s own prompts, and only those, while one talks', () => {
     const prompt = (promptId: string): FeedItem =>
       event({ type: 'prompt_accepted', promptId, content: [{ type: 'text', text: promptId }] });

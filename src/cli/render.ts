@@ -6,6 +6,7 @@
  * because several may write at once.
  */
 import type { Delta, Event, FeedItem, Info } from '../client/client.ts';
+import { byText } from '../protocol/by-text.ts';
 import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
@@ -249,7 +250,12 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (event.requeuedPromptIds)
           return complain('dim', `· ${plainText(event.error?.message ?? 'The prompt waits again.')}`);
         if (event.error) complain('red', `✗ ${plainText(event.error.message)}`);
-        else if (event.outcome === 'interrupted') complain('yellow', 'Interrupted.');
+        else if (event.outcome === 'interrupted') {
+          // Whoever watches a turn of their own knows by whom.
+          const { by, via } = event;
+          const who = options.log && by !== undefined ? ` by ${plainLine(byText({ by, via }))}` : '';
+          complain('yellow', `Interrupted${who}.`);
+        }
         return line(outStyle('dim', turnSummary(event)));
       case 'chat_updated':
         if (event.acceptsAgentMessages !== undefined)
@@ -265,7 +271,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'queue_held':
         return complain('yellow', `! ${holdText(event, event.chatId)}`);
       case 'queue_resumed':
-        return line(outStyle('dim', `· the waiting prompts resume (${plainLine(event.by)})`));
+        return line(outStyle('dim', `· the waiting prompts resume (${plainLine(byText(event))})`));
       case 'prompts_reordered':
       case 'turn_started':
       case 'usage_update':

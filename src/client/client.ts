@@ -49,6 +49,7 @@ export type { DirectoryList } from '../protocol/directory.ts';
 export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/event.ts';
 export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
 export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+export type { Principal } from '../protocol/principal.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type {
   InterruptResult,

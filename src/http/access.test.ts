@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAccess } from './access.ts';
+import { createAccess, owner } from './access.ts';
 
 const token = 'secret';
 const request = (url: string, headers: Record<string, string>): Request => new Request(url, { headers });
@@ -36,9 +36,16 @@ describe('access', () => {
     expect(check({ host: 'localhost' }, 'http://evil.example/healthz')).toThrow(/host/);
   });
 
-  it('takes the token, whatever the case of the scheme', () => {
+  it('WHO-1: takes the token for the owner’s, whatever the case of the scheme', () => {
     for (const authorization of ['Bearer secret', 'bearer secret', 'BEARER  secret']) {
-      expect(() => access.checkToken(request('http://localhost/', { authorization }))).not.toThrow();
+      expect(access.checkToken(request('http://localhost/', { authorization }))).toEqual(owner);
+    }
+  });
+
+  it('knows nobody by another token', () => {
+    for (const authorization of ['', 'Bearer', 'Bearer Secret', 'Bearer secret2', 'Basic secret']) {
+      const check = () => access.checkToken(request('http://localhost/', { authorization }));
+      expect(check).toThrow(expect.objectContaining({ code: 'unauthorized' }));
     }
   });
 

@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
+import type { Principal } from '../protocol/principal.ts';
 
 export interface AccessOptions {
   token: string;
@@ -17,10 +18,13 @@ export interface AccessOptions {
 export interface Access {
   /** Throws `forbidden_host` or `forbidden_origin`. */
   checkSource(request: Request): void;
-  /** Throws `unauthorized`. */
-  checkToken(request: Request): void;
+  /** Whose token the request shows. Throws `unauthorized`. */
+  checkToken(request: Request): Principal;
   readonly token: string;
 }
+
+/** Whose the server's token is, and so whatever is opened with it. */
+export const owner: Principal = { id: 'owner', name: 'owner', role: 'owner' };
 
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
 const hostPattern = /^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::([1-9]\d{0,4}))?$/;
@@ -71,6 +75,7 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
           details: { field: 'authorization' },
         });
       }
+      return owner;
     },
   };
 }

@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
+import type { Principal } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
 import { chatRoutes } from './chat-routes.ts';
@@ -19,7 +20,7 @@ import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
-import type { Route, ServerEnv } from './route.ts';
+import { type Route, type ServerEnv, wantsPrincipal } from './route.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -51,8 +52,14 @@ export interface AppOptions {
   web?: WebFiles;
 }
 
-export type App = Hono<{ Bindings: ServerEnv }>;
-type AppContext = Context<{ Bindings: ServerEnv }>;
+interface AppEnv {
+  Bindings: ServerEnv;
+  /** Who asks; set by the guard alone, by the credential that it was shown. */
+  Variables: { principal?: Principal };
+}
+
+export type App = Hono<AppEnv>;
+type AppContext = Context<AppEnv>;
 
 export const httpLimits: HttpLimits = {
   failuresPerSource: 20,
@@ -123,9 +130,10 @@ export function createApp(options: AppOptions): App {
       access.checkSource(c.req.raw);
       const policy = policyOf(c);
       const ticket = policy === 'ticket' ? ticketIn(c.req.raw.headers) : undefined;
-      if (ticket !== undefined) tickets.check(ticket);
-      else if (policy === 'bearer' || policy === 'ticket') access.checkToken(c.req.raw);
-      if (policy === 'bearer' || policy === 'ticket') peer?.admit();
+      if (wantsPrincipal(policy)) {
+        c.set('principal', ticket === undefined ? access.checkToken(c.req.raw) : tickets.check(ticket));
+        peer?.admit();
+      }
       await next();
     } catch (error) {
       const refused = refuse(error, c);
@@ -146,7 +154,13 @@ export function createApp(options: AppOptions): App {
 
   for (const route of routes) {
     const handler = (c: AppContext): Promise<Response> =>
-      route.answer({ request: c.req.raw, pathParams: c.req.param(), clock, env: c.env ?? {} });
+      route.answer({
+        request: c.req.raw,
+        pathParams: c.req.param(),
+        clock,
+        env: c.env ?? {},
+        principal: c.get('principal'),
+      });
     routeOfHandler.set(handler, route);
     app.on(route.method, honoPath(route.path), handler);
   }
@@ -182,15 +196,17 @@ function showsCredential(c: AppContext): boolean {
   return headers.has('authorization') || policy === 'code' || (policy === 'ticket' && ticketIn(headers) !== undefined);
 }
 
-function askedBy(c: AppContext): Pick<Refusal, 'source' | 'client' | 'method' | 'path'> {
+function askedBy(c: AppContext): Pick<Refusal, 'source' | 'principal' | 'client' | 'method' | 'path'> {
   const { headers, method } = c.req.raw;
   const declared = declaredOf(c);
+  const principal = c.get('principal');
   const client = headers
     .get('boocode-client')
     ?.replace(/[^\x20-\x7e]/g, '?')
     .slice(0, 64);
   return {
     source: c.env?.peer?.source ?? 'unknown',
+    ...(principal && { principal: principal.id }),
     ...(client !== undefined && { client }),
     method,
     path: typeof declared === 'object' ? declared.path : 'unknown',

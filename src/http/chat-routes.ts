@@ -90,7 +90,7 @@ export function chatRoutes(chats: Chats): Route[] {
         },
       },
       { params: chatPath, body: patchChat },
-      async ({ params, body, request, env }) => {
+      async ({ params, body, actor, request, env }) => {
         const line = new AbortController();
         const hangUp = (): void =>
           line.abort(new BooError('chat_busy', 'The client has hung up: nothing has changed.'));
@@ -98,7 +98,7 @@ export function chatRoutes(chats: Chats): Route[] {
         request.signal.addEventListener('abort', hangUp);
         const forget = env.openFeeds?.add(close);
         try {
-          return json(200, await chats.patchChat(params.chatId, body, { signal: line.signal }));
+          return json(200, await chats.patchChat(actor, params.chatId, body, { signal: line.signal }));
         } finally {
           forget?.();
         }
@@ -128,7 +128,7 @@ export function chatRoutes(chats: Chats): Route[] {
         responses: { 200: { description: 'It is trusted, from the next turn on.', schema: chatTrust } },
       },
       { params: chatPath, body: giveTrust },
-      async ({ params, body }) => json(200, await chats.giveTrust(params.chatId, body)),
+      async ({ params, body, actor }) => json(200, await chats.giveTrust(actor, params.chatId, body)),
     ),
     route(
       {
@@ -141,8 +141,8 @@ export function chatRoutes(chats: Chats): Route[] {
         responses: { 204: { description: 'The chat is gone.' } },
       },
       { params: chatPath },
-      async ({ params }) => {
-        await chats.deleteChat(params.chatId);
+      async ({ params, actor }) => {
+        await chats.deleteChat(actor, params.chatId);
         return new Response(null, { status: 204 });
       },
     ),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { answerDecision, decision, decisionPage } from '../protocol/decision.ts';
-import { clientName, decisionPath, pageCursor, pageLimit, uuid } from './parameters.ts';
+import { decisionPath, pageCursor, pageLimit, uuid } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
 const decisionQuery = z.strictObject({
@@ -36,9 +36,8 @@ export function decisionRoutes(chats: Chats): Route[] {
         bodyLimitBytes: largeBodyBytes,
         responses: { 200: { description: 'The decision, settled by this answer.', schema: decision } },
       },
-      { params: decisionPath, headers: z.object({ 'boocode-client': clientName }), body: answerDecision },
-      async ({ params, headers, body }) =>
-        json(200, await chats.answerDecision(params.decisionId, body, headers['boocode-client'])),
+      { params: decisionPath, body: answerDecision },
+      async ({ params, body, actor }) => json(200, await chats.answerDecision(actor, params.decisionId, body)),
     ),
   ];
 }

@@ -53,11 +53,11 @@ describe('a flip that waits', () => {
     signals = [];
     const patchChat = app.chats.patchChat.bind(app.chats);
     // As a chat does: until the turn has finished, or nobody waits any more.
-    app.chats.patchChat = (id, patch, { signal } = {}) =>
+    app.chats.patchChat = (actor, id, patch, { signal } = {}) =>
       new Promise((resolve, reject) => {
         signals.push(signal!);
         signal?.addEventListener('abort', () => reject(signal.reason as Error));
-        finish = () => resolve(patchChat(id, patch));
+        finish = () => resolve(patchChat(actor, id, patch));
       });
   });
   afterEach(() => server.close());

@@ -37,7 +37,7 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   here = await openChatsHost(database.url);
   const app = createApp({
-    chats: here.chats,
+    chats: here.everyones,
     access: { token: testToken },
     signInCodes: createSignInCodes(),
     log: silentLog,
@@ -155,7 +155,7 @@ test('WEB-3: a client says truly whether it is connected and whether all is ther
   await here.chats.submitPrompt(id, { content: 'meanwhile' });
   await here.events(id, 'turn_finished', 2);
   const app = createApp({
-    chats: here.chats,
+    chats: here.everyones,
     access: { token: testToken },
     signInCodes: createSignInCodes(),
     log: silentLog,

@@ -52,7 +52,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         responses: { 201: { description: 'The ticket.', schema: liveTicket } },
       },
       {},
-      () => json(201, tickets.issue({ to: 'live' })),
+      ({ actor }) => json(201, tickets.issue({ to: 'live' }, actor.principal)),
     ),
   ];
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { anActor } from '../../test/support/owners-chats.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
 import { createTestApp, testToken, type TestApp } from '../../test/support/test-app.ts';
@@ -91,7 +92,7 @@ const delta = (text: string, of = chatId) =>
 describe('a live socket', () => {
   it('follows several chats: of each a resume, the history after the cursor, then what happens', async () => {
     const { id: other } = await test.chats.createChat({ cwd: '/tmp' });
-    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(chatId, { content });
+    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(anActor, chatId, { content });
     const { say, messages, of } = await open();
     say({ type: 'follow', chatId, after: 1 });
     say({ type: 'follow', chatId: other, after: 0 });
@@ -100,7 +101,7 @@ describe('a live socket', () => {
       { type: 'resume', chatId, verdict: 'ok', after: 1, head: 3 },
       { type: 'resume', chatId: other, verdict: 'ok', after: 0, head: 0 },
     ]);
-    await test.chats.submitPrompt(other, { content: 'd' });
+    await test.chats.submitPrompt(anActor, other, { content: 'd' });
     test.chats.push(chatId, delta('x'));
     await until(() => of('event').length === 3 && of('delta').length === 1);
     const seen = of('event').map(({ event }) => [event.chatId, event.seq]);
@@ -119,7 +120,7 @@ describe('a live socket', () => {
     test.chats.push(chatId, delta('a'));
     // Time stands still: without a pause before it, it would wait for ever.
     clock.advance(4);
-    await test.chats.submitPrompt(chatId, { content: 'now' });
+    await test.chats.submitPrompt(anActor, chatId, { content: 'now' });
     await until(() => of('event').length === 1);
     expect(of('delta')).toHaveLength(1);
     test.chats.push(chatId, delta('b'));
@@ -135,7 +136,7 @@ describe('a live socket', () => {
     await until(() => of('ended').length === 1);
     say({ type: 'follow', chatId, after: 0 });
     await until(() => of('resume').length === 1);
-    await test.chats.deleteChat(chatId);
+    await test.chats.deleteChat(anActor, chatId);
     await until(() => of('ended').length === 2);
     expect(of('ended')).toEqual([
       { type: 'ended', chatId: nowhere, reason: 'unknown' },
@@ -156,12 +157,12 @@ describe('a live socket', () => {
   });
 
   it('begins anew where a chat is followed again, and sends no more of one that is not', async () => {
-    await test.chats.submitPrompt(chatId, { content: 'a' });
+    await test.chats.submitPrompt(anActor, chatId, { content: 'a' });
     const { say, of } = await open();
     say({ type: 'follow', chatId, after: 0 });
     say({ type: 'follow', chatId, after: 1 });
     await until(() => of('resume').some(({ after }) => after === 1));
-    await test.chats.submitPrompt(chatId, { content: 'b' });
+    await test.chats.submitPrompt(anActor, chatId, { content: 'b' });
     await until(() => of('event').some(({ event }) => event.seq === 2));
     expect(of('event').filter(({ event }) => event.seq === 2)).toHaveLength(1);
     expect(test.chats.openReaders).toBe(1);
@@ -233,7 +234,7 @@ describe('a live socket', () => {
 
   it('is cut when it takes nothing, and reads no further than it takes until then', async () => {
     const content = 'x'.repeat(1_000_000);
-    for (let at = 0; at < 60; at += 1) await test.chats.submitPrompt(chatId, { content });
+    for (let at = 0; at < 60; at += 1) await test.chats.submitPrompt(anActor, chatId, { content });
     const { socket, say, of } = await open();
     socket.pause();
     const beside = await open();
@@ -253,7 +254,7 @@ describe('a live socket', () => {
     }
     await until(() => test.chats.openReaders === 1);
     expect(of('ended')).toEqual([]);
-    await test.chats.submitPrompt(chatId, { content: 'still here' });
+    await test.chats.submitPrompt(anActor, chatId, { content: 'still here' });
     await until(() => beside.of('event').length === 2);
   });
 

@@ -34,8 +34,10 @@ export const chatPath = z.strictObject({ chatId: uuid });
 export const promptPath = z.strictObject({ chatId: uuid, promptId });
 export const decisionPath = z.strictObject({ decisionId: uuid });
 
-/** Who answers, as other people will read it. */
+/** What a client calls itself, as other people will read it: a label beside the name of who uses it, and never the name. */
 export const clientName = z
   .string()
   .regex(/^[\x20-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters')
   .default('api');
+export const clientHeaderName = 'boocode-client';
+export const clientHeader = z.object({ [clientHeaderName]: clientName });

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import type { Log } from '../lib/log.ts';
 import { chat } from '../protocol/chat.ts';
@@ -14,7 +13,7 @@ import {
   waitingPromptList,
 } from '../protocol/prompt.ts';
 import { checkImages } from './check-images.ts';
-import { chatPath, clientName, promptPath } from './parameters.ts';
+import { chatPath, promptPath } from './parameters.ts';
 import { json, largeBodyBytes, route, type Route } from './route.ts';
 
 export function promptRoutes(chats: Chats, log: Log): Route[] {
@@ -33,12 +32,12 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
           200: { description: 'This prompt was stored before; the same receipt.', schema: receipt },
         },
       },
-      { params: chatPath, headers: z.object({ 'boocode-client': clientName }), body: submitPrompt },
-      async ({ params: { chatId }, headers, body, env }) => {
+      { params: chatPath, body: submitPrompt },
+      async ({ params: { chatId }, body, actor, env }) => {
         await checkImages(toBlocks(body.content));
-        const result = await chats.submitPrompt(chatId, body);
+        const result = await chats.submitPrompt(actor, chatId, body);
         const { promptId } = result.receipt;
-        const by = { client: headers['boocode-client'], source: env.peer?.source };
+        const by = { principal: actor.principal.id, client: actor.via, source: env.peer?.source };
         if (result.created) log.info({ chatId, promptId, ...by }, 'A prompt is stored.');
         return json(result.created ? 202 : 200, result.receipt);
       },
@@ -66,8 +65,8 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         responses: { 204: { description: 'It will not be taken.' } },
       },
       { params: promptPath },
-      async ({ params }) => {
-        await chats.cancelPrompt(params.chatId, params.promptId);
+      async ({ params, actor }) => {
+        await chats.cancelPrompt(actor, params.chatId, params.promptId);
         return new Response(null, { status: 204 });
       },
     ),
@@ -82,7 +81,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         responses: { 200: { description: 'All that wait, in their new order.', schema: waitingPromptList } },
       },
       { params: promptPath, body: movePrompt },
-      async ({ params, body }) => json(200, await chats.movePrompt(params.chatId, params.promptId, body)),
+      async ({ params, body, actor }) => json(200, await chats.movePrompt(actor, params.chatId, params.promptId, body)),
     ),
     route(
       {
@@ -96,9 +95,8 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
           200: { description: 'The chat as it is now. Nothing happens to a queue that is not held.', schema: chat },
         },
       },
-      { params: chatPath, headers: z.object({ 'boocode-client': clientName }), body: resumeQueue },
-      async ({ params, headers, body }) =>
-        json(200, await chats.resumeQueue(params.chatId, body, headers['boocode-client'])),
+      { params: chatPath, body: resumeQueue },
+      async ({ params, body, actor }) => json(200, await chats.resumeQueue(actor, params.chatId, body)),
     ),
     route(
       {
@@ -111,7 +109,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         responses: { 200: { description: 'Whether a turn was running, and which.', schema: interruptResult } },
       },
       { params: chatPath },
-      async ({ params }) => json(200, await chats.interrupt(params.chatId)),
+      async ({ params, actor }) => json(200, await chats.interrupt(actor, params.chatId)),
     ),
     route(
       {
@@ -124,7 +122,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         responses: { 200: { description: 'The prompts that the agent has forgotten.', schema: rewindResult } },
       },
       { params: chatPath, body: rewindChat },
-      async ({ params, body }) => json(200, await chats.rewind(params.chatId, body)),
+      async ({ params, body, actor }) => json(200, await chats.rewind(actor, params.chatId, body)),
     ),
   ];
 }

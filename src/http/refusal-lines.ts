@@ -5,6 +5,8 @@ import { MinuteTally } from './minute-tally.ts';
 
 export interface Refusal {
   source: string;
+  /** The id of who asked, where their credential was good. */
+  principal?: string | undefined;
   /** What the client calls itself, where it does. */
   client?: string | undefined;
   method: string;
@@ -29,7 +31,7 @@ export class RefusalLines {
   }
 
   add(refusal: Refusal): void {
-    const { source, method, path, code, field } = refusal;
-    this.#tally.add(JSON.stringify([source, method, path, code, field]), refusal);
+    const { source, principal, method, path, code, field } = refusal;
+    this.#tally.add(JSON.stringify([source, principal, method, path, code, field]), refusal);
   }
 }

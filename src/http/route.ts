@@ -7,16 +7,20 @@ import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
+import type { Actor, Principal } from '../protocol/principal.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
 import { readJsonBody } from './json-body.ts';
 import type { OpenFeeds } from './open-feeds.ts';
+import { clientHeader, clientHeaderName, clientName } from './parameters.ts';
 
 /**
  * `bearer`: the token. `ticket`: the token, or a one-use ticket. `code`: a one-use sign-in code in
  * the body. `open` and `static`: nothing, and nothing secret.
  */
 export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
+/** Policies under which somebody is known to ask. */
+type KnownPolicy = 'bearer' | 'ticket';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** A connection that asks to become a WebSocket. */
@@ -37,6 +41,8 @@ export interface Incoming {
   pathParams: Record<string, string>;
   clock: Clock;
   env: ServerEnv;
+  /** Who asks, as the guard has found. */
+  principal: Principal | undefined;
 }
 
 interface RouteInput<P, Q, H, B> {
@@ -54,13 +60,16 @@ export interface RouteResponse {
   schema?: z.ZodType;
 }
 
-export interface RouteText {
+/** Who asks. Handlers of routes that want no credential know of nobody. */
+type Asker<L extends Policy> = [L] extends [KnownPolicy] ? { actor: Actor } : unknown;
+
+export interface RouteText<L extends Policy = Policy> {
   /** What generated clients call it. */
   id: string;
   method: Method;
   /** As OpenAPI writes it: `/v1/chats/{chatId}`. */
   path: string;
-  policy: Policy;
+  policy: L;
   summary: string;
   /** The largest body that it takes; by default enough for a few names and a path. */
   bodyLimitBytes?: number;
@@ -91,10 +100,10 @@ const noBodyBytes = 1024;
 const noQuery = z.strictObject({});
 const noBody = z.strictObject({}).optional();
 
-export function route<P = undefined, Q = undefined, H = undefined, B = undefined>(
-  text: RouteText,
+export function route<L extends Policy, P = undefined, Q = undefined, H = undefined, B = undefined>(
+  text: RouteText<L>,
   schemas: RouteSchemas<P, Q, H, B>,
-  handle: (input: RouteInput<P, Q, H, B>) => Promise<Response> | Response,
+  handle: (input: RouteInput<P, Q, H, B> & Asker<L>) => Promise<Response> | Response,
 ): Route {
   // A schema that a route leaves out is one whose value its handler has no use for: its type is undefined.
   const parse = <T>(schema: z.ZodType<T> | undefined, value: unknown, whole: string): T =>
@@ -111,11 +120,15 @@ export function route<P = undefined, Q = undefined, H = undefined, B = undefined
   };
 
   const bodyLimitBytes = text.bodyLimitBytes ?? (schemas.body === undefined ? noBodyBytes : smallBodyBytes);
+  const { policy, method } = text;
+  // Whoever may change something may say by what they came. Of who only reads nothing is kept.
+  const takesName = wantsPrincipal(policy) && method !== 'GET';
   return {
     ...text,
     bodyLimitBytes,
-    schemas,
-    async answer({ request, pathParams, clock, env }) {
+    schemas: takesName ? { ...schemas, headers: clientHeader.extend(schemas.headers?.shape ?? {}) } : schemas,
+    async answer({ request, pathParams, clock, env, principal }) {
+      const asker = wantsPrincipal(policy) ? { actor: actorOf(request, principal, takesName) } : {};
       const params = parsePath(schemas.params, pathParams);
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
       const rawQuery = queryOf(request.url);
@@ -131,15 +144,31 @@ export function route<P = undefined, Q = undefined, H = undefined, B = undefined
         });
       }
       const body = parse(schemas.body, rawBody, 'body');
-      return handle({ params, query, headers, body, request, env });
+      return handle({ params, query, headers, body, request, env, ...asker } as RouteInput<P, Q, H, B> & Asker<L>);
     },
+  };
+}
+
+/** Whether a route under this policy is for people whom the server knows. */
+export function wantsPrincipal(policy: Policy | undefined): policy is KnownPolicy {
+  return policy === 'bearer' || policy === 'ticket';
+}
+
+function actorOf(request: Request, principal: Principal | undefined, takesName: boolean): Actor {
+  // Nobody gets past the guard without being known to it.
+  if (!principal)
+    throw new BooError('internal', 'A request that wants a credential has reached its route without one.');
+  if (!takesName) return { principal, via: clientName.parse(undefined) };
+  return {
+    principal,
+    via: parseInput(clientHeader, headersNamed(clientHeader, request.headers), 'headers')[clientHeaderName],
   };
 }
 
 /** Every code with which a route may answer that the client is at fault. */
 export function refusalsOf({ method, policy, schemas, errors = [] }: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
-  if (policy === 'bearer' || policy === 'ticket') codes.push('unauthorized', 'too_many_attempts');
+  if (wantsPrincipal(policy)) codes.push('unauthorized', 'too_many_attempts');
   if (schemas.params) codes.push('not_found');
   if (method !== 'GET') codes.push('invalid_json', 'unsupported_media_type', 'payload_too_large', 'request_timeout');
   return [...new Set([...codes, ...errors])];

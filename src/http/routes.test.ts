@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { anActor } from '../../test/support/owners-chats.ts';
 import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
 import { createTestApp, type TestApp } from '../../test/support/test-app.ts';
 import type { Chat } from '../protocol/chat.ts';
@@ -209,7 +210,7 @@ describe('cursors and limits', () => {
   });
 
   it('cut a page of events before a seq', async () => {
-    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(chat.id, { content });
+    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(anActor, chat.id, { content });
     const path = `/v1/chats/${chat.id}/events`;
     const page = await read(await test.call('GET', `${path}?before=3&limit=1`));
     expect(page).toMatchObject({ items: [{ seq: 2 }], next: 2, head: 3 });
@@ -220,7 +221,7 @@ describe('cursors and limits', () => {
   });
 
   it('cut a page of events', async () => {
-    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(chat.id, { content });
+    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(anActor, chat.id, { content });
     const page = await read(await test.call('GET', `/v1/chats/${chat.id}/events?after=1&limit=1`));
     expect(page).toMatchObject({ items: [{ seq: 2 }], next: 2, head: 3 });
   });
@@ -243,15 +244,19 @@ describe('decisions', () => {
     const { id } = test.chats.addDecision(chat.id);
     const headers = { 'boocode-client': 'phone' };
     const won = await test.call('POST', `/v1/decisions/${id}`, { body: { outcome: 'allow' }, headers });
-    expect(await read(won)).toMatchObject({ outcome: 'allow', by: 'phone' });
+    expect(await read(won)).toMatchObject({ outcome: 'allow', by: 'owner', via: 'phone' });
     const lost = await refusal('POST', `/v1/decisions/${id}`, { body: { outcome: 'deny' } });
-    expect(lost).toMatchObject({ status: 409, code: 'decision_settled', decision: { outcome: 'allow', by: 'phone' } });
+    expect(lost).toMatchObject({
+      status: 409,
+      code: 'decision_settled',
+      decision: { outcome: 'allow', by: 'owner', via: 'phone' },
+    });
   });
 
   it('are answered by `api` where the client gives no name', async () => {
     const { id } = test.chats.addDecision(chat.id);
     const answer = await test.call('POST', `/v1/decisions/${id}`, { body: { outcome: 'deny' } });
-    expect(await read(answer)).toMatchObject({ by: 'api' });
+    expect(await read(answer)).toMatchObject({ by: 'owner', via: 'api' });
   });
 
   it.each(['', 'x'.repeat(65), 'caf\u00e9', 'a\tb'])('refuse the client name "%s"', async (name) => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestApp, type TestApp } from '../../test/support/test-app.ts';
 import { until } from '../../test/support/until.ts';
 import type { Reader } from '../chats/chats.ts';
@@ -216,7 +217,7 @@ describe('the live feed', () => {
 
   async function start(test: TestApp, query = '', headers: Record<string, string> = {}) {
     const { id } = await test.chats.createChat({ cwd: '/tmp' });
-    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(id, { content });
+    for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(anActor, id, { content });
     const response = await test.call('GET', `/v1/chats/${id}/events${query}`, { headers: { ...accept, ...headers } });
     return { id, response };
   }

@@ -76,10 +76,10 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },
-      async ({ params: { chatId }, body }) => {
+      async ({ params: { chatId }, body, actor }) => {
         // What is wrong with the terminal is told here, for a browser learns nothing of a refused WebSocket.
         await chats.openTerminal(chatId);
-        return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }));
+        return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }, actor.principal));
       },
     ),
   ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { principal } from './principal.ts';
 
 export const decisionKinds = ['permission', 'question', 'plan', 'form'] as const;
 export const answerOutcomes = ['allow', 'allow_always', 'deny'] as const;
@@ -33,8 +34,12 @@ export const decision = z
     requestedAt: z.iso.datetime(),
     resolvedAt: z.iso.datetime().nullable(),
     outcome: z.enum(decisionOutcomes).nullable(),
-    /** Who settled it: the name of a client, `agent`, or `host`. */
+    /** Who settled it: a person's name; `agent`, `host` or `terminal`; of old ones without `principal`, a client's label. */
     by: z.string().nullable(),
+    /** The person, where it was one whom the server knows. */
+    principal: principal.nullable(),
+    /** What their client calls itself: its own word, which proves nothing. */
+    via: z.string().nullable(),
   })
   .meta({ id: 'Decision' });
 /** Something only a person can settle: a permission, a question, a plan, or an MCP server's form. */

@@ -9,6 +9,7 @@ import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
 import { queueHeld } from './hold.ts';
+import { doneBy, settledBy } from './principal.ts';
 
 /** Set on what a sub-agent said or did: the id of the tool call that started it. */
 const parentToolCallId = z.string().optional();
@@ -177,25 +178,26 @@ const agentBodies = [
 
 /** Recorded by the chat itself. */
 const lifecycleBodies = [
-  z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock) }),
+  z.object({ type: z.literal('prompt_accepted'), promptId: z.string(), content: z.array(contentBlock), ...doneBy }),
   /** It was waiting, and will never run. */
-  z.object({ type: z.literal('prompt_cancelled'), promptId: z.string() }),
+  z.object({ type: z.literal('prompt_cancelled'), promptId: z.string(), ...doneBy }),
   /** The waiting prompts, in their new order. */
-  z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()) }),
+  z.object({ type: z.literal('prompts_reordered'), promptIds: z.array(z.string()), ...doneBy }),
   z.object({
     /** The agent continues from before these prompts, oldest first, and remembers nothing of them or what followed. */
     type: z.literal('session_rewound'),
     promptIds: z.array(z.string()),
     /** The session it continues in. The previous one's content is kept. */
     sessionId: z.string(),
+    ...doneBy,
   }),
   z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
   /** Waiting prompts are not taken until `queue_resumed`, because they would only fail. */
   queueHeld,
   z.object({
     type: z.literal('queue_resumed'),
-    /** The name of the client that requested it, or `host`: the limit has reset, or nothing waits any more. */
-    by: z.string(),
+    /** By a person, or by the `host`: the limit has reset, or nothing waits any more. */
+    ...settledBy,
     /** Prompts that are sent again: they wait again, ahead of all others. */
     requeuedPromptIds: z.array(z.string()).optional(),
   }),
@@ -217,7 +219,7 @@ const lifecycleBodies = [
     type: z.literal('decision_resolved'),
     decisionId: z.uuid(),
     outcome: z.enum(decisionOutcomes),
-    by: z.string(),
+    ...settledBy,
     message: z.string().optional(),
     /** What runs instead of the input shown, if the answer provided one; for a question, with its answers. */
     input: z.record(z.string(), z.unknown()).optional(),
@@ -236,6 +238,7 @@ const lifecycleBodies = [
     backend: registeredName.optional(),
     /** The chat was moved: it continues in this directory. */
     cwd: z.string().optional(),
+    ...doneBy,
   }),
   z.object({
     type: z.literal('turn_finished'),
@@ -246,6 +249,8 @@ const lifecycleBodies = [
     costUsd: z.number(),
     /** Prompts that never reached the agent: they wait again, ahead of all others, and get another turn. */
     requeuedPromptIds: z.array(z.string()).optional(),
+    /** Of a turn that somebody has interrupted here: who. One that was interrupted in the terminal says nothing of it. */
+    ...doneBy,
   }),
 ] as const;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ContentBlock, contentBlock } from './content.ts';
+import { doneBy } from './principal.ts';
 
 /** A client-chosen id: sending a prompt twice under one id is sending it once. */
 export const promptId = z
@@ -44,6 +45,7 @@ export const waitingPrompt = z
     /** That of its `prompt_accepted` event. */
     seq: z.int().positive(),
     content: z.array(contentBlock),
+    ...doneBy,
   })
   .meta({ id: 'WaitingPrompt' });
 export type WaitingPrompt = z.infer<typeof waitingPrompt>;

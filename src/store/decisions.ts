@@ -1,4 +1,5 @@
 import type { Decision, DecisionKind, DecisionOutcome } from '../protocol/decision.ts';
+import type { Actor, DoneBy } from '../protocol/principal.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
 
@@ -17,13 +18,17 @@ interface Row {
   resolvedAt: Date | null;
   outcome: DecisionOutcome | null;
   by: string | null;
+  actor: string | null;
   ordinal: number;
 }
 
 function toDecision(row: Row): Decision {
-  const { ordinal: _, input, alwaysScope, requestedAt, resolvedAt, outcome, ...rest } = row;
+  const { ordinal: _, input, alwaysScope, requestedAt, resolvedAt, outcome, actor, ...rest } = row;
+  const { principal = null, via = null } = actor === null ? {} : (JSON.parse(actor) as Actor);
   return {
     ...rest,
+    principal,
+    via,
     input: JSON.parse(input) as Record<string, unknown>,
     alwaysScope: JSON.parse(alwaysScope) as string[],
     status: outcome === null ? 'pending' : 'resolved',
@@ -36,7 +41,7 @@ function toDecision(row: Row): Decision {
 const columns = (db: Sql) => db`
   id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_name as "toolName", tool_call_id as "toolCallId",
   can_allow_always as "canAllowAlways", always_scope as "alwaysScope", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
-  resolved_by as "by", ordinal`;
+  resolved_by as "by", actor, ordinal`;
 
 export interface NewDecision {
   id: string;
@@ -62,9 +67,8 @@ export function insertDecision(db: Sql, decision: NewDecision) {
       ${JSON.stringify(decision.alwaysScope)}::text::json)`;
 }
 
-export interface Settlement {
+export interface Settlement extends DoneBy {
   outcome: DecisionOutcome;
-  by: string;
   /** The answer as it was given. */
   answer?: object | undefined;
 }
@@ -74,9 +78,11 @@ export interface Settlement {
  * the decision is pending: the condition here is a second safeguard.
  */
 export function settleDecision(db: Sql, id: string, settlement: Settlement) {
+  const { principal, via } = settlement;
   return db`
     update boocode.decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
-      resolved_by = ${settlement.by}, answer = ${JSON.stringify(settlement.answer ?? {})}::text::json
+      resolved_by = ${settlement.by}, actor = ${principal ? JSON.stringify({ principal, via }) : null}::text::json,
+      answer = ${JSON.stringify(settlement.answer ?? {})}::text::json
     where id = ${id} and outcome is null`;
 }
 

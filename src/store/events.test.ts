@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { anActor } from '../../test/support/owners-chats.ts';
 import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { noUsage } from '../protocol/usage.ts';
@@ -37,7 +38,7 @@ const accepted = (promptId: string): NewEvent => ({ body: { type: 'prompt_accept
 function submit(by: Lease, promptId: string): Promise<unknown> {
   return appendEvents(database.sql, by, {
     events: [accepted(promptId), { body: { type: 'chat_updated', title: 'Hello' } }],
-    side: (db) => [insertPrompt(db, by, { id: promptId, content })],
+    side: (db) => [insertPrompt(db, by, { id: promptId, content, actor: anActor })],
     chat: { title: 'Hello' },
   });
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContentBlock } from '../protocol/content.ts';
+import type { Actor } from '../protocol/principal.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
 
@@ -11,6 +12,13 @@ export interface PromptRow {
   starts: number;
 }
 
+export interface NewPrompt {
+  id: string;
+  content: ContentBlock[];
+  /** Who submits it. */
+  actor: Actor;
+}
+
 /** The hash that identifies a repeated prompt. */
 export function hashContent(content: readonly ContentBlock[]): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
@@ -20,15 +28,12 @@ export function hashContent(content: readonly ContentBlock[]): string {
  * Goes with the append of its `prompt_accepted` event. A second prompt with the same id is a unique violation. With a
  * turn it belongs to that turn from the start; otherwise it waits for one.
  */
-export function insertPrompt(
-  db: Sql,
-  lease: Lease,
-  prompt: { id: string; content: readonly ContentBlock[]; turnId?: string | undefined },
-) {
+export function insertPrompt(db: Sql, lease: Lease, prompt: NewPrompt & { turnId?: string | undefined }) {
   return db`
-    insert into boocode.prompts (chat_id, id, seq, content, content_hash, turn_id, starts)
+    insert into boocode.prompts (chat_id, id, seq, content, content_hash, turn_id, starts, actor)
     values (${lease.chatId}, ${prompt.id}, ${lease.nextSeq}, ${JSON.stringify(prompt.content)}::text::json,
-      ${hashContent(prompt.content)}, ${prompt.turnId ?? null}, ${prompt.turnId === undefined ? 0 : 1})`;
+      ${hashContent(prompt.content)}, ${prompt.turnId ?? null}, ${prompt.turnId === undefined ? 0 : 1},
+      ${JSON.stringify(prompt.actor)}::text::json)`;
 }
 
 export interface FoundPrompt {
@@ -106,12 +111,15 @@ export function listWaitingPrompts(db: Sql, chatId: string): Promise<WaitingProm
     select id, ${place(db)} as place from boocode.prompts where chat_id = ${chatId} and turn_id is null order by 2`;
 }
 
-/** The same, with their content. */
-export async function readWaitingPrompts(db: Sql, chatId: string): Promise<PromptRow[]> {
-  const rows = await db<StoredPrompt[]>`
-    select id, seq, content, starts from boocode.prompts where chat_id = ${chatId} and turn_id is null
+/** The same, with their content and, where known, their author. */
+export async function readWaitingPrompts(db: Sql, chatId: string): Promise<(PromptRow & { actor: Actor | null })[]> {
+  const rows = await db<(StoredPrompt & { actor: string | null })[]>`
+    select id, seq, content, starts, actor from boocode.prompts where chat_id = ${chatId} and turn_id is null
     order by ${place(db)}`;
-  return rows.map(toPrompt);
+  return rows.map(({ actor, ...row }) => ({
+    ...toPrompt(row),
+    actor: actor === null ? null : (JSON.parse(actor) as Actor),
+  }));
 }
 
 /** Goes with the append of `prompt_cancelled`, after checking that the prompt waits. */

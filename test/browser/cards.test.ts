@@ -59,6 +59,8 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       resolvedAt: null,
       outcome: null,
       by: null,
+      principal: null,
+      via: null,
       ...fields,
     };
     const answers: AnswerDecision[] = [];
@@ -73,7 +75,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     });
     await page.route(/\/v1\/decisions/, (route) => {
       answers.push(route.request().postDataJSON() as AnswerDecision);
-      return route.fulfill({ json: { ...decision, status: 'resolved', outcome: 'deny', by: 'web' } });
+      return route.fulfill({ json: { ...decision, status: 'resolved', outcome: 'deny', by: 'owner', via: 'web' } });
     });
     await page.goto(`${server.url}/#/inbox`);
     await page.reload();

@@ -35,7 +35,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await page.getByRole('button', { name: 'Allow once' }).click();
     await turnsEnded(page, 1);
     expect(readFileSync(file('allowed.txt'), 'utf8')).toBe('a\u200b\u202eb');
-    expect(await page.locator('.decision-line').innerText()).toMatch(/allowed by web \(Chrome, Linux\)$/);
+    expect(await page.locator('.decision-line').innerText()).toMatch(/allowed by owner via web \(Chrome, Linux\)$/);
     expect(watched.problems).toEqual([]);
   });
 
@@ -54,7 +54,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await turnsEnded(page, 2);
     expect(readFileSync(file('always.txt'), 'utf8')).toBe('twice\n');
     expect(await page.getByLabel('Permission mode').inputValue()).toBe('acceptEdits');
-    expect(await page.locator('.decision-line').innerText()).toMatch(/always allowed by web/);
+    expect(await page.locator('.decision-line').innerText()).toMatch(/always allowed by owner via web/);
     expect(watched.problems).toEqual([]);
   });
 
@@ -79,7 +79,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await page.getByRole('button', { name: 'Allow as edited' }).click();
     await turnsEnded(page, 1);
     expect([existsSync(file('before.txt')), existsSync(file('after.txt'))]).toEqual([false, true]);
-    expect(await page.locator('.decision-line').innerText()).toMatch(/allowed as edited by web/);
+    expect(await page.locator('.decision-line').innerText()).toMatch(/allowed as edited by owner via web/);
     expect(await conversation(page).getByRole('region', { name: 'command' }).innerText()).toBe('touch after.txt');
     expect(watched.problems).toEqual([]);
   });
@@ -108,9 +108,9 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await page.getByRole('button', { name: 'Allow once' }).waitFor();
     const { items } = await server.client.listDecisions({ status: 'pending', chatId });
     await server.client.decide(items[0]!.id, { outcome: 'deny' });
-    await page.getByText(/^Denied elsewhere by test/).waitFor();
+    await page.getByText(/^Denied elsewhere by owner via test/).waitFor();
     await page.getByRole('button', { name: 'Allow once' }).waitFor({ state: 'detached' });
-    await page.locator('.decision-line').getByText('denied by test').waitFor();
+    await page.locator('.decision-line').getByText('denied by owner via test').waitFor();
     expect(watched.problems).toEqual([]);
   });
 
@@ -123,7 +123,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await question.getByLabel('Green').check();
     await question.getByRole('button', { name: 'Answer', exact: true }).click();
     await page.getByText('Nothing waits for you.').waitFor();
-    await page.getByText(/^Allowed by web/).waitFor();
+    await page.getByText(/^Allowed by owner via web/).waitFor();
     await openChat(page, server.url, chatId);
     await turnsEnded(page, 1);
     await conversation(page)

@@ -116,7 +116,9 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
         note: ' two\nlines 🚲 ',
       },
     });
-    expect(await conversation(shown).locator('.decision-line').innerText()).toMatch(/^Form.*answered by web/s);
+    expect(await conversation(shown).locator('.decision-line').innerText()).toMatch(
+      /^Form.*answered by owner via web/s,
+    );
     expect(watched.problems).toEqual([]);
   });
 

@@ -80,14 +80,19 @@ describe('a decision', () => {
 
     const won = await answer(asked.decisionId, { outcome: 'allow' }, { 'boocode-client': 'Ada' });
     expect(won.status).toBe(200);
-    expect(decisionSchema.parse(won.body)).toMatchObject({ status: 'resolved', outcome: 'allow', by: 'Ada' });
+    expect(decisionSchema.parse(won.body)).toMatchObject({
+      status: 'resolved',
+      outcome: 'allow',
+      by: 'owner',
+      via: 'Ada',
+    });
     const lost = await answer(asked.decisionId, { outcome: 'deny' }, { 'boocode-client': 'Bob' });
     expect(lost).toMatchObject({ status: 409, body: { code: 'decision_settled', decision: won.body } });
 
     await turnEnded(decision);
     expect(existsSync(file('allowed'))).toBe(true);
     const resolved = eventsOf(await decision.log(), 'decision_resolved');
-    expect(resolved).toMatchObject([{ decisionId: asked.decisionId, outcome: 'allow', by: 'Ada' }]);
+    expect(resolved).toMatchObject([{ decisionId: asked.decisionId, outcome: 'allow', by: 'owner', via: 'Ada' }]);
     expect((await client.listDecisions({ status: 'pending', chatId })).items).toEqual([]);
   });
 
@@ -107,7 +112,7 @@ describe('a decision', () => {
     await turnEnded(decision);
     expect(existsSync(file('raced'))).toBe(winner?.body['outcome'] === 'allow');
     expect(eventsOf(await decision.log(), 'decision_resolved')).toMatchObject([
-      { outcome: winner?.body['outcome'], by: winner?.body['by'] },
+      { outcome: winner?.body['outcome'], by: 'owner', via: winner?.body['via'] },
     ]);
   });
 
@@ -246,7 +251,7 @@ test('DECIDE-2: a decision is settled from another client while one waits in its
     },
   );
   await answer(asked.decisionId, { outcome: 'allow' }, { 'boocode-client': 'phone' });
-  expect(await heard).toMatchObject({ event: { outcome: 'allow', by: 'phone' } });
+  expect(await heard).toMatchObject({ event: { outcome: 'allow', by: 'owner', via: 'phone' } });
   await until(async () => (await client.getChat(chatId)).state === 'ready');
   expect(existsSync(file('elsewhere'))).toBe(true);
 });

@@ -155,7 +155,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(types.indexOf('decision_requested')).toBeGreaterThan(types.indexOf('tool_call'));
     await expect(server.client.decide(form!.id, { outcome: 'deny' })).rejects.toMatchObject({
       code: 'decision_settled',
-      details: { decision: { outcome: 'allow', by: 'test' } },
+      details: { decision: { outcome: 'allow', by: 'owner', via: 'test' } },
     });
   });
 

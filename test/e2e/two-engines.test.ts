@@ -86,7 +86,7 @@ describe('a chat in the terminal', () => {
     expect(turn.finished.outcome).toBe('completed');
     expect(existsSync(path)).toBe(true);
     const [resolved] = eventsOf(turn.events, 'decision_resolved');
-    expect(resolved).toMatchObject({ outcome: 'allow', by: 'test' });
+    expect(resolved).toMatchObject({ outcome: 'allow', by: 'owner', via: 'test' });
     await expect(server.client.decide(resolved!.decisionId, { outcome: 'deny' })).rejects.toMatchObject({
       code: 'decision_settled',
     });

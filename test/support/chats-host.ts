@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Agents } from '../../src/agents/agents.ts';
 import { Host, type HostParts } from '../../src/chats/host.ts';
 import { HostedChats } from '../../src/chats/hosted-chats.ts';
-import type { Reader } from '../../src/chats/chats.ts';
+import type { Chats, Reader } from '../../src/chats/chats.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
@@ -14,6 +14,7 @@ import { openDatabase, type Sql } from '../../src/store/database.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
 import { SlowLane } from '../../src/store/slow-lane.ts';
+import { asOwner, type OwnersChats } from './owners-chats.ts';
 import { type ScriptedAgent, scriptedAgent } from './scripted-agent.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 import { until } from './until.ts';
@@ -21,7 +22,10 @@ import { until } from './until.ts';
 export interface ChatsHost {
   readonly id: string;
   readonly host: Host;
-  readonly chats: HostedChats;
+  /** As its owner uses them. */
+  readonly chats: OwnersChats;
+  /** As anybody does who says who they are. */
+  readonly everyones: Chats;
   readonly agent: ScriptedAgent;
   /** Runs the chats of `claude_sdk`. */
   readonly backend: ScriptedBackend;
@@ -97,7 +101,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   return {
     id,
     host,
-    chats,
+    chats: asOwner(chats),
+    everyones: chats,
     agent,
     backend,
     sql,

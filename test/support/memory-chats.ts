@@ -9,6 +9,7 @@ import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
 import { BooError } from '../../src/protocol/error.ts';
 import type { Event, FeedItem } from '../../src/protocol/event.ts';
+import { doneByActor } from '../../src/protocol/principal.ts';
 import { toBlocks, type Receipt } from '../../src/protocol/prompt.ts';
 
 export interface MemoryChats extends Chats {
@@ -123,6 +124,8 @@ export function createMemoryChats(): MemoryChats {
         resolvedAt: null,
         outcome: null,
         by: null,
+        principal: null,
+        via: null,
       };
       decisions.set(decision.id, decision);
       return decision;
@@ -177,23 +180,23 @@ export function createMemoryChats(): MemoryChats {
       const digest = '0'.repeat(64);
       return { chatId, trusted, holds: trusted, path, digest, trustedAt: null, files: [] };
     },
-    async giveTrust(chatId) {
-      await this.patchChat(chatId, { trusted: true });
+    async giveTrust(actor, chatId) {
+      await this.patchChat(actor, chatId, { trusted: true });
       return this.readTrust(chatId);
     },
-    async patchChat(chatId, { running: _running, ...changes }) {
+    async patchChat(_actor, chatId, { running: _running, ...changes }) {
       const entry = entryOf(chatId);
       writes += 1;
       Object.assign(entry.chat, changes);
       return entry.chat;
     },
-    async deleteChat(chatId) {
+    async deleteChat(_actor, chatId) {
       const entry = entryOf(chatId);
       writes += 1;
       entries.delete(chatId);
       for (const reader of entry.readers) reader.close();
     },
-    async submitPrompt(chatId, { id, content }) {
+    async submitPrompt(actor, chatId, { id, content }) {
       const entry = entryOf(chatId);
       const promptId = id ?? randomUUID();
       const body = JSON.stringify(toBlocks(content));
@@ -201,21 +204,26 @@ export function createMemoryChats(): MemoryChats {
       if (known && known.body !== body) throw new BooError('prompt_conflict', `The prompt id ${promptId} is taken.`);
       if (known) return { receipt: known.receipt, created: false };
       writes += 1;
-      const event = append(entry, { type: 'prompt_accepted', promptId, content: toBlocks(content) });
+      const event = append(entry, {
+        type: 'prompt_accepted',
+        promptId,
+        content: toBlocks(content),
+        ...doneByActor(actor),
+      });
       const receipt = { promptId, chatId, seq: event.seq };
       entry.receipts.set(promptId, { receipt, body });
       return { receipt, created: true };
     },
-    async resumeQueue(chatId) {
+    async resumeQueue(_actor, chatId) {
       check();
       return entryOf(chatId).chat;
     },
-    rewind(chatId) {
+    rewind(_actor, chatId) {
       entryOf(chatId);
       writes += 1;
       return Promise.resolve({ promptIds: [] });
     },
-    async interrupt(chatId) {
+    async interrupt(_actor, chatId) {
       entryOf(chatId);
       writes += 1;
       return { interrupted: false, turnId: null };
@@ -229,14 +237,14 @@ export function createMemoryChats(): MemoryChats {
       );
       return { items };
     },
-    async cancelPrompt(chatId, promptId) {
+    async cancelPrompt(_actor, chatId, promptId) {
       const entry = entryOf(chatId);
       if (!entry.receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
       if (entry.cancelled.has(promptId)) throw new BooError('prompt_taken', 'It is no longer waiting.');
       writes += 1;
       entry.cancelled.add(promptId);
     },
-    async movePrompt(chatId, promptId) {
+    async movePrompt(_actor, chatId, promptId) {
       if (!entryOf(chatId).receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
       writes += 1;
       return this.listPrompts(chatId);
@@ -327,7 +335,7 @@ export function createMemoryChats(): MemoryChats {
       );
       return page(all, wanted);
     },
-    async answerDecision(decisionId, { outcome }, by) {
+    async answerDecision(actor, decisionId, { outcome }) {
       check();
       const known = decisions.get(decisionId);
       if (!known) throw new BooError('not_found', `The decision ${decisionId} does not exist.`);
@@ -335,7 +343,8 @@ export function createMemoryChats(): MemoryChats {
         throw new BooError('decision_settled', `It was settled by ${known.by}.`, { details: { decision: known } });
       }
       writes += 1;
-      const settled: Decision = { ...known, status: 'resolved', resolvedAt: time, outcome, by };
+      const { by, principal = null, via = null } = doneByActor(actor);
+      const settled: Decision = { ...known, status: 'resolved', resolvedAt: time, outcome, by, principal, via };
       decisions.set(decisionId, settled);
       return settled;
     },

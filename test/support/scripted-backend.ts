@@ -138,7 +138,7 @@ export class ScriptedBackend implements AgentBackend {
         settle?.(answer);
         return settle !== undefined;
       },
-      interrupt: () => Promise.resolve(this.#interrupt(session)),
+      interrupt: () => this.interrupt(session),
       setModel: (model) => Promise.resolve(void (session.model = model)),
       setEffort: (effort) => Promise.resolve(((session.effort = effort), true)),
       setPermissionMode: (mode) => this.setPermissionMode(session, mode),
@@ -180,15 +180,16 @@ export class ScriptedBackend implements AgentBackend {
     session.spec.onLost(new BooError('agent_failed', message));
   }
 
-  #interrupt(session: ScriptedSession): void {
+  interrupt(session: ScriptedSession): Promise<void> {
     const { turn } = session;
-    if (!turn) return;
+    if (!turn) return Promise.resolve();
     for (const decisionId of session.decisions.keys()) {
       turn.out.push({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
     }
     session.decisions.clear();
     turn.out.push(finished('interrupted'));
     this.#end(session);
+    return Promise.resolve();
   }
 
   setPermissionMode(session: ScriptedSession, mode: PermissionMode): Promise<PermissionMode> {
@@ -209,7 +210,7 @@ export class ScriptedBackend implements AgentBackend {
     const { chatId } = session.spec;
     if (this.sessions.get(chatId) !== session) return;
     await this.beforeClose(chatId);
-    this.#interrupt(session);
+    await this.interrupt(session);
     if (this.costAtEnd) await session.spec.onCost(this.costAtEnd);
     if (this.#drop(session)) this.closed += 1;
   }

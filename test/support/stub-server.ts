@@ -10,8 +10,10 @@ import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
 import type { SignInLink } from '../../src/protocol/info.ts';
+import { doneByActor } from '../../src/protocol/principal.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
+import { ownerVia } from './owners-chats.ts';
 
 const backends = [
   { name: 'claude_sdk', agent: 'claude', label: 'Agent SDK', available: true },
@@ -32,7 +34,7 @@ export interface StubServer {
   stream(chatId: string, body: DeltaBody): void;
   /** A pending decision and its event. */
   requestDecision(chatId: string, fields: Partial<Decision>): Decision;
-  settle(decision: Decision, answer: AnswerDecision, by: string): void;
+  settle(decision: Decision, answer: AnswerDecision, via: string): void;
   /** Breaks every live feed; readers reconnect automatically. */
   dropFeeds(): void;
   /** How many readers follow the chat. */
@@ -233,6 +235,8 @@ export async function openStubServer(): Promise<StubServer> {
         resolvedAt: null,
         outcome: null,
         by: null,
+        principal: null,
+        via: null,
         ...fields,
       };
       stub.decisions.push(decision);
@@ -243,9 +247,10 @@ export async function openStubServer(): Promise<StubServer> {
       stub.append(chatId, { type: 'decision_requested', ...asked });
       return decision;
     },
-    settle(decision, { outcome, ...rest }, by) {
-      Object.assign(decision, { status: 'resolved', outcome, by, resolvedAt: at, ...rest });
-      stub.append(decision.chatId, { type: 'decision_resolved', decisionId: decision.id, outcome, by });
+    settle(decision, { outcome, ...rest }, via) {
+      const who = doneByActor(ownerVia(via));
+      Object.assign(decision, { status: 'resolved', outcome, ...who, resolvedAt: at, ...rest });
+      stub.append(decision.chatId, { type: 'decision_resolved', decisionId: decision.id, outcome, ...who });
     },
     dropFeeds() {
       for (const open of feeds.values()) for (const feed of open) feed.destroy();

@@ -35,7 +35,7 @@ export interface ToolCall {
 }
 
 export type ToolResult = Pick<EventOf<'tool_call_update'>, 'status' | 'content' | 'rawOutput'>;
-export type Settled = Pick<EventOf<'decision_resolved'>, 'outcome' | 'by' | 'message' | 'input'>;
+export type Settled = Pick<EventOf<'decision_resolved'>, 'outcome' | 'by' | 'via' | 'message' | 'input'>;
 
 export interface TurnTimes {
   startedAt?: string;

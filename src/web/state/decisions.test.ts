@@ -18,6 +18,8 @@ const pending = (id: string): Decision => ({
   resolvedAt: null,
   outcome: null,
   by: null,
+  principal: null,
+  via: null,
 });
 const settled = (id: string): Decision => ({
   ...pending(id),

@@ -66,10 +66,11 @@ function openMaps(log: ChatLog) {
         if (event.toolCallId !== undefined) maps.askedFor.set(event.toolCallId, event.decisionId);
         return;
       case 'decision_resolved': {
-        const { outcome, by, message, input } = event;
+        const { outcome, by, via, message, input } = event;
         return maps.settled.set(event.decisionId, {
           outcome,
           by,
+          ...(via === undefined ? {} : { via }),
           ...(message === undefined ? {} : { message }),
           ...(input === undefined ? {} : { input }),
         });

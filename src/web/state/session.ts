@@ -1,4 +1,5 @@
 /** Everything that one signed-in tab holds: one client, one socket, and what they tell. */
+import { byText } from '../../protocol/by-text.ts';
 import type { Chat } from '../../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
@@ -217,10 +218,10 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
 
   /** Another client, or another tab: what was answered here needs no word. */
-  function sayWhoElse({ id, title, by, outcome }: Decision): void {
+  function sayWhoElse({ id, title, by, via, outcome }: Decision): void {
     if (answeredHere.has(id) || by === 'host' || outcome === 'cancelled') return;
     const what = outcome === 'deny' ? 'Denied' : 'Allowed';
-    session.say(`${what} elsewhere by ${readableLine(by ?? 'somebody', 60)}: ${shownText(exactLine(title, 80))}`);
+    session.say(`${what} elsewhere by ${readableLine(byText({ by, via }), 100)}: ${shownText(exactLine(title, 80))}`);
   }
 
   async function readChats(): Promise<boolean> {

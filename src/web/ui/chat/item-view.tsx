@@ -1,4 +1,5 @@
 import { memo, type ReactNode } from 'react';
+import { byText } from '../../../protocol/by-text.ts';
 import type { ContentBlock } from '../../../protocol/content.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
@@ -164,7 +165,7 @@ const DecisionLine = memo(function DecisionLine({
   if (!settled) return null;
   const outcome = outcomes[settled.outcome];
   const edited = kind === 'permission' ? settled.input : undefined;
-  const by = settled.outcome === 'cancelled' ? '' : ` by ${readableLine(settled.by, 80)}`;
+  const by = settled.outcome === 'cancelled' ? '' : ` by ${readableLine(byText(settled), 120)}`;
   const line = (
     <p className={`decision-line decision-${settled.outcome}`}>
       <span className="decision-what">{asked[kind]}</span> <bdi>{decisionTitle(title, 160)}</bdi>{' '}

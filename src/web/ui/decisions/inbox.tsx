@@ -1,4 +1,5 @@
 import { useCallback, useMemo, useRef } from 'react';
+import { byText } from '../../../protocol/by-text.ts';
 import type { Decision } from '../../../protocol/decision.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/hidden.ts';
@@ -72,8 +73,10 @@ export function Inbox() {
                   <strong>
                     {decision.outcome === null ? 'Settled' : outcomeWord(decision.kind, decision.outcome)}
                   </strong>
-                  {decision.by !== null && decision.outcome !== 'cancelled' && ` by ${readableLine(decision.by, 80)}`}:{' '}
-                  <bdi>{decisionTitle(decision.title, 160)}</bdi> in{' '}
+                  {decision.by !== null &&
+                    decision.outcome !== 'cancelled' &&
+                    ` by ${readableLine(byText(decision), 120)}`}
+                  : <bdi>{decisionTitle(decision.title, 160)}</bdi> in{' '}
                   <a href={chatHref(decision.chatId)}>
                     <bdi>{titleOf(decision.chatId)}</bdi>
                   </a>

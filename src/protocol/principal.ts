@@ -1,0 +1,55 @@
+/**
+ * Who did something. `by` names it in one word and was there from the beginning, so it stays a string that any client can
+ * print; `principal` says which person that is, for programs, and stands only where a person is known. A word in `by`
+ * alone is therefore never a person's: it is `agent`, `host` or `terminal`, or, in what was stored before there were
+ * principals, what a client called itself.
+ */
+import { z } from 'zod';
+
+/** What a person may do. A server has one person today, its owner, who may do everything. */
+export const roles = ['owner'] as const;
+
+export const principal = z.object({ id: z.string(), name: z.string(), role: z.enum(roles) }).meta({ id: 'Principal' });
+/** A person whom the server knows by a credential. The id stays; the name is the one from when it was written down. */
+export type Principal = Readonly<z.infer<typeof principal>>;
+
+/** Somebody who asks for something. */
+export interface Actor {
+  readonly principal: Principal;
+  /** What their client calls itself, such as `cli`. It is the client's own word, and proves nothing. */
+  readonly via: string;
+}
+
+const person = {
+  /** The person, where it was one. */
+  principal: principal.optional(),
+  /** What their client calls itself: its own word, which proves nothing. */
+  via: z.string().optional(),
+};
+
+/** Of what a person may have done, and anybody else. */
+export const doneBy = {
+  /** Who did it: the person's name. Missing where nobody is known to have done it. */
+  by: z.string().optional(),
+  ...person,
+};
+
+/** Of what somebody or something always does. */
+export const settledBy = {
+  /** Who did it: a person's name; `agent`, `host` or `terminal`; in old events without `principal`, a client's label. */
+  by: z.string(),
+  ...person,
+};
+
+/** Who did something, as events have it. */
+export interface DoneBy {
+  by: string;
+  principal?: Principal | undefined;
+  via?: string | undefined;
+}
+
+export const doneByActor = ({ principal: { id, name, role }, via }: Actor): DoneBy => ({
+  by: name,
+  principal: { id, name, role },
+  via,
+});
