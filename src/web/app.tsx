@@ -10,7 +10,7 @@ import {
   takeCode,
   wasRefused,
 } from './state/sign-in.ts';
-import { onWake } from './state/wake.ts';
+import { onWake } from './state/on-wake.ts';
 import { SessionContext } from './ui/parts/session-context.ts';
 import { Shell } from './ui/shell/shell.tsx';
 import { SignIn } from './ui/shell/sign-in.tsx';
@@ -18,7 +18,7 @@ import { SignIn } from './ui/shell/sign-in.tsx';
 type Door =
   | { state: 'opening' }
   | { state: 'shut'; why?: string | undefined }
-  | { state: 'open'; token: string; visit: string; session: Session };
+  | { state: 'open'; token: string; loginSession: string; session: Session };
 
 export function App() {
   const [door, setDoor] = useState<Door>({ state: 'opening' });
@@ -28,7 +28,7 @@ export function App() {
   const enter = (): void => {
     opened.current?.close();
     opened.current = undefined;
-    const visit = enterTab();
+    const loginSession = enterTab();
     const token = storedToken();
     if (token === null) return setDoor({ state: 'shut' });
     const session = openSession(token, (why) => {
@@ -39,7 +39,7 @@ export function App() {
       else enter();
     });
     opened.current = session;
-    setDoor({ state: 'open', token, visit, session });
+    setDoor({ state: 'open', token, loginSession, session });
   };
 
   useEffect(() => {
@@ -83,8 +83,8 @@ export function App() {
   if (door.state === 'shut') return <SignIn why={door.why} onSignedIn={enter} />;
   return (
     <SessionContext value={door.session}>
-      {/* Of one visit the next must see nothing, not even what stands in a field. */}
-      <Shell key={door.visit} />
+      {/* The next login session must see nothing of this one, not even the text in a field. */}
+      <Shell key={door.loginSession} />
     </SessionContext>
   );
 }

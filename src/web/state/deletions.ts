@@ -4,7 +4,7 @@
  */
 import type { Chat } from '../../protocol/chat.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
-import { readableLine } from '../text/hidden.ts';
+import { readableLine } from '../text/readable.ts';
 import type { Api } from './api.ts';
 import type { Chats } from './chats.ts';
 
@@ -12,7 +12,7 @@ export interface Deletions {
   /** Returns the way to take it back. */
   add(chat: Chat): () => void;
   /** Deletes now all that would be deleted later. */
-  hasten(): void;
+  flush(): void;
 }
 
 export interface DeletionsOptions {
@@ -51,7 +51,7 @@ export function createDeletions({ api, chats, undoMs, onFailed }: DeletionsOptio
         chats.setLeaving(chat.id, false);
       };
     },
-    hasten() {
+    flush() {
       for (const { timer, runNow } of pending.values()) {
         clearTimeout(timer);
         runNow();

@@ -1,7 +1,7 @@
 import type { ContentBlock } from '../../protocol/content.ts';
 import type { Delta, Event } from '../../protocol/event.ts';
 import { type ChatLog, type Draft, type Item, type Latest, LogHole } from './chat-log.ts';
-import { toItems } from './to-item.ts';
+import { toItems } from './to-items.ts';
 
 /** A copy that is made once, and only if something is written. */
 function lazyMap<K, V>(source: ReadonlyMap<K, V>) {

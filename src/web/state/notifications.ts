@@ -1,5 +1,5 @@
 /** What is told outside the page, once by all tabs of this browser together, and not of a chat that is in front in one. */
-import { isInFrontSomewhere } from './front.ts';
+import { isActiveInAnyTab } from './active-chat.ts';
 
 const wishKey = 'boocode.notifications';
 
@@ -23,7 +23,7 @@ export async function wishNotifications(isWanted: boolean): Promise<Notification
   return notificationWish();
 }
 
-export interface Happening {
+export interface AppNotification {
   /** The same in every tab that hears of it. */
   id: string;
   chatId?: string;
@@ -38,19 +38,19 @@ const othersMs = 30_000;
 let departures = 0;
 const shown = new Map<string, Notification>();
 
-export async function notify(happening: Happening): Promise<void> {
+export async function notify(notification: AppNotification): Promise<void> {
   const before = departures;
-  if (notificationWish() !== 'on' || (happening.chatId && (await isInFrontSomewhere(happening.chatId)))) return;
-  await navigator.locks.request(`boocode.told.${happening.id}`, { ifAvailable: true }, async (lock) => {
-    if (lock === null || before !== departures || !show(happening)) return;
+  if (notificationWish() !== 'on' || (notification.chatId && (await isActiveInAnyTab(notification.chatId)))) return;
+  await navigator.locks.request(`boocode.notified.${notification.id}`, { ifAvailable: true }, async (lock) => {
+    if (lock === null || before !== departures || !show(notification)) return;
     await new Promise((resolve) => setTimeout(resolve, othersMs));
   });
 }
 
 /** It is over: nobody need look at it any more. */
-export function withdraw(happeningId: string): void {
-  shown.get(happeningId)?.close();
-  shown.delete(happeningId);
+export function withdraw(id: string): void {
+  shown.get(id)?.close();
+  shown.delete(id);
 }
 
 /** Whoever it was for has gone. */
@@ -59,7 +59,7 @@ export function withdrawAll(): void {
   for (const id of shown.keys()) withdraw(id);
 }
 
-function show({ id, chatId, title, body = '' }: Happening): boolean {
+function show({ id, chatId, title, body = '' }: AppNotification): boolean {
   try {
     const notification = new Notification(title, { body, tag: id });
     shown.set(id, notification);

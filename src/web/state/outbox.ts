@@ -8,7 +8,7 @@ import type { ContentBlock } from '../../protocol/content.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
 import { createRetryDelay, type RetryRange, wait } from '../../client/retry-delay.ts';
 import type { Api } from './api.ts';
-import { openShelf, type Shelf } from './shelf.ts';
+import { openPersistentMap, type PersistentMap } from './persistent-map.ts';
 import { createStore, type Store } from './store.ts';
 
 export interface Outgoing {
@@ -52,16 +52,20 @@ export const outboxPrefix = 'boocode.outbox.';
 const maxKeptChars = 4_000_000;
 
 export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized }: OutboxOptions): Outbox {
-  const shelf: Shelf<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openShelf(storage, outboxPrefix, {
-    maxChars: maxKeptChars,
-    isValid: (value) => typeof value.chatId === 'string' && Array.isArray(value.content),
-  });
-  const kept = shelf.read().map(([promptId, { chatId, content }]): Outgoing => {
+  const stored: PersistentMap<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openPersistentMap(
+    storage,
+    outboxPrefix,
+    {
+      maxChars: maxKeptChars,
+      isValid: (value) => typeof value.chatId === 'string' && Array.isArray(value.content),
+    },
+  );
+  const kept = stored.entries().map(([promptId, { chatId, content }]): Outgoing => {
     return { promptId, chatId, content, state: 'waiting', isKept: true };
   });
   const store = createStore<readonly Outgoing[]>(kept);
   const closing = new AbortController();
-  const pumping = new Set<string>();
+  const draining = new Set<string>();
   let attempt = new AbortController();
 
   const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem'>): void =>
@@ -73,15 +77,15 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
       }),
     );
   const remove = (promptId: string): void => {
-    shelf.remove(promptId);
+    stored.delete(promptId);
     store.update((list) => list.filter((each) => each.promptId !== promptId));
   };
   const next = (chatId: string): Outgoing | undefined =>
     closing.signal.aborted ? undefined : store.get().find((each) => each.chatId === chatId && each.state !== 'refused');
 
-  async function pump(chatId: string): Promise<void> {
-    if (pumping.has(chatId)) return;
-    pumping.add(chatId);
+  async function drain(chatId: string): Promise<void> {
+    if (draining.has(chatId)) return;
+    draining.add(chatId);
     const delay = createRetryDelay(backoff ?? { minMs: 1_000, maxMs: 20_000 });
     for (let outgoing = next(chatId); outgoing; outgoing = next(chatId)) {
       const { promptId, content } = outgoing;
@@ -108,14 +112,14 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
         }
       }
     }
-    pumping.delete(chatId);
+    draining.delete(chatId);
   }
 
   function hurry(): void {
     const before = attempt;
     attempt = new AbortController();
     before.abort();
-    for (const chatId of new Set(store.get().map((each) => each.chatId))) void pump(chatId);
+    for (const chatId of new Set(store.get().map((each) => each.chatId))) void drain(chatId);
   }
   function close(): void {
     closing.abort();
@@ -127,9 +131,9 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     store,
     send(chatId, content) {
       const promptId = newId();
-      const isKept = shelf.put(promptId, { promptId, chatId, content });
+      const isKept = stored.set(promptId, { promptId, chatId, content });
       store.update((list) => [...list, { promptId, chatId, content, state: 'waiting', isKept }]);
-      void pump(chatId);
+      void drain(chatId);
     },
     retry(promptId) {
       const outgoing = store.get().find((each) => each.promptId === promptId);
@@ -144,7 +148,7 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     close,
     clear() {
       close();
-      for (const { promptId } of store.get()) shelf.remove(promptId);
+      for (const { promptId } of store.get()) stored.delete(promptId);
     },
   };
 }

@@ -1,27 +1,33 @@
 import { toBooError } from '../../protocol/error.ts';
 import { createApi } from './api.ts';
 import { baseUrl } from './base-url.ts';
-import { beginVisit, endVisit, isVisitOver, joinVisit, type VisitStorages } from './visit.ts';
+import {
+  startLoginSession,
+  endLoginSession,
+  hasLoginSessionEnded,
+  joinLoginSession,
+  type LoginStorages,
+} from './login-session.ts';
 
 const tokenKey = 'boocode.token';
 
 export const storedToken = (): string | null => localStorage.getItem(tokenKey) || null;
 const isSignedOut = (): boolean => localStorage.getItem(tokenKey) === null;
-const storages = (): VisitStorages => ({ all: localStorage, tab: sessionStorage });
+const storages = (): LoginStorages => ({ all: localStorage, tab: sessionStorage });
 
 function keepToken(token: string): void {
-  if (isSignedOut()) beginVisit(localStorage);
+  if (isSignedOut()) startLoginSession(localStorage);
   localStorage.setItem(tokenKey, token);
 }
 
-/** Before anything that this tab has kept is read. Returns the visit that it takes part in from now on. */
-export const enterTab = (): string => joinVisit(storages(), isSignedOut());
+/** Call before reading anything this tab has stored. Returns the id of the login session it now belongs to. */
+export const enterTab = (): string => joinLoginSession(storages(), isSignedOut());
 
 /** The server no longer took the token, of another tab. */
 export const wasRefused = (): boolean => localStorage.getItem(tokenKey) === '';
 
 /** What this tab holds was signed out in another one, and may be somebody else's by now. */
-export const hasLeft = (token: string): boolean => storedToken() !== token || isVisitOver(storages());
+export const hasLeft = (token: string): boolean => storedToken() !== token || hasLoginSessionEnded(storages());
 
 /**
  * For all tabs, unless another one has signed in meanwhile. One that was refused leaves an empty place, so that the other
@@ -32,7 +38,7 @@ export function forgetToken(token: string, isRefused: boolean): void {
   if (isRefused) localStorage.setItem(tokenKey, '');
   else {
     localStorage.removeItem(tokenKey);
-    endVisit(localStorage);
+    endLoginSession(localStorage);
   }
 }
 

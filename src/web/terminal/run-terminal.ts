@@ -4,7 +4,7 @@ import '@xterm/xterm/css/xterm.css';
 import { useCellWidths } from '../../protocol/cell-widths.ts';
 import type { TerminalConnection } from '../../client/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
-import { isDark } from '../ui/parts/theme.ts';
+import { isDark } from '../state/theme.ts';
 import { catchPastes } from './catch-pastes.ts';
 import { createStyleGuard } from './style-guard.ts';
 import { isKeys, keyBytes, type TerminalKey } from './terminal-keys.ts';

@@ -3,7 +3,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
 import { costlyTexts } from '../../../test/support/costly-texts.ts';
 import { markdownCost, markdownPieces } from './markdown-cost.ts';
-import { Markdown } from './markdown.tsx';
+import { Markdown } from '../ui/parts/markdown.tsx';
 import { splitBlocks } from './split-blocks.ts';
 
 const drawn = (text: string): string => renderToStaticMarkup(createElement(Markdown, { text }));

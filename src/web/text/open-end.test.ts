@@ -1,7 +1,7 @@
 import { createElement } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
-import { Markdown } from './markdown.tsx';
+import { Markdown } from '../ui/parts/markdown.tsx';
 import { cutOf } from './open-end.ts';
 
 const words = (count: number): string => Array.from({ length: count }, (_, index) => `w${index + 1}`).join(' ');

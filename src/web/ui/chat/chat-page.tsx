@@ -5,7 +5,7 @@ import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold, isTooLong, knownPlan, knownUsage } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
 import { Announcer } from './announcer.tsx';
 import { ChatSettings } from './chat-settings.tsx';
@@ -15,7 +15,7 @@ import { CwdContext } from './cwd-context.ts';
 import { DecisionCard } from '../decisions/decision-card.tsx';
 import { isDirectoryMissing, MissingDirectory } from './missing-directory.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { usePending } from '../decisions/inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
@@ -24,8 +24,8 @@ import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
-import { placeToWrite } from '../parts/place-to-write.ts';
-import { shortPath } from '../parts/words.ts';
+import { promptFocusTarget } from '../parts/focus-prompt.ts';
+import { shortPath } from '../parts/format.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
@@ -67,10 +67,10 @@ function useOpenChat(chatId: string): OpenChat | undefined {
       onUnauthorized: () => session.refuse(),
     });
     setOpened(open);
-    session.front.set(chatId);
+    session.activeChatId.set(chatId);
     return () => {
       open.close();
-      if (session.front.get() === chatId) session.front.set(undefined);
+      if (session.activeChatId.get() === chatId) session.activeChatId.set(undefined);
     };
   }, [chatId, session]);
   return opened;
@@ -94,7 +94,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
   const dock = useRef<HTMLDivElement>(null);
-  useKeptFocus(dock, placeToWrite);
+  useKeptFocus(dock, promptFocusTarget);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
   const isCold = chat?.state === 'cold';
   const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
@@ -126,7 +126,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const hasTerminal = info?.backends.find(({ name }) => name === chat?.backend)?.capabilities.terminal === true;
   const interrupt = async (): Promise<void> => {
     const result = await session.attempt(() => session.api.interrupt(chatId));
-    if (result && !result.interrupted) session.say('Nothing runs that could be interrupted.');
+    if (result && !result.interrupted) session.showToast('Nothing runs that could be interrupted.');
   };
 
   const takeBack = async (): Promise<void> => {
@@ -163,7 +163,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 title={hasTerminal ? 'Terminal' : `Only the ${engineText('claude_pty')} has a terminal`}
                 onClick={() => {
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
-                  session.say(`This chat has no terminal: choose the ${engineText('claude_pty')} for it first.`);
+                  session.showToast(`This chat has no terminal: choose the ${engineText('claude_pty')} for it first.`);
                   setChanging(true);
                 }}
               >

@@ -3,8 +3,8 @@ import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../proto
 import { toBooError } from '../../../protocol/error.ts';
 import type { ChatTrust } from '../../../protocol/trust.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
-import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen.tsx';
+import { readableLine } from '../../text/readable.ts';
+import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen-gate.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from '../chats/directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
@@ -105,7 +105,7 @@ export function ChatSettings({
     if (Object.keys(patch).length === 0) return onClose();
     if (patch.running !== undefined && isBusy && turn === 'finish') {
       // It may take long: nothing to wait for before the page.
-      session.say(
+      session.showToast(
         `The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended, as long as this page stays open.`,
       );
       onClose();

@@ -1,7 +1,7 @@
 import { memo } from 'react';
 import type { ContentBlock } from '../../../protocol/content.ts';
-import { Markdown } from '../../text/markdown.tsx';
-import { readable } from '../../text/hidden.ts';
+import { Markdown } from '../parts/markdown.tsx';
+import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 
 // The types that a chat may hold: nothing that a browser would read as a document.

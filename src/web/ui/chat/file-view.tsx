@@ -1,7 +1,7 @@
 import { memo, useMemo } from 'react';
 import { fenced, languageOf, type NumberedText } from '../../text/numbered-lines.ts';
-import { Markdown, maxMarkdownLength } from '../../text/markdown.tsx';
-import { readable } from '../../text/hidden.ts';
+import { Markdown, maxMarkdownLength } from '../parts/markdown.tsx';
+import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 import { useExpanded } from './use-expanded.ts';
 

@@ -1,7 +1,7 @@
 import type { Chat } from '../../../protocol/chat.ts';
 import type { Hold } from '../../../protocol/hold.ts';
 import { useSession } from '../parts/session-context.ts';
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 
 /** Why what waits is not taken, and how it goes on. */
 export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {

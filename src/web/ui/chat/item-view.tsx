@@ -3,13 +3,14 @@ import type { ContentBlock } from '../../../protocol/content.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
 import { tokensIn } from '../../../protocol/usage.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { readable, readableLine } from '../../text/readable.ts';
 import { Content } from './content.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Fields } from '../decisions/fields.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
-import { costText, countText, decisionTitle, durationText } from '../parts/words.ts';
+import { decisionTitle } from '../parts/decision-title.ts';
+import { costText, countText, durationText } from '../parts/format.ts';
 
 /** Looks up what belongs to an item, and hands it on: what did not change is not drawn again. */
 export function ItemView({ item, log, isAlive = false }: { item: Item; log: ChatLog; isAlive?: boolean }): ReactNode {

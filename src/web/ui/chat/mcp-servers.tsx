@@ -1,5 +1,5 @@
 import type { McpServer } from '../../../protocol/chat.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 
 const statusWords: Record<McpServer['status'], string> = {
   connected: 'runs',

@@ -2,8 +2,8 @@ import type { ContentBlock } from '../../../protocol/content.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
 import type { Outgoing } from '../../state/outbox.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
-import { Icon } from '../parts/icons.tsx';
+import { readableLine } from '../../text/readable.ts';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 function brief(content: readonly ContentBlock[] | undefined): string {

@@ -1,7 +1,7 @@
 import { type ReactNode } from 'react';
 import type { ChatLog, Item } from '../../state/chat-log.ts';
 import { withDrafts } from '../../state/fold.ts';
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 import { useExpanded } from './use-expanded.ts';
 

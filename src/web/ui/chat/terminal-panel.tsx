@@ -3,7 +3,7 @@ import { toBooError } from '../../../protocol/error.ts';
 import { runTerminal } from '../../terminal/run-terminal.ts';
 import { type TerminalKey, terminalKeys } from '../../terminal/terminal-keys.ts';
 import { useLiveState } from '../parts/use-live-state.ts';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useMedia } from '../parts/use-media.ts';
 

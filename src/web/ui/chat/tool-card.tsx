@@ -1,13 +1,13 @@
 import { Fragment, memo, use, useMemo } from 'react';
 import type { ToolCallContent } from '../../../protocol/event.ts';
 import type { ChatLog, Item, ToolCall, ToolResult } from '../../state/chat-log.ts';
-import { printed, readable, readableLine } from '../../text/hidden.ts';
+import { printed, readable, readableLine } from '../../text/readable.ts';
 import { numberedLines } from '../../text/numbered-lines.ts';
 import { patchLines } from '../../text/patch-lines.ts';
 import { CwdContext } from './cwd-context.ts';
 import { Diff } from '../parts/diff.tsx';
 import { FileView } from './file-view.tsx';
-import { Icon, type IconName } from '../parts/icons.tsx';
+import { Icon, type IconName } from '../parts/icon.tsx';
 import { LongText } from '../parts/long-text.tsx';
 import { type DrawItem, SubAgent } from './sub-agent.tsx';
 import { ToolPart } from './tool-part.tsx';

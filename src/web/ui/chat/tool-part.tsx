@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import type { ToolCallContent } from '../../../protocol/event.ts';
-import { printed, readableLine } from '../../text/hidden.ts';
+import { printed, readableLine } from '../../text/readable.ts';
 import { Picture } from './content.tsx';
 import { Diff } from '../parts/diff.tsx';
 import type { DiffLine } from '../../text/diff-lines.ts';

@@ -7,9 +7,9 @@ import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import type { ChatLog } from '../../state/chat-log.ts';
 import { withDrafts } from '../../state/fold.ts';
 import type { ChatView } from '../../state/open-chat.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { brokenItem, ErrorBoundary } from '../parts/error-boundary.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { ItemView } from './item-view.tsx';
 
 const nearPx = 48;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { waitWords } from '../../../protocol/wait-words.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 
 /** The time, every second while it is needed. */
 function useNow(isNeeded: boolean): number {

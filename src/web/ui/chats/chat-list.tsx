@@ -3,7 +3,7 @@ import type { Chat } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
 import { useStore } from '../parts/use-store.ts';
 import { ChatRow } from './chat-row.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 const mostFound = 100;

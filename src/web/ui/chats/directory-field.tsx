@@ -1,8 +1,8 @@
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import type { DirectoryList } from '../../../protocol/directory.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { useSession } from '../parts/session-context.ts';
-import { usePlaceBelow } from '../parts/use-place-below.ts';
+import { usePopupPosition } from '../parts/use-popup-position.ts';
 import { useCombobox } from '../parts/use-combobox.ts';
 
 const nothing = { items: [], truncated: false };
@@ -20,7 +20,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
   };
   const list = useCombobox(items, ({ path }) => take(path));
   const { isOpen, isWanted, setOpen } = list;
-  const below = usePlaceBelow(input, isOpen);
+  const below = usePopupPosition(input, isOpen);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (list.onKeyDown(event)) return;
     if (event.key === 'ArrowDown') setOpen(true);

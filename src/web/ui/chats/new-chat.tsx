@@ -8,11 +8,11 @@ import { DirectoryField } from './directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { EffortField } from '../parts/effort-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
-import { chatHref } from '../parts/place.ts';
+import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
-import { modeChoices } from '../parts/words.ts';
+import { modeChoices } from '../parts/mode-choices.ts';
 
 export function NewChat({ onClose }: { onClose: () => void }) {
   const session = useSession();

@@ -1,5 +1,5 @@
-import { Icon } from '../parts/icons.tsx';
-import type { ImageBlock } from './images.ts';
+import { Icon } from '../parts/icon.tsx';
+import type { ImageBlock } from './read-images.ts';
 
 /** The images that go with the next prompt. */
 export function Attached({ images, onTakeOut }: { images: ImageBlock[]; onTakeOut: (index: number) => void }) {

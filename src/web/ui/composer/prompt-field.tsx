@@ -1,7 +1,7 @@
 import { type ClipboardEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect } from 'react';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { useCombobox } from '../parts/use-combobox.ts';
-import { goToWrite } from '../parts/place-to-write.ts';
+import { focusPrompt } from '../parts/focus-prompt.ts';
 import type { Command } from './use-commands.ts';
 import { useMedia } from '../parts/use-media.ts';
 
@@ -33,7 +33,7 @@ export function PromptField(props: PromptFieldProps) {
   const list = useCombobox(commands, take, { choosesFirst: true });
 
   // Who opens a chat means to write.
-  useEffect(goToWrite, []);
+  useEffect(focusPrompt, []);
   useLayoutEffect(() => {
     const element = field.current;
     if (!element || isSizedByBrowser()) return;

@@ -5,7 +5,7 @@ import { changedLines } from '../../text/diff-lines.ts';
 import { changeMarks, changeWords } from '../parts/diff.tsx';
 import { Marked } from '../parts/marked.tsx';
 import { InSight, useSight } from './in-sight.tsx';
-import { SeenEnd, useJudged } from './seen.tsx';
+import { SeenEnd, useJudged } from './seen-gate.tsx';
 
 const longestChange = 20_000;
 

@@ -5,7 +5,7 @@ import { formOf } from '../../../protocol/form.ts';
 import { exactLine } from '../../../protocol/exact-text.ts';
 import { planOf } from '../../../protocol/plan.ts';
 import { questionsOf } from '../../../protocol/question.ts';
-import { Markdown } from '../../text/markdown.tsx';
+import { Markdown } from '../parts/markdown.tsx';
 import { ErrorBoundary } from '../parts/error-boundary.tsx';
 import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
@@ -15,8 +15,8 @@ import { ServerForm } from './server-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { Marked } from '../parts/marked.tsx';
 import { Problem } from '../parts/problem.tsx';
-import { decisionTitle, titleParts } from '../parts/words.ts';
-import { AllowButton, AnswerButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
+import { decisionTitle, titleParts } from '../parts/decision-title.ts';
+import { AllowButton, AnswerButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen-gate.tsx';
 import { useSteady } from './use-steady.ts';
 
 /** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */

@@ -1,9 +1,9 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { BooError } from '../../../protocol/error.ts';
 import { hasNamed, isProseField } from '../../../protocol/exact-text.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { readable, readableLine } from '../../text/readable.ts';
 import { ExactText } from './exact-text.tsx';
-import { useCanAllow } from './seen.tsx';
+import { useCanAllow } from './seen-gate.tsx';
 
 type Fields = Record<string, string>;
 

@@ -3,7 +3,7 @@ import { countOf } from '../../../protocol/count-text.ts';
 import { type ExactPart, exactParts, lineCount, linesOf } from '../../../protocol/exact-text.ts';
 import { Marked } from '../parts/marked.tsx';
 import { InSight, useSight } from './in-sight.tsx';
-import { SeenEnd, useJudged } from './seen.tsx';
+import { SeenEnd, useJudged } from './seen-gate.tsx';
 
 const firstLength = 20_000;
 const moreLength = 200_000;

@@ -1,7 +1,7 @@
 import { type ReactNode, useId } from 'react';
 import type { FormField } from '../../../protocol/form.ts';
 import { typedNumber } from '../../../protocol/form-values.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 
 /** What stands in a field: what was typed or chosen, or the choices that are ticked. */
 export type Draft = string | readonly string[];

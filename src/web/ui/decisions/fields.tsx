@@ -1,5 +1,5 @@
 import { exactLine, isProseField } from '../../../protocol/exact-text.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Marked } from '../parts/marked.tsx';
 import { Change, isShortChange } from './change.tsx';
 import { ExactText } from './exact-text.tsx';

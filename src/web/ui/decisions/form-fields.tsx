@@ -8,10 +8,10 @@ import {
   type FormValues,
 } from '../../../protocol/form-values.ts';
 import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Marked } from '../parts/marked.tsx';
 import { type Draft, draftOf, FieldInput, valueOf } from './field-input.tsx';
-import { useCanAllow } from './seen.tsx';
+import { useCanAllow } from './seen-gate.tsx';
 
 const prose = { isProse: true };
 

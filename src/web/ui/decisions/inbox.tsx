@@ -1,13 +1,14 @@
 import { useCallback, useMemo, useRef } from 'react';
 import type { Decision } from '../../../protocol/decision.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { DecisionCard } from './decision-card.tsx';
-import { Icon } from '../parts/icons.tsx';
-import { chatHref } from '../parts/place.ts';
+import { Icon } from '../parts/icon.tsx';
+import { chatHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
-import { decisionTitle, whenText } from '../parts/words.ts';
+import { decisionTitle } from '../parts/decision-title.ts';
+import { whenText } from '../parts/format.ts';
 
 /** What waits, oldest first: of one chat, or of all. */
 export function usePending(chatId?: string): Decision[] {

@@ -4,7 +4,7 @@ import type { Question } from '../../../protocol/question.ts';
 import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
 import { alikeWords } from '../../../protocol/look-alikes.ts';
 import { Marked } from '../parts/marked.tsx';
-import { AllowButton, AnswerButton, SeenEnd, UnseenNote, useCanAllow, useJudged } from './seen.tsx';
+import { AllowButton, AnswerButton, SeenEnd, UnseenNote, useCanAllow, useJudged } from './seen-gate.tsx';
 
 interface Choice {
   chosen: string[];

@@ -3,11 +3,11 @@ import type { AnswerDecision } from '../../../protocol/decision.ts';
 import type { Form } from '../../../protocol/form.ts';
 import { pageLink } from '../../../protocol/page-link.ts';
 import { exactLine } from '../../../protocol/exact-text.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Marked } from '../parts/marked.tsx';
 import { ExactText } from './exact-text.tsx';
 import { FormFields } from './form-fields.tsx';
-import { AllowButton, AnswerButton, UnseenNote } from './seen.tsx';
+import { AllowButton, AnswerButton, UnseenNote } from './seen-gate.tsx';
 
 export interface ServerFormProps {
   form: Form;

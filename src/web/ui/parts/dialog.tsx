@@ -1,5 +1,5 @@
 import { type ReactNode, useLayoutEffect, useId, useRef } from 'react';
-import { Icon } from './icons.tsx';
+import { Icon } from './icon.tsx';
 
 /** Modal: the browser keeps the focus inside, and gives it back. */
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {

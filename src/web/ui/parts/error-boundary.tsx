@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 import { toBooError } from '../../../protocol/error.ts';
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 
 interface BoundaryProps {
   /** Drawn in place of what could not be drawn. */

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
-import { Icon, type IconName } from './icons.tsx';
+import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
   icon: IconName;

@@ -1,4 +1,4 @@
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 
 /** What went wrong, told at once to who does not see it. */
 export function Problem({ text, id }: { text: string | undefined; id?: string }) {

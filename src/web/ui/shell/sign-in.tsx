@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { signInWithToken } from '../../state/sign-in.ts';
-import { Logo } from '../parts/icons.tsx';
+import { Logo } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
 
 export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedIn: () => void }) {

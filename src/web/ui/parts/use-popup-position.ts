@@ -6,7 +6,7 @@ const marginPx = 8;
  * The place of a list that belongs to a field: below it, or above where there is more room. It stands in the window and not
  * in the flow, so that nothing that scrolls cuts it off, and nothing moves when it closes.
  */
-export function usePlaceBelow(field: RefObject<HTMLElement | null>, isOpen: boolean): CSSProperties {
+export function usePopupPosition(field: RefObject<HTMLElement | null>, isOpen: boolean): CSSProperties {
   const [place, setPlace] = useState<CSSProperties>({});
   useEffect(() => {
     if (!isOpen) return undefined;

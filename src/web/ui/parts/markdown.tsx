@@ -5,15 +5,15 @@
 import { createContext, Fragment, memo, type ReactNode, use, useMemo } from 'react';
 import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
-import { CodeBlock } from '../ui/parts/code-block.tsx';
-import { ErrorBoundary } from '../ui/parts/error-boundary.tsx';
-import { LongText } from '../ui/parts/long-text.tsx';
-import { useHighlighter } from './highlighter.ts';
-import { readable } from './hidden.ts';
-import { markdownPieces } from './markdown-cost.ts';
-import { cutOf, openEnd, rehypeOpenEnd } from './open-end.ts';
-import { safeUrl } from './safe-url.ts';
-import { splitBlocks } from './split-blocks.ts';
+import { CodeBlock } from './code-block.tsx';
+import { ErrorBoundary } from './error-boundary.tsx';
+import { LongText } from './long-text.tsx';
+import { useHighlighter } from './use-highlighter.ts';
+import { readable } from '../../text/readable.ts';
+import { markdownPieces } from '../../text/markdown-cost.ts';
+import { cutOf, openEnd, rehypeOpenEnd } from '../../text/open-end.ts';
+import { safeUrl } from '../../text/safe-url.ts';
+import { splitBlocks } from '../../text/split-blocks.ts';
 
 // Beyond this reading it as Markdown would take longer than anybody waits.
 export const maxMarkdownLength = 200_000;

@@ -2,12 +2,12 @@ import { useState } from 'react';
 import { type NotificationWish, notificationWish, wishNotifications } from '../../state/notifications.ts';
 import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { AddDevice } from './add-device.tsx';
 import { ClaudeAccount } from './claude-account.tsx';
 import { shortcuts, shortcutText } from './shortcuts.ts';
-import { applyTheme, storedTheme, themes, type Theme } from '../parts/theme.ts';
+import { applyTheme, storedTheme, themes, type Theme } from '../../state/theme.ts';
 
 const themeWords: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
 const wishWords: Record<NotificationWish, string> = {
