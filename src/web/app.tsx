@@ -22,7 +22,7 @@ type Door =
 
 export function App() {
   const [door, setDoor] = useState<Door>({ state: 'opening' });
-  /** The one session that is open: a link that is opened in a tab that is signed in makes another. */
+  /** The open session. Opening a sign-in link in a tab that is already signed in replaces it. */
   const opened = useRef<Session>(undefined);
 
   const enter = (): void => {
@@ -34,7 +34,7 @@ export function App() {
     const session = openSession(token, (why) => {
       session.close();
       forgetToken(token, why !== undefined);
-      // Another tab may have signed in with a newer one.
+      // Another tab may have stored a newer token.
       if (storedToken() === null) setDoor({ state: 'shut', why });
       else enter();
     });
@@ -49,7 +49,7 @@ export function App() {
       if (why !== undefined && storedToken() === null) setDoor({ state: 'shut', why });
       else enter();
     };
-    // A link that is opened in a tab that is here already changes the fragment only.
+    // Opening a link in an existing tab only changes the fragment.
     const onHash = (): void => {
       if (location.hash.startsWith('#code=')) void open();
     };
@@ -58,7 +58,7 @@ export function App() {
     return () => removeEventListener('hashchange', onHash);
   }, []);
 
-  // One tab signs in and out for all of them.
+  // Signing in or out in one tab applies to all of them.
   useEffect(() => {
     const onStorage = (event: StorageEvent): void => {
       const news = readSignInNews(event);
@@ -67,7 +67,7 @@ export function App() {
       else if (door.state === 'open' && news === 'refused') door.session.refuse();
     };
     addEventListener('storage', onStorage);
-    // One that was frozen was told nothing.
+    // A frozen tab receives no storage events.
     const stopWaking = onWake(() => {
       if (door.state !== 'open' || !hasLeft(door.token)) return;
       if (wasRefused()) door.session.refuse();

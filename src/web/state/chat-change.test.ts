@@ -23,7 +23,7 @@ it('WEB-61: prompts that are held wait for somebody, also where no turn has begu
   const held = { type: 'notice', id: `c ${since}`, notice: { status: 'Held', body: 'The limit is reached.' } };
   expect(chatChange(chat('running'), chat('running', { hold, waiting: 1 }))).toEqual(held);
   expect(chatChange(chat('warming', { waiting: 1 }), chat('failed', { hold, waiting: 1 }))).toEqual(held);
-  // Once: what follows from it is no end of its own.
+  // The end of the turn that caused the hold is not a second notification.
   expect(chatChange(chat('running', { hold }), chat('ready', { hold }))).toBeUndefined();
 });
 

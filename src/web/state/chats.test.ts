@@ -30,7 +30,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   ...part,
 });
 
-/** Chats whose lists arrive when the test says so: each request is answered by its number, from 0. */
+/** A chat list whose responses arrive when the test says so: each request is answered by its number, from 0. */
 function open() {
   const requests: { answer(page: ChatPage): void; fail(error: Error): void; after: string | undefined }[] = [];
   const chats = createChats({
@@ -116,7 +116,7 @@ describe('the list of chats', () => {
     chats.remove('a');
     chats.put(chat('a', { head: 4 }));
     expect(titles()).toEqual([]);
-    // A database that was put back has it again.
+    // It is back after a database restore.
     await reload([chat('a', { head: 1 })]);
     expect(titles()).toEqual(['a']);
   });

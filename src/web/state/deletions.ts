@@ -1,7 +1,4 @@
-/**
- * Chats that will be deleted, and can be taken back until then. A page that goes away before deletes them while it goes:
- * what was said will be done.
- */
+/** Chats to be deleted after an undo period. If the page goes away first, they are deleted at that moment. */
 import type { Chat } from '../../protocol/chat.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { readableLine } from '../text/readable.ts';
@@ -9,9 +6,9 @@ import type { Api } from './api.ts';
 import type { Chats } from './chats.ts';
 
 export interface Deletions {
-  /** Returns the way to take it back. */
+  /** Returns a function that undoes the deletion. */
   add(chat: Chat): () => void;
-  /** Deletes now all that would be deleted later. */
+  /** Deletes all pending chats now. */
   flush(): void;
 }
 
@@ -45,7 +42,7 @@ export function createDeletions({ api, chats, undoMs, onFailed }: DeletionsOptio
       const timer = setTimeout(() => void run(chat, false), undoMs);
       pending.set(chat.id, { timer, runNow: () => void run(chat, true) });
       return () => {
-        // Too late: it is being deleted.
+        // Too late to undo: the request is on its way.
         if (!pending.delete(chat.id)) return;
         clearTimeout(timer);
         chats.setLeaving(chat.id, false);

@@ -1,4 +1,4 @@
-/** What is being written and was not sent yet, by chat; kept over a reload as long as it fits. */
+/** Unsent text and images by chat. Drafts survive a reload if they fit into storage. */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { openPersistentMap } from './persistent-map.ts';
 
@@ -9,9 +9,9 @@ export interface Draft {
 
 export interface Drafts {
   get(chatId: string): Draft;
-  /** False when a reload would lose some of it. */
+  /** Returns false if a reload would lose part of the draft. */
   set(chatId: string, draft: Draft): boolean;
-  /** Forgets all. */
+  /** Deletes all drafts. */
   clear(): void;
 }
 
@@ -33,10 +33,10 @@ export function createDrafts(storage: Storage): Drafts {
         return true;
       }
       drafts.set(chatId, draft);
-      // Asked for with every key: what cannot fit is not even written down.
+      // This runs on every key press: don't serialize images that cannot fit.
       const imageChars = draft.images.reduce((sum, { data }) => sum + data.length, 0);
       if (imageChars <= maxKeptChars && stored.set(chatId, draft)) return true;
-      // The words at least.
+      // Store at least the text.
       if (draft.images.length > 0) stored.set(chatId, { text: draft.text, images: [] });
       return false;
     },

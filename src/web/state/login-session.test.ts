@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-/** From here on it is this tab that looks. */
+/** Switches to the tab with this storage. */
 function wakeIn(storage: Storage): void {
   tab = storage;
   vi.stubGlobal('sessionStorage', tab);

@@ -3,9 +3,9 @@ import { memoryStorage } from '../../../test/support/memory-storage.ts';
 import { until } from '../../../test/support/until.ts';
 import { notificationWish, notify, withdraw, withdrawAll, wishNotifications } from './notifications.ts';
 
-/** What a browser shows. */
+/** The notifications on screen. */
 let shown: string[];
-/** Called when a tab asks which chats are in front. */
+/** Called when a tab asks which chats are active. */
 let onQuery: () => void;
 
 class FakeNotification extends EventTarget {
@@ -34,7 +34,7 @@ beforeEach(async () => {
         onQuery();
         return Promise.resolve({ held: [] });
       },
-      // Not waited for: what follows holds the lock for the other tabs.
+      // Not awaited: the callback holds the lock against the other tabs.
       request: (_name: string, _options: object, work: (lock: object) => Promise<void>) => void work({}),
     },
   });

@@ -1,4 +1,4 @@
-/** What is told outside the page, once by all tabs of this browser together, and not of a chat that is in front in one. */
+/** System notifications: one for all tabs of this browser, and none for a chat that is active in any of them. */
 import { isActiveInAnyTab } from './active-chat.ts';
 
 const wishKey = 'boocode.notifications';
@@ -6,7 +6,7 @@ const wishKey = 'boocode.notifications';
 export type NotificationWish = 'on' | 'off' | 'unanswered' | 'blocked' | 'unsupported' | 'impossible';
 
 export function notificationWish(): NotificationWish {
-  // Browsers have them only on pages that came over TLS or from this machine.
+  // Browsers offer notifications only on secure pages (HTTPS or localhost).
   if (!('Notification' in globalThis) || !isSecureContext) return 'impossible';
   if (Notification.permission === 'denied') return 'blocked';
   const wish = localStorage.getItem(wishKey);
@@ -18,23 +18,23 @@ export function notificationWish(): NotificationWish {
 export async function wishNotifications(isWanted: boolean): Promise<NotificationWish> {
   localStorage.setItem(wishKey, isWanted ? 'on' : 'off');
   if (isWanted && notificationWish() !== 'impossible') await Notification.requestPermission();
-  // Only one that was shown proves that there will be any.
+  // Only showing one proves that they work.
   if (isWanted && notificationWish() === 'on') show({ id: wishKey, title: 'You will be notified like this' });
   return notificationWish();
 }
 
 export interface AppNotification {
-  /** The same in every tab that hears of it. */
+  /** The same in every tab. */
   id: string;
   chatId?: string;
   title: string;
   body?: string;
 }
 
-/** How much later than the first another tab may hear of it. One later still replaces the notification, without a sound. */
+/** How long after the first tab another one may learn of it. Later still, it replaces the notification silently. */
 const othersMs = 30_000;
 
-/** How often somebody has gone: what was on its way to them is not shown any more. */
+/** Counts sign-outs, so that a notification still in progress is not shown afterwards. */
 let departures = 0;
 const shown = new Map<string, Notification>();
 
@@ -47,13 +47,13 @@ export async function notify(notification: AppNotification): Promise<void> {
   });
 }
 
-/** It is over: nobody need look at it any more. */
+/** Closes the notification, if it is still shown. */
 export function withdraw(id: string): void {
   shown.get(id)?.close();
   shown.delete(id);
 }
 
-/** Whoever it was for has gone. */
+/** Closes all notifications when their user signs out. */
 export function withdrawAll(): void {
   departures += 1;
   for (const id of shown.keys()) withdraw(id);
@@ -71,7 +71,7 @@ function show({ id, chatId, title, body = '' }: AppNotification): boolean {
     });
     return true;
   } catch {
-    // Some browsers on phones have the name, and show notifications only from a service worker.
+    // Some mobile browsers define `Notification` but only show notifications from a service worker.
     localStorage.setItem(wishKey, 'unsupported');
     return false;
   }

@@ -1,7 +1,7 @@
 /**
- * Prompts on their way, of all chats. Each has its id from the start, so that sending it again is sending it once. What the
- * server cannot be reached for waits, and goes by itself when it can; those of one chat go one after the other, in the order
- * in which they were written. They are kept over a reload of the page as long as they fit.
+ * Prompts on their way to the server, for all chats. Each gets its id here, so sending it twice is safe. While the server
+ * is unreachable they wait and are retried; prompts of one chat are sent one by one, in the order they were written. They
+ * survive a reload if they fit into storage.
  */
 import { isUnreachable } from '../../client/client.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
@@ -15,11 +15,11 @@ export interface Outgoing {
   promptId: string;
   chatId: string;
   content: ContentBlock[];
-  /** `waiting` for the server to be reached; `refused` stays until somebody sends it again or drops it. */
+  /** `waiting` until the server is reachable; `refused` until the user retries or drops it. */
   state: 'sending' | 'waiting' | 'refused';
-  /** Why it did not go. */
+  /** Why it was not sent. */
   problem?: string;
-  /** A reload of the page does not lose it. */
+  /** Whether it survives a reload. */
   isKept: boolean;
 }
 
@@ -27,13 +27,13 @@ export interface Outbox {
   readonly store: Store<readonly Outgoing[]>;
   send(chatId: string, content: ContentBlock[]): void;
   retry(promptId: string): void;
-  /** Takes one back that did not go. */
+  /** Removes an unsent prompt. */
   drop(promptId: string): void;
-  /** The server may be reached again: what waits or hangs is sent at once. */
+  /** The server may be reachable again: retries waiting and hanging prompts at once. */
   hurry(): void;
-  /** Sends no more. What is kept is sent by the next one. */
+  /** Stops sending. Stored prompts are sent by the next outbox. */
   close(): void;
-  /** Closes, and keeps nothing. */
+  /** Closes, and deletes what is stored. */
   clear(): void;
 }
 
@@ -42,13 +42,13 @@ export interface OutboxOptions {
   storage: Storage;
   backoff?: RetryRange;
   onRefused?: (outgoing: Outgoing) => void;
-  /** The token is no longer taken. What waits, waits on. */
+  /** The server rejected the token. Waiting prompts keep waiting. */
   onUnauthorized?: () => void;
 }
 
 export const outboxPrefix = 'boocode.outbox.';
 
-/** Of about five million that a browser keeps for a page; the rest is for drafts. */
+/** Browsers store about five million characters per page; the rest is for drafts. */
 const maxKeptChars = 4_000_000;
 
 export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized }: OutboxOptions): Outbox {
@@ -153,13 +153,13 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
   };
 }
 
-/** It may go well another time, without anybody's doing. */
+/** Whether the request may succeed later without anyone doing something about it. */
 function isPassing(error: BooError): boolean {
   const { status } = error.details;
   return isUnreachable(error) || (typeof status === 'number' && [408, 429, 502, 503, 504].includes(status));
 }
 
-/** `crypto.randomUUID` is missing on a page without TLS. */
+/** `crypto.randomUUID` is missing on insecure pages. */
 function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `web-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;

@@ -1,4 +1,4 @@
-/** Everything that one signed-in tab holds: one client, one socket, and what they tell. */
+/** Everything a signed-in tab holds: the client, the live socket, and the state built from them. */
 import type { Chat } from '../../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
@@ -34,27 +34,26 @@ export interface Session {
   readonly chats: Chats;
   readonly decisions: Store<DecisionsState>;
   readonly toasts: Store<readonly Toast[]>;
-  /** The id of the chat that is open in this tab. Nothing it does needs a notification while somebody looks at it. */
+  /** The chat open in this tab. It causes no notifications while the tab is visible and focused. */
   readonly activeChatId: ActiveChat['chatId'];
   readonly outbox: Outbox;
   readonly drafts: Drafts;
   showToast(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
-  /** Tells what went wrong, and gives undefined then. */
+  /** Shows errors as a toast and resolves with undefined. */
   attempt<T>(work: () => Promise<T>): Promise<T | undefined>;
-  /** True when it is settled, by this answer or by another that was first. */
-  /** Resolves with what is wrong with the answer, where it was refused for what it holds: the decision is still open. */
+  /** Resolves with the problem if the answer itself was invalid; the decision is then still open. */
   decide(decision: Decision, answer: AnswerDecision): Promise<BooError | undefined>;
   deleteChat(chat: Chat): void;
-  /** Forgets what was written and not sent, too. */
+  /** Also deletes drafts and unsent prompts. */
   signOut(): void;
-  /** The server no longer takes the token. */
+  /** Signs out because the server rejected the token. */
   refuse(): void;
   close(): void;
 }
 
 const undoMs = 7_000;
 
-/** Says why, where it was not by the person's own will. */
+/** `onSignedOut` gets a reason unless the user signed out on purpose. */
 export function openSession(token: string, onSignedOut: (why?: string) => void): Session {
   const api = createApi(baseUrl(), token);
   const chats = createChats(api);
@@ -91,11 +90,11 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       problem.code === 'unauthorized' ? refuse() : session.showToast(problem.message, { level: 'error' }),
   });
   const closing = new AbortController();
-  /** What is read because of a connection is read again until there is another one. */
+  /** Requests made because of a connection are retried until the next one. */
   let connection = new AbortController();
   const answeredHere = new Set<string>();
   let toastId = 0;
-  /** What is there when the page opens has not happened before its eyes. */
+  /** What is already there when the page loads is not news. */
   let isFirstLook = true;
 
   const session: Session = {
@@ -130,7 +129,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       try {
         decisions.put(await api.decide(decision.id, answer));
       } catch (error) {
-        // Told as somebody else's.
+        // Then it was settled by someone else, and is reported as such.
         answeredHere.delete(decision.id);
         const problem = toBooError(error);
         if (problem.code === 'invalid_request') return problem;
@@ -205,7 +204,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       case 'chats_followed':
         decisions.endTelling();
         isFirstLook = false;
-        // After a connection nobody knows what else has changed meanwhile.
+        // Anything may have changed while disconnected.
         void retryUntil(readChats, connection);
         void retryUntil(readInfo, connection);
     }
@@ -217,7 +216,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
 
   const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
 
-  /** Another client, or another tab: what was answered here needs no word. */
+  /** By another client or another tab. Answers given here need no toast. */
   function sayWhoElse({ id, title, by, outcome }: Decision): void {
     if (answeredHere.has(id) || by === 'host' || outcome === 'cancelled') return;
     const what = outcome === 'deny' ? 'Denied' : 'Allowed';
@@ -231,7 +230,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     return true;
   }
 
-  /** Why it does not work is said once. */
+  /** Reports a failure only once. */
   async function readInfo(attempt: number): Promise<boolean> {
     const found = await (attempt === 0 ? session.attempt(() => api.info()) : api.info().catch(() => undefined));
     if (found) info.set(found);
@@ -245,7 +244,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     if (change?.type === 'turn_ended' && notificationWish() === 'on') void notifyTurnEnd(now);
   }
 
-  /** The chat does not say how its last turn has ended. */
+  /** The chat does not say how its last turn ended, so read the log. */
   async function notifyTurnEnd(chat: Chat): Promise<void> {
     const page = await api.events(chat.id, { before: chat.head + 1, limit: 20 }).catch(() => undefined);
     const end = page && turnEndNotice(page.items, chat);

@@ -23,15 +23,15 @@ function keepToken(token: string): void {
 /** Call before reading anything this tab has stored. Returns the id of the login session it now belongs to. */
 export const enterTab = (): string => joinLoginSession(storages(), isSignedOut());
 
-/** The server no longer took the token, of another tab. */
+/** Another tab's token was rejected by the server. */
 export const wasRefused = (): boolean => localStorage.getItem(tokenKey) === '';
 
-/** What this tab holds was signed out in another one, and may be somebody else's by now. */
+/** This tab's token was signed out in another tab, and someone else may be signed in by now. */
 export const hasLeft = (token: string): boolean => storedToken() !== token || hasLoginSessionEnded(storages());
 
 /**
- * For all tabs, unless another one has signed in meanwhile. One that was refused leaves an empty place, so that the other
- * tabs can tell it from one that the person signed out.
+ * Applies to all tabs, unless another one has signed in since. A rejected token leaves an empty string behind, which
+ * tells the other tabs that the user did not sign out.
  */
 export function forgetToken(token: string, isRefused: boolean): void {
   if (storedToken() !== token) return;
@@ -42,22 +42,22 @@ export function forgetToken(token: string, isRefused: boolean): void {
   }
 }
 
-/** What another tab did: undefined when it has nothing to do with signing in. */
+/** What another tab did; undefined if it has nothing to do with signing in. */
 export function readSignInNews({ key, newValue }: StorageEvent): 'signed out' | 'refused' | 'signed in' | undefined {
-  // Without a key all was cleared.
+  // Without a key, all storage was cleared.
   if (key !== tokenKey && key !== null) return undefined;
   if (newValue === null) return 'signed out';
   return newValue === '' ? 'refused' : 'signed in';
 }
 
-/** The one-use code of a sign-in link, taken out of the address so that it stays in no history. */
+/** Takes the one-time code of a sign-in link out of the address, so that it does not stay in the history. */
 export function takeCode(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get('code');
   if (code !== null) history.replaceState(null, '', location.pathname);
   return code;
 }
 
-/** Resolves with why it did not work; undefined when the token is kept. */
+/** Resolves with an error message, or with undefined once the token is stored. */
 export async function signInWithCode(code: string): Promise<string | undefined> {
   try {
     keepToken((await createApi(baseUrl(), undefined).signIn(code)).token);
@@ -70,7 +70,7 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
 }
 
 export async function signInWithToken(token: string): Promise<string | undefined> {
-  // Other characters cannot be sent in a header.
+  // A header cannot hold other characters.
   if (!/^[\x21-\x7e]+$/.test(token)) return 'That is not the token: it holds no spaces and only plain characters.';
   try {
     await createApi(baseUrl(), token).info();

@@ -20,7 +20,7 @@ const rewoundText = (count: number): string =>
 const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
-/** What an event puts on the screen by itself, one item for each prompt that a turn begins with. */
+/** The items an event adds to the conversation: one per prompt when a turn starts. */
 export function toItems(event: Event): Item[] {
   const { seq } = event;
   const notice = (level: 'info' | 'warning' | 'error', code: string, text: string): Item[] => [
@@ -77,11 +77,11 @@ export function toItems(event: Event): Item[] {
     case 'queue_resumed':
       return notice('info', 'resumed', 'The prompts that wait go on.');
     case 'turn_finished':
-      // The agent never had the prompt, so that there is nothing to show of it but why.
+      // The agent never received the prompt: show only why.
       if (event.requeuedPromptIds) return notice('info', 'requeued', event.error?.message ?? 'The prompt waits again.');
       return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];
     default:
-      // The rest is kept by id, or is a newer version of something that is shown once. So is what this version does not know.
+      // Other events update something held by id or shown once. Events unknown to this version are ignored too.
       return [];
   }
 }

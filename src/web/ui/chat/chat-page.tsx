@@ -29,14 +29,14 @@ import { shortPath } from '../parts/format.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
-/** The chat as the list has it, fetched where it has not. */
+/** The chat from the list, or fetched if the list does not hold it. */
 function useChat(chatId: string): Chat | undefined {
   const session = useSession();
   const chat = useStore(session.chats.store).byId.get(chatId);
   const isOffline = useLiveState() === 'offline';
   useEffect(() => {
     if (chat || isOffline) return;
-    // One that is gone is told of by its own page.
+    // A deleted chat has its own page.
     session.api.getChat(chatId).then(
       (found) => session.chats.put(found),
       () => undefined,
@@ -45,7 +45,7 @@ function useChat(chatId: string): Chat | undefined {
   return chat;
 }
 
-/** Where the agent has gone from the chat's directory. */
+/** The agent's working directory, if it has left the chat's. */
 function WorksIn({ chat }: { chat: Chat }) {
   const there = worksIn(chat);
   if (there === null) return null;
@@ -207,7 +207,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
           <Queue chatId={chatId} log={log} />
-          {/* Last of what comes by itself: nothing moves a card under somebody's finger. */}
+          {/* Last of everything that appears by itself, so that nothing moves a card under the pointer. */}
           {pending.length > 0 && (
             <div className="dock-cards">
               {pending.map((decision) => (
@@ -254,7 +254,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   );
 }
 
-/** The way out of a chat that cannot answer any more. */
+/** The way forward for a chat that can no longer answer. */
 function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Promise<void> }) {
   const [isWaiting, setWaiting] = useState(false);
   return (
@@ -277,7 +277,7 @@ function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Pr
   );
 }
 
-/** Until the first turn begins. What was written stands below, in the queue. */
+/** Shown until the first turn starts. Queued prompts are listed below. */
 function EmptyChat({ isWaiting }: { isWaiting: boolean }) {
   return (
     <div className="transcript-frame">

@@ -24,10 +24,10 @@ export function ChatSettings({
   onClose,
 }: {
   chat: Chat;
-  /** The model that answers now. */
+  /** The model in use. */
   running: string | null | undefined;
   isBusy: boolean;
-  /** Its directory is gone: somebody is here to name another one. */
+  /** The chat's directory is gone: ask for another one. */
   isMissing: boolean;
   onClose: () => void;
 }) {
@@ -53,7 +53,7 @@ export function ChatSettings({
     try {
       const found = await session.api.getTrust(chat.id);
       setTrust(found);
-      // What has changed is trusted by whoever says so, and not by saving something else.
+      // A changed directory needs its own approval, so saving another setting must not grant it.
       setTrusted(found.trusted && found.holds);
     } catch (error) {
       setProblem(`What this directory turns on could not be read: ${toBooError(error).message}`);
@@ -62,10 +62,10 @@ export function ChatSettings({
   useEffect(() => void load(), [load]);
   const wasTrusted = chat.trusted && trust?.holds !== false;
   const isMoving = cwd !== undefined && withoutSlash(cwd) !== chat.cwd;
-  // What is shown, and would be trusted, is the directory of before.
+  // The page shows, and would trust, the old directory.
   const isTrusting = trusted && !wasTrusted && !isMoving;
 
-  /** False where it was not taken: then what stands there now is shown. */
+  /** Resolves with false if the server refused; the current content is shown then. */
   const giveTrust = async (): Promise<boolean> => {
     if (!trust) return false;
     setGiving(true);
@@ -104,7 +104,7 @@ export function ChatSettings({
     if (isTrusting && !(await giveTrust())) return;
     if (Object.keys(patch).length === 0) return onClose();
     if (patch.running !== undefined && isBusy && turn === 'finish') {
-      // It may take long: nothing to wait for before the page.
+      // This may take long, so the dialog does not wait for it.
       session.showToast(
         `The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended, as long as this page stays open.`,
       );
@@ -202,5 +202,5 @@ export function ChatSettings({
   );
 }
 
-/** As the server names it: a path that was completed ends with a slash. */
+/** Without the trailing slash left by completion, as the server stores it. */
 const withoutSlash = (path: string): string => path.trim().replace(/(?<=.)\/+$/, '');

@@ -7,7 +7,7 @@ import { Marked } from '../parts/marked.tsx';
 
 const words = { same: '', added: 'new', changed: 'changed', removed: 'removed' };
 
-/** What a directory turns on when it is trusted, file by file, and what has changed since it was. */
+/** What trusting a directory turns on, file by file, and what has changed since it was trusted. */
 export function DirectoryTrust({
   trust: { files, trusted, holds, trustedAt },
   onWithdraw,
@@ -36,7 +36,7 @@ export function DirectoryTrust({
   );
 }
 
-/** What is new has to be seen before it is trusted, so it stands open. */
+/** New content must be seen before it is trusted, so it starts expanded. */
 function TrustedFile({ file, isNew }: { file: TrustFile; isNew: boolean }) {
   const [isOpen, setOpen] = useState(isNew);
   return (

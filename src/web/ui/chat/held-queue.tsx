@@ -3,7 +3,7 @@ import type { Hold } from '../../../protocol/hold.ts';
 import { useSession } from '../parts/session-context.ts';
 import { readable } from '../../text/readable.ts';
 
-/** Why what waits is not taken, and how it goes on. */
+/** Why the queue is held, and how to resume it. */
 export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
   const session = useSession();
   const change = async (request: () => Promise<Chat>): Promise<void> => {
@@ -53,7 +53,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
   );
 }
 
-/** With the day where it is another one. */
+/** With the date if it is not today. */
 function localTime(iso: string): string {
   const time = new Date(iso);
   const isToday = time.toDateString() === new Date().toDateString();

@@ -11,7 +11,7 @@ function brief(content: readonly ContentBlock[] | undefined): string {
   return readableLine(text, 140);
 }
 
-/** What waits for its turn, and what is still on its way to the server. */
+/** Queued prompts, and those still on their way to the server. */
 export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
   const session = useSession();
   const outgoing = useStore(session.outbox.store).filter(

@@ -5,12 +5,12 @@ import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 import { useExpanded } from './use-expanded.ts';
 
-/** Draws an item; `isAlive` when it belongs to a sub-agent that still works, whatever has become of the turn. */
+/** Renders an item. `isAlive` if it belongs to a sub-agent that is still working, even after the turn has ended. */
 export type DrawItem = (item: Item, log: ChatLog, isAlive: boolean) => ReactNode;
 
 const firstSteps = 4;
 
-/** What a sub-agent was given to do, and the steps it took. */
+/** A sub-agent's task and the steps it took. */
 export function SubAgent({
   toolCallId,
   prompt,

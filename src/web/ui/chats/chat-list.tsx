@@ -13,7 +13,7 @@ interface Found {
   hasMore: boolean;
 }
 
-/** What the search found, newest first; undefined while nothing is searched for. */
+/** The search results, newest first; undefined if nothing is being searched for. */
 function useSearch(
   words: string,
   archived: boolean,
@@ -26,7 +26,7 @@ function useSearch(
   useEffect(() => {
     setFound(undefined);
     if (q === '' && !archived) return;
-    // The server need not finish what nobody waits for.
+    // Let the server stop a search nobody is waiting for.
     const line = new AbortController();
     setBusy(true);
     const timer = setTimeout(

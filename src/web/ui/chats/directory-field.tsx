@@ -7,7 +7,7 @@ import { useCombobox } from '../parts/use-combobox.ts';
 
 const nothing = { items: [], truncated: false };
 
-/** A path on the server, completed as it is typed: arrows choose, Enter or Tab takes it and looks further in. */
+/** A path on the server with completion: arrow keys choose, Enter or Tab completes and lists the directory inside. */
 export function DirectoryField({ value, onChange }: { value: string; onChange: (path: string) => void }) {
   const session = useSession();
   const id = useId();
@@ -29,7 +29,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
     if (!isWanted) return;
     let isOld = false;
     const timer = setTimeout(() => {
-      // A path that names nothing yet has nothing to complete: no reason to complain while it is typed.
+      // An unfinished path has nothing to complete, which is no error.
       session.api.listDirectories(value).then(
         (found) => {
           if (!isOld) setFound(found);

@@ -17,7 +17,7 @@ import { modeChoices } from '../parts/mode-choices.ts';
 export function NewChat({ onClose }: { onClose: () => void }) {
   const session = useSession();
   const info = useStore(session.info);
-  // Where the last one was, the next one often is.
+  // People often start the next chat in the same directory.
   const [cwd, setCwd] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
   const [backend, setBackend] = useState<BackendName>();
   const [model, setModel] = useState('');
@@ -42,7 +42,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     session.chats.put(chat);
     location.hash = chatHref(chat.id);
     flushSync(onClose);
-    // The browser has given the focus back to the button that opened this: the next space would press it.
+    // The browser has returned focus to the button that opened the dialog: the next space would press it.
     document.getElementById('main')?.focus();
   };
 

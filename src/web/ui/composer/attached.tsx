@@ -1,7 +1,7 @@
 import { Icon } from '../parts/icon.tsx';
 import type { ImageBlock } from './read-images.ts';
 
-/** The images that go with the next prompt. */
+/** The images attached to the next prompt. */
 export function Attached({ images, onTakeOut }: { images: ImageBlock[]; onTakeOut: (index: number) => void }) {
   if (images.length === 0) return null;
   return (

@@ -43,7 +43,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
     if (wasKept && !isKept.current) session.showToast('This draft is too large to be kept over a reload of the page.');
   }, [chat.id, text, images, drafts, session]);
   const send = (): void => {
-    // An image that is still being read belongs to it.
+    // Images still being read belong to this prompt.
     if (isEmpty || reading > 0) return;
     onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
     setText('');

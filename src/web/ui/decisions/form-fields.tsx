@@ -15,7 +15,7 @@ import { useCanAllow } from './seen-gate.tsx';
 
 const prose = { isProse: true };
 
-/** The fields of a form, with what is wrong said at each. The buttons that send it stand below the card. */
+/** The fields of a form, each with its own error. The submit buttons are below the card. */
 export function FormFields({
   id,
   fields,

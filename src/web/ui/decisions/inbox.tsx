@@ -10,7 +10,7 @@ import { useKeptFocus } from '../parts/use-kept-focus.ts';
 import { decisionTitle } from '../parts/decision-title.ts';
 import { whenText } from '../parts/format.ts';
 
-/** What waits, oldest first: of one chat, or of all. */
+/** Pending decisions, oldest first, of one chat or of all. */
 export function usePending(chatId?: string): Decision[] {
   const session = useSession();
   const { pending } = useStore(session.decisions);

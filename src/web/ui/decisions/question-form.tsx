@@ -106,7 +106,7 @@ export function QuestionForm({
 
 const prose = { isProse: true };
 
-/** A question and what there is to choose. */
+/** A question with its options. */
 function Asked({ question, number, children }: { question: Question; number: number; children: ReactNode }) {
   const { place, id } = useJudged<HTMLFieldSetElement>(`question ${number}`, question);
   return (

@@ -15,7 +15,7 @@ export interface ServerFormProps {
   onAnswer: (answer: AnswerDecision) => void;
 }
 
-/** What an MCP server asks for. All its words are set apart, so that none can be taken for ours. */
+/** What an MCP server asks for. All its text is set apart, so that none of it passes for ours. */
 export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
   const server = (
     <bdi>
@@ -65,7 +65,7 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
   );
 }
 
-/** Never opened by itself. The whole address is shown, and the host that it really leads to is named. */
+/** Never opened automatically. Shows the full address, and names the host it really leads to. */
 function ServerPage({ url }: { url: string }) {
   const link = pageLink(url);
   return (

@@ -1,6 +1,6 @@
 import { exactLine, type ExactPart, shownText } from '../../../protocol/exact-text.ts';
 
-/** Of a decision, on one line. `Edit: Edit /a/file` says the tool's name twice. */
+/** A decision's title on one line. `Edit: Edit /a/file` repeats the tool's name. */
 export const titleParts = (title: string, maxLength: number): ExactPart[] =>
   exactLine(title.replace(/^(\w+): \1 /, '$1: '), maxLength);
 

@@ -3,14 +3,14 @@ import { toBooError } from '../../../protocol/error.ts';
 import { readable } from '../../text/readable.ts';
 
 interface BoundaryProps {
-  /** Drawn in place of what could not be drawn. */
+  /** Rendered in place of content that failed to render. */
   instead: (error: unknown) => ReactNode;
-  /** With another one it is tried again. */
+  /** Rendering is retried when this changes. */
   of?: unknown;
   children: ReactNode;
 }
 
-/** What goes wrong while its content is drawn stays inside: without a boundary React takes the whole page away. */
+/** Contains rendering errors: without a boundary, React removes the whole page. */
 export class ErrorBoundary extends Component<BoundaryProps, { error?: unknown; isBroken: boolean }> {
   override state: { error?: unknown; isBroken: boolean } = { isBroken: false };
 
@@ -27,7 +27,7 @@ export class ErrorBoundary extends Component<BoundaryProps, { error?: unknown; i
   }
 }
 
-/** Each browser has its own words for a part of the bundle that does not come. */
+/** Browsers word a failed import differently. */
 const missingPart = /dynamically imported module|importing a module script|preload CSS/i;
 
 function wordsOf(error: unknown): string {
@@ -38,7 +38,7 @@ function wordsOf(error: unknown): string {
 
 const reload = (): void => location.reload();
 
-/** In place of the whole page, or of one part of it. */
+/** Replaces the whole page, or one part of it. */
 export function Broken({ error, onClose }: { error: unknown; onClose?: () => void }) {
   return (
     <section className="welcome" role="alert">

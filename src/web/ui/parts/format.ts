@@ -17,7 +17,7 @@ export function durationText(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Of a time, as people say it: today by the clock, before by the day. */
+/** The time if it is today, otherwise the date. */
 export function whenText(at: string, now: Date = new Date()): string {
   const time = new Date(at);
   if (time.toDateString() === now.toDateString()) {
@@ -31,10 +31,10 @@ export function whenText(at: string, now: Date = new Date()): string {
   });
 }
 
-/** The last part of a path. */
+/** The last segment of a path. */
 export const lastPart = (path: string): string => path.split('/').filter(Boolean).at(-1) ?? path;
 
-/** The last two parts of a path; the whole of it stands in the title. */
+/** The last two segments of a path; the `title` shows all of it. */
 export function shortPath(path: string): string {
   const parts = path.split('/').filter(Boolean);
   return parts.length <= 2 ? path : `…/${parts.slice(-2).join('/')}`;

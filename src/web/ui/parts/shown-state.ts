@@ -9,7 +9,7 @@ const stateWords: Record<ChatState, string> = {
   failed: 'failed',
 };
 
-/** A chat that works, or is ready, may wait for somebody all the same. */
+/** A running or ready chat may also be waiting for someone. */
 export function shownState({ state, hold, waitsFor }: Chat): { state: ChatState; words: string } {
   const isAsking = waitsFor?.for === 'person' || waitsFor?.for === 'sign_in';
   if (state !== 'waiting' && isAsking) return { state: 'waiting', words: stateWords.waiting };

@@ -5,11 +5,11 @@ import { useSession } from '../parts/session-context.ts';
 
 interface Made {
   link: SignInLink;
-  /** Which squares of the code are dark, row by row. */
+  /** The dark squares of the QR code, row by row. */
   code: boolean[][];
 }
 
-/** A link that signs another browser in, once, and the same as a code for its camera. */
+/** A one-time link that signs in another browser, also shown as a QR code. */
 export function AddDevice() {
   const session = useSession();
   const [made, setMade] = useState<Made>();
@@ -18,7 +18,7 @@ export function AddDevice() {
   const make = async (): Promise<void> => {
     setBusy(true);
     const next = await session.attempt(async () => {
-      // The encoder comes only when there is something to encode.
+      // The encoder is loaded on demand.
       const [link, { default: encode }] = await Promise.all([session.api.makeSignInLink(), import('qr')]);
       return { link, code: encode(link.url, 'raw', { ecc: 'low', border: 2 }) };
     });

@@ -21,7 +21,7 @@ export function ClaudeAccount() {
     } catch (error) {
       const refused = toBooError(error);
       setProblem(refused.message);
-      // A mistake in the code can be put right; anything else has ended the sign-in.
+      // A mistyped code can be corrected; anything else has ended the sign-in.
       setStep(refused.code === 'invalid_request' ? step : { is: 'idle' });
     }
   };

@@ -4,7 +4,7 @@ import { useStore } from '../parts/use-store.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useLiveState } from '../parts/use-live-state.ts';
 
-/** Nothing while all is well. A connection that is back within a moment needs no word either. */
+/** Shown only when the connection is lost for more than a moment. */
 export function ConnectionBar() {
   const { live, outbox } = useSession();
   const state = useLiveState();
@@ -44,7 +44,7 @@ export function ConnectionBar() {
   );
 }
 
-/** While it is tried again there is no error: then the last word still holds. */
+/** There is no error during a retry, so keep the last message. */
 function whyText(error: BooError | undefined): string {
   const status = error?.details['status'];
   if (error && typeof status === 'number' && status < 500) return `The server refuses: ${error.message}`;

@@ -20,7 +20,7 @@ const wishWords: Record<NotificationWish, string> = {
   impossible: 'This browser shows notifications only of pages that came over HTTPS or from the same machine.',
 };
 
-/** Those of the prompt. */
+/** Keys of the prompt field. */
 const keys = [
   ['Enter', 'Send (on a touch screen: new line)'],
   ['Shift+Enter', 'New line'],

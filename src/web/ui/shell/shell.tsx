@@ -84,7 +84,7 @@ export function Shell() {
   );
 }
 
-/** On a narrow screen the list is a page of its own. */
+/** On a narrow screen the chat list is a page of its own. */
 function goSearch(routeName: string): void {
   const field = document.querySelector<HTMLElement>('.search input');
   if (routeName !== 'home' && field?.offsetParent === null) {
@@ -93,7 +93,7 @@ function goSearch(routeName: string): void {
   } else field?.focus();
 }
 
-/** The address's fragment says which chat is open, so the link moves the focus itself. */
+/** The fragment holds the route, so the link moves focus itself. */
 function skip(event: { preventDefault(): void }): void {
   event.preventDefault();
   document.getElementById('main')?.focus();
