@@ -52,7 +52,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
     await page.keyboard.press('Enter');
     await expect.poll(focused).toBe('Rename');
     await page.keyboard.press('Enter');
-    await page.getByRole('dialog', { name: 'Rename the chat' }).locator('input:focus').waitFor();
+    await page.getByRole('dialog', { name: 'Rename chat' }).locator('input:focus').waitFor();
     await page.keyboard.press('Escape');
     await expect.poll(focused).toBe('More for Chat 20');
     expect(watched.problems).toEqual([]);
@@ -73,7 +73,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
       )
       .toBe(true);
     expect(await findings(page)).toEqual([]);
-    await page.getByRole('heading', { name: 'Nothing is open' }).click();
+    await page.getByRole('heading', { name: 'No chat open' }).click();
     await menu().waitFor({ state: 'detached' });
     expect(watched.problems).toEqual([]);
   });

@@ -74,7 +74,7 @@ it('WEB-62: notifications are on once one was shown, and a browser that shows no
   expect(shown).toEqual([]);
   await wishNotifications(false);
   expect(await wishNotifications(true)).toBe('on');
-  expect(shown).toEqual(['You will be notified like this']);
+  expect(shown).toEqual(['Notifications will look like this']);
   class Refusing extends FakeNotification {
     constructor(title: string) {
       super(title);

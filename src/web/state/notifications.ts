@@ -19,7 +19,7 @@ export async function wishNotifications(isWanted: boolean): Promise<Notification
   localStorage.setItem(wishKey, isWanted ? 'on' : 'off');
   if (isWanted && notificationWish() !== 'impossible') await Notification.requestPermission();
   // Only showing one proves that they work.
-  if (isWanted && notificationWish() === 'on') show({ id: wishKey, title: 'You will be notified like this' });
+  if (isWanted && notificationWish() === 'on') show({ id: wishKey, title: 'Notifications will look like this' });
   return notificationWish();
 }
 

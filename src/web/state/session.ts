@@ -211,7 +211,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
   }
 
   function refuse(): void {
-    if (!closing.signal.aborted) onSignedOut('The server no longer takes this token. Sign in again.');
+    if (!closing.signal.aborted) onSignedOut('The server no longer accepts this token. Sign in again.');
   }
 
   const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);

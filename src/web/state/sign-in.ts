@@ -65,19 +65,19 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
   } catch (error) {
     const problem = toBooError(error);
     if (problem.code !== 'unauthorized') return problem.message;
-    return 'This sign-in link no longer works: a link serves once, within ten minutes. Make a new one with boocode link on the server’s machine, or under Settings in a browser that is signed in. Or paste the token.';
+    return 'This sign-in link no longer works: it can be used once, within ten minutes. Create a new one with boocode link on the server’s machine, or under Settings in a browser that is signed in. Or paste the token.';
   }
 }
 
 export async function signInWithToken(token: string): Promise<string | undefined> {
   // A header cannot hold other characters.
-  if (!/^[\x21-\x7e]+$/.test(token)) return 'That is not the token: it holds no spaces and only plain characters.';
+  if (!/^[\x21-\x7e]+$/.test(token)) return 'This is not a token: tokens contain no spaces and only plain characters.';
   try {
     await createApi(baseUrl(), token).info();
     keepToken(token);
     return undefined;
   } catch (error) {
     const problem = toBooError(error);
-    return problem.code === 'unauthorized' ? 'The server does not take this token.' : problem.message;
+    return problem.code === 'unauthorized' ? 'The server does not accept this token.' : problem.message;
   }
 }

@@ -15,8 +15,8 @@ export const modeText = (mode: string): string => modeWords[mode] ?? mode;
 
 const rewoundText = (count: number): string =>
   count === 1
-    ? 'The last prompt was taken back: the agent goes on as before it.'
-    : `The last ${count} prompts were taken back: the agent goes on as before them.`;
+    ? 'The last prompt was rewound: the agent continues from before it.'
+    : `The last ${count} prompts were rewound: the agent continues from before them.`;
 const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
@@ -63,22 +63,23 @@ export function toItems(event: Event): Item[] {
         return notice(
           'info',
           'moved',
-          `The chat goes on in ${event.cwd}.${event.trusted === false ? ' That directory is not trusted yet.' : ''}`,
+          `The chat continues in ${event.cwd}.${event.trusted === false ? ' That directory is not trusted yet.' : ''}`,
         );
       if (event.backend !== undefined)
-        return notice('info', 'flip', `The chat goes on with the ${engineText(event.backend)}.`);
+        return notice('info', 'flip', `The chat now uses the ${engineText(event.backend)}.`);
       if (event.acceptsAgentMessages !== undefined)
         return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
       if (event.model !== undefined) return notice('info', 'model', modelText(event.model));
       if (event.effort !== undefined) return notice('info', 'effort', effortText(event.effort));
       return [];
     case 'queue_held':
-      return notice('warning', 'held', `The prompts that wait are held. ${event.message}`);
+      return notice('warning', 'held', `The queue is held. ${event.message}`);
     case 'queue_resumed':
-      return notice('info', 'resumed', 'The prompts that wait go on.');
+      return notice('info', 'resumed', 'The queue was resumed.');
     case 'turn_finished':
       // The agent never received the prompt: show only why.
-      if (event.requeuedPromptIds) return notice('info', 'requeued', event.error?.message ?? 'The prompt waits again.');
+      if (event.requeuedPromptIds)
+        return notice('info', 'requeued', event.error?.message ?? 'The prompt is queued again.');
       return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];
     default:
       // Other events update something held by id or shown once. Events unknown to this version are ignored too.

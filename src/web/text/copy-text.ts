@@ -11,5 +11,5 @@ export async function copyText(text: string): Promise<void> {
   const isCopied = document.execCommand('copy');
   place.remove();
   if (held instanceof HTMLElement) held.focus();
-  if (!isCopied) throw new Error('This browser does not let the page copy.');
+  if (!isCopied) throw new Error('The browser did not allow copying.');
 }

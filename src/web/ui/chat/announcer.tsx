@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 
 const decisionWords = (count: number): string =>
-  count === 1 ? 'A decision waits for you.' : `${count} decisions wait for you.`;
+  count === 1 ? 'A decision is waiting for you.' : `${count} decisions are waiting for you.`;
 
 /**
  * Tells screen readers that a turn has ended or that something is waiting, not every word that streams. A new element
@@ -18,7 +18,7 @@ export function Announcer({ openTurn, waiting }: { openTurn: string | undefined;
     const wasOpen = lastTurn.current !== undefined;
     const isOpen = openTurn !== undefined;
     if (count > 0 && ids !== lastWaiting.current) say(decisionWords(count));
-    else if (wasOpen !== isOpen) say(isOpen ? 'The agent works.' : 'The turn has ended.');
+    else if (wasOpen !== isOpen) say(isOpen ? 'The agent is working.' : 'The turn has ended.');
     // Nothing is waiting any more: clear the text for users who read it later.
     else if (count === 0 && lastWaiting.current !== '') say('');
     lastTurn.current = openTurn;

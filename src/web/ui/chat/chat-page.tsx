@@ -103,17 +103,17 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   if (view.state === 'gone') {
     return (
       <section className="welcome">
-        <h1>This chat is not here</h1>
-        <p>It was deleted, or it never was.</p>
+        <h1>Chat not found</h1>
+        <p>It was deleted, or it never existed.</p>
         <Queue chatId={chatId} log={log} />
-        <a href="#/">To the chats</a>
+        <a href="#/">Back to chats</a>
       </section>
     );
   }
   if (view.state === 'failed') {
     return (
       <section className="welcome">
-        <h1>This chat cannot be read just now</h1>
+        <h1>This chat could not be loaded</h1>
         <p>{view.error}</p>
         <Queue chatId={chatId} log={log} />
         <button onClick={() => open.retry()}>Try again</button>
@@ -126,7 +126,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const hasTerminal = info?.backends.find(({ name }) => name === chat?.backend)?.capabilities.terminal === true;
   const interrupt = async (): Promise<void> => {
     const result = await session.attempt(() => session.api.interrupt(chatId));
-    if (result && !result.interrupted) session.showToast('Nothing runs that could be interrupted.');
+    if (result && !result.interrupted) session.showToast('Nothing is running.');
   };
 
   const takeBack = async (): Promise<void> => {
@@ -137,7 +137,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
     <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
       <section className="chat-column" aria-label="Chat">
         <header className="page-head">
-          <a className="icon-button back" href="#/" aria-label="Back to the chats">
+          <a className="icon-button back" href="#/" aria-label="Back to chats">
             <Icon name="back" />
           </a>
           <div className="page-title">
@@ -163,7 +163,9 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 title={hasTerminal ? 'Terminal' : `Only the ${engineText('claude_pty')} has a terminal`}
                 onClick={() => {
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
-                  session.showToast(`This chat has no terminal: choose the ${engineText('claude_pty')} for it first.`);
+                  session.showToast(
+                    `This chat has no terminal. Change its engine to the ${engineText('claude_pty')} first.`,
+                  );
                   setChanging(true);
                 }}
               >
@@ -183,7 +185,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         </header>
         {view.wasReset && (
           <p className="notice notice-warning" role="status">
-            The log on the server is another one than before; the chat was read anew.
+            The server’s log has changed, so the chat was reloaded.
           </p>
         )}
         {view.state === 'catching up' && (
@@ -260,8 +262,8 @@ function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Pr
   return (
     <section className="too-long" aria-label="Too long for the model">
       <p>
-        What was sent last is too long for the model. The agent can go on as before it: the conversation stays here to
-        be read, and files stay as they are.
+        The last prompt is too long for the model. Rewind it to let the agent continue from before it: the conversation
+        stays here to read, and files stay as they are.
       </p>
       <button
         className="primary"
@@ -271,7 +273,7 @@ function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Pr
           void onTakeBack().finally(() => setWaiting(false));
         }}
       >
-        {isWaiting ? 'Taking it back …' : 'Take it back'}
+        {isWaiting ? 'Rewinding …' : 'Rewind'}
       </button>
     </section>
   );
@@ -282,7 +284,7 @@ function EmptyChat({ isWaiting }: { isWaiting: boolean }) {
   return (
     <div className="transcript-frame">
       <div className="empty-chat">
-        <p role="status">{isWaiting ? 'The agent is starting …' : 'Nothing has been said yet.'}</p>
+        <p role="status">{isWaiting ? 'The agent is starting …' : 'No messages yet.'}</p>
       </div>
     </div>
   );

@@ -56,7 +56,7 @@ export function ChatSettings({
       // A changed directory needs its own approval, so saving another setting must not grant it.
       setTrusted(found.trusted && found.holds);
     } catch (error) {
-      setProblem(`What this directory turns on could not be read: ${toBooError(error).message}`);
+      setProblem(`The content of this directory could not be read: ${toBooError(error).message}`);
     }
   }, [session, chat.id]);
   useEffect(() => void load(), [load]);
@@ -106,7 +106,7 @@ export function ChatSettings({
     if (patch.running !== undefined && isBusy && turn === 'finish') {
       // This may take long, so the dialog does not wait for it.
       session.showToast(
-        `The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended, as long as this page stays open.`,
+        `The ${isMoving ? 'directory' : 'engine'} changes when the running turn ends, as long as this page stays open.`,
       );
       onClose();
       return change(patch, session.attempt.bind(session));
@@ -122,7 +122,7 @@ export function ChatSettings({
             Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>{' '}
             {cwd === undefined && (
               <button type="button" className="plain" onClick={() => setCwd(chat.cwd)}>
-                Move the chat …
+                Move chat …
               </button>
             )}
           </p>
@@ -138,10 +138,10 @@ export function ChatSettings({
           {info && <EngineField info={info} value={backend} onChange={setBackend} />}
           {(backend !== chat.backend || isMoving) && isBusy && (
             <fieldset className="choices stacked">
-              <legend>The turn that runs</legend>
+              <legend>The running turn</legend>
               <label>
                 <input type="radio" name="running" checked={turn === 'finish'} onChange={() => setTurn('finish')} />
-                Wait for its end, then change
+                Wait until it ends, then change
               </label>
               <label>
                 <input
@@ -150,14 +150,14 @@ export function ChatSettings({
                   checked={turn === 'interrupt'}
                   onChange={() => setTurn('interrupt')}
                 />
-                Interrupt it, and change now
+                Interrupt it and change now
               </label>
             </fieldset>
           )}
           {isMoving ? (
             <p className="quiet">
-              Trust is by directory: what the new one turns on is shown here once the chat is there, and not loaded
-              before you trust it.
+              Trust is by directory: once the chat has moved, what the new one turns on is shown here, and not loaded
+              until you trust it.
             </p>
           ) : (
             <label className="check">
@@ -174,11 +174,11 @@ export function ChatSettings({
           {trust && !isMoving && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
           <label className="check">
             <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
-            Accept messages of other chats’ agents: each begins a turn here that nobody asked for
+            Accept messages from other chats’ agents: each starts a turn here that nobody asked for
           </label>
           <label className="check">
             <input type="checkbox" checked={resumes} onChange={(event) => setResumes(event.target.checked)} />
-            When a usage limit holds prompts, go on by itself at the reset
+            When a usage limit holds prompts, resume automatically at the reset
           </label>
           {isTrusting && <UnseenNote />}
           <Problem text={changing.problem} />

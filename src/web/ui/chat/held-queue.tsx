@@ -12,7 +12,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
   };
   const resume = (sendAgain?: boolean): void => void change(() => session.api.resumeQueue(chat.id, { sendAgain }));
   const { waiting } = chat;
-  const count = waiting === 1 ? 'One prompt waits' : `${waiting} prompts wait`;
+  const count = waiting === 1 ? 'one prompt is waiting' : `${waiting} prompts are waiting`;
   return (
     <section className="held-queue" aria-label="Held prompts" role="status">
       <p>
@@ -22,8 +22,8 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
       {hold.promptId !== null && (
         <p className="quiet">
           {hold.sendsAgain
-            ? 'Resuming sends the prompt that failed again, first.'
-            : 'The prompt that failed had begun its work; resuming goes on with the next one.'}
+            ? 'Resuming first sends the failed prompt again.'
+            : 'The failed prompt had already started; resuming continues with the next one.'}
         </p>
       )}
       <p className="held-choices">
@@ -32,7 +32,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
         </button>
         {hold.promptId !== null && (
           <button type="button" onClick={() => resume(!hold.sendsAgain)}>
-            {hold.sendsAgain ? 'Resume without it' : 'Send it again, and resume'}
+            {hold.sendsAgain ? 'Resume without it' : 'Send it again and resume'}
           </button>
         )}
         {hold.resetsAt !== null && (
@@ -45,7 +45,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
                 void change(() => session.api.patchChat(chat.id, { resumeAtReset }));
               }}
             />{' '}
-            Resume by itself at the reset
+            Resume automatically at the reset
           </label>
         )}
       </p>

@@ -9,9 +9,9 @@ export function isDirectoryMissing({ items }: Pick<ChatLog, 'items'>): boolean {
 export function MissingDirectory({ onMove }: { onMove: () => void }) {
   return (
     <p className="strip" role="status">
-      The directory of this chat cannot be used.{' '}
+      This chat’s directory cannot be used.{' '}
       <button type="button" onClick={onMove}>
-        Move the chat …
+        Move chat …
       </button>
     </p>
   );

@@ -22,7 +22,7 @@ export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
   const move = (promptId: string, before: string | null): void =>
     void session.attempt(() => session.api.movePrompt(chatId, promptId, before));
   return (
-    <section className="queue" aria-label="Prompts that wait">
+    <section className="queue" aria-label="Queued prompts">
       <ol>
         {waiting.map((promptId, index) => {
           const text = brief(log.prompts.get(promptId));
@@ -79,7 +79,7 @@ function OutgoingRow({ outgoing }: { outgoing: Outgoing }) {
         <span className="quiet">{outgoingWords[state]}</span> <bdi>{text}</bdi>
         {problem !== undefined && <span className="problem"> {problem}</span>}
         {state !== 'sending' && !isKept && (
-          <span className="problem"> It is too large to be kept: closing or reloading this page loses it.</span>
+          <span className="problem"> It is too large to be stored: closing or reloading this page loses it.</span>
         )}
       </span>
       {state !== 'sending' && (

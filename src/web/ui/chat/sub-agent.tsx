@@ -31,12 +31,12 @@ export function SubAgent({
     <>
       {typeof prompt === 'string' && (
         <details className="tool-input">
-          <summary>What it was given to do</summary>
+          <summary>Its task</summary>
           <LongText text={readable(prompt)} className="output" />
         </details>
       )}
       {items.length > 0 && (
-        <div className="sub-agent" role="group" aria-label="What the sub-agent did">
+        <div className="sub-agent" role="group" aria-label="Steps of the sub-agent">
           {hidden > 0 && (
             <button type="button" className="plain" onClick={() => setWhole(true)}>
               Show {hidden} earlier {hidden === 1 ? 'step' : 'steps'}

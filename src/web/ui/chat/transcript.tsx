@@ -119,13 +119,13 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
 }
 
 function TopLine({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => void }) {
-  if (view.state === 'loading') return <p className="quiet">Reading the chat …</p>;
-  if (view.isLoadingOlder) return <p className="quiet">Reading what was said before …</p>;
+  if (view.state === 'loading') return <p className="quiet">Loading the chat …</p>;
+  if (view.isLoadingOlder) return <p className="quiet">Loading older messages …</p>;
   if (view.olderError !== undefined) {
     return (
       <p className="older-problem" role="alert">
         <span className="problem" title={readableLine(view.olderError, 300)}>
-          What was said before could not be read. {readableLine(view.olderError, 300)}
+          Older messages could not be loaded. {readableLine(view.olderError, 300)}
         </span>
         <button className="plain" onClick={onLoadOlder}>
           Try again
@@ -134,7 +134,7 @@ function TopLine({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => voi
     );
   }
   if (view.log.before > 0) return null;
-  return view.log.items.length === 0 ? null : <p className="quiet">The beginning of this chat</p>;
+  return view.log.items.length === 0 ? null : <p className="quiet">The start of this chat</p>;
 }
 
 export const isEmpty = (log: ChatLog): boolean => log.before === 0 && log.items.length === 0 && log.drafts.length === 0;

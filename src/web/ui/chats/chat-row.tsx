@@ -63,7 +63,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
           { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
           {
             icon: 'archive',
-            label: chat.archived ? 'Take out of the archive' : 'Archive',
+            label: chat.archived ? 'Unarchive' : 'Archive',
             run: () => void archive(!chat.archived),
           },
           {

@@ -76,7 +76,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
         </ul>
         {truncated && (
           <p className="quiet" role="status">
-            There are more than {items.length}: type on to find the others.
+            There are more than {items.length}: keep typing to find the others.
           </p>
         )}
       </div>

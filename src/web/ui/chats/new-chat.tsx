@@ -66,7 +66,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
           <p className="quiet">{modeChoices.find(({ value }) => value === mode)?.hint}</p>
         </fieldset>
         <details>
-          <summary>More choices</summary>
+          <summary>More options</summary>
           {info && <EngineField info={info} value={backend ?? info.defaultBackend} onChange={setBackend} />}
           <ModelField value={model} onChange={setModel} />
           <EffortField value={effort} onChange={setEffort} />

@@ -12,7 +12,7 @@ export function Attached({ images, onTakeOut }: { images: ImageBlock[]; onTakeOu
           <button
             type="button"
             className="icon-button"
-            aria-label={`Take image ${index + 1} out`}
+            aria-label={`Remove image ${index + 1}`}
             onClick={() => onTakeOut(index)}
           >
             <Icon name="close" />

@@ -40,7 +40,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   useEffect(() => {
     const wasKept = isKept.current;
     isKept.current = drafts.set(chat.id, { text, images });
-    if (wasKept && !isKept.current) session.showToast('This draft is too large to be kept over a reload of the page.');
+    if (wasKept && !isKept.current) session.showToast('This draft is too large to survive a reload of the page.');
   }, [chat.id, text, images, drafts, session]);
   const send = (): void => {
     // Images still being read belong to this prompt.
@@ -53,9 +53,12 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const addFiles = async (files: readonly File[]): Promise<void> => {
     if (files.length === 0) return;
     if (!takesImages) {
-      session.showToast(`The ${engineText('claude_pty')} takes no images. Change the engine of this chat first.`, {
-        level: 'error',
-      });
+      session.showToast(
+        `The ${engineText('claude_pty')} does not accept images. Change the engine of this chat first.`,
+        {
+          level: 'error',
+        },
+      );
       return;
     }
     setReading((count) => count + 1);
@@ -83,13 +86,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
         field={field}
         text={text}
         commands={commands}
-        placeholder={
-          isDropping
-            ? 'Drop the images here'
-            : isBusy
-              ? 'Write what comes next; it waits its turn'
-              : 'Ask for something'
-        }
+        placeholder={isDropping ? 'Drop images here' : isBusy ? 'Queue another prompt' : 'Ask for something'}
         onText={setText}
         onSend={send}
         onEscape={() => {
@@ -143,7 +140,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
         )}
         <button
           className="primary send"
-          aria-label={isBusy ? 'Send when it is done' : 'Send'}
+          aria-label={isBusy ? 'Add to the queue' : 'Send'}
           disabled={isEmpty || reading > 0}
         >
           <Icon name="send" />

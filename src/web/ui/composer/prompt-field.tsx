@@ -67,7 +67,7 @@ export function PromptField(props: PromptFieldProps) {
         id={list.listId}
         className="options command-list"
         role="listbox"
-        aria-label="Commands of the agent"
+        aria-label="Agent commands"
         hidden={!list.isOpen}
       >
         {commands.map(({ name, description }, index) => (

@@ -88,7 +88,7 @@ export function DecisionCard({ decision, among }: { decision: Decision; among: s
               <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
                 {plan === undefined ? <Fields input={decision.input} /> : <Plan plan={plan} input={decision.input} />}
               </ErrorBoundary>
-              {!canBeAllowed && <p className="problem">There is no plan in it, so there is nothing to approve.</p>}
+              {!canBeAllowed && <p className="problem">It contains no plan, so there is nothing to approve.</p>}
               {step === 'choose' && canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
               {step === 'edit' && (
                 <EditInput
@@ -225,7 +225,7 @@ function DenyForm({
   return (
     <form onSubmit={submit}>
       <label>
-        What the agent is told (you may leave it empty)
+        Tell the agent why (optional)
         <textarea
           value={message}
           rows={2}

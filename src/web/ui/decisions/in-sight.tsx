@@ -28,8 +28,8 @@ export function InSight({
         {rest > 0
           ? `${countOf(rest, 'more character')} ${rest === 1 ? 'is' : 'are'} not shown yet.`
           : lines > 1 && sight.lines > 0
-            ? `${grouped(Math.min(sight.lines, lines))} of ${countOf(lines, 'line')} are in sight.`
-            : 'It goes on below.'}
+            ? `${grouped(Math.min(sight.lines, lines))} of ${countOf(lines, 'line')} are in view.`
+            : 'More below.'}
       </strong>{' '}
       <button type="button" onClick={onShowAll}>
         {more}

@@ -46,13 +46,13 @@ export function Inbox() {
   return (
     <section className="inbox" aria-label="Inbox">
       <header className="page-head">
-        <a className="icon-button back" href="#/" aria-label="Back to the chats">
+        <a className="icon-button back" href="#/" aria-label="Back to chats">
           <Icon name="back" />
         </a>
         <h1>Inbox</h1>
       </header>
       <div className="inbox-scroll" ref={scroller} tabIndex={-1}>
-        {pending.length === 0 && <p className="quiet">Nothing waits for you.</p>}
+        {pending.length === 0 && <p className="quiet">Nothing is waiting for you.</p>}
         {pending.map((decision) => (
           <div key={decision.id} className="inbox-entry">
             <p className="inbox-where">

@@ -162,11 +162,11 @@ export function UnseenNote() {
     <p className="unseen-note">
       {forAll.length > 0 && (
         <span id={gate.noteId}>
-          It can be allowed once the end of {forAll.map(({ label }) => `“${label}”`).join(', ')} has been in sight.
+          It can be allowed once the end of {forAll.map(({ label }) => `“${label}”`).join(', ')} has been in view.
         </span>
       )}{' '}
       {forAll.length < missing.length && (
-        <span id={gate.alwaysNoteId}>“Always allow” waits until all that it means has been in sight.</span>
+        <span id={gate.alwaysNoteId}>“Always allow” waits until all that it means has been in view.</span>
       )}{' '}
       <button
         type="button"

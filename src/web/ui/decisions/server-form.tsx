@@ -32,7 +32,7 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
     <>
       <div className="decision-body server-form">
         <p className="quiet">
-          The MCP server {server} asks this, not BooCode and not the agent. What you{' '}
+          The MCP server {server} is asking, not BooCode and not the agent. What you{' '}
           {form.mode === 'url' ? 'do on its page' : 'type here'} goes to {server}.
         </p>
         <ExactText text={form.message} label="What it says" isProse />
@@ -41,7 +41,7 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
         ) : form.fields ? (
           <FormFields id={formId} fields={form.fields} onSend={(input) => onAnswer({ outcome: 'allow', input })} />
         ) : (
-          <p className="caution">It asks for something that a form cannot hold, so it can only be declined.</p>
+          <p className="caution">It asks for something a form cannot hold, so you can only decline it.</p>
         )}
       </div>
       <div className="decision-foot">
@@ -70,20 +70,20 @@ function ServerPage({ url }: { url: string }) {
   const link = pageLink(url);
   return (
     <>
-      <ExactText text={url} label="The whole address" />
+      <ExactText text={url} label="The full address" />
       {link ? (
         <p>
           <a href={link.href} target="_blank" rel="noopener noreferrer nofollow">
             Open <strong dir="ltr">{link.host}</strong> in a new tab
           </a>
-          {!link.isEncrypted && <span className="caution"> Nothing on the way there is encrypted.</span>}
+          {!link.isEncrypted && <span className="caution"> The connection is not encrypted.</span>}
         </p>
       ) : (
         <p className="caution">
-          This is no plain address of a web page (http or https, without a user name), and is not made a link.
+          This is not a plain web address (http or https, without a user name), so it is not made a link.
         </p>
       )}
-      <p className="quiet">“Accept” tells the server that you go there. It opens nothing.</p>
+      <p className="quiet">“Accept” tells the server that you will go there. It opens nothing.</p>
     </>
   );
 }

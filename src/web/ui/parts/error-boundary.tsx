@@ -32,8 +32,8 @@ const missingPart = /dynamically imported module|importing a module script|prelo
 
 function wordsOf(error: unknown): string {
   const { message } = toBooError(error);
-  if (!missingPart.test(message)) return `Something in this page went wrong: ${readable(message)}`;
-  return 'A part of this page could not be loaded. Either the server is away, or it has a newer version by now.';
+  if (!missingPart.test(message)) return `Something went wrong on this page: ${readable(message)}`;
+  return 'Part of this page could not be loaded. The server is unreachable, or was upgraded.';
 }
 
 const reload = (): void => location.reload();
@@ -42,8 +42,8 @@ const reload = (): void => location.reload();
 export function Broken({ error, onClose }: { error: unknown; onClose?: () => void }) {
   return (
     <section className="welcome" role="alert">
-      <h1>This cannot be shown</h1>
-      <p>{wordsOf(error)} Nothing is lost: what was said is on the server.</p>
+      <h1>This could not be shown</h1>
+      <p>{wordsOf(error)} Nothing is lost: the chat is stored on the server.</p>
       <div className="actions">
         <button className="primary" onClick={reload}>
           Reload the page
@@ -56,7 +56,6 @@ export function Broken({ error, onClose }: { error: unknown; onClose?: () => voi
 
 export const brokenItem = (error: unknown): ReactNode => (
   <p className="notice notice-error">
-    This part of the chat cannot be shown here ({readable(toBooError(error).message)}). The command line shows it, too:
-    boocode show.
+    This part of the chat could not be shown ({readable(toBooError(error).message)}). To read it, run boocode show.
   </p>
 );

@@ -9,7 +9,7 @@ const rightToLeft =
 export function Marked({ parts }: { parts: readonly ExactPart[] }) {
   return parts.map(({ text, isNamed }, index) =>
     isNamed ? (
-      <mark key={index} title="This stands for what is not seen as itself">
+      <mark key={index} title="This names a character that is not visible as itself">
         {text}
       </mark>
     ) : (

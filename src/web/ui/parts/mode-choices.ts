@@ -5,10 +5,10 @@ export const modeChoices: { value: PermissionMode; label: string; hint: string }
   {
     value: 'acceptEdits',
     label: 'Accept edits',
-    hint: 'Edits, makes, moves and removes files of the directory without asking; asks before other commands.',
+    hint: 'Edits, creates, moves and deletes files in the directory without asking; asks before other commands.',
   },
   { value: 'plan', label: 'Plan first', hint: 'Reads and plans; changes nothing until you approve.' },
   { value: 'auto', label: 'Automatic', hint: 'Decides by itself what is safe, and asks about the rest.' },
-  { value: 'dontAsk', label: 'Do not ask', hint: 'What is not allowed already is denied without asking.' },
-  { value: 'bypassPermissions', label: 'Allow everything', hint: 'Never asks. Only where nothing can be broken.' },
+  { value: 'dontAsk', label: 'Do not ask', hint: 'Denies anything that is not already allowed, without asking.' },
+  { value: 'bypassPermissions', label: 'Allow everything', hint: 'Never asks. Use it only where nothing can break.' },
 ];

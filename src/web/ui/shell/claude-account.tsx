@@ -50,7 +50,7 @@ export function ClaudeAccount() {
         <form onSubmit={finish}>
           <p>
             <a href={step.page.url} target="_blank" rel="noopener noreferrer">
-              Open the page of Claude
+              Open Claude’s sign-in page
             </a>
             , sign in, and paste the code that it shows.
           </p>
@@ -77,7 +77,7 @@ export function ClaudeAccount() {
           <p className="quiet" role="status">
             {step.is === 'done'
               ? 'Claude is signed in on the server.'
-              : 'Signs in the agents of this server, for everybody who uses it.'}
+              : 'Signs in this server’s agents, for everyone who uses it.'}
           </p>
           <div className="actions">
             <button type="button" disabled={step.is === 'busy'} onClick={() => begin('console')}>

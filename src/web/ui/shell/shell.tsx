@@ -70,8 +70,8 @@ export function Shell() {
         ) : (
           <section className="welcome">
             <Logo />
-            <h1>Nothing is open</h1>
-            <p>Choose a chat, or begin a new one.</p>
+            <h1>No chat open</h1>
+            <p>Choose a chat, or start a new one.</p>
             <button className="primary" onClick={() => setMaking(true)}>
               <Icon name="plus" /> New chat
             </button>

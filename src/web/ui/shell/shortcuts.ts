@@ -11,7 +11,7 @@ export interface Shortcut {
 }
 
 export const shortcuts = {
-  search: { key: 'k', label: 'Search the chats' },
+  search: { key: 'k', label: 'Search chats' },
   create: { key: 'o', isShifted: true, label: 'New chat' },
   inbox: { key: 'i', label: 'Inbox' },
 } as const satisfies Record<string, Omit<Shortcut, 'run'>>;
