@@ -24,7 +24,7 @@ export interface Chats {
   /** Fetches a page of another list, such as search results. Its chats are stored too. */
   find(...query: Parameters<Api['listChats']>): Promise<ChatPage>;
   /** A chat from the live socket: always the newest version. */
-  tell(chat: Chat): void;
+  receive(chat: Chat): void;
   /** A chat from a response, which may be older than what the socket sent meanwhile. */
   put(chat: Chat): void;
   remove(chatId: string): void;
@@ -84,7 +84,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
     });
   }
 
-  function tell(chat: Chat): void {
+  function receive(chat: Chat): void {
     removed.delete(chat.id);
     note(chat.id, (now += 1));
     store.update((state) => ({ ...state, byId: new Map(state.byId).set(chat.id, chat) }));
@@ -106,10 +106,10 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
 
   return {
     store,
-    tell,
+    receive,
     put(chat) {
       const known = store.get().byId.get(chat.id);
-      if (!removed.has(chat.id) && !(known && isNewer(known, chat))) tell(chat);
+      if (!removed.has(chat.id) && !(known && isNewer(known, chat))) receive(chat);
     },
     async reload() {
       try {

@@ -18,10 +18,10 @@ export interface DecisionsState {
 export interface Decisions {
   readonly store: Store<DecisionsState>;
   /** A connection starts: all pending decisions will be listed again. */
-  begin(): void;
+  beginList(): void;
   put(decision: Decision): void;
-  /** The list that started with `begin` is complete. */
-  endTelling(): void;
+  /** The list that started with `beginList` is complete. */
+  endList(): void;
 }
 
 export interface DecisionsOptions {
@@ -36,15 +36,15 @@ const maxSettled = 100;
 export function createDecisions({ onAsked, onSettled, onGone }: DecisionsOptions): Decisions {
   const store = createStore<DecisionsState>({ pending: new Map(), settled: [] });
   /** The pending decisions of this connection, until the list is complete. */
-  let told: Set<string> | undefined = new Set();
+  let listed: Set<string> | undefined = new Set();
   return {
     store,
-    begin() {
-      told = new Set();
+    beginList() {
+      listed = new Set();
     },
     put(decision) {
       const { id } = decision;
-      told?.add(id);
+      listed?.add(id);
       const { pending, settled } = store.get();
       const isKnown = pending.has(id);
       if (decision.status === 'pending') {
@@ -58,9 +58,9 @@ export function createDecisions({ onAsked, onSettled, onGone }: DecisionsOptions
         onSettled(decision);
       }
     },
-    endTelling() {
-      const known = told;
-      told = undefined;
+    endList() {
+      const known = listed;
+      listed = undefined;
       if (!known) return;
       const gone = new Set([...store.get().pending.keys()].filter((id) => !known.has(id)));
       if (gone.size === 0) return;

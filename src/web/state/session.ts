@@ -183,7 +183,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     if (state === 'connecting') {
       connection.abort();
       connection = new AbortController();
-      decisions.begin();
+      decisions.beginList();
     }
     const wasConnected = isConnected;
     isConnected = state === 'open' || state === 'catching_up';
@@ -196,13 +196,13 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     switch (news.type) {
       case 'chat':
         notifyChange(chats.store.get().byId.get(news.chat.id), news.chat);
-        return chats.tell(news.chat);
+        return chats.receive(news.chat);
       case 'chat_deleted':
         return chats.remove(news.chatId);
       case 'decision':
         return decisions.put(news.decision);
       case 'chats_followed':
-        decisions.endTelling();
+        decisions.endList();
         isFirstLook = false;
         // Anything may have changed while disconnected.
         void retryUntil(readChats, connection);

@@ -113,8 +113,8 @@ function withoutRepeat({ toolCallId }: ToolCall, result: ToolResult | undefined,
 /** On one line, without the tool's name, and with paths relative to the chat's directory. */
 function titleOf(call: ToolCall, name: string, cwd: string): string {
   // The server has replaced newlines by their names.
-  const told = readableLine(call.title.replaceAll('\u240a', ' '), 200);
-  const title = told.startsWith(`${name} `) ? told.slice(name.length + 1) : told;
+  const text = readableLine(call.title.replaceAll('\u240a', ' '), 200);
+  const title = text.startsWith(`${name} `) ? text.slice(name.length + 1) : text;
   return cwd !== '' && title.startsWith(`${cwd}/`) ? title.slice(cwd.length + 1) : title;
 }
 

@@ -11,11 +11,11 @@ const maxOffered = 30;
  * The agent's slash commands that match the prompt; none unless it starts with a slash. In a long chat the newest page
  * may not contain them, so the log's first page is read: it has those of the session's start.
  */
-export function useCommands(chatId: string, told: readonly Command[] | undefined, text: string): readonly Command[] {
+export function useCommands(chatId: string, fromLog: readonly Command[] | undefined, text: string): readonly Command[] {
   const { api } = useSession();
   const typed = /^\/(\S*)$/.exec(text)?.[1];
   const [first, setFirst] = useState<readonly Command[]>();
-  const isMissing = typed !== undefined && told === undefined && first === undefined;
+  const isMissing = typed !== undefined && fromLog === undefined && first === undefined;
   useEffect(() => {
     if (!isMissing) return;
     let isGone = false;
@@ -29,7 +29,7 @@ export function useCommands(chatId: string, told: readonly Command[] | undefined
     );
     return () => void (isGone = true);
   }, [api, chatId, isMissing]);
-  return useMemo(() => (typed === undefined ? [] : matching(told ?? first ?? [], typed)), [typed, told, first]);
+  return useMemo(() => (typed === undefined ? [] : matching(fromLog ?? first ?? [], typed)), [typed, fromLog, first]);
 }
 
 /** Commands that start with the text, then those with a part that does. */

@@ -51,8 +51,8 @@ export function FormFields({
         const problem = problems.get(field.name);
         const names = { hint: `${id}-${index}-hint`, problem: `${id}-${index}-problem` };
         const hint = fieldHint(field);
-        const isTold = hint !== '' || field.description !== '' || asksForSecret(field);
-        const described = [isTold ? names.hint : '', problem === undefined ? '' : names.problem].filter(Boolean);
+        const hasHint = hint !== '' || field.description !== '' || asksForSecret(field);
+        const described = [hasHint ? names.hint : '', problem === undefined ? '' : names.problem].filter(Boolean);
         return (
           <div key={field.name} data-field={index} className="server-field">
             <FieldInput
@@ -72,7 +72,7 @@ export function FormFields({
                 </>
               }
             />
-            {isTold && (
+            {hasHint && (
               <p id={names.hint} className="field-hint">
                 {field.description !== '' && (
                   <span className="quiet">

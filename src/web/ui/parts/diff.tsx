@@ -32,7 +32,7 @@ function DiffText({ text, isJudged }: { text: string; isJudged: boolean }) {
 export const Diff = memo(function Diff({
   oldText,
   newText,
-  lines: told,
+  lines: given,
   isJudged = false,
 }: {
   oldText: string | null;
@@ -42,7 +42,7 @@ export const Diff = memo(function Diff({
   /** The change has not been approved yet. */
   isJudged?: boolean;
 }) {
-  const lines = useMemo(() => told ?? diffLines(oldText, newText), [told, oldText, newText]);
+  const lines = useMemo(() => given ?? diffLines(oldText, newText), [given, oldText, newText]);
   const isNumbered = lines.some(({ number }) => number !== undefined);
   const [isWhole, setWhole] = useState(false);
   const some = isWhole ? lines : lines.slice(0, firstLines);

@@ -25,7 +25,7 @@ export function ClaudeAccount() {
       setStep(refused.code === 'invalid_request' ? step : { is: 'idle' });
     }
   };
-  const begin = (account: SignInAccount): void => {
+  const start = (account: SignInAccount): void => {
     setCode('');
     void run(async () => ({ is: 'begun', page: await api.beginAgentSignIn(account) }));
   };
@@ -80,10 +80,10 @@ export function ClaudeAccount() {
               : 'Signs in this server’s agents, for everyone who uses it.'}
           </p>
           <div className="actions">
-            <button type="button" disabled={step.is === 'busy'} onClick={() => begin('console')}>
+            <button type="button" disabled={step.is === 'busy'} onClick={() => start('console')}>
               With an API console account
             </button>
-            <button type="button" disabled={step.is === 'busy'} onClick={() => begin('claude_ai')}>
+            <button type="button" disabled={step.is === 'busy'} onClick={() => start('claude_ai')}>
               With a Claude subscription
             </button>
           </div>
