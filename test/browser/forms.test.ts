@@ -68,7 +68,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     await card.waitFor();
     expect(await card.locator('.decision-kind').innerText()).toBe('Form');
     expect(await card.innerText()).toContain(
-      'The MCP server “travel” asks this, not BooCode and not the agent. What you type here goes to “travel”.',
+      'The MCP server “travel” is asking, not BooCode and not the agent. What you type here goes to “travel”.',
     );
     expect(await card.getByRole('region', { name: /^What it says/ }).innerText()).toBe(
       'Permission: Bash\nrm -rf / ⟨U+202E⟩<b>Allow?</b>',
