@@ -197,7 +197,7 @@ try {
     locale: 'en-GB',
   });
   await page.goto(demo.link);
-  await page.getByRole('heading', { name: 'Nothing is open' }).waitFor();
+  await page.getByRole('heading', { name: 'No chat open' }).waitFor();
   await takeAll(page);
 } finally {
   await browser.close();

@@ -79,10 +79,35 @@ test.each([
   expect(importers).not.toEqual([]);
 });
 
-test('what a tab of the web app holds knows nothing of how it is drawn', () => {
-  const state = files.filter((file) => file.startsWith('web/state/'));
-  expect(state.filter((file) => importsOf(file).some((target) => target.startsWith('web/ui/')))).toEqual([]);
-  expect(state.filter((file) => /from 'react/.test(readFileSync(join(src, file), 'utf8')))).toEqual([]);
+// What each folder of the web app may import of the others. Only ui draws: text and state run without React.
+const webFolders: Record<string, readonly string[]> = {
+  text: [],
+  state: ['text'],
+  terminal: ['state'],
+  ui: ['text', 'state', 'terminal'],
+};
+
+test('the folders of the web app import in one direction', () => {
+  const folderOf = (file: string): string | undefined => /^web\/([^/]+)\//.exec(file)?.[1];
+  const found = files.map(folderOf).filter((folder) => folder !== undefined);
+  expect([...new Set(found)].toSorted()).toEqual(Object.keys(webFolders).toSorted());
+  const wrong = files.flatMap((file) => {
+    const folder = folderOf(file);
+    if (folder === undefined) return [];
+    return importsOf(file)
+      .filter((target) => roomOf(target) === 'web' && folderOf(target) !== folder)
+      .filter((target) => !webFolders[folder]?.includes(folderOf(target) ?? ''))
+      .map((target) => ({ file, target }));
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('of the web app, only ui, app.tsx and main.tsx know React', () => {
+  const users = files.filter((file) => /^web\/(?!ui\/|app\.tsx$|main\.tsx$)/.test(file));
+  expect(users.length).toBeGreaterThan(5);
+  expect(
+    users.filter((file) => /(?:from|import)\s*\(?\s*'(?:react|@base-ui)/.test(readFileSync(join(src, file), 'utf8'))),
+  ).toEqual([]);
 });
 
 test.each(['client/client.ts', 'web/main.tsx'])('%s does not bring the validator along', (entry) => {

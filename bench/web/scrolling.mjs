@@ -4,7 +4,7 @@ import { lastWords } from './long-chat.mjs';
 
 const wheels = 240;
 const wheelPx = 300;
-const beginning = 'The beginning of this chat';
+const beginning = 'The start of this chat';
 const limitMs = 240_000;
 
 export async function measureScrolling(browser, server, chatId) {

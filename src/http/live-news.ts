@@ -4,11 +4,11 @@
  */
 import type { Chats, ChatNews } from '../chats/chats.ts';
 import type { LiveServerMessage } from '../protocol/live.ts';
-import type { Outbox } from './outbox.ts';
+import type { SendQueue } from './send-queue.ts';
 
 export interface LiveNewsParts {
   chats: Chats;
-  outbox: Outbox;
+  sendQueue: SendQueue;
   backlogBytes: number;
   /** More waits than may. */
   readonly onBehind: () => void;
@@ -20,7 +20,7 @@ export interface LiveNews {
   close(): void;
 }
 
-export function createLiveNews({ chats, outbox, backlogBytes, onBehind }: LiveNewsParts): LiveNews {
+export function createLiveNews({ chats, sendQueue, backlogBytes, onBehind }: LiveNewsParts): LiveNews {
   /** By what they are about, oldest first. */
   const waiting = new Map<string, string>();
   let chars = 0;
@@ -42,13 +42,13 @@ export function createLiveNews({ chats, outbox, backlogBytes, onBehind }: LiveNe
   async function pump(): Promise<void> {
     isPumping = true;
     for (;;) {
-      while (!outbox.hasRoom) await outbox.room();
+      while (!sendQueue.hasRoom) await sendQueue.room();
       const [next] = waiting;
       if (!next || isClosed) break;
       const [about, text] = next;
       waiting.delete(about);
       chars -= text.length;
-      outbox.put(text, 'urgent');
+      sendQueue.put(text, 'urgent');
     }
     isPumping = false;
   }
@@ -67,7 +67,7 @@ export function createLiveNews({ chats, outbox, backlogBytes, onBehind }: LiveNe
       try {
         for await (const decision of pendingDecisions(chats)) {
           // Many may be pending, and large: who reads slowly is not behind for that.
-          while (!outbox.hasRoom) await outbox.room();
+          while (!sendQueue.hasRoom) await sendQueue.room();
           if (isClosed) return;
           // What came meanwhile is newer.
           if (!isTold.has(decision.id)) put(`decision ${decision.id}`, { type: 'decision', decision });

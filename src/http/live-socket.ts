@@ -15,7 +15,7 @@ import { liveClientMessage, type LiveEndReason, type LiveServerMessage } from '.
 import { maxLiveFollows, maxLiveMessageBytes } from '../protocol/live-names.ts';
 import { keepAlive } from './keep-alive.ts';
 import { createLiveNews } from './live-news.ts';
-import { createOutbox } from './outbox.ts';
+import { createSendQueue } from './send-queue.ts';
 import { handleMessages, parseMessage } from './socket-messages.ts';
 
 export interface LiveSocketOptions {
@@ -35,8 +35,8 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   const { clock, log, backlogBytes } = options;
   const follows = new Map<string, Follow>();
   const backlog = new Backlog(backlogBytes);
-  const outbox = createOutbox({ socket, connection, clock, onTaken: () => alive.hear() });
-  const say = (message: LiveServerMessage): void => outbox.put(JSON.stringify(message), 'urgent');
+  const sendQueue = createSendQueue({ socket, connection, clock, onTaken: () => alive.hear() });
+  const say = (message: LiveServerMessage): void => sendQueue.put(JSON.stringify(message), 'urgent');
   const fail = (error: unknown): { code: BooError['code']; message: string } => {
     const { code, message } = toBooError(error);
     if (code !== 'internal') return { code, message };
@@ -45,7 +45,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   };
   const news = createLiveNews({
     chats,
-    outbox,
+    sendQueue,
     backlogBytes,
     onBehind: () => socket.terminate(),
   });
@@ -78,8 +78,8 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
       if (own.isOver) return 'closing';
       for await (const item of reader.items) {
         if (own.isOver) break;
-        outbox.put(encode(chatId, item), item.kind === 'delta' ? 'gather' : 'urgent');
-        while (!outbox.hasRoom) await outbox.room();
+        sendQueue.put(encode(chatId, item), item.kind === 'delta' ? 'gather' : 'urgent');
+        while (!sendQueue.hasRoom) await sendQueue.room();
       }
       return reader.end === 'behind' || reader.end === 'deleted' ? reader.end : 'closing';
     } catch (error) {
@@ -108,9 +108,9 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
         });
       }
       // Who takes nothing may ask for nothing more.
-      if (!outbox.hasRoom && !socket.isPaused) {
+      if (!sendQueue.hasRoom && !socket.isPaused) {
         socket.pause();
-        void outbox.room().then(() => socket.resume());
+        void sendQueue.room().then(() => socket.resume());
       }
     },
     sayError: (error) => say({ type: 'error', ...error }),
@@ -119,14 +119,14 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   const alive = keepAlive(socket, {
     ...options,
     onBeat() {
-      if (outbox.isIdle) say({ type: 'alive' });
+      if (sendQueue.isIdle) say({ type: 'alive' });
     },
   });
   socket.on('close', () => {
     alive.stop();
     for (const chatId of follows.keys()) end(chatId);
     news.close();
-    outbox.close();
+    sendQueue.close();
   });
 }
 

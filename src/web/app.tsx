@@ -10,7 +10,7 @@ import {
   takeCode,
   wasRefused,
 } from './state/sign-in.ts';
-import { onWake } from './state/wake.ts';
+import { onWake } from './state/on-wake.ts';
 import { SessionContext } from './ui/parts/session-context.ts';
 import { Shell } from './ui/shell/shell.tsx';
 import { SignIn } from './ui/shell/sign-in.tsx';
@@ -18,28 +18,28 @@ import { SignIn } from './ui/shell/sign-in.tsx';
 type Door =
   | { state: 'opening' }
   | { state: 'shut'; why?: string | undefined }
-  | { state: 'open'; token: string; visit: string; session: Session };
+  | { state: 'open'; token: string; loginSession: string; session: Session };
 
 export function App() {
   const [door, setDoor] = useState<Door>({ state: 'opening' });
-  /** The one session that is open: a link that is opened in a tab that is signed in makes another. */
+  /** The open session. Opening a sign-in link in a tab that is already signed in replaces it. */
   const opened = useRef<Session>(undefined);
 
   const enter = (): void => {
     opened.current?.close();
     opened.current = undefined;
-    const visit = enterTab();
+    const loginSession = enterTab();
     const token = storedToken();
     if (token === null) return setDoor({ state: 'shut' });
     const session = openSession(token, (why) => {
       session.close();
       forgetToken(token, why !== undefined);
-      // Another tab may have signed in with a newer one.
+      // Another tab may have stored a newer token.
       if (storedToken() === null) setDoor({ state: 'shut', why });
       else enter();
     });
     opened.current = session;
-    setDoor({ state: 'open', token, visit, session });
+    setDoor({ state: 'open', token, loginSession, session });
   };
 
   useEffect(() => {
@@ -49,7 +49,7 @@ export function App() {
       if (why !== undefined && storedToken() === null) setDoor({ state: 'shut', why });
       else enter();
     };
-    // A link that is opened in a tab that is here already changes the fragment only.
+    // Opening a link in an existing tab only changes the fragment.
     const onHash = (): void => {
       if (location.hash.startsWith('#code=')) void open();
     };
@@ -58,7 +58,7 @@ export function App() {
     return () => removeEventListener('hashchange', onHash);
   }, []);
 
-  // One tab signs in and out for all of them.
+  // Signing in or out in one tab applies to all of them.
   useEffect(() => {
     const onStorage = (event: StorageEvent): void => {
       const news = readSignInNews(event);
@@ -67,7 +67,7 @@ export function App() {
       else if (door.state === 'open' && news === 'refused') door.session.refuse();
     };
     addEventListener('storage', onStorage);
-    // One that was frozen was told nothing.
+    // A frozen tab receives no storage events.
     const stopWaking = onWake(() => {
       if (door.state !== 'open' || !hasLeft(door.token)) return;
       if (wasRefused()) door.session.refuse();
@@ -83,8 +83,8 @@ export function App() {
   if (door.state === 'shut') return <SignIn why={door.why} onSignedIn={enter} />;
   return (
     <SessionContext value={door.session}>
-      {/* Of one visit the next must see nothing, not even what stands in a field. */}
-      <Shell key={door.visit} />
+      {/* The next login session must see nothing of this one, not even the text in a field. */}
+      <Shell key={door.loginSession} />
     </SessionContext>
   );
 }

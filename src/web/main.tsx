@@ -7,7 +7,7 @@ import './styles/composer.css';
 import './styles/parts.css';
 import { App } from './app.tsx';
 import { Broken, ErrorBoundary } from './ui/parts/error-boundary.tsx';
-import { applyTheme } from './ui/parts/theme.ts';
+import { applyTheme } from './state/theme.ts';
 
 applyTheme();
 const place = document.getElementById('app');

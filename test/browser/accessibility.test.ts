@@ -40,7 +40,7 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
       await page.getByLabel('Token').waitFor();
       expect(await findings(page)).toEqual([]);
       await signIn(page, server.running.signInLink());
-      await page.getByRole('heading', { name: 'Nothing is open' }).waitFor();
+      await page.getByRole('heading', { name: 'No chat open' }).waitFor();
       expect(await findings(page)).toEqual([]);
 
       await openChat(page, server.url, chatId);
@@ -61,7 +61,7 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
       expect(await findings(page)).toEqual([]);
       await page.getByRole('button', { name: 'Deny …' }).click();
       await page.getByRole('button', { name: 'Deny', exact: true }).click();
-      await page.getByText('Nothing waits for you.').waitFor();
+      await page.getByText('Nothing is waiting for you.').waitFor();
 
       for (const name of ['Settings', 'New chat']) {
         await page.getByRole('button', { name }).click();

@@ -23,7 +23,7 @@ describeInBrowser('AGENT-11 AGENT-12: messages of another chat’s agent', (open
     await openChat(page, server.url, receiver!.id);
     await page.getByRole('button', { name: 'Model, engine and trust' }).click();
     const dialog = page.getByRole('dialog', { name: 'This chat' });
-    await dialog.getByLabel(/Accept messages of other chats’ agents/).check();
+    await dialog.getByLabel(/Accept messages from other chats’ agents/).check();
     await dialog.getByRole('button', { name: 'Save' }).click();
     await dialog.waitFor({ state: 'detached' });
     await conversation(page).getByText('Agents of other sessions can start turns here.').waitFor();

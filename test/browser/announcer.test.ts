@@ -43,11 +43,11 @@ describeInBrowser('what a screen reader is told of a chat', (opened) => {
       await turnsEnded(page, 2);
       const spoken = await page.evaluate(() => (globalThis as unknown as { spoken: string[] }).spoken);
       expect(spoken.filter((words) => words !== '')).toEqual([
-        'The agent works.',
-        'A decision waits for you.',
-        'A decision waits for you.',
+        'The agent is working.',
+        'A decision is waiting for you.',
+        'A decision is waiting for you.',
         'The turn has ended.',
-        'The agent works.',
+        'The agent is working.',
         'The turn has ended.',
       ]);
       expect(problems).toEqual([]);

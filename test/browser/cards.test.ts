@@ -113,9 +113,9 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
     await say(page, `run: touch too-early.txt\n${numbered(41)}`);
-    await page.getByText(/^\d+ of 42 lines are in sight\.$/).waitFor();
+    await page.getByText(/^\d+ of 42 lines are in view\.$/).waitFor();
     await becomes(allow, true);
-    expect(await why(allow)).toBe('It can be allowed once the end of “command” has been in sight.');
+    expect(await why(allow)).toBe('It can be allowed once the end of “command” has been in view.');
     await allow.click({ force: true });
     await allow.focus();
     await page.keyboard.press('Enter');
@@ -165,7 +165,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     const always = page.getByRole('button', { name: 'Always allow' });
     await becomes(allow, false);
     expect(await isOff(always)).toBe(true);
-    expect(await why(always)).toBe('“Always allow” waits until all that it means has been in sight.');
+    expect(await why(always)).toBe('“Always allow” waits until all that it means has been in view.');
     await always.focus();
     await page.keyboard.press('Enter');
     await page.getByText('“echo 60”').scrollIntoViewIfNeeded();
@@ -286,7 +286,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     'DECIDE-12: that is a plan without a plan cannot be approved (%j)',
     async (input) => {
       const { answers } = await showInInbox({ kind: 'plan', input });
-      await page.getByText('There is no plan in it, so there is nothing to approve.').waitFor();
+      await page.getByText('It contains no plan, so there is nothing to approve.').waitFor();
       expect(await page.getByRole('button', { name: /Approve|Always/ }).count()).toBe(0);
       await page.getByRole('button', { name: 'Keep planning …' }).click();
       await page.getByRole('button', { name: 'Keep planning', exact: true }).click();

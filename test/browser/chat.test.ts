@@ -83,7 +83,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     await openChat(page, server.url, chat.id);
     await say(page, 'hold');
     await conversation(page).getByText('I hold here.').waitFor();
-    const queue = page.getByRole('region', { name: 'Prompts that wait' });
+    const queue = page.getByRole('region', { name: 'Queued prompts' });
     for (const [index, text] of ['first', 'second', 'third'].entries()) {
       await say(page, text);
       await expect.poll(() => queue.getByRole('listitem').count()).toBe(index + 1);
@@ -222,7 +222,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     await turnsEnded(page, 1);
     expect(await isTooWide()).toBe(false);
     expect(await page.getByRole('navigation', { name: 'Chats' }).isVisible()).toBe(false);
-    await page.getByRole('link', { name: 'Back to the chats' }).click();
+    await page.getByRole('link', { name: 'Back to chats' }).click();
     await page.getByRole('link', { name: /On the phone.*warm/ }).waitFor();
     expect(await isTooWide()).toBe(false);
     await server.client.deleteChat(chat.id);

@@ -30,7 +30,7 @@ describeInBrowser('writing to the agent', (opened) => {
   it('completes the agent’s commands', async () => {
     const { page } = watched;
     await field().pressSequentially('/comp');
-    const list = page.getByRole('listbox', { name: 'Commands of the agent' });
+    const list = page.getByRole('listbox', { name: 'Agent commands' });
     await list.getByRole('option', { name: '/compact' }).waitFor();
     await page.keyboard.press('Enter');
     await expect.poll(() => field().inputValue()).toBe('/compact ');
@@ -64,7 +64,7 @@ describeInBrowser('writing to the agent', (opened) => {
     await page.getByText('cut.png: is damaged, or breaks off.').waitFor();
     await page.getByRole('button', { name: 'Dismiss' }).last().click();
     await page.getByRole('button', { name: 'Dismiss' }).last().click();
-    await page.getByRole('button', { name: 'Take image 1 out' }).click();
+    await page.getByRole('button', { name: 'Remove image 1' }).click();
     await page.getByAltText('Image 1').waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Dismiss' }).click();
     await page.getByText('a.txt: only').waitFor({ state: 'detached' });
@@ -116,7 +116,7 @@ describeInBrowser('writing to the agent', (opened) => {
   it('is left by shortcuts to the search, a new chat and the inbox', async () => {
     const { page } = watched;
     await page.keyboard.press('Control+k');
-    await expect.poll(focused).toBe('Search chats by title and by what was said');
+    await expect.poll(focused).toBe('Search chats by title and content');
     await page.keyboard.press('Control+Shift+O');
     await page.getByRole('dialog', { name: 'New chat' }).waitFor();
     await page.keyboard.press('Control+i');
@@ -186,7 +186,7 @@ describeInBrowser('writing to the agent', (opened) => {
     await page.route('**/assets/terminal-panel-*.js', (route) => route.fulfill({ status: 404, body: '' }));
     await openChat(page, server.url, terminal.id);
     await page.getByRole('button', { name: 'Open the terminal' }).click();
-    await page.getByText(/^A part of this page could not be loaded/).waitFor();
+    await page.getByText(/^Part of this page could not be loaded/).waitFor();
     await page.getByRole('button', { name: 'Reload the page' }).waitFor();
     await page.getByRole('button', { name: 'Close', exact: true }).click();
     await field().waitFor();

@@ -110,7 +110,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     await sql`update boocode.chats set next_seq = ${seq + 1} where id = ${chatId}`;
     await server.restart();
     bridge.port = Number(new URL(server.url).port);
-    await page.getByText('The log on the server is another one than before').waitFor();
+    await page.getByText('The server’s log has changed').waitFor();
     await turnsEnded(page, 1);
     await expect.poll(() => typed(page)).toEqual(['one']);
     await say(page, 'four');
@@ -136,7 +136,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     for (const content of texts) await server.client.prompt(chatId, { content });
     expect(cut()).toBe(false);
     bridge.release();
-    const queue = page.getByRole('region', { name: 'Prompts that wait' });
+    const queue = page.getByRole('region', { name: 'Queued prompts' });
     await expect.poll(() => queue.getByRole('listitem').count(), { timeout: 40_000 }).toBe(texts.length);
     const numbers = (await queue.getByRole('listitem').allInnerTexts()).map((each) => /\d+/.exec(each)?.[0]);
     expect(numbers).toEqual(texts.map((_, index) => String(index)));
@@ -145,12 +145,12 @@ describeInBrowser('a connection that breaks', (opened) => {
   });
 
   describe('WEB-43: prompts that could not be sent', () => {
-    const outgoing = () => page.getByRole('region', { name: 'Prompts that wait' }).getByRole('listitem');
+    const outgoing = () => page.getByRole('region', { name: 'Queued prompts' }).getByRole('listitem');
 
     it('wait over a look elsewhere and a reload, and go by themselves, in their order and once', async () => {
       const { id: otherId } = await server.createChat({ title: 'Other' });
       await enter();
-      await page.getByText('Nothing has been said yet.').waitFor();
+      await page.getByText('No messages yet.').waitFor();
       // The list comes by a request of its own.
       await page.getByRole('link', { name: /Other/ }).waitFor();
       bridge.isDown = true;
@@ -158,7 +158,7 @@ describeInBrowser('a connection that breaks', (opened) => {
       await offline(page).waitFor();
       for (const text of ['one', 'two']) await say(page, text);
       await expect.poll(() => outgoing().allInnerTexts()).toHaveLength(2);
-      await page.getByText('2 prompts wait to be sent.').waitFor();
+      await page.getByText('2 prompts are waiting to be sent.').waitFor();
       await page.getByRole('link', { name: /Other/ }).click();
       await expect.poll(() => page.url()).toContain(otherId);
       await page.goBack();
@@ -203,7 +203,7 @@ describeInBrowser('a connection that breaks', (opened) => {
 
     it('and drafts are told to be too large for a reload, and do not break the page', async () => {
       await enter();
-      await page.getByText('Nothing has been said yet.').waitFor();
+      await page.getByText('No messages yet.').waitFor();
       await page.evaluate(() => {
         for (let chars = 4_000_000; chars > 0; chars = Math.floor(chars / 2)) {
           try {
@@ -214,12 +214,12 @@ describeInBrowser('a connection that breaks', (opened) => {
         }
       });
       await page.getByLabel('Prompt', { exact: true }).fill('y'.repeat(5_000));
-      await page.getByText('This draft is too large to be kept').waitFor();
+      await page.getByText('This draft is too large to survive a reload').waitFor();
       bridge.isDown = true;
       bridge.cut();
       await offline(page).waitFor();
       await page.keyboard.press('Enter');
-      await page.getByText('It is too large to be kept').waitFor();
+      await page.getByText('It is too large to be stored').waitFor();
       bridge.isDown = false;
       await turnsEnded(page, 1);
       expect(watched.problems).toEqual([]);

@@ -62,7 +62,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     const { page } = watched;
     await say(page, 'run: touch denied.txt');
     await page.getByRole('button', { name: 'Deny …' }).click();
-    await page.getByLabel('What the agent is told').fill('Not in this directory, please.');
+    await page.getByLabel('Tell the agent why').fill('Not in this directory, please.');
     await page.getByRole('button', { name: 'Deny', exact: true }).click();
     await turnsEnded(page, 1);
     expect(existsSync(file('denied.txt'))).toBe(false);
@@ -122,7 +122,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     const question = page.getByRole('region', { name: /^Question/ });
     await question.getByLabel('Green').check();
     await question.getByRole('button', { name: 'Answer', exact: true }).click();
-    await page.getByText('Nothing waits for you.').waitFor();
+    await page.getByText('Nothing is waiting for you.').waitFor();
     await page.getByText(/^Allowed by owner via web/).waitFor();
     await openChat(page, server.url, chatId);
     await turnsEnded(page, 1);

@@ -88,7 +88,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     for (let index = 10; index < 70; index += 1) await mkdir(join(many, `project-${index}`), { recursive: true });
     await page.getByRole('button', { name: 'New chat' }).first().click();
     await directory().fill(`${many}/`);
-    await page.getByText('There are more than 50: type on to find the others.').waitFor({ state: 'attached' });
+    await page.getByText('There are more than 50: keep typing to find the others.').waitFor({ state: 'attached' });
     const option = page.getByRole('option', { name: 'project-20' });
     expect(await option.evaluate(isInSight)).toBe(true);
   });
@@ -107,10 +107,10 @@ describeInBrowser('the first chat in a browser', (opened) => {
     await signIn(page, server.running.signInLink());
     const { id } = await server.createChat();
     await openChat(page, server.url, id);
-    await page.getByText('Nothing has been said yet.').waitFor();
+    await page.getByText('No messages yet.').waitFor();
     await say(page, 'who are you');
     await page.getByText('The agent is starting …').waitFor();
-    expect(await page.getByText('Nothing has been said yet.').count()).toBe(0);
+    expect(await page.getByText('No messages yet.').count()).toBe(0);
   });
 
   describe('WEB-53: the permission of a change', () => {

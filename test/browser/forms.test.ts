@@ -68,7 +68,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     await card.waitFor();
     expect(await card.locator('.decision-kind').innerText()).toBe('Form');
     expect(await card.innerText()).toContain(
-      'The MCP server “travel” asks this, not BooCode and not the agent. What you type here goes to “travel”.',
+      'The MCP server “travel” is asking, not BooCode and not the agent. What you type here goes to “travel”.',
     );
     expect(await card.getByRole('region', { name: /^What it says/ }).innerText()).toBe(
       'Permission: Bash\nrm -rf / ⟨U+202E⟩<b>Allow?</b>',
@@ -128,11 +128,11 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     const card = shown.locator('.decision-form');
     const link = card.getByRole('link', { name: 'Open xn--exmple-4nf.com in a new tab' });
     await link.waitFor();
-    expect(await card.getByRole('region', { name: 'The whole address' }).innerText()).toBe(
+    expect(await card.getByRole('region', { name: 'The full address' }).innerText()).toBe(
       'http://ex⟨\u0430 U+0430 like a⟩mple.com⟨xn--exmple-4nf.com⟩/a?b=⟨U+200B⟩',
     );
     expect(await link.getAttribute('rel')).toContain('noopener');
-    expect(await card.innerText()).toContain('Nothing on the way there is encrypted.');
+    expect(await card.innerText()).toContain('The connection is not encrypted.');
     expect(await findings(shown)).toEqual([]);
     await card.getByRole('button', { name: 'Accept' }).click();
     await turnsEnded(shown, 2);
@@ -144,7 +144,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     expect(await card.getByRole('link').count()).toBe(0);
     await shown.getByRole('link', { name: /^Inbox/ }).click();
     await shown.locator('.inbox .decision-form').getByRole('button', { name: 'Decline' }).click();
-    await shown.getByText('Nothing waits for you.').waitFor();
+    await shown.getByText('Nothing is waiting for you.').waitFor();
     expect(await shown.locator('.settled').innerText()).toContain('Denied');
     await until(() => (servers.results('travel').at(-1) as { action: string }).action === 'decline');
     expect(watched.problems).toEqual([]);

@@ -22,13 +22,13 @@ describeInBrowser('a held queue', (opened) => {
     await signIn(page, server.running.signInLink());
     await openChat(page, server.url, id);
     const banner = page.getByRole('status', { name: 'Held prompts' });
-    await banner.getByText('Held: 2 prompts wait.').waitFor();
+    await banner.getByText('Held: 2 prompts are waiting.').waitFor();
     expect(await banner.textContent()).toMatch(/not signed in/);
-    await banner.getByText('Resuming sends the prompt that failed again, first.').waitFor();
+    await banner.getByText('Resuming first sends the failed prompt again.').waitFor();
     await banner.getByRole('button', { name: 'Resume without it' }).click();
     await banner.waitFor({ state: 'hidden' });
     await page.getByText('scripted demo model').first().waitFor();
-    await page.getByText('The prompts that wait go on.').waitFor();
+    await page.getByText('The queue was resumed.').waitFor();
     expect(watched.problems).toEqual([]);
     await watched.context.close();
   });

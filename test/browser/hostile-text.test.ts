@@ -90,7 +90,7 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
       await expectHarmless(watched, fetched, server.url);
       if (isAtTop) break;
     }
-    await view.getByText('The beginning of this chat').waitFor();
+    await view.getByText('The start of this chat').waitFor();
     // It was there, as text.
     await view.getByText('<svg onload=hacked()>').first().waitFor();
   });
@@ -109,6 +109,6 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
     await expectHarmless(watched, fetched, server.url);
     await page.getByRole('button', { name: 'Deny …' }).click();
     await page.getByRole('button', { name: 'Deny', exact: true }).click();
-    await page.getByText('Nothing waits for you.').waitFor();
+    await page.getByText('Nothing is waiting for you.').waitFor();
   });
 });

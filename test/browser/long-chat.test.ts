@@ -34,7 +34,7 @@ describeInBrowser('a chat of 50,000 events in a browser', (opened) => {
 
     await conversation(page).hover();
     while (asked.length < 4) await page.mouse.wheel(0, -5000);
-    await conversation(page).getByText('Reading what was said before …').waitFor({ state: 'detached' });
+    await conversation(page).getByText('Loading older messages …').waitFor({ state: 'detached' });
     expect(await page.locator('.row').count()).toBeLessThan(100);
     // What is in sight stands in order, without a hole.
     const numbers = (await page.locator('.row').allInnerTexts()).map((text) =>

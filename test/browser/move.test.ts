@@ -23,16 +23,16 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     const { page, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     await openChat(page, server.url, chat.id);
-    await page.getByText('The directory of this chat cannot be used.').waitFor();
-    await page.getByRole('button', { name: 'Move the chat' }).click();
+    await page.getByText('This chat’s directory cannot be used.').waitFor();
+    await page.getByRole('button', { name: 'Move chat' }).click();
     const dialog = page.getByRole('dialog', { name: 'This chat' });
     await dialog.getByRole('combobox', { name: 'Directory on the server' }).fill(`${moved}/`);
     await dialog.getByText('Trust is by directory').waitFor();
     await dialog.getByRole('button', { name: 'Save' }).click();
     await dialog.waitFor({ state: 'detached' });
-    await page.getByText(`The chat goes on in ${moved}.`).waitFor();
+    await page.getByText(`The chat continues in ${moved}.`).waitFor();
     await page.locator('.page-dir').and(page.getByTitle(moved)).waitFor();
-    await page.getByText('The directory of this chat cannot be used.').waitFor({ state: 'detached' });
+    await page.getByText('This chat’s directory cannot be used.').waitFor({ state: 'detached' });
     expect((await server.client.getChat(chat.id)).cwd).toBe(moved);
     // What was held for the directory goes on by itself.
     await page.getByText('t1 t2').waitFor();

@@ -56,7 +56,7 @@ describeInBrowser('the pages before, of a chat in a browser', (opened) => {
     await problem.waitFor({ state: 'detached' });
     await until(async () => {
       await page.mouse.wheel(0, -5000);
-      return conversation(page).getByText('The beginning of this chat').isVisible();
+      return conversation(page).getByText('The start of this chat').isVisible();
     });
     expect(problems).toEqual([]);
     await context.close();

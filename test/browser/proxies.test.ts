@@ -54,7 +54,7 @@ describeInBrowser('the page behind a proxy', (opened) => {
   it('WEB-57: says so where no WebSocket comes through', async () => {
     await open({ passesWebSockets: false });
     await signIn(watched.page, link());
-    const why = watched.page.getByText(/the proxy before it passes on no WebSockets/);
+    const why = watched.page.getByText(/the proxy in front of it forwards WebSockets/);
     await expect.poll(() => why.isVisible()).toBe(true);
   });
 });

@@ -17,7 +17,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     page.on('request', (request) => asked.push(request.url()));
     const link = server.running.signInLink();
     await signIn(page, link);
-    await page.getByText('There is no chat yet.').waitFor();
+    await page.getByText('No chats yet.').waitFor();
     expect(page.url()).toBe(`${server.url}/`);
     expect(asked.filter((url) => url.includes(server.token) || url.includes('code='))).toEqual([]);
     expect(await context.cookies()).toEqual([]);
@@ -33,22 +33,22 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'Settings' }).click();
-    await page.getByRole('button', { name: 'Make a sign-in link' }).click();
+    await page.getByRole('button', { name: 'Create a sign-in link' }).click();
     const link = await page.getByLabel('Sign-in link').inputValue();
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#code=[\w-]{43}$/);
     expect(link).not.toContain(server.token);
     // As a camera would: what is drawn says the same.
     const squares = await page.getByRole('img', { name: 'The link as a QR code' }).locator('path').getAttribute('d');
     expect(squares).toMatch(/^(M\d+ \d+h1v1h-1z)+$/);
-    await page.getByText('server’s own machine only').waitFor();
+    await page.getByText('only works on the server’s own machine').waitFor();
 
     const other = await openPage(browser);
     await signIn(other.page, link);
     const again = await openPage(browser);
     await again.page.goto(link);
-    await again.page.getByText('Make a new one with boocode link').waitFor();
+    await again.page.getByText('Create a new one with boocode link').waitFor();
     await again.page.getByText('boocode token --show').waitFor();
-    await page.getByRole('button', { name: 'Make another link' }).click();
+    await page.getByRole('button', { name: 'Create another link' }).click();
     await page.waitForFunction(
       (before) => document.querySelector<HTMLInputElement>('[aria-label="Sign-in link"]')?.value !== before,
       link,
@@ -62,13 +62,13 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'With a Claude subscription' }).click();
-    const link = page.getByRole('link', { name: 'Open the page of Claude' });
+    const link = page.getByRole('link', { name: 'Open Claude’s sign-in page' });
     expect(await link.getAttribute('href')).toMatch(/^https:\/\/claude\.(com|ai)\/.*state=/);
     await page.getByLabel('Code', { exact: true }).fill('code#of-another-sign-in');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('alert').getByText('is of another sign-in').waitFor();
     await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.getByText('for everybody who uses it').waitFor();
+    await page.getByText('for everyone who uses it').waitFor();
     // The browser itself notes answers of 4xx.
     expect(problems.filter((problem) => !problem.includes('400'))).toEqual([]);
     await context.close();
@@ -79,12 +79,12 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await page.goto(server.url);
     await page.getByLabel('Token').fill('wrong');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('alert').getByText('The server does not take this token.').waitFor();
+    await page.getByRole('alert').getByText('The server does not accept this token.').waitFor();
     await page.getByLabel('Token').fill(server.token);
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'Nothing is open' }).waitFor();
+    await page.getByRole('heading', { name: 'No chat open' }).waitFor();
     await page.reload();
-    await page.getByRole('heading', { name: 'Nothing is open' }).waitFor();
+    await page.getByRole('heading', { name: 'No chat open' }).waitFor();
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Token').waitFor();

@@ -125,7 +125,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await page.reload();
       await page.getByRole('button', { name: 'Settings' }).click();
       await page.getByLabel('Notify me').check();
-      await until(() => told.splice(0).includes('You will be notified like this'));
+      await until(() => told.splice(0).includes('Notifications will look like this'));
       await page.keyboard.press('Escape');
     });
 
@@ -192,7 +192,8 @@ describeInBrowser('the tabs of one browser', (opened) => {
     await tabs[1]!.getByLabel('Prompt', { exact: true }).fill('a draft');
     const port = Number(new URL(server.url).port);
     await server.restart({ token: 'another-token-of-forty-characters-or-so-1', port });
-    for (const tab of tabs) await tab.getByRole('alert').getByText('The server no longer takes this token.').waitFor();
+    for (const tab of tabs)
+      await tab.getByRole('alert').getByText('The server no longer accepts this token.').waitFor();
     await page.getByLabel('Token').fill(server.token);
     await page.keyboard.press('Enter');
     // What was being written is still there.

@@ -200,7 +200,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect((await server.client.getChat(chat.id)).backend).toBe('claude_pty');
-    await conversation(page).getByText('The chat goes on with the terminal program (claude_pty).').waitFor();
+    await conversation(page).getByText('The chat now uses the terminal program (claude_pty).').waitFor();
     expect(problems).toEqual([]);
   });
 

@@ -18,8 +18,8 @@ describeInBrowser('a chat that is too long for its model', (opened) => {
     await openChat(page, server.url, id);
     await say(page, 'exceed the context');
     const way = page.getByRole('region', { name: 'Too long for the model' });
-    await way.getByRole('button', { name: 'Take it back' }).click();
-    await page.getByText('The last prompt was taken back').waitFor();
+    await way.getByRole('button', { name: 'Rewind' }).click();
+    await page.getByText('The last prompt was rewound').waitFor();
     await way.waitFor({ state: 'hidden' });
     await say(page, 'what did I say');
     await page.getByText('You said: "stream 3 tokens".').waitFor();

@@ -92,7 +92,7 @@ describeInBrowser('what a chat shows', (opened) => {
     await agent.getByRole('region', { name: 'Bash: echo from-below, done' }).waitFor();
     expect(await agent.getByText('It printed:').count()).toBe(1);
     expect(await conversation(page).getByRole('region', { name: /^Bash/ }).count()).toBe(1);
-    await agent.getByText('What it was given to do').click();
+    await agent.getByText('Its task').click();
     await agent.getByText('run: echo from-below').waitFor();
     expect(watched.problems).toEqual([]);
   });
@@ -174,7 +174,7 @@ describeInBrowser('what a chat shows', (opened) => {
     });
     await openChat(page, server.url, chat.id);
     await conversation(page)
-      .getByText(/^This part of the chat cannot be shown here/)
+      .getByText(/^This part of the chat could not be shown/)
       .waitFor();
     await conversation(page).getByText('I will run that.').waitFor();
     // React tells the console of it; nothing else went wrong.

@@ -45,7 +45,7 @@ describeInBrowser('trust of a directory', (opened) => {
     await until(async () => (await save.getAttribute('aria-disabled')) === 'true');
     await save.focus();
     await page.keyboard.press('Enter');
-    await dialog.getByText('“.claude/settings.json” has been in sight').waitFor();
+    await dialog.getByText('“.claude/settings.json” has been in view').waitFor();
     expect(await server.client.getTrust(chat.id)).toMatchObject({ holds: false });
     await trust();
     expect(await server.client.getTrust(chat.id)).toMatchObject({ trusted: true, holds: true });
@@ -69,7 +69,7 @@ describeInBrowser('trust of a directory', (opened) => {
     await save.click();
     await dialog.getByText('The directory has changed since it was looked at.').waitFor();
     await dialog.getByText('"four"').last().waitFor();
-    await dialog.getByRole('button', { name: 'Do not load it any more' }).click();
+    await dialog.getByRole('button', { name: 'Stop trusting it' }).click();
     await dialog.waitFor({ state: 'detached' });
     expect(await server.client.getChat(chat.id)).toMatchObject({ trusted: false });
     expect(problems.filter((problem) => !problem.includes('409'))).toEqual([]);

@@ -1,14 +1,14 @@
 import { type BooClient, createClient } from '../../client/client.ts';
 
-/** What the app asks of the server, all of it. */
+/** The parts of the client that the web app uses. */
 export type Api = BooClient;
 
 export const createApi = (url: string, token: string | undefined): Api =>
   createClient({ url, token, clientName: `web (${browserName(navigator.userAgent)})` });
 
-/** Who this is, for whoever reads who answered. */
+/** The name other clients see next to an answer given here, such as "Firefox on Linux". */
 function browserName(userAgent: string): string {
-  // Each names those before it, too.
+  // The order matters: later browsers also claim to be the earlier ones.
   const browser = [
     ['Edg/', 'Edge'],
     ['Firefox/', 'Firefox'],

@@ -1,2 +1,2 @@
-/** Where the server is: the address of the page, which may stand below a path; without a slash at its end. */
+/** The server's base URL, without a trailing slash. It is the page's own, which may be served under a path. */
 export const baseUrl = (): string => new URL('.', location.href).href.replace(/\/$/, '');

@@ -1,7 +1,7 @@
 /**
- * What is held of one chat: a stretch of its log, `first` to `last` without a hole, and the previews behind it. Events
- * come at the end as they happen, and at the beginning as somebody scrolls up. So each event makes its own item, and what
- * an event says about another one (a result, an answer, a turn's end) is kept by id and looked up when it is drawn.
+ * What the app holds of one chat: a gapless range of its log, `first` to `last`, followed by previews. Events are
+ * appended as they happen and prepended as the user scrolls up. Each event therefore makes its own item, and whatever an
+ * event says about another one (a result, an answer, the end of a turn) is stored by id and looked up at render time.
  */
 import type { ContentBlock } from '../../protocol/content.ts';
 import type { EventOf } from '../../protocol/event.ts';
@@ -30,7 +30,7 @@ export interface ToolCall {
   kind: EventOf<'tool_call'>['kind'];
   input: unknown;
   turnId: string | undefined;
-  /** The input as far as it has streamed; only of a preview. */
+  /** The input streamed so far; only set in a preview. */
   partialInput?: string;
 }
 
@@ -42,7 +42,7 @@ export interface TurnTimes {
   finishedAt?: string;
 }
 
-/** The newest of what is told again and again. Undefined while the stretch does not hold one. */
+/** The newest of events that supersede each other. Undefined until the held range contains one. */
 export interface Latest {
   plan?: EventOf<'plan'>;
   usage?: EventOf<'usage_update'>;
@@ -51,39 +51,39 @@ export interface Latest {
   session?: EventOf<'session_started'>;
   ended?: EventOf<'turn_finished'>;
   rewound?: EventOf<'session_rewound'>;
-  /** The agent goes on without what was said before. */
+  /** The agent's context was cleared. */
   forgotten?: EventOf<'session_rewound' | 'notice'>;
 }
 
 export interface ChatLog {
-  /** The seq before the oldest event that is held; 0 when the log is held from its beginning. */
+  /** The seq before the oldest held event; 0 once the log is held from its start. */
   readonly before: number;
-  /** The seq of the newest event that is held. */
+  /** The seq of the newest held event. */
   readonly last: number;
   readonly items: readonly Item[];
-  /** Of sub-agents, by the tool call that started them. */
+  /** Items of sub-agents, by the tool call that started them. */
   readonly children: ReadonlyMap<string, readonly Item[]>;
   readonly prompts: ReadonlyMap<string, ContentBlock[]>;
-  /** Prompts whose turn has begun, or that were cancelled. */
+  /** Prompts whose turn has started, or that were cancelled. */
   readonly taken: ReadonlySet<string>;
-  /** The seq of the newest event that says whether a prompt waits: its turn began, it was cancelled, or given back. */
+  /** The seq of the newest event that changed the queue: a turn started, or a prompt was cancelled or returned to it. */
   readonly fates: ReadonlyMap<string, number>;
-  /** Prompts that wait, in their order. */
+  /** Queued prompts, in order. */
   readonly waiting: readonly string[];
   readonly results: ReadonlyMap<string, ToolResult>;
   readonly settled: ReadonlyMap<string, Settled>;
-  /** The decision that a tool call waits for, or waited for. */
+  /** The decision that a tool call is or was waiting for. */
   readonly askedFor: ReadonlyMap<string, string>;
   readonly turns: ReadonlyMap<string, TurnTimes>;
   readonly latest: Latest;
-  /** The turn that runs. */
+  /** The running turn. */
   readonly openTurn: string | undefined;
-  /** Previews of what is not stored yet, in the order they began. */
+  /** Previews of content that is not stored yet, in the order they started. */
   readonly drafts: readonly Draft[];
 }
 
 export interface Draft {
-  /** As the item will be called that the stored event makes. */
+  /** The key of the item that the stored event will make. */
   key: string;
   parent: string | undefined;
   kind: 'message' | 'thought' | 'tool';
@@ -112,7 +112,7 @@ export function emptyLog(at = 0): ChatLog {
   };
 }
 
-/** An event that does not follow the last one: something is missing, and has to be asked for. */
+/** Thrown when an event does not follow the last one: events are missing and must be fetched. */
 export class LogHole extends Error {
   override readonly name = 'LogHole';
   constructor(last: number, seq: number) {

@@ -30,7 +30,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   ...part,
 });
 
-/** Chats whose lists arrive when the test says so: each request is answered by its number, from 0. */
+/** A chat list whose responses arrive when the test says so: each request is answered by its number, from 0. */
 function open() {
   const requests: { answer(page: ChatPage): void; fail(error: Error): void; after: string | undefined }[] = [];
   const chats = createChats({
@@ -60,7 +60,7 @@ const made = (minute: number) => ({ createdAt: `2026-01-01T00:${String(minute).p
 describe('the list of chats', () => {
   it('is what a whole list says, with those that are put away', async () => {
     const { chats, reload, titles } = open();
-    for (const each of [chat('gone'), chat('away', { archived: true })]) chats.tell(each);
+    for (const each of [chat('gone'), chat('away', { archived: true })]) chats.receive(each);
     await reload([chat('a'), chat('b')]);
     expect(titles()).toEqual(['a', 'away', 'b']);
     await reload([chat('a')], undefined, 'more');
@@ -69,10 +69,10 @@ describe('the list of chats', () => {
 
   it('WEB-21: keeps what was told while a list was on its way', async () => {
     const { chats, reload, titles } = open();
-    chats.tell(chat('a'));
+    chats.receive(chat('a'));
     await reload([chat('a'), chat('deleted')], () => {
-      chats.tell(chat('made'));
-      chats.tell(chat('a', { title: 'a renamed' }));
+      chats.receive(chat('made'));
+      chats.receive(chat('a', { title: 'a renamed' }));
       chats.remove('deleted');
     });
     expect(titles()).toEqual(['a renamed', 'made']);
@@ -84,7 +84,7 @@ describe('the list of chats', () => {
     const stale = [chat('a', { state: 'running' }), chat('deleted')];
     for (const read of [() => chats.loadMore(), () => chats.find({ q: 'a' })]) {
       const done = read();
-      chats.tell(chat('a', { state: 'ready' }));
+      chats.receive(chat('a', { state: 'ready' }));
       chats.remove('deleted');
       answer(requests.length - 1, stale);
       await done;
@@ -96,10 +96,10 @@ describe('the list of chats', () => {
   it('WEB-21: keeps what was told while two lists were on their way, and the later of the two', async () => {
     const { chats, answer, titles } = open();
     const [one, two] = [chats.reload(), chats.reload()];
-    chats.tell(chat('a', { title: 'a renamed' }));
+    chats.receive(chat('a', { title: 'a renamed' }));
     answer(1, [chat('a'), chat('b', { title: 'b of the later' })]);
     await two;
-    chats.tell(chat('made'));
+    chats.receive(chat('made'));
     answer(0, [chat('a'), chat('b')]);
     await one;
     expect(titles()).toEqual(['a renamed', 'b of the later', 'made']);
@@ -107,7 +107,9 @@ describe('the list of chats', () => {
 
   it('WEB-21: takes a newer chat from a page, and from an answer no older one and none that is deleted', async () => {
     const { chats, reload, byTitle, titles } = open();
-    await reload([chat('a', { head: 3, state: 'ready' })], () => chats.tell(chat('a', { head: 2, state: 'running' })));
+    await reload([chat('a', { head: 3, state: 'ready' })], () =>
+      chats.receive(chat('a', { head: 2, state: 'running' })),
+    );
     expect(byTitle().get('a')?.state).toBe('ready');
     chats.put(chat('a', { head: 2, state: 'running' }));
     expect(byTitle().get('a')?.state).toBe('ready');
@@ -116,7 +118,7 @@ describe('the list of chats', () => {
     chats.remove('a');
     chats.put(chat('a', { head: 4 }));
     expect(titles()).toEqual([]);
-    // A database that was put back has it again.
+    // It is back after a database restore.
     await reload([chat('a', { head: 1 })]);
     expect(titles()).toEqual(['a']);
   });
@@ -127,7 +129,7 @@ describe('the list of chats', () => {
     const more = chats.loadMore();
     answer(1, [chat('c', made(7)), chat('d', made(6))], 'page 3');
     await more;
-    chats.tell(chat('far', made(1)));
+    chats.receive(chat('far', made(1)));
     const done = chats.reload();
     answer(2, [chat('new', made(10)), chat('a', made(9))], 'another page 2');
     await expect.poll(() => requests.length).toBe(4);
@@ -140,7 +142,7 @@ describe('the list of chats', () => {
 
   it('says when it could not be read, and keeps what it has', async () => {
     const { chats, requests, titles } = open();
-    chats.tell(chat('a'));
+    chats.receive(chat('a'));
     const done = chats.reload();
     requests[0]?.fail(new Error('The server is away.'));
     expect(await done).toBe(false);

@@ -1,4 +1,4 @@
-/** The chats of this server as far as they were asked for, kept up to date by what the live socket tells. */
+/** The chats fetched from this server so far, kept up to date by the live socket. */
 import type { Chat, ChatPage } from '../../protocol/chat.ts';
 import { toBooError } from '../../protocol/error.ts';
 import type { Api } from './api.ts';
@@ -10,39 +10,39 @@ export interface ChatsState {
   byId: ReadonlyMap<string, Chat>;
   isLoaded: boolean;
   error?: string | undefined;
-  /** Where the list goes on; null when it is whole. */
+  /** Cursor of the next page; null at the end of the list. */
   next: string | null;
-  /** Not shown, and deleted when their time to be taken back is over. */
+  /** Hidden chats that are deleted once their undo period is over. */
   leaving: ReadonlySet<string>;
 }
 
 export interface Chats {
   readonly store: Store<ChatsState>;
-  /** Reads anew as much of the list as was read, and drops what is no longer in it. False when it could not be read. */
+  /** Reloads as much of the list as was loaded, and drops chats no longer in it. Returns false if the request failed. */
   reload(): Promise<boolean>;
   loadMore(): Promise<void>;
-  /** A page of another list, for example of what a search found. Its chats are kept, too. */
+  /** Fetches a page of another list, such as search results. Its chats are stored too. */
   find(...query: Parameters<Api['listChats']>): Promise<ChatPage>;
-  /** What the live socket tells of a chat: always the newest. */
-  tell(chat: Chat): void;
-  /** What a request answered. It may be older than what was told meanwhile. */
+  /** A chat from the live socket: always the newest version. */
+  receive(chat: Chat): void;
+  /** A chat from a response, which may be older than what the socket sent meanwhile. */
   put(chat: Chat): void;
   remove(chatId: string): void;
   setLeaving(chatId: string, isLeaving: boolean): void;
 }
 
-/** Deleted chats that are remembered, so that no late answer brings one back. */
+/** How many deleted chats to remember, so that a late response cannot bring one back. */
 const maxRemoved = 1_000;
 
 export function createChats(api: Pick<Api, 'listChats'>): Chats {
   const store = createStore<ChatsState>({ byId: new Map(), isLoaded: false, next: null, leaving: new Set() });
-  /** Counts what is asked and what is told, so that of two it is known which was first. */
+  /** A logical clock that orders requests and socket messages. */
   let now = 0;
-  /** When each chat was last told of, or when the page was asked for that it came in; kept while a page is on its way. */
+  /** When each chat was last updated, or when its page was requested; kept while a list request is pending. */
   const asOf = new Map<string, number>();
   let onTheirWay = 0;
   const removed = new Set<string>();
-  /** How much of the list was read, and when what it shows was asked for. */
+  /** How many pages are loaded, and when the list on screen was requested. */
   let pages = 1;
   let listAskedAt = 0;
 
@@ -50,7 +50,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
     if (onTheirWay > 0) asOf.set(chatId, at);
   }
 
-  /** Hands on when it was asked, too. */
+  /** Passes on the time of the request too. */
   async function ask<T>(work: () => Promise<T>, take: (answer: T, askedAt: number) => void): Promise<T> {
     const askedAt = (now += 1);
     onTheirWay += 1;
@@ -64,7 +64,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
     }
   }
 
-  /** The chats of a page, but those of which newer is known. */
+  /** Stores a page of chats, except those for which something newer is known. */
   function takeIn(byId: Map<string, Chat>, chats: readonly Chat[], askedAt: number): void {
     for (const chat of chats) {
       const known = byId.get(chat.id);
@@ -84,7 +84,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
     });
   }
 
-  function tell(chat: Chat): void {
+  function receive(chat: Chat): void {
     removed.delete(chat.id);
     note(chat.id, (now += 1));
     store.update((state) => ({ ...state, byId: new Map(state.byId).set(chat.id, chat) }));
@@ -106,19 +106,19 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
 
   return {
     store,
-    tell,
+    receive,
     put(chat) {
       const known = store.get().byId.get(chat.id);
-      if (!removed.has(chat.id) && !(known && isNewer(known, chat))) tell(chat);
+      if (!removed.has(chat.id) && !(known && isNewer(known, chat))) receive(chat);
     },
     async reload() {
       try {
         await ask(readList, ({ items, next }, askedAt) => {
-          // One that was asked for later was here first.
+          // A later request was answered first.
           if (askedAt < listAskedAt) return;
           listAskedAt = askedAt;
           const listed = new Set(items.map(({ id }) => id));
-          // It goes from the newest to the oldest: what is not in it and not older than its end is gone.
+          // The list runs from newest to oldest: a chat that is missing, and not older than the last one listed, is gone.
           const end = next === null ? '' : (items.at(-1)?.createdAt ?? '');
           store.update((state) => {
             const byId = new Map(
@@ -144,7 +144,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
         () => api.listChats({ archived: false, limit: pageSize, after }),
         ({ items, next }, askedAt) => {
           keep(items, askedAt);
-          // Otherwise the list was read anew meanwhile, and goes on somewhere else.
+          // Otherwise the list was reloaded meanwhile and continues elsewhere.
           if (store.get().next !== after) return;
           pages += 1;
           store.update((state) => ({ ...state, next }));
@@ -179,7 +179,7 @@ export function createChats(api: Pick<Api, 'listChats'>): Chats {
 const isNewer = (one: Chat, other: Chat): boolean =>
   one.head > other.head || (one.head === other.head && one.updatedAt > other.updatedAt);
 
-/** As the list shows them: what happened last comes first. */
+/** In display order: most recently updated first. */
 export function sorted(chats: Iterable<Chat>): Chat[] {
   return [...chats].toSorted((a, b) => (a.updatedAt === b.updatedAt ? 0 : a.updatedAt < b.updatedAt ? 1 : -1));
 }

@@ -49,25 +49,25 @@ describe('WEB-27: what waits for a person', () => {
     const { decisions, waiting } = open();
     const ids = Array.from({ length: 250 }, (_, index) => `d${index}`);
     for (let connection = 0; connection < 2; connection += 1) {
-      decisions.begin();
+      decisions.beginList();
       for (const id of ids) decisions.put(pending(id));
-      decisions.endTelling();
+      decisions.endList();
       expect(waiting()).toEqual(ids);
     }
     decisions.put(pending('later'));
-    decisions.endTelling();
+    decisions.endList();
     expect(waiting()).toEqual([...ids, 'later']);
   });
 
   it('is no longer there when another connection does not tell of it', () => {
     const { decisions, heard, waiting, over } = open();
     for (const id of ['a', 'b']) decisions.put(pending(id));
-    decisions.endTelling();
-    decisions.begin();
+    decisions.endList();
+    decisions.beginList();
     decisions.put(pending('b'));
     decisions.put(pending('c'));
     expect(waiting()).toEqual(['a', 'b', 'c']);
-    decisions.endTelling();
+    decisions.endList();
     expect(waiting()).toEqual(['b', 'c']);
     expect(over()).toEqual([]);
     expect(heard).toEqual(['asked a', 'asked b', 'asked c', 'gone a']);

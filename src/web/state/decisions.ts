@@ -1,32 +1,33 @@
 /**
- * What waits for a person, and what was settled since this tab looks: all of it as the live socket tells it. Of every
- * connection it tells first all that is pending; what waited before and is not among that was settled meanwhile.
+ * Decisions waiting for an answer, and those settled since the tab was opened, as reported by the live socket. Every new
+ * connection starts by listing all pending decisions; one that was pending before and is not in that list was settled
+ * meanwhile.
  */
 import type { Decision } from '../../protocol/decision.ts';
 import { createStore, type Store } from './store.ts';
 
-/** Nobody answers it any more, so nobody needs what it was about to do, which may be large. */
+/** A settled decision no longer needs its input, which may be large. */
 export type SettledDecision = Omit<Decision, 'input'>;
 
 export interface DecisionsState {
   pending: ReadonlyMap<string, Decision>;
-  /** The last ones, in the order in which they were heard of. */
+  /** The most recent ones, in order of arrival. */
   settled: readonly SettledDecision[];
 }
 
 export interface Decisions {
   readonly store: Store<DecisionsState>;
-  /** A connection begins: what is pending will be told anew. */
-  begin(): void;
+  /** A connection starts: all pending decisions will be listed again. */
+  beginList(): void;
   put(decision: Decision): void;
-  /** All that is pending was told since `begin`. */
-  endTelling(): void;
+  /** The list that started with `beginList` is complete. */
+  endList(): void;
 }
 
 export interface DecisionsOptions {
   readonly onAsked: (decision: Decision) => void;
   readonly onSettled: (decision: Decision) => void;
-  /** It was settled while there was no connection. */
+  /** The decision was settled while the socket was disconnected. */
   readonly onGone: (decisionId: string) => void;
 }
 
@@ -34,20 +35,20 @@ const maxSettled = 100;
 
 export function createDecisions({ onAsked, onSettled, onGone }: DecisionsOptions): Decisions {
   const store = createStore<DecisionsState>({ pending: new Map(), settled: [] });
-  /** Of this connection, until all is told. */
-  let told: Set<string> | undefined = new Set();
+  /** The pending decisions of this connection, until the list is complete. */
+  let listed: Set<string> | undefined = new Set();
   return {
     store,
-    begin() {
-      told = new Set();
+    beginList() {
+      listed = new Set();
     },
     put(decision) {
       const { id } = decision;
-      told?.add(id);
+      listed?.add(id);
       const { pending, settled } = store.get();
       const isKnown = pending.has(id);
       if (decision.status === 'pending') {
-        // An answer may be heard of before what it answers.
+        // The settled decision may arrive before the pending one.
         if (settled.some((each) => each.id === id)) return;
         store.set({ settled, pending: new Map(pending).set(id, decision) });
         if (!isKnown) onAsked(decision);
@@ -57,9 +58,9 @@ export function createDecisions({ onAsked, onSettled, onGone }: DecisionsOptions
         onSettled(decision);
       }
     },
-    endTelling() {
-      const known = told;
-      told = undefined;
+    endList() {
+      const known = listed;
+      listed = undefined;
       if (!known) return;
       const gone = new Set([...store.get().pending.keys()].filter((id) => !known.has(id)));
       if (gone.size === 0) return;

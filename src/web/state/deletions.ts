@@ -1,18 +1,15 @@
-/**
- * Chats that will be deleted, and can be taken back until then. A page that goes away before deletes them while it goes:
- * what was said will be done.
- */
+/** Chats to be deleted after an undo period. If the page goes away first, they are deleted at that moment. */
 import type { Chat } from '../../protocol/chat.ts';
 import { BooError, toBooError } from '../../protocol/error.ts';
-import { readableLine } from '../text/hidden.ts';
+import { readableLine } from '../text/readable.ts';
 import type { Api } from './api.ts';
 import type { Chats } from './chats.ts';
 
 export interface Deletions {
-  /** Returns the way to take it back. */
+  /** Returns a function that undoes the deletion. */
   add(chat: Chat): () => void;
-  /** Deletes now all that would be deleted later. */
-  hasten(): void;
+  /** Deletes all pending chats now. */
+  flush(): void;
 }
 
 export interface DeletionsOptions {
@@ -45,13 +42,13 @@ export function createDeletions({ api, chats, undoMs, onFailed }: DeletionsOptio
       const timer = setTimeout(() => void run(chat, false), undoMs);
       pending.set(chat.id, { timer, runNow: () => void run(chat, true) });
       return () => {
-        // Too late: it is being deleted.
+        // Too late to undo: the request is on its way.
         if (!pending.delete(chat.id)) return;
         clearTimeout(timer);
         chats.setLeaving(chat.id, false);
       };
     },
-    hasten() {
+    flush() {
       for (const { timer, runNow } of pending.values()) {
         clearTimeout(timer);
         runNow();

@@ -26,6 +26,6 @@ it('a draft that does not fit is told, and keeps its words where it can', () => 
   expect(createDrafts(storage).get('a')).toEqual({ text: 'hello', images: [] });
   storage.setItem('somebody else', 'x'.repeat(4_999_000));
   expect(drafts.set('a', { text: 'y'.repeat(2_000), images: [] })).toBe(false);
-  // What stood there before is no longer what was meant.
+  // The old text is out of date.
   expect(createDrafts(storage).get('a').text).toBe('');
 });

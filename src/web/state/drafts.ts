@@ -1,6 +1,6 @@
-/** What is being written and was not sent yet, by chat; kept over a reload as long as it fits. */
+/** Unsent text and images by chat. Drafts survive a reload if they fit into storage. */
 import type { ContentBlock } from '../../protocol/content.ts';
-import { openShelf } from './shelf.ts';
+import { openPersistentMap } from './persistent-map.ts';
 
 export interface Draft {
   text: string;
@@ -9,9 +9,9 @@ export interface Draft {
 
 export interface Drafts {
   get(chatId: string): Draft;
-  /** False when a reload would lose some of it. */
+  /** Returns false if a reload would lose part of the draft. */
   set(chatId: string, draft: Draft): boolean;
-  /** Forgets all. */
+  /** Deletes all drafts. */
   clear(): void;
 }
 
@@ -19,29 +19,29 @@ export const draftPrefix = 'boocode.draft.';
 const maxKeptChars = 800_000;
 
 export function createDrafts(storage: Storage): Drafts {
-  const shelf = openShelf<Draft>(storage, draftPrefix, {
+  const stored = openPersistentMap<Draft>(storage, draftPrefix, {
     maxChars: maxKeptChars,
     isValid: ({ text, images }) => typeof text === 'string' && Array.isArray(images),
   });
-  const drafts = new Map(shelf.read());
+  const drafts = new Map(stored.entries());
   return {
     get: (chatId) => drafts.get(chatId) ?? { text: '', images: [] },
     set(chatId, draft) {
       if (draft.text === '' && draft.images.length === 0) {
         drafts.delete(chatId);
-        shelf.remove(chatId);
+        stored.delete(chatId);
         return true;
       }
       drafts.set(chatId, draft);
-      // Asked for with every key: what cannot fit is not even written down.
+      // This runs on every key press: don't serialize images that cannot fit.
       const imageChars = draft.images.reduce((sum, { data }) => sum + data.length, 0);
-      if (imageChars <= maxKeptChars && shelf.put(chatId, draft)) return true;
-      // The words at least.
-      if (draft.images.length > 0) shelf.put(chatId, { text: draft.text, images: [] });
+      if (imageChars <= maxKeptChars && stored.set(chatId, draft)) return true;
+      // Store at least the text.
+      if (draft.images.length > 0) stored.set(chatId, { text: draft.text, images: [] });
       return false;
     },
     clear() {
-      for (const chatId of drafts.keys()) shelf.remove(chatId);
+      for (const chatId of drafts.keys()) stored.delete(chatId);
       drafts.clear();
     },
   };

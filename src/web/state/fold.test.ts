@@ -98,7 +98,7 @@ const conversation = numbered([
   { ...finished, turnId: secondId },
 ]);
 const keys = (log: ChatLog): string[] => log.items.map(({ key }) => key);
-/** Everything, with what has no order of its own put in one. */
+/** The whole log, with unordered parts sorted. */
 const seen = (log: ChatLog): unknown => ({
   ...log,
   children: Object.fromEntries(log.children),

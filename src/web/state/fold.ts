@@ -1,9 +1,9 @@
 import type { ContentBlock } from '../../protocol/content.ts';
 import type { Delta, Event } from '../../protocol/event.ts';
 import { type ChatLog, type Draft, type Item, type Latest, LogHole } from './chat-log.ts';
-import { toItems } from './to-item.ts';
+import { toItems } from './to-items.ts';
 
-/** A copy that is made once, and only if something is written. */
+/** A map that is copied once, on its first write. */
 function lazyMap<K, V>(source: ReadonlyMap<K, V>) {
   let copy: Map<K, V> | undefined;
   return {
@@ -15,7 +15,7 @@ function lazyMap<K, V>(source: ReadonlyMap<K, V>) {
   };
 }
 
-/** The maps of a log while events are entered. */
+/** The maps of a log while events are being added. */
 function openMaps(log: ChatLog) {
   const maps = {
     prompts: lazyMap(log.prompts),
@@ -41,7 +41,7 @@ function openMaps(log: ChatLog) {
     if ((latest[name]?.seq ?? 0) < value.seq) latest = { ...latest, [name]: value };
   };
 
-  /** Keeps what the event says about others. */
+  /** Stores what the event says about other events. */
   function note(event: Event): void {
     switch (event.type) {
       case 'prompt_accepted':
@@ -91,7 +91,7 @@ function openMaps(log: ChatLog) {
       case 'available_commands_update':
         return newest('commands', event);
       case 'session_started':
-        // Its tasks ended with the program before.
+        // Background tasks end with the program that ran them.
         if ((latest.tasks?.seq ?? 0) < event.seq) latest = withoutTasks(latest);
         return newest('session', event);
       default:
@@ -109,7 +109,7 @@ function openMaps(log: ChatLog) {
     taken,
     latest,
   });
-  /** Without a turn's beginning or end in what is held, a turn that runs is told by its other events alone. */
+  /** With neither a turn's start nor its end in the held range, only its other events show that one is running. */
   const tellsOfTurns = (): boolean => maps.turns.done().size > 0;
   return { ...maps, note, done, tellsOfTurns };
 }
@@ -120,35 +120,35 @@ function withoutTasks(latest: Latest): Latest {
   return rest;
 }
 
-/** The last turn failed for what the model gets is too long, and nobody has taken it back. */
+/** The last turn failed because the context is too long, and has not been rewound. */
 export function isTooLong({ latest }: ChatLog): boolean {
   return latest.ended?.error?.code === 'context_exceeded' && latest.ended.seq > (latest.rewound?.seq ?? 0);
 }
 
-/** The agent's plan; undefined where it has forgotten it. */
+/** The agent's plan; undefined if the context was cleared since. */
 export const knownPlan = ({ latest }: ChatLog): Latest['plan'] => sinceForgotten(latest, latest.plan);
 
-/** How full its context is; undefined where that was before it forgot. */
+/** How full the context is; undefined if it was cleared since. */
 export const knownUsage = ({ latest }: ChatLog): Latest['usage'] => sinceForgotten(latest, latest.usage);
 
 function sinceForgotten<E extends Event>({ forgotten }: Latest, event: E | undefined): E | undefined {
   return event && event.seq > (forgotten?.seq ?? 0) ? event : undefined;
 }
 
-/** Of a chat whose program is gone, and all that went on in it. */
+/** The log of a chat whose program has exited, along with everything it was running. */
 export const asCold = (log: ChatLog): ChatLog =>
   log.latest.tasks === undefined ? log : { ...log, latest: withoutTasks(log.latest) };
 
 const parentOf = (event: Event): string | undefined =>
   'parentToolCallId' in event ? event.parentToolCallId : undefined;
 
-/** The turn that runs while this is stored; what is settled after a restart may be of one that is long over. */
+/** The turn running when this event was stored. Events settled after a restart may belong to an earlier turn. */
 const turnItIsOf = (event: Event): string | undefined =>
   event.type === 'decision_resolved' ? undefined : event.turnId;
 
 const isRetry = (item: Item | undefined): boolean => item?.kind === 'notice' && item.code === 'api_retry';
 
-/** At the end. A request that fails again and again is one line: the newest, in the place of the first. */
+/** Appends an item. Repeated request failures become one line: the newest, in the position of the first. */
 function put(items: Item[], made: readonly Item[]): void {
   const last = items.at(-1);
   const [next] = made;
@@ -156,7 +156,7 @@ function put(items: Item[], made: readonly Item[]): void {
   else items.push(...made);
 }
 
-/** Further events at the end. What is held already is passed over; an event after a hole throws LogHole. */
+/** Appends newer events. Events already held are skipped; a gap throws `LogHole`. */
 export function append(log: ChatLog, events: readonly Event[]): ChatLog {
   const fresh = events.filter((event) => event.seq > log.last);
   if (fresh.length === 0) return log;
@@ -188,14 +188,14 @@ export function append(log: ChatLog, events: readonly Event[]): ChatLog {
     }
     if (event.type === 'turn_finished') {
       openTurn = undefined;
-      // What was begun and never stored was given up.
+      // Calls that started and were never stored were abandoned.
       drafts = [];
     }
   }
   return { ...log, ...maps.done(), items, last, openTurn, drafts, waiting };
 }
 
-/** Earlier events, up to the one before the first that is held. */
+/** Prepends older events, up to the one before `first`. */
 export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
   const older = events.filter((event) => event.seq <= log.before);
   if (older.length === 0) return log;
@@ -206,7 +206,7 @@ export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
   const waiting: string[] = [];
   const childrenBefore = new Map<string, Item[]>();
   let openTurn = log.openTurn;
-  // Nothing that came later is of a turn, so the newest of these that is tells the one that runs.
+  // No later event belongs to a turn, so the newest of these that does tells which one is running.
   const isUntold = openTurn === undefined && !maps.tellsOfTurns();
   for (const event of older) {
     if (isUntold) openTurn = turnItIsOf(event) ?? openTurn;
@@ -235,7 +235,7 @@ export function prepend(log: ChatLog, events: readonly Event[]): ChatLog {
   };
 }
 
-/** Pieces of previews. A preview is never the record: it goes when its event is there, and after every reconnect. */
+/** Applies a delta. Previews are dropped when their event arrives, and after every reconnect. */
 export function preview(log: ChatLog, deltas: readonly Delta[]): ChatLog {
   if (deltas.length === 0) return log;
   const drafts = [...log.drafts];
@@ -253,12 +253,12 @@ export function preview(log: ChatLog, deltas: readonly Delta[]): ChatLog {
 
 export const dropDrafts = (log: ChatLog): ChatLog => (log.drafts.length === 0 ? log : { ...log, drafts: [] });
 
-/** The prompts that wait, as the server says: also those that were accepted before the stretch that is held. */
+/** The queued prompts as the server lists them, including those accepted before the held range. */
 export function setWaiting(log: ChatLog, items: readonly { promptId: string; content: ContentBlock[] }[]): ChatLog {
   const prompts = new Map(log.prompts);
   for (const { promptId, content } of items) prompts.set(promptId, content);
   const listed = items.map(({ promptId }) => promptId).filter((id) => !log.taken.has(id));
-  // The log may be newer than the list, and whatever waits no more is told by an event.
+  // The log may be newer than the list. An event says when a prompt leaves the queue.
   return { ...log, prompts, waiting: [...listed, ...log.waiting.filter((id) => !listed.includes(id))] };
 }
 
@@ -285,13 +285,13 @@ function without(drafts: readonly Draft[], made: readonly Item[]): readonly Draf
     : drafts;
 }
 
-/** In the given order; what it does not name keeps its place behind. */
+/** Sorts by the given order; ids it does not name keep their relative order at the end. */
 function reordered(waiting: readonly string[], order: readonly string[]): string[] {
   const named = order.filter((id) => waiting.includes(id));
   return [...named, ...waiting.filter((id) => !order.includes(id))];
 }
 
-/** Items and previews of one level, as they are drawn. */
+/** The items and previews of one level, as rendered. */
 export function withDrafts(
   items: readonly Item[],
   drafts: readonly Draft[],

@@ -3,9 +3,9 @@ import { memoryStorage } from '../../../test/support/memory-storage.ts';
 import { until } from '../../../test/support/until.ts';
 import { notificationWish, notify, withdraw, withdrawAll, wishNotifications } from './notifications.ts';
 
-/** What a browser shows. */
+/** The notifications on screen. */
 let shown: string[];
-/** Called when a tab asks which chats are in front. */
+/** Called when a tab asks which chats are active. */
 let onQuery: () => void;
 
 class FakeNotification extends EventTarget {
@@ -34,7 +34,7 @@ beforeEach(async () => {
         onQuery();
         return Promise.resolve({ held: [] });
       },
-      // Not waited for: what follows holds the lock for the other tabs.
+      // Not awaited: the callback holds the lock against the other tabs.
       request: (_name: string, _options: object, work: (lock: object) => Promise<void>) => void work({}),
     },
   });
@@ -74,7 +74,7 @@ it('WEB-62: notifications are on once one was shown, and a browser that shows no
   expect(shown).toEqual([]);
   await wishNotifications(false);
   expect(await wishNotifications(true)).toBe('on');
-  expect(shown).toEqual(['You will be notified like this']);
+  expect(shown).toEqual(['Notifications will look like this']);
   class Refusing extends FakeNotification {
     constructor(title: string) {
       super(title);

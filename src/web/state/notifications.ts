@@ -1,12 +1,12 @@
-/** What is told outside the page, once by all tabs of this browser together, and not of a chat that is in front in one. */
-import { isInFrontSomewhere } from './front.ts';
+/** System notifications: one for all tabs of this browser, and none for a chat that is active in any of them. */
+import { isActiveInAnyTab } from './active-chat.ts';
 
 const wishKey = 'boocode.notifications';
 
 export type NotificationWish = 'on' | 'off' | 'unanswered' | 'blocked' | 'unsupported' | 'impossible';
 
 export function notificationWish(): NotificationWish {
-  // Browsers have them only on pages that came over TLS or from this machine.
+  // Browsers offer notifications only on secure pages (HTTPS or localhost).
   if (!('Notification' in globalThis) || !isSecureContext) return 'impossible';
   if (Notification.permission === 'denied') return 'blocked';
   const wish = localStorage.getItem(wishKey);
@@ -18,48 +18,48 @@ export function notificationWish(): NotificationWish {
 export async function wishNotifications(isWanted: boolean): Promise<NotificationWish> {
   localStorage.setItem(wishKey, isWanted ? 'on' : 'off');
   if (isWanted && notificationWish() !== 'impossible') await Notification.requestPermission();
-  // Only one that was shown proves that there will be any.
-  if (isWanted && notificationWish() === 'on') show({ id: wishKey, title: 'You will be notified like this' });
+  // Only showing one proves that they work.
+  if (isWanted && notificationWish() === 'on') show({ id: wishKey, title: 'Notifications will look like this' });
   return notificationWish();
 }
 
-export interface Happening {
-  /** The same in every tab that hears of it. */
+export interface AppNotification {
+  /** The same in every tab. */
   id: string;
   chatId?: string;
   title: string;
   body?: string;
 }
 
-/** How much later than the first another tab may hear of it. One later still replaces the notification, without a sound. */
+/** How long after the first tab another one may learn of it. Later still, it replaces the notification silently. */
 const othersMs = 30_000;
 
-/** How often somebody has gone: what was on its way to them is not shown any more. */
+/** Counts sign-outs, so that a notification still in progress is not shown afterwards. */
 let departures = 0;
 const shown = new Map<string, Notification>();
 
-export async function notify(happening: Happening): Promise<void> {
+export async function notify(notification: AppNotification): Promise<void> {
   const before = departures;
-  if (notificationWish() !== 'on' || (happening.chatId && (await isInFrontSomewhere(happening.chatId)))) return;
-  await navigator.locks.request(`boocode.told.${happening.id}`, { ifAvailable: true }, async (lock) => {
-    if (lock === null || before !== departures || !show(happening)) return;
+  if (notificationWish() !== 'on' || (notification.chatId && (await isActiveInAnyTab(notification.chatId)))) return;
+  await navigator.locks.request(`boocode.notified.${notification.id}`, { ifAvailable: true }, async (lock) => {
+    if (lock === null || before !== departures || !show(notification)) return;
     await new Promise((resolve) => setTimeout(resolve, othersMs));
   });
 }
 
-/** It is over: nobody need look at it any more. */
-export function withdraw(happeningId: string): void {
-  shown.get(happeningId)?.close();
-  shown.delete(happeningId);
+/** Closes the notification, if it is still shown. */
+export function withdraw(id: string): void {
+  shown.get(id)?.close();
+  shown.delete(id);
 }
 
-/** Whoever it was for has gone. */
+/** Closes all notifications when their user signs out. */
 export function withdrawAll(): void {
   departures += 1;
   for (const id of shown.keys()) withdraw(id);
 }
 
-function show({ id, chatId, title, body = '' }: Happening): boolean {
+function show({ id, chatId, title, body = '' }: AppNotification): boolean {
   try {
     const notification = new Notification(title, { body, tag: id });
     shown.set(id, notification);
@@ -71,7 +71,7 @@ function show({ id, chatId, title, body = '' }: Happening): boolean {
     });
     return true;
   } catch {
-    // Some browsers on phones have the name, and show notifications only from a service worker.
+    // Some mobile browsers define `Notification` but only show notifications from a service worker.
     localStorage.setItem(wishKey, 'unsupported');
     return false;
   }

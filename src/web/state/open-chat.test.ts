@@ -16,7 +16,7 @@ const event = (seq: number): Event => ({
   message: `event ${seq}`,
 });
 
-/** A server with a log of so many events, and whoever follows it. */
+/** A server with a log of this many events, and its followers. */
 function serverWith(count: number) {
   let log = Array.from({ length: count }, (_, index) => event(index + 1));
   let onItem: ((item: LiveItem) => void) | undefined;
@@ -61,7 +61,7 @@ function serverWith(count: number) {
     replaceLog: (length: number) => (log = log.slice(0, length)),
     signedOut: () => signedOut,
     fail: (error: BooError | undefined) => (failure = error),
-    /** The screen's next frame. */
+    /** Runs the next animation frame. */
     draw: () => frames.splice(0).forEach((work) => work()),
   };
 }

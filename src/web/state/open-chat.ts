@@ -1,6 +1,6 @@
 /**
- * A chat that is looked at. It opens at its end with one page of the log, follows from there, and takes the pages before
- * as they are asked for. What arrives within one frame of the screen is entered together.
+ * An open chat. It loads the last page of the log, follows it from there, and loads older pages on request. Everything
+ * that arrives within one animation frame is applied at once.
  */
 import { isUnreachable, type Live, type LiveItem } from '../../client/client.ts';
 import { toBooError } from '../../protocol/error.ts';
@@ -12,20 +12,20 @@ import { createStore, type Store } from './store.ts';
 
 export interface ChatView {
   log: ChatLog;
-  /** `loading` before the first page, `catching up` until what was missed is here. */
+  /** `loading` until the first page is here, `catching up` until missed events are. */
   state: 'loading' | 'catching up' | 'live' | 'gone' | 'failed';
   error?: string;
-  /** The log on the server is another one than before: it was read anew. */
+  /** The server's log is not the one held before, so it was reloaded. */
   wasReset: boolean;
   isLoadingOlder: boolean;
-  /** Why the page before could not be had. It is asked for again when somebody wants it, or the server is back. */
+  /** Why the previous page failed to load. It is retried on request and when the server is back. */
   olderError: string | undefined;
 }
 
 export interface OpenChat {
   readonly chatId: string;
   readonly view: Store<ChatView>;
-  /** The page before the first that is held. */
+  /** Loads the page before `first`. */
   loadOlder(): Promise<void>;
   retry(): void;
   close(): void;
@@ -39,15 +39,15 @@ export interface OpenChatOptions {
   chatId: string;
   api: Pick<Api, 'events' | 'listPrompts'>;
   live: Pick<Live, 'follow'>;
-  /** The server no longer takes the token. */
+  /** The server rejected the token. */
   onUnauthorized?: () => void;
-  /** Calls back before the next frame of the screen. */
+  /** Schedules a callback for the next animation frame. */
   schedule?: (work: () => void) => void;
-  /** A server that cannot be reached is asked again after so long. */
+  /** The delay between attempts to reach the server. */
   retryMs?: number;
 }
 
-/** Before the next frame; in a tab that nobody sees there is none, and a timer does. */
+/** A hidden tab has no animation frames, so a timer stands in. */
 function beforeNextFrame(work: () => void): void {
   if (typeof document !== 'undefined' && document.visibilityState === 'visible') requestAnimationFrame(work);
   else setTimeout(work, 100);
@@ -69,7 +69,7 @@ export function openChat(options: OpenChatOptions): OpenChat {
   let isClosed = false;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let head = 0;
-  /** Grows when the log is read anew: what was on its way for the one before is of no use. */
+  /** Counts reloads: results for an earlier log are discarded. */
   let generation = 0;
 
   function enter(): void {
@@ -82,7 +82,7 @@ export function openChat(options: OpenChatOptions): OpenChat {
       set({ log, state: log.last >= head ? 'live' : 'catching up' });
     } catch (error) {
       if (!(error instanceof LogHole)) throw error;
-      // Nothing is shown out of order: it is read anew.
+      // Never show events out of order: reload.
       void load(true);
     }
   }
@@ -90,9 +90,9 @@ export function openChat(options: OpenChatOptions): OpenChat {
   function take(item: LiveItem): void {
     switch (item.kind) {
       case 'resume':
-        // The log is another one: it is read anew, from its end.
+        // It is a different log: reload from its end.
         if (item.verdict === 'gap') return void load(true);
-        // Previews start anew, whatever has come of them.
+        // The server sends previews again from their start.
         entries = entries.filter((entry) => entry.kind === 'event');
         head = item.head;
         set({
@@ -120,7 +120,7 @@ export function openChat(options: OpenChatOptions): OpenChat {
     stopFollowing?.();
     clearTimeout(retryTimer);
     entries = [];
-    // One that failed is tried again behind its back.
+    // Retry a failed page in the background.
     const isRetry = view.get().state === 'failed';
     set({ ...(isRetry ? {} : { state: 'loading' }), wasReset, ...(wasReset ? { log: emptyLog() } : {}) });
     try {
@@ -156,7 +156,7 @@ export function openChat(options: OpenChatOptions): OpenChat {
       try {
         const page = await api.events(chatId, { before: log.before + 1, limit: pageSize });
         if (mine !== generation) return;
-        // Without an event it would be asked for again and again.
+        // Without an event it would be requested over and over.
         if (page.items.length === 0) throw new LogHole(0, log.before + 1);
         set({ log: prepend(view.get().log, page.items) });
       } catch (error) {
@@ -177,7 +177,7 @@ export function openChat(options: OpenChatOptions): OpenChat {
   };
 }
 
-/** Runs of the same kind together. */
+/** Groups consecutive messages of the same kind. */
 function enterAll(before: ChatLog, batch: readonly Entry[]): ChatLog {
   let log = before;
   for (let at = 0; at < batch.length;) {

@@ -12,7 +12,7 @@ afterEach(() => {
   for (const box of boxes.splice(0)) box.close();
 });
 
-/** A server that answers as the test says, and the boxes of one tab before and after a reload. */
+/** A server that answers as the test says, and the outboxes of one tab before and after a reload. */
 function tab() {
   const storage = memoryStorage(5_000_000);
   const arrived: string[] = [];

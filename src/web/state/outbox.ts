@@ -1,25 +1,25 @@
 /**
- * Prompts on their way, of all chats. Each has its id from the start, so that sending it again is sending it once. What the
- * server cannot be reached for waits, and goes by itself when it can; those of one chat go one after the other, in the order
- * in which they were written. They are kept over a reload of the page as long as they fit.
+ * Prompts on their way to the server, for all chats. Each gets its id here, so sending it twice is safe. While the server
+ * is unreachable they wait and are retried; prompts of one chat are sent one by one, in the order they were written. They
+ * survive a reload if they fit into storage.
  */
 import { isUnreachable } from '../../client/client.ts';
 import type { ContentBlock } from '../../protocol/content.ts';
 import { type BooError, toBooError } from '../../protocol/error.ts';
 import { createRetryDelay, type RetryRange, wait } from '../../client/retry-delay.ts';
 import type { Api } from './api.ts';
-import { openShelf, type Shelf } from './shelf.ts';
+import { openPersistentMap, type PersistentMap } from './persistent-map.ts';
 import { createStore, type Store } from './store.ts';
 
 export interface Outgoing {
   promptId: string;
   chatId: string;
   content: ContentBlock[];
-  /** `waiting` for the server to be reached; `refused` stays until somebody sends it again or drops it. */
+  /** `waiting` until the server is reachable; `refused` until the user retries or drops it. */
   state: 'sending' | 'waiting' | 'refused';
-  /** Why it did not go. */
+  /** Why it was not sent. */
   problem?: string;
-  /** A reload of the page does not lose it. */
+  /** Whether it survives a reload. */
   isKept: boolean;
 }
 
@@ -27,13 +27,13 @@ export interface Outbox {
   readonly store: Store<readonly Outgoing[]>;
   send(chatId: string, content: ContentBlock[]): void;
   retry(promptId: string): void;
-  /** Takes one back that did not go. */
+  /** Removes an unsent prompt. */
   drop(promptId: string): void;
-  /** The server may be reached again: what waits or hangs is sent at once. */
+  /** The server may be reachable again: retries waiting and hanging prompts at once. */
   hurry(): void;
-  /** Sends no more. What is kept is sent by the next one. */
+  /** Stops sending. Stored prompts are sent by the next outbox. */
   close(): void;
-  /** Closes, and keeps nothing. */
+  /** Closes, and deletes what is stored. */
   clear(): void;
 }
 
@@ -42,26 +42,30 @@ export interface OutboxOptions {
   storage: Storage;
   backoff?: RetryRange;
   onRefused?: (outgoing: Outgoing) => void;
-  /** The token is no longer taken. What waits, waits on. */
+  /** The server rejected the token. Waiting prompts keep waiting. */
   onUnauthorized?: () => void;
 }
 
 export const outboxPrefix = 'boocode.outbox.';
 
-/** Of about five million that a browser keeps for a page; the rest is for drafts. */
+/** Browsers store about five million characters per page; the rest is for drafts. */
 const maxKeptChars = 4_000_000;
 
 export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized }: OutboxOptions): Outbox {
-  const shelf: Shelf<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openShelf(storage, outboxPrefix, {
-    maxChars: maxKeptChars,
-    isValid: (value) => typeof value.chatId === 'string' && Array.isArray(value.content),
-  });
-  const kept = shelf.read().map(([promptId, { chatId, content }]): Outgoing => {
+  const stored: PersistentMap<Pick<Outgoing, 'promptId' | 'chatId' | 'content'>> = openPersistentMap(
+    storage,
+    outboxPrefix,
+    {
+      maxChars: maxKeptChars,
+      isValid: (value) => typeof value.chatId === 'string' && Array.isArray(value.content),
+    },
+  );
+  const kept = stored.entries().map(([promptId, { chatId, content }]): Outgoing => {
     return { promptId, chatId, content, state: 'waiting', isKept: true };
   });
   const store = createStore<readonly Outgoing[]>(kept);
   const closing = new AbortController();
-  const pumping = new Set<string>();
+  const draining = new Set<string>();
   let attempt = new AbortController();
 
   const change = (promptId: string, part: Pick<Outgoing, 'state' | 'problem'>): void =>
@@ -73,15 +77,15 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
       }),
     );
   const remove = (promptId: string): void => {
-    shelf.remove(promptId);
+    stored.delete(promptId);
     store.update((list) => list.filter((each) => each.promptId !== promptId));
   };
   const next = (chatId: string): Outgoing | undefined =>
     closing.signal.aborted ? undefined : store.get().find((each) => each.chatId === chatId && each.state !== 'refused');
 
-  async function pump(chatId: string): Promise<void> {
-    if (pumping.has(chatId)) return;
-    pumping.add(chatId);
+  async function drain(chatId: string): Promise<void> {
+    if (draining.has(chatId)) return;
+    draining.add(chatId);
     const delay = createRetryDelay(backoff ?? { minMs: 1_000, maxMs: 20_000 });
     for (let outgoing = next(chatId); outgoing; outgoing = next(chatId)) {
       const { promptId, content } = outgoing;
@@ -108,14 +112,14 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
         }
       }
     }
-    pumping.delete(chatId);
+    draining.delete(chatId);
   }
 
   function hurry(): void {
     const before = attempt;
     attempt = new AbortController();
     before.abort();
-    for (const chatId of new Set(store.get().map((each) => each.chatId))) void pump(chatId);
+    for (const chatId of new Set(store.get().map((each) => each.chatId))) void drain(chatId);
   }
   function close(): void {
     closing.abort();
@@ -127,9 +131,9 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     store,
     send(chatId, content) {
       const promptId = newId();
-      const isKept = shelf.put(promptId, { promptId, chatId, content });
+      const isKept = stored.set(promptId, { promptId, chatId, content });
       store.update((list) => [...list, { promptId, chatId, content, state: 'waiting', isKept }]);
-      void pump(chatId);
+      void drain(chatId);
     },
     retry(promptId) {
       const outgoing = store.get().find((each) => each.promptId === promptId);
@@ -144,18 +148,18 @@ export function createOutbox({ api, storage, backoff, onRefused, onUnauthorized 
     close,
     clear() {
       close();
-      for (const { promptId } of store.get()) shelf.remove(promptId);
+      for (const { promptId } of store.get()) stored.delete(promptId);
     },
   };
 }
 
-/** It may go well another time, without anybody's doing. */
+/** Whether the request may succeed later without anyone doing something about it. */
 function isPassing(error: BooError): boolean {
   const { status } = error.details;
   return isUnreachable(error) || (typeof status === 'number' && [408, 429, 502, 503, 504].includes(status));
 }
 
-/** `crypto.randomUUID` is missing on a page without TLS. */
+/** `crypto.randomUUID` is missing on insecure pages. */
 function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `web-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;

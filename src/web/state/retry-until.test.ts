@@ -17,7 +17,7 @@ it('what could not be read is read no more when nobody asks for it, at once', as
     attempts += 1;
     return Promise.resolve(false);
   };
-  // It ends though the next attempt is an hour away.
+  // It stops although the next attempt is an hour away.
   const done = retryUntil(work, { signal: asking.signal, backoff: { minMs: 3_600_000, maxMs: 3_600_000 } });
   await expect.poll(() => attempts).toBe(1);
   asking.abort();

@@ -1,6 +1,9 @@
 import { createRetryDelay, type RetryRange, wait } from '../../client/retry-delay.ts';
 
-/** Does it again, ever more slowly, until it says that it went well. `attempt` counts from 0. Never rejects. */
+/**
+ * Repeats `work` with growing delays until it returns true or `signal` is aborted. `attempt` counts from 0. Never
+ * rejects.
+ */
 export async function retryUntil(
   work: (attempt: number) => Promise<boolean>,
   { signal, backoff = { minMs: 1_000, maxMs: 20_000 } }: { signal: AbortSignal; backoff?: RetryRange },

@@ -1,4 +1,4 @@
-/** Everything that one signed-in tab holds: one client, one socket, and what they tell. */
+/** Everything a signed-in tab holds: the client, the live socket, and the state built from them. */
 import { byText } from '../../protocol/by-text.ts';
 import type { Chat } from '../../protocol/chat.ts';
 import type { AnswerDecision, Decision } from '../../protocol/decision.ts';
@@ -6,20 +6,20 @@ import { type BooError, toBooError } from '../../protocol/error.ts';
 import type { Live, LiveNews } from '../../client/client.ts';
 import type { Info } from '../../protocol/info.ts';
 import { exactLine, shownText } from '../../protocol/exact-text.ts';
-import { readableLine } from '../text/hidden.ts';
+import { readableLine } from '../text/readable.ts';
 import { type Api, createApi } from './api.ts';
 import { baseUrl } from './base-url.ts';
 import { type Chats, createChats } from './chats.ts';
 import { createDecisions, type DecisionsState } from './decisions.ts';
 import { createDeletions } from './deletions.ts';
 import { createDrafts, type Drafts } from './drafts.ts';
-import { type Front, openFront } from './front.ts';
-import { changeOf, endOf } from './happenings.ts';
+import { type ActiveChat, openActiveChat } from './active-chat.ts';
+import { chatChange, type ChatNotice, turnEndNotice } from './chat-change.ts';
 import { notificationWish, notify, withdraw, withdrawAll } from './notifications.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { retryUntil } from './retry-until.ts';
 import { createStore, type Store } from './store.ts';
-import { onWake } from './wake.ts';
+import { onWake } from './on-wake.ts';
 
 export interface Toast {
   id: number;
@@ -35,33 +35,33 @@ export interface Session {
   readonly chats: Chats;
   readonly decisions: Store<DecisionsState>;
   readonly toasts: Store<readonly Toast[]>;
-  /** The chat that is in front; what it does needs no notification. */
-  readonly front: Front['chat'];
+  /** The chat open in this tab. It causes no notifications while the tab is visible and focused. */
+  readonly activeChatId: ActiveChat['chatId'];
   readonly outbox: Outbox;
   readonly drafts: Drafts;
-  say(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
-  /** Tells what went wrong, and gives undefined then. */
+  showToast(text: string, more?: { level?: Toast['level']; action?: Toast['action']; forMs?: number }): () => void;
+  /** Shows errors as a toast and resolves with undefined. */
   attempt<T>(work: () => Promise<T>): Promise<T | undefined>;
-  /** True when it is settled, by this answer or by another that was first. */
-  /** Resolves with what is wrong with the answer, where it was refused for what it holds: the decision is still open. */
+  /** Resolves with the problem if the answer itself was invalid; the decision is then still open. */
   decide(decision: Decision, answer: AnswerDecision): Promise<BooError | undefined>;
   deleteChat(chat: Chat): void;
-  /** Forgets what was written and not sent, too. */
+  /** Also deletes drafts and unsent prompts. */
   signOut(): void;
-  /** The server no longer takes the token. */
+  /** Signs out because the server rejected the token. */
   refuse(): void;
   close(): void;
 }
 
 const undoMs = 7_000;
 
-/** Says why, where it was not by the person's own will. */
+/** `onSignedOut` gets a reason unless the user signed out on purpose. */
 export function openSession(token: string, onSignedOut: (why?: string) => void): Session {
   const api = createApi(baseUrl(), token);
   const chats = createChats(api);
   const info = createStore<Info | undefined>(undefined);
   const decisions = createDecisions({
-    onAsked: ({ id, chatId, title }) => tell(id, chatId, 'Waiting for you', shownText(exactLine(title, 80))),
+    onAsked: ({ id, chatId, title }) =>
+      sendNotification(id, chatId, { status: 'Waiting for you', body: shownText(exactLine(title, 80)) }),
     onSettled(decision) {
       withdraw(decision.id);
       sayWhoElse(decision);
@@ -69,15 +69,15 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     onGone: withdraw,
   });
   const toasts = createStore<readonly Toast[]>([]);
-  const front = openFront();
+  const activeChat = openActiveChat();
   const drafts = createDrafts(sessionStorage);
   const outbox = createOutbox({
     api,
     storage: sessionStorage,
     onUnauthorized: refuse,
     onRefused({ chatId, problem }) {
-      if (front.chat.get() === chatId) return;
-      session.say(`A prompt was not sent to “${titleOf(chatId)}”. ${problem ?? ''}`, {
+      if (activeChat.chatId.get() === chatId) return;
+      session.showToast(`A prompt was not sent to “${titleOf(chatId)}”. ${problem ?? ''}`, {
         level: 'error',
         action: { label: 'Show', run: () => (location.hash = `#/chat/${chatId}`) },
       });
@@ -88,14 +88,14 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     chats,
     undoMs,
     onFailed: (problem) =>
-      problem.code === 'unauthorized' ? refuse() : session.say(problem.message, { level: 'error' }),
+      problem.code === 'unauthorized' ? refuse() : session.showToast(problem.message, { level: 'error' }),
   });
   const closing = new AbortController();
-  /** What is read because of a connection is read again until there is another one. */
+  /** Requests made because of a connection are retried until the next one. */
   let connection = new AbortController();
   const answeredHere = new Set<string>();
   let toastId = 0;
-  /** What is there when the page opens has not happened before its eyes. */
+  /** What is already there when the page loads is not news. */
   let isFirstLook = true;
 
   const session: Session = {
@@ -104,11 +104,11 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     info,
     decisions: decisions.store,
     toasts,
-    front: front.chat,
+    activeChatId: activeChat.chatId,
     outbox,
     drafts,
     live: api.live(),
-    say(text, { level = 'info', action, forMs = level === 'error' ? 10_000 : 5_000 } = {}) {
+    showToast(text, { level = 'info', action, forMs = level === 'error' ? 10_000 : 5_000 } = {}) {
       const id = (toastId += 1);
       const leave = (): void => toasts.update((list) => list.filter((toast) => toast.id !== id));
       toasts.update((list) => [...list.slice(-3), { id, text, level, ...(action ? { action } : {}) }]);
@@ -121,7 +121,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       } catch (error) {
         const problem = toBooError(error);
         if (problem.code === 'unauthorized') refuse();
-        else session.say(problem.message, { level: 'error' });
+        else session.showToast(problem.message, { level: 'error' });
         return undefined;
       }
     },
@@ -130,7 +130,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
       try {
         decisions.put(await api.decide(decision.id, answer));
       } catch (error) {
-        // Told as somebody else's.
+        // Then it was settled by someone else, and is reported as such.
         answeredHere.delete(decision.id);
         const problem = toBooError(error);
         if (problem.code === 'invalid_request') return problem;
@@ -140,7 +140,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
         }
         const winner = problem.details['decision'] as Decision | undefined;
         if (problem.code === 'decision_settled' && winner) decisions.put(winner);
-        session.say(problem.message, { level: 'error' });
+        session.showToast(problem.message, { level: 'error' });
       } finally {
         answeredHere.delete(decision.id);
       }
@@ -148,7 +148,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     },
     deleteChat(chat) {
       const takeBack = deletions.add(chat);
-      const leave = session.say(`“${readableLine(chat.title, 60)}” will be deleted.`, {
+      const leave = session.showToast(`“${readableLine(chat.title, 60)}” will be deleted.`, {
         forMs: undoMs,
         action: {
           label: 'Undo',
@@ -166,12 +166,12 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     },
     refuse,
     close() {
-      deletions.hasten();
+      deletions.flush();
       closing.abort();
       connection.abort();
       stopWaking();
       outbox.close();
-      front.close();
+      activeChat.close();
       withdrawAll();
       session.live.close();
     },
@@ -184,80 +184,80 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
     if (state === 'connecting') {
       connection.abort();
       connection = new AbortController();
-      decisions.begin();
+      decisions.beginList();
     }
     const wasConnected = isConnected;
     isConnected = state === 'open' || state === 'catching_up';
     if (isConnected && !wasConnected) outbox.hurry();
   });
   const stopWaking = onWake(() => session.live.check());
-  addEventListener('pagehide', () => deletions.hasten(), { signal: closing.signal });
+  addEventListener('pagehide', () => deletions.flush(), { signal: closing.signal });
 
   function onNews(news: LiveNews): void {
     switch (news.type) {
       case 'chat':
-        tellChange(chats.store.get().byId.get(news.chat.id), news.chat);
-        return chats.tell(news.chat);
+        notifyChange(chats.store.get().byId.get(news.chat.id), news.chat);
+        return chats.receive(news.chat);
       case 'chat_deleted':
         return chats.remove(news.chatId);
       case 'decision':
         return decisions.put(news.decision);
       case 'chats_followed':
-        decisions.endTelling();
+        decisions.endList();
         isFirstLook = false;
-        // After a connection nobody knows what else has changed meanwhile.
+        // Anything may have changed while disconnected.
         void retryUntil(readChats, connection);
         void retryUntil(readInfo, connection);
     }
   }
 
   function refuse(): void {
-    if (!closing.signal.aborted) onSignedOut('The server no longer takes this token. Sign in again.');
+    if (!closing.signal.aborted) onSignedOut('The server no longer accepts this token. Sign in again.');
   }
 
   const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
 
-  /** Another client, or another tab: what was answered here needs no word. */
+  /** By another client or another tab. Answers given here need no toast. */
   function sayWhoElse({ id, title, by, via, outcome }: Decision): void {
     if (answeredHere.has(id) || by === 'host' || outcome === 'cancelled') return;
     const what = outcome === 'deny' ? 'Denied' : 'Allowed';
-    session.say(`${what} elsewhere by ${readableLine(byText({ by, via }), 100)}: ${shownText(exactLine(title, 80))}`);
+    session.showToast(
+      `${what} elsewhere by ${readableLine(byText({ by, via }), 100)}: ${shownText(exactLine(title, 80))}`,
+    );
   }
 
   async function readChats(): Promise<boolean> {
     const { byId: before } = chats.store.get();
     if (!(await chats.reload())) return false;
-    for (const [id, now] of chats.store.get().byId) tellChange(before.get(id), now);
+    for (const [id, now] of chats.store.get().byId) notifyChange(before.get(id), now);
     return true;
   }
 
-  /** Why it does not work is said once. */
+  /** Reports a failure only once. */
   async function readInfo(attempt: number): Promise<boolean> {
     const found = await (attempt === 0 ? session.attempt(() => api.info()) : api.info().catch(() => undefined));
     if (found) info.set(found);
     return found !== undefined;
   }
 
-  function tellChange(before: Chat | undefined, now: Chat): void {
-    const change = changeOf(before, now);
-    if (change?.is === 'told') tell(change.id, now.id, change.told.what, readableLine(change.told.body, 200));
-    if (change?.is === 'rest' && notificationWish() === 'on') void tellEnd(now);
+  function notifyChange(before: Chat | undefined, now: Chat): void {
+    const change = chatChange(before, now);
+    if (change?.type === 'notice')
+      sendNotification(change.id, now.id, { ...change.notice, body: readableLine(change.notice.body, 200) });
+    if (change?.type === 'turn_ended' && notificationWish() === 'on') void notifyTurnEnd(now);
   }
 
-  /** The chat does not say how its last turn has ended. */
-  async function tellEnd(chat: Chat): Promise<void> {
+  /** The chat does not say how its last turn ended, so read the log. */
+  async function notifyTurnEnd(chat: Chat): Promise<void> {
     const page = await api.events(chat.id, { before: chat.head + 1, limit: 20 }).catch(() => undefined);
-    const end = page && endOf(page.items, chat);
-    tell(
-      end?.turnId ?? `${chat.id} ${chat.head}`,
-      chat.id,
-      end?.told.what ?? 'At rest',
-      readableLine(end?.told.body ?? '', 200),
-    );
+    const end = page && turnEndNotice(page.items, chat);
+    const { status, body } = end?.notice ?? { status: 'Idle', body: '' };
+    sendNotification(end?.turnId ?? `${chat.id} ${chat.head}`, chat.id, { status, body: readableLine(body, 200) });
   }
 
-  function tell(id: string, chatId: string, what: string, body: string): void {
-    if (!isFirstLook) void notify({ id, chatId, title: `${what}: ${titleOf(chatId)}`, body });
+  function sendNotification(id: string, chatId: string, { status, body }: ChatNotice): void {
+    if (isFirstLook) return;
+    void notify({ id, chatId, title: `${status}: ${titleOf(chatId)}`, body });
   }
 
   return session;

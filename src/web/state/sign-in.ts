@@ -1,57 +1,63 @@
 import { toBooError } from '../../protocol/error.ts';
 import { createApi } from './api.ts';
 import { baseUrl } from './base-url.ts';
-import { beginVisit, endVisit, isVisitOver, joinVisit, type VisitStorages } from './visit.ts';
+import {
+  startLoginSession,
+  endLoginSession,
+  hasLoginSessionEnded,
+  joinLoginSession,
+  type LoginStorages,
+} from './login-session.ts';
 
 const tokenKey = 'boocode.token';
 
 export const storedToken = (): string | null => localStorage.getItem(tokenKey) || null;
 const isSignedOut = (): boolean => localStorage.getItem(tokenKey) === null;
-const storages = (): VisitStorages => ({ all: localStorage, tab: sessionStorage });
+const storages = (): LoginStorages => ({ all: localStorage, tab: sessionStorage });
 
 function keepToken(token: string): void {
-  if (isSignedOut()) beginVisit(localStorage);
+  if (isSignedOut()) startLoginSession(localStorage);
   localStorage.setItem(tokenKey, token);
 }
 
-/** Before anything that this tab has kept is read. Returns the visit that it takes part in from now on. */
-export const enterTab = (): string => joinVisit(storages(), isSignedOut());
+/** Call before reading anything this tab has stored. Returns the id of the login session it now belongs to. */
+export const enterTab = (): string => joinLoginSession(storages(), isSignedOut());
 
-/** The server no longer took the token, of another tab. */
+/** Another tab's token was rejected by the server. */
 export const wasRefused = (): boolean => localStorage.getItem(tokenKey) === '';
 
-/** What this tab holds was signed out in another one, and may be somebody else's by now. */
-export const hasLeft = (token: string): boolean => storedToken() !== token || isVisitOver(storages());
+/** This tab's token was signed out in another tab, and someone else may be signed in by now. */
+export const hasLeft = (token: string): boolean => storedToken() !== token || hasLoginSessionEnded(storages());
 
 /**
- * For all tabs, unless another one has signed in meanwhile. One that was refused leaves an empty place, so that the other
- * tabs can tell it from one that the person signed out.
+ * Applies to all tabs, unless another one has signed in since. A rejected token leaves an empty string behind, which
+ * tells the other tabs that the user did not sign out.
  */
 export function forgetToken(token: string, isRefused: boolean): void {
   if (storedToken() !== token) return;
   if (isRefused) localStorage.setItem(tokenKey, '');
   else {
     localStorage.removeItem(tokenKey);
-    endVisit(localStorage);
+    endLoginSession(localStorage);
   }
 }
 
-/** What another tab did: undefined when it has nothing to do with signing in. */
+/** What another tab did; undefined if it has nothing to do with signing in. */
 export function readSignInNews({ key, newValue }: StorageEvent): 'signed out' | 'refused' | 'signed in' | undefined {
-  // Without a key all was cleared.
+  // Without a key, all storage was cleared.
   if (key !== tokenKey && key !== null) return undefined;
   if (newValue === null) return 'signed out';
   return newValue === '' ? 'refused' : 'signed in';
 }
 
-/** The one-use code of a sign-in link, taken out of the address so that it stays in no history. */
+/** Takes the one-time code of a sign-in link out of the address, so that it does not stay in the history. */
 export function takeCode(): string | null {
   const code = new URLSearchParams(location.hash.slice(1)).get('code');
   if (code !== null) history.replaceState(null, '', location.pathname);
   return code;
 }
 
-/** Resolves with why it did not work; undefined when the token is kept. */
+/** Resolves with an error message, or with undefined once the token is stored. */
 export async function signInWithCode(code: string): Promise<string | undefined> {
   try {
     keepToken((await createApi(baseUrl(), undefined).signIn(code)).token);
@@ -59,19 +65,19 @@ export async function signInWithCode(code: string): Promise<string | undefined> 
   } catch (error) {
     const problem = toBooError(error);
     if (problem.code !== 'unauthorized') return problem.message;
-    return 'This sign-in link no longer works: a link serves once, within ten minutes. Make a new one with boocode link on the server’s machine, or under Settings in a browser that is signed in. Or paste the token.';
+    return 'This sign-in link no longer works: it can be used once, within ten minutes. Create a new one with boocode link on the server’s machine, or under Settings in a browser that is signed in. Or paste the token.';
   }
 }
 
 export async function signInWithToken(token: string): Promise<string | undefined> {
-  // Other characters cannot be sent in a header.
-  if (!/^[\x21-\x7e]+$/.test(token)) return 'That is not the token: it holds no spaces and only plain characters.';
+  // A header cannot hold other characters.
+  if (!/^[\x21-\x7e]+$/.test(token)) return 'This is not a token: tokens contain no spaces and only plain characters.';
   try {
     await createApi(baseUrl(), token).info();
     keepToken(token);
     return undefined;
   } catch (error) {
     const problem = toBooError(error);
-    return problem.code === 'unauthorized' ? 'The server does not take this token.' : problem.message;
+    return problem.code === 'unauthorized' ? 'The server does not accept this token.' : problem.message;
   }
 }

@@ -1,4 +1,4 @@
-/** A value that is replaced, never changed, and who wants to know of it. */
+/** An immutable value and its subscribers. */
 export interface Store<T> {
   get(): T;
   set(value: T): void;

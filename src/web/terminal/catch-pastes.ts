@@ -1,6 +1,7 @@
 /**
- * Catches what is pasted or dropped into an element before xterm does. xterm would hand it on as it is, so that an end of
- * paste in it would make keys of what follows. Files are kept from being opened in place of the page.
+ * Intercepts text pasted or dropped into an element before xterm sees it. xterm would pass it on unchanged, and an
+ * end-of-paste sequence inside it would turn the rest into key presses. Also stops the browser from opening dropped
+ * files.
  */
 export function catchPastes(place: HTMLElement, paste: (text: string) => void): () => void {
   const take = (event: Event, data: DataTransfer | null): void => {

@@ -4,7 +4,7 @@ import '@xterm/xterm/css/xterm.css';
 import { useCellWidths } from '../../protocol/cell-widths.ts';
 import type { TerminalConnection } from '../../client/client.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
-import { isDark } from '../ui/parts/theme.ts';
+import { isDark } from '../state/theme.ts';
 import { catchPastes } from './catch-pastes.ts';
 import { createStyleGuard } from './style-guard.ts';
 import { isKeys, keyBytes, type TerminalKey } from './terminal-keys.ts';
@@ -31,8 +31,8 @@ const light: ITheme = {
 };
 
 /**
- * Shows a terminal in an element until it ends, or the signal is aborted. Resolves with why it ended. The server says
- * which size it has, for others may look at it too.
+ * Shows a terminal in an element until it ends or the signal is aborted. Resolves with the reason it ended. The server
+ * decides the size, because several viewers may share the terminal.
  */
 export async function runTerminal(
   place: HTMLElement,
@@ -47,9 +47,9 @@ export async function runTerminal(
     scrollback: 5_000,
     minimumContrastRatio: 4.5,
     screenReaderMode: false,
-    // For the widths of characters.
+    // Needed to set the width of characters.
     allowProposedApi: true,
-    // A link that a program prints is text: nobody can see where it would lead.
+    // Links stay text: their target is not visible.
     linkHandler: { activate: () => undefined },
   });
   useCellWidths(terminal);
@@ -73,7 +73,7 @@ export async function runTerminal(
     connection = opened;
     options.signal.addEventListener('abort', leave);
     if (options.signal.aborted) leave();
-    // xterm lets text in by ways of its own (what is dictated, chosen from suggestions, composed): it may hold anything.
+    // Dictation, suggestions and composition reach xterm as text, which may contain anything.
     terminal.onData((data) => (isKeys(data) ? opened.write(data) : opened.paste(data)));
     terminal.onBinary((data) => opened.write(Uint8Array.from(data, (character) => character.charCodeAt(0))));
     stopCatching = catchPastes(place, (text) => {
@@ -88,7 +88,7 @@ export async function runTerminal(
       opened.resize(size);
     });
     observer.observe(place);
-    // The focus stays where it is: on a phone it would bring up the keyboard, or send it away.
+    // Focus stays where it is: moving it would show or hide a phone's keyboard.
     options.onOpen((key) => terminal.input(keyBytes(key, terminal.modes.applicationCursorKeysMode)));
     terminal.focus();
     let reason = 'The terminal was closed.';

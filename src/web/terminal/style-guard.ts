@@ -1,11 +1,10 @@
 /**
- * The page's policy allows no inline style, neither as an element nor as an attribute; xterm makes both, with the page's
- * own document. So while it opens, style elements are stand-ins that fill a constructed sheet; and as long as it is open, a
- * span that is given a style as text takes it by its rules. Both ways are the page's own script at work, which the policy
- * allows.
+ * The page's policy forbids inline styles, both elements and attributes, and xterm creates both. While xterm opens, style
+ * elements are replaced by stand-ins that fill a constructed sheet. Afterwards, a span that is given a style attribute
+ * gets the same properties through the CSSOM. The policy allows both.
  */
 export interface StyleGuard {
-  /** What is made in here makes no style element. */
+  /** No style element is created inside `during`. */
   during(work: () => void): void;
   remove(): void;
 }

@@ -1,15 +1,15 @@
-/** Browsers give their clipboard only to pages that came over TLS or from this machine; the older way works on all. */
+/** Browsers offer the Clipboard API only on secure pages; `execCommand` works on all. */
 export async function copyText(text: string): Promise<void> {
   if ('clipboard' in navigator) return navigator.clipboard.writeText(text);
   const place = document.createElement('textarea');
   const held = document.activeElement;
   place.value = text;
   place.className = 'visually-hidden';
-  // In a dialog nothing outside of it can be selected.
+  // Content outside an open dialog cannot be selected.
   (document.querySelector('dialog[open]') ?? document.body).append(place);
   place.select();
   const isCopied = document.execCommand('copy');
   place.remove();
   if (held instanceof HTMLElement) held.focus();
-  if (!isCopied) throw new Error('This browser does not let the page copy.');
+  if (!isCopied) throw new Error('The browser did not allow copying.');
 }

@@ -3,21 +3,21 @@ import { diffArrays } from 'diff';
 export interface DiffLine {
   kind: 'same' | 'added' | 'removed' | 'skipped';
   text: string;
-  /** Its number in the file, where that is known: of what was removed in the file before. */
+  /** The line number in the file, if known; of a removed line, in the old file. */
   number?: number;
 }
 
-/** Lines removed and added. The work grows with their square; beyond this the middle is shown as removed and added whole. */
+/** The most lines to compare: the work grows with their square. Beyond it, the middle is shown as removed and added. */
 const maxEditLength = 1_000;
 const contextLines = 3;
 
-/** The lines of a change, with three lines around each; `skipped` stands for what is the same in between. */
+/** The changed lines with three lines of context; `skipped` stands for unchanged lines between them. */
 export const diffLines = (oldText: string | null, newText: string): DiffLine[] =>
   folded(allLines(oldText === null ? [] : linesOf(oldText), linesOf(newText)));
 
 /**
- * All lines of a change: the one text is the lines that are the same or removed, the other one those that are the same or
- * added, with a line end between each two. A text that ends with a line end has an empty line behind it.
+ * All lines of a change. The unchanged and removed lines joined by newlines give the old text, the unchanged and added
+ * lines the new one. A text that ends with a newline has an empty last line.
  */
 export const changedLines = (oldText: string, newText: string): DiffLine[] =>
   allLines(oldText.split('\n'), newText.split('\n'));
@@ -40,7 +40,7 @@ function allLines(before: readonly string[], after: readonly string[]): DiffLine
   return parts.flatMap(({ value, added, removed }) => value.map(line(added ? 'added' : removed ? 'removed' : 'same')));
 }
 
-/** How many lines both begin with. */
+/** The number of leading lines both have in common. */
 function commonStart(before: readonly string[], after: readonly string[]): number {
   const first = before.findIndex((text, index) => text !== after[index]);
   return first === -1 ? before.length : first;

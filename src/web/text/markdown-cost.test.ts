@@ -3,7 +3,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
 import { costlyTexts } from '../../../test/support/costly-texts.ts';
 import { markdownCost, markdownPieces } from './markdown-cost.ts';
-import { Markdown } from './markdown.tsx';
+import { Markdown } from '../ui/parts/markdown.tsx';
 import { splitBlocks } from './split-blocks.ts';
 
 const drawn = (text: string): string => renderToStaticMarkup(createElement(Markdown, { text }));
@@ -24,7 +24,7 @@ describe('WEB-24: Markdown that would keep the page busy', () => {
       expect(html).toContain('<pre class="plain-text">');
       expect(html.length).toBeLessThan(100_000);
     },
-    // Without the estimate some of these take minutes.
+    // Some of these take minutes without the estimate.
     20_000,
   );
 
@@ -61,7 +61,7 @@ describe('WEB-24: Markdown that would keep the page busy', () => {
       expect(markdownCost(`${start}\n${stars}`)).toBe(Infinity);
     }
     expect(markdownCost(`\`\`\`\n\`\`\`\n${stars}`)).toBe(Infinity);
-    // Rows of what is no table are one paragraph.
+    // Rows without a table are one paragraph.
     expect(markdownCost(`|a|\n|-|-|\n${'|a*a*a*|\n'.repeat(1000)}`)).toBe(Infinity);
   });
 

@@ -1,17 +1,17 @@
 /**
- * Reading Markdown can take far longer than its length tells: the reader pads every row of a table to its widest, walks
- * through all brackets of a paragraph for each of them, and calls itself for each level of a list. So what a block would
- * cost is estimated first, in one walk over its lines, and never too low by much.
+ * Parsing Markdown can take far longer than its length suggests: the parser pads every table row to the widest, scans all
+ * brackets of a paragraph for each one, and recurses for each level of a list. So the cost of a block is estimated first,
+ * in one pass over its lines, and never far too low.
  */
 const maxMarks = 20_000;
 const maxDepth = 100;
-/** Markers of lists and quotations in one block. */
+/** The most list and quote markers in one block. */
 const maxMarkers = 2_500;
 const maxUnderlines = 500;
-/** In one paragraph: the reader's time grows with the square of these. */
+/** The most in one paragraph: parse time grows with the square. */
 const maxBrackets = 1_500;
 const maxEmphasis = 2_000;
-/** What is made for each, apart from what it holds, in marks. */
+/** The cost of each element besides its content, in characters. */
 const blockMarks = 15;
 const fenceMarks = 8;
 const headingMarks = 4;
@@ -32,7 +32,7 @@ const others = /[`&<@\\:]/g;
 const count = (text: string, pattern: RegExp): number => text.match(pattern)?.length ?? 0;
 const cellsOf = (row: string): number => count(row.replaceAll(/\\./g, ''), /\|/g);
 
-/** How many lines the table has that the block begins with. Only one that is a table beyond doubt. */
+/** The number of rows of the table that starts the block; 0 unless it certainly is a table. */
 function tableLength(lines: readonly string[]): number {
   const [head = '', line = ''] = lines;
   if (!head.startsWith('|') || !/\|[ \t]*$/.test(head.slice(-20)) || !wholeDelimiters.test(line)) return 0;
@@ -41,7 +41,7 @@ function tableLength(lines: readonly string[]): number {
   return end === -1 ? lines.length : end;
 }
 
-/** About how much there is in a block to be made of; Infinity for one that would take longer than anybody waits. */
+/** The estimated cost of a block; Infinity if parsing it would take longer than anyone waits. */
 export function markdownCost(block: string): number {
   const lines = block.split('\n');
   const tableEnd = tableLength(lines);
@@ -55,11 +55,11 @@ export function markdownCost(block: string): number {
   let hasHtml = false;
   for (const [index, line] of lines.entries()) {
     if (fence !== undefined) {
-      // Nothing is looked for in code.
+      // Code is not parsed.
       if (fenceEnd.exec(line)?.[1]?.startsWith(fence) === true) fence = undefined;
       continue;
     }
-    // Where a line of HTML stands, or one is indented, what looks like a fence may be none.
+    // Next to HTML or indentation, what looks like a fence may not be one.
     hasHtml ||= html.test(line);
     const opened = hasHtml ? null : fenceStart.exec(line);
     if (opened) {
@@ -89,7 +89,7 @@ export function markdownCost(block: string): number {
   return marks;
 }
 
-/** The markers of lists and quotations that a line begins with. */
+/** The list and quote markers at the start of a line. */
 function containersOf(line: string): { found: number; end: number; indent: number } {
   let found = 0;
   let end = 0;
@@ -104,11 +104,11 @@ function containersOf(line: string): { found: number; end: number; indent: numbe
 
 export interface MarkdownPiece {
   text: string;
-  /** False for what is shown word for word. */
+  /** False for text shown as written. */
   isMarkdown: boolean;
 }
 
-/** Blocks that cost too much are shown as they were written, and so is all that comes after as much as one text may cost. */
+/** Blocks that cost too much are shown as written, as is everything after the limit for one text is reached. */
 export function markdownPieces(blocks: readonly string[]): MarkdownPiece[] {
   const pieces: MarkdownPiece[] = [];
   let left = maxMarks;

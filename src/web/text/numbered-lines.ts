@@ -1,11 +1,11 @@
 export interface NumberedText {
   numbers: number[];
   text: string;
-  /** What follows after the numbered lines. */
+  /** The text after the numbered lines. */
   rest: string;
 }
 
-/** A file as agents print it, each line behind its number; undefined for a text that does not begin so. */
+/** Parses a file the way agents print it, with a number before each line; undefined for other text. */
 export function numberedLines(printed: string): NumberedText | undefined {
   const lines = printed.split('\n');
   const numbers: number[] = [];
@@ -16,7 +16,7 @@ export function numberedLines(printed: string): NumberedText | undefined {
     numbers.push(Number(number));
     texts.push(text);
   }
-  // One line might be a table of anything.
+  // A single line could be a row of anything.
   if (numbers.length === 0 || numbers.some((number, at) => at > 0 && number !== numbers[at - 1]! + 1)) return undefined;
   const rest = lines.slice(numbers.length).join('\n').trim();
   if (texts.at(-1) === '' && numbers.length > 1) {
@@ -26,13 +26,13 @@ export function numberedLines(printed: string): NumberedText | undefined {
   return { numbers, text: texts.join('\n'), rest };
 }
 
-/** The name of the language by which highlighters know it: mostly the end of the file's name. */
+/** The highlighter's name for the language: usually the file extension. */
 export function languageOf(path: string): string {
   const end = /\.([A-Za-z0-9]{1,10})$/.exec(path)?.[1]?.toLowerCase();
   return end ?? (/(^|\/)Makefile$/.test(path) ? 'makefile' : '');
 }
 
-/** As Markdown, in a fence that nothing in it can close. */
+/** As Markdown, in a fence that its content cannot close. */
 export function fenced(text: string, language: string): string {
   let longest = 2;
   for (const [ticks] of text.matchAll(/`+/g)) longest = Math.max(longest, ticks.length);

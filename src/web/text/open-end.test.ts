@@ -1,7 +1,7 @@
 import { createElement } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
-import { Markdown } from './markdown.tsx';
+import { Markdown } from '../ui/parts/markdown.tsx';
 import { cutOf } from './open-end.ts';
 
 const words = (count: number): string => Array.from({ length: count }, (_, index) => `w${index + 1}`).join(' ');
@@ -26,9 +26,9 @@ describe('WEB-22: the end of a message that streams', () => {
       const html = drawn(part);
       expect(whole.startsWith(spoken(html).replaceAll(/[-|>]/g, ''))).toBe(true);
       expect(spoken(html).endsWith(spoken(part.slice(-3)))).toBe(true);
-      // No character is broken in two.
+      // No character is split.
       expect(html.split('<').filter((piece) => /\p{Surrogate}/u.test(piece))).toEqual([]);
-      // Inside of the last paragraph, item, line or cell.
+      // Inside the last paragraph, item, line or cell.
       expect(html.slice(0, html.indexOf(open))).not.toMatch(/<\/(?:p|ul|li|pre|code|blockquote|td|table)>\s*$/);
       expect(html.slice(html.indexOf(open))).toMatch(
         /^<span class="open-end">[^<]*<\/span>(?:\n|<\/?[a-z]+>|<button.*|$)/,

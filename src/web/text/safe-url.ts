@@ -1,4 +1,4 @@
-/** A link's address, if it leads to a page or a letter; undefined for everything else, relative ones too. */
+/** Returns http, https and mailto URLs; undefined for everything else, including relative ones. */
 export function safeUrl(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { protocol, href } = new URL(url);

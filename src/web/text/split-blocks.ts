@@ -1,8 +1,8 @@
 import { markdownCost } from './markdown-cost.ts';
 
 /**
- * Cuts Markdown where a block ends for certain: at an empty line outside of a fence, before a line that is not indented.
- * While a message streams only its last piece changes, so only that one is read again.
+ * Splits Markdown where a block certainly ends: at an empty line outside a fence, before a line that is not indented.
+ * While a message streams only its last piece changes, so only that one is parsed again.
  */
 export function splitBlocks(text: string): string[] {
   const blocks: string[] = [];
@@ -34,7 +34,7 @@ export function splitBlocks(text: string): string[] {
     at = next;
   }
   if (start < text.length) blocks.push(text.slice(start));
-  // Definitions of links and notes count for the whole text.
+  // Link and footnote definitions apply to the whole text.
   const isOne = blocks.length > 1 && /^ {0,3}\[[^\]\n]{1,999}\]:/m.test(text) && markdownCost(text) < Infinity;
   return isOne ? [text] : blocks;
 }

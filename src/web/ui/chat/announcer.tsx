@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from 'react';
 
 const decisionWords = (count: number): string =>
-  count === 1 ? 'A decision waits for you.' : `${count} decisions wait for you.`;
+  count === 1 ? 'A decision is waiting for you.' : `${count} decisions are waiting for you.`;
 
 /**
- * For who does not see the screen: that a turn is done, and that something waits; not every word that streams. Only what
- * changes is spoken, so each time it is another element, whatever its words.
+ * Tells screen readers that a turn has ended or that something is waiting, not every word that streams. A new element
+ * each time, because screen readers only speak changes.
  */
 export function Announcer({ openTurn, waiting }: { openTurn: string | undefined; waiting: readonly { id: string }[] }) {
   const count = waiting.length;
@@ -18,8 +18,8 @@ export function Announcer({ openTurn, waiting }: { openTurn: string | undefined;
     const wasOpen = lastTurn.current !== undefined;
     const isOpen = openTurn !== undefined;
     if (count > 0 && ids !== lastWaiting.current) say(decisionWords(count));
-    else if (wasOpen !== isOpen) say(isOpen ? 'The agent works.' : 'The turn has ended.');
-    // Nothing waits any more: whoever reads on here is not told that it does.
+    else if (wasOpen !== isOpen) say(isOpen ? 'The agent is working.' : 'The turn has ended.');
+    // Nothing is waiting any more: clear the text for users who read it later.
     else if (count === 0 && lastWaiting.current !== '') say('');
     lastTurn.current = openTurn;
     lastWaiting.current = ids;

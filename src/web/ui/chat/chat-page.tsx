@@ -5,7 +5,7 @@ import { engineText } from '../../../protocol/engine-text.ts';
 import { type OpenChat, openChat } from '../../state/open-chat.ts';
 import { asCold, isTooLong, knownPlan, knownUsage } from '../../state/fold.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { ChatMenu, StateMark } from '../chats/chat-row.tsx';
 import { Announcer } from './announcer.tsx';
 import { ChatSettings } from './chat-settings.tsx';
@@ -15,7 +15,7 @@ import { CwdContext } from './cwd-context.ts';
 import { DecisionCard } from '../decisions/decision-card.tsx';
 import { isDirectoryMissing, MissingDirectory } from './missing-directory.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { usePending } from '../decisions/inbox.tsx';
 import { ContextBar, PlanStrip, Spent, TaskStrip } from './progress.tsx';
 import { HeldQueue } from './held-queue.tsx';
@@ -24,19 +24,19 @@ import { useSession } from '../parts/session-context.ts';
 import { isEmpty, Transcript } from './transcript.tsx';
 import { WaitLine } from './wait-line.tsx';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
-import { placeToWrite } from '../parts/place-to-write.ts';
-import { shortPath } from '../parts/words.ts';
+import { promptFocusTarget } from '../parts/focus-prompt.ts';
+import { shortPath } from '../parts/format.ts';
 
 const TerminalPanel = lazy(() => import('./terminal-panel.tsx'));
 
-/** The chat as the list has it, fetched where it has not. */
+/** The chat from the list, or fetched if the list does not hold it. */
 function useChat(chatId: string): Chat | undefined {
   const session = useSession();
   const chat = useStore(session.chats.store).byId.get(chatId);
   const isOffline = useLiveState() === 'offline';
   useEffect(() => {
     if (chat || isOffline) return;
-    // One that is gone is told of by its own page.
+    // A deleted chat has its own page.
     session.api.getChat(chatId).then(
       (found) => session.chats.put(found),
       () => undefined,
@@ -45,7 +45,7 @@ function useChat(chatId: string): Chat | undefined {
   return chat;
 }
 
-/** Where the agent has gone from the chat's directory. */
+/** The agent's working directory, if it has left the chat's. */
 function WorksIn({ chat }: { chat: Chat }) {
   const there = worksIn(chat);
   if (there === null) return null;
@@ -67,10 +67,10 @@ function useOpenChat(chatId: string): OpenChat | undefined {
       onUnauthorized: () => session.refuse(),
     });
     setOpened(open);
-    session.front.set(chatId);
+    session.activeChatId.set(chatId);
     return () => {
       open.close();
-      if (session.front.get() === chatId) session.front.set(undefined);
+      if (session.activeChatId.get() === chatId) session.activeChatId.set(undefined);
     };
   }, [chatId, session]);
   return opened;
@@ -94,7 +94,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   const [isTerminalOpen, setTerminalOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
   const dock = useRef<HTMLDivElement>(null);
-  useKeptFocus(dock, placeToWrite);
+  useKeptFocus(dock, promptFocusTarget);
   const onLoadOlder = useCallback(() => void open.loadOlder(), [open]);
   const isCold = chat?.state === 'cold';
   const shown = useMemo(() => (isCold ? { ...view, log: asCold(view.log) } : view), [isCold, view]);
@@ -103,17 +103,17 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   if (view.state === 'gone') {
     return (
       <section className="welcome">
-        <h1>This chat is not here</h1>
-        <p>It was deleted, or it never was.</p>
+        <h1>Chat not found</h1>
+        <p>It was deleted, or it never existed.</p>
         <Queue chatId={chatId} log={log} />
-        <a href="#/">To the chats</a>
+        <a href="#/">Back to chats</a>
       </section>
     );
   }
   if (view.state === 'failed') {
     return (
       <section className="welcome">
-        <h1>This chat cannot be read just now</h1>
+        <h1>This chat could not be loaded</h1>
         <p>{view.error}</p>
         <Queue chatId={chatId} log={log} />
         <button onClick={() => open.retry()}>Try again</button>
@@ -131,7 +131,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
     : 'No engine here has a terminal';
   const interrupt = async (): Promise<void> => {
     const result = await session.attempt(() => session.api.interrupt(chatId));
-    if (result && !result.interrupted) session.say('Nothing runs that could be interrupted.');
+    if (result && !result.interrupted) session.showToast('Nothing is running.');
   };
 
   const takeBack = async (): Promise<void> => {
@@ -142,7 +142,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
     <div className={`chat-page ${isTerminalOpen ? 'with-terminal' : ''}`}>
       <section className="chat-column" aria-label="Chat">
         <header className="page-head">
-          <a className="icon-button back" href="#/" aria-label="Back to the chats">
+          <a className="icon-button back" href="#/" aria-label="Back to chats">
             <Icon name="back" />
           </a>
           <div className="page-title">
@@ -168,7 +168,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
                 title={hasTerminal ? 'Terminal' : terminalHint}
                 onClick={() => {
                   if (hasTerminal || isTerminalOpen) return setTerminalOpen(!isTerminalOpen);
-                  session.say(`This chat has no terminal. ${terminalHint}.`);
+                  session.showToast(`This chat has no terminal. ${terminalHint}.`);
                   setChanging(true);
                 }}
               >
@@ -188,7 +188,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
         </header>
         {view.wasReset && (
           <p className="notice notice-warning" role="status">
-            The log on the server is another one than before; the chat was read anew.
+            The server’s log has changed, so the chat was reloaded.
           </p>
         )}
         {view.state === 'catching up' && (
@@ -212,7 +212,7 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
           {chat && <WaitLine waitsFor={chat.waitsFor?.for === 'person' && pending.length > 0 ? null : chat.waitsFor} />}
           {chat?.hold && <HeldQueue chat={chat} hold={chat.hold} />}
           <Queue chatId={chatId} log={log} />
-          {/* Last of what comes by itself: nothing moves a card under somebody's finger. */}
+          {/* Last of everything that appears by itself, so that nothing moves a card under the pointer. */}
           {pending.length > 0 && (
             <div className="dock-cards">
               {pending.map((decision) => (
@@ -259,14 +259,14 @@ function OpenedChat({ chat, open }: { chat: Chat | undefined; open: OpenChat }) 
   );
 }
 
-/** The way out of a chat that cannot answer any more. */
+/** The way forward for a chat that can no longer answer. */
 function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Promise<void> }) {
   const [isWaiting, setWaiting] = useState(false);
   return (
     <section className="too-long" aria-label="Too long for the model">
       <p>
-        What was sent last is too long for the model. The agent can go on as before it: the conversation stays here to
-        be read, and files stay as they are.
+        The last prompt is too long for the model. Rewind it to let the agent continue from before it: the conversation
+        stays here to read, and files stay as they are.
       </p>
       <button
         className="primary"
@@ -276,18 +276,18 @@ function TooLong({ isBusy, onTakeBack }: { isBusy: boolean; onTakeBack: () => Pr
           void onTakeBack().finally(() => setWaiting(false));
         }}
       >
-        {isWaiting ? 'Taking it back …' : 'Take it back'}
+        {isWaiting ? 'Rewinding …' : 'Rewind'}
       </button>
     </section>
   );
 }
 
-/** Until the first turn begins. What was written stands below, in the queue. */
+/** Shown until the first turn starts. Queued prompts are listed below. */
 function EmptyChat({ isWaiting }: { isWaiting: boolean }) {
   return (
     <div className="transcript-frame">
       <div className="empty-chat">
-        <p role="status">{isWaiting ? 'The agent is starting …' : 'Nothing has been said yet.'}</p>
+        <p role="status">{isWaiting ? 'The agent is starting …' : 'No messages yet.'}</p>
       </div>
     </div>
   );

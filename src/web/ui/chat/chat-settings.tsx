@@ -3,8 +3,8 @@ import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../proto
 import { toBooError } from '../../../protocol/error.ts';
 import type { ChatTrust } from '../../../protocol/trust.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
-import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen.tsx';
+import { readableLine } from '../../text/readable.ts';
+import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen-gate.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from '../chats/directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
@@ -24,10 +24,10 @@ export function ChatSettings({
   onClose,
 }: {
   chat: Chat;
-  /** The model that answers now. */
+  /** The model in use. */
   running: string | null | undefined;
   isBusy: boolean;
-  /** Its directory is gone: somebody is here to name another one. */
+  /** The chat's directory is gone: ask for another one. */
   isMissing: boolean;
   onClose: () => void;
 }) {
@@ -53,19 +53,19 @@ export function ChatSettings({
     try {
       const found = await session.api.getTrust(chat.id);
       setTrust(found);
-      // What has changed is trusted by whoever says so, and not by saving something else.
+      // A changed directory needs its own approval, so saving another setting must not grant it.
       setTrusted(found.trusted && found.holds);
     } catch (error) {
-      setProblem(`What this directory turns on could not be read: ${toBooError(error).message}`);
+      setProblem(`The content of this directory could not be read: ${toBooError(error).message}`);
     }
   }, [session, chat.id]);
   useEffect(() => void load(), [load]);
   const wasTrusted = chat.trusted && trust?.holds !== false;
   const isMoving = cwd !== undefined && withoutSlash(cwd) !== chat.cwd;
-  // What is shown, and would be trusted, is the directory of before.
+  // The page shows, and would trust, the old directory.
   const isTrusting = trusted && !wasTrusted && !isMoving;
 
-  /** False where it was not taken: then what stands there now is shown. */
+  /** Resolves with false if the server refused; the current content is shown then. */
   const giveTrust = async (): Promise<boolean> => {
     if (!trust) return false;
     setGiving(true);
@@ -104,9 +104,9 @@ export function ChatSettings({
     if (isTrusting && !(await giveTrust())) return;
     if (Object.keys(patch).length === 0) return onClose();
     if (patch.running !== undefined && isBusy && turn === 'finish') {
-      // It may take long: nothing to wait for before the page.
-      session.say(
-        `The ${isMoving ? 'directory' : 'engine'} changes when the turn that runs has ended, as long as this page stays open.`,
+      // This may take long, so the dialog does not wait for it.
+      session.showToast(
+        `The ${isMoving ? 'directory' : 'engine'} changes when the running turn ends, as long as this page stays open.`,
       );
       onClose();
       return change(patch, session.attempt.bind(session));
@@ -122,7 +122,7 @@ export function ChatSettings({
             Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>{' '}
             {cwd === undefined && (
               <button type="button" className="plain" onClick={() => setCwd(chat.cwd)}>
-                Move the chat …
+                Move chat …
               </button>
             )}
           </p>
@@ -138,10 +138,10 @@ export function ChatSettings({
           {info && <EngineField info={info} value={backend} onChange={setBackend} />}
           {(backend !== chat.backend || isMoving) && isBusy && (
             <fieldset className="choices stacked">
-              <legend>The turn that runs</legend>
+              <legend>The running turn</legend>
               <label>
                 <input type="radio" name="running" checked={turn === 'finish'} onChange={() => setTurn('finish')} />
-                Wait for its end, then change
+                Wait until it ends, then change
               </label>
               <label>
                 <input
@@ -150,14 +150,14 @@ export function ChatSettings({
                   checked={turn === 'interrupt'}
                   onChange={() => setTurn('interrupt')}
                 />
-                Interrupt it, and change now
+                Interrupt it and change now
               </label>
             </fieldset>
           )}
           {isMoving ? (
             <p className="quiet">
-              Trust is by directory: what the new one turns on is shown here once the chat is there, and not loaded
-              before you trust it.
+              Trust is by directory: once the chat has moved, what the new one turns on is shown here, and not loaded
+              until you trust it.
             </p>
           ) : (
             <label className="check">
@@ -174,11 +174,11 @@ export function ChatSettings({
           {trust && !isMoving && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
           <label className="check">
             <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
-            Accept messages of other chats’ agents: each begins a turn here that nobody asked for
+            Accept messages from other chats’ agents: each starts a turn here that nobody asked for
           </label>
           <label className="check">
             <input type="checkbox" checked={resumes} onChange={(event) => setResumes(event.target.checked)} />
-            When a usage limit holds prompts, go on by itself at the reset
+            When a usage limit holds prompts, resume automatically at the reset
           </label>
           {isTrusting && <UnseenNote />}
           <Problem text={changing.problem} />
@@ -202,5 +202,5 @@ export function ChatSettings({
   );
 }
 
-/** As the server names it: a path that was completed ends with a slash. */
+/** Without the trailing slash left by completion, as the server stores it. */
 const withoutSlash = (path: string): string => path.trim().replace(/(?<=.)\/+$/, '');

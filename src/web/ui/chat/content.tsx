@@ -1,10 +1,10 @@
 import { memo } from 'react';
 import type { ContentBlock } from '../../../protocol/content.ts';
-import { Markdown } from '../../text/markdown.tsx';
-import { readable } from '../../text/hidden.ts';
+import { Markdown } from '../parts/markdown.tsx';
+import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 
-// The types that a chat may hold: nothing that a browser would read as a document.
+// The types a chat may hold: none that a browser would open as a document.
 const imageTypes: readonly string[] = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
 
 export function Picture({ block }: { block: Extract<ContentBlock, { type: 'image' }> }) {
@@ -12,7 +12,7 @@ export function Picture({ block }: { block: Extract<ContentBlock, { type: 'image
   return <img className="picture" src={`data:${block.mimeType};base64,${block.data}`} alt="An image in this chat" />;
 }
 
-/** Blocks of a message: `markdown` as its writer meant it, else word for word. */
+/** The blocks of a message: rendered as Markdown with `markdown`, otherwise shown as written. */
 export const Content = memo(function Content({
   content,
   isMarkdown,

@@ -1,4 +1,4 @@
 import { createContext } from 'react';
 
-/** The directory of the chat that is looked at: paths below it are told without it. */
+/** The directory of the open chat. Paths inside it are shown relative to it. */
 export const CwdContext = createContext('');

@@ -7,7 +7,7 @@ import { Marked } from '../parts/marked.tsx';
 
 const words = { same: '', added: 'new', changed: 'changed', removed: 'removed' };
 
-/** What a directory turns on when it is trusted, file by file, and what has changed since it was. */
+/** What trusting a directory turns on, file by file, and what has changed since it was trusted. */
 export function DirectoryTrust({
   trust: { files, trusted, holds, trustedAt },
   onWithdraw,
@@ -21,14 +21,14 @@ export function DirectoryTrust({
       {hasChanged && (
         <p role="alert" className="caution">
           {trustedAt === null
-            ? 'Nobody has looked at this yet, and nothing of it is loaded.'
-            : 'This has changed since it was trusted. Nothing of it is loaded until somebody trusts it as it is now.'}{' '}
+            ? 'Nobody has reviewed this yet, so none of it is loaded.'
+            : 'This has changed since it was trusted. None of it is loaded until someone trusts it as it is now.'}{' '}
           <button type="button" className="plain" onClick={onWithdraw}>
-            Do not load it any more
+            Stop trusting it
           </button>
         </p>
       )}
-      {files.length === 0 && <p className="quiet">It turns nothing on.</p>}
+      {files.length === 0 && <p className="quiet">There is nothing to load.</p>}
       {files.map((file) => (
         <TrustedFile key={file.path} file={file} isNew={!holds && file.change !== 'same'} />
       ))}
@@ -36,7 +36,7 @@ export function DirectoryTrust({
   );
 }
 
-/** What is new has to be seen before it is trusted, so it stands open. */
+/** New content must be seen before it is trusted, so it starts expanded. */
 function TrustedFile({ file, isNew }: { file: TrustFile; isNew: boolean }) {
   const [isOpen, setOpen] = useState(isNew);
   return (
@@ -54,7 +54,7 @@ function TrustedFile({ file, isNew }: { file: TrustFile; isNew: boolean }) {
 
 function FileText({ file: { path, change, before, after } }: { file: TrustFile }) {
   if (change === 'removed') return <Diff oldText={before ?? ''} newText="" isJudged />;
-  if (after === null) return <p>It is no text, or too long to be shown here: look at the file itself.</p>;
+  if (after === null) return <p>This is not text, or it is too long to show here. Look at the file itself.</p>;
   return (
     <>
       {change === 'changed' && before !== null && <Diff oldText={before} newText={after} isJudged />}

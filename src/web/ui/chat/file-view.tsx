@@ -1,17 +1,17 @@
 import { memo, useMemo } from 'react';
 import { fenced, languageOf, type NumberedText } from '../../text/numbered-lines.ts';
-import { Markdown, maxMarkdownLength } from '../../text/markdown.tsx';
-import { readable } from '../../text/hidden.ts';
+import { Markdown, maxMarkdownLength } from '../parts/markdown.tsx';
+import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 import { useExpanded } from './use-expanded.ts';
 
 const firstLines = 20;
 
-/** A file, or the part of one that was read, with the numbers of its lines. */
+/** A file, or part of one, with line numbers. */
 export const FileView = memo(function FileView({ id, path, file }: { id: string; path: string; file: NumberedText }) {
   const [isWhole, setWhole] = useExpanded(`file ${id}`, false);
   const { numbers, text } = file;
-  // A few lines more are shown at once: a button would take as much room.
+  // Show a few extra lines at once: a button would take as much space.
   const isShort = isWhole || numbers.length <= firstLines + 5;
   const shown = useMemo(() => (isShort ? text : text.split('\n').slice(0, firstLines).join('\n')), [isShort, text]);
   const code = useMemo(() => fenced(shown, languageOf(path)), [path, shown]);
@@ -22,7 +22,7 @@ export const FileView = memo(function FileView({ id, path, file }: { id: string;
           {(isShort ? numbers : numbers.slice(0, firstLines)).join('\n')}
         </pre>
         {code.length > maxMarkdownLength ? (
-          // It would be shown as it is, with its fence as if that stood in the file.
+          // Until the highlighter is loaded, Markdown would show the fence.
           <div className="code-block">
             <LongText text={readable(shown)} className="file-lines" />
           </div>

@@ -1,9 +1,9 @@
 import type { Chat } from '../../../protocol/chat.ts';
 import type { Hold } from '../../../protocol/hold.ts';
 import { useSession } from '../parts/session-context.ts';
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 
-/** Why what waits is not taken, and how it goes on. */
+/** Why the queue is held, and how to resume it. */
 export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
   const session = useSession();
   const change = async (request: () => Promise<Chat>): Promise<void> => {
@@ -12,7 +12,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
   };
   const resume = (sendAgain?: boolean): void => void change(() => session.api.resumeQueue(chat.id, { sendAgain }));
   const { waiting } = chat;
-  const count = waiting === 1 ? 'One prompt waits' : `${waiting} prompts wait`;
+  const count = waiting === 1 ? 'one prompt is waiting' : `${waiting} prompts are waiting`;
   return (
     <section className="held-queue" aria-label="Held prompts" role="status">
       <p>
@@ -22,8 +22,8 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
       {hold.promptId !== null && (
         <p className="quiet">
           {hold.sendsAgain
-            ? 'Resuming sends the prompt that failed again, first.'
-            : 'The prompt that failed had begun its work; resuming goes on with the next one.'}
+            ? 'Resuming first sends the failed prompt again.'
+            : 'The failed prompt had already started; resuming continues with the next one.'}
         </p>
       )}
       <p className="held-choices">
@@ -32,7 +32,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
         </button>
         {hold.promptId !== null && (
           <button type="button" onClick={() => resume(!hold.sendsAgain)}>
-            {hold.sendsAgain ? 'Resume without it' : 'Send it again, and resume'}
+            {hold.sendsAgain ? 'Resume without it' : 'Send it again and resume'}
           </button>
         )}
         {hold.resetsAt !== null && (
@@ -45,7 +45,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
                 void change(() => session.api.patchChat(chat.id, { resumeAtReset }));
               }}
             />{' '}
-            Resume by itself at the reset
+            Resume automatically at the reset
           </label>
         )}
       </p>
@@ -53,7 +53,7 @@ export function HeldQueue({ chat, hold }: { chat: Chat; hold: Hold }) {
   );
 }
 
-/** With the day where it is another one. */
+/** With the date if it is not today. */
 function localTime(iso: string): string {
   const time = new Date(iso);
   const isToday = time.toDateString() === new Date().toDateString();

@@ -7,15 +7,16 @@ import { tokensIn } from '../../../protocol/usage.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { readable, readableLine } from '../../text/readable.ts';
 import { Content } from './content.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Fields } from '../decisions/fields.tsx';
 import { isAgentTool, ToolCard } from './tool-card.tsx';
 import { useExpanded } from './use-expanded.ts';
-import { costText, countText, decisionTitle, durationText } from '../parts/words.ts';
+import { decisionTitle } from '../parts/decision-title.ts';
+import { costText, countText, durationText } from '../parts/format.ts';
 
-/** Looks up what belongs to an item, and hands it on: what did not change is not drawn again. */
+/** Looks up everything an item needs and passes it on, so that unchanged items are not rendered again. */
 export function ItemView({ item, log, isAlive = false }: { item: Item; log: ChatLog; isAlive?: boolean }): ReactNode {
   switch (item.kind) {
     case 'prompt':
@@ -66,14 +67,14 @@ export function ItemView({ item, log, isAlive = false }: { item: Item; log: Chat
 function FlipLine({ backend }: { backend: string }) {
   const { info } = useSession();
   const backends = useStore(info)?.backends;
-  return <p className="notice notice-info">The chat goes on with the {engineText(backend, backends)}.</p>;
+  return <p className="notice notice-info">The chat now uses the {engineText(backend, backends)}.</p>;
 }
 
 const drawItem = (item: Item, log: ChatLog, isAlive: boolean): ReactNode => (
   <ItemView item={item} log={log} isAlive={isAlive} />
 );
 
-/** A command or a sub-agent gives back at once by which name it goes on, and the agent tells which of those are alive. */
+/** A command or sub-agent in the background returns an id at once, and the agent reports which ids are alive. */
 function isInBackground(log: ChatLog, result: ToolResult | undefined): boolean {
   const { backgroundTaskId, agentId } = (result?.rawOutput ?? {}) as Record<string, unknown>;
   return log.latest.tasks?.tasks.some(({ taskId }) => taskId === backgroundTaskId || taskId === agentId) === true;
@@ -87,7 +88,7 @@ const Typed = memo(function Typed({ content }: { content: ContentBlock[] | undef
   );
 });
 
-/** What no person wrote: word for word, with who is said to have written it. */
+/** A message no person wrote: shown as written, with its claimed sender. */
 const Incoming = memo(function Incoming({
   origin,
   content,
@@ -161,7 +162,7 @@ const DecisionLine = memo(function DecisionLine({
   kind: keyof typeof asked;
   settled: Settled | undefined;
 }) {
-  // While it waits it stands below, with the ways to answer.
+  // A pending decision is shown below, with its buttons.
   if (!settled) return null;
   const outcome = outcomes[settled.outcome];
   const edited = kind === 'permission' ? settled.input : undefined;

@@ -1,5 +1,5 @@
 import type { McpServer } from '../../../protocol/chat.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 
 const statusWords: Record<McpServer['status'], string> = {
   connected: 'runs',
@@ -9,7 +9,7 @@ const statusWords: Record<McpServer['status'], string> = {
   disabled: 'is switched off',
 };
 
-/** The MCP servers of the chat's agent, as it says. */
+/** The MCP servers of the chat's agent, as the agent reports them. */
 export function McpServers({ servers }: { servers: readonly McpServer[] | null }) {
   if (!servers || servers.length === 0) return null;
   return (

@@ -1,6 +1,6 @@
 import type { ChatLog } from '../../state/chat-log.ts';
 
-/** The last turn found no directory to work in, and the chat has not been moved since. */
+/** The last turn found its directory missing, and the chat has not been moved since. */
 export function isDirectoryMissing({ items }: Pick<ChatLog, 'items'>): boolean {
   const last = items.findLast((item) => item.kind === 'turn' || (item.kind === 'notice' && item.code === 'moved'));
   return last?.kind === 'turn' && last.finished.error?.code === 'cwd_invalid';
@@ -9,9 +9,9 @@ export function isDirectoryMissing({ items }: Pick<ChatLog, 'items'>): boolean {
 export function MissingDirectory({ onMove }: { onMove: () => void }) {
   return (
     <p className="strip" role="status">
-      The directory of this chat cannot be used.{' '}
+      This chat’s directory cannot be used.{' '}
       <button type="button" onClick={onMove}>
-        Move the chat …
+        Move chat …
       </button>
     </p>
   );

@@ -1,9 +1,9 @@
 import type { Chat } from '../../../protocol/chat.ts';
 import type { EventOf } from '../../../protocol/event.ts';
-import { readableLine } from '../../text/hidden.ts';
-import { costText, countText } from '../parts/words.ts';
+import { readableLine } from '../../text/readable.ts';
+import { costText, countText } from '../parts/format.ts';
 
-/** Cost and tokens of the whole chat. */
+/** The chat's total cost and tokens. */
 export function Spent({ chat }: { chat: Chat }) {
   const tokens = `${countText(chat.tokensIn)} tokens in, ${countText(chat.tokensOut)} out`;
   return (

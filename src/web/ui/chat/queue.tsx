@@ -2,8 +2,8 @@ import type { ContentBlock } from '../../../protocol/content.ts';
 import type { ChatLog } from '../../state/chat-log.ts';
 import type { Outgoing } from '../../state/outbox.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
-import { Icon } from '../parts/icons.tsx';
+import { readableLine } from '../../text/readable.ts';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 function brief(content: readonly ContentBlock[] | undefined): string {
@@ -11,7 +11,7 @@ function brief(content: readonly ContentBlock[] | undefined): string {
   return readableLine(text, 140);
 }
 
-/** What waits for its turn, and what is still on its way to the server. */
+/** Queued prompts, and those still on their way to the server. */
 export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
   const session = useSession();
   const outgoing = useStore(session.outbox.store).filter(
@@ -22,7 +22,7 @@ export function Queue({ chatId, log }: { chatId: string; log: ChatLog }) {
   const move = (promptId: string, before: string | null): void =>
     void session.attempt(() => session.api.movePrompt(chatId, promptId, before));
   return (
-    <section className="queue" aria-label="Prompts that wait">
+    <section className="queue" aria-label="Queued prompts">
       <ol>
         {waiting.map((promptId, index) => {
           const text = brief(log.prompts.get(promptId));
@@ -79,7 +79,7 @@ function OutgoingRow({ outgoing }: { outgoing: Outgoing }) {
         <span className="quiet">{outgoingWords[state]}</span> <bdi>{text}</bdi>
         {problem !== undefined && <span className="problem"> {problem}</span>}
         {state !== 'sending' && !isKept && (
-          <span className="problem"> It is too large to be kept: closing or reloading this page loses it.</span>
+          <span className="problem"> It is too large to be stored: closing or reloading this page loses it.</span>
         )}
       </span>
       {state !== 'sending' && (

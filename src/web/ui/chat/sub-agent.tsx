@@ -1,16 +1,16 @@
 import { type ReactNode } from 'react';
 import type { ChatLog, Item } from '../../state/chat-log.ts';
 import { withDrafts } from '../../state/fold.ts';
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 import { LongText } from '../parts/long-text.tsx';
 import { useExpanded } from './use-expanded.ts';
 
-/** Draws an item; `isAlive` when it belongs to a sub-agent that still works, whatever has become of the turn. */
+/** Renders an item. `isAlive` if it belongs to a sub-agent that is still working, even after the turn has ended. */
 export type DrawItem = (item: Item, log: ChatLog, isAlive: boolean) => ReactNode;
 
 const firstSteps = 4;
 
-/** What a sub-agent was given to do, and the steps it took. */
+/** A sub-agent's task and the steps it took. */
 export function SubAgent({
   toolCallId,
   prompt,
@@ -31,12 +31,12 @@ export function SubAgent({
     <>
       {typeof prompt === 'string' && (
         <details className="tool-input">
-          <summary>What it was given to do</summary>
+          <summary>Its task</summary>
           <LongText text={readable(prompt)} className="output" />
         </details>
       )}
       {items.length > 0 && (
-        <div className="sub-agent" role="group" aria-label="What the sub-agent did">
+        <div className="sub-agent" role="group" aria-label="Steps of the sub-agent">
           {hidden > 0 && (
             <button type="button" className="plain" onClick={() => setWhole(true)}>
               Show {hidden} earlier {hidden === 1 ? 'step' : 'steps'}

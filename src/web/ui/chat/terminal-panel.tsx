@@ -3,15 +3,15 @@ import { toBooError } from '../../../protocol/error.ts';
 import { runTerminal } from '../../terminal/run-terminal.ts';
 import { type TerminalKey, terminalKeys } from '../../terminal/terminal-keys.ts';
 import { useLiveState } from '../parts/use-live-state.ts';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useMedia } from '../parts/use-media.ts';
 
 type State = { words: string; isOver: boolean };
 
 /**
- * Calls when the server is back that was away. A terminal's connection was lost with it, and may not know: nothing comes on
- * it unless the program draws.
+ * Calls back when the server is reachable again. The terminal's connection was lost with it but may not know: nothing
+ * arrives on it unless the program draws.
  */
 function useReturn(onReturn: () => void): void {
   const state = useLiveState();
@@ -26,7 +26,7 @@ function useReturn(onReturn: () => void): void {
   }, [state]);
 }
 
-/** The agent's own terminal, beside its chat. Loaded when it is opened for the first time. */
+/** The agent's own terminal, next to its chat. Loaded when it is first opened. */
 export default function TerminalPanel({ chatId, onClose }: { chatId: string; onClose: () => void }) {
   const { api } = useSession();
   const place = useRef<HTMLDivElement>(null);
@@ -85,7 +85,7 @@ export default function TerminalPanel({ chatId, onClose }: { chatId: string; onC
               key={name}
               type="button"
               aria-label={label}
-              // The terminal keeps the focus, and the phone its keyboard.
+              // The terminal keeps focus, so a phone keeps its keyboard open.
               onPointerDown={(event) => event.preventDefault()}
               onClick={() => press.current?.(name)}
             >

@@ -1,13 +1,13 @@
 import { Fragment, memo, use, useMemo } from 'react';
 import type { ToolCallContent } from '../../../protocol/event.ts';
 import type { ChatLog, Item, ToolCall, ToolResult } from '../../state/chat-log.ts';
-import { printed, readable, readableLine } from '../../text/hidden.ts';
+import { printed, readable, readableLine } from '../../text/readable.ts';
 import { numberedLines } from '../../text/numbered-lines.ts';
 import { patchLines } from '../../text/patch-lines.ts';
 import { CwdContext } from './cwd-context.ts';
 import { Diff } from '../parts/diff.tsx';
 import { FileView } from './file-view.tsx';
-import { Icon, type IconName } from '../parts/icons.tsx';
+import { Icon, type IconName } from '../parts/icon.tsx';
 import { LongText } from '../parts/long-text.tsx';
 import { type DrawItem, SubAgent } from './sub-agent.tsx';
 import { ToolPart } from './tool-part.tsx';
@@ -40,13 +40,13 @@ export interface ToolCardProps {
   item: Extract<Item, { kind: 'tool' }>;
   result: ToolResult | undefined;
   isTurnOpen: boolean;
-  /** A decision about it waits for a person. */
+  /** A decision about this call is pending. */
   isAsking: boolean;
-  /** It gave back that it goes on in the background, and it does. */
+  /** The call continues in the background. */
   isInBackground: boolean;
-  /** Of a sub-agent; only then what it did is looked for. */
+  /** Only set for sub-agents, whose steps are then looked up. */
   log: ChatLog | undefined;
-  /** Draws what a sub-agent did. */
+  /** Renders a step of a sub-agent. */
   drawItem: DrawItem;
 }
 
@@ -65,7 +65,7 @@ export const ToolCard = memo(function ToolCard(props: ToolCardProps) {
   const { call } = item;
   const status = statusOf(props);
   const isAgent = isAgentTool(call.toolName);
-  // What is asked about stands below, with the ways to answer: once is enough.
+  // The pending decision below shows the input already.
   const isTelling =
     status === 'failed' || (status !== 'asking' && (call.kind === 'execute' || call.kind === 'edit' || isAgent));
   const [isOpen, setOpen] = useExpanded(item.key, isTelling);
@@ -99,7 +99,7 @@ export const ToolCard = memo(function ToolCard(props: ToolCardProps) {
   );
 });
 
-/** A sub-agent hands back its last message, which stands above it already. */
+/** A sub-agent returns its last message, which is already shown above. */
 function withoutRepeat({ toolCallId }: ToolCall, result: ToolResult | undefined, log: ChatLog): ToolResult | undefined {
   const last = log.children.get(toolCallId)?.at(-1);
   if (!result || last?.kind !== 'message') return result;
@@ -110,11 +110,11 @@ function withoutRepeat({ toolCallId }: ToolCall, result: ToolResult | undefined,
   };
 }
 
-/** On one line; without the tool's name, which stands before it, and of a path only what is below the chat's directory. */
+/** On one line, without the tool's name, and with paths relative to the chat's directory. */
 function titleOf(call: ToolCall, name: string, cwd: string): string {
-  // The server has named the line ends in it.
-  const told = readableLine(call.title.replaceAll('\u240a', ' '), 200);
-  const title = told.startsWith(`${name} `) ? told.slice(name.length + 1) : told;
+  // The server has replaced newlines by their names.
+  const text = readableLine(call.title.replaceAll('\u240a', ' '), 200);
+  const title = text.startsWith(`${name} `) ? text.slice(name.length + 1) : text;
   return cwd !== '' && title.startsWith(`${cwd}/`) ? title.slice(cwd.length + 1) : title;
 }
 
@@ -162,7 +162,7 @@ function Input({ input }: { input: Record<string, unknown> }) {
   );
 }
 
-/** An edit that is not made yet, or was not: as far as its input tells. */
+/** An edit that was not made, or not yet, reconstructed from its input. */
 function EditInput({ input }: { input: Record<string, unknown> }) {
   const { old_string: before, new_string: after, content } = input;
   if (typeof after === 'string') return <Diff oldText={typeof before === 'string' ? before : null} newText={after} />;

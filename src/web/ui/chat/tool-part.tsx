@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import type { ToolCallContent } from '../../../protocol/event.ts';
-import { printed, readableLine } from '../../text/hidden.ts';
+import { printed, readableLine } from '../../text/readable.ts';
 import { Picture } from './content.tsx';
 import { Diff } from '../parts/diff.tsx';
 import type { DiffLine } from '../../text/diff-lines.ts';
@@ -9,16 +9,16 @@ import { LongText } from '../parts/long-text.tsx';
 const shortLines = 16;
 const shortLength = 2_000;
 
-/** One part of what a tool gave back. */
+/** One part of a tool's result. */
 export function ToolPart({
   part,
   named,
   lines,
 }: {
   part: ToolCallContent;
-  /** The path that stands on the card already. */
+  /** The path that the card already shows. */
   named: string;
-  /** The change as the result tells it, where it tells more than the part. */
+  /** The change from the result, if it says more than the part. */
   lines: DiffLine[] | undefined;
 }): ReactNode {
   const [isWhole, setWhole] = useState(false);
@@ -51,7 +51,7 @@ export function ToolPart({
   );
 }
 
-/** The first lines of what is long; undefined for what is not. */
+/** The first lines of a long text; undefined for a short one. */
 function shortened(text: string): string | undefined {
   let end = -1;
   for (let line = 0; line < shortLines; line += 1) {

@@ -1,15 +1,15 @@
 /**
- * The conversation. While its end is in sight it stays there, whatever is added or grows; once somebody scrolls up nothing
- * moves under their eyes, and earlier pages are put in above.
+ * The conversation. While its end is in view it stays there, whatever is added or grows. Once the user scrolls up,
+ * nothing moves on screen, and older pages are inserted above.
  */
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import type { ChatLog } from '../../state/chat-log.ts';
 import { withDrafts } from '../../state/fold.ts';
 import type { ChatView } from '../../state/open-chat.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { brokenItem, ErrorBoundary } from '../parts/error-boundary.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { ItemView } from './item-view.tsx';
 
 const nearPx = 48;
@@ -24,7 +24,7 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
   const lastOffset = useRef(0);
   const [isAway, setAway] = useState(false);
 
-  // Pages that are put in above must not move what is seen.
+  // Inserting older pages must not move what is on screen.
   const beforeRef = useRef(log.before);
   const isPrepending = log.before < beforeRef.current;
   useLayoutEffect(() => {
@@ -39,7 +39,7 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
     if (isAtEnd.current) toEnd();
   }, [toEnd]);
   useLayoutEffect(stay, [items, stay]);
-  // The window, the composer or a decision may take room.
+  // The window, the composer or a decision may take up space.
   useEffect(() => {
     const element = scroller.current;
     if (!element) return;
@@ -51,7 +51,7 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
   const loadIfNear = useCallback(() => {
     const element = scroller.current;
     if (!element || view.isLoadingOlder || log.before === 0 || view.state === 'loading') return;
-    // What failed is not asked for again by itself: it would be, without an end.
+    // Don't retry a failed page automatically: that would never end.
     if (view.olderError === undefined && element.scrollTop < loadAheadPx) onLoadOlder();
   }, [view.isLoadingOlder, view.olderError, view.state, log.before, onLoadOlder]);
   useEffect(loadIfNear, [loadIfNear, items]);
@@ -61,7 +61,7 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
     if (!element) return;
     const { scrollTop, scrollHeight, clientHeight } = element;
     const rest = scrollHeight - clientHeight - scrollTop;
-    // What grows below brings the end out of sight too; only who moves up leaves it.
+    // Growing content also pushes the end out of view; only scrolling up means the user has left it.
     if (rest < nearPx) isAtEnd.current = true;
     else if (scrollTop < lastOffset.current - 2) isAtEnd.current = false;
     lastOffset.current = scrollTop;
@@ -119,13 +119,13 @@ export function Transcript({ view, onLoadOlder }: { view: ChatView; onLoadOlder:
 }
 
 function TopLine({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => void }) {
-  if (view.state === 'loading') return <p className="quiet">Reading the chat …</p>;
-  if (view.isLoadingOlder) return <p className="quiet">Reading what was said before …</p>;
+  if (view.state === 'loading') return <p className="quiet">Loading the chat …</p>;
+  if (view.isLoadingOlder) return <p className="quiet">Loading older messages …</p>;
   if (view.olderError !== undefined) {
     return (
       <p className="older-problem" role="alert">
         <span className="problem" title={readableLine(view.olderError, 300)}>
-          What was said before could not be read. {readableLine(view.olderError, 300)}
+          Older messages could not be loaded. {readableLine(view.olderError, 300)}
         </span>
         <button className="plain" onClick={onLoadOlder}>
           Try again
@@ -134,7 +134,7 @@ function TopLine({ view, onLoadOlder }: { view: ChatView; onLoadOlder: () => voi
     );
   }
   if (view.log.before > 0) return null;
-  return view.log.items.length === 0 ? null : <p className="quiet">The beginning of this chat</p>;
+  return view.log.items.length === 0 ? null : <p className="quiet">The start of this chat</p>;
 }
 
 export const isEmpty = (log: ChatLog): boolean => log.before === 0 && log.items.length === 0 && log.drafts.length === 0;

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 
-// A virtual list takes away what is out of sight: what was opened must be so when it comes back.
+// The virtual list unmounts rows out of view; expanded ones must come back expanded.
 const remembered = new Map<string, boolean>();
 const maxRemembered = 5_000;
 

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
 import { waitWords } from '../../../protocol/wait-words.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 
-/** The time, every second while it is needed. */
+/** The current time, updated every second while needed. */
 function useNow(isNeeded: boolean): number {
   const [nowMs, setNowMs] = useState(() => Date.now());
   useEffect(() => {
@@ -15,7 +15,7 @@ function useNow(isNeeded: boolean): number {
   return nowMs;
 }
 
-/** What the chat waits for, and for how long by now. Not announced: it changes every second. */
+/** What the chat is waiting for, and for how long. Not announced, because it changes every second. */
 export function WaitLine({ waitsFor }: { waitsFor: Chat['waitsFor'] }) {
   const nowMs = useNow(waitsFor !== null);
   if (!waitsFor) return null;

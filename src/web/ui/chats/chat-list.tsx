@@ -3,7 +3,7 @@ import type { Chat } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
 import { useStore } from '../parts/use-store.ts';
 import { ChatRow } from './chat-row.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 const mostFound = 100;
@@ -13,7 +13,7 @@ interface Found {
   hasMore: boolean;
 }
 
-/** What the search found, newest first; undefined while nothing is searched for. */
+/** The search results, newest first; undefined if nothing is being searched for. */
 function useSearch(
   words: string,
   archived: boolean,
@@ -26,7 +26,7 @@ function useSearch(
   useEffect(() => {
     setFound(undefined);
     if (q === '' && !archived) return;
-    // The server need not finish what nobody waits for.
+    // Let the server stop a search nobody is waiting for.
     const line = new AbortController();
     setBusy(true);
     const timer = setTimeout(
@@ -84,7 +84,7 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
           <Icon name="search" />
           <input
             type="search"
-            aria-label="Search chats by title and by what was said"
+            aria-label="Search chats by title and content"
             placeholder="Search"
             value={words}
             onChange={(event) => setWords(event.target.value)}
@@ -96,7 +96,7 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
       </div>
       <div className="list-scroll" aria-busy={isBusy}>
         {state.error !== undefined && !state.isLoaded && <p className="problem">{state.error}</p>}
-        {!state.isLoaded && state.error === undefined && <p className="quiet">Reading the chats …</p>}
+        {!state.isLoaded && state.error === undefined && <p className="quiet">Loading chats …</p>}
         <ul className="chat-list" aria-label={archived ? 'Archived chats' : 'Chats'}>
           {shown.map((chat) => (
             <ChatRow key={chat.id} chat={chat} isHere={chat.id === here} />
@@ -105,12 +105,12 @@ export function ChatList({ onNew, here }: { onNew: () => void; here: string | un
         {state.isLoaded && shown.length === 0 && !isBusy && (
           <p className="quiet">
             {hasFailed
-              ? 'The search did not come to an end.'
+              ? 'The search did not finish.'
               : isSearching
-                ? 'Nothing was found.'
+                ? 'No results.'
                 : archived
-                  ? 'Nothing is archived.'
-                  : 'There is no chat yet.'}
+                  ? 'No archived chats.'
+                  : 'No chats yet.'}
           </p>
         )}
         {found?.hasMore === true && (

@@ -1,12 +1,13 @@
 import { memo, useState } from 'react';
 import type { Chat } from '../../../protocol/chat.ts';
-import { readableLine } from '../../text/hidden.ts';
-import { Icon } from '../parts/icons.tsx';
+import { readableLine } from '../../text/readable.ts';
+import { Icon } from '../parts/icon.tsx';
 import { Menu } from '../parts/menu.tsx';
-import { chatHref } from '../parts/place.ts';
-import { RenameDialog } from './rename.tsx';
+import { chatHref } from '../parts/route.ts';
+import { RenameDialog } from './rename-dialog.tsx';
 import { useSession } from '../parts/session-context.ts';
-import { costText, lastPart, shownState, whenText } from '../parts/words.ts';
+import { costText, lastPart, whenText } from '../parts/format.ts';
+import { shownState } from '../parts/shown-state.ts';
 
 export function StateMark({ chat }: { chat: Chat }) {
   const { state, words } = shownState(chat);
@@ -43,7 +44,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
     if (!changed) return;
     session.chats.put(changed);
     if (archived) {
-      const leave = session.say(`“${readableLine(chat.title, 60)}” is archived.`, {
+      const leave = session.showToast(`“${readableLine(chat.title, 60)}” is archived.`, {
         action: {
           label: 'Undo',
           run() {
@@ -62,7 +63,7 @@ export function ChatMenu({ chat, label }: { chat: Chat; label: string }) {
           { icon: 'pencil', label: 'Rename', run: () => setRenaming(true) },
           {
             icon: 'archive',
-            label: chat.archived ? 'Take out of the archive' : 'Archive',
+            label: chat.archived ? 'Unarchive' : 'Archive',
             run: () => void archive(!chat.archived),
           },
           {

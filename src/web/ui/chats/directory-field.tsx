@@ -1,13 +1,13 @@
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import type { DirectoryList } from '../../../protocol/directory.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { useSession } from '../parts/session-context.ts';
-import { usePlaceBelow } from '../parts/use-place-below.ts';
+import { usePopupPosition } from '../parts/use-popup-position.ts';
 import { useCombobox } from '../parts/use-combobox.ts';
 
 const nothing = { items: [], truncated: false };
 
-/** A path on the server, completed as it is typed: arrows choose, Enter or Tab takes it and looks further in. */
+/** A path on the server with completion: arrow keys choose, Enter or Tab completes and lists the directory inside. */
 export function DirectoryField({ value, onChange }: { value: string; onChange: (path: string) => void }) {
   const session = useSession();
   const id = useId();
@@ -20,7 +20,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
   };
   const list = useCombobox(items, ({ path }) => take(path));
   const { isOpen, isWanted, setOpen } = list;
-  const below = usePlaceBelow(input, isOpen);
+  const below = usePopupPosition(input, isOpen);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (list.onKeyDown(event)) return;
     if (event.key === 'ArrowDown') setOpen(true);
@@ -29,7 +29,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
     if (!isWanted) return;
     let isOld = false;
     const timer = setTimeout(() => {
-      // A path that names nothing yet has nothing to complete: no reason to complain while it is typed.
+      // An unfinished path has nothing to complete, which is no error.
       session.api.listDirectories(value).then(
         (found) => {
           if (!isOld) setFound(found);
@@ -76,7 +76,7 @@ export function DirectoryField({ value, onChange }: { value: string; onChange: (
         </ul>
         {truncated && (
           <p className="quiet" role="status">
-            There are more than {items.length}: type on to find the others.
+            There are more than {items.length}: keep typing to find the others.
           </p>
         )}
       </div>

@@ -8,16 +8,16 @@ import { DirectoryField } from './directory-field.tsx';
 import { EngineField } from '../parts/engine-field.tsx';
 import { EffortField } from '../parts/effort-field.tsx';
 import { ModelField } from '../parts/model-field.tsx';
-import { chatHref } from '../parts/place.ts';
+import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
-import { modeChoices } from '../parts/words.ts';
+import { modeChoices } from '../parts/mode-choices.ts';
 
 export function NewChat({ onClose }: { onClose: () => void }) {
   const session = useSession();
   const info = useStore(session.info);
-  // Where the last one was, the next one often is.
+  // People often start the next chat in the same directory.
   const [cwd, setCwd] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
   const [backend, setBackend] = useState<BackendName>();
   const [model, setModel] = useState('');
@@ -42,7 +42,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
     session.chats.put(chat);
     location.hash = chatHref(chat.id);
     flushSync(onClose);
-    // The browser has given the focus back to the button that opened this: the next space would press it.
+    // The browser has returned focus to the button that opened the dialog: the next space would press it.
     document.getElementById('main')?.focus();
   };
 
@@ -66,7 +66,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
           <p className="quiet">{modeChoices.find(({ value }) => value === mode)?.hint}</p>
         </fieldset>
         <details>
-          <summary>More choices</summary>
+          <summary>More options</summary>
           {info && <EngineField info={info} value={backend ?? info.defaultBackend} onChange={setBackend} />}
           <ModelField value={model} onChange={setModel} />
           <EffortField value={effort} onChange={setEffort} />

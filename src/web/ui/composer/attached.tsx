@@ -1,7 +1,7 @@
-import { Icon } from '../parts/icons.tsx';
-import type { ImageBlock } from './images.ts';
+import { Icon } from '../parts/icon.tsx';
+import type { ImageBlock } from './read-images.ts';
 
-/** The images that go with the next prompt. */
+/** The images attached to the next prompt. */
 export function Attached({ images, onTakeOut }: { images: ImageBlock[]; onTakeOut: (index: number) => void }) {
   if (images.length === 0) return null;
   return (
@@ -12,7 +12,7 @@ export function Attached({ images, onTakeOut }: { images: ImageBlock[]; onTakeOu
           <button
             type="button"
             className="icon-button"
-            aria-label={`Take image ${index + 1} out`}
+            aria-label={`Remove image ${index + 1}`}
             onClick={() => onTakeOut(index)}
           >
             <Icon name="close" />

@@ -4,15 +4,15 @@ import type { ContentBlock } from '../../../protocol/content.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import type { Latest } from '../../state/chat-log.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Attached } from './attached.tsx';
-import { Icon } from '../parts/icons.tsx';
-import { type ImageBlock, readImages } from './images.ts';
+import { Icon } from '../parts/icon.tsx';
+import { type ImageBlock, readImages } from './read-images.ts';
 import { PromptField } from './prompt-field.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { useCommands } from './use-commands.ts';
 import { useDrop } from './use-drop.ts';
-import { modeChoices } from '../parts/words.ts';
+import { modeChoices } from '../parts/mode-choices.ts';
 
 export interface ComposerProps {
   chat: Chat;
@@ -40,10 +40,10 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   useEffect(() => {
     const wasKept = isKept.current;
     isKept.current = drafts.set(chat.id, { text, images });
-    if (wasKept && !isKept.current) session.say('This draft is too large to be kept over a reload of the page.');
+    if (wasKept && !isKept.current) session.showToast('This draft is too large to survive a reload of the page.');
   }, [chat.id, text, images, drafts, session]);
   const send = (): void => {
-    // An image that is still being read belongs to it.
+    // Images still being read belong to this prompt.
     if (isEmpty || reading > 0) return;
     onSend([...images, ...(text.trim() === '' ? [] : [{ type: 'text' as const, text }])]);
     setText('');
@@ -53,8 +53,8 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
   const addFiles = async (files: readonly File[]): Promise<void> => {
     if (files.length === 0) return;
     if (!takesImages) {
-      session.say(
-        `The ${engineText(chat.backend, info?.backends)} takes no images. Change the engine of this chat first.`,
+      session.showToast(
+        `The ${engineText(chat.backend, info?.backends)} does not accept images. Change the engine of this chat first.`,
         {
           level: 'error',
         },
@@ -64,7 +64,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
     setReading((count) => count + 1);
     const read = await readImages(files).finally(() => setReading((count) => count - 1));
     setImages((before) => [...before, ...read.images]);
-    for (const problem of read.problems) session.say(problem, { level: 'error' });
+    for (const problem of read.problems) session.showToast(problem, { level: 'error' });
   };
   const isDropping = useDrop((files) => void addFiles(files));
   const changeMode = async (permissionMode: PermissionMode): Promise<void> => {
@@ -86,13 +86,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
         field={field}
         text={text}
         commands={commands}
-        placeholder={
-          isDropping
-            ? 'Drop the images here'
-            : isBusy
-              ? 'Write what comes next; it waits its turn'
-              : 'Ask for something'
-        }
+        placeholder={isDropping ? 'Drop images here' : isBusy ? 'Queue another prompt' : 'Ask for something'}
         onText={setText}
         onSend={send}
         onEscape={() => {
@@ -146,7 +140,7 @@ export function Composer({ chat, latest, isBusy, onSend, onInterrupt, onSettings
         )}
         <button
           className="primary send"
-          aria-label={isBusy ? 'Send when it is done' : 'Send'}
+          aria-label={isBusy ? 'Add to the queue' : 'Send'}
           disabled={isEmpty || reading > 0}
         >
           <Icon name="send" />

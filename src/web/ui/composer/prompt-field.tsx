@@ -1,7 +1,7 @@
 import { type ClipboardEvent, type KeyboardEvent, type RefObject, useEffect, useLayoutEffect } from 'react';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { useCombobox } from '../parts/use-combobox.ts';
-import { goToWrite } from '../parts/place-to-write.ts';
+import { focusPrompt } from '../parts/focus-prompt.ts';
 import type { Command } from './use-commands.ts';
 import { useMedia } from '../parts/use-media.ts';
 
@@ -16,12 +16,12 @@ export interface PromptFieldProps {
   onFiles: (files: File[]) => void;
 }
 
-// Where the style `field-sizing` is unknown the field is measured.
+// Browsers without `field-sizing` need the height to be measured.
 const isSizedByBrowser = (): boolean => CSS.supports('field-sizing', 'content');
 
 /**
- * Where a prompt is written. Enter sends it and Shift+Enter begins a line; on a screen that is touched, whose keyboards have
- * no such Enter, it begins a line and the button sends.
+ * The prompt field. Enter sends and Shift+Enter starts a new line. Touch keyboards have no such Enter: there it starts a
+ * new line, and the button sends.
  */
 export function PromptField(props: PromptFieldProps) {
   const { field, text, commands, onText, onSend, onFiles } = props;
@@ -32,8 +32,8 @@ export function PromptField(props: PromptFieldProps) {
   };
   const list = useCombobox(commands, take, { choosesFirst: true });
 
-  // Who opens a chat means to write.
-  useEffect(goToWrite, []);
+  // Opening a chat means writing in it.
+  useEffect(focusPrompt, []);
   useLayoutEffect(() => {
     const element = field.current;
     if (!element || isSizedByBrowser()) return;
@@ -42,13 +42,13 @@ export function PromptField(props: PromptFieldProps) {
   }, [field, text]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    // The Enter that ends a composition, of Japanese for example, is none; Safari ends the composition first.
+    // The Enter that ends an IME composition does not send. Safari ends the composition first.
     if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     const isWhole = text === `/${commands[list.at]?.name ?? ''}`;
     if (!(event.key === 'Enter' && isWhole) && list.onKeyDown(event)) return;
     if (event.key === 'Escape') return props.onEscape();
     if (event.key !== 'Enter' || event.shiftKey) return;
-    // A key that is held down has done its work already, maybe on a button that is gone.
+    // Ignore a held key: its first press may have acted on something that is gone.
     if (event.repeat) return event.preventDefault();
     if (isTouched && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -67,7 +67,7 @@ export function PromptField(props: PromptFieldProps) {
         id={list.listId}
         className="options command-list"
         role="listbox"
-        aria-label="Commands of the agent"
+        aria-label="Agent commands"
         hidden={!list.isOpen}
       >
         {commands.map(({ name, description }, index) => (

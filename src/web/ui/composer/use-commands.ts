@@ -8,14 +8,14 @@ const pageSize = 100;
 const maxOffered = 30;
 
 /**
- * The agent's slash commands that begin like this prompt; none for a prompt that is none. Of a long chat the newest page of
- * the log may not tell them: then its first one does, where the session began.
+ * The agent's slash commands that match the prompt; none unless it starts with a slash. In a long chat the newest page
+ * may not contain them, so the log's first page is read: it has those of the session's start.
  */
-export function useCommands(chatId: string, told: readonly Command[] | undefined, text: string): readonly Command[] {
+export function useCommands(chatId: string, fromLog: readonly Command[] | undefined, text: string): readonly Command[] {
   const { api } = useSession();
   const typed = /^\/(\S*)$/.exec(text)?.[1];
   const [first, setFirst] = useState<readonly Command[]>();
-  const isMissing = typed !== undefined && told === undefined && first === undefined;
+  const isMissing = typed !== undefined && fromLog === undefined && first === undefined;
   useEffect(() => {
     if (!isMissing) return;
     let isGone = false;
@@ -24,20 +24,20 @@ export function useCommands(chatId: string, told: readonly Command[] | undefined
         const found = items.findLast((event) => event.type === 'available_commands_update');
         if (!isGone) setFirst(found?.commands ?? []);
       },
-      // Without them a command is typed by hand.
+      // Without them, commands can still be typed in full.
       () => undefined,
     );
     return () => void (isGone = true);
   }, [api, chatId, isMissing]);
-  return useMemo(() => (typed === undefined ? [] : matching(told ?? first ?? [], typed)), [typed, told, first]);
+  return useMemo(() => (typed === undefined ? [] : matching(fromLog ?? first ?? [], typed)), [typed, fromLog, first]);
 }
 
-/** Those that begin so, then those with a part that does. */
+/** Commands that start with the text, then those with a part that does. */
 export function matching(commands: readonly Command[], typed: string): readonly Command[] {
   const wanted = typed.toLowerCase();
   const rank = ({ name }: Command): number => {
     const at = name.toLowerCase();
-    // The agent’s own inner ones, for who knows them.
+    // Internal commands of the agent are only listed when asked for.
     if (at.startsWith('_') && !wanted.startsWith('_')) return 2;
     return at.startsWith(wanted) ? 0 : at.split(/[-_:]/).some((part) => part.startsWith(wanted)) ? 1 : 2;
   };

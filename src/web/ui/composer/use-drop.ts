@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from 'react';
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') === true;
 
 /**
- * Files that are dropped anywhere on the page: a browser left to itself would open them in place of it. True while some are
- * held above the page.
+ * Takes files dropped anywhere on the page, which the browser would otherwise open in its place. Returns true while files
+ * are dragged over it.
  */
 export function useDrop(onFiles: (files: File[]) => void): boolean {
   const [isOver, setOver] = useState(false);
@@ -19,7 +19,7 @@ export function useDrop(onFiles: (files: File[]) => void): boolean {
       setOver(true);
     };
     const onLeave = (event: DragEvent): void => {
-      // Also told for every element that is left for another one.
+      // Also fires when the pointer moves from one element to another.
       if (event.relatedTarget === null) setOver(false);
     };
     const onDrop = (event: DragEvent): void => {

@@ -5,14 +5,14 @@ import { changedLines } from '../../text/diff-lines.ts';
 import { changeMarks, changeWords } from '../parts/diff.tsx';
 import { Marked } from '../parts/marked.tsx';
 import { InSight, useSight } from './in-sight.tsx';
-import { SeenEnd, useJudged } from './seen.tsx';
+import { SeenEnd, useJudged } from './seen-gate.tsx';
 
 const longestChange = 20_000;
 
-/** What is longer is judged by its two texts: a table of both would take the page too long. */
+/** Beyond this size the two texts are shown instead: a table of both would be too slow. */
 export const isShortChange = (before: string, after: string): boolean => before.length + after.length <= longestChange;
 
-/** A change of text as somebody has to judge it: both texts to the byte, and what they have in common once. */
+/** A text change to approve: both texts to the byte, with common lines shown once. */
 export function Change({ before, after }: { before: string; after: string }) {
   const [isOpen, setOpen] = useState(false);
   const lines = useMemo(() => changedLines(before, after), [before, after]);

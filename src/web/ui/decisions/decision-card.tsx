@@ -5,7 +5,7 @@ import { formOf } from '../../../protocol/form.ts';
 import { exactLine } from '../../../protocol/exact-text.ts';
 import { planOf } from '../../../protocol/plan.ts';
 import { questionsOf } from '../../../protocol/question.ts';
-import { Markdown } from '../../text/markdown.tsx';
+import { Markdown } from '../parts/markdown.tsx';
 import { ErrorBoundary } from '../parts/error-boundary.tsx';
 import { EditInput } from './edit-input.tsx';
 import { ExactText } from './exact-text.tsx';
@@ -15,11 +15,11 @@ import { ServerForm } from './server-form.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { Marked } from '../parts/marked.tsx';
 import { Problem } from '../parts/problem.tsx';
-import { decisionTitle, titleParts } from '../parts/words.ts';
-import { AllowButton, AnswerButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen.tsx';
+import { decisionTitle, titleParts } from '../parts/decision-title.ts';
+import { AllowButton, AnswerButton, SeenEnd, SeenGate, UnseenNote, useJudged, useSeenGate } from './seen-gate.tsx';
 import { useSteady } from './use-steady.ts';
 
-/** A question of a shape that is not known can only be answered by hand: what it wants is not known either. */
+/** A question of an unknown shape can only be answered by writing JSON. */
 const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; deny: string }> = {
   permission: { allow: 'Allow once', edit: 'Edit', deny: 'Deny' },
   plan: { allow: 'Approve the plan', deny: 'Keep planning' },
@@ -28,7 +28,7 @@ const answerWords: Record<Decision['kind'], { allow?: string; edit?: string; den
 };
 const kindWords = { permission: 'Permission', question: 'Question', plan: 'Plan', form: 'Form' };
 
-/** Something that waits for a person: what it is, to the byte, and the ways to answer. `among` names all that stand here. */
+/** A pending decision: what it is about, to the byte, and its buttons. `among` lists all decisions on the page. */
 export function DecisionCard({ decision, among }: { decision: Decision; among: string }) {
   const session = useSession();
   const [isBusy, setBusy] = useState(false);
@@ -48,7 +48,7 @@ export function DecisionCard({ decision, among }: { decision: Decision; among: s
   const plan = planOf(decision);
   const canBeAllowed = decision.kind !== 'plan' || plan !== undefined;
   const canAllowAlways = canBeAllowed && decision.canAllowAlways;
-  // The second of two clicks must not answer by a button that the first one brought.
+  // The second click of a double click must not press a button that the first one revealed.
   const gate = useSeenGate(useSteady(`${among} ${step}`));
   const words = answerWords[decision.kind];
   const inputText = JSON.stringify(decision.input, null, 2);
@@ -88,7 +88,7 @@ export function DecisionCard({ decision, among }: { decision: Decision; among: s
               <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
                 {plan === undefined ? <Fields input={decision.input} /> : <Plan plan={plan} input={decision.input} />}
               </ErrorBoundary>
-              {!canBeAllowed && <p className="problem">There is no plan in it, so there is nothing to approve.</p>}
+              {!canBeAllowed && <p className="problem">It contains no plan, so there is nothing to approve.</p>}
               {step === 'choose' && canAllowAlways && <AlwaysScope id={scopeId} lines={decision.alwaysScope} />}
               {step === 'edit' && (
                 <EditInput
@@ -165,7 +165,7 @@ export function DecisionCard({ decision, among }: { decision: Decision; among: s
   );
 }
 
-/** What the button stands for, in the words of whoever would remember it. */
+/** What "Always allow" will remember. */
 function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
   const judged = useJudged<HTMLDivElement>('what “Always allow” means', lines, { isForAlways: true });
   return (
@@ -189,7 +189,7 @@ function AlwaysScope({ id, lines }: { id: string; lines: readonly string[] }) {
   );
 }
 
-/** What is approved is the text as it stands; formatted, parts of it would not be seen. */
+/** Approve the text as it is: formatting could hide parts of it. */
 function Plan({ plan, input }: { plan: string; input: Record<string, unknown> }) {
   const { plan: _, ...more } = input;
   return (
@@ -225,7 +225,7 @@ function DenyForm({
   return (
     <form onSubmit={submit}>
       <label>
-        What the agent is told (you may leave it empty)
+        Tell the agent why (optional)
         <textarea
           value={message}
           rows={2}

@@ -7,7 +7,7 @@ it('DECIDE-3: what was not edited comes back as it was', () => {
     '{"command": "echo a\\rrm b\\r\\nx", "n": 5, "__proto__": {"a": 1}, "text": "a\\nb"}',
   ) as Record<string, unknown>;
   const fields = fieldsOf(input);
-  // A field for text would make line feeds of them.
+  // A text field would turn them into line feeds.
   expect(Object.values(fields).some((text) => text.includes('\r'))).toBe(false);
   const result = inputOf(input, fields);
   expect('input' in result && JSON.stringify(result.input)).toBe(JSON.stringify(input));

@@ -1,22 +1,22 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { BooError } from '../../../protocol/error.ts';
 import { hasNamed, isProseField } from '../../../protocol/exact-text.ts';
-import { readable, readableLine } from '../../text/hidden.ts';
+import { readable, readableLine } from '../../text/readable.ts';
 import { ExactText } from './exact-text.tsx';
-import { useCanAllow } from './seen.tsx';
+import { useCanAllow } from './seen-gate.tsx';
 
 type Fields = Record<string, string>;
 
-/** A field for text makes line feeds of all carriage returns: where there are some, the text is edited as JSON. */
+/** A text field turns carriage returns into line feeds, so text that contains them is edited as JSON. */
 const isPlain = (value: unknown): value is string => typeof value === 'string' && !value.includes('\r');
 
-/** Texts as they are, everything else as JSON. */
+/** Strings as they are, everything else as JSON. */
 export const fieldsOf = (input: Record<string, unknown>): Fields =>
   Object.fromEntries(
     Object.entries(input).map(([name, value]) => [name, isPlain(value) ? value : JSON.stringify(value, null, 2)]),
   );
 
-/** The input again; or the name of the field that is no JSON. */
+/** The edited input, or the name of the field that is not valid JSON. */
 export function inputOf(
   input: Record<string, unknown>,
   fields: Fields,
@@ -34,12 +34,12 @@ export function inputOf(
 }
 
 interface Wrong {
-  /** Undefined where it is the input as a whole. */
+  /** Undefined if the problem concerns the input as a whole. */
   name: string | undefined;
   message: string;
 }
 
-/** What the server refused, at the field that it named. */
+/** The server's error, at the field it names. */
 export function wrongField(input: Record<string, unknown>, refused: BooError | undefined): Wrong | undefined {
   if (!refused) return undefined;
   const field = String(refused.details['field']);
@@ -48,7 +48,7 @@ export function wrongField(input: Record<string, unknown>, refused: BooError | u
   return { name: Object.keys(input).find(isIn), message: refused.message };
 }
 
-/** The buttons that send it stand below the card. */
+/** The submit buttons are below the card. */
 export function EditInput({
   id,
   input,

@@ -3,21 +3,24 @@ import { countOf } from '../../../protocol/count-text.ts';
 import { type ExactPart, exactParts, lineCount, linesOf } from '../../../protocol/exact-text.ts';
 import { Marked } from '../parts/marked.tsx';
 import { InSight, useSight } from './in-sight.tsx';
-import { SeenEnd, useJudged } from './seen.tsx';
+import { SeenEnd, useJudged } from './seen-gate.tsx';
 
 const firstLength = 20_000;
 const moreLength = 200_000;
-/** Beyond, the beginnings of lines are not marked one by one: a page of a hundred thousand elements is slow. */
+/** Beyond this, line starts are not marked individually: a page with a hundred thousand elements is slow. */
 const mostMarked = 2_000;
 
-/** Whole lines, as long as a line is not longer than all. */
+/** Cuts at the end of a line, unless a single line is longer than the limit. */
 function beginningOf(text: string, length: number): string {
   if (text.length <= length) return text;
   const end = text.lastIndexOf('\n', length);
   return text.slice(0, end > 0 ? end + 1 : length);
 }
 
-/** What will run, to the byte: what is not seen as itself is named and marked. All of it can be reached. */
+/**
+ * What will run, to the byte: characters that are not visible as themselves are named and marked. All of it can be
+ * reached.
+ */
 export function ExactText({
   text,
   label = 'Exact text',

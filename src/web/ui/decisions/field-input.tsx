@@ -1,9 +1,9 @@
 import { type ReactNode, useId } from 'react';
 import type { FormField } from '../../../protocol/form.ts';
 import { typedNumber } from '../../../protocol/form-values.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 
-/** What stands in a field: what was typed or chosen, or the choices that are ticked. */
+/** The state of a field: its text or choice, or the checked options. */
 export type Draft = string | readonly string[];
 
 export function draftOf(field: FormField, value: unknown): Draft {
@@ -16,7 +16,7 @@ export function draftOf(field: FormField, value: unknown): Draft {
       : '';
 }
 
-/** What is sent for it; undefined where nothing was given. A number that is none stays as it was typed. */
+/** The value to send; undefined if the field is empty. An invalid number is sent as typed. */
 export function valueOf(field: FormField, draft: Draft): unknown {
   if (field.type === 'choices') return draft.length === 0 && !field.isRequired ? undefined : draft;
   if (typeof draft !== 'string' || draft === '') return undefined;

@@ -1,12 +1,12 @@
 import { exactLine, isProseField } from '../../../protocol/exact-text.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Marked } from '../parts/marked.tsx';
 import { Change, isShortChange } from './change.tsx';
 import { ExactText } from './exact-text.tsx';
 
 /**
- * Every field of the input, each once: a change of text that is not too long stands in the place of its two texts, line by
- * line and whole.
+ * Every field of the input, each shown once: a text change of moderate size replaces its two texts, line by line and in
+ * full.
  */
 export function Fields({ input }: { input: Record<string, unknown> }) {
   const { old_string: before, new_string: after, ...rest } = input;

@@ -8,14 +8,14 @@ import {
   type FormValues,
 } from '../../../protocol/form-values.ts';
 import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Marked } from '../parts/marked.tsx';
 import { type Draft, draftOf, FieldInput, valueOf } from './field-input.tsx';
-import { useCanAllow } from './seen.tsx';
+import { useCanAllow } from './seen-gate.tsx';
 
 const prose = { isProse: true };
 
-/** The fields of a form, with what is wrong said at each. The buttons that send it stand below the card. */
+/** The fields of a form, each with its own error. The submit buttons are below the card. */
 export function FormFields({
   id,
   fields,
@@ -51,8 +51,8 @@ export function FormFields({
         const problem = problems.get(field.name);
         const names = { hint: `${id}-${index}-hint`, problem: `${id}-${index}-problem` };
         const hint = fieldHint(field);
-        const isTold = hint !== '' || field.description !== '' || asksForSecret(field);
-        const described = [isTold ? names.hint : '', problem === undefined ? '' : names.problem].filter(Boolean);
+        const hasHint = hint !== '' || field.description !== '' || asksForSecret(field);
+        const described = [hasHint ? names.hint : '', problem === undefined ? '' : names.problem].filter(Boolean);
         return (
           <div key={field.name} data-field={index} className="server-field">
             <FieldInput
@@ -72,7 +72,7 @@ export function FormFields({
                 </>
               }
             />
-            {isTold && (
+            {hasHint && (
               <p id={names.hint} className="field-hint">
                 {field.description !== '' && (
                   <span className="quiet">

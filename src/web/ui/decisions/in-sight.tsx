@@ -6,7 +6,7 @@ interface Sight {
   lines: number;
 }
 
-/** How much of a box is in sight, and a way to all of it. */
+/** How much of a box is in view, and a button to show all of it. */
 export function InSight({
   sight,
   lines,
@@ -16,7 +16,7 @@ export function InSight({
 }: {
   sight: Sight;
   lines: number;
-  /** So many characters are not in the page yet. */
+  /** How many characters are not in the page yet. */
   rest?: number;
   more?: string;
   onShowAll: () => void;
@@ -28,8 +28,8 @@ export function InSight({
         {rest > 0
           ? `${countOf(rest, 'more character')} ${rest === 1 ? 'is' : 'are'} not shown yet.`
           : lines > 1 && sight.lines > 0
-            ? `${grouped(Math.min(sight.lines, lines))} of ${countOf(lines, 'line')} are in sight.`
-            : 'It goes on below.'}
+            ? `${grouped(Math.min(sight.lines, lines))} of ${countOf(lines, 'line')} are in view.`
+            : 'More below.'}
       </strong>{' '}
       <button type="button" onClick={onShowAll}>
         {more}
@@ -38,7 +38,7 @@ export function InSight({
   );
 }
 
-/** Whether a box holds more than it shows, and how many of its `.exact-line`s are in sight now. */
+/** Whether a box overflows, and how many of its `.exact-line`s are in view. */
 export function useSight(place: RefObject<HTMLElement | null>, shown: unknown, isOpen: boolean): Sight {
   const [sight, setSight] = useState({ isCut: false, lines: 0 });
   useEffect(() => {
@@ -47,7 +47,7 @@ export function useSight(place: RefObject<HTMLElement | null>, shown: unknown, i
     const look = (): void => {
       const { top, bottom } = box.getBoundingClientRect();
       const lines = box.getElementsByClassName('exact-line');
-      // Of those that end below a place in the page, the first; lines stand in order.
+      // The first line that ends below a given position; lines are in order.
       const firstBelow = (edge: number): number => {
         let low = 0;
         let high = lines.length;

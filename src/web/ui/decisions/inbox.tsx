@@ -2,15 +2,16 @@ import { useCallback, useMemo, useRef } from 'react';
 import { byText } from '../../../protocol/by-text.ts';
 import type { Decision } from '../../../protocol/decision.ts';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { DecisionCard } from './decision-card.tsx';
-import { Icon } from '../parts/icons.tsx';
-import { chatHref } from '../parts/place.ts';
+import { Icon } from '../parts/icon.tsx';
+import { chatHref } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useKeptFocus } from '../parts/use-kept-focus.ts';
-import { decisionTitle, whenText } from '../parts/words.ts';
+import { decisionTitle } from '../parts/decision-title.ts';
+import { whenText } from '../parts/format.ts';
 
-/** What waits, oldest first: of one chat, or of all. */
+/** Pending decisions, oldest first, of one chat or of all. */
 export function usePending(chatId?: string): Decision[] {
   const session = useSession();
   const { pending } = useStore(session.decisions);
@@ -46,13 +47,13 @@ export function Inbox() {
   return (
     <section className="inbox" aria-label="Inbox">
       <header className="page-head">
-        <a className="icon-button back" href="#/" aria-label="Back to the chats">
+        <a className="icon-button back" href="#/" aria-label="Back to chats">
           <Icon name="back" />
         </a>
         <h1>Inbox</h1>
       </header>
       <div className="inbox-scroll" ref={scroller} tabIndex={-1}>
-        {pending.length === 0 && <p className="quiet">Nothing waits for you.</p>}
+        {pending.length === 0 && <p className="quiet">Nothing is waiting for you.</p>}
         {pending.map((decision) => (
           <div key={decision.id} className="inbox-entry">
             <p className="inbox-where">

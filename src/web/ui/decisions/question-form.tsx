@@ -4,7 +4,7 @@ import type { Question } from '../../../protocol/question.ts';
 import { exactLine, exactParts } from '../../../protocol/exact-text.ts';
 import { alikeWords } from '../../../protocol/look-alikes.ts';
 import { Marked } from '../parts/marked.tsx';
-import { AllowButton, AnswerButton, SeenEnd, UnseenNote, useCanAllow, useJudged } from './seen.tsx';
+import { AllowButton, AnswerButton, SeenEnd, UnseenNote, useCanAllow, useJudged } from './seen-gate.tsx';
 
 interface Choice {
   chosen: string[];
@@ -106,7 +106,7 @@ export function QuestionForm({
 
 const prose = { isProse: true };
 
-/** A question and what there is to choose. */
+/** A question with its options. */
 function Asked({ question, number, children }: { question: Question; number: number; children: ReactNode }) {
   const { place, id } = useJudged<HTMLFieldSetElement>(`question ${number}`, question);
   return (

@@ -3,11 +3,11 @@ import type { AnswerDecision } from '../../../protocol/decision.ts';
 import type { Form } from '../../../protocol/form.ts';
 import { pageLink } from '../../../protocol/page-link.ts';
 import { exactLine } from '../../../protocol/exact-text.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { Marked } from '../parts/marked.tsx';
 import { ExactText } from './exact-text.tsx';
 import { FormFields } from './form-fields.tsx';
-import { AllowButton, AnswerButton, UnseenNote } from './seen.tsx';
+import { AllowButton, AnswerButton, UnseenNote } from './seen-gate.tsx';
 
 export interface ServerFormProps {
   form: Form;
@@ -15,7 +15,7 @@ export interface ServerFormProps {
   onAnswer: (answer: AnswerDecision) => void;
 }
 
-/** What an MCP server asks for. All its words are set apart, so that none can be taken for ours. */
+/** What an MCP server asks for. All its text is set apart, so that none of it passes for ours. */
 export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
   const server = (
     <bdi>
@@ -32,7 +32,7 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
     <>
       <div className="decision-body server-form">
         <p className="quiet">
-          The MCP server {server} asks this, not BooCode and not the agent. What you{' '}
+          The MCP server {server} is asking, not BooCode and not the agent. What you{' '}
           {form.mode === 'url' ? 'do on its page' : 'type here'} goes to {server}.
         </p>
         <ExactText text={form.message} label="What it says" isProse />
@@ -41,7 +41,7 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
         ) : form.fields ? (
           <FormFields id={formId} fields={form.fields} onSend={(input) => onAnswer({ outcome: 'allow', input })} />
         ) : (
-          <p className="caution">It asks for something that a form cannot hold, so it can only be declined.</p>
+          <p className="caution">It asks for something a form cannot hold, so you can only decline it.</p>
         )}
       </div>
       <div className="decision-foot">
@@ -65,25 +65,25 @@ export function ServerForm({ form, isBusy, onAnswer }: ServerFormProps) {
   );
 }
 
-/** Never opened by itself. The whole address is shown, and the host that it really leads to is named. */
+/** Never opened automatically. Shows the full address, and names the host it really leads to. */
 function ServerPage({ url }: { url: string }) {
   const link = pageLink(url);
   return (
     <>
-      <ExactText text={url} label="The whole address" />
+      <ExactText text={url} label="The full address" />
       {link ? (
         <p>
           <a href={link.href} target="_blank" rel="noopener noreferrer nofollow">
             Open <strong dir="ltr">{link.host}</strong> in a new tab
           </a>
-          {!link.isEncrypted && <span className="caution"> Nothing on the way there is encrypted.</span>}
+          {!link.isEncrypted && <span className="caution"> The connection is not encrypted.</span>}
         </p>
       ) : (
         <p className="caution">
-          This is no plain address of a web page (http or https, without a user name), and is not made a link.
+          This is not a plain web address (http or https, without a user name), so it is not made a link.
         </p>
       )}
-      <p className="quiet">“Accept” tells the server that you go there. It opens nothing.</p>
+      <p className="quiet">“Accept” tells the server that you will go there. It opens nothing.</p>
     </>
   );
 }

@@ -1,14 +1,11 @@
 import { useEffect, useState } from 'react';
 
-/**
- * As long as browsers themselves wait with their permission prompts: what is pressed earlier was meant for what stood there
- * before.
- */
+/** As long as browsers delay their own permission prompts: an earlier press was meant for what was there before. */
 const steadyAfterMs = 500;
 
 /**
- * Whether something has stood in its place for a while: since it came, since `places` changed (what stands around it may
- * have moved it), and since the page came back to the front.
+ * Whether something has been in its place for a moment: since it appeared, since `places` changed (its neighbours may
+ * have moved it), and since the page became visible again.
  */
 export function useSteady(places: unknown): boolean {
   const [isSteady, setSteady] = useState(false);

@@ -3,7 +3,7 @@ import { copyText } from '../../text/copy-text.ts';
 
 const words = { idle: 'Copy', done: 'Copied', failed: 'Not copied' };
 
-/** `what` names the thing for who does not see it beside the button. */
+/** `what` names the content for screen readers. */
 export function CopyButton({ what, text, className }: { what: string; text: () => string; className: string }) {
   const [state, setState] = useState<keyof typeof words>('idle');
   useEffect(() => {

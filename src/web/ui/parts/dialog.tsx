@@ -1,16 +1,16 @@
 import { type ReactNode, useLayoutEffect, useId, useRef } from 'react';
-import { Icon } from './icons.tsx';
+import { Icon } from './icon.tsx';
 
-/** Modal: the browser keeps the focus inside, and gives it back. */
+/** A modal dialog, open while mounted. The browser keeps focus inside and returns it afterwards. */
 export function Dialog({ title, onClose, children }: { title: string; onClose: () => void; children: ReactNode }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  // Closed before it is taken away, for only then the browser gives the focus back.
+  // Close it before React removes it: only then does the browser return focus.
   useLayoutEffect(() => {
     const element = dialog.current;
     if (!element) return;
     if (!element.open) element.showModal();
-    // The browser takes the first it finds, the button that closes; people come for the first field.
+    // By default focus would go to the close button, not to the first field.
     element.querySelector<HTMLElement>('form :is(input, textarea, select):not(:disabled)')?.focus();
     return () => element.close();
   }, []);

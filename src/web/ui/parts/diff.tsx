@@ -7,7 +7,7 @@ export const changeMarks = { same: ' ', added: '+', removed: '−', skipped: '�
 export const changeWords = { same: '', added: 'added: ', removed: 'removed: ', skipped: '' };
 const firstLines = 40;
 
-/** Tabs belong to code. */
+/** Tabs are normal in code, so they are not marked. */
 const withTabs = (parts: ExactPart[]): ExactPart[] =>
   parts.map((part) => (/^␉+$/.test(part.text) ? { text: part.text.replaceAll('␉', '\t'), isNamed: false } : part));
 
@@ -32,17 +32,17 @@ function DiffText({ text, isJudged }: { text: string; isJudged: boolean }) {
 export const Diff = memo(function Diff({
   oldText,
   newText,
-  lines: told,
+  lines: given,
   isJudged = false,
 }: {
   oldText: string | null;
   newText: string;
-  /** In place of those that the two texts give, for example with what stands around them. */
+  /** Overrides the lines computed from the texts, for example to include context. */
   lines?: DiffLine[] | undefined;
-  /** Somebody has still to allow it. */
+  /** The change has not been approved yet. */
   isJudged?: boolean;
 }) {
-  const lines = useMemo(() => told ?? diffLines(oldText, newText), [told, oldText, newText]);
+  const lines = useMemo(() => given ?? diffLines(oldText, newText), [given, oldText, newText]);
   const isNumbered = lines.some(({ number }) => number !== undefined);
   const [isWhole, setWhole] = useState(false);
   const some = isWhole ? lines : lines.slice(0, firstLines);

@@ -1,6 +1,6 @@
 import type { Effort } from '../../../protocol/chat.ts';
 
-/** Written out, since the schemas stay out of the page. */
+/** Repeated here, because the schemas are not part of the bundle. */
 const levels: Record<Effort, string> = {
   low: 'Low',
   medium: 'Medium',

@@ -1,16 +1,16 @@
 import { Component, type ReactNode } from 'react';
 import { toBooError } from '../../../protocol/error.ts';
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 
 interface BoundaryProps {
-  /** Drawn in place of what could not be drawn. */
+  /** Rendered in place of content that failed to render. */
   instead: (error: unknown) => ReactNode;
-  /** With another one it is tried again. */
+  /** Rendering is retried when this changes. */
   of?: unknown;
   children: ReactNode;
 }
 
-/** What goes wrong while its content is drawn stays inside: without a boundary React takes the whole page away. */
+/** Contains rendering errors: without a boundary, React removes the whole page. */
 export class ErrorBoundary extends Component<BoundaryProps, { error?: unknown; isBroken: boolean }> {
   override state: { error?: unknown; isBroken: boolean } = { isBroken: false };
 
@@ -27,23 +27,23 @@ export class ErrorBoundary extends Component<BoundaryProps, { error?: unknown; i
   }
 }
 
-/** Each browser has its own words for a part of the bundle that does not come. */
+/** Browsers word a failed import differently. */
 const missingPart = /dynamically imported module|importing a module script|preload CSS/i;
 
 function wordsOf(error: unknown): string {
   const { message } = toBooError(error);
-  if (!missingPart.test(message)) return `Something in this page went wrong: ${readable(message)}`;
-  return 'A part of this page could not be loaded. Either the server is away, or it has a newer version by now.';
+  if (!missingPart.test(message)) return `Something went wrong on this page: ${readable(message)}`;
+  return 'Part of this page could not be loaded. The server is unreachable, or was upgraded.';
 }
 
 const reload = (): void => location.reload();
 
-/** In place of the whole page, or of one part of it. */
+/** Replaces the whole page, or one part of it. */
 export function Broken({ error, onClose }: { error: unknown; onClose?: () => void }) {
   return (
     <section className="welcome" role="alert">
-      <h1>This cannot be shown</h1>
-      <p>{wordsOf(error)} Nothing is lost: what was said is on the server.</p>
+      <h1>This could not be shown</h1>
+      <p>{wordsOf(error)} Nothing is lost: the chat is stored on the server.</p>
       <div className="actions">
         <button className="primary" onClick={reload}>
           Reload the page
@@ -56,7 +56,6 @@ export function Broken({ error, onClose }: { error: unknown; onClose?: () => voi
 
 export const brokenItem = (error: unknown): ReactNode => (
   <p className="notice notice-error">
-    This part of the chat cannot be shown here ({readable(toBooError(error).message)}). The command line shows it, too:
-    boocode show.
+    This part of the chat could not be shown ({readable(toBooError(error).message)}). To read it, run boocode show.
   </p>
 );

@@ -3,7 +3,7 @@ import { useState } from 'react';
 const firstLength = 20_000;
 const moreLength = 200_000;
 
-/** Plain text of any length; no more of it is laid out than was asked for. Of one that still grows, the end. */
+/** Plain text of any length, laid out only as far as requested. Text that is still growing shows its end. */
 export function LongText({
   text,
   className = 'plain-text',

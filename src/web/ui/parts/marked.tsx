@@ -1,15 +1,15 @@
 import { Fragment } from 'react';
 import type { ExactPart } from '../../../protocol/exact-text.ts';
 
-/** Letters that are read from right to left, with the spaces between them: they order nothing but themselves. */
+/** A run of right-to-left letters and the spaces between them, isolated so that it cannot reorder its surroundings. */
 const rightToLeft =
   /([\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}][\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff} ]*)/u;
 
-/** A text that somebody has to judge; names in it are set apart. */
+/** Text to approve, with named characters highlighted. */
 export function Marked({ parts }: { parts: readonly ExactPart[] }) {
   return parts.map(({ text, isNamed }, index) =>
     isNamed ? (
-      <mark key={index} title="This stands for what is not seen as itself">
+      <mark key={index} title="This names a character that is not visible as itself">
         {text}
       </mark>
     ) : (

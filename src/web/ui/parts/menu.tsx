@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
-import { Icon, type IconName } from './icons.tsx';
+import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
   icon: IconName;
@@ -8,7 +8,9 @@ export interface MenuItem {
   run(): void;
 }
 
-/** A button with a list of actions: arrows walk it, Escape leaves it. */
+/**
+ * A button that opens a list of actions. Arrow keys, Home, End and an item's first letter move through it; Escape closes it.
+ */
 export function Menu({ label, items, children }: { label: string; items: MenuItem[]; children: ReactNode }) {
   const [isOpen, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -18,7 +20,7 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
   useEffect(() => {
     if (!isOpen) return;
     root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
-    // At the end of a list that scrolls it would be cut off.
+    // The chat list would cut off the menu of its last rows.
     root.current?.querySelector('[role=menu]')?.scrollIntoView({ block: 'nearest' });
     const onPointer = (event: PointerEvent): void => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
@@ -28,17 +30,20 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
   }, [isOpen]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (!isOpen) return;
+    if (!isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape') {
       event.stopPropagation();
       setOpen(false);
       button.current?.focus();
-    } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-      event.preventDefault();
+    } else if (event.key === 'Tab') setOpen(false);
+    else {
       const all = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
       const at = all.indexOf(document.activeElement as HTMLElement);
-      all[(at + (event.key === 'ArrowDown' ? 1 : -1) + all.length) % all.length]?.focus();
-    } else if (event.key === 'Tab') setOpen(false);
+      const next = itemFor(event.key, all, at);
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    }
   };
 
   return (
@@ -74,4 +79,15 @@ export function Menu({ label, items, children }: { label: string; items: MenuIte
       )}
     </div>
   );
+}
+
+function itemFor(key: string, items: HTMLElement[], at: number): HTMLElement | undefined {
+  if (key === 'ArrowDown') return items[(at + 1) % items.length];
+  if (key === 'ArrowUp') return items.at(Math.max(at, 0) - 1);
+  if (key === 'Home') return items[0];
+  if (key === 'End') return items.at(-1);
+  // The next item that starts with the letter, wrapping around. A space presses the button.
+  const after = [...items.slice(at + 1), ...items.slice(0, at + 1)];
+  if (key.length !== 1 || key === ' ') return undefined;
+  return after.find((item) => item.textContent.trim().toLowerCase().startsWith(key.toLowerCase()));
 }

@@ -2,10 +2,10 @@ import { useId, useMemo } from 'react';
 import { useStore } from './use-store.ts';
 import { useSession } from './session-context.ts';
 
-/** What the agent takes for the newest model of a kind. */
+/** Names the agent resolves to the newest model of each kind. */
 const aliases = ['opus', 'sonnet', 'haiku'];
 
-/** Any model by its name. Offered are the usual short names, and what this server's chats ask for or run on. */
+/** Any model name. Suggests the usual aliases, and the models this server's chats use. */
 export function ModelField({
   value,
   onChange,
@@ -13,7 +13,7 @@ export function ModelField({
 }: {
   value: string;
   onChange: (model: string) => void;
-  /** The model that answers now. */
+  /** The model in use. */
   running?: string | null | undefined;
 }) {
   const session = useSession();

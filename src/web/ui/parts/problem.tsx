@@ -1,6 +1,6 @@
-import { readable } from '../../text/hidden.ts';
+import { readable } from '../../text/readable.ts';
 
-/** What went wrong, told at once to who does not see it. */
+/** An error message, announced to screen readers at once. */
 export function Problem({ text, id }: { text: string | undefined; id?: string }) {
   if (text === undefined) return null;
   return (

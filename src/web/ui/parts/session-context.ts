@@ -5,6 +5,6 @@ export const SessionContext = createContext<Session | undefined>(undefined);
 
 export function useSession(): Session {
   const session = use(SessionContext);
-  if (!session) throw new Error('There is no session here.');
+  if (!session) throw new Error('useSession needs a SessionContext around it.');
   return session;
 }

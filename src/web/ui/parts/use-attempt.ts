@@ -2,11 +2,11 @@ import { useState } from 'react';
 import { toBooError } from '../../../protocol/error.ts';
 import { useSession } from './session-context.ts';
 
-/** Work of a dialog, whose problems are told in the dialog: what stands behind it cannot be reached. */
+/** Runs the requests of a dialog and keeps their error for the dialog: the toasts behind it are out of reach. */
 export function useAttempt(): {
   isBusy: boolean;
   problem: string | undefined;
-  /** Undefined when it failed. */
+  /** Resolves with undefined on failure. */
   attempt: <T>(this: void, work: () => Promise<T>) => Promise<T | undefined>;
 } {
   const session = useSession();

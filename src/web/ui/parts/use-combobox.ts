@@ -1,15 +1,15 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useId, useState } from 'react';
 
 export interface Combobox {
-  /** Somebody writes in the field: there may be something to offer. */
+  /** The user is typing, so there may be options. */
   isWanted: boolean;
-  /** The list is to be seen. */
+  /** The list is visible. */
   isOpen: boolean;
   setOpen: (isOpen: boolean) => void;
-  /** The option that is chosen; -1 for none. */
+  /** The highlighted option; -1 for none. */
   at: number;
   listId: string;
-  /** What the field says about its list. */
+  /** ARIA attributes of the field. */
   fieldProps: { 'aria-controls': string; 'aria-autocomplete': 'list'; 'aria-activedescendant': string | undefined };
   optionProps(index: number): {
     id: string;
@@ -17,11 +17,13 @@ export interface Combobox {
     'aria-selected': boolean;
     onPointerDown(event: PointerEvent): void;
   };
-  /** True when the key was meant for the list. */
+  /** Returns true if the list handled the key. */
   onKeyDown(event: KeyboardEvent): boolean;
 }
 
-/** A list below a field: arrows choose, Enter or Tab takes, Escape closes it. The focus stays in the field. */
+/**
+ * A list of options for a text field: arrow keys highlight, Enter or Tab takes, Escape closes. Focus stays in the field.
+ */
 export function useCombobox<T>(
   items: readonly T[],
   onTake: (item: T) => void,
@@ -51,7 +53,7 @@ export function useCombobox<T>(
       id: `${id}-${index}`,
       role: 'option',
       'aria-selected': index === at,
-      // Before the field loses the focus and the list closes.
+      // Before the field loses focus and the list closes.
       onPointerDown(event) {
         event.preventDefault();
         const item = items[index];

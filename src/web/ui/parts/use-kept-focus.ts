@@ -1,8 +1,8 @@
 import { type RefObject, useEffect } from 'react';
 
 /**
- * When the element with the focus is taken away, for example the button of a decision that was answered, browsers leave the
- * focus nowhere, and who has no mouse begins anew at the top of the page. Here the next decision gets it, else `rest`.
+ * When the focused element is removed, such as the button of an answered decision, browsers drop focus, and keyboard
+ * users start again at the top of the page. This moves it to the next decision, or else to `rest`.
  */
 export function useKeptFocus(root: RefObject<HTMLElement | null>, rest: () => HTMLElement | null): void {
   useEffect(() => {
@@ -20,7 +20,7 @@ export function useKeptFocus(root: RefObject<HTMLElement | null>, rest: () => HT
       held = undefined;
       if (document.activeElement !== document.body && document.activeElement !== null) return;
       const next = element.querySelector<HTMLElement>('.decision');
-      // The decision itself, not its first button: a key that is pressed twice must not answer two.
+      // Focus the card, not its first button: pressing a key twice must not answer two decisions.
       next?.setAttribute('tabindex', '-1');
       (next ?? rest())?.focus();
     });

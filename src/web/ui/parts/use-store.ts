@@ -1,7 +1,9 @@
 import { useRef, useSyncExternalStore } from 'react';
 import type { Store } from '../../state/store.ts';
 
-/** A part of a store. `select` must give the same part for the same value; a new list each time is a part of its own. */
+/**
+ * Subscribes to part of a store. `select` must return the same reference for the same value, not a new list each time.
+ */
 export function useStore<T, P = T>(store: Store<T>, select: (value: T) => P = (value) => value as unknown as P): P {
   const cache = useRef<{ value: T; part: P; select: (value: T) => P } | undefined>(undefined);
   const part = (): P => {

@@ -5,11 +5,11 @@ import { useSession } from '../parts/session-context.ts';
 
 interface Made {
   link: SignInLink;
-  /** Which squares of the code are dark, row by row. */
+  /** The dark squares of the QR code, row by row. */
   code: boolean[][];
 }
 
-/** A link that signs another browser in, once, and the same as a code for its camera. */
+/** A one-time link that signs in another browser, also shown as a QR code. */
 export function AddDevice() {
   const session = useSession();
   const [made, setMade] = useState<Made>();
@@ -18,7 +18,7 @@ export function AddDevice() {
   const make = async (): Promise<void> => {
     setBusy(true);
     const next = await session.attempt(async () => {
-      // The encoder comes only when there is something to encode.
+      // The encoder is loaded on demand.
       const [link, { default: encode }] = await Promise.all([session.api.makeSignInLink(), import('qr')]);
       return { link, code: encode(link.url, 'raw', { ecc: 'low', border: 2 }) };
     });
@@ -31,7 +31,7 @@ export function AddDevice() {
       <h3 id="add-device">Add a device</h3>
       {made && <Shown made={made} />}
       <button type="button" disabled={isBusy} onClick={() => void make()}>
-        {made ? 'Make another link' : 'Make a sign-in link'}
+        {made ? 'Create another link' : 'Create a sign-in link'}
       </button>
     </section>
   );
@@ -42,12 +42,12 @@ function Shown({ made: { link, code } }: { made: Made }) {
   return (
     <>
       <p className="quiet">
-        It signs one browser in, once, until {until}. Whoever has it can use this server: show it to nobody else.
+        It signs in one browser, once, until {until}. Anyone who has it can use this server: show it to nobody else.
       </p>
       {link.loopback && (
         <p className="quiet">
-          This address works on the server’s own machine only, or through a tunnel to it. For other devices the server
-          has to be started with an address that they reach: <code>--public-origin https://boo.example.org</code>.
+          This address only works on the server’s own machine, or through a tunnel to it. For other devices, start the
+          server with an address they can reach: <code>--public-origin https://boo.example.org</code>.
         </p>
       )}
       <div className="sign-in-link">

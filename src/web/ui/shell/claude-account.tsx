@@ -21,11 +21,11 @@ export function ClaudeAccount() {
     } catch (error) {
       const refused = toBooError(error);
       setProblem(refused.message);
-      // A mistake in the code can be put right; anything else has ended the sign-in.
+      // A mistyped code can be corrected; anything else has ended the sign-in.
       setStep(refused.code === 'invalid_request' ? step : { is: 'idle' });
     }
   };
-  const begin = (account: SignInAccount): void => {
+  const start = (account: SignInAccount): void => {
     setCode('');
     void run(async () => ({ is: 'begun', page: await api.beginAgentSignIn(account) }));
   };
@@ -50,7 +50,7 @@ export function ClaudeAccount() {
         <form onSubmit={finish}>
           <p>
             <a href={step.page.url} target="_blank" rel="noopener noreferrer">
-              Open the page of Claude
+              Open Claude’s sign-in page
             </a>
             , sign in, and paste the code that it shows.
           </p>
@@ -77,13 +77,13 @@ export function ClaudeAccount() {
           <p className="quiet" role="status">
             {step.is === 'done'
               ? 'Claude is signed in on the server.'
-              : 'Signs in the agents of this server, for everybody who uses it.'}
+              : 'Signs in this server’s agents, for everyone who uses it.'}
           </p>
           <div className="actions">
-            <button type="button" disabled={step.is === 'busy'} onClick={() => begin('console')}>
+            <button type="button" disabled={step.is === 'busy'} onClick={() => start('console')}>
               With an API console account
             </button>
-            <button type="button" disabled={step.is === 'busy'} onClick={() => begin('claude_ai')}>
+            <button type="button" disabled={step.is === 'busy'} onClick={() => start('claude_ai')}>
               With a Claude subscription
             </button>
           </div>

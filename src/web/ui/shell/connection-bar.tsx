@@ -4,7 +4,7 @@ import { useStore } from '../parts/use-store.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useLiveState } from '../parts/use-live-state.ts';
 
-/** Nothing while all is well. A connection that is back within a moment needs no word either. */
+/** Shown only when the connection is lost for more than a moment. */
 export function ConnectionBar() {
   const { live, outbox } = useSession();
   const state = useLiveState();
@@ -33,8 +33,8 @@ export function ConnectionBar() {
           <p className="connection-bar">Connecting …</p>
         ) : (
           <p className="connection-bar">
-            <strong>Offline.</strong> {whyText(live.error)} What you see may be old.
-            {unsent > 0 && ` ${unsent === 1 ? 'One prompt waits' : `${unsent} prompts wait`} to be sent.`}
+            <strong>Offline.</strong> {whyText(live.error)} What you see may be out of date.
+            {unsent > 0 && ` ${unsent === 1 ? 'One prompt is' : `${unsent} prompts are`} waiting to be sent.`}
             <button type="button" onClick={() => live.retry()}>
               Try now
             </button>
@@ -44,12 +44,12 @@ export function ConnectionBar() {
   );
 }
 
-/** While it is tried again there is no error: then the last word still holds. */
+/** There is no error during a retry, so keep the last message. */
 function whyText(error: BooError | undefined): string {
   const status = error?.details['status'];
-  if (error && typeof status === 'number' && status < 500) return `The server refuses: ${error.message}`;
+  if (error && typeof status === 'number' && status < 500) return `The server refused the connection: ${error.message}`;
   if (error?.details['step'] === 'websocket_failed') {
-    return 'The server answers, but no WebSocket can be opened: maybe the proxy before it passes on no WebSockets (the headers Upgrade and Connection).';
+    return 'The server answers, but a WebSocket cannot be opened. Check that the proxy in front of it forwards WebSockets (the Upgrade and Connection headers).';
   }
-  return 'The server cannot be reached; it is tried again and again.';
+  return 'The server cannot be reached. Retrying …';
 }

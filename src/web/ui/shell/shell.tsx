@@ -1,30 +1,30 @@
 import { useEffect, useState } from 'react';
 import { useStore } from '../parts/use-store.ts';
-import { readableLine } from '../../text/hidden.ts';
+import { readableLine } from '../../text/readable.ts';
 import { ChatList } from '../chats/chat-list.tsx';
 import { ChatPage } from '../chat/chat-page.tsx';
 import { ConnectionBar } from './connection-bar.tsx';
 import { Broken, ErrorBoundary } from '../parts/error-boundary.tsx';
-import { Icon, Logo } from '../parts/icons.tsx';
+import { Icon, Logo } from '../parts/icon.tsx';
 import { Inbox, usePending } from '../decisions/inbox.tsx';
 import { NewChat } from '../chats/new-chat.tsx';
-import { placeOf, useHash } from '../parts/place.ts';
+import { parseRoute, useHash } from '../parts/route.ts';
 import { useSession } from '../parts/session-context.ts';
-import { SettingsButton } from './settings.tsx';
+import { SettingsButton } from './settings-button.tsx';
 import { shortcuts, useShortcuts } from './shortcuts.ts';
 import { Toasts } from './toasts.tsx';
 
 export function Shell() {
   const session = useSession();
-  const place = placeOf(useHash());
+  const route = parseRoute(useHash());
   const info = useStore(session.info);
   const pending = usePending();
   const [isMaking, setMaking] = useState(false);
   const chats = useStore(session.chats.store);
-  const title = place.name === 'chat' ? chats.byId.get(place.chatId)?.title : undefined;
+  const title = route.name === 'chat' ? chats.byId.get(route.chatId)?.title : undefined;
 
   useShortcuts([
-    { ...shortcuts.search, run: () => goSearch(place.name) },
+    { ...shortcuts.search, run: () => goSearch(route.name) },
     { ...shortcuts.create, run: () => setMaking(true) },
     { ...shortcuts.inbox, run: () => (location.hash = '#/inbox') },
   ]);
@@ -36,7 +36,7 @@ export function Shell() {
   useEffect(() => () => void (document.title = 'BooCode'), []);
 
   return (
-    <div className={`shell at-${place.name}`}>
+    <div className={`shell at-${route.name}`}>
       <a className="skip-link" href="#main" onClick={skip}>
         Skip to the chat
       </a>
@@ -46,7 +46,7 @@ export function Shell() {
             <Logo /> BooCode
           </a>
           <a
-            className={`icon-button ${place.name === 'inbox' ? 'is-here' : ''}`}
+            className={`icon-button ${route.name === 'inbox' ? 'is-here' : ''}`}
             href="#/inbox"
             aria-label={`Inbox: ${pending.length} waiting for you`}
             title="Inbox"
@@ -57,21 +57,21 @@ export function Shell() {
           <SettingsButton />
         </header>
         {info?.demo === true && <p className="demo-note">Demo: a scripted model answers, not a real one.</p>}
-        <ChatList onNew={() => setMaking(true)} here={place.name === 'chat' ? place.chatId : undefined} />
+        <ChatList onNew={() => setMaking(true)} here={route.name === 'chat' ? route.chatId : undefined} />
       </nav>
       <main id="main" tabIndex={-1}>
         <ConnectionBar />
-        {place.name === 'chat' ? (
-          <ErrorBoundary key={place.chatId} instead={(error) => <Broken error={error} />}>
-            <ChatPage chatId={place.chatId} />
+        {route.name === 'chat' ? (
+          <ErrorBoundary key={route.chatId} instead={(error) => <Broken error={error} />}>
+            <ChatPage chatId={route.chatId} />
           </ErrorBoundary>
-        ) : place.name === 'inbox' ? (
+        ) : route.name === 'inbox' ? (
           <Inbox />
         ) : (
           <section className="welcome">
             <Logo />
-            <h1>Nothing is open</h1>
-            <p>Choose a chat, or begin a new one.</p>
+            <h1>No chat open</h1>
+            <p>Choose a chat, or start a new one.</p>
             <button className="primary" onClick={() => setMaking(true)}>
               <Icon name="plus" /> New chat
             </button>
@@ -84,16 +84,16 @@ export function Shell() {
   );
 }
 
-/** On a narrow screen the list is a page of its own. */
-function goSearch(place: string): void {
+/** On a narrow screen the chat list is a page of its own. */
+function goSearch(routeName: string): void {
   const field = document.querySelector<HTMLElement>('.search input');
-  if (place !== 'home' && field?.offsetParent === null) {
+  if (routeName !== 'home' && field?.offsetParent === null) {
     location.hash = '#/';
     requestAnimationFrame(() => field.focus());
   } else field?.focus();
 }
 
-/** The address's fragment says which chat is open, so the link moves the focus itself. */
+/** The fragment holds the route, so the link moves focus itself. */
 function skip(event: { preventDefault(): void }): void {
   event.preventDefault();
   document.getElementById('main')?.focus();

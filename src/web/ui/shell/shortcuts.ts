@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 export const isMac = (): boolean => /Mac|iPhone|iPad/.test(navigator.userAgent);
 
 export interface Shortcut {
-  /** As `KeyboardEvent.key` in lower case; always with Ctrl, on a Mac with ⌘. */
+  /** `KeyboardEvent.key` in lower case, always with Ctrl, or ⌘ on a Mac. */
   key: string;
   isShifted?: boolean;
   label: string;
@@ -11,17 +11,17 @@ export interface Shortcut {
 }
 
 export const shortcuts = {
-  search: { key: 'k', label: 'Search the chats' },
+  search: { key: 'k', label: 'Search chats' },
   create: { key: 'o', isShifted: true, label: 'New chat' },
   inbox: { key: 'i', label: 'Inbox' },
 } as const satisfies Record<string, Omit<Shortcut, 'run'>>;
 
-/** For people: `Ctrl+Shift+O`. */
+/** As displayed: `Ctrl+Shift+O`. */
 export function shortcutText({ key, isShifted = false }: Pick<Shortcut, 'key' | 'isShifted'>): string {
   return [isMac() ? '⌘' : 'Ctrl', ...(isShifted ? ['Shift'] : []), key.toUpperCase()].join('+');
 }
 
-/** What an event asks for. Nothing while a dialog is open, and nothing in the terminal, whose programs want such keys. */
+/** The shortcut of an event. None while a dialog is open, or in the terminal, whose programs use the same keys. */
 export function shortcutOf<T extends Pick<Shortcut, 'key' | 'isShifted'>>(
   shortcuts: readonly T[],
   event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>,

@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import { signInWithToken } from '../../state/sign-in.ts';
-import { Logo } from '../parts/icons.tsx';
+import { Logo } from '../parts/icon.tsx';
 import { Problem } from '../parts/problem.tsx';
 
 export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedIn: () => void }) {
@@ -24,8 +24,9 @@ export function SignIn({ why, onSignedIn }: { why: string | undefined; onSignedI
       </h1>
       <Problem text={problem} />
       <p>
-        Open a sign-in link: <code>boocode link</code>, on the server’s machine, makes one, and so does a browser that
-        is signed in, under Settings. Or paste the server’s token here: <code>boocode token --show</code> prints it.
+        Open a sign-in link. To create one, run <code>boocode link</code> on the server’s machine, or open Settings in a
+        browser that is signed in. You can also paste the server’s token, which <code>boocode token --show</code>{' '}
+        prints.
       </p>
       <form onSubmit={(event) => void submit(event)}>
         <label htmlFor="token">Token</label>

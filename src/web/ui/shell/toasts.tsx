@@ -1,5 +1,5 @@
 import { useStore } from '../parts/use-store.ts';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 
 export function Toasts() {

@@ -1,21 +1,21 @@
 /**
- * Markdown of strangers. HTML in it is text; a link leads to a page or a letter, or is text; a picture is a link, so that
- * looking at a chat asks nobody for anything.
+ * Renders untrusted Markdown. HTML is shown as text, links lead to web pages or mail, and images become links, so that
+ * opening a chat makes no requests.
  */
 import { createContext, Fragment, memo, type ReactNode, use, useMemo } from 'react';
 import ReactMarkdown, { type Components, type Options } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
-import { CodeBlock } from '../ui/parts/code-block.tsx';
-import { ErrorBoundary } from '../ui/parts/error-boundary.tsx';
-import { LongText } from '../ui/parts/long-text.tsx';
-import { useHighlighter } from './highlighter.ts';
-import { readable } from './hidden.ts';
-import { markdownPieces } from './markdown-cost.ts';
-import { cutOf, openEnd, rehypeOpenEnd } from './open-end.ts';
-import { safeUrl } from './safe-url.ts';
-import { splitBlocks } from './split-blocks.ts';
+import { CodeBlock } from './code-block.tsx';
+import { ErrorBoundary } from './error-boundary.tsx';
+import { LongText } from './long-text.tsx';
+import { useHighlighter } from './use-highlighter.ts';
+import { readable } from '../../text/readable.ts';
+import { markdownPieces } from '../../text/markdown-cost.ts';
+import { cutOf, openEnd, rehypeOpenEnd } from '../../text/open-end.ts';
+import { safeUrl } from '../../text/safe-url.ts';
+import { splitBlocks } from '../../text/split-blocks.ts';
 
-// Beyond this reading it as Markdown would take longer than anybody waits.
+// Parsing anything longer takes too long.
 export const maxMarkdownLength = 200_000;
 
 function Link({ href, children }: { href: string | undefined; children?: ReactNode }) {
@@ -28,7 +28,7 @@ function Link({ href, children }: { href: string | undefined; children?: ReactNo
   );
 }
 
-/** What came since the last block was read; only of a message that streams. */
+/** The unparsed rest of a streaming message. */
 const OpenEnd = createContext('');
 const OpenEndText = () => <span className="open-end">{use(OpenEnd)}</span>;
 
@@ -48,12 +48,12 @@ const components: Components & { [openEnd]: () => ReactNode } = {
 };
 const disallowed = ['script', 'style', 'iframe', 'object', 'embed', 'form', 'svg', 'math', 'base', 'link', 'meta'];
 
-/** Undefined for a block that the reader gives up on. It is read at once; what is made of it is drawn later. */
+/** Parses a block at once; it is rendered later. Undefined if the parser gives up. */
 function readBlock(options: Options): ReactNode {
   try {
     return ReactMarkdown(options);
   } catch {
-    // Mostly its stack was full. The block itself tells all there is to tell.
+    // Usually a stack overflow. The block is shown as written instead.
     return undefined;
   }
 }
@@ -77,7 +77,7 @@ const Block = memo(function Block({ text, isOpen }: { text: string; isOpen: bool
   }, [highlight, isOpen, text]);
 });
 
-/** A block word for word. */
+/** A block as written. */
 function Unread({ text, isOpen }: { text: string; isOpen: boolean }) {
   const rest = use(OpenEnd);
   return <LongText text={isOpen ? text + rest : text} isDraft={isOpen} />;

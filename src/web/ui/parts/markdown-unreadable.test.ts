@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest';
 import type * as reactMarkdown from 'react-markdown';
 import { Markdown } from './markdown.tsx';
 
-// A reader that gives up on one block, as the real one does when its stack is full.
+// A parser that gives up on one block, as the real one does on a stack overflow.
 vi.mock('react-markdown', async (original) => {
   const { default: read } = await original<typeof reactMarkdown>();
   return {

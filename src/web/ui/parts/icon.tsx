@@ -1,4 +1,4 @@
-/** Drawn on 20 × 20, in the colour of the text around them. */
+/** 20 × 20, in the current text colour. */
 const paths = {
   plus: 'M10 4v12M4 10h12',
   send: 'M10 16V4M5 9l5-5 5 5',

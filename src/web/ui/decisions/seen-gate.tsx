@@ -1,7 +1,7 @@
 /**
- * What has to be seen before something is allowed. Each part of a card that is judged says so, and is seen once its end was
- * in sight: scrolled to in its own box, or shown as a whole and scrolled to in the page. And no card is answered by input
- * that was meant for what stood in its place before (`use-steady.ts`).
+ * What must be seen before something can be allowed. Each part of a card registers itself, and counts as seen once its
+ * end was in view: scrolled to in its own box, and in the page. A card also ignores input meant for what was in its place
+ * before (`use-steady.ts`).
  */
 import {
   type ButtonHTMLAttributes,
@@ -20,21 +20,21 @@ import {
 interface Part {
   label: string;
   place: RefObject<HTMLElement | null>;
-  /** What only “always” would do. */
+  /** Needed only for "Always allow". */
   isForAlways: boolean;
-  /** Undefined until the browser has said so. */
+  /** Undefined until the browser has reported it. */
   isSeen?: boolean;
 }
 
 interface Gate {
-  /** It has stood in its place for a while. */
+  /** The card has been in its place for a moment. */
   isSteady: boolean;
   parts: ReadonlyMap<string, Part>;
-  /** The sentences that say what is missing. */
+  /** Sentences that say what is missing. */
   noteId: string;
   alwaysNoteId: string;
   add: (id: string, part: Part) => () => void;
-  /** Whether its end is in sight now; what was once, stays seen. */
+  /** Whether the end is in view now. Once seen, a part stays seen. */
   tell: (id: string, isInSight: boolean) => void;
 }
 
@@ -66,13 +66,16 @@ const missingIn = (gate: Gate | undefined): Part[] =>
   [...(gate?.parts.values() ?? [])].filter((part) => part.isSeen !== true);
 const isForAll = (part: Part): boolean => !part.isForAlways;
 
-/** Whether all parts of the card were in sight, and it can be answered by now. */
+/** Whether all parts of the card were seen, and it accepts an answer. */
 export function useCanAllow(): boolean {
   const gate = use(GateContext);
   return gate?.isSteady !== false && !missingIn(gate).some(isForAll);
 }
 
-/** A part that has to be seen, as long as it holds `of`; its end belongs after its last character. */
+/**
+ * Registers a part that must be seen. It must be seen again when `of` changes. Its `SeenEnd` goes after its last
+ * character.
+ */
 export function useJudged<E extends HTMLElement>(
   label: string,
   of: unknown,
@@ -82,12 +85,12 @@ export function useJudged<E extends HTMLElement>(
   const add = gate?.add;
   const id = useId();
   const place = useRef<E>(null);
-  // Before the page is painted: no button is free for a moment.
+  // Before paint, so that no button is enabled for a moment.
   useLayoutEffect(() => add?.(id, { label, place, isForAlways }), [add, id, label, of, isForAlways]);
   return { place, id };
 }
 
-/** The end of a part; `isDrawn` says whether all that comes before it stands in the page. */
+/** The end of a part; `isDrawn` once everything before it is in the page. */
 export function SeenEnd({ id, of, isDrawn = true }: { id: string; of: unknown; isDrawn?: boolean }) {
   const tell = use(GateContext)?.tell;
   const end = useRef<HTMLSpanElement>(null);
@@ -118,7 +121,7 @@ export function AnswerButton({ onClick, ...rest }: ButtonHTMLAttributes<HTMLButt
   );
 }
 
-/** A button that allows. While something was not seen it does nothing, and says why to whoever comes to it. */
+/** A button that allows. Until everything was seen it does nothing, and explains why on focus. */
 export function AllowButton({
   describedBy,
   isAlways = false,
@@ -147,10 +150,10 @@ export function AllowButton({
   );
 }
 
-/** What is missing, and a way to it. */
+/** What has not been seen yet, with a button that scrolls to it. */
 export function UnseenNote() {
   const gate = use(GateContext);
-  // Nothing is said for the moment in which nobody knows.
+  // Say nothing until the browser has reported.
   const missing = missingIn(gate).filter((part) => part.isSeen === false);
   const [first] = missing;
   if (!gate || !first) return null;
@@ -159,11 +162,11 @@ export function UnseenNote() {
     <p className="unseen-note">
       {forAll.length > 0 && (
         <span id={gate.noteId}>
-          It can be allowed once the end of {forAll.map(({ label }) => `“${label}”`).join(', ')} has been in sight.
+          It can be allowed once the end of {forAll.map(({ label }) => `“${label}”`).join(', ')} has been in view.
         </span>
       )}{' '}
       {forAll.length < missing.length && (
-        <span id={gate.alwaysNoteId}>“Always allow” waits until all that it means has been in sight.</span>
+        <span id={gate.alwaysNoteId}>“Always allow” waits until all that it means has been in view.</span>
       )}{' '}
       <button
         type="button"

@@ -5,7 +5,7 @@ export type ImageBlock = Extract<ContentBlock, { type: 'image' }>;
 const types = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
 const maxBytes = 5 * 1024 * 1024;
 
-/** The images among what was pasted or dropped, and what is wrong with those that cannot be sent. */
+/** The images among pasted or dropped files, and the problems of those that cannot be sent. */
 export async function readImages(files: Iterable<File>): Promise<{ images: ImageBlock[]; problems: string[] }> {
   const images: ImageBlock[] = [];
   const problems: string[] = [];
@@ -20,7 +20,7 @@ export async function readImages(files: Iterable<File>): Promise<{ images: Image
   return { images, problems };
 }
 
-/** How files of each type begin, in hexadecimal. */
+/** The first bytes of each file type, in hexadecimal. */
 const beginnings: Record<ImageBlock['mimeType'], RegExp> = {
   'image/png': /^89504e470d0a1a0a/,
   'image/jpeg': /^ffd8ff/,
@@ -33,7 +33,7 @@ async function isOfType(file: File, mimeType: ImageBlock['mimeType']): Promise<b
   return beginnings[mimeType].test(Array.from(start, (byte) => byte.toString(16).padStart(2, '0')).join(''));
 }
 
-/** As the browser finds, which unpacks it. */
+/** Lets the browser decode the image. */
 const canBeDrawn = (file: File): Promise<boolean> =>
   createImageBitmap(file).then(
     (bitmap) => {
@@ -50,7 +50,7 @@ function base64Of(file: File): Promise<string> {
       const url = typeof reader.result === 'string' ? reader.result : '';
       resolve(url.slice(url.indexOf(',') + 1));
     });
-    reader.addEventListener('error', () => reject(reader.error ?? new Error('The file cannot be read.')));
+    reader.addEventListener('error', () => reject(reader.error ?? new Error('The file could not be read.')));
     reader.readAsDataURL(file);
   });
 }

@@ -1,9 +1,9 @@
 import { createElement } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
-import { hostileTexts } from '../../../test/support/hostile-texts.ts';
+import { hostileTexts } from '../../../../test/support/hostile-texts.ts';
 import { Markdown } from './markdown.tsx';
-import { safeUrl } from './safe-url.ts';
+import { safeUrl } from '../../text/safe-url.ts';
 
 const drawn = (text: string): string => renderToStaticMarkup(createElement(Markdown, { text }));
 

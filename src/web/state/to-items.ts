@@ -14,12 +14,12 @@ export const modeText = (mode: string): string => modeWords[mode] ?? mode;
 
 const rewoundText = (count: number): string =>
   count === 1
-    ? 'The last prompt was taken back: the agent goes on as before it.'
-    : `The last ${count} prompts were taken back: the agent goes on as before them.`;
+    ? 'The last prompt was rewound: the agent continues from before it.'
+    : `The last ${count} prompts were rewound: the agent continues from before them.`;
 const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
-/** What an event puts on the screen by itself, one item for each prompt that a turn begins with. */
+/** The items an event adds to the conversation: one per prompt when a turn starts. */
 export function toItems(event: Event): Item[] {
   const { seq } = event;
   const notice = (level: 'info' | 'warning' | 'error', code: string, text: string): Item[] => [
@@ -62,7 +62,7 @@ export function toItems(event: Event): Item[] {
         return notice(
           'info',
           'moved',
-          `The chat goes on in ${event.cwd}.${event.trusted === false ? ' That directory is not trusted yet.' : ''}`,
+          `The chat continues in ${event.cwd}.${event.trusted === false ? ' That directory is not trusted yet.' : ''}`,
         );
       if (event.backend !== undefined) return [{ key: `e:${seq}`, seq, kind: 'flip', backend: event.backend }];
       if (event.acceptsAgentMessages !== undefined)
@@ -71,15 +71,16 @@ export function toItems(event: Event): Item[] {
       if (event.effort !== undefined) return notice('info', 'effort', effortText(event.effort));
       return [];
     case 'queue_held':
-      return notice('warning', 'held', `The prompts that wait are held. ${event.message}`);
+      return notice('warning', 'held', `The queue is held. ${event.message}`);
     case 'queue_resumed':
-      return notice('info', 'resumed', 'The prompts that wait go on.');
+      return notice('info', 'resumed', 'The queue was resumed.');
     case 'turn_finished':
-      // The agent never had the prompt, so that there is nothing to show of it but why.
-      if (event.requeuedPromptIds) return notice('info', 'requeued', event.error?.message ?? 'The prompt waits again.');
+      // The agent never received the prompt: show only why.
+      if (event.requeuedPromptIds)
+        return notice('info', 'requeued', event.error?.message ?? 'The prompt is queued again.');
       return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];
     default:
-      // The rest is kept by id, or is a newer version of something that is shown once. So is what this version does not know.
+      // Other events update something held by id or shown once. Events unknown to this version are ignored too.
       return [];
   }
 }

@@ -2,30 +2,30 @@ import { useState } from 'react';
 import { type NotificationWish, notificationWish, wishNotifications } from '../../state/notifications.ts';
 import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
-import { Icon } from '../parts/icons.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { useSession } from '../parts/session-context.ts';
 import { AddDevice } from './add-device.tsx';
 import { ClaudeAccount } from './claude-account.tsx';
 import { shortcuts, shortcutText } from './shortcuts.ts';
-import { applyTheme, storedTheme, themes, type Theme } from '../parts/theme.ts';
+import { applyTheme, storedTheme, themes, type Theme } from '../../state/theme.ts';
 
-const themeWords: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+const themeWords: Record<Theme, string> = { auto: 'System', light: 'Light', dark: 'Dark' };
 const wishWords: Record<NotificationWish, string> = {
-  on: 'As long as BooCode is open in a tab, you are told when a chat waits for you, is held or has ended its turn, unless it is in front of you.',
+  on: 'You are notified when a chat waits for you, is held or ends its turn, as long as BooCode is open in a tab and you are not looking at that chat.',
   off: 'Off.',
   unanswered:
-    'The browser has not been allowed to show them: answer its question, or allow them in its settings for the page.',
-  unsupported: 'This browser shows no notifications of a page in a tab, so you would not be told.',
-  blocked: 'This browser blocks notifications of this page: allow them in its settings for the page.',
-  impossible: 'This browser shows notifications only of pages that came over HTTPS or from the same machine.',
+    'The browser has not allowed notifications yet. Answer its prompt, or allow them in its settings for this page.',
+  unsupported: 'This browser does not show notifications from a page in a tab.',
+  blocked: 'Notifications are blocked. Allow them in the browser’s settings for this page.',
+  impossible: 'Browsers only show notifications from pages loaded over HTTPS or from the same machine.',
 };
 
-/** Those of the prompt. */
+/** Keys of the prompt field. */
 const keys = [
   ['Enter', 'Send (on a touch screen: new line)'],
   ['Shift+Enter', 'New line'],
-  ['/', 'At the beginning: commands of the agent'],
-  ['Escape', 'Interrupt the turn that runs'],
+  ['/', 'At the start: agent commands'],
+  ['Escape', 'Interrupt the running turn'],
 ] as const;
 
 export function SettingsButton() {

@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from 'react';
 
-export type Place = { name: 'home' } | { name: 'inbox' } | { name: 'chat'; chatId: string };
+export type Route = { name: 'home' } | { name: 'inbox' } | { name: 'chat'; chatId: string };
 
-/** Where in the app one is stands in the address's fragment, which no server sees. */
-export function placeOf(hash: string): Place {
+/** The route is in the address's fragment, which is never sent to a server. */
+export function parseRoute(hash: string): Route {
   const [, chatId] = /^#\/chat\/([0-9a-f-]{36})$/.exec(hash) ?? [];
   if (chatId !== undefined) return { name: 'chat', chatId };
   return hash === '#/inbox' ? { name: 'inbox' } : { name: 'home' };

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-/** From here on it is this tab that looks. */
+/** Switches to the tab with this storage. */
 function wakeIn(storage: Storage): void {
   tab = storage;
   vi.stubGlobal('sessionStorage', tab);
@@ -86,7 +86,7 @@ describe('WEB-45: a tab that slept while another signed out', () => {
   });
 
   it('forgets it where all that the browser kept was thrown away', async () => {
-    all.setItem(tokenKey, 'from before visits were counted');
+    all.setItem(tokenKey, 'from before login sessions had ids');
     enterTab();
     write();
     enterTab();

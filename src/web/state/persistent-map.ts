@@ -1,27 +1,27 @@
 /**
- * Things that a tab keeps over a reload, in their order, as long as there is room: what a browser keeps for a page is
- * bounded, and beyond that it throws.
+ * An ordered map that survives a reload of the tab, within a limit: browsers bound a page's storage, and throw once it is
+ * full.
  */
-export interface Shelf<T extends object> {
-  /** By name, in the order in which they were put. */
-  read(): [name: string, value: T][];
-  /** Puts it last, or changes it where it is. False when there is no room for it: then it is not kept. */
-  put(name: string, value: T): boolean;
-  remove(name: string): void;
+export interface PersistentMap<T extends object> {
+  /** What was stored when the map was opened, in insertion order. */
+  entries(): [name: string, value: T][];
+  /** Adds an entry at the end, or replaces it in place. Returns false, and stores nothing, if there is no room. */
+  set(name: string, value: T): boolean;
+  delete(name: string): void;
 }
 
-export interface ShelfOptions<T> {
+export interface PersistentMapOptions<T> {
   maxChars: number;
-  /** What somebody else has put there, or an older version, is thrown away. */
+  /** Values that fail this check, such as those of an older version, are discarded. */
   readonly isValid: (value: Partial<T>) => boolean;
 }
 
-export function openShelf<T extends object>(
+export function openPersistentMap<T extends object>(
   storage: Storage,
   prefix: string,
-  { maxChars, isValid }: ShelfOptions<T>,
-): Shelf<T> {
-  /** A key is the prefix, a number that grows, and the name. */
+  { maxChars, isValid }: PersistentMapOptions<T>,
+): PersistentMap<T> {
+  /** A key is the prefix, a growing number for the order, and the name. */
   const keys = new Map<string, { key: string; chars: number }>();
   const values: [string, T][] = [];
   let lastNumber = 0;
@@ -40,7 +40,7 @@ export function openShelf<T extends object>(
     values.push([name, value as T]);
   }
 
-  function remove(name: string): void {
+  function deleteEntry(name: string): void {
     const known = keys.get(name);
     if (!known) return;
     storage.removeItem(known.key);
@@ -48,8 +48,8 @@ export function openShelf<T extends object>(
   }
 
   return {
-    read: () => values,
-    put(name, value) {
+    entries: () => values,
+    set(name, value) {
       const text = JSON.stringify(value);
       const known = keys.get(name);
       const number = String((lastNumber += 1)).padStart(12, '0');
@@ -62,14 +62,14 @@ export function openShelf<T extends object>(
           keys.set(name, { key, chars: text.length });
           return true;
         } catch {
-          // It is full: whoever puts something is told so.
+          // Storage is full; the caller learns it from the result.
         }
       }
-      // What stood there before is no longer what was meant.
-      remove(name);
+      // The old value is out of date.
+      deleteEntry(name);
       return false;
     },
-    remove,
+    delete: deleteEntry,
   };
 }
 

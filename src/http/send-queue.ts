@@ -6,18 +6,18 @@ import { createPacer } from './pacer.ts';
 const roomChars = 64 * 1024;
 
 /** Text messages on their way to a socket. What gathers within a moment is written at once, each as its own message. */
-export interface Outbox {
+export interface SendQueue {
   put(text: string, urgency: 'urgent' | 'gather'): void;
   /** Little waits: whoever can wait puts nothing while this is false. */
   readonly hasRoom: boolean;
-  /** Resolves when there is room, and when the outbox is closed. */
+  /** Resolves when there is room, and when the queue is closed. */
   room(): Promise<void>;
   /** True when nothing waits and nothing is on its way. */
   readonly isIdle: boolean;
   close(): void;
 }
 
-export interface OutboxParts {
+export interface SendQueueParts {
   socket: WebSocket;
   /** What lies beneath the socket. */
   connection: Duplex;
@@ -26,7 +26,7 @@ export interface OutboxParts {
   readonly onTaken: () => void;
 }
 
-export function createOutbox({ socket, connection, clock, onTaken }: OutboxParts): Outbox {
+export function createSendQueue({ socket, connection, clock, onTaken }: SendQueueParts): SendQueue {
   let texts: string[] = [];
   let chars = 0;
   let isSending = false;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Chat } from '../../../protocol/chat.ts';
-import { shownState } from './words.ts';
+import { shownState } from './shown-state.ts';
 
 const since = '2026-01-01T00:00:00.000Z';
 const shown = (chat: Partial<Chat>): string => shownState({ hold: null, waitsFor: null, ...chat } as Chat).words;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { printed, readable, readableLine } from './hidden.ts';
+import { printed, readable, readableLine } from './readable.ts';
 
 describe('WEB-24: text that is read', () => {
   it('names what could mislead, and keeps lines and tabs', () => {

@@ -7,7 +7,7 @@ export function storedTheme(): Theme {
   return themes.find((theme) => theme === localStorage.getItem(themeKey)) ?? 'auto';
 }
 
-/** `auto` is what the system says. */
+/** `auto` follows the system. */
 export function applyTheme(theme: Theme = storedTheme()): void {
   localStorage.setItem(themeKey, theme);
   document.documentElement.dataset['theme'] = theme;

@@ -5,15 +5,15 @@ type Highlighter = typeof rehypeHighlight;
 let loaded: Highlighter | undefined;
 let loading: Promise<Highlighter> | undefined;
 
-/** When there is nothing more urgent to do: a chat that was just opened takes keys before its code gets colours. */
+/** Waits until the browser is idle: accepting input comes before colouring code. */
 const whenIdle = (): Promise<void> =>
   new Promise((resolve) => {
-    // Not every browser can tell.
+    // Not every browser supports it.
     if (typeof requestIdleCallback === 'function') requestIdleCallback(() => resolve(), { timeout: 1000 });
     else setTimeout(resolve, 200);
   });
 
-/** The highlighter of code, which is large: it is loaded when the first code is shown, and until then there is none. */
+/** The code highlighter. It is large, so it is loaded when code is first shown; undefined until then. */
 export function useHighlighter(isWanted: boolean): Highlighter | undefined {
   const [highlighter, setHighlighter] = useState(() => loaded);
   useEffect(() => {
@@ -26,7 +26,7 @@ export function useHighlighter(isWanted: boolean): Highlighter | undefined {
       (found) => {
         if (!isGone) startTransition(() => setHighlighter(() => found));
       },
-      // Without it code is shown in one colour; the next code asks again.
+      // Code stays in one colour; the next block tries again.
       () => (loading = undefined),
     );
     return () => void (isGone = true);

@@ -17,7 +17,7 @@ export function RenameDialog({ chat, onClose }: { chat: Chat; onClose: () => voi
     onClose();
   };
   return (
-    <Dialog title="Rename the chat" onClose={onClose}>
+    <Dialog title="Rename chat" onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         <label>
           Title

@@ -3,17 +3,17 @@ import { type CSSProperties, type RefObject, useEffect, useState } from 'react';
 const marginPx = 8;
 
 /**
- * The place of a list that belongs to a field: below it, or above where there is more room. It stands in the window and not
- * in the flow, so that nothing that scrolls cuts it off, and nothing moves when it closes.
+ * Positions a list below its field, or above if there is more room. It is fixed to the window, so that no scrolling
+ * parent clips it and nothing moves when it closes.
  */
-export function usePlaceBelow(field: RefObject<HTMLElement | null>, isOpen: boolean): CSSProperties {
+export function usePopupPosition(field: RefObject<HTMLElement | null>, isOpen: boolean): CSSProperties {
   const [place, setPlace] = useState<CSSProperties>({});
   useEffect(() => {
     if (!isOpen) return undefined;
     const look = (): void => {
       const box = field.current?.getBoundingClientRect();
       if (!box) return;
-      // Without what a keyboard on the screen covers.
+      // Excludes an on-screen keyboard.
       const height = visualViewport?.height ?? innerHeight;
       const roomBelow = height - box.bottom - marginPx * 1.5;
       const roomAbove = box.top - marginPx * 1.5;

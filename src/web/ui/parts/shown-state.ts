@@ -1,0 +1,18 @@
+import type { Chat, ChatState } from '../../../protocol/chat.ts';
+
+const stateWords: Record<ChatState, string> = {
+  cold: 'cold',
+  warming: 'warming up',
+  ready: 'warm',
+  running: 'working',
+  waiting: 'waiting for you',
+  failed: 'failed',
+};
+
+/** A running or ready chat may also be waiting for someone. */
+export function shownState({ state, hold, waitsFor }: Chat): { state: ChatState; words: string } {
+  const isAsking = waitsFor?.for === 'person' || waitsFor?.for === 'sign_in';
+  if (state !== 'waiting' && isAsking) return { state: 'waiting', words: stateWords.waiting };
+  if (hold && state !== 'running' && state !== 'waiting') return { state: 'waiting', words: 'held' };
+  return { state, words: stateWords[state] };
+}
