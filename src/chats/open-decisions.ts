@@ -1,35 +1,25 @@
 /** What a chat's agent has asked and nobody has settled, and how one answer settles it. */
-import type { AgentSession, DecisionAnswer } from '../agents/agent-backend.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { Log } from '../lib/log.ts';
+import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
 import { acceptedAnswer, refuseAnswer } from './accepted-answer.ts';
-import type { ChatLog } from './chat-log.ts';
+import type { ChatContext } from './chat-context.ts';
+import type { ChatSession } from './chat-session.ts';
 import { settlement } from './turn.ts';
 
 /** How long the word is waited for that settles what the agent waits for no more. */
 const settledMs = 5_000;
 
-export interface OpenDecisionsParts {
-  log: ChatLog;
-  clock: Clock;
-  logger: Log;
-  /** The agent's session, while it is open. */
-  readonly session: () => AgentSession | undefined;
-  readonly turnId: () => string | undefined;
-  /** The agent is about to keep these rules in the directory's settings. */
-  readonly onAlways: (rules: readonly string[]) => void;
-}
-
 export class OpenDecisions {
-  readonly #parts: OpenDecisionsParts;
+  readonly #context: ChatContext;
+  readonly #session: ChatSession;
   /** Their ids; shared with the turn that asks and cancels. */
   readonly pending = new Set<string>();
   readonly #awaited = new Set<() => void>();
 
-  constructor(parts: OpenDecisionsParts) {
-    this.#parts = parts;
+  constructor(context: ChatContext, session: ChatSession) {
+    this.#context = context;
+    this.#session = session;
   }
 
   /** An event was stored. */
@@ -43,21 +33,21 @@ export class OpenDecisions {
    */
   async answer(decision: Decision, given: AnswerDecision, by: string): Promise<boolean> {
     const { id, chatId } = decision;
-    const { log, logger, session, turnId } = this.#parts;
+    const { log, logger, state } = this.#context;
     let answer: DecisionAnswer | undefined;
     let isGone = false;
     try {
       await log.appendIf(async () => {
         if (!this.pending.has(id)) return null;
         const accepted = acceptedAnswer(decision, given);
-        const check = await session()?.checkAnswer(id, accepted);
+        const check = await state.handle?.checkAnswer(id, accepted);
         if (typeof check === 'object') refuseAnswer(check);
         isGone = check === 'settled';
         if (isGone || !this.pending.delete(id)) return null;
         answer = accepted;
         // What is typed into a form is for the server that asked, and for nobody else.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
-        return settlement(turnId(), id, { ...kept, by, answer: kept });
+        return settlement(state.turn?.id, id, { ...kept, by, answer: kept });
       });
     } catch (error) {
       // Nothing was settled, so it can still be answered.
@@ -66,8 +56,8 @@ export class OpenDecisions {
     }
     if (isGone) await this.#settled(id);
     if (!answer) return false;
-    if (answer.outcome === 'allow_always') this.#parts.onAlways(session()?.keptRules?.(id) ?? []);
-    if (!session()?.resolve(id, answer)) {
+    if (answer.outcome === 'allow_always') this.#session.noteRules(state.handle?.keptRules?.(id) ?? []);
+    if (!state.handle?.resolve(id, answer)) {
       logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
     }
     return true;
@@ -84,7 +74,7 @@ export class OpenDecisions {
       const look = (): void => {
         if (!this.pending.has(id)) done();
       };
-      const cancel = this.#parts.clock.after(settledMs, done);
+      const cancel = this.#context.clock.after(settledMs, done);
       this.#awaited.add(look);
       look();
     });

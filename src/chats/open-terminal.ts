@@ -2,24 +2,20 @@ import type { AgentBackend, AgentSession } from '../agents/agent-backend.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
+import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 
-export interface TerminalParts {
-  session: ChatSession;
-  /** The backend that runs the chat as it is now. */
-  backend(): AgentBackend;
-  isTurnRunning(): boolean;
-  /** Has something done between turns. */
-  between(task: () => Promise<AgentTerminal>): Promise<AgentTerminal>;
-}
-
-/** The terminal of a chat's session, which is opened between turns where it is not open. Throws `terminal_unavailable`. */
-export async function openTerminal({ session, ...chat }: TerminalParts): Promise<AgentTerminal> {
+/** The terminal of a chat's session. If the session is not open, it is opened between turns. Throws `terminal_unavailable`. */
+export async function openTerminal(
+  { state, settings, queue, backendFor }: ChatContext,
+  session: ChatSession,
+): Promise<AgentTerminal> {
   // Before a session is opened for nothing.
-  assertTerminal(chat.backend());
-  if (session.isReady || (session.handle && chat.isTurnRunning())) return terminalOf(session.handle);
-  return chat.between(async () => {
-    assertTerminal(chat.backend());
+  assertTerminal(backendFor(settings.row.backend));
+  if (session.isReady || (session.handle && state.turn)) return terminalOf(session.handle);
+  return queue.addTask('terminal', async () => {
+    // The chat may have been flipped meanwhile.
+    assertTerminal(backendFor(settings.row.backend));
     await session.warm();
     return terminalOf(session.handle);
   });

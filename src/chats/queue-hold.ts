@@ -3,16 +3,13 @@
  * what waits, instead of burning it prompt by prompt. The chat's row knows, so that every host does.
  */
 import type { Obstacle } from '../agents/agent-backend.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
-import type { Sql } from '../store/database.ts';
 import { forgetStarts, requeuePrompts, setStarts } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
-import type { ChatLog } from './chat-log.ts';
-import type { ChatSettings } from './chat-settings.ts';
+import type { ChatContext } from './chat-context.ts';
 
 /** How often a prompt's turn is begun, by hosts that die of it or are killed meanwhile, until its chat is held. */
 export const maxStarts = 3;
@@ -26,16 +23,6 @@ const soonestMs = 60_000;
 /** Timers take no longer delays than some weeks: a later time is looked at anew. */
 const longestDelayMs = 24 * 3_600_000;
 
-export interface QueueHoldParts {
-  sql: Sql;
-  log: ChatLog;
-  settings: ChatSettings;
-  clock: Clock;
-  /** The queue goes on. */
-  onResumed(): void;
-  onFailure(error: unknown): void;
-}
-
 export interface NewHold {
   reason: HoldReason;
   message: string;
@@ -45,23 +32,23 @@ export interface NewHold {
 }
 
 export class QueueHold {
-  readonly #parts: QueueHoldParts;
+  readonly #context: ChatContext;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(parts: QueueHoldParts) {
-    this.#parts = parts;
+  constructor(context: ChatContext) {
+    this.#context = context;
     this.arm();
   }
 
   get isHeld(): boolean {
-    return this.#parts.settings.row.hold !== null;
+    return this.#context.settings.row.hold !== null;
   }
 
   /** The part of a write that holds the queue. To be asked for in the very turn of the write; null where it is held. */
   holding({ reason, message, resetsAt, promptId, sendsAgain = false }: NewHold) {
-    const { row } = this.#parts.settings;
+    const { row } = this.#context.settings;
     if (row.hold) return null;
-    const now = this.#parts.clock.now();
+    const now = this.#context.clock.now();
     const isPast = resetsAt !== undefined && Date.parse(resetsAt) <= now.getTime();
     const until = isPast ? new Date(now.getTime() + soonestMs).toISOString() : (resetsAt ?? null);
     const facts = { reason, message, resetsAt: until, promptId: promptId ?? null, sendsAgain };
@@ -73,7 +60,7 @@ export class QueueHold {
 
   /** After a turn that failed: what holds the queue, where something waits that would fail too, or the reset is waited for. */
   afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
-    const { waiting, resumeAtReset } = this.#parts.settings.row;
+    const { waiting, resumeAtReset } = this.#context.settings.row;
     const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
     if (waiting === 0 && !isAwaited) return null;
     return this.holding({
@@ -86,7 +73,7 @@ export class QueueHold {
 
   /** Between turns: holds the queue, unless what was to be run is not the next any more. */
   async hold(hold: NewHold, isNext: () => boolean): Promise<void> {
-    await this.#parts.log.appendIf(() => {
+    await this.#context.log.appendIf(() => {
       const held = isNext() ? this.holding(hold) : null;
       return held && { events: [held.event], chat: held.chat };
     });
@@ -94,13 +81,13 @@ export class QueueHold {
 
   /** Notes how often a prompt's turn was set out to be begun, this time included. */
   async countStart(promptId: string, starts: number): Promise<void> {
-    const { sql, log } = this.#parts;
+    const { sql, log } = this.#context;
     const isOurs = await log.ask(() => setStarts(sql, log.lease, promptId, starts));
     if (!isOurs) throw new FencedError(log.lease.chatId);
   }
 
   async resume({ sendAgain }: ResumeQueue, by: string): Promise<void> {
-    const { log, settings } = this.#parts;
+    const { log, settings } = this.#context;
     const resumed = await log.appendIf((): Write | null => {
       const { hold } = settings.row;
       if (!hold) return null;
@@ -114,12 +101,12 @@ export class QueueHold {
         chat: { hold: null },
       };
     });
-    if (resumed) this.#parts.onResumed();
+    if (resumed) this.#context.queue.wake();
   }
 
   /** An edit of what waits, and the end of the hold with it where nothing waits any more: the next prompt may try again. */
   withEdit(write: Write | null): Write | null {
-    const { hold, waiting, resumeAtReset } = this.#parts.settings.row;
+    const { hold, waiting, resumeAtReset } = this.#context.settings.row;
     const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
     if (!write || !hold || cancels === 0 || waiting > cancels || (resumeAtReset && hold.resetsAt !== null))
       return write;
@@ -129,26 +116,26 @@ export class QueueHold {
   /** The chat's settings have changed: perhaps a person has removed what was in the way. */
   async noteChanges(changes: ChatChanges): Promise<void> {
     if (changes.resumeAtReset !== undefined) this.arm();
-    const { hold } = this.#parts.settings.row;
+    const { hold } = this.#context.settings.row;
     if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, 'host');
   }
 
   /** The agent has forgotten what was too long. */
   async noteRewind(): Promise<void> {
-    if (this.#parts.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, 'host');
+    if (this.#context.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, 'host');
   }
 
   /** To be called whenever the hold or the choice to resume by itself may be another one. */
   arm(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const { hold, resumeAtReset } = this.#parts.settings.row;
+    const { hold, resumeAtReset } = this.#context.settings.row;
     if (!hold?.resetsAt || !resumeAtReset) return;
-    const leftMs = Date.parse(hold.resetsAt) - this.#parts.clock.now().getTime();
+    const leftMs = Date.parse(hold.resetsAt) - this.#context.clock.now().getTime();
     const delayMs = Math.min(Math.max(leftMs, 0), longestDelayMs);
-    this.#cancelTimer = this.#parts.clock.after(delayMs, () => {
+    this.#cancelTimer = this.#context.clock.after(delayMs, () => {
       if (delayMs < leftMs) this.arm();
-      else this.resume({}, 'host').catch((error: unknown) => this.#parts.onFailure(error));
+      else this.resume({}, 'host').catch(this.#context.fail);
     });
   }
 

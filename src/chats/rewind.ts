@@ -4,32 +4,21 @@
  * still has, here or on another host. The log keeps all that was said, and says that the agent has forgotten it.
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentBackend } from '../agents/agent-backend.ts';
-import type { BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { RewindResult } from '../protocol/prompt.ts';
 import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
-import type { ChatRow } from '../store/chats.ts';
-import type { Sql } from '../store/database.ts';
 import { findTooLongPrompt, markRewound, readPromptsFrom } from '../store/rewinds.ts';
+import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
-import type { ChatLog } from './chat-log.ts';
-
-export interface RewindParts {
-  sql: Sql;
-  log: ChatLog;
-  session: ChatSession;
-  chat: Readonly<ChatRow>;
-  readonly backendFor: (name: BackendName) => AgentBackend;
-}
 
 /** Between turns only. Throws BooError `not_found`, `invalid_request`. */
 export async function rewindChat(
-  { sql, log, session, chat, backendFor }: RewindParts,
+  { sql, log, settings, backendFor }: ChatContext,
+  session: ChatSession,
   given: string | undefined,
 ): Promise<RewindResult> {
-  const { id: chatId, agent, backend, cwd } = chat;
+  const { id: chatId, agent, backend, cwd, agentDirectory: before } = settings.row;
   const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
   if (promptId === null) {
     throw new BooError('not_found', 'No prompt has to be taken back: the last one that failed was not too long.');
@@ -54,10 +43,9 @@ export async function rewindChat(
     throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
   }
   const promptIds = prompts.map(({ id }) => id);
-  const told = chat.agentDirectory ?? { cwd, worktree: null };
   // It may have entered the worktree, or left it, with what is taken back.
   const agentDirectory = { cwd: rewound.worktree ?? cwd, worktree: rewound.worktree };
-  const hasMoved = agentDirectory.worktree !== told.worktree;
+  const hasMoved = agentDirectory.worktree !== (before?.worktree ?? null);
   await log.append({
     events: [
       { body: { type: 'session_rewound', promptIds, sessionId: to } },

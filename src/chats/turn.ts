@@ -7,22 +7,21 @@ import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
-import type { ChatChanges, RowChanges } from '../store/chats.ts';
+import type { RowChanges } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+import type { Waits } from './waits.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
 
 export interface TurnParts {
   log: ChatLog;
   turnId: string;
-  agent: AgentName;
-  /** Decisions that this chat waits for; shared with whoever answers them. */
+  settings: ChatSettings;
+  waits: Waits;
+  /** Decisions that the agent waits for; shared with `OpenDecisions`. */
   pendingDecisions: Set<string>;
-  /** The agent is at work. */
-  onSign(): void;
-  /** The agent has changed a setting of the chat, as its permission mode when a plan is approved. */
-  onChanged(changes: ChatChanges): void;
   /** What the agent has given a sign of so far. */
   signs: {
     /** That it has the prompt. */
@@ -108,14 +107,14 @@ const signsOfWork: ReadonlySet<AgentEvent['type']> = new Set([
 ]);
 
 async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Promise<void> {
-  const { log, turnId, agent, pendingDecisions } = parts;
+  const { log, turnId, settings, waits, pendingDecisions } = parts;
   parts.signs.isTaken ||= !isSignOfNothing(event.type);
   parts.signs.isBegun ||= signsOfWork.has(event.type);
   switch (event.type) {
     case 'agent_message_chunk':
     case 'agent_thought_chunk':
     case 'tool_call_chunk':
-      parts.onSign();
+      waits.sign();
       log.preview(turnId, event satisfies DeltaBody);
       return;
     case 'decision_requested': {
@@ -148,9 +147,9 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
       );
       return;
     default: {
-      const write = agentWrite(log, agent, event, turnId);
+      const write = agentWrite(log, settings.row.agent, event, turnId);
       await log.append(write);
-      if (write.chat) parts.onChanged(write.chat);
+      if (write.chat) settings.stored(write.chat);
     }
   }
 }
@@ -195,7 +194,7 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
 
 /** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
-  const { log, turnId, agent, pendingDecisions } = parts;
+  const { log, turnId, settings, pendingDecisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
   const { told = [], requeued, hold } = aftermath;
   await log.appendIf(() => {
@@ -213,7 +212,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
       side: (db) => [
         ...open.flatMap((write) => write.side?.(db) ?? []),
         finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
-        addUsage(db, log.lease, agent, { costUsd, models }),
+        addUsage(db, log.lease, settings.row.agent, { costUsd, models }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
       ],
       ...(held ? { chat: held.chat } : {}),

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import type { AgentSession } from '../agents/agent-backend.ts';
+import { BooError } from '../protocol/error.ts';
+import { type ChatPhase, ChatStateMachine, move, type SessionPhase } from './chat-state-machine.ts';
+
+const done = Promise.resolve();
+const handle = {} as AgentSession;
+const failure = new BooError('agent_failed', 'It did not start.');
+
+const cold: SessionPhase = { is: 'cold' };
+const opening: SessionPhase = { is: 'opening', abort: new AbortController(), done, mcpServers: null };
+const ready: SessionPhase = { is: 'ready', handle, directory: undefined, mcpServers: null };
+const closing: SessionPhase = { is: 'closing', done };
+const sessions = [cold, opening, ready, closing];
+const stopped: ChatPhase = { is: 'stopped' };
+const starting = (session: SessionPhase): ChatPhase => ({ is: 'starting', isInterrupted: false, session });
+const turn = (session: SessionPhase): ChatPhase => ({ is: 'turn', id: 't', isInterrupted: false, session });
+
+const name = (phase: ChatPhase): string => ('session' in phase ? `${phase.is}(${phase.session.is})` : phase.is);
+
+/** All that may follow, by name. Whatever is not here throws. */
+const legal: Record<string, string[]> = {
+  cold: ['cold', 'opening', 'starting(cold)', 'turn(cold)', 'stopped'],
+  opening: ['opening', 'ready', 'cold'],
+  ready: ['ready', 'closing', 'cold', 'starting(ready)', 'turn(ready)', 'stopped'],
+  closing: ['cold'],
+  'starting(cold)': ['starting(cold)', 'starting(opening)', 'cold'],
+  'starting(opening)': ['starting(opening)', 'starting(ready)', 'starting(cold)', 'opening'],
+  'starting(ready)': ['starting(ready)', 'starting(closing)', 'starting(cold)', 'ready'],
+  'starting(closing)': ['starting(closing)', 'starting(cold)', 'closing'],
+  'turn(cold)': ['turn(cold)', 'cold'],
+  'turn(ready)': ['turn(ready)', 'turn(closing)', 'turn(cold)', 'ready'],
+  'turn(closing)': ['turn(closing)', 'turn(cold)', 'closing'],
+  stopped: [],
+};
+const phases = [...sessions, ...sessions.map(starting), ...[cold, ready, closing].map(turn), stopped];
+
+describe.each(Object.entries(legal))('%s', (from, next) => {
+  const phase = phases.find((each) => name(each) === from)!;
+
+  test('moves only where it may', () => {
+    const found = [...phases, turn(opening)].filter((each) => {
+      try {
+        return move(phase, each) === each;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'internal' });
+        return false;
+      }
+    });
+    expect(found.map(name).toSorted()).toEqual(next.toSorted());
+  });
+});
+
+test('a turn leaves the session just as it is', () => {
+  const other: SessionPhase = { is: 'ready', handle: {} as AgentSession, directory: undefined, mcpServers: null };
+  expect(() => move(turn(ready), other)).toThrow('A chat cannot go from turn (ready) to ready.');
+  expect(() => move(cold, turn(ready))).toThrow();
+});
+
+describe('what clients see', () => {
+  const machine = (...moves: SessionPhase[]): ChatStateMachine => {
+    const state = new ChatStateMachine(() => {});
+    for (const phase of moves) state.moveSession(phase);
+    return state;
+  };
+  test.each([
+    ['cold', machine()],
+    ['failed', machine(opening, { is: 'cold', failure })],
+    ['cold', machine(opening, { is: 'cold', failure }, cold)],
+    ['warming', machine(opening)],
+    ['ready', machine(opening, ready)],
+    ['cold', machine(opening, ready, closing)],
+  ] as const)('%s', (seen, state) => {
+    expect(state.publicState(false)).toBe(seen);
+    expect(state.publicState(true)).toBe(seen);
+  });
+
+  test('a turn runs or waits for a decision, whatever becomes of its session', () => {
+    const state = machine(opening, ready);
+    state.beginTurn('t', false);
+    expect([state.publicState(false), state.publicState(true)]).toEqual(['running', 'waiting']);
+    state.moveSession(cold);
+    expect([state.publicState(false), state.handle, state.isWarm]).toEqual(['running', undefined, true]);
+    expect(state.end()).toBe(false);
+    expect([state.publicState(false), state.isWarm]).toEqual(['cold', false]);
+  });
+
+  test('a stopped chat is what it was, and stays so', () => {
+    const state = machine(opening, { is: 'cold', failure });
+    state.stop();
+    state.stop();
+    expect(state.publicState(false)).toBe('failed');
+    expect(() => state.moveSession(opening)).toThrow('A chat cannot go from stopped to opening.');
+  });
+});
+
+test('what starts or runs can be interrupted, and nothing else', () => {
+  const state = new ChatStateMachine(() => {});
+  expect(state.interrupt()).toBe(false);
+  state.start();
+  state.moveSession(opening);
+  expect(state.interrupt()).toBe(true);
+  state.moveSession(ready);
+  expect(state.end()).toBe(true);
+  state.beginTurn('t', false);
+  expect(state.turn?.isInterrupted).toBe(false);
+  state.failTurn(failure);
+  state.interrupt();
+  expect(state.turn).toMatchObject({ id: 't', isInterrupted: true, failure });
+  state.end();
+  expect(state.interrupt()).toBe(false);
+});
+
+test('every move is announced', () => {
+  let moves = 0;
+  const state = new ChatStateMachine(() => (moves += 1));
+  state.start();
+  state.moveSession(opening);
+  state.moveSession(cold);
+  state.end();
+  expect(moves).toBe(4);
+});
