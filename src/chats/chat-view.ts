@@ -12,9 +12,10 @@ export const atRest: LiveState = { state: 'cold', waitsFor: null, mcpServers: nu
 
 /** The chat as everybody outside sees it. */
 export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
-  const { ordinal: _, hold, agentDirectory, ...rest } = row;
+  const { ordinal: _, hold, agentDirectory, waitingPrompts, ...rest } = row;
   return {
     ...rest,
+    waiting: waitingPrompts,
     hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
     currentDirectory: currentDirectory(agentDirectory, live.state) ?? row.cwd,
     title: row.title ?? (basename(row.cwd) || row.cwd),
@@ -35,7 +36,7 @@ export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
     ...row,
     head: event.seq,
     updatedAt: new Date(event.at),
-    waiting: row.waiting + waitingChange(event),
+    waitingPrompts: row.waitingPrompts + waitingChange(event),
     hold: holdAfter(row.hold, event),
     agentDirectory: agentDirectoryAfter(row.agentDirectory, event),
     costUsd: row.costUsd + costOf(event),

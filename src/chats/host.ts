@@ -26,7 +26,7 @@ import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
 import { Health } from './health.ts';
 import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
-import { News } from './news.ts';
+import { ChatNotifier } from './chat-notifier.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { wasAsked } from './unasked.ts';
@@ -71,7 +71,7 @@ export class Host {
   readonly #health: Health;
   /** Chats that were let go, perhaps in the middle of a turn, and why. */
   readonly #leftFor = new Map<string, { epoch: number; cause: BooError }>();
-  readonly news = new News();
+  readonly notifier = new ChatNotifier();
   readonly #limit: Limiter;
   readonly #lines: EventLines;
   /** Of chats that were let go: the end of their sessions, before which none is opened anew here. */
@@ -182,7 +182,7 @@ export class Host {
     }
     this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
-    this.news.deleted(chatId);
+    this.notifier.deleted(chatId);
   }
 
   /** Where a chat's events are followed. */
@@ -238,7 +238,7 @@ export class Host {
       retry: (attempt) => this.#retry(attempt),
       onStored: (event) => {
         this.#lines.write(event);
-        this.news.stored(event);
+        this.notifier.stored(event);
         chat?.noted(event);
       },
       onFenced: () => {
@@ -299,7 +299,7 @@ export class Host {
         const chat = await ask(() => findChat(sql, lease.chatId));
         return chat === null || wasAsked({ sql, lease, chat, logger, backendFor }, turnId, prompt);
       },
-      onLeft: (decisions) => this.news.left(decisions),
+      onLeft: (decisions) => this.notifier.left(decisions),
     });
   }
 
@@ -332,7 +332,7 @@ export class Host {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
-    this.news.forget(chat.id);
+    this.notifier.forget(chat.id);
     this.#tell(chat);
   }
 
@@ -340,7 +340,7 @@ export class Host {
     const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
     // Another one has taken its place, and speaks for itself.
     if (!isHeld() && this.#chats.has(chat.id)) return;
-    this.news.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
+    this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
   }
 
   async #adopt(): Promise<void> {

@@ -60,9 +60,9 @@ export class QueueHold {
 
   /** After a turn that failed: what holds the queue, where something waits that would fail too, or the reset is waited for. */
   afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
-    const { waiting, resumeAtReset } = this.#context.settings.row;
+    const { waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
-    if (waiting === 0 && !isAwaited) return null;
+    if (waitingPrompts === 0 && !isAwaited) return null;
     return this.holding({
       ...obstacle,
       message,
@@ -106,9 +106,9 @@ export class QueueHold {
 
   /** An edit of what waits, and the end of the hold with it where nothing waits any more: the next prompt may try again. */
   withEdit(write: Write | null): Write | null {
-    const { hold, waiting, resumeAtReset } = this.#context.settings.row;
+    const { hold, waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
-    if (!write || !hold || cancels === 0 || waiting > cancels || (resumeAtReset && hold.resetsAt !== null))
+    if (!write || !hold || cancels === 0 || waitingPrompts > cancels || (resumeAtReset && hold.resetsAt !== null))
       return write;
     return { ...write, events: [...write.events, resumption('host')], chat: { ...write.chat, hold: null } };
   }
