@@ -1,6 +1,6 @@
 /**
- * The loop that does a chat's work, one item after another, in the order of its queue. It rests once the queue is empty.
- * Resting for the idle limit is the last item: it closes the session, and then gives the chat back.
+ * The loop that does a chat's work: one item of its queue at a time, until the queue is empty. After the idle limit it does
+ * one more: it closes the session, and gives the chat back.
  */
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -20,7 +20,7 @@ export class ChatLoop {
   readonly #context: ChatContext;
   readonly #parts: ChatLoopParts;
   #running: Promise<void> | undefined;
-  /** The queue is to be looked at again. */
+  /** There may be something new in the queue. */
   #isWoken = false;
   #cancelIdle: (() => void) | undefined;
   #endSleep: (() => void) | undefined;
@@ -35,13 +35,13 @@ export class ChatLoop {
     return this.#running !== undefined;
   }
 
-  /** While the loop rests: does this before anything that waits. */
+  /** Does this before anything that waits. Only while the loop does not run. */
   startWith(first: () => Promise<void>): void {
     this.#isWoken = true;
     this.#start(first);
   }
 
-  /** For an item that waits for something outside: ends after so long, when the queue is woken, or when aborted. */
+  /** For an item that waits for something outside: resolves after `ms`, when the queue is woken, or when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
@@ -105,7 +105,7 @@ export class ChatLoop {
   #armIdle(): void {
     const { clock, idleTimeoutMs, state } = this.#context;
     this.#cancelIdle = clock.after(idleTimeoutMs, () => {
-      // It still has work that would die with its process.
+      // The agent still has work that would end with its process.
       if (state.handle?.isBusy) this.#armIdle();
       else this.#start(() => this.#idle());
     });
@@ -113,7 +113,7 @@ export class ChatLoop {
 
   async #idle(): Promise<void> {
     const { state, queue, log } = this.#context;
-    // A chat without a session is given back at once, before anything else can happen.
+    // Without a session the chat is given back at once, before anything else can happen.
     if (state.handle) await this.#parts.session.close();
     if (this.#isWoken || queue.isClosed || log.isBusy) return;
     if (state.session.is === 'cold') this.#parts.onRest();

@@ -15,16 +15,16 @@ import { assertApart } from './working-directory.ts';
 export class ChatSession {
   readonly #context: ChatContext;
   #isOutdated = false;
-  /** Rules that people had the agent keep in the directory's settings, and that were not looked for there yet. */
+  /** Rules that the agent was allowed to keep in the directory's settings, since those were last read. */
   #keptRules: string[] = [];
-  /** The content that the log has said is not trusted. */
+  /** The content that a notice has reported as not trusted. */
   #reportedDigest: string | undefined;
 
   constructor(context: ChatContext) {
     this.#context = context;
   }
 
-  /** Open, with the chat's settings, in the directory as it was looked at. */
+  /** Open with the chat's current settings, while the directory is as it was when it was read. */
   get isReady(): boolean {
     const { session } = this.#context.state;
     return session.is === 'ready' && !this.#isOutdated && session.directory?.isCurrent() !== false;
@@ -39,12 +39,12 @@ export class ChatSession {
     return this.#context.state.handle;
   }
 
-  /** A setting has changed that holds from the start: the session is opened again before the next turn. */
+  /** A setting has changed that needs a new process: the session is opened again before the next turn. */
   outdate(): void {
     this.#isOutdated = true;
   }
 
-  /** A person had the agent remember these rules, which it keeps in the directory. */
+  /** Somebody answered `allow_always`: the agent keeps these rules in the directory's settings. */
   noteRules(rules: readonly string[]): void {
     this.#keptRules.push(...rules);
   }
@@ -87,7 +87,7 @@ export class ChatSession {
     await done;
   }
 
-  /** Ends the session at once, whatever it does: the chat belongs to another host now. */
+  /** Ends the session at once, whatever it does: another host has the chat now. */
   async abandon(): Promise<void> {
     const { state } = this.#context;
     if (state.session.is === 'opening') {
@@ -103,7 +103,7 @@ export class ChatSession {
     if (this.#context.state.session.is === 'cold') this.#end();
   }
 
-  /** Something was written in the directory: mostly nothing that matters. */
+  /** Reads the directory again if something was written there, which mostly does not matter. */
   async #lookAgain(): Promise<void> {
     const { state, settings, backendFor } = this.#context;
     if (state.session.is !== 'ready' || state.session.directory?.isCurrent() !== false) return;
@@ -144,7 +144,7 @@ export class ChatSession {
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);
-    // The chat may have been let go meanwhile: what is not opened need not be closed.
+    // The chat may have been let go meanwhile.
     queue.assertOpen();
     const directory = trusted ? await this.#look(backend) : undefined;
     if (directory?.reason) await this.#report(directory.reason, directory.content?.digest ?? '');
@@ -184,12 +184,12 @@ export class ChatSession {
       },
     };
     handle = await backend.openSession(spec, signal);
-    // It may be gone again, before anybody could look.
+    // The process may already be gone again.
     if (lost !== undefined) throw lost;
     state.moveSession({ is: 'ready', handle, directory: directory?.content, mcpServers: state.mcpServers });
   }
 
-  /** The agent's process is gone, and not every agent says what has ended with it. */
+  /** The agent's process is gone. Not every agent says what has ended with it. */
   #end(failure?: BooError): void {
     const { state, waits } = this.#context;
     state.moveSession({ is: 'cold', failure });
@@ -208,7 +208,7 @@ export class ChatSession {
     stored.catch(fail);
   }
 
-  /** Once for each content, as long as this host holds the chat. */
+  /** Once per content, as long as this host holds the chat. */
   async #report({ message, data }: { message: string; data: Record<string, unknown> }, digest: string): Promise<void> {
     if (this.#reportedDigest === digest) return;
     this.#reportedDigest = digest;

@@ -19,18 +19,18 @@ export class ChatSettings {
     this.#row = afterEvent(this.#row, event);
   }
 
-  /** The chat gets its name with a write that is under way; null takes it back. */
+  /** Sets the title before the write that stores it; null takes it back. */
   name(title: string | null): void {
     this.#row = { ...this.#row, title };
   }
 
-  /** Changes were stored, with whatever write. */
+  /** Changes were stored. */
   stored(changes: ChatChanges): void {
     this.#row = patched(this.#row, changes);
   }
 }
 
-/** The chat with the changes applied, as the same changes alter its row. */
+/** The row with the changes applied. */
 function patched(row: ChatRow, changes: ChatChanges): ChatRow {
   return {
     ...row,

@@ -1,4 +1,4 @@
-/** What a chat's agent has asked and nobody has settled, and how one answer settles it. */
+/** The decisions that a chat's agent waits for, and how an answer settles one. */
 import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
@@ -7,7 +7,7 @@ import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import { settlement } from './turn.ts';
 
-/** How long the word is waited for that settles what the agent waits for no more. */
+/** How long to wait for the event that settles a decision which the agent no longer waits for. */
 const settledMs = 5_000;
 
 export class OpenDecisions {
@@ -28,8 +28,8 @@ export class OpenDecisions {
   }
 
   /**
-   * Settles a decision; false when it was settled before. Throws `invalid_request` for what the agent would not do as the
-   * answer says: then nothing is stored, and it can still be answered.
+   * Settles a decision; false if it was settled before. Throws `invalid_request` for an answer that the agent would not
+   * follow: then nothing is stored, and the decision can still be answered.
    */
   async answer(decision: Decision, given: AnswerDecision, by: string): Promise<boolean> {
     const { id, chatId } = decision;
@@ -45,7 +45,7 @@ export class OpenDecisions {
         isGone = check === 'settled';
         if (isGone || !this.pending.delete(id)) return null;
         answer = accepted;
-        // What is typed into a form is for the server that asked, and for nobody else.
+        // What is typed into a form is only for the server that asked for it.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
         return settlement(state.turn?.id, id, { ...kept, by, answer: kept });
       });
@@ -63,7 +63,7 @@ export class OpenDecisions {
     return true;
   }
 
-  /** The agent waits for this no more, and who or what has settled it is about to be stored. */
+  /** Waits for the event of a decision that the agent no longer waits for. */
   #settled(id: string): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Whether a chat's queue is held. What fails a turn, or keeps it from beginning, and would fail the next one too, holds
- * what waits, instead of burning it prompt by prompt. The chat's row knows, so that every host does.
+ * Whether a chat's queue is held. A problem that fails a turn, or keeps it from beginning, and would fail the next turn
+ * too, holds the prompts that wait instead of failing them one by one. The hold is stored in the chat's row, for every host.
  */
 import type { Obstacle } from '../agents/agent-backend.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
@@ -11,16 +11,16 @@ import { forgetStarts, requeuePrompts, setStarts } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 
-/** How often a prompt's turn is begun, by hosts that die of it or are killed meanwhile, until its chat is held. */
+/** How many hosts may die or be killed while they begin a prompt's turn, before its queue is held. */
 export const maxStarts = 3;
 
-/** A prompt that its agent did not take is given once more, to a fresh process. */
+/** A prompt that its agent did not take is sent once more, to a fresh process. */
 export const maxTries = 2;
 
-/** A limit that was to be over, and is not, is waited for so long before the next try. */
+/** How long to wait when a limit should have been reset and has not. */
 const soonestMs = 60_000;
 
-/** Timers take no longer delays than some weeks: a later time is looked at anew. */
+/** Timers cannot wait for longer than some weeks, so a later time is checked once a day. */
 const longestDelayMs = 24 * 3_600_000;
 
 export interface NewHold {
@@ -44,7 +44,7 @@ export class QueueHold {
     return this.#context.settings.row.hold !== null;
   }
 
-  /** The part of a write that holds the queue. To be asked for in the very turn of the write; null where it is held. */
+  /** The part of a write that holds the queue; null if it is held already. Call it when it is the write's turn. */
   holding({ reason, message, resetsAt, promptId, sendsAgain = false }: NewHold) {
     const { row } = this.#context.settings;
     if (row.hold) return null;
@@ -58,7 +58,7 @@ export class QueueHold {
     return { event, chat: { hold } };
   }
 
-  /** After a turn that failed: what holds the queue, where something waits that would fail too, or the reset is waited for. */
+  /** After a failed turn: holds the queue if a waiting prompt would fail too, or if the reset is waited for. */
   afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
     const { waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
@@ -66,12 +66,12 @@ export class QueueHold {
     return this.holding({
       ...obstacle,
       message,
-      // What is too long once is too long again.
+      // A prompt that was too long is too long again.
       ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain && obstacle.reason !== 'context' }),
     });
   }
 
-  /** Between turns: holds the queue, unless what was to be run is not the next any more. */
+  /** Between turns: holds the queue, unless the prompt that was to be run is no longer the next. */
   async hold(hold: NewHold, isNext: () => boolean): Promise<void> {
     await this.#context.log.appendIf(() => {
       const held = isNext() ? this.holding(hold) : null;
@@ -79,7 +79,7 @@ export class QueueHold {
     });
   }
 
-  /** Notes how often a prompt's turn was set out to be begun, this time included. */
+  /** Stores how often somebody set out to begin a prompt's turn, this time included. */
   async countStart(promptId: string, starts: number): Promise<void> {
     const { sql, log } = this.#context;
     const isOurs = await log.ask(() => setStarts(sql, log.lease, promptId, starts));
@@ -104,7 +104,7 @@ export class QueueHold {
     if (resumed) this.#context.queue.wake();
   }
 
-  /** An edit of what waits, and the end of the hold with it where nothing waits any more: the next prompt may try again. */
+  /** Adds the end of the hold to an edit after which no prompt waits: the next prompt may try again. */
   withEdit(write: Write | null): Write | null {
     const { hold, waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
@@ -113,19 +113,19 @@ export class QueueHold {
     return { ...write, events: [...write.events, resumption('host')], chat: { ...write.chat, hold: null } };
   }
 
-  /** The chat's settings have changed: perhaps a person has removed what was in the way. */
+  /** Settings have changed, which may have solved the problem. */
   async noteChanges(changes: ChatChanges): Promise<void> {
     if (changes.resumeAtReset !== undefined) this.arm();
     const { hold } = this.#context.settings.row;
     if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, 'host');
   }
 
-  /** The agent has forgotten what was too long. */
+  /** The agent has forgotten the prompt that was too long. */
   async noteRewind(): Promise<void> {
     if (this.#context.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, 'host');
   }
 
-  /** To be called whenever the hold or the choice to resume by itself may be another one. */
+  /** Call this whenever the hold or `resumeAtReset` may have changed. */
   arm(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
@@ -139,7 +139,7 @@ export class QueueHold {
     });
   }
 
-  /** The chat is let go: whoever has it next sees to the rest. */
+  /** The chat is let go, and its next host takes over. */
   stop(): void {
     this.#cancelTimer?.();
   }
@@ -149,7 +149,7 @@ function resumption(by: string, requeued: string[] = []): NewEvent {
   return { body: { type: 'queue_resumed', by, ...(requeued.length > 0 ? { requeuedPromptIds: requeued } : {}) } };
 }
 
-/** The settings whose change is meant to help. */
+/** Settings whose change may solve the problem. */
 const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   agent: ['backend'],
   directory: ['cwd'],
@@ -157,7 +157,7 @@ const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   usage_limit: ['model'],
 };
 
-/** How often a prompt's turn is tried to be begun against such a failure. A process that died gets a second chance. */
+/** How often to try to begin a prompt's turn against such a failure. A process that died gets a second chance. */
 export function triesOf(failure: BooError): number {
   if (failure.code === 'storage_unavailable') return maxStarts;
   return failure.code === 'agent_failed' ? maxTries : 1;
@@ -174,7 +174,7 @@ const reasons: Partial<Record<ErrorCode, HoldReason>> = {
   storage_unavailable: 'storage',
 };
 
-/** What keeps an agent from being started is never the prompt's own fault. */
+/** An agent that cannot be started is never the prompt's fault. */
 export function obstacleOf(error: BooError): HoldReason {
   const { cause } = error;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;

@@ -1,4 +1,4 @@
-/** One turn: what the agent says is stored event by event, and the turn finishes exactly once, whatever happens. */
+/** One turn: stores what the agent says, event by event, and finishes the turn exactly once, whatever happens. */
 import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
@@ -22,26 +22,26 @@ export interface TurnParts {
   waits: Waits;
   /** Decisions that the agent waits for; shared with `OpenDecisions`. */
   pendingDecisions: Set<string>;
-  /** What the agent has given a sign of so far. */
+  /** What the agent has shown so far. */
   signs: {
-    /** That it has the prompt. */
+    /** It has the prompt. */
     isTaken: boolean;
-    /** That it has done something about it: said a word, called a tool, asked a person. */
+    /** It has begun to work on it: said something, called a tool, asked a person. */
     isBegun: boolean;
   };
 }
 
 /** What else is written with the end of a turn. */
 export interface TurnAftermath {
-  /** Before its end. */
-  told?: readonly NewEvent[] | undefined;
-  /** Its prompt never reached the agent, and waits again. */
+  /** Events that go before its end. */
+  events?: readonly NewEvent[] | undefined;
+  /** The prompt, which never reached the agent and waits again. */
   requeued?: { id: string; starts: number } | undefined;
-  /** The queue is held from here on. Asked for in the very turn of the write. */
+  /** Holds the queue. Called when it is the write's turn. */
   hold?: (() => { event: NewEvent; chat: RowChanges } | null) | undefined;
 }
 
-/** A turn that cannot even begin has failed; it still ends like any other. */
+/** A turn that cannot begin has failed, and ends like any other. */
 export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
   try {
     return begin();
@@ -50,7 +50,7 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
   }
 }
 
-/** The write that starts a turn: one of the agent's own, or one for a prompt, which it takes from those that wait. */
+/** The write that starts a turn. With a prompt, it takes that prompt from those that wait. */
 export function turnStart(
   log: ChatLog,
   turnId: string,
@@ -65,7 +65,7 @@ export function turnStart(
   };
 }
 
-/** Stores what the agent yields, up to and without its end. Throws only FencedError and errors of the database. */
+/** Stores what the agent yields, and returns its end unstored. Throws only FencedError and errors of the database. */
 export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEvent>): Promise<TurnEnd> {
   let end: TurnEnd | undefined;
   const iterator = events[Symbol.asyncIterator]();
@@ -88,7 +88,7 @@ export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEv
   );
 }
 
-/** What the backend throws is the turn's failure; what our own writes throw is not, and passes through. */
+/** An error of the backend fails the turn. An error of our own writes does not: it is thrown. */
 async function nextOrFailure(iterator: AsyncIterator<AgentEvent>): Promise<AgentEvent | null | BooError> {
   try {
     const next = await iterator.next();
@@ -118,7 +118,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
       log.preview(turnId, event satisfies DeltaBody);
       return;
     case 'decision_requested': {
-      // Before the event is shown: an answer may follow at once.
+      // Before the event is published, because an answer may follow at once.
       pendingDecisions.add(event.decisionId);
       await log.append({
         events: [{ turnId, body: event }],
@@ -154,12 +154,12 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
   }
 }
 
-/** The write of what the agent says, in a turn or outside of one, with all that follows from it. */
+/** The write that stores what the agent says, in a turn or outside one, with all that follows from it. */
 export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turnId?: string): Write {
   const events = [{ turnId, body }];
-  // Another session than before is the one that is resumed.
+  // From now on this session is the one to resume.
   if (body.type === 'session_started') return { events, side: (db) => [setAgentSession(db, log.lease, agent, body)] };
-  // Kept as the chat's: the next process is opened with it.
+  // Stored with the chat, so that the next process is opened with it.
   if (body.type === 'current_mode_update') return { events, chat: { permissionMode: body.permissionMode } };
   if (body.type === 'current_model_update') return { events, chat: { model: body.model } };
   if (body.type === 'session_info_update') return { events, chat: { title: body.title } };
@@ -186,17 +186,17 @@ export function settlement(
   };
 }
 
-/** A turn that was interrupted for a reason of ours has failed with it, and costs what it costs. */
+/** A turn that the host interrupted for a reason of its own has failed with that reason. Its cost stays. */
 export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd {
   if (!failure || end.outcome !== 'interrupted') return end;
   return { ...end, outcome: 'failed', error: { code: failure.code, message: failure.message } };
 }
 
-/** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */
+/** The turn's last write cancels its open decisions, finishes the turn and adds its cost, all at once. */
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, settings, pendingDecisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
-  const { told = [], requeued, hold } = aftermath;
+  const { events: before = [], requeued, hold } = aftermath;
   await log.appendIf(() => {
     const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     pendingDecisions.clear();
@@ -205,7 +205,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     return {
       events: [
         ...open.flatMap((write) => write.events),
-        ...told,
+        ...before,
         { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds } },
         ...(held ? [held.event] : []),
       ],

@@ -178,7 +178,7 @@ export class Turns {
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {
         const counted = await this.#count(turnId, end);
-        await endTurn(parts, counted.end, { ...this.#aftermath(parts, end, prompt), told: counted.events });
+        await endTurn(parts, counted.end, { ...this.#aftermath(parts, end, prompt), events: counted.events });
       }
     } finally {
       state.end();
