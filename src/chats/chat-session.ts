@@ -1,98 +1,50 @@
-/** The agent's session of one chat that this host holds: opened for work, closed at rest, opened anew when it was lost. */
+/** The agent's session of one chat: opened for work, closed at rest, opened again after it was lost. */
 import { randomUUID } from 'node:crypto';
-import type { AgentDirectory } from '../agents/agent.ts';
-import type {
-  AgentEvent,
-  AgentSession,
-  AgentSessionSpec,
-  DirectoryContent,
-  SessionCost,
-} from '../agents/agent-backend.ts';
-import type { Limiter } from '../lib/limiter.ts';
-import type { Log } from '../lib/log.ts';
-import type { McpServer } from '../protocol/chat.ts';
+import type { AgentSession, AgentSessionSpec } from '../agents/agent-backend.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
-import type { ChatRow } from '../store/chats.ts';
-import type { Sql } from '../store/database.ts';
 import { FencedError } from '../store/storage-error.ts';
-import type { ChatLog } from './chat-log.ts';
+import type { ChatContext } from './chat-context.ts';
 import { lookAtDirectory } from './directory-trust.ts';
+import { costAdded, costResumed } from './session-cost.ts';
+import { agentWrite } from './turn.ts';
 import { assertApart } from './working-directory.ts';
-import { move, type SessionPhase } from './session-phase.ts';
-
-export interface ChatSessionParts {
-  sql: Sql;
-  log: ChatLog;
-  logger: Log;
-  /** No agent is started in a directory that overlaps it. */
-  dataDir: string;
-  /** Starting agent processes is heavy: only a few at once. */
-  warmLimiter: Limiter;
-  readonly agents: AgentDirectory;
-  /** The end of the session that this host had of the chat before, where it was let go. */
-  readonly before: Promise<void> | undefined;
-  /** The chat as it is now: a session is opened with its settings, on its backend. */
-  chat(): ChatRow;
-  /** Throws once the chat is being let go. */
-  assertRunning(): void;
-  /** A turn that the agent began by itself. */
-  onUnprompted(events: AsyncIterable<AgentEvent>): void;
-  /** What the agent says outside a turn. */
-  onEvent(event: AgentBody): void;
-  /** The agent is at work. */
-  onSign(): void;
-  onMcpServers(servers: readonly McpServer[]): void;
-  /** It has entered another phase. */
-  onPhase(): void;
-  /** What the agent has counted for the session that it goes on with. */
-  onResumed(counted: SessionCost['models']): Promise<void>;
-  /** What the session has cost beyond its turns. Resolves once it is stored; never rejects. */
-  onCost(cost: SessionCost): Promise<void>;
-}
 
 export class ChatSession {
-  readonly #parts: ChatSessionParts;
-  #phase: SessionPhase = { is: 'closed' };
+  readonly #context: ChatContext;
   #isOutdated = false;
-  /** What the directory would have the agent load, as it was when the session was opened. */
-  #directory: DirectoryContent | undefined;
-  /** What people had the agent keep in the directory's settings, and nobody has looked for there yet. */
+  /** Rules that the agent was allowed to keep in the directory's settings, since those were last read. */
   #keptRules: string[] = [];
-  /** The content that the log has said is not trusted. */
-  #toldDigest: string | undefined;
+  /** The content that a notice has reported as not trusted. */
+  #reportedDigest: string | undefined;
 
-  constructor(parts: ChatSessionParts) {
-    this.#parts = parts;
+  constructor(context: ChatContext) {
+    this.#context = context;
   }
 
-  get phase(): SessionPhase['is'] {
-    return this.#phase.is;
+  /** Open with the chat's current settings, while the directory is as it was when it was read. */
+  get isReady(): boolean {
+    const { session } = this.#context.state;
+    return session.is === 'ready' && !this.#isOutdated && session.directory?.isCurrent() !== false;
   }
 
-  /** Why it could not be opened, as long as nobody has tried again. */
-  get failure(): BooError | undefined {
-    return this.#phase.is === 'closed' ? this.#phase.failure : undefined;
+  get isOpening(): boolean {
+    return this.#context.state.session.is === 'opening';
   }
 
   /** The agent's own session, while it is open. */
   get handle(): AgentSession | undefined {
-    return this.#phase.is === 'open' ? this.#phase.handle : undefined;
+    return this.#context.state.handle;
   }
 
-  /** Open, and as the chat's settings want it, in the directory as it was looked at. */
-  get isReady(): boolean {
-    return this.#phase.is === 'open' && !this.#isOutdated && this.#directory?.isCurrent() !== false;
-  }
-
-  /** A setting has changed that holds from the start: the session is opened anew before the next turn. */
+  /** A setting has changed that needs a new process: the session is opened again before the next turn. */
   outdate(): void {
     this.#isOutdated = true;
   }
 
-  /** A person had the agent remember these rules, which it keeps in the directory. */
+  /** Somebody answered `allow_always`: the agent keeps these rules in the directory's settings. */
   noteRules(rules: readonly string[]): void {
     this.#keptRules.push(...rules);
   }
@@ -100,79 +52,81 @@ export class ChatSession {
   /** Starts or resumes the session where needed. Between turns only. */
   async warm(): Promise<void> {
     for (;;) {
-      if (this.#phase.is === 'open' && this.#directory?.isCurrent() === false) await this.#lookAgain();
+      await this.#lookAgain();
       if (this.isReady) return;
-      // Again where a setting changed while it opened.
+      // Again if a setting changed while it opened.
       await this.#reopen();
     }
   }
 
   async #reopen(): Promise<void> {
-    await this.closed();
+    const { state, warmLimiter } = this.#context;
     await this.close();
     const abort = new AbortController();
-    const opening = this.#parts.warmLimiter(() => this.#open(abort.signal));
+    const opening = warmLimiter(() => this.#open(abort.signal));
     const done = opening.then(
       () => undefined,
       () => undefined,
     );
-    this.#enter({ is: 'opening', abort, done });
+    state.moveSession({ is: 'opening', abort, done, mcpServers: null });
     try {
       await opening;
     } catch (error) {
-      this.#enter({ is: 'closed', failure: toBooError(error) });
+      this.#end(toBooError(error));
       throw error;
     }
   }
 
-  /** Waits for a closing that is under way. */
-  async closed(): Promise<void> {
-    if (this.#phase.is === 'closing') await this.#phase.done;
-  }
-
   /** Ends an open session in order, or waits until it has ended. Between turns only. */
   async close(): Promise<void> {
-    if (this.#phase.is === 'closing') return this.#phase.done;
-    if (this.#phase.is !== 'open') return;
-    const done = this.#phase.handle.close().finally(() => this.#enter({ is: 'closed' }));
-    this.#enter({ is: 'closing', done });
+    const { session } = this.#context.state;
+    if (session.is === 'closing') return session.done;
+    if (session.is !== 'ready') return;
+    const done = session.handle.close().finally(() => this.#end());
+    this.#context.state.moveSession({ is: 'closing', done });
     await done;
   }
 
-  /** Ends the session at once, whatever it does: the chat belongs to another host now. */
+  /** Ends the session at once, whatever it does: another host has the chat now. */
   async abandon(): Promise<void> {
-    if (this.#phase.is === 'opening') {
-      this.#phase.abort.abort();
-      await this.#phase.done;
+    const { state } = this.#context;
+    if (state.session.is === 'opening') {
+      state.session.abort.abort();
+      await state.session.done;
     }
-    if (this.#phase.is === 'open') await this.#phase.handle.close();
-    await this.closed();
+    if (state.session.is === 'ready') await state.session.handle.close();
+    if (state.session.is === 'closing') await state.session.done;
   }
 
-  /** What kept it from opening may be otherwise now. */
+  /** The reason why it did not open may be gone. */
   forgetFailure(): void {
-    if (this.#phase.is === 'closed') this.#enter({ is: 'closed' });
+    if (this.#context.state.session.is === 'cold') this.#end();
   }
 
-  /** Something was written in the directory: mostly nothing that matters. */
+  /** Reads the directory again if something was written there, which mostly does not matter. */
   async #lookAgain(): Promise<void> {
+    const { state } = this.#context;
+    if (state.session.is !== 'ready' || state.session.directory?.isCurrent() !== false) return;
     const { content } = await this.#look();
-    if (content && content.digest === this.#directory?.digest) this.#directory = content;
+    const { session } = state;
+    if (session.is === 'ready' && content && content.digest === session.directory?.digest) {
+      state.moveSession({ ...session, directory: content });
+    }
   }
 
   async #look(): ReturnType<typeof lookAtDirectory> {
-    const { sql, log, agents } = this.#parts;
-    const { agent, cwd } = this.#parts.chat();
-    const state = await lookAtDirectory(sql, agents.agentFor(agent), cwd, {
+    const { sql, log, settings, agents } = this.#context;
+    const { agent, cwd } = settings.row;
+    const found = await lookAtDirectory(sql, agents.agentFor(agent), cwd, {
       keptRules: this.#keptRules,
       ask: (statement) => log.ask(statement),
     });
     this.#keptRules = [];
-    return state;
+    return found;
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { sql, log, logger, agents } = this.#parts;
+    const { sql, log, logger, queue, settings, state, waits, agents } = this.#context;
     this.#isOutdated = false;
     const {
       id: chatId,
@@ -185,20 +139,20 @@ export class ChatSession {
       permissionMode,
       trusted,
       acceptsAgentMessages,
-    } = this.#parts.chat();
+    } = settings.row;
     const backend = agents.backendFor(name);
-    await assertApart(cwd, this.#parts.dataDir);
+    await assertApart(cwd, this.#context.dataDir);
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);
-    // Let go meanwhile: what is not opened need not be closed.
-    this.#parts.assertRunning();
+    // The chat may have been let go meanwhile.
+    queue.assertOpen();
     const directory = trusted ? await this.#look() : undefined;
-    if (directory?.reason) await this.#tell(directory.reason, directory.content?.digest ?? '');
-    this.#parts.assertRunning();
-    let open: SessionPhase | undefined;
+    if (directory?.reason) await this.#report(directory.reason, directory.content?.digest ?? '');
+    queue.assertOpen();
+    let handle: AgentSession | undefined;
     let lost: BooError | undefined;
-    await this.#parts.before;
+    await this.#context.before;
     const spec: AgentSessionSpec = {
       chatId,
       sessionId: session.sessionId,
@@ -211,38 +165,57 @@ export class ChatSession {
       directory: directory?.content,
       acceptsAgentMessages,
       sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
-      onUnprompted: (events) => this.#parts.onUnprompted(events),
-      onEvent: (event) => this.#parts.onEvent(event),
-      onResumed: (counted) => this.#parts.onResumed(counted),
-      onCost: (cost) => this.#parts.onCost(cost),
-      onSign: () => this.#parts.onSign(),
-      onMcpServers: (servers) => this.#parts.onMcpServers(servers),
+      onUnprompted: (events) => queue.addUnprompted(events),
+      onEvent: (event) => this.#record(event),
+      onResumed: async (counted) => {
+        await log.appendIf(() => costResumed(sql, log, settings.row.agent, counted));
+      },
+      onCost: async (cost) => {
+        await log.appendIf(() => costAdded(log, settings.row.agent, cost)).catch(this.#context.fail);
+      },
+      onSign: () => waits.sign(),
+      onMcpServers: (mcpServers) => {
+        const { session: phase } = state;
+        if (phase.is === 'opening' || phase.is === 'ready') state.moveSession({ ...phase, mcpServers });
+      },
       onLost: (cause) => {
         logger.warn({ chatId, cause: cause.message }, 'The agent process was lost.');
         lost = cause;
-        if (open !== undefined && this.#phase === open) this.#enter({ is: 'closed' });
+        if (handle !== undefined && state.handle === handle) this.#end();
       },
     };
-    const handle = await backend.openSession(spec, signal);
-    // It may be gone again, before anybody could look.
+    handle = await backend.openSession(spec, signal);
+    // The process may already be gone again.
     if (lost !== undefined) throw lost;
-    this.#directory = directory?.content;
-    open = { is: 'open', handle };
-    this.#enter(open);
+    state.moveSession({ is: 'ready', handle, directory: directory?.content, mcpServers: state.mcpServers });
   }
 
-  /** Once for each content, as long as this host holds the chat. */
-  async #tell({ message, data }: { message: string; data: Record<string, unknown> }, digest: string): Promise<void> {
-    if (this.#toldDigest === digest) return;
-    this.#toldDigest = digest;
-    const { id } = this.#parts.chat();
-    const how = `${message} Look at it and trust it with: boocode trust ${id}`;
+  /** The agent's process is gone. Not every agent says what has ended with it. */
+  #end(failure?: BooError): void {
+    const { state, waits } = this.#context;
+    state.moveSession({ is: 'cold', failure });
+    const hadBackground = waits.hasBackground;
+    waits.forget();
+    if (hadBackground) this.#record({ type: 'background_tasks', tasks: [] });
+  }
+
+  /** Stores what the agent says outside a turn. */
+  #record(body: AgentBody): void {
+    const { log, settings, fail } = this.#context;
+    const write = agentWrite(log, settings.row.agent, body);
+    const stored = log.append(write).then(() => {
+      if (write.chat) settings.stored(write.chat);
+    });
+    stored.catch(fail);
+  }
+
+  /** Once per content, as long as this host holds the chat. */
+  async #report({ message, data }: { message: string; data: Record<string, unknown> }, digest: string): Promise<void> {
+    if (this.#reportedDigest === digest) return;
+    this.#reportedDigest = digest;
+    const { log, settings } = this.#context;
+    const how = `${message} Look at it and trust it with: boocode trust ${settings.row.id}`;
     const body = { type: 'notice', level: 'warning', code: 'trust_changed', message: how, data } as const;
-    await this.#parts.log.append({ events: [{ body }] });
-  }
-
-  #enter(next: SessionPhase): void {
-    this.#phase = move(this.#phase, next);
-    this.#parts.onPhase();
+    await log.append({ events: [{ body }] });
   }
 }

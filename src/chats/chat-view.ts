@@ -4,17 +4,18 @@ import type { AgentDirectory, Event, Usage } from '../protocol/event.ts';
 import { noUsage, tokensIn } from '../protocol/usage.ts';
 import type { ChatRow, StoredHold } from '../store/chats.ts';
 
-/** What only the host knows that holds the chat. */
+/** What only the host that holds the chat knows. */
 export type LiveState = Pick<Chat, 'state' | 'waitsFor' | 'mcpServers'>;
 
-/** Of a chat that nobody holds. */
+/** The state of a chat that no host holds. */
 export const atRest: LiveState = { state: 'cold', waitsFor: null, mcpServers: null };
 
-/** The chat as everybody outside sees it. */
+/** The chat as clients see it. */
 export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
-  const { ordinal: _, hold, agentDirectory, ...rest } = row;
+  const { ordinal: _, hold, agentDirectory, waitingPrompts, ...rest } = row;
   return {
     ...rest,
+    waiting: waitingPrompts,
     hold: hold && { ...hold, resumesAt: row.resumeAtReset ? hold.resetsAt : null },
     currentDirectory: currentDirectory(agentDirectory, live.state) ?? row.cwd,
     title: row.title ?? (basename(row.cwd) || row.cwd),
@@ -25,17 +26,17 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
 }
 
 /** A `cd` ends with the agent's process; a worktree is where the next one begins. */
-function currentDirectory(told: AgentDirectory | null, state: ChatState): string | null | undefined {
-  return state === 'cold' || state === 'failed' || state === 'warming' ? told?.worktree : told?.cwd;
+function currentDirectory(directory: AgentDirectory | null, state: ChatState): string | null | undefined {
+  return state === 'cold' || state === 'failed' || state === 'warming' ? directory?.worktree : directory?.cwd;
 }
 
-/** What the row has become with an event that was stored: its counts, which are no settings. */
+/** The row after an event was stored. Only what is counted from events changes, not the settings. */
 export function afterEvent(row: Readonly<ChatRow>, event: Event): ChatRow {
   return {
     ...row,
     head: event.seq,
     updatedAt: new Date(event.at),
-    waiting: row.waiting + waitingChange(event),
+    waitingPrompts: row.waitingPrompts + waitingChange(event),
     hold: holdAfter(row.hold, event),
     agentDirectory: agentDirectoryAfter(row.agentDirectory, event),
     costUsd: row.costUsd + costOf(event),
@@ -75,14 +76,14 @@ function agentDirectoryAfter(before: AgentDirectory | null, event: Event): Agent
 const sum = (usages: Usage[], count: (usage: Usage) => number): number =>
   usages.reduce((total, usage) => total + count({ ...noUsage, ...usage }), 0);
 
-/** What was added to the agent session together with the event: of a turn in one sum, of a session by model. */
+/** The usage that was added to the agent session with the event: one sum for a turn, a sum per model for a session. */
 function usageOf(event: Event): Usage[] {
   if (event.type === 'turn_finished') return [event.usage];
   const models = event.type === 'notice' && event.code === 'session_cost' ? event.data?.['models'] : undefined;
   return typeof models === 'object' && models !== null ? Object.values(models as Record<string, Usage>) : [];
 }
 
-/** What was added to the agent session together with the event. */
+/** The cost that was added to the agent session with the event. */
 function costOf(event: Event): number {
   if (event.type === 'turn_finished') return event.costUsd;
   const cost = event.type === 'notice' && event.code === 'session_cost' ? event.data?.['costUsd'] : undefined;

@@ -40,8 +40,8 @@ export interface ChatQuery {
   signal?: AbortSignal | undefined;
 }
 
-/** What happens in any chat of this host. */
-export type ChatNews =
+/** What watchers hear of the chats of this host. */
+export type ChatNotification =
   { type: 'chat'; chat: Chat } | { type: 'chat_deleted'; chatId: string } | { type: 'decision'; decision: Decision };
 
 /** One client following a chat's events: `resume` first, then history after the cursor, then live. */
@@ -124,8 +124,8 @@ export interface Chats {
   readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
   /** Readers of one client may share a backlog: then it bounds what waits for all of them. */
   follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader>;
-  /** Told from now on of every chat that is made, changed or deleted by this host, and of every decision. */
-  watch(listener: (news: ChatNews) => void): {
+  /** Calls the listener for every chat that this host creates, changes or deletes, and for every decision. */
+  watch(listener: (notification: ChatNotification) => void): {
     /** The chats that are not cold, as they are now. */
     warm: Chat[];
     /** Idempotent. */

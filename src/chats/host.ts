@@ -27,7 +27,7 @@ import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
 import { Health } from './health.ts';
 import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
-import { News } from './news.ts';
+import { ChatNotifier } from './chat-notifier.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { wasAsked } from './unasked.ts';
@@ -70,7 +70,7 @@ export class Host {
   readonly #health: Health;
   /** Chats that were let go, perhaps in the middle of a turn, and why. */
   readonly #leftFor = new Map<string, { epoch: number; cause: BooError }>();
-  readonly news = new News();
+  readonly notifier = new ChatNotifier();
   readonly #limit: Limiter;
   readonly #lines: EventLines;
   /** Of chats that were let go: the end of their sessions, before which none is opened anew here. */
@@ -179,7 +179,7 @@ export class Host {
     this.#parts.logger.info({ chatId, principal: principal.id, by: principal.name, via }, 'A chat is deleted.');
     this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
-    this.news.deleted(chatId);
+    this.notifier.deleted(chatId);
   }
 
   /** Where a chat's events are followed. */
@@ -235,7 +235,7 @@ export class Host {
       retry: (attempt) => this.#retry(attempt),
       onStored: (event) => {
         this.#lines.write(event);
-        this.news.stored(event);
+        this.notifier.stored(event);
         chat?.noted(event);
       },
       onFenced: () => {
@@ -295,7 +295,7 @@ export class Host {
         const chat = await find();
         return chat === null || wasAsked({ sql, lease, chat, logger, agents }, turnId, prompt);
       },
-      onLeft: (decisions) => this.news.left(decisions),
+      onLeft: (decisions) => this.notifier.left(decisions),
     });
   }
 
@@ -328,7 +328,7 @@ export class Host {
     if (this.#chats.get(chat.id) !== chat) return;
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
-    this.news.forget(chat.id);
+    this.notifier.forget(chat.id);
     this.#tell(chat);
   }
 
@@ -336,7 +336,7 @@ export class Host {
     const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
     // Another one has taken its place, and speaks for itself.
     if (!isHeld() && this.#chats.has(chat.id)) return;
-    this.news.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
+    this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
   }
 
   async #adopt(): Promise<void> {

@@ -30,7 +30,7 @@ import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
 import { atRest, chatView } from './chat-view.ts';
-import type { AgentTerminal, ChatNews, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
+import type { AgentTerminal, ChatNotification, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
 import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
@@ -94,7 +94,7 @@ export class HostedChats implements Chats {
       resumeAtReset: input.resumeAtReset ?? this.#resumeAtReset,
     };
     if (chat.trusted) await this.#trust(chat);
-    return this.#tellNew(await ask(() => insertChat(this.#sql, chat)));
+    return this.#announce(await ask(() => insertChat(this.#sql, chat)));
   }
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
@@ -246,8 +246,8 @@ export class HostedChats implements Chats {
     return this.#host.feed(chatId).follow(cursor);
   }
 
-  watch(listener: (news: ChatNews) => void): { warm: ChatView[]; close(): void } {
-    const close = this.#host.news.watch(listener);
+  watch(listener: (notification: ChatNotification) => void): { warm: ChatView[]; close(): void } {
+    const close = this.#host.notifier.watch(listener);
     return { warm: this.#host.warm, close };
   }
 
@@ -288,7 +288,7 @@ export class HostedChats implements Chats {
   }
 
   async finishImport(importId: string): Promise<ChatView> {
-    return this.#tellNew(await this.#imports.finish(importId));
+    return this.#announce(await this.#imports.finish(importId));
   }
 
   removeImport(importId: string): Promise<void> {
@@ -329,8 +329,8 @@ export class HostedChats implements Chats {
     return row;
   }
 
-  #tellNew(row: ChatRow): ChatView {
-    this.#host.news.changed(row.id, () => this.#view(row));
+  #announce(row: ChatRow): ChatView {
+    this.#host.notifier.changed(row.id, () => this.#view(row));
     return this.#view(row);
   }
 

@@ -1,5 +1,4 @@
-import type { Agent, NativeSession } from '../agents/agent.ts';
-import type { AgentName } from '../protocol/chat.ts';
+import type { Agent, AgentDirectory, NativeSession } from '../agents/agent.ts';
 import { findAgentSessions } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
@@ -11,7 +10,7 @@ export interface KeptSessions {
   sql: Sql;
   lease: Lease;
   chat: Readonly<ChatRow>;
-  readonly agentFor: (name: AgentName) => Agent;
+  readonly agents: AgentDirectory;
 }
 
 /** Removes what the agent keeps. */
@@ -21,16 +20,16 @@ export async function eraseSessions(kept: KeptSessions): Promise<void> {
 
 /** Stores what the agent keeps beyond the store, and removes it: the chat goes on in another directory. */
 export async function leaveDirectory(kept: KeptSessions): Promise<void> {
-  const { foldSummary } = kept.agentFor(kept.chat.agent);
+  const { foldSummary } = kept.agents.agentFor(kept.chat.agent);
   const sessionStore = chatSessionStore(kept.sql, kept.lease, foldSummary);
   await ofEach(kept, (agent, session) => agent.leaveDirectory?.({ ...session, sessionStore }));
 }
 
 async function ofEach(
-  { sql, lease, chat, agentFor }: KeptSessions,
+  { sql, lease, chat, agents }: KeptSessions,
   task: (agent: Agent, session: NativeSession) => Promise<void> | undefined,
 ): Promise<void> {
-  const agent = agentFor(chat.agent);
+  const agent = agents.agentFor(chat.agent);
   const current = await findAgentSessions(sql, lease.chatId);
   // Those from before the agent began another one, too.
   const stored = (await chatSessionStore(sql, lease, agent.foldSummary).listSessions?.(lease.chatId)) ?? [];

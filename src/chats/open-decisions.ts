@@ -1,36 +1,26 @@
-/** What a chat's agent has asked and nobody has settled, and how one answer settles it. */
-import type { AgentSession, DecisionAnswer } from '../agents/agent-backend.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { Log } from '../lib/log.ts';
+/** The decisions that a chat's agent waits for, and how an answer settles one. */
+import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { acceptedAnswer, refuseAnswer } from './accepted-answer.ts';
-import type { ChatLog } from './chat-log.ts';
+import type { ChatContext } from './chat-context.ts';
+import type { ChatSession } from './chat-session.ts';
 import { settlement } from './turn.ts';
 
-/** How long the word is waited for that settles what the agent waits for no more. */
+/** How long to wait for the event that settles a decision which the agent no longer waits for. */
 const settledMs = 5_000;
 
-export interface OpenDecisionsParts {
-  log: ChatLog;
-  clock: Clock;
-  logger: Log;
-  /** The agent's session, while it is open. */
-  readonly session: () => AgentSession | undefined;
-  readonly turnId: () => string | undefined;
-  /** The agent is about to keep these rules in the directory's settings. */
-  readonly onAlways: (rules: readonly string[]) => void;
-}
-
 export class OpenDecisions {
-  readonly #parts: OpenDecisionsParts;
+  readonly #context: ChatContext;
+  readonly #session: ChatSession;
   /** Their ids; shared with the turn that asks and cancels. */
   readonly pending = new Set<string>();
   readonly #awaited = new Set<() => void>();
 
-  constructor(parts: OpenDecisionsParts) {
-    this.#parts = parts;
+  constructor(context: ChatContext, session: ChatSession) {
+    this.#context = context;
+    this.#session = session;
   }
 
   /** An event was stored. */
@@ -39,26 +29,26 @@ export class OpenDecisions {
   }
 
   /**
-   * Settles a decision; false when it was settled before. Throws `invalid_request` for what the agent would not do as the
-   * answer says: then nothing is stored, and it can still be answered.
+   * Settles a decision; false if it was settled before. Throws `invalid_request` for an answer that the agent would not
+   * follow: then nothing is stored, and the decision can still be answered.
    */
   async answer(decision: Decision, given: AnswerDecision, actor: Actor): Promise<boolean> {
     const { id, chatId } = decision;
-    const { log, logger, session, turnId } = this.#parts;
+    const { log, logger, state } = this.#context;
     let answer: DecisionAnswer | undefined;
     let isGone = false;
     try {
       await log.appendIf(async () => {
         if (!this.pending.has(id)) return null;
         const accepted = acceptedAnswer(decision, given);
-        const check = await session()?.checkAnswer(id, accepted);
+        const check = await state.handle?.checkAnswer(id, accepted);
         if (typeof check === 'object') refuseAnswer(check);
         isGone = check === 'settled';
         if (isGone || !this.pending.delete(id)) return null;
         answer = accepted;
-        // What is typed into a form is for the server that asked, and for nobody else.
+        // What is typed into a form is only for the server that asked for it.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
-        return settlement(turnId(), id, { ...kept, ...doneByActor(actor), answer: kept });
+        return settlement(state.turn?.id, id, { ...kept, ...doneByActor(actor), answer: kept });
       });
     } catch (error) {
       // Nothing was settled, so it can still be answered.
@@ -67,14 +57,14 @@ export class OpenDecisions {
     }
     if (isGone) await this.#settled(id);
     if (!answer) return false;
-    if (answer.outcome === 'allow_always') this.#parts.onAlways(session()?.keptRules?.(id) ?? []);
-    if (!session()?.resolve(id, answer)) {
+    if (answer.outcome === 'allow_always') this.#session.noteRules(state.handle?.keptRules?.(id) ?? []);
+    if (!state.handle?.resolve(id, answer)) {
       logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
     }
     return true;
   }
 
-  /** The agent waits for this no more, and who or what has settled it is about to be stored. */
+  /** Waits for the event of a decision that the agent no longer waits for. */
   #settled(id: string): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -85,7 +75,7 @@ export class OpenDecisions {
       const look = (): void => {
         if (!this.pending.has(id)) done();
       };
-      const cancel = this.#parts.clock.after(settledMs, done);
+      const cancel = this.#context.clock.after(settledMs, done);
       this.#awaited.add(look);
       look();
     });

@@ -1,33 +1,28 @@
-import type { Agent } from '../agents/agent.ts';
 import type { AgentSession } from '../agents/agent-backend.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
-import type { BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
+import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 
-export interface TerminalParts {
-  session: ChatSession;
-  /** The chat's agent, and the name of the backend that runs it now. */
-  runsOn(): { agent: Agent; backend: BackendName };
-  isTurnRunning(): boolean;
-  /** Has something done between turns. */
-  between(task: () => Promise<AgentTerminal>): Promise<AgentTerminal>;
-}
-
-/** The terminal of a chat's session, which is opened between turns where it is not open. Throws `terminal_unavailable`. */
-export async function openTerminal({ session, ...chat }: TerminalParts): Promise<AgentTerminal> {
+/** The terminal of a chat's session. If the session is not open, it is opened between turns. Throws `terminal_unavailable`. */
+export async function openTerminal(context: ChatContext, session: ChatSession): Promise<AgentTerminal> {
+  const { state, queue } = context;
   // Before a session is opened for nothing.
-  assertTerminal(chat.runsOn());
-  if (session.isReady || (session.handle && chat.isTurnRunning())) return terminalOf(session.handle);
-  return chat.between(async () => {
-    assertTerminal(chat.runsOn());
+  assertTerminal(context);
+  if (session.isReady || (session.handle && state.turn)) return terminalOf(session.handle);
+  return queue.addTask('terminal', async () => {
+    // The chat may have been flipped meanwhile.
+    assertTerminal(context);
     await session.warm();
     return terminalOf(session.handle);
   });
 }
 
-function assertTerminal({ agent, backend }: ReturnType<TerminalParts['runsOn']>): void {
-  const withTerminal = agent.backends.filter(({ runs }) => !('reason' in runs) && runs.capabilities.terminal);
+function assertTerminal({ settings, agents }: ChatContext): void {
+  const { agent, backend } = settings.row;
+  const withTerminal = agents
+    .agentFor(agent)
+    .backends.filter(({ runs }) => !('reason' in runs) && runs.capabilities.terminal);
   if (withTerminal.some(({ name }) => name === backend)) return;
   const [other] = withTerminal;
   const way = other

@@ -7,12 +7,6 @@ import type { ChatSettings } from './chat-settings.ts';
 import { titleFrom } from './title.ts';
 import { turnStart } from './turn.ts';
 
-/** Somebody waits for the seq under which a prompt is stored. */
-export interface AwaitedReceipt {
-  resolve(seq: number): void;
-  reject(error: unknown): void;
-}
-
 interface AcceptanceOptions {
   /** The name that the chat gets with this prompt, if it gets one. */
   title: string | null;

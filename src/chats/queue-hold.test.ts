@@ -12,7 +12,8 @@ import { finished, said, ScriptedBackend, type TurnScript } from '../../test/sup
 import { until } from '../../test/support/until.ts';
 import type { Obstacle } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
-import { QueueHold, type QueueHoldParts } from './queue-hold.ts';
+import type { ChatContext } from './chat-context.ts';
+import { QueueHold } from './queue-hold.ts';
 import { findOrphanedWork } from '../store/leases.ts';
 import { stopHost } from '../store/hosts.ts';
 
@@ -228,9 +229,9 @@ describe('at the reset', () => {
     const reset = clock.now().getTime() + 30 * 24 * 3_600_000;
     const hold = { reason: 'usage_limit', resetsAt: new Date(reset).toISOString() };
     let writes = 0;
-    const parts = { clock, settings: { row: { hold, resumeAtReset: true } }, onResumed() {}, onFailure() {} };
+    const parts = { clock, settings: { row: { hold, resumeAtReset: true } }, fail() {} };
     const log = { appendIf: () => Promise.resolve(void (writes += 1)) };
-    const held = new QueueHold({ ...parts, log } as unknown as QueueHoldParts);
+    const held = new QueueHold({ ...parts, log } as unknown as ChatContext);
     while (clock.now().getTime() < reset - 3_600_000) {
       expect(clock.nextMs).toBeLessThan(2 ** 31);
       clock.advance(3_600_000);

@@ -1,41 +1,28 @@
 /**
- * Whether a chat's queue is held. What fails a turn, or keeps it from beginning, and would fail the next one too, holds
- * what waits, instead of burning it prompt by prompt. The chat's row knows, so that every host does.
+ * Whether a chat's queue is held. A problem that fails a turn, or keeps it from beginning, and would fail the next turn
+ * too, holds the prompts that wait instead of failing them one by one. The hold is stored in the chat's row, for every host.
  */
 import type { Obstacle } from '../agents/agent-backend.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
 import type { HoldReason, ResumeQueue } from '../protocol/hold.ts';
 import type { DoneBy } from '../protocol/principal.ts';
 import type { ChatChanges, StoredHold } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
-import type { Sql } from '../store/database.ts';
 import { forgetStarts, requeuePrompts, setStarts } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
-import type { ChatLog } from './chat-log.ts';
-import type { ChatSettings } from './chat-settings.ts';
+import type { ChatContext } from './chat-context.ts';
 
-/** How often a prompt's turn is begun, by hosts that die of it or are killed meanwhile, until its chat is held. */
+/** How many hosts may die or be killed while they begin a prompt's turn, before its queue is held. */
 export const maxStarts = 3;
 
-/** A prompt that its agent did not take is given once more, to a fresh process. */
+/** A prompt that its agent did not take is sent once more, to a fresh process. */
 export const maxTries = 2;
 
-/** A limit that was to be over, and is not, is waited for so long before the next try. */
+/** How long to wait when a limit should have been reset and has not. */
 const soonestMs = 60_000;
 
-/** Timers take no longer delays than some weeks: a later time is looked at anew. */
+/** Timers cannot wait for longer than some weeks, so a later time is checked once a day. */
 const longestDelayMs = 24 * 3_600_000;
-
-export interface QueueHoldParts {
-  sql: Sql;
-  log: ChatLog;
-  settings: ChatSettings;
-  clock: Clock;
-  /** The queue goes on. */
-  onResumed(): void;
-  onFailure(error: unknown): void;
-}
 
 export interface NewHold {
   reason: HoldReason;
@@ -46,23 +33,23 @@ export interface NewHold {
 }
 
 export class QueueHold {
-  readonly #parts: QueueHoldParts;
+  readonly #context: ChatContext;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(parts: QueueHoldParts) {
-    this.#parts = parts;
+  constructor(context: ChatContext) {
+    this.#context = context;
     this.arm();
   }
 
   get isHeld(): boolean {
-    return this.#parts.settings.row.hold !== null;
+    return this.#context.settings.row.hold !== null;
   }
 
-  /** The part of a write that holds the queue. To be asked for in the very turn of the write; null where it is held. */
+  /** The part of a write that holds the queue; null if it is held already. Call it when it is the write's turn. */
   holding({ reason, message, resetsAt, promptId, sendsAgain = false }: NewHold) {
-    const { row } = this.#parts.settings;
+    const { row } = this.#context.settings;
     if (row.hold) return null;
-    const now = this.#parts.clock.now();
+    const now = this.#context.clock.now();
     const isPast = resetsAt !== undefined && Date.parse(resetsAt) <= now.getTime();
     const until = isPast ? new Date(now.getTime() + soonestMs).toISOString() : (resetsAt ?? null);
     const facts = { reason, message, resetsAt: until, promptId: promptId ?? null, sendsAgain };
@@ -72,36 +59,36 @@ export class QueueHold {
     return { event, chat: { hold } };
   }
 
-  /** After a turn that failed: what holds the queue, where something waits that would fail too, or the reset is waited for. */
+  /** After a failed turn: holds the queue if a waiting prompt would fail too, or if the reset is waited for. */
   afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
-    const { waiting, resumeAtReset } = this.#parts.settings.row;
+    const { waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
-    if (waiting === 0 && !isAwaited) return null;
+    if (waitingPrompts === 0 && !isAwaited) return null;
     return this.holding({
       ...obstacle,
       message,
-      // What is too long once is too long again.
+      // A prompt that was too long is too long again.
       ...(prompt && { promptId: prompt.id, sendsAgain: prompt.sendsAgain && obstacle.reason !== 'context' }),
     });
   }
 
-  /** Between turns: holds the queue, unless what was to be run is not the next any more. */
+  /** Between turns: holds the queue, unless the prompt that was to be run is no longer the next. */
   async hold(hold: NewHold, isNext: () => boolean): Promise<void> {
-    await this.#parts.log.appendIf(() => {
+    await this.#context.log.appendIf(() => {
       const held = isNext() ? this.holding(hold) : null;
       return held && { events: [held.event], chat: held.chat };
     });
   }
 
-  /** Notes how often a prompt's turn was set out to be begun, this time included. */
+  /** Stores how often somebody set out to begin a prompt's turn, this time included. */
   async countStart(promptId: string, starts: number): Promise<void> {
-    const { sql, log } = this.#parts;
+    const { sql, log } = this.#context;
     const isOurs = await log.ask(() => setStarts(sql, log.lease, promptId, starts));
     if (!isOurs) throw new FencedError(log.lease.chatId);
   }
 
   async resume({ sendAgain }: ResumeQueue, by: DoneBy): Promise<void> {
-    const { log, settings } = this.#parts;
+    const { log, settings } = this.#context;
     const resumed = await log.appendIf((): Write | null => {
       const { hold } = settings.row;
       if (!hold) return null;
@@ -115,45 +102,45 @@ export class QueueHold {
         chat: { hold: null },
       };
     });
-    if (resumed) this.#parts.onResumed();
+    if (resumed) this.#context.queue.wake();
   }
 
-  /** An edit of what waits, and the end of the hold with it where nothing waits any more: the next prompt may try again. */
+  /** Adds the end of the hold to an edit after which no prompt waits: the next prompt may try again. */
   withEdit(write: Write | null): Write | null {
-    const { hold, waiting, resumeAtReset } = this.#parts.settings.row;
+    const { hold, waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const cancels = write?.events.filter(({ body }) => body.type === 'prompt_cancelled').length ?? 0;
-    if (!write || !hold || cancels === 0 || waiting > cancels || (resumeAtReset && hold.resetsAt !== null))
+    if (!write || !hold || cancels === 0 || waitingPrompts > cancels || (resumeAtReset && hold.resetsAt !== null))
       return write;
     return { ...write, events: [...write.events, resumption(byHost)], chat: { ...write.chat, hold: null } };
   }
 
-  /** The chat's settings have changed: perhaps a person has removed what was in the way. */
+  /** Settings have changed, which may have solved the problem. */
   async noteChanges(changes: ChatChanges): Promise<void> {
     if (changes.resumeAtReset !== undefined) this.arm();
-    const { hold } = this.#parts.settings.row;
+    const { hold } = this.#context.settings.row;
     if (hold && remedies[hold.reason]?.some((field) => changes[field] !== undefined)) await this.resume({}, byHost);
   }
 
-  /** The agent has forgotten what was too long. */
+  /** The agent has forgotten the prompt that was too long. */
   async noteRewind(): Promise<void> {
-    if (this.#parts.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, byHost);
+    if (this.#context.settings.row.hold?.reason === 'context') await this.resume({ sendAgain: false }, byHost);
   }
 
-  /** To be called whenever the hold or the choice to resume by itself may be another one. */
+  /** Call this whenever the hold or `resumeAtReset` may have changed. */
   arm(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const { hold, resumeAtReset } = this.#parts.settings.row;
+    const { hold, resumeAtReset } = this.#context.settings.row;
     if (!hold?.resetsAt || !resumeAtReset) return;
-    const leftMs = Date.parse(hold.resetsAt) - this.#parts.clock.now().getTime();
+    const leftMs = Date.parse(hold.resetsAt) - this.#context.clock.now().getTime();
     const delayMs = Math.min(Math.max(leftMs, 0), longestDelayMs);
-    this.#cancelTimer = this.#parts.clock.after(delayMs, () => {
+    this.#cancelTimer = this.#context.clock.after(delayMs, () => {
       if (delayMs < leftMs) this.arm();
-      else this.resume({}, byHost).catch((error: unknown) => this.#parts.onFailure(error));
+      else this.resume({}, byHost).catch(this.#context.fail);
     });
   }
 
-  /** The chat is let go: whoever has it next sees to the rest. */
+  /** The chat is let go, and its next host takes over. */
   stop(): void {
     this.#cancelTimer?.();
   }
@@ -165,7 +152,7 @@ function resumption(by: DoneBy, requeued: string[] = []): NewEvent {
   return { body: { type: 'queue_resumed', ...by, ...(requeued.length > 0 ? { requeuedPromptIds: requeued } : {}) } };
 }
 
-/** The settings whose change is meant to help. */
+/** Settings whose change may solve the problem. */
 const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   agent: ['backend'],
   directory: ['cwd'],
@@ -173,7 +160,7 @@ const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   usage_limit: ['model'],
 };
 
-/** How often a prompt's turn is tried to be begun against such a failure. A process that died gets a second chance. */
+/** How often to try to begin a prompt's turn against such a failure. A process that died gets a second chance. */
 export function triesOf(failure: BooError): number {
   if (failure.code === 'storage_unavailable') return maxStarts;
   return failure.code === 'agent_failed' ? maxTries : 1;
@@ -190,7 +177,7 @@ const reasons: Partial<Record<ErrorCode, HoldReason>> = {
   storage_unavailable: 'storage',
 };
 
-/** What keeps an agent from being started is never the prompt's own fault. */
+/** An agent that cannot be started is never the prompt's fault. */
 export function obstacleOf(error: BooError): HoldReason {
   const { cause } = error;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;

@@ -1,38 +1,27 @@
 /**
- * Takes prompts back: the agent goes on as before them. Its session is left as it is and goes on as another one, which
- * holds what stands before those prompts: a transcript that was cut would grow again from any copy of it that the program
- * still has, here or on another host. The log keeps all that was said, and says that the agent has forgotten it.
+ * Takes prompts back: the agent continues as if they had not been sent. Its session is not changed. The chat continues in
+ * another one, which holds what came before those prompts: a transcript that was cut would grow again from any copy that
+ * the program still has, here or on another host. The log keeps all that was said, and records the rewind.
  */
 import { randomUUID } from 'node:crypto';
-import type { Agent } from '../agents/agent.ts';
-import type { AgentName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { RewindResult } from '../protocol/prompt.ts';
 import { findAgentSession, setSessionId } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
-import type { ChatRow } from '../store/chats.ts';
-import type { Sql } from '../store/database.ts';
 import { findTooLongPrompt, markRewound, readPromptsFrom } from '../store/rewinds.ts';
+import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
-import type { ChatLog } from './chat-log.ts';
-
-export interface RewindParts {
-  sql: Sql;
-  log: ChatLog;
-  session: ChatSession;
-  chat: Readonly<ChatRow>;
-  readonly agentFor: (name: AgentName) => Agent;
-}
 
 /** Between turns only. Throws BooError `not_found`, `invalid_request`. */
 export async function rewindChat(
-  { sql, log, session, chat, agentFor }: RewindParts,
+  { sql, log, settings, agents }: ChatContext,
+  session: ChatSession,
   given: string | undefined,
   actor: Actor,
 ): Promise<RewindResult> {
-  const { id: chatId, agent, cwd } = chat;
-  const own = agentFor(agent);
+  const { id: chatId, agent, cwd, agentDirectory: before } = settings.row;
+  const own = agents.agentFor(agent);
   const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
   if (promptId === null) {
     throw new BooError('not_found', 'No prompt has to be taken back: the last one that failed was not too long.');
@@ -57,10 +46,9 @@ export async function rewindChat(
     throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
   }
   const promptIds = prompts.map(({ id }) => id);
-  const told = chat.agentDirectory ?? { cwd, worktree: null };
-  // It may have entered the worktree, or left it, with what is taken back.
+  // What is taken back may have entered or left a worktree.
   const agentDirectory = { cwd: rewound.worktree ?? cwd, worktree: rewound.worktree };
-  const hasMoved = agentDirectory.worktree !== told.worktree;
+  const hasMoved = agentDirectory.worktree !== (before?.worktree ?? null);
   await log.append({
     events: [
       { body: { type: 'session_rewound', promptIds, sessionId: to, ...doneByActor(actor) } },

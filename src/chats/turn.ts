@@ -1,4 +1,4 @@
-/** One turn: what the agent says is stored event by event, and the turn finishes exactly once, whatever happens. */
+/** One turn: stores what the agent says, event by event, and finishes the turn exactly once, whatever happens. */
 import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
@@ -8,44 +8,43 @@ import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
-import type { ChatChanges, RowChanges } from '../store/chats.ts';
+import type { RowChanges } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+import type { Waits } from './waits.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
 
 export interface TurnParts {
   log: ChatLog;
   turnId: string;
-  agent: AgentName;
-  /** Decisions that this chat waits for; shared with whoever answers them. */
+  settings: ChatSettings;
+  waits: Waits;
+  /** Decisions that the agent waits for; shared with `OpenDecisions`. */
   pendingDecisions: Set<string>;
-  /** The agent is at work. */
-  onSign(): void;
-  /** The agent has changed a setting of the chat, as its permission mode when a plan is approved. */
-  onChanged(changes: ChatChanges): void;
-  /** What the agent has given a sign of so far. */
+  /** What the agent has shown so far. */
   signs: {
-    /** That it has the prompt. */
+    /** It has the prompt. */
     isTaken: boolean;
-    /** That it has done something about it: said a word, called a tool, asked a person. */
+    /** It has begun to work on it: said something, called a tool, asked a person. */
     isBegun: boolean;
   };
 }
 
 /** What else is written with the end of a turn. */
 export interface TurnAftermath {
-  /** Before its end. */
-  told?: readonly NewEvent[] | undefined;
-  /** Who has interrupted it, where a person has; said of a turn that has ended so. */
+  /** Events that go before its end. */
+  events?: readonly NewEvent[] | undefined;
+  /** The person who interrupted it, if one did. Stored with a turn that has ended so. */
   interruptedBy?: DoneBy | undefined;
-  /** Its prompt never reached the agent, and waits again. */
+  /** The prompt, which never reached the agent and waits again. */
   requeued?: { id: string; starts: number } | undefined;
-  /** The queue is held from here on. Asked for in the very turn of the write. */
+  /** Holds the queue. Called when it is the write's turn. */
   hold?: (() => { event: NewEvent; chat: RowChanges } | null) | undefined;
 }
 
-/** A turn that cannot even begin has failed; it still ends like any other. */
+/** A turn that cannot begin has failed, and ends like any other. */
 export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
   try {
     return begin();
@@ -54,7 +53,7 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
   }
 }
 
-/** The write that starts a turn: one of the agent's own, or one for a prompt, which it takes from those that wait. */
+/** The write that starts a turn. With a prompt, it takes that prompt from those that wait. */
 export function turnStart(
   log: ChatLog,
   turnId: string,
@@ -69,7 +68,7 @@ export function turnStart(
   };
 }
 
-/** Stores what the agent yields, up to and without its end. Throws only FencedError and errors of the database. */
+/** Stores what the agent yields, and returns its end unstored. Throws only FencedError and errors of the database. */
 export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEvent>): Promise<TurnEnd> {
   let end: TurnEnd | undefined;
   const iterator = events[Symbol.asyncIterator]();
@@ -92,7 +91,7 @@ export async function recordTurn(parts: TurnParts, events: AsyncIterable<AgentEv
   );
 }
 
-/** What the backend throws is the turn's failure; what our own writes throw is not, and passes through. */
+/** An error of the backend fails the turn. An error of our own writes does not: it is thrown. */
 async function nextOrFailure(iterator: AsyncIterator<AgentEvent>): Promise<AgentEvent | null | BooError> {
   try {
     const next = await iterator.next();
@@ -111,18 +110,18 @@ const signsOfWork: ReadonlySet<AgentEvent['type']> = new Set([
 ]);
 
 async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Promise<void> {
-  const { log, turnId, agent, pendingDecisions } = parts;
+  const { log, turnId, settings, waits, pendingDecisions } = parts;
   parts.signs.isTaken ||= !isSignOfNothing(event.type);
   parts.signs.isBegun ||= signsOfWork.has(event.type);
   switch (event.type) {
     case 'agent_message_chunk':
     case 'agent_thought_chunk':
     case 'tool_call_chunk':
-      parts.onSign();
+      waits.sign();
       log.preview(turnId, event satisfies DeltaBody);
       return;
     case 'decision_requested': {
-      // Before the event is shown: an answer may follow at once.
+      // Before the event is published, because an answer may follow at once.
       pendingDecisions.add(event.decisionId);
       await log.append({
         events: [{ turnId, body: event }],
@@ -151,19 +150,19 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
       );
       return;
     default: {
-      const write = agentWrite(log, agent, event, turnId);
+      const write = agentWrite(log, settings.row.agent, event, turnId);
       await log.append(write);
-      if (write.chat) parts.onChanged(write.chat);
+      if (write.chat) settings.stored(write.chat);
     }
   }
 }
 
-/** The write of what the agent says, in a turn or outside of one, with all that follows from it. */
+/** The write that stores what the agent says, in a turn or outside one, with all that follows from it. */
 export function agentWrite(log: ChatLog, agent: AgentName, body: AgentBody, turnId?: string): Write {
   const events = [{ turnId, body }];
-  // Another session than before is the one that is resumed.
+  // From now on this session is the one to resume.
   if (body.type === 'session_started') return { events, side: (db) => [setAgentSession(db, log.lease, agent, body)] };
-  // Kept as the chat's: the next process is opened with it.
+  // Stored with the chat, so that the next process is opened with it.
   if (body.type === 'current_mode_update') return { events, chat: { permissionMode: body.permissionMode } };
   if (body.type === 'current_model_update') return { events, chat: { model: body.model } };
   if (body.type === 'session_info_update') return { events, chat: { title: body.title } };
@@ -190,17 +189,17 @@ export function settlement(
   };
 }
 
-/** A turn that was interrupted for a reason of ours has failed with it, and costs what it costs. */
+/** A turn that the host interrupted for a reason of its own has failed with that reason. Its cost stays. */
 export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd {
   if (!failure || end.outcome !== 'interrupted') return end;
   return { ...end, outcome: 'failed', error: { code: failure.code, message: failure.message } };
 }
 
-/** The turn's last write: open decisions are cancelled, the turn finishes, its cost is added, all at once. */
+/** The turn's last write cancels its open decisions, finishes the turn and adds its cost, all at once. */
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
-  const { log, turnId, agent, pendingDecisions } = parts;
+  const { log, turnId, settings, pendingDecisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
-  const { told = [], interruptedBy, requeued, hold } = aftermath;
+  const { events: before = [], interruptedBy, requeued, hold } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
     const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
@@ -210,14 +209,14 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     return {
       events: [
         ...open.flatMap((write) => write.events),
-        ...told,
+        ...before,
         { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds, ...by } },
         ...(held ? [held.event] : []),
       ],
       side: (db) => [
         ...open.flatMap((write) => write.side?.(db) ?? []),
         finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
-        addUsage(db, log.lease, agent, { costUsd, models }),
+        addUsage(db, log.lease, settings.row.agent, { costUsd, models }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
       ],
       ...(held ? { chat: held.chat } : {}),

@@ -1,132 +1,230 @@
-/** A chat's turns, one after another: each from its start to its end, and what follows from the way it has ended. */
+/**
+ * A chat's turns: how each begins, runs and ends, and what follows from the way it has ended. The loop calls this for one
+ * turn at a time.
+ */
 import { randomUUID } from 'node:crypto';
-import type { AgentDirectory } from '../agents/agent.ts';
 import { type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
-import type { Log } from '../lib/log.ts';
-import type { BooError } from '../protocol/error.ts';
-import { type Actor, type DoneBy, doneByActor } from '../protocol/principal.ts';
-import type { Sql } from '../store/database.ts';
-import type { PromptRow } from '../store/prompts.ts';
+import { BooError, toBooError } from '../protocol/error.ts';
+import { type Actor, doneByActor } from '../protocol/principal.ts';
+import type { NewPrompt, PromptRow } from '../store/prompts.ts';
+import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
+import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
-import type { ChatLog } from './chat-log.ts';
-import type { ChatSettings } from './chat-settings.ts';
-import { maxTries, type QueueHold } from './queue-hold.ts';
-import { attempt, endTurn, recordTurn, type TurnAftermath, type TurnEnd, type TurnParts, withCause } from './turn.ts';
-import { readTraces, withTraces } from './uncounted.ts';
+import type { Interruption } from './chat-state-machine.ts';
+import { acceptPrompt } from './prompt-acceptance.ts';
+import { afterCrashes, maxStarts, maxTries, obstacleOf, type QueueHold, triesOf } from './queue-hold.ts';
+import {
+  attempt,
+  endTurn,
+  recordTurn,
+  type TurnAftermath,
+  type TurnEnd,
+  type TurnParts,
+  turnStart,
+  withCause,
+} from './turn.ts';
 import { mayBeUnasked, notTaken, wasAsked } from './unasked.ts';
+import { readTraces, withTraces } from './uncounted.ts';
 
 export interface TurnsParts {
-  sql: Sql;
-  log: ChatLog;
-  logger: Log;
-  settings: ChatSettings;
   session: ChatSession;
   hold: QueueHold;
-  readonly agents: AgentDirectory;
+  /** Decisions that the agent waits for; shared with `OpenDecisions`. */
   pendingDecisions: Set<string>;
-  readonly isStopped: () => boolean;
-  /** The agent of the turn that runs gives a sign of life. */
-  readonly onSign: () => void;
-  /** A turn has begun or ended. */
-  readonly onChanged: () => void;
 }
 
-/** A turn, or its beginning. */
-export interface Interruptible {
-  interrupted: boolean;
-  /** Missing where no person has done it here. */
-  interruptedBy?: Actor;
-}
-
-export interface TurnPlan extends Partial<Interruptible> {
-  /** Stores the start; false where there is nothing to begin any more. */
+interface TurnPlan {
+  /** Stores the start; false when the turn must not begin any more. */
   readonly start: (turnId: string) => Promise<boolean>;
   readonly begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd;
-  /** What the turn is begun with; the agent begins some by itself. */
+  /** What the turn is begun with; turns that the agent begins by itself have none. */
   prompt?: Pick<PromptRow, 'id' | 'content' | 'starts'> | undefined;
-}
-
-export interface RunningTurn extends Interruptible {
-  readonly id: string;
-  /** One that is ended for a reason of ours fails with it. */
-  failure?: BooError;
+  /** Missing unless it was interrupted before it began. */
+  interruption?: Interruption | undefined;
 }
 
 export class Turns {
+  readonly #context: ChatContext;
   readonly #parts: TurnsParts;
-  #current: RunningTurn | undefined;
 
-  constructor(parts: TurnsParts) {
+  constructor(context: ChatContext, parts: TurnsParts) {
+    this.#context = context;
     this.#parts = parts;
   }
 
-  /** The turn that runs, which can be interrupted: also before its first event is stored. */
-  get current(): RunningTurn | undefined {
-    return this.#current;
+  /** Marks what runs as interrupted and tells the agent. False when nothing runs. */
+  async interrupt(actor: Actor): Promise<boolean> {
+    const { state } = this.#context;
+    const isMarked = state.interrupt(actor);
+    if (state.turn) await state.handle?.interrupt();
+    return isMarked;
   }
 
-  async run({ start, begin, prompt, ...before }: TurnPlan): Promise<void> {
-    const { log, settings, pendingDecisions, onSign, onChanged } = this.#parts;
+  /** Ends the turn that runs with a failure of the host's own. */
+  async failTurn(failure: BooError): Promise<void> {
+    const { state } = this.#context;
+    if (!state.turn || state.turn.interruption) return;
+    state.failTurn(failure);
+    await state.handle?.interrupt();
+  }
+
+  /** Records the turns that the agent began by itself and that wait for it. */
+  async recordUnprompted(): Promise<void> {
+    for (let events; (events = this.#context.queue.takeUnprompted());) await this.runUnprompted(events);
+  }
+
+  /** Records a turn that the agent began by itself. */
+  runUnprompted(events: AsyncIterable<AgentEvent>): Promise<void> {
+    return this.#run({ start: this.#startFor(), begin: () => events });
+  }
+
+  /** Stores a prompt and begins its turn in one write. `onStored` gets the seq of the prompt's event. */
+  runAtOnce(
+    prompt: NewPrompt,
+    { onStored, onRefused }: { onStored: (seq: number) => void; onRefused: (error: unknown) => void },
+  ): Promise<void> {
+    const { log, settings } = this.#context;
+    return this.#run({
+      start: async (turnId) => {
+        try {
+          onStored(await acceptPrompt(log, settings, prompt, turnId));
+          return true;
+        } catch (error) {
+          onRefused(error);
+          // A prompt with this id was there already: nothing is stored, and nothing has begun.
+          if (isUniqueViolation(error, 'prompts')) return false;
+          throw error;
+        }
+      },
+      begin: (turnId) => this.#ask(turnId, prompt),
+      prompt: { ...prompt, starts: 1 },
+    });
+  }
+
+  /** Runs the turn of a prompt that waited, or holds the queue if the turn cannot begin. */
+  async runPrompt(prompt: PromptRow): Promise<void> {
+    const { queue } = this.#context;
+    const { hold } = this.#parts;
+    const isNext = (): boolean => queue.isPromptNext;
+    if (prompt.starts >= maxStarts) return hold.hold(afterCrashes(prompt.starts), isNext);
+    const starts = prompt.starts + 1;
+    const { failure, interruption } = await this.#prepare(prompt.id, starts);
+    // It still waits, for the next host or for a task, which may be what helps. This was no attempt.
+    const isPutOff = queue.isClosed || (queue.hasTask && !interruption);
+    if (isPutOff) return hold.countStart(prompt.id, prompt.starts);
+    if (failure && !interruption) {
+      if (starts < triesOf(failure)) return;
+      return hold.hold({ reason: obstacleOf(failure), message: failure.message }, isNext);
+    }
+    await this.#run({
+      start: this.#startFor({ id: prompt.id, starts }),
+      begin: (turnId) => this.#ask(turnId, prompt),
+      prompt: { ...prompt, starts },
+      interruption,
+    });
+  }
+
+  /** Makes the session ready for a prompt, which can be interrupted meanwhile. */
+  async #prepare(
+    promptId: string,
+    starts: number,
+  ): Promise<{ failure: BooError | undefined; interruption: Interruption | undefined }> {
+    const { state } = this.#context;
+    const { session, hold } = this.#parts;
+    let failure: BooError | undefined;
+    let interruption: Interruption | undefined;
+    state.start();
+    try {
+      // Counted first, so that a host that dies of it has counted.
+      if (!session.isReady) await hold.countStart(promptId, starts);
+      await session.warm();
+    } catch (error) {
+      if (error instanceof FencedError) throw error;
+      failure = toBooError(toStorageError(error));
+    } finally {
+      interruption = state.end();
+    }
+    return { failure, interruption };
+  }
+
+  #ask(turnId: string, { content }: Pick<PromptRow, 'content'>): AsyncIterable<AgentEvent> | TurnEnd {
+    const { state, queue } = this.#context;
+    if (queue.isClosed || state.turn?.interruption) return endWithoutResult('interrupted');
+    const { handle } = state;
+    if (!handle) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    return handle.prompt({ turnId, content });
+  }
+
+  #startFor(waiting?: Pick<PromptRow, 'id' | 'starts'>) {
+    const { log, queue } = this.#context;
+    const prompt = waiting && { ...waiting, isWaiting: true };
+    // It may have been cancelled while its agent started, or another prompt was moved before it.
+    const isNext = (): boolean => prompt === undefined || queue.isPromptNext;
+    return async (turnId: string) =>
+      (await log.appendIf(() => (isNext() ? turnStart(log, turnId, prompt) : null))) !== null;
+  }
+
+  async #run({ start, begin, prompt, interruption }: TurnPlan): Promise<void> {
+    const { log, settings, state, waits } = this.#context;
     const turnId = randomUUID();
     const parts: TurnParts = {
       log,
       turnId,
-      agent: settings.row.agent,
-      pendingDecisions,
-      onSign,
-      onChanged: (changes) => settings.stored(changes),
+      settings,
+      waits,
+      pendingDecisions: this.#parts.pendingDecisions,
       signs: { isTaken: false, isBegun: false },
     };
-    this.#current = { id: turnId, interrupted: false, ...before };
-    onChanged();
+    state.beginTurn(turnId, interruption);
     try {
       if (!(await start(turnId))) return;
       const begun = attempt(() => begin(turnId));
-      const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), this.#current.failure);
+      const end = withCause('type' in begun ? begun : await recordTurn(parts, begun), state.turn?.failure);
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {
         const counted = await this.#count(turnId, end);
         await endTurn(parts, counted.end, {
           ...this.#aftermath(parts, end, prompt),
-          told: counted.events,
+          events: counted.events,
           interruptedBy: this.#interruptedBy,
         });
       }
     } finally {
-      this.#current = undefined;
-      onChanged();
+      state.end();
     }
   }
 
-  get #interruptedBy(): DoneBy | undefined {
-    return this.#current?.interruptedBy && doneByActor(this.#current.interruptedBy);
+  get #interruptedBy() {
+    const actor = this.#context.state.turn?.interruption?.by;
+    return actor && doneByActor(actor);
   }
 
-  /** Whether the turn's prompt never reached the agent. A session of which that may be so is closed. */
+  /** Whether the turn's prompt never reached the agent. If that may be so, the session is closed. */
   async #isUnasked({ signs, turnId }: TurnParts, end: TurnEnd, prompt: Pick<PromptRow, 'content'>): Promise<boolean> {
-    if (signs.isTaken || end.isTaken || !mayBeUnasked(end, this.#current?.interrupted === true)) return false;
-    const { log, session, settings } = this.#parts;
-    // In order: it has written all that it had to write, and the next try is a fresh process'.
-    await session.close();
-    return !(await wasAsked({ ...this.#parts, lease: log.lease, chat: settings.row }, turnId, prompt));
+    const { log, settings, state } = this.#context;
+    if (signs.isTaken || end.isTaken || !mayBeUnasked(end, state.turn?.interruption !== undefined)) return false;
+    // Closed in order, it has written all that it had to write, and the next try gets a fresh process.
+    await this.#parts.session.close();
+    return !(await wasAsked({ ...this.#context, lease: log.lease, chat: settings.row }, turnId, prompt));
   }
 
-  /** The prompt waits again; the queue is held where it was given back before. */
+  /** The prompt waits again; the queue is held if that has happened before. */
   async #giveBack(parts: TurnParts, end: TurnEnd, { id, starts }: Pick<PromptRow, 'id' | 'starts'>): Promise<void> {
-    const { hold, isStopped } = this.#parts;
-    const isLast = starts >= maxTries && !isStopped();
+    const { isClosed } = this.#context.queue;
+    const { hold } = this.#parts;
+    const isLast = starts >= maxTries && !isClosed;
     const message = `The agent did not take the prompt. ${end.error?.message ?? ''}`.trim();
     await endTurn(parts, endWithoutResult('interrupted', notTaken()), {
       // A server that stops in order is no failed attempt.
       interruptedBy: this.#interruptedBy,
-      requeued: { id, starts: isStopped() ? starts - 1 : starts },
+      requeued: { id, starts: isClosed ? starts - 1 : starts },
       hold: isLast ? () => hold.holding({ reason: 'agent', message }) : undefined,
     });
   }
 
-  /** Adds what a turn without a result used. */
+  /** Adds what a turn without a result has used. */
   async #count(turnId: string, end: TurnEnd): Promise<ReturnType<typeof withTraces>> {
-    const { sql, log, agents, settings } = this.#parts;
+    const { sql, log, settings, agents } = this.#context;
     const { uncounted } = end;
     if (!uncounted) return { end, events: [] };
     const { chatId } = log.lease;

@@ -193,7 +193,7 @@ test('WHO-2 WHO-3 WHO-4: a decision says which person has answered it, or that n
 });
 
 test('WHO-3: what is taken back says who has taken it back', async () => {
-  Object.assign(here.backend, { rewindSession: () => Promise.resolve({ worktree: null }) });
+  Object.assign(here.agent, { rewindSession: () => Promise.resolve({ worktree: null }) });
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { id: 'p', content: 'one' });
   await here.events(id, 'turn_finished');

@@ -183,7 +183,7 @@ describe('a live socket', () => {
       { type: 'decision', decision: { id: decision.id, status: 'pending' } },
       { type: 'chats_followed' },
     ]);
-    test.chats.tell({ type: 'chat_deleted', chatId });
+    test.chats.notify({ type: 'chat_deleted', chatId });
     for (const { messages } of [one, two]) await until(() => messages.at(-1)?.type === 'chat_deleted');
     one.socket.close();
     await one.closed;

@@ -14,7 +14,7 @@ import type { FeedItem } from '../protocol/event.ts';
 import { liveClientMessage, type LiveEndReason, type LiveServerMessage } from '../protocol/live.ts';
 import { maxLiveFollows, maxLiveMessageBytes } from '../protocol/live-names.ts';
 import { keepAlive } from './keep-alive.ts';
-import { createLiveNews } from './live-news.ts';
+import { createLiveNotifications } from './live-notifications.ts';
 import { createSendQueue } from './send-queue.ts';
 import { handleMessages, parseMessage } from './socket-messages.ts';
 
@@ -43,7 +43,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
     log.error({ err: error }, 'A live socket met an error.');
     return { code, message: 'The server met an error of its own.' };
   };
-  const news = createLiveNews({
+  const notifications = createLiveNotifications({
     chats,
     sendQueue,
     backlogBytes,
@@ -101,7 +101,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
       else if (message.type === 'follow') {
         follow(message.chatId, message.after).catch((error: unknown) => say({ type: 'error', ...fail(error) }));
       } else {
-        news.start().catch((error: unknown) => {
+        notifications.start().catch((error: unknown) => {
           say({ type: 'error', ...fail(error) });
           // It comes back by itself, and asks again.
           socket.close(1013, 'The chats could not be read.');
@@ -125,7 +125,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   socket.on('close', () => {
     alive.stop();
     for (const chatId of follows.keys()) end(chatId);
-    news.close();
+    notifications.close();
     sendQueue.close();
   });
 }

@@ -25,7 +25,7 @@ export interface ChatRow {
   acceptsAgentMessages: boolean;
   archived: boolean;
   /** How many prompts wait. */
-  waiting: number;
+  waitingPrompts: number;
   hold: StoredHold | null;
   resumeAtReset: boolean;
   costUsd: number;
@@ -47,7 +47,7 @@ const columns = (db: Sql) => db`
   id, title, cwd, agent, backend, model, effort, permission_mode as "permissionMode", trusted,
   accepts_agent_messages as "acceptsAgentMessages", resume_at_reset as "resumeAtReset", hold, archived,
   agent_directory as "agentDirectory", next_seq - 1 as head,
-  (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as waiting,
+  (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from boocode.agent_sessions where chat_id = chats.id), 0) as "costUsd",
   ${tokens(db, ['inputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'])} as "tokensIn",

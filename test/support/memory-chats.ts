@@ -3,7 +3,7 @@
  * test push feed items by hand. Its behaviour proves nothing about real chats.
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentTerminal, ChatNews, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
+import type { AgentTerminal, ChatNotification, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
 import type { Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
@@ -16,7 +16,7 @@ export interface MemoryChats extends Chats {
   /** Passes an item to every reader of the chat. */
   push(chatId: string, item: FeedItem): void;
   /** Notifies everyone who watches the chats. */
-  tell(news: ChatNews): void;
+  notify(notification: ChatNotification): void;
   /** How many are watching. */
   readonly watchers: number;
   addDecision(chatId: string): Decision;
@@ -50,7 +50,7 @@ export function createMemoryChats(): MemoryChats {
   const entries = new Map<string, Entry>();
   const decisions = new Map<string, Decision>();
   const imports = new Map<string, string>();
-  const watchers = new Set<(news: ChatNews) => void>();
+  const watchers = new Set<(notification: ChatNotification) => void>();
   let failure: unknown;
   let openReaders = 0;
   let itemsTaken = 0;
@@ -101,8 +101,8 @@ export function createMemoryChats(): MemoryChats {
     push(chatId, item) {
       for (const reader of entryOf(chatId).readers) reader.push(item);
     },
-    tell(news) {
-      for (const watcher of watchers) watcher(news);
+    notify(notification) {
+      for (const watcher of watchers) watcher(notification);
     },
     get watchers() {
       return watchers.size;

@@ -1,43 +1,42 @@
 /**
- * What happens in the chats of this host, told to whoever watches. It is made of what was stored anyway and asks the
- * database nothing. Several changes of a chat within one turn of the event loop are told as one, and a change of nothing
- * but its head is not told: that is what following the chat is for.
+ * Notifies watchers of what happens in the chats of this host, without asking the database. Changes of a chat within one
+ * turn of the event loop make one notification. A change of its head alone makes none: clients follow the chat for that.
  */
 import type { Chat } from '../protocol/chat.ts';
 import type { Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
 import { cleanText } from '../store/clean-text.ts';
-import type { ChatNews } from './chats.ts';
+import type { ChatNotification } from './chats.ts';
 
-export class News {
-  readonly #watchers = new Set<(news: ChatNews) => void>();
-  /** Chats that have changed and are told next. */
+export class ChatNotifier {
+  readonly #watchers = new Set<(notification: ChatNotification) => void>();
+  /** Chats that have changed since the last notification. */
   readonly #changed = new Map<string, () => Chat>();
-  /** Each chat as it was last told, without what is not worth telling. */
-  readonly #told = new Map<string, string>();
-  /** Decisions that somebody waits for. */
+  /** What was last sent of each chat, without what is not worth a notification. */
+  readonly #sent = new Map<string, string>();
+  /** Decisions that an agent waits for. */
   readonly #pending = new Map<string, Decision>();
 
-  watch(listener: (news: ChatNews) => void): () => void {
+  watch(listener: (notification: ChatNotification) => void): () => void {
     this.#watchers.add(listener);
     return () => {
       this.#watchers.delete(listener);
-      if (this.#watchers.size === 0) this.#told.clear();
+      if (this.#watchers.size === 0) this.#sent.clear();
     };
   }
 
-  /** A chat may look different now; `view` is asked when it is told. */
+  /** A chat may look different now. `view` is called when the notification is made. */
   changed(chatId: string, view: () => Chat): void {
     if (this.#watchers.size === 0) return;
-    if (this.#changed.size === 0) setImmediate(() => this.#tellChanged());
+    if (this.#changed.size === 0) setImmediate(() => this.#notifyChanged());
     this.#changed.set(chatId, view);
   }
 
   deleted(chatId: string): void {
     this.forget(chatId);
     this.#changed.delete(chatId);
-    this.#told.delete(chatId);
-    this.#tell({ type: 'chat_deleted', chatId });
+    this.#sent.delete(chatId);
+    this.#notify({ type: 'chat_deleted', chatId });
   }
 
   /** An event was stored. */
@@ -45,40 +44,40 @@ export class News {
     if (event.type === 'decision_requested') {
       const decision = requested(event);
       this.#pending.set(decision.id, decision);
-      this.#tell({ type: 'decision', decision });
+      this.#notify({ type: 'decision', decision });
     } else if (event.type === 'decision_resolved') {
       const decision = this.#pending.get(event.decisionId);
       this.#pending.delete(event.decisionId);
       const { outcome, by, principal = null, via = null, at: resolvedAt } = event;
       const settled = { status: 'resolved', outcome, by, principal, via, resolvedAt } as const;
-      if (decision) this.#tell({ type: 'decision', decision: { ...decision, ...settled } });
+      if (decision) this.#notify({ type: 'decision', decision: { ...decision, ...settled } });
     }
   }
 
-  /** Decisions that the chat's last holder left, and that are about to be cancelled. */
+  /** Decisions that the chat's last holder left pending, and that are about to be cancelled. */
   left(decisions: readonly Decision[]): void {
     for (const decision of decisions) this.#pending.set(decision.id, decision);
   }
 
-  /** The chat is not held here any more: what becomes of its decisions is another host's to tell. */
+  /** This host no longer holds the chat, so it no longer announces its decisions. */
   forget(chatId: string): void {
     for (const { id, chatId: of } of this.#pending.values()) if (of === chatId) this.#pending.delete(id);
   }
 
-  #tellChanged(): void {
+  #notifyChanged(): void {
     const changed = [...this.#changed];
     this.#changed.clear();
     for (const [chatId, view] of changed) {
       const chat = view();
-      const gist = JSON.stringify({ ...chat, head: 0, updatedAt: '' });
-      if (this.#watchers.size === 0 || this.#told.get(chatId) === gist) continue;
-      this.#told.set(chatId, gist);
-      this.#tell({ type: 'chat', chat });
+      const content = JSON.stringify({ ...chat, head: 0, updatedAt: '' });
+      if (this.#watchers.size === 0 || this.#sent.get(chatId) === content) continue;
+      this.#sent.set(chatId, content);
+      this.#notify({ type: 'chat', chat });
     }
   }
 
-  #tell(news: ChatNews): void {
-    for (const listener of this.#watchers) listener(news);
+  #notify(notification: ChatNotification): void {
+    for (const listener of this.#watchers) listener(notification);
   }
 }
 

@@ -1,30 +1,35 @@
 /**
- * What is told to one socket of all chats. Who is slow gets only the latest of each chat and of each decision, so what
- * waits is bounded by how many there are; beyond the backlog the socket is cut.
+ * What one socket hears of all chats. A slow client gets only the latest of each chat and of each decision, so what waits
+ * is bounded by how many there are. Beyond the backlog the socket is cut.
  */
-import type { Chats, ChatNews } from '../chats/chats.ts';
+import type { Chats, ChatNotification } from '../chats/chats.ts';
 import type { LiveServerMessage } from '../protocol/live.ts';
 import type { SendQueue } from './send-queue.ts';
 
-export interface LiveNewsParts {
+export interface LiveNotificationsParts {
   chats: Chats;
   sendQueue: SendQueue;
   backlogBytes: number;
-  /** More waits than may. */
+  /** More waits than the backlog allows. */
   readonly onBehind: () => void;
 }
 
-export interface LiveNews {
+export interface LiveNotifications {
   /** The warm chats and the pending decisions, then what changes. Rejects where the database fails. */
   start(): Promise<void>;
   close(): void;
 }
 
-export function createLiveNews({ chats, sendQueue, backlogBytes, onBehind }: LiveNewsParts): LiveNews {
+export function createLiveNotifications({
+  chats,
+  sendQueue,
+  backlogBytes,
+  onBehind,
+}: LiveNotificationsParts): LiveNotifications {
   /** By what they are about, oldest first. */
   const waiting = new Map<string, string>();
   let chars = 0;
-  let isPumping = false;
+  let isFlushing = false;
   let isClosed = false;
   let watch: { close(): void } | undefined;
 
@@ -34,13 +39,13 @@ export function createLiveNews({ chats, sendQueue, backlogBytes, onBehind }: Liv
     chars += text.length - (waiting.get(about)?.length ?? 0);
     waiting.delete(about);
     waiting.set(about, text);
-    // One of them, however large, is no arrear.
+    // A single oversized message is always accepted.
     if (chars > backlogBytes && waiting.size > 1) return onBehind();
-    if (!isPumping) void pump();
+    if (!isFlushing) void flush();
   }
 
-  async function pump(): Promise<void> {
-    isPumping = true;
+  async function flush(): Promise<void> {
+    isFlushing = true;
     for (;;) {
       while (!sendQueue.hasRoom) await sendQueue.room();
       const [next] = waiting;
@@ -50,31 +55,31 @@ export function createLiveNews({ chats, sendQueue, backlogBytes, onBehind }: Liv
       chars -= text.length;
       sendQueue.put(text, 'urgent');
     }
-    isPumping = false;
+    isFlushing = false;
   }
 
   return {
     async start() {
-      const isTold = new Set<string>();
+      const isSent = new Set<string>();
       let isReading = true;
-      const started = chats.watch((news) => {
-        if (isReading && news.type === 'decision') isTold.add(news.decision.id);
-        put(subjectOf(news), news);
+      const started = chats.watch((notification) => {
+        if (isReading && notification.type === 'decision') isSent.add(notification.decision.id);
+        put(subjectOf(notification), notification);
       });
       watch?.close();
       watch = started;
       for (const chat of started.warm) put(`chat ${chat.id}`, { type: 'chat', chat });
       try {
         for await (const decision of pendingDecisions(chats)) {
-          // Many may be pending, and large: who reads slowly is not behind for that.
+          // Many may be pending, and large: a slow reader does not fall behind for that.
           while (!sendQueue.hasRoom) await sendQueue.room();
           if (isClosed) return;
           // What came meanwhile is newer.
-          if (!isTold.has(decision.id)) put(`decision ${decision.id}`, { type: 'decision', decision });
+          if (!isSent.has(decision.id)) put(`decision ${decision.id}`, { type: 'decision', decision });
         }
       } finally {
         isReading = false;
-        isTold.clear();
+        isSent.clear();
       }
       put('followed', { type: 'chats_followed' });
     },
@@ -86,9 +91,9 @@ export function createLiveNews({ chats, sendQueue, backlogBytes, onBehind }: Liv
   };
 }
 
-function subjectOf(news: ChatNews): string {
-  if (news.type === 'decision') return `decision ${news.decision.id}`;
-  return `chat ${news.type === 'chat' ? news.chat.id : news.chatId}`;
+function subjectOf(notification: ChatNotification): string {
+  if (notification.type === 'decision') return `decision ${notification.decision.id}`;
+  return `chat ${notification.type === 'chat' ? notification.chat.id : notification.chatId}`;
 }
 
 async function* pendingDecisions(chats: Chats) {

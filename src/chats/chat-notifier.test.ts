@@ -7,11 +7,11 @@ import { finished, said } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import type { Chat } from '../protocol/chat.ts';
 import type { Decision } from '../protocol/decision.ts';
-import type { ChatNews } from './chats.ts';
+import type { ChatNotification } from './chats.ts';
 
 let database: TestDatabase;
 let here: ChatsHost;
-let news: ChatNews[];
+let notifications: ChatNotification[];
 let watch: { warm: Chat[]; close(): void };
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   here = await openChatsHost(database.url);
-  news = [];
-  watch = here.chats.watch((each) => news.push(each));
+  notifications = [];
+  watch = here.chats.watch((each) => notifications.push(each));
 });
 afterEach(async () => {
   watch.close();
@@ -28,8 +28,8 @@ afterEach(async () => {
 });
 
 const told = (chatId: string): Chat[] =>
-  news.flatMap((each) => (each.type === 'chat' && each.chat.id === chatId ? [each.chat] : []));
-const decisions = (): Decision[] => news.flatMap((each) => (each.type === 'decision' ? [each.decision] : []));
+  notifications.flatMap((each) => (each.type === 'chat' && each.chat.id === chatId ? [each.chat] : []));
+const decisions = (): Decision[] => notifications.flatMap((each) => (each.type === 'decision' ? [each.decision] : []));
 
 /** The last that was told of a chat is what the database says of it. */
 async function assertTrue(chatId: string): Promise<void> {
@@ -75,7 +75,7 @@ test('WEB-2: every change of a chat is told, with what it is then, and none twic
   expect(other.warm.map((chat) => chat.id)).toEqual([id]);
   other.close();
   await here.chats.deleteChat(id);
-  expect(news.at(-1)).toEqual({ type: 'chat_deleted', chatId: id });
+  expect(notifications.at(-1)).toEqual({ type: 'chat_deleted', chatId: id });
 });
 
 test('WEB-2: a decision is told when it is requested and when it is settled, as it is stored', async () => {

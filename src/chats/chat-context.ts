@@ -1,0 +1,36 @@
+import type { AgentDirectory } from '../agents/agent.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Limiter } from '../lib/limiter.ts';
+import type { Log } from '../lib/log.ts';
+import type { Sql } from '../store/database.ts';
+import type { ChatLog } from './chat-log.ts';
+import type { ChatSettings } from './chat-settings.ts';
+import type { ChatStateMachine } from './chat-state-machine.ts';
+import type { Waits } from './waits.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+/** What a chat gets from its host. */
+export interface ChatEnvironment {
+  readonly sql: Sql;
+  readonly log: ChatLog;
+  readonly clock: Clock;
+  readonly logger: Log;
+  readonly idleTimeoutMs: number;
+  /** No agent is started in a directory that overlaps it. */
+  readonly dataDir: string;
+  /** Starting agent processes is heavy: only a few at once. */
+  readonly warmLimiter: Limiter;
+  /** The end of the session that this host had of the chat before, where it was let go. */
+  readonly before: Promise<void> | undefined;
+  readonly agents: AgentDirectory;
+}
+
+/** What all parts of one chat share. */
+export interface ChatContext extends ChatEnvironment {
+  readonly settings: ChatSettings;
+  readonly state: ChatStateMachine;
+  readonly queue: WorkQueue;
+  readonly waits: Waits;
+  /** Gives the chat up: nobody knows what is stored, or another host has the chat. */
+  readonly fail: (error: unknown) => void;
+}

@@ -1,0 +1,201 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createGate } from '../../test/support/gate.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import type { AgentSession } from '../agents/agent-backend.ts';
+import type { ChatContext } from './chat-context.ts';
+import { ChatLoop, type ChatLoopParts } from './chat-loop.ts';
+import { ChatStateMachine } from './chat-state-machine.ts';
+import { WorkQueue } from './work-queue.ts';
+
+const idleTimeoutMs = 1_000;
+
+let clock: ManualClock;
+let queue: WorkQueue;
+let state: ChatStateMachine;
+let log: { isBusy: boolean };
+let loop: ChatLoop;
+/** What has happened, in order. */
+let seen: string[];
+/** Awaited by the closing of the session. */
+let closing: Promise<void>;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  seen = [];
+  queue = new WorkQueue(() => Promise.resolve(null));
+  state = new ChatStateMachine(() => {});
+  log = { isBusy: false };
+  closing = Promise.resolve();
+  const fail = (error: unknown): void => void seen.push(String(error));
+  const parts = {
+    session: {
+      async close() {
+        seen.push('close');
+        await closing;
+        state.moveSession({ is: 'cold' });
+      },
+    },
+    hold: { isHeld: false },
+    turns: {
+      runUnprompted: (events: unknown) => Promise.resolve(void seen.push(String(events))),
+    },
+    onRest: () => void seen.push('rest'),
+  };
+  const context = { clock, queue, state, log, idleTimeoutMs, fail };
+  loop = new ChatLoop(context as unknown as ChatContext, parts as unknown as ChatLoopParts);
+});
+
+const ticks = async (count = 50): Promise<void> => {
+  for (let tick = 0; tick < count; tick += 1) await Promise.resolve();
+};
+const add = (what: string) => queue.addTask('rewind', () => Promise.resolve(void seen.push(what)));
+/** The turn that the agent began by itself; the fake records its name. */
+const unprompted = (what: string) => queue.addUnprompted(what as unknown as AsyncIterable<never>);
+
+function open(session = { isBusy: false }): void {
+  state.moveSession({ is: 'opening', abort: new AbortController(), done: Promise.resolve(), mcpServers: null });
+  const handle = session as AgentSession;
+  state.moveSession({ is: 'ready', handle, directory: undefined, mcpServers: null });
+}
+
+test('does one thing at a time, in the order of the queue', async () => {
+  const gate = createGate();
+  void queue.addTask('rewind', async () => {
+    seen.push('first begins');
+    await gate.pass();
+    seen.push('first ends');
+  });
+  void add('second');
+  unprompted('own');
+  await gate.reached;
+  expect([seen, loop.isRunning]).toEqual([['own', 'first begins'], true]);
+  gate.open();
+  await ticks();
+  expect([seen, loop.isRunning]).toEqual([['own', 'first begins', 'first ends', 'second'], false]);
+});
+
+test('does what it is started with before all that waits', async () => {
+  loop.startWith(() => Promise.resolve(void seen.push('first')));
+  unprompted('own');
+  await ticks();
+  expect(seen).toEqual(['first', 'own']);
+});
+
+test('whatever comes at any moment of its coming to rest is done', async () => {
+  for (let count = 0; count < 25; count += 1) {
+    void add('task');
+    await ticks(count);
+    unprompted('own');
+    await ticks();
+    expect(seen.splice(0).toSorted()).toEqual(['own', 'task']);
+  }
+});
+
+test('an error outside a task gives the chat up', async () => {
+  loop.startWith(() => Promise.reject(new Error('broken')));
+  await ticks();
+  expect([seen, loop.isRunning]).toEqual([['Error: broken'], false]);
+});
+
+test('once closed it finishes what runs, records what the agent began by itself, and refuses the rest', async () => {
+  const gate = createGate();
+  void queue.addTask('rewind', async () => {
+    await gate.pass();
+    seen.push('task');
+  });
+  const refused = add('late').catch((error: unknown) => seen.push(String(error)));
+  await gate.reached;
+  queue.close();
+  const ended = loop.ended().then(() => seen.push('ended'));
+  unprompted('own');
+  await ticks();
+  expect(seen).toEqual([]);
+  gate.open();
+  await Promise.all([ended, refused]);
+  expect(seen.slice(0, 2)).toEqual(['task', 'own']);
+  expect(seen.slice(2).toSorted()).toEqual([expect.stringContaining('letting the chat go'), 'ended']);
+  expect(clock.nextMs).toBeNull();
+});
+
+describe('an item that sleeps', () => {
+  const sleep = async (signal?: AbortSignal): Promise<void> => {
+    void loop.sleep(250, signal).then(() => seen.push('awake'));
+    await ticks();
+    expect([seen, clock.nextMs]).toEqual([[], 250]);
+  };
+
+  test('goes on after its time', async () => {
+    await sleep();
+    clock.advance(250);
+    await ticks();
+    expect(seen).toEqual(['awake']);
+  });
+
+  test.each(['woken', 'aborted', 'closed'])('goes on once it is %s', async (how) => {
+    queue.addTask('flip', () => createGate().pass()).catch(() => {});
+    await ticks();
+    const controller = new AbortController();
+    await sleep(controller.signal);
+    if (how === 'woken') queue.wake();
+    else if (how === 'aborted') controller.abort();
+    else queue.close();
+    await ticks();
+    expect([seen, clock.nextMs]).toEqual([['awake'], null]);
+  });
+});
+
+describe('after the idle limit', () => {
+  async function rest(): Promise<void> {
+    queue.wake();
+    await ticks();
+    expect(clock.nextMs).toBe(idleTimeoutMs);
+  }
+
+  test('AGENT-3: a chat without a session is given back at once', async () => {
+    await rest();
+    clock.advance(idleTimeoutMs);
+    expect(seen).toEqual(['rest']);
+  });
+
+  test('AGENT-3: a session is closed first, and work counts from its end', async () => {
+    open();
+    await rest();
+    clock.advance(idleTimeoutMs - 1);
+    void add('task');
+    await ticks();
+    clock.advance(idleTimeoutMs - 1);
+    expect(seen).toEqual(['task']);
+    clock.advance(1);
+    await ticks();
+    expect(seen).toEqual(['task', 'close', 'rest']);
+  });
+
+  test('AGENT-3: never while the session is busy', async () => {
+    const session = { isBusy: true };
+    open(session);
+    await rest();
+    clock.advance(3 * idleTimeoutMs);
+    await ticks();
+    expect(seen).toEqual([]);
+    session.isBusy = false;
+    clock.advance(idleTimeoutMs);
+    await ticks();
+    expect(seen).toEqual(['close', 'rest']);
+  });
+
+  test.each([
+    ['work came', () => void add('task'), ['close', 'task']],
+    ['a write is under way', () => void (log.isBusy = true), ['close']],
+    ['the chat is let go', () => queue.close(), ['close']],
+  ])('AGENT-3: it is not given back when, as the session closed, %s', async (_, happens, then) => {
+    const gate = createGate();
+    closing = gate.pass();
+    open();
+    await rest();
+    clock.advance(idleTimeoutMs);
+    happens();
+    gate.open();
+    await ticks();
+    expect(seen).toEqual(then);
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * The loop that does a chat's work: one item of its queue at a time, until the queue is empty. After the idle limit it does
+ * one more: it closes the session, and gives the chat back.
+ */
+import type { ChatContext } from './chat-context.ts';
+import type { ChatSession } from './chat-session.ts';
+import type { QueueHold } from './queue-hold.ts';
+import type { Turns } from './turns.ts';
+import type { WorkItem } from './work-queue.ts';
+
+export interface ChatLoopParts {
+  session: ChatSession;
+  hold: QueueHold;
+  turns: Turns;
+  /** The chat is cold and has nothing to do. */
+  readonly onRest: () => void;
+}
+
+export class ChatLoop {
+  readonly #context: ChatContext;
+  readonly #parts: ChatLoopParts;
+  #running: Promise<void> | undefined;
+  /** There may be something new in the queue. */
+  #isWoken = false;
+  #cancelIdle: (() => void) | undefined;
+  #endSleep: (() => void) | undefined;
+
+  constructor(context: ChatContext, parts: ChatLoopParts) {
+    this.#context = context;
+    this.#parts = parts;
+    context.queue.consume(() => this.#wake());
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Does this before anything that waits. Only while the loop does not run. */
+  startWith(first: () => Promise<void>): void {
+    this.#isWoken = true;
+    this.#start(first);
+  }
+
+  /** For an item that waits for something outside: resolves after `ms`, when the queue is woken, or when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        signal?.removeEventListener('abort', end);
+        this.#endSleep = undefined;
+        resolve();
+      };
+      const cancel = this.#context.clock.after(ms, end);
+      signal?.addEventListener('abort', end);
+      this.#endSleep = end;
+    });
+  }
+
+  /** After the queue was closed: waits for the item that runs, and refuses the tasks that have not begun. */
+  async ended(): Promise<void> {
+    await this.#running;
+    this.#context.queue.refuseTasks();
+  }
+
+  #wake(): void {
+    this.#endSleep?.();
+    this.#isWoken = true;
+    if (this.#context.queue.isClosed) this.#cancelIdle?.();
+    else if (!this.#running) this.#start();
+  }
+
+  #start(first?: () => Promise<void>): void {
+    const { queue, fail } = this.#context;
+    this.#cancelIdle?.();
+    this.#running = this.#run(first)
+      .catch(fail)
+      .finally(() => {
+        this.#running = undefined;
+        if (queue.isClosed) return;
+        if (this.#isWoken) this.#start();
+        else this.#armIdle();
+      });
+  }
+
+  async #run(first?: () => Promise<void>): Promise<void> {
+    const { queue } = this.#context;
+    await first?.();
+    while (this.#isWoken) {
+      this.#isWoken = false;
+      for (let item; (item = await queue.next(() => this.#parts.hold.isHeld));) await this.#do(item);
+    }
+  }
+
+  #do(item: WorkItem): Promise<void> {
+    switch (item.is) {
+      case 'unprompted':
+        return this.#parts.turns.runUnprompted(item.events);
+      case 'task':
+        return item.run();
+      case 'prompt':
+        return this.#parts.turns.runPrompt(item.prompt);
+    }
+  }
+
+  #armIdle(): void {
+    const { clock, idleTimeoutMs, state } = this.#context;
+    this.#cancelIdle = clock.after(idleTimeoutMs, () => {
+      // The agent still has work that would end with its process.
+      if (state.handle?.isBusy) this.#armIdle();
+      else this.#start(() => this.#idle());
+    });
+  }
+
+  async #idle(): Promise<void> {
+    const { state, queue, log } = this.#context;
+    // Without a session the chat is given back at once, before anything else can happen.
+    if (state.handle) await this.#parts.session.close();
+    if (this.#isWoken || queue.isClosed || log.isBusy) return;
+    if (state.session.is === 'cold') this.#parts.onRest();
+  }
+}
