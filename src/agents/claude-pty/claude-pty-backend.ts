@@ -15,7 +15,8 @@ import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
 import { knowsModel } from '../claude/known-model.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
-import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
+import { PtySession } from './pty-session.ts';
+import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
 
 export interface ClaudePtyBackendOptions {

@@ -2,41 +2,24 @@
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
-import { type ClaudeTurn, createTurn } from '../claude/claude-turn.ts';
 import { notice } from '../claude/mapping/notice.ts';
 import { endsWithPrompt, wordsOf } from '../claude/mapping/prompt-words.ts';
+import { createTerminalTurn, type TerminalTurn } from './terminal-turn.ts';
 
 export class OwnPrompt {
-  readonly turn: ClaudeTurn;
-  /** Resolves once the program has the prompt. */
+  readonly turn: TerminalTurn;
+  /** Resolves once the program has the prompt, or nobody need wait for that any more. */
   readonly taken: Promise<void>;
   readonly #words: string;
-  #isTyped = false;
-  #isTaken = false;
   #resolve = (): void => {};
 
   constructor({ turnId, content }: AgentPrompt) {
-    this.turn = createTurn(turnId);
+    this.turn = createTerminalTurn(turnId);
     this.#words = wordsOf(content);
     this.taken = new Promise<void>((resolve) => (this.#resolve = resolve));
   }
 
-  get isTyped(): boolean {
-    return this.#isTyped;
-  }
-
-  get isTaken(): boolean {
-    return this.#isTaken;
-  }
-
-  /** Its keys go to the program. */
-  markTyped(): void {
-    this.#isTyped = true;
-  }
-
-  /** The program has it. */
-  markTaken(): void {
-    this.#isTaken = true;
+  noteTaken(): void {
     this.#resolve();
   }
 
@@ -55,7 +38,7 @@ export class OwnPrompt {
     this.turn.out.push(takenInside);
     this.turn.out.push({ ...endWithoutResult('completed'), isTaken: true });
     this.turn.out.close();
-    this.markTaken();
+    this.noteTaken();
     this.turn.end();
   }
 }
