@@ -9,7 +9,8 @@ import type {
   StoredSession,
 } from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
-import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
+import { SdkSession } from './sdk-session.ts';
+import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { readDirectoryContent } from '../claude/files/directory-content.ts';
 import { rewindTranscript } from '../claude/files/rewind-transcript.ts';
