@@ -171,3 +171,41 @@ test('TURN-22: an interrupt that is told after the end of its turn does not reac
   await take(typed('and then'), answer('done'), ended);
   expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
 });
+
+test('TURN-21: a prompt beside which somebody else begins a turn goes on when that has ended', async () => {
+  const { turn, turns, expected, own, unprompted, take } = openExpecting();
+  turn.noteTyped(expected);
+  // The program was idle, and then its next line tells of another turn.
+  await Promise.all([take(typed('something else')), turns.rest(expected.turn)]);
+  await take(answer('as you say'), ended, typed('go on'), answer('going'), ended);
+  expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+  expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+});
+
+test('TURN-21: a prompt runs although a sub-agent asks something while the turn before it is being counted', async () => {
+  const { turn, turns, expected, own, unprompted, take } = openExpecting();
+  const ask = (): void =>
+    turns.tell({
+      type: 'decision_requested',
+      decisionId: crypto.randomUUID(),
+      kind: 'permission',
+      title: 'May it?',
+      input: {},
+      canAllowAlways: false,
+      alwaysScope: [],
+    });
+  ask();
+  turn.noteTyped(expected);
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  const requested = answer('working');
+  const taking = take({ ...requested, requestId: 'r1', message: { ...requested.message, usage } }, typed('go on'));
+  await expect.poll(() => turns.requests.isEmpty).toBe(false);
+  turns.endDecisions('completed');
+  ask();
+  await taking;
+  expect(turn.phase.is).toBe('running');
+  await take(answer('going'), ended);
+  expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+  expect(unprompted).toHaveLength(2);
+  for (const events of unprompted) expect(ofType(await events, 'turn_finished')).toHaveLength(1);
+});

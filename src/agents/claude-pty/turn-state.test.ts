@@ -124,5 +124,9 @@ describe('the state of turns', () => {
     state.noteTaken(expected);
     await expected.taken;
     expect(state.phase.is).toBe('none');
+    state.wait();
+    state.noteTyped(state.expect(promptOf('and then')));
+    state.noteTaken(expected);
+    expect(state.phase.is).toBe('typed');
   });
 });

@@ -50,7 +50,7 @@ function begin(events: AsyncGenerator<AgentEvent>): void {
 }
 
 test('TURN-21: a prompt that somebody else gives in the same words before it is typed is not typed as well', async () => {
-  const { program, turn, typist, written, prompt } = openTypist();
+  const { program, turn, turns, typist, written, prompt } = openTypist();
   begin(prompt());
   await expect.poll(() => turn.phase.is).toBe('typing');
   turn.run(turn.expected!);
@@ -59,6 +59,7 @@ test('TURN-21: a prompt that somebody else gives in the same words before it is 
   await new Promise((resolve) => setImmediate(resolve));
   expect(written).toEqual([]);
   expect(turn.phase.is).toBe('running');
+  expect(turns.end).not.toHaveBeenCalled();
 });
 
 test('a session takes one prompt at a time, whether that waits, is typed or runs', async () => {
