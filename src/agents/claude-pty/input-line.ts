@@ -1,15 +1,15 @@
 /**
- * The program's input line. Nobody can read it; what is known is who has typed there, and whether the program has drawn
- * something since.
+ * The program's input line. It cannot be read: all we know is whether somebody else has typed into it, and whether the
+ * program has drawn anything since.
  */
 import { within } from '../../lib/within.ts';
 import { clearInput } from './typed-prompt.ts';
 
-/** What is cleared is gone before the next key is read. */
+/** By then the program has cleared the line, before it reads the next key. */
 const afterClearMs = 50;
-/** Each clears half a dozen lines. */
+/** Each time clears half a dozen lines. */
 const clearTimes = 3;
-/** What is typed is drawn within this time, where it is drawn at all. */
+/** The program draws what was typed within this time, if it draws it at all. */
 const readMs = 250;
 
 export class InputLine {
@@ -21,17 +21,17 @@ export class InputLine {
     this.#terminal = terminal;
   }
 
-  /** Words of a person stand perhaps in it. */
+  /** It may hold a person's words. */
   get hasDraft(): boolean {
     return this.#hasDraft;
   }
 
-  /** Somebody else has typed, or the program itself has put words back. */
+  /** Somebody else has typed, or the program has put words back. */
   noteKeys(): void {
     this.#hasDraft = true;
   }
 
-  /** It is a new one. */
+  /** The line is new, and empty. */
   forgetKeys(): void {
     this.#hasDraft = false;
   }
@@ -45,7 +45,7 @@ export class InputLine {
     this.#terminal.write(keys);
   }
 
-  /** Resolves when the program shows that it has read what was typed, or has had the time for it. */
+  /** Resolves when the program shows that it has read what was typed, or has had time to. */
   async drawn(): Promise<void> {
     await within(readMs, new Promise<void>((resolve) => (this.#onDrawn = resolve)));
   }
@@ -54,7 +54,7 @@ export class InputLine {
     this.#hasDraft = false;
     for (let time = 0; time < clearTimes; time += 1) {
       this.write(clearInput);
-      // More keys at once would be taken for a paste: a busy program is waited for.
+      // The program would take more keys at once for a paste, so a busy one is waited for.
       await Promise.all([new Promise((resolve) => setTimeout(resolve, afterClearMs)), this.drawn()]);
     }
   }

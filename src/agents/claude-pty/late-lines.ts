@@ -1,6 +1,6 @@
-/** The lines that the program still has to write of what it has done: it writes its transcript a little later than it acts. */
+/** Waits for lines of the transcript that are still to come: the program writes them a little later than it acts. */
 
-/** How long after the program has come to rest its last lines may still be on their way: it writes them every 100 ms. */
+/** How long the program's last lines may take after it has come to rest: it writes every 100 ms. */
 const lateLinesMs = 300;
 
 export interface LateLinesParts {
@@ -16,19 +16,19 @@ export class LateLines {
     this.#parts = parts;
   }
 
-  /** Resolves when everything that stands in the files was told. */
+  /** Resolves once everything in the files has become events. */
   async settle(): Promise<void> {
     await this.#parts.transcript.catchUp();
     await this.#parts.turns.settled();
   }
 
-  /** Resolves when the lines that the program still had to write were told. */
+  /** Resolves once the lines that were still to come have become events too. */
   async told(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, lateLinesMs).unref());
     await this.settle();
   }
 
-  /** Does the task once they were told. */
+  /** Runs the task after that. */
   after(task: () => void): void {
     this.told()
       .then(task)

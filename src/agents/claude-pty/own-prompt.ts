@@ -1,4 +1,4 @@
-/** A prompt that is typed for the chat, until its own line comes. Somebody else may type at the same terminal. */
+/** A prompt that is typed for the chat. Somebody else may be typing at the same terminal. */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
@@ -8,7 +8,7 @@ import { createTerminalTurn, type TerminalTurn } from './terminal-turn.ts';
 
 export class OwnPrompt {
   readonly turn: TerminalTurn;
-  /** Resolves once the program has the prompt, or nobody need wait for that any more. */
+  /** Resolves once the program has the prompt, or there is no point in waiting for that any longer. */
   readonly taken: Promise<void>;
   readonly #words: string;
   #resolve = (): void => {};
@@ -28,12 +28,12 @@ export class OwnPrompt {
     return wordsOf(content) === this.#words;
   }
 
-  /** Whether the program took it with words before it. */
+  /** Whether the program took it with other words in front. */
   endsIn(content: readonly ContentBlock[]): boolean {
     return endsWithPrompt(content, this.#words);
   }
 
-  /** The program has taken it into the turn of somebody who was faster. */
+  /** Somebody was faster, and the program took the prompt into their turn. */
   endInside(): void {
     this.turn.out.push(takenInside);
     this.turn.out.push({ ...endWithoutResult('completed'), isTaken: true });

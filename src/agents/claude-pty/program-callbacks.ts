@@ -1,4 +1,4 @@
-/** The ways by which the program calls back: what its requests cost, and what it asks a person. */
+/** How the program calls back: with what its requests cost, and with what it asks a person. */
 import type { CostReceiver } from './cost-receiver.ts';
 import type { EarlyKeys } from './early-keys.ts';
 import { type HookCall, type HookServer, openHookServer } from './hook-server.ts';
@@ -31,18 +31,18 @@ export class ProgramCallbacks {
     this.#hooks = await openHookServer((call) => this.#take(call));
   }
 
-  /** The environment of a program that tells what its requests cost. */
+  /** The environment that makes the program report what its requests cost. */
   get env(): Readonly<Record<string, string>> {
     return this.#costs?.env ?? {};
   }
 
-  /** The hooks as the program's settings name them. Once it is open. */
+  /** The hooks as the program's settings name them. Only after `open`. */
   get hooks() {
     const { command } = this.#hooks!;
     return { PermissionRequest: [{ matcher: '', hooks: [command] }], ...formHooks(command) };
   }
 
-  /** What was told of costs until now was counted. */
+  /** Costs reported from here on are not counted. */
   async close(): Promise<void> {
     this.#costs?.forget();
     await this.#hooks?.close();

@@ -1,7 +1,7 @@
 /**
- * One session of the real `claude` program in a terminal. What is typed for the chat goes in as keys; what the agent says
- * and does comes from the transcript that the program writes, and whether it works or waits from its status file. The
- * screen is for people alone.
+ * One session of the real `claude` program in a terminal. Prompts of the chat go in as keys. What the agent says and does
+ * comes from the transcript that the program writes, and whether it is working or waiting from its status file. The screen
+ * is only for people.
  */
 import { within } from '../../lib/within.ts';
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
@@ -17,7 +17,7 @@ import type { ChosenSettings } from './start-settings.ts';
 import { tellCost } from './status-follower.ts';
 import { type PtySessionParts, type WiredSession, wireSession } from './wire-session.ts';
 
-/** As by two Ctrl-D, or `/exit`. */
+/** As with two Ctrl-D, or `/exit`. */
 const wasLeft = 'The program was left. It starts again with the next prompt, or when its terminal is opened.';
 
 export class PtySession implements AgentSession {
@@ -106,7 +106,7 @@ export class PtySession implements AgentSession {
     const { questions, turns, silentDialog, program } = this.#wired;
     const isResolved = questions.resolve(decisionId, answer);
     if (isResolved && questions.count === 0) turns.endDecisions('completed');
-    // Some dialogs are closed by nobody but a person at the terminal.
+    // Some dialogs can only be closed by a person at the terminal.
     if (isResolved) silentDialog.note(program.status);
     return isResolved;
   }
@@ -160,8 +160,8 @@ export class PtySession implements AgentSession {
   }
 
   /**
-   * Starts the program anew, with what it takes at its start only; in the middle of a turn, after it. What is chosen while
-   * it starts has it start once more.
+   * Restarts the program with settings that it takes only at its start; in the middle of a turn, after that turn. Settings
+   * that are chosen while it starts make it start once more.
    */
   async #renew(): Promise<void> {
     const { life, turn, settings } = this.#wired;
@@ -200,7 +200,7 @@ export class PtySession implements AgentSession {
     const { life } = this.#wired;
     const { phase } = life;
     if (!life.isEnding) {
-      // A moment later, so that whoever looks sees that it is closing.
+      // A moment later, so that everyone already sees it as closing.
       const done = Promise.resolve()
         .then(() => this.#close(phase))
         .finally(() => this.#end());
@@ -213,7 +213,7 @@ export class PtySession implements AgentSession {
     const { turn, program, typist } = this.#wired;
     const { closeMs } = this.#parts.limits;
     if (before.is === 'opening') {
-      // It sees to its own end, which that of its program hastens.
+      // `open` cleans up after itself, and the end of its program makes it give up.
       await program.end(closeMs.exit);
       await before.done.catch(() => undefined);
       return;
@@ -228,7 +228,7 @@ export class PtySession implements AgentSession {
     await this.#release('The session was closed.');
   }
 
-  /** Ends all that the session holds. What the program said last is told, stored and counted before this resolves. */
+  /** Releases everything the session holds. By then the program's last words are delivered, stored and counted. */
   async #release(reason: string): Promise<void> {
     const { spec, limits } = this.#parts;
     const { watch, silentDialog, program, lines, transcript, turns, questions, callbacks, terminal } = this.#wired;

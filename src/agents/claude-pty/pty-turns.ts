@@ -1,8 +1,8 @@
 /**
- * The turns of a terminal session and the events in them. A turn begins with a prompt: one that was typed here for the chat,
- * one that a person typed in the terminal, or one that the program gave itself. It ends with the line that says so; where the
- * program writes none (after an interrupt, a failed request), it ends when the program is idle and its transcript has come
- * to rest, see `turn-rest.ts`.
+ * The turns of a terminal session and their events. A turn begins with a prompt: one typed here for the chat, one that a
+ * person typed in the terminal, or one that the program gave itself. It ends with the line that says so. When the program
+ * writes no such line (after an interrupt or a failed request), the turn ends once the program is idle and its transcript
+ * has come to rest, see `status-follower.ts`.
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { BooError } from '../../protocol/error.ts';
@@ -36,9 +36,9 @@ export interface PtyTurnsParts {
   turn: TurnState;
   costs: SessionCosts;
   settings: StartSettings;
-  /** Told of every tool call. */
+  /** Hears of every tool call. */
   questions: { onToolCall(toolCallId: string): void };
-  /** Started with every turn, or when its prompt is about to be typed. */
+  /** Starts with every turn, or when its prompt is about to be typed. */
   watch: { start(): void };
   /** A turn has ended. */
   onEnd(): void;
@@ -48,7 +48,7 @@ export interface PtyTurnsParts {
 export class PtyTurns {
   readonly #parts: PtyTurnsParts;
   readonly #turn: TurnState;
-  /** Lines are told and turns ended one after another. */
+  /** Lines are read and turns ended one at a time. */
   readonly inOrder = createSerial();
   readonly requests: TurnRequests;
   #mapping: MappingState;
@@ -65,18 +65,18 @@ export class PtyTurns {
     this.#mapping = createMappingState({ backend: 'claude_pty', permissionMode });
   }
 
-  /** The session is opened. `baseline` are the totals that it goes on from. */
+  /** The session is opened. `baseline`: the totals that it continues from. */
   open(baseline: RunningTotals): void {
     this.#parts.costs.open(baseline);
     this.#mapping = { ...this.#mapping, totals: baseline };
   }
 
-  /** Something was said in the session, so that it can be resumed. */
+  /** Something was said in the session, so it can be resumed. */
   get hasBegun(): boolean {
     return this.#mapping.sessionId !== null;
   }
 
-  /** A hook has refused the prompt, or kept the turn from going on. */
+  /** A hook refused the prompt, or kept the turn from continuing. */
   get hookStop(): HookStop | null {
     return this.#mapping.turn.hookStop;
   }
@@ -85,7 +85,7 @@ export class PtyTurns {
     return this.#mapping;
   }
 
-  /** A turn of the chat, whose prompt is about to be typed. */
+  /** Begins a turn of the chat, whose prompt is about to be typed. */
   expect(prompt: AgentPrompt): OwnPrompt {
     const own = this.#turn.expect(prompt);
     this.noteHookStop(null);
@@ -93,7 +93,7 @@ export class PtyTurns {
     return own;
   }
 
-  /** A turn that nobody here asked for begins, unless one runs already. */
+  /** Begins a turn that nobody here asked for, unless one is running already. */
   beginTheirs(isForDecisions = false): TerminalTurn {
     const { running } = this.#turn;
     if (running) {
@@ -101,7 +101,7 @@ export class PtyTurns {
       return running;
     }
     const turn = this.#turn.beginTheirs(isForDecisions);
-    // One whose prompt was refused in the terminal never began.
+    // A turn whose prompt was refused in the terminal never began.
     this.noteHookStop(null);
     this.#parts.watch.start();
     this.#parts.spec.onUnprompted(turn.out.iterable);
@@ -122,13 +122,13 @@ export class PtyTurns {
     this.#model = model;
   }
 
-  /** The session is told of before anything that happens in it, and not before it is known which model answers. */
+  /** The session is announced before anything that happens in it, but not before it is known which model answers. */
   beginSession(): void {
     if (this.#mapping.sessionId === this.#sessionId) return;
     this.take({ type: 'system', subtype: 'init', session_id: this.#sessionId, model: this.#model });
   }
 
-  /** Another session, as after `/clear`, which counts from zero. Resolves with what the old one still cost. */
+  /** Switches to another session, as after `/clear`, which counts from zero. Resolves with what the old one still cost. */
   switchTo(sessionId: string): Promise<SessionCost> {
     return this.inOrder(() => {
       const rest = this.remainder();
@@ -140,7 +140,7 @@ export class PtyTurns {
     });
   }
 
-  /** Tells what a frame says. */
+  /** Turns a frame into events. */
   take(frame: UnknownFrame): void {
     const { events, state, unmapped } = mapSdkMessage(frame, this.#mapping);
     this.#mapping = state;
@@ -151,7 +151,7 @@ export class PtyTurns {
     }
   }
 
-  /** Tells an event that comes from elsewhere: a question, a notice. */
+  /** Takes an event that comes from elsewhere: a question, a notice. */
   tell(event: AgentEvent): void {
     if (event.type === 'decision_requested') {
       if (!this.#turn.running) this.beginTheirs(true);
@@ -160,7 +160,7 @@ export class PtyTurns {
     this.route(event);
   }
 
-  /** Tells an event in the turn that it belongs to. */
+  /** Adds an event to the turn it belongs to. */
   route(event: AgentEvent): void {
     if (isChange(event)) this.#parts.settings.note(event);
     const { current } = this.#turn;
@@ -173,7 +173,7 @@ export class PtyTurns {
     tellIn(this.beginTheirs(), event);
   }
 
-  /** The program is idle. Ends the turn that was current then, if it still is. */
+  /** The program was idle. Ends the turn that was current then, if it still is. */
   rest(turn: TerminalTurn): Promise<void> {
     return this.inOrder(async () => {
       if (this.#turn.current !== turn) return;
@@ -186,12 +186,12 @@ export class PtyTurns {
     });
   }
 
-  /** Resolves when all lines taken in until now were told. */
+  /** Resolves once all lines taken in so far have become events. */
   settled(): Promise<void> {
     return this.inOrder(() => Promise.resolve());
   }
 
-  /** The program is gone, or was never asked. What it has told of costs goes to the turn that it was in. */
+  /** The program is gone, or was never asked. The costs that it reported go to the turn it was in. */
   end(outcome: 'failed' | 'interrupted', error?: BooError): Promise<void> {
     return this.inOrder(() => {
       const end = endWithoutResult(outcome, outcome === 'failed' ? error : undefined);
@@ -206,26 +206,26 @@ export class PtyTurns {
     });
   }
 
-  /** Ends at once the turn that only waits for answers. */
+  /** Ends the running turn at once if it only waits for answers. */
   endDecisions(outcome: 'completed' | 'interrupted'): void {
     const { running } = this.#turn;
     if (running?.isForDecisions === true) this.#close(running, endWithoutResult(outcome));
   }
 
-  /** What the program has counted beyond what was told turn by turn. */
+  /** What the program has counted beyond what the turns reported. */
   remainder(): SessionCost {
     const { costUsd, models } = costSince(this.#mapping.totals, this.#parts.costs.totals).turn;
     return { costUsd, models };
   }
 
-  /** The turn that runs has ended: told as the SDK tells it, with what it cost. */
+  /** The running turn has ended: reports it as the SDK would, with what it cost. */
   async finish(isAtRest = false): Promise<void> {
     const turn = this.#turn.running;
     if (!turn) return;
-    // Without an end, an answer and a word, somebody has taken the prompt back.
+    // No end, no answer, not a word: somebody took the prompt back.
     const isTakenBack = isAtRest && !turn.hasTold && this.requests.isEmpty && !turn.apiError && !this.hookStop;
     const isInterrupted = turn.interruption !== undefined || turn.isInterrupted || isTakenBack;
-    // A prompt that was taken back before anything was said has no line.
+    // A prompt that was taken back before anything was said has no such line.
     const wasInRequest = turn.interruption?.isInRequest ?? (isInterrupted && this.requests.isEmpty);
     const unpriced = await this.requests.settle(wasInRequest);
     if (this.#turn.running !== turn) return;

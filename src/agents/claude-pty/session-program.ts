@@ -1,4 +1,4 @@
-/** The program of a session, one run after another: how it is started, what it says of itself, and how it is ended. */
+/** The program of a session, one run after another: how it is started, what state it is in, and how it is ended. */
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { BooError } from '../../protocol/error.ts';
@@ -26,7 +26,7 @@ export interface SessionProgramParts {
   program: string;
   env: Readonly<Record<string, string>>;
   configDir: string;
-  /** The server's own files, from which agents are kept; null where there are none. */
+  /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
   logger: Log;
   limits: { readyMs: number; startMs: number; interruptMs: number };
@@ -44,7 +44,7 @@ export interface SessionProgramParts {
   onTakesKeys(): void;
   /** It has drawn something. */
   onOutput(): void;
-  /** It has ended, though nobody started the next one. */
+  /** It has ended, and no other one is to replace it. */
   onExit(program: PtyProgram): void;
 }
 
@@ -53,9 +53,9 @@ export class SessionProgram {
   /** Until the program has drawn something. */
   readonly #startWatch: StartWatch;
   #run: PtyProgram | undefined;
-  /** Whether the directory's settings are loaded, at the next start. */
+  /** Whether the next start loads the directory's settings. */
   #isTrusted: boolean;
-  /** What the directory does not get to say. */
+  /** Settings that the directory must not override. */
   #held: Settings = {};
   #deadline: NodeJS.Timeout | undefined;
 
@@ -70,7 +70,7 @@ export class SessionProgram {
     });
   }
 
-  /** Undefined while there is none. */
+  /** Undefined while there is no program. */
   get status(): ProgramStatus | undefined {
     return this.#run?.status;
   }
@@ -80,12 +80,12 @@ export class SessionProgram {
     return this.#run !== undefined && this.#run.takesKeys && ['idle', 'busy'].includes(this.#run.status.state);
   }
 
-  /** An editor or the like has the terminal; undefined while there is no program. */
+  /** An editor or the like has the terminal. Undefined while there is no program. */
   get lendsTerminal(): boolean | undefined {
     return this.#run?.lendsTerminal;
   }
 
-  /** Why it was ended at its start, once it was. */
+  /** Why its start was given up, once it was. */
   get startFailure(): BooError | undefined {
     return this.#startWatch.failure;
   }
@@ -98,7 +98,7 @@ export class SessionProgram {
     this.#run?.askToDraw();
   }
 
-  /** Before the first start. */
+  /** Call it before the first start. */
   async prepare(): Promise<void> {
     const { spec, env, settings } = this.#parts;
     this.#held = await heldProvider(spec, env);
@@ -106,8 +106,8 @@ export class SessionProgram {
   }
 
   /**
-   * Starts it with the settings that are chosen now. Resolves when it takes input, or shows a screen of its own that
-   * somebody has to see to. `worktree`: the one that its transcript leaves it in.
+   * Starts it with the settings chosen at this moment. Resolves when it takes input, or shows a screen of its own that
+   * a person has to deal with. `worktree`: the one its transcript leaves it in.
    */
   async start(worktree?: string | null): Promise<void> {
     const { spec, env, settings, transcript, directory, life, turns } = this.#parts;
@@ -146,8 +146,8 @@ export class SessionProgram {
       settings: {
         ...settings,
         ...this.#held,
-        // Whoever chose the mode for the chat has answered this. What `prepareConfigDir` writes down is read only at the
-        // first start of a config directory.
+        // Whoever chose the mode for the chat has already answered this. The program reads what `prepareConfigDir` writes
+        // only at the first start of a config directory.
         ...(permissionMode === 'bypassPermissions' ? { skipDangerousModePermissionPrompt: true } : {}),
         hooks: { ...settings.hooks, ...callbacks.hooks },
       },
@@ -178,7 +178,7 @@ export class SessionProgram {
     });
   }
 
-  /** Resolves when it takes input, or shows a screen of its own that somebody has to see to. */
+  /** Resolves when it takes input, or shows a screen of its own that a person has to deal with. */
   async #started(program: PtyProgram, chosenModel: string | null): Promise<void> {
     const { spec, limits, life, ready } = this.#parts;
     let timer: NodeJS.Timeout | undefined;
@@ -197,13 +197,13 @@ export class SessionProgram {
     }
   }
 
-  /** Between two runs: what the next one is started with that does not come from the chat. */
+  /** Between two runs: updates what the next one starts with and the chat does not choose. */
   async prepareAgain(): Promise<void> {
     this.#isTrusted &&= await this.#isDirectoryAsTrusted();
     await prepareConfigDir(this.#parts.env, this.#parts.settings.chosen.permissionMode);
   }
 
-  /** What has changed in the directory since the session was opened is not taken up by a program that starts anew. */
+  /** A restarted program must not pick up what changed in the directory since the session was opened. */
   async #isDirectoryAsTrusted(): Promise<boolean> {
     const { directory, cwd } = this.#parts.spec;
     if (!directory || directory.isCurrent()) return true;
@@ -211,7 +211,7 @@ export class SessionProgram {
     return present?.digest === directory.digest;
   }
 
-  /** Kills it unless the turn that was interrupted ends in time. */
+  /** Kills it unless the interrupted turn ends in time. */
   killUnlessEnded(turn: { ended: Promise<void> }): void {
     const { limits, spec, logger } = this.#parts;
     const deadline = setTimeout(() => {
@@ -222,12 +222,12 @@ export class SessionProgram {
     void turn.ended.then(() => clearTimeout(deadline));
   }
 
-  /** Ends it at once, which is told as its exit. */
+  /** Ends it at once. `onExit` follows. */
   async kill(): Promise<void> {
     await this.#run?.end(0);
   }
 
-  /** Ends it in order, within `graceMs`. Resolves with what it has left behind. */
+  /** Ends it in order, within `graceMs`. Resolves with what it left behind. */
   async end(graceMs: number): Promise<LeftBehind | undefined> {
     clearTimeout(this.#deadline);
     const run = this.#run;
@@ -236,7 +236,7 @@ export class SessionProgram {
     return left;
   }
 
-  /** Ends it, as `end` does, to be followed by another one: its exit is no concern of anybody’s. */
+  /** Ends it as `end` does, to be replaced by another one: no `onExit` follows. */
   async makeWay(graceMs: number): Promise<LeftBehind | undefined> {
     const run = this.#run;
     this.#run = undefined;

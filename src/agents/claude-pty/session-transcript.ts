@@ -1,4 +1,4 @@
-/** The transcript of a terminal session: reconciled with the store at first, then followed and mirrored into it. */
+/** The transcript of a terminal session: first reconciled with the store, then followed and mirrored into it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
@@ -44,7 +44,7 @@ export class SessionTranscript {
     return this.#sessionId;
   }
 
-  /** There is something to go on from. */
+  /** There is something to resume. */
   get isKnown(): boolean {
     return this.#isKnown;
   }
@@ -58,14 +58,14 @@ export class SessionTranscript {
     return { configDir: this.#parts.configDir, cwd: this.#parts.spec.cwd, sessionId: this.#sessionId };
   }
 
-  /** Makes files and store agree. Resolves with what the session goes on from, null where nothing was said in it yet. */
+  /** Makes files and store agree. Resolves with what the session continues from, or null if nothing was said in it yet. */
   async reconcile(): Promise<ReconciledTranscript | null> {
     const transcript = await reconcileTranscript(this.#parts.spec.sessionStore, this.#place);
     this.#isKnown = transcript !== null;
     return transcript;
   }
 
-  /** From here on. Before the program that is to be followed is started. */
+  /** Follows it from here on. Call it before the program starts. */
   async follow(relocatedTo: readonly string[], onLines: (lines: FollowedLines) => void): Promise<void> {
     const directory = await projectDirectory(this.#place);
     this.#follower = followTranscript({
@@ -81,24 +81,24 @@ export class SessionTranscript {
     });
   }
 
-  /** Something was said in the session: from now on it is resumed. */
+  /** Something was said in the session: the next program resumes it. */
   noteBegun(): void {
     this.#isKnown = true;
   }
 
-  /** The program is in another session. Resolves when what is unread of the old one was delivered. */
+  /** The program is in another session. Resolves once the rest of the old one has been delivered. */
   async switchTo(sessionId: string): Promise<void> {
     this.#sessionId = sessionId;
     this.#isKnown = true;
     await this.#follower?.switchTo(sessionId, 'start');
   }
 
-  /** Resolves when everything that is in the files now was delivered. */
+  /** Resolves once everything that is in the files now has been delivered. */
   async catchUp(): Promise<void> {
     await this.#follower?.catchUp();
   }
 
-  /** Resolves when everything delivered is stored, or was tried. */
+  /** Resolves once everything delivered is stored, or storing it was tried. */
   stored(): Promise<void> {
     return this.#mirror.stored();
   }
@@ -108,7 +108,7 @@ export class SessionTranscript {
     await this.#mirror.close();
   }
 
-  /** The call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */
+  /** The tool call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */
   parentOf(subpath: string): string | undefined {
     for (const directory of this.#follower?.directories ?? []) {
       try {
@@ -116,7 +116,7 @@ export class SessionTranscript {
         const { toolUseId } = JSON.parse(readFileSync(file, 'utf8')) as { toolUseId?: unknown };
         if (typeof toolUseId === 'string') return toolUseId;
       } catch {
-        // Not written there, or not yet: the sub-agent is then known by its own name.
+        // Not there, or not yet: the sub-agent is then known by its own name.
       }
     }
     return undefined;

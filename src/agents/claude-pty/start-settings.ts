@@ -1,4 +1,4 @@
-/** The settings that the program takes at its start only: a change of one starts it anew. */
+/** Settings that the program takes only when it starts: changing one means a restart. */
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 
@@ -11,7 +11,7 @@ export interface ChosenSettings {
 
 export class StartSettings {
   #chosen: ChosenSettings;
-  /** What the program was started with last. */
+  /** What the current program was started with. */
   #started: ChosenSettings | undefined;
 
   constructor({ model, effort, permissionMode, acceptsAgentMessages }: ChosenSettings) {
@@ -22,12 +22,12 @@ export class StartSettings {
     return this.#chosen;
   }
 
-  /** Something was chosen since the program started. */
+  /** Something else was chosen since the program started. */
   get isStale(): boolean {
     return this.#started !== undefined && this.#started !== this.#chosen;
   }
 
-  /** False where it changes nothing. */
+  /** Returns false if it changes nothing. */
   choose(change: Partial<ChosenSettings>): boolean {
     const chosen = { ...this.#chosen, ...change };
     const names = Object.keys(change) as (keyof ChosenSettings)[];
@@ -36,7 +36,7 @@ export class StartSettings {
     return true;
   }
 
-  /** A person has changed it in the program, which would be undone by the next start. */
+  /** A person changed it in the program itself: the next start must not undo that. */
   note(event: AgentBody): void {
     const { isStale } = this;
     if (event.type === 'current_model_update') this.choose({ model: event.model });

@@ -1,6 +1,6 @@
 /**
- * Follows the program's status: to another session, and to the end of a turn. Most turns end by a line of their own; one
- * that has none is over once the program is idle and its last lines have come.
+ * Follows the program's status: it may switch to another session, and it shows when a turn is over. Most turns end with a
+ * line of their own; one without is over once the program is idle and its last lines have come.
  */
 import type { AgentSessionSpec, SessionCost } from '../agent-backend.ts';
 import type { EarlyKeys } from './early-keys.ts';
@@ -15,7 +15,7 @@ import { endsWithoutLine } from './terminal-turn.ts';
 import type { TurnState } from './turn-state.ts';
 import type { Typist } from './typist.ts';
 
-/** A turn whose end should have a line, and has none by then, was taken back by key before anything was said. */
+/** A turn that should end with a line and still has none was taken back at the keyboard before anything was said. */
 const missingLineMs = 2_500;
 
 export interface StatusFollowerParts {
@@ -55,7 +55,7 @@ export class StatusFollower {
     }
   }
 
-  /** A turn has ended. Where it was somebody else’s, and the program rests, the prompt that was typed beside it may never come. */
+  /** Somebody else's turn has ended and the program rests: the prompt that was typed beside it may never be taken. */
   noteEnd(): void {
     if (this.#parts.program.status?.state === 'idle') this.#finishLater();
   }
@@ -66,7 +66,7 @@ export class StatusFollower {
     const { current } = turn;
     if (!current) return;
     const rest = this.#changes;
-    // A short turn may have come and gone since: its own rest is another one, and its lines are later.
+    // A short turn may have come and gone since: it has a rest of its own, and its lines come later.
     const isOver = (): boolean => this.#changes !== rest || !turn.isTaken || turn.current !== current;
     lines.after(() => {
       if (isOver()) return;

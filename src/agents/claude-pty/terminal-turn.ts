@@ -3,11 +3,11 @@ import type { AgentEvent } from '../agent-backend.ts';
 import { type ClaudeTurn, createTurn } from '../claude/claude-turn.ts';
 
 export interface TerminalTurn extends ClaudeTurn {
-  /** What the agent made of the prompt was told. */
+  /** An event has shown something the agent did with the prompt. */
   hasTold: boolean;
-  /** The model API failed for good. */
+  /** The model API has failed for good. */
   apiError: { status: number | undefined } | undefined;
-  /** By its line. */
+  /** The line that says a person interrupted the turn. */
   interruption: { isInRequest: boolean } | undefined;
 }
 
@@ -25,7 +25,7 @@ export function endsWithoutLine(turn: TerminalTurn): boolean {
   return turn.interruption !== undefined || turn.apiError !== undefined || turn.isInterrupted;
 }
 
-/** Says nothing of what the agent made of the prompt. */
+/** Shows nothing the agent did with the prompt. */
 function isSilent({ type }: AgentEvent): boolean {
   return ['session_started', 'user_message', 'notice', 'current_mode_update', 'usage_update'].includes(type);
 }

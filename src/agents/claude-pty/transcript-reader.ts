@@ -1,4 +1,4 @@
-/** Reads the lines of a session's transcript, in the order of its files: what each says of the turns, and of the session. */
+/** Reads the transcript's lines in file order, and applies what each says about the turns and the session. */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { McpServer } from '../../protocol/chat.ts';
 import type { CurrentDirectory } from '../claude/current-directory.ts';
@@ -19,9 +19,9 @@ export interface TranscriptReaderParts {
   costs: SessionCosts;
   changes: TypedChanges;
   directory: CurrentDirectory;
-  /** Says which tool call started the sub-agent with this transcript. */
+  /** Names the tool call that started the sub-agent with this transcript. */
   transcript: { parentOf(subpath: string): string | undefined };
-  /** Told of every result: `denied` where a person refused the call. */
+  /** Gets every result; `denied`: a person refused the call. */
   questions: { onToolResult(toolCallId: string, denied: boolean): void };
   mcpServers: { merge(servers: readonly McpServer[]): void };
   inputLine: { noteKeys(): void };
@@ -34,7 +34,7 @@ export class TranscriptReader {
     this.#parts = parts;
   }
 
-  /** Takes lines in; resolves when they were told. */
+  /** Resolves once the lines have become events. */
   take({ subpath, entries }: FollowedLines): Promise<void> {
     const { turns, transcript, changes, directory } = this.#parts;
     return turns.inOrder(async () => {
@@ -48,7 +48,7 @@ export class TranscriptReader {
     });
   }
 
-  /** The work in the background has ended with the program. */
+  /** Background work ended with the program. */
   forgetTasks(): void {
     for (const frame of this.#parts.tasks.clear()) this.#parts.turns.take(frame);
   }
@@ -102,7 +102,7 @@ export class TranscriptReader {
       case 'turn_end':
         return turns.finish();
       case 'totals':
-        // The program's own count, written when it ends or leaves a session: whatever was not told before is in it.
+        // The program's own count, written when it ends or leaves a session: it includes whatever was not reported before.
         return costs.reset(line.totals);
       case 'nothing':
     }
@@ -115,7 +115,7 @@ export class TranscriptReader {
     turns.take({ type: 'system', subtype: 'status', permissionMode });
     const { expected } = turn;
     if (expected?.is(line.content)) return turn.run(expected);
-    // Somebody types at the terminal too: their words were submitted with the prompt, or instead of it.
+    // Somebody is typing at the terminal too: their words were submitted with the prompt, or instead of it.
     if (expected && turn.isTyped && expected.endsIn(line.content)) {
       turn.run(expected);
       turns.beginSession();
@@ -132,7 +132,7 @@ export class TranscriptReader {
     if (line.isPrompt) {
       // The program may also tell its own agent to go on, in the middle of a turn.
       if (line.message.origin.kind !== 'other') await this.#finishAll();
-      // Where a prompt of the chat was typed, the log is in its turn already.
+      // If a prompt of the chat was typed, the log is already in its turn.
       if (!turn.expected) turns.beginTheirs();
     }
     turns.beginSession();
@@ -157,8 +157,8 @@ export class TranscriptReader {
   }
 
   /**
-   * Ends what runs before the next prompt: what waited in the program's own queue follows without a pause. While costs are
-   * awaited a sub-agent in the background may ask something, in a turn of its own: that ends too.
+   * Ends whatever is running before the next prompt, which may follow from the program's own queue without a pause. While
+   * the costs are awaited, a background sub-agent may ask something in a turn of its own: that ends too.
    */
   async #finishAll(): Promise<void> {
     while (this.#parts.turn.running) await this.#parts.turns.finish();

@@ -1,17 +1,18 @@
 /**
- * Whose turn it is in the terminal: the one state that the session, the reader of its transcript and the typist share. A
- * prompt of the chat goes this way:
+ * Whose turn it is in the terminal: one state, shared by the session, the transcript reader and the typist. A prompt of the
+ * chat moves like this:
  *
  *   none ──> waiting ──> typing ──> typed ──> taken ──> running ──> none
  *
- * none: the chat has asked for nothing. waiting: its prompt waits until nothing runs in the terminal. typing: it is expected
- * in the transcript, and typed once keys go into the input line. typed: its keys go to the program. taken: the program has
- * it, as far as its status tells, or nobody need wait for that any more. running: its own line has come.
+ * none: the chat has asked for nothing. waiting: its prompt waits until nothing runs in the terminal. typing: its turn has
+ * begun in the chat, and it is typed as soon as the input line takes keys. typed: its keys are going to the program. taken:
+ * the program has it, judging by its status, or there is no point in waiting for that any longer. running: the transcript
+ * has the prompt's own line.
  *
- * The line may come at any time from typing on, and each phase may lead back to none: the prompt was given up, has failed or
- * was taken into another turn. Before its own turn runs, one of somebody at the terminal, or of the program itself, may
- * (`theirs`). That one begins where there is none and ends by itself; it never changes along with the phase, and must have
- * ended before the prompt runs.
+ * That line may come at any time from typing on. Every phase may lead back to none: the prompt was dropped, failed, or was
+ * taken into another turn. Until the prompt runs, another turn may run beside it (`theirs`), started by somebody at the
+ * terminal or by the program itself. It begins where there is none and ends on its own: it never changes in the same move as
+ * the phase, and has to end before the prompt can run.
  */
 import type { AgentPrompt } from '../agent-backend.ts';
 import { BooError } from '../../protocol/error.ts';
@@ -33,7 +34,7 @@ const legalMoves: Record<TurnPhase['is'], readonly TurnPhase['is'][]> = {
   running: ['none'],
 };
 
-/** The next phase, if it may follow. Throws BooError `internal` where it may not. */
+/** Returns the next phase if the move is legal; throws BooError `internal` otherwise. */
 export function move(from: TurnPhase, next: TurnPhase): TurnPhase {
   const isSamePrompt = !('own' in from && 'own' in next) || from.own === next.own;
   const isLegal =
@@ -53,37 +54,37 @@ export class TurnState {
     return this.#phase;
   }
 
-  /** The turn that runs. */
+  /** The turn that is running. */
   get running(): TerminalTurn | undefined {
     return this.#phase.is === 'running' ? this.#phase.own.turn : this.#phase.theirs;
   }
 
-  /** The prompt of the chat whose own line has not come yet. */
+  /** The chat's prompt, as long as the transcript does not have its line. */
   get expected(): OwnPrompt | undefined {
     return 'own' in this.#phase && this.#phase.is !== 'running' ? this.#phase.own : undefined;
   }
 
-  /** The turn that runs, or the one whose prompt is being typed. */
+  /** The turn that is running, or else the one whose prompt is being typed. */
   get current(): TerminalTurn | undefined {
     return this.running ?? this.expected?.turn;
   }
 
-  /** The keys of the expected prompt go to the program, or went there. */
+  /** The keys of the expected prompt are going to the program, or have gone. */
   get isTyped(): boolean {
     return this.#phase.is === 'typed' || this.#phase.is === 'taken';
   }
 
-  /** A turn runs, or its prompt is at least known to be with the program. */
+  /** A turn is running, or at least the program is known to have its prompt. */
   get isTaken(): boolean {
     return this.running !== undefined || this.#phase.is === 'taken';
   }
 
-  /** A turn is being interrupted, and has not ended yet. */
+  /** A turn is being interrupted and has not ended yet. */
   get isInterrupting(): boolean {
     return this.running?.isInterrupted === true || this.expected?.turn.isInterrupted === true;
   }
 
-  /** A prompt of the chat waits until nothing runs. Throws BooError `chat_busy` where there is one already. */
+  /** A prompt of the chat waits until nothing runs. Throws BooError `chat_busy` if there is one already. */
   wait(): void {
     if (this.#phase.is === 'waiting') {
       throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
@@ -92,48 +93,48 @@ export class TurnState {
     this.#move({ is: 'waiting', isInterrupted: false, theirs: this.#phase.theirs });
   }
 
-  /** A prompt that waits is not to be typed any more. */
+  /** The waiting prompt, if there is one, must not be typed any more. */
   interruptWaiting(): void {
     if (this.#phase.is === 'waiting') this.#move({ ...this.#phase, isInterrupted: true });
   }
 
-  /** The prompt that waits is not typed. */
+  /** The chat no longer has a prompt. */
   giveUp(): void {
     this.#move({ is: 'none', theirs: this.#phase.theirs });
   }
 
-  /** The prompt that waited is about to be typed. */
+  /** The waiting prompt is about to be typed. */
   expect(prompt: AgentPrompt): OwnPrompt {
     const own = new OwnPrompt(prompt);
     this.#move({ is: 'typing', own, theirs: this.#phase.theirs });
     return own;
   }
 
-  /** The prompt's keys go to the program from here on. */
+  /** From here on, the prompt's keys go to the program. */
   noteTyped(own: OwnPrompt): void {
     this.#move({ is: 'typed', own, theirs: this.#phase.theirs });
   }
 
-  /** The prompt that was typed is with the program, or nobody need wait for that any more. */
+  /** The program has the typed prompt, or there is no point in waiting for that any longer. */
   noteTaken(own: OwnPrompt): void {
     if (this.#phase.is === 'typed' && this.#phase.own === own) this.#move({ ...this.#phase, is: 'taken' });
     own.noteTaken();
   }
 
-  /** The line of the expected prompt has come: its turn runs. */
+  /** The transcript has the line of the expected prompt: its turn runs. */
   run(own: OwnPrompt): void {
     this.#move({ is: 'running', own, theirs: undefined });
     own.noteTaken();
   }
 
-  /** Somebody else, or the program itself, begins a turn. `isForDecisions`: for nothing but a question of a sub-agent. */
+  /** Somebody else, or the program itself, begins a turn. `isForDecisions`: only because a sub-agent asks something. */
   beginTheirs(isForDecisions: boolean): TerminalTurn {
     const theirs = createTerminalTurn(null, isForDecisions);
     this.#move({ ...this.#phase, theirs } as TurnPhase);
     return theirs;
   }
 
-  /** The turn has ended, whether it ran or its prompt was still expected. */
+  /** The turn has ended, whether it was running or its prompt was still expected. */
   end(turn: TerminalTurn): void {
     if (this.#phase.theirs === turn) return this.#move({ ...this.#phase, theirs: undefined });
     if (!('own' in this.#phase) || this.#phase.own.turn !== turn) {

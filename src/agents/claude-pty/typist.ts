@@ -1,6 +1,6 @@
 /**
- * Who types for the chat: waits until keys go into the input line, types a prompt, sees that the program takes it, and
- * presses Escape to stop a turn. Somebody else may sit at the same terminal.
+ * Types for the chat: waits until keys go into the input line, types a prompt, makes sure that the program takes it, and
+ * presses Escape to stop a turn. Somebody else may be sitting at the same terminal.
  */
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
@@ -24,9 +24,9 @@ export interface TypistParts {
   turns: PtyTurns;
   lines: LateLines;
   inputLine: InputLine;
-  /** Work in the background keeps the program busy between turns. */
+  /** Background work keeps the program busy between turns. */
   tasks: { readonly count: number };
-  /** Has the program looked at: a prompt that was typed has had no effect. */
+  /** Checks whether the program still responds, when a typed prompt had no effect. */
   watch: { check(): void };
   /** After a prompt was typed: when Enter is pressed once more, and when it is given up. */
   takenMs: { again: number; failed: number };
@@ -46,7 +46,7 @@ export class Typist {
     this.#parts = parts;
   }
 
-  /** To be called with every change of the program or of its turns. */
+  /** Call it with every change of the program or of its turns. */
   look(): void {
     for (const look of this.#lookers) look();
   }
@@ -86,7 +86,7 @@ export class Typist {
     this.#parts.turns.tell(notice('info', 'prompt_marked_as_pasted', message));
   }
 
-  /** Presses Escape; while its prompt is still being typed, once that has been taken. */
+  /** Presses Escape; if the prompt is still being typed, once the program has taken it. */
   stop(turn: TerminalTurn): void {
     this.look();
     if (this.#parts.turn.isTaken) this.#pressEscape(turn);
@@ -97,7 +97,7 @@ export class Typist {
     if (life.phase.is === 'restarting') await life.phase.done;
     await this.#takesInput(own);
     if (!this.#isToType(own)) return;
-    // Somebody may go on typing.
+    // Somebody may keep typing.
     for (let round = 0; inputLine.hasDraft && round < clearRounds; round += 1) {
       await inputLine.clear();
       await this.#takesInput(own);
@@ -117,7 +117,7 @@ export class Typist {
     }
     if (!(await within(takenMs.again, own.taken))) {
       if (this.#isOver(own)) return;
-      // In a dialog it would be an answer.
+      // In a dialog, Enter would be an answer.
       if (program.takesInput) inputLine.write(enter);
       if (!(await within(takenMs.failed, own.taken)) && !this.#isOver(own)) {
         watch.check();
@@ -127,7 +127,7 @@ export class Typist {
     if (own.turn.isInterrupted) this.#pressEscape(own.turn);
   }
 
-  /** The input line takes keys now: whether the prompt is still to be typed. */
+  /** The input line takes keys now. Whether the prompt should still be typed. */
   #isToType(own: OwnPrompt): boolean {
     if (this.#isOver(own)) return false;
     const { turn, turns } = this.#parts;
@@ -135,16 +135,16 @@ export class Typist {
       void turns.end('interrupted');
       return false;
     }
-    // Else somebody at the terminal has given the same words meanwhile: the program has the prompt.
+    // Otherwise somebody at the terminal has submitted the same words meanwhile, and the program has the prompt.
     return turn.phase.is === 'typing';
   }
 
-  /** The prompt’s turn has ended, somebody else’s has begun, or nobody waits for either. */
+  /** The prompt's turn has ended, somebody else's has begun, or the session is ending. */
   #isOver(own: OwnPrompt): boolean {
     return this.#parts.turn.current !== own.turn || this.#parts.life.isEnding;
   }
 
-  /** Escape stops a turn, and closes a dialog. It is pressed again where it has met something else. */
+  /** Escape stops a turn, or closes a dialog. It is pressed again as long as the turn has not ended. */
   #pressEscape(turn: TerminalTurn): void {
     if (this.#parts.turn.current !== turn) return;
     // A prompt that is stopped before anything was said goes back into the input line.
@@ -153,15 +153,15 @@ export class Typist {
     setTimeout(() => this.#pressEscape(turn), escapeAgainMs).unref();
   }
 
-  /** A turn runs, or one has begun that nothing was told of yet. */
+  /** A turn is running, or has begun without any event yet. */
   get #isWorking(): boolean {
     const { turn, program, tasks } = this.#parts;
     return turn.current !== undefined || (program.status?.state === 'busy' && tasks.count === 0);
   }
 
   /**
-   * Resolves when nothing runs. Where somebody typed meanwhile, the program may have more in its own queue, which it
-   * begins after an instant of rest.
+   * Resolves when nothing runs. If somebody has typed meanwhile, the program may have more in its own queue, which it
+   * starts after a moment of rest.
    */
   async #rested(): Promise<void> {
     const { life, inputLine, lines } = this.#parts;
@@ -173,7 +173,7 @@ export class Typist {
     }
   }
 
-  /** Resolves when keys would go into the input line. A screen that is open is told, since only a person can close it. */
+  /** Resolves when keys would go into the input line. Reports an open screen, which only a person can close. */
   async #takesInput(own: OwnPrompt): Promise<void> {
     const { program, turns } = this.#parts;
     if (program.takesInput) return;
@@ -187,8 +187,8 @@ export class Typist {
   }
 
   /**
-   * Resolves when `condition` holds, looked at with every change of the program or the turn; and now and then, for nothing
-   * tells that a child of the program has left the terminal alone again.
+   * Resolves when `condition` holds. Checked with every change of the program or the turn, and now and then as well: nothing
+   * says when a child of the program gives the terminal back.
    */
   #until(condition: () => boolean): Promise<void> {
     this.#parts.program.refresh();

@@ -1,4 +1,4 @@
-/** Puts together the parts of a terminal session. Nothing is started by it. */
+/** Puts the parts of a terminal session together. It starts nothing. */
 import type { Log } from '../../lib/log.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
 import { TerminalHub } from '../../terminal/terminal-hub.ts';
@@ -34,21 +34,21 @@ export interface PtySessionParts {
   /** The `claude` program. */
   program: string;
   env: Readonly<Record<string, string>>;
-  /** The server's own files, from which agents are kept; null where there are none. */
+  /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
   logger: Log;
   passthrough: readonly Passthrough[];
   limits: SessionLimits;
   costs: CostReceiver;
   countUnmapped(name: string): void;
-  /** The session is closed, or lost: no process of it is left. */
+  /** The session is closed or lost: none of its processes is left. */
   onEnded(): void;
 }
 
 export interface SessionEvents {
   /** A turn has ended. */
   onTurnEnd(): void;
-  /** The program has ended, though nobody makes way for another one. */
+  /** The program has ended, and no other one is to replace it. */
   onExit(program: PtyProgram): void;
 }
 
@@ -72,7 +72,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
 
   const terminal = new TerminalHub({
     takesKeys: () => !earlyKeys.isEarly,
-    // An editor knows what to make of it.
+    // An editor knows what to do with it.
     takesSuspendKey: () => program.lendsTerminal === true,
     onInput: () => inputLine.noteKeys(),
     passthrough: parts.passthrough,
@@ -89,7 +89,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     chatId,
     logger,
     ask: () => program.askToDraw(),
-    // Its dialog stands still until somebody answers what was asked here, and an editor draws as it likes.
+    // Its dialog does not redraw until somebody answers the question here, and an editor draws when it likes.
     isExcused: () => questions.count > 0 || program.lendsTerminal !== false,
     end: () => program.kill(),
   });

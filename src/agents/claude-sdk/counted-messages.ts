@@ -1,8 +1,8 @@
-/** Which messages of the model are in the costs that were told: each result counts those before it. */
+/** Which of the model's messages are included in the reported costs: each result counts those before it. */
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 
 export class CountedMessages {
-  /** Since the last result, by their ids. */
+  /** Since the last result, by id. */
   readonly #uncounted = new Set<string>();
   readonly #counted = new Set<string>();
 

@@ -1,4 +1,4 @@
-/** The process that a query runs: how it is started and ended, with all that it has started, and its last words. */
+/** The process behind a query: how it is started, how it is ended with everything it started, and its last words. */
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { OutputTail } from '../../lib/output-tail.ts';
@@ -22,7 +22,7 @@ export class SdkProcess {
   readonly #parts: SdkProcessParts;
   readonly #stderr = new OutputTail(4096);
   #running: { child: AgentProcess; mark: SessionMark } | undefined;
-  /** The end of what the process left behind. */
+  /** The end of everything the process left behind. */
   #left: Promise<void> | undefined;
 
   constructor(parts: SdkProcessParts) {
@@ -37,12 +37,12 @@ export class SdkProcess {
     this.#running = { child, mark };
     child.once('exit', tellOfProcess(child.pid, spec.chatId, logger));
     child.stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
-    // Written to after its end: the read loop tells of that end.
+    // A write after its end: the read loop reports that end.
     child.stdin.on('error', () => undefined);
     return child;
   };
 
-  /** There is no more input: it writes the rest of its transcript and leaves. */
+  /** Ends its input: it writes the rest of its transcript and exits. */
   endInput(): void {
     this.#running?.child.stdin.end();
   }

@@ -1,4 +1,4 @@
-/** One warm query: a living `claude` process that is fed one user message per turn and whose frames become AgentEvents. */
+/** One warm query: a live `claude` process that gets one user message per turn, and whose frames become AgentEvents. */
 import { type Query, type SDKUserMessage, startup } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable } from '../../lib/pushable.ts';
 import { within } from '../../lib/within.ts';
@@ -23,7 +23,7 @@ import { startOptions } from './start-options.ts';
 import { toUserMessage } from './user-message.ts';
 import { type SdkSessionParts, type WiredSession, wireSession } from './wire-session.ts';
 
-/** The SDK's own limit of a start tells no reason, and one that is given counts the time of hooks. This is none. */
+/** The SDK's own start limit gives no reason when it is hit, and any other counts the time of hooks. This disables it. */
 const longestMs = 2 ** 31 - 1;
 
 export class SdkSession implements AgentSession {
@@ -31,7 +31,7 @@ export class SdkSession implements AgentSession {
   readonly #wired: WiredSession;
   readonly #life = new SessionLife();
   readonly #input = createPushable<SDKUserMessage>();
-  /** Once it is open. `read` resolves when nothing more is read of it. */
+  /** Set once it is open. `read` resolves when nothing more comes from the query. */
   #running: { query: Query; read: Promise<void> } | undefined;
 
   constructor(parts: SdkSessionParts) {
@@ -137,7 +137,7 @@ export class SdkSession implements AgentSession {
     this.#wired.changes.noteModel(model);
   }
 
-  /** The program’s way back leads to the model’s own effort, whatever the user’s settings say: for that it starts anew. */
+  /** The program can only reset to the model's own effort, ignoring the user's settings: going back takes a new process. */
   async setEffort(effort: Effort | null): Promise<boolean> {
     if (effort === null) return false;
     await this.#query?.applyFlagSettings({ effortLevel: effort });
@@ -153,7 +153,7 @@ export class SdkSession implements AgentSession {
     await this.#answered((query) => query.applyFlagSettings(inboundSetting(accepts)));
   }
 
-  /** What the program is asked for between turns, too, when nobody watches it. */
+  /** Asks the program for something, watching it between turns as well, when nothing else does. */
   async #answered<T>(ask: (query: Query) => Promise<T>): Promise<T | undefined> {
     if (!this.#query) return undefined;
     this.#wired.watch.check();
@@ -169,7 +169,7 @@ export class SdkSession implements AgentSession {
   async close(): Promise<void> {
     const { phase } = this.#life;
     if (!this.#life.isEnding) {
-      // A moment later, so that whoever looks sees that it is closing.
+      // A moment later, so that everyone already sees it as closing.
       const done = Promise.resolve()
         .then(() => this.#close(phase))
         .finally(() => this.#end());
@@ -184,7 +184,7 @@ export class SdkSession implements AgentSession {
     transcript.close();
     mcp.close();
     if (!this.#running) {
-      // What is still opening has perhaps no process yet; then it starts none.
+      // It may still be opening and have no process yet; then it starts none.
       await process.end();
       if (before.is === 'opening') await within(exit, before.done);
       await process.end();
@@ -196,7 +196,7 @@ export class SdkSession implements AgentSession {
       await within(turn, this.interrupt());
       await within(turn, current.ended);
     }
-    // In order: no more input, the program writes its tail and leaves, the mirror gets that tail, the iterator ends.
+    // In this order: input ends, the program writes the rest and exits, the mirror gets that rest, the iterator ends.
     this.#input.close();
     process.endInput();
     const left = await within(exit, read);
@@ -218,7 +218,7 @@ export class SdkSession implements AgentSession {
     const failure = watch.failure ?? process.failure('The agent process ended', cause);
     watch.close();
     mcp.close();
-    // Whoever asked for the end gets an interrupted turn; nobody asked: a failed one, with its cause.
+    // If somebody asked for the end, the turn was interrupted; otherwise it failed, with its cause.
     const wasInterrupted = turns.isInterrupting && !watch.failure;
     await turns.end(wasInterrupted ? endWithoutResult('interrupted') : endWithoutResult('failed', failure));
     if (this.#life.isEnding) return;

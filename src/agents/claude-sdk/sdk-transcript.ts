@@ -1,4 +1,4 @@
-/** The transcript of a session on its way into the store, and from the program's own file where a part was lost. */
+/** Stores a session's transcript as it is written, and repairs it from the program's own file if a part was lost. */
 import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { createSerial } from '../../lib/serial.ts';
@@ -38,22 +38,22 @@ export class SdkTranscript {
     return this.#isDirty;
   }
 
-  /** The store is taking entries: meanwhile the SDK may read nothing of what the program says. */
+  /** The store is taking entries. Until it is done, the SDK may not read what the program says. */
   get isAppending(): boolean {
     return this.#appending > 0;
   }
 
-  /** Makes file and store agree. Resolves with what the session goes on from, null where nothing was said in it yet. */
+  /** Makes file and store agree. Resolves with what the session continues from, or null if nothing was said in it yet. */
   reconcile(): Promise<ReconciledTranscript | null> {
     return reconcileTranscript(this.#parts.spec.sessionStore, this.#parts.place());
   }
 
   /**
-   * The SDK's own way to resume from a store leaves the user's skills, commands and plugins behind: it gets a mirror that
-   * knows of nothing, and the program resumes from its own file, which stands where it looks for it.
+   * The SDK's own way of resuming from a store loses the user's skills, commands and plugins. So it gets a mirror that has
+   * nothing to load, and the program resumes from its own file, which is where it looks for it.
    */
   readonly mirror: SessionStore = {
-    // The program's own project key is made of the directory; the store is this chat's alone.
+    // The program derives its project key from the directory; this store belongs to one chat.
     append: (key, entries) => {
       if (key.subpath === undefined) this.#parts.onEntries(entries);
       return this.#append(() => this.#parts.spec.sessionStore.append({ ...key, projectKey }, entries));
@@ -70,7 +70,7 @@ export class SdkTranscript {
     }
   }
 
-  /** The mirror has lost a part. */
+  /** The mirror lost a part. */
   noteGap(): void {
     this.#isDirty = true;
   }
@@ -90,7 +90,7 @@ export class SdkTranscript {
     }
   }
 
-  /** Nothing is tried again by itself from here on. */
+  /** From here on, a failed repair is not tried again. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#nextRepair);

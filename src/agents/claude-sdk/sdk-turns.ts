@@ -1,10 +1,10 @@
 /**
  * The turns of a query: frames in, AgentEvents out.
  *
- * Frames come whether or not a turn was asked for. A turn begins with an `init` that names the message it answers, or
- * none: then the agent has begun it by itself (a background task ended), and it is announced. A message that was sent
- * while such a turn ran waits for a frame that names it: the next `init`, or any other one when the program took it up
- * in the middle of what it was doing. What background sub-agents do between turns belongs to none.
+ * Frames come whether or not anybody asked for a turn. A turn begins with an `init` that names the message it answers. If
+ * it names none, the agent began the turn by itself (a background task ended), and the turn is announced. A message that
+ * was sent during such a turn waits for a frame that names it: the next `init`, or any other frame if the program took it up
+ * in the middle of its work. What background sub-agents do between turns belongs to no turn.
  */
 import type { SDKMessage, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { BooError } from '../../protocol/error.ts';
@@ -52,7 +52,7 @@ export interface SdkTurnsParts {
   mcp: McpStates;
   transcript: SdkTranscript;
   watch: ProcessWatch;
-  /** Has the program interrupt what it does. */
+  /** Has the program interrupt what it is doing. */
   sendInterrupt(): Promise<void>;
   /** An interrupt has not ended the turn in time. */
   onStuck(): void;
@@ -65,9 +65,9 @@ export class SdkTurns {
   readonly #counted = new CountedMessages();
   #mapping: MappingState;
   #turn: ClaudeTurn | undefined;
-  /** Prompted, and not yet begun by the program. */
+  /** Prompted, but not yet begun by the program. */
   #waiting: ClaudeTurn | undefined;
-  /** A turn of the program's own in which nothing has been done so far: perhaps it only says that it has started. */
+  /** The program's own turn, in which nothing has happened so far: perhaps it only reports that it has started. */
   #untold: ClaudeTurn | undefined;
   #interrupting: NodeJS.Timeout | undefined;
   #backgroundTasks = 0;
@@ -77,17 +77,17 @@ export class SdkTurns {
     this.#mapping = createMappingState({ permissionMode: parts.spec.permissionMode });
   }
 
-  /** The session is opened. `baseline` are the totals that it goes on from. */
+  /** The session is opened. `baseline`: the totals that it continues from. */
   open(baseline: RunningTotals): void {
     this.#mapping = { ...this.#mapping, totals: baseline };
   }
 
-  /** The session that the program is in, which may begin another one. */
+  /** The session that the program is in: it may begin another one. */
   get sessionId(): string {
     return this.#mapping.sessionId ?? this.#parts.spec.sessionId;
   }
 
-  /** The turn that the chat waits for, or the one that the program runs by itself. */
+  /** The turn that the chat waits for, or else the one that is running. */
   get current(): ClaudeTurn | undefined {
     return this.#waiting ?? this.#turn;
   }
@@ -100,7 +100,7 @@ export class SdkTurns {
     return this.#interrupting !== undefined;
   }
 
-  /** A turn of the chat, whose prompt is about to be sent. Throws BooError `chat_busy` where there is one already. */
+  /** Begins a turn of the chat, whose prompt is about to be sent. Throws BooError `chat_busy` if there is one already. */
   expect(prompt: AgentPrompt): ClaudeTurn {
     if (this.#waiting || (this.#turn && this.#turn.id !== null))
       throw new BooError('chat_busy', 'This session is in the middle of a turn.');
@@ -119,7 +119,7 @@ export class SdkTurns {
     }
     if (this.#interrupting || !this.current) return;
     this.#interrupting = setTimeout(() => this.#parts.onStuck(), this.#parts.interruptMs);
-    // A turn that waits gets its interrupt when it begins: the program drops one that comes before.
+    // A waiting turn gets its interrupt when it begins: the program drops one that comes earlier.
     await this.#sendInterrupt();
   }
 
@@ -131,14 +131,14 @@ export class SdkTurns {
     await this.#parts.sendInterrupt();
   }
 
-  /** Ends at once the turn that only waited for answers, once they are all there. */
+  /** Ends a turn that only waited for answers as soon as it has them all. */
   noteAnswer(): void {
     if (this.#turn?.isForDecisions === true && this.#parts.permissions.count === 0) {
       this.#finish(this.#turn, endWithoutResult('completed'));
     }
   }
 
-  /** No frame says why a hook has kept the turn from going on. */
+  /** No frame says why a hook kept the turn from continuing. */
   noteHookStop(entries: readonly SessionStoreEntry[]): void {
     const reason = entries.map(readHookStop).findLast((words) => words !== undefined);
     if (reason !== undefined) this.#mapping = withHookStop(this.#mapping, { isRefusal: false, reason });
@@ -147,14 +147,14 @@ export class SdkTurns {
   /** The process is gone. */
   async end(end: AgentEventOf<'turn_finished'>): Promise<void> {
     this.#parts.permissions.withdrawAll();
-    // What it used is counted from the transcript, which a process that dies leaves in its file.
+    // What it used is counted from the transcript, which a dying process leaves in its file.
     if (this.#turn) await this.#parts.transcript.repair();
     for (const turn of new Set([this.#turn, this.#waiting])) {
       if (turn) this.#finish(turn, { ...end, uncounted: { except: this.#counted.ids } });
     }
   }
 
-  /** No interrupt is waited for any more. */
+  /** Stops waiting for an interrupt to take effect. */
   close(): void {
     clearTimeout(this.#interrupting);
   }
@@ -181,13 +181,13 @@ export class SdkTurns {
     if (this.#interrupting) void this.#sendInterrupt();
   }
 
-  /** The result of something else than the turn that is told now. */
+  /** The result belongs to something other than the current turn. */
   #isOfAnother(named: readonly unknown[]): boolean {
     if (!this.#turn?.id) return false;
     return this.#turn === this.#waiting || (named.length > 0 && !named.includes(this.#turn.id));
   }
 
-  /** It must not end this turn. Its cost stays in the running totals, and is counted with the next result. */
+  /** It must not end the current turn. Its cost stays in the running totals and is counted with the next result. */
   #endOther(): void {
     if (this.#turn !== this.#waiting) return;
     this.#mapping = { ...this.#mapping, turn: newTurn };
@@ -196,7 +196,7 @@ export class SdkTurns {
   }
 
   #beginWaiting(): void {
-    // A turn of the agent's own goes on as this one.
+    // A turn that the agent began by itself continues as this one.
     if (this.#turn && this.#turn !== this.#waiting) this.#finish(this.#turn, endWithoutResult('completed'));
     this.#turn = this.#waiting;
     this.#waiting = undefined;
@@ -209,7 +209,7 @@ export class SdkTurns {
       this.#turn.isForDecisions &&= isForDecisions;
       return this.#turn;
     }
-    // The prompt that waits has begun a turn in the log: what the agent does before it is told there, in this order.
+    // The waiting prompt has already begun a turn in the log: what the agent does first goes there too, in this order.
     if (this.#waiting) return (this.#turn = this.#waiting);
     this.#turn = this.#untold = createTurn(null, isForDecisions);
     this.#parts.watch.start();
@@ -222,7 +222,7 @@ export class SdkTurns {
     if (turn) this.#parts.spec.onUnprompted(turn.out.iterable);
   }
 
-  /** In the turn that runs; without one they wait for the one that they begin. */
+  /** Adds incoming words to the running turn. Without one they wait for the turn that they begin. */
   tellIncoming(): void {
     if (!this.#turn) return;
     for (const message of this.#parts.incoming.take()) {
@@ -231,7 +231,7 @@ export class SdkTurns {
     }
   }
 
-  /** Tells an event in the turn that it belongs to. */
+  /** Adds an event to the turn it belongs to. */
   route(event: AgentEvent): void {
     const { spec, permissions } = this.#parts;
     if (event.type === 'background_tasks') this.#backgroundTasks = event.tasks.length;
@@ -239,13 +239,13 @@ export class SdkTurns {
     if ((!this.#turn || this.#turn === this.#untold) && isBetweenTurns(event)) {
       spec.onEvent(event);
     } else if (event.type === 'turn_finished') {
-      // Without an `init` before it: the program refused the prompt.
+      // No `init` before it: the program refused the prompt.
       if (!this.#turn && this.#waiting) this.#beginWaiting();
       const turn = this.#turn ?? this.#beginUnprompted();
-      // With an end alone it was none.
+      // A turn that consists of its end alone was none.
       if (event.outcome !== 'completed' || event.costUsd > 0) this.#tellTurn();
       this.#finish(turn, event);
-      // What a sub-agent in the background still waits for is asked anew, in a turn of its own.
+      // What a background sub-agent still waits for is asked again, in a turn of its own.
       if (!this.#waiting) permissions.askAgain();
     } else {
       const turn = this.#turn ?? this.#beginUnprompted(event.type === 'decision_requested');

@@ -1,4 +1,4 @@
-/** What a query is started with. */
+/** The options that a query is started with. */
 import type { Options, Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSessionSpec } from '../agent-backend.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
@@ -10,7 +10,7 @@ import type { IncomingWords } from './incoming-words.ts';
 import type { SdkProcess } from './sdk-process.ts';
 import type { SdkTranscript } from './sdk-transcript.ts';
 
-/** Outside the SDK's types: how many hooks of the start run, whenever that changes. */
+/** Outside the SDK's types: called with the number of running start hooks whenever it changes. */
 export interface StartOptions extends Options {
   onStartupHooksRunning(running: number): void;
 }
@@ -18,12 +18,12 @@ export interface StartOptions extends Options {
 export interface StartOptionsParts {
   spec: AgentSessionSpec;
   env: Record<string, string>;
-  /** The server's own files, from which agents are kept; null where there are none. */
+  /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
-  /** The session has a transcript to go on from. */
+  /** The session has a transcript to resume. */
   isKnown: boolean;
   model: string | null;
-  /** What the directory does not get to say. */
+  /** Settings that the directory must not override. */
   held: Settings;
   process: SdkProcess;
   transcript: SdkTranscript;

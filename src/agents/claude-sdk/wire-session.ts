@@ -1,4 +1,4 @@
-/** Puts together the parts of a session. Nothing is started by it. */
+/** Puts the parts of a session together. It starts nothing. */
 import type { Query } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
@@ -19,13 +19,13 @@ import { TypedChanges } from './typed-changes.ts';
 export interface SdkSessionParts {
   spec: AgentSessionSpec;
   env: Readonly<Record<string, string>>;
-  /** The server's own files, from which agents are kept; null where there are none. */
+  /** The server's own files, which agents are kept out of; null if there are none. */
   dataDir: string | null;
   logger: Log;
   limits: SessionLimits;
-  /** Frames that the SDK's types do not know, counted over all sessions. */
+  /** Counts frames that the SDK's types do not know, over all sessions. */
   countUnmapped(name: string): void;
-  /** The session is closed, or lost: no process of it is left. */
+  /** The session is closed or lost: none of its processes is left. */
   onEnded(): void;
 }
 
@@ -72,7 +72,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     limits,
     chatId,
     logger,
-    // It answers this in the middle of a turn too, whatever the model or a tool does, and changes nothing by it.
+    // It answers this even in the middle of a turn, whatever the model or a tool is doing, and it changes nothing.
     ask: () =>
       void query()
         ?.mcpServerStatus()
@@ -97,7 +97,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
       try {
         await query()?.interrupt();
       } catch (error) {
-        // The limit of the interrupt does what this could not.
+        // If it has no effect, the interrupt's time limit ends the process.
         logger.warn({ chatId, err: error }, 'The interrupt was not taken.');
       }
     },
@@ -110,7 +110,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   return { env, directory, process, permissions, incoming, changes, transcript, mcp, watch, startWatch, turns };
 }
 
-/** Outside the SDK's types: what is in force. */
+/** Outside the SDK's types: the settings in force. */
 async function settingsOf(query: Query | undefined): Promise<unknown> {
   const asked = query as (Query & { getSettings?(): Promise<unknown> }) | undefined;
   return asked?.getSettings?.();

@@ -6,9 +6,9 @@
  *    │       │   └────────┼───────────┼───> over
  *    └───────┴────────────┴───────────┴──> closing ──> over
  *
- * new: nothing was started. opening: its files are reconciled and its program starts; where that fails it is over. open: a
- * program runs, or has just ended. restarting: one program makes way for the next; the SDK's never does. closing: it was
- * closed, or its program has ended, and what it holds is released. over: nothing of it is left.
+ * new: nothing was started. opening: its files are reconciled and its program starts; if that fails, it is over. open: a
+ * program runs, or has just ended. restarting: one program is being replaced by the next (terminal only). closing: it was
+ * closed or its program ended, and everything it holds is being released. over: nothing of it is left.
  */
 import { BooError } from '../../protocol/error.ts';
 
@@ -36,17 +36,17 @@ export class SessionLife {
     return this.#phase;
   }
 
-  /** It is open, or about to be again. */
+  /** Open, or about to be open again. */
   get isUp(): boolean {
     return this.#phase.is === 'open' || this.#phase.is === 'restarting';
   }
 
-  /** It is closing, or over. */
+  /** Closing, or over. */
   get isEnding(): boolean {
     return this.#phase.is === 'closing' || this.#phase.is === 'over';
   }
 
-  /** Throws BooError `internal` for a move that is not in the picture above. */
+  /** Throws BooError `internal` for a move that the diagram above does not show. */
   move(next: LifePhase): void {
     if (!legalMoves[this.#phase.is].includes(next.is)) {
       throw new BooError('internal', `A session cannot go from ${this.#phase.is} to ${next.is}.`);
@@ -54,7 +54,7 @@ export class SessionLife {
     this.#phase = next;
   }
 
-  /** For whoever opens or restarts it, after every wait. */
+  /** Call it after every wait while the session opens or restarts. */
   assertWanted(): void {
     if (this.isEnding) throw new BooError('agent_failed', 'The session was closed while it opened.');
   }
