@@ -4,7 +4,8 @@ import { OpenSessions } from '../open-sessions.ts';
 import { hasPromptOfWords } from '../claude/files/was-asked.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { type CostReceiver, openCostReceiver } from './cost-receiver.ts';
-import { defaultLimits, PtySession, type SessionLimits } from './pty-session.ts';
+import { PtySession } from './pty-session.ts';
+import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import type { Passthrough } from '../../terminal/passable.ts';
 
 export interface ClaudePtyBackendOptions {

@@ -190,7 +190,7 @@ describe('a turn', () => {
 
   test('TURN-4: tells what it cost; what is known only at the end is told then', async () => {
     const costs: number[] = [];
-    const { sessionId, sessionStore } = await openSession(harness, {
+    const session = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost.costUsd)),
     });
     const ends = [];
@@ -204,7 +204,7 @@ describe('a turn', () => {
       expect(parts).toBeCloseTo(end.costUsd, 9);
     }
     await session.handle.close();
-    const totals = (await sessionStore.load({ projectKey: 'chat', sessionId }))?.findLast(
+    const totals = (await session.sessionStore.load({ projectKey: 'chat', sessionId: session.sessionId }))?.findLast(
       (entry) => entry.type === 'cost-state',
     );
     const told = [...ends.map((end) => end.costUsd), ...costs].reduce((sum, cost) => sum + cost, 0);
@@ -213,7 +213,7 @@ describe('a turn', () => {
 
   test('TURN-20: that is interrupted in mid-answer tells what it used, and that its price is not known; it is added once', async () => {
     const costs: SessionCost[] = [];
-    const { sessionId, sessionStore } = await openSession(harness, {
+    const session = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost)),
     });
     const held = runTurn(session, 'hold');
@@ -227,7 +227,7 @@ describe('a turn', () => {
     expect(ofType(turn, 'notice')).toMatchObject([{ code: 'turn_cost_unknown' }]);
     expect(next.costUsd).toBeGreaterThan(0);
     await session.handle.close();
-    const entries = await sessionStore.load({ projectKey: 'chat', sessionId });
+    const entries = await session.sessionStore.load({ projectKey: 'chat', sessionId: session.sessionId });
     const program = entries?.findLast((entry) => entry.type === 'cost-state');
     const told = [end, next, ...costs].flatMap(({ models }) => Object.values(models));
     const counted = Object.values(program!['modelUsage'] as Record<string, ModelCost>);

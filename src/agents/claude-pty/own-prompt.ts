@@ -1,42 +1,25 @@
-/** A prompt that is typed for the chat, until its own line comes. Somebody else may type at the same terminal. */
+/** A prompt that is typed for the chat. Somebody else may be typing at the same terminal. */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
-import { type ClaudeTurn, createTurn } from '../claude/claude-turn.ts';
 import { notice } from '../claude/mapping/notice.ts';
 import { endsWithPrompt, wordsOf } from '../claude/mapping/prompt-words.ts';
+import { createTerminalTurn, type TerminalTurn } from './terminal-turn.ts';
 
 export class OwnPrompt {
-  readonly turn: ClaudeTurn;
-  /** Resolves once the program has the prompt. */
+  readonly turn: TerminalTurn;
+  /** Resolves once the program has the prompt, or there is no point in waiting for that any longer. */
   readonly taken: Promise<void>;
   readonly #words: string;
-  #isTyped = false;
-  #isTaken = false;
   #resolve = (): void => {};
 
   constructor({ turnId, content }: AgentPrompt) {
-    this.turn = createTurn(turnId);
+    this.turn = createTerminalTurn(turnId);
     this.#words = wordsOf(content);
     this.taken = new Promise<void>((resolve) => (this.#resolve = resolve));
   }
 
-  get isTyped(): boolean {
-    return this.#isTyped;
-  }
-
-  get isTaken(): boolean {
-    return this.#isTaken;
-  }
-
-  /** Its keys go to the program. */
-  markTyped(): void {
-    this.#isTyped = true;
-  }
-
-  /** The program has it. */
-  markTaken(): void {
-    this.#isTaken = true;
+  noteTaken(): void {
     this.#resolve();
   }
 
@@ -45,17 +28,17 @@ export class OwnPrompt {
     return wordsOf(content) === this.#words;
   }
 
-  /** Whether the program took it with words before it. */
+  /** Whether the program took it with other words in front. */
   endsIn(content: readonly ContentBlock[]): boolean {
     return endsWithPrompt(content, this.#words);
   }
 
-  /** The program has taken it into the turn of somebody who was faster. */
+  /** Somebody was faster, and the program took the prompt into their turn. */
   endInside(): void {
     this.turn.out.push(takenInside);
     this.turn.out.push({ ...endWithoutResult('completed'), isTaken: true });
     this.turn.out.close();
-    this.markTaken();
+    this.noteTaken();
     this.turn.end();
   }
 }

@@ -3,9 +3,12 @@ import { expect, test } from 'vitest';
 import { ofType } from '../../../test/contract/agent-backend.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
-import { zeroTotals } from '../claude/mapping/model-costs.ts';
+import { BackgroundTasks } from './background-tasks.ts';
 import { PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
+import { StartSettings } from './start-settings.ts';
+import { TranscriptReader } from './transcript-reader.ts';
+import { TurnState } from './turn-state.ts';
 import { TypedChanges } from './typed-changes.ts';
 
 async function read(events: AsyncIterable<AgentEvent>): Promise<AgentEvent[]> {
@@ -16,28 +19,51 @@ async function read(events: AsyncIterable<AgentEvent>): Promise<AgentEvent[]> {
 
 function openTurns() {
   const unprompted: Promise<AgentEvent[]>[] = [];
-  const turns = new PtyTurns({
+  const between: AgentEvent[] = [];
+  const turn = new TurnState();
+  const costs = new SessionCosts();
+  const spec = {
     sessionId: crypto.randomUUID(),
     model: null,
-    permissionMode: 'default',
-    costs: new SessionCosts(zeroTotals),
-    changes: new TypedChanges(undefined),
-    directory: new CurrentDirectory({ cwd: '/', agentDirectory: null }),
-    onChanged: () => {},
-    parentOf: () => undefined,
-    onUnprompted: (events) => void unprompted.push(read(events)),
-    onEvent: () => {},
-    onTurn: () => {},
-    onToolCall: () => {},
-    onToolResult: () => {},
-    onMcpServers: () => {},
-    onRefused: () => {},
-    onRest: () => {},
+    effort: null,
+    permissionMode: 'default' as const,
+    acceptsAgentMessages: false,
+    onUnprompted: (events: AsyncIterable<AgentEvent>) => void unprompted.push(read(events)),
+    onEvent: (event: AgentEvent) => void between.push(event),
+  };
+  const questions = { onToolCall: () => {}, onToolResult: () => {} };
+  const turns = new PtyTurns({
+    spec,
+    turn,
+    costs,
+    settings: new StartSettings(spec),
+    questions,
+    watch: { start: () => {} },
+    onEnd: () => {},
     countUnmapped: () => {},
   });
-  const expected = turns.expect({ turnId: crypto.randomUUID(), content: [{ type: 'text', text: 'go on' }] });
-  const take = (...entries: object[]) => turns.take({ sessionId: 's', subpath: '', entries: entries as never });
-  return { turns, expected, own: read(expected.turn.out.iterable), unprompted, take };
+  const reader = new TranscriptReader({
+    turn,
+    turns,
+    tasks: new BackgroundTasks(),
+    costs,
+    changes: new TypedChanges(),
+    directory: new CurrentDirectory({ cwd: '/', agentDirectory: null }),
+    transcript: { parentOf: () => undefined },
+    questions,
+    mcpServers: { merge: () => {} },
+    inputLine: { noteKeys: () => {} },
+  });
+  const take = (...entries: object[]) => reader.take({ sessionId: 's', subpath: '', entries: entries as never });
+  return { turn, turns, unprompted, between, take };
+}
+
+/** With a prompt of the chat that is about to be typed. */
+function openExpecting() {
+  const open = openTurns();
+  open.turn.wait();
+  const expected = open.turns.expect({ turnId: crypto.randomUUID(), content: [{ type: 'text', text: 'go on' }] });
+  return { ...open, expected, own: read(expected.turn.out.iterable) };
 }
 
 const typed = (text: string) => ({
@@ -55,8 +81,8 @@ const answer = (text: string) => ({
 const ended = { type: 'system', subtype: 'turn_duration' };
 
 test('TURN-21: a prompt that was taken with words that stood before it is told with them, and has its answer', async () => {
-  const { expected, own, unprompted, take } = openTurns();
-  expected.markTyped();
+  const { turn, expected, own, unprompted, take } = openExpecting();
+  turn.noteTyped(expected);
   await take(typed('never go on'), answer('as you say'), ended);
   const events = await own;
   expect(ofType(events, 'notice')).toMatchObject([{ code: 'prompt_with_other_words' }]);
@@ -67,17 +93,17 @@ test('TURN-21: a prompt that was taken with words that stood before it is told w
 });
 
 test('TURN-21: a prompt of somebody else that ends alike, and came before this one was typed, is theirs', async () => {
-  const { expected, own, unprompted, take } = openTurns();
+  const { turn, expected, own, unprompted, take } = openExpecting();
   await take(typed('never go on'), answer('as you say'), ended);
   expect(unprompted).toHaveLength(1);
-  expected.markTyped();
+  turn.noteTyped(expected);
   await take(typed('go on'), answer('going'), ended);
   expect(ofType(await own, 'notice')).toEqual([]);
 });
 
 test('TURN-21: a prompt in whose place other words were taken has failed, and nothing says that the agent had it', async () => {
-  const { turns, expected, own, unprompted, take } = openTurns();
-  expected.markTyped();
+  const { turn, turns, expected, own, unprompted, take } = openExpecting();
+  turn.noteTyped(expected);
   await take(typed('something else'), answer('as you say'), ended);
   expect(await unprompted[0]).toHaveLength(4);
   await turns.rest(expected.turn);
@@ -87,8 +113,8 @@ test('TURN-21: a prompt in whose place other words were taken has failed, and no
 });
 
 test('TURN-21: a prompt that the program takes into a turn of somebody else says so, and is not given again', async () => {
-  const { expected, own, unprompted, take } = openTurns();
-  expected.markTyped();
+  const { turn, expected, own, unprompted, take } = openExpecting();
+  turn.noteTyped(expected);
   const queued = {
     type: 'attachment',
     attachment: { type: 'queued_command', prompt: 'go on' },
@@ -104,17 +130,82 @@ test('TURN-21: a prompt that the program takes into a turn of somebody else says
 });
 
 test('TURN-22: a prompt that somebody takes back before the agent said anything is interrupted, and not given again', async () => {
-  const { turns, expected, own, take } = openTurns();
-  expected.markTyped();
+  const { turn, turns, expected, own, take } = openExpecting();
+  turn.noteTyped(expected);
   await take(typed('go on'));
   await turns.rest(expected.turn);
   expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'interrupted', isTaken: true }]);
 });
 
 test('TURN-22: a turn that has an answer and no line of its end is completed', async () => {
-  const { turns, expected, own, take } = openTurns();
-  expected.markTyped();
+  const { turn, turns, expected, own, take } = openExpecting();
+  turn.noteTyped(expected);
   await take(typed('go on'), answer('going'));
   await turns.rest(expected.turn);
   expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+});
+
+test('TURN-22: what was said between turns is no answer to a prompt that is taken back after it', async () => {
+  const { turn, turns, between, take } = openTurns();
+  turns.tell({ type: 'session_info_update', title: 'Named in the terminal' });
+  expect(between).toHaveLength(1);
+  turn.wait();
+  const expected = turns.expect({ turnId: crypto.randomUUID(), content: [{ type: 'text', text: 'go on' }] });
+  const own = read(expected.turn.out.iterable);
+  turn.noteTyped(expected);
+  await take(typed('go on'));
+  await turns.rest(expected.turn);
+  expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'interrupted', isTaken: true }]);
+});
+
+test('TURN-22: an interrupt that is told after the end of its turn does not reach the next one', async () => {
+  const { turn, expected, own, unprompted, take } = openExpecting();
+  turn.noteTyped(expected);
+  const interrupted = {
+    type: 'user',
+    uuid: crypto.randomUUID(),
+    message: { role: 'user', content: [{ type: 'text', text: '[Request interrupted by user]' }] },
+  };
+  await take(typed('go on'), answer('going'), ended, interrupted);
+  expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+  await take(typed('and then'), answer('done'), ended);
+  expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+});
+
+test('TURN-21: a prompt beside which somebody else begins a turn goes on when that has ended', async () => {
+  const { turn, turns, expected, own, unprompted, take } = openExpecting();
+  turn.noteTyped(expected);
+  // The program was idle, and then its next line tells of another turn.
+  await Promise.all([take(typed('something else')), turns.rest(expected.turn)]);
+  await take(answer('as you say'), ended, typed('go on'), answer('going'), ended);
+  expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+  expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+});
+
+test('TURN-21: a prompt runs although a sub-agent asks something while the turn before it is being counted', async () => {
+  const { turn, turns, expected, own, unprompted, take } = openExpecting();
+  const ask = (): void =>
+    turns.tell({
+      type: 'decision_requested',
+      decisionId: crypto.randomUUID(),
+      kind: 'permission',
+      title: 'May it?',
+      input: {},
+      canAllowAlways: false,
+      alwaysScope: [],
+    });
+  ask();
+  turn.noteTyped(expected);
+  const usage = { input_tokens: 1, output_tokens: 1 };
+  const requested = answer('working');
+  const taking = take({ ...requested, requestId: 'r1', message: { ...requested.message, usage } }, typed('go on'));
+  await expect.poll(() => turns.requests.isEmpty).toBe(false);
+  turns.endDecisions('completed');
+  ask();
+  await taking;
+  expect(turn.phase.is).toBe('running');
+  await take(answer('going'), ended);
+  expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
+  expect(unprompted).toHaveLength(2);
+  for (const events of unprompted) expect(ofType(await events, 'turn_finished')).toHaveLength(1);
 });

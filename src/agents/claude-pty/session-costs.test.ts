@@ -20,7 +20,8 @@ async function isDone(promise: Promise<void>): Promise<boolean> {
 describe('TURN-4: the totals of a session', () => {
   test('are those before, and what each request cost, by model', () => {
     const before = { costUsd: 1, models: { big: { ...request(null).cost, costUsd: 1 } } };
-    const costs = new SessionCosts(before);
+    const costs = new SessionCosts();
+    costs.open(before);
     costs.add(request('a'));
     costs.add(request('b', 'small', 0.25));
     costs.add(request(null, 'small', 0.25));
@@ -38,7 +39,7 @@ describe('TURN-4: the totals of a session', () => {
   });
 
   test('keep apart models whose names every object knows', () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     for (const model of ['__proto__', 'constructor', '__proto__']) costs.add(request(null, model));
     expect(Object.entries(costs.totals.models).map(([model, cost]) => [model, cost.costUsd])).toEqual([
       ['__proto__', 1],
@@ -47,7 +48,7 @@ describe('TURN-4: the totals of a session', () => {
   });
 
   test('begin anew with those of the program', () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     costs.add(request('a'));
     costs.reset(zeroTotals);
     expect(costs.totals).toBe(zeroTotals);
@@ -56,7 +57,7 @@ describe('TURN-4: the totals of a session', () => {
 
 describe('TURN-20: a request that was not told', () => {
   test('is counted once, without a price; told later, only what is beyond that is added', () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     costs.add(request('a'));
     const untold = { ...request('b', 'big', 0), requestId: 'b' };
     expect(costs.addUntold([{ ...request('a'), requestId: 'a' }, untold])).toEqual([untold]);
@@ -68,7 +69,7 @@ describe('TURN-20: a request that was not told', () => {
   });
 
   test('is in the totals that the program itself has counted', () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     costs.reset(zeroTotals);
     expect(costs.addUntold([{ ...request('a'), requestId: 'a' }])).toEqual([]);
   });
@@ -83,14 +84,14 @@ describe('TURN-4: the end of a turn waits', () => {
   });
 
   test('not at all when every request was told', async () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     costs.add(request('a'));
     expect(await isDone(costs.told(new Set(['a'])))).toBe(true);
     expect(await isDone(costs.told(new Set()))).toBe(true);
   });
 
   test('until the last of its requests was told', async () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     const told = costs.told(new Set(['a', 'b']));
     costs.add(request('b'));
     costs.add(request('of-another'));
@@ -100,7 +101,7 @@ describe('TURN-4: the end of a turn waits', () => {
   });
 
   test('a moment only for what is not told, and once only: until something is told again', async () => {
-    const costs = new SessionCosts(zeroTotals);
+    const costs = new SessionCosts();
     const first = costs.told(new Set(['a']));
     expect(await isDone(first)).toBe(false);
     await vi.advanceTimersByTimeAsync(1_000);

@@ -1,7 +1,7 @@
 /** What a session's requests have cost so far, and which of them were told. */
 import { noUsage, restOf, sumOf } from '../../protocol/usage.ts';
 import type { CountedRequests, ModelCost } from '../agent-backend.ts';
-import type { RunningTotals } from '../claude/mapping/model-costs.ts';
+import { type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import type { RequestCost } from './cost-receiver.ts';
 
 // A request is told within a tenth of a second of its end, where it is told at all.
@@ -10,7 +10,7 @@ const waitMs = 700;
 const zero: ModelCost = { ...noUsage, costUsd: 0 };
 
 export class SessionCosts {
-  #totals: RunningTotals;
+  #totals = zeroTotals;
   readonly #told = new Set<string>();
   /** What was counted of requests that were not told, by their ids. */
   readonly #untold = new Map<string, ModelCost>();
@@ -19,7 +19,8 @@ export class SessionCosts {
   #isTold = true;
   #onTold: (() => void) | undefined;
 
-  constructor(baseline: RunningTotals) {
+  /** The session goes on from these. */
+  open(baseline: RunningTotals): void {
     this.#totals = baseline;
   }
 

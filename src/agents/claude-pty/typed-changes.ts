@@ -15,7 +15,7 @@ export class TypedChanges {
   #isChosen = false;
 
   /** The name that the session has in its transcript already. */
-  constructor(title: string | undefined) {
+  open(title: string | undefined): void {
     this.#title = title;
   }
 

@@ -1,7 +1,8 @@
 import type { Log } from '../../lib/log.ts';
 import type { AgentBackend, AgentPrompt, AgentSession, AgentSessionSpec, StoredSession } from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
-import { defaultLimits, SdkSession, type SessionLimits } from './sdk-session.ts';
+import { SdkSession } from './sdk-session.ts';
+import { defaultLimits, type SessionLimits } from './session-limits.ts';
 import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 

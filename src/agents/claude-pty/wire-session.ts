@@ -1,0 +1,184 @@
+/** Puts the parts of a terminal session together. It starts nothing. */
+import type { Log } from '../../lib/log.ts';
+import type { Passthrough } from '../../terminal/passable.ts';
+import { TerminalHub } from '../../terminal/terminal-hub.ts';
+import type { AgentSessionSpec } from '../agent-backend.ts';
+import { CurrentDirectory } from '../claude/current-directory.ts';
+import { configDirOf } from '../claude/files/transcript-file.ts';
+import { McpServers } from '../claude/mcp-servers.ts';
+import { ProcessWatch } from '../process-watch.ts';
+import { BackgroundTasks } from './background-tasks.ts';
+import type { CostReceiver } from './cost-receiver.ts';
+import { EarlyKeys } from './early-keys.ts';
+import { InputLine } from './input-line.ts';
+import { LateLines } from './late-lines.ts';
+import { ProgramCallbacks } from './program-callbacks.ts';
+import type { PtyProgram } from './pty-program.ts';
+import { PtyTurns } from './pty-turns.ts';
+import { SessionCosts } from './session-costs.ts';
+import { SessionLife } from '../claude/session-life.ts';
+import type { SessionLimits } from './session-limits.ts';
+import { SessionProgram } from './session-program.ts';
+import { SessionTranscript } from './session-transcript.ts';
+import { SilentDialog } from './silent-dialog.ts';
+import { StartSettings } from './start-settings.ts';
+import { StatusFollower } from './status-follower.ts';
+import { TerminalQuestions } from './terminal-questions.ts';
+import { TranscriptReader } from './transcript-reader.ts';
+import { TurnState } from './turn-state.ts';
+import { TypedChanges } from './typed-changes.ts';
+import { Typist } from './typist.ts';
+
+export interface PtySessionParts {
+  spec: AgentSessionSpec;
+  /** The `claude` program. */
+  program: string;
+  env: Readonly<Record<string, string>>;
+  /** The server's own files, which agents are kept out of; null if there are none. */
+  dataDir: string | null;
+  logger: Log;
+  passthrough: readonly Passthrough[];
+  limits: SessionLimits;
+  costs: CostReceiver;
+  countUnmapped(name: string): void;
+  /** The session is closed or lost: none of its processes is left. */
+  onEnded(): void;
+}
+
+export interface SessionEvents {
+  /** A turn has ended. */
+  onTurnEnd(): void;
+  /** The program has ended, and no other one is to replace it. */
+  onExit(program: PtyProgram): void;
+}
+
+export type WiredSession = ReturnType<typeof wireSession>;
+
+export function wireSession(parts: PtySessionParts, events: SessionEvents) {
+  const { spec, logger, limits, env } = parts;
+  const configDir = configDirOf(env);
+  const { chatId } = spec;
+  const onProblem = (error: unknown, message: string): void => logger.warn({ chatId, err: error }, message);
+
+  const life = new SessionLife();
+  const turn = new TurnState();
+  const settings = new StartSettings(spec);
+  const tasks = new BackgroundTasks();
+  const costs = new SessionCosts();
+  const changes = new TypedChanges();
+  const directory = new CurrentDirectory(spec);
+  const earlyKeys = new EarlyKeys(limits.unseenMs);
+  const transcript = new SessionTranscript({ spec, configDir, logger, limits, onProblem });
+
+  const terminal = new TerminalHub({
+    takesKeys: () => !earlyKeys.isEarly,
+    // An editor knows what to do with it.
+    takesSuspendKey: () => program.lendsTerminal === true,
+    onInput: () => inputLine.noteKeys(),
+    passthrough: parts.passthrough,
+  });
+  const inputLine = new InputLine(terminal);
+  const questions = new TerminalQuestions({
+    emit: (event) => turns.tell(event),
+    openCalls: () => turns.mapping.openCalls,
+    isInterrupting: () => turn.isInterrupting,
+    lateLines: () => lines.told(),
+  });
+  const watch = new ProcessWatch({
+    limits,
+    chatId,
+    logger,
+    ask: () => program.askToDraw(),
+    // Its dialog does not redraw until somebody answers the question here, and an editor draws when it likes.
+    isExcused: () => questions.count > 0 || program.lendsTerminal !== false,
+    end: () => program.kill(),
+  });
+  const turns: PtyTurns = new PtyTurns({
+    spec,
+    turn,
+    costs,
+    settings,
+    questions,
+    watch,
+    onEnd: () => events.onTurnEnd(),
+    countUnmapped: (name) => parts.countUnmapped(name),
+  });
+  const lines: LateLines = new LateLines({ transcript, turns, onProblem });
+  const mcpServers = new McpServers({
+    tell: (event) => turns.tell(event),
+    onChanged: (servers) => spec.onMcpServers?.(servers),
+  });
+  const reader = new TranscriptReader({
+    turn,
+    turns,
+    tasks,
+    costs,
+    changes,
+    directory,
+    transcript,
+    questions,
+    mcpServers,
+    inputLine,
+  });
+  const callbacks = new ProgramCallbacks({ receiver: parts.costs, costs, turns, questions, earlyKeys, onProblem });
+  const program: SessionProgram = new SessionProgram({
+    ...parts,
+    configDir,
+    life,
+    settings,
+    transcript,
+    directory,
+    turns,
+    callbacks,
+    terminal,
+    ready: () => typist.ready(),
+    onStart: () => inputLine.forgetKeys(),
+    onStatus: (status, before) => statusFollower.noteStatus(status, before),
+    onTakesKeys: () => typist.look(),
+    onOutput: () => {
+      watch.hear();
+      inputLine.noteOutput();
+    },
+    onExit: (ended) => events.onExit(ended),
+  });
+  const { takenMs } = limits;
+  const typist: Typist = new Typist({ life, program, turn, turns, lines, inputLine, tasks, watch, takenMs });
+  const silentDialog = new SilentDialog({
+    isKnown: () => questions.count > 0 || terminal.viewerCount > 0 || !turn.current,
+    tell: (event) => turns.tell(event),
+  });
+  const statusFollower: StatusFollower = new StatusFollower({
+    spec,
+    program,
+    transcript,
+    turn,
+    turns,
+    typist,
+    lines,
+    questions,
+    silentDialog,
+    earlyKeys,
+    onProblem,
+  });
+  return {
+    life,
+    turn,
+    turns,
+    tasks,
+    settings,
+    changes,
+    directory,
+    terminal,
+    transcript,
+    reader,
+    lines,
+    questions,
+    watch,
+    callbacks,
+    program,
+    typist,
+    silentDialog,
+    statusFollower,
+    onProblem,
+  };
+}

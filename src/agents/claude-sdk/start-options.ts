@@ -1,0 +1,61 @@
+/** The options that a query is started with. */
+import type { Options, Settings } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentSessionSpec } from '../agent-backend.ts';
+import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
+import { configDirOf } from '../claude/files/transcript-file.ts';
+import type { PermissionRequests } from '../claude/permission-requests.ts';
+import { programSettings } from '../claude/program-settings.ts';
+import type { StartWatch } from '../start-watch.ts';
+import type { IncomingWords } from './incoming-words.ts';
+import type { SdkProcess } from './sdk-process.ts';
+import type { SdkTranscript } from './sdk-transcript.ts';
+
+/** Outside the SDK's types: called with the number of running start hooks whenever it changes. */
+export interface StartOptions extends Options {
+  onStartupHooksRunning(running: number): void;
+}
+
+export interface StartOptionsParts {
+  spec: AgentSessionSpec;
+  env: Record<string, string>;
+  /** The server's own files, which agents are kept out of; null if there are none. */
+  dataDir: string | null;
+  /** The session has a transcript to resume. */
+  isKnown: boolean;
+  model: string | null;
+  /** Settings that the directory must not override. */
+  held: Settings;
+  process: SdkProcess;
+  transcript: SdkTranscript;
+  permissions: PermissionRequests;
+  incoming: IncomingWords;
+  startWatch: StartWatch;
+}
+
+export function startOptions(parts: StartOptionsParts): StartOptions {
+  const { spec, env, dataDir, isKnown, model, held, permissions, startWatch } = parts;
+  const { sessionId, effort, permissionMode, trusted } = spec;
+  const kept = dataDir === null ? null : { dataDir, configDir: configDirOf(env) };
+  return {
+    cwd: spec.cwd,
+    ...(model === null ? {} : { model }),
+    ...(effort === null ? {} : { effort }),
+    ...(isKnown ? { resume: sessionId } : { sessionId }),
+    permissionMode,
+    ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
+    settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
+    settings: { ...programSettings(spec, 'claude_sdk', kept), ...held },
+    systemPrompt: { type: 'preset', preset: 'claude_code' },
+    includePartialMessages: true,
+    forwardSubagentText: true,
+    sessionStore: parts.transcript.mirror,
+    sessionStoreFlush: 'eager',
+    canUseTool: permissions.canUseTool,
+    hooks: parts.incoming.hooks,
+    onElicitation: async (request, { signal }) =>
+      elicitationResult(await permissions.ask(elicitationAsked(request), signal)),
+    env,
+    onStartupHooksRunning: (running) => startWatch.noteHooks(running),
+    spawnClaudeCodeProcess: parts.process.spawn,
+  };
+}

@@ -1,0 +1,117 @@
+/** Puts the parts of a session together. It starts nothing. */
+import type { Query } from '@anthropic-ai/claude-agent-sdk';
+import type { Log } from '../../lib/log.ts';
+import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
+import { CurrentDirectory } from '../claude/current-directory.ts';
+import { configDirOf } from '../claude/files/transcript-file.ts';
+import { providerEnv } from '../claude/held-provider.ts';
+import { PermissionRequests } from '../claude/permission-requests.ts';
+import { ProcessWatch } from '../process-watch.ts';
+import { StartWatch } from '../start-watch.ts';
+import { IncomingWords } from './incoming-words.ts';
+import { McpStates } from './mcp-states.ts';
+import { SdkProcess } from './sdk-process.ts';
+import { SdkTranscript } from './sdk-transcript.ts';
+import { SdkTurns } from './sdk-turns.ts';
+import type { SessionLimits } from './session-limits.ts';
+import { TypedChanges } from './typed-changes.ts';
+
+export interface SdkSessionParts {
+  spec: AgentSessionSpec;
+  env: Readonly<Record<string, string>>;
+  /** The server's own files, which agents are kept out of; null if there are none. */
+  dataDir: string | null;
+  logger: Log;
+  limits: SessionLimits;
+  /** Counts frames that the SDK's types do not know, over all sessions. */
+  countUnmapped(name: string): void;
+  /** The session is closed or lost: none of its processes is left. */
+  onEnded(): void;
+}
+
+export type WiredSession = ReturnType<typeof wireSession>;
+
+/** `query`: undefined while the session is not open. */
+export function wireSession(parts: SdkSessionParts, query: () => Query | undefined) {
+  const { spec, logger, limits } = parts;
+  const { chatId } = spec;
+  const env = providerEnv(parts.env);
+  const emit = (event: AgentEvent): void => turns.route(event);
+
+  const directory = new CurrentDirectory(spec);
+  const process = new SdkProcess({ spec, logger, termMs: limits.closeMs.term });
+  const permissions = new PermissionRequests(emit);
+  const incoming = new IncomingWords(() => turns.tellIncoming());
+  const changes = new TypedChanges({
+    model: spec.model,
+    settings: () => settingsOf(query()),
+    emit,
+    onProblem: (err) => logger.warn({ chatId, err }, 'The program did not tell its settings.'),
+  });
+  const transcript = new SdkTranscript({
+    spec,
+    logger,
+    limits,
+    place: () => ({ configDir: configDirOf(env), cwd: spec.cwd, sessionId: turns.sessionId }),
+    onEntries: (entries) => {
+      changes.noteEntries(entries);
+      for (const entry of entries) {
+        const moved = directory.take(entry);
+        if (moved) emit(moved);
+      }
+      turns.noteHookStop(entries);
+    },
+  });
+  const mcp = new McpStates({
+    ask: () => query()?.mcpServerStatus() ?? Promise.resolve(undefined),
+    tell: emit,
+    onChanged: (servers) => spec.onMcpServers?.(servers),
+    askAgainMs: limits.mcpAskAgainMs,
+  });
+  const watch: ProcessWatch = new ProcessWatch({
+    limits,
+    chatId,
+    logger,
+    // It answers this even in the middle of a turn, whatever the model or a tool is doing, and it changes nothing.
+    ask: () =>
+      void query()
+        ?.mcpServerStatus()
+        .then(
+          () => watch.hear(),
+          () => undefined,
+        ),
+    isExcused: () => transcript.isAppending,
+    end: () => process.end(),
+  });
+  const startWatch = new StartWatch({ startMs: limits.startMs, chatId, logger, end: () => process.end() });
+  const turns: SdkTurns = new SdkTurns({
+    spec,
+    interruptMs: limits.interruptMs,
+    permissions,
+    incoming,
+    changes,
+    mcp,
+    transcript,
+    watch,
+    async sendInterrupt() {
+      try {
+        await query()?.interrupt();
+      } catch (error) {
+        // If it has no effect, the interrupt's time limit ends the process.
+        logger.warn({ chatId, err: error }, 'The interrupt was not taken.');
+      }
+    },
+    onStuck() {
+      logger.warn({ chatId }, 'The agent did not stop in time; its process is ended.');
+      process.end().catch((error: unknown) => logger.error({ err: error }, 'The agent could not be ended.'));
+    },
+    countUnmapped: (name) => parts.countUnmapped(name),
+  });
+  return { env, directory, process, permissions, incoming, changes, transcript, mcp, watch, startWatch, turns };
+}
+
+/** Outside the SDK's types: the settings in force. */
+async function settingsOf(query: Query | undefined): Promise<unknown> {
+  const asked = query as (Query & { getSettings?(): Promise<unknown> }) | undefined;
+  return asked?.getSettings?.();
+}
