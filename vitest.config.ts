@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 // Rooms whose tests start no program, and leave their process as they found it.
 const rooms = 'chats,cli,client,http,protocol,web';
 // One that puts something in the place of a module would find the module there already.
-const mocking = ['src/web/text/markdown-unreadable.test.ts'];
+const mocking = ['src/web/ui/parts/markdown-unreadable.test.ts'];
 
 const common = {
   pool: 'forks',

@@ -20,6 +20,7 @@ const { SlowLane } = await fromDist('store/slow-lane.js');
 const { Imports } = await fromDist('chats/imports.js');
 const { chatSessionStore } = await fromDist('store/chat-session-store.js');
 const { createHistoryMapper } = await fromDist('agents/claude/mapping/map-history.js');
+const { foldSummary } = await fromDist('agents/claude/fold-summary.js');
 const { reconcileTranscript } = await fromDist('agents/claude/files/transcript-file.js');
 
 const root = await mkdtemp(join(tmpdir(), 'boocode-bench-session-'));
@@ -79,12 +80,13 @@ try {
   const hostId = randomUUID();
   await insertHost(sql, { id: hostId, machine: 'bench', pid: process.pid, pidStarted: '', version: '0' });
   const slow = new SlowLane(sql);
+  const agent = { name: 'claude', createHistory: createHistoryMapper, foldSummary };
+  const agents = { default: agent, agentFor: () => agent, choose: () => 'claude_sdk' };
   const imports = new Imports({
     slow,
     hostId,
     dataDir: '/nonexistent',
-    chooseBackend: () => 'claude_sdk',
-    createHistory: () => createHistoryMapper(),
+    agents,
     trust: () => Promise.resolve(),
   });
   const cwd = join(root, 'work');
@@ -103,7 +105,7 @@ try {
   const chat = await step('finish', () => imports.finish(id));
   console.log(`${count} entries, ${chat.head} events`);
   const [{ epoch }] = await sql`select epoch from boocode.chats where id = ${id}`;
-  const store = chatSessionStore(sql, { chatId: id, hostId, epoch, nextSeq: 1 });
+  const store = chatSessionStore(sql, { chatId: id, hostId, epoch, nextSeq: 1 }, foldSummary);
   const place = { configDir: join(root, 'config'), cwd, sessionId };
   await step('first opening, the file is written', () => reconcileTranscript(store, place));
   await step('next opening, the file is compared', () => reconcileTranscript(store, place));

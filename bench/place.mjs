@@ -13,7 +13,7 @@ import { fromDist } from './dist.mjs';
 
 /** `modelArgs` gets the run's directory and returns the arguments for the model's own Node. */
 export async function openPlace({ cpuProfDir = null, modelArgs = () => [] }) {
-  const { agentEnvironment } = await fromDist('agents/agent-environment.js');
+  const { agentEnvironment } = await fromDist('agents/claude/agent-environment.js');
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-bench-')));
   const closers = [() => rm(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })];
   let closing;
