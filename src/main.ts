@@ -16,6 +16,7 @@ import { HostedChats } from './chats/hosted-chats.ts';
 import { type Config, isLoopback } from './config.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { startDemoModel } from './demo/demo-model.ts';
+import type { AgentDeclaration } from './agents/agent.ts';
 import { declaredAgents, openAgents } from './agents/agents.ts';
 import { createAccess } from './http/access.ts';
 import { createApp } from './http/app.ts';
@@ -52,6 +53,8 @@ export interface RunningServer {
 export interface ServerOptions {
   /** Answers come from the scripted demo model. */
   demo: boolean;
+  /** The agents of this server, the default one first. Those that BooCode ships, unless given. */
+  agents?: readonly AgentDeclaration[];
   /** Milliseconds between the pieces the demo model streams. */
   demoIntervalMs?: number;
   /** The database or the listener is gone for good: nothing can be served any more. */
@@ -109,15 +112,18 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
     const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
-    const agents = await openAgents({
-      env: agentEnv,
-      dataDir: config.dataDir,
-      logger,
-      limits,
-      passthrough: config.terminalPassthrough,
-      sdkByDefault: options.demo || config.sdkByDefault,
-      demo: options.demo,
-    });
+    const agents = await openAgents(
+      {
+        env: agentEnv,
+        dataDir: config.dataDir,
+        logger,
+        limits,
+        passthrough: config.terminalPassthrough,
+        sdkByDefault: options.demo || config.sdkByDefault,
+        demo: options.demo,
+      },
+      options.agents,
+    );
     closers.push(() => agents.dispose());
 
     const host = new Host({
@@ -284,7 +290,8 @@ async function demoEnvironment(
   const model = await startDemoModel({ apiKey, intervalMs: options.demoIntervalMs ?? 0 });
   closers.push(() => model.close());
   const endpoint = { url: model.url, apiKey, dataDir: config.dataDir };
-  return declaredAgents.reduce((env, agent) => agent.demoEnvironment(env, endpoint), { ...config.agentEnv });
+  const { agents = declaredAgents } = options;
+  return agents.reduce((env, agent) => agent.demoEnvironment(env, endpoint), { ...config.agentEnv });
 }
 
 /** An explicitly chosen host is one that clients may name; an address that means all hosts names none. */

@@ -320,7 +320,7 @@ describe('a log', () => {
       '  answered by owner via web␛[2J: deny',
       '  answered by terminal: deny',
       '  answered by Firefox: deny',
-      '· the prompts that wait go on (owner via web␛[2J)',
+      '· the waiting prompts resume (owner via web␛[2J)',
       'Interrupted by owner via web␛[2J.',
       'Interrupted.',
       '',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../src/config.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
-import { type RunningServer, startServer } from '../../src/main.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../../src/main.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import { type BooClient, createClient } from '../../src/client/client.ts';
 import type { Sql } from '../../src/store/database.ts';
@@ -52,6 +52,7 @@ export interface ServerTestOptions {
   config?: Partial<Config>;
   /** Changes to the agents' environment; null removes a variable. */
   agentEnv?: Record<string, string | null>;
+  agents?: ServerOptions['agents'];
 }
 
 /**
@@ -95,7 +96,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
   let running: RunningServer;
   let client: BooClient;
   const start = async (): Promise<void> => {
-    running = await startServer(config, { demo: false });
+    running = await startServer(config, { demo: false, ...(options.agents && { agents: options.agents }) });
     client = createClient({ url: running.url, token: running.token, clientName: 'test' });
   };
   const cleanUp = async (): Promise<void> => {
