@@ -13,7 +13,7 @@ const doors: Record<string, readonly string[]> = {
   chats: ['store', 'agents/agent.ts', 'agents/agent-backend.ts', 'terminal/agent-terminal.ts', 'protocol', 'lib'],
   http: ['chats', 'protocol', 'lib'],
   demo: ['lib'],
-  cli: ['client', 'terminal/draw-lines.ts', 'protocol', 'root'],
+  cli: ['client', 'agents/claude/native-sessions', 'terminal/draw-lines.ts', 'protocol', 'root'],
   web: ['client', 'protocol'],
   // The files directly in src: the composition root and what it needs to read settings.
   root: ['store', 'agents', 'terminal', 'chats', 'http', 'demo', 'lib', 'protocol'],
@@ -39,7 +39,7 @@ describe.each(Object.entries(doors))('%s', (room, allowed) => {
       .filter((file) => roomOf(file) === room)
       .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
       .filter(({ target }) => roomOf(target) !== room)
-      .filter(({ target }) => !allowed.includes(roomOf(target)) && !allowed.includes(target));
+      .filter(({ target }) => ![roomOf(target), target, dirname(target)].some((each) => allowed.includes(each)));
     expect(wrong).toEqual([]);
   });
 });
@@ -57,14 +57,16 @@ test('an agent is known to the list of agents alone, and its two backends to the
   expect(wrong).toEqual([]);
 });
 
-// The program's own files, which the command line reads and writes; what the environment of an agent is, for config.ts.
-const knowsClaude = ['agents/agents.ts', 'claude-files.ts', 'config.ts', 'session-store.ts'];
+// `config.ts` for the environment of its processes, `session-store.ts` for embedders of its SDK.
+const knowsClaude = ['agents/agents.ts', 'config.ts', 'session-store.ts'];
 
 test('nothing but the list of agents knows that an agent is Claude', () => {
   const wrong = files
     .filter((file) => !file.startsWith('agents/claude') && !knowsClaude.includes(file))
     .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
-    .filter(({ target }) => target.startsWith('agents/claude'));
+    .filter(({ target }) => target.startsWith('agents/claude'))
+    // The sessions that the program keeps on this machine are what `adopt` and `export` are about.
+    .filter(({ file, target }) => !(file.startsWith('cli/') && dirname(target) === 'agents/claude/native-sessions'));
   expect(wrong).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { NativeSession } from '../claude-files.ts';
+import type { NativeSession } from '../agents/claude/native-sessions/list-sessions.ts';
 import type { CreateChat } from '../client/client.ts';
 import { askForSession, sessionInFile, sessionNamed, sessionsOf } from './choose-session.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';

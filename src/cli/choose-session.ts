@@ -1,17 +1,20 @@
 /** Which session a command is about: named, or picked from those of a directory. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { NativeSession } from '../claude-files.ts';
+import type { NativeSession } from '../agents/claude/native-sessions/list-sessions.ts';
 import { BooError } from '../client/client.ts';
 import { type Cli, misuse } from './cli.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, tableText } from './table.ts';
 
-const claudeFiles = () => import('../claude-files.ts');
+const nativeSessions = async () => ({
+  ...(await import('../agents/claude/native-sessions/list-sessions.ts')),
+  ...(await import('../agents/claude/native-sessions/native-layout.ts')),
+});
 
 /** The sessions that the claude program has for a directory of this machine, newest first. */
 export async function sessionsOf(cli: Cli, cwd: string): Promise<NativeSession[]> {
-  const { listSessions, sessionFolder } = await claudeFiles();
+  const { listSessions, sessionFolder } = await nativeSessions();
   let folder: string;
   try {
     folder = await sessionFolder(cli.env, cwd);
@@ -26,7 +29,7 @@ export async function sessionInFile(given: string): Promise<NativeSession> {
   const file = resolve(given);
   const found = await stat(file).catch(() => null);
   if (!found?.isFile()) throw new BooError('not_found', `There is no file ${plainLine(file, 4096)}.`);
-  const { readSession } = await claudeFiles();
+  const { readSession } = await nativeSessions();
   const session = await readSession(file);
   if (!session) throw misuse(`${plainLine(file, 4096)} is not a transcript of a conversation.`);
   return session;

@@ -1,14 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { SessionWriter as Writer, WrittenFile } from '../claude-files.ts';
+import type { SessionWriter as Writer, WrittenFile } from '../agents/claude/native-sessions/write-sessions.ts';
 import { BooError, type BooClient, type TranscriptRecord } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { findChat } from './find-chat.ts';
 import { plainLine, plainText } from './plain-text.ts';
 
 // Loaded on demand: it depends on more of the program than most commands do.
-const claudeFiles = () => import('../claude-files.ts');
+const nativeSessions = async () => ({
+  ...(await import('../agents/claude/native-sessions/fresh-file.ts')),
+  ...(await import('../agents/claude/native-sessions/native-layout.ts')),
+  ...(await import('../agents/claude/native-sessions/session-in-use.ts')),
+  ...(await import('../agents/claude/native-sessions/write-sessions.ts')),
+});
 
 interface ExportFlags extends GlobalFlags {
   output?: string;
@@ -62,7 +67,7 @@ async function intoClaude(cli: Cli, flags: ExportFlags, client: BooClient, chatI
     if (!found?.isDirectory()) {
       throw new BooError('cwd_invalid', `This machine has no directory ${plainLine(cwd, 4096)}: use --directory.`);
     }
-    const { programIn, sessionFolder } = await claudeFiles();
+    const { programIn, sessionFolder } = await nativeSessions();
     const running = await programIn(cli.env, sessionId);
     if (running)
       throw new BooError('invalid_request', `A claude program is using this session, process ${running.pid}.`);
@@ -78,7 +83,7 @@ async function writeSessions(
   chatId: string,
   folderFor: (head: Head & { sessionId: string }) => Promise<string>,
 ): Promise<{ head: Head; files: WrittenFile[] }> {
-  const { SessionWriter } = await claudeFiles();
+  const { SessionWriter } = await nativeSessions();
   let writer: Writer | undefined;
   let head: Head | undefined;
   try {
@@ -115,7 +120,7 @@ async function* mainLines(client: BooClient, chatId: string): AsyncGenerator<str
 }
 
 async function writeFileWhole(path: string, lines: AsyncIterable<string>): Promise<WrittenFile> {
-  const { FreshFile } = await claudeFiles();
+  const { FreshFile } = await nativeSessions();
   const file = await FreshFile.create(path);
   try {
     let entries = 0;

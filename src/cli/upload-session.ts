@@ -1,12 +1,17 @@
 /** Sends a session's transcripts to the server. Meanwhile nobody may write to them. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NativeSession, SessionFile } from '../claude-files.ts';
+import type { NativeSession } from '../agents/claude/native-sessions/list-sessions.ts';
+import type { SessionFile } from '../agents/claude/native-sessions/session-files.ts';
 import { type BeginImport, type BooClient, BooError, type Chat } from '../client/client.ts';
 import type { Cli } from './cli.ts';
 import type { ImportProgress } from './import-progress.ts';
 import { plainLine } from './plain-text.ts';
 
-const claudeFiles = () => import('../claude-files.ts');
+const nativeSessions = async () => ({
+  ...(await import('../agents/claude/native-sessions/read-lines.ts')),
+  ...(await import('../agents/claude/native-sessions/session-files.ts')),
+  ...(await import('../agents/claude/native-sessions/session-in-use.ts')),
+});
 
 /** A transcript unchanged for this long is no longer being written. */
 const quietMs = 2_000;
@@ -24,7 +29,7 @@ export async function uploadSession(
   input: BeginImport,
   progress: ImportProgress,
 ): Promise<Chat> {
-  const { sessionFiles, stateOf } = await claudeFiles();
+  const { sessionFiles, stateOf } = await nativeSessions();
   const files = await sessionFiles(session.file, session.sessionId);
   const before = await stateOf(files);
   await assertNobodyIn(cli, session);
@@ -75,7 +80,7 @@ async function finish(client: BooClient, id: string, progress: ImportProgress): 
 }
 
 async function assertNobodyIn(cli: Cli, { sessionId }: NativeSession): Promise<void> {
-  const { programIn } = await claudeFiles();
+  const { programIn } = await nativeSessions();
   const running = await programIn(cli.env, sessionId);
   if (!running) return;
   throw new BooError(
@@ -95,7 +100,7 @@ async function sendLines(
   file: SessionFile,
   onSent: (bytes: number) => void,
 ): Promise<void> {
-  const { isRecordOfRequest, parseEntry, readLines } = await claudeFiles();
+  const { isRecordOfRequest, parseEntry, readLines } = await nativeSessions();
   const place = file.subpath === '' ? {} : { subpath: file.subpath };
   let lines: string[] = [];
   let bytes = 0;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findClaudeProgram } from '../../src/agents/claude/claude-program.ts';
-import { sessionFolder } from '../../src/claude-files.ts';
+import { sessionFolder } from '../../src/agents/claude/native-sessions/native-layout.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { endProcess } from '../../src/lib/process-identity.ts';
 import { type AgentEnv, createAgentEnv } from '../support/agent-env.ts';

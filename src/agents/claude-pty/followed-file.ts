@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
-import { type Line, LineSplitter } from '../claude/files/line-splitter.ts';
+import { type Line, LineSplitter } from '../claude/native-sessions/line-splitter.ts';
 
 export interface TranscriptProblem {
   code: 'line_unreadable' | 'file_replaced' | 'read_failed';

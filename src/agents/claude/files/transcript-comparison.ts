@@ -1,6 +1,6 @@
 /** A transcript's file beside what is stored. Both are read in pieces, and neither is held as a whole. */
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
-import { isRecordOfRequest } from './read-lines.ts';
+import { isRecordOfRequest } from '../native-sessions/read-lines.ts';
 import { storedEntries } from './stored-entries.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
 

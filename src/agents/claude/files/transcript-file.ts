@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { worktreeOf } from '../current-directory.ts';
 import { titleOf } from '../mapping/session-title.ts';
-import { FreshFile } from './fresh-file.ts';
+import { FreshFile } from '../native-sessions/fresh-file.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
 import { compareTranscript, surplusOf } from './transcript-comparison.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
-import { type Line, LineSplitter } from './line-splitter.ts';
+import { type Line, LineSplitter } from '../native-sessions/line-splitter.ts';
 
 export interface TranscriptLine {
   /** Null for what is none. */

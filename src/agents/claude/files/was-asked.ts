@@ -3,7 +3,7 @@ import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentPrompt, BegunPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
 import { endsWithPrompt, wordsOf } from '../mapping/prompt-words.ts';
-import { parseEntry, readLines } from './read-lines.ts';
+import { parseEntry, readLines } from '../native-sessions/read-lines.ts';
 import { storedEntries } from './stored-entries.ts';
 import { findTranscriptFile, projectKey } from './transcript-file.ts';
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identifyProcess } from '../../../lib/process-identity.ts';
-import { configDirOf } from './transcript-file.ts';
+import { configDirOf } from '../files/transcript-file.ts';
 
 /** The living program that is in this session, as the programs themselves say; null where there is none. */
 export async function programIn(

@@ -1,7 +1,7 @@
 /** Where the program keeps its sessions: one folder per working directory, one file per session, one per sub-agent. */
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configDirOf, projectFolder } from './transcript-file.ts';
+import { configDirOf, projectFolder } from '../files/transcript-file.ts';
 
 /** The folder for a working directory of this machine. Throws where there is no such directory. */
 export async function sessionFolder(env: Readonly<Record<string, string | undefined>>, cwd: string): Promise<string> {
