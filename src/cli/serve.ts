@@ -19,8 +19,8 @@ export async function runServer({ env }: Cli, command: Command, demo: boolean): 
   const { readConfig } = await import('../config.ts');
   const flags = settingFlags(command.optsWithGlobals());
   const config = readConfig({ flags, env, defaultDataDir: defaultDataDir(env, demo ? 'boocode-demo' : 'boocode') });
-  const main = await import('../main.ts');
-  const exitCode = await main.runServer(config, { demo });
+  const server = await import('../run-server.ts');
+  const exitCode = await server.runServer(config, { demo });
   // Everything is closed. A connection whose peer is gone would keep the process alive for many minutes.
   setTimeout(() => process.exit(exitCode), 1_000).unref();
   return exitCode;

@@ -1,0 +1,29 @@
+import type { Config } from './config.ts';
+import { databasePlace } from './store/database-address.ts';
+import { version } from './version.ts';
+
+/** As logged, without anything that may be secret: only the location of the database's address. */
+export function settingsInForce(config: Config, { demo }: { demo: boolean }): object {
+  const { databaseUrl, token } = config;
+  return {
+    version,
+    node: process.version,
+    demo,
+    host: config.host,
+    port: config.port,
+    publicOrigins: config.publicOrigins,
+    dataDir: config.dataDir,
+    database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),
+    token: token === null ? 'created here' : 'set on purpose',
+    sdkByDefault: config.sdkByDefault,
+    idleTimeoutMs: config.idleTimeoutMs,
+    quietMs: config.quietMs,
+    agentAnswerMs: config.agentAnswerMs,
+    agentStartMs: config.agentStartMs,
+    modelSilenceMs: config.modelSilenceMs,
+    resumeAtReset: config.resumeAtReset,
+    agentEnvNames: config.agentEnvNames,
+    terminalPassthrough: config.terminalPassthrough,
+    logLevel: config.logLevel,
+  };
+}
