@@ -22,13 +22,13 @@ export function namedMarks(text: string, isProse: boolean): Named[] {
   return named;
 }
 
-interface Place {
+interface MarkContext {
   before: string;
   after: string;
   isProse: boolean;
 }
 
-function misleads(character: string, seen: string, { before, after, isProse }: Place): boolean {
+function misleads(character: string, seen: string, { before, after, isProse }: MarkContext): boolean {
   const isBetween = (kind: RegExp): boolean => kind.test(before) && kind.test(after);
   const isBeside = (kind: RegExp): boolean => kind.test(before) || kind.test(after);
   if (/[A-Za-z0-9]/.test(seen)) return isBeside(/[A-Za-z0-9]/);

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { DatabaseAddress } from './database-address.ts';
-import { connectionFailure, type Place, reachHost, tlsError, TlsError } from './reach-host.ts';
+import { connectionFailure, type HostAddress, reachHost, tlsError, TlsError } from './reach-host.ts';
 import { cannotConnect, codeOf } from './storage-error.ts';
 
 /** Opens the sockets of one pool. They exist at once; writes wait until a host has been reached. */
@@ -69,8 +69,8 @@ class DatabaseSocket extends Duplex {
     return this.#attempts[0] as Attempt;
   }
 
-  get #place(): Place {
-    return this.#address.hosts[this.#attempt.host] as Place;
+  get #place(): HostAddress {
+    return this.#address.hosts[this.#attempt.host] as HostAddress;
   }
 
   #open(socket: Socket): void {

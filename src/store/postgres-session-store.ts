@@ -26,8 +26,8 @@ import type {
 } from '../protocol/session-store.ts';
 import type postgres from 'postgres';
 import { BooError } from '../protocol/error.ts';
-import { entriesOf, fold, fromColumn, text, toBatch, toColumn, toPlace, uuidsOf } from './session-store-rows.ts';
-import type { Batch, Place } from './session-store-rows.ts';
+import { entriesOf, fold, fromColumn, text, toBatch, toColumn, toColumns, uuidsOf } from './session-store-rows.ts';
+import type { Batch, KeyColumns } from './session-store-rows.ts';
 import { checkSchema, defaultSchema } from './schema.ts';
 import { FencedError, isUniqueViolation } from './storage-error.ts';
 
@@ -86,7 +86,7 @@ export class PostgresSessionStore<
   }
 
   async append(key: SessionKey, entries: SessionStoreEntry[]): Promise<void> {
-    const place = toPlace(key);
+    const place = toColumns(key);
     if (entries.length === 0) return;
     const batch = toBatch(entries);
     await this.#write(place, (limitMs) =>
@@ -95,7 +95,7 @@ export class PostgresSessionStore<
   }
 
   async load(key: SessionKey): Promise<SessionStoreEntry[] | null> {
-    const place = toPlace(key);
+    const place = toColumns(key);
     const rows = await this.#sql`
       select entry::text from ${this.#schema}.claude_session_entries
       where project_key = ${place.project}::text and session_id = ${place.session}::text
@@ -109,7 +109,7 @@ export class PostgresSessionStore<
    * exist.
    */
   async *loadPages(key: SessionKey): AsyncGenerator<SessionStoreEntry[], void, undefined> {
-    const place = toPlace(key);
+    const place = toColumns(key);
     for (let after = '0'; ;) {
       const rows: Buffer[][] = await this.#sql`
         select ordinal, entry::text from (
@@ -156,12 +156,12 @@ export class PostgresSessionStore<
 
   /** A batch that another store appends meanwhile is either deleted with the rest, or starts a new transcript. */
   async delete(key: SessionKey): Promise<void> {
-    const place = toPlace(key);
+    const place = toColumns(key);
     await this.#write(place, (limitMs) => this.#delete(place, limitMs));
   }
 
   /** A sub-agent's batch: it has no summary. */
-  async #appendSub(place: Place, batch: Batch, limitMs: number): Promise<boolean> {
+  async #appendSub(place: KeyColumns, batch: Batch, limitMs: number): Promise<boolean> {
     const sql = this.#sql;
     const rows = await sql`
       with ${this.#held(place, limitMs)},
@@ -174,7 +174,7 @@ export class PostgresSessionStore<
     return true;
   }
 
-  async #appendMain(place: Place, batch: Batch, limitMs: number): Promise<boolean> {
+  async #appendMain(place: KeyColumns, batch: Batch, limitMs: number): Promise<boolean> {
     const sql = this.#sql;
     const last = this.#summaries.get(place.lock);
     // Forgotten until the write has succeeded, so that a retry reads what is stored.
@@ -208,7 +208,7 @@ export class PostgresSessionStore<
   }
 
   /** The current summary, and which entries of the batch are not stored yet. */
-  async #read(place: Place, batch: Batch): Promise<{ known: string | undefined; fresh: Batch }> {
+  async #read(place: KeyColumns, batch: Batch): Promise<{ known: string | undefined; fresh: Batch }> {
     const sql = this.#sql;
     const rows = await sql`
       select
@@ -229,7 +229,7 @@ export class PostgresSessionStore<
     };
   }
 
-  async #delete(place: Place, limitMs: number): Promise<boolean> {
+  async #delete(place: KeyColumns, limitMs: number): Promise<boolean> {
     this.#summaries.delete(place.lock);
     const rows = await this.#sql`
       with ${this.#held(place, limitMs)},
@@ -254,7 +254,7 @@ export class PostgresSessionStore<
     return text(rows[0], 1) === '0';
   }
 
-  #insertEntries(place: Place, batch: Batch, source: postgres.Fragment): postgres.Fragment {
+  #insertEntries(place: KeyColumns, batch: Batch, source: postgres.Fragment): postgres.Fragment {
     return this.#sql`
       insert into ${this.#schema}.claude_session_entries (project_key, session_id, subpath, uuid, entry)
       select ${place.project}::text, ${place.session}::text, ${place.subpath}::text, batch.uuid, batch.entry
@@ -266,7 +266,7 @@ export class PostgresSessionStore<
   }
 
   /** The chain every write starts with: `held` has one row once we have the lock and, with a fence, the epoch too. */
-  #held(place: Place, limitMs: number): postgres.Fragment {
+  #held(place: KeyColumns, limitMs: number): postgres.Fragment {
     const sql = this.#sql;
     // A statement cannot set its own statement_timeout, but it can limit its waits for locks. The share lock keeps the
     // epoch unchanged until the commit: a takeover waits for this write, or this write for it.
@@ -291,14 +291,14 @@ export class PostgresSessionStore<
     if (this.#fence !== undefined && !held) throw new FencedError(this.#fence.chatId);
   }
 
-  #remember(place: Place, data: string): void {
+  #remember(place: KeyColumns, data: string): void {
     this.#summaries.set(place.lock, data);
     const [oldest] = this.#summaries.keys();
     if (this.#summaries.size > rememberedSessions && oldest !== undefined) this.#summaries.delete(oldest);
   }
 
   /** One write at a time per session, in call order. A failed one does not stop the next. */
-  async #write(place: Place, attempt: (limitMs: number) => Promise<boolean>): Promise<void> {
+  async #write(place: KeyColumns, attempt: (limitMs: number) => Promise<boolean>): Promise<void> {
     const before = this.#tails.get(place.lock);
     const result = before === undefined ? this.#untilDone(attempt) : before.then(() => this.#untilDone(attempt));
     const tail = result.catch(() => undefined);

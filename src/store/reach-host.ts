@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { type DatabaseTls, noTls, secure, tlsTrouble } from './database-tls.ts';
 import { cannotConnect, codeOf } from './storage-error.ts';
 
-export interface Place {
+export interface HostAddress {
   host: string;
   port: number;
 }
@@ -22,7 +22,7 @@ const keepAliveMs = 60_000;
  * without calling it.
  */
 export function reachHost(
-  place: Place,
+  place: HostAddress,
   tls: DatabaseTls | null,
   done: (result: { socket: Socket } | { error: Error }) => void,
 ): () => void {
@@ -71,7 +71,7 @@ export function reachHost(
 }
 
 /** A TLS failure in words. */
-export function tlsError(error: Error, place: Place, tls: DatabaseTls | null): Error {
+export function tlsError(error: Error, place: HostAddress, tls: DatabaseTls | null): Error {
   return tls ? new TlsError(tlsTrouble(codeOf(error), place, tls), { cause: error }) : error;
 }
 

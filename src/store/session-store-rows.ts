@@ -2,7 +2,7 @@ import type { FoldSummary, SessionKey, SessionStoreEntry } from '../protocol/ses
 import { BooError } from '../protocol/error.ts';
 
 /** A key as stored in the columns. */
-export interface Place {
+export interface KeyColumns {
   key: SessionKey;
   project: string;
   session: string;
@@ -15,7 +15,7 @@ export interface Place {
 /** Without duplicate uuids. */
 export type Batch = { entry: SessionStoreEntry; json: string; uuid: string | null }[];
 
-export function toPlace(key: SessionKey): Place {
+export function toColumns(key: SessionKey): KeyColumns {
   if (key.subpath === '') {
     throw new BooError('invalid_request', 'A subpath must not be empty: leave it out for the main transcript.', {
       details: { field: 'subpath' },
@@ -49,7 +49,7 @@ export function uuidsOf(batch: Batch): string {
 }
 
 /** The summary's new JSON text. Its mtime is stamped by the database. */
-export function fold(foldSummary: FoldSummary, { key }: Place, known: string | undefined, fresh: Batch): string {
+export function fold(foldSummary: FoldSummary, { key }: KeyColumns, known: string | undefined, fresh: Batch): string {
   const previous =
     known === undefined
       ? undefined
