@@ -37,10 +37,10 @@ describe('DATA-6: health is what it says', () => {
     await until(async () => (await here.chats.health()) === null);
     clock.advance(1_000);
     proxy.isFrozen = true;
-    const askedAtMs = performance.now();
-    expect(await here.chats.health()).toBe('database_unreachable');
-    // Sooner than our own command line and any load balancer give up.
-    expect(performance.now() - askedAtMs).toBeLessThan(2_900);
+    // Sooner than our own command line and any load balancer give up. Of two timers the earlier one fires first, however
+    // busy the machine is.
+    const tooLate = new Promise((resolve) => setTimeout(() => resolve('too late'), 2_900).unref());
+    expect(await Promise.race([here.chats.health(), tooLate])).toBe('database_unreachable');
   });
 
   test('a database that is read-only', async () => {

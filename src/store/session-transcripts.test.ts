@@ -97,16 +97,14 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
     expect(read.pages.length).toBeGreaterThan(10);
   });
 
-  test('70,000 entries come in some seconds, in order and once', async () => {
+  test('70,000 entries come in order and once', async () => {
     const chat = randomUUID();
     await database.sql`
       insert into boocode.claude_session_entries (project_key, session_id, subpath, uuid, entry)
       select ${chat}, 's', '', number::text, json_build_object('type', 'user', 'n', number, 'text', repeat('x', 200))
       from generate_series(1, 70000) as series (number) order by series.number`;
     const [part] = await listTranscripts(new SlowLane(database.sql), chat);
-    const startedMs = performance.now();
     const { entries, pages } = await readAll(chat, part!);
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect(entries.map((json) => (JSON.parse(json) as { n: number }).n)).toEqual(
       Array.from({ length: 70_000 }, (_, index) => index + 1),
     );

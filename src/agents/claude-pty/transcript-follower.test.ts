@@ -164,9 +164,11 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     let isRunning = true;
     const watched = (async () => {
       while (isRunning) {
-        const before = performance.now();
+        // CPU time: a busy machine holds up everything.
+        const before = process.cpuUsage();
         await turn();
-        longestMs = Math.max(longestMs, performance.now() - before);
+        const { user, system } = process.cpuUsage(before);
+        longestMs = Math.max(longestMs, (user + system) / 1000);
       }
     })();
     await follow().catchUp();

@@ -39,11 +39,9 @@ describe('diffLines', () => {
     expect([lines[0], lines[1], lines[2_001], lines.at(-1)]).toEqual([' head', '-a0', '+b0', ' tail']);
   });
 
-  it('takes a large change whole, and is quick about it', () => {
+  it('takes a large change whole', () => {
     const before = Array.from({ length: 20_000 }, (_, index) => `a${index}`).join('\n');
     const after = Array.from({ length: 20_000 }, (_, index) => `b${index}`).join('\n');
-    const startedAt = performance.now();
     expect(diffLines(before, after)).toHaveLength(40_000);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
   });
 });

@@ -33,9 +33,9 @@ describe('WEB-24: hostile Markdown', () => {
   });
 
   it('draws a text of 5 MB without reading it as Markdown', () => {
-    const startedAt = performance.now();
-    expect(drawn(`${'*a*'.repeat(2_000_000)}`).length).toBeLessThan(50_000);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    const html = drawn(`${'*a*'.repeat(2_000_000)}`);
+    expect(html.length).toBeLessThan(50_000);
+    expect(html).not.toContain('<em>');
   });
 });
 
