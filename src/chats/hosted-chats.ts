@@ -308,7 +308,7 @@ export class HostedChats implements Chats {
     const agent = this.#agents.agentFor(name);
     if (permissionMode !== undefined && !agent.permissionModes.includes(permissionMode)) {
       const modes = agent.permissionModes.join(', ');
-      const message = `permissionMode: ${agent.label} has no mode “${permissionMode}”. Take one of: ${modes}.`;
+      const message = `permissionMode: ${agent.label} has no mode “${permissionMode}”. Use one of: ${modes}.`;
       throw new BooError('invalid_request', message, { details: { field: 'permissionMode' } });
     }
     if (!model || (await agent.knowsModel?.(model)) !== false) return;

@@ -57,5 +57,5 @@ export async function takeForm(call: HookCall, requests: PermissionRequests, sig
 export function noticeOf({ input }: HookCall): AgentEvent | undefined {
   if (input['hook_event_name'] !== 'Notification') return undefined;
   const [, serverName] = /^MCP server "(.*)" confirmed /s.exec(asText(input['message']) ?? '') ?? [];
-  return pageDone(oneLine(serverName ?? 'that asked'));
+  return pageDone(oneLine(serverName ?? 'without a name'));
 }
