@@ -1,10 +1,10 @@
 /**
- * The contract every backend fulfils. A backend opens sessions of an agent; a session turns whatever its agent says into
- * AgentEvents. Neither touches the database: what an agent needs of it (a SessionStore) is handed in.
+ * The contract every backend fulfills. A backend opens sessions of an agent; a session turns the agent's output into
+ * AgentEvents. Neither touches the database: what an agent needs of it (a SessionStore) is passed in.
  *
- * Order within one turn: `session_started` first where the session is new to this process; a tool call before its
- * update and before the decision about it; exactly one `turn_finished`, last. A backend may end the stream without it
- * (the process died): whoever reads then records the turn as failed.
+ * Order within one turn: `session_started` first if the session is new to this process; a tool call before its update
+ * and before the decision about it; exactly one `turn_finished`, last. A backend may end the stream without it (the
+ * process died): the caller then records the turn as failed.
  */
 import type { BackendName, Effort, McpServer, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
@@ -19,24 +19,24 @@ import { noUsage } from '../protocol/usage.ts';
 /** Tokens and cost of one model, as a delta of one turn. */
 export type ModelCost = Usage & { costUsd: number };
 
-/** What was spent since it was last told, over all models and by each. */
+/** What was spent since the last report, in total and by model. */
 export interface SessionCost {
   costUsd: number;
   models: Record<string, ModelCost>;
 }
 
-/** Requests to the model by their ids. */
+/** Ids of requests to the model. */
 export type CountedRequests = ReadonlySet<string> | 'all';
 
-/** Gathers what stored entries of a transcript say of a turn that nobody lived to finish. */
+/** Collects what a transcript's stored entries show of a turn whose end was never recorded. */
 export interface TurnTraces {
-  /** One entry, as its JSON text. */
+  /** One entry as JSON text. */
   add(json: string): void;
-  /** What its requests to the model used, in tokens: in dollars nothing is known. */
+  /** Tokens used by its requests to the model. Their cost in dollars is unknown. */
   readonly seen: Record<string, Usage>;
-  /** The same without the requests that were counted elsewhere. */
+  /** The same, without the requests that were counted elsewhere. */
   readonly spent: Record<string, Usage>;
-  /** The ids of tool calls that have a result. */
+  /** Ids of the tool calls that have a result. */
   readonly finishedCalls: ReadonlySet<string>;
 }
 
@@ -45,19 +45,19 @@ export type AgentEvent =
   | DeltaBody
   | {
       type: 'decision_requested';
-      /** Made by the backend, a UUID. */
+      /** A UUID, created by the backend. */
       decisionId: string;
       kind: DecisionKind;
-      /** The tool that wants to run, by its own name; a form has none. */
+      /** The agent's name for the tool that wants to run. A form has none. */
       toolName?: string | undefined;
       toolCallId?: string | undefined;
       title: string;
       input: Record<string, unknown>;
       canAllowAlways: boolean;
-      /** What `allow_always` would have the agent remember, in words; empty where it would remember nothing. */
+      /** What `allow_always` would make the agent remember, in words; empty if nothing. */
       alwaysScope: string[];
     }
-  /** The agent no longer waits for the answer: it was interrupted, or was answered elsewhere. */
+  /** The agent no longer waits for the answer: it was interrupted or answered elsewhere. */
   | { type: 'decision_resolved'; decisionId: string; outcome: AnswerOutcome | 'cancelled'; by: string }
   | {
       type: 'turn_finished';
@@ -65,30 +65,30 @@ export type AgentEvent =
       error?: TurnError | undefined;
       usage: Usage;
       costUsd: number;
-      /** Per model, the same turn's share; the parts add up to `costUsd`. */
+      /** The turn's share by model; the parts add up to `costUsd`. */
       models: Record<string, ModelCost>;
       /**
-       * The agent ended without a result. What its requests used is counted from the transcript, which is in the store as
-       * far as there is any; but not these, by their ids or those of their messages: they are in the numbers here, or in
-       * those of a turn before. `all`: the agent's own count is in the numbers.
+       * The agent ended without a result. The usage of its requests is counted from the stored transcript, except for
+       * these, identified by request id or message id: the numbers here, or those of an earlier turn, include them
+       * already. `all`: the numbers here are the agent's own count.
        */
       uncounted?: { except: CountedRequests } | undefined;
-      /** The agent had the prompt, although it told nothing of it. */
+      /** The agent received the prompt, although it reported nothing about it. */
       isTaken?: boolean | undefined;
-      /** It failed by what would fail any other prompt too. */
+      /** It failed for a reason that would also fail any other prompt. */
       obstacle?: Obstacle | undefined;
     };
 
-/** Why no prompt can be answered just now. */
+/** Why prompts cannot be answered for now. */
 export interface Obstacle {
   reason: HoldReason;
-  /** When it will be over, ISO 8601, where the agent was told. */
+  /** When it ends, ISO 8601, if the agent knows. */
   resetsAt?: string | undefined;
 }
 
 export type AgentEventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { type: T }>;
 
-/** The end of a turn that the agent gave no result for. */
+/** The end of a turn without a result from the agent. */
 export function endWithoutResult(outcome: TurnOutcome, error?: BooError): AgentEventOf<'turn_finished'> {
   return {
     type: 'turn_finished',
@@ -101,21 +101,21 @@ export function endWithoutResult(outcome: TurnOutcome, error?: BooError): AgentE
 }
 
 export interface AgentPrompt {
-  /** A UUID of this turn; the agent echoes it, so that results are matched to what asked for them. */
+  /** The turn's UUID. The agent echoes it, which matches results to prompts. */
   turnId: string;
   content: ContentBlock[];
 }
 
-/** A session that no process is in. */
+/** A session without a running process. */
 export interface StoredSession {
   sessionId: string;
   cwd: string;
   sessionStore: SessionStore;
 }
 
-/** A prompt whose turn has ended, or was left. */
+/** A prompt whose turn has ended or was abandoned. */
 export interface BegunPrompt extends AgentPrompt {
-  /** Of these entries of its session’s transcript, by their uuids, those that were stored before its turn began. */
+  /** Which of these transcript entries, given by uuid, were stored before the prompt's turn started. */
   storedBefore(uuids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
@@ -129,159 +129,166 @@ export interface SessionRewind {
 }
 
 export interface AgentSessionSpec {
-  /** For the log: whose session it is. */
+  /** For the log: the session's chat. */
   chatId: string;
-  /** Ours, a UUID. A session that the store already knows is resumed, any other is begun under this id. */
+  /** Our UUID. A session that the store knows is resumed; otherwise a new one starts under this id. */
   sessionId: string;
   cwd: string;
-  /** Where the agent was last told to work; null while it was told nowhere but in `cwd`. */
+  /** The last working directory reported by the agent; null while it has reported none but `cwd`. */
   agentDirectory: AgentDirectory | null;
-  /** Null leaves the choice to the agent, whatever the session had before. */
+  /** Null leaves the choice to the agent, whatever the session used before. */
   model: string | null;
-  /** Null leaves it to the agent. */
+  /** Null leaves the choice to the agent. */
   effort: Effort | null;
   permissionMode: PermissionMode;
-  /** Whether the directory's own settings, hooks and MCP servers may be loaded, as they are now. */
+  /** Whether the directory's own settings, hooks and MCP servers, in their current form, may be loaded. */
   trusted: boolean;
-  /** Whether agents of other sessions on the machine may begin turns in this one. */
+  /** Whether agents of other sessions on the machine may start turns in this one. */
   acceptsAgentMessages: boolean;
-  /** What was trusted. Without it the directory is taken as it is found. */
+  /** The content that was trusted. Without it the directory is used as found. */
   directory?: DirectoryContent | undefined;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
-  /** Turns that the agent begins by itself, for example when a background task ends. */
+  /** Turns that the agent starts by itself, for example when a background task ends. */
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
-  /** What the agent says between turns, for example that a background task has ended. */
+  /** What the agent reports between turns, for example that a background task has ended. */
   onEvent(event: AgentBody): void;
   /**
-   * What the session has cost beyond what its turns told, as a share of its own. Resolves once it is stored, and never
-   * rejects; a backend that learns of it only at the end waits for that before `close` resolves.
+   * What the session has cost beyond its turns, as a delta. Resolves once it is stored, and never rejects. A backend
+   * that learns of it only at the end waits for it before `close` resolves.
    */
   onCost(cost: SessionCost): Promise<void>;
   /**
-   * What the agent has counted for a session that goes on, by model: its totals begin with it. Called before its process
-   * starts; rejects where it could not be compared with what is booked, and then the session does not open.
+   * The agent's totals by model for a session that is resumed; its counting continues from them. Called before the
+   * process starts. If it rejects, because the totals could not be compared with what is booked, the session does not
+   * open.
    */
   onResumed?(counted: Readonly<Record<string, ModelCost>>): Promise<void>;
-  /** The agent is at work in its turn, although there is nothing to tell, as while a model thinks. */
+  /** The agent is working on its turn but has nothing to report, for example while a model thinks. */
   onSign?(): void;
-  /** Its MCP servers, as far as the agent tells, whenever one has another state. What has failed is told by a notice as well. */
+  /**
+   * The session's MCP servers as the agent reports them, whenever the state of one changes. Failures also appear as
+   * notices.
+   */
   onMcpServers?(servers: readonly McpServer[]): void;
-  /** The session's process is gone, other than through `close`. The session must be opened anew. */
+  /** The session's process ended without `close`. A new session must be opened. */
   onLost(cause: BooError): void;
 }
 
-/** A file that an agent would load, or run, in a directory that is trusted. */
+/** A file that an agent would load or run in a trusted directory. */
 export interface DirectoryFile {
-  /** As seen from the directory. */
+  /** Relative to the directory. */
   path: string;
   sha256: string;
-  /** Null where it is no text, or a long one. */
+  /** Null if it is long or not text. */
   text: string | null;
 }
 
-/** All that a directory brings along for an agent. */
+/** Everything in a directory that an agent would load or run. */
 export interface DirectoryContent {
   /** The directory's real path. */
   path: string;
-  /** Of the names and contents of all files. */
+  /** Covers the names and contents of all files. */
   digest: string;
-  /** By path. */
+  /** Sorted by path. */
   files: DirectoryFile[];
-  /** Whether nothing was changed since it was read. Cheap, to be asked before every turn. */
+  /** Whether nothing has changed since it was read. Cheap enough to call before every turn. */
   readonly isCurrent: () => boolean;
 }
 
 export interface DecisionAnswer {
   outcome: AnswerOutcome;
-  /** The input to run instead of the one shown. */
+  /** Replaces the input that was shown. */
   input?: Record<string, unknown> | undefined;
   message?: string | undefined;
 }
 
-/** A field of an answer, and what it must be. */
+/** An invalid field of an answer, and what it must be. */
 export interface AnswerProblem {
   field: string;
   message: string;
 }
 
-/** `settled`: nothing waits for the answer any more, and an event that says so is on its way. */
+/** `settled`: nothing waits for the answer any more, and the event that says so will follow. */
 export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
 
 export interface BackendCapabilities {
-  /** Text streams in while it is made. */
+  /** Text streams while it is generated. */
   deltas: boolean;
   /** A terminal can be attached. */
   terminal: boolean;
-  /** Prompts may hold images. */
+  /** Prompts may contain images. */
   images: boolean;
 }
 
-/** One session of an agent, with a living process, from its opening to its end. */
+/** One agent session with a running process, from opening to end. */
 export interface AgentSession {
   /**
-   * One turn, from a prompt to its `turn_finished`. One at a time: throws `chat_busy`; once the session has ended,
-   * `agent_failed`.
+   * Runs one turn, from a prompt to its `turn_finished`. Throws `chat_busy` during another turn, and `agent_failed`
+   * once the session has ended.
    */
   prompt(prompt: AgentPrompt): AsyncIterable<AgentEvent>;
 
   /**
-   * Before an answer is stored: whether the agent would do just what it says, with the edited input as it is, or with what
-   * was shown.
+   * Called before an answer is stored: checks that the agent would do exactly what the answer says, with the edited
+   * input unchanged or with the input that was shown.
    */
   checkAnswer(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck>;
 
-  /** The rules that `allow_always` would have the agent keep in the directory's own settings, as they stand there then. */
+  /**
+   * The rules that `allow_always` would make the agent store in the directory's own settings, as they would appear
+   * there.
+   */
   keptRules?(decisionId: string): readonly string[];
 
-  /** Settles a decision that this session asked for; false when nothing waits for it any more. */
+  /** Settles a decision that this session requested; false if nothing waits for it any more. */
   resolve(decisionId: string, answer: DecisionAnswer): boolean;
 
   /**
-   * Ends the running turn, which then finishes as `interrupted`. A session that does not obey within the time limit is
-   * closed, and its turn ends all the same. Without a running turn nothing happens.
+   * Ends the running turn, which finishes as `interrupted`. A session that does not react within the time limit is
+   * closed, which also ends its turn. Does nothing without a running turn.
    */
   interrupt(): Promise<void>;
 
-  /** For the turns to come. Null leaves the choice to the agent. */
+  /** Applies from the next turn. Null leaves the choice to the agent. */
   setModel(model: string | null): Promise<void>;
   /**
-   * For the turns to come. Null leaves it to the agent. Resolves with false where only a session that is opened anew takes
-   * it.
+   * Applies from the next turn. Null leaves the choice to the agent. Resolves with false if only a new session can
+   * apply it.
    */
   setEffort(effort: Effort | null): Promise<boolean>;
-  /** At once, in the middle of a turn too. Resolves with the mode that is in force then, which may be another one. */
+  /** Applies immediately, even during a turn. Resolves with the mode that is now in effect, which may differ. */
   setPermissionMode(mode: PermissionMode): Promise<PermissionMode>;
-  /** At once; a terminal in the middle of a turn follows at the turn's end. */
+  /** Applies immediately; a terminal that runs a turn applies it at the turn's end. */
   setAcceptsAgentMessages(accepts: boolean): Promise<void>;
 
-  /** True while the session has work that closing would kill: background tasks, or a transcript not yet stored. */
+  /** True while closing the session would destroy work: background tasks, or a transcript that is not stored yet. */
   readonly isBusy: boolean;
 
-  /** Where the backend has the capability. */
+  /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 
-  /** Ends the session in order: its transcript is complete in the store when this resolves. Idempotent. */
+  /** Ends the session cleanly: its transcript is fully stored when this resolves. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Runs sessions of an agent. Which chat has which session, it does not know. */
+/** Runs sessions of an agent. It does not know which chat a session belongs to. */
 export interface AgentBackend {
   readonly name: BackendName;
   readonly capabilities: BackendCapabilities;
 
   /**
-   * Starts or resumes the agent's process, and resolves when it can take a prompt. The caller has at most one session of
-   * an id. Throws BooError `agent_failed` or `cwd_invalid`. Aborted, it rejects once no process is left.
+   * Starts or resumes the agent's process, and resolves when it can take a prompt. The caller has at most one open
+   * session per id. Throws BooError `agent_failed` or `cwd_invalid`. If aborted, it rejects once no process is left.
    */
   openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession>;
 
   /**
-   * Whether the transcript of a session that is closed shows that this prompt reached the agent. Without it nobody can tell,
-   * and the prompt counts as asked.
+   * Whether the transcript of a closed session shows that this prompt reached the agent. Without this method nobody can
+   * tell, and the prompt counts as asked.
    */
   wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
 
-  /** Closes every session that is still open; no process of theirs is left. Idempotent. */
+  /** Closes every open session; none of their processes is left. Idempotent. */
   dispose(): Promise<void>;
 }

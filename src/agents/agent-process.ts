@@ -1,9 +1,9 @@
 /**
  * Who owns an agent's process, and who ends it.
  *
- * While the host lives, it ends its agents in order, and then what is left of their sessions. If the host dies without a
- * word, the kernel sends its agents SIGTERM (Linux), on which an agent ends its tools too; what slips through is ended by
- * the host's watcher (`host-watcher.ts`), or by the next host to start, before it takes any chat.
+ * While the host lives, it ends its agents cleanly, and then whatever is left of their sessions. If the host dies
+ * suddenly, the kernel sends its agents SIGTERM (Linux), and an agent ends its tools on SIGTERM. Anything that survives
+ * is ended by the host's watcher (`host-watcher.ts`), or by the next host when it starts, before it claims any chat.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
@@ -23,7 +23,10 @@ import {
 
 export type AgentProcess = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** The command so that the kernel ends it with this process, and that all of it is known (Linux). Never a shell. */
+/**
+ * Wraps the command so that the kernel ends it with this process and all its descendants can be found (Linux). Never a
+ * shell.
+ */
 function ownedCommand(
   command: string,
   args: readonly string[],
@@ -32,7 +35,7 @@ function ownedCommand(
   return markedCommand(withDeathSignal(command, args, 'TERM'), mark);
 }
 
-/** Starts an agent as a child that cannot outlive this process. An argument array, never a shell. */
+/** Starts an agent as a child that cannot outlive this process. Takes an argument array, never a shell. */
 export function spawnAgent(
   command: string,
   args: readonly string[],
@@ -42,14 +45,14 @@ export function spawnAgent(
   return spawn(owned.command, owned.args, {
     cwd: options.cwd,
     env: markedEnv(options.env, options.mark),
-    // A process group of its own: a terminal's Ctrl-C is for the host, which ends its agents in order.
+    // Its own process group: Ctrl-C in a terminal is meant for the host, which ends its agents cleanly.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
 }
 
-/** The same in a terminal of its own. After `loadPseudoTerminals`. */
+/** The same, in a pseudo-terminal. Call `loadPseudoTerminals` first. */
 export function openAgentTerminal(
   command: string,
   args: readonly string[],
@@ -59,7 +62,7 @@ export function openAgentTerminal(
   return openPseudoTerminal(owned.command, owned.args, { ...options, env: markedEnv(options.env, options.mark) });
 }
 
-/** Tells the log that one has started; what it returns tells how it ended. */
+/** Logs the start of a process, and returns the function that logs its end. */
 export function tellOfProcess(
   pid: number | undefined,
   chatId: string,
@@ -69,36 +72,36 @@ export function tellOfProcess(
   return (code, signal) => log.info({ chatId, pid, code, signal }, 'An agent process has ended.');
 }
 
-/** Ends what hosts that are dead left running; returns how many processes that were. */
+/** Ends processes that dead hosts left running, and returns their number. */
 export async function endOrphans(log: Log): Promise<number> {
   const left = await orphans();
   await Promise.all(
     left.map(async ({ name, ...identity }) => {
       log.warn({ pid: identity.pid, name }, 'Ending a process that an earlier host left behind.');
-      // One that was started as another user is not ours to end.
+      // Fails for a process of another user.
       await endProcess(identity, { graceMs: 3_000 }).catch((error: unknown) =>
-        log.error({ pid: identity.pid, name, err: error }, 'It could not be ended.'),
+        log.error({ pid: identity.pid, name, err: error }, 'The process could not be ended.'),
       );
     }),
   );
   return left.length;
 }
 
-/** A server of tools that has lost its agent leaves by itself. */
+/** A tool server that has lost its agent exits by itself. */
 const leaveMs = 250;
-/** What is ended may start something else in its last moment. */
+/** A process may start others while it is being ended. */
 const rounds = 5;
 
-/** The names of programs, without their arguments. */
+/** Names of programs, without their arguments. */
 export interface LeftBehind {
   ended: string[];
-  /** They run as another user, for instance. */
+  /** For example because they run as another user. */
   alive: string[];
 }
 
 /**
- * Ends what an agent of this host left behind: an orderly end proves nothing of what it had started. What left by itself
- * is not told. The mark is not to be used again.
+ * Ends what an agent of this host left behind: even an agent that exits cleanly may leave processes. Those that exit by
+ * themselves are not reported. The mark must not be used again.
  */
 export async function endSession(mark: SessionMark): Promise<LeftBehind> {
   const ended = new Set<string>();

@@ -1,7 +1,7 @@
 /**
- * What the server knows of an agent, whatever runs its sessions: each agent declares itself in its own folder, and
+ * What the server knows about an agent, whatever runs its sessions. Each agent declares itself in its own folder, and
  * `agents.ts` lists the declarations. Routing, `GET /v1/info`, the web app, the command line and `boocode doctor` read
- * them; nothing else knows one agent from another.
+ * them; nothing else tells agents apart.
  */
 import type { Log } from '../lib/log.ts';
 import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
@@ -16,25 +16,25 @@ import type { AgentBackend, CountedRequests, DirectoryContent, SessionRewind, Tu
 /** What a backend is, whether or not it can run here. */
 export interface BackendDeclaration {
   readonly name: BackendName;
-  /** For people, in the middle of a sentence: `terminal program`. */
+  /** Shown to people, in the middle of a sentence: `terminal program`. */
   readonly label: string;
-  /** What speaks for it, in a few words. */
+  /** Why to choose it, in a few words. */
   readonly hint: string;
-  /** How to choose it, as one or more sentences that begin with `Or`: for people who cannot have another one. */
+  /** How to choose it, for people who cannot use another one: one or more sentences that start with `Or`. */
   readonly howToChoose: string;
-  /** Runs sessions of the agent; or why it cannot be done here, and what would help, in sentences. */
+  /** Runs the agent's sessions; otherwise, why that is impossible here and how to fix it, in full sentences. */
   readonly runs: AgentBackend | { readonly reason: string };
 }
 
-/** Makes the events of a transcript, page after page. */
+/** Turns a transcript into events, page by page. */
 export interface History {
-  /** The events of the next entries of the main transcript. */
+  /** Events of the next entries of the main transcript. */
   map(entries: readonly SessionStoreEntry[]): AgentBody[];
-  /** What is left to say at the end: calls without a result have none to come. */
+  /** The final events: calls that have no result will get none. */
   end(): AgentBody[];
 }
 
-/** A session that the agent keeps on this machine. */
+/** A session that the agent has stored on this machine. */
 export interface NativeSession {
   /** A UUID. */
   sessionId: string;
@@ -43,58 +43,59 @@ export interface NativeSession {
 
 export interface Agent {
   readonly name: AgentName;
-  /** For people: `Claude`. */
+  /** Shown to people: `Claude`. */
   readonly label: string;
   /** The first one is the default. */
   readonly backends: readonly [BackendDeclaration, ...BackendDeclaration[]];
   readonly permissionModes: readonly [PermissionMode, ...PermissionMode[]];
-  /** Names to offer. Others may work, too: see `knowsModel`. */
+  /** Names to offer. Others may work too: see `knowsModel`. */
   readonly models: readonly string[];
 
-  /** Whether there is such a model, as far as can be known; what nobody can know is taken for one. */
+  /** Whether the model exists, as far as can be known; true if nobody can tell. */
   knowsModel?(model: string): Promise<boolean>;
 
-  /** What the directory would have the agent load once it is trusted. Throws `trust_refused` where it is too much. */
+  /** What the agent would load from the directory once it is trusted. Throws `trust_refused` if that is too much. */
   readDirectory?(cwd: string): Promise<DirectoryContent>;
 
-  /** Folds the summary of a session that the session store keeps. */
+  /** Folds the session summary that the session store keeps. */
   readonly foldSummary: FoldSummary;
 
-  /** Imports: what was said in a session before it came here. Without it sessions cannot be imported. */
+  /** For imports: what was said in a session before it came here. Without it sessions cannot be imported. */
   createHistory?(): History;
 
-  /** For a turn that was left in the middle, by its host or its agent. `except` is as in `uncounted`. */
+  /** For a turn that its host or its agent abandoned. `except` is as in `uncounted`. */
   createTurnTraces(except?: CountedRequests): TurnTraces;
 
   /**
-   * A closed session goes on in another directory: stores what the agent itself keeps of it beyond the store, and removes
-   * that where nothing would be lost. The directory may be gone. Nothing happens where the agent keeps nothing.
+   * Moves a closed session to another directory: stores what the agent's own files contain beyond the store, and
+   * removes the files unless that would lose something. The directory may be gone. Does nothing if the agent keeps no
+   * files.
    */
   leaveDirectory?(session: NativeSession & { sessionStore: SessionStore }): Promise<void>;
 
   /**
-   * Copies a closed session up to, and without, the first of these prompts, which came one after another, to a new one.
-   * Null where the session does not hold it, else the worktree that the new one goes on in, null for none.
+   * Copies a closed session to a new one, up to but excluding the first of these consecutive prompts. Null if the
+   * session does not contain it; otherwise the worktree that the new session continues in, or null for none.
    */
   rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
 
-  /** Removes what the agent itself keeps of a closed session: its chat is being deleted. */
+  /** Removes the agent's own files of a closed session whose chat is being deleted. */
   removeSession?(session: NativeSession): Promise<void>;
 
-  /** For the whole host. Missing where there is nothing to sign in to. */
+  /** For the whole host. Absent if there is nothing to sign in to. */
   readonly signIn?: AgentSignIn;
 
-  /** Closes every session that is still open; no process is left. Idempotent. */
+  /** Closes every open session; no process is left. Idempotent. */
   dispose(): Promise<void>;
 }
 
 /** The agents of this server. */
 export interface AgentDirectory {
-  /** Answers in chats that name none. */
+  /** Used for chats that name no agent. */
   readonly default: Agent;
   /** Throws `invalid_request`. */
   agentFor(name: AgentName): Agent;
-  /** The backend for a chat of the agent, which may name one. Throws `invalid_request`, `backend_unavailable`. */
+  /** The backend for a new chat of the agent, which may name one. Throws `invalid_request`, `backend_unavailable`. */
   choose(agentName: AgentName, asked: BackendName | undefined): BackendName;
   /** The backend that runs a chat. Throws `backend_unavailable`. */
   backendFor(name: BackendName): AgentBackend;
@@ -102,33 +103,33 @@ export interface AgentDirectory {
 }
 
 export interface AgentOptions {
-  /** The whole environment of the agent's processes: see `agentEnvironment`. */
+  /** The complete environment of the agent's processes: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
-  /** The server's own files, which agents are kept from. */
+  /** The server's own files, which agents must not access. */
   dataDir: string;
   logger: Log;
   limits: { answerMs: number; startMs: number };
-  /** What programs may do to the terminals of viewers beyond being shown there. */
+  /** What programs may do to viewers' terminals beyond drawing in them. */
   passthrough: readonly Passthrough[];
-  /** Whether its SDK, and not its terminal program, runs chats that name no backend. */
+  /** Whether chats that name no backend run on its SDK instead of its terminal program. */
   sdkByDefault: boolean;
-  /** Answers come from a scripted model: nobody has an account there. */
+  /** Answers come from a scripted model that has no accounts. */
   demo: boolean;
 }
 
-/** Where the demo model answers. */
+/** The demo model's URL. */
 export interface DemoEndpoint {
   url: string;
   apiKey: string;
-  /** For the agent's own files: the user's settings are left alone. */
+  /** For the agent's own files, so that the user's settings stay untouched. */
   dataDir: string;
 }
 
 export interface AgentDeclaration {
   readonly name: AgentName;
   open(options: AgentOptions): Promise<Agent>;
-  /** The environment in which the agent reaches the demo model and nothing else. */
+  /** An environment in which the agent reaches only the demo model. */
   demoEnvironment(env: Readonly<Record<string, string>>, endpoint: DemoEndpoint): Record<string, string>;
-  /** For `boocode doctor`: what the agent needs here, and each of its backends. */
+  /** For `boocode doctor`: what the agent and each of its backends need here. */
   diagnose(options: Pick<AgentOptions, 'env' | 'sdkByDefault'>): Promise<Finding[]>;
 }

@@ -40,9 +40,9 @@ describe('ROUTE-1: a new chat', () => {
     const refusal = (field: string) =>
       expect.objectContaining({ code: 'invalid_request', details: { field } }) as Error;
     expect(() => agents.choose('claude', 'nobody')).toThrow(refusal('backend'));
-    expect(() => agents.choose('claude', 'nobody')).toThrow(/“nobody” here\. Take one of: claude_sdk, claude_pty\.$/);
+    expect(() => agents.choose('claude', 'nobody')).toThrow(/“nobody”\. Use one of: claude_sdk, claude_pty\.$/);
     expect(() => agents.choose('nobody', undefined)).toThrow(refusal('agent'));
-    expect(() => agents.choose('nobody', undefined)).toThrow(/Take one of: claude, other\.$/);
+    expect(() => agents.choose('nobody', undefined)).toThrow(/Use one of: claude, other\.$/);
     // A backend is of one agent.
     expect(() => agents.choose('claude', 'other_cli')).toThrow(refusal('backend'));
   });

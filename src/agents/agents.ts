@@ -1,6 +1,6 @@
 /**
- * The agents of this server, and who runs a chat: a chat's own backend wins, and one that names none gets its agent's
- * default. A backend that cannot run here refuses with a sentence that says what to do.
+ * The agents of this server, and which backend runs a chat: the one the chat names, else its agent's default. A backend
+ * that cannot run here refuses with a message that says what to do.
  */
 import type { AgentName, BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
@@ -19,7 +19,7 @@ export async function openAgents(
   return new Agents(await Promise.all(declarations.map((declaration) => declaration.open(options))));
 }
 
-/** A backend that is nowhere to be had has no capability. */
+/** A backend that cannot run here has no capabilities. */
 const nothing = { deltas: false, terminal: false, images: false };
 
 export class Agents implements AgentDirectory {
@@ -112,6 +112,6 @@ function describeAgent(agent: Agent): AgentInfo {
 }
 
 function unknown(field: 'agent' | 'backend', name: string, names: readonly string[]): BooError {
-  const message = `${field}: there is no ${field} “${name}” here. Take one of: ${names.join(', ')}.`;
+  const message = `${field}: unknown ${field} “${name}”. Use one of: ${names.join(', ')}.`;
   return new BooError('invalid_request', message, { details: { field } });
 }

@@ -1,7 +1,8 @@
 /**
- * A host that is killed can do nothing any more; so a small process of its own waits for that, and then ends what carries
- * the host's marks. It is a shell that reads a pipe which only the host holds open: 1 MB, for as long as the host lives.
- * Agents are told to end by the kernel at once, and get a moment for it. Linux only: elsewhere nothing is started.
+ * A killed host cannot clean up. So a small process of its own waits for the host's death, and then ends everything
+ * that carries the host's marks. It is a shell that reads from a pipe which only the host holds open; it uses 1 MB
+ * while the host lives. The kernel tells agents to end immediately, and the watcher gives them a moment to do so. Linux
+ * only: elsewhere nothing is started.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,8 +12,8 @@ import { findProgram, identifyProcess } from '../lib/process-identity.ts';
 import { hostDigits, hostMark, markName, temporaryPrefix } from './process-marks.ts';
 
 /**
- * Its arguments: what the limits of the host's sessions begin with, the entry in the environment, and what the host's
- * temporary directories begin with.
+ * Arguments: the leading digits of the limits of the host's sessions, the host's entry in the environment, and the
+ * prefix of the host's temporary directories.
  */
 const script = `
 trap '' HUP INT TERM
@@ -34,13 +35,13 @@ rm -rf "$3"*
 `;
 
 export interface HostWatcher {
-  /** The watcher as it runs now. */
+  /** The watcher's current process. */
   readonly pid: number | undefined;
-  /** The host has ended its agents: nothing is left to watch. */
+  /** Call it when the host has ended its agents and nothing is left to watch. */
   close(): Promise<void>;
 }
 
-/** How long until another one is started in place of one that ended. */
+/** Delay before a watcher that ended is replaced. */
 const againMs = 1_000;
 
 export function startHostWatcher(log: Log): HostWatcher {
@@ -61,7 +62,7 @@ export function startHostWatcher(log: Log): HostWatcher {
       `${markName}=${hostMark(self)}`,
       temporaryPrefix(),
     ];
-    // In a session of its own, so that no Ctrl-C is for it; and with nothing of the host's environment.
+    // Its own session, so that Ctrl-C does not reach it, and nothing of the host's environment.
     const child = spawn('/bin/sh', args, {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
@@ -73,10 +74,7 @@ export function startHostWatcher(log: Log): HostWatcher {
     child.unref();
     const again = (cause: unknown): void => {
       if (isClosed || watcher !== child) return;
-      log.warn(
-        { err: cause },
-        'The process that ends what a killed host leaves behind is gone; another one is started.',
-      );
+      log.warn({ err: cause }, 'The process that cleans up after a killed host has ended; starting another one.');
       watcher = undefined;
       timer = setTimeout(start, againMs);
       timer.unref();
@@ -95,7 +93,7 @@ export function startHostWatcher(log: Log): HostWatcher {
       clearTimeout(timer);
       const child = watcher;
       if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      // It kept nothing from ending until now: its end is waited for.
+      // It was unreferenced until now: keep this process alive until it has ended.
       child.ref();
       const exited = once(child, 'exit');
       child.kill('SIGKILL');

@@ -2,22 +2,22 @@ import { BooError } from '../protocol/error.ts';
 
 export interface OpeningSession {
   open(): Promise<void>;
-  /** Also while it opens: then it never will. Idempotent. */
+  /** May be called while the session opens, which then fails. Idempotent. */
   close(): Promise<void>;
 }
 
-/** The sessions of one backend that have not ended yet: none outlives it. */
+/** The open sessions of one backend, so that none outlives it. */
 export class OpenSessions<S extends OpeningSession> {
   readonly #sessions = new Set<S>();
 
-  /** Opens a session. Aborted, it closes it, and rejects once that is done. */
+  /** Opens a session. If aborted, it closes the session, then rejects. */
   async open(session: S, signal?: AbortSignal): Promise<S> {
     const giveUp = (): void => void session.close();
     this.#sessions.add(session);
     signal?.addEventListener('abort', giveUp, { once: true });
     try {
       if (!signal?.aborted) await session.open();
-      if (signal?.aborted) throw new BooError('agent_failed', 'The session was closed while it opened.');
+      if (signal?.aborted) throw new BooError('agent_failed', 'The session was closed while it was opening.');
       return session;
     } catch (error) {
       if (signal?.aborted) await session.close();
@@ -28,7 +28,7 @@ export class OpenSessions<S extends OpeningSession> {
     }
   }
 
-  /** The session has ended by itself, or was closed. */
+  /** Call it when a session has ended by itself or was closed. */
   ended(session: S): void {
     this.#sessions.delete(session);
   }

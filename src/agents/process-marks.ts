@@ -1,8 +1,8 @@
 /**
- * How a process is known to be a session's, or a host's, whoever its parent is by now. Two marks are handed down to all
- * that an agent starts. One stands in the environment. The other one is a resource limit, on file locks, which no kernel
- * has counted for twenty years: it goes along through fork, exec, `setsid`, `nohup` and a cleared environment, and without
- * privileges it cannot be raised again. Linux only; elsewhere nothing is found.
+ * How to recognize a process as part of a session or a host, even after its parent is gone. Everything that an agent
+ * starts inherits two marks. One is an environment variable. The other is a resource limit on file locks, which no
+ * kernel has enforced for twenty years: it survives fork, exec, `setsid`, `nohup` and a cleared environment, and cannot
+ * be raised again without privileges. Linux only; elsewhere nothing is found.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -15,16 +15,16 @@ const sessionName = 'BOOCODE_SESSION';
 
 export interface SessionMark {
   readonly sessionId: string;
-  /** Null where the limit cannot be had: then the environment has to do. */
+  /** Null if the limit is not available; then only the environment marks the session. */
   readonly limit: string | null;
 }
 
 export interface MarkedProcess extends ProcessIdentity {
-  /** The program's name, without its arguments: those may hold secrets. */
+  /** The program's name without its arguments, which may contain secrets. */
   name: string;
 }
 
-/** The mark of a host: `pid:start`, so that whoever reads it can tell whether that host still lives. */
+/** A host's mark: `pid:start`, which is enough to check whether that host is still alive. */
 export function hostMark(host: ProcessIdentity): string {
   return `${host.pid}:${host.startedAt}`;
 }
@@ -34,18 +34,18 @@ function parseMark(mark: string): ProcessIdentity | null {
   return pid === undefined || startedAt === undefined ? null : { pid: Number(pid), startedAt };
 }
 
-// A limit is `1`, the host in 13 digits, and the session in 6, which is below 2^64. The host is its pid, below 2^22, and the
-// last 20 bits of its start time.
+// A limit is `1`, then 13 digits for the host and 6 for the session, which stays below 2^64. The host's part combines
+// its pid, below 2^22, and the last 20 bits of its start time.
 const startBits = 2 ** 20;
 const maxSession = 999_999;
 
-/** The digits that the limits of a host's sessions begin with. */
+/** The leading digits of the limits of a host's sessions. */
 export function hostDigits({ pid, startedAt }: ProcessIdentity): string {
   const ticks = Number(startedAt.split('/')[1]);
   return `1${String(pid * startBits + (ticks % startBits)).padStart(13, '0')}`;
 }
 
-/** What the names of this host's own temporary directories begin with. */
+/** The prefix of this host's temporary directories. */
 export function temporaryPrefix(): string {
   const self = identifyProcess(process.pid);
   return join(tmpdir(), self ? `boo-${hostDigits(self)}-` : 'boo-');
@@ -60,7 +60,7 @@ function isOfLivingHost(limit: string): boolean {
 const inUse = new Set<number>();
 let last = 0;
 
-/** A mark for the processes of one session, until they are ended. */
+/** Marks the processes of one session until they have ended. */
 export function markSession(sessionId: string): SessionMark {
   const self = identifyProcess(process.pid);
   if (!self || limitProgram() === null) return { sessionId, limit: null };
@@ -74,7 +74,7 @@ export function forgetMark({ limit }: SessionMark): void {
   if (limit !== null) inUse.delete(Number(limit.slice(-6)));
 }
 
-/** The environment with the marks of this host and of the session in it. */
+/** Adds the marks of this host and of the session to an environment. */
 export function markedEnv<T extends string | undefined>(
   env: Record<string, T>,
   mark: SessionMark | undefined,
@@ -87,7 +87,7 @@ export function markedEnv<T extends string | undefined>(
   };
 }
 
-/** The command so started that it has the mark's limit. */
+/** Wraps the command so that it starts with the mark's limit. */
 export function markedCommand(
   { command, args }: { command: string; args: string[] },
   mark: SessionMark | undefined,
@@ -99,14 +99,14 @@ export function markedCommand(
 
 let prlimit: { path: string | null } | undefined;
 
-/** `prlimit` of util-linux, where it does what is wanted of it. */
+/** `prlimit` from util-linux, if it works as needed. */
 function limitProgram(): string | null {
   prlimit ??= { path: findLimitProgram() };
   return prlimit.path;
 }
 
 function findLimitProgram(): string | null {
-  // Within an agent of another host: what is started here is marked by that one already.
+  // Inside an agent of another host, which has marked this process already.
   if (process.platform !== 'linux' || limitOf('self') !== 'unlimited') return null;
   const path = findProgram('prlimit');
   const probe = `1${'0'.repeat(19)}`;
@@ -118,7 +118,7 @@ function limitOf(pid: string): string | undefined {
   return /^Max file locks\s+\S+\s+(\S+)/m.exec(readText(`/proc/${pid}/limits`))?.[1];
 }
 
-/** The processes of a session of this host, whoever their parents are. */
+/** All processes of a session of this host, whoever their parents are. */
 export async function processesOf({ sessionId, limit }: SessionMark): Promise<MarkedProcess[]> {
   const self = identifyProcess(process.pid);
   if (!self) return [];
@@ -130,7 +130,7 @@ export async function processesOf({ sessionId, limit }: SessionMark): Promise<Ma
   });
 }
 
-/** What hosts that are dead left running; not what is of another container. */
+/** Processes that dead hosts left running, except those of other containers. */
 export async function orphans(): Promise<MarkedProcess[]> {
   const here = namespaceOf('self');
   return processesWhere((pid) => {
@@ -140,12 +140,13 @@ export async function orphans(): Promise<MarkedProcess[]> {
     const host = entry === undefined ? null : parseMark(entry.slice(markName.length + 1));
     if (!isMarked && !host) return false;
     if (namespaceOf(pid) !== here) return false;
-    // An agent may run a host of its own: what that one left carries its name, and the limit of the agent.
+    // An agent may run a host of its own: what that host leaves carries the inner host's name and the outer agent's
+    // limit.
     return host ? !isAlive(host) : !isOfLivingHost(limit as string);
   });
 }
 
-/** A number of processes at a time: whatever else this process does goes on meanwhile. */
+/** Processes read per batch; the event loop runs between batches. */
 const atOnce = 100;
 
 async function processesWhere(isWanted: (pid: string) => boolean): Promise<MarkedProcess[]> {
@@ -166,7 +167,7 @@ function environOf(pid: string): string[] {
   return readText(`/proc/${pid}/environ`).split('\0');
 }
 
-/** Empty for a process that is gone, or another user's. */
+/** Empty if the process is gone or belongs to another user. */
 function readText(path: string): string {
   try {
     return readFileSync(path, 'latin1');

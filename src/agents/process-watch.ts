@@ -1,15 +1,16 @@
 /**
- * Notices a process that lives and answers nothing: stopped, or caught in an endless loop. A slow model, a long tool and a
- * person who thinks are none of its concern: the process is asked for a sign of life of its own.
+ * Detects a process that is alive but does not respond: stopped, or caught in an endless loop. It does not mistake a
+ * slow model, a long tool call or a person who takes their time for that, because it asks the process itself for a sign
+ * of life.
  */
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import { type Liveness, watchLiveness } from '../lib/liveness.ts';
 
 export interface WatchLimits {
-  /** Without a word for so long, it is asked. */
+  /** The process is asked after this long without output. */
   silenceMs: number;
-  /** One that has given no sign by then is ended; 0 never. */
+  /** A process that has not answered by then is ended; 0 means never. */
   answerMs: number;
 }
 
@@ -17,9 +18,9 @@ export interface ProcessWatchParts {
   limits: WatchLimits;
   chatId: string;
   logger: Log;
-  /** Has the process show that it lives; `hear` is called when it does. */
+  /** Asks the process for a sign of life. Call `hear` when one arrives. */
   readonly ask: () => void;
-  /** There is a reason why it is not heard, other than its own: it is not asked. */
+  /** Whether the silence has a cause outside the process; then it is not asked. */
   readonly isExcused: () => boolean;
   /** Ends the process. */
   readonly end: () => Promise<void>;
@@ -36,7 +37,7 @@ export class ProcessWatch {
     this.#parts = parts;
   }
 
-  /** Why it was ended, once it was. */
+  /** Why the process was ended, if it was. */
   get failure(): BooError | undefined {
     return this.#failure;
   }
@@ -57,20 +58,20 @@ export class ProcessWatch {
     });
   }
 
-  /** Asks now. Watches until the answer has come, whoever stops it. */
+  /** Asks now, and watches until the answer arrives, even if `stop` is called meanwhile. */
   check(): void {
     this.start();
     this.#liveness?.check();
   }
 
-  /** It has said something. */
+  /** The process has shown a sign of life. */
   hear(): void {
     this.#isAsking = false;
     this.#liveness?.hear();
     if (this.#isUnneeded) this.close();
   }
 
-  /** Nothing is expected of it any more, but the answer to what it was asked. */
+  /** Nothing more is expected of the process, except the answer to a pending question. */
   stop(): void {
     this.#isUnneeded = true;
     if (!this.#isAsking) this.close();

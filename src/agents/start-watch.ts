@@ -1,12 +1,12 @@
 /**
- * Notices a program of which nothing comes after its start, and ends it: stopped, caught in a loop, or waiting for a disk
- * that does not answer. One that starts is slower than one that runs, so its limit is a longer one.
+ * Detects a program that shows nothing after its start, and ends it: stopped, caught in a loop, or waiting for a disk
+ * that does not respond. Starting takes longer than answering, so the limit is longer too.
  */
 import type { Log } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 
 export interface StartWatchParts {
-  /** One that has shown nothing by then is ended; 0 never. */
+  /** A program that has shown nothing by then is ended; 0 means never. */
   startMs: number;
   chatId: string;
   logger: Log;
@@ -14,7 +14,7 @@ export interface StartWatchParts {
   readonly end: () => Promise<void>;
 }
 
-/** The program itself gives a hook ten minutes, unless its settings say more. */
+/** The program's own limit for a hook is ten minutes, unless its settings say more. */
 const hooksMs = 10 * 60_000;
 
 export class StartWatch {
@@ -26,23 +26,23 @@ export class StartWatch {
     this.#parts = parts;
   }
 
-  /** Why it was ended, once it was. */
+  /** Why the process was ended, if it was. */
   get failure(): BooError | undefined {
     return this.#failure;
   }
 
-  /** From now on, also where one before it was ended. */
+  /** Starts the limit, also for another process after one that was ended. */
   begin(): void {
     this.#failure = undefined;
     this.#arm(this.#parts.startMs);
   }
 
-  /** Hooks of its start run, which take as long as they like; with none of them left the limit begins anew. */
+  /** Start hooks may take as long as they like; when none is left, the limit starts again. */
   noteHooks(running: number): void {
     if (this.#timer) this.#arm(this.#parts.startMs + (running > 0 ? hooksMs : 0));
   }
 
-  /** It has started, or is not to. */
+  /** The program has started, or is not going to. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -58,7 +58,7 @@ export class StartWatch {
     const { chatId, logger, end } = this.#parts;
     this.close();
     const why = `The agent process gave no sign of life for ${Math.round(limitMs / 1000)} s while it started and was ended.`;
-    this.#failure = new BooError('agent_failed', `${why} --agent-start-seconds gives it more time.`);
+    this.#failure = new BooError('agent_failed', `${why} Use --agent-start-seconds to give it more time.`);
     logger.warn({ chatId }, why);
     end().catch((error: unknown) => logger.error({ chatId, err: error }, 'The agent could not be ended.'));
   }

@@ -1,4 +1,4 @@
-/** What an answer to a decision must be, as far as that shows without asking the agent. */
+/** Checks an answer to a decision as far as possible without asking the agent. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AnswerProblem, DecisionAnswer } from '../agents/agent-backend.ts';
 import { fieldName, type SchemaProblem } from '../lib/schema-problems.ts';
@@ -12,7 +12,7 @@ type Asked = Pick<Decision, 'kind' | 'input' | 'canAllowAlways'>;
 type Input = Readonly<Record<string, unknown>>;
 
 /**
- * The answer as it is stored, told, and given to the agent: with an input only where that is another one than was shown.
+ * The answer as it is stored, reported, and given to the agent: with an input only if it differs from the one shown.
  * Throws `invalid_request` naming the field.
  */
 export function acceptedAnswer(asked: Asked, { input, ...answer }: AnswerDecision): DecisionAnswer {
@@ -30,7 +30,7 @@ export function acceptedAnswer(asked: Asked, { input, ...answer }: AnswerDecisio
   if (problem) refuseAnswer(problem);
   if (!edited) return answer;
   if (outcome === 'allow_always') {
-    // What would be remembered was told about the call that was asked about, and not about this one.
+    // The scope that was shown applies to the original call, not to this one.
     refuseAnswer({ field: 'input', message: 'cannot be edited with allow_always; answer allow' });
   }
   return { ...answer, input: edited };
@@ -47,11 +47,11 @@ function problemOf({ kind, input }: Asked, edited: Input | undefined): AnswerPro
   switch (kind) {
     case 'permission':
     case 'form':
-      // Which tool it is and what that takes is the agent's to say.
+      // The agent knows the tool and what it accepts.
       return undefined;
     case 'question':
       if (edited) return inInput(answerProblem(input, edited));
-      return { field: 'input', message: 'a question wants its answers here, as {questions, answers}' };
+      return { field: 'input', message: 'must contain the answers to the question, as {questions, answers}' };
     case 'plan':
       return planProblem(input, edited);
   }
@@ -61,7 +61,7 @@ const isBlank = (value: unknown): boolean => typeof value !== 'string' || value.
 
 function planProblem(input: Input, edited: Input | undefined): AnswerProblem | undefined {
   if (isBlank(input['plan'])) {
-    const message = 'there is no plan to approve; answer deny, and say what the agent shall write';
+    const message = 'there is no plan to approve; answer deny, and say what the agent should write';
     return { field: 'outcome', message };
   }
   if (!edited) return undefined;
@@ -72,7 +72,7 @@ function planProblem(input: Input, edited: Input | undefined): AnswerProblem | u
     : inInput({ path: [other], message: 'cannot be changed; the plan itself can' });
 }
 
-/** The fields of the edited input that are others than before. */
+/** The edited input's changed fields. */
 const changed = (input: Input, edited: Input): Input =>
   Object.fromEntries(
     Object.entries(edited).filter(
@@ -80,7 +80,7 @@ const changed = (input: Input, edited: Input): Input =>
     ),
   );
 
-/** Half of a character becomes another one wherever it is written. */
+/** A lone surrogate is replaced wherever it is written. */
 function brokenText(path: readonly PropertyKey[], value: unknown): SchemaProblem | undefined {
   if (typeof value === 'string') {
     return /\p{Surrogate}/u.test(value) ? { path, message: 'must be valid Unicode' } : undefined;

@@ -1,6 +1,6 @@
 /**
- * Bytes that wait for one client, over everything that it follows. One item, however large, is no arrear: there is room
- * as long as nothing waits.
+ * Bytes queued for one client, across everything that it follows. A single oversized item is always accepted: there is
+ * room as long as nothing is queued.
  */
 export class Backlog {
   readonly #limitBytes: number;
@@ -10,7 +10,7 @@ export class Backlog {
     this.#limitBytes = limitBytes;
   }
 
-  /** False where there is no room for so many more. */
+  /** False if there is no room for this many more. */
   add(bytes: number): boolean {
     if (this.#bytes > 0 && this.#bytes + bytes > this.#limitBytes) return false;
     this.#bytes += bytes;

@@ -7,7 +7,7 @@ import type { ChatSession } from './chat-session.ts';
 
 type Parts = Pick<ChatContext, 'log' | 'settings'> & { session: ChatSession };
 
-/** Stores changes, and applies them to the open session as far as that takes them. */
+/** Stores changes, and applies them to the open session where possible. */
 export async function changeSettings(
   { log, settings, session }: Parts,
   changes: ChatChanges,
@@ -22,7 +22,7 @@ export async function changeSettings(
   const hasEffort = effort !== before.effort;
   const hasMode = permissionMode !== before.permissionMode;
   const hasMessages = acceptsAgentMessages !== before.acceptsAgentMessages;
-  // A session that is just being opened may have been given the settings from before.
+  // A session that is opening may have received the previous settings.
   const isTooLate = session.isOpening && (hasModel || hasEffort || hasMode || hasMessages);
   // Also if it was trusted before: what is in the directory now was trusted again.
   if (changes.trusted !== undefined || isTooLate) session.outdate();
@@ -34,14 +34,14 @@ export async function changeSettings(
     if (hasEffort && !(await handle.setEffort(effort))) session.outdate();
     if (hasMode) await storeMode({ log, settings }, await handle.setPermissionMode(permissionMode));
   } catch (error) {
-    // What is stored holds from the next opening on, whatever the running process made of it.
+    // The stored settings apply from the next opening on, whatever the running process did.
     session.outdate();
-    const message = `The change takes effect with the next turn, before which the agent is started anew: ${toBooError(error).message}`;
+    const message = `The change takes effect with the next turn, for which the agent is restarted: ${toBooError(error).message}`;
     await log.append({ events: [{ body: { type: 'notice', level: 'warning', code: 'setting_deferred', message } }] });
   }
 }
 
-/** The agent decides: it may have taken another mode than it was asked for. */
+/** The agent decides: it may have chosen another mode than requested. */
 async function storeMode({ log, settings }: Pick<Parts, 'log' | 'settings'>, permissionMode: PermissionMode) {
   if (permissionMode === settings.row.permissionMode) return;
   const changes = { permissionMode };

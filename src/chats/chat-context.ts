@@ -20,7 +20,7 @@ export interface ChatEnvironment {
   readonly dataDir: string;
   /** Starting agent processes is heavy: only a few at once. */
   readonly warmLimiter: Limiter;
-  /** The end of the session that this host had of the chat before, where it was let go. */
+  /** Resolves when the session that this host released earlier has ended. */
   readonly before: Promise<void> | undefined;
   readonly agents: AgentDirectory;
 }

@@ -12,7 +12,7 @@ export interface ChatLogParts {
   feed: Feed;
   /** Asked after a lost connection: whether to try again, once it resolves. */
   retry(attempt: number): Promise<boolean>;
-  /** Told of every event once it is stored, before the next write looks at anything. */
+  /** Called for every event once it is stored, before the next write starts. */
   onStored(event: Event): void;
   /** A write has found that another host holds the chat. */
   onFenced(): void;

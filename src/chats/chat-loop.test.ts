@@ -113,7 +113,7 @@ test('once closed it finishes what runs, records what the agent began by itself,
   gate.open();
   await Promise.all([ended, refused]);
   expect(seen.slice(0, 2)).toEqual(['task', 'own']);
-  expect(seen.slice(2).toSorted()).toEqual([expect.stringContaining('letting the chat go'), 'ended']);
+  expect(seen.slice(2).toSorted()).toEqual([expect.stringContaining('releasing the chat'), 'ended']);
   expect(clock.nextMs).toBeNull();
 });
 

@@ -7,14 +7,14 @@ import { BooError } from '../protocol/error.ts';
 const maxItems = 50;
 
 /**
- * The directories whose paths begin with this, links to directories among them. `~` is the home of whoever runs the
- * server, and so is an empty path. What cannot be read has nothing in it. Of more than fifty the first fifty are told.
+ * The directories whose paths start with this, including links to directories. `~` is the home directory of the
+ * server's user, and so is an empty path. Unreadable directories count as empty. At most the first fifty are returned.
  */
 export async function listDirectories(prefix: string): Promise<DirectoryList> {
   const path = prefix === '' ? '~/' : prefix;
   const whole = path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1) || '/') : path;
   if (!isAbsolute(whole)) {
-    throw new BooError('invalid_request', 'path: must be absolute, or begin with ~/', { details: { field: 'path' } });
+    throw new BooError('invalid_request', 'path: must be absolute, or start with ~/', { details: { field: 'path' } });
   }
   const parent = resolve(whole.endsWith('/') ? whole : dirname(whole));
   const start = whole.endsWith('/') ? '' : basename(whole);
@@ -28,7 +28,7 @@ export async function listDirectories(prefix: string): Promise<DirectoryList> {
   return { items, truncated: false, parent };
 }
 
-/** By name. Hidden ones only for who asks for them. */
+/** Sorted by name. Hidden ones only on request. */
 async function candidates(parent: string, start: string): Promise<{ name: string; isLink: boolean }[]> {
   const found: { name: string; isLink: boolean }[] = [];
   try {
@@ -52,7 +52,7 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-/** It is not there, is no directory, or may not be looked into. */
+/** It does not exist, is not a directory, or is not readable. */
 function isOrdinary(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'].includes(String(code));

@@ -1,7 +1,7 @@
 /**
- * Trust belongs to the real path of a directory and to the content that a person has looked at. A chat says that it wants
- * its directory's settings; they are loaded as long as what stands there is what was trusted. Anything else asks again, and
- * until then turns run without them: they are not held up, for nobody may be there to answer.
+ * Trust belongs to a directory's real path and to the content that a person has reviewed. A chat says that it wants its
+ * directory's settings; they are loaded as long as the content is what was trusted. Any other content must be reviewed
+ * again, and until then turns run without it instead of waiting, because nobody may be there to answer.
  */
 import type { Agent } from '../agents/agent.ts';
 import type { DirectoryContent, DirectoryFile } from '../agents/agent-backend.ts';
@@ -14,19 +14,19 @@ import { ask, write } from './storage.ts';
 
 type Reader = Pick<Agent, 'readDirectory'>;
 
-/** What a session of a chat that wants its directory's settings is opened with. */
+/** How to open a session of a chat that wants its directory's settings. */
 export interface DirectoryState {
   trusted: boolean;
-  /** Missing where it could not be read. */
+  /** Absent if it could not be read. */
   content: DirectoryContent | undefined;
-  /** Why it is not trusted as it is. */
+  /** Why the current content is not trusted. */
   reason?: { message: string; data: Record<string, unknown> };
 }
 
 export interface LookOptions {
-  /** What people have just had the agent keep in the directory's settings. */
+  /** What people have just had the agent store in the directory's settings. */
   keptRules: readonly string[];
-  /** Carries a statement out, and again where the database was away. */
+  /** Runs a statement, and again if the database was away. */
   ask<T>(statement: () => Promise<T>): Promise<T>;
 }
 
@@ -52,12 +52,12 @@ export async function lookAtDirectory(
   }
   const names = changes.slice(0, maxNames).map(({ path, change }) => `${path} (${change})`);
   const more = changes.length > maxNames ? `, and ${changes.length - maxNames} more` : '';
-  const since = before ? 'What this directory turns on has changed since it was trusted' : 'Nobody has looked at this';
+  const since = before ? 'What this directory turns on has changed since it was trusted' : 'Nobody has reviewed this';
   return {
     trusted: false,
     content,
     reason: {
-      message: `${since}: ${names.join(', ')}${more}. The chat goes on without it until somebody trusts it as it is now.`,
+      message: `${since}: ${names.join(', ')}${more}. The chat continues without it until someone trusts the current content.`,
       data: { digest: content.digest, files: changes.slice(0, maxNames).map(({ path, change }) => ({ path, change })) },
     },
   };
@@ -66,8 +66,8 @@ export async function lookAtDirectory(
 const maxNames = 20;
 
 /**
- * Trusts what stands there now; with a digest only that. Without one what has changed since somebody trusted it stays to be
- * looked at. Throws `trust_refused`.
+ * Trusts the current content; with a digest, only if it matches. Without one, anything that has changed since the last
+ * trust still needs a review. Throws `trust_refused`.
  */
 export async function trustDirectory(
   sql: Sql,
@@ -78,7 +78,7 @@ export async function trustDirectory(
   const content = await agent.readDirectory?.(cwd);
   if (!content) return;
   if (digest !== undefined && digest !== content.digest) {
-    const again = `The directory has changed since it was looked at. Look at it again: boocode trust ${id}`;
+    const again = `The directory has changed since it was reviewed. Review it again: boocode trust ${id}`;
     throw new BooError('trust_refused', again, {
       details: { field: 'digest', digest: content.digest },
     });
@@ -88,7 +88,7 @@ export async function trustDirectory(
   await write(() => insertTrust(sql, content));
 }
 
-/** What the directory of a chat turns on, and what has changed since it was trusted. */
+/** What a chat's directory turns on, and what has changed since it was trusted. */
 export async function describeTrust(sql: Sql, agent: Reader, chat: ChatRow): Promise<ChatTrust> {
   const none = { path: chat.cwd, digest: '', files: [] };
   const content = (await agent.readDirectory?.(chat.cwd)) ?? none;
@@ -119,7 +119,7 @@ function compare(before: readonly TrustedFile[], now: readonly DirectoryFile[]):
   return [...files, ...removed];
 }
 
-/** Where the agent writes down the rules that a person had it remember, and the change is nothing but more of them. */
+/** True if the only change is more rules in the file where the agent stores rules that a person told it to remember. */
 function isOnlyRules({ path, before, after }: TrustFile, kept: readonly unknown[]): boolean {
   if (path !== '.claude/settings.local.json' || after === null) return false;
   const [old, now] = [withoutRules(before ?? '{}'), withoutRules(after)];

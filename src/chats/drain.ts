@@ -10,8 +10,8 @@ const answerLimitMs = 1_000;
 const patienceMs = 2_500;
 
 /**
- * Drains a host, also where its database is away: after a moment its connections are cut and nothing is tried again, so
- * that whoever asked to stop need not wait. What could not be stored is finished by the next host.
+ * Drains a host, even if its database is away: after a moment its connections are closed and nothing is retried, so
+ * that a stop does not hang. The next host finishes what could not be stored.
  */
 export async function drain(
   host: Pick<Host, 'drain' | 'stopRetrying'>,

@@ -54,6 +54,6 @@ test('a queue that is held has one, with the reason, and one when it goes on', (
       message: 'A chat’s queue is held.',
       facts: { chatId: 'c', reason: 'usage_limit', resumesAt: null },
     },
-    { level: 'info', message: 'A chat’s queue goes on.', facts: { chatId: 'c', by: 'web' } },
+    { level: 'info', message: 'A chat’s queue was resumed.', facts: { chatId: 'c', by: 'web' } },
   ]);
 });

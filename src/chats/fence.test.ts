@@ -534,7 +534,7 @@ describe('two hosts', () => {
       expect(ends[0]?.error).toEqual({
         code: 'storage_unavailable',
         message:
-          'This turn could not be stored to its end: The database did not answer in time. Send the prompt again to go on.',
+          'This turn could not be stored to its end: The database did not answer in time. Send the prompt again to continue.',
       });
     });
   });

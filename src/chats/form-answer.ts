@@ -7,16 +7,16 @@ import { checkFormValues } from '../protocol/form-values.ts';
 export function formProblem(form: Form, { outcome, input, message }: AnswerDecision): AnswerProblem | undefined {
   if (outcome === 'deny') {
     if (message === undefined) return undefined;
-    return { field: 'message', message: 'the server of a form is told no more than that it was declined' };
+    return { field: 'message', message: 'is not passed on: the server of a form only learns that it was declined' };
   }
   if (form.mode === 'url') {
     if (input === undefined) return undefined;
-    return { field: 'input', message: 'nothing is sent along: what the server wants is done on its own page' };
+    return { field: 'input', message: 'must be left out: the request is completed on the server’s own page' };
   }
   if (!form.fields) {
     return { field: 'outcome', message: 'this form has a shape that cannot be filled in; answer deny' };
   }
-  if (!input) return { field: 'input', message: 'a form wants its values here, by the names of its fields' };
+  if (!input) return { field: 'input', message: 'must contain the form’s values, by field name' };
   const [first] = checkFormValues(form.fields, input);
   return first && { field: `input.${shortName(first.field)}`, message: first.problem };
 }

@@ -3,11 +3,11 @@ import type { HealthReason } from '../protocol/info.ts';
 import { inTime } from '../store/in-time.ts';
 import { troubleOf, type StorageTrouble } from '../store/storage-error.ts';
 
-/** Below what a load balancer or our own command line waits for an answer. */
+/** Less than load balancers and our own command line wait for an answer. */
 const limitMs = 2_000;
-/** The driver may never answer what it gave to a dying connection. */
+/** The driver may never settle a query on a dying connection. */
 const giveUpMs = 3_000;
-/** Anybody may ask, and each look is a write. */
+/** Anyone may ask, and each check is a write. */
 const freshMs = 1_000;
 
 const reasons: Record<StorageTrouble, HealthReason> = {
@@ -19,14 +19,14 @@ const reasons: Record<StorageTrouble, HealthReason> = {
 
 export interface HealthParts {
   clock: Clock;
-  /** Rejects where the database takes no write. */
+  /** Rejects if the database accepts no writes. */
   probe(): Promise<void>;
   readonly isStopping: () => boolean;
   /** Whether the leases of this host's chats may be relied on. */
   readonly isTrusted: () => boolean;
 }
 
-/** Whether this host can serve, and if not why. That all was well is believed for a second. */
+/** Whether this host can serve, and if not why. A good result is cached for a second. */
 export class Health {
   readonly #parts: HealthParts;
   #probing: Promise<void> | undefined;
@@ -36,7 +36,7 @@ export class Health {
     this.#parts = parts;
   }
 
-  /** Why not; null where all is well. Answers within two seconds, and never rejects. */
+  /** The reason if it cannot; null if all is well. Answers within two seconds, and never rejects. */
   async check(): Promise<HealthReason | null> {
     const { clock, isStopping, isTrusted } = this.#parts;
     if (isStopping()) return 'stopping';
@@ -50,7 +50,7 @@ export class Health {
   }
 
   async #look(): Promise<HealthReason | null> {
-    // What nobody has answered yet is not asked once more, until it is given up.
+    // A pending check is not repeated until it is given up.
     this.#probing ??= inTime(this.#parts.probe(), giveUpMs).finally(() => (this.#probing = undefined));
     try {
       await inTime(this.#probing, limitMs);

@@ -1,8 +1,8 @@
 /**
  * The chats that one running server holds.
  *
- * A chat is held, by a lease, as long as it is warm or has work; all others rest in the database. Whoever asks for one
- * takes it. On start, and every few seconds, the host looks for chats with work that nobody holds.
+ * A chat is held, by a lease, as long as it is warm or has work; all others exist only in the database. A request for one
+ * claims it. On start, and every few seconds, the host looks for chats with work that nobody holds.
  */
 import type { AgentDirectory } from '../agents/agent.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -68,12 +68,12 @@ export class Host {
   readonly #feeds = new Map<string, Feed>();
   readonly #leases: LeaseKeeper;
   readonly #health: Health;
-  /** Chats that were let go, perhaps in the middle of a turn, and why. */
+  /** Chats that were dropped, perhaps in the middle of a turn, and why. */
   readonly #leftFor = new Map<string, { epoch: number; cause: BooError }>();
   readonly notifier = new ChatNotifier();
   readonly #limit: Limiter;
   readonly #lines: EventLines;
-  /** Of chats that were let go: the end of their sessions, before which none is opened anew here. */
+  /** For chats that were dropped: the end of their sessions, before which none is opened again here. */
   readonly #endings = new Map<string, Promise<void>>();
   /** Closings under way that nobody waits for. */
   readonly #closings = new Set<Promise<void>>();
@@ -121,7 +121,7 @@ export class Host {
     return [...this.#chats.values()].filter((chat) => chat.isWarm).length;
   }
 
-  /** Takes up the work that was left by hosts that are gone, and keeps looking for it. Aborted, it drains. */
+  /** Claims work that dead hosts left, and keeps looking for it. Aborted, it drains. */
   async start(signal?: AbortSignal): Promise<void> {
     const giveUp = (): void => void this.drain();
     signal?.addEventListener('abort', giveUp, { once: true });
@@ -154,11 +154,11 @@ export class Host {
     return this.#chats.get(chatId);
   }
 
-  /** The chat, taken if nobody has it, for one thing to be done with it. */
+  /** Claims the chat if nobody has it, to do one thing with it. */
   async use<T>(chatId: string, task: (chat: Chat) => Promise<T>): Promise<T> {
     for (;;) {
       const { chat } = await this.#hold(chatId);
-      // It may have gone to rest since, in this very moment: then it is taken anew.
+      // It may have become cold in this very moment: then it is claimed again.
       if (!chat.isStopped || this.#chats.get(chatId) === chat) return write(() => task(chat));
     }
   }
@@ -172,11 +172,11 @@ export class Host {
       await write(() => chat.erase());
       if (!(await write(() => deleteChat(this.#parts.slow.sql, log.lease)))) throw elsewhere(chatId);
     } finally {
-      // Only now: nobody takes it anew while it is being deleted.
+      // Only now, so that nobody claims it while it is being deleted.
       this.#forget(chat);
     }
     // Nothing of the chat is left that could say so.
-    this.#parts.logger.info({ chatId, principal: principal.id, by: principal.name, via }, 'A chat is deleted.');
+    this.#parts.logger.info({ chatId, principal: principal.id, by: principal.name, via }, 'A chat was deleted.');
     this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
     this.notifier.deleted(chatId);
@@ -206,7 +206,7 @@ export class Host {
     }
   }
 
-  /** The chat, taken if nobody has it. */
+  /** The chat, claimed if nobody has it. */
   #hold(chatId: string): Promise<Held> {
     if (this.#draining) return Promise.reject(shuttingDown());
     let held = this.#held.get(chatId);
@@ -225,7 +225,7 @@ export class Host {
       if (await ask(() => findChat(sql, chatId))) throw elsewhere(chatId);
       throw unknownChat();
     }
-    logger.info({ chatId, epoch: lease.epoch }, 'A chat is taken up: its lease is ours.');
+    logger.info({ chatId, epoch: lease.epoch }, 'A chat was claimed: its lease is ours.');
     let chat: Chat | undefined;
     let row: ChatRow | null;
     const log = new ChatLog({
@@ -299,20 +299,20 @@ export class Host {
     });
   }
 
-  /** Gives a chat back: its session ends in order, and its lease is free at once. */
+  /** Releases a chat: its session ends cleanly, and its lease is free immediately. */
   async #release({ chat, log }: Held): Promise<void> {
-    // A chat at rest has nothing left to end: from here on the next one who asks takes it anew.
+    // A cold chat has nothing left to end: from here on, the next request claims it again.
     if (!chat.isWarm) this.#forget(chat);
     await chat.stop();
     this.#forget(chat);
     await inTime(releaseLease(this.#parts.sql, log.lease));
-    this.#parts.logger.info({ chatId: chat.id, epoch: log.lease.epoch }, 'A chat is at rest: its lease is given back.');
+    this.#parts.logger.info({ chatId: chat.id, epoch: log.lease.epoch }, 'A chat is cold: its lease was released.');
   }
 
-  /** Drops a chat that may no longer be written to. Whoever is to have it next need not wait for the lease to run out. */
+  /** Drops a chat that may no longer be written to. The next holder need not wait for the lease to expire. */
   #letGo(chat: Chat, cause?: unknown): void {
     if (this.#chats.get(chat.id) !== chat) return;
-    this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat is let go: its lease is lost.');
+    this.#parts.logger.warn({ chatId: chat.id, epoch: chat.lease.epoch }, 'A chat was dropped: its lease is lost.');
     const told = toStorageError(cause);
     if (told instanceof BooError) this.#leftFor.set(chat.id, { epoch: chat.lease.epoch, cause: told });
     this.#forget(chat);
@@ -342,14 +342,14 @@ export class Host {
   async #adopt(): Promise<void> {
     try {
       for (const chatId of await inTime(findOrphanedWork(this.#parts.sql, 100))) {
-        // Somebody else may be quicker, and that is as good.
+        // Another host may be quicker, which is just as good.
         await this.#hold(chatId).catch((error: unknown) => {
           if (!(error instanceof BooError))
-            this.#parts.logger.error({ chatId, err: error }, 'A chat was not taken up.');
+            this.#parts.logger.error({ chatId, err: error }, 'A chat could not be claimed.');
         });
       }
     } catch (error) {
-      this.#parts.logger.warn({ err: error }, 'The look for work that nobody holds failed.');
+      this.#parts.logger.warn({ err: error }, 'The search for unclaimed work failed.');
     }
     if (this.#draining) return;
     this.#cancelAdopt = this.#parts.clock.after(adoptEveryMs, () => {
@@ -367,7 +367,7 @@ export class Host {
 
   #track(work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => this.#parts.logger.error({ err: error }, 'A chat was not closed in order.'))
+      .catch((error: unknown) => this.#parts.logger.error({ err: error }, 'A chat could not be closed cleanly.'))
       .finally(() => this.#closings.delete(tracked));
     this.#closings.add(tracked);
   }

@@ -48,12 +48,12 @@ export interface HostedChatsParts {
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
   agents: AgentDirectory;
-  /** Whether a new chat that does not say goes on by itself when a limit resets. */
+  /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
   resumeAtReset?: boolean;
   describe(): Omit<Info, 'hostId' | 'warmChats' | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
-/** The chats of one host and its database, as everybody outside asks for them. */
+/** The chats of one host and its database, for all callers. */
 export class HostedChats implements Chats {
   readonly #sql: Sql;
   readonly #slow: SlowLane;
@@ -99,7 +99,7 @@ export class HostedChats implements Chats {
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
     const before = after === undefined ? null : cursor(after);
-    const late = 'The search took too long: look for something longer, or try again when less is going on.';
+    const late = 'The search took too long: search for a longer text, or try again when the server is less busy.';
     const found =
       page.q === undefined
         ? await ask(() => listChats(this.#sql, { ...page, before }))
@@ -159,7 +159,7 @@ export class HostedChats implements Chats {
       const found = await ask(() => findPrompt(this.#sql, chatId, promptId));
       if (!found) return null;
       if (found.hash !== hashContent(content)) {
-        throw new BooError('prompt_conflict', `Prompt ${promptId} was sent before with another content.`, {
+        throw new BooError('prompt_conflict', `Prompt ${promptId} was already sent with different content.`, {
           details: { field: 'id', promptId, seq: found.seq },
         });
       }
@@ -269,7 +269,7 @@ export class HostedChats implements Chats {
       if (await write(() => chat.answer(decision, answer, actor))) return this.#decision(decisionId);
     }
     const winner = await this.#decision(decisionId);
-    throw new BooError('decision_settled', `This was settled before: ${winner.outcome} by ${byText(winner)}.`, {
+    throw new BooError('decision_settled', `This was already settled: ${winner.outcome} by ${byText(winner)}.`, {
       details: { decision: winner },
     });
   }
@@ -303,23 +303,23 @@ export class HostedChats implements Chats {
     return this.#host.health();
   }
 
-  /** What the agent does not know would fail with the next prompt. */
+  /** A value that the agent does not know would fail the next prompt. */
   async #assertOffered(name: AgentName, { model, permissionMode }: Pick<PatchChat, 'model' | 'permissionMode'>) {
     const agent = this.#agents.agentFor(name);
     if (permissionMode !== undefined && !agent.permissionModes.includes(permissionMode)) {
       const modes = agent.permissionModes.join(', ');
-      const message = `permissionMode: ${agent.label} has no mode “${permissionMode}”. Take one of: ${modes}.`;
+      const message = `permissionMode: ${agent.label} has no mode “${permissionMode}”. Use one of: ${modes}.`;
       throw new BooError('invalid_request', message, { details: { field: 'permissionMode' } });
     }
     if (!model || (await agent.knowsModel?.(model)) !== false) return;
     const such = agent.models.length > 0 ? `, or one such as ${agent.models.join(', ')}` : '';
-    const message = `model: there is no model “${model}”. Take its full name${such}.`;
+    const message = `model: there is no model “${model}”. Use a full model name${such}.`;
     throw new BooError('invalid_request', message, { details: { field: 'model' } });
   }
 
   async #decision(id: string): Promise<Decision> {
     const decision = await ask(() => findDecision(this.#sql, id));
-    if (!decision) throw new BooError('not_found', 'There is no such decision.');
+    if (!decision) throw new BooError('not_found', 'This decision does not exist.');
     return decision;
   }
 

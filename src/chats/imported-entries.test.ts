@@ -10,9 +10,9 @@ const entry = (values: number): string => `{"type":"x","a":[${'0,'.repeat(values
 describe('ACCESS-8: lines of a transcript', () => {
   it('are counted before they are parsed, all of them together', () => {
     expect(parseEntries([entry(150_000)])).toHaveLength(1);
-    expect(() => parseEntries([entry(150_000), entry(10), entry(50_000)])).toThrow(/^lines\[2\]: holds/);
+    expect(() => parseEntries([entry(150_000), entry(10), entry(50_000)])).toThrow(/^lines\[2\]: contains/);
     const parse = vi.spyOn(JSON, 'parse');
-    expect(() => parseEntries([entry(250_000)])).toThrow(/^lines\[0\]: holds/);
+    expect(() => parseEntries([entry(250_000)])).toThrow(/^lines\[0\]: contains/);
     expect(() => parseEntries(['['.repeat(501)])).toThrow(/^lines\[0\]: is not an entry/);
     expect(parse).not.toHaveBeenCalled();
   });

@@ -2,7 +2,7 @@ import type { SessionStoreEntry } from '../protocol/session-store.ts';
 import { createJsonScan, type JsonBounds } from '../lib/json-scan.ts';
 import { BooError } from '../protocol/error.ts';
 
-/** Of all lines together: beyond what they hold, and far from where code that goes through them takes long or breaks. */
+/** The limits for all lines together: generous for real transcripts, but small enough to process quickly and safely. */
 const bounds: JsonBounds = { nodes: 200_000, depth: 500 };
 
 /** The entries on these lines of a transcript. Throws `invalid_request` for a line that holds none. */
@@ -14,10 +14,10 @@ export function parseEntries(lines: readonly string[]): SessionStoreEntry[] {
     };
     const excess = scan(Buffer.from(line));
     if (excess === 'nodes')
-      refuse(`holds, with those before it, more than ${bounds.nodes} values: send fewer at a time`);
+      refuse(`contains, together with those before it, more than ${bounds.nodes} values: send fewer at a time`);
     const entry = excess === undefined ? parseEntry(line) : undefined;
     if (entry === undefined) return refuse('is not an entry of a transcript');
-    // The agent's records of its own requests: large, of no use to a resume, and never stored.
+    // The agent's records of its own requests: large, useless for resuming, and never stored.
     return entry.type.startsWith('api-request') ? [] : [entry];
   });
 }

@@ -1,8 +1,8 @@
 /**
- * Sessions that were begun elsewhere and become chats. While one is brought here its chat is a row that nobody sees:
- * its entries are stored as those of any chat, under its epoch. Finishing it claims it, writes its log from what is
- * stored, and makes the chat seen with the last statement. Whatever breaks before leaves an import that can be finished
- * again, or begun anew.
+ * Sessions from elsewhere that become chats. During the import the chat is a hidden row: its entries are stored like
+ * those of any chat, under its epoch. Finishing the import claims the chat, writes its log from what is stored, and
+ * makes the chat visible with the last statement. After any failure before that, the import can be finished again or
+ * started over.
  */
 import { randomUUID } from 'node:crypto';
 import type { SessionStoreEntry } from '../protocol/session-store.ts';
@@ -74,7 +74,7 @@ export class Imports {
     };
     if (chat.trusted) await this.#parts.trust(chat);
     await write(async () => {
-      // One that was broken off is begun anew.
+      // An interrupted one starts over.
       await removeImports(sql, { sessionId });
       await insertImport(sql, chat, sessionId).catch((error: unknown) => {
         if (isUniqueViolation(error, 'chats')) throw busy();
@@ -84,7 +84,7 @@ export class Imports {
     return { id: chat.id, sessionId };
   }
 
-  /** How far it is. */
+  /** Its progress. */
   async read(importId: string): Promise<ImportProgress> {
     const { id, sessionId, events } = await this.#find(importId);
     return { id, sessionId, events };
@@ -98,9 +98,9 @@ export class Imports {
     await whileOurs(() => store.append(key, entries));
   }
 
-  /** One for all lines of an import: it knows what it stored last, and need not ask at every batch. */
+  /** One store for all lines of an import: it knows what it stored last, and need not ask for every batch. */
   #storeOf({ id: importId, agent }: ImportRow): ChatSessionStore {
-    // Under the epoch it was begun with: once it is being finished, with all that is there, nothing more gets in.
+    // Under the epoch it was started with: while it is being finished, nothing more can be added.
     const lease = { chatId: importId, hostId: this.#parts.hostId, epoch: 0, nextSeq: 1 };
     const { foldSummary } = this.#parts.agents.agentFor(agent);
     const store = this.#stores.get(importId) ?? chatSessionStore(this.#parts.slow.sql, lease, foldSummary);
@@ -158,7 +158,8 @@ export class Imports {
       await append(history.map(page));
     }
     await append(history.end());
-    if (!isSaid) throw new BooError('invalid_request', 'Nothing is said in this transcript: it cannot be a chat.');
+    if (!isSaid)
+      throw new BooError('invalid_request', 'This transcript contains no messages, so it cannot become a chat.');
   }
 
   async *#pages(chatId: string, { key }: TranscriptPart): AsyncGenerator<SessionStoreEntry[], void, undefined> {
@@ -180,7 +181,7 @@ export class Imports {
   async #assertFree(sessionId: string): Promise<void> {
     const chat = await ask(() => findChatOfSession(this.#parts.slow.sql, sessionId));
     if (!chat) return;
-    throw new BooError('session_taken', `Chat ${chat.id} has this session already.`, { details: { chatId: chat.id } });
+    throw new BooError('session_taken', `Chat ${chat.id} already has this session.`, { details: { chatId: chat.id } });
   }
 }
 
@@ -193,7 +194,7 @@ function assertImports(agent: Agent): () => History {
 }
 
 function adopted(sessionId: string): AgentBody {
-  const message = 'What follows was said before this chat was here.';
+  const message = 'The following was said before this chat was imported.';
   return { type: 'notice', level: 'info', code: 'adopted', message, data: { sessionId } };
 }
 
@@ -215,9 +216,9 @@ async function whileOurs<T>(task: () => Promise<T>): Promise<T> {
 }
 
 function unknown(): BooError {
-  return new BooError('not_found', 'There is no such import: it was finished, removed or begun anew.');
+  return new BooError('not_found', 'This import does not exist: it was finished, removed or started over.');
 }
 
 function busy(): BooError {
-  return new BooError('chat_busy', 'Somebody else is bringing this session here now. Try again shortly.');
+  return new BooError('chat_busy', 'This session is being imported right now. Try again shortly.');
 }

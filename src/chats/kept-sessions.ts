@@ -5,7 +5,7 @@ import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
 
-/** The sessions that a chat ever had, with what its agent keeps of them outside the store. */
+/** All sessions that a chat ever had, with the agent's own files of them. */
 export interface KeptSessions {
   sql: Sql;
   lease: Lease;
@@ -13,12 +13,12 @@ export interface KeptSessions {
   readonly agents: AgentDirectory;
 }
 
-/** Removes what the agent keeps. */
+/** Removes the agent's own files. */
 export async function eraseSessions(kept: KeptSessions): Promise<void> {
   await ofEach(kept, (agent, session) => agent.removeSession?.(session));
 }
 
-/** Stores what the agent keeps beyond the store, and removes it: the chat goes on in another directory. */
+/** Stores the surplus of the agent's own files and removes them: the chat continues in another directory. */
 export async function leaveDirectory(kept: KeptSessions): Promise<void> {
   const { foldSummary } = kept.agents.agentFor(kept.chat.agent);
   const sessionStore = chatSessionStore(kept.sql, kept.lease, foldSummary);

@@ -30,7 +30,7 @@ export interface LeaseKeeperParts {
   logger: Log;
   /** The chats that this host believes it holds, with their epochs. */
   held(): Map<string, number>;
-  /** Not ours any more at that epoch, or soon perhaps another's: it must be let go now. */
+  /** No longer ours at that epoch, or about to be another host's: it must be dropped now. */
   onLost(chatId: string, epoch: number, why: 'expired' | 'taken'): void;
 }
 
@@ -97,7 +97,7 @@ export class LeaseKeeper {
 
   #expire(): void {
     this.#expired = true;
-    this.#parts.logger.error({}, 'The leases could not be renewed in time; every chat is let go.');
+    this.#parts.logger.error({}, 'The leases could not be renewed in time; dropping every chat.');
     for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch, 'expired');
   }
 
@@ -118,7 +118,7 @@ export class LeaseKeeper {
       this.#failing = false;
       return clock.monotonicMs() - askedAtMs < renewEveryMs;
     } catch (error) {
-      if (!this.#failing) logger.warn({ err: error }, 'The leases could not be renewed; it is tried again.');
+      if (!this.#failing) logger.warn({ err: error }, 'The leases could not be renewed; trying again.');
       this.#failing = true;
       return false;
     }

@@ -1,4 +1,4 @@
-/** A turn that its host did not live to finish: what of it can be told from what was stored. */
+/** A turn that its host did not survive: what can be derived from what was stored. */
 import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import type { Decision } from '../protocol/decision.ts';
@@ -13,7 +13,7 @@ import { readTraces, withTraces } from './uncounted.ts';
 
 export interface LeftTurn {
   usage: Usage;
-  /** Goes before the event of the turn's end: what was allowed and has no result, and what was used. */
+  /** The events that precede the turn's end: calls that were allowed and have no result, and usage. */
   write: Write;
 }
 
@@ -39,7 +39,7 @@ function withoutResult({ id, title, toolCallId }: Decision) {
     code: 'decision_without_result',
     message:
       `“${title}” was allowed and the answer stored, but the host ended before there was a result: ` +
-      'it is not known whether it ran, or how far. Look before you send the prompt again.',
+      'it is unknown whether it ran, or how far. Check before you send the prompt again.',
     data: { decisionId: id, toolCallId },
   } as const;
 }

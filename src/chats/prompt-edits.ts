@@ -1,6 +1,6 @@
 /**
- * What somebody changes about the prompts that wait. An edit looks at the table in the very turn of its write: whatever
- * takes, stores or edits a prompt is a write to the same log, so what it sees is what it changes.
+ * Edits of the waiting prompts. An edit reads the table when its write's turn has come: everything that starts, stores
+ * or edits a prompt is a write to the same log, so it changes exactly what it sees.
  */
 import { BooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
@@ -40,12 +40,12 @@ export function moving(promptId: string, before: string | null, actor: Actor): P
     const moved = waiting.find(({ id }) => id === promptId);
     if (!moved) {
       assertWaits(await log.ask(() => findPrompt(sql, chatId, promptId)), promptId);
-      throw new BooError('internal', 'A prompt waits and is not among those that wait.');
+      throw new BooError('internal', 'A waiting prompt is not in the list of waiting prompts.');
     }
     const order = ordered(waiting, moved, before);
     if (order.every(({ id }, at) => id === waiting[at]?.id)) return null;
     const promptIds = order.map(({ id }) => id);
-    // The same places, dealt anew: who comes later stands behind them all.
+    // The same positions, reassigned: later prompts come after all of them.
     const places = waiting.map(({ place }) => place);
     return {
       events: [{ body: { type: 'prompts_reordered', promptIds, ...doneByActor(actor) } }],
@@ -64,14 +64,14 @@ function ordered(
   const at = before === null ? others.length : others.findIndex(({ id }) => id === before);
   if (at === -1) {
     const details = { field: 'before' };
-    throw new BooError('invalid_request', `before: prompt ${before} does not wait`, { details });
+    throw new BooError('invalid_request', `before: prompt ${before} is not waiting`, { details });
   }
   return others.toSpliced(at, 0, moved);
 }
 
 function assertWaits(found: FoundPrompt | null, promptId: string): void {
-  if (!found) throw new BooError('not_found', 'There is no such prompt.');
+  if (!found) throw new BooError('not_found', 'This prompt does not exist.');
   if (found.state === 'waiting') return;
-  const why = found.state === 'cancelled' ? 'was cancelled' : 'waits no more: its turn has begun';
+  const why = found.state === 'cancelled' ? 'was cancelled' : 'is no longer waiting: its turn has started';
   throw new BooError('prompt_taken', `Prompt ${promptId} ${why}.`);
 }

@@ -14,7 +14,7 @@ export interface RecoveryParts {
   sql: Sql;
   log: ChatLog;
   hostId: string;
-  /** Why this host itself let the chat go in the middle of the turn. */
+  /** Why this host itself dropped the chat in the middle of the turn. */
   cause?: BooError | undefined;
   /** For one turn. */
   readonly createTraces: () => Promise<TurnTraces>;
@@ -72,7 +72,7 @@ async function whyLeft({ sql, log, hostId, cause }: RecoveryParts): Promise<BooE
   return (await otherHostLives(sql, hostId, log.lease.chatId)) ? vanishedHost() : endedHost();
 }
 
-const sendAgain = 'Send the prompt again to go on.';
+const sendAgain = 'Send the prompt again to continue.';
 
 const lostTurn = (cause: BooError): BooError =>
   new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${sendAgain}`, { cause });

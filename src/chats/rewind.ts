@@ -24,7 +24,7 @@ export async function rewindChat(
   const own = agents.agentFor(agent);
   const promptId = given ?? (await log.ask(() => findTooLongPrompt(sql, chatId)));
   if (promptId === null) {
-    throw new BooError('not_found', 'No prompt has to be taken back: the last one that failed was not too long.');
+    throw new BooError('not_found', 'No prompt needs to be taken back: the last one that failed was not too long.');
   }
   const prompts = await log.ask(() => readPromptsFrom(sql, chatId, promptId));
   const from = await log.ask(() => findAgentSession(sql, chatId, agent));
@@ -42,7 +42,7 @@ export async function rewindChat(
       prompts: prompts.map(({ turnId, content }) => ({ turnId, content })),
     }));
   if (!rewound) {
-    const message = 'promptId: the agent’s session does not hold such a prompt. It may have been taken back before.';
+    const message = 'promptId: the agent’s session does not contain this prompt. It may already have been taken back.';
     throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
   }
   const promptIds = prompts.map(({ id }) => id);

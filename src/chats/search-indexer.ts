@@ -1,4 +1,4 @@
-/** Keeps the signatures that searches look at behind the logs, of all chats, whoever holds them. */
+/** Maintains the signatures that searches use, behind the logs of all chats, whoever holds them. */
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -43,7 +43,7 @@ export class SearchIndexer {
     await this.#running;
   }
 
-  /** Makes all that is missing. Throws `query_timeout`, `storage_unavailable`. */
+  /** Creates all that are missing. Throws `query_timeout`, `storage_unavailable`. */
   async catchUp(): Promise<void> {
     for (;;) {
       const chats = await this.#parts.slow.ask((db) => listUnsigned(db, chatsAtOnce), { signal: this.#stop.signal });
@@ -59,7 +59,7 @@ export class SearchIndexer {
       if (!this.#stop.signal.aborted) {
         this.#parts.logger.warn(
           { err: error },
-          'What is new was not made ready for searching; it is found all the same.',
+          'New events were not indexed for searching; they are found all the same.',
         );
       }
     }

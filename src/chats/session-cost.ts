@@ -16,7 +16,7 @@ export function costAdded(
   counted?: Models,
 ): Write | null {
   if (costUsd === 0 && Object.keys(models).length === 0) return null;
-  const message = `The session cost $${costUsd.toFixed(4)} beyond what its turns told.`;
+  const message = `The session cost $${costUsd.toFixed(4)} beyond its turns.`;
   return {
     events: [{ body: { type: 'notice', level: 'info', code: 'session_cost', message, data: { costUsd, models } } }],
     side: (db) => [addUsage(db, log.lease, agent, { costUsd, models }, counted)],
@@ -24,9 +24,9 @@ export function costAdded(
 }
 
 /**
- * The write with which the books agree with the count that the agent goes on from, when its session is opened: what was
- * counted and not booked is booked; a count that is older than the books, or that nobody knows the beginning of, is taken
- * as it is. Null where they agree.
+ * The write that makes the books agree with the agent's count when its session is opened. Whatever was counted but not
+ * booked is booked; a count that is older than the books, or whose start is unknown, is accepted as it is. Null if they
+ * agree.
  */
 export async function costResumed(sql: Sql, log: ChatLog, agent: AgentName, counted: Models): Promise<Write | null> {
   const booked = await findCountedUsage(sql, log.lease.chatId, agent);
@@ -37,7 +37,7 @@ export async function costResumed(sql: Sql, log: ChatLog, agent: AgentName, coun
 }
 
 const numbers = [...counters, 'costUsd'] as const;
-// Sums of small floating-point amounts, made in another order, differ by less than this.
+// Sums of small floating-point amounts, added in a different order, differ by less than this.
 const dust = 1e-9;
 
 function agrees(booked: Models, counted: Models): boolean {
@@ -47,8 +47,8 @@ function agrees(booked: Models, counted: Models): boolean {
 }
 
 /**
- * What was counted beyond the books; null where dollars that are booked were not counted. Tokens alone may be booked that
- * the agent never counted: those of an answer that was cut off.
+ * What was counted beyond the books; null if booked dollars were not counted. Tokens may be booked without the agent
+ * ever having counted them: those of an answer that was cut off.
  */
 export function unbooked(booked: Models, counted: Models): SessionCost | null {
   const models: [string, ModelCost][] = [];

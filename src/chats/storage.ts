@@ -1,4 +1,4 @@
-/** Talking to the database, with its troubles told as ours. */
+/** Calls the database, and reports its problems as BooErrors. */
 import { BooError } from '../protocol/error.ts';
 import { inTime } from '../store/in-time.ts';
 import { attempts, FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
@@ -6,8 +6,8 @@ import { attempts, FencedError, isPassing, toStorageError } from '../store/stora
 const askLimitMs = 5_000;
 
 /**
- * A question that is asked again over a fresh connection where the first one broke. What got no answer in time is asked
- * once more only: it may just be slow.
+ * A query that is repeated on a fresh connection if the first one broke. One that timed out is repeated only once,
+ * because it may just be slow.
  */
 export async function ask<T>(question: () => PromiseLike<T>): Promise<T> {
   const started = performance.now();
@@ -35,13 +35,13 @@ export function elsewhere(chatId: string): BooError {
   return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
 }
 
-/** For so long that whoever ran a turn had to let it go. */
+/** For so long that the host of a turn had to drop it. */
 export function databaseLost(): BooError {
   return new BooError('storage_unavailable', 'The database did not answer in time.');
 }
 
 export function unknownChat(): BooError {
-  return new BooError('not_found', 'There is no such chat.');
+  return new BooError('not_found', 'This chat does not exist.');
 }
 
 export function shuttingDown(): BooError {
@@ -49,5 +49,5 @@ export function shuttingDown(): BooError {
 }
 
 export function lettingGo(): BooError {
-  return new BooError('shutting_down', 'This host is letting the chat go. Try again shortly.');
+  return new BooError('shutting_down', 'This host is releasing the chat. Try again shortly.');
 }

@@ -213,7 +213,7 @@ export class Turns {
     const { isClosed } = this.#context.queue;
     const { hold } = this.#parts;
     const isLast = starts >= maxTries && !isClosed;
-    const message = `The agent did not take the prompt. ${end.error?.message ?? ''}`.trim();
+    const message = `The agent did not accept the prompt. ${end.error?.message ?? ''}`.trim();
     await endTurn(parts, endWithoutResult('interrupted', notTaken()), {
       // A server that stops in order is no failed attempt.
       interruptedBy: this.#interruptedBy,

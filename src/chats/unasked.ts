@@ -1,6 +1,6 @@
 /**
- * Prompts that a turn was begun for and that never reached the agent: they wait again, and get another turn. That a turn
- * holds no sign of the agent is a hint; the agent's own transcript is the proof, so that nothing is done twice.
+ * Prompts that a turn was started for but that never reached the agent: they wait again, and get another turn. A turn
+ * without any sign of the agent is a hint; the agent's own transcript is the proof, so that nothing is done twice.
  */
 import type { AgentDirectory } from '../agents/agent.ts';
 import { BooError } from '../protocol/error.ts';
@@ -17,11 +17,13 @@ import type { TurnEnd } from './turn.ts';
 
 /** Whether a turn without a sign of the agent may have ended before its prompt was asked. */
 export function mayBeUnasked({ outcome, error }: TurnEnd, wasInterrupted: boolean): boolean {
-  // Interrupted by nobody: its session was closed, or is gone.
+  // Not interrupted: its session was closed, or is gone.
   return outcome === 'interrupted' ? !wasInterrupted : outcome === 'failed' && error?.code === 'agent_failed';
 }
 
-/** Whether the prompt reached the agent, by its transcript. The session is closed. Where nobody can tell, it did. */
+/**
+ * Whether the prompt reached the agent, according to its transcript. The session is closed. If nobody can tell, it did.
+ */
 export async function wasAsked(
   parts: {
     sql: Sql;
@@ -48,7 +50,7 @@ export async function wasAsked(
       ask(() => findStoredBefore(sql, { chatId: chat.id, sessionId, turnId }, uuids));
     return await backend.wasAsked(session, { turnId, content, storedBefore });
   } catch (error) {
-    logger.warn({ chatId: chat.id, err: error }, 'Whether a prompt reached the agent could not be found out.');
+    logger.warn({ chatId: chat.id, err: error }, 'Could not find out whether a prompt reached the agent.');
     return true;
   }
 }

@@ -21,7 +21,7 @@ test('TURN-15: what was told, and each other request of the transcript', () => {
   expect(end.usage).toEqual(tokens(13, 25));
   expect(end.models['m']).toEqual({ ...tokens(13, 25), costUsd: 0.5 });
   expect(events).toMatchObject([
-    { body: { code: 'turn_cost_unknown', message: expect.stringContaining('3 tokens in and 5 out') } },
+    { body: { code: 'turn_cost_unknown', message: expect.stringContaining('3 input and 5 output tokens') } },
   ]);
 });
 

@@ -1,4 +1,4 @@
-/** What a turn used that its agent gave no result for: counted from the stored transcript. */
+/** Counts, from the stored transcript, what a turn used whose agent returned no result. */
 import type { ModelCost, TurnTraces } from '../agents/agent-backend.ts';
 import type { Usage } from '../protocol/event.ts';
 import { counters, mostOf, restOf, sumOf, tokensIn, noUsage } from '../protocol/usage.ts';
@@ -23,8 +23,8 @@ export async function readTraces(
 }
 
 /**
- * The end with what was counted added to it, and the event that says so. Never less than the transcript has: of an answer
- * that was cut off, an agent may have told less.
+ * Adds the counted usage to the turn's end, and returns the event that reports it. Never less than what the transcript
+ * shows: for an answer that was cut off, the agent may have reported less.
  */
 export function withTraces(turnId: string, end: TurnEnd, traces: TurnTraces): { end: TurnEnd; events: NewEvent[] } {
   const models: Record<string, ModelCost> = { ...end.models };
@@ -49,7 +49,7 @@ function costUnknown(usage: Usage) {
     level: 'info',
     code: 'turn_cost_unknown',
     message:
-      `${tokensIn(usage)} tokens in and ${usage.outputTokens} out of the interrupted turn were counted from its transcript. What they cost in ` +
-      'dollars is in no total yet: it is added when the session goes on, if the agent noted it before it ended.',
+      `${tokensIn(usage)} input and ${usage.outputTokens} output tokens of the interrupted turn were counted from its transcript. Their cost in ` +
+      'dollars is not in the totals yet: it is added when the session continues, if the agent recorded it before it ended.',
   } as const;
 }

@@ -1,27 +1,27 @@
 /**
- * What a chat waits for, and since when. It is made of what is stored anyway and of the signs of an agent at work: a chat
- * says it once it has been quiet for a while, and at once where a person is asked or a failed request is tried again.
+ * What a chat waits for, and since when. Derived from stored events and from the signs of an agent at work: a chat
+ * reports it once it has been quiet for a while, and immediately if a person is asked or a failed request is retried.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { WaitsFor } from '../protocol/chat.ts';
 import type { Event } from '../protocol/event.ts';
 
 export interface WaitLimits {
-  /** A turn without a sign for so long says what it waits for. */
+  /** A turn without a sign for this long reports what it waits for. */
   quietMs: number;
-  /** A model that gives no sign for so long is given up; 0 never. */
+  /** A model that gives no sign for this long is given up; 0 means never. */
   modelSilenceMs: number;
 }
 
 export interface WaitsParts extends WaitLimits {
   clock: Clock;
-  /** It may be another now. */
+  /** It may have changed. */
   onChanged(): void;
   /** The model has given no sign for as long as it may. */
   onSilentModel(): void;
 }
 
-/** Something that was begun, or asked. */
+/** Something that was started or asked. */
 interface Begun {
   what: string;
   since: Date;
@@ -40,7 +40,7 @@ export class Waits {
   #isTurn = false;
   #sign = { at: new Date(0), monotonicMs: 0 };
   #cancelLook: (() => void) | undefined;
-  /** What was there to be seen when it was last told of. */
+  /** What was visible at the last report. */
   #isQuiet = false;
 
   constructor(parts: WaitsParts) {
@@ -123,7 +123,7 @@ export class Waits {
     this.#outside = undefined;
   }
 
-  /** The chat is let go. */
+  /** The chat is released. */
   stop(): void {
     this.#cancelLook?.();
   }

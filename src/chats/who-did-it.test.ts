@@ -181,7 +181,7 @@ test('WHO-2 WHO-3 WHO-4: a decision says which person has answered it, or that n
   expect(answered).toMatchObject(done(posing));
   await here.events(id, 'turn_finished');
   const late = here.everyones.answerDecision({ ...ben, via: 'agent' }, asked!.decisionId, { outcome: 'deny' });
-  await expect(late).rejects.toThrow('This was settled before: allow by Anna via Ben.');
+  await expect(late).rejects.toThrow('This was already settled: allow by Anna via Ben.');
 
   await here.chats.submitPrompt(id, { content: 'two' });
   const [, open] = await here.events(id, 'decision_requested', 2);
@@ -204,8 +204,8 @@ test('WHO-3: what is taken back says who has taken it back', async () => {
 test('WHO-3: of a chat that is deleted the log’s line says who has deleted it', async () => {
   const { id } = await here.createChat();
   await here.everyones.deleteChat(anna, id);
-  expect(infos.filter(({ message }) => message === 'A chat is deleted.')).toEqual([
-    { message: 'A chat is deleted.', facts: { chatId: id, principal: 'anna', by: 'Anna', via: anna.via } },
+  expect(infos.filter(({ message }) => message === 'A chat was deleted.')).toEqual([
+    { message: 'A chat was deleted.', facts: { chatId: id, principal: 'anna', by: 'Anna', via: anna.via } },
   ]);
 });
 

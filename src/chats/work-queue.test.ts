@@ -163,7 +163,7 @@ describe('what is next', () => {
     expect(await drain()).toEqual(['unprompted']);
     queue.refuseTasks();
     await expect(flip).rejects.toMatchObject({ code: 'shutting_down' });
-    expect(() => queue.assertOpen()).toThrow('letting the chat go');
+    expect(() => queue.assertOpen()).toThrow('releasing the chat');
     expect(questions).toEqual([]);
   });
 

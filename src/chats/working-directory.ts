@@ -5,8 +5,8 @@ import { overlapOf } from '../lib/directory-overlap.ts';
 import { BooError } from '../protocol/error.ts';
 
 /**
- * The directory's real path, symbolic links resolved. Throws `cwd_invalid`, saying what is wrong with it: for instance that
- * an agent in it would be among the server's own files.
+ * The directory's real path, symbolic links resolved. Throws `cwd_invalid` with the reason: for instance that an agent
+ * in it could access the server's own files.
  */
 export async function resolveWorkingDirectory(cwd: string, dataDir: string): Promise<string> {
   if (!isAbsolute(cwd)) throw refusal('must be an absolute path');
@@ -27,7 +27,7 @@ export async function resolveWorkingDirectory(cwd: string, dataDir: string): Pro
   return path;
 }
 
-/** Nothing is said of a directory that is gone: whoever works in it tells that. */
+/** A missing directory is not reported here: the agent that works in it does that. */
 export async function assertApart(cwd: string, dataDir: string): Promise<void> {
   const overlap = await overlapOf(cwd, dataDir);
   if (overlap === null) return;

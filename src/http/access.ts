@@ -1,6 +1,6 @@
 /**
- * Who may ask at all. Three independent checks: the Host header (a rebound DNS name sends no Origin), the Origin where
- * there is one (a page of another site, or of another port of this machine), and the bearer token.
+ * Three independent checks on every request: the Host header (a rebound DNS name sends no Origin), the Origin if there
+ * is one (a page of another site, or of another port on this machine), and the bearer token.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
@@ -9,8 +9,8 @@ import type { Principal } from '../protocol/principal.ts';
 export interface AccessOptions {
   token: string;
   /**
-   * Where the server is reached from outside, for example `https://boo.example.org`, or `https://example.org/boo` where a
-   * proxy serves it below a path and takes that away. Loopback needs no mention.
+   * Public URLs of the server, for example `https://boo.example.org`, or `https://example.org/boo` if a proxy serves it
+   * under a path and strips that path. Loopback is always allowed.
    */
   publicOrigins?: readonly string[];
 }
@@ -18,12 +18,12 @@ export interface AccessOptions {
 export interface Access {
   /** Throws `forbidden_host` or `forbidden_origin`. */
   checkSource(request: Request): void;
-  /** Whose token the request shows. Throws `unauthorized`. */
+  /** Identifies the request by its token. Throws `unauthorized`. */
   checkToken(request: Request): Principal;
   readonly token: string;
 }
 
-/** Whose the server's token is, and so whatever is opened with it. */
+/** The owner of the server's token, and so of everything opened with it. */
 export const owner: Principal = { id: 'owner', name: 'owner', role: 'owner' };
 
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
@@ -40,7 +40,8 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
   const origins = new Set(publicUrls.map((url) => url.origin));
   const publicHosts = new Set(publicUrls.map((url) => url.host));
 
-  // A loopback name may have any port: a forwarded port still ends here. A public host has the one it was given.
+  // A loopback name may have any port, because a forwarded port ends here too. A public host must have its configured
+  // port.
   const isAllowedHost = (host: string): boolean => {
     const [, name = '', port] = hostPattern.exec(host) ?? [];
     if (port !== undefined && Number(port) > 65_535) return false;
@@ -51,9 +52,9 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
     token,
     checkSource(request) {
       const host = request.headers.get('host')?.toLowerCase();
-      // The request line may name a host too, and where it does, routers and logs go by that one.
+      // The request line may name a host too, which then takes precedence for routers and logs.
       if (host === undefined || !isAllowedHost(host) || !isAllowedHost(new URL(request.url).host)) {
-        throw new BooError('forbidden_host', 'host: this server does not answer to that name.', {
+        throw new BooError('forbidden_host', 'host: this server does not serve that name.', {
           details: { field: 'host', ...(host !== undefined && hostPattern.test(host) ? { host } : {}) },
         });
       }
@@ -61,7 +62,7 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
       if (origin !== null && origin !== `http://${host}` && !origins.has(origin)) {
         throw new BooError(
           'forbidden_origin',
-          'origin: pages of that origin may not use this server; name it with --public-origin if they should.',
+          'origin: pages of that origin may not use this server; to allow them, pass the origin with --public-origin.',
           {
             details: { field: 'origin' },
           },
@@ -71,7 +72,7 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
     checkToken(request) {
       const [, given] = /^bearer +([\x21-\x7e]+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
       if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-        throw new BooError('unauthorized', 'authorization: must be Bearer and the server’s token.', {
+        throw new BooError('unauthorized', 'authorization: must be “Bearer” followed by the server’s token.', {
           details: { field: 'authorization' },
         });
       }
@@ -89,7 +90,7 @@ function parseOrigin(text: string): URL {
     !/^(\/|$)/.test(text.slice(url.origin.length)) ||
     url.origin !== text.slice(0, url.origin.length).toLowerCase()
   ) {
-    throw new BooError('config_invalid', `The public origin must look like https://boo.example.org, and was ${text}.`);
+    throw new BooError('config_invalid', `The public origin must look like https://boo.example.org, but was ${text}.`);
   }
   return url;
 }

@@ -4,11 +4,11 @@ import { json, route, type Route } from './route.ts';
 
 const nothing = (): Response => new Response(null, { status: 204 });
 
-/** Who may sign the agents in is who has the token: whoever runs commands here could do it by hand. */
+/** Requires the token: its owner can run commands here, and so could sign in by hand anyway. */
 export function agentSignInRoutes(signIn: AgentSignIn | undefined): Route[] {
   const agent = (): AgentSignIn => {
     if (signIn) return signIn;
-    throw new BooError('backend_unavailable', 'The demo uses no account: there is nothing to sign in to.');
+    throw new BooError('backend_unavailable', 'The demo uses no account, so there is nothing to sign in to.');
   };
   return [
     route(
@@ -18,8 +18,8 @@ export function agentSignInRoutes(signIn: AgentSignIn | undefined): Route[] {
         path: '/v1/agent-sign-in',
         policy: 'bearer',
         errors: ['backend_unavailable'],
-        summary: 'Begin to sign the agents in to Claude: gives the page to do so at',
-        responses: { 201: { description: 'The page. One that was begun before has ended.', schema: signInPage } },
+        summary: 'Start to sign the agents in to Claude; returns the page to do it on',
+        responses: { 201: { description: 'The page. It replaces any sign-in started before.', schema: signInPage } },
       },
       { body: beginAgentSignIn },
       async ({ body }) => json(201, await agent().begin(body.account), { 'cache-control': 'no-store' }),
@@ -31,7 +31,7 @@ export function agentSignInRoutes(signIn: AgentSignIn | undefined): Route[] {
         path: '/v1/agent-sign-in/code',
         policy: 'bearer',
         errors: ['backend_unavailable', 'not_found'],
-        summary: 'Finish it with the code that the page shows; a code serves once',
+        summary: 'Finish the sign-in with the code that the page shows; a code works once',
         responses: { 204: { description: 'The agents are signed in.' } },
       },
       { body: finishAgentSignIn },
@@ -47,7 +47,7 @@ export function agentSignInRoutes(signIn: AgentSignIn | undefined): Route[] {
         path: '/v1/agent-sign-in',
         policy: 'bearer',
         errors: ['backend_unavailable'],
-        summary: 'End a sign-in that was begun',
+        summary: 'Cancel a sign-in',
         responses: { 204: { description: 'None waits.' } },
       },
       {},

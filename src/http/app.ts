@@ -31,11 +31,11 @@ import { createWebFiles, type WebFiles } from './web-files.ts';
 import { webRoutes } from './web-routes.ts';
 
 export interface HttpLimits {
-  /** Wrong credentials in a minute: beyond these they are told to wait. */
+  /** Wrong credentials allowed per minute; beyond these the client is told to wait. */
   failuresPerSource: number;
   failuresInAll: number;
   keepAliveMs: number;
-  /** What may wait for one live socket before it is cut off from what it follows. */
+  /** How much may be queued for one live socket before it is disconnected from what it follows. */
   liveBacklogBytes: number;
 }
 
@@ -43,18 +43,18 @@ export interface AppOptions {
   chats: Chats;
   access: AccessOptions;
   signInCodes: SignInCodes;
-  /** Missing where the agents use no account. */
+  /** Absent if the agents use no account. */
   agentSignIn?: AgentSignIn | undefined;
   log: Log;
   limits?: Partial<HttpLimits>;
   clock?: Clock;
-  /** The web app; by default the one that was built. */
+  /** The web app; by default the built one. */
   web?: WebFiles;
 }
 
 interface AppEnv {
   Bindings: ServerEnv;
-  /** Who asks; set by the guard alone, by the credential that it was shown. */
+  /** Who sent the request; set only by the guard, from the credential. */
   Variables: { principal?: Principal };
 }
 
@@ -68,10 +68,10 @@ export const httpLimits: HttpLimits = {
   liveBacklogBytes: 4 * 1024 * 1024,
 };
 
-// What the router holds is handlers: this says which route value each of them stands for.
+// The router stores handlers: this maps them to their route values.
 const routeOfHandler = new WeakMap<object, Route | 'guard'>();
 
-/** What was declared for an entry of `app.routes`; undefined for one that slipped past the route list. */
+/** The route declared for an entry of `app.routes`; undefined for one that bypassed the route list. */
 export function declaredFor(handler: object): Route | 'guard' | undefined {
   return routeOfHandler.get(handler);
 }
@@ -101,7 +101,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
   ];
 }
 
-/** The whole HTTP side as a value: `app.request()` answers without a port. */
+/** The whole HTTP API as a value: `app.request()` works without a port. */
 export function createApp(options: AppOptions): App {
   const access = createAccess(options.access);
   const { clock = systemClock, log } = options;
@@ -117,13 +117,13 @@ export function createApp(options: AppOptions): App {
     const { code, details } = toBooError(thrown);
     const response = problemResponse(thrown, log);
     const { status } = response;
-    // What the server is to blame for has its error in the log, and wrong credentials are counted.
+    // Errors that are the server's fault are logged with their cause, and wrong credentials are counted.
     if (status < 500 && !(status === 401 && showsCredential(c)))
       lines.add({ ...askedBy(c), status, code, ...named(details) });
     return response;
   };
 
-  // First in every request's way. A handler that declares no policy is guarded like any other: by the token.
+  // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.
   const guard: MiddlewareHandler = async (c: AppContext, next) => {
     const peer = c.env?.peer;
     try {
@@ -142,7 +142,7 @@ export function createApp(options: AppOptions): App {
     if (c.res.status === 401 && showsCredential(c)) {
       const retryAfterSeconds = failedAttempts.add(peer?.source ?? 'unknown');
       if (retryAfterSeconds !== undefined) {
-        // What is set over another answer would take over its headers.
+        // Setting the body of another response would take over its headers.
         c.res = undefined;
         c.res = problemResponse(tooManyAttempts(retryAfterSeconds), log);
       }
@@ -170,8 +170,8 @@ export function createApp(options: AppOptions): App {
     const allow = methodsAt(routes, c.req.path);
     const error =
       allow.length === 0
-        ? new BooError('not_found', 'There is no such path on this server.')
-        : new BooError('method_not_allowed', `This path takes ${allow.join(', ')}.`, { details: { allow } });
+        ? new BooError('not_found', 'This path does not exist on this server.')
+        : new BooError('method_not_allowed', `This path supports ${allow.join(', ')}.`, { details: { allow } });
     return refuse(error, c);
   });
   return app;
@@ -189,7 +189,7 @@ function policyOf(c: AppContext): Route['policy'] | undefined {
   return declared === 'guard' ? undefined : declared.policy;
 }
 
-/** Whether somebody tries one, be it wrong. */
+/** Whether the request shows a credential, valid or not. */
 function showsCredential(c: AppContext): boolean {
   const { headers } = c.req.raw;
   const policy = policyOf(c);
@@ -218,7 +218,7 @@ function named({ field }: Readonly<Record<string, unknown>>): Pick<Refusal, 'fie
 }
 
 function tooManyAttempts(retryAfterSeconds: number): BooError {
-  const sentence = `Too many wrong credentials were shown. A good one is still taken; otherwise wait ${retryAfterSeconds} seconds.`;
+  const sentence = `Too many wrong credentials. A valid one is still accepted; otherwise wait ${retryAfterSeconds} seconds.`;
   return new BooError('too_many_attempts', sentence, { details: { retryAfterSeconds } });
 }
 

@@ -1,7 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
 import { BooError } from '../protocol/error.ts';
 
-/** A body must go on at this pace, so that one that trickles holds no connection, and a large one on a slow line comes in. */
+/**
+ * The minimum pace of a body: one that trickles cannot hold a connection, but a large one on a slow line still gets
+ * through.
+ */
 const paceMs = 10_000;
 const paceBytes = 10 * 1024;
 
@@ -11,7 +14,7 @@ export interface BodyOptions {
 }
 
 /**
- * A request's body as it comes: never more of it than the limit, whatever the length header says or leaves out. Throws
+ * Reads a request's body as it arrives: never more than the limit, whatever the length header says or omits. Throws
  * `payload_too_large`, `request_timeout`, and `invalid_request` for a body that breaks off.
  */
 export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyOptions): AsyncGenerator<Uint8Array> {
@@ -36,12 +39,13 @@ export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyO
       yield value;
     }
   } finally {
-    // The rest is left to whoever holds the connection: to cancel the reader would destroy it, and the answer with it.
+    // The rest is left to the connection's owner: canceling the reader would destroy the connection, and the response
+    // with it.
     pace.stop();
   }
 }
 
-/** The client has hung up: nobody is there to be told, and nothing is wrong here. */
+/** The client has hung up: there is nobody to answer, and nothing is wrong here. */
 function brokeOff(cause: unknown): never {
   throw new BooError('invalid_request', 'body: broke off before its end.', { cause, details: { field: 'body' } });
 }
@@ -53,7 +57,10 @@ function watchPace(clock: Clock): { tooSlow: Promise<never>; take(bytes: number)
     const check = (): void => {
       if (taken < paceBytes) {
         return reject(
-          new BooError('request_timeout', `The body must come at ${paceBytes} bytes in ten seconds, or end.`),
+          new BooError(
+            'request_timeout',
+            `The body must arrive at a rate of at least ${paceBytes} bytes every ten seconds.`,
+          ),
         );
       }
       taken = 0;
@@ -61,7 +68,7 @@ function watchPace(clock: Clock): { tooSlow: Promise<never>; take(bytes: number)
     };
     stop = clock.after(paceMs, check);
   });
-  // Nobody may be waiting for the body just then.
+  // Nobody may be waiting for the body at this moment.
   tooSlow.catch(() => undefined);
   return { tooSlow, take: (bytes) => (taken += bytes), stop: () => stop() };
 }

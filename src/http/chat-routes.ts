@@ -6,13 +6,13 @@ import { BooError } from '../protocol/error.ts';
 import { chatPath, pageCursor, pageLimit } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
 
-/** What is to stand in a chat's title or in what was said. */
+/** Text to find in chats' titles or messages. */
 const searchText = z
   .string()
   .trim()
   .min(1)
   .max(200)
-  .refine((value) => !value.includes('\u0000'), 'must not hold a NUL character');
+  .refine((value) => !value.includes('\u0000'), 'must not contain a NUL character');
 
 export function chatRoutes(chats: Chats): Route[] {
   return [
@@ -38,9 +38,9 @@ export function chatRoutes(chats: Chats): Route[] {
         method: 'GET',
         path: '/v1/chats',
         policy: 'bearer',
-        summary: 'List the chats, newest first, or those in which something is mentioned',
+        summary: 'List the chats, newest first, or search them',
         responses: {
-          200: { description: 'A page; pass its `next` as `after` for the one behind it.', schema: chatPage },
+          200: { description: 'A page; pass its `next` as `after` for the next one.', schema: chatPage },
         },
       },
       {
@@ -84,7 +84,7 @@ export function chatRoutes(chats: Chats): Route[] {
         responses: {
           200: {
             description:
-              'The chat as it is now. A flip with `"running": "finish"` answers once it is done, and is withdrawn when the client hangs up before.',
+              'The updated chat. A flip with `"running": "finish"` responds once it is done, and is canceled if the client hangs up before.',
             schema: chat,
           },
         },
@@ -110,9 +110,9 @@ export function chatRoutes(chats: Chats): Route[] {
         method: 'GET',
         path: '/v1/chats/{chatId}/trust',
         policy: 'bearer',
-        summary: 'What the chat’s directory turns on when it is trusted, and what has changed since it was',
+        summary: 'Show what the chat’s directory turns on when it is trusted, and what has changed since it was',
         errors: ['cwd_invalid'],
-        responses: { 200: { description: 'All files that count, with their texts.', schema: chatTrust } },
+        responses: { 200: { description: 'All relevant files, with their texts.', schema: chatTrust } },
       },
       { params: chatPath },
       async ({ params }) => json(200, await chats.readTrust(params.chatId)),
@@ -125,7 +125,7 @@ export function chatRoutes(chats: Chats): Route[] {
         policy: 'bearer',
         summary: 'Trust exactly this content of the chat’s directory',
         errors: ['trust_refused', 'cwd_invalid', 'chat_elsewhere'],
-        responses: { 200: { description: 'It is trusted, from the next turn on.', schema: chatTrust } },
+        responses: { 200: { description: 'The directory is trusted from the next turn on.', schema: chatTrust } },
       },
       { params: chatPath, body: giveTrust },
       async ({ params, body, actor }) => json(200, await chats.giveTrust(actor, params.chatId, body)),

@@ -4,8 +4,9 @@ import type { ContentBlock } from '../protocol/content.ts';
 import { invalid } from './invalid-request.ts';
 
 /**
- * What is no image the program would replace by a sentence for the model, and nobody would know. A media type that is that
- * of another kind of image it corrects. Throws `invalid_request` that names the first wrong block, `content[1].data`.
+ * The program would replace an invalid image by a sentence for the model, and nobody would notice. It corrects a media
+ * type that belongs to another image format. Throws `invalid_request` that names the first wrong block,
+ * `content[1].data`.
  */
 export async function checkImages(content: readonly ContentBlock[]): Promise<void> {
   for (const [index, block] of content.entries()) {

@@ -1,26 +1,26 @@
 /**
- * The connections of one server. Whoever has shown no good credential on theirs has few of them, in all and by source:
- * beyond that the oldest of these gives way to the newcomer. A newcomer is always let in to be heard, so nobody can keep
- * the owner out by holding connections, also where everybody comes from one proxy; and one that has shown a credential is
- * never closed for another.
+ * The connections of one server. The number of connections without a valid credential is limited, in total and per
+ * source: beyond the limit the oldest of them is closed for each new one. A new connection is always accepted, so
+ * nobody can lock the owner out by holding connections, even if everyone connects through one proxy; and a connection
+ * that has shown a credential is never closed for another.
  */
 import type { Socket } from 'node:net';
 import type { Log } from '../lib/log.ts';
 import { sourceOf } from './source-address.ts';
 
 export interface ConnectionLimits {
-  /** Of any kind: the process needs descriptors for its database and its agents too. */
+  /** In total: the process needs descriptors for its database and its agents too. */
   total: number;
-  /** Of those without a credential. */
+  /** Without a credential. */
   strangers: number;
-  /** Of those from one address. */
+  /** Without a credential, per address. */
   strangersPerSource: number;
 }
 
-/** What a request may know of, and say about, the connection it came by. */
+/** What a request can see and report about its connection. */
 export interface Peer {
   readonly source: string;
-  /** Whether it has shown a good credential. */
+  /** Whether it has shown a valid credential. */
   readonly isAdmitted: boolean;
   admit(): void;
 }
@@ -31,9 +31,11 @@ export interface Connections {
   readonly added: number;
   add(socket: Socket): void;
   peerOf(socket: Socket): Peer;
-  /** A request has begun on it; it is at work until the function is called that this returns. */
+  /** Call it when a request starts on the connection, which is busy until the returned function is called. */
   begin(socket: Socket): () => void;
-  /** Closes those that have asked nothing yet: browsers and undici open some in reserve, and Node does not call them idle. */
+  /**
+   * Closes connections without any request: browsers and undici open spare ones, and Node does not count them as idle.
+   */
   destroyUnused(): void;
 }
 
@@ -45,7 +47,10 @@ interface Stranger {
 
 export const connectionLimits: ConnectionLimits = { total: 10_000, strangers: 256, strangersPerSource: 64 };
 
-/** The limits where the process has so many descriptors: half of them stay for the database, the agents and their files. */
+/**
+ * The limits for a process with this many descriptors: half of them are left for the database, the agents and their
+ * files.
+ */
 export function connectionsWithin(descriptors = Infinity): ConnectionLimits {
   const { total, strangers, strangersPerSource } = connectionLimits;
   return {
@@ -58,7 +63,7 @@ export function connectionsWithin(descriptors = Infinity): ConnectionLimits {
 export function createConnections(limits: ConnectionLimits, log: Log): Connections {
   const all = new Set<Socket>();
   const unused = new Set<Socket>();
-  // Oldest first; whoever has just been answered is the newest.
+  // Oldest first; a connection that was just answered counts as the newest.
   const strangers = new Map<Socket, Stranger>();
 
   const forget = (socket: Socket): void => {
@@ -68,8 +73,8 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
   };
 
   /**
-   * Closes a stranger other than the newcomer: of the source that has most of them, one at rest rather than one at work,
-   * and then the oldest. False where there is none.
+   * Closes an unauthenticated connection other than the newcomer: of the source that has the most, idle ones before
+   * busy ones, and then the oldest. False if there is none.
    */
   function makeRoom(newcomer: Socket, source?: string): boolean {
     const others = [...strangers.values()].filter(({ socket }) => socket !== newcomer);
@@ -77,7 +82,7 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
     const candidates = others.filter((each) => each.source === crowd);
     const leaving = candidates.find(({ requests }) => requests === 0) ?? candidates[0];
     if (!leaving) return false;
-    log.debug({ source: leaving.source }, 'A connection without a credential gave way to another.');
+    log.debug({ source: leaving.source }, 'A connection without a credential was closed for another one.');
     forget(leaving.socket);
     leaving.socket.destroy();
     return true;
@@ -121,7 +126,7 @@ export function createConnections(limits: ConnectionLimits, log: Log): Connectio
       stranger.requests += 1;
       return () => {
         stranger.requests -= 1;
-        // Unless it was admitted, or is gone, it is now the newest of those at rest.
+        // Unless it was authenticated or is gone, it is now the newest idle one.
         if (strangers.delete(socket)) strangers.set(socket, stranger);
       };
     },

@@ -19,7 +19,7 @@ export function decisionRoutes(chats: Chats): Route[] {
         method: 'GET',
         path: '/v1/decisions',
         policy: 'bearer',
-        summary: 'List what waits for a person, or was settled',
+        summary: 'List decisions, pending or settled',
         responses: { 200: { description: 'A page of decisions.', schema: decisionPage } },
       },
       { query: decisionQuery },

@@ -6,7 +6,7 @@ import { json, route, type Route } from './route.ts';
 const path = z
   .string()
   .max(4096)
-  .refine((value) => !value.includes('\u0000'), 'must not hold a NUL character');
+  .refine((value) => !value.includes('\u0000'), 'must not contain a NUL character');
 
 export function directoryRoutes(chats: Chats): Route[] {
   return [
@@ -16,10 +16,11 @@ export function directoryRoutes(chats: Chats): Route[] {
         method: 'GET',
         path: '/v1/directories',
         policy: 'bearer',
-        summary: 'Directories on the server whose paths begin with this, for completion; of nothing, those at home',
+        summary:
+          'List directories on the server whose paths start with a prefix, for completion; for an empty one, those in the home directory',
         responses: {
           200: {
-            description: 'Hidden ones are among them only where the last name of the path begins with a dot.',
+            description: 'Hidden directories are included only if the last name of the path starts with a dot.',
             schema: directoryList,
           },
         },

@@ -7,7 +7,7 @@ import { problemResponse } from './problem.ts';
 import { json } from './route.ts';
 import { secure } from './security-headers.ts';
 
-/** Answers requests: an app, or what stands in for it. */
+/** Answers requests: an app or a substitute. */
 export type Answerer = Pick<App, 'fetch'>;
 
 export interface Door extends Answerer {
@@ -16,8 +16,8 @@ export interface Door extends Answerer {
 }
 
 /**
- * Holds the port while the server starts: until the app is there every request is told to come again. So a port that is
- * taken is known before anything else is touched.
+ * Listens on the port while the server starts: until the app is ready, clients are asked to try again. This way a port
+ * that is in use is detected before anything else is touched.
  */
 export function createDoor({ access, log }: { access: Pick<Access, 'checkSource'>; log: Log }): Door {
   const starting: Answerer['fetch'] = (request) => {

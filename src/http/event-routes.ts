@@ -14,7 +14,7 @@ export interface FeedOptions {
   log: Log;
 }
 
-/** A proxy that packs answers keeps back what does not fill a block yet, and one that buffers all of it. */
+/** A proxy that compresses responses holds back incomplete blocks, and a buffering one holds back everything. */
 const streamed = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' };
 
 export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
@@ -34,7 +34,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
               description:
                 'Named server-sent events with JSON data: first `resume` (Resume), then `event` (Event; its id is its ' +
                 'seq) and `delta` (Delta; no id). The feed ends when the reader falls behind, when the chat is deleted ' +
-                'and when the server stops; come back with the last id.',
+                'and when the server stops; reconnect with the last id.',
               contentType: 'text/event-stream',
               schema: z.union([resume, event, delta]),
             },
@@ -48,19 +48,19 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
           before: cursor.optional(),
           limit: pageLimit(1000, 200).optional(),
         }),
-        // An EventSource that reconnects asks for the same address again: its header is the newer cursor.
+        // An EventSource reconnects to the same URL, so its header has the newer cursor.
         headers: z.object({ 'last-event-id': cursor.optional() }),
       },
       async ({ params, query, headers, request, env }) => {
-        // HEAD arrives here too, as a request whose body nobody reads: it must not open a reader.
+        // HEAD requests arrive here too, but nobody reads their body: do not open a reader.
         if (request.method !== 'GET' || !wantsFeed(request)) {
           const { after, before, limit = 200 } = query;
-          if (after !== undefined && before !== undefined) invalid('before', 'does not go together with after');
+          if (after !== undefined && before !== undefined) invalid('before', 'cannot be combined with after');
           const page = before === undefined ? { after: after ?? 0, limit } : { before, limit };
           return json(200, await chats.readEvents(params.chatId, page));
         }
         for (const field of ['limit', 'before']) {
-          if (new URL(request.url).searchParams.has(field)) invalid(field, 'goes with a page, not with a live feed');
+          if (new URL(request.url).searchParams.has(field)) invalid(field, 'applies to a page, not to a live feed');
         }
         const reader = await chats.follow(params.chatId, { after: headers['last-event-id'] ?? query.after ?? 0 });
         const forget = env.openFeeds?.add(() => reader.close());

@@ -1,13 +1,13 @@
 /**
- * Credentials that were wrong, counted by source and in all. They are counted after the check, so whoever holds a good
- * one is never kept out, whatever others do from the same address.
+ * Counts wrong credentials, by source and in total. They are counted after the check, so a valid credential is never
+ * locked out, whatever others do from the same address.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { minuteMs, MinuteTally } from './minute-tally.ts';
 
 export interface FailedAttempts {
-  /** One more. Returns for how many seconds the source should leave it, or undefined while it has not failed much. */
+  /** Counts one more. Returns how many seconds the source should wait, or undefined below the limit. */
   add(source: string): number | undefined;
 }
 

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { fieldName, readWith } from '../lib/schema-problems.ts';
 import { BooError } from '../protocol/error.ts';
 
-/** Checks what came in against its schema. Throws `invalid_request` naming the first wrong field. */
+/** Validates input against its schema. Throws `invalid_request` that names the first wrong field. */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown, whole: string): z.output<S> {
   const read = readWith(schema, value);
   if ('value' in read) return read.value;
@@ -10,7 +10,7 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown, whole
   return invalid(fieldName(path, whole), message);
 }
 
-/** Throws `invalid_request`: the field, then what it must be. */
+/** Throws `invalid_request`: the field, and what it must be. */
 export function invalid(field: string, message: string): never {
   throw new BooError('invalid_request', `${field}: ${message}`, { details: { field } });
 }

@@ -1,9 +1,9 @@
 import type { Health } from '../protocol/info.ts';
 
-/** Whether it is BooCode that answers at this address. Never throws. */
+/** Whether BooCode answers at this address. Never throws. */
 export async function isBooCode(url: string): Promise<boolean> {
   const abort = new AbortController();
-  // Not `AbortSignal.timeout`: that one keeps no process alive, and a start that fails may have nothing else left to do.
+  // Not `AbortSignal.timeout`: it does not keep the process alive, and a failing start may have nothing else pending.
   const timer = setTimeout(() => abort.abort(), 2_000);
   try {
     const response = await fetch(`${url}/healthz`, { signal: abort.signal });

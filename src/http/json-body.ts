@@ -3,13 +3,13 @@ import { BooError } from '../protocol/error.ts';
 import { type BodyOptions, bodyPieces } from './body-pieces.ts';
 import { invalid } from './invalid-request.ts';
 
-/** More than any body of ours needs, and so little that reading them all in holds nobody up. */
+/** More than any of our bodies needs, but little enough to read quickly. */
 export const jsonBounds = { nodes: 50_000, depth: 100 };
 
 /**
- * The request's body as JSON; undefined where there is none. What would be too much is found before anything is parsed.
- * Throws `unsupported_media_type`, `payload_too_large`, `request_timeout`, `invalid_json`, or `invalid_request` for what
- * is JSON and still not fit to be looked at.
+ * The request's body as JSON; undefined if there is none. Excessive input is detected before anything is parsed. Throws
+ * `unsupported_media_type`, `payload_too_large`, `request_timeout`, `invalid_json`, or `invalid_request` for JSON that
+ * is too large or dangerous to process.
  */
 export async function readJsonBody(request: Request, options: BodyOptions): Promise<unknown> {
   const declared = request.headers.get('content-type');
@@ -25,7 +25,7 @@ export async function readJsonBody(request: Request, options: BodyOptions): Prom
       isEmpty = false;
       const excess = scan(piece);
       if (excess === 'depth') invalid('body', `must not be nested deeper than ${jsonBounds.depth} levels`);
-      if (excess === 'nodes') invalid('body', `must not hold more than ${jsonBounds.nodes} values`);
+      if (excess === 'nodes') invalid('body', `must not contain more than ${jsonBounds.nodes} values`);
       text += utf8.decode(piece, { stream: true });
     }
     text += utf8.decode();
@@ -54,17 +54,17 @@ function isJson(contentType: string): boolean {
 function notJson(was: string): BooError {
   return new BooError(
     'unsupported_media_type',
-    `content-type: must be application/json, and was ${was.slice(0, 100)}`,
+    `content-type: must be application/json, but was ${was.slice(0, 100)}`,
     {
       details: { field: 'content-type' },
     },
   );
 }
 
-/** JSON.parse makes `__proto__` an own key, and a later copy of the object would make it the prototype. */
+/** JSON.parse creates `__proto__` as an own key, and copying the object later would set its prototype. */
 function refusePrototypes(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   if (Object.hasOwn(value, '__proto__')) invalid('__proto__', 'is not known here');
-  // No deeper than the bound.
+  // No deeper than the limit.
   for (const child of Object.values(value)) refusePrototypes(child);
 }

@@ -2,12 +2,15 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../lib/clock.ts';
 
 export interface KeepAlive {
-  /** A sign of life other than a message or a pong. */
+  /** Call it for a sign of life other than a message or a pong. */
   hear(): void;
   stop(): void;
 }
 
-/** Asks every `keepAliveMs` for a sign of life, which everything that comes is; a peer that gives none in two is gone. */
+/**
+ * Pings every `keepAliveMs`. Anything received counts as a sign of life; a peer that gives none for two intervals is
+ * disconnected.
+ */
 export function keepAlive(
   socket: WebSocket,
   { clock, keepAliveMs, onBeat }: { clock: Clock; keepAliveMs: number; readonly onBeat?: () => void },

@@ -1,6 +1,6 @@
 /**
- * What one socket hears of all chats. A slow client gets only the latest of each chat and of each decision, so what waits
- * is bounded by how many there are. Beyond the backlog the socket is cut.
+ * Notifications about all chats for one socket. A slow client gets only the latest one of each chat and decision, so
+ * the queue is bounded by their number. Beyond the backlog the socket is closed.
  */
 import type { Chats, ChatNotification } from '../chats/chats.ts';
 import type { LiveServerMessage } from '../protocol/live.ts';
@@ -10,12 +10,12 @@ export interface LiveNotificationsParts {
   chats: Chats;
   sendQueue: SendQueue;
   backlogBytes: number;
-  /** More waits than the backlog allows. */
+  /** Called when more waits than the backlog allows. */
   readonly onBehind: () => void;
 }
 
 export interface LiveNotifications {
-  /** The warm chats and the pending decisions, then what changes. Rejects where the database fails. */
+  /** Sends the warm chats and the pending decisions, then every change. Rejects if the database fails. */
   start(): Promise<void>;
   close(): void;
 }
@@ -26,7 +26,7 @@ export function createLiveNotifications({
   backlogBytes,
   onBehind,
 }: LiveNotificationsParts): LiveNotifications {
-  /** By what they are about, oldest first. */
+  /** By subject, oldest first. */
   const waiting = new Map<string, string>();
   let chars = 0;
   let isFlushing = false;
@@ -71,10 +71,10 @@ export function createLiveNotifications({
       for (const chat of started.warm) put(`chat ${chat.id}`, { type: 'chat', chat });
       try {
         for await (const decision of pendingDecisions(chats)) {
-          // Many may be pending, and large: a slow reader does not fall behind for that.
+          // There may be many pending decisions, and large ones: a slow reader does not fall behind because of them.
           while (!sendQueue.hasRoom) await sendQueue.room();
           if (isClosed) return;
-          // What came meanwhile is newer.
+          // Notifications received meanwhile are newer.
           if (!isSent.has(decision.id)) put(`decision ${decision.id}`, { type: 'decision', decision });
         }
       } finally {

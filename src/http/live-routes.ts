@@ -16,14 +16,14 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         method: 'GET',
         path: '/v1/live',
         policy: 'ticket',
-        summary: 'Follow any number of chats, and what happens in all of them, over one connection: a WebSocket',
+        summary: 'Follow any number of chats, and notifications about all chats, over one WebSocket',
         errors: ['upgrade_required'],
         responses: {
           101: {
             description:
               'Text messages are JSON: LiveServerMessage and LiveClientMessage. The token goes in the Authorization ' +
               'header; a browser, which cannot send one, takes a ticket and offers the subprotocols `boocode.live` and ' +
-              '`ticket.<ticket>`. Of a chat that is followed comes a `resume`, then its events after the cursor and on.',
+              '`ticket.<ticket>`. A followed chat sends a `resume`, then all its events after the cursor.',
             schema: z.union([liveServerMessage, liveClientMessage]),
           },
         },
@@ -31,12 +31,12 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
       {},
       ({ request, env }) => {
         const { upgrade } = env;
-        if (!upgrade) throw new BooError('upgrade_required', 'upgrade: this is a WebSocket.');
+        if (!upgrade) throw new BooError('upgrade_required', 'upgrade: this path is a WebSocket.');
         if (!offers(request.headers, liveProtocol)) invalid('sec-websocket-protocol', `must offer ${liveProtocol}`);
         const ticket = ticketIn(request.headers);
         if (ticket !== undefined) tickets.redeem(ticket, 'live');
         return upgrade.accept((socket, connection) => {
-          const forget = env.openFeeds?.add(() => socket.close(1001, 'The server stops.'));
+          const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
           socket.once('close', () => forget?.());
           serveLive(socket, connection, chats, options);
         });
@@ -48,7 +48,7 @@ export function liveRoutes(chats: Chats, tickets: Tickets, options: LiveSocketOp
         method: 'POST',
         path: '/v1/live/tickets',
         policy: 'bearer',
-        summary: 'Make a ticket that opens the live socket once, within 30 seconds',
+        summary: 'Create a ticket that opens the live socket once, within 30 seconds',
         responses: { 201: { description: 'The ticket.', schema: liveTicket } },
       },
       {},

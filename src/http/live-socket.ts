@@ -1,8 +1,8 @@
 /**
- * One client's live socket: any number of chats, each followed by a reader of its own, and what happens in all chats.
+ * One client's live socket: any number of chats, each followed by its own reader, and notifications about all chats.
  *
- * The database and the readers are asked only while the socket takes what it is given. What waits for it has one bound
- * for all: a reader that would go beyond it ends as `behind`, and a peer that takes nothing at all is cut by the keep-alive.
+ * The database and the readers are read only while the socket accepts data. Everything queued for it shares one limit:
+ * a reader that would exceed it ends as `behind`, and the keep-alive disconnects a peer that accepts nothing at all.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -20,7 +20,7 @@ import { handleMessages, parseMessage } from './socket-messages.ts';
 
 export interface LiveSocketOptions {
   keepAliveMs: number;
-  /** What may wait for one socket. */
+  /** How much may be queued for one socket. */
   backlogBytes: number;
   clock: Clock;
   log: Log;
@@ -40,8 +40,8 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   const fail = (error: unknown): { code: BooError['code']; message: string } => {
     const { code, message } = toBooError(error);
     if (code !== 'internal') return { code, message };
-    log.error({ err: error }, 'A live socket met an error.');
-    return { code, message: 'The server met an error of its own.' };
+    log.error({ err: error }, 'A live socket failed.');
+    return { code, message: 'An internal error occurred.' };
   };
   const notifications = createLiveNotifications({
     chats,
@@ -61,7 +61,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   async function follow(chatId: string, after: number): Promise<void> {
     end(chatId);
     if (follows.size >= maxLiveFollows) {
-      throw new BooError('invalid_request', `chatId: one connection follows ${maxLiveFollows} chats at the most`);
+      throw new BooError('invalid_request', `chatId: one connection can follow at most ${maxLiveFollows} chats`);
     }
     const own: Follow = { isOver: false, reader: undefined };
     follows.set(chatId, own);
@@ -71,7 +71,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
     say({ type: 'ended', chatId, reason });
   }
 
-  /** Shows what the reader yields, and tells why it has ended. */
+  /** Sends what the reader yields, and reports why it ended. */
   async function run(own: Follow, chatId: string, after: number): Promise<LiveEndReason> {
     try {
       const reader = (own.reader = await chats.follow(chatId, { after, backlog }));
@@ -103,11 +103,11 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
       } else {
         notifications.start().catch((error: unknown) => {
           say({ type: 'error', ...fail(error) });
-          // It comes back by itself, and asks again.
+          // The client reconnects by itself and asks again.
           socket.close(1013, 'The chats could not be read.');
         });
       }
-      // Who takes nothing may ask for nothing more.
+      // A client that accepts nothing may ask for nothing more.
       if (!sendQueue.hasRoom && !socket.isPaused) {
         socket.pause();
         void sendQueue.room().then(() => socket.resume());
@@ -130,7 +130,7 @@ export function serveLive(socket: WebSocket, connection: Duplex, chats: Chats, o
   });
 }
 
-// Several sockets are handed the same object, mostly one right after the other: the first one's work serves all.
+// Several sockets send the same object, mostly one right after another, so the first one's encoding serves all.
 let latestBody: object | undefined;
 let latestText = '';
 

@@ -1,6 +1,7 @@
 /**
- * Counts what may come very often, by kind: the first of a kind is told at once, and those like it within the same minute in
- * one go when it is over. Kinds beyond two hundred are counted as one, until others have been quiet for a minute.
+ * Counts frequent occurrences by kind: the first of a kind is reported immediately, and further ones within the same
+ * minute together at its end. Beyond two hundred kinds, the rest count as one, until others have been quiet for a
+ * minute.
  */
 import type { Clock } from '../lib/clock.ts';
 
@@ -10,10 +11,10 @@ const others = 'others';
 
 export interface MinuteTallyParts<Facts> {
   clock: Clock;
-  /** What is told of those that are counted as one. */
+  /** The facts reported for the kinds that count as one. */
   others: Facts;
   readonly onFirst: (facts: Facts) => void;
-  /** How many more there were. */
+  /** The number of further ones. */
   readonly onMinute: (facts: Facts, count: number) => void;
 }
 
@@ -30,7 +31,7 @@ export class MinuteTally<Facts> {
     this.#parts = parts;
   }
 
-  /** One more; returns how many of its kind there were in this minute. */
+  /** Counts one more; returns how many of its kind there were in this minute. */
   add(given: string, facts: Facts): number {
     const isKnown = this.#minutes.has(given);
     const kind = isKnown || this.#minutes.size < maxKinds ? given : others;

@@ -1,16 +1,16 @@
-/** Newline-delimited JSON as an answer of any length: no more of it is made than the reader takes. */
+/** Newline-delimited JSON as a response of any length: no more of it is generated than the reader consumes. */
 export interface LinesOptions {
-  /** Once, with the error that broke the lines, if one did. The reader sees its answer break off. */
+  /** Called once, with the error that interrupted the lines, if any. The reader sees the response break off. */
   onEnd(error?: unknown): void;
 }
 
 export interface LinesBody {
   body: ReadableStream<Uint8Array>;
-  /** Breaks the answer off. */
+  /** Aborts the response. */
   abort(): void;
 }
 
-/** `texts` hold whole lines, each with its newline. */
+/** `texts` contain whole lines, each with its newline. */
 export function linesBody(texts: AsyncIterable<string>, options: LinesOptions): LinesBody {
   const iterator = texts[Symbol.asyncIterator]();
   let controller: ReadableStreamDefaultController<Uint8Array>;
@@ -44,7 +44,7 @@ export function linesBody(texts: AsyncIterable<string>, options: LinesOptions): 
       },
       cancel: stop,
     },
-    // Nothing is made before it is asked for.
+    // Generate nothing before it is requested.
     { highWaterMark: 0 },
   );
   return {

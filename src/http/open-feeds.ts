@@ -1,6 +1,8 @@
-/** The live feeds that are open on one server, so that closing it can end them. */
+/** The open live feeds of one server, so that closing it can end them. */
 export interface OpenFeeds {
-  /** Runs `close` when the server closes, or at once if it is closing already. Returns the way to take it back. */
+  /**
+   * Runs `close` when the server closes, or immediately if it is closing already. Returns a function to unregister it.
+   */
   add(close: () => void): () => void;
   closeAll(): void;
   readonly size: number;

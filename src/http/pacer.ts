@@ -3,27 +3,27 @@ import type { Clock } from '../lib/clock.ts';
 const gatherMs = 5;
 
 /**
- * Decides when what has gathered for a socket leaves. Writing to a socket costs far more than making a frame. So what
- * arrives within one turn of the event loop leaves together, and deltas that come within a few milliseconds of what left
- * before wait for each other that long. A delta after a pause waits for nothing, and what is urgent never does: it takes
- * along what waits.
+ * Decides when queued data is written to a socket, because writing costs far more than creating a frame. Everything
+ * queued within one turn of the event loop is written together, and deltas that follow a write within a few
+ * milliseconds are collected for that long. A delta after a pause is not delayed, and urgent data never is: it takes
+ * everything queued with it.
  */
 export interface Pacer {
-  /** What waits holds something urgent. */
+  /** The queue contains something urgent. */
   urge(): void;
-  /** Something waits: has it leave in its time. */
+  /** Call it when something was queued; schedules the write. */
   schedule(): void;
-  /** Has it leave now. */
+  /** Writes now. */
   flush(): void;
-  /** All that waited has left. */
+  /** The queue was written. */
   left(): void;
   stop(): void;
 }
 
-/** `leave` may leave things as they are, where nothing can go out just now; it is scheduled again by whoever knows. */
+/** `leave` may do nothing while writing is impossible; whoever detects that it is possible again schedules it. */
 export function createPacer(clock: Clock, leave: () => void): Pacer {
   let isScheduled = false;
-  /** Takes back the timer that ends the gathering of deltas; undefined while none runs. */
+  /** Cancels the timer for collecting deltas; undefined while none is running. */
   let stopGathering: (() => void) | undefined;
   let isUrgent = false;
   let leftAtMs = -Infinity;

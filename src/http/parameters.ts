@@ -1,15 +1,15 @@
-/** Schemas of what stands in a path, a query or a header, used by several routes. */
+/** Schemas of path, query and header parameters that several routes use. */
 import { z } from 'zod';
 import { promptId } from '../protocol/prompt.ts';
 
-// The one way a whole number is written.
+// The canonical form of a whole number.
 const canonicalNumber = /^(0|[1-9]\d{0,15})$/;
 const anySeq = 'must be a whole number from 0 to 2^53 - 1';
 
 const isWithin = (text: string, minimum: number, maximum: number): boolean =>
   canonicalNumber.test(text) && Number(text) >= minimum && Number(text) <= maximum;
 
-/** A number that arrives as text. `override` is what the OpenAPI page shows. */
+/** A number that arrives as text. `override` is what the OpenAPI document shows. */
 export const wholeNumber = (minimum: number, maximum: number, message: string) =>
   z
     .string()
@@ -19,7 +19,7 @@ export const wholeNumber = (minimum: number, maximum: number, message: string) =
 
 export const cursor = wholeNumber(0, Number.MAX_SAFE_INTEGER, anySeq);
 
-/** The `next` of the page before, opaque to clients. */
+/** The previous page's `next`, opaque to clients. */
 export const pageCursor = z.string().refine((text) => isWithin(text, 0, Number.MAX_SAFE_INTEGER), anySeq);
 
 export const pageLimit = (maximum: number, usual: number) =>
@@ -27,14 +27,14 @@ export const pageLimit = (maximum: number, usual: number) =>
     .prefault(String(usual))
     .meta({ override: { type: 'integer', minimum: 1, maximum, default: usual } });
 
-// Upper and lower case are one id; one spelling keeps it one.
+// Upper and lower case mean the same id, so it is normalized.
 export const uuid = z.uuid('must be a UUID').toLowerCase();
 
 export const chatPath = z.strictObject({ chatId: uuid });
 export const promptPath = z.strictObject({ chatId: uuid, promptId });
 export const decisionPath = z.strictObject({ decisionId: uuid });
 
-/** What a client calls itself, as other people will read it: a label beside the name of who uses it, and never the name. */
+/** A client's name for itself, as other people will read it: a label next to the user's name, never the name itself. */
 export const clientName = z
   .string()
   .regex(/^[\x20-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters')

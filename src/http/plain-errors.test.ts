@@ -66,10 +66,10 @@ it.each([
 });
 
 it.each([
-  ['/v1/chatz', 'There is no such path on this server.'],
+  ['/v1/chatz', 'This path does not exist on this server.'],
   ['/v1/chats/abc', 'chatId: must be a UUID'],
   ['/v1/chats/abc/events', 'chatId: must be a UUID'],
-  ['/assets/none.js', 'There is no such file on this server.'],
+  ['/assets/none.js', 'This file does not exist on this server.'],
 ])('a path that names nothing is told why: %s', async (path, detail) => {
   const response = await testApp.call('GET', path);
   expect([response.status, await response.json()]).toEqual([

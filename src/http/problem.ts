@@ -9,7 +9,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   request_timeout: { status: 408, title: 'The body came too slowly' },
-  unauthorized: { status: 401, title: 'A valid token is needed' },
+  unauthorized: { status: 401, title: 'A valid token is required' },
   too_many_attempts: { status: 429, title: 'Too many wrong credentials' },
   forbidden_host: { status: 403, title: 'The host name is not allowed' },
   forbidden_origin: { status: 403, title: 'The origin is not allowed' },
@@ -18,8 +18,8 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   upgrade_required: { status: 426, title: 'This path is a WebSocket' },
   cwd_invalid: { status: 400, title: 'The working directory cannot be used' },
   prompt_conflict: { status: 409, title: 'This prompt id was used with another body' },
-  prompt_taken: { status: 409, title: 'The prompt waits no more' },
-  session_taken: { status: 409, title: 'A chat has this session already' },
+  prompt_taken: { status: 409, title: 'The prompt is no longer waiting' },
+  session_taken: { status: 409, title: 'A chat already has this session' },
   trust_refused: { status: 409, title: 'The directory cannot be trusted like this' },
   decision_settled: { status: 409, title: 'The decision is settled' },
   backend_unavailable: { status: 409, title: 'No backend can run this chat' },
@@ -54,14 +54,14 @@ export const problem = z
   })
   .meta({ id: 'Problem' });
 
-/** The answer to an error. What is not meant for callers (any 500) is logged and not told. */
+/** The response to an error. Details not meant for clients (any 500) are logged instead. */
 export function problemResponse(thrown: unknown, log: Log): Response {
   const error = toBooError(thrown);
   const { status, title } = statusOf[error.code];
   if (status === 500) log.error({ err: error }, 'A request failed.');
   const facts =
     status === 500
-      ? { detail: 'The server met an error of its own. Its log says more.' }
+      ? { detail: 'An internal error occurred. See the server’s log.' }
       : { ...error.details, detail: error.message };
   const body = { ...facts, type: `urn:boocode:problem:${error.code}`, title, status, code: error.code };
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' };

@@ -24,12 +24,12 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         method: 'POST',
         path: '/v1/chats/{chatId}/prompts',
         policy: 'bearer',
-        summary: 'Send a prompt; with an id of the client’s own it can be sent again without harm',
+        summary: 'Send a prompt; with a client-chosen id it can safely be sent again',
         errors: ['prompt_conflict', 'chat_elsewhere'],
         bodyLimitBytes: largeBodyBytes,
         responses: {
-          202: { description: 'The prompt is stored and will be taken in its turn.', schema: receipt },
-          200: { description: 'This prompt was stored before; the same receipt.', schema: receipt },
+          202: { description: 'The prompt is stored and will run in its turn.', schema: receipt },
+          200: { description: 'The prompt was stored before; the same receipt.', schema: receipt },
         },
       },
       { params: chatPath, body: submitPrompt },
@@ -38,7 +38,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         const result = await chats.submitPrompt(actor, chatId, body);
         const { promptId } = result.receipt;
         const by = { principal: actor.principal.id, client: actor.via, source: env.peer?.source };
-        if (result.created) log.info({ chatId, promptId, ...by }, 'A prompt is stored.');
+        if (result.created) log.info({ chatId, promptId, ...by }, 'A prompt was stored.');
         return json(result.created ? 202 : 200, result.receipt);
       },
     ),
@@ -48,8 +48,8 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         method: 'GET',
         path: '/v1/chats/{chatId}/prompts',
         policy: 'bearer',
-        summary: 'List the prompts that wait, in the order in which they will be taken',
-        responses: { 200: { description: 'All of them.', schema: waitingPromptList } },
+        summary: 'List the waiting prompts, in the order in which they will run',
+        responses: { 200: { description: 'All waiting prompts.', schema: waitingPromptList } },
       },
       { params: chatPath },
       async ({ params }) => json(200, await chats.listPrompts(params.chatId)),
@@ -60,9 +60,9 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         method: 'DELETE',
         path: '/v1/chats/{chatId}/prompts/{promptId}',
         policy: 'bearer',
-        summary: 'Cancel a prompt that waits',
+        summary: 'Cancel a waiting prompt',
         errors: ['prompt_taken', 'chat_elsewhere'],
-        responses: { 204: { description: 'It will not be taken.' } },
+        responses: { 204: { description: 'The prompt will not run.' } },
       },
       { params: promptPath },
       async ({ params, actor }) => {
@@ -76,9 +76,9 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         method: 'PATCH',
         path: '/v1/chats/{chatId}/prompts/{promptId}',
         policy: 'bearer',
-        summary: 'Move a prompt that waits before another one, or to the end',
+        summary: 'Move a waiting prompt before another one, or to the end',
         errors: ['prompt_taken', 'chat_elsewhere'],
-        responses: { 200: { description: 'All that wait, in their new order.', schema: waitingPromptList } },
+        responses: { 200: { description: 'All waiting prompts, in their new order.', schema: waitingPromptList } },
       },
       { params: promptPath, body: movePrompt },
       async ({ params, body, actor }) => json(200, await chats.movePrompt(actor, params.chatId, params.promptId, body)),
@@ -89,10 +89,10 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         method: 'POST',
         path: '/v1/chats/{chatId}/resume',
         policy: 'bearer',
-        summary: 'Let a held queue go on; the prompt whose turn failed can be sent again',
+        summary: 'Resume a held queue; the prompt whose turn failed can be sent again',
         errors: ['chat_elsewhere'],
         responses: {
-          200: { description: 'The chat as it is now. Nothing happens to a queue that is not held.', schema: chat },
+          200: { description: 'The updated chat. A queue that is not held stays unchanged.', schema: chat },
         },
       },
       { params: chatPath, body: resumeQueue },
@@ -118,8 +118,8 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         path: '/v1/chats/{chatId}/rewind',
         policy: 'bearer',
         errors: ['chat_busy', 'chat_elsewhere'],
-        summary: 'Take prompts back: the agent goes on as before them; the log and all files stay as they are',
-        responses: { 200: { description: 'The prompts that the agent has forgotten.', schema: rewindResult } },
+        summary: 'Take prompts back: the agent continues from before them; the log and all files stay as they are',
+        responses: { 200: { description: 'The prompts that were taken back.', schema: rewindResult } },
       },
       { params: chatPath, body: rewindChat },
       async ({ params, body, actor }) => json(200, await chats.rewind(actor, params.chatId, body)),

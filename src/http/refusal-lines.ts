@@ -1,16 +1,16 @@
-/** The log's lines about requests that were refused: who, what, and why. Of the request's texts nothing is repeated. */
+/** Logs requests that were refused: who, what, and why. No text from the request is repeated. */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { MinuteTally } from './minute-tally.ts';
 
 export interface Refusal {
   source: string;
-  /** The id of who asked, where their credential was good. */
+  /** The principal's id, if the credential was valid. */
   principal?: string | undefined;
-  /** What the client calls itself, where it does. */
+  /** The client's name for itself, if given. */
   client?: string | undefined;
   method: string;
-  /** As the route declares it; what fits no route is `unknown`. */
+  /** The route's declared path; `unknown` for requests that match no route. */
   path: string;
   status: number;
   code: string;

@@ -1,13 +1,13 @@
 import { BooError } from '../protocol/error.ts';
 
-/** Somebody opens it as a page, and a problem in JSON helps them little. */
+/** For someone who opens the server in a browser, where a JSON problem would not help. */
 export const isNavigation = (request: Request): boolean =>
   request.method === 'GET' && /\btext\/html\b/.test(request.headers.get('accept') ?? '');
 
-/** What to set where a browser came by a name that the server does not know; undefined for every other error. */
+/** What to configure if a browser used a name that the server does not know; undefined for every other error. */
 export function refusalPage(error: unknown): Response | undefined {
   if (!(error instanceof BooError) || error.code !== 'forbidden_host') return undefined;
-  // A name that has passed the pattern of host names: nothing of it is HTML.
+  // The name has matched the pattern of host names, so it contains no HTML.
   const { host } = error.details;
   const what =
     typeof host === 'string'

@@ -1,6 +1,6 @@
 /**
- * A route as a value: what it takes, what it gives, and who may use it. The server and the OpenAPI page are both made
- * from the same list of these.
+ * A route as a value: what it takes, what it returns, and who may use it. The server and the OpenAPI document are both
+ * generated from the same list of routes.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -19,17 +19,17 @@ import { clientHeader, clientHeaderName, clientName } from './parameters.ts';
  * the body. `open` and `static`: nothing, and nothing secret.
  */
 export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
-/** Policies under which somebody is known to ask. */
+/** Policies that identify the caller. */
 type KnownPolicy = 'bearer' | 'ticket';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** A connection that asks to become a WebSocket. */
+/** A connection that requests an upgrade to a WebSocket. */
 export interface Upgrade {
-  /** The answer that makes it one. The connection is what lies beneath the socket. */
+  /** The response that upgrades it. The connection is the one below the socket. */
   accept(serve: (socket: WebSocket, connection: Duplex) => void): Response;
 }
 
-/** What one HTTP server adds to its requests; absent where the app is called without a server. */
+/** What an HTTP server adds to its requests; absent if the app is called without a server. */
 export interface ServerEnv {
   openFeeds?: OpenFeeds;
   upgrade?: Upgrade;
@@ -41,7 +41,7 @@ export interface Incoming {
   pathParams: Record<string, string>;
   clock: Clock;
   env: ServerEnv;
-  /** Who asks, as the guard has found. */
+  /** The caller, as determined by the guard. */
   principal: Principal | undefined;
 }
 
@@ -60,26 +60,26 @@ export interface RouteResponse {
   schema?: z.ZodType;
 }
 
-/** Who asks. Handlers of routes that want no credential know of nobody. */
+/** The caller. Handlers of routes that require no credential get none. */
 type Asker<L extends Policy> = [L] extends [KnownPolicy] ? { actor: Actor } : unknown;
 
 export interface RouteText<L extends Policy = Policy> {
-  /** What generated clients call it. */
+  /** The operation's name in generated clients. */
   id: string;
   method: Method;
-  /** As OpenAPI writes it: `/v1/chats/{chatId}`. */
+  /** In OpenAPI's notation: `/v1/chats/{chatId}`. */
   path: string;
   policy: L;
   summary: string;
-  /** The largest body that it takes; by default enough for a few names and a path. */
+  /** The largest body that it accepts; by default enough for a few names and a path. */
   bodyLimitBytes?: number;
   responses: Record<number, RouteResponse | RouteResponse[]>;
-  /** Why it may refuse what was asked, beyond what its shape and policy say: see `refusalsOf`. */
+  /** Reasons to refuse a request beyond its shape and policy: see `refusalsOf`. */
   errors?: readonly ErrorCode[];
 }
 
 interface RouteSchemas<P, Q, H, B> {
-  /** A path that does not fit names nothing: 404. */
+  /** A path that does not match its schema is 404. */
   params?: z.ZodType<P>;
   query?: z.ZodType<Q>;
   headers?: z.ZodObject & z.ZodType<H>;
@@ -92,7 +92,7 @@ export interface Route extends RouteText {
   answer(incoming: Incoming): Promise<Response>;
 }
 
-/** For what people write and programs make: prompts with their images, files, transcripts. */
+/** For what people write and programs produce: prompts with their images, files, transcripts. */
 export const largeBodyBytes = 16 * 1024 * 1024;
 const smallBodyBytes = 64 * 1024;
 const noBodyBytes = 1024;
@@ -105,11 +105,11 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
   schemas: RouteSchemas<P, Q, H, B>,
   handle: (input: RouteInput<P, Q, H, B> & Asker<L>) => Promise<Response> | Response,
 ): Route {
-  // A schema that a route leaves out is one whose value its handler has no use for: its type is undefined.
+  // If a route omits a schema, its handler does not use that value, whose type is undefined.
   const parse = <T>(schema: z.ZodType<T> | undefined, value: unknown, whole: string): T =>
     schema === undefined ? (undefined as T) : parseInput(schema, value, whole);
 
-  // A path that does not fit names nothing.
+  // A path that does not match its schema does not exist.
   const parsePath = (schema: z.ZodType<P> | undefined, value: unknown): P => {
     try {
       return parse(schema, value, 'path');
@@ -121,7 +121,7 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
 
   const bodyLimitBytes = text.bodyLimitBytes ?? (schemas.body === undefined ? noBodyBytes : smallBodyBytes);
   const { policy, method } = text;
-  // Whoever may change something may say by what they came. Of who only reads nothing is kept.
+  // Callers that may change something may name their client. For read-only requests nothing is recorded.
   const takesName = wantsPrincipal(policy) && method !== 'GET';
   return {
     ...text,
@@ -137,9 +137,9 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
       const rawBody =
         text.method === 'GET' ? undefined : await readJsonBody(request, { limitBytes: bodyLimitBytes, clock });
       if (schemas.body === undefined) parse(noBody, rawBody, 'body');
-      // An empty body that should have been one: the type that was not given is the likelier fault to name.
+      // If a required body is empty, the missing content type is the likelier mistake to report.
       else if (rawBody === undefined && request.headers.get('content-type') === null) {
-        throw new BooError('unsupported_media_type', 'content-type: must be application/json, and was none', {
+        throw new BooError('unsupported_media_type', 'content-type: must be application/json, but is missing', {
           details: { field: 'content-type' },
         });
       }
@@ -149,15 +149,14 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
   };
 }
 
-/** Whether a route under this policy is for people whom the server knows. */
+/** Whether the policy requires a known caller. */
 export function wantsPrincipal(policy: Policy | undefined): policy is KnownPolicy {
   return policy === 'bearer' || policy === 'ticket';
 }
 
 function actorOf(request: Request, principal: Principal | undefined, takesName: boolean): Actor {
-  // Nobody gets past the guard without being known to it.
-  if (!principal)
-    throw new BooError('internal', 'A request that wants a credential has reached its route without one.');
+  // The guard lets nobody pass without identifying them.
+  if (!principal) throw new BooError('internal', 'A request that requires a credential reached its route without one.');
   if (!takesName) return { principal, via: clientName.parse(undefined) };
   return {
     principal,
@@ -165,7 +164,7 @@ function actorOf(request: Request, principal: Principal | undefined, takesName: 
   };
 }
 
-/** Every code with which a route may answer that the client is at fault. */
+/** All error codes with which a route may report a client error. */
 export function refusalsOf({ method, policy, schemas, errors = [] }: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
   if (wantsPrincipal(policy)) codes.push('unauthorized', 'too_many_attempts');
@@ -179,7 +178,7 @@ function headersNamed(schema: z.ZodObject | undefined, headers: Headers): Record
   return Object.fromEntries(names.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])));
 }
 
-/** Every parameter once: of two values nobody could say which one counts. */
+/** Every parameter must occur at most once: with two values it would be unclear which one counts. */
 function queryOf(url: string): Record<string, string> {
   const query: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URL(url).searchParams) {

@@ -5,24 +5,27 @@ import { createPacer } from './pacer.ts';
 
 const roomChars = 64 * 1024;
 
-/** Text messages on their way to a socket. What gathers within a moment is written at once, each as its own message. */
+/**
+ * Queues text messages for a socket. Messages that are queued within a moment are written together, each as its own
+ * message.
+ */
 export interface SendQueue {
   put(text: string, urgency: 'urgent' | 'gather'): void;
-  /** Little waits: whoever can wait puts nothing while this is false. */
+  /** The queue has room: senders that can wait add nothing while this is false. */
   readonly hasRoom: boolean;
-  /** Resolves when there is room, and when the queue is closed. */
+  /** Resolves when there is room, or the queue is closed. */
   room(): Promise<void>;
-  /** True when nothing waits and nothing is on its way. */
+  /** True if nothing is queued or being written. */
   readonly isIdle: boolean;
   close(): void;
 }
 
 export interface SendQueueParts {
   socket: WebSocket;
-  /** What lies beneath the socket. */
+  /** The connection below the socket. */
   connection: Duplex;
   clock: Clock;
-  /** The peer has taken something. */
+  /** The peer has accepted data. */
   readonly onTaken: () => void;
 }
 
@@ -54,7 +57,7 @@ export function createSendQueue({ socket, connection, clock, onTaken }: SendQueu
     // One write for all of them.
     connection.cork();
     const last = leaving.length - 1;
-    // Failing means that the socket closes, which is told there.
+    // A failure means that the socket closes, which is reported there.
     for (const [index, text] of leaving.entries()) socket.send(text, index === last ? () => taken() : undefined);
     connection.uncork();
     wake();

@@ -14,10 +14,10 @@ import { secure } from './security-headers.ts';
 
 export interface ListenOptions {
   host: string;
-  /** 0 takes any free port. */
+  /** 0 picks any free port. */
   port: number;
   log: Log;
-  /** How long requests may take to end once the server closes. */
+  /** How long requests may take to finish once the server closes. */
   drainTimeoutMs?: number;
   connections?: Partial<ConnectionLimits>;
 }
@@ -27,11 +27,13 @@ export interface HttpServer {
   /** As a client on this machine would write it, for example `http://127.0.0.1:4700`. */
   readonly url: string;
   readonly connections: Pick<Connections, 'open' | 'added'>;
-  /** Takes no more connections, ends the live feeds, and lets the other requests finish, within the time limit. Idempotent. */
+  /**
+   * Stops accepting connections, ends the live feeds, and lets other requests finish within the time limit. Idempotent.
+   */
   close(): Promise<void>;
 }
 
-/** Throws `config_invalid` where it cannot listen. */
+/** Throws `config_invalid` if it cannot listen. */
 export async function listen(app: Answerer, options: ListenOptions): Promise<HttpServer> {
   const openFeeds = createOpenFeeds();
   const connections = createConnections({ ...connectionLimits, ...options.connections }, options.log);
@@ -39,10 +41,10 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
   const listener = getRequestListener(
     (request, { incoming }) =>
       app.fetch(request, { openFeeds, peer: connections.peerOf((incoming as IncomingMessage).socket) }),
-    // What never became a request ends here: a target or a Host that make no URL.
+    // Requests that could not be built end here: an invalid target or Host header.
     {
       errorHandler: (error) => secure(problemResponse(asInvalidRequest(error), options.log)),
-      // What is left of a body is our own affair (`hang-up.ts`).
+      // Node must not handle the rest of a body: `hang-up.ts` does.
       autoCleanupIncoming: false,
     },
   );
@@ -51,14 +53,14 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
     const over = connections.begin(socket);
     const writeHead = outgoing.writeHead.bind(outgoing) as (...given: unknown[]) => ServerResponse;
     outgoing.writeHead = (...given: unknown[]) => {
-      // Or the client would send its next request on a connection that is about to end.
+      // Otherwise the client would send its next request on a connection that is about to close.
       if (hasBody(incoming) && !incoming.complete) outgoing.shouldKeepAlive = false;
       return writeHead(...given);
     };
-    // An answer that did not wait for the body is the last one: what is still to come of it is nothing to wait for.
+    // A response that did not wait for the body is the last one, so the rest of the body is not awaited.
     outgoing.prependOnceListener('finish', () => {
       if (incoming.complete) return;
-      // Where the client wants no other answer Node would be done with the connection at once.
+      // If the client wants no further response, Node would close the connection immediately.
       socket.destroySoon = () => socket.end();
       hangUp(socket, incoming, connections.peerOf(socket).isAdmitted ? patient : brief);
     });
@@ -70,8 +72,8 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
   };
   const server = createServer(
     {
-      // A client that sends its headers drop by drop holds a socket only so long. A body has a pace to keep instead of a
-      // time (`body-pieces.ts`): a large one on a slow line may take its time.
+      // A client that sends its headers very slowly holds a socket only for this long. A body has a minimum pace
+      // instead of a time limit (`body-pieces.ts`): a large one on a slow line may take its time.
       headersTimeout: 10_000,
       requestTimeout: 0,
       connectionsCheckingInterval: 5_000,
@@ -79,7 +81,7 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
     },
     serve,
   );
-  // A body that waits for leave is asked for only when it is about to be read.
+  // A body sent with “Expect: 100-continue” is requested only when it is about to be read.
   server.on('checkContinue', (incoming, outgoing) => {
     incoming.once('resume', () => {
       if (!outgoing.headersSent) outgoing.writeContinue();
@@ -95,7 +97,7 @@ export async function listen(app: Answerer, options: ListenOptions): Promise<Htt
     if (closing) socket.destroy();
     connections.add(socket);
   });
-  // No progress on a socket for so long ends it. A live feed is never silent for longer than its keep-alive.
+  // A socket without progress for this long is closed. A live feed is never silent for longer than its keep-alive.
   server.setTimeout(120_000);
 
   await bind(server, options);

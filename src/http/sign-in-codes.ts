@@ -2,19 +2,19 @@ import { createHash, randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../lib/clock.ts';
 
 export interface SignInCodes {
-  /** A new code: 256 random bits that open the door once, within ten minutes. */
+  /** Creates a code: 256 random bits that sign in once, within ten minutes. */
   issue(): string;
-  /** True the first time, for a code that is alive. */
+  /** True the first time, for a valid code. */
   redeem(code: string): boolean;
 }
 
-/** How long a code opens the door. */
+/** How long a code is valid. */
 export const signInCodeMs = 10 * 60_000;
 const maxAlive = 8;
 
-/** The oldest code dies when there are too many. */
+/** The oldest codes are dropped beyond this number. */
 export function createSignInCodes(clock: Clock = systemClock): SignInCodes {
-  // Kept by digest: looking one up takes no time that depends on how much of a code was guessed.
+  // Stored by digest, so that the time of a lookup does not depend on how much of a code was guessed.
   const expiryOf = new Map<string, number>();
   const digest = (code: string): string => createHash('sha256').update(code).digest('hex');
 

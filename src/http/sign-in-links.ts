@@ -4,14 +4,15 @@ import { type SignInCodes, signInCodeMs } from './sign-in-codes.ts';
 
 export interface SignInLinksOptions {
   codes: SignInCodes;
-  /** Where the server is reached from outside; the first that is no loopback is what a link names. */
+  /** The server's public URLs; a link uses the first that is not loopback. */
   publicOrigins: readonly string[];
   clock: Clock;
 }
 
 /**
- * A new link that signs one browser in, once. The code stands in the fragment, which no browser sends and no server logs.
- * `asked` is the origin that the link was asked for under: it serves where no address works from outside, or is one itself.
+ * Creates a link that signs one browser in, once. The code is in the fragment, which browsers do not send and servers
+ * do not log. `asked` is the origin of the request for the link: it is used if no public URL is set, or if it is one
+ * itself.
  */
 export function makeSignInLink({ codes, publicOrigins, clock }: SignInLinksOptions, asked: string): SignInLink {
   const outside = publicOrigins.filter((origin) => !isLoopbackUrl(origin));

@@ -5,7 +5,7 @@ import { createJsonScan } from '../lib/json-scan.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
 import { invalid, parseInput } from './invalid-request.ts';
 
-/** A client that is told so often that it is wrong will not learn it. */
+/** A client with this many errors will not recover. */
 const maxErrors = 100;
 
 export interface MessageHandling {
@@ -14,7 +14,10 @@ export interface MessageHandling {
   log: Log;
 }
 
-/** Has a socket's messages handled. What is thrown of one is told to the peer, and a hundred of these end the socket. */
+/**
+ * Handles a socket's messages. Errors thrown for a message are sent to the peer, and a hundred of them close the
+ * socket.
+ */
 export function handleMessages(socket: WebSocket, { handle, sayError, log }: MessageHandling): void {
   let errors = 0;
   socket.on('message', (data: RawData, isBinary: boolean) => {
@@ -24,15 +27,15 @@ export function handleMessages(socket: WebSocket, { handle, sayError, log }: Mes
       const { code, message } = toBooError(thrown);
       if (code === 'internal') log.error({ err: thrown }, 'A message on a socket failed.');
       errors += 1;
-      sayError({ code, message: code === 'internal' ? 'The server met an error of its own.' : message });
+      sayError({ code, message: code === 'internal' ? 'An internal error occurred.' : message });
       if (errors >= maxErrors) socket.close(1008, 'Too many errors.');
     }
   });
-  // A message that breaks the protocol or a limit: the socket closes itself with the code for it.
+  // The message violates the protocol or a limit: the socket closes itself with the matching code.
   socket.on('error', (error) => log.debug({ err: error }, 'A socket failed.'));
 }
 
-/** Far beyond any message of ours but a paste: all of them are one flat object. */
+/** Far more than any of our messages except a paste: all of them are one flat object. */
 const usualTextBytes = 64 * 1024;
 const bounds = { nodes: 1000, depth: 10 };
 

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * Whom an address stands for: itself, or for IPv6 its network of 64 bits, of which a machine has all the addresses. Only
- * the connection's own address counts: what a client says in a header about where it comes from is the client's word.
+ * Who an address counts as: itself, or for IPv6 its 64-bit network, because a machine has all addresses of one. Only
+ * the connection's own address counts: headers are under the client's control.
  */
 export function sourceOf(address: string | undefined): string {
   if (address === undefined) return 'unknown';

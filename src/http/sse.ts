@@ -1,6 +1,6 @@
 /**
  * Server-sent events. A frame's `event` is `resume`, `event` or `delta`; its data is the item as JSON. Only durable
- * events carry an id: their seq, which is the cursor to come back with.
+ * events have an id: their seq, which is the cursor to resume from.
  */
 import type { Reader } from '../chats/chats.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -11,8 +11,8 @@ const chunkChars = 64 * 1024;
 const retryMs = 1000;
 const keepAliveFrame = ': keep-alive\n\n';
 
-// Several readers of a chat are handed the same object, mostly one right after the other: the first one's work serves
-// all. A WeakMap would serve the late ones too, but costs more for every delta than encoding it does.
+// Several readers of a chat send the same object, mostly one right after another, so the first one's encoding serves
+// all. A WeakMap would serve late readers too, but costs more per delta than encoding it again.
 let latestBody: object | undefined;
 let latestFrame = '';
 
@@ -33,15 +33,15 @@ export function encodeFrame(item: FeedItem): string {
 export interface FeedStreamOptions {
   keepAliveMs: number;
   clock: Clock;
-  /** The reader broke; the client sees its feed end, and comes back with its cursor. */
+  /** The reader failed; the client sees its feed end, and reconnects with its cursor. */
   onError(error: unknown): void;
-  /** Once, when the feed is over for whatever reason. */
+  /** Called once, when the feed has ended for any reason. */
   onEnd(): void;
 }
 
 /**
- * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead of that. What gathers
- * leaves as one chunk; a stored event is urgent.
+ * A reader's items as bytes. It reads only while the socket asks for more, at most one item ahead. Queued frames are
+ * written as one chunk; a stored event is urgent.
  */
 export function feedStream(reader: Reader, options: FeedStreamOptions): ReadableStream<Uint8Array> {
   const iterator = reader.items[Symbol.asyncIterator]();
@@ -119,7 +119,7 @@ export function feedStream(reader: Reader, options: FeedStreamOptions): Readable
         if (!over) settle();
       },
     },
-    // Nothing is made before it is asked for.
+    // Generate nothing before it is requested.
     { highWaterMark: 0 },
   );
 }

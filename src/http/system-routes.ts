@@ -23,7 +23,7 @@ const text = (contentType: string, body: string): Response =>
   new Response(body, { headers: { 'content-type': `${contentType}; charset=utf-8` } });
 
 export function systemRoutes(chats: Chats, door: { token: string; log: Log } & SignInLinksOptions): Route[] {
-  // Anybody may ask, so all who ask at once ask the database once.
+  // Anyone may ask, so concurrent requests share one database query.
   let asking: Promise<HealthReason | null> | undefined;
   const ask = (): Promise<HealthReason | null> =>
     (asking ??= chats.health().finally(() => {
@@ -36,10 +36,10 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
         method: 'GET',
         path: '/healthz',
         policy: 'open',
-        summary: 'Whether the server can serve',
+        summary: 'Check whether the server is healthy',
         responses: {
           200: { description: 'It can.', schema: health },
-          503: { description: 'It cannot, and why.', schema: health },
+          503: { description: 'It is not healthy, and why.', schema: health },
         },
       },
       {},
@@ -54,7 +54,7 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
         method: 'GET',
         path: '/v1/info',
         policy: 'bearer',
-        summary: 'What this server is and which backends it has',
+        summary: 'Describe this server and its backends',
         responses: { 200: { description: 'The server.', schema: info } },
       },
       {},
@@ -78,12 +78,12 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
         method: 'POST',
         path: '/v1/sign-in-links',
         policy: 'bearer',
-        summary: 'Make a link that signs another browser in, once, within ten minutes',
+        summary: 'Create a link that signs another browser in, once, within ten minutes',
         responses: { 201: { description: 'The link.', schema: signInLink } },
       },
       {},
       ({ request }) =>
-        // Nobody but who asked for it may keep it.
+        // Only the caller may store it.
         json(201, makeSignInLink(door, originOf(request)), { 'cache-control': 'no-store' }),
     ),
     route(
@@ -94,7 +94,7 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
         policy: 'code',
         summary: 'Exchange the one-use code of a sign-in link for the token',
         errors: ['unauthorized', 'too_many_attempts'],
-        // The only body that is read before anybody has shown a credential.
+        // The only body that is read before a credential was shown.
         bodyLimitBytes: 1024,
         responses: { 200: { description: 'The token.', schema: signInResult } },
       },
@@ -104,7 +104,7 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
           door.log.info({ source: env.peer?.source }, 'A browser has signed in.');
           return json(200, { token: door.token });
         }
-        throw new BooError('unauthorized', 'code: is unknown, was used before, or is older than ten minutes.', {
+        throw new BooError('unauthorized', 'code: is unknown, already used, or older than ten minutes.', {
           details: { field: 'code' },
         });
       },
@@ -112,7 +112,7 @@ export function systemRoutes(chats: Chats, door: { token: string; log: Log } & S
   ];
 }
 
-/** The server as this client has addressed it, in a Host that was found to be one of ours. */
+/** The server's URL as this client addressed it, with a Host that is known to be ours. */
 function originOf(request: Request): string {
   return `http://${request.headers.get('host')}`;
 }

@@ -34,7 +34,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
               'Binary messages are the terminal’s bytes, output from the server and keys from the client. Text messages ' +
               'are JSON: TerminalServerMessage, the first one a `screen`, and TerminalClientMessage. The token goes in ' +
               'the Authorization header; a browser, which cannot send one, takes a ticket and offers the subprotocols ' +
-              '`boocode.terminal` and `ticket.<ticket>`. A terminal has the smallest size of those who may write.',
+              '`boocode.terminal` and `ticket.<ticket>`. The terminal takes the smallest size among its writers.',
             schema: z.union([terminalServerMessage, terminalClientMessage]),
           },
         },
@@ -59,7 +59,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         const canWrite = (rights?.access ?? 'write') === 'write' && query.access !== 'read';
         const terminal = await chats.openTerminal(chatId);
         return upgrade.accept((socket) => {
-          const forget = env.openFeeds?.add(() => socket.close(1001, 'The server stops.'));
+          const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
           socket.once('close', () => forget?.());
           serveTerminal(socket, terminal.attach({ size, canWrite }), options);
         });
@@ -71,13 +71,13 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         method: 'POST',
         path: '/v1/chats/{chatId}/terminal/tickets',
         policy: 'bearer',
-        summary: 'Have a chat’s terminal ready, and make a ticket that opens it once, within 30 seconds',
+        summary: 'Start a chat’s terminal, and create a ticket that opens it once, within 30 seconds',
         errors: ['terminal_unavailable', 'chat_elsewhere', 'cwd_invalid', 'backend_unavailable'],
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },
       async ({ params: { chatId }, body, actor }) => {
-        // What is wrong with the terminal is told here, for a browser learns nothing of a refused WebSocket.
+        // Report problems with the terminal here, because browsers cannot see why a WebSocket was refused.
         await chats.openTerminal(chatId);
         return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }, actor.principal));
       },
@@ -94,7 +94,7 @@ function sizeIn({
 }): TerminalSize | undefined {
   if (columns === undefined && rows === undefined) return undefined;
   return {
-    columns: columns ?? invalid('columns', 'goes with rows'),
-    rows: rows ?? invalid('rows', 'goes with columns'),
+    columns: columns ?? invalid('columns', 'is required with rows'),
+    rows: rows ?? invalid('rows', 'is required with columns'),
   };
 }

@@ -8,13 +8,13 @@ import { keepAlive } from './keep-alive.ts';
 import { handleMessages, parseMessage } from './socket-messages.ts';
 
 export interface TerminalSocketOptions {
-  /** A peer that is silent for two of these is gone. */
+  /** A peer that is silent for two of these is disconnected. */
   keepAliveMs: number;
   clock: Clock;
   log: Log;
 }
 
-/** Carries one viewer's terminal over its socket, until either of them ends. */
+/** Connects one viewer to the terminal over a socket, until either of them ends. */
 export function serveTerminal(socket: WebSocket, viewer: TerminalViewer, options: TerminalSocketOptions): void {
   const say = (message: TerminalServerMessage): Promise<void> => send(socket, JSON.stringify(message));
 
@@ -38,19 +38,22 @@ export function serveTerminal(socket: WebSocket, viewer: TerminalViewer, options
       socket.close(1000, 'The terminal has ended.');
     } catch (error) {
       options.log.error({ err: error }, 'A terminal broke.');
-      socket.close(1011, 'The server met an error of its own.');
+      socket.close(1011, 'An internal error occurred.');
     }
   })();
 }
 
-/** Resolves when the frame is out of this process: what a peer does not take waits with the viewer, which has a bound. */
+/**
+ * Resolves when the frame has left this process: what a peer does not accept stays queued at the viewer, whose queue is
+ * bounded.
+ */
 function show(socket: WebSocket, frame: TerminalFrame, say: (message: TerminalServerMessage) => Promise<void>) {
   return frame.type === 'output' ? send(socket, frame.data) : say(frame);
 }
 
 function send(socket: WebSocket, data: string | Uint8Array): Promise<void> {
   return new Promise((done) => {
-    // Failing means that the socket closes, which is told there.
+    // A failure means that the socket closes, which is reported there.
     if (socket.readyState === socket.OPEN) socket.send(data, () => done());
     else done();
   });

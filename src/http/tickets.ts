@@ -5,15 +5,15 @@ import type { Principal } from '../protocol/principal.ts';
 import { ticketPrefix } from '../protocol/terminal-names.ts';
 import type { TerminalAccess } from '../protocol/terminal.ts';
 
-/** What a ticket opens: the terminal of one chat, or the live socket. */
+/** What a ticket opens: one chat's terminal, or the live socket. */
 export type TicketRights = { to: 'terminal'; chatId: string; access: TerminalAccess } | { to: 'live' };
 
-/** One-use tickets for who can send no header with a WebSocket: a browser. */
+/** One-use tickets for clients that cannot send headers with a WebSocket: browsers. */
 export interface Tickets {
   issue(rights: TicketRights, principal: Principal): { ticket: string; expiresAt: string };
-  /** Whose it is, without using it up: whoever has made it. Throws `unauthorized` for one that opens nothing. */
+  /** Returns the ticket's creator without using it up. Throws `unauthorized` for an invalid ticket. */
   check(ticket: string): Principal;
-  /** What it opens of that kind, once. */
+  /** Uses the ticket up, and returns what it opens of this kind. */
   redeem<T extends TicketRights['to']>(ticket: string, to: T): Extract<TicketRights, { to: T }>;
 }
 
@@ -25,16 +25,16 @@ interface Ticket {
 const lifetimeMs = 30_000;
 const maxAlive = 1000;
 
-/** The oldest ticket dies when there are too many. */
+/** The oldest tickets are dropped beyond this number. */
 export function createTickets(clock: Clock = systemClock): Tickets {
-  // Kept by digest: looking one up takes no time that depends on how much of a ticket was guessed.
+  // Stored by digest, so that the time of a lookup does not depend on how much of a ticket was guessed.
   const alive = new Map<string, Ticket & { expiry: number }>();
   const digest = (ticket: string): string => createHash('sha256').update(ticket).digest('hex');
 
   function find(ticket: string): Ticket {
     const found = alive.get(digest(ticket));
     if (found && clock.monotonicMs() < found.expiry) return found;
-    throw refusal('is unknown, was used before, or is older than 30 seconds.');
+    throw refusal('is unknown, already used, or older than 30 seconds.');
   }
 
   return {
@@ -68,7 +68,7 @@ export function ticketIn(headers: Headers): string | undefined {
   return offered?.slice(ticketPrefix.length);
 }
 
-/** Whether the subprotocols, if there are any, hold this one. */
+/** Whether the offered subprotocols, if any, include this one. */
 export function offers(headers: Headers, protocol: string): boolean {
   const offered = protocolsIn(headers);
   return offered.length === 0 || offered.includes(protocol);

@@ -20,9 +20,9 @@ export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
         responses: {
           200: {
             description:
-              'One JSON object per line: a `transcript`, then every `entry`, then an `end`. The session that the chat ' +
-              'goes on with comes first, then those it has left; of each, its own transcript before its sub-agents’. ' +
-              'An answer without an `end` is not whole.',
+              'One JSON object per line: a `transcript`, then every `entry`, then an `end`. The chat’s current ' +
+              'session comes first, then earlier ones; each session’s own transcript comes before its sub-agents’. ' +
+              'A response without an `end` is incomplete.',
             contentType,
             schema: transcriptRecord,
           },
@@ -31,9 +31,9 @@ export function transcriptRoutes(chats: Chats, { log }: { log: Log }): Route[] {
       { params: chatPath },
       async ({ params, request, env }) => {
         const transcript = await chats.readTranscript(params.chatId);
-        // Its bytes are the transcript's, also on the way.
+        // The transcript's own bytes, unchanged in transit.
         const headers = { 'content-type': contentType, 'cache-control': 'no-store, no-transform' };
-        // HEAD arrives here too, as a request whose body nobody reads.
+        // HEAD requests arrive here too, but nobody reads their body.
         if (request.method !== 'GET') return new Response(null, { headers });
         let forget: (() => void) | undefined;
         const lines = linesBody(recordsOf(transcript), {
@@ -56,7 +56,7 @@ async function* recordsOf({ pages, ...transcript }: StoredTranscript): AsyncGene
     entries += page.length;
     yield page
       .map(({ sessionId, subpath, json }) => {
-        // The entry is put in as the text it was stored as.
+        // The entry is inserted as the text it was stored as.
         const head = JSON.stringify({ type: 'entry', sessionId, subpath });
         return `${head.slice(0, -1)},"entry":${json}}\n`;
       })

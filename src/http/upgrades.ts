@@ -1,6 +1,6 @@
 /**
- * Connections that ask to become WebSockets. They go through the app like any other request, with all its checks; only a
- * route that accepts lets them become one, and every other answer is written as it is.
+ * Connections that request an upgrade to a WebSocket. They go through the app like any other request, with all its
+ * checks. Only a route that accepts upgrades them; every other response is written as it is.
  */
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
@@ -20,7 +20,7 @@ import { secure } from './security-headers.ts';
 
 export interface Upgrades {
   handle(incoming: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer): void;
-  /** Cuts off what is still open. */
+  /** Closes connections that are still open. */
   destroyAll(): void;
 }
 
@@ -36,7 +36,7 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
     maxFragments: 1024,
-    // The one that is not a ticket.
+    // The subprotocol that is not a ticket.
     handleProtocols: (offered) => protocols.find((each) => offered.has(each)) ?? false,
   });
   const refuse = (socket: Duplex, error: BooError): Promise<void> =>
@@ -51,7 +51,7 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
   async function answer(incoming: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer): Promise<void> {
     const request = requestOf(incoming);
     if (!request) {
-      const sentence = 'The request line or the Host header is not valid, or its method is none to upgrade.';
+      const sentence = 'The request line or the Host header is not valid, or the method cannot be upgraded.';
       return refuse(socket, new BooError('invalid_request', sentence));
     }
     let serve: ((socket: WebSocket, connection: Duplex) => void) | undefined;
@@ -86,7 +86,7 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
   };
 }
 
-/** Undefined for what makes no request of the kind that the app answers, or may have a body. */
+/** Undefined if it is not a request that the app can handle, or may have a body. */
 function requestOf(incoming: IncomingMessage): Request | undefined {
   const { method = '', url = '', rawHeaders } = incoming;
   if (method !== 'GET' && method !== 'HEAD') return undefined;
@@ -100,11 +100,11 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
   }
 }
 
-/** An answer on a connection that Node's server has let go. It is the last one there. */
+/** A response on a connection that Node's server has released. It is the last one there. */
 async function write(socket: Duplex, response: Response, hasBody: boolean): Promise<void> {
   const { status } = response;
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  // One that does not take its answer is given up; Node's own limit went with the upgrade.
+  // A client that does not read its response is disconnected; Node's own limit no longer applies after the upgrade.
   if (socket instanceof Socket) socket.setTimeout(answerTimeoutMs, () => socket.destroy());
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers}connection: close\r\n\r\n`);
   const reader = response.body?.getReader();
@@ -114,7 +114,8 @@ async function write(socket: Duplex, response: Response, hasBody: boolean): Prom
     if (!socket.write(piece.value)) await drained(socket);
   }
   if (!hasBody) await reader?.cancel();
-  // Node sees to a connection no more once it has asked for an upgrade: without this it stays for as long as its client.
+  // Node no longer manages a connection once it has requested an upgrade: without this it would stay open as long as
+  // its client wants.
   hangUp(socket);
 }
 

@@ -10,7 +10,7 @@ export interface WebFile {
 
 /** The files of the web app by name: `index.html`, and those of `assets/`. */
 export interface WebFiles {
-  /** Undefined for a file that is not one of them. */
+  /** Undefined if there is no such file. */
   find(name: string): Promise<WebFile | undefined>;
 }
 
@@ -24,7 +24,7 @@ const contentTypes: Record<string, string> = {
 // The same number of levels up from src/http and from dist/http.
 const builtDir = new URL('../../dist/web/', import.meta.url);
 
-/** What was built, read once. A name finds only what stood in the directory then: it is never made a path. */
+/** The built files, read once. Names are looked up among them and never used as paths. */
 export function createWebFiles(directory: URL = builtDir): WebFiles {
   let files: Promise<Map<string, WebFile>> | undefined;
   return {

@@ -3,7 +3,8 @@ import { BooError } from '../protocol/error.ts';
 import { route, type Route } from './route.ts';
 import type { WebFile, WebFiles } from './web-files.ts';
 
-// Every part of a bundle carries a digest of its content in its name, so it may be kept for ever; the page may not.
+// The name of every part of a bundle contains a digest of its content, so browsers may keep it forever; the page itself
+// they may not.
 const forEver = 'public, max-age=31536000, immutable';
 
 const assetPath = z.object({ file: z.string().max(200) });
@@ -20,7 +21,7 @@ function answer(file: WebFile, request: Request, cacheControl: string): Response
   });
 }
 
-/** The web app. It holds nothing secret, and asks for the token itself. */
+/** The web app. It contains nothing secret, and asks for the token itself. */
 export function webRoutes(web: WebFiles): Route[] {
   return [
     route(
@@ -36,7 +37,7 @@ export function webRoutes(web: WebFiles): Route[] {
       {},
       async ({ request }) => {
         const page = await web.find('index.html');
-        if (!page) throw new BooError('not_found', 'The web app was not built: run npm run build, and start again.');
+        if (!page) throw new BooError('not_found', 'The web app has not been built: run `npm run build` and restart.');
         return answer(page, request, 'no-cache');
       },
     ),
@@ -46,7 +47,7 @@ export function webRoutes(web: WebFiles): Route[] {
         method: 'GET',
         path: '/assets/{file}',
         policy: 'static',
-        summary: 'A part of the web app',
+        summary: 'A file of the web app',
         responses: {
           200: { description: 'A script, a style or an icon.', contentType: 'text/javascript', schema: z.string() },
         },
@@ -54,7 +55,7 @@ export function webRoutes(web: WebFiles): Route[] {
       { params: assetPath },
       async ({ params, request }) => {
         const file = await web.find(`assets/${params.file}`);
-        if (!file) throw new BooError('not_found', 'There is no such file on this server.');
+        if (!file) throw new BooError('not_found', 'This file does not exist on this server.');
         return answer(file, request, forEver);
       },
     ),

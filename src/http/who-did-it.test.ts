@@ -108,7 +108,7 @@ describe('WHO-3: a line about a request', () => {
     });
     expect(app.infos.at(-1)).toMatchObject({
       facts: { principal: 'owner', client: 'cli' },
-      message: 'A prompt is stored.',
+      message: 'A prompt was stored.',
     });
     expect(JSON.stringify(app.infos)).not.toContain(testToken);
     const [event] = (await app.chats.readEvents(chatId, { after: 0, limit: 1 })).items;

@@ -46,7 +46,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     const ids = ((await always.getAttribute('aria-describedby')) ?? '').split(' ');
     const about = await Promise.all(ids.map((id) => page.locator(`[id="${id}"]`).allInnerTexts()));
     expect(about.flat().join(' ')).toContain(
-      'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
+      'Allow all file edits, and commands that create, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
     );
     await always.click();
     await turnsEnded(page, 1);

@@ -66,7 +66,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     expect(await link.getAttribute('href')).toMatch(/^https:\/\/claude\.(com|ai)\/.*state=/);
     await page.getByLabel('Code', { exact: true }).fill('code#of-another-sign-in');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await page.getByRole('alert').getByText('is of another sign-in').waitFor();
+    await page.getByRole('alert').getByText('belongs to another sign-in').waitFor();
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('for everyone who uses it').waitFor();
     // The browser itself notes answers of 4xx.

@@ -87,12 +87,12 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     await openChat(page, server.url, chat.id);
     await say(page, 'who are you');
     await conversation(page)
-      .getByText(/MCP server “absent” does not run: ENOENT/)
+      .getByText(/MCP server “absent” is not running: ENOENT/)
       .waitFor();
     await page.getByRole('button', { name: 'Model, engine and trust' }).click();
     await page
       .getByRole('region', { name: 'MCP servers' })
-      .getByText(/absent does not run: ENOENT/)
+      .getByText(/absent is not running: ENOENT/)
       .waitFor();
     expect((await server.client.getChat(chat.id)).mcpServers).toMatchObject([{ name: 'absent', status: 'failed' }]);
     expect(watched.problems).toEqual([]);

@@ -126,7 +126,7 @@ describeInBrowser('what a chat shows', (opened) => {
     await conversation(page).getByText('The plan is approved, so I would begin now.').waitFor();
     await say(page, '/compact');
     await conversation(page)
-      .getByText(/^The conversation was summed up/)
+      .getByText(/^The conversation was summarized/)
       .waitFor();
     expect(watched.problems).toEqual([]);
   });

@@ -67,7 +67,7 @@ describeInBrowser('trust of a directory', (opened) => {
     await writeFile(settings, '{"env": {"A": "four"}}');
     await toEnd();
     await save.click();
-    await dialog.getByText('The directory has changed since it was looked at.').waitFor();
+    await dialog.getByText('The directory has changed since it was reviewed.').waitFor();
     await dialog.getByText('"four"').last().waitFor();
     await dialog.getByRole('button', { name: 'Stop trusting it' }).click();
     await dialog.waitFor({ state: 'detached' });

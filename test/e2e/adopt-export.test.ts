@@ -141,7 +141,7 @@ describe('a session that was begun by hand', () => {
     expect([first.code, chat.title]).toEqual([0, 'Mine']);
     expect(first.err).toMatch(/^\{"progress":\{"phase":"sending","bytes":(\d+),"of":\1\}\}$/m);
     const second = await boocode(['adopt', sessionId, '--cwd', cwd]);
-    expect([second.code, second.err]).toEqual([1, `error: Chat ${chat.id} has this session already.\n`]);
+    expect([second.code, second.err]).toEqual([1, `error: Chat ${chat.id} already has this session.\n`]);
   });
 
   test('TRANSCRIPT-9: is not taken while its program runs', async () => {

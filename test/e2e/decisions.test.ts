@@ -164,7 +164,7 @@ describe('a decision', () => {
       { canAllowAlways: true, alwaysScope: scope },
     ]);
     expect(scope).toContainEqual(expect.stringContaining('Allow the command “mkdir -p always”, in this chat'));
-    expect(scope).toContainEqual(expect.stringContaining('Allow every edit of a file'));
+    expect(scope).toContainEqual(expect.stringContaining('Allow all file edits'));
     expect((await turn()).finished.outcome).toBe('completed');
     expect(questions).toHaveLength(1);
   });

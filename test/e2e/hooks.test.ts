@@ -47,7 +47,10 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
     const wentOn = await runTurn(server.client, id, 'who are you');
     expect(wentOn.finished).toMatchObject({ outcome: 'completed' });
     expect(wentOn.events).toContainEqual(
-      expect.objectContaining({ code: 'hook_feedback', message: 'A Stop hook had the agent go on: look once more' }),
+      expect.objectContaining({
+        code: 'hook_feedback',
+        message: 'A Stop hook made the agent continue: look once more',
+      }),
     );
     // Nothing waits, and nothing is sent again.
     expect(await server.client.getChat(id)).toMatchObject({ waiting: 0, hold: null });

@@ -239,13 +239,13 @@ export function createMemoryChats(): MemoryChats {
     },
     async cancelPrompt(_actor, chatId, promptId) {
       const entry = entryOf(chatId);
-      if (!entry.receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
+      if (!entry.receipts.has(promptId)) throw new BooError('not_found', 'This prompt does not exist.');
       if (entry.cancelled.has(promptId)) throw new BooError('prompt_taken', 'It is no longer waiting.');
       writes += 1;
       entry.cancelled.add(promptId);
     },
     async movePrompt(_actor, chatId, promptId) {
-      if (!entryOf(chatId).receipts.has(promptId)) throw new BooError('not_found', 'There is no such prompt.');
+      if (!entryOf(chatId).receipts.has(promptId)) throw new BooError('not_found', 'This prompt does not exist.');
       writes += 1;
       return this.listPrompts(chatId);
     },
@@ -310,22 +310,22 @@ export function createMemoryChats(): MemoryChats {
     async readImport(importId) {
       check();
       const sessionId = imports.get(importId);
-      if (sessionId === undefined) throw new BooError('not_found', 'There is no such import.');
+      if (sessionId === undefined) throw new BooError('not_found', 'This import does not exist.');
       return { id: importId, sessionId, events: 0 };
     },
     async addImportLines(importId) {
       check();
-      if (!imports.has(importId)) throw new BooError('not_found', 'There is no such import.');
+      if (!imports.has(importId)) throw new BooError('not_found', 'This import does not exist.');
       writes += 1;
     },
     async finishImport(importId) {
       check();
-      if (!imports.delete(importId)) throw new BooError('not_found', 'There is no such import.');
+      if (!imports.delete(importId)) throw new BooError('not_found', 'This import does not exist.');
       return this.createChat({ cwd: '/' });
     },
     async removeImport(importId) {
       check();
-      if (!imports.delete(importId)) throw new BooError('not_found', 'There is no such import.');
+      if (!imports.delete(importId)) throw new BooError('not_found', 'This import does not exist.');
       writes += 1;
     },
     async listDecisions({ status, chatId, ...wanted }) {

@@ -1,4 +1,4 @@
-/** Work of the agent that goes on beside its turns, as far as its transcript tells: begun by a call, ended by a note. */
+/** The agent's background work, as far as its transcript shows it: started by a call, ended by a note. */
 import type { UnknownFrame } from '../claude/mapping/map-sdk-message.ts';
 import type { MappingState } from '../claude/mapping/mapping-state.ts';
 
@@ -21,7 +21,7 @@ export class BackgroundTasks {
     return this.#tasks.size;
   }
 
-  /** The frame that tells all tasks, with this one. To be made before the result of its call closes that. */
+  /** The frame that lists all tasks, including this one. Create it before the result of its call closes the call. */
   add({ taskId, kind, toolCallId }: BegunTask, { openCalls }: MappingState): UnknownFrame {
     const input = toolCallId === undefined ? undefined : openCalls.get(toolCallId)?.input;
     this.#tasks.set(taskId, { task_id: taskId, task_type: kind, description: descriptionOf(input) });

@@ -11,24 +11,24 @@ import type { Passthrough } from '../../terminal/passable.ts';
 export interface ClaudePtyBackendOptions {
   /** The path of the `claude` program. */
   program: string;
-  /** The whole environment of the agent's process: see `agentEnvironment`. */
+  /** The complete environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
-  /** The server's own files, from which agents are kept. */
+  /** The server's own files, which agents must not access. */
   dataDir?: string;
   logger: Log;
-  /** What the program may do to the terminals of viewers beyond being shown there. */
+  /** What the program may do to viewers' terminals beyond drawing in them. */
   passthrough?: readonly Passthrough[];
   limits?: Partial<SessionLimits>;
 }
 
-/** Runs sessions in the real `claude` program, each in a terminal of its own. After `loadPseudoTerminals`. */
+/** Runs sessions in the real `claude` program, each in its own terminal. Call `loadPseudoTerminals` first. */
 export class ClaudePtyBackend implements AgentBackend {
   readonly name = 'claude_pty';
   readonly capabilities = { deltas: false, terminal: true, images: false };
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
   #costs: Promise<CostReceiver> | undefined;
-  /** What the transcripts hold that nobody knows: how many of each. */
+  /** Counts unknown kinds of transcript lines. */
   readonly unmappedFrames = new Map<string, number>();
 
   constructor(options: ClaudePtyBackendOptions) {

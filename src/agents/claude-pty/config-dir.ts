@@ -1,4 +1,7 @@
-/** The program's own settings, so far that its questions at a first start do not stand between a prompt and its answer. */
+/**
+ * Prepares the program's own settings so that its questions at a first start do not come between a prompt and its
+ * answer.
+ */
 import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,18 +9,18 @@ import type { PermissionMode } from '../../protocol/chat.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { BooError } from '../../protocol/error.ts';
 
-/** Where the program keeps what it was told once: beside the config directory, unless that was chosen. */
+/** Where the program stores its state: next to the config directory, unless that was configured. */
 function settingsFile(env: Readonly<Record<string, string | undefined>>): string {
   const chosen = env['CLAUDE_CONFIG_DIR'];
   return join(chosen ?? env['HOME'] ?? homedir(), '.claude.json');
 }
 
-// Sessions that open at once read and write the same file.
+// Sessions that open at the same time read and write the same file.
 const oneByOne = createSerial();
 
 /**
- * With an API key in the environment: approves that key and passes the introduction over. Whoever set the key for the
- * server has answered both. Without one nothing is touched: the program then shows its own login.
+ * With an API key in the environment: approves that key and skips the introduction. Whoever set the key for the server
+ * has answered both. Without a key nothing is changed: the program then shows its own login.
  */
 export function prepareConfigDir(
   env: Readonly<Record<string, string | undefined>>,
@@ -40,14 +43,14 @@ async function prepare(
     ...settings,
     ...(key || hasToken ? { hasCompletedOnboarding: true } : {}),
     ...(key ? approvalOf(key.slice(-20), settings) : {}),
-    // Asked once by the program, and answered by whoever chose the mode.
+    // The program asks this once; whoever chose the mode has answered it.
     ...(isBypassing ? { bypassPermissionsModeAccepted: true } : {}),
   };
   const text = JSON.stringify(next, null, 2);
   if (text !== JSON.stringify(settings, null, 2)) await writeSettings(file, `${text}\n`);
 }
 
-/** The program names a key by its last characters. */
+/** The program identifies a key by its last characters. */
 function approvalOf(name: string, settings: Record<string, unknown>): object {
   const responses = asRecord(settings['customApiKeyResponses']);
   const approved = asList(responses['approved']);
@@ -65,17 +68,17 @@ function approvalOf(name: string, settings: Record<string, unknown>): object {
 async function readSettings(file: string): Promise<Record<string, unknown>> {
   try {
     const settings: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (!isRecord(settings)) throw new TypeError('They are no object.');
+    if (!isRecord(settings)) throw new TypeError('The settings are not an object.');
     return settings;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    // Never written over: it may hold what somebody needs.
+    // Never overwritten: it may contain something that someone needs.
     throw new BooError('agent_failed', `The claude program's settings in ${file} cannot be read.`, { cause: error });
   }
 }
 
 async function writeSettings(file: string, text: string): Promise<void> {
-  // Where it is a link, as into a collection of settings, the file behind it is meant.
+  // If it is a link, for example into a dotfiles repository, its target is written.
   const target = await realpath(file).catch(() => file);
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
   const fresh = `${target}.${process.pid}.tmp`;

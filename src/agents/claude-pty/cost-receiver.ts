@@ -1,7 +1,7 @@
 /**
- * What a request to the model cost, as the program tells it: as telemetry (OpenTelemetry logs as JSON over HTTP), sent to
- * a port of this process on loopback. The transcript has the cost only when the program ends. Where a user's own settings
- * send the telemetry elsewhere, nothing comes here, and the cost is counted at that end.
+ * Receives the cost of each model request from the program's telemetry (OpenTelemetry logs as JSON over HTTP), on a
+ * loopback port of this process. The transcript contains the cost only once the program ends. If the user's own
+ * settings send the telemetry elsewhere, nothing arrives here, and the cost is counted when the program ends.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -10,7 +10,7 @@ import { createJsonScan } from '../../lib/json-scan.ts';
 import type { ModelCost } from '../agent-backend.ts';
 import { asList, asRecord } from '../claude/mapping/loose-json.ts';
 
-/** Beyond what the program ever sends. */
+/** More than the program ever sends. */
 const jsonBounds = { nodes: 200_000, depth: 200 };
 
 export interface RequestCost {
@@ -20,7 +20,7 @@ export interface RequestCost {
 }
 
 export interface CostReceiver {
-  /** The environment of a program whose requests are to be told. `forget` ends that. */
+  /** The environment that makes a program report its requests. `forget` ends that. */
   register(onCost: (cost: RequestCost) => void): { env: Record<string, string>; forget(): void };
   /** Idempotent. */
   close(): Promise<void>;
@@ -32,15 +32,15 @@ const exportEveryMs = 100;
 export async function openCostReceiver(): Promise<CostReceiver> {
   const listeners = new Map<string, (cost: RequestCost) => void>();
   const server = createServer((request, response) => {
-    // The path is the secret that says whose requests these are.
+    // The path is secret, and identifies whose requests these are.
     if (!listeners.has(request.url ?? '') || request.method !== 'POST') {
       response.writeHead(404).end();
       return;
     }
     readBody(request)
       .then((body) => {
-        // Whoever was forgotten meanwhile is told nothing more.
-        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('It holds too much.');
+        // Nothing is reported to a session that was forgotten meanwhile.
+        if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The log is too large.');
         for (const cost of requestCosts(JSON.parse(body))) listeners.get(request.url ?? '')?.(cost);
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       })
@@ -93,7 +93,7 @@ function readBody(request: IncomingMessage): Promise<string> {
   });
 }
 
-/** The costs among exported log records; whatever else they say is passed over. */
+/** The costs in exported log records; everything else is ignored. */
 export function requestCosts(exported: unknown): RequestCost[] {
   const records = asList(asRecord(exported)['resourceLogs'])
     .flatMap((resource) => asList(asRecord(resource)['scopeLogs']))

@@ -1,23 +1,26 @@
 /**
- * Keys that were pressed before anybody could see what they would answer. The program asks its hook before it draws the
- * dialog and takes keys from then on, so the next key of somebody who types would answer it. On a busy machine what the hook
- * passes on may come here after the dialog.
+ * Detects keys that were pressed before anyone could see what they would answer. The program asks its hook before it
+ * draws the dialog and accepts keys from then on, so the next key of someone who is typing would answer it. On a busy
+ * machine the hook's message may arrive here after the dialog.
  */
 import type { ProgramStatus } from './program-status.ts';
 
-/** A question that is answered from elsewhere may never be drawn. */
+/** The dialog of a question that is answered elsewhere may never be drawn. */
 const drawMs = 2_000;
 
 export class EarlyKeys {
   #isOpen = false;
-  /** When a screen was opened that no question is known for yet. */
+  /** When a screen was opened that belongs to no known question yet. */
   #unknownSince: number | undefined;
-  /** Questions whose dialogs are still to come. A screen that a person has opened is none of these, and takes keys at once. */
+  /**
+   * Questions whose dialogs are still to come. A screen that a person has opened is none of these, and accepts keys
+   * immediately.
+   */
   #unshown = 0;
   #until = 0;
   readonly #unseenMs: number;
 
-  /** `unseenMs`: how long a dialog is on the screen before anybody can have read it. */
+  /** `unseenMs`: how long a dialog must be on the screen before anyone can have read it. */
   constructor(unseenMs: number) {
     this.#unseenMs = unseenMs;
   }
@@ -34,7 +37,7 @@ export class EarlyKeys {
     if (!this.#isOpen) this.#until = performance.now() + drawMs;
   }
 
-  /** To be called with every change of the program's status: one dialog may follow another. */
+  /** Call it with every change of the program's status: one dialog may follow another. */
   noteStatus({ state }: Pick<ProgramStatus, 'state'>): void {
     this.#isOpen = state === 'waiting';
     this.#unknownSince = this.#isOpen && this.#unshown === 0 ? performance.now() : undefined;
@@ -43,7 +46,7 @@ export class EarlyKeys {
     this.#until = performance.now() + this.#unseenMs;
   }
 
-  /** Whether a key that comes now comes too early. */
+  /** Whether a key pressed now is too early. */
   get isEarly(): boolean {
     return performance.now() < this.#until;
   }

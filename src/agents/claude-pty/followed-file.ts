@@ -1,10 +1,10 @@
 /**
  * One transcript file that another process writes. Every entry is delivered once, whatever happens to the file: it may
- * grow, get shorter, be written anew in place, or be replaced by another file of its name.
+ * grow, shrink, be rewritten in place, or be replaced by another file of the same name.
  *
- * The file is kept open. So what the old file still holds is read before the new one, and no new file can have the old
- * one's inode number. That the bytes before the place read to are still the same is checked at each read: a file that
- * got shorter and grew again beyond that place would not be noticed otherwise.
+ * The file is kept open. So the rest of an old file is read before the new one, and no new file can have the old one's
+ * inode number. Each read checks that the bytes before the current offset are unchanged: otherwise a file that shrank
+ * and grew again beyond the offset would go unnoticed.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
@@ -18,9 +18,9 @@ export interface TranscriptProblem {
 }
 
 export interface FollowedFileOptions {
-  /** Where it is now: it may be moved. */
+  /** Its current path, which may change. */
   path: () => string;
-  /** So many bytes at its start are known: lines that end within them are not delivered. */
+  /** This many bytes at its start are known: lines that end within them are not delivered. */
   knownBytes: number;
   onEntries(entries: SessionStoreEntry[]): void;
   onProblem(problem: TranscriptProblem): void;
@@ -38,10 +38,10 @@ export class FollowedFile {
   /** The last bytes before the offset. */
   #tail: Buffer = Buffer.alloc(0);
   #lines = new LineSplitter();
-  /** Grows when the file is read from its start again. */
+  /** Increases when the file is read from its start again. */
   #round = 0;
   readonly #uuids = new Set<string>();
-  /** Lines without a uuid, by their hash: how often they were seen in this round, and in the fullest one. */
+  /** Counts lines without a uuid by hash: how often they occurred in this round, and the most in any round. */
   readonly #others = new Map<string, { round: number; seen: number; delivered: number }>();
   #lastFailure = '';
 
@@ -49,23 +49,23 @@ export class FollowedFile {
     this.#options = options;
   }
 
-  /** Reads and delivers what is in the file now. Not to be called while another call is under way. */
+  /** Reads and delivers what is in the file now. Do not call it during another call. */
   async look(): Promise<void> {
     try {
       await this.#look();
       this.#lastFailure = '';
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      // Looked at again and again: told once.
+      // Checked repeatedly, but reported once.
       if (message !== this.#lastFailure) this.#tell('read_failed', message);
       this.#lastFailure = message;
     }
   }
 
-  /** Tells of a line that was never ended. */
+  /** Reports a line that was never completed. */
   async close(): Promise<void> {
     const open = this.#lines.openLine;
-    if (open) this.#tell('line_unreadable', `The last line, ${place(open)}, has no end.`);
+    if (open) this.#tell('line_unreadable', `The last line, ${place(open)}, is incomplete.`);
     this.#lines = new LineSplitter();
     await this.#closeHandle();
   }
@@ -76,7 +76,7 @@ export class FollowedFile {
     if (this.#handle && found && identityOf(found) !== this.#identity) {
       await this.#read(this.#handle);
       await this.#closeHandle();
-      this.#restart('Another file took its place; it is read from its start.');
+      this.#restart('Another file took its place; reading it from its start.');
     }
     if (this.#handle && found && found.size === this.#offset && found.mtimeMs === this.#modifiedMs) return;
     if (!this.#handle && found) {
@@ -93,17 +93,17 @@ export class FollowedFile {
       const { size, mtimeMs } = await handle.stat();
       if (size === this.#offset && mtimeMs === this.#modifiedMs) return;
       const start = this.#offset - this.#tail.length;
-      // In one piece, so that nothing is changed between the check and what is read.
+      // Synchronous, so that nothing changes between the check and the read.
       const length = this.#tail.length + Math.min(chunkBytes, Math.max(0, size - this.#offset));
       const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, start);
       const bytes = buffer.subarray(0, bytesRead);
       if (!bytes.subarray(0, this.#tail.length).equals(this.#tail)) {
-        this.#restart('It was shortened or written anew; it is read from its start.');
+        this.#restart('It was shortened or rewritten; reading it from its start.');
         continue;
       }
       const fresh = bytes.subarray(this.#tail.length);
       this.#offset += fresh.length;
-      // A file that grows between the two calls has another size or another time at the next one.
+      // A file that grows between the two calls has a different size or time at the next one.
       if (this.#offset >= size) this.#modifiedMs = mtimeMs;
       if (fresh.length > 0) {
         this.#tail = Buffer.from(bytes.subarray(-checkedBytes));
@@ -137,13 +137,13 @@ export class FollowedFile {
       return this.#unreadable(line, 'is not JSON');
     }
     if (!isEntry(entry)) return this.#unreadable(line, 'is not an entry of a transcript');
-    // The program's records of its own requests: large, of no use to a resume, and never mirrored.
+    // The program's records of its own requests: large, useless for resuming, and never mirrored.
     if (entry.type.startsWith('api-request')) return [];
     const isFirst = this.#note(entry, line.bytes);
     return isFirst && !(this.#round === 0 && line.end <= this.#options.knownBytes) ? [entry] : [];
   }
 
-  /** Whether this entry is seen for the first time. The same line without a uuid may be written many times. */
+  /** Whether this entry is new. The same line without a uuid may be written many times. */
   #note(entry: SessionStoreEntry, bytes: Buffer): boolean {
     if (typeof entry.uuid === 'string' && entry.uuid !== '') {
       const isFirst = !this.#uuids.has(entry.uuid);
@@ -157,9 +157,9 @@ export class FollowedFile {
     return seen > known.delivered;
   }
 
-  /** A line that is met again, in a file that is read from its start, is told of again: it may be another one. */
+  /** An unreadable line is reported again when the file is read from its start: it may be another line. */
   #unreadable(line: Line, why: string): [] {
-    this.#tell('line_unreadable', `${place(line)} ${why}; it is left out.`);
+    this.#tell('line_unreadable', `${place(line)} ${why}; it is skipped.`);
     return [];
   }
 

@@ -1,6 +1,6 @@
 /**
- * How the program's hooks reach this process: each is a process of its own that passes its input to a private socket and
- * prints what comes back. The socket stands in a directory that only this user may enter.
+ * How the program's hooks reach this process: each is a process of its own that sends its input to a private socket and
+ * prints the reply. The socket is in a directory that only this user can enter.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
@@ -9,21 +9,21 @@ import { createJsonScan } from '../../lib/json-scan.ts';
 import { temporaryPrefix } from '../process-marks.ts';
 import { isRecord } from '../claude/mapping/loose-json.ts';
 
-/** Beyond what the program ever sends. */
+/** More than the program ever sends. */
 const jsonBounds = { nodes: 200_000, depth: 200 };
 
 export interface HookCall {
   readonly input: Readonly<Record<string, unknown>>;
-  /** Answers the hook; null lets the program go on as if there were none. Only the first answer counts. */
+  /** Answers the hook; null makes the program continue as if there were none. Only the first answer counts. */
   answer(output: unknown): void;
-  /** The hook's process has gone without an answer: nobody waits any more. */
+  /** The hook's process has ended without an answer: nobody waits any more. */
   readonly abandoned: Promise<void>;
 }
 
 export interface HookServer {
-  /** The hook as the program's settings name it. No shell is between: a program and its arguments. */
+  /** The hook for the program's settings: a program and its arguments, without a shell. */
   readonly command: { type: 'command'; command: string; args: string[]; timeout: number };
-  /** Answers every open call with nothing. Idempotent. */
+  /** Answers every open call with an empty reply. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -31,9 +31,9 @@ export interface HookServer {
 const timeoutSeconds = 7 * 24 * 3600;
 const maxInputBytes = 32 * 1024 * 1024;
 
-// Runs as the hook: standard input to the socket, and what comes back to standard output. Without the socket it says
-// nothing, which leaves the question to the terminal. The end of its input is a character that JSON does not hold: were
-// it the end of its half of the connection, nobody would learn of the end of the other, when the hook is killed.
+// Runs as the hook: sends standard input to the socket, and prints the reply. Without the socket it prints nothing,
+// which leaves the question to the terminal. The end of its input is marked by a character that cannot occur in JSON:
+// if it closed its half of the connection instead, nobody would notice when the hook is killed.
 const relay = `
 const socket = require('node:net').connect(process.argv[1]);
 socket.on('error', () => process.exit(0));
@@ -44,7 +44,7 @@ socket.on('close', () => process.exit(0));`;
 const endOfInput = 0;
 
 export async function openHookServer(onCall: (call: HookCall) => void): Promise<HookServer> {
-  // Short, since a socket's path may have hardly more than a hundred characters.
+  // Short, because a socket's path is limited to about a hundred characters.
   const directory = await mkdtemp(temporaryPrefix());
   const path = join(directory, 'hooks');
   const sockets = new Set<Socket>();
@@ -95,7 +95,7 @@ function serve(socket: Socket, onCall: (call: HookCall) => void): void {
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    // A command can find this socket, and a parser needs seconds for megabytes of empty lists.
+    // A command can find this socket, and megabytes of empty lists take seconds to parse.
     if (createJsonScan(jsonBounds)(Buffer.from(text)) !== undefined) return undefined;
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : undefined;

@@ -1,5 +1,5 @@
 /**
- * The program's input line. It cannot be read: all we know is whether somebody else has typed into it, and whether the
+ * The program's input line. It cannot be read: all we know is whether someone else has typed into it, and whether the
  * program has drawn anything since.
  */
 import { within } from '../../lib/within.ts';
@@ -7,9 +7,9 @@ import { clearInput } from './typed-prompt.ts';
 
 /** By then the program has cleared the line, before it reads the next key. */
 const afterClearMs = 50;
-/** Each time clears half a dozen lines. */
+/** Each attempt clears half a dozen lines. */
 const clearTimes = 3;
-/** The program draws what was typed within this time, if it draws it at all. */
+/** The program draws typed text within this time, if it draws it at all. */
 const readMs = 250;
 
 export class InputLine {
@@ -21,12 +21,12 @@ export class InputLine {
     this.#terminal = terminal;
   }
 
-  /** It may hold a person's words. */
+  /** It may contain a person's text. */
   get hasDraft(): boolean {
     return this.#hasDraft;
   }
 
-  /** Somebody else has typed, or the program has put words back. */
+  /** Someone else has typed, or the program has restored text. */
   noteKeys(): void {
     this.#hasDraft = true;
   }
@@ -54,7 +54,7 @@ export class InputLine {
     this.#hasDraft = false;
     for (let time = 0; time < clearTimes; time += 1) {
       this.write(clearInput);
-      // The program would take more keys at once for a paste, so a busy one is waited for.
+      // The program would treat more keys at once as a paste, so wait for a busy one.
       await Promise.all([new Promise((resolve) => setTimeout(resolve, afterClearMs)), this.drawn()]);
     }
   }

@@ -1,6 +1,6 @@
-/** Waits for lines of the transcript that are still to come: the program writes them a little later than it acts. */
+/** Waits for transcript lines that are still to come: the program writes them slightly later than it acts. */
 
-/** How long the program's last lines may take after it has come to rest: it writes every 100 ms. */
+/** How late the program's last lines may be after it has become idle: it writes every 100 ms. */
 const lateLinesMs = 300;
 
 export interface LateLinesParts {
@@ -22,7 +22,7 @@ export class LateLines {
     await this.#parts.turns.settled();
   }
 
-  /** Resolves once the lines that were still to come have become events too. */
+  /** Resolves once late lines have become events too. */
   async told(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, lateLinesMs).unref());
     await this.settle();

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * Whether a program has started another one that reads from its terminal, such as an editor: then keys go there. Known on
- * Linux only.
+ * Whether a program has started another one that reads from its terminal, such as an editor, which then receives the
+ * keys. Linux only.
  */
 export function lendsTerminal(pid: number): boolean {
   try {
@@ -19,7 +19,7 @@ function childrenOf(pid: number): string[] {
   );
 }
 
-/** Undefined for a process that has just ended. */
+/** Undefined if the process has just ended. */
 function inputOf(pid: string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/fd/0`);

@@ -1,4 +1,4 @@
-/** A prompt that is typed for the chat. Somebody else may be typing at the same terminal. */
+/** A prompt that is typed for the chat. Someone else may be typing at the same terminal. */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
@@ -23,17 +23,17 @@ export class OwnPrompt {
     this.#resolve();
   }
 
-  /** Whether this is what the program took. */
+  /** Whether this is what the program received. */
   is(content: readonly ContentBlock[]): boolean {
     return wordsOf(content) === this.#words;
   }
 
-  /** Whether the program took it with other words in front. */
+  /** Whether the program received it with other text in front. */
   endsIn(content: readonly ContentBlock[]): boolean {
     return endsWithPrompt(content, this.#words);
   }
 
-  /** Somebody was faster, and the program took the prompt into their turn. */
+  /** Someone was faster, and the program took the prompt into their turn. */
   endInside(): void {
     this.turn.out.push(takenInside);
     this.turn.out.push({ ...endWithoutResult('completed'), isTaken: true });
@@ -46,17 +46,17 @@ export class OwnPrompt {
 export const notHeard = (): AgentEvent =>
   endWithoutResult(
     'failed',
-    new BooError('agent_failed', 'The program took other words than the prompt that was typed.'),
+    new BooError('agent_failed', 'The program received a different text than the prompt that was typed.'),
   );
 
 export const heardMore = notice(
   'warning',
   'prompt_with_other_words',
-  'Somebody’s words stood in the input line of the terminal: the agent got the prompt with them, as it stands here.',
+  'The terminal’s input line already contained text: the agent received it together with the prompt, as shown here.',
 );
 
 const takenInside = notice(
   'info',
   'prompt_taken_into_turn',
-  'Somebody at the terminal began a turn in the same moment: the agent got this prompt in it, and answers it there.',
+  'Someone at the terminal started a turn at the same moment: the agent received this prompt in that turn, and answers it there.',
 );

@@ -1,4 +1,4 @@
-/** How the program calls back: with what its requests cost, and with what it asks a person. */
+/** How the program calls back: to report what its requests cost, and to ask a person. */
 import type { CostReceiver } from './cost-receiver.ts';
 import type { EarlyKeys } from './early-keys.ts';
 import { type HookCall, type HookServer, openHookServer } from './hook-server.ts';
@@ -36,7 +36,7 @@ export class ProgramCallbacks {
     return this.#costs?.env ?? {};
   }
 
-  /** The hooks as the program's settings name them. Only after `open`. */
+  /** The hooks for the program's settings. Only after `open`. */
   get hooks() {
     const { command } = this.#hooks!;
     return { PermissionRequest: [{ matcher: '', hooks: [command] }], ...formHooks(command) };

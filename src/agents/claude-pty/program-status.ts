@@ -1,22 +1,22 @@
 /**
- * What the program says of itself: a file per process below its config directory, which it rewrites with every change.
- * There is none before the program can take input, while it shows its login or its introduction.
+ * The program's own status: one file per process in its config directory, rewritten with every change. The file does
+ * not exist before the program can take input, while it shows its login or its introduction.
  */
 import { type FSWatcher, mkdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 
 export interface ProgramStatus {
-  /** idle: it waits for input. busy: it works, or background agents of it do. waiting: a dialog is open. */
+  /** idle: it waits for input. busy: it works, or its background agents do. waiting: a dialog is open. */
   state: 'starting' | 'idle' | 'busy' | 'waiting';
-  /** The session it is in now: another one after `/clear` or `/resume`. Null while it starts. */
+  /** Its current session, which changes with `/clear` or `/resume`. Null while it starts. */
   sessionId: string | null;
-  /** When the state began, by the program's clock: a state that came and went unseen leaves this behind. */
+  /** When the state started, by the program's clock: this reveals states that came and went unseen. */
   since: number;
 }
 
 export interface StatusWatch {
   readonly status: ProgramStatus;
-  /** Looks at once. */
+  /** Checks immediately. */
   refresh(): void;
   close(): void;
 }
@@ -49,7 +49,7 @@ export function watchStatus(
     watcher = watch(directory, { persistent: false }, refresh);
     watcher.on('error', () => watcher?.close());
   } catch {
-    // No watches on this file system, or too many of them: looking again and again does it as well.
+    // Watching is not possible here, or too many files are watched: polling works too.
   }
   const timer = setInterval(refresh, pollMs);
   timer.unref();
@@ -66,13 +66,13 @@ export function watchStatus(
   };
 }
 
-/** Undefined for a file that is not there, or not whole yet. */
+/** Undefined if the file does not exist or is incomplete. */
 function readStatus(file: string): ProgramStatus | undefined {
   try {
     const said = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     const { statusUpdatedAt: since } = said;
     if (typeof said['sessionId'] !== 'string') return undefined;
-    // A state that is not known yet is one in which it does not wait for input.
+    // In an unknown state it does not wait for input.
     const state = said['status'] === 'idle' || said['status'] === 'waiting' ? said['status'] : 'busy';
     return { state, sessionId: said['sessionId'], since: typeof since === 'number' ? since : 0 };
   } catch {

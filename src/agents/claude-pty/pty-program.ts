@@ -1,4 +1,4 @@
-/** One run of the terminal program: its process, what it says of its state, and how it is ended. */
+/** One run of the terminal program: its process, its reported state, and how it is ended. */
 import type { Effort, PermissionMode } from '../../protocol/chat.ts';
 import type { TerminalSize } from '../../protocol/terminal.ts';
 import { endSession, type LeftBehind, openAgentTerminal } from '../agent-process.ts';
@@ -17,13 +17,13 @@ export interface ProgramOptions {
   configDir: string;
   size: TerminalSize;
   sessionId: string;
-  /** The session has a transcript to go on from. */
+  /** The session has a transcript to resume from. */
   isKnown: boolean;
   model: string | null;
   effort: Effort | null;
   permissionMode: PermissionMode;
   trusted: boolean;
-  /** Further settings, as the program's settings files hold them. */
+  /** Additional settings, in the format of the program's settings files. */
   settings: object;
   onStatus(status: ProgramStatus, before: ProgramStatus): void;
   onTakesKeys(): void;
@@ -35,37 +35,37 @@ export interface PtyProgram {
   readonly pty: PseudoTerminal;
   readonly status: ProgramStatus;
   /**
-   * Keys go to the program itself. Before that the terminal still makes line breaks of Enter, although the status file
-   * may be there.
+   * The program itself receives keys. Before that the terminal still turns Enter into line breaks, although the status
+   * file may exist.
    */
   readonly takesKeys: boolean;
   /** An editor or the like has the terminal. */
   readonly lendsTerminal: boolean;
-  /** Looks at the status file at once. */
+  /** Checks the status file immediately. */
   refresh(): void;
-  /** Gives its terminal another size for a moment: one that lives draws its screen anew. */
+  /** Briefly resizes its terminal: a live program redraws its screen. */
   askToDraw(): void;
   readonly exited: Promise<TerminalExit>;
-  /** The last it wrote, as words. */
+  /** The last text it wrote. */
   lastWords(): string;
   /**
-   * SIGTERM, on which it writes the rest of its transcript and leaves; after `graceMs` SIGKILL. All that it has started
-   * goes with it: resolves with what did not go by itself.
+   * Sends SIGTERM, on which the program writes the rest of its transcript and exits, and SIGKILL after `graceMs`.
+   * Everything it has started ends with it: resolves with what did not exit by itself.
    */
   end(graceMs: number): Promise<LeftBehind>;
 }
 
-/** The program switches bracketed paste on when it reads its keys, and off before it lends its terminal to an editor. */
+/** The program turns bracketed paste on when it reads keys, and off before it lends its terminal to an editor. */
 // oxlint-disable-next-line no-control-regex -- the sequence itself
 const pasteMode = /\x1b\[\?2004([hl])/g;
 
-/** Longer than the program takes to see a change of size. */
+/** Longer than the program takes to notice a resize. */
 const otherSizeMs = 500;
 
-/** Suspended by a key, it waits for the signal with which a shell lets it go on, and no shell is there. */
+/** If a key suspends it, it waits for the signal with which a shell continues it, but there is no shell. */
 const goOnMs = 250;
 
-/** As much as a sequence that was cut may have of it before. */
+/** The longest part of a sequence that the previous chunk may contain. */
 const longestCut = 7;
 
 export function startProgram(options: ProgramOptions): PtyProgram {
@@ -77,7 +77,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     ...(permissionMode === 'bypassPermissions' ? ['--dangerously-skip-permissions'] : []),
     '--permission-mode',
     permissionMode,
-    // What an untrusted directory brings along, hooks above all, stays out.
+    // Keeps out what an untrusted directory contains, above all hooks.
     '--setting-sources',
     trusted ? 'user,project,local' : 'user',
     '--settings',
@@ -87,7 +87,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
     ...options.env,
     TERM: 'xterm-256color',
     COLORTERM: 'truecolor',
-    // Whether the directory is trusted is the chat's to say, see the sources above: the program need not ask.
+    // The chat decides whether the directory is trusted (see the sources above), so the program need not ask.
     CLAUDE_CODE_SANDBOXED: '1',
   };
   const mark = markSession(sessionId);
@@ -122,7 +122,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
         bracketsPastes = last === 'h';
         clearInterval(goingOn);
         if (bracketsPastes) return options.onTakesKeys();
-        // One that leaves, or has lent its terminal, makes nothing of the signal.
+        // A program that is exiting or has lent its terminal ignores the signal.
         goingOn = setInterval(() => {
           if (!lendsTerminal(pty.pid)) pty.kill('SIGCONT');
         }, goOnMs);
@@ -130,7 +130,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
       (given) => (size = given),
     ),
     get takesKeys() {
-      // Editors switch it on as well.
+      // Editors turn it on as well.
       return bracketsPastes && !lendsTerminal(pty.pid);
     },
     get lendsTerminal() {
@@ -158,7 +158,7 @@ export function startProgram(options: ProgramOptions): PtyProgram {
 
 const maxWordsLength = 600;
 
-/** The same terminal, whose output and size somebody else sees too. */
+/** The same terminal, with its output and size also visible to others. */
 function tapped(
   pty: PseudoTerminal,
   tap: (data: Uint8Array) => void,

@@ -1,10 +1,10 @@
-/** What a session's requests have cost so far, and which of them were told. */
+/** What a session's requests have cost so far, and which of them were reported. */
 import { noUsage, restOf, sumOf } from '../../protocol/usage.ts';
 import type { CountedRequests, ModelCost } from '../agent-backend.ts';
 import { type RunningTotals, zeroTotals } from '../claude/mapping/model-costs.ts';
 import type { RequestCost } from './cost-receiver.ts';
 
-// A request is told within a tenth of a second of its end, where it is told at all.
+// A request is reported within a tenth of a second of its end, if at all.
 const waitMs = 700;
 
 const zero: ModelCost = { ...noUsage, costUsd: 0 };
@@ -12,14 +12,14 @@ const zero: ModelCost = { ...noUsage, costUsd: 0 };
 export class SessionCosts {
   #totals = zeroTotals;
   readonly #told = new Set<string>();
-  /** What was counted of requests that were not told, by their ids. */
+  /** What was counted for unreported requests, by their ids. */
   readonly #untold = new Map<string, ModelCost>();
-  /** The totals are the program's own, as it left. */
+  /** The totals are the program's own, from when it exited. */
   #isWhole = false;
   #isTold = true;
   #onTold: (() => void) | undefined;
 
-  /** The session goes on from these. */
+  /** The session continues from these. */
   open(baseline: RunningTotals): void {
     this.#totals = baseline;
   }
@@ -33,7 +33,7 @@ export class SessionCosts {
     return this.#isWhole ? 'all' : this.#told;
   }
 
-  /** A request has been answered, whether or not it is told. */
+  /** A request has been answered, whether or not it is reported. */
   noteRequest(): void {
     this.#isWhole = false;
   }
@@ -54,7 +54,7 @@ export class SessionCosts {
     this.#onTold?.();
   }
 
-  /** Adds what is known of requests that were not told, and tells which these were. The program counts them when it ends. */
+  /** Adds what is known of unreported requests, and returns which these were. The program counts them when it ends. */
   addUntold(requests: Iterable<RequestCost & { requestId: string }>): RequestCost[] {
     const untold = [...requests].filter(({ requestId }) => !this.#isWhole && !this.#told.has(requestId));
     for (const request of untold) {
@@ -76,12 +76,12 @@ export class SessionCosts {
   }
 
   /**
-   * Resolves when all of these requests were told, or it has become clear that they will not be: then what they cost is
-   * counted when the program ends.
+   * Resolves when all of these requests were reported, or it is clear that they will not be: then their cost is counted
+   * when the program ends.
    */
   async told(requestIds: ReadonlySet<string>): Promise<void> {
     const isDone = (): boolean => [...requestIds].every((id) => this.#told.has(id));
-    // Once waited for in vain is enough: the program's telemetry goes elsewhere.
+    // One wait in vain is enough: the program's telemetry goes elsewhere.
     if (!this.#isTold || isDone()) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {

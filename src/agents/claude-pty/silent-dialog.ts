@@ -1,16 +1,16 @@
 /**
- * Tells of a dialog that only the terminal shows: hooks are switched off, or it is one that has none. Who is not at the
- * terminal would wait for ever, and not know for what.
+ * Reports a dialog that only the terminal shows, because hooks are turned off or it has none. Otherwise, people who are
+ * not at the terminal would wait forever without knowing why.
  */
 import type { AgentEvent } from '../agent-backend.ts';
 import { notice } from '../claude/mapping/notice.ts';
 import type { ProgramStatus } from './program-status.ts';
 
-/** A question takes a moment from its dialog to here: it waits for its call to be told. */
+/** A question arrives slightly after its dialog, because it waits for its call to be reported. */
 const graceMs = 5_000;
 
 export interface SilentDialogParts {
-  /** Somebody sits at the terminal, or was asked here. */
+  /** Someone is at the terminal, or was asked here. */
   isKnown(): boolean;
   tell(event: AgentEvent): void;
 }
@@ -23,7 +23,7 @@ export class SilentDialog {
     this.#parts = parts;
   }
 
-  /** To be called with every change of the program's status, and with none when it has ended. */
+  /** Call it with every change of the program's status, and with none when the program has ended. */
   note(status?: ProgramStatus): void {
     clearTimeout(this.#timer);
     if (status?.state !== 'waiting') return;
@@ -35,6 +35,6 @@ export class SilentDialog {
 }
 
 export function terminalWaits(what: string, data?: { screen: 'start' | 'other' }): AgentEvent {
-  const message = `The program shows ${what} of its own and waits for somebody: attach to the terminal of this chat.`;
+  const message = `The program shows ${what} of its own and waits for an answer: attach to the terminal of this chat.`;
   return notice('warning', 'terminal_waits', message, data);
 }

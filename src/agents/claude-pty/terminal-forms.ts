@@ -1,6 +1,6 @@
 /**
- * What MCP servers ask a person in the terminal. The program runs this hook first and opens its own dialog only where the
- * hook has no answer, so that such a question is asked here alone; the terminal says where.
+ * Forms of MCP servers in the terminal. The program runs this hook first and opens its own dialog only if the hook has
+ * no answer, so such a question is asked only here; the terminal says where.
  */
 import type { AgentEvent } from '../agent-backend.ts';
 import { elicitationAsked, elicitationResult } from '../claude/elicitation.ts';
@@ -11,7 +11,7 @@ import { oneLine } from '../claude/mapping/one-line.ts';
 import type { PermissionRequests } from '../claude/permission-requests.ts';
 import type { HookCall, HookServer } from './hook-server.ts';
 
-/** The hooks as the program's settings name them. */
+/** The hooks for the program's settings. */
 export function formHooks(command: HookServer['command']) {
   return {
     Elicitation: [
@@ -25,16 +25,16 @@ export function isFormCall({ input }: HookCall): boolean {
   return input['hook_event_name'] === 'Elicitation';
 }
 
-/** The open calls of the server that asks; its question comes from one of them, if it comes from a call at all. */
+/** The open calls of the server that asks; the question comes from one of them, if it comes from a call at all. */
 export function callsOfServer({ input }: HookCall, openCalls: MappingState['openCalls']): string[] {
-  // The program makes a server's name a part of a tool's in this way.
+  // This is how the program includes a server's name in a tool's name.
   const prefix = `mcp__${(asText(input['mcp_server_name']) ?? '').replace(/[^\w-]/g, '_')}__`;
   return [...openCalls].flatMap(([id, { toolName }]) => (toolName.startsWith(prefix) ? [id] : []));
 }
 
 /**
- * Asks, and answers the hook. A question that was taken back is answered too: without an answer the program would open
- * its dialog now.
+ * Asks, and answers the hook. A question that was withdrawn is answered too: otherwise the program would open its
+ * dialog now.
  */
 export async function takeForm(call: HookCall, requests: PermissionRequests, signal: AbortSignal): Promise<void> {
   const { input } = call;
@@ -53,9 +53,9 @@ export async function takeForm(call: HookCall, requests: PermissionRequests, sig
   call.answer({ hookSpecificOutput: { hookEventName: 'Elicitation', action, ...(content ? { content } : {}) } });
 }
 
-/** What the program tells of a page that a person was sent to; undefined for every other call. */
+/** The program's message about a page that a person was sent to; undefined for every other call. */
 export function noticeOf({ input }: HookCall): AgentEvent | undefined {
   if (input['hook_event_name'] !== 'Notification') return undefined;
   const [, serverName] = /^MCP server "(.*)" confirmed /s.exec(asText(input['message']) ?? '') ?? [];
-  return pageDone(oneLine(serverName ?? 'that asked'));
+  return pageDone(oneLine(serverName ?? 'without a name'));
 }

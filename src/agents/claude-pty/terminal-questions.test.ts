@@ -90,7 +90,7 @@ describe('DECIDE-5: a question', () => {
         input: { command: 'ls' },
         canAllowAlways: true,
         alwaysScope: [
-          'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
+          'Allow all file edits, and commands that create, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
         ],
       },
     ]);

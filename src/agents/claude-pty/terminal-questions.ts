@@ -1,8 +1,8 @@
 /**
- * The program's questions to a person: it shows a dialog and, at the same time, runs a hook that asks here. Whoever is
- * first settles it. An answer from here closes the dialog; one by key leaves the hook waiting, and is learnt from the
- * transcript: from the call's result, or from the call running while no dialog is open. What MCP servers ask is asked here
- * alone, see `terminal-forms.ts`.
+ * The program's questions to a person: it shows a dialog and, at the same time, runs a hook that asks here. The first
+ * answer wins. An answer from here closes the dialog. An answer by key leaves the hook waiting, and is detected in the
+ * transcript: from the call's result, or from the call running while no dialog is open. Questions from MCP servers are
+ * asked only here, see `terminal-forms.ts`.
  */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
@@ -14,22 +14,22 @@ import { PermissionRequests } from '../claude/permission-requests.ts';
 import type { HookCall } from './hook-server.ts';
 import { callsOfServer, isFormCall, takeForm } from './terminal-forms.ts';
 
-/** How long a question waits for its call to stand in the transcript, which the program writes every 100 ms. */
+/** How long a question waits for its call to appear in the transcript, which the program writes every 100 ms. */
 const callTimeoutMs = 2_000;
 
-/** How long the result of a call may take to stand there after its question was answered by key, on a busy machine. */
+/** How late a call's result may appear there after its question was answered by key, on a busy machine. */
 const resultTimeoutMs = 10_000;
 
 interface Asked {
   /** Undefined until it is known which call the question is about. */
   toolCallId: string | undefined;
   abort: AbortController;
-  /** A sub-agent asks: what the main dialog does says nothing about it. */
+  /** A sub-agent asks: the main dialog says nothing about it. */
   isOfSubAgent: boolean;
   isSettledElsewhere: boolean;
-  /** The program has ended the hook: it is answered, or nobody waits for it any more. */
+  /** The program has ended the hook: the question is answered, or nobody waits for it any more. */
   isAbandoned?: boolean;
-  /** Of a form: the open calls of its server. Once none is left the server waits no more; the hook is not told. */
+  /** For a form: the open calls of its server. Once none is left the server no longer waits; the hook is not told. */
   callsOfServer?: Set<string>;
 }
 
@@ -38,7 +38,7 @@ export interface TerminalQuestionsParts {
   openCalls(): MappingState['openCalls'];
   /** The turn is being interrupted: its dialogs are closed by key. */
   isInterrupting(): boolean;
-  /** Resolves when what the program has done until now was told. */
+  /** Resolves when everything that the program has done so far was reported. */
   lateLines(): Promise<void>;
 }
 
@@ -46,9 +46,9 @@ export class TerminalQuestions {
   readonly #parts: TerminalQuestionsParts;
   readonly #requests: PermissionRequests;
   readonly #asked = new Set<Asked>();
-  /** Calls that run, or may: another question is about another call, though it be one like them. */
+  /** Calls that are running or may be: another question is about another call, even if they look the same. */
   readonly #answered = new Set<string>();
-  /** Called with every line that may hold the call that a question is about. */
+  /** Called with every line that may contain the call that a question is about. */
   readonly #lookers = new Set<() => void>();
 
   constructor(parts: TerminalQuestionsParts) {
@@ -75,7 +75,7 @@ export class TerminalQuestions {
     void call.abandoned.then(withdraw);
     this.#asked.add(asked);
     try {
-      // The turn that it belongs to, and the call that it comes from, are told first.
+      // The turn and the call that it belongs to are reported first.
       await this.#parts.lateLines();
       asked.callsOfServer = new Set(callsOfServer(call, this.#parts.openCalls()));
       await takeForm(call, this.#requests, asked.abort.signal);
@@ -88,7 +88,7 @@ export class TerminalQuestions {
     const toolName = asText(call.input['tool_name']) ?? 'tool';
     const input = { ...asRecord(call.input['tool_input']) };
     const abort = new AbortController();
-    // The program may end the hook when a key was pressed: what was answered is about to stand in the transcript.
+    // The program may end the hook when a key was pressed: the answer is about to appear in the transcript.
     const asked: Asked = {
       toolCallId: undefined,
       abort,
@@ -116,7 +116,7 @@ export class TerminalQuestions {
     }
   }
 
-  /** Taken back unless its call turns out to be answered, or to have run. */
+  /** Withdrawn unless its call turns out to be answered, or to have run. */
   async #abandon(asked: Asked): Promise<void> {
     asked.isAbandoned = true;
     const isRead = await this.#parts.lateLines().then(
@@ -144,12 +144,12 @@ export class TerminalQuestions {
     return this.#requests.resolve(decisionId, answer);
   }
 
-  /** Takes every question back, also those that wait for their call to be told. */
+  /** Withdraws every question, including those that wait for their call to be reported. */
   withdrawAll(): void {
     for (const { abort } of this.#asked) abort.abort();
   }
 
-  /** The turn has ended; what a sub-agent in the background still waits for is asked anew. */
+  /** The turn has ended; what a background sub-agent still waits for is asked again. */
   onTurnEnd(): void {
     for (const { isAbandoned, abort } of this.#asked) if (isAbandoned) abort.abort();
     this.#answered.clear();
@@ -162,7 +162,7 @@ export class TerminalQuestions {
     for (const look of this.#lookers) look();
   }
 
-  /** A call has its result: what was asked about it was answered in the terminal. */
+  /** A call has its result: its question was answered in the terminal. */
   onToolResult(toolCallId: string, denied: boolean): void {
     for (const { callsOfServer: calls, abort } of this.#asked) {
       if (calls?.delete(toolCallId) && calls.size === 0) abort.abort();
@@ -170,7 +170,7 @@ export class TerminalQuestions {
     this.#settle((asked) => asked.toolCallId === toolCallId, denied ? 'deny' : 'allow');
   }
 
-  /** The program works on, and no dialog is open: what it had asked runs. */
+  /** The program continues and no dialog is open: the call that it asked about is running. */
   onDialogClosed(): void {
     this.#settle((asked) => !asked.isOfSubAgent, 'allow');
   }
@@ -180,18 +180,18 @@ export class TerminalQuestions {
       if (asked.toolCallId === undefined) continue;
       asked.isSettledElsewhere = true;
       this.#requests.settleElsewhere(asked.toolCallId, outcome, 'terminal');
-      // Where it was not asked yet, it need not be.
+      // If it was not asked yet, it need not be.
       asked.abort.abort();
     }
   }
 
-  /** The hook does not say which call it is about: it is the first one that fits and was not asked about yet. */
+  /** The hook does not say which call it is about: it is the first matching one that was not asked about yet. */
   #callFor(asked: Asked, toolName: string, input: Record<string, unknown>): Promise<string> {
     const { signal } = asked.abort;
     [asked.toolCallId] = this.#open(toolName, input);
     if (asked.toolCallId !== undefined) return Promise.resolve(asked.toolCallId);
     return new Promise((resolve) => {
-      // Taken at once, before the next one who waits looks.
+      // Claimed immediately, before the next waiting question looks.
       const done = (id: string): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', give);
@@ -210,7 +210,7 @@ export class TerminalQuestions {
     });
   }
 
-  /** The open calls of a tool, with just this input where one is given, that were not asked about yet. */
+  /** The open calls of a tool, with exactly this input if one is given, that were not asked about yet. */
   #open(toolName: string, input?: Record<string, unknown>): string[] {
     const taken = new Set([...this.#answered, ...[...this.#asked].map((asked) => asked.toolCallId)]);
     return [...this.#parts.openCalls()].flatMap(([id, call]) =>

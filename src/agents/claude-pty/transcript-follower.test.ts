@@ -188,7 +188,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     await follower.catchUp();
     expect(delivered()).toEqual([user('a'), { type: 'new', x: 1 }]);
     expect(codes()).toEqual(Array<string>(5).fill('line_unreadable'));
-    expect(problems[0]?.message).toBe('line 2 at byte 38 is not JSON; it is left out.');
+    expect(problems[0]?.message).toBe('line 2 at byte 38 is not JSON; it is skipped.');
   });
 
   test('a file that cannot be read is told of once and read when it can be', async () => {

@@ -1,13 +1,13 @@
 /**
  * Follows the files of one session while the program writes them: the main transcript and those of its sub-agents,
- * which appear later. The file system tells of a change at once where it can; a poll lies beneath, for a network file
- * system tells nothing.
+ * which appear later. The file system reports changes if it can; polling covers the rest, because a network file system
+ * reports nothing.
  *
- * The program may take the files to another folder in the middle of it all, as when it enters a worktree; the main
- * transcript says so. A file that is open goes on to be read there; others are looked for in each of the folders.
+ * The program may move the files to another folder at any time, for example when it enters a worktree; the main
+ * transcript says so. An open file continues to be read there; others are looked for in each of the folders.
  *
- * One look at a time: it reads each file once, the main transcript first. Changes that are told of while a look is under
- * way are met by one more.
+ * One pass at a time: it reads each file once, the main transcript first. Changes reported during a pass cause one
+ * more.
  */
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -21,7 +21,7 @@ export type { TranscriptProblem };
 
 export interface FollowedLines {
   sessionId: string;
-  /** '' for the main transcript, else the subpath as the SessionStore names it, e.g. `subagents/agent-x`. */
+  /** '' for the main transcript, else the subpath in the SessionStore's notation, e.g. `subagents/agent-x`. */
   subpath: string;
   /** At least one, in file order. */
   entries: SessionStoreEntry[];
@@ -33,32 +33,35 @@ export interface TranscriptFollower {
   /** Reads everything that is in the files now; resolves once `onLines` was called for all of it. */
   catchUp(): Promise<void>;
   /**
-   * Goes on with another session in the same folder, as after `/clear`. What is unread of the old one is delivered before
-   * this resolves, and nothing of the new one is.
+   * Switches to another session in the same folder, as after `/clear`. Before this resolves, everything unread in the
+   * old one is delivered, and nothing of the new one.
    */
   switchTo(sessionId: string, from?: 'start' | 'end'): Promise<void>;
-  /** After a last `catchUp`. Idempotent. */
+  /** Runs a last `catchUp` first. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface FollowOptions {
   /** The project folder; may not exist yet. */
   directory: string;
-  /** The working directories that the program is known to have taken its files to. */
+  /** The working directories that the program is known to have moved its files to. */
   relocatedTo?: readonly string[];
   sessionId: string;
-  /** `end`: what the files hold now is known, as after a reconciliation. Files that appear later are read whole. */
+  /**
+   * `end`: what the files contain now is known, as after a reconciliation. Files that appear later are read from the
+   * start.
+   */
   from: 'start' | 'end';
   /** Synchronous, in file order. */
   onLines(lines: FollowedLines): void;
   onProblem(problem: TranscriptProblem): void;
-  /** False where the file system is not to be asked to tell of changes. */
+  /** False if the file system should not be asked to report changes. */
   canWatch?: boolean;
 }
 
 /** Costs about 0.2 ms of a core each time. */
 const pollMs = 250;
-/** Until the folder is there and can be watched. */
+/** Until the folder exists and can be watched. */
 const waitingPollMs = 50;
 
 export function followTranscript(options: FollowOptions): TranscriptFollower {
@@ -69,7 +72,7 @@ interface FollowedSession {
   sessionId: string;
   main: FollowedFile;
   subs: Map<string, FollowedFile>;
-  /** Of the sub-agents' files that were there at first. */
+  /** For the sub-agents' files that existed at first. */
   knownBytes: ReadonlyMap<string, number>;
 }
 
@@ -79,7 +82,7 @@ class Follower implements TranscriptFollower {
   readonly #serial = createSerial();
   readonly #watchers = new Map<string, FSWatcher>();
   #session: FollowedSession;
-  /** The look that has not begun yet. */
+  /** The pass that has not started yet. */
   #next: Promise<void> | undefined;
   #nextIsWhole = false;
   #timer: NodeJS.Timeout | undefined;
@@ -125,7 +128,7 @@ class Follower implements TranscriptFollower {
     return this.#closing;
   }
 
-  /** One more look, at the main transcript alone or at all files. Resolves when it is done. */
+  /** Requests a pass over the main transcript or all files. Resolves when it is done. */
   #look(isWhole: boolean): Promise<void> {
     this.#nextIsWhole ||= isWhole;
     this.#next ??= this.#serial(async () => {
@@ -167,7 +170,7 @@ class Follower implements TranscriptFollower {
   }
 
   async #findSubs(session: FollowedSession, folder: string): Promise<void> {
-    // Before it is read: what appears after the reading is told of.
+    // Before it is read: later changes are reported.
     if (session === this.#session) this.#watch(folder, () => this.#wake(true));
     for (const subpath of subpathsOf(await readdir(folder, { recursive: true }).catch(noneIfMissing))) {
       if (session.subs.has(subpath)) continue;
@@ -179,7 +182,7 @@ class Follower implements TranscriptFollower {
     const { directory } = this.#options;
     const knownBytes = new Map<string, number>();
     if (from === 'end') {
-      // At once, before the program that is to be followed is started.
+      // Now, before the program to follow is started.
       const subpaths = subpathsOf(readNames(subFolder(directory, sessionId)));
       for (const subpath of ['', ...subpaths]) knownBytes.set(subpath, sizeOf(pathOf(directory, sessionId, subpath)));
     }
@@ -199,7 +202,7 @@ class Follower implements TranscriptFollower {
     });
   }
 
-  /** Where the file is now. One that is nowhere yet is expected in the folder that was given. */
+  /** The file's current path. One that does not exist yet is expected in the given folder. */
   #placeOf(sessionId: string, subpath: string): string {
     const [expected, ...others] = this.#directories.map((directory) => pathOf(directory, sessionId, subpath));
     const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -219,7 +222,7 @@ class Follower implements TranscriptFollower {
     if (!this.#directories.includes(directory)) this.#directories.push(directory);
   }
 
-  /** Where a directory cannot be watched, or is not there yet, the poll has to do. */
+  /** If a directory cannot be watched or does not exist yet, polling has to be enough. */
   #watch(directory: string, onChange: (name: string | null) => void): void {
     if (this.#options.canWatch === false || this.#closing || this.#watchers.has(directory)) return;
     try {

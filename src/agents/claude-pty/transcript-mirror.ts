@@ -1,4 +1,4 @@
-/** The transcript on its way into the store: entry by entry, in the order of the file, and again where that failed. */
+/** Stores the transcript: entry by entry, in file order, and again after a failure. */
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { createSerial } from '../../lib/serial.ts';
@@ -10,14 +10,14 @@ export interface TranscriptMirrorParts {
   logger: Log;
   chatId: string;
   place(): TranscriptPlace;
-  /** Between two attempts to store what could not be stored. */
+  /** The delay before storing is tried again. */
   repairMs: number;
 }
 
 export class TranscriptMirror {
   readonly #parts: TranscriptMirrorParts;
   readonly #serial = createSerial();
-  /** Sessions of which the store lacks a part of what the files hold. After `/clear` it may be an earlier one. */
+  /** Sessions whose files contain entries that the store lacks. After `/clear` it may be an earlier one. */
   readonly #dirty = new Set<string>();
   #nextRepair: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -26,7 +26,7 @@ export class TranscriptMirror {
     this.#parts = parts;
   }
 
-  /** The store lacks a part of what the files hold. */
+  /** The store lacks entries that the files contain. */
   get isDirty(): boolean {
     return this.#dirty.size > 0;
   }
@@ -34,7 +34,7 @@ export class TranscriptMirror {
   add({ sessionId, subpath, entries }: FollowedLines): void {
     const key = { projectKey, sessionId, ...(subpath === '' ? {} : { subpath }) };
     void this.#serial(async () => {
-      // What comes after a gap waits for the repair, which takes it from the file: the order stays the file's.
+      // Entries after a gap wait for the repair, which reads them from the file: this keeps the file's order.
       if (this.#dirty.has(sessionId)) return;
       try {
         await this.#parts.store.append(key, entries);
@@ -46,14 +46,14 @@ export class TranscriptMirror {
     });
   }
 
-  /** Resolves when everything added is stored, or was tried. */
+  /** Resolves once storing everything added has succeeded or failed. */
   stored(): Promise<void> {
     return this.#serial(() => Promise.resolve());
   }
 
   /**
-   * Resolves when everything added is stored, or was tried once more: what could not be stored is left in the files, for
-   * the next opening of the session. Nothing is tried again afterwards.
+   * Resolves once everything added is stored or was tried once more. What could not be stored stays in the files, for
+   * the next time the session is opened. Nothing is tried again afterwards.
    */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -1,6 +1,6 @@
 /**
- * The requests to the model of the turn that runs. What they used comes by the program's telemetry, with its price; of one
- * that is broken off nothing comes: its tokens are counted from the transcript, as far as they stand there, and its price is
+ * The model requests of the running turn. Their usage and price arrive by the program's telemetry. For an interrupted
+ * request nothing arrives: its tokens are counted from the transcript, as far as they appear there, and its price is
  * known when the program ends.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
@@ -17,7 +17,7 @@ type Request = RequestCost & { requestId: string };
 export class TurnRequests {
   readonly #costs: SessionCosts;
   readonly #requests = new Map<string, Request>();
-  /** The ids of those that will be told. */
+  /** Ids of those that will be reported. */
   readonly #whole = new Set<string>();
 
   constructor(costs: SessionCosts) {
@@ -28,7 +28,7 @@ export class TurnRequests {
     return this.#requests.size === 0;
   }
 
-  /** A line of an answer: the last one of a request counts. `isAborted`: the answer was broken off. */
+  /** A line of an answer: a request's last line counts. `isAborted`: the answer was cut short. */
   note(entry: SessionStoreEntry, isAborted: boolean): void {
     const { requestId, model, usage } = requestOf(entry) ?? {};
     if (!requestId || model === undefined || !usage) return;
@@ -37,7 +37,7 @@ export class TurnRequests {
     else this.#whole.add(requestId);
   }
 
-  /** Resolves when all is told that will be, and the rest is counted; with what there is to say of the rest. */
+  /** Resolves when all reports have arrived and the rest is counted; with a notice about the rest. */
   async settle(wasInRequest: boolean): Promise<AgentEvent[]> {
     await this.#costs.told(this.#whole);
     const untold = this.#costs.addUntold(this.#requests.values());
@@ -51,16 +51,17 @@ export class TurnRequests {
   }
 }
 
-const later = 'is added to the chat’s totals when its agent ends in order: at a rest, a flip or a stop.';
+const later =
+  'is added to the chat’s totals when its agent exits cleanly: when it becomes cold, flips or the server stops.';
 
 function counted(usage: Usage): AgentEvent {
   const message =
-    `${tokensIn(usage)} tokens in and ${usage.outputTokens} out of this turn were counted from its transcript, since the agent ` +
-    `does not tell yet what they cost. The price, and what was written beyond that, ${later}`;
+    `${tokensIn(usage)} input and ${usage.outputTokens} output tokens of this turn were counted from its transcript, because the agent ` +
+    `has not reported their cost yet. The cost, and that of any further output, ${later}`;
   return notice('info', 'turn_cost_unknown', message);
 }
 
 function unknown(): AgentEvent {
-  const message = `What the interrupted request used is not known yet. It ${later}`;
+  const message = `The usage of the interrupted request is not known yet. It ${later}`;
   return notice('info', 'turn_cost_unknown', message);
 }

@@ -87,7 +87,7 @@ export class TurnState {
   /** A prompt of the chat waits until nothing runs. Throws BooError `chat_busy` if there is one already. */
   wait(): void {
     if (this.#phase.is === 'waiting') {
-      throw new BooError('chat_busy', 'This session has a prompt that waits for its turn.');
+      throw new BooError('chat_busy', 'This session already has a waiting prompt.');
     }
     if (this.#phase.is !== 'none') throw new BooError('chat_busy', 'This session is in the middle of a turn.');
     this.#move({ is: 'waiting', isInterrupted: false, theirs: this.#phase.theirs });

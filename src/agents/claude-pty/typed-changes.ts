@@ -1,6 +1,6 @@
 /**
- * Follows what a person changes at the terminal in the program itself. Its commands stand in the transcript, each followed
- * by what it printed; of a model that was chosen from a list, the name stands in what the next turn begins with.
+ * Follows what a person changes in the program itself at the terminal. Its commands are in the transcript, each
+ * followed by its output; the name of a model chosen from a list appears at the start of the next turn.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { efforts, modelName } from '../../protocol/chat.ts';
@@ -14,12 +14,12 @@ export class TypedChanges {
   #typed: { command: string; argument: string } | undefined;
   #isChosen = false;
 
-  /** The name that the session has in its transcript already. */
+  /** The session's name in its transcript so far. */
   open(title: string | undefined): void {
     this.#title = title;
   }
 
-  /** What has changed with an entry of the session's own transcript. */
+  /** The change made by an entry of the session's own transcript. */
   take(entry: SessionStoreEntry): AgentBody | undefined {
     if (entry.type === 'custom-title') return this.#named(titleOf(entry));
     if (entry.type === 'attachment') return this.#choice(asRecord(entry['attachment']));

@@ -1,40 +1,40 @@
 /**
- * A prompt as keys. The program takes what is pasted as text, with exceptions that would make a command of it: a first
- * `/` or `!`, the word `exit` and its like, a last backslash. Whatever could end the paste is made visible instead.
+ * A prompt as keys. The program treats a paste as text, except where that would make it a command: a leading `/` or
+ * `!`, the word `exit` and similar, a trailing backslash. Anything that could end the paste is made visible instead.
  */
 import type { ContentBlock } from '../../protocol/content.ts';
 import { BooError } from '../../protocol/error.ts';
 import { pasteEnd, pasteStart, withoutControls } from '../../terminal/pasted-text.ts';
 
 /**
- * Clears some lines of the input, and leaves its shell mode. What was there can be had back with Ctrl-Y. Not Ctrl-C, which
- * ends the program when it was pressed a moment ago; and not more keys at once, which would be taken for a paste.
+ * Clears some lines of the input, and leaves its shell mode. Ctrl-Y restores what was there. Not Ctrl-C, which ends the
+ * program if it was pressed a moment ago; and not more keys at once, which would count as a paste.
  */
 export const clearInput = `\x05${'\x15'.repeat(12)}\x7f`;
 export const enter = '\r';
 export const escape = '\x1b';
 
-/** A blank that is not white space to the program, so that what follows it is not the beginning of the text. */
+/** A space that the program does not treat as white space, so that the following text is not at the start. */
 const guard = '\u2800';
-/** On what can be seen of a prompt: the program takes invisible characters out before it looks for a command. */
+/** Checked on the visible part of a prompt: the program removes invisible characters before it looks for a command. */
 const command = /^([/!]|(exit|quit|:q!?|:wq!?)$|$)/i;
 const unseen = /[^\p{L}\p{N}\p{P}\p{S}]|\p{Default_Ignorable_Code_Point}/gu;
 
-// What is pasted at once beyond this is handed to the model marked as pasted, and its line breaks are no longer the
-// prompt's own. Of very many pieces, as a prompt of many lines is, the program takes none.
+// A larger paste reaches the model marked as pasted, with its line breaks changed. If there are very many pieces, as in
+// a prompt with many lines, the program drops them.
 const pieceLength = 600;
 const pieceLines = 2;
 const maxPieces = 500;
 const maxPiecedLength = 32_768;
 
-// A terminal hands over 4,095 bytes at a time. A busy program may take the beginning of a sequence that is cut there for
-// the key Escape: so no more than two batches wait for it, and each ends where a sequence does.
+// A terminal passes on 4,095 bytes at a time. A busy program may mistake the start of a sequence that is cut there for
+// Escape: so at most two batches are pending, and each ends at the end of a sequence.
 const batchBytes = 2_000;
 
 export interface TypedPrompt {
-  /** They type the prompt and submit it, one after another, each once the one before was read. */
+  /** Batches that type the prompt and submit it; each is sent once the one before was read. */
   batches: string[];
-  /** So long that it goes in one paste: the model gets it between marks that say so. */
+  /** Too long for several pastes: the model receives it between tags that say so. */
   isMarked: boolean;
 }
 
@@ -45,7 +45,7 @@ export function typedPrompt(content: readonly ContentBlock[]): TypedPrompt {
       if (block.type === 'text') return block.text;
       throw new BooError(
         'invalid_request',
-        'content: a terminal takes text only. Flip the chat to claude_sdk for images.',
+        'content: a terminal accepts only text. Flip the chat to claude_sdk for images.',
         {
           details: { field: 'content' },
         },
@@ -69,7 +69,7 @@ function batchesOf(pastes: readonly string[]): string[] {
     }
     batch += paste;
   }
-  // The end of a long paste would be cut anywhere.
+  // The end of a long paste could be cut anywhere.
   if (Buffer.byteLength(batch) > batchBytes) {
     batches.push(batch.slice(0, -pasteEnd.length));
     batch = pasteEnd;
@@ -79,7 +79,7 @@ function batchesOf(pastes: readonly string[]): string[] {
 
 function guarded(text: string): string {
   const begun = command.test(text.normalize('NFKC').replace(unseen, '')) ? guard + text : text;
-  // A backslash before Enter would make a line break of it; white space at the end is dropped.
+  // A backslash before Enter would turn it into a line break; trailing white space is dropped.
   return /\\\s*$/.test(begun) ? `${begun} ` : begun;
 }
 
@@ -101,7 +101,7 @@ function piecesOf(text: string): string[] {
   return piece === '' ? pieces : [...pieces, piece];
 }
 
-/** A long line in parts, never between the two halves of a character. */
+/** Splits a long line, never inside a surrogate pair. */
 function partsOf(line: string): string[] {
   const parts: string[] = [];
   for (let start = 0; start < line.length;) {

@@ -81,8 +81,8 @@ export class Typist {
     if (this.#hasToldMarked) return;
     this.#hasToldMarked = true;
     const message =
-      'A prompt this long reaches the model between marks that say it was pasted, for it goes through the terminal. ' +
-      'The engine claude_sdk sends it as it is.';
+      'A prompt this long reaches the model marked as pasted text, because it goes through the terminal. ' +
+      'The backend claude_sdk sends it unchanged.';
     this.#parts.turns.tell(notice('info', 'prompt_marked_as_pasted', message));
   }
 
@@ -121,7 +121,7 @@ export class Typist {
       if (program.takesInput) inputLine.write(enter);
       if (!(await within(takenMs.failed, own.taken)) && !this.#isOver(own)) {
         watch.check();
-        throw new BooError('agent_failed', 'The terminal did not take the prompt. Attach to it to see why.');
+        throw new BooError('agent_failed', 'The terminal did not accept the prompt. Attach to it to see why.');
       }
     }
     if (own.turn.isInterrupted) this.#pressEscape(own.turn);

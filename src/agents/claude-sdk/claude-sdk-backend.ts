@@ -7,9 +7,9 @@ import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 
 export interface ClaudeSdkBackendOptions {
-  /** The whole environment of the agent's process: see `agentEnvironment`. */
+  /** The complete environment of the agent's process: see `agentEnvironment`. */
   env: Readonly<Record<string, string>>;
-  /** The server's own files, from which agents are kept. */
+  /** The server's own files, which agents must not access. */
   dataDir?: string;
   logger: Log;
   limits?: Partial<SessionLimits>;

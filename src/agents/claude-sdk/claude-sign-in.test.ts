@@ -47,7 +47,7 @@ describe('AGENT-33: signing the program in', () => {
     const { url } = await signIn.begin('claude_ai');
     const refused = await signIn.finish(`wrong#${stateOf(url)}`).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'agent_login_required' });
-    expect((refused as Error).message).toMatch(/^The sign-in failed: \P{Cc}+\. Begin again for a new link\.$/u);
+    expect((refused as Error).message).toMatch(/^The sign-in failed: \P{Cc}+\. Start again for a new link\.$/u);
     expect(ownAgents()).toEqual([]);
     await expect(signIn.finish('wrong')).rejects.toMatchObject({ code: 'not_found' });
   });

@@ -1,6 +1,6 @@
 /**
- * The program's own sign-in, without its screen: it makes the address of a page, a person signs in there and brings back
- * a code, and the program keeps the login where it keeps every one. The SDK has this in its code and not in its types.
+ * The program's own sign-in, without its screen: it creates the URL of a page where a person signs in and gets a code,
+ * and the program stores the login in its usual place. The SDK implements this, but its types do not include it.
  */
 import { once } from 'node:events';
 import { type Query, query } from '@anthropic-ai/claude-agent-sdk';
@@ -12,13 +12,13 @@ import { BooError } from '../../protocol/error.ts';
 import { type AgentProcess, spawnAgent } from '../agent-process.ts';
 
 export interface ClaudeSignInOptions {
-  /** As agents get it: the login is kept for them. */
+  /** The same as agents get: the login is stored for them. */
   env: Readonly<Record<string, string>>;
   cwd: string;
   clock: Clock;
   /** How long a person may take. */
   limitMs?: number;
-  /** How long the program may take for an answer. */
+  /** How long the program may take to respond. */
   answerMs?: number;
 }
 
@@ -38,7 +38,7 @@ interface Flow {
 export class ClaudeSignIn implements AgentSignIn {
   readonly #options: Required<ClaudeSignInOptions>;
   #flow: Flow | undefined;
-  /** One thing at a time. */
+  /** One operation at a time. */
   #line: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClaudeSignInOptions) {
@@ -56,7 +56,7 @@ export class ClaudeSignIn implements AgentSignIn {
         const url = answer?.manualUrl;
         const state = typeof url === 'string' && URL.canParse(url) ? new URL(url).searchParams.get('state') : null;
         if (typeof url !== 'string' || !url.startsWith('https://') || state === null) {
-          throw new BooError('agent_failed', 'The claude program gave no page to sign in at.');
+          throw new BooError('agent_failed', 'The claude program returned no sign-in page.');
         }
         flow.state = state;
         flow.stopTimer = clock.after(limitMs, () => void this.cancel());
@@ -71,11 +71,11 @@ export class ClaudeSignIn implements AgentSignIn {
   finish(pasted: string): Promise<void> {
     return this.#next(async () => {
       const flow = this.#flow;
-      if (!flow) throw new BooError('not_found', 'No sign-in waits for a code: begin one first.');
-      // The page shows both with a # between them.
+      if (!flow) throw new BooError('not_found', 'No sign-in is waiting for a code: start one first.');
+      // The page shows both, separated by a #.
       const [code = '', state = flow.state] = pasted.trim().split('#');
       if (code === '' || state !== flow.state) {
-        throw new BooError('invalid_request', 'code: is of another sign-in; paste the one of the newest link', {
+        throw new BooError('invalid_request', 'code: belongs to another sign-in; paste the one from the newest link', {
           details: { field: 'code' },
         });
       }
@@ -86,7 +86,7 @@ export class ClaudeSignIn implements AgentSignIn {
       } catch (error) {
         throw failed(error);
       } finally {
-        // It serves once, whatever came of it.
+        // It works once, whatever the outcome.
         await this.#end();
       }
     });
@@ -106,7 +106,7 @@ export class ClaudeSignIn implements AgentSignIn {
     const { env, cwd } = this.#options;
     let child: AgentProcess | undefined;
     const started = query({
-      // Nothing is ever said: the program only signs in.
+      // Sends no prompt: the program only signs in.
       prompt: { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) },
       options: {
         cwd,
@@ -122,7 +122,7 @@ export class ClaudeSignIn implements AgentSignIn {
       },
     });
     if (!('claudeAuthenticate' in started)) {
-      throw new BooError('agent_failed', 'This version of the claude program has no sign-in of this kind.');
+      throw new BooError('agent_failed', 'This version of the claude program does not support this sign-in.');
     }
     return { query: started as Authenticating, process: () => child, state: '', stopTimer: () => {} };
   }
@@ -154,7 +154,7 @@ function failed(error: unknown): BooError {
   if (error instanceof BooError) return error;
   const words = plainWords(error instanceof Error ? error.message : String(error)).slice(0, 200);
   const why = outOfReach.test(words) ? `the server cannot reach Claude (${words})` : words;
-  return new BooError('agent_login_required', `The sign-in failed: ${why}. Begin again for a new link.`, {
+  return new BooError('agent_login_required', `The sign-in failed: ${why}. Start again for a new link.`, {
     cause: error,
   });
 }

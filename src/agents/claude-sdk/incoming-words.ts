@@ -1,6 +1,6 @@
 /**
- * What the program is about to give its agent, and no prompt of ours. No frame carries these words; a hook gets them
- * before their turn begins, or in the middle of one. They are kept until there is a turn to tell them in.
+ * Messages that the program is about to give its agent, other than our prompts. No frame contains them; a hook receives
+ * them before their turn starts, or in the middle of one. They are kept until there is a turn to report them in.
  */
 import { randomUUID } from 'node:crypto';
 import type { HookCallback, Options, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
@@ -11,7 +11,7 @@ import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming
 export class IncomingWords {
   readonly #onWords: () => void;
   #messages: IncomingMessage[] = [];
-  /** The text of a prompt of ours that the program has not begun. */
+  /** The text of our prompt that the program has not started on. */
   #expected: string | undefined;
   #isWakeUp = false;
 
@@ -23,23 +23,23 @@ export class IncomingWords {
     return { UserPromptSubmit: [{ hooks: [this.#hook] }] };
   }
 
-  /** The program is sent a prompt; its words come by the hook too. */
+  /** A prompt is being sent to the program; the hook will receive its text too. */
   expect(content: readonly ContentBlock[]): void {
     this.#expected = textOf(content).trim();
   }
 
-  /** The turn of that prompt has begun. */
+  /** The prompt's turn has started. */
   noteBegun(): void {
     this.#expected = undefined;
   }
 
   noteFrame(message: SDKMessage): void {
     const { type, state, wakeup_source: source } = message as Record<string, unknown>;
-    // Outside the SDK's types. It comes before the hook of the prompt that the agent left for later.
+    // Outside the SDK's types. It precedes the hook for a prompt that the agent scheduled for later.
     if (type === 'command_lifecycle' && state === 'started') this.#isWakeUp = source !== undefined;
   }
 
-  /** Gives what has come since the last time. */
+  /** Returns what has arrived since the last call. */
   take(): IncomingMessage[] {
     const messages = this.#messages;
     this.#messages = [];
@@ -47,7 +47,7 @@ export class IncomingWords {
   }
 
   readonly #hook: HookCallback = async (input) => {
-    // The frames before it are read first.
+    // Earlier frames are read first.
     await new Promise((resolve) => setImmediate(resolve));
     if (input.hook_event_name === 'UserPromptSubmit') this.#note(input.prompt);
     return {};

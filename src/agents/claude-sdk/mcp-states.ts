@@ -1,14 +1,15 @@
 /**
- * Follows the states of a session's MCP servers. Each turn's `init` names them, and mostly too early: servers start beside
- * the first turn. So the program is asked as long as one of them still starts, and for why one has failed.
+ * Follows the states of a session's MCP servers. Each turn's `init` lists them, but usually too early: servers start
+ * alongside the first turn. So the program is asked repeatedly while one of them is starting, and once for the reason
+ * if one has failed.
  */
 import type { McpServer } from '../../protocol/chat.ts';
 import { McpServers, type McpServersParts, readMcpServers } from '../claude/mcp-servers.ts';
 
 export interface McpStatesParts extends McpServersParts {
-  /** What the program says of its servers; undefined where it does not say. */
+  /** The program's report on its servers; undefined if there is none. */
   readonly ask: () => Promise<unknown>;
-  /** Between two questions while a server starts. */
+  /** How often to ask while a server is starting. */
   askAgainMs: number;
 }
 
@@ -24,11 +25,11 @@ export class McpStates {
     this.#servers = new McpServers(parts);
   }
 
-  /** As an `init` names them. */
+  /** In the format of an `init`. */
   noteInit(servers: unknown): void {
     const named = readMcpServers(servers);
     if (named.length === 0 && this.#servers.isEmpty) return;
-    // Without a reason yet: whatever is new in it is asked for.
+    // The reason is still missing: ask for whatever is new.
     if (named.some((server) => isStarting(server) || this.#servers.statusOf(server.name) !== server.status)) {
       void this.#look();
     }
@@ -43,7 +44,7 @@ export class McpStates {
     if (this.#isAsking || this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#isAsking = true;
-    // A program that does not answer is noticed elsewhere.
+    // An unresponsive program is detected elsewhere.
     const said = await this.#parts.ask().catch(() => undefined);
     this.#isAsking = false;
     if (this.#isClosed || said === undefined) return;

@@ -1,18 +1,18 @@
 import type { WatchLimits } from '../process-watch.ts';
 
 export interface SessionLimits extends WatchLimits {
-  /** A program that has not answered its start by then is ended; 0 never. */
+  /** A program that has not started by then is ended; 0 means never. */
   startMs: number;
   /** An interrupt that has not ended the turn by then ends the process. */
   interruptMs: number;
   /**
-   * How long a session that is closed may take to end its turn, then to leave by itself, then to leave after SIGTERM.
-   * The three together stay below the time between a host's letting go of a chat and another's taking it.
+   * How long a session that is closed may take to end its turn, then to exit by itself, then to exit after SIGTERM.
+   * Their sum is less than the time between a host's release of a chat and another host's claim.
    */
   closeMs: { turn: number; exit: number; term: number };
-  /** Between two attempts to store what the mirror lost. */
+  /** The delay before storing is tried again. */
   repairMs: number;
-  /** Between two questions about MCP servers that start. */
+  /** How often to ask about MCP servers that are starting. */
   mcpAskAgainMs: number;
 }
 

@@ -1,7 +1,6 @@
 /**
- * Follows what commands that were typed as prompts change in the program itself. `/model` and `/effort` are told by no
- * frame of their own; what is in force then, the program says when it is asked. A name that a session is given stands in
- * its transcript alone.
+ * Follows what commands typed as prompts change in the program itself. No frame reports `/model` and `/effort`, so the
+ * program is asked for its current settings. A session's name appears only in its transcript.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { createSerial } from '../../lib/serial.ts';
@@ -13,7 +12,7 @@ import { asRecord, asText, oneOf } from '../claude/mapping/loose-json.ts';
 import { titleOf } from '../claude/mapping/session-title.ts';
 
 export interface TypedChangesParts {
-  /** What the program says of its settings; undefined where it says nothing. */
+  /** The program's settings as it reports them; undefined if it reports none. */
   settings(): Promise<unknown>;
   /** What the chat asks for. */
   model: string | null;
@@ -27,7 +26,7 @@ export class TypedChanges {
   readonly #parts: TypedChangesParts;
   readonly #serial = createSerial();
   #model: string | null;
-  /** The full name of the model in force. */
+  /** The current model's full name. */
   #inForce: string | undefined;
   #title: string | undefined;
   #typed: { name: string; argument: string } | undefined;
@@ -37,13 +36,13 @@ export class TypedChanges {
     this.#model = parts.model;
   }
 
-  /** A program has started, on a transcript in which the session has this name. */
+  /** A program has started on a transcript in which the session has this name. */
   begin(title: string | undefined): void {
     this.#title = title ?? this.#title;
     this.#look(async () => void (this.#inForce = await this.#ask()));
   }
 
-  /** The chat asks for another model, and the program was told. */
+  /** The chat uses another model, and the program has been told. */
   noteModel(model: string | null): void {
     this.#model = model;
     this.#look(async () => void (this.#inForce = await this.#ask()));
@@ -81,7 +80,7 @@ export class TypedChanges {
     const before = this.#inForce;
     this.#inForce = await this.#ask();
     const isDefault = argument.toLowerCase() === 'default';
-    // One that the program did not take, or that is the same by another name.
+    // A model that the program did not accept, or the same one under another name.
     if (!isDefault && this.#inForce === before) return;
     const model = isDefault ? null : (modelName.safeParse(argument).data ?? null);
     if (model === this.#model) return;

@@ -10,12 +10,12 @@ function toParam(block: ContentBlock): Content[number] {
     : { type: 'image', source: { type: 'base64', media_type: block.mimeType, data: block.data } };
 }
 
-/** A prompt as the SDK takes it, stamped with its turn's id: the agent's answers carry it back. */
+/** A prompt in the SDK's format, stamped with its turn's id, which the agent's answers repeat. */
 export function toUserMessage({ turnId, content }: AgentPrompt, sessionId: string): SDKUserMessage {
   const [first] = content;
   return {
     type: 'user',
-    // Plain text stays plain: the program knows its slash commands by it.
+    // Plain text stays a string, which is how the program recognizes its slash commands.
     message: {
       role: 'user',
       content: content.length === 1 && first?.type === 'text' ? first.text : content.map(toParam),

@@ -46,7 +46,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     model: spec.model,
     settings: () => settingsOf(query()),
     emit,
-    onProblem: (err) => logger.warn({ chatId, err }, 'The program did not tell its settings.'),
+    onProblem: (err) => logger.warn({ chatId, err }, 'The program did not report its settings.'),
   });
   const transcript = new SdkTranscript({
     spec,
@@ -98,7 +98,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
         await query()?.interrupt();
       } catch (error) {
         // If it has no effect, the interrupt's time limit ends the process.
-        logger.warn({ chatId, err: error }, 'The interrupt was not taken.');
+        logger.warn({ chatId, err: error }, 'The program did not accept the interrupt.');
       }
     },
     onStuck() {

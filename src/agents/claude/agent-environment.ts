@@ -1,7 +1,7 @@
 /**
- * What an agent's process gets of the server's environment: an allow-list of exact names, since whatever the agent runs
- * can read it. Of the keys for the model only those of the provider in use are on it. The server's own secrets (its token,
- * the database's address) are on no list and cannot be put there.
+ * What an agent's process inherits from the server's environment: an allow-list of exact names, because anything the
+ * agent runs can read it. Of the model keys, only those of the provider in use are on it. The server's own secrets (its
+ * token, the database URL) are on no list and cannot be added.
  */
 import { chooseProvider, isOfProvider } from './provider.ts';
 
@@ -26,15 +26,15 @@ const names = new Set([
   ...models,
 ]);
 
-/** The server's own, in whatever spelling the system takes for the same name. */
+/** Whether the name is one of the server's own, in any spelling that the system treats as the same name. */
 export function isServersOwn(name: string): boolean {
   return /^(BOOCODE_|PG|DATABASE_URL$)/i.test(name);
 }
 
-/** The keys for the model: the program has them, and nothing that it starts. */
+/** The model keys: the program receives them, but nothing that it starts does. */
 export const modelKeys: readonly string[] = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'];
 
-/** `more` are further names that the operator passes on purpose. Throws `config_invalid`, see `chooseProvider`. */
+/** `more` are additional names that the operator chooses to pass. Throws `config_invalid`, see `chooseProvider`. */
 export function agentEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   more: readonly string[] = [],

@@ -9,14 +9,14 @@ const allow = (toolName: string, ruleContent?: string): PermissionUpdate => ({
   destination: 'session',
 });
 const words = (update: PermissionUpdate): string[] => alwaysScope([update]);
-const untilRest = 'in this chat until its agent goes to rest';
+const untilRest = 'in this chat until its agent stops';
 
 describe('DECIDE-6: the scope of “always allow”', () => {
   it.each([
     [allow('Bash', 'mkdir -p x'), `Allow the command “mkdir -p x”, ${untilRest}.`],
     [allow('Bash', 'npm run *'), `Allow every command like “npm run *”, ${untilRest}.`],
-    [allow('Bash', 'git diff:*'), `Allow every command that begins with “git diff”, ${untilRest}.`],
-    [allow('Read', '//etc/app/**'), `Allow Read of all in “/etc/app”, ${untilRest}.`],
+    [allow('Bash', 'git diff:*'), `Allow every command that starts with “git diff”, ${untilRest}.`],
+    [allow('Read', '//etc/app/**'), `Allow Read of everything in “/etc/app”, ${untilRest}.`],
     [allow('Read', 'notes.txt'), `Allow Read of “notes.txt”, ${untilRest}.`],
     [allow('WebFetch', 'domain:example.com'), `Allow WebFetch from “example.com”, ${untilRest}.`],
     [allow('WebSearch'), `Allow every call of WebSearch, ${untilRest}.`],
@@ -31,8 +31,8 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     expect(kept).toEqual([
       `Allow every call of WebSearch, ${untilRest}.`,
       `Allow every call of WebSearch, ${untilRest}, and in all chats that trust this directory (.claude/settings.local.json).`,
-      `Allow every call of WebSearch, ${untilRest}, and for everybody who trusts this directory (.claude/settings.json).`,
-      'Allow every call of WebSearch, in every chat of yours in any directory (~/.claude/settings.json).',
+      `Allow every call of WebSearch, ${untilRest}, and for everyone who trusts this directory (.claude/settings.json).`,
+      'Allow every call of WebSearch, in all your chats, in any directory (~/.claude/settings.json).',
     ]);
   });
 
@@ -47,14 +47,14 @@ describe('DECIDE-6: the scope of “always allow”', () => {
       `Allow the command “mkdir x”, ${untilRest}.`,
       `Work in “/a” too, ${untilRest}.`,
       `Work in “/b” too, ${untilRest}.`,
-      'Allow every edit of a file, and commands that make, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
+      'Allow all file edits, and commands that create, move, copy or remove files in the directory, in this chat until its permission mode is changed.',
     ]);
   });
 
   it('hides nothing that it does not know, and bears what is no such list', () => {
     const strange = { type: 'brandNew', power: 'all', destination: 'elsewhere' } as unknown as PermissionUpdate;
     expect(words(strange)).toEqual([
-      'Change what is not known here, {"type":"brandNew","power":"all","destination":"elsewhere"}, kept in “elsewhere”.',
+      'Make a change that BooCode does not know, {"type":"brandNew","power":"all","destination":"elsewhere"}, stored in “elsewhere”.',
     ]);
     const empty = { type: 'addRules', behavior: 'allow', destination: 'session' } as unknown as PermissionUpdate;
     expect(words(empty)).toEqual([]);

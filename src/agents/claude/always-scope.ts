@@ -1,31 +1,31 @@
-/** What "always allow" would have the program remember, in words: one line for each thing, and for how long. */
+/** What "always allow" would make the program remember, in words: one line per item, saying for how long. */
 import type { PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import { asList, asRecord, asText } from './mapping/loose-json.ts';
 
-const untilRest = 'in this chat until its agent goes to rest';
+const untilRest = 'in this chat until its agent stops';
 
-/** Where the program keeps it, and so whom it holds for. Settings of a directory are read by chats that trust it only. */
+/** Where the program stores it, and so who it applies to. Only chats that trust a directory read its settings. */
 const destinations: Record<PermissionUpdate['destination'], string> = {
   session: untilRest,
   cliArg: untilRest,
   localSettings: `${untilRest}, and in all chats that trust this directory (.claude/settings.local.json)`,
-  projectSettings: `${untilRest}, and for everybody who trusts this directory (.claude/settings.json)`,
-  userSettings: 'in every chat of yours in any directory (~/.claude/settings.json)',
+  projectSettings: `${untilRest}, and for everyone who trusts this directory (.claude/settings.json)`,
+  userSettings: 'in all your chats, in any directory (~/.claude/settings.json)',
 };
 
 const modes: Partial<Record<string, string>> = {
-  acceptEdits: 'Allow every edit of a file, and commands that make, move, copy or remove files in the directory',
+  acceptEdits: 'Allow all file edits, and commands that create, move, copy or remove files in the directory',
   plan: 'Change nothing until a plan is approved',
-  default: 'Ask before something is changed',
-  auto: 'Let a classifier decide what is asked about',
-  dontAsk: 'Refuse, without asking, what is not allowed already',
+  default: 'Ask before changing anything',
+  auto: 'Let a classifier decide what to ask about',
+  dontAsk: 'Refuse, without asking, anything that is not already allowed',
   bypassPermissions: 'Allow everything',
 };
 const behaviors = { allow: 'Allow', deny: 'Deny', ask: 'Ask about' };
 
 const quoted = (text: unknown): string => `“${String(text)}”`;
 
-/** For example `Bash(npm run *)`, as the program writes its rules: the part in brackets says which calls. */
+/** For example `Bash(npm run *)`, in the program's own notation: the part in parentheses says which calls. */
 function ruleWords(rule: unknown): string {
   const { toolName, ruleContent } = asRecord(rule);
   const tool = asText(toolName) ?? 'a tool';
@@ -33,14 +33,14 @@ function ruleWords(rule: unknown): string {
   if (content === '') return `every call of ${tool}`;
   if (tool === 'Bash') {
     const prefix = /^(.*):\*$/s.exec(content)?.[1];
-    if (prefix !== undefined) return `every command that begins with ${quoted(prefix)}`;
+    if (prefix !== undefined) return `every command that starts with ${quoted(prefix)}`;
     return `${content.includes('*') ? 'every command like' : 'the command'} ${quoted(content)}`;
   }
   const domain = /^domain:(.+)$/s.exec(content)?.[1];
   if (domain !== undefined) return `${tool} from ${quoted(domain)}`;
-  // Two slashes begin a path from the root.
+  // Two slashes start a path from the root.
   const directory = /^\/(\/.*)\/\*\*$/s.exec(content)?.[1];
-  return directory === undefined ? `${tool} of ${quoted(content)}` : `${tool} of all in ${quoted(directory)}`;
+  return directory === undefined ? `${tool} of ${quoted(content)}` : `${tool} of everything in ${quoted(directory)}`;
 }
 
 function updateWords(update: PermissionUpdate): string[] {
@@ -49,7 +49,7 @@ function updateWords(update: PermissionUpdate): string[] {
       return asList(update.rules).map((rule) => `${behaviors[update.behavior]} ${ruleWords(rule)}`);
     case 'replaceRules':
       return asList(update.rules).map(
-        (rule) => `In place of other rules: ${behaviors[update.behavior]} ${ruleWords(rule)}`,
+        (rule) => `Instead of other rules: ${behaviors[update.behavior]} ${ruleWords(rule)}`,
       );
     case 'removeRules':
       return asList(update.rules).map((rule) => `Forget the rule about ${ruleWords(rule)}`);
@@ -60,20 +60,20 @@ function updateWords(update: PermissionUpdate): string[] {
     case 'removeDirectories':
       return asList(update.directories).map((directory) => `No longer work in ${quoted(directory)}`);
     default:
-      // A newer program may suggest more than is known here; to hide it would be worse than to show it as it is.
-      return [`Change what is not known here, ${JSON.stringify(update satisfies never)}`];
+      // A newer program may suggest types that are unknown here; showing them raw is better than hiding them.
+      return [`Make a change that BooCode does not know, ${JSON.stringify(update satisfies never)}`];
   }
 }
 
-/** A mode is the chat's own, and comes back with its agent. */
+/** A mode belongs to the chat, and is restored with its agent. */
 const whereOf = ({ type, destination }: PermissionUpdate): string =>
   type === 'setMode' && destination === 'session'
     ? 'in this chat until its permission mode is changed'
-    : (destinations[destination] ?? `kept in ${quoted(destination)}`);
+    : (destinations[destination] ?? `stored in ${quoted(destination)}`);
 
 /**
- * The suggestions, and for each rule that is kept in a directory's settings the same one for the session: a chat that does
- * not trust its directory does not read them, and the rule has to hold in it all the same.
+ * Adds, for each rule that is stored in a directory's settings, the same rule for the session: a chat that does not
+ * trust its directory does not read those settings, but the rule must apply in it too.
  */
 export const heldHereToo = (suggestions: readonly PermissionUpdate[]): PermissionUpdate[] =>
   suggestions.flatMap((update) =>
@@ -82,7 +82,7 @@ export const heldHereToo = (suggestions: readonly PermissionUpdate[]): Permissio
       : [update],
   );
 
-/** The rules that are kept in the directory's own settings, as the program writes them there. */
+/** The rules that are stored in the directory's own settings, as the program writes them there. */
 export const keptRules = (suggestions: readonly PermissionUpdate[]): string[] =>
   suggestions.flatMap((update) =>
     update.type === 'addRules' && update.destination === 'localSettings' && update.behavior === 'allow'
@@ -92,6 +92,6 @@ export const keptRules = (suggestions: readonly PermissionUpdate[]): string[] =>
       : [],
   );
 
-/** Lines, not sanitised: what a rule names may come from the model. */
+/** One line per item, not sanitized: the contents of a rule may come from the model. */
 export const alwaysScope = (suggestions: readonly PermissionUpdate[]): string[] =>
   suggestions.flatMap((update) => updateWords(update).map((words) => `${words}, ${whereOf(update)}.`));

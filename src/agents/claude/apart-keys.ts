@@ -1,8 +1,8 @@
 /**
- * The keys for the model, kept apart from what the program starts. The program reads them from a descriptor when it is told
- * which one; then they stand neither in its environment nor in that of its tools, hooks and MCP servers. Its own setting
- * for that, CLAUDE_CODE_SUBPROCESS_ENV_SCRUB, will not do: it wants bubblewrap, and leaves empty files in the working
- * directory and at home.
+ * Keeps the model keys away from what the program starts. The program can read them from a file descriptor, and then
+ * they appear neither in its environment nor in that of its tools, hooks and MCP servers. The program's own setting for
+ * this, CLAUDE_CODE_SUBPROCESS_ENV_SCRUB, is no alternative: it needs bubblewrap, and leaves empty files in the working
+ * directory and in the home directory.
  */
 import { existsSync } from 'node:fs';
 
@@ -20,9 +20,9 @@ const firstDescriptor = 3;
 const shell = '/bin/sh';
 
 /**
- * The launch with its keys in pipes, which the program empties. Neither Node nor a pseudo-terminal hands a descriptor on to
- * every kind of child, so a shell does, whose script is made of nothing but numbers; then it becomes the program. Where
- * there is no such shell they stay in the environment.
+ * Passes the keys through pipes, which the program reads to the end. Neither Node nor a pseudo-terminal can pass a
+ * descriptor to every kind of child, so a shell does: its script contains nothing but names and numbers, and ends by
+ * replacing itself with the program. Without such a shell the keys stay in the environment.
  */
 export function withKeysApart<T extends string | undefined>({ command, args, env }: Launch<T>): Launch<T | string> {
   const keys = Object.keys(descriptorNames).filter((name) => env[name]);

@@ -1,4 +1,4 @@
-/** Whether an edited call is one that the program would run just as it is written. */
+/** Whether the program would run an edited call exactly as it is written. */
 import { isDeepStrictEqual } from 'node:util';
 import { fieldName, readWith, type SchemaProblem } from '../../lib/schema-problems.ts';
 import type { AnswerProblem } from '../agent-backend.ts';
@@ -6,15 +6,15 @@ import { toolInputs } from './tool-inputs.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** A call as it was asked about. */
+/** The call as the program asked about it. */
 export interface AskedCall {
   toolName: string;
   input: Input;
 }
 
 /**
- * Why the program would refuse, ignore or change some of an edited input; undefined where it runs as it is. What was not
- * edited is not judged: the program itself has asked about it.
+ * Why the program would refuse, ignore or change part of an edited input; undefined if it runs as it is. Unedited
+ * fields are not checked: the program itself asked about them.
  */
 export function checkInput(asked: AskedCall, edited: Input): AnswerProblem | undefined {
   const problem = problemsOf(asked, edited).find(({ path: [name] }) => isEdited(asked.input, edited, name));
@@ -28,7 +28,7 @@ function isEdited(input: Input, edited: Input, name: PropertyKey | undefined): b
 }
 
 function problemsOf({ toolName, input }: AskedCall, edited: Input): SchemaProblem[] {
-  // The program takes an empty input for none at all, and runs the call that it asked about.
+  // The program treats an empty input as no input, and runs the call that it asked about.
   if (Object.keys(edited).length === 0)
     return [{ path: [], message: 'must not be empty: leave it out to allow the call as it is' }];
   const schema = Object.hasOwn(toolInputs, toolName) ? toolInputs[toolName] : undefined;
@@ -36,11 +36,13 @@ function problemsOf({ toolName, input }: AskedCall, edited: Input): SchemaProble
   return [...('problems' in read ? read.problems : []), ...unsandboxed(edited)];
 }
 
-/** Of a tool whose schema is not known here, as one of an MCP server, another call may have other values, and no more. */
+/**
+ * If the tool's schema is unknown, as for an MCP server's tools, an edit may only change values, not fields or types.
+ */
 function unlike(input: Input, edited: Input): SchemaProblem[] {
   const names = [...new Set([...Object.keys(input), ...Object.keys(edited)])];
   return names.flatMap((name): SchemaProblem[] => {
-    if (!Object.hasOwn(edited, name)) return [{ path: [name], message: 'is required, since the call has it' }];
+    if (!Object.hasOwn(edited, name)) return [{ path: [name], message: 'is required, because the call has it' }];
     if (!Object.hasOwn(input, name)) return [{ path: [name], message: 'is not a field of this call' }];
     const kind = kindOf(input[name]);
     return kind === 'null' || kind === kindOf(edited[name])
@@ -65,8 +67,8 @@ function kindOf(value: unknown): keyof typeof kindWords {
   return kind === 'string' || kind === 'number' || kind === 'boolean' ? kind : 'object';
 }
 
-/** To leave the sandbox is a question of its own, which the program did not ask here. */
+/** Leaving the sandbox is a separate question, which the program did not ask here. */
 const unsandboxed = (edited: Input): SchemaProblem[] =>
   edited['dangerouslyDisableSandbox'] === true
-    ? [{ path: ['dangerouslyDisableSandbox'], message: 'cannot be switched on by an answer' }]
+    ? [{ path: ['dangerouslyDisableSandbox'], message: 'cannot be turned on by an answer' }]
     : [];

@@ -1,6 +1,6 @@
 /**
- * A plan stands in a file. The program asks with what the file held, and where a person approves that without a change, it
- * reads the file again: what another program or agent has written there meanwhile would be approved unseen.
+ * A plan is stored in a file. The program asks with the file's contents, and reads the file again once a person
+ * approves the plan unchanged: what another program or agent has written there meanwhile would be approved unseen.
  */
 import { readFile } from 'node:fs/promises';
 import type { AnswerProblem } from '../agent-backend.ts';
@@ -16,6 +16,6 @@ export async function checkPlan(input: Readonly<Record<string, unknown>>): Promi
   if (now === undefined || lines(now) === lines(plan)) return undefined;
   return {
     field: 'outcome',
-    message: 'the plan’s file holds another plan by now; deny it, and the agent asks about that one',
+    message: 'the plan file has changed since; deny this plan, and the agent will ask about the new one',
   };
 }

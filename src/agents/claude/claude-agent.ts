@@ -1,4 +1,4 @@
-/** Claude, as the server knows it. This file alone knows both ways to run it. */
+/** Declares Claude to the server. Only this file knows both ways to run it. */
 import { join } from 'node:path';
 import { systemClock } from '../../lib/clock.ts';
 import type { Agent, AgentDeclaration, AgentOptions, BackendDeclaration, DemoEndpoint } from '../agent.ts';
@@ -83,7 +83,7 @@ function demoEnvironment(
     CLAUDE_CONFIG_DIR: join(dataDir, 'claude'),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
-    // Large models get no tool to keep a list with by themselves.
+    // Large models get no to-do tool by default.
     CLAUDE_CODE_ENABLE_TODO_TOOLS: '1',
     CLAUDE_CODE_ENABLE_TASKS: '0',
   };

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** The path of the `claude` program that comes with the SDK, in the package for this platform; null where there is none. */
+/** The path of the `claude` program that comes with the SDK's package for this platform; null if there is none. */
 export function findClaudeProgram(): string | null {
   const resolve = createRequire(createRequire(import.meta.url).resolve('@anthropic-ai/claude-agent-sdk'));
   const ending = process.platform === 'win32' ? '.exe' : '';
@@ -9,7 +9,7 @@ export function findClaudeProgram(): string | null {
     try {
       return resolve.resolve(name);
     } catch {
-      // Not for this platform.
+      // There is none for this platform.
     }
   }
   return null;

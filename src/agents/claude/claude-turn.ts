@@ -1,16 +1,16 @@
-/** One turn of a session as its events come, and which frames and events belong to turns at all. */
+/** One turn of a session as its events arrive, and which frames and events belong to turns. */
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable, type Pushable } from '../../lib/pushable.ts';
 import type { AgentBody } from '../../protocol/event.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
 export interface ClaudeTurn {
-  /** Null for a turn that the agent began by itself. */
+  /** Null for a turn that the agent started by itself. */
   id: string | null;
   out: Pushable<AgentEvent>;
-  /** The program runs no turn: a sub-agent in the background asked something. It ends with the last answer. */
+  /** The program runs no turn: a background sub-agent asked something. It ends with the last answer. */
   isForDecisions: boolean;
-  /** An interrupt is on its way or was taken. */
+  /** An interrupt was sent or has taken effect. */
   isInterrupted: boolean;
   ended: Promise<void>;
   end(): void;
@@ -26,19 +26,19 @@ export function isInit(message: SDKMessage): boolean {
   return message.type === 'system' && message.subtype === 'init';
 }
 
-/** The model is at work, whether or not there is something to tell of it. A ping says that its server lives. */
+/** The model is working, whether or not there is something to report. A ping only shows that its server is alive. */
 export function isSign(message: SDKMessage): boolean {
   if (message.type === 'system') return message.subtype === 'thinking_tokens';
   return message.type === 'stream_event' && (message.event.type as string) !== 'ping';
 }
 
-/** A request to the model is being made, or answered. */
+/** A request to the model is being made or answered. */
 export function isWork(message: SDKMessage): boolean {
   if (message.type === 'system' && message.subtype === 'status') return message.status === 'requesting';
   return isSign(message);
 }
 
-/** The ids of the messages that a frame is about; empty where it says none. */
+/** The ids of the messages that a frame is about; empty if it names none. */
 export function namedBy(message: SDKMessage): readonly unknown[] {
   const { user_message_uuids: all, user_message_uuid: one } = message as Record<string, unknown>;
   return Array.isArray(all) ? all : one === undefined ? [] : [one];
@@ -48,7 +48,7 @@ export function isPreview(event: AgentEvent): boolean {
   return event.type.endsWith('_chunk');
 }
 
-/** Facts about the session rather than about a turn, and what sub-agents do in the background. */
+/** Facts about the session rather than a turn, and what background sub-agents do. */
 export function isBetweenTurns(event: AgentEvent): event is AgentBody {
   switch (event.type) {
     case 'notice':

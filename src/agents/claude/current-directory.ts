@@ -1,7 +1,7 @@
 /**
- * Follows where the program works. Each entry of the session's own transcript names the directory: a `cd` of its shell
- * holds for its next commands, as long as it is one that the program allows. A new process begins in the worktree that the
- * session is in, else in the chat's directory; no entry says so before the first prompt.
+ * Tracks the program's working directory. Each entry of the session's own transcript names it: a `cd` in the program's
+ * shell also applies to later commands, if the program allows the directory. A new process starts in the session's
+ * worktree, or else in the chat's directory; no entry says so before the first prompt.
  */
 import { realpath, stat } from 'node:fs/promises';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
@@ -21,14 +21,14 @@ export class CurrentDirectory {
     this.#told = agentDirectory ?? { cwd, worktree: null };
   }
 
-  /** A process starts, on a transcript that leaves the session in this worktree. What that changes. */
+  /** Call it when a process starts on a transcript that leaves the session in this worktree. Returns the change. */
   async begin(worktree: string | null = this.#worktree): Promise<Change | undefined> {
     const isThere = worktree !== null && (await stat(worktree).catch(() => null))?.isDirectory() === true;
     this.#worktree = isThere ? worktree : null;
     return this.#at(this.#worktree ?? (await realpath(this.#home).catch(() => this.#home)));
   }
 
-  /** What has changed with an entry of the session's own transcript. */
+  /** The change made by an entry of the session's own transcript. */
   take(entry: SessionStoreEntry): Change | undefined {
     const worktree = worktreeOf(entry);
     if (worktree !== undefined) this.#worktree = worktree;
@@ -44,7 +44,7 @@ export class CurrentDirectory {
   }
 }
 
-/** The worktree that the session is in from this entry on, null for none; undefined where the entry does not say. */
+/** The session's worktree from this entry on, null for none; undefined if the entry does not say. */
 export function worktreeOf(entry: SessionStoreEntry): string | null | undefined {
   if (entry.type !== 'worktree-state') return undefined;
   return asText(asRecord(entry['worktreeSession'])['worktreePath']) ?? null;

@@ -1,7 +1,7 @@
 /**
- * Which model a session is started with. Null leaves the choice to the program; but one that resumes a session takes the
- * model that answered last there, and one that is told to change back takes its built-in default, whatever the settings
- * say. So its choice is made here as it would make it for a new session.
+ * Which model a session starts with. Null leaves the choice to the program. But when it resumes a session it uses the
+ * model that answered last there, and when told to change back it uses its built-in default, whatever the settings say.
+ * So the choice that it would make for a new session is made here.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ import { asRecord, asText } from './mapping/loose-json.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 type Spec = Pick<AgentSessionSpec, 'trusted' | 'cwd' | 'directory'>;
 
-/** Of a directory, those that come first win. */
+/** A directory's settings files, by precedence. */
 const directorySettings = ['.claude/settings.local.json', '.claude/settings.json'];
 
-/** Null where the program chooses by itself. */
+/** Null if the program chooses by itself. */
 export async function modelToStart(
   session: Spec & { model: string | null; isKnown: boolean },
   env: Env,
@@ -24,7 +24,7 @@ export async function modelToStart(
   return session.model === null && session.isKnown ? defaultModel(session, env) : session.model;
 }
 
-/** What the program takes where nobody asks for a model; `default` is its own word for its built-in one. */
+/** The program's model if nobody asks for one; `default` is its own name for its built-in one. */
 export async function defaultModel({ trusted, cwd, directory }: Spec, env: Env): Promise<string> {
   const configDir = configDirOf(env);
   const { files } = trusted ? (directory ?? (await readDirectoryContent(cwd, configDir))) : { files: [] };
@@ -39,7 +39,7 @@ function modelOf(settings: string): string | undefined {
   try {
     return asText(asRecord(JSON.parse(settings))['model']) || undefined;
   } catch {
-    // A file that the program cannot read either.
+    // The program cannot read it either.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** What `boocode doctor` says of Claude: its program, its login, and each way to run it. */
+/** What `boocode doctor` reports about Claude: its program, its login, and each way to run it. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -43,7 +43,7 @@ async function checkProgram(): Promise<Finding> {
   }
 }
 
-/** Not everybody needs it: what fails without it is reported there. */
+/** Optional: backends that need it report its absence themselves. */
 async function checkTerminals(): Promise<Finding> {
   const loaded = await loadPseudoTerminals();
   return loaded.ok
@@ -68,7 +68,7 @@ function checkPath({ backend, what, needs, login, sdkByDefault }: Path): Finding
   if (missing.length > 0) {
     const fix = isDefault
       ? `See above${sdkByDefault ? '' : ', or start the server with CLAUDE_SDK_BACKEND=1'}.`
-      : 'See above, if you want it.';
+      : 'See above, if you want to use it.';
     return finding(
       backend,
       isDefault ? 'fail' : 'warn',
@@ -77,7 +77,7 @@ function checkPath({ backend, what, needs, login, sdkByDefault }: Path): Finding
     );
   }
   if (login.status !== 'ok')
-    return finding(backend, 'warn', `${what} is here, but not logged in. ${role}`, 'See login.');
+    return finding(backend, 'warn', `${what} is available, but not logged in. ${role}`, 'See login.');
   return finding(backend, 'ok', `${what} works here. ${role}`);
 }
 
@@ -91,7 +91,7 @@ function checkLogin(env: Options['env']): Finding {
   if (chosen !== undefined) return finding('login', 'ok', `${chosen} is set.`);
   if (existsSync(join(configDir, '.credentials.json')))
     return finding('login', 'ok', 'The claude program is logged in.');
-  const where = process.platform === 'darwin' ? ' (a login kept in the keychain is not visible here)' : '';
+  const where = process.platform === 'darwin' ? ' (a login in the keychain is not visible here)' : '';
   return finding(
     'login',
     'warn',

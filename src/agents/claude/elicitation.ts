@@ -1,6 +1,6 @@
 /**
- * An MCP server's question to a person: what is told of it, and what the server is told back. `allow` accepts it with the
- * values that were typed, `deny` declines it; where the question is taken back the server hears `cancel`.
+ * An MCP server's question to a person, and the reply to the server. `allow` accepts it with the values that were
+ * entered, `deny` declines it; if the question is withdrawn, the server receives `cancel`.
  */
 import type { ElicitationRequest, ElicitationResult } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionAnswer } from '../agent-backend.ts';
@@ -8,7 +8,7 @@ import { known } from './mapping/loose-json.ts';
 import { oneLine } from './mapping/one-line.ts';
 import type { Asked } from './permission-requests.ts';
 
-/** A server may also send a heading of its own for the question. It is left out: it could pass for one of ours. */
+/** The server's own title for the question is left out: it could pass for one of ours. */
 export function elicitationAsked(request: ElicitationRequest): Asked {
   const { serverName, message, url, elicitationId, requestedSchema } = request;
   const mode = request.mode ?? 'form';

@@ -1,2 +1,2 @@
-/** The SDK's own: a file of its own, so that `boocode/session-store` brings nothing else of the agents along. */
+/** The SDK's own. It has its own file so that `boocode/session-store` loads nothing else of the agents. */
 export { foldSessionSummary as foldSummary } from '@anthropic-ai/claude-agent-sdk';

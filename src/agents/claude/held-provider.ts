@@ -1,7 +1,7 @@
 /**
- * Which model an agent talks to, and with which key, is the server's to say. A directory's settings can set variables and
- * name helper programs that would send the key, or the conversation, somewhere else; these are held where the server has
- * them, on both engines.
+ * The server decides which model provider an agent uses, and with which key. A directory's settings can set variables
+ * and name helper programs that would send the key, or the conversation, elsewhere; on both backends, these are fixed
+ * to the server's values.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { asRecord } from './mapping/loose-json.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Programs that make a key, or headers for one. */
+/** Programs that produce a key, or headers with one. */
 const helpers = [
   'apiKeyHelper',
   'awsAuthRefresh',
@@ -24,7 +24,7 @@ const helpers = [
   'proxyAuthHelper',
 ] as const;
 
-/** Variables that say where requests go, by which way, with which key, and whom TLS believes. */
+/** Variables that set where requests go, through which proxy, with which key, and which certificates TLS trusts. */
 const providerNames = new RegExp(
   [
     '^(ANTHROPIC|AWS|GOOGLE|GCLOUD|GCE|VERTEX|CLOUD_ML|AZURE|METADATA_SERVER|SSL_CERT|_?CLAUDE_CODE_ASSUME)_?',
@@ -37,17 +37,17 @@ const providerNames = new RegExp(
 );
 
 /**
- * The environment of an agent whose key the server's own has. The program then takes address, key and proxy from it alone,
- * whatever a settings file says, and gives that key to no command, hook or MCP server. Without a key there it would not use
- * its own login either, so that then only what `heldProvider` holds is held.
+ * The environment of an agent if the server's environment contains a key. The program then takes URL, key and proxy
+ * from it alone, whatever a settings file says, and passes the key to no command, hook or MCP server. Without a key
+ * this would also keep the program from using its own login, so then only `heldProvider` applies.
  */
 export function providerEnv<T extends Env>(env: T): T | (T & { CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: string }) {
   return modelKeys.some((name) => env[name]) ? { ...env, CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1' } : env;
 }
 
 /**
- * Settings above those of a trusted directory, for all that its files say about the provider: the server's own value, else
- * the user's, else none.
+ * Settings that override those of a trusted directory, for everything its files say about the provider: the server's
+ * own value, else the user's, else none.
  */
 export async function heldProvider({ trusted, cwd, directory }: AgentSessionSpec, env: Env): Promise<Settings> {
   if (!trusted) return {};
@@ -59,7 +59,7 @@ export async function heldProvider({ trusted, cwd, directory }: AgentSessionSpec
   const names = settings.flatMap((each) => Object.keys(asRecord(each.env))).filter((name) => providerNames.test(name));
   const helped = helpers.filter((name) => settings.some((each) => name in each));
   if (names.length + helped.length === 0) return {};
-  // The user's own hold where the server's environment says nothing.
+  // The user's own values apply if the server's environment has none.
   const user = parseSettings(await readFile(join(configDir, 'settings.json'), 'utf8').catch(() => ''));
   return {
     ...Object.fromEntries(helped.map((name) => [name, user[name] ?? ''])),
@@ -71,7 +71,7 @@ function parseSettings(text: string): Settings {
   try {
     return asRecord(JSON.parse(text));
   } catch {
-    // A directory's were read before; the user's are taken by the program only if they can be.
+    // A directory's files were parsed before; the user's are used by the program only if they parse.
     return {};
   }
 }

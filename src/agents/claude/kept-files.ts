@@ -1,18 +1,22 @@
 /**
- * Rules by which the program denies its tools the server's own files: the token, the database and its password, and what
- * processes were started with. They bind what reads and writes files by name: the tools for files, and of a shell command
- * those parts that the program understands. They are no wall: a command that a person allows may still find its way.
+ * Rules that make the program deny its tools the server's own files: the token, the database and its password, and the
+ * environments of processes. They apply to everything that accesses files by name: the file tools, and those parts of a
+ * shell command that the program understands. They are no security boundary: a command that a person allows may still
+ * find a way.
  */
 import { readdirSync, realpathSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
 export interface KeptFiles {
   dataDir: string;
-  /** The program's own. What the server keeps around it is denied, and it is not: plans and long outputs are in it. */
+  /**
+   * The program's own. The server's files around it are denied, but not the directory itself: it contains plans and
+   * long outputs.
+   */
   configDir: string;
 }
 
-/** Of every process, the server among them. */
+/** Those of all processes, including the server. */
 const environments = ['/proc/*/environ', '/proc/*/task/*/environ'];
 
 export function denyRules({ dataDir, configDir }: KeptFiles): string[] {
@@ -23,7 +27,7 @@ export function denyRules({ dataDir, configDir }: KeptFiles): string[] {
   ];
 }
 
-/** The data directory, or everything in it but the way to the config directory. */
+/** The data directory, or everything in it except the path to the config directory. */
 function keptPaths(dataDir: string, configDir: string): string[] {
   const way = relative(dataDir, configDir).split(sep);
   if (way[0] === '..' || configDir === dataDir) return configDir === dataDir ? entries(dataDir) : [dataDir];
@@ -41,7 +45,7 @@ function entries(directory: string): string[] {
   try {
     return readdirSync(directory).map((name) => join(directory, name));
   } catch {
-    return []; // Not there yet, and so is nothing in it.
+    return []; // It does not exist yet.
   }
 }
 
@@ -53,7 +57,7 @@ function realPath(path: string): string {
   }
 }
 
-/** As a pattern: `*` and `?` are left as they are, since they match themselves too, and the program takes no `\\?`. */
+/** As a pattern. `*` and `?` stay as they are: they also match themselves, and the program does not support `\\?`. */
 function escaped(path: string): string {
   return path.replace(/[\\[\]]/g, '\\$&');
 }

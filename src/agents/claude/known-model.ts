@@ -1,14 +1,14 @@
 /**
- * Whether there is a model of a name, asked before anybody sets it: the program takes any name, and fails with the next
- * request. The program's own short names are known here; of any other the Messages API is asked that agents talk to. Cloud
- * providers and gateways have names of their own: what they do not say is taken for known.
+ * Whether a model name exists, checked before it is set: the program accepts any name, and then fails with the next
+ * request. The program's short names are known here; for other names the Messages API that agents use is asked. Cloud
+ * providers and gateways have names of their own: if they cannot tell, the name counts as known.
  */
 import { asList, asRecord } from './mapping/loose-json.ts';
 import { chooseProvider } from './provider.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What the program itself takes for a model, with or without `[1m]` behind it. */
+/** Names that the program resolves itself, with or without the suffix `[1m]`. */
 const aliases = new Set(['default', 'best', 'opus', 'sonnet', 'haiku', 'fable', 'opusplan']);
 const fullName = /^claude-[\w.@:-]+$/;
 const window = /\[\d+[km]\]$/i;
@@ -29,7 +29,7 @@ function isNamedBy(env: Env, names: readonly string[]): boolean {
   return Object.entries(env).some(([variable, value]) => naming.test(variable) && names.includes(value ?? ''));
 }
 
-/** Undefined where it cannot be asked, or does not say. */
+/** Undefined if the API cannot be asked or does not say. */
 async function askApi(name: string, env: Env): Promise<boolean | undefined> {
   const { ANTHROPIC_API_KEY: key, ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_BASE_URL: url } = env;
   if (!key && !token) return undefined;
@@ -38,7 +38,7 @@ async function askApi(name: string, env: Env): Promise<boolean | undefined> {
     ...(key ? { 'x-api-key': key } : { authorization: `Bearer ${token}` }),
   };
   const ask = (path: string): Promise<Response> =>
-    // A redirect would take the key along.
+    // A redirect would forward the key.
     fetch(`${(url || officialUrl).replace(/\/+$/, '')}/v1/models${path}`, {
       headers,
       redirect: 'error',
@@ -48,11 +48,11 @@ async function askApi(name: string, env: Env): Promise<boolean | undefined> {
     const one = await ask(`/${encodeURIComponent(name)}`);
     if (one.ok) return asRecord(await one.json())['id'] === undefined ? undefined : true;
     if (one.status !== 404) return undefined;
-    // Of a server that lists no models, this says nothing about the name.
+    // If the server lists no models, its 404 says nothing about the name.
     const list = await ask('?limit=1');
     return list.ok && asList(asRecord(await list.json())['data']).length > 0 ? false : undefined;
   } catch {
-    // Not reached, too slow, or no answer of such an API: whoever prompts will hear of it.
+    // Unreachable, too slow, or not such an API: the next prompt will report it.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** The MCP servers of a session as they were last told of, and what of a change a person should know. */
+/** The last reported MCP servers of a session, and the notices about changes that a person should see. */
 import { type McpServer, mcpServerStatuses } from '../../protocol/chat.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 import { asList, asRecord, asText, oneOf } from './mapping/loose-json.ts';
@@ -6,7 +6,7 @@ import { notice } from './mapping/notice.ts';
 import { oneLine } from './mapping/one-line.ts';
 
 export interface McpServersParts {
-  /** A server has failed, or works again. */
+  /** A server has failed or works again. */
   readonly tell: (event: AgentEvent) => void;
   readonly onChanged: (servers: readonly McpServer[]) => void;
 }
@@ -31,7 +31,7 @@ export class McpServers {
     return this.#servers.get(name)?.status;
   }
 
-  /** All there are. */
+  /** Replaces all servers. */
   set(servers: readonly McpServer[]): void {
     const before = this.#servers;
     this.#servers = new Map(servers.slice(0, maxServers).map((server) => [server.name, server]));
@@ -44,26 +44,26 @@ export class McpServers {
     }
   }
 
-  /** Some of them; of the others nothing is said. */
+  /** Updates some of the servers, and keeps the others. */
   merge(servers: readonly McpServer[]): void {
     this.set([...new Map([...this.#servers.values(), ...servers].map((server) => [server.name, server])).values()]);
   }
 }
 
-/** What a person should know of it; undefined where nothing is wrong, or was. */
+/** The notice about a change; undefined if a person need not know of it. */
 function changeOf({ name, status, error }: McpServer, before: McpServer['status'] | undefined): AgentEvent | undefined {
   if (status === before) return undefined;
   const data = { server: name, status };
   const why = error === null ? '' : `: ${error}`;
-  if (status === 'failed') return notice('warning', 'mcp_server', `MCP server “${name}” does not run${why}`, data);
+  if (status === 'failed') return notice('warning', 'mcp_server', `MCP server “${name}” is not running${why}`, data);
   if (status === 'needs_auth') {
-    return notice('warning', 'mcp_server', `MCP server “${name}” wants somebody to sign in${why}`, data);
+    return notice('warning', 'mcp_server', `MCP server “${name}” needs someone to sign in${why}`, data);
   }
   if (status !== 'connected' || (before !== 'failed' && before !== 'needs_auth')) return undefined;
-  return notice('info', 'mcp_server', `MCP server “${name}” runs now.`, data);
+  return notice('info', 'mcp_server', `MCP server “${name}” is running now.`, data);
 }
 
-/** As the program lists them, each with its `status`, or all with the one that is given. */
+/** Reads the program's list, in which each server has its own `status` unless one is given for all. */
 export function readMcpServers(said: unknown, status?: McpServer['status']): McpServer[] {
   return asList(said)
     .slice(0, maxServers)
@@ -78,7 +78,7 @@ export function readMcpServers(said: unknown, status?: McpServer['status']): Mcp
     });
 }
 
-/** An address may hold a password or a key: they stay out of the log. */
+/** A URL may contain a password or a key, which must not reach the log. */
 function withoutSecrets(text: string): string {
   return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)([^\s/?#@]*@)?([^\s?#]*)([?#]\S*)?/gi, '$1$3');
 }

@@ -1,4 +1,4 @@
-/** The program's questions to a person, from `canUseTool` to an answer. */
+/** The program's questions to a person, from `canUseTool` to the answer. */
 import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { DecisionKind } from '../../protocol/decision.ts';
@@ -8,7 +8,7 @@ import { checkInput } from './check-input.ts';
 import { checkPlan } from './check-plan.ts';
 import { askedTitle } from './mapping/tool-title.ts';
 
-/** What a person is asked, as it is told. */
+/** What a person is asked, as the event reports it. */
 export type Asked = Omit<AgentEventOf<'decision_requested'>, 'type' | 'decisionId'>;
 
 interface AskedCall {
@@ -18,9 +18,9 @@ interface AskedCall {
 
 interface Waiting {
   asked: Asked;
-  /** The call that is asked about; a form has none. */
+  /** The call in question; a form has none. */
   call: AskedCall | undefined;
-  /** Without an answer where the question was taken back. */
+  /** Without an answer if the question was withdrawn. */
   settle(answer?: DecisionAnswer): void;
 }
 
@@ -33,7 +33,7 @@ function kindOf(toolName: string): AskedKind {
   return toolName === 'ExitPlanMode' ? 'plan' : 'permission';
 }
 
-/** How long a question waits for its tool call to be told, so that the call comes first in the log. */
+/** How long a question waits for its tool call to be reported, so that the call comes first in the log. */
 const callFirstMs = 250;
 
 export class PermissionRequests {
@@ -50,13 +50,13 @@ export class PermissionRequests {
     return this.#waiting.size;
   }
 
-  /** To be called with every tool call that has been told. */
+  /** Call it for every tool call that has been reported. */
   noteCall(toolCallId: string): void {
     this.#told.add(toolCallId);
     this.#untold.get(toolCallId)?.();
   }
 
-  /** To be called at the end of a turn. */
+  /** Call it at the end of a turn. */
   forgetCalls(): void {
     this.#told.clear();
   }
@@ -80,7 +80,7 @@ export class PermissionRequests {
     return answer ? permissionResult(answer, input, suggestions) : interrupted;
   };
 
-  /** Asks a person, and resolves with the answer; with none once the question is taken back, as the signal does. */
+  /** Asks a person, and resolves with the answer, or with undefined if the signal withdraws the question. */
   ask(asked: Asked, signal: AbortSignal, call?: AskedCall): Promise<DecisionAnswer | undefined> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve(undefined);
@@ -113,12 +113,12 @@ export class PermissionRequests {
     }
   }
 
-  /** Takes every question back: nobody will answer them any more. */
+  /** Withdraws all questions, because nobody will answer them any more. */
   withdrawAll(): void {
     for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
   }
 
-  /** Somebody has answered the agent itself: the question about this call is settled, and nobody else need answer it. */
+  /** Someone has answered in the agent itself, which settles the question about this call. */
   settleElsewhere(toolCallId: string, outcome: 'allow' | 'deny', by: string): void {
     for (const [decisionId, each] of this.#waiting) {
       if (each.asked.toolCallId !== toolCallId) continue;
@@ -128,14 +128,14 @@ export class PermissionRequests {
     }
   }
 
-  /** A decision ends with its turn. What still waits after that is asked once more, as another decision. */
+  /** A decision ends with its turn. Questions that still wait after that are asked again, as new decisions. */
   askAgain(): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const each of waiting) this.#ask(each);
   }
 
-  /** Whether the program would do just what the answer says. */
+  /** Whether the program would do exactly what the answer says. */
   async check(decisionId: string, { outcome, input }: DecisionAnswer): Promise<AnswerCheck> {
     const waiting = this.#waiting.get(decisionId);
     if (!waiting) return 'settled';
@@ -151,12 +151,12 @@ export class PermissionRequests {
     }
   }
 
-  /** The rules that `allow_always` would have the program keep in the directory's settings. */
+  /** The rules that `allow_always` would make the program store in the directory's settings. */
   keptRules(decisionId: string): readonly string[] {
     return this.#waiting.get(decisionId)?.call?.rules ?? [];
   }
 
-  /** False when nothing waits under this id. */
+  /** False if nothing waits under this id. */
   resolve(decisionId: string, answer: DecisionAnswer): boolean {
     const waiting = this.#waiting.get(decisionId);
     if (!waiting) return false;
@@ -173,7 +173,7 @@ export class PermissionRequests {
         this.#untold.delete(toolCallId);
         resolve();
       };
-      // A call that is never told, as one of a silent sub-agent, must not hold up its own question.
+      // A call that is never reported, such as one of a silent sub-agent, must not hold up its own question.
       const timer = setTimeout(go, callFirstMs);
       this.#untold.set(toolCallId, go);
     });

@@ -1,15 +1,15 @@
 /**
- * Who answers the model's requests, and which variables the `claude` program reads to reach it: its keys, its address and
- * where it looks for credentials. An agent gets those of one provider, and of no other.
+ * The model provider, and which variables the `claude` program reads to reach it: its keys, its URL and where it finds
+ * credentials. An agent receives the variables of one provider only.
  */
 import { BooError } from '../../protocol/error.ts';
 
 export interface Provider {
   readonly name: 'anthropic' | 'bedrock' | 'foundry' | 'anthropic_aws' | 'anthropic_google_cloud' | 'vertex';
   readonly title: string;
-  /** Any of them chooses this provider. */
+  /** Any of them selects this provider. */
   readonly switches: readonly string[];
-  /** The switches are among them. */
+  /** They include the switches. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -17,7 +17,7 @@ function words(...lines: readonly string[]): string[] {
   return lines.flatMap((line) => line.split(' '));
 }
 
-/** What the AWS SDK in the program reads to find credentials and a region. */
+/** What the program's AWS SDK reads to find credentials and a region. */
 const aws = words(
   'AWS_REGION AWS_DEFAULT_REGION AWS_PROFILE AWS_DEFAULT_PROFILE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE',
   'AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_LOGIN_CACHE_DIRECTORY',
@@ -29,7 +29,7 @@ const aws = words(
   'AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT AWS_CA_BUNDLE',
 );
 
-/** What Google's authentication library in the program reads. */
+/** What the program's Google authentication library reads. */
 const google = words(
   'GOOGLE_APPLICATION_CREDENTIALS GOOGLE_CLOUD_PROJECT GOOGLE_CLOUD_QUOTA_PROJECT GCLOUD_PROJECT',
   'GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES CLOUDSDK_CONFIG CLOUDSDK_ACTIVE_CONFIG_NAME',
@@ -48,7 +48,7 @@ const anthropic: Provider = provider(
 );
 
 const others: readonly Provider[] = [
-  // Its two ways may be on together: the program chooses between them by the model.
+  // Both of its variants may be on: the program chooses between them by model.
   provider(
     'bedrock',
     'Amazon Bedrock',
@@ -110,12 +110,12 @@ function provider(
   return { name, title, switches, names: new Set([...switches, ...words(...lines)]) };
 }
 
-/** What the program takes for a yes. */
+/** Values that the program treats as true. */
 function isOn(value: string | undefined): boolean {
   return ['1', 'true', 'yes', 'on'].includes((value ?? '').trim().toLowerCase());
 }
 
-/** Throws `config_invalid` where several are chosen: the program would take one of them without a word. */
+/** Throws `config_invalid` if several are selected: the program would silently use one of them. */
 export function chooseProvider(env: Readonly<Record<string, string | undefined>>): Provider {
   const chosen = others.filter(({ switches }) => switches.some((name) => isOn(env[name])));
   const [first, second] = chosen;
@@ -129,7 +129,7 @@ export function chooseProvider(env: Readonly<Record<string, string | undefined>>
   return first ?? anthropic;
 }
 
-/** A region for one model. Models come and go, and a region is no secret. */
+/** A region for one model. New models come out often, and a region is no secret. */
 const vertexRegion = /^VERTEX_REGION_CLAUDE_[A-Z0-9_]+$/;
 
 export function isOfProvider({ name, names }: Provider, variable: string): boolean {

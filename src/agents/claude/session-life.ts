@@ -56,6 +56,6 @@ export class SessionLife {
 
   /** Call it after every wait while the session opens or restarts. */
   assertWanted(): void {
-    if (this.isEnding) throw new BooError('agent_failed', 'The session was closed while it opened.');
+    if (this.isEnding) throw new BooError('agent_failed', 'The session was closed while it was opening.');
   }
 }

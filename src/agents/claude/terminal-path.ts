@@ -3,7 +3,7 @@ import { loadPseudoTerminals } from '../../terminal/pseudo-terminal.ts';
 
 const reinstall = 'Run `npm install` again, with optional dependencies.';
 
-/** What running chats in the terminal program takes: the program, and pseudo-terminals. Or why it cannot be done here. */
+/** What the terminal backend needs: the program, and pseudo-terminals. Otherwise, why it cannot run here. */
 export async function findTerminalPath(): Promise<{ program: string } | { reason: string }> {
   const program = findClaudeProgram();
   if (program === null) {

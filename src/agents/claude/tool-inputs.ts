@@ -1,8 +1,8 @@
 /**
- * What the program's own tools take, for a call that a person edits. Narrower than the program: it lets a field through
- * that no tool knows, reads "5000" as a number, takes a path apart and caps a time, and then what runs is not what was
- * written. Fields that the program ignores are left out. `tool-inputs.test.ts` compares this with the program's own
- * schemas.
+ * Input schemas of the program's own tools, for calls that a person edits. They are stricter than the program, which
+ * accepts fields that no tool knows, reads "5000" as a number, resolves paths and caps times, so that what runs is not
+ * what was written. Fields that the program ignores are left out. `tool-inputs.test.ts` compares them with the
+ * program's own schemas.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -10,15 +10,14 @@ import { z } from 'zod';
 const text = z.string();
 const flag = z.boolean();
 
-/** The program would trim it, resolve it, or put the home directory in. */
+/** The program would trim it, resolve it, or expand the home directory. */
 const path = text.refine((given) => !given.includes('\0') && given.trim() === given && resolve(given) === given, {
-  message: 'must be an absolute path without “.”, “..” or blanks around it',
+  message: 'must be an absolute path without “.”, “..” or surrounding whitespace',
 });
 
-// The program refuses them, since its own dialog would not show them.
-// oxlint-disable-next-line no-control-regex
+// The program refuses them, because its own dialog would not show them.
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
-/** A little less than the longest argument that Linux starts a program with: the command is one, and gets quotes. */
+/** Slightly less than the longest argument that Linux accepts: the command is one argument, and gets quoted. */
 const longestCommandBytes = 100_000;
 const command = text
   .refine((given) => Buffer.byteLength(given) <= longestCommandBytes, {
@@ -26,7 +25,7 @@ const command = text
   })
   .refine((given) => given.trim() !== '', { message: 'must not be empty' })
   .refine((given) => !controls.test(given), {
-    message: 'must hold no control characters other than tabs and line feeds',
+    message: 'must not contain control characters other than tabs and line feeds',
   });
 
 const minutes = 60_000;
@@ -47,7 +46,7 @@ const bash = z
       code: 'custom',
       path: ['timeout'],
       input: timeout,
-      message: `must be at most ${longest} ${isInBackground ? 'in the background' : 'for a command that is waited for'}`,
+      message: `must be at most ${longest} ${isInBackground ? 'in the background' : 'in the foreground'}`,
     });
   });
 
@@ -55,7 +54,7 @@ const edit = z
   .strictObject({ file_path: path, old_string: text, new_string: text, replace_all: flag.optional() })
   .refine((given) => given.old_string !== given.new_string, {
     path: ['new_string'],
-    message: 'must be another text than old_string',
+    message: 'must differ from old_string',
   });
 
 const monitor = z
@@ -69,10 +68,10 @@ const monitor = z
     ws: z.strictObject({ url: text, protocols: z.array(text).optional() }).optional(),
   })
   .refine((given) => (given.command === undefined) !== (given.ws === undefined), {
-    message: 'must hold command or ws, and not both',
+    message: 'must contain either command or ws',
   });
 
-/** By the name of the tool. What is not here is judged by the call that was asked about. */
+/** By tool name. Other tools are checked against the call that was asked about. */
 export const toolInputs: Readonly<Record<string, z.ZodType>> = {
   Agent: z.strictObject({
     description: text,

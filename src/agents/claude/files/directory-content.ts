@@ -1,9 +1,10 @@
 /**
- * What a directory brings along that the program would load or run once it is trusted: its settings, servers, commands,
- * agents, skills, hooks. Trust is given to exactly this content, so all of it is read, and told by one digest.
+ * Everything in a directory that the program would load or run once it is trusted: its settings, servers, commands,
+ * agents, skills, hooks. Trust covers exactly this content, so all of it is read and identified by one digest.
  *
- * Left out is what is only text for the model (CLAUDE.md and rules, which are as harmless or not as any file it reads), and
- * what the program writes there while it works. Programs that a hook names are told only where it names a file here.
+ * Excluded are files that are only text for the model (CLAUDE.md and rules, no more dangerous than any file it reads),
+ * and files that the program writes there while it works. Programs that a hook names are included only if it names a
+ * file in the directory.
  */
 import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
@@ -20,13 +21,13 @@ const maxFiles = 1_000;
 const maxFileBytes = 4 * 1024 * 1024;
 const maxBytes = 32 * 1024 * 1024;
 const maxDepth = 12;
-/** Of what is shown and stored. */
+/** Limit for texts that are shown and stored. */
 const maxTextBytes = 64 * 1024;
 const maxTextsBytes = 1024 * 1024;
 
 export const settingsFiles: readonly string[] = ['.claude/settings.json', '.claude/settings.local.json'];
 
-/** Throws BooError `trust_refused` for more than can be looked at, `cwd_invalid`. */
+/** Throws BooError `trust_refused` for content too large to review, and `cwd_invalid`. */
 export async function readDirectoryContent(cwd: string, configDir: string): Promise<DirectoryContent> {
   const path = await realpath(cwd).catch((cause: unknown) => {
     throw new BooError('cwd_invalid', `The working directory ${cwd} is gone.`, { cause, details: { field: 'cwd' } });
@@ -41,7 +42,7 @@ export async function readDirectoryContent(cwd: string, configDir: string): Prom
     const settings = join(directory, '.claude');
     if (isInside && settings !== own) await reader.directory(settings);
   }
-  // What hooks and servers run, as far as it is a file of this directory.
+  // The files of this directory that hooks and servers run.
   for (const { text } of [...reader.files.values()].filter(isSettings)) {
     const { run, named } = namedFiles(text, path);
     for (const name of run) if ((await fileAt(name)) !== null) await reader.file(name);
@@ -61,7 +62,7 @@ export async function readDirectoryContent(cwd: string, configDir: string): Prom
 
 class Reader {
   readonly files = new Map<string, DirectoryFile>();
-  /** Also what is not there: that it comes is a change. */
+  /** Missing files count too: creating one is a change. */
   readonly seen = new Set<string>();
   readonly #path: string;
   #bytes = 0;
@@ -79,7 +80,7 @@ class Reader {
       const name = join(directory, entry);
       const found = await stat(name).catch(() => null);
       if (found?.isDirectory()) await this.directory(name, depth + 1);
-      // Beside the settings, files right here are notes of hooks and of the program, unless they can be run.
+      // Files next to the settings are notes of hooks and of the program, unless they are executable.
       else if (depth > 0 || /^settings(\.local)?\.json$/.test(entry) || (await isScript(name))) await this.file(name);
     }
   }
@@ -93,7 +94,7 @@ class Reader {
     const isTooMuch = found.size > maxFileBytes || this.#bytes > maxBytes || this.files.size >= maxFiles;
     if (isTooMuch) throw tooMuch(name);
     const bytes = await readFile(name).catch(() => null);
-    // What this server cannot read, the program cannot either.
+    // If this server cannot read it, neither can the program.
     if (!bytes) return;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     this.files.set(path, {
@@ -119,15 +120,18 @@ class Reader {
 function tooMuch(name: string): BooError {
   return new BooError(
     'trust_refused',
-    `The directory cannot be trusted: ${name} is more than can be looked at. At most ${maxFiles} files of 4 MiB, and 32 MiB in all.`,
+    `The directory cannot be trusted: ${name} exceeds what can be reviewed: at most ${maxFiles} files of up to 4 MiB each, 32 MiB in total.`,
   );
 }
 
-/** What is judged by what it sets has to be read for certain. */
+/** Files that are judged by their settings must be readable. */
 function settingsText(name: string, bytes: Buffer): string {
   const text = bytes.toString('utf8');
   if (bytes.length <= maxTextBytes && (text.trim() === '' || isRecord(parse(text)))) return text;
-  throw new BooError('trust_refused', `The directory cannot be trusted: ${name} is no JSON object of at most 64 KiB.`);
+  throw new BooError(
+    'trust_refused',
+    `The directory cannot be trusted: ${name} must be a JSON object of at most 64 KiB.`,
+  );
 }
 
 const isSettings = ({ path }: DirectoryFile): boolean => /(^|[\\/])(settings(\.local)?\.json|\.mcp\.json)$/.test(path);
@@ -135,8 +139,8 @@ const isSettings = ({ path }: DirectoryFile): boolean => /(^|[\\/])(settings(\.l
 const interpreters = /^(env|exec|source|\.|npx|[a-z]*sh|node|deno|bun|tsx|python[\d.]*|ruby|perl|php)$/;
 
 /**
- * Files of the directory that a settings file names in any of its texts, as a path from here or from the root: those that
- * begin a command or follow the name of an interpreter, and all others, which may be written to as well.
+ * Files of the directory that a settings file names in any of its strings, as a path from here or from the root: those
+ * that start a command or follow the name of an interpreter, and all others, which may also be written to.
  */
 function namedFiles(text: string | null, path: string): { run: string[]; named: string[] } {
   const asPath = (word: string): string[] => {
@@ -163,7 +167,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Every text in it; a command and its arguments are one as well. */
+/** Every string in it, plus each command joined with its arguments. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (typeof value !== 'object' || value === null) return [];
@@ -177,7 +181,7 @@ const fileAt = async (name: string): Promise<Stats | null> => {
   return found?.isFile() === true ? found : null;
 };
 
-/** What is run, and not what is written to. */
+/** What is run, as opposed to written to. */
 async function isScript(name: string): Promise<boolean> {
   const found = await fileAt(name);
   return (
@@ -199,7 +203,7 @@ async function repositoryRoot(path: string): Promise<string | null> {
   return null;
 }
 
-/** Cheap, and other after every change of the file or, for a directory, of the names in it. */
+/** A cheap fingerprint that changes with every change of the file or, for a directory, of the names in it. */
 function signature(name: string): string {
   const found = statSync(name, { bigint: true, throwIfNoEntry: false });
   return found ? `${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : '';

@@ -1,4 +1,4 @@
-/** A session as it was before a prompt, under another id: the one that it is taken from stays as it is. */
+/** Copies a session as it was before a prompt to a new id. The original stays unchanged. */
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentPrompt, SessionRewind } from '../../agent-backend.ts';
 import { worktreeOf } from '../current-directory.ts';
@@ -7,7 +7,7 @@ import { readLine } from '../mapping/transcript-line.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
 import { projectKey, reconcileTranscript } from './transcript-file.ts';
 
-/** The worktree that the new session goes on in. Null where the transcript does not hold the first of the prompts. */
+/** The worktree that the new session continues in. Null if the transcript does not contain the first prompt. */
 export async function rewindTranscript(
   rewind: SessionRewind,
   configDir: string,
@@ -26,12 +26,12 @@ export async function rewindTranscript(
       if (entered !== undefined) worktree = entered;
     },
   });
-  // What sub-agents of the turns before said; those of later ones are known to nobody any more.
+  // All sub-agents are copied whole: nothing refers to those of later turns any more.
   for (const subpath of (await store.listSubkeys?.(key)) ?? []) await copy(store, { ...key, subpath }, { to });
   return { worktree };
 }
 
-/** Copies the first entries of a transcript, all of them unless `end` is given. */
+/** Copies the entries of a transcript, up to `end` if it is given. */
 function copy(store: SessionStore, key: SessionKey, options: CopyOptions): Promise<void> {
   return appendEntries(
     store,
@@ -46,7 +46,7 @@ interface CopyOptions {
   readonly onEntry?: (entry: SessionStoreEntry) => void;
 }
 
-/** The program takes an entry of another session for none of its own. */
+/** The program ignores entries of another session. */
 async function* renamed(
   entries: AsyncIterable<SessionStoreEntry>,
   from: string,
@@ -61,7 +61,7 @@ async function* renamed(
   }
 }
 
-/** How many entries stand before the first prompt; -1 where it does not stand there. */
+/** The number of entries before the first prompt; -1 if the transcript does not contain it. */
 async function beginningOf(
   entries: AsyncIterable<SessionStoreEntry>,
   prompts: readonly AgentPrompt[],
@@ -69,12 +69,12 @@ async function beginningOf(
   const [first] = prompts;
   if (!first) return -1;
   const words = wordsOf(first.content);
-  // Under the SDK it has the id that it was sent with. The terminal program gives it one of its own, and the same words
-  // may have been said several times.
+  // Under the SDK it has the id that it was sent with. The terminal program assigns its own, and the same words may
+  // occur several times.
   const sameLater = prompts.filter(({ content }) => wordsOf(content) === words).length;
   const typed: number[] = [];
   let count = 0;
-  // Its way through the program's queue belongs to an entry.
+  // The entries about a prompt's way through the program's queue belong to it.
   let before = 0;
   for await (const entry of entries) {
     if (entry.uuid === first.turnId) return before;

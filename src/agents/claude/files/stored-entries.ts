@@ -1,4 +1,4 @@
-/** The stored side of a transcript. It may be very long: it is read and written in pieces, and never held as a whole. */
+/** The stored copy of a transcript. It may be very long, so it is read and written in pieces, never held as a whole. */
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 
 /** A store that can be read in pieces. */
@@ -6,7 +6,7 @@ interface PagedStore extends SessionStore {
   loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
 }
 
-/** What is stored, in order: nothing for a transcript that is not there. */
+/** The stored entries, in order; none if there is no such transcript. */
 export async function* storedEntries(
   store: SessionStore,
   key: SessionKey,

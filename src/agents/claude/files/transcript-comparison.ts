@@ -1,4 +1,4 @@
-/** A transcript's file beside what is stored. Both are read in pieces, and neither is held as a whole. */
+/** Compares a transcript's file with its stored copy. Both are read in pieces, never held as a whole. */
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { isRecordOfRequest } from '../native-sessions/read-lines.ts';
 import { storedEntries } from './stored-entries.ts';
@@ -6,24 +6,24 @@ import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
 export interface TranscriptComparison {
   file: string;
-  /** In bytes, as it was when the comparison began: what is written later is not looked at. 0 without a file. */
+  /** Size in bytes when the comparison started; anything written later is ignored. 0 without a file. */
   size: number;
-  /** The file holds all that is stored. */
+  /** The file contains everything that is stored. */
   holdsStored: boolean;
-  /** The numbers of the lines that the store lacks. */
+  /** Line numbers that the store lacks. */
   surplus: ReadonlySet<number>;
-  /** False for a file with half a line at its end, or with a line that is no entry. */
+  /** False if the file ends with an incomplete line or contains a line that is not an entry. */
   isWhole: boolean;
 }
 
-/** `onStored` is called with all that is stored, in order. */
+/** Calls `onStored` with all stored entries, in order. */
 export async function compareTranscript(
   store: SessionStore,
   key: SessionKey,
   file: string,
   onStored: (entry: SessionStoreEntry) => void = () => {},
 ): Promise<TranscriptComparison> {
-  // The file first: what the program writes, and the mirror stores, meanwhile is then no surplus.
+  // The file first, so that what the program writes and the mirror stores meanwhile does not count as surplus.
   const size = (await sizeOf(file)) ?? 0;
   const missing = new Missing();
   for await (const entry of storedEntries(store, key)) {
@@ -39,7 +39,7 @@ export async function compareTranscript(
   return { file, size, holdsStored: missing.isEmpty, surplus, isWhole };
 }
 
-/** What the store lacks, in the order of the file. */
+/** What the store lacks, in file order. */
 export async function* surplusOf(
   { file, size, surplus }: TranscriptComparison,
   onEntry: (entry: SessionStoreEntry) => void = () => {},
@@ -52,7 +52,7 @@ export async function* surplusOf(
   }
 }
 
-/** What is stored and was not met in the file yet. */
+/** Stored entries that have not been found in the file yet. */
 class Missing {
   readonly #counts = new Map<string, number>();
 
@@ -65,7 +65,10 @@ class Missing {
     this.#counts.set(identity, (this.#counts.get(identity) ?? 0) + 1);
   }
 
-  /** Takes out what the file has; true for what the store lacks, but the program's records of its own requests. */
+  /**
+   * Removes an entry that the file contains; true if the store lacks it, except for the program's records of its own
+   * requests.
+   */
   isSurplus(local: SessionStoreEntry): boolean {
     const identity = identityOf(local);
     const count = this.#counts.get(identity) ?? 0;

@@ -1,9 +1,10 @@
 /**
- * The program's own copy of a session, a JSONL file below its config directory, and how it meets the stored one.
+ * The program's own copy of a session, a JSONL file in its config directory, and how it is reconciled with the stored
+ * one.
  *
- * The program resumes from its file. Postgres is the transcript; but a file on this machine may be ahead of it, by what
- * the program wrote while the host was dying. So: a file that holds everything stored has its surplus stored; any other
- * file, or none, is written anew from the store.
+ * The program resumes from its file. Postgres holds the transcript, but a file on this machine may be ahead of it by
+ * what the program wrote while the host was dying. So if a file contains everything that is stored, its surplus is
+ * stored; any other file, or a missing one, is rewritten from the store.
  */
 import { existsSync, statSync } from 'node:fs';
 import { readdir, realpath, rm } from 'node:fs/promises';
@@ -17,7 +18,7 @@ import { appendEntries, storedEntries } from './stored-entries.ts';
 import { compareTranscript, surplusOf } from './transcript-comparison.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
-/** What every session is stored under: the store is bound to the chat. */
+/** The store key of every session: the store is already bound to the chat. */
 export const projectKey = 'chat';
 
 export interface TranscriptPlace {
@@ -27,14 +28,14 @@ export interface TranscriptPlace {
   sessionId: string;
 }
 
-/** Where the program with this environment keeps its files. */
+/** Where the program stores its files in this environment. */
 export function configDirOf(env: Readonly<Record<string, string | undefined>>): string {
   return env['CLAUDE_CONFIG_DIR'] ?? join(env['HOME'] ?? homedir(), '.claude');
 }
 
 /**
- * The folder the program gives a working directory: every character but letters and digits becomes `-`, and what is
- * longer than 200 is cut and told apart by a hash. Measured on the program; its long-path test will tell of a change.
+ * The program's folder for a working directory: every character except letters and digits becomes `-`, and names over
+ * 200 characters are cut and get a hash. Measured on the program; its long-path test will catch a change.
  */
 export function projectFolder(cwd: string): string {
   const folder = cwd.replaceAll(/[^a-zA-Z0-9]/g, '-');
@@ -44,40 +45,43 @@ export function projectFolder(cwd: string): string {
   return `${folder.slice(0, 200)}-${Math.abs(hash).toString(36)}`;
 }
 
-/** The folder with the transcripts of a working directory. That may be gone: then it is known by the path it had. */
+/**
+ * The folder with the transcripts of a working directory. If the directory is gone, the folder is named after the path
+ * it had.
+ */
 export async function projectDirectory({ configDir, cwd }: TranscriptPlace): Promise<string> {
   return join(configDir, 'projects', projectFolder(await realpath(cwd).catch(() => cwd)));
 }
 
-/** The working directory that the program has taken its files to, where this entry says so. */
+/** The working directory that the program has moved its files to, if this entry says so. */
 export function relocatedTo({ type, relocatedCwd }: SessionStoreEntry): string | undefined {
   return type === 'relocated' && typeof relocatedCwd === 'string' ? relocatedCwd : undefined;
 }
 
-/** What a session goes on from. */
+/** What a session continues from. */
 export interface ReconciledTranscript {
-  /** The last entry that holds the session's running costs. */
+  /** The last entry with the session's running costs. */
   costState: SessionStoreEntry | undefined;
-  /** The name that a person gave the session last. */
+  /** The session's last name given by a person. */
   title: string | undefined;
-  /** The working directories that the program took its files along to, as into a worktree. */
+  /** The working directories that the program moved its files to, such as worktrees. */
   relocatedTo: readonly string[];
-  /** The worktree that the session is in, and goes on in as long as that is there; null where it is in none. */
+  /** The session's worktree, which it continues in while that exists; null for none. */
   worktree: string | null;
 }
 
 /**
- * Makes file and store agree before a session is opened. Null for a session in which nothing was said yet: the program
- * refuses to resume it, and to begin it anew while its file is there.
+ * Makes file and store agree before a session is opened. Null if nothing was said in the session yet: the program
+ * refuses to resume it, and also to start it again while its file exists.
  *
- * A transcript may be very long: neither side is ever held as a whole, and between two pieces others get their turn.
+ * A transcript may be very long: it is never held as a whole, and other work runs between two pieces.
  */
 export async function reconcileTranscript(
   store: SessionStore,
   place: TranscriptPlace,
 ): Promise<ReconciledTranscript | null> {
   const transcript = await reconcileFiles(store, place);
-  // The program may have moved them in mid-session, and died there.
+  // The program may have moved them in the middle of the session and died there.
   return (await storeMoved(store, place, await projectDirectory(place))) ? reconcileFiles(store, place) : transcript;
 }
 
@@ -97,7 +101,7 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
 }
 
 class Summary implements ReconciledTranscript {
-  /** Something was said in it. */
+  /** It contains messages. */
   isBegun = false;
   costState: SessionStoreEntry | undefined;
   title: string | undefined;
@@ -120,11 +124,11 @@ class Summary implements ReconciledTranscript {
 }
 
 /**
- * Stores what the files hold beyond the store. For a session that is open: the program writes to its files, so that
- * nobody else may.
+ * Stores the files' surplus over the store. Only for an open session: no one else may write to files that the program
+ * is writing.
  */
 export async function storeSurplus(store: SessionStore, place: TranscriptPlace): Promise<void> {
-  // The program takes its files along when it enters a worktree: those it writes to were written last.
+  // The program moves its files when it enters a worktree, so the current ones were written last.
   const [directory] = await foldersOf(place);
   if (directory === undefined) return;
   for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
@@ -141,7 +145,7 @@ async function subTranscripts(store: SessionStore, directory: string, sessionId:
   const local = await listSubpaths(folder);
   return [...new Set([...stored, ...local])].flatMap((subpath): Transcript[] => {
     const file = join(folder, `${subpath}.jsonl`);
-    // A subpath is the program's own word, but it came back from the store: it must stay below the session.
+    // The program chose the subpath, but it came back from the store: it must stay inside the session.
     return file.startsWith(folder) ? [[{ projectKey, sessionId, subpath }, file]] : [];
   });
 }
@@ -158,20 +162,20 @@ async function localTranscripts(directory: string, sessionId: string): Promise<T
   return [...main, ...subs];
 }
 
-/** The session's own transcript, wherever the program has taken it; undefined where this machine has none. */
+/** The session's own transcript, wherever the program has moved it; undefined if this machine has none. */
 export async function findTranscriptFile(place: TranscriptPlace): Promise<string | undefined> {
   const files = (await foldersOf(place)).map((directory) => join(directory, `${place.sessionId}.jsonl`));
   return files.find((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
 }
 
-/** The folders that hold files of the session, of whichever working directory, the one written to last first. */
+/** All folders that contain files of the session, whatever their working directory, last written first. */
 async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<string[]> {
   const projects = join(configDir, 'projects');
   const names = await readdir(projects).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  // Somebody may have thousands of projects, and each opening of a session looks here: whether it is there costs least.
+  // There may be thousands of projects, and every start of a session looks here: checking for existence is cheapest.
   const found = names.flatMap((name) => {
     const own = `${projects}/${name}/${sessionId}`;
     const paths = [`${own}.jsonl`, own].filter((path) => existsSync(path));
@@ -182,8 +186,8 @@ async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<str
 }
 
 /**
- * Stores what the files hold beyond the store, in every folder but `own`, if they hold all that is stored: others are
- * older, or went another way. Tells whether there was anything.
+ * Stores the files' surplus over the store, in every folder except `own`, if they contain everything that is stored;
+ * others are older or have diverged. Returns whether there was any.
  */
 async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: string): Promise<boolean> {
   let hasStored = false;
@@ -191,7 +195,7 @@ async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: str
     if (directory === own) continue;
     for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
       const compared = await compareTranscript(store, key, file);
-      // Its sub-agents went the same way.
+      // Its sub-agents moved with it.
       if (!compared.holdsStored && key.subpath === undefined) break;
       if (!compared.holdsStored || compared.surplus.size === 0) continue;
       await appendEntries(store, key, surplusOf(compared));
@@ -202,9 +206,9 @@ async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: str
 }
 
 /**
- * The session goes on elsewhere: what the program's files hold beyond the store is stored, and then they are removed,
- * so that none of them is ever taken for the session. One that went another way, and holds what is not stored, is left.
- * The working directory itself may be gone.
+ * Prepares a session to continue elsewhere: the surplus of the program's files is stored, and then they are removed, so
+ * that none of them is ever mistaken for the session. A file that has diverged and contains entries that are not stored
+ * is kept. The working directory itself may be gone.
  */
 export async function leaveDirectory(store: SessionStore, place: TranscriptPlace): Promise<void> {
   const { sessionId } = place;
@@ -219,7 +223,9 @@ export async function leaveDirectory(store: SessionStore, place: TranscriptPlace
   }
 }
 
-/** A session that is in a worktree of the old directory would go on there: the program's own word for leaving it. */
+/**
+ * A session in a worktree of the old directory would continue there; this entry is the program's own way to leave it.
+ */
 async function leaveWorktree(store: SessionStore, sessionId: string): Promise<void> {
   const key = { projectKey, sessionId };
   let state: SessionStoreEntry | undefined;
@@ -238,7 +244,7 @@ async function removeFiles(directory: string, sessionId: string): Promise<void> 
   await rm(join(directory, sessionId), { recursive: true, force: true });
 }
 
-/** `onEntry` is called with every entry of the transcript as it is then, in order. */
+/** Calls `onEntry` with every entry of the reconciled transcript, in order. */
 async function reconcileFile(
   store: SessionStore,
   key: SessionKey,
@@ -246,7 +252,7 @@ async function reconcileFile(
   onEntry: (entry: SessionStoreEntry) => void = () => {},
 ): Promise<void> {
   const compared = await compareTranscript(store, key, file, onEntry);
-  // A file that lacks something that is stored is written anew; one that is not there lacks it all.
+  // A file that lacks stored entries is rewritten; a missing one lacks them all.
   if (!compared.holdsStored) return writeFile(file, storedEntries(store, key));
   await appendEntries(store, key, surplusOf(compared, onEntry));
   if (!compared.isWhole) await writeFile(file, entriesIn(file, compared.size));
@@ -266,7 +272,7 @@ async function writeFile(file: string, entries: AsyncIterable<SessionStoreEntry>
   }
 }
 
-/** Paths of the sub-agents' transcripts below a session's folder, as the store names them. */
+/** Paths of the sub-agents' transcripts inside a session's folder, as the store names them. */
 async function listSubpaths(directory: string): Promise<string[]> {
   try {
     const names = await readdir(directory, { recursive: true });

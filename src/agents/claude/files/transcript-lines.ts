@@ -1,21 +1,21 @@
-/** A transcript's file, read in pieces: it may be very long, and is never held as a whole. */
+/** A transcript's file. It may be very long, so it is read in pieces, never held as a whole. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { type Line, LineSplitter } from '../native-sessions/line-splitter.ts';
 
 export interface TranscriptLine {
-  /** Null for what is none. */
+  /** Null if it is not an entry. */
   entry: SessionStoreEntry | null;
   /** From 1. */
   number: number;
-  /** False for half a line at the end, as a killed program leaves it. */
+  /** False for an incomplete last line, which a killed program may leave. */
   isEnded: boolean;
 }
 
 const chunkBytes = 128 * 1024;
 
-/** The lines that hold anything, in the first bytes of a file. */
+/** The non-empty lines in the first bytes of a file. */
 export async function* transcriptLines(file: string, size: number): AsyncGenerator<TranscriptLine, void, undefined> {
   if (size === 0) return;
   const splitter = new LineSplitter();
@@ -37,7 +37,7 @@ function parseLine(text: string): SessionStoreEntry | null {
   }
 }
 
-/** In bytes; null when there is no such file. */
+/** In bytes; null if the file does not exist. */
 export async function sizeOf(file: string): Promise<number | null> {
   try {
     return (await stat(file)).size;

@@ -1,4 +1,7 @@
-/** Whether a prompt stands in the transcript of a session that no process is in: then it had reached the program. */
+/**
+ * Whether the transcript of a session without a process contains a prompt, which shows that the prompt reached the
+ * program.
+ */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentPrompt, BegunPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
@@ -7,7 +10,7 @@ import { parseEntry, readLines } from '../native-sessions/read-lines.ts';
 import { storedEntries } from './stored-entries.ts';
 import { findTranscriptFile, projectKey } from './transcript-file.ts';
 
-/** The SDK's way: the program keeps the id that the prompt was sent under, which is the turn's. */
+/** For the SDK: the program keeps the id that the prompt was sent with, which is the turn's. */
 export async function hasPromptOfId(
   session: StoredSession,
   configDir: string,
@@ -18,8 +21,8 @@ export async function hasPromptOfId(
 }
 
 /**
- * The terminal's way: the program gives what is typed an id of its own, so that it is known by its words, perhaps behind
- * somebody else's, and by when it was stored. One that is not known to be from before may be this one, and counts as it.
+ * For the terminal: the program gives typed prompts ids of its own, so a prompt is recognized by its words, perhaps
+ * after someone else's, and by when it was stored. A match that is not known to be older counts as this prompt.
  */
 export async function hasPromptOfWords(
   session: StoredSession,
@@ -39,7 +42,10 @@ export async function hasPromptOfWords(
   return (await prompt.storedBefore([...uuids])).size < uuids.size;
 }
 
-/** Of the session's own transcript: of the program's file, which may be ahead of what is stored, or older, and of the store. */
+/**
+ * Entries of the session's own transcript, from both the program's file, which may be ahead of the store or behind it,
+ * and the store.
+ */
 async function* ownLines({ sessionId, cwd, sessionStore }: StoredSession, configDir: string) {
   const file = await findTranscriptFile({ configDir, cwd, sessionId });
   if (file !== undefined) for await (const { text } of readLines(file)) yield text;

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { BooError } from '../../../protocol/error.ts';
 
-/** Throws `cwd_invalid` where the directory is gone; a child process would only say that its program is missing. */
+/** Throws `cwd_invalid` if the directory is gone; a child process would only report that its program is missing. */
 export async function assertDirectory(cwd: string): Promise<void> {
   const found = await stat(cwd).catch(() => null);
   if (found?.isDirectory() === true) return;

@@ -1,14 +1,14 @@
 /**
- * A tool may answer with hundreds of megabytes. What goes into the log is bounded, and says where something is missing:
- * a cut text ends in a sentence, and a cut object carries `truncated: true`.
+ * A tool may return hundreds of megabytes. What goes into the log is bounded, and shows where something is missing: a
+ * truncated text ends with a sentence, and a truncated object contains `truncated: true`.
  */
 import { asRecord, isRecord } from './loose-json.ts';
 
-/** Of one text, or of one serialised output, in UTF-16 units. */
+/** The limit of one text, or of one serialized output, in UTF-16 units. */
 export const maxOutputLength = 256 * 1024;
 
 const maxDepth = 64;
-// An entry costs at least its punctuation, so that a million empty ones end somewhere too.
+// An entry costs at least its punctuation, so that even empty entries are bounded.
 const entryCost = 8;
 const shortBase64 = 1024;
 
@@ -18,7 +18,7 @@ export function cutText(text: string, maxLength: number = maxOutputLength): stri
   return `${kept}\n[truncated: ${text.length - kept.length} of ${text.length} characters are left out]`;
 }
 
-/** The value within its bounds, and with image bytes left out: those are in the call's content. */
+/** Bounds the value, and leaves out image bytes: those are in the call's content. */
 export function boundOutput(value: unknown): unknown {
   let left = maxOutputLength;
   let truncated = false;
@@ -60,7 +60,7 @@ export function boundOutput(value: unknown): unknown {
       const bytes = isBase64Field(asRecord(part), key) && typeof entry === 'string' && entry.length > shortBase64;
       entries.push([key, bytes ? `[${entry.length} characters of base64 are left out]` : bound(entry, depth + 1)]);
     }
-    // Not by assignment: a key may be `__proto__`.
+    // Not by assignment, because a key may be `__proto__`.
     return Object.fromEntries(entries);
   }
 

@@ -1,10 +1,10 @@
-/** How full the main loop's context window is: told once per answer, and only when it changed. */
+/** How full the main loop's context window is: reported once per answer, and only when it changed. */
 import { asCount, asRecord, isRecord } from './loose-json.ts';
 import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
 
 const inputCounters = ['input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens'] as const;
 
-/** Takes the usage of a whole message. */
+/** Reads the usage of a complete message. */
 export function withMessageUsage(state: MappingState, model: string | undefined, usage: unknown): MappingState {
   const counts = asRecord(usage);
   const input = inputCounters.map((counter) => asCount(counts[counter]));
@@ -14,8 +14,8 @@ export function withMessageUsage(state: MappingState, model: string | undefined,
 }
 
 /**
- * Takes usage from the stream: at a message's start with what went in, at its end with what came out. The end repeats
- * the input counters or leaves them out, so what is known of them stays.
+ * Reads usage from the stream: input tokens at a message's start, output tokens at its end. The end repeats or omits
+ * the input counters, so known values are kept.
  */
 export function withStreamUsage(state: MappingState, model: string | undefined, usage: unknown): MappingState {
   if (!isRecord(usage)) return state;
@@ -30,7 +30,7 @@ export function withContextUsed(state: MappingState, used: number): MappingState
   return { ...state, context: { ...state.context, used } };
 }
 
-/** Takes the size of the window from a result's totals by model. */
+/** Reads the size of the window from a result's totals by model. */
 export function withWindowSize(state: MappingState, modelUsage: unknown): MappingState {
   const models = Object.entries(asRecord(modelUsage));
   const match =

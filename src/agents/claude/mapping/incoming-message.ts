@@ -1,8 +1,8 @@
 /**
- * Words that reach the agent and that no person wrote to it here: a message of another session's agent, a prompt that
- * the agent left for later, the news of a task in the background. A transcript says beside each what it is; a hook is
- * given the words alone, and the program's own marks around them. No stranger can make these marks: what another agent
- * writes stands inside of them, and of the agent's own prompts another frame tells.
+ * Messages that reach the agent without a person having written them here: from another session's agent, a prompt that
+ * the agent scheduled for later, or the end of a background task. A transcript labels each of them; a hook receives
+ * only the text, inside the program's own tags. Nobody else can forge these tags: what another agent writes is inside
+ * them, and another frame announces the agent's own prompts.
  */
 import type { IncomingKind } from '../../../protocol/event.ts';
 import type { AgentEventOf } from '../../agent-backend.ts';
@@ -13,7 +13,7 @@ export type IncomingMessage = AgentEventOf<'incoming_message'>;
 
 const maxNameLength = 100;
 
-// What a transcript says of lines that the program takes from no person.
+// How a transcript labels lines that the program does not attribute to a person.
 const byOrigin: Readonly<Record<string, IncomingKind>> = {
   peer: 'teammate',
   'task-notification': 'background_task',
@@ -36,7 +36,7 @@ const bySubkind: Readonly<Record<string, IncomingKind>> = {
   'peer-send-message': 'teammate',
 };
 
-/** Undefined for what a person wrote, and for what nobody says anything of. */
+/** Undefined for what a person wrote, and for lines without a label. */
 export function incomingOfLine(
   line: { origin: unknown; turnOrigin?: unknown },
   text: string,
@@ -55,7 +55,7 @@ export function incomingOfLine(
   return message(messageId, kind, { ...said, ...definedOf({ words: asText(origin['body']), name }) });
 }
 
-/** `isWakeUp`: the program has said that this prompt is one that the agent left for later. */
+/** `isWakeUp`: the program has announced that the agent scheduled this prompt for later. */
 export function incomingOfHook(text: string, isWakeUp: boolean, messageId: string): IncomingMessage {
   if (isWakeUp) return message(messageId, 'wake_up', { words: text });
   const { kind = 'other', ...rest } = unwrapped(text);
@@ -68,11 +68,11 @@ interface Unwrapped {
   name?: string;
 }
 
-// To its last closing mark: one within the words ends nothing.
+// Up to the last closing tag, because the text itself may contain one.
 const envelope =
   /^<(cross-session-message|teammate-message|agent-message)((?:\s+[\w-]+="[^"]*")*)\s*>\n?([\s\S]*?)\n?<\/\1>\s*$/;
 
-/** The words without the program's marks. */
+/** The text without the program's tags. */
 function unwrapped(text: string): Unwrapped {
   if (text.startsWith('<task-notification>')) return { kind: 'background_task', words: wordsOfTask(text) };
   const [, tag, attributes = '', words] = envelope.exec(text) ?? [];
@@ -81,7 +81,7 @@ function unwrapped(text: string): Unwrapped {
   return { kind: tag === 'agent-message' ? 'sub_agent' : 'teammate', words, ...definedOf({ name }) };
 }
 
-// What people need of it: all but ids and counts, and those only where nobody's words can stand between them.
+// What people need: everything except ids and counts, which are removed only where they cannot be part of the text.
 const taskHead = /^<task-notification>\n?(?:<(task-id|tool-use-id|output-file|status)>[^<]*<\/\1>\n?)*/;
 const taskEnd = /\n?(?:<usage>(?:<\w+>\d+<\/\w+>)*<\/usage>\n?)?<\/task-notification>\s*$/;
 const taskWords =

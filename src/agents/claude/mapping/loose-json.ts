@@ -1,6 +1,6 @@
 /**
- * Readers for values whose types are only a promise: a frame comes from another program, and a field may be missing or
- * of another kind. Each gives the value when it is what it should be, and nothing otherwise; none throws.
+ * Readers for values whose types are not guaranteed: a frame comes from another program, and a field may be missing or
+ * of another type. Each returns the value if it has the right type, and otherwise nothing; none throws.
  */
 export type LooseRecord = Readonly<Record<string, unknown>>;
 
@@ -19,7 +19,7 @@ export function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as readonly unknown[]) : [];
 }
 
-/** The text, or undefined when it is missing or empty. */
+/** The text, or undefined if it is missing or empty. */
 export function asText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
@@ -33,7 +33,7 @@ export function oneOf<T extends string>(allowed: readonly T[], value: unknown): 
   return allowed.find((name) => name === value);
 }
 
-/** The object without the fields that hold nothing, so that `data` of a notice says only what is known. */
+/** The object without its undefined fields, so that a notice's `data` contains only what is known. */
 export function known(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
 }

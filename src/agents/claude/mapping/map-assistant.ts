@@ -1,4 +1,4 @@
-/** Whole pieces of an answer: text, thinking, tool calls, and the results of tools that the API runs itself. */
+/** Complete blocks of an answer: text, thinking, tool calls, and the results of tools that the API runs itself. */
 import type { SDKAssistantMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent } from '../../agent-backend.ts';
 import { withMessageUsage } from './context-usage.ts';
@@ -14,7 +14,7 @@ import { isProblemKind } from './turn-problem.ts';
 import { withdrawal } from './withdrawal.ts';
 
 export const syntheticModel = '<synthetic>';
-// What the agent puts into its own transcript when a turn was to give no answer.
+// What the agent adds to its own transcript when a turn was meant to have no answer.
 const noAnswer = 'No response requested.';
 
 export function mapAssistant(frame: SDKAssistantMessage, state: MappingState): Mapped {
@@ -39,7 +39,7 @@ export function mapAssistant(frame: SDKAssistantMessage, state: MappingState): M
   const events: AgentEvent[] = withdrawal(state.turn.delivered, frame.supersedes);
   const dropped: string[] = [];
   let next: MappingState = { ...state, openMessages };
-  // What was streamed has told its usage, and more exactly.
+  // Streamed messages have already reported their usage, more precisely.
   if (parent === undefined && !synthetic && !(open?.apiId === apiId && open.streamed)) {
     next = withMessageUsage(next, asText(message['model']), message['usage']);
   }
@@ -67,8 +67,8 @@ function remember(before: Delivered | null, frame: unknown, ids: readonly string
 }
 
 /**
- * The agent writes an API error as an answer of its own. It is none: `turn_finished` carries it. In a sub-agent it ends
- * only that one, and is told at once.
+ * The agent writes an API error as an answer of its own. It is not an answer: `turn_finished` carries it. In a
+ * sub-agent it ends only the sub-agent, and is reported immediately.
  */
 function problemFrame(
   frame: SDKAssistantMessage,
@@ -79,7 +79,7 @@ function problemFrame(
 ): Mapped {
   const text = blocks.flatMap((block) => asText(block['text']) ?? []).join('\n');
   if (parent === undefined) {
-    // Only the transcript says it here; the SDK has told it in a frame of its own.
+    // Only for transcripts; the SDK reports it in a separate frame.
     const limitResetsAt =
       isoTime(asRecord((frame as { quotaLimits?: unknown }).quotaLimits)['resetsAt']) ?? state.turn.limitResetsAt;
     return { events: [], state: { ...state, turn: { ...state.turn, problem: { kind, text }, limitResetsAt } } };
@@ -116,7 +116,7 @@ function toolCall(block: LooseRecord, parent: string | undefined, state: Mapping
   const toolCallId = asText(block['id']);
   const toolName = asText(block['name']);
   if (toolCallId === undefined || toolName === undefined) return { events: [], state, dropped: ['tool_call/unnamed'] };
-  // After a resume the agent may send the message again that made a call which still runs.
+  // After a resume the agent may send again a message that made a call which is still running.
   if (state.openCalls.has(toolCallId)) return { events: [], state, dropped: ['tool_call/repeated'] };
   const input = block['input'] ?? {};
   const events: AgentEvent[] = [
@@ -131,7 +131,7 @@ function toolCall(block: LooseRecord, parent: string | undefined, state: Mapping
     },
   ];
   const openCalls = new Map(state.openCalls).set(toolCallId, { toolName, input, parentToolCallId: parent });
-  // A sub-agent's list is its own affair.
+  // A sub-agent's list is not the chat's plan.
   const plan = parent === undefined ? planFromInput(toolName, input) : undefined;
   if (plan) events.push(planEvent(plan));
   return { events, state: { ...state, openCalls, plan: plan ?? state.plan } };
@@ -141,7 +141,7 @@ function serverToolResult(block: LooseRecord, parent: string | undefined, state:
   const content = block['content'];
   const kind = asText(asRecord(content)['type']) ?? '';
   const failed = block['is_error'] === true || kind.endsWith('_error');
-  // One result stands alone, several stand in a list.
+  // A single result is an object, several are a list.
   const list = isRecord(content) ? [content] : content;
   return toolResult({ toolCallId: block['tool_use_id'], failed, content: list, output: content }, parent, state);
 }

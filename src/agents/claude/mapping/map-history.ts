@@ -1,6 +1,6 @@
 /**
- * A whole transcript as the events of a chat's log: what was said and done before the chat was there. Of what came and
- * went with its turn (usage, modes, lists of tasks) nothing is told.
+ * Turns a whole transcript into the events of a chat's log: what was said and done before the chat existed. What
+ * mattered only during its turn (usage, modes, task lists) is left out.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentBody } from '../../../protocol/event.ts';
@@ -24,7 +24,7 @@ const toldTypes = [
 ];
 
 export function createHistoryMapper(): History {
-  // A session that has begun: nothing is held back until it does.
+  // A session that has started; otherwise events would be held back until it does.
   let state: MappingState = { ...createMappingState(), sessionId: 'history' };
 
   const take = (mapped: { events: readonly AgentEvent[]; state: MappingState }): AgentBody[] => {
@@ -65,7 +65,7 @@ export function createHistoryMapper(): History {
   return {
     map: (entries) =>
       entries
-        // Once the program kept its sub-agents' lines among the others.
+        // Older programs stored sub-agents' lines among the others.
         .filter((entry) => entry['isSidechain'] !== true)
         .flatMap((entry) => mapLine(readLine(entry))),
     end: endTurn,
@@ -78,7 +78,7 @@ export function mapTranscriptLines(entries: readonly SessionStoreEntry[]): Agent
   return [...mapper.map(entries), ...mapper.end()];
 }
 
-/** An answer that the program wrote itself, in place of the model's. */
+/** An answer that the program wrote itself instead of the model. */
 function failure({ frame }: Extract<TranscriptLine, { is: 'api_error' }>): AgentBody {
   const content = asList(asRecord(asRecord(frame)['message'])['content']);
   const text = content.map((block) => asText(asRecord(block)['text']) ?? '').join('\n');

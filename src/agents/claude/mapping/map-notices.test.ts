@@ -24,7 +24,7 @@ describe('notices', () => {
       {
         level: 'error',
         code: 'rate_limited',
-        message: "The plan's five-hour limit is reached. It is lifted at 2023-11-14T22:13:20.000Z.",
+        message: "The plan's five-hour limit is reached. It resets at 2023-11-14T22:13:20.000Z.",
       },
     ],
     [
@@ -79,7 +79,7 @@ describe('notices', () => {
         error_status: 529,
         error: 'overloaded',
       }),
-      { code: 'api_retry', message: 'The model API failed (HTTP 529, overloaded). Retry 2 of 10 follows in 1.2 s.' },
+      { code: 'api_retry', message: 'The model API failed (HTTP 529, overloaded). Retry 2 of 10 starts in 1.2 s.' },
     ],
   ])('%j', (frame, expected) => {
     expect(map(frame).events).toMatchObject([{ type: 'notice', ...expected }]);
@@ -196,7 +196,7 @@ describe('TURN-18: hooks', () => {
   it('what a Stop hook says to an agent that was done is told', () => {
     const content = [{ type: 'text', text: 'Stop hook feedback:\nRun the tests.' }];
     expect(run([{ type: 'user', message: { role: 'user', content }, isSynthetic: true }]).events).toMatchObject([
-      { type: 'notice', code: 'hook_feedback', message: 'A Stop hook had the agent go on: Run the tests.' },
+      { type: 'notice', code: 'hook_feedback', message: 'A Stop hook made the agent continue: Run the tests.' },
     ]);
   });
 

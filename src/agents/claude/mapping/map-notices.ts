@@ -1,4 +1,4 @@
-/** Frames that tell a person something and change nothing else. */
+/** Frames that inform a person and change nothing else. */
 import type {
   SDKAPIRetryMessage,
   SDKAuthStatusMessage,
@@ -43,7 +43,7 @@ export function mapApiRetry(frame: SDKAPIRetryMessage, state: MappingState): Map
   const maxAttempts = asCount(frame.max_retries);
   const count = attempt === undefined ? '' : ` ${attempt}${maxAttempts === undefined ? '' : ` of ${maxAttempts}`}`;
   const wait = delayMs === undefined ? '' : ` in ${(delayMs / 1000).toFixed(1)} s`;
-  const message = `The model API failed (${reason}). Retry${count} follows${wait}.`;
+  const message = `The model API failed (${reason}). Retry${count} starts${wait}.`;
   const data = { attempt, maxAttempts, delayMs, status, error: asText(frame.error), reason: line(reason, '') };
   return mapped(state, notice('warning', 'api_retry', message, data));
 }
@@ -64,7 +64,7 @@ export function mapRateLimit(frame: SDKRateLimitEvent, state: MappingState): Map
   const type = asText(info['rateLimitType']);
   const name = type !== undefined && Object.hasOwn(limitNames, type) ? limitNames[type] : 'rate limit';
   const resetsAt = isoTime(info['resetsAt']);
-  const until = resetsAt === undefined ? '' : ` It is lifted at ${resetsAt}.`;
+  const until = resetsAt === undefined ? '' : ` It resets at ${resetsAt}.`;
   const rejected = status === 'rejected';
   const message = `The plan's ${name} is ${rejected ? 'reached' : 'nearly reached'}.${until}`;
   const data = { status, limit: type, resetsAt, utilization: asCount(info['utilization']) };
@@ -73,7 +73,7 @@ export function mapRateLimit(frame: SDKRateLimitEvent, state: MappingState): Map
 }
 
 export function mapMirrorError(frame: SDKMirrorErrorMessage, state: MappingState): Mapped {
-  const message = `A part of the transcript could not be stored: ${line(frame.error, 'no cause given')}`;
+  const message = `Part of the transcript could not be stored: ${line(frame.error, 'no cause given')}`;
   const data = { subpath: asRecord(frame.key)['subpath'] };
   return { ...mapped(state, notice('error', 'transcript_not_stored', message, data)), mirrorFailed: true };
 }
@@ -97,7 +97,7 @@ export function mapRefusalFallback(frame: SDKModelRefusalFallbackMessage, state:
   return mapped(state, notice('warning', 'model_refusal', line(frame.content, fallback), data));
 }
 
-/** Another model answers in place of the one that was asked, which is asked first again in the next turn. */
+/** Another model answers instead of the selected one, which is tried first again in the next turn. */
 export function mapModelFallback(frame: object, state: MappingState): Mapped {
   const { content, original_model, fallback_model, trigger } = frame as Readonly<Record<string, unknown>>;
   const message = line(content, `${line(fallback_model, 'Another model')} answers instead.`);
@@ -123,7 +123,7 @@ export function mapPermissionDenied(frame: SDKPermissionDeniedMessage, state: Ma
   const data = { toolCallId: asText(frame.tool_use_id), toolName: asText(frame.tool_name) };
   return mapped(
     state,
-    notice('warning', 'permission_denied', `${tool} was not run, and nobody was asked: ${reason}`, {
+    notice('warning', 'permission_denied', `${tool} was not run, and no one was asked: ${reason}`, {
       ...data,
       reasonType: asText(frame.decision_reason_type),
     }),
@@ -144,25 +144,25 @@ export function mapNotification(frame: SDKNotificationMessage, state: MappingSta
   const text = asText(frame.text);
   if (text === undefined) return { events: [], state, dropped: ['notification/empty'] };
   const urgent = frame.priority === 'high' || frame.priority === 'immediate';
-  // A key of the program's own screen shows nothing anywhere else.
+  // A key of the program's own screen does nothing anywhere else.
   const words = cutText(text.replace(/ · ctrl\+\w to [\w ]+$/, ''));
   return mapped(state, notice(urgent ? 'warning' : 'info', 'notification', words, { key: asText(frame.key) }));
 }
 
-/** A page that a person was sent to is done with, as its server says. */
+/** Whatever a person was asked to do on a page is done, according to its server. */
 export function mapElicitationComplete(frame: SDKElicitationCompleteMessage, state: MappingState): Mapped {
-  return mapped(state, pageDone(line(frame.mcp_server_name, 'that asked')));
+  return mapped(state, pageDone(line(frame.mcp_server_name, 'without a name')));
 }
 
 export function pageDone(serverName: string): AgentEvent {
   return notice(
     'info',
     'form_completed',
-    `MCP server “${serverName}” says that what it asked for on its page is done.`,
+    `MCP server “${serverName}” reports that the request on its page is complete.`,
   );
 }
 
-/** What a command such as `/usage` printed is what the user asked for, so it is an answer. */
+/** The output of a command such as `/usage` is what the user asked for, so it is an answer. */
 export function mapLocalCommandOutput(frame: SDKLocalCommandOutputMessage, state: MappingState): Mapped {
   const text = asText(frame.content);
   if (text === undefined) return { events: [], state, dropped: ['local_command_output/empty'] };
@@ -196,8 +196,8 @@ export function mapAuthStatus(frame: SDKAuthStatusMessage, state: MappingState):
   }
   if (next === state) return mapped(state);
   if (!signingIn) return mapped(next, notice('info', 'signed_in', 'The agent is signed in.'));
-  // What it printed may hold a code that is to be typed elsewhere.
+  // The output may contain a code to enter elsewhere.
   const said = asList(frame.output).flatMap((text) => asText(text) ?? []);
   const words = said.length === 0 ? '' : ` It says: ${line(said.join(' '), '')}`;
-  return mapped(next, notice('warning', 'signing_in', `The agent waits for somebody to sign in.${words}`));
+  return mapped(next, notice('warning', 'signing_in', `The agent is waiting for someone to sign in.${words}`));
 }

@@ -1,6 +1,6 @@
 /**
- * The agent's plan. `TodoWrite` carries the whole list in its input; the task tools change one entry at a time, and a
- * new task's id stands in the result only.
+ * The agent's plan. `TodoWrite` has the whole list in its input; the task tools change one entry at a time, and a new
+ * task's id is only in the result.
  */
 import type { AgentEvent, AgentEventOf } from '../../agent-backend.ts';
 import { asList, asRecord, asText, isRecord, oneOf } from './loose-json.ts';
@@ -10,14 +10,14 @@ const statuses = ['pending', 'in_progress', 'completed'] as const;
 
 type Plan = ReadonlyMap<string, PlanItem>;
 
-/** The plan that a call's input states, if it states one. */
+/** The plan in a call's input, if there is one. */
 export function planFromInput(toolName: string, input: unknown): Plan | undefined {
   const todos = asRecord(input)['todos'];
   if (toolName !== 'TodoWrite' || !Array.isArray(todos)) return undefined;
   return new Map(todos.flatMap((todo: unknown, index) => planItem(`todo ${index}`, asRecord(todo)['content'], todo)));
 }
 
-/** The plan after a call has succeeded; undefined when it changed nothing. */
+/** The plan after a call has succeeded; undefined if it did not change. */
 export function planFromResult(plan: Plan, call: OpenCall, output: unknown): Plan | undefined {
   const input = asRecord(call.input);
   const result = asRecord(output);
@@ -34,7 +34,7 @@ export function planFromResult(plan: Plan, call: OpenCall, output: unknown): Pla
       const next = new Map(plan);
       if (input['status'] === 'deleted') return next.delete(id) ? next : undefined;
       const before = plan.get(id);
-      // A task from before this process began: its name is not known until the agent lists its tasks.
+      // A task from before this process started: its name is unknown until the agent lists its tasks.
       const content = asText(input['subject']) ?? before?.content;
       if (content === undefined) return undefined;
       const status = oneOf(statuses, input['status']) ?? before?.status ?? 'pending';

@@ -12,12 +12,12 @@ import { notice } from './notice.ts';
 import { hookStopError, kindOfStatus, problemError, problemObstacle, tooLongError, turnError } from './turn-problem.ts';
 
 const failures: Readonly<Record<SDKResultError['subtype'], { code: ErrorCode; message: string }>> = {
-  error_during_execution: { code: 'agent_failed', message: 'The agent broke off the turn.' },
-  error_max_turns: { code: 'agent_failed', message: 'The agent stopped at its limit of steps for one turn.' },
-  error_max_budget_usd: { code: 'agent_failed', message: 'The agent stopped at its spending limit.' },
+  error_during_execution: { code: 'agent_failed', message: 'The agent aborted the turn.' },
+  error_max_turns: { code: 'agent_failed', message: 'The agent reached its limit of steps per turn.' },
+  error_max_budget_usd: { code: 'agent_failed', message: 'The agent reached its spending limit.' },
   error_max_structured_output_retries: {
     code: 'agent_failed',
-    message: 'The agent could not bring its answer into the form that was asked for.',
+    message: 'The agent could not produce its answer in the requested format.',
   },
 };
 
@@ -25,7 +25,7 @@ export function mapResult(frame: SDKResultMessage, state: MappingState): Mapped 
   const { outcome, error, obstacle } = outcomeOf(frame, state);
   const events: AgentEvent[] = [];
   if (outcome === 'completed') events.push(...unsaid(frame, state));
-  // A deferred call waits for an answer beyond the end of its turn.
+  // A deferred call may wait for an answer beyond the end of its turn.
   const calls = frame.terminal_reason === 'tool_deferred' ? mapped(state) : endOpenCalls(state);
   const usage = withUsageUpdate(withWindowSize(calls.state, frame.modelUsage));
   const { turn, baseline } = costSince(usage.state.totals, readTotals(frame.total_cost_usd, frame.modelUsage));
@@ -46,7 +46,7 @@ function outcomeOf(
   const succeeded = frame.subtype === 'success' && frame.is_error !== true;
   const aborted = frame.terminal_reason === 'aborted_streaming' || frame.terminal_reason === 'aborted_tools';
   if (aborted || (state.turn.interruptAsked && !succeeded)) return { outcome: 'interrupted' };
-  // The program calls it a success. A Stop hook that ends the turn comes after the answer, and takes nothing from it.
+  // The program reports success. A Stop hook that ends the turn runs after the answer, and does not invalidate it.
   if (state.turn.hookStop?.isRefusal || frame.terminal_reason === 'hook_stopped') {
     return { outcome: 'failed', error: hookStopError(state.turn.hookStop) };
   }
@@ -62,7 +62,7 @@ interface Failure {
 function failureOf(frame: SDKResultMessage, state: MappingState): Failure {
   const { turn } = state;
   const said = wordsOf(frame);
-  // A failure of the model API comes as a success that is an error.
+  // A model API failure arrives as a success that is an error.
   const status = frame.subtype === 'success' ? asCount(frame.api_error_status) : undefined;
   if (isTooLong(frame, status, state)) {
     return { error: tooLongError(turn.problem?.text || said), obstacle: { reason: 'context' } };
@@ -81,8 +81,8 @@ function failureOf(frame: SDKResultMessage, state: MappingState): Failure {
 }
 
 /**
- * A prompt, or all that was said, is larger than the model takes: the program has summed up what it could, and each later
- * request is as large again. A transcript gives no reason; there the words tell.
+ * A prompt, or the whole conversation, is larger than the model accepts: the program has summarized what it could, and
+ * every later request would be as large again. A transcript gives no reason, so there the message text decides.
  */
 function isTooLong(frame: SDKResultMessage, status: number | undefined, { turn, backend }: MappingState): boolean {
   if (frame.terminal_reason === 'prompt_too_long' || status === 413) return true;
@@ -96,7 +96,9 @@ function wordsOf(frame: SDKResultMessage): string {
     .join('\n');
 }
 
-/** What a completed turn has not told yet: an answer that came in no frame, and a problem it got over. */
+/**
+ * What a completed turn has not reported yet: an answer that arrived in no frame, and a problem that it recovered from.
+ */
 function unsaid(frame: SDKResultMessage, state: MappingState): AgentEvent[] {
   const events: AgentEvent[] = [];
   const text = wordsOf(frame);

@@ -1,6 +1,6 @@
 /**
- * From one message of the Claude Agent SDK to AgentEvents. Pure, and total: every member of the SDK's union is either
- * mapped or listed as silent, which the compiler checks, and a frame outside the union, or one with missing or wrong
+ * Maps one message of the Claude Agent SDK to AgentEvents. Pure and total: every member of the SDK's union is either
+ * mapped or listed as silent, which the compiler checks. A frame outside the union, or one with missing or wrong
  * fields, never throws.
  */
 import type { SDKMessage, SDKSessionStateChangedMessage } from '@anthropic-ai/claude-agent-sdk';
@@ -31,11 +31,11 @@ import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
 import { isRecord, oneOf } from './loose-json.ts';
 import { oneLine } from './one-line.ts';
 
-/** Whatever else may come over the pipe: frames that the union does not know, and rubbish. */
+/** Whatever else may arrive over the pipe: frames that the union does not know, and garbage. */
 export type UnknownFrame =
   { readonly [field: string]: unknown } | readonly unknown[] | string | number | boolean | null | undefined;
 
-/** How a frame is named: by its type, and by type and subtype where the type alone does not say what it is. */
+/** A frame's name: its type, or type and subtype if the type alone is ambiguous. */
 export type FrameName<M extends { type: string } = SDKMessage> = M extends {
   type: 'system';
   subtype: infer S extends string;
@@ -47,18 +47,18 @@ type Frame<N extends FrameName> = N extends `system/${infer S}`
   ? Extract<SDKMessage, { type: 'system'; subtype: S }>
   : Extract<SDKMessage, { type: N }>;
 
-/** Frames that yield no event on purpose, each with its reason. */
+/** Frames that intentionally yield no event, each with the reason. */
 export const silentFrames = {
   'system/control_request_progress': 'about a request of the host, not about the chat',
-  'system/files_persisted': 'about uploads that only a hosted session makes',
-  'system/hook_progress': 'a hook is told when it fails',
-  'system/hook_started': 'a hook is told when it fails',
+  'system/files_persisted': 'about uploads that only hosted sessions make',
+  'system/hook_progress': 'hooks are reported when they fail',
+  'system/hook_started': 'hooks are reported when they fail',
   'system/memory_recall': 'context for the model, as its instruction files are',
-  'system/task_progress': 'the list of background tasks says what runs',
+  'system/task_progress': 'the list of background tasks shows what is running',
   'system/thinking_tokens': 'an estimate for spinners',
-  'system/worker_shutting_down': 'only the process that ends knows better, and its end is noticed',
-  prompt_suggestion: 'a guess at what the user may say next',
-  tool_progress: 'a heartbeat: the open call shows that it runs',
+  'system/worker_shutting_down': 'the end of the process itself is detected',
+  prompt_suggestion: 'a guess at what the user might say next',
+  tool_progress: 'a heartbeat: the open call shows that it is running',
   tool_use_summary: 'repeats what the calls say',
 } as const satisfies Partial<Record<FrameName, string>>;
 
@@ -66,13 +66,13 @@ type SilentFrame = Frame<keyof typeof silentFrames>;
 
 export function mapSdkMessage(message: SDKMessage | UnknownFrame, state: MappingState): Mapped {
   if (!isRecord(message)) return unmapped(message === null ? 'null' : typeof message, state);
-  // From here on the types are a promise of the SDK; what the fields really hold is for each mapper to check.
+  // From here on the types are only what the SDK promises; each mapper checks what the fields really contain.
   const next = mapMember(message as SDKMessage, state);
-  // Hooks and compaction may speak before the session has begun.
+  // Hooks and compaction may report before the session has started.
   return next.state.sessionId === null && next.events.length > 0 ? heldBack(next, message['type']) : next;
 }
 
-/** Keeps events for the `init`. A result is not kept: it may tell that no `init` will come. */
+/** Holds events back until `init`. A result is not held back: it may mean that no `init` will come. */
 function heldBack(next: Mapped, type: unknown): Mapped {
   const events = [...next.state.held, ...next.events];
   if (type === 'result') return { ...next, events, state: { ...next.state, held: [] } };
@@ -158,8 +158,8 @@ function isModelFallback(frame: object): boolean {
 }
 
 /**
- * What is left of the union must stand in `silentFrames`: a member that the SDK adds does not, and the build fails here.
- * At run time a frame that the union does not know ends here too.
+ * Any other member of the union must be in `silentFrames`: if the SDK adds one, the build fails here. At run time,
+ * unknown frames end up here too.
  */
 function silentOrUnmapped(frame: SilentFrame, state: MappingState): Mapped {
   const { type, subtype } = frame as { type: unknown; subtype?: unknown };
@@ -175,7 +175,7 @@ function unmapped(name: string, state: MappingState): Mapped {
   return { events: [], state, unmapped: oneLine(name, 100) };
 }
 
-/** No event: the backend learns from it when the agent is truly done. */
+/** No event: it tells the backend when the agent is really done. */
 function mapSessionState(frame: SDKSessionStateChangedMessage, state: MappingState): Mapped {
   const sessionState = oneOf(['idle', 'running', 'requires_action'], frame.state);
   return sessionState === undefined ? mapped(state) : { ...mapped(state), sessionState };

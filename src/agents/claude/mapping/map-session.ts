@@ -1,4 +1,4 @@
-/** Frames about the session itself: which it is, its mode, its commands, and its new beginnings. */
+/** Frames about the session itself: its id, mode, commands and restarts. */
 import type {
   SDKCommandsChangedMessage,
   SDKCompactBoundaryMessage,
@@ -14,18 +14,18 @@ import { type Mapped, mapped, type MappingState } from './mapping-state.ts';
 import { zeroTotals } from './model-costs.ts';
 import { notice } from './notice.ts';
 
-/** It comes at the start of every turn: only the first begins the session, the others tell changes. */
+/** Arrives at the start of every turn: the first one starts the session, the others report changes. */
 export function mapInit(frame: SDKSystemMessage, state: MappingState): Mapped {
   const sessionId = asText(frame.session_id);
   if (sessionId === undefined) return { events: [], state, dropped: ['init/without_session_id'] };
   const events: AgentEvent[] = [];
   let next: MappingState = { ...state, sessionId, resetting: false, held: [] };
-  // Another id is another session, as `/clear` begins one: the next resume is of that one.
+  // Another id means another session, such as `/clear` starts: the next resume uses it.
   if (state.sessionId !== sessionId) {
     events.push({ type: 'session_started', sessionId, backend: state.backend, model: asText(frame.model) ?? null });
   }
   if (state.sessionId !== null && state.sessionId !== sessionId) {
-    const message = 'The agent goes on in another session.';
+    const message = 'The agent continues in another session.';
     const level = state.resetting ? 'info' : 'warning';
     events.push(notice(level, 'session_changed', message, { from: state.sessionId, to: sessionId }));
   }
@@ -37,7 +37,7 @@ export function mapInit(frame: SDKSystemMessage, state: MappingState): Mapped {
   return { events: [...events, ...commands.events], state: commands.state };
 }
 
-/** The mode that was never told is taken over silently: whoever opened the session chose it. */
+/** The first mode is adopted silently: whoever opened the session chose it. */
 function changedMode(value: unknown, state: MappingState): Mapped {
   const permissionMode = oneOf(permissionModes, value);
   if (permissionMode === undefined || permissionMode === state.permissionMode) return mapped(state);
@@ -45,7 +45,7 @@ function changedMode(value: unknown, state: MappingState): Mapped {
   return state.permissionMode === null ? mapped(next) : mapped(next, { type: 'current_mode_update', permissionMode });
 }
 
-/** The init names commands but does not describe them, so it never replaces a list that does. */
+/** The init frame names commands without describing them, so it never replaces a list that does. */
 function initCommands(frame: SDKSystemMessage, state: MappingState): Mapped {
   if (state.commandsSent) return mapped(state);
   const inTerminalOnly = new Set(asList(frame.terminal_slash_commands));
@@ -72,11 +72,11 @@ export function mapStatus(frame: SDKStatusMessage, state: MappingState): Mapped 
   const events = [...mode.events];
   const compacting = frame.status === 'compacting';
   if (compacting && !state.compacting) {
-    events.push(notice('info', 'compacting', 'The conversation is being summed up.'));
+    events.push(notice('info', 'compacting', 'The conversation is being summarized.'));
   }
   if (frame.compact_result === 'failed') {
     const cause = asText(frame.compact_error);
-    const message = 'The conversation could not be summed up.';
+    const message = 'The conversation could not be summarized.';
     events.push(notice('warning', 'compaction_failed', cause === undefined ? message : `${message} ${cause}`));
   }
   return mapped({ ...mode.state, compacting }, ...events);
@@ -87,7 +87,7 @@ export function mapCompactBoundary(frame: SDKCompactBoundaryMessage, state: Mapp
   const before = asCount(facts['pre_tokens']);
   const after = asCount(facts['post_tokens']);
   const sizes = before === undefined || after === undefined ? '' : ` (${before} tokens became ${after})`;
-  const event = notice('info', 'compacted', `The conversation was summed up${sizes}.`, {
+  const event = notice('info', 'compacted', `The conversation was summarized${sizes}.`, {
     trigger: asText(facts['trigger']),
     preTokens: before,
     postTokens: after,
@@ -98,11 +98,11 @@ export function mapCompactBoundary(frame: SDKCompactBoundaryMessage, state: Mapp
 }
 
 /**
- * The conversation begins anew, and the running totals with it. The session id that goes with it is told by the next
- * `init`: `new_conversation_id` is another number.
+ * The conversation starts over, and so do the running totals. The session id for it comes with the next `init`:
+ * `new_conversation_id` is a different id.
  */
 export function mapConversationReset(frame: SDKConversationResetMessage, state: MappingState): Mapped {
-  const message = 'The conversation was cleared and begins anew.';
+  const message = 'The conversation was cleared and starts over.';
   const event = notice('info', 'conversation_reset', message, { trigger: asText(frame.trigger) });
   const fresh: MappingState = { ...state, resetting: true, totals: zeroTotals, plan: new Map() };
   const usage = withUsageUpdate(withContextUsed(fresh, 0));

@@ -1,6 +1,6 @@
 /**
- * Partial output. This is the hot path, thousands of times per second: a delta finds its block, makes one event and
- * returns the state it was given.
+ * Partial output. This is the hot path, thousands of calls per second: a delta finds its block, creates one event and
+ * returns the state unchanged.
  */
 import type { SDKPartialAssistantMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent } from '../../agent-backend.ts';
@@ -39,7 +39,7 @@ function blockDelta(event: LooseRecord, parent: string | undefined, state: Mappi
   return { events: chunk ? [chunk] : [], state };
 }
 
-/** Undefined for what no reader sees: signatures, citations, and pieces that do not fit their block. */
+/** Undefined for what readers do not see: signatures, citations, and deltas that do not fit their block. */
 function chunkOf(block: OpenBlock, delta: LooseRecord, parent: string | undefined): AgentEvent | undefined {
   const from = parent === undefined ? undefined : { parentToolCallId: parent };
   switch (delta['type']) {

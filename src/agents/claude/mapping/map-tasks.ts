@@ -1,6 +1,6 @@
 /**
- * Work that goes on beside the turn. The list of live tasks is a level that replaces the one before it; the frames about
- * single tasks only add when one ends.
+ * Work that runs alongside the turn. Each list of running tasks replaces the one before it; frames about single tasks
+ * only add an event when one ends.
  */
 import type {
   SDKBackgroundTasksChangedMessage,

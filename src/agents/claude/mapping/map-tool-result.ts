@@ -9,9 +9,9 @@ import { toolContent } from './tool-output.ts';
 export interface ToolResult {
   toolCallId: unknown;
   failed: boolean;
-  /** What the model was given. */
+  /** What the model received. */
   content: unknown;
-  /** The tool's structured output, or the content where it gave none. */
+  /** The tool's structured output, or else the content. */
   output: unknown;
 }
 
@@ -37,19 +37,20 @@ export function toolResult(result: ToolResult, parent: string | undefined, state
   if (plan) events.push(planEvent(plan));
   const next = { ...state, openCalls, plan: plan ?? state.plan };
   if (!result.failed) return mapped(next, ...events);
-  // A sub-agent that failed ends the calls it had open. One that was sent to the background goes on, and its call has not failed.
+  // A sub-agent that failed ends its open calls. One that was sent to the background continues, and its call has not
+  // failed.
   const ended = endCalls(next, (open) => open.parentToolCallId === toolCallId, 'The sub-agent was ended.');
   return mapped(ended.state, ...events, ...ended.events);
 }
 
-/** Ends the main loop's calls that a finished turn left open, since nothing will answer them any more. */
+/** Ends the main loop's calls that a finished turn left open, because no results will come for them. */
 export function endOpenCalls(state: MappingState): Mapped {
   return endCalls(state, (open) => open.parentToolCallId === undefined, 'The turn ended before this call did.');
 }
 
 function endCalls(state: MappingState, isEnded: (call: OpenCall) => boolean, reason: string): Mapped {
   const ended = new Set<string>();
-  // A call stands behind the one that it belongs to, so one pass finds the calls of sub-agents too.
+  // A call comes after its parent, so one pass finds sub-agents' calls too.
   for (const [id, call] of state.openCalls) {
     if (isEnded(call) || (call.parentToolCallId !== undefined && ended.has(call.parentToolCallId))) ended.add(id);
   }

@@ -1,6 +1,6 @@
 /**
- * What the mapper remembers between frames. A state is never changed: `mapSdkMessage` returns the next one, which
- * shares all that stayed the same. Most frames, every delta among them, return the very state they were given.
+ * What the mapper remembers between frames. A state is immutable: `mapSdkMessage` returns the next one, which shares
+ * everything that stayed the same. Most frames, including every delta, return the same state object.
  */
 import type { BackendName, PermissionMode } from '../../../protocol/chat.ts';
 import type { AgentEvent } from '../../agent-backend.ts';
@@ -22,46 +22,46 @@ export interface OpenCall {
   readonly parentToolCallId: string | undefined;
 }
 
-/** What an earlier frame became, newest first: a later frame may withdraw it by its uuid. */
+/** The ids that earlier frames produced, newest first: a later frame may withdraw them by the frame's uuid. */
 export interface Delivered {
   readonly frame: string;
   readonly ids: readonly string[];
   readonly before: Delivered | null;
 }
 
-/** What belongs to the turn that runs; a result ends it. */
+/** The state of the running turn; a result ends it. */
 export interface TurnState {
   readonly interruptAsked: boolean;
-  /** The main loop gave an answer, so that the result's own text is a repetition. */
+  /** The main loop gave an answer, so the result's text only repeats it. */
   readonly answered: boolean;
-  /** What the model API said went wrong. */
+  /** The error from the model API. */
   readonly problem: TurnProblem | null;
-  /** When the limit that was reached resets, ISO 8601. */
+  /** When the reached limit resets, ISO 8601. */
   readonly limitResetsAt: string | null;
-  /** A hook of somebody's settings has refused its prompt, or kept it from going on. */
+  /** A hook from someone's settings has refused the prompt, or stopped the turn. */
   readonly hookStop: HookStop | null;
   readonly delivered: Delivered | null;
 }
 
 export interface ContextState {
-  /** The model that answered last in the main loop. */
+  /** The model that last answered in the main loop. */
   readonly model: string | null;
-  /** What went into the message that is streaming. */
+  /** The input tokens of the message that is streaming. */
   readonly input: number;
   readonly used: number | null;
   readonly size: number | null;
-  /** The last `usage_update` that was sent. */
+  /** The last `usage_update` event. */
   readonly sent: { readonly used: number; readonly size: number | null } | null;
 }
 
 export interface MappingState {
-  /** Who runs the session: told with its start. */
+  /** The session's backend, reported when it starts. */
   readonly backend: BackendName;
-  /** Null until the first `init`. Follows the agent when it begins another session, as `/clear` does. */
+  /** Null until the first `init`. Changes when the agent starts another session, for example after `/clear`. */
   readonly sessionId: string | null;
   /** The conversation was cleared: the next `init` names another session. */
   readonly resetting: boolean;
-  /** What came before the first `init`: `session_started` goes ahead of it. */
+  /** Events from before the first `init`: `session_started` comes first. */
   readonly held: readonly AgentEvent[];
   readonly permissionMode: PermissionMode | null;
   readonly commandsSent: boolean;
@@ -72,9 +72,9 @@ export interface MappingState {
   readonly openMessages: OpenMessages;
   readonly openCalls: ReadonlyMap<string, OpenCall>;
   readonly plan: ReadonlyMap<string, PlanItem>;
-  /** The last `background_tasks`, as JSON, to tell a change from a repetition. */
+  /** The last `background_tasks` as JSON, to detect changes. */
   readonly backgroundTasks: string;
-  /** Tasks that a tool call waits for: their end is told by that call's result. */
+  /** Tasks that a tool call waits for: its result reports their end. */
   readonly foregroundTasks: ReadonlySet<string>;
   readonly turn: TurnState;
 }
@@ -88,7 +88,7 @@ export const newTurn: TurnState = Object.freeze({
   delivered: null,
 });
 
-/** One process of an agent gets one state. `baseline` are the totals that its session goes on from. */
+/** Each agent process gets its own state. `baseline` is the totals that its session continues from. */
 export function createMappingState(
   options: { backend?: BackendName; baseline?: RunningTotals; permissionMode?: PermissionMode } = {},
 ): MappingState {
@@ -112,12 +112,12 @@ export function createMappingState(
   };
 }
 
-/** To be called when somebody interrupts a running turn: its result is then an outcome and no failure. */
+/** Call it when someone interrupts a running turn: its result is then an outcome, not a failure. */
 export function withInterruptAsked(state: MappingState): MappingState {
   return { ...state, turn: { ...state.turn, interruptAsked: true } };
 }
 
-/** What a hook said that keeps the turn from going on; null where the turn is a new one, or went on. */
+/** The message of a hook that stops the turn; null if the turn is new or continued. */
 export function withHookStop(state: MappingState, hookStop: HookStop | null): MappingState {
   return state.turn.hookStop === hookStop ? state : { ...state, turn: { ...state.turn, hookStop } };
 }
@@ -125,11 +125,11 @@ export function withHookStop(state: MappingState, hookStop: HookStop | null): Ma
 export interface Mapped {
   readonly events: AgentEvent[];
   readonly state: MappingState;
-  /** A frame outside the SDK's union, as `type/subtype`: count it and log it. */
+  /** A frame outside the SDK's union, as `type/subtype`, to be counted and logged. */
   readonly unmapped?: string;
   /** Parts of a frame that were left out on purpose or could not be read, for counting. */
   readonly dropped?: readonly string[];
-  /** The store lost a part of the transcript: repair it before the process may go. */
+  /** The store lost part of the transcript: repair it before the process may end. */
   readonly mirrorFailed?: true;
   readonly sessionState?: 'idle' | 'running' | 'requires_action';
 }

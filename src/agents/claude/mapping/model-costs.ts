@@ -1,6 +1,6 @@
 /**
- * The agent reports running totals; a turn is the difference to the totals before it. After a resume they go on from
- * the last `cost-state` entry of the transcript, after `/clear` they begin at zero.
+ * The agent reports running totals; a turn's share is the difference from the totals before it. After a resume they
+ * continue from the transcript's last `cost-state` entry; after `/clear` they start at zero.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { Usage } from '../../../protocol/event.ts';
@@ -21,7 +21,7 @@ export interface TurnCost {
 
 export const zeroTotals: RunningTotals = Object.freeze({ costUsd: 0, models: Object.freeze({}) });
 
-// Sums of small floating-point amounts, made in another order, differ by less than this.
+// Sums of small floating-point amounts, added in a different order, differ by less than this.
 const dust = 1e-9;
 
 /** Totals as the agent writes them: a cost in US dollars, and usage by model. */
@@ -44,7 +44,7 @@ export function readTotals(costUsd: unknown, modelUsage: unknown): RunningTotals
   return { costUsd: asCount(costUsd) ?? sum, models: Object.fromEntries(models) };
 }
 
-/** Tokens of one request, as its message has them. */
+/** Tokens of one request, as reported by its message. */
 export function readUsage(usage: unknown): Usage {
   const counted = asRecord(usage);
   return {
@@ -55,14 +55,14 @@ export function readUsage(usage: unknown): Usage {
   };
 }
 
-/** The totals that a resumed session goes on from: those of the transcript's last `cost-state` entry, or zero. */
+/** The totals that a resumed session continues from: those of the transcript's last `cost-state` entry, or zero. */
 export function baselineOf(costState: SessionStoreEntry | undefined): RunningTotals {
   return costState ? readTotals(costState['totalCostUSD'], costState['modelUsage']) : zeroTotals;
 }
 
 /**
- * One turn's share, and the baseline of the next. Totals below the baseline mean that the agent began anew. Totals
- * that say nothing at all (a result about a failed start) leave the baseline as it is.
+ * One turn's share, and the next turn's baseline. Totals below the baseline mean that the agent started counting again.
+ * Empty totals (a result about a failed start) leave the baseline unchanged.
  */
 export function costSince(baseline: RunningTotals, now: RunningTotals): { turn: TurnCost; baseline: RunningTotals } {
   if (now.costUsd === 0 && Object.keys(now.models).length === 0) {
@@ -84,7 +84,7 @@ export function costSince(baseline: RunningTotals, now: RunningTotals): { turn: 
 }
 
 function since(before: ModelCost | undefined, now: ModelCost): ModelCost {
-  // A single model that counts backwards was begun anew, even if the others were not.
+  // A single model whose count decreased started again, even if the others did not.
   if (!before || counters.some((counter) => now[counter] < before[counter])) return now;
   return { ...restOf(now, before), costUsd: positive(now.costUsd - before.costUsd) };
 }

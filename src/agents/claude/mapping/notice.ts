@@ -3,7 +3,7 @@ import { known } from './loose-json.ts';
 
 type Notice = AgentEventOf<'notice'>;
 
-/** `data` keeps only the fields that are known. */
+/** `data` contains only fields whose values are known. */
 export function notice(
   level: Notice['level'],
   code: string,

@@ -1,6 +1,6 @@
 const maxTitleLength = 200;
 
-// Direction marks, zero-width characters and line separators: what is shown must be what is there.
+// Direction marks, zero-width characters and line separators: readers must see exactly what is there.
 const hidden = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
 
 function show(character: string): string {
@@ -13,7 +13,7 @@ function show(character: string): string {
 
 /** The text on one line of at most 200 characters, with control and invisible characters made visible. */
 export function oneLine(text: string, maxLength: number = maxTitleLength): string {
-  // Far more is cut away beforehand than can stay: a title must not cost a pass over a megabyte.
+  // Truncate generously first: a title must not cost a pass over a megabyte.
   const start = text.slice(0, maxLength * 4).trim();
   const line = start.replace(/\p{Surrogate}/gu, '\ufffd').replace(hidden, show);
   if (line.length <= maxLength && start.length === text.trim().length) return line;

@@ -1,23 +1,23 @@
 /**
- * Which event a piece of an answer belongs to. The agent sends an answer twice: streamed, as numbered blocks of one
- * API message, and then whole, as one frame per block that names the message but not the block. Both must end under
- * one id, `<message>/<block>`, also when nothing was streamed, when blocks were left out, and when a message was tried again.
+ * Matches the pieces of an answer to events. The agent sends an answer twice: streamed, as numbered blocks of one API
+ * message, and then complete, as one frame per block that names the message but not the block. Both must get the same
+ * id, `<message>/<block>`, even if nothing was streamed, blocks were left out, or a message was retried.
  */
 export type BlockKind = 'text' | 'thinking' | 'tool' | 'other';
 
 export interface OpenBlock {
   readonly kind: BlockKind;
-  /** The id of the message or of the tool call that this block becomes. */
+  /** The id of this block's message or tool call. */
   readonly id: string;
   /** The tool's name; empty for other blocks. */
   readonly title: string;
-  /** The whole block has come. */
+  /** The complete block has arrived. */
   readonly settled: boolean;
 }
 
 export interface OpenMessage {
   readonly apiId: string;
-  /** What block ids begin with. A second try under the same API id gets another prefix. */
+  /** The prefix of block ids. A retry with the same API id gets another prefix. */
   readonly prefix: string;
   readonly attempt: number;
   readonly streamed: boolean;
@@ -28,7 +28,7 @@ export interface OpenMessage {
 /** The newest message of the main loop (key '') and of each sub-agent (key: the tool call that started it). */
 export type OpenMessages = ReadonlyMap<string, OpenMessage>;
 
-// Sub-agents that ended are not told apart from those that pause, so the oldest give way.
+// Sub-agents that ended cannot be told from those that pause, so the oldest are dropped.
 const maxOpenMessages = 64;
 
 function begin(apiId: string, attempt: number, streamed: boolean): OpenMessage {
@@ -47,14 +47,14 @@ function put(all: OpenMessages, parent: string, message: OpenMessage): OpenMessa
   return next;
 }
 
-/** The stream of a message begins. */
+/** Starts the stream of a message. */
 export function beginMessage(all: OpenMessages, parent: string, apiId: string): OpenMessages {
   const before = all.get(parent);
   const attempt = before?.apiId === apiId ? before.attempt + 1 : 1;
   return put(all, parent, begin(apiId, attempt, true));
 }
 
-/** The stream of one block begins. Undefined without a message that it could belong to. */
+/** Starts the stream of one block. Undefined if there is no message that it could belong to. */
 export function beginBlock(
   all: OpenMessages,
   parent: string,
@@ -70,8 +70,8 @@ export function beginBlock(
 }
 
 /**
- * The whole blocks of a frame have come: gives the id of each. A lone block is the one that was streamed last, since
- * frames come block by block and an empty block gets none; several blocks settle in their order.
+ * The complete blocks of a frame have arrived: returns the id of each. A single block is the one that was streamed
+ * last, because frames arrive block by block and an empty block gets none; several blocks settle in order.
  */
 export function settleBlocks(
   all: OpenMessages,

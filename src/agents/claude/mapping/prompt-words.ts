@@ -2,14 +2,14 @@ import type { ContentBlock } from '../../../protocol/content.ts';
 import { textOf } from '../../../protocol/text-of.ts';
 
 /**
- * What a prompt is known again by: its letters and digits. The program trims white space, makes blanks of tabs,
- * composes accents with their letters (NFC), and takes invisible characters out.
+ * The letters and digits by which a prompt is recognized. The program trims white space, turns tabs into spaces,
+ * composes accented letters (NFC), and removes invisible characters.
  */
 export function wordsOf(content: readonly ContentBlock[]): string {
   return allWordsOf(content).slice(0, wordsLength);
 }
 
-/** Whether what the program took ends with the prompt, behind words that stood in its input line. */
+/** Whether the text that the program received ends with the prompt, after text that was already in its input line. */
 export function endsWithPrompt(taken: readonly ContentBlock[], words: string): boolean {
   const all = allWordsOf(taken);
   return words !== '' && (words.length < wordsLength ? all.endsWith(words) : all.includes(words));

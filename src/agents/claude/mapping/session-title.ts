@@ -1,7 +1,7 @@
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { title } from '../../../protocol/chat.ts';
 
-/** The name that a person gave the session, where this entry of its transcript says one. */
+/** The session's name given by a person, if this transcript entry contains one. */
 export function titleOf(entry: SessionStoreEntry): string | undefined {
   return entry.type === 'custom-title' ? title.safeParse(entry['customTitle']).data : undefined;
 }

@@ -87,7 +87,7 @@ describe('toolContent', () => {
     };
     expect(toolContent(agent, false, 'wrapped', output)).toEqual([text('All well.')]);
     expect(toolContent(agent, false, 'internal', { status: 'async_launched' })).toEqual([
-      text('The sub-agent works in the background.'),
+      text('The sub-agent is working in the background.'),
     ]);
   });
 });

@@ -1,14 +1,14 @@
-/** What a tool call gave, as content for readers: text, images, and a diff for each edit. */
+/** A tool call's result as content for readers: text, images, and a diff for each edit. */
 import { type ContentBlock, imageMimeTypes } from '../../../protocol/content.ts';
 import type { ToolCallContent } from '../../../protocol/event.ts';
 import { cutText, maxOutputLength } from './bounded-output.ts';
 import { asCount, asList, asRecord, asText, isRecord, type LooseRecord, oneOf } from './loose-json.ts';
 import type { OpenCall } from './mapping-state.ts';
 
-// The Messages API takes no larger image.
+// The Messages API accepts no larger image.
 const maxImageLength = 8 * 1024 * 1024;
 
-/** `output` is the tool's structured output where there is one; `content` is what the model was given. */
+/** `output` is the tool's structured output, if any; `content` is what the model received. */
 export function toolContent(
   call: OpenCall | undefined,
   failed: boolean,
@@ -26,16 +26,16 @@ export function toolContent(
   });
 }
 
-/** What a sub-agent reports, without the words that the program wraps around it for the model. */
+/** A sub-agent's report, without the text that the program wraps around it for the model. */
 function agentReport(call: OpenCall, output: LooseRecord): unknown {
   if (call.toolName !== 'Agent' && call.toolName !== 'Task') return undefined;
   if (output['status'] === 'completed') {
-    // The program's own notes stand before and after the report.
+    // The program's own notes come before and after the report.
     const parts = asList(output['content']);
     const notes = asCount(output['harnessNoteCount']) ?? 0;
     return parts.slice(notes, parts.length - (asCount(output['harnessTailCount']) ?? 0));
   }
-  return output['status'] === 'async_launched' ? 'The sub-agent works in the background.' : undefined;
+  return output['status'] === 'async_launched' ? 'The sub-agent is working in the background.' : undefined;
 }
 
 function text(value: string): ContentBlock {
@@ -63,7 +63,7 @@ function contentBlock(value: unknown): ContentBlock | undefined {
     case 'resource_link':
       return text(`[${asText(value['name']) ?? 'resource'}] ${asText(value['uri']) ?? ''}`.trim());
     default: {
-      // A block of a kind we do not know, such as a code execution result, in the words it has.
+      // A block of an unknown type, such as a code execution result: show its text.
       const words = asText(value['text']) ?? asText(value['stdout']) ?? asText(value['error_code']);
       return words === undefined ? undefined : text(words);
     }
@@ -90,7 +90,7 @@ function diffsOf(call: OpenCall, output: LooseRecord): ToolCallContent[] {
   const input = asRecord(call.input);
   switch (call.toolName) {
     case 'Edit': {
-      // The output knows better than the input: a person may have changed the edit before allowing it.
+      // The output is more accurate than the input: a person may have changed the edit before allowing it.
       const oldText = anyText(output['oldString']) ?? anyText(input['old_string']);
       const newText = anyText(output['newString']) ?? anyText(input['new_string']);
       return diff(output['filePath'] ?? input['file_path'], oldText === '' ? null : oldText, newText);
@@ -103,7 +103,7 @@ function diffsOf(call: OpenCall, output: LooseRecord): ToolCallContent[] {
     case 'Write': {
       const before = output['type'] === 'update' ? anyText(output['originalFile']) : null;
       const after = anyText(output['content']) ?? anyText(input['content']);
-      // The old content of a large file is not told: a diff against nothing would claim a new file.
+      // The old content of a large file is not reported: a diff against nothing would look like a new file.
       if (before === undefined) return [];
       return diff(output['filePath'] ?? input['file_path'], before, after);
     }
@@ -116,7 +116,7 @@ function diffsOf(call: OpenCall, output: LooseRecord): ToolCallContent[] {
   }
 }
 
-/** Both sides whole, or none: a cut side would show a deletion that never happened. */
+/** Both sides complete, or no diff: a truncated side would show a deletion that never happened. */
 function diff(path: unknown, oldText: string | null | undefined, newText: string | undefined): ToolCallContent[] {
   const file = asText(path);
   if (file === undefined || oldText === undefined || newText === undefined) return [];

@@ -1,4 +1,4 @@
-/** A tool call in words for people, and in the kinds of the Agent Client Protocol. */
+/** Describes a tool call to people, and classifies it by the kinds of the Agent Client Protocol. */
 import type { toolKinds } from '../../../protocol/event.ts';
 import { asList, asRecord, asText, type LooseRecord } from './loose-json.ts';
 import { oneLine } from './one-line.ts';
@@ -82,7 +82,7 @@ const tools: Readonly<Record<string, ToolWords>> = {
   ReadMcpResourceDir: { kind: 'read', title: field('uri', 'List ') },
 };
 
-// Of a tool we do not know, the first of these says most.
+// For an unknown tool, the first of these that is present says most.
 const tellingFields = [
   'command',
   'file_path',
@@ -114,7 +114,7 @@ export function toolTitle(toolName: string, input: unknown): string {
   return oneLine(telling === undefined ? name : `${name}: ${telling}`);
 }
 
-/** Of a call that a person is asked about: the tool's own name, once, and what the call is for. */
+/** For a call that a person is asked about: the tool's name, once, and what the call is for. */
 export function askedTitle(toolName: string, input: unknown): string {
   const title = toolTitle(toolName, input);
   return title === toolName || title.startsWith(`${toolName}: `) ? title : `${toolName}: ${title}`;

@@ -1,8 +1,8 @@
 /**
- * What one line of the program's transcript is to a chat. Lines that say what the agent said or did are told as the
- * frame that the SDK would have sent for them, so that one mapper serves both ways of running the program.
+ * What one line of the program's transcript means for a chat. Lines with what the agent said or did become the frames
+ * that the SDK would have sent for them, so that one mapper serves both backends.
  *
- * The set of lines is open: what is not known is passed over here, and stored all the same.
+ * The set of lines is open: unknown lines are skipped here, but still stored.
  */
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { ContentBlock } from '../../../protocol/content.ts';
@@ -13,25 +13,30 @@ import { type RunningTotals, readTotals } from './model-costs.ts';
 import { textBetween, withoutPasteMarks, withoutTags } from './typed-text.ts';
 
 export type TranscriptLine =
-  /** `isAborted`: the answer was broken off. */
+  /** `isAborted`: the answer was cut short. */
   | { is: 'frame'; frame: UnknownFrame; requestId?: string | undefined; isAborted?: boolean }
-  /** The model API failed for good, and with it the turn. */
+  /** The model API failed for good, and so did the turn. */
   | { is: 'api_error'; frame: UnknownFrame; status: number | undefined }
-  /** A person's message that begins a turn. */
+  /** A person's message that starts a turn. */
   | { is: 'prompt'; id: string; content: ContentBlock[] }
-  /** What no person wrote: it begins a turn, or comes into the middle of one. It may tell that a task has ended. */
+  /**
+   * Not written by a person: it starts a turn, or arrives in the middle of one. It may report that a task has ended.
+   */
   | { is: 'incoming'; message: IncomingMessage; isPrompt: boolean; endedTask?: string | undefined }
-  /** What a person typed that begins no turn by itself: a command, or words into the middle of a turn. */
+  /** What a person typed that starts no turn by itself: a command, or text in the middle of a turn. */
   | { is: 'aside'; id: string; content: ContentBlock[] }
-  /** Work that goes on after its call has returned. */
+  /** Work that continues after its call has returned. */
   | { is: 'background'; frame: UnknownFrame; taskId: string; kind: string; toolCallId: string | undefined }
-  /** Such work has ended; the prompt or the words that tell the agent of it come later. */
+  /** Such work has ended; the prompt or text that tells the agent so comes later. */
   | { is: 'task_end'; taskId: string }
-  /** What the model is told of MCP servers: those that start or have failed, and those whose tools there are now. */
+  /**
+   * What the model learns about MCP servers: those that are starting or have failed, and those whose tools are
+   * available now.
+   */
   | { is: 'mcp_servers'; pending: unknown; failed: unknown; connected: string[] }
-  /** By a person: while the model answered, or while a tool ran or waited. */
+  /** By a person, while the model answered, or while a tool was running or waiting. */
   | { is: 'interrupted'; isInRequest: boolean }
-  /** A hook has kept the turn from going on. */
+  /** A hook has stopped the turn. */
   | { is: 'hook_stop'; reason: string }
   | { is: 'turn_end' }
   | { is: 'totals'; totals: RunningTotals }
@@ -39,12 +44,12 @@ export type TranscriptLine =
 
 const outputTags = ['local-command-stdout', 'local-command-stderr', 'bash-stdout', 'bash-stderr'];
 
-/** What a line that the program wrote of a command begins with. */
+/** The start of a line that the program wrote about a command. */
 const localTag = /^\s*<(command-(name|message|args)|bash-input|(local-command|bash)-(stdout|stderr))>/;
 
 const nothing: TranscriptLine = { is: 'nothing' };
 
-/** `parentToolCallId` is the call that started the sub-agent whose line this is. */
+/** `parentToolCallId` is the call that started the line's sub-agent. */
 export function readLine(entry: SessionStoreEntry, parentToolCallId?: string): TranscriptLine {
   switch (entry.type) {
     case 'assistant':
@@ -92,27 +97,27 @@ function userLine(entry: SessionStoreEntry, parent: string | undefined): Transcr
   if (parent !== undefined) return nothing;
   const text = textOf(content);
   const id = entry.uuid ?? '';
-  // Before all else: the program marks most of these as its own.
+  // First of all, because the program marks most of these as its own.
   const { origin, turnOrigin } = entry;
   const message = incomingOfLine({ origin, turnOrigin }, text, id);
   if (message) return { is: 'incoming', message, isPrompt: true, endedTask: textBetween(text, 'task-id') };
-  // The same words that a person typed are a prompt.
+  // The same text typed by a person is a prompt.
   if (entry['rowSource'] === 'hook') return { is: 'frame', frame: { type: 'user', message: said, isSynthetic: true } };
   if (entry['isMeta'] === true || entry['isCompactSummary'] === true) return nothing;
-  // Where the program says that it was typed, it is a prompt, whatever it looks like.
+  // If the program says that it was typed, it is a prompt, whatever it looks like.
   if (entry['promptSource'] !== 'typed' && entry['promptSource'] !== 'queued') {
     if (text.startsWith('[Request interrupted by user')) {
       return { is: 'interrupted', isInRequest: !text.includes('for tool use') };
     }
     const local = localLine(text, id);
-    // A command of the user's own begins a turn; one of the program's does not.
+    // A custom command starts a turn; a built-in one does not.
     if (local?.is === 'aside' && entry['turnOrigin'] === 'human') return { ...local, is: 'prompt' };
     if (local !== undefined) return local;
   }
   return { is: 'prompt', id, content: blocksOf(content) };
 }
 
-/** A command that was typed, or what it printed; undefined for anything else. */
+/** A typed command or its output; undefined for anything else. */
 function localLine(text: string, id: string): TranscriptLine | undefined {
   if (!localTag.test(text)) return undefined;
   const outputs = outputTags.flatMap((tag) => textBetween(text, tag) ?? []);
@@ -187,7 +192,7 @@ function systemLine(entry: SessionStoreEntry): TranscriptLine {
   }
 }
 
-/** Words that come into the middle of a turn are handed to the model as an attachment. */
+/** Text that arrives in the middle of a turn reaches the model as an attachment. */
 function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   const attachment = asRecord(entry['attachment']);
   if (attachment['type'] === 'deferred_tools_delta') return mcpServersLine(attachment);
@@ -208,7 +213,10 @@ function attachmentLine(entry: SessionStoreEntry): TranscriptLine {
   return content.length === 0 ? nothing : { is: 'aside', id, content };
 }
 
-/** What a hook says that keeps the turn from going on; undefined for any other line. One at the end of a turn stops nothing. */
+/**
+ * The message of a hook that stops the turn; undefined for any other line. A hook that runs at the end of a turn stops
+ * nothing.
+ */
 export function readHookStop(entry: SessionStoreEntry): string | undefined {
   const { type, message, hookEvent } = asRecord(entry['attachment']);
   if (type !== 'hook_stopped_continuation' || hookEvent === 'Stop' || hookEvent === 'SubagentStop') return undefined;
@@ -223,7 +231,7 @@ function mcpServersLine(attachment: Record<string, unknown>): TranscriptLine {
   return { is: 'mcp_servers', pending, failed, connected: [...new Set(connected)] };
 }
 
-/** What waits to be told to the agent: words, or that a task has ended. */
+/** What waits to be delivered to the agent: text, or that a task has ended. */
 function queueLine(entry: SessionStoreEntry): TranscriptLine {
   const content = asText(entry['content']) ?? '';
   if (entry['operation'] !== 'enqueue' || !content.startsWith('<task-notification>')) return nothing;

@@ -1,4 +1,4 @@
-/** What went wrong with the model API, in a sentence that says what to do. */
+/** Problems with the model API, described by sentences that say what to do. */
 import type { SDKAssistantMessageError } from '@anthropic-ai/claude-agent-sdk';
 import type { Obstacle } from '../../agent-backend.ts';
 import type { ErrorCode } from '../../../protocol/error.ts';
@@ -6,17 +6,17 @@ import type { HoldReason } from '../../../protocol/hold.ts';
 import type { TurnError } from '../../../protocol/event.ts';
 import { oneLine } from './one-line.ts';
 
-/** Remembered from an assistant frame until the turn's result. */
+/** Kept from an assistant frame until the turn's result. */
 export interface TurnProblem {
   readonly kind: SDKAssistantMessageError;
-  /** The agent's own words; empty when it gave none. */
+  /** The agent's own message; empty if it gave none. */
   readonly text: string;
 }
 
-/** A hook of somebody's settings keeps the turn from going on, or has refused its prompt. */
+/** A hook from someone's settings stops the turn, or has refused its prompt. */
 export interface HookStop {
   readonly isRefusal: boolean;
-  /** The hook's own words; empty where it gave none, or they are not known. */
+  /** The hook's own message; empty if it gave none or it is unknown. */
   readonly reason: string;
 }
 
@@ -24,7 +24,7 @@ const problems: Readonly<Record<SDKAssistantMessageError, { code: ErrorCode; mes
   authentication_failed: {
     code: 'agent_login_required',
     message:
-      'Claude is not signed in, or its key is not accepted. Sign in with `boocode login` or under Settings in the page, or start the server with ANTHROPIC_API_KEY.',
+      'Claude is not signed in, or its key was not accepted. Sign in with `boocode login` or under Settings in the page, or start the server with ANTHROPIC_API_KEY.',
   },
   oauth_org_not_allowed: {
     code: 'agent_login_required',
@@ -32,32 +32,32 @@ const problems: Readonly<Record<SDKAssistantMessageError, { code: ErrorCode; mes
   },
   verification_required: {
     code: 'agent_login_required',
-    message: 'The account has to be verified before it can be used. Sign in to it and follow what it asks.',
+    message: 'The account must be verified before it can be used. Sign in to it and follow the instructions.',
   },
   cloud_credential_error: {
     code: 'agent_login_required',
-    message: "The cloud provider's credentials are missing or not accepted. Renew them on the server.",
+    message: "The cloud provider's credentials are missing or were not accepted. Renew them on the server.",
   },
-  account_on_hold: { code: 'model_error', message: 'The account is on hold. Its owner has to clear this up.' },
+  account_on_hold: { code: 'model_error', message: 'The account is on hold. Its owner must resolve this.' },
   billing_error: {
     code: 'model_error',
     message: "The account's credit or plan does not cover this request. Check its billing.",
   },
   rate_limit: { code: 'model_error', message: 'The rate limit of the model API is reached. Try again later.' },
-  overloaded: { code: 'model_error', message: 'The model API is overloaded. Try again in a while.' },
-  invalid_request: { code: 'model_error', message: 'The model API does not accept this request.' },
+  overloaded: { code: 'model_error', message: 'The model API is overloaded. Try again later.' },
+  invalid_request: { code: 'model_error', message: 'The model API rejected this request.' },
   model_not_found: {
     code: 'model_error',
-    message: 'The model does not exist, or this account may not use it. Choose another model.',
+    message: 'The model does not exist or is not available to this account. Choose another model.',
   },
   server_error: { code: 'model_error', message: 'The model API failed. Try again.' },
-  max_output_tokens: { code: 'model_error', message: 'The answer was cut off at the longest length the model allows.' },
+  max_output_tokens: { code: 'model_error', message: 'The answer was cut off at the model’s maximum length.' },
   unknown: { code: 'model_error', message: 'The model API failed.' },
 };
 
 const maxDetailLength = 1000;
 
-/** The sentence, with the agent's own words behind it. */
+/** The sentence, followed by the agent's own message. */
 export function turnError(code: ErrorCode, sentence: string, detail: string): TurnError {
   const words = detail.trim();
   if (words === '') return { code, message: sentence };
@@ -71,7 +71,7 @@ export function problemError(problem: TurnProblem): TurnError {
   return turnError(code, message, problem.text);
 }
 
-/** Why the next prompt would fail by the same; undefined where it may not. */
+/** Why the next prompt would fail for the same reason; undefined if it might not. */
 const obstacles: Readonly<Partial<Record<SDKAssistantMessageError, HoldReason>>> = {
   authentication_failed: 'sign_in',
   oauth_org_not_allowed: 'sign_in',
@@ -93,11 +93,11 @@ export function problemObstacle(kind: SDKAssistantMessageError, resetsAt: string
 
 export function tooLongError(detail: string): TurnError {
   const sentence =
-    'This is larger than the model takes, and so is whatever is sent after it. Take the prompt back, and the agent goes on as before it.';
+    'This is larger than the model accepts, and so is anything sent after it. Take the prompt back to continue from before it.';
   return turnError('context_exceeded', sentence, detail);
 }
 
-/** Somebody's own rule: nothing is wrong with the agent, and the next prompt may do. */
+/** A rule that someone chose: nothing is wrong with the agent, and the next prompt may work. */
 export function hookStopError(stop: HookStop | null): TurnError {
   const what = stop?.isRefusal ? 'A hook refused this prompt' : 'A hook stopped this turn';
   const words = oneLine(stop?.reason ?? '', maxDetailLength);
@@ -108,7 +108,7 @@ export function isProblemKind(value: unknown): value is SDKAssistantMessageError
   return typeof value === 'string' && Object.hasOwn(problems, value);
 }
 
-/** The kind of a problem of which only the HTTP status is known. */
+/** The kind of a problem when only the HTTP status is known. */
 export function kindOfStatus(status: number): SDKAssistantMessageError {
   if (status === 401) return 'authentication_failed';
   if (status === 402) return 'billing_error';

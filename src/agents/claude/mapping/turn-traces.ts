@@ -6,9 +6,9 @@ import { syntheticModel } from './map-assistant.ts';
 import { readUsage } from './model-costs.ts';
 
 /**
- * What the transcript's own lines say of a turn that nobody lived to finish. A request has one line for each block of its
- * answer, all with the same id, and is counted once; of numbers that grow while it streams the largest counts. Those in
- * `except`, by the id of the request or of its message, were counted elsewhere.
+ * What transcript lines show of a turn whose end was never recorded. A request has one line per block of its answer,
+ * all with the same id, and is counted once; if its numbers grow while it streams, the largest counts. Requests in
+ * `except`, by request id or message id, were counted elsewhere.
  */
 export function createTurnTraces(except: CountedRequests = new Set()): TurnTraces {
   const requests = new Map<string, { model: string; usage: Usage; isExcepted: boolean }>();
@@ -53,7 +53,7 @@ export function createTurnTraces(except: CountedRequests = new Set()): TurnTrace
   };
 }
 
-/** The request to the model that a line of the transcript is a part of the answer to, and what it had used by then. */
+/** The model request whose answer a transcript line is part of, and its usage so far. */
 export function requestOf(
   entry: Readonly<Record<string, unknown>>,
 ): { messageId: string; requestId: string | undefined; model: string; usage: Usage } | undefined {

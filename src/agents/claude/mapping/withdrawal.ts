@@ -1,9 +1,9 @@
-/** The log only grows, so what the agent takes back is named in a notice: readers strike it out. */
+/** The log is append-only, so a notice names what the agent withdraws, and readers strike it out. */
 import type { AgentEvent } from '../../agent-backend.ts';
 import { asList } from './loose-json.ts';
 import type { Delivered } from './mapping-state.ts';
 
-/** The ids of messages and tool calls that came from these frames, in the order they were made. */
+/** Ids of the messages and tool calls that came from these frames, in order. */
 export function withdrawnIds(delivered: Delivered | null, frames: unknown): string[] {
   const named = new Set(asList(frames));
   const ids: string[] = [];
@@ -17,6 +17,6 @@ export function withdrawnIds(delivered: Delivered | null, frames: unknown): stri
 export function withdrawal(delivered: Delivered | null, frames: unknown): AgentEvent[] {
   const ids = withdrawnIds(delivered, frames);
   if (ids.length === 0) return [];
-  const message = 'The agent withdrew what it had said before and answers anew.';
+  const message = 'The agent withdrew its answer and is answering again.';
   return [{ type: 'notice', level: 'info', code: 'superseded', message, data: { ids } }];
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 
 const bufferChars = 256 * 1024;
 
-/** A file that is written beside its place, readable by its owner only, and put there once it is whole. */
+/** A file that is written next to its final path, readable by its owner only, and moved there once it is complete. */
 export class FreshFile {
   readonly path: string;
   readonly freshPath: string;
@@ -30,7 +30,7 @@ export class FreshFile {
     if (this.#waitingChars >= bufferChars) await this.#flush();
   }
 
-  /** What is written can be read. Idempotent. */
+  /** Makes everything written so far readable. Idempotent. */
   async end(): Promise<void> {
     if (!this.#isOpen) return;
     await this.#flush();
@@ -42,7 +42,7 @@ export class FreshFile {
     await rename(this.freshPath, this.path);
   }
 
-  /** Nothing is left beside the place. Idempotent. */
+  /** Removes the temporary file. Idempotent. */
   async discard(): Promise<void> {
     await this.#close();
     await rm(this.freshPath, { force: true });

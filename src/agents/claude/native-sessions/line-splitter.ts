@@ -1,17 +1,17 @@
-/** Bytes in, whole lines out. What comes after the last newline waits for its end. */
+/** Bytes in, complete lines out. Anything after the last newline waits for the rest of its line. */
 
 export interface Line {
-  /** Null for a line that is too long to be read. */
+  /** Null if the line is too long to read. */
   bytes: Buffer | null;
-  /** Where the line begins in the file, in bytes. */
+  /** The line's start in the file, in bytes. */
   offset: number;
-  /** Where it ends: behind its newline. */
+  /** The line's end, after its newline. */
   end: number;
   /** From 1. */
   number: number;
 }
 
-/** Longer than this a line is passed over: it would not fit in a string. */
+/** Longer lines are skipped: they would not fit in a string. */
 const maxLineBytes = 256 * 1024 * 1024;
 const newline = 0x0a;
 
@@ -19,7 +19,7 @@ export class LineSplitter {
   readonly #maxLineBytes: number;
   #offset = 0;
   #number = 1;
-  /** The pieces of the line that has no end yet. A line of many pieces is put together once. */
+  /** The pieces of the incomplete line. They are joined only once, however many there are. */
   #pieces: Buffer[] = [];
   #pieceBytes = 0;
 
@@ -27,7 +27,7 @@ export class LineSplitter {
     this.#maxLineBytes = maxBytes;
   }
 
-  /** The line that has no end yet, if there is one. */
+  /** The incomplete line, if there is one. */
   get openLine(): { offset: number; number: number; byteCount: number } | null {
     if (this.#pieceBytes === 0) return null;
     return { offset: this.#offset, number: this.#number, byteCount: this.#pieceBytes };

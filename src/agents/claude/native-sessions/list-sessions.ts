@@ -1,4 +1,4 @@
-/** The sessions that the program has on this machine. */
+/** The sessions that the program has stored on this machine. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { asList, asRecord, asText } from '../mapping/loose-json.ts';
@@ -9,10 +9,10 @@ export interface NativeSession {
   sessionId: string;
   /** Of the main transcript. */
   file: string;
-  /** What the user or the program called it. */
+  /** The title given by the user or the program. */
   title: string | null;
   firstPrompt: string;
-  /** What people said, and the agent's answers. */
+  /** Counts people's messages and the agent's answers. */
   messages: number;
   /** When its last line was written. */
   lastActivity: Date;
@@ -22,12 +22,12 @@ export interface NativeSession {
 
 const sessionName = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$/i;
 
-/** Of a file's name; null for one that names no session. */
+/** From a file name; null if it names no session. */
 function sessionIdOf(file: string): string | null {
   return sessionName.exec(basename(file))?.[1]?.toLowerCase() ?? null;
 }
 
-/** The sessions of a folder in which something was said, newest first. */
+/** The non-empty sessions of a folder, newest first. */
 export async function listSessions(folder: string): Promise<NativeSession[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
@@ -41,7 +41,7 @@ export async function listSessions(folder: string): Promise<NativeSession[]> {
   return sessions.toSorted((one, other) => other.lastActivity.getTime() - one.lastActivity.getTime());
 }
 
-/** Null for a file in which nothing was said, or that is no transcript. */
+/** Null if the file contains no messages or is not a transcript. */
 export async function readSession(file: string): Promise<NativeSession | null> {
   const answers = new Set<unknown>();
   let prompts = 0;

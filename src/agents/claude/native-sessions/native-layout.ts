@@ -1,16 +1,16 @@
-/** Where the program keeps its sessions: one folder per working directory, one file per session, one per sub-agent. */
+/** Where the program stores its sessions: one folder per working directory, one file per session, one per sub-agent. */
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configDirOf, projectFolder } from '../files/transcript-file.ts';
 
-/** The folder for a working directory of this machine. Throws where there is no such directory. */
+/** The folder for a working directory of this machine. Throws if the directory does not exist. */
 export async function sessionFolder(env: Readonly<Record<string, string | undefined>>, cwd: string): Promise<string> {
   return join(configDirOf(env), 'projects', projectFolder(await realpath(cwd)));
 }
 
 /**
- * The file of a transcript, below the folder. Null for names that would lead anywhere else: they come from a server, and
- * there from an agent.
+ * A transcript's file inside the folder. Null for names that would lead outside it: they come from a server, which got
+ * them from an agent.
  */
 export function transcriptFile(folder: string, sessionId: string, subpath: string): string | null {
   if (!isPlainName(sessionId)) return null;
@@ -19,7 +19,7 @@ export function transcriptFile(folder: string, sessionId: string, subpath: strin
   return names.every(isPlainName) ? join(folder, sessionId, `${names.join('/')}.jsonl`) : null;
 }
 
-/** Whether a sub-agent's path is one that the program could have made. */
+/** Whether the program could have created this sub-agent path. */
 export function isSubpath(subpath: string): boolean {
   return subpath.startsWith('subagents/') && subpath.length <= 500 && subpath.split('/').every(isPlainName);
 }

@@ -168,7 +168,9 @@ describe('TRANSCRIPT-10: transcripts are written as the program lays them out', 
     expect(await read(`${one}.jsonl`)).toBe(`${a}\n${b}\n`);
 
     await put(join(folder(), `${two}.jsonl`), '{"type":"user","uuid":"theirs"}');
-    await expect(write([one, '', a], [one, '', '{"type":"x"}'], [two, '', a])).rejects.toThrow('it is left as it is');
+    await expect(write([one, '', a], [one, '', '{"type":"x"}'], [two, '', a])).rejects.toThrow(
+      'so it was not replaced',
+    );
     expect(await read(`${one}.jsonl`)).toBe(`${a}\n${b}\n`);
     expect((await readdir(folder())).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });

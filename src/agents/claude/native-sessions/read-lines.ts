@@ -7,7 +7,7 @@ export interface TextLine {
   number: number;
 }
 
-/** The lines of a file that hold anything, one after the other; a last one without its end is left out. */
+/** The non-empty lines of a file, in order; an incomplete last line is skipped. */
 export async function* readLines(file: string): AsyncGenerator<TextLine, void, undefined> {
   const splitter = new LineSplitter();
   for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
@@ -22,7 +22,7 @@ function textOf({ bytes }: Line): string {
   return bytes === null ? '(too long)' : bytes.toString('utf8').trim();
 }
 
-/** A line of a transcript; null for what is none. */
+/** Parses a line of a transcript; null if it is not one. */
 export function parseEntry(text: string): ({ type: string } & Record<string, unknown>) | null {
   try {
     const entry: unknown = JSON.parse(text);
@@ -33,7 +33,7 @@ export function parseEntry(text: string): ({ type: string } & Record<string, unk
   }
 }
 
-/** The program's records of its own requests: large, of no use to a resume, and never stored. */
+/** The program's records of its own requests: large, useless for resuming, and never stored. */
 export function isRecordOfRequest(entry: { type: string }): boolean {
   return entry.type.startsWith('api-request');
 }

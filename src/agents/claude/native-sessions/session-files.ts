@@ -8,7 +8,7 @@ export interface SessionFile {
   subpath: string;
 }
 
-/** The transcripts of a session: its own, which is this file, and those of its sub-agents beside it. */
+/** The transcripts of a session: its own, in this file, and those of its sub-agents next to it. */
 export async function sessionFiles(file: string, sessionId: string): Promise<SessionFile[]> {
   const folder = join(dirname(file), sessionId, 'subagents');
   const names = await readdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
@@ -22,7 +22,7 @@ export async function sessionFiles(file: string, sessionId: string): Promise<Ses
   return [{ path: file, subpath: '' }, ...subs];
 }
 
-/** How the files are now: equal only while nobody writes to them. */
+/** The current state of the files: equal only while nobody writes to them. */
 export async function stateOf(
   files: readonly SessionFile[],
 ): Promise<{ text: string; changedMs: number; bytes: number }> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { identifyProcess } from '../../../lib/process-identity.ts';
 import { configDirOf } from '../files/transcript-file.ts';
 
-/** The living program that is in this session, as the programs themselves say; null where there is none. */
+/** The running program that uses this session, according to the programs' own files; null if there is none. */
 export async function programIn(
   env: Readonly<Record<string, string | undefined>>,
   sessionId: string,
@@ -22,16 +22,16 @@ export async function programIn(
   return null;
 }
 
-/** A killed program leaves its file behind, and its number may be another's since. */
+/** A killed program leaves its file behind, and its pid may have been reused. */
 function isSameProcess(pid: number, started: unknown): boolean {
   const process = identifyProcess(pid);
   if (!process) return false;
-  // On Linux both count the same ticks; elsewhere the number has to do.
+  // On Linux both count the same ticks; elsewhere the pid has to be enough.
   const [, ticks] = process.startedAt.split('/');
   return ticks === undefined || typeof started !== 'string' || started === ticks;
 }
 
-/** Null for a file that has gone, or is being written. */
+/** Null if the file is gone or is being written. */
 async function readStatus(file: string): Promise<Record<string, unknown> | null> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;

@@ -1,6 +1,6 @@
 /**
- * Writes transcripts as the program lays them out. A file is in its place only once all are written, and never takes
- * the place of one that holds more: somebody may have gone on in that session with the program itself.
+ * Writes transcripts in the program's layout. Files are moved into place only once all are written, and never replace
+ * one that contains more: someone may have continued that session with the program itself.
  */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { isRecordOfRequest, parseEntry, readLines } from './read-lines.ts';
 export interface WrittenFile {
   path: string;
   entries: number;
-  /** False for a file that was there and held all that is in the transcript. */
+  /** False if the existing file already contained the whole transcript. */
   isNew: boolean;
 }
 
@@ -24,11 +24,11 @@ export class SessionWriter {
     this.#folder = folder;
   }
 
-  /** `line` is the entry's JSON. Those of one transcript come one after the other. */
+  /** `line` is the entry's JSON. Lines of one transcript come consecutively. */
   async add(sessionId: string, subpath: string, line: string): Promise<void> {
     const path = transcriptFile(this.#folder, sessionId, subpath);
     if (path === null)
-      throw new BooError('internal', `The server names a transcript that can have no file: ${subpath}.`);
+      throw new BooError('internal', `The server sent a transcript path that is not valid: ${subpath}.`);
     let last = this.#files.at(-1);
     if (last?.file.path !== path) {
       await last?.file.end();
@@ -39,7 +39,9 @@ export class SessionWriter {
     await last.file.addLine(line);
   }
 
-  /** Puts every file in its place. Throws, and changes none, when one that is there holds what the fresh one lacks. */
+  /**
+   * Moves every file into place. Throws, and changes none, if an existing file contains lines that the new one lacks.
+   */
   async finish(): Promise<WrittenFile[]> {
     const written: WrittenFile[] = [];
     for (const { file, entries } of this.#files) {
@@ -53,20 +55,20 @@ export class SessionWriter {
     return written;
   }
 
-  /** Removes what was not put in its place. */
+  /** Removes files that were not moved into place. */
   async discard(): Promise<void> {
     for (const { file } of this.#files) await file.discard();
   }
 }
 
-/** False where the file that is there holds all of the fresh one. */
+/** False if the existing file contains all of the new one. */
 async function takesPlace({ path, freshPath }: FreshFile): Promise<boolean> {
   if ((await stat(path).catch(() => null)) === null) return true;
   const there = await identitiesIn(path);
   const ours = await identitiesIn(freshPath);
   if (isWithin(ours, there)) return false;
   if (isWithin(there, ours)) return true;
-  throw new BooError('invalid_request', `${path} holds lines that the chat does not: it is left as it is.`);
+  throw new BooError('invalid_request', `${path} contains lines that the chat does not have, so it was not replaced.`);
 }
 
 function isWithin(part: ReadonlySet<string>, whole: ReadonlySet<string>): boolean {

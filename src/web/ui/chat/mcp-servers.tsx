@@ -4,8 +4,8 @@ import { readableLine } from '../../text/readable.ts';
 const statusWords: Record<McpServer['status'], string> = {
   connected: 'runs',
   pending: 'starts',
-  failed: 'does not run',
-  needs_auth: 'wants somebody to sign in',
+  failed: 'is not running',
+  needs_auth: 'needs someone to sign in',
   disabled: 'is switched off',
 };
 
