@@ -100,8 +100,11 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     };
     const willing = await openChatsHost(database.url, { resumeAtReset: true });
     try {
-      for (const { chats } of [host, willing]) {
-        for (const given of [{}, { resumeAtReset: false }, settings]) {
+      for (const [{ chats }, resumeAtReset] of [
+        [host, false],
+        [willing, true],
+      ] as const) {
+        for (const given of [{}, { resumeAtReset: !resumeAtReset }, settings]) {
           const input = { cwd: host.cwd, ...given };
           const { id } = await chats.beginImport({ ...input, sessionId: randomUUID() });
           await chats.addImportLines(id, { lines: [user('Remember the word plum.')] });
@@ -109,7 +112,7 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
           const created = await chats.createChat({ title: 'Remember the word plum.', ...input });
           const own = { id, head: 2, createdAt: adopted.createdAt, updatedAt: adopted.updatedAt };
           expect(adopted).toEqual({ ...created, ...own });
-          expect(adopted).toMatchObject(given);
+          expect(adopted).toMatchObject({ resumeAtReset, ...given });
         }
       }
     } finally {
