@@ -1,3 +1,4 @@
+import { dropUndefined } from '../lib/drop-undefined.ts';
 import type { Event } from '../protocol/event.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
 import { afterEvent } from './chat-view.ts';
@@ -26,23 +27,6 @@ export class ChatSettings {
 
   /** Changes were stored. */
   stored(changes: ChatChanges): void {
-    this.#row = patched(this.#row, changes);
+    this.#row = { ...this.#row, ...dropUndefined(changes) };
   }
-}
-
-/** The row with the changes applied. */
-function patched(row: ChatRow, changes: ChatChanges): ChatRow {
-  return {
-    ...row,
-    title: changes.title ?? row.title,
-    model: changes.model === undefined ? row.model : changes.model,
-    effort: changes.effort === undefined ? row.effort : changes.effort,
-    permissionMode: changes.permissionMode ?? row.permissionMode,
-    trusted: changes.trusted ?? row.trusted,
-    acceptsAgentMessages: changes.acceptsAgentMessages ?? row.acceptsAgentMessages,
-    resumeAtReset: changes.resumeAtReset ?? row.resumeAtReset,
-    archived: changes.archived ?? row.archived,
-    backend: changes.backend ?? row.backend,
-    cwd: changes.cwd ?? row.cwd,
-  };
 }

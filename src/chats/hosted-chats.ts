@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentDirectory } from '../agents/agent.ts';
-import type { AgentName, Chat as ChatView, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
+import { dropUndefined } from '../lib/drop-undefined.ts';
+import {
+  type AgentName,
+  type Chat as ChatView,
+  type ChatPage,
+  type CreateChat,
+  initialSettings,
+  type PatchChat,
+} from '../protocol/chat.ts';
 import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
@@ -71,30 +79,29 @@ export class HostedChats implements Chats {
     this.#dataDir = parts.dataDir;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset ?? false;
-    this.#imports = new Imports({ ...parts, hostId: parts.host.id, trust: (chat) => this.#trust(chat) });
+    this.#imports = new Imports({
+      ...parts,
+      hostId: parts.host.id,
+      newChat: (input) => this.#newChat(input),
+      trust: (chat) => this.#trust(chat),
+    });
     this.#describe = () => parts.describe();
   }
 
   async createChat(input: CreateChat): Promise<ChatView> {
+    const chat = await this.#newChat(input);
+    if (chat.trusted) await this.#trust(chat);
+    return this.#announce(await ask(() => insertChat(this.#sql, chat)));
+  }
+
+  /** What is to be stored of a new chat. Throws if it could not run here. */
+  async #newChat(input: CreateChat): Promise<NewChat> {
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
     await this.#assertOffered(agent, input);
-    const chat: NewChat = {
-      id: randomUUID(),
-      title: input.title ?? null,
-      cwd,
-      agent,
-      backend,
-      model: input.model ?? null,
-      effort: input.effort ?? null,
-      permissionMode: input.permissionMode ?? 'default',
-      trusted: input.trusted ?? false,
-      acceptsAgentMessages: input.acceptsAgentMessages ?? false,
-      resumeAtReset: input.resumeAtReset ?? this.#resumeAtReset,
-    };
-    if (chat.trusted) await this.#trust(chat);
-    return this.#announce(await ask(() => insertChat(this.#sql, chat)));
+    const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset };
+    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, agent, backend };
   }
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
@@ -274,8 +281,7 @@ export class HostedChats implements Chats {
     });
   }
 
-  async beginImport(input: BeginImport): Promise<SessionImport> {
-    await this.#assertOffered(input.agent ?? this.#agents.default.name, input);
+  beginImport(input: BeginImport): Promise<SessionImport> {
     return this.#imports.begin(input);
   }
 

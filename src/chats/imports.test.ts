@@ -88,6 +88,38 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     assertDense(await host.log(id));
   });
 
+  test('it has the settings that a new chat of the same request would have', async () => {
+    const settings: Partial<BeginImport> = {
+      title: 'Named',
+      model: 'opus',
+      effort: 'high',
+      permissionMode: 'plan',
+      trusted: true,
+      acceptsAgentMessages: true,
+      resumeAtReset: true,
+    };
+    const willing = await openChatsHost(database.url, { resumeAtReset: true });
+    try {
+      for (const [{ chats }, resumeAtReset] of [
+        [host, false],
+        [willing, true],
+      ] as const) {
+        for (const given of [{}, { resumeAtReset: !resumeAtReset }, settings]) {
+          const input = { cwd: host.cwd, ...given };
+          const { id } = await chats.beginImport({ ...input, sessionId: randomUUID() });
+          await chats.addImportLines(id, { lines: [user('Remember the word plum.')] });
+          const adopted = await chats.finishImport(id);
+          const created = await chats.createChat({ title: 'Remember the word plum.', ...input });
+          const own = { id, head: 2, createdAt: adopted.createdAt, updatedAt: adopted.updatedAt };
+          expect(adopted).toEqual({ ...created, ...own });
+          expect(adopted).toMatchObject({ resumeAtReset, ...given });
+        }
+      }
+    } finally {
+      await willing.close();
+    }
+  });
+
   test('TURN-16: what it had cost before is not booked, and what it costs from then on is, once', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
@@ -173,7 +205,6 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     const imports = new Imports({
       slow: host.slow,
       hostId: host.id,
-      dataDir: '/nonexistent',
       agents: new Agents([
         {
           ...host.agent,
@@ -187,6 +218,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
           }),
         },
       ]),
+      newChat: () => Promise.reject(new Error('not asked for')),
       trust: () => Promise.resolve(),
     });
     await expect(imports.finish(id)).rejects.toThrow('broken off');

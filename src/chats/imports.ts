@@ -4,7 +4,7 @@
  * makes the chat visible with the last statement. After any failure before that, the import can be finished again or
  * started over.
  */
-import { randomUUID } from 'node:crypto';
+import type { CreateChat } from '../protocol/chat.ts';
 import type { SessionStoreEntry } from '../protocol/session-store.ts';
 import type { Agent, AgentDirectory, History } from '../agents/agent.ts';
 import { textOf } from '../protocol/text-of.ts';
@@ -13,7 +13,7 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
-import { type ChatRow, findChat } from '../store/chats.ts';
+import { type ChatRow, findChat, type NewChat } from '../store/chats.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { appendEvents, type Lease } from '../store/events.ts';
 import {
@@ -30,13 +30,13 @@ import { FencedError, isUniqueViolation } from '../store/storage-error.ts';
 import { parseEntries } from './imported-entries.ts';
 import { ask, write } from './storage.ts';
 import { titleFrom } from './title.ts';
-import { resolveWorkingDirectory } from './working-directory.ts';
 
 export interface ImportsParts {
   slow: SlowLane;
   hostId: string;
-  dataDir: string;
   agents: AgentDirectory;
+  /** What is to be stored of a new chat. */
+  newChat(input: CreateChat): Promise<NewChat>;
   /** Trusts the directory as it is now. */
   trust(chat: Pick<ChatRow, 'agent' | 'cwd'>): Promise<void>;
 }
@@ -55,23 +55,9 @@ export class Imports {
 
   async begin({ sessionId, ...input }: BeginImport): Promise<SessionImport> {
     const { sql } = this.#parts.slow;
-    const { agents } = this.#parts;
-    const agent = input.agent ?? agents.default.name;
-    const backend = agents.choose(agent, input.backend);
-    assertImports(agents.agentFor(agent));
-    const cwd = await resolveWorkingDirectory(input.cwd, this.#parts.dataDir);
+    const chat = await this.#parts.newChat(input);
+    assertImports(this.#parts.agents.agentFor(chat.agent));
     await this.#assertFree(sessionId);
-    const chat = {
-      id: randomUUID(),
-      title: input.title ?? null,
-      cwd,
-      agent,
-      backend,
-      model: input.model ?? null,
-      permissionMode: input.permissionMode ?? 'default',
-      trusted: input.trusted ?? false,
-      acceptsAgentMessages: input.acceptsAgentMessages ?? false,
-    };
     if (chat.trusted) await this.#parts.trust(chat);
     await write(async () => {
       // An interrupted one starts over.

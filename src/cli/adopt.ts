@@ -1,30 +1,26 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { NativeSession } from '../agents/claude/native-sessions/list-sessions.ts';
-import type { CreateChat } from '../client/client.ts';
+import { addChatOptions, type ChatOptions, chatSettings } from './chat-options.ts';
 import { askForSession, sessionInFile, sessionNamed, sessionsOf } from './choose-session.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { cutText, plainLine } from './plain-text.ts';
 import { createImportProgress } from './import-progress.ts';
 import { uploadSession } from './upload-session.ts';
 
-interface AdoptFlags extends GlobalFlags {
+interface AdoptFlags extends GlobalFlags, ChatOptions {
   cwd?: string;
-  title?: string;
-  backend?: CreateChat['backend'];
 }
 
 export function addAdopt(program: Command, cli: Cli): void {
-  program
+  const command = program
     .command('adopt')
     .description('Turn a session started with the claude program into a chat')
     .argument('[session]', 'its id, the start of it, or its file; without it the sessions of the directory are listed')
-    .option('--cwd <dir>', 'the directory of the session and of the chat (default: this one)')
-    .option('--title <title>', 'the title of the chat')
-    .option('--backend <backend>', 'the engine to run the agent on, such as claude_sdk or claude_pty')
-    .action(async (given: string | undefined, _options, command: Command) => {
-      await adopt(cli, given, command.optsWithGlobals<AdoptFlags>());
-    });
+    .option('--cwd <dir>', 'the directory of the session and of the chat (default: this one)');
+  addChatOptions(command).action(async (given: string | undefined) => {
+    await adopt(cli, given, command.optsWithGlobals<AdoptFlags>());
+  });
 }
 
 async function adopt(cli: Cli, given: string | undefined, flags: AdoptFlags): Promise<void> {
@@ -52,7 +48,8 @@ async function adopt(cli: Cli, given: string | undefined, flags: AdoptFlags): Pr
   const { sessionId, title: own } = session;
   const title = flags.title ?? (own === null ? undefined : cutText(own, 200));
   const progress = createImportProgress(cli, { json: flags.json === true });
-  const chat = await uploadSession(cli, client, session, { sessionId, cwd, title, backend: flags.backend }, progress);
+  const input = { ...chatSettings(flags), backend: flags.backend, sessionId, cwd, title };
+  const chat = await uploadSession(cli, client, session, input, progress);
   if (flags.json) return printJson(cli, chat);
   cli.terminal.out(`chat ${chat.id} · ${plainLine(chat.title)}\n`);
   cli.terminal.err(`Continue with: boocode chat --resume ${chat.id.slice(0, 8)}\n`);

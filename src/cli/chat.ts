@@ -1,8 +1,8 @@
 import { resolve as resolvePath } from 'node:path';
 import type { Command } from 'commander';
-import { Option } from 'commander';
-import type { BooClient, Chat, CreateChat, PatchChat } from '../client/client.ts';
+import type { BooClient, Chat } from '../client/client.ts';
 import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
+import { addChatOptions, type ChatOptions, chatSettings } from './chat-options.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
@@ -13,48 +13,20 @@ import { worksIn } from '../protocol/works-in.ts';
 import { runPrompt } from './run-prompt.ts';
 import { runTurn } from './run-turn.ts';
 
-interface ChatFlags extends GlobalFlags, AnswerFlags {
+interface ChatFlags extends GlobalFlags, AnswerFlags, ChatOptions {
   cwd?: string;
-  title?: string;
-  model?: string;
-  effort?: CreateChat['effort'];
-  backend?: CreateChat['backend'];
-  permissionMode?: CreateChat['permissionMode'];
-  trust?: true;
-  acceptAgentMessages?: boolean;
-  resumeAtReset?: boolean;
   resume?: string;
 }
 
-// Written out, because commands that only talk to a server do not load the schemas.
-const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] satisfies CreateChat['effort'][];
-const permissionModes = [
-  'default',
-  'acceptEdits',
-  'plan',
-  'dontAsk',
-  'auto',
-  'bypassPermissions',
-] as const satisfies readonly CreateChat['permissionMode'][];
-
 export function addChat(program: Command, cli: Cli): void {
-  addAnswerFlags(program.command('chat'))
+  const command = addAnswerFlags(program.command('chat'))
     .description('Talk to an agent in this directory: one turn with a text, a conversation without one')
     .argument('[text...]', 'the prompt; without it, and without a terminal, it is read from standard input')
     .option('--resume <chat>', 'continue this chat: its id or the start of it')
-    .option('--cwd <dir>', 'the working directory of a new chat (default: this one)')
-    .option('--title <title>', 'the title of the chat')
-    .option('--model <model>', 'the model to use')
-    .addOption(new Option('--effort <level>', 'how much effort the model should make').choices(efforts))
-    .option('--backend <backend>', 'the engine to run the agent on, such as claude_sdk or claude_pty')
-    .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
-    .option('--trust', "load the directory's own settings, hooks and instructions")
-    .option('--accept-agent-messages', 'let agents of other chats on the machine start turns in this one')
-    .option('--no-accept-agent-messages', 'refuse them (the default for a new chat)')
-    .option('--resume-at-reset', 'let prompts held by a usage limit resume automatically when it resets')
-    .option('--no-resume-at-reset', 'let them wait for a person')
+    .option('--cwd <dir>', 'the working directory of a new chat (default: this one)');
+  addChatOptions(command)
     .addHelpText('after', answerFlagsHelp + exitCodesHelp)
-    .action(async (words: string[], _options, command: Command) => {
+    .action(async (words: string[]) => {
       cli.exitCode = await chat(cli, words, command.optsWithGlobals<ChatFlags>());
     });
 }
@@ -96,27 +68,13 @@ async function chat(cli: Cli, words: string[], flags: ChatFlags): Promise<number
 
 function begin(client: BooClient, flags: ChatFlags): Promise<Chat> {
   const { cwd = '.', backend } = flags;
-  return client.createChat({ cwd: resolvePath(cwd), backend, ...settingsOf(flags) });
+  return client.createChat({ cwd: resolvePath(cwd), backend, ...chatSettings(flags) });
 }
 
 async function resume(client: BooClient, given: string, flags: ChatFlags): Promise<Chat> {
   const found = await findChat(client, given);
-  const patch = settingsOf(flags);
+  const patch = chatSettings(flags);
   return Object.values(patch).every((value) => value === undefined) ? found : client.patchChat(found.id, patch);
-}
-
-/** What a new chat is created with, and an existing one is changed to. */
-function settingsOf(flags: ChatFlags) {
-  const {
-    title,
-    model,
-    effort,
-    permissionMode,
-    trust: trusted,
-    acceptAgentMessages: acceptsAgentMessages,
-    resumeAtReset,
-  } = flags;
-  return { title, model, effort, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
 }
 
 /** One turn, with every event and its result as lines of JSON. Nobody is asked. */

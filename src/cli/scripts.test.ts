@@ -218,7 +218,7 @@ describe('CLI-15: a directory is where the caller says it is', () => {
 describe('CLI-12: help', () => {
   it('CLI-13: names the engines as the API does', async () => {
     for (const name of ['chat', 'adopt', 'flip']) {
-      expect((await run([name, '--help'])).out).toMatch(/such as\s+claude_sdk\s+or\s+claude_pty/);
+      expect((await run([name, '--help'])).out).toMatch(/such\s+as\s+claude_sdk\s+or\s+claude_pty/);
     }
   });
 

@@ -64,28 +64,80 @@ export const mcpServer = z
   .meta({ id: 'McpServer' });
 export type McpServer = z.infer<typeof mcpServer>;
 
+const directory = z.string().min(1).max(4096).refine(noNul, 'must not contain a NUL character');
+
+/** The same everywhere. */
+const setting = <S extends z.ZodType>(schema: S, initial: z.infer<S>) => ({
+  create: schema,
+  patch: schema,
+  shown: schema,
+  initial,
+});
+const effort = z.enum(efforts);
+
+/**
+ * The settings of a chat: what a new chat may be given, what a patch may set, what the chat and its events show, and
+ * what a new chat has if nothing was given. A new setting also needs its column in `store/chats.ts`, and a migration.
+ */
+const chatSettings = {
+  /** Null, in the database only, until someone names the chat or its first prompt does. */
+  title: { create: title, patch: title, shown: z.string(), initial: null },
+  /**
+   * Absolute path of the working directory, symbolic links resolved. A patch moves the chat: it continues in this
+   * directory in the same session. It happens between turns. Trust belongs to a directory and is not carried along:
+   * `trusted` becomes false unless the same patch sets it.
+   */
+  cwd: { create: directory, patch: directory, shown: z.string() },
+  /** A patch is a flip: the chat continues with this backend, in the same session. It happens between turns. */
+  backend: { create: registeredName, patch: registeredName, shown: registeredName },
+  /** The requested model; null leaves the choice to the agent. */
+  model: { create: modelName, patch: modelName.nullable(), shown: z.string().nullable(), initial: null },
+  /**
+   * The requested effort; null leaves it to the agent. A model without such a level uses the nearest lower one, or none.
+   */
+  effort: { create: effort, patch: effort.nullable(), shown: effort.nullable(), initial: null },
+  permissionMode: setting(z.enum(permissionModes), 'default'),
+  /** True when the directory's own settings, hooks and instructions may be loaded. */
+  trusted: setting(z.boolean(), false),
+  /** Whether agents of other sessions on the machine may start turns here by sending a message. */
+  acceptsAgentMessages: setting(z.boolean(), false),
+  /**
+   * Whether a queue held by a usage limit resumes automatically when the limit resets. A new chat has the server's own
+   * setting, which is off unless enabled.
+   */
+  resumeAtReset: setting(z.boolean(), false),
+  /** Archived: lists show it only on request. No new chat is. */
+  archived: setting(z.boolean(), false),
+};
+
+type Settings = typeof chatSettings;
+export type SettingName = keyof Settings;
+type NameWithInitial = { [N in SettingName]: Settings[N] extends { initial: unknown } ? N : never }[SettingName];
+
+function shapeOf<C extends 'create' | 'patch' | 'shown'>(column: C): { [N in SettingName]: Settings[N][C] } {
+  const shape = Object.entries(chatSettings).map(([name, schemas]) => [name, schemas[column]]);
+  return Object.fromEntries(shape) as { [N in SettingName]: Settings[N][C] };
+}
+
+export const shownSettings = z.object(shapeOf('shown'));
+
+/** What a new chat has where nothing else was asked for. */
+export const initialSettings = Object.fromEntries(
+  Object.entries(chatSettings).flatMap(([name, schemas]) => ('initial' in schemas ? [[name, schemas.initial]] : [])),
+) as Pick<StoredSettings, NameWithInitial>;
+
+/** The settings of a chat in the database. */
+export type StoredSettings = {
+  [N in SettingName]: z.infer<Settings[N]['shown']> | (N extends NameWithInitial ? Settings[N]['initial'] : never);
+};
+
 export const chat = z
   .object({
     id: z.uuid(),
-    title: z.string(),
-    /** Absolute path of the working directory, symbolic links resolved. */
-    cwd: z.string(),
+    ...shownSettings.shape,
+    agent: registeredName,
     /** The agent's current working directory; if the agent is not running, where it will resume. Absolute path. */
     currentDirectory: z.string(),
-    agent: registeredName,
-    backend: registeredName,
-    /** The requested model; null leaves the choice to the agent. */
-    model: z.string().nullable(),
-    /**
-     * The requested effort; null leaves it to the agent. A model without such a level uses the nearest lower one, or
-     * none.
-     */
-    effort: z.enum(efforts).nullable(),
-    permissionMode: z.enum(permissionModes),
-    /** True when the directory's own settings, hooks and instructions may be loaded. */
-    trusted: z.boolean(),
-    /** Whether agents of other sessions on the machine may start turns here by sending a message. */
-    acceptsAgentMessages: z.boolean(),
     state: z.enum(chatStates),
     /** Null while the chat is making progress, and when it has nothing to do. */
     waitsFor: waitsFor.nullable(),
@@ -94,14 +146,10 @@ export const chat = z
      * those it tells its model about. Null if none is known.
      */
     mcpServers: z.array(mcpServer).nullable(),
-    /** Archived: lists show it only on request. */
-    archived: z.boolean(),
     /** How many prompts wait for their turn. */
     waiting: z.int(),
     /** Why waiting prompts are held; null if they are not. */
     hold: hold.nullable(),
-    /** Whether a queue held by a usage limit resumes automatically when the limit resets. */
-    resumeAtReset: z.boolean(),
     /** What the chat has cost so far, in US dollars, as counted by the agent. */
     costUsd: z.number(),
     /** Input tokens so far, cached or not, across all models and sub-agents. */
@@ -116,42 +164,18 @@ export const chat = z
   .meta({ id: 'Chat' });
 export type Chat = z.infer<typeof chat>;
 
-const directory = z.string().min(1).max(4096).refine(noNul, 'must not contain a NUL character');
-
 export const createChat = z
-  .strictObject({
-    cwd: directory,
-    title: title.optional(),
-    agent: registeredName.optional(),
-    backend: registeredName.optional(),
-    model: modelName.optional(),
-    effort: z.enum(efforts).optional(),
-    permissionMode: z.enum(permissionModes).optional(),
-    trusted: z.boolean().optional(),
-    acceptsAgentMessages: z.boolean().optional(),
-    /** Default: the server's own setting, which is off unless enabled. */
-    resumeAtReset: z.boolean().optional(),
-  })
+  .strictObject(shapeOf('create'))
+  .omit({ archived: true })
+  .partial()
+  .extend({ cwd: chatSettings.cwd.create, agent: registeredName.optional() })
   .meta({ id: 'CreateChat' });
 export type CreateChat = z.infer<typeof createChat>;
 
 export const patchChat = z
-  .strictObject({
-    title: title.optional(),
-    model: modelName.nullable().optional(),
-    effort: z.enum(efforts).nullable().optional(),
-    permissionMode: z.enum(permissionModes).optional(),
-    trusted: z.boolean().optional(),
-    acceptsAgentMessages: z.boolean().optional(),
-    resumeAtReset: z.boolean().optional(),
-    archived: z.boolean().optional(),
-    /** A flip: the chat continues with this backend, in the same session. It happens between turns. */
-    backend: registeredName.optional(),
-    /**
-     * The chat continues in this directory, an absolute path, in the same session. It happens between turns. Trust
-     * belongs to a directory and is not carried along: `trusted` becomes false unless the same patch sets it.
-     */
-    cwd: directory.optional(),
+  .strictObject(shapeOf('patch'))
+  .partial()
+  .extend({
     /**
      * With `backend` or `cwd`: what to do with a running turn, or other work the change would end, such as a background
      * task. `finish` responds once it is done and the chat is changed, as long as the client waits; waiting prompts run

@@ -4,7 +4,7 @@
  * session updates; life-cycle events are ours.
  */
 import { z } from 'zod';
-import { efforts, permissionModes, registeredName } from './chat.ts';
+import { efforts, permissionModes, registeredName, shownSettings } from './chat.ts';
 import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
@@ -226,18 +226,8 @@ const lifecycleBodies = [
   }),
   z.object({
     type: z.literal('chat_updated'),
-    title: z.string().optional(),
-    model: z.string().nullable().optional(),
-    effort: z.enum(efforts).nullable().optional(),
-    permissionMode: z.enum(permissionModes).optional(),
-    trusted: z.boolean().optional(),
-    acceptsAgentMessages: z.boolean().optional(),
-    resumeAtReset: z.boolean().optional(),
-    archived: z.boolean().optional(),
-    /** The chat was flipped: it continues with this backend. */
-    backend: registeredName.optional(),
-    /** The chat was moved: it continues in this directory. */
-    cwd: z.string().optional(),
+    /** What changed. With another `backend` the chat was flipped, with another `cwd` it was moved. */
+    ...shownSettings.partial().shape,
     ...doneBy,
   }),
   z.object({

@@ -1,5 +1,6 @@
 import type { PendingQuery, Row } from 'postgres';
-import type { AgentName, BackendName, Effort, PatchChat, PermissionMode } from '../protocol/chat.ts';
+import { dropUndefined } from '../lib/drop-undefined.ts';
+import type { AgentName, PatchChat, SettingName, StoredSettings } from '../protocol/chat.ts';
 import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
 import { mentions } from './chat-search.ts';
@@ -9,25 +10,14 @@ import type { Sql } from './database.ts';
 export type StoredHold = Omit<Hold, 'resumesAt'>;
 
 /** A chat as stored: everything but the state, which only the host that holds it knows. */
-export interface ChatRow {
+export interface ChatRow extends StoredSettings {
   id: string;
-  /** Null until someone names the chat, or its first prompt does. */
-  title: string | null;
-  cwd: string;
   /** The agent's last reported working directory; null while that is `cwd`. */
   agentDirectory: AgentDirectory | null;
   agent: AgentName;
-  backend: BackendName;
-  model: string | null;
-  effort: Effort | null;
-  permissionMode: PermissionMode;
-  trusted: boolean;
-  acceptsAgentMessages: boolean;
-  archived: boolean;
   /** How many prompts wait. */
   waitingPrompts: number;
   hold: StoredHold | null;
-  resumeAtReset: boolean;
   costUsd: number;
   tokensIn: number;
   tokensOut: number;
@@ -37,6 +27,26 @@ export interface ChatRow {
   ordinal: number;
 }
 
+const settingColumns: Record<SettingName, string> = {
+  title: 'title',
+  cwd: 'cwd',
+  backend: 'backend',
+  model: 'model',
+  effort: 'effort',
+  permissionMode: 'permission_mode',
+  trusted: 'trusted',
+  acceptsAgentMessages: 'accepts_agent_messages',
+  resumeAtReset: 'resume_at_reset',
+  archived: 'archived',
+};
+const settings = Object.entries(settingColumns) as [SettingName, string][];
+
+/** The settings among the fields, by their columns. */
+function bySettingColumn(fields: ChatChanges | StoredSettings): Record<string, string | boolean | null> {
+  const given = dropUndefined(fields);
+  return Object.fromEntries(settings.flatMap(([name, column]) => (name in given ? [[column, given[name]!]] : [])));
+}
+
 /** Across all models of the chat's agent sessions. */
 const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
   coalesce((select sum(count.value::double precision)
@@ -44,8 +54,7 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
-  id, title, cwd, agent, backend, model, effort, permission_mode as "permissionMode", trusted,
-  accepts_agent_messages as "acceptsAgentMessages", resume_at_reset as "resumeAtReset", hold, archived,
+  ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold,
   agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
@@ -53,10 +62,15 @@ const columns = (db: Sql) => db`
   ${tokens(db, ['inputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'])} as "tokensIn",
   ${tokens(db, ['outputTokens'])} as "tokensOut"`;
 
-export type NewChat = Pick<
-  ChatRow,
-  'id' | 'title' | 'cwd' | 'agent' | 'backend' | 'model' | 'permissionMode' | 'trusted' | 'acceptsAgentMessages'
-> & { effort?: Effort | null; resumeAtReset?: boolean };
+export interface NewChat extends StoredSettings {
+  id: string;
+  agent: AgentName;
+}
+
+/** What is stored of a new chat, by column. */
+export function newChatColumns({ id, agent, ...rest }: NewChat) {
+  return { id, agent, ...bySettingColumn(rest) };
+}
 
 type RawRow = Omit<ChatRow, 'hold' | 'agentDirectory'> & { hold: string | null; agentDirectory: string | null };
 
@@ -71,10 +85,7 @@ function parsed<T>(json: string | null): T | null {
 /** Safe to repeat under the same id. */
 export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   const [row] = await db<RawRow[]>`
-    insert into boocode.chats (id, title, cwd, agent, backend, model, effort, permission_mode, trusted, accepts_agent_messages,
-      resume_at_reset)
-    values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.effort ?? null}, ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages}, ${chat.resumeAtReset ?? false})
+    insert into boocode.chats ${db(newChatColumns(chat))}
     on conflict (id) do update set updated_at = clock_timestamp()
     returning ${columns(db)}`;
   return toRow(row as RawRow);
@@ -117,20 +128,16 @@ export type ChatChanges = Omit<PatchChat, 'running'>;
 export type RowChanges = ChatChanges & { hold?: StoredHold | null; agentDirectory?: AgentDirectory };
 
 /** What an update of the chat's row sets. */
-export function chatChanges(db: Sql, patch: RowChanges) {
-  return db`
-    title = coalesce(${patch.title ?? null}, title),
-    model = ${patch.model === undefined ? db`model` : patch.model},
-    effort = ${patch.effort === undefined ? db`effort` : patch.effort},
-    permission_mode = coalesce(${patch.permissionMode ?? null}, permission_mode),
-    trusted = coalesce(${patch.trusted ?? null}, trusted),
-    accepts_agent_messages = coalesce(${patch.acceptsAgentMessages ?? null}, accepts_agent_messages),
-    resume_at_reset = coalesce(${patch.resumeAtReset ?? null}, resume_at_reset),
-    hold = ${patch.hold === undefined ? db`hold` : patch.hold === null ? null : json(db, patch.hold)},
-    archived = coalesce(${patch.archived ?? null}, archived),
-    backend = coalesce(${patch.backend ?? null}, backend),
-    agent_directory = ${patch.agentDirectory ? json(db, patch.agentDirectory) : patch.cwd === undefined ? db`agent_directory` : null},
-    cwd = coalesce(${patch.cwd ?? null}, cwd)`;
+export function chatChanges(db: Sql, { hold, agentDirectory, ...changes }: RowChanges) {
+  const columns = {
+    ...bySettingColumn(changes),
+    ...(hold === undefined ? {} : { hold: hold && json(db, hold) }),
+    // In another directory the agent has not been anywhere yet.
+    ...(changes.cwd === undefined ? {} : { agent_directory: null }),
+    ...(agentDirectory ? { agent_directory: json(db, agentDirectory) } : {}),
+  };
+  const sets = Object.entries(columns).map(([column, value]) => db`, ${db(column)} = ${value}`);
+  return [db`updated_at = clock_timestamp()`, ...sets];
 }
 
 const json = (db: Sql, value: object) => db`${JSON.stringify(value)}::text::json`;

@@ -81,8 +81,7 @@ async function writeOnce(sql: Sql, lease: Lease, { events, side, chat }: Write):
   try {
     const rows = await inTime(sql<Written[]>`
       with fence as (
-        update boocode.chats set next_seq = next_seq + ${events.length}, updated_at = clock_timestamp()
-          ${chat ? sql`, ${chatChanges(sql, chat)}` : sql``}
+        update boocode.chats set next_seq = next_seq + ${events.length}, ${chatChanges(sql, chat ?? {})}
         where id = ${lease.chatId} and epoch = ${lease.epoch} and next_seq = ${lease.nextSeq}
         returning next_seq - ${events.length} as first
       )

@@ -2,7 +2,7 @@
 import type { AgentName } from '../protocol/chat.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
-import { deleteWithEntries, type NewChat } from './chats.ts';
+import { deleteWithEntries, type NewChat, newChatColumns } from './chats.ts';
 
 export interface ImportRow {
   id: string;
@@ -29,12 +29,7 @@ export async function findChatOfSession(
 
 /** Throws a violation of `chats_importing_session_key` while another import is in progress. */
 export async function insertImport(db: Sql, chat: NewChat, sessionId: string): Promise<void> {
-  await db`
-    insert into boocode.chats (id, title, cwd, agent, backend, model, permission_mode, trusted, accepts_agent_messages,
-      resume_at_reset, importing_session)
-    values (${chat.id}, ${chat.title}, ${chat.cwd}, ${chat.agent}, ${chat.backend}, ${chat.model},
-      ${chat.permissionMode}, ${chat.trusted}, ${chat.acceptsAgentMessages},
-      ${chat.resumeAtReset ?? false}, ${sessionId})`;
+  await db`insert into boocode.chats ${db({ ...newChatColumns(chat), importing_session: sessionId })}`;
 }
 
 export async function findImport(db: Sql, id: string): Promise<ImportRow | null> {

@@ -1,6 +1,7 @@
 // Through the real pgbouncer, where there is one.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newChat } from '../../test/support/new-chat.ts';
 import { type Pgbouncer, pgbouncerPath, startPgbouncer } from '../../test/support/pgbouncer.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
@@ -53,9 +54,8 @@ describe.skipIf(pgbouncerPath === undefined).each(['session', 'transaction'] as 
     test('chats are written and read by many at once, and transcripts stored', async () => {
       await migrate(sql);
       const write = async (index: number): Promise<void> => {
-        const chat = { id: randomUUID(), title: null, cwd: '/tmp', agent: 'claude', backend: 'claude_sdk' } as const;
-        const rest = { model: null, permissionMode: 'default', trusted: false, acceptsAgentMessages: false } as const;
-        await insertChat(sql, { ...chat, ...rest });
+        const chat = newChat();
+        await insertChat(sql, chat);
         const lease = { chatId: chat.id, hostId: '', epoch: 0, nextSeq: 1 };
         for (let count = 0; count < 5; count += 1) {
           await appendEvents(sql, lease, {

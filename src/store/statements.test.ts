@@ -13,6 +13,7 @@ import {
   setCountedUsage,
   setSessionId,
 } from './agent-sessions.ts';
+import type { StoredSettings } from '../protocol/chat.ts';
 import { findChat, insertChat, listChats, type NewChat } from './chats.ts';
 import { cleanText } from './clean-text.ts';
 import { appendEvents, type Lease, readEvents } from './events.ts';
@@ -79,6 +80,30 @@ test('a patch changes what it names and nothing else; a model can be taken back'
   expect(await patch({ acceptsAgentMessages: true })).toMatchObject({ trusted: false, acceptsAgentMessages: true });
   expect(await patch({ title: 'Newer' })).toMatchObject({ acceptsAgentMessages: true });
   expect(await patch({ acceptsAgentMessages: false })).toMatchObject({ acceptsAgentMessages: false });
+});
+
+test('every setting is stored as it is given, with a new chat and by a patch', async () => {
+  const settings = {
+    title: 'Title',
+    cwd: '/tmp',
+    backend: 'claude_pty',
+    model: 'opus',
+    effort: 'high',
+    permissionMode: 'plan',
+    trusted: true,
+    acceptsAgentMessages: true,
+    resumeAtReset: true,
+    archived: true,
+  } satisfies StoredSettings;
+  const { chatId } = await openChat(settings);
+  expect(await findChat(database.sql, chatId)).toMatchObject(settings);
+  for (const [name, value] of Object.entries(settings)) {
+    const lease = await openChat();
+    const before = await findChat(database.sql, lease.chatId);
+    await appendEvents(database.sql, lease, { events: [{ body: { type: 'chat_updated' } }], chat: { [name]: value } });
+    const after = await findChat(database.sql, lease.chatId);
+    expect(after).toEqual({ ...before, [name]: value, head: 1, updatedAt: after?.updatedAt });
+  }
 });
 
 test('events come back as they were, in pages that begin after a cursor', async () => {

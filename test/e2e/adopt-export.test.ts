@@ -9,6 +9,7 @@ import { findClaudeProgram } from '../../src/agents/claude/claude-program.ts';
 import { sessionFolder } from '../../src/agents/claude/native-sessions/native-layout.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { endProcess } from '../../src/lib/process-identity.ts';
+import type { Chat } from '../../src/protocol/chat.ts';
 import { type AgentEnv, createAgentEnv } from '../support/agent-env.ts';
 import { createFakeTerminal, type FakeInput } from '../support/fake-terminal.ts';
 import { openServer, type TestServer } from '../support/server.ts';
@@ -136,9 +137,11 @@ describe('a session that was begun by hand', () => {
   test('TRANSCRIPT-7 CLI-9: is a chat once; the chat that has it is named, and programs are told how far it is', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
-    const first = await boocode(['adopt', sessionId.slice(0, 8), '--cwd', cwd, '--title', 'Mine', '--json']);
-    const chat = JSON.parse(first.out) as { id: string; title: string };
-    expect([first.code, chat.title]).toEqual([0, 'Mine']);
+    const chosen = ['--title', 'Mine', '--effort', 'low', '--resume-at-reset', '--no-accept-agent-messages'];
+    const first = await boocode(['adopt', sessionId.slice(0, 8), '--cwd', cwd, ...chosen, '--json']);
+    const chat = JSON.parse(first.out) as Chat;
+    expect(chat).toMatchObject({ title: 'Mine', effort: 'low', resumeAtReset: true, acceptsAgentMessages: false });
+    expect(first.code).toBe(0);
     expect(first.err).toMatch(/^\{"progress":\{"phase":"sending","bytes":(\d+),"of":\1\}\}$/m);
     const second = await boocode(['adopt', sessionId, '--cwd', cwd]);
     expect([second.code, second.err]).toEqual([1, `error: Chat ${chat.id} already has this session.\n`]);

@@ -54,11 +54,20 @@ export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'lease
   /** The database's address; the test database's own by default. */
   url?: string;
   clock?: Clock;
+  /** The server's own setting for new chats. */
+  resumeAtReset?: boolean;
 }
 
 /** A host on a test database, with a scripted backend. */
 export async function openChatsHost(url: string, options: ChatsHostOptions = {}): Promise<ChatsHost> {
-  const { backend = new ScriptedBackend(), other, url: ownUrl = url, dataDir = '/nonexistent', ...parts } = options;
+  const {
+    backend = new ScriptedBackend(),
+    other,
+    url: ownUrl = url,
+    dataDir = '/nonexistent',
+    resumeAtReset = false,
+    ...parts
+  } = options;
   const id = randomUUID();
   const sql = openDatabase(ownUrl, { max: 6 });
   const leaseSql = openDatabase(ownUrl, { max: 1 });
@@ -87,6 +96,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     slow,
     host,
     dataDir,
+    resumeAtReset,
     agents,
     describe: () => ({
       name: 'boocode',

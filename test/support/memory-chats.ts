@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { AgentTerminal, ChatNotification, Chats, Reader, TranscriptLine } from '../../src/chats/chats.ts';
+import { dropUndefined } from '../../src/lib/drop-undefined.ts';
 import { createPushable, type Pushable } from '../../src/lib/pushable.ts';
-import type { Chat } from '../../src/protocol/chat.ts';
+import { type Chat, initialSettings } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
 import { BooError } from '../../src/protocol/error.ts';
 import type { Event, FeedItem } from '../../src/protocol/event.ts';
@@ -135,24 +136,19 @@ export function createMemoryChats(): MemoryChats {
       check();
       writes += 1;
       const chat: Chat = {
+        ...initialSettings,
+        title: 'untitled',
+        backend: 'claude_sdk',
+        ...dropUndefined(input),
         id: randomUUID(),
-        title: input.title ?? 'untitled',
         cwd: input.cwd,
         currentDirectory: input.cwd,
         agent: 'claude',
-        backend: input.backend ?? 'claude_sdk',
-        model: input.model ?? null,
-        effort: input.effort ?? null,
-        permissionMode: input.permissionMode ?? 'default',
-        trusted: input.trusted ?? false,
-        acceptsAgentMessages: input.acceptsAgentMessages ?? false,
         state: 'cold',
         waitsFor: null,
         mcpServers: null,
-        archived: false,
         waiting: 0,
         hold: null,
-        resumeAtReset: false,
         costUsd: 0,
         tokensIn: 0,
         tokensOut: 0,

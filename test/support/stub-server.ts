@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Chat, PatchChat } from '../../src/protocol/chat.ts';
+import { type Chat, initialSettings, type PatchChat } from '../../src/protocol/chat.ts';
 import type { ContentBlock } from '../../src/protocol/content.ts';
 import type { AnswerDecision, Decision } from '../../src/protocol/decision.ts';
 import type { DeltaBody, Event, EventBody } from '../../src/protocol/event.ts';
@@ -174,24 +174,18 @@ export async function openStubServer(): Promise<StubServer> {
     requests: [],
     addChat(fields = {}) {
       const chat: Chat = {
+        ...initialSettings,
         id: randomUUID(),
         title: 'A chat',
         cwd: '/work',
         currentDirectory: fields.cwd ?? '/work',
         agent: 'claude',
         backend: 'claude_sdk',
-        model: null,
-        effort: null,
-        permissionMode: 'default',
-        trusted: false,
-        acceptsAgentMessages: false,
         state: 'cold',
         waitsFor: null,
         mcpServers: null,
-        archived: false,
         waiting: 0,
         hold: null,
-        resumeAtReset: false,
         costUsd: 0,
         tokensIn: 0,
         tokensOut: 0,

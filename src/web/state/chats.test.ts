@@ -1,26 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import type { Chat, ChatPage } from '../../protocol/chat.ts';
+import { type Chat, type ChatPage, initialSettings } from '../../protocol/chat.ts';
 import { createChats, sorted } from './chats.ts';
 
 const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
+  ...initialSettings,
   id,
   title: id,
   cwd: '/',
   currentDirectory: '/',
   agent: 'claude',
   backend: 'claude_sdk',
-  model: null,
-  effort: null,
-  permissionMode: 'default',
-  trusted: false,
-  acceptsAgentMessages: false,
   state: 'cold',
   waitsFor: null,
   mcpServers: null,
-  archived: false,
   waiting: 0,
   hold: null,
-  resumeAtReset: false,
   costUsd: 0,
   tokensIn: 0,
   tokensOut: 0,

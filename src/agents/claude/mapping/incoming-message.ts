@@ -4,6 +4,7 @@
  * only the text, inside the program's own tags. Nobody else can forge these tags: what another agent writes is inside
  * them, and another frame announces the agent's own prompts.
  */
+import { dropUndefined } from '../../../lib/drop-undefined.ts';
 import type { IncomingKind } from '../../../protocol/event.ts';
 import type { AgentEventOf } from '../../agent-backend.ts';
 import { asRecord, asText } from './loose-json.ts';
@@ -52,7 +53,7 @@ export function incomingOfLine(
   const name = asText(origin['name']) ?? asText(origin['server']) ?? asText(origin['from']);
   const { kind: marked, ...inside } = unwrapped(text);
   const said = marked === kind ? inside : { words: text };
-  return message(messageId, kind, { ...said, ...definedOf({ words: asText(origin['body']), name }) });
+  return message(messageId, kind, { ...said, ...dropUndefined({ words: asText(origin['body']), name }) });
 }
 
 /** `isWakeUp`: the program has announced that the agent scheduled this prompt for later. */
@@ -78,7 +79,7 @@ function unwrapped(text: string): Unwrapped {
   const [, tag, attributes = '', words] = envelope.exec(text) ?? [];
   if (words === undefined) return { words: text };
   const name = /\bfrom-name="([^"]*)"/.exec(attributes)?.[1] ?? /\bfrom="([^"]*)"/.exec(attributes)?.[1];
-  return { kind: tag === 'agent-message' ? 'sub_agent' : 'teammate', words, ...definedOf({ name }) };
+  return { kind: tag === 'agent-message' ? 'sub_agent' : 'teammate', words, ...dropUndefined({ name }) };
 }
 
 // What people need: everything except ids and counts, which are removed only where they cannot be part of the text.
@@ -101,10 +102,4 @@ function message(messageId: string, kind: IncomingKind, { words, name }: Unwrapp
 
 function lookUp(kinds: Readonly<Record<string, IncomingKind>>, name: unknown): IncomingKind | undefined {
   return typeof name === 'string' && Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-}
-
-function definedOf<T extends Record<string, string | undefined>>(fields: T): { [K in keyof T]?: string } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: string;
-  };
 }

@@ -1,0 +1,46 @@
+/** The settings of a chat as options of a command. */
+import { type Command, Option } from 'commander';
+import type { CreateChat, PatchChat } from '../client/client.ts';
+
+export interface ChatOptions {
+  title?: string;
+  model?: string;
+  effort?: CreateChat['effort'];
+  backend?: CreateChat['backend'];
+  permissionMode?: CreateChat['permissionMode'];
+  trust?: true;
+  acceptAgentMessages?: boolean;
+  resumeAtReset?: boolean;
+}
+
+// Written out, because commands that only talk to a server do not load the schemas.
+const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] satisfies CreateChat['effort'][];
+const permissionModes = [
+  'default',
+  'acceptEdits',
+  'plan',
+  'dontAsk',
+  'auto',
+  'bypassPermissions',
+] as const satisfies readonly CreateChat['permissionMode'][];
+
+export function addChatOptions(command: Command): Command {
+  return command
+    .option('--title <title>', 'the title of the chat')
+    .option('--model <model>', 'the model to use')
+    .addOption(new Option('--effort <level>', 'how much effort the model should make').choices(efforts))
+    .option('--backend <backend>', 'the engine to run the agent on, such as claude_sdk or claude_pty')
+    .addOption(new Option('--permission-mode <mode>', 'what the agent may do without asking').choices(permissionModes))
+    .option('--trust', "load the directory's own settings, hooks and instructions")
+    .option('--accept-agent-messages', 'let agents of other chats on the machine start turns in this one')
+    .option('--no-accept-agent-messages', 'refuse them (the default for a new chat)')
+    .option('--resume-at-reset', 'let prompts held by a usage limit resume automatically when it resets')
+    .option('--no-resume-at-reset', 'let them wait for a person');
+}
+
+/** What a new chat is created with, and an existing one is changed to. */
+export function chatSettings(options: ChatOptions) {
+  const { title, model, effort, permissionMode, resumeAtReset } = options;
+  const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
+  return { title, model, effort, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
+}
