@@ -44,7 +44,7 @@ describe('chats', () => {
     });
   });
 
-  it('are searched, and listed by whether they are put away', async () => {
+  it('are searched, and listed by whether they are archived', async () => {
     const away = await test.chats.createChat({ cwd: '/var', title: 'Away' });
     await test.call('PATCH', `/v1/chats/${away.id}`, { body: { archived: true } });
     const ids = async (query: string): Promise<unknown[]> =>

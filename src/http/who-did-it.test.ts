@@ -49,14 +49,17 @@ describe('WHO-1 WHO-2: a request that changes something', () => {
     ]);
   });
 
-  it.each(requests)('with an invalid client name, or without the token, is refused: %s', async (_method, verb, path, body) => {
-    const app = watched();
-    const unnamed = await app.call(verb, path, { body, headers: { 'boocode-client': 'x'.repeat(65) } });
-    expect([unnamed.status, await unnamed.json()]).toMatchObject([400, { field: 'boocode-client' }]);
-    const unknown = await app.call(verb, path, { body, headers: { authorization: 'Bearer wrong' } });
-    expect(unknown.status).toBe(401);
-    expect(app.asked).toEqual([]);
-  });
+  it.each(requests)(
+    'with an invalid client name, or without the token, is refused: %s',
+    async (_method, verb, path, body) => {
+      const app = watched();
+      const unnamed = await app.call(verb, path, { body, headers: { 'boocode-client': 'x'.repeat(65) } });
+      expect([unnamed.status, await unnamed.json()]).toMatchObject([400, { field: 'boocode-client' }]);
+      const unknown = await app.call(verb, path, { body, headers: { authorization: 'Bearer wrong' } });
+      expect(unknown.status).toBe(401);
+      expect(app.asked).toEqual([]);
+    },
+  );
 
   it.each(requests)('accepts no other name in its body: %s', async (_method, verb, path, body) => {
     const app = watched();
