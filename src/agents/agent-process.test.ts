@@ -71,7 +71,7 @@ describe.runIf(onLinux)('the marks of hosts', () => {
     return { child, identity: identifyProcess(child.pid!)! };
   }
 
-  test('AGENT-4: what a dead host left is ended; what another host owns, or nobody, is let be', async () => {
+  test('AGENT-4: processes of a dead host are ended; those of another host, or of none, are left alone', async () => {
     const self = identifyProcess(process.pid)!;
     const dead = spawn('true', { stdio: 'ignore' });
     const deadHost = identifyProcess(dead.pid!) ?? { pid: dead.pid!, startedAt: 'before' };
@@ -91,7 +91,7 @@ describe.runIf(onLinux)('the marks of hosts', () => {
     }
   });
 
-  test('AGENT-30: what a session has started is found by either mark, and no other session’s', async () => {
+  test('AGENT-30: a session’s processes are found by either mark, and no other session’s are', async () => {
     const [mine, others] = [markSession('mine'), markSession('others')];
     const inEnvironment = { [markName]: hostMark(identifyProcess(process.pid)!), BOOCODE_SESSION: 'mine' };
     const dead = { ...inEnvironment, [markName]: '1:of another host' };
@@ -123,7 +123,7 @@ describe.runIf(onLinux)('the marks of hosts', () => {
     }
   });
 
-  test('AGENT-4: the limit of a dead host’s session is known when nothing else is left of it', async () => {
+  test('AGENT-4: the limit identifies a dead host’s session when nothing else is left of it', async () => {
     const self = identifyProcess(process.pid)!;
     const digits = [
       hostDigits({ ...self, startedAt: `boot/${Number(self.startedAt.split('/')[1]) + 1}` }),

@@ -32,7 +32,7 @@ describe('ROUTE-1: a new chat', () => {
     expect(agents.backendFor(chosen).name).toBe(chosen);
   });
 
-  test('that names an agent or a backend that nobody declared is refused, with the names there are', () => {
+  test('that names an undeclared agent or backend is refused with the available names', () => {
     const agents = new Agents([
       both,
       { ...both, name: 'other', backends: [{ ...both.backends[0], name: 'other_cli' }] },
@@ -51,7 +51,7 @@ describe('ROUTE-1: a new chat', () => {
 describe('ROUTE-2: a backend that cannot run here', () => {
   const agents = new Agents([agent([noPty, 'claude_pty'], [sdk, 'claude_sdk'])]);
 
-  test('refuses with its reason, and says how to have the other one', () => {
+  test('refuses with its reason, and says how to choose the other one', () => {
     for (const use of [
       () => agents.choose('claude', undefined),
       () => agents.choose('claude', 'claude_pty'),
@@ -63,7 +63,7 @@ describe('ROUTE-2: a backend that cannot run here', () => {
     expect(agents.choose('claude', 'claude_sdk')).toBe('claude_sdk');
   });
 
-  test('is described with the same sentence, and with no capability', () => {
+  test('is described with the same sentence, and without capabilities', () => {
     expect(agents.describe().backends).toMatchObject([
       {
         name: 'claude_pty',
@@ -78,7 +78,7 @@ describe('ROUTE-2: a backend that cannot run here', () => {
     ]);
   });
 
-  test('where there is no other one it does not name one', () => {
+  test('does not suggest another one if there is none', () => {
     const alone = new Agents([agent([noPty, 'claude_pty'])]);
     expect(() => alone.backendFor('claude_pty')).toThrow(/^There are no terminals here\. Install some\.$/);
     expect(() => alone.backendFor('claude_sdk')).toThrow('claude_sdk is not part of this server.');

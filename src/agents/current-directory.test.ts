@@ -16,7 +16,7 @@ describe.each([
   ['claude_sdk', openSdkHarness],
   ['claude_pty', openPtyHarness],
 ] as const)('%s', (_, openHarness) => {
-  test('AGENT-34, AGENT-35: each change is told once, and where a new process begins, too', async () => {
+  test('AGENT-34, AGENT-35: each change is reported once, including where a new process starts', async () => {
     const harness = await openHarness();
     const { cwd } = harness;
     const sub = join(cwd, 'sub');

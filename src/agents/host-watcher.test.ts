@@ -6,7 +6,7 @@ import { startHostWatcher } from './host-watcher.ts';
 
 // What it does when its host is killed: test/e2e/left-behind.test.ts.
 describe.runIf(process.platform === 'linux')('the watcher of a host', () => {
-  test('AGENT-32: another one takes its place when it is killed, and none is left when the host has closed it', async () => {
+  test('AGENT-32: it is replaced when it is killed, and gone once the host has closed it', async () => {
     const watcher = startHostWatcher(silentLog);
     const first = identifyProcess(watcher.pid!)!;
     process.kill(first.pid, 'SIGKILL');

@@ -22,7 +22,7 @@ const watchFor = (limitMs: number): StartWatch =>
   });
 
 describe('AGENT-37: the limit of a start', () => {
-  test('ends a program of which nothing has come, says why, and begins anew with the next one', () => {
+  test('ends a program that has shown nothing, says why, and starts again with the next one', () => {
     const watch = watchFor(startMs);
     watch.begin();
     vi.advanceTimersByTime(startMs - 1);
@@ -37,7 +37,7 @@ describe('AGENT-37: the limit of a start', () => {
     expect(ends).toBe(1);
   });
 
-  test('waits for hooks, but not for ever, and counts from their end', () => {
+  test('waits for hooks, but not forever, and counts from their end', () => {
     const watch = watchFor(startMs);
     watch.begin();
     watch.noteHooks(1);

@@ -15,7 +15,7 @@ describe.each([
   ['claude_sdk', openSdkHarness],
   ['claude_pty', openPtyHarness],
 ] as const)('%s', (_, openHarness) => {
-  test('TRANSCRIPT-12: what is said and done there, by sub-agents too, is told, stored, known later, and erased', async () => {
+  test('TRANSCRIPT-12: what happens there, sub-agents included, is reported, stored, remembered, and erased', async () => {
     const harness = await openHarness();
     const { backend, cwd } = harness;
     const elsewhere = await realpath(await mkdtemp(join(tmpdir(), 'boocode-elsewhere-')));

@@ -24,7 +24,7 @@ describe('access', () => {
     (host) => expect(check({ host })).toThrow(expect.objectContaining({ code: 'forbidden_host' })),
   );
 
-  it('takes the public origin to the letter', () => {
+  it('compares the public origin exactly', () => {
     const host = 'boo.example.org';
     expect(check({ host, origin: 'https://boo.example.org' })).not.toThrow();
     for (const origin of ['https://boo.example.org:8443', 'https://boo.example.org/', 'https://evil.example']) {
@@ -36,13 +36,13 @@ describe('access', () => {
     expect(check({ host: 'localhost' }, 'http://evil.example/healthz')).toThrow(/host/);
   });
 
-  it('WHO-1: takes the token for the owner’s, whatever the case of the scheme', () => {
+  it('WHO-1: accepts the token as the owner’s, whatever the case of the scheme', () => {
     for (const authorization of ['Bearer secret', 'bearer secret', 'BEARER  secret']) {
       expect(access.checkToken(request('http://localhost/', { authorization }))).toEqual(owner);
     }
   });
 
-  it('knows nobody by another token', () => {
+  it('accepts no other token', () => {
     for (const authorization of ['', 'Bearer', 'Bearer Secret', 'Bearer secret2', 'Basic secret']) {
       const check = () => access.checkToken(request('http://localhost/', { authorization }));
       expect(check).toThrow(expect.objectContaining({ code: 'unauthorized' }));

@@ -15,7 +15,7 @@ function open() {
 }
 
 describe('ACCESS-16: signing the agents in', () => {
-  it('is for who has the token, and what is pasted stands in no answer and no log', async () => {
+  it('requires the token, and the pasted code appears in no response and no log', async () => {
     const app = open();
     const begun = await app.call('POST', '/v1/agent-sign-in', { body: {} });
     expect([begun.status, await begun.json(), begun.headers.get('cache-control')]).toEqual([201, page, 'no-store']);

@@ -48,7 +48,7 @@ function endlessBody(): ReadableStream {
 }
 
 describe('ACCESS-1: the policy table', () => {
-  it('holds every entry of the router', () => {
+  it('covers every entry of the router', () => {
     expect(app.routes.length).toBeGreaterThan(10);
     for (const { method, path, handler } of app.routes) {
       const declared = declaredFor(handler);
@@ -70,7 +70,7 @@ describe('ACCESS-1: the policy table', () => {
     ]);
   });
 
-  it('asks for the token on a route that slipped past it', async () => {
+  it('requires the token on a route that bypassed it', async () => {
     const { app: other } = createTestApp();
     other.get('/v1/forgotten', (c) => c.text('a secret'));
     expect(other.routes.some(({ handler }) => declaredFor(handler) === undefined)).toBe(true);
@@ -127,7 +127,7 @@ describe.each(named(routes))('$name', ({ route }) => {
     }
   });
 
-  it('takes no other method', async () => {
+  it('accepts no other method', async () => {
     for (const method of ['PUT', 'OPTIONS', 'PROPFIND']) {
       const response = await app.request(route.path, { method, headers: local });
       expect([method, response.status]).toEqual([method, 405]);

@@ -24,7 +24,7 @@ test.each([
   expect([status, body['detail'], body['field']]).toEqual([400, `content[2].data: ${problem}`, 'content[2].data']);
 });
 
-test('ACCESS-13: an image is taken whatever kind of image its media type says', async () => {
+test('ACCESS-13: an image is accepted whatever image format its media type names', async () => {
   const all = [pngOf().toString('base64'), ...Object.values(images)];
   expect((await sent(...all)).status).toBe(202);
 });

@@ -41,7 +41,7 @@ const isClosed = (socket: Socket): boolean => socket.closed || socket.readableEn
 const drain = (some: Socket[]): void => some.forEach((socket) => socket.resume());
 
 describe('ACCESS-10: connections without a credential', () => {
-  it('give way to newer ones, the oldest at rest first', async () => {
+  it('are closed for newer ones, the oldest idle one first', async () => {
     await start({ strangers: 3 });
     const [first, second, third] = [await open(), await open(), await open()];
     expect(await ask(first)).toBe('200');
@@ -53,7 +53,7 @@ describe('ACCESS-10: connections without a credential', () => {
     expect(await ask(fourth)).toBe('200');
   });
 
-  it('are not closed in the middle of a request while another is at rest', async () => {
+  it('are not closed in the middle of a request while another is idle', async () => {
     await start({ strangers: 2 });
     let finish: ((reason: null) => void) | undefined;
     test.chats.health = () => new Promise((resolve) => (finish = resolve));
@@ -68,7 +68,7 @@ describe('ACCESS-10: connections without a credential', () => {
     expect(await answer).toBe('200');
   });
 
-  it('keep nobody out: whoever comes is heard, and stays once a good credential is shown', async () => {
+  it('keep nobody out: every newcomer is accepted, and stays once it has shown a valid credential', async () => {
     await start({ strangers: 4, strangersPerSource: 4 });
     const owner = await open();
     expect(await known(owner)).toBe('200');
@@ -93,7 +93,7 @@ describe('ACCESS-10: connections without a credential', () => {
     expect(await known(newcomer)).toBe('200');
   });
 
-  it('of one address give way to its own, and of the address that has most where there are too many in all', async () => {
+  it('of one address are closed for its own, and those of the largest address if there are too many in total', async () => {
     await start({ strangers: 6, strangersPerSource: 4 });
     const other = await open('127.0.0.2');
     const crowd: Socket[] = [];

@@ -23,7 +23,7 @@ describe('ACCESS-11: failed attempts', () => {
     expect(four()).toEqual([undefined, undefined, undefined, 60]);
   });
 
-  it('are limited in all', () => {
+  it('are limited in total', () => {
     const { clock, attempts } = attemptsAt();
     const eleven = () => Array.from({ length: 11 }, (_, at) => attempts.add(`source ${at}`));
     expect(eleven().map((each) => each !== undefined)).toEqual([...Array.from({ length: 10 }, () => false), true]);
@@ -50,7 +50,7 @@ describe('ACCESS-11: failed attempts', () => {
     expect(clock.nextMs).toBeNull();
   });
 
-  it('take no more memory and no more lines for more sources', () => {
+  it('need no more memory or lines for more sources', () => {
     const { clock, lines, attempts } = attemptsAt();
     for (let count = 0; count < 5000; count += 1) attempts.add(`source ${count}`);
     expect(lines).toHaveLength(201);
@@ -72,7 +72,7 @@ it.each([
   expect(sourceOf(address)).toBe(source);
 });
 
-describe('ACCESS-11: who guesses', () => {
+describe('ACCESS-11: a client that guesses', () => {
   const host = { host: 'localhost:4700' };
   const wrong = { ...host, authorization: 'Bearer wrong' };
   const guesses: [string, (test: TestApp) => Response | Promise<Response>][] = [
@@ -92,7 +92,7 @@ describe('ACCESS-11: who guesses', () => {
     ],
   ];
 
-  it.each(guesses)('%s is told to wait, and who has a good one is not', async (_what, guess) => {
+  it.each(guesses)('%s is told to wait, and a client with a valid one is not', async (_what, guess) => {
     const test = createTestApp();
     const statuses: number[] = [];
     for (let count = 0; count < 22; count += 1) statuses.push((await guess(test)).status);
@@ -116,7 +116,7 @@ describe('ACCESS-11: who guesses', () => {
     expect(test.warnings).toHaveLength(1);
   });
 
-  it('is no one who shows no credential at all, or one of another site', async () => {
+  it('does not include clients without a credential, or pages of another site', async () => {
     const test = createTestApp({ limits: { failuresPerSource: 1 } });
     for (let count = 0; count < 5; count += 1) {
       expect((await test.app.request('/v1/info', { headers: host })).status).toBe(401);

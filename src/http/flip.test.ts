@@ -28,7 +28,7 @@ test.each([
   expect(app.chats.writes).toBe(before);
 });
 
-test('a patch that holds nothing but what becomes of a turn changes nothing, and says so', async () => {
+test('a patch that only says what happens to a turn is refused', async () => {
   expect(await refusal({ running: 'finish' })).toMatchObject({ status: 400, code: 'invalid_request' });
 });
 
@@ -82,7 +82,7 @@ describe('a flip that waits', () => {
     await expect(flipped).rejects.toMatchObject({ code: 'shutting_down' });
   });
 
-  test('FLIP-3: is withdrawn when the client hangs up', async () => {
+  test('FLIP-3: is canceled when the client hangs up', async () => {
     const line = new AbortController();
     const flipped = client(30_000).patchChat(chatId, flip, { signal: line.signal });
     await until(() => signals.length === 1);
@@ -92,7 +92,7 @@ describe('a flip that waits', () => {
     expect(signals).toHaveLength(1);
   });
 
-  test('is asked for again when what lies in between gives up after a long wait, and not after a short one', async () => {
+  test('is requested again if a proxy gives up after a long wait, but not after a short one', async () => {
     let cuts = 0;
     const cutting: typeof fetch = async (input, init) => {
       if (cuts >= 2) return fetch(input, init);

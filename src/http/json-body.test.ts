@@ -54,7 +54,7 @@ describe('ACCESS-8: a body', () => {
     expect(request.clock.nextMs).toBeNull();
   });
 
-  it('that trickles is cut off also after much of it has come', async () => {
+  it('that trickles is cut off even after much of it has arrived', async () => {
     const request = slowRequest('/v1/chats/11111111-1111-4111-8111-111111111111/prompts');
     await request.send(`{"content":"${'x'.repeat(1_000_000)}`);
     request.clock.advance(10_000);
@@ -63,7 +63,7 @@ describe('ACCESS-8: a body', () => {
     expect((await request.answer).code).toBe('request_timeout');
   });
 
-  it('that goes on comes in, however long it takes', async () => {
+  it('that keeps the pace gets through, however long it takes', async () => {
     const request = slowRequest('/v1/chats/11111111-1111-4111-8111-111111111111/prompts');
     await request.send('{"content":"');
     for (let minute = 0; minute < 60; minute += 1) {

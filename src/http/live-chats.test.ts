@@ -134,7 +134,7 @@ test.each([1, 2, 3, 4, 5, 6])(
   },
 );
 
-test('WEB-3: a client says truly whether it is connected and whether all is there, and comes back by itself', async () => {
+test('WEB-3: a client reports correctly whether it is connected and up to date, and reconnects by itself', async () => {
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'hello' });
   await here.events(id, 'turn_finished');
@@ -232,7 +232,7 @@ test('WEB-3: a client with a wrong token does not try again before it is told to
   expect(asked).toBe(2);
 });
 
-test('WEB-3: a chat that is gone, or never was, is told as ended; a cursor of another log begins anew', async () => {
+test('WEB-3: a chat that is gone or never existed is reported as ended; a cursor of another log starts over', async () => {
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'hello' });
   await here.events(id, 'turn_finished');
@@ -256,7 +256,7 @@ test('WEB-3: a chat that is gone, or never was, is told as ended; a cursor of an
   await until(() => second.items.length > 0);
 });
 
-test('WEB-4: a socket that does not drain falls behind, stops nobody, and goes on from its cursor', async () => {
+test('WEB-4: a socket that does not drain falls behind, blocks nobody, and continues from its cursor', async () => {
   const start = createGate();
   const texts = Array.from({ length: 300 }, (_, at) => `${at} ${'x'.repeat(100_000)}`);
   here.backend.script = async function* () {

@@ -90,7 +90,7 @@ const delta = (text: string, of = chatId) =>
   }) as const;
 
 describe('a live socket', () => {
-  it('follows several chats: of each a resume, the history after the cursor, then what happens', async () => {
+  it('follows several chats: each sends a resume, the history after the cursor, then live events', async () => {
     const { id: other } = await test.chats.createChat({ cwd: '/tmp' });
     for (const content of ['a', 'b', 'c']) await test.chats.submitPrompt(anActor, chatId, { content });
     const { say, messages, of } = await open();
@@ -113,7 +113,7 @@ describe('a live socket', () => {
     expect(messages.at(-1)).toEqual({ type: 'delta', delta: delta('x').delta });
   });
 
-  it('has deltas that come one right after the other wait for each other, and an event take them along', async () => {
+  it('collects deltas in quick succession, and sends them along with an event', async () => {
     const { say, of } = await open();
     say({ type: 'follow', chatId, after: 0 });
     await until(() => of('resume').length === 1);
@@ -130,7 +130,7 @@ describe('a live socket', () => {
     await until(() => of('delta').length === 2);
   });
 
-  it('says of a chat that is deleted, and of one that is not there, why it ends', async () => {
+  it('says why a chat ends if it is deleted or does not exist', async () => {
     const { say, of } = await open();
     say({ type: 'follow', chatId: nowhere, after: 0 });
     await until(() => of('ended').length === 1);
@@ -144,7 +144,7 @@ describe('a live socket', () => {
     ]);
   });
 
-  it('says when a chat cannot be read, and goes on', async () => {
+  it('reports a chat that cannot be read, and continues', async () => {
     const { say, of } = await open();
     const { BooError } = await import('../protocol/error.ts');
     test.chats.failWith(new BooError('storage_unavailable', 'The database cannot be reached.'));
@@ -156,7 +156,7 @@ describe('a live socket', () => {
     await until(() => of('resume').length === 1);
   });
 
-  it('begins anew where a chat is followed again, and sends no more of one that is not', async () => {
+  it('starts over when a chat is followed again, and sends nothing more of one that is not followed', async () => {
     await test.chats.submitPrompt(anActor, chatId, { content: 'a' });
     const { say, of } = await open();
     say({ type: 'follow', chatId, after: 0 });
@@ -171,7 +171,7 @@ describe('a live socket', () => {
     expect(of('ended')).toEqual([]);
   });
 
-  it('tells all that follow the chats what happens in them, after what is warm and what is pending', async () => {
+  it('sends warm chats and pending decisions, then notifications about all chats', async () => {
     Object.assign(await test.chats.getChat(chatId), { state: 'running' });
     await test.chats.createChat({ cwd: '/cold' });
     const decision = test.chats.addDecision(chatId);
@@ -209,7 +209,7 @@ describe('a live socket', () => {
     },
   );
 
-  it('says now and then that it is alive, and ends when its peer is silent for two keep-alives', async () => {
+  it('pings regularly, and ends when its peer is silent for two keep-alives', async () => {
     const { socket, of, closed, say } = await open();
     say({ type: 'follow', chatId, after: 0 });
     await until(() => of('resume').length === 1);
@@ -225,14 +225,14 @@ describe('a live socket', () => {
     expect((await closed)[0]).toBe(1006);
   });
 
-  it('answers a ping at once', async () => {
+  it('answers a ping immediately', async () => {
     const { say, of } = await open();
     say({ type: 'ping' });
     await until(() => of('alive').length === 1);
     expect(of('error')).toEqual([]);
   });
 
-  it('is cut when it takes nothing, and reads no further than it takes until then', async () => {
+  it('is closed when it accepts nothing, and until then reads no more than it accepts', async () => {
     const content = 'x'.repeat(1_000_000);
     for (let at = 0; at < 60; at += 1) await test.chats.submitPrompt(anActor, chatId, { content });
     const { socket, say, of } = await open();
@@ -278,7 +278,7 @@ describe('WEB-1: what may not open a live socket', () => {
     expect(await refused({ headers })).toMatchObject({ status, code, field });
   });
 
-  it('a foreign page with a good ticket', async () => {
+  it('a foreign page with a valid ticket', async () => {
     const protocols = offering(await ticketFor());
     expect(await refused({ headers: { origin: 'https://evil.example' }, protocols })).toMatchObject({ status: 403 });
     // It was not used up by that.
@@ -286,7 +286,7 @@ describe('WEB-1: what may not open a live socket', () => {
     expect(socket.protocol).toBe('boocode.live');
   });
 
-  it('a ticket that is made up, was used, is too old, or is for a terminal', async () => {
+  it('a ticket that is invented, used, too old, or for a terminal', async () => {
     const wrong = { status: 401, code: 'unauthorized', field: 'sec-websocket-protocol' };
     expect(await refused({ headers: {}, protocols: offering('made-up') })).toMatchObject(wrong);
     const used = await ticketFor();
@@ -337,7 +337,7 @@ describe('WEB-1: what may not be sent', () => {
     expect(of('resume')).toHaveLength(maxLiveFollows);
   });
 
-  it('ACCESS-8: a text beyond all messages is refused before it is parsed', async () => {
+  it('ACCESS-8: an excessive text is refused before it is parsed', async () => {
     const { socket, of } = await open();
     const parse = vi.spyOn(JSON, 'parse');
     socket.send('['.repeat(60_000));

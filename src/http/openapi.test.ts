@@ -22,7 +22,7 @@ describe('the OpenAPI page', () => {
     version,
   );
 
-  it('is what the routes say: refresh it with UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts', () => {
+  it('matches the routes: refresh it with UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts', () => {
     if (process.env['UPDATE_OPENAPI'] === '1') writeFileSync(file, made);
     const isStale = readFileSync(file, 'utf8') !== made;
     expect(isStale ? 'openapi.json is stale: UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts' : '').toBe('');
@@ -42,7 +42,7 @@ describe('the OpenAPI page', () => {
     ).toEqual([]);
   });
 
-  it('names every operation, each by a name of its own, and all that it refuses', () => {
+  it('gives every operation a unique name, and lists all its refusals', () => {
     const { paths } = JSON.parse(made) as { paths: Record<string, Record<string, Operation>> };
     const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
     const ids = operations.map(({ operationId }) => operationId);

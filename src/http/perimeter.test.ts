@@ -70,7 +70,7 @@ const routes = createTestApp().app.routes.flatMap(({ handler }): Route[] => {
 });
 const pathOf = (route: Route): string => route.path.replaceAll(/\{\w+\}/g, '11111111-1111-4111-8111-111111111111');
 
-describe('ACCESS-7: a request without a good credential', () => {
+describe('ACCESS-7: a request without a valid credential', () => {
   it.each(routes.filter(({ policy }) => policy === 'bearer' || policy === 'ticket').map((r) => [r.method, r.path, r]))(
     'is answered and hung up on before a byte of its body is read: %s %s',
     async (_method, _path, route) => {
@@ -88,7 +88,7 @@ describe('ACCESS-7: a request without a good credential', () => {
     },
   );
 
-  it('is not asked to go on with a body that it offers', async () => {
+  it('is not asked to continue with a body that it announces', async () => {
     await start();
     const lines = ['POST /v1/chats HTTP/1.1', host, json, 'content-length: 14', 'expect: 100-continue'];
     const refused = await open(...lines, bad);
@@ -100,7 +100,7 @@ describe('ACCESS-7: a request without a good credential', () => {
     await until(() => taken.received().includes('HTTP/1.1 201'));
   });
 
-  it('is hung up on when its GET has a body', async () => {
+  it('is disconnected if its GET has a body', async () => {
     await start();
     const peer = await open('GET /healthz HTTP/1.1', host, 'transfer-encoding: chunked');
     pour(peer);
@@ -111,7 +111,7 @@ describe('ACCESS-7: a request without a good credential', () => {
 });
 
 describe('ACCESS-8: a body', () => {
-  it('of a sign-in is a kilobyte at the most, and a larger one is neither read nor parsed', async () => {
+  it('of a sign-in is at most a kilobyte, and a larger one is neither read nor parsed', async () => {
     await start();
     const parse = vi.spyOn(JSON, 'parse');
     const peer = await open('POST /v1/sign-in HTTP/1.1', host, json, 'transfer-encoding: chunked');
@@ -141,7 +141,7 @@ describe('ACCESS-8: a body', () => {
   });
 });
 
-describe('ACCESS-7: who has a good credential', () => {
+describe('ACCESS-7: a client with a valid credential', () => {
   it.each(['keep-alive', 'close'])(
     'gets the answer that did not wait for the body, to a connection: %s',
     async (how) => {

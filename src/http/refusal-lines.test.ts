@@ -12,7 +12,7 @@ function watched() {
   return { told, clock, lines: new RefusalLines(clock, log) };
 }
 
-test('the first of a kind is told at once, and the others in one line when the minute is over', () => {
+test('the first of a kind is logged immediately, and further ones in one line at the end of the minute', () => {
   const { told, clock, lines } = watched();
   for (let count = 0; count < 5; count += 1) lines.add(refusal);
   lines.add({ ...refusal, code: 'not_found' });
@@ -27,7 +27,7 @@ test('the first of a kind is told at once, and the others in one line when the m
   expect(told.slice(4)).toEqual([refusal]);
 });
 
-test('of very many kinds those beyond two hundred are counted together', () => {
+test('kinds beyond two hundred are counted together', () => {
   const { told, clock, lines } = watched();
   for (let count = 0; count < 300; count += 1) lines.add({ ...refusal, source: `10.0.0.${count}` });
   expect(told).toHaveLength(201);

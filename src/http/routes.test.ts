@@ -26,7 +26,7 @@ async function refusal(method: string, path: string, options?: Parameters<TestAp
 }
 
 describe('chats', () => {
-  it('are created with 201 and an address', async () => {
+  it('are created with 201 and a Location', async () => {
     const response = await test.call('POST', '/v1/chats', { body: { cwd: '/tmp', title: ' A title ' } });
     const created = await read(response);
     expect(response.status).toBe(201);
@@ -44,7 +44,7 @@ describe('chats', () => {
     });
   });
 
-  it('are searched, and listed by whether they are put away', async () => {
+  it('are searched, and listed by whether they are archived', async () => {
     const away = await test.chats.createChat({ cwd: '/var', title: 'Away' });
     await test.call('PATCH', `/v1/chats/${away.id}`, { body: { archived: true } });
     const ids = async (query: string): Promise<unknown[]> =>
@@ -109,7 +109,7 @@ describe('chats', () => {
 });
 
 describe('prompts', () => {
-  it('give 202 once, then 200 with the same receipt, then 409 for another body', async () => {
+  it('return 202 once, then 200 with the same receipt, then 409 for another body', async () => {
     const path = `/v1/chats/${chat.id}/prompts`;
     const first = await test.call('POST', path, { body: { id: 'p1', content: 'hello' } });
     const again = await test.call('POST', path, { body: { id: 'p1', content: 'hello' } });
@@ -268,7 +268,7 @@ describe('decisions', () => {
     });
   });
 
-  it('take no input with a denial', async () => {
+  it('accept no input with a denial', async () => {
     const { id } = test.chats.addDecision(chat.id);
     const body = { outcome: 'deny', input: {} };
     expect(await refusal('POST', `/v1/decisions/${id}`, { body })).toMatchObject({ status: 400, field: 'input' });
@@ -279,7 +279,7 @@ describe('decisions', () => {
 });
 
 describe('the system', () => {
-  it('tells its health without a token', async () => {
+  it('reports its health without a token', async () => {
     const ask = async () => test.app.request('/healthz', { headers: { host: '127.0.0.1' } });
     expect([(await ask()).status, await read(await ask())]).toEqual([200, { name: 'boocode', status: 'ok' }]);
     test.chats.healthy = false;
@@ -294,7 +294,7 @@ describe('the system', () => {
     ]);
   });
 
-  it('ACCESS-10: asks the database once for all who ask at once, for anybody may', async () => {
+  it('ACCESS-10: shares one database query among concurrent requests, because anyone may ask', async () => {
     const health = vi.spyOn(test.chats, 'health');
     const ask = async () => test.app.request('/healthz', { headers: { host: 'localhost' } });
     await Promise.all(Array.from({ length: 100 }, ask));
@@ -329,7 +329,7 @@ describe('the system', () => {
     expect((await test.call('HEAD', '/v1/info', { headers: { authorization: '' } })).status).toBe(401);
   });
 
-  it('carries the security headers on every answer', async () => {
+  it('sends the security headers with every response', async () => {
     const answers = [
       await test.call('GET', '/healthz'),
       await test.call('GET', `/v1/chats/${chat.id}`),

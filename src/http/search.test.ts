@@ -34,7 +34,7 @@ test('LOG-10: a search whose client has hung up is told so', async () => {
   await until(() => asked?.aborted, { what: 'the server to see it' });
 });
 
-test('LOG-10: a search that took too long says that, and not that the database is away', async () => {
+test('LOG-10: a search that took too long says so, not that the database is unavailable', async () => {
   app.chats.listChats = () => Promise.reject(new BooError('query_timeout', 'The search took too long.'));
   const response = await search();
   expect(response.status).toBe(503);

@@ -56,7 +56,7 @@ const chunk = (chatId: string, text: string): FeedItem => ({
   delta: { chatId, type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text } },
 });
 
-it('WEB-55: a proxy that packs answers keeps nothing of a feed back', async () => {
+it('WEB-55: a compressing proxy holds back nothing of a feed', async () => {
   await start();
   const { id } = await test.chats.createChat({ cwd: '/tmp' });
   const proxy = await openProxy({ target: `http://127.0.0.1:${server.port}`, compresses: true });
@@ -110,7 +110,7 @@ describe('raw requests', () => {
     expect(answer).not.toContain('"ok"');
   });
 
-  it('WEB-67: that are refused before their body has come are told that their connection ends, and others that it stays', async () => {
+  it('WEB-67: that are refused before their body has arrived are told that their connection closes, and others that it stays open', async () => {
     await start();
     const late = ['POST /v1/live/tickets HTTP/1.1', 'host: localhost', 'authorization: Bearer wrong'];
     for (const body of ['content-length: 2', 'transfer-encoding: chunked']) {
@@ -122,7 +122,7 @@ describe('raw requests', () => {
     expect([answered.status, answered.headers.get('connection')]).toEqual([405, 'keep-alive']);
   });
 
-  it('with a body larger than allowed get their answer', async () => {
+  it('with a body larger than allowed get their response', async () => {
     await start();
     const socket = await open();
     let answer = '';
@@ -152,7 +152,7 @@ describe('a live feed on a socket', () => {
     expect(test.errors).toEqual([]);
   });
 
-  it('closes its reader when the client disconnects before it has begun', async () => {
+  it('closes its reader when the client disconnects before it has started', async () => {
     await start();
     const { id } = await test.chats.createChat({ cwd: '/tmp' });
     const follow = test.chats.follow.bind(test.chats);
@@ -181,7 +181,7 @@ describe('a live feed on a socket', () => {
     expect(test.errors).toEqual([]);
   });
 
-  it('takes no more from the chat than a slow client takes from the socket', async () => {
+  it('reads no more from the chat than a slow client reads from the socket', async () => {
     await start();
     const { id, socket, received } = await follow();
     socket.pause();
@@ -202,7 +202,7 @@ describe('a live feed on a socket', () => {
     expect(received().match(/event: delta/g)).toHaveLength(count);
   });
 
-  it('passes a burst of small deltas on, all of them and in order', async () => {
+  it('forwards a burst of small deltas, completely and in order', async () => {
     await start();
     const { id, received } = await follow();
     const count = 20_000;
@@ -214,7 +214,7 @@ describe('a live feed on a socket', () => {
 });
 
 describe('the address', () => {
-  it('names loopback where the server listens everywhere', async () => {
+  it('names loopback if the server listens everywhere', async () => {
     test = createTestApp();
     server = await listen(test.app, { host: '0.0.0.0', port: 0, log: test.log });
     expect(server.url).toBe(`http://127.0.0.1:${server.port}`);
@@ -246,7 +246,7 @@ describe('closing', () => {
     await closed;
   });
 
-  it('does not wait for a connection that was opened in reserve', async () => {
+  it('does not wait for a spare connection', async () => {
     await start({ drainTimeoutMs: 600_000 });
     const spare = await open();
     // Its answer comes after the server has seen the spare one.
@@ -269,7 +269,7 @@ describe('closing', () => {
   });
 });
 
-describe('a place where it cannot listen', () => {
+describe('an address where it cannot listen', () => {
   it.each([
     [
       'a port on which BooCode runs already',

@@ -8,7 +8,7 @@ function codesAt(): { codes: ReturnType<typeof createSignInCodes>; pass: (ms: nu
   return { codes, pass: (ms) => (nowMs += ms) };
 }
 
-it('ACCESS-4: opens once per code, and only for a code that was issued', () => {
+it('ACCESS-4: works once per code, and only for an issued code', () => {
   const { codes } = codesAt();
   const code = codes.issue();
   expect(Buffer.from(code, 'base64url')).toHaveLength(32);
@@ -19,7 +19,7 @@ it('ACCESS-4: opens once per code, and only for a code that was issued', () => {
   expect(codes.redeem(code)).toBe(false);
 });
 
-it('opens for ten minutes', () => {
+it('works for ten minutes', () => {
   const { codes, pass } = codesAt();
   const [early, late] = [codes.issue(), codes.issue()];
   pass(10 * 60_000 - 1);

@@ -15,7 +15,7 @@ async function made(app: ReturnType<typeof open>, headers = {}): Promise<SignInL
 }
 
 describe('ACCESS-15: a new sign-in link', () => {
-  it('opens the door once, for ten minutes, and holds the code in its fragment and the token nowhere', async () => {
+  it('works once, for ten minutes, with the code in its fragment and the token nowhere', async () => {
     const app = open();
     const { url, code, expiresAt } = await made(app);
     expect(url).toBe(`http://localhost:4700/#code=${code}`);
@@ -37,7 +37,7 @@ describe('ACCESS-15: a new sign-in link', () => {
     expect([url, link.loopback]).toEqual([`${base}/#code=${code}`, loopback]);
   });
 
-  it('wants the token', async () => {
+  it('requires the token', async () => {
     const response = await open().app.request('/v1/sign-in-links', { method: 'POST', headers: { host: 'localhost' } });
     expect(response.status).toBe(401);
   });

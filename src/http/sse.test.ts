@@ -35,7 +35,7 @@ describe('a frame', () => {
     expect(data.content.text).toBe(text);
   });
 
-  it('is made once for several readers of the same event', () => {
+  it('is encoded once for several readers of the same event', () => {
     let made = 0;
     const item = prompt(1);
     if (item.kind !== 'event') throw new Error('not an event');
@@ -101,7 +101,7 @@ describe('a feed stream', () => {
     return value && Buffer.from(value).toString();
   };
 
-  it('writes what waits as one chunk, and a single item at once', async () => {
+  it('writes queued items as one chunk, and a single item immediately', async () => {
     const reader = open();
     for (const item of [chunk('a'), chunk('b'), prompt(1)]) pushable.push(item);
     const burst = await text(reader);
@@ -113,7 +113,7 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
-  it('lets deltas that follow a chunk closely wait for each other', async () => {
+  it('collects deltas that closely follow a chunk', async () => {
     const reader = open();
     pushable.push(chunk('a'));
     await text(reader);
@@ -128,7 +128,7 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
-  it('lets no stored event wait: it takes along the deltas before it', async () => {
+  it('delays no stored event: it is sent with the deltas before it', async () => {
     const reader = open();
     pushable.push(chunk('a'));
     await text(reader);
@@ -141,7 +141,7 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
-  it('takes nothing that nobody asked for, but one item', async () => {
+  it('reads at most one item that was not requested', async () => {
     const reader = open();
     for (let i = 0; i < 1000; i += 1) pushable.push(chunk('x'.repeat(10_000)));
     const first = await text(reader);
@@ -152,7 +152,7 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
-  it('takes one item at most after a small chunk, until it is asked again', async () => {
+  it('reads at most one item after a small chunk, until more is requested', async () => {
     const reader = open();
     pushable.push(chunk('a'));
     await text(reader);
@@ -164,7 +164,7 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
-  it('ends with its reader, after what was left', async () => {
+  it('ends with its reader, after the rest', async () => {
     const reader = open();
     const read = text(reader);
     pushable.push(chunk('last'));
@@ -175,7 +175,7 @@ describe('a feed stream', () => {
     expect(tick).toBeUndefined();
   });
 
-  it('closes the reader when the client goes away, also while it waits', async () => {
+  it('closes the reader when the client leaves, even while it waits', async () => {
     const reader = open();
     const read = text(reader);
     await reader.cancel();
@@ -184,7 +184,7 @@ describe('a feed stream', () => {
     expect(await read).toBeUndefined();
   });
 
-  it('ends and says so in the log when the reader breaks', async () => {
+  it('ends and logs the error when the reader fails', async () => {
     const broken = new Error('storage');
     const reader = open({
       [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(broken) }),
@@ -229,7 +229,7 @@ describe('the live feed', () => {
   }
   const idsIn = (frames: string): number[] => [...frames.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
-  it('begins with resume, then has the history after the cursor', async () => {
+  it('starts with resume, then the history after the cursor', async () => {
     const test = createTestApp();
     const { response } = await start(test, '?after=1');
     expect(response.headers.get('content-type')).toBe('text/event-stream');
@@ -242,7 +242,7 @@ describe('the live feed', () => {
     await until(() => test.chats.openReaders === 0);
   });
 
-  it('goes by Last-Event-ID, which is newer than `after` in the address', async () => {
+  it('uses Last-Event-ID, which is newer than `after` in the URL', async () => {
     const test = createTestApp();
     const id = { 'last-event-id': '2' };
     expect(idsIn(await firstChunk((await start(test, '', id)).response))).toEqual([3]);
@@ -264,7 +264,7 @@ describe('the live feed', () => {
     expect(test.chats.openReaders).toBe(0);
   });
 
-  it('is opened by no HEAD', async () => {
+  it('is not opened by HEAD', async () => {
     const test = createTestApp();
     const { id } = await test.chats.createChat({ cwd: '/tmp' });
     expect((await test.call('HEAD', `/v1/chats/${id}/events`, { headers: accept })).status).toBe(200);

@@ -83,7 +83,7 @@ async function ticketFor(id: string, access?: string): Promise<string> {
 const offering = (ticket: string): string[] => ['boocode.terminal', `ticket.${ticket}`];
 
 describe('a terminal’s socket', () => {
-  it('carries bytes both ways, and says in JSON what is no bytes', async () => {
+  it('carries bytes both ways, and everything else as JSON', async () => {
     const { socket, messages, viewer, closed } = await open({
       path: `/v1/chats/${chatId}/terminal?columns=80&rows=24`,
     });
@@ -106,7 +106,7 @@ describe('a terminal’s socket', () => {
     await until(() => viewer.closed);
   });
 
-  it('is opened by a ticket, which a browser can send, and answers with the plain subprotocol', async () => {
+  it('is opened by a ticket, which a browser can send, and responds with the plain subprotocol', async () => {
     const { socket, viewer } = await open({ headers: {}, protocols: offering(await ticketFor(chatId)) });
     expect(socket.protocol).toBe('boocode.terminal');
     expect(viewer.canWrite).toBe(true);
@@ -123,7 +123,7 @@ describe('a terminal’s socket', () => {
     expect(more.viewer.canWrite).toBe(false);
   });
 
-  it('is closed for its viewer when its client goes', async () => {
+  it('is closed for its viewer when its client leaves', async () => {
     const { socket, viewer } = await open();
     expect(viewer.closed).toBe(false);
     socket.terminate();
@@ -137,7 +137,7 @@ describe('a terminal’s socket', () => {
     await until(() => viewer.closed);
   });
 
-  it('is cut off when the server stops and the client does not let go', async () => {
+  it('is disconnected when the server stops and the client does not close', async () => {
     const { socket, viewer } = await open();
     socket.pause();
     await server.close();
@@ -182,14 +182,14 @@ describe('TERM-7: what may not open a terminal', () => {
     expect(await refused({ path })).toMatchObject({ status: 400, field: 'token' });
   });
 
-  it('a foreign page with a good ticket', async () => {
+  it('a foreign page with a valid ticket', async () => {
     const protocols = offering(await ticketFor(chatId));
     expect(await refused({ headers: { origin: 'https://evil.example' }, protocols })).toMatchObject({ status: 403 });
     // It was not used up by that.
     await open({ headers: { origin: `http://localhost:${server.port}` }, protocols });
   });
 
-  it('a ticket that is made up, was used, is too old, or is another chat’s', async () => {
+  it('a ticket that is invented, used, too old, or for another chat', async () => {
     const wrong = { status: 401, code: 'unauthorized', field: 'sec-websocket-protocol' };
     expect(await refused({ headers: {}, protocols: offering('made-up') })).toMatchObject(wrong);
     const used = await ticketFor(chatId);
@@ -224,7 +224,7 @@ describe('TERM-7: what may not open a terminal', () => {
     expect(await refused({ path })).toMatchObject({ status: 400, code: 'invalid_request', field });
   });
 
-  it('a chat that is not there, or has no terminal', async () => {
+  it('a chat that does not exist or has no terminal', async () => {
     const path = '/v1/chats/11111111-1111-4111-8111-111111111111/terminal';
     expect(await refused({ path })).toMatchObject({ status: 404, code: 'not_found' });
     const { id } = await test.chats.createChat({ cwd: '/tmp' });
@@ -234,7 +234,7 @@ describe('TERM-7: what may not open a terminal', () => {
     });
   });
 
-  it('a path that is no WebSocket, which answers as ever', async () => {
+  it('a path that is not a WebSocket, which responds as usual', async () => {
     expect(await refused({ path: '/v1/nothing' })).toMatchObject({ status: 404 });
     const socket = dial({ path: '/v1/info' });
     socket.on('error', () => undefined);
@@ -314,7 +314,7 @@ describe('TERM-7: what may not be sent', () => {
     expect(viewer).toMatchObject({ size: undefined, acknowledged: 0 });
   });
 
-  it('input that the program does not take gives one error', async () => {
+  it('input that the program does not accept causes one error', async () => {
     const { socket, errors, viewer } = await open();
     terminal.refuseInput = true;
     socket.send(Buffer.from('a'));
@@ -324,7 +324,7 @@ describe('TERM-7: what may not be sent', () => {
     expect(errors()).toMatchObject([{ code: 'payload_too_large' }]);
   });
 
-  it('ACCESS-8: a text beyond all messages is refused before it is parsed', async () => {
+  it('ACCESS-8: an excessive text is refused before it is parsed', async () => {
     const { socket, errors } = await open();
     const parse = vi.spyOn(JSON, 'parse');
     socket.send('['.repeat(60_000));
@@ -355,7 +355,7 @@ describe('TERM-7: what may not be sent', () => {
     expect(viewer.typedBytes).toBe(10_000_000);
   });
 
-  it('200,000 fragments of a byte end it, and cost little', async () => {
+  it('200,000 one-byte fragments close it, and cost little', async () => {
     const { socket, closed, viewer } = await open();
     const before = process.memoryUsage().rss;
     socket.on('error', () => undefined);

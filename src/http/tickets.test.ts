@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { owner } from './access.ts';
 import { createTickets } from './tickets.ts';
 
-test('WHO-1: a ticket is its maker’s, until it is used', () => {
+test('WHO-1: a ticket belongs to its creator until it is used', () => {
   const tickets = createTickets();
   const anna = { ...owner, id: 'anna', name: 'Anna' };
   const { ticket } = tickets.issue({ to: 'live' }, anna);

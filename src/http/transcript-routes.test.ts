@@ -45,7 +45,7 @@ describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
   // Fields in an order of their own, and what JSON writes in more than one way.
   const odd = '{"z":1,"type":"user","a":"\\u0000 \\ud800 漢 \\u001b","big":12345678901234567890,"b":1.0}';
 
-  it('gives every entry as it is stored, to the byte, between a head and an end', async () => {
+  it('returns every entry byte for byte as stored, between a header and an end', async () => {
     const lines = [
       { sessionId, subpath: '', json: odd },
       { sessionId, subpath: 'subagents/agent-x', json: '{"type":"mode"}' },
@@ -77,7 +77,7 @@ describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
     await expect(all(clientOf().transcript(sessionId))).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('breaks off when the store does: the client says that it is not whole', async () => {
+  it('breaks off when the store does: the client reports that it is incomplete', async () => {
     const readTranscript = test.chats.readTranscript.bind(test.chats);
     test.chats.readTranscript = async (chatId) => ({
       ...(await readTranscript(chatId)),
@@ -96,7 +96,7 @@ describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
     expect(test.errors).toMatchObject([{ message: 'A transcript broke off.', facts: { chatId: chat.id } }]);
   });
 
-  it('is made no faster than it is read, and no further once the reader has left', async () => {
+  it('is generated no faster than it is read, and stops once the reader has left', async () => {
     let made = 0;
     let isLeft = false;
     test.chats.readTranscript = async (chatId) => ({

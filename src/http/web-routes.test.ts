@@ -25,14 +25,14 @@ const get = (path: string, headers: Record<string, string> = {}) =>
   test.call('GET', path, { headers: { authorization: '', ...headers } });
 
 describe('the web app', () => {
-  it('is served without a token, and the page is asked for anew each time', async () => {
+  it('is served without a token, and the page is revalidated each time', async () => {
     const page = await get('/');
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.headers.get('cache-control')).toBe('no-cache');
     expect(await page.text()).toContain('BooCode');
   });
 
-  it('keeps the parts of the bundle for ever, and sends them compressed to who takes that', async () => {
+  it('caches the parts of the bundle forever, and sends them compressed to clients that accept it', async () => {
     const plain = await get('/assets/app-Ab1_.js');
     expect(plain.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
     expect(plain.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
@@ -55,7 +55,7 @@ describe('the web app', () => {
     },
   );
 
-  it('says what to do where it was not built', async () => {
+  it('says what to do if it was not built', async () => {
     const other = createTestApp({ web: createWebFiles(new URL('file:///nowhere/')) });
     const refused = await other.call('GET', '/');
     expect(refused.status).toBe(404);

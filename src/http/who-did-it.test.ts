@@ -38,7 +38,7 @@ function watched() {
 }
 
 describe('WHO-1 WHO-2: a request that changes something', () => {
-  it.each(requests)('is the owner’s who has the token, by the client that it names: %s', async (method, ...request) => {
+  it.each(requests)('with the token is the owner’s, via the client that it names: %s', async (method, ...request) => {
     const app = watched();
     const [verb, path, body] = request;
     await app.call(verb, path, { body, headers: { 'boocode-client': 'someone else' } });
@@ -49,16 +49,19 @@ describe('WHO-1 WHO-2: a request that changes something', () => {
     ]);
   });
 
-  it.each(requests)('with a name that is none, or no token, is nobody’s: %s', async (_method, verb, path, body) => {
-    const app = watched();
-    const unnamed = await app.call(verb, path, { body, headers: { 'boocode-client': 'x'.repeat(65) } });
-    expect([unnamed.status, await unnamed.json()]).toMatchObject([400, { field: 'boocode-client' }]);
-    const unknown = await app.call(verb, path, { body, headers: { authorization: 'Bearer wrong' } });
-    expect(unknown.status).toBe(401);
-    expect(app.asked).toEqual([]);
-  });
+  it.each(requests)(
+    'with an invalid client name, or without the token, is refused: %s',
+    async (_method, verb, path, body) => {
+      const app = watched();
+      const unnamed = await app.call(verb, path, { body, headers: { 'boocode-client': 'x'.repeat(65) } });
+      expect([unnamed.status, await unnamed.json()]).toMatchObject([400, { field: 'boocode-client' }]);
+      const unknown = await app.call(verb, path, { body, headers: { authorization: 'Bearer wrong' } });
+      expect(unknown.status).toBe(401);
+      expect(app.asked).toEqual([]);
+    },
+  );
 
-  it.each(requests)('takes no other name from its body: %s', async (_method, verb, path, body) => {
+  it.each(requests)('accepts no other name in its body: %s', async (_method, verb, path, body) => {
     const app = watched();
     const claims = { by: 'someone else', via: 'x', principal: { ...owner, id: 'x' } };
     for (const [field, value] of Object.entries(claims)) {
@@ -89,7 +92,7 @@ describe('WHO-1: a route', () => {
 });
 
 describe('WHO-3: a line about a request', () => {
-  it('names the principal of one that was refused, where its credential was good', async () => {
+  it('names the principal of a refused one, if its credential was valid', async () => {
     const app = createTestApp();
     await app.call('GET', '/v1/chats?limit=x', { headers: { 'boocode-client': 'cli' } });
     await app.call('GET', '/v1/chats', { headers: { origin: 'https://evil.example' } });
@@ -99,7 +102,7 @@ describe('WHO-3: a line about a request', () => {
     ]);
   });
 
-  it('names the principal of a prompt that is stored', async () => {
+  it('names the principal of a stored prompt', async () => {
     const app = createTestApp();
     const { id: chatId } = await app.chats.createChat({ cwd: '/' });
     await app.call('POST', `/v1/chats/${chatId}/prompts`, {

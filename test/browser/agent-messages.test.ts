@@ -6,7 +6,7 @@ import { describeInBrowser } from '../support/browser-suite.ts';
 import { runTurn } from '../support/turns.ts';
 
 describeInBrowser('AGENT-11 AGENT-12: messages of another chat’s agent', (opened) => {
-  it('are allowed in the chat’s settings, and stand there as what they are', async () => {
+  it('are allowed in the chat’s settings, and appear as what they are', async () => {
     const { server, browser } = opened();
     const { client } = server;
     const [sender, receiver] = await Promise.all(

@@ -19,7 +19,7 @@ function listen(): void {
 }
 
 describeInBrowser('what a screen reader is told of a chat', (opened) => {
-  it('WEB-29: each decision of a turn anew, and the end of every turn', async () => {
+  it('WEB-29: announces each decision of a turn, and the end of every turn', async () => {
     const { server, browser } = opened();
     // The program asks before it reads there, and before it writes.
     const outside = await mkdtemp(join(tmpdir(), 'boocode-outside-'));

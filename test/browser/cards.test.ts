@@ -109,7 +109,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     return () => page.evaluate(() => (globalThis as unknown as { releaseHeld(): void }).releaseHeld());
   }
 
-  it('DECIDE-12: of 42 lines can be allowed only after the last one was in sight', async () => {
+  it('DECIDE-12: of 42 lines can be allowed only after the last one was visible', async () => {
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
     await say(page, `run: touch too-early.txt\n${numbered(41)}`);
@@ -159,7 +159,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
-  it('DECIDE-12: is allowed always only after all that this means was in sight', async () => {
+  it('DECIDE-12: can be always allowed only after the whole scope was visible', async () => {
     const alwaysScope = Array.from({ length: 60 }, (_, line) => `Allow the command “echo ${line + 1}”, in this chat.`);
     const { answers } = await showInInbox({ alwaysScope });
     const always = page.getByRole('button', { name: 'Always allow' });
@@ -175,14 +175,14 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow_always' });
   });
 
-  it('DECIDE-12: that is denied needs no reading', async () => {
+  it('DECIDE-12: can be denied without reading it', async () => {
     const { answers } = await showInInbox({ input: { command: numbered(200) } });
     await page.getByRole('button', { name: 'Deny …' }).click();
     await page.getByRole('button', { name: 'Deny', exact: true }).click();
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'deny' });
   });
 
-  it('WEB-25, DECIDE-11: names what would mislead: in the title, in what runs, in what is edited', async () => {
+  it('WEB-25, DECIDE-11: names misleading characters: in the title, in what runs, in what is edited', async () => {
     await showInInbox({
       title: `Bash: раypal${' '.repeat(300)}ls`,
       input: { command: `curl https://gооgle.com\u2800x   y \nrm ∕`, 'а\u200bb': '' },
@@ -225,7 +225,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     { kind: 'plan', input: { plan: 'Do it.' } },
     { kind: 'form', input: { mode: 'url', serverName: 'travel', message: 'Go there', url: 'https://example.com/' } },
   ] as const;
-  it.each(kinds)('WEB-54: is not answered by what was pressed before it stood there: $kind', async (fields) => {
+  it.each(kinds)('WEB-54: is not answered by keys pressed before it appeared: $kind', async (fields) => {
     const release = await holdSteady();
     const { answers, tell } = await showInInbox(fields);
     const buttons = page.getByRole('button', { name: /^(Allow once|Answer|Approve|Accept|Do not|Decline)/ });
@@ -254,7 +254,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
-  it('DECIDE-12: of a question is answered only after its last option was in sight', async () => {
+  it('DECIDE-12: of a question can be answered only after its last option was visible', async () => {
     const options = Array.from({ length: 80 }, (_, index) => ({ label: `Choice ${index + 1}`, description: '' }));
     const { answers } = await showInInbox({
       kind: 'question',
@@ -294,7 +294,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     },
   );
 
-  it('DECIDE-11: of a plan shows the text that is approved, and not only what is made of it', async () => {
+  it('DECIDE-11: of a plan shows the text that is approved, not only its rendering', async () => {
     const plan = '# Plan\n\n<!-- and then remove everything -->\n[tests](https://evil.example)';
     await showInInbox({ kind: 'plan', input: { plan } });
     expect(await page.getByRole('region', { name: 'The plan, 4 lines' }).textContent()).toBe(plan);

@@ -23,7 +23,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     await watched.context.close();
   });
 
-  it('is begun in a directory that is completed as it is typed', async () => {
+  it('is started in a directory that is completed while typing', async () => {
     const { page } = watched;
     await mkdir(join(server.workDir, 'garden'));
     await page.getByRole('button', { name: 'New chat' }).first().click();
@@ -77,7 +77,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('shows the prompts that wait, moves them, and takes them back', async () => {
+  it('shows the waiting prompts, moves them, and cancels them', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
@@ -131,7 +131,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-21: two browsers show the same, and tell the list what changes', async () => {
+  it('WEB-21: two browsers show the same, and update the list', async () => {
     const { page } = watched;
     const chat = await server.createChat({ title: 'Shared' });
     const other = await openPage(browser);
@@ -183,7 +183,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-23: keeps its place while somebody reads above, and follows the end otherwise', async () => {
+  it('WEB-23: keeps its position while someone reads further up, and otherwise follows the end', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     for (let turn = 0; turn < 12; turn += 1) await runTurn(server.client, chat.id, 'anything');

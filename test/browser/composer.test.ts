@@ -44,7 +44,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('takes images that are dropped anywhere on the page', async () => {
+  it('accepts images that are dropped anywhere on the page', async () => {
     const { page } = watched;
     await conversation(page).evaluate(
       (element, png) => {
@@ -71,7 +71,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('begins with the focus in the field, and gets it back after a decision and a dialog', async () => {
+  it('starts with the focus in the field, and regains it after a decision and a dialog', async () => {
     const { page } = watched;
     await expect.poll(focused).toBe('Prompt');
     await page.keyboard.type('run: touch focus.txt');
@@ -113,7 +113,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('is left by shortcuts to the search, a new chat and the inbox', async () => {
+  it('has shortcuts to the search, a new chat and the inbox', async () => {
     const { page } = watched;
     await page.keyboard.press('Control+k');
     await expect.poll(focused).toBe('Search chats by title and content');
@@ -128,7 +128,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('begins a line with Enter on a touched screen, and grows with what is written, up to a limit', async () => {
+  it('starts a new line with Enter on a touchscreen, and grows with its text, up to a limit', async () => {
     const context = await browser.newContext({ viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true });
     const page = await context.newPage();
     await signIn(page, server.running.signInLink());
@@ -180,7 +180,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('says so when a part of the page is gone after an upgrade, and keeps the rest', async () => {
+  it('says so if a part of the page is gone after an upgrade, and keeps the rest', async () => {
     const { page } = watched;
     const terminal = await server.createChat({ backend: 'claude_pty' });
     await page.route('**/assets/terminal-panel-*.js', (route) => route.fulfill({ status: 404, body: '' }));

@@ -47,7 +47,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     for (const text of texts) await runTurn(server.client, chatId, text);
   };
 
-  it('WEB-28 WEB-21: is told, and what happened meanwhile is shown once and in order', async () => {
+  it('WEB-28 WEB-21: is reported, and what happened meanwhile is shown once and in order', async () => {
     await tell('one');
     await enter();
     await turnsEnded(page, 1);
@@ -63,7 +63,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-28: a browser that is offline says so, and comes back when it is not', async () => {
+  it('WEB-28: a browser that is offline says so, and reconnects when it is online', async () => {
     await tell('one');
     await page.clock.install();
     await enter();
@@ -96,7 +96,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-42: a log that is another one than before is told, and read anew', async () => {
+  it('WEB-42: a replaced log is reported, and read again', async () => {
     await tell('one', 'two', 'three');
     await enter();
     await turnsEnded(page, 3);
@@ -122,7 +122,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-42: a page that took nothing for long is cut off, and goes on where it was', async () => {
+  it('WEB-42: a page that read nothing for long is disconnected, and continues where it was', async () => {
     const frames: string[] = [];
     page.on('websocket', (socket) =>
       socket.on('framereceived', ({ payload }) => frames.push(payload.slice(0, 20).toString())),
@@ -147,7 +147,7 @@ describeInBrowser('a connection that breaks', (opened) => {
   describe('WEB-43: prompts that could not be sent', () => {
     const outgoing = () => page.getByRole('region', { name: 'Queued prompts' }).getByRole('listitem');
 
-    it('wait over a look elsewhere and a reload, and go by themselves, in their order and once', async () => {
+    it('survive navigation and a reload, and are sent by themselves, in order and once', async () => {
       const { id: otherId } = await server.createChat({ title: 'Other' });
       await enter();
       await page.getByText('No messages yet.').waitFor();
@@ -184,7 +184,7 @@ describeInBrowser('a connection that breaks', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('are stored once, also when the server took them and its receipt was lost', async () => {
+    it('are stored once, even if the server accepted them and its receipt was lost', async () => {
       await enter();
       let lost = 0;
       await page.route('**/prompts', async (route) => {
@@ -201,7 +201,7 @@ describeInBrowser('a connection that breaks', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('and drafts are told to be too large for a reload, and do not break the page', async () => {
+    it('and drafts that are too large for a reload are reported, and do not break the page', async () => {
       await enter();
       await page.getByText('No messages yet.').waitFor();
       await page.evaluate(() => {

@@ -26,7 +26,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
   });
   const file = (name: string): string => join(server.workDir, name);
 
-  it('DECIDE-3: what is shown is what runs, with every character that is not seen as itself named', async () => {
+  it('DECIDE-3: what is shown is what runs, with every misleading character named', async () => {
     const { page } = watched;
     await say(page, 'run: printf "a\u200b\u202eb" > allowed.txt');
     const shown = page.getByRole('region', { name: 'command' });
@@ -39,7 +39,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('DECIDE-6: “always” says what it means, and then nobody is asked again', async () => {
+  it('DECIDE-6: “always” says what it means, and afterwards nobody is asked', async () => {
     const { page } = watched;
     await say(page, 'write always.txt: once');
     const always = page.getByRole('button', { name: 'Always allow' });
@@ -58,7 +58,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('denies with words that reach the agent', async () => {
+  it('denies with a message that reaches the agent', async () => {
     const { page } = watched;
     await say(page, 'run: touch denied.txt');
     await page.getByRole('button', { name: 'Deny …' }).click();
@@ -84,7 +84,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('DECIDE-9: an edit that cannot run is refused at its field, and can be mended', async () => {
+  it('DECIDE-9: an edit that cannot run is refused at its field, and can be corrected', async () => {
     const { page } = watched;
     await say(page, 'run: touch refused.txt');
     await page.getByRole('button', { name: 'Edit …' }).click();
@@ -133,7 +133,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('of a plan show it as it is meant, and take it or send it back', async () => {
+  it('of a plan render it, and approve it or send it back', async () => {
     const { page } = watched;
     await page.getByLabel('Permission mode').selectOption('plan');
     await say(page, 'make a plan');

@@ -37,7 +37,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
   };
 
   describe('WEB-51: the focus', () => {
-    it('is in the field after “Start” and after a chat was opened, also where there is no mouse', async () => {
+    it('is in the field after “Start” and after opening a chat, even without a mouse', async () => {
       await open();
       await page.addInitScript(() => {
         const { matchMedia } = globalThis;
@@ -68,7 +68,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     });
   });
 
-  it('WEB-52: tells in a dialog what is wrong with it', async () => {
+  it('WEB-52: shows in a dialog what is wrong with it', async () => {
     await open();
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'New chat' }).first().click();
@@ -93,7 +93,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     expect(await option.evaluate(isInSight)).toBe(true);
   });
 
-  it('WEB-52: says of a chat whose first turn has not begun that the agent is starting', async () => {
+  it('WEB-52: says that the agent is starting until a chat’s first turn has started', async () => {
     await open();
     // What comes from the first turn on is kept back.
     let isHeld = false;
@@ -113,7 +113,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     expect(await page.getByText('No messages yet.').count()).toBe(0);
   });
 
-  describe('WEB-53: the permission of a change', () => {
+  describe('WEB-53: the permission for a change', () => {
     const phone = { width: 390, height: 844 };
     const file = Array.from({ length: 40 }, (_, line) => `line ${line}`).join('\n');
     const input = (): Record<string, string> => ({

@@ -12,7 +12,7 @@ describeInBrowser('a held queue', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('PROMPT-6: is told above the composer with its reason, and resumed there', async () => {
+  it('PROMPT-6: is shown above the composer with its reason, and resumed there', async () => {
     const { client } = server;
     const { id } = await server.createChat();
     for (const content of ['fail 401', 'who are you', 'think']) await client.prompt(id, { content });

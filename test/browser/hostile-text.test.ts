@@ -66,7 +66,7 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
     await expectHarmless(watched, fetched, server.url);
   });
 
-  it('in what people, models and tools say stays text', async () => {
+  it('in what people, models and tools write stays text', async () => {
     const { page } = watched;
     const chat = await server.createChat({ title: 'Talk' });
     for (const [index, text] of files.entries()) {
@@ -95,7 +95,7 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
     await view.getByText('<svg onload=hacked()>').first().waitFor();
   });
 
-  it('in decisions stays text, and is told to the byte', async () => {
+  it('in decisions stays text, and is shown byte for byte', async () => {
     const { page } = watched;
     const chat = await server.createChat({ title: 'Decide' });
     await openChat(page, server.url, chat.id);

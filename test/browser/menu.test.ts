@@ -28,7 +28,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
       () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent.trim(),
     );
 
-  it('is walked with the keyboard, by arrows, ends and letters, and gives the focus back', async () => {
+  it('is navigated with arrows, Home, End and letters, and returns the focus', async () => {
     await signIn(page, server.running.signInLink());
     await button('Chat 20').focus();
     await page.keyboard.press('Enter');

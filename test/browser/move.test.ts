@@ -14,7 +14,7 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('AGENT-29: says so in the page, and goes on where it is moved to', async () => {
+  it('AGENT-29: says so on the page, and continues where it is moved to', async () => {
     const [old, moved] = [join(server.workDir, 'project'), join(server.workDir, 'project2')];
     await mkdir(old);
     const chat = await server.createChat({ cwd: old });
@@ -40,7 +40,7 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     expect(problems.filter((problem) => !/\b4\d\d\b/.test(problem))).toEqual([]);
   });
 
-  it('WEB-64: shows where the agent works, while it is elsewhere than the chat', async () => {
+  it('WEB-64: shows the agent’s directory while it differs from the chat’s', async () => {
     const chat = await server.createChat({ permissionMode: 'bypassPermissions' });
     const sub = join(chat.cwd, 'inner');
     const { page, problems } = await openPage(browser);

@@ -14,7 +14,7 @@ describeInBrowser('the pages before, of a chat in a browser', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('WEB-23: one that fails is asked for once, told, and tried again by who wants it', async () => {
+  it('WEB-23: one that fails is requested once, reported, and retried on demand', async () => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat();

@@ -23,7 +23,7 @@ describeInBrowser('the page behind a proxy', (opened) => {
   }
   const link = (): string => `${proxy.url}/${new URL(server.running.signInLink()).hash}`;
 
-  it('WEB-56: below a path is signed in, prompted, live, and has its terminal', async () => {
+  it('WEB-56: below a path, sign-in, prompts, live updates and the terminal work', async () => {
     await open({ prefix: '/boo', compresses: true });
     const { page } = watched;
     await signIn(page, link());
@@ -38,20 +38,20 @@ describeInBrowser('the page behind a proxy', (opened) => {
     await server.client.deleteChat(chat.id);
   });
 
-  it('WEB-57: says how to reach it where its parts do not come', async () => {
+  it('WEB-57: says how to reach it if its parts do not load', async () => {
     await open({ prefix: '/boo' });
     await watched.page.goto(proxy.url);
     await expect.poll(() => watched.page.getByText(/with a slash at its end/).isVisible()).toBe(true);
   });
 
-  it('WEB-57: says what to set where the proxy gives another name', async () => {
+  it('WEB-57: says what to configure if the proxy sends another name', async () => {
     await open({ host: 'boo.example.org' });
     await watched.page.goto(link());
     const what = watched.page.getByText('--public-origin https://boo.example.org');
     await expect.poll(() => what.isVisible()).toBe(true);
   });
 
-  it('WEB-57: says so where no WebSocket comes through', async () => {
+  it('WEB-57: says so if WebSockets do not get through', async () => {
     await open({ passesWebSockets: false });
     await signIn(watched.page, link());
     const why = watched.page.getByText(/the proxy in front of it forwards WebSockets/);

@@ -28,7 +28,7 @@ describe.skipIf(!isPossible)('WEB-28: a server that dies', () => {
     await home?.remove();
   });
 
-  it('TURN-2 LOG-3: is killed in the middle of a turn, and the page goes on with the next one by itself', async () => {
+  it('TURN-2 LOG-3: is killed in the middle of a turn, and the page continues with the next one by itself', async () => {
     const args = ['--port', String(await freePort())];
     const first = await home.serve('demo', args);
     const { page, problems } = await openPage(browser);

@@ -11,7 +11,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('ACCESS-4 ACCESS-6: a link opens the app once, and leaves its code and the token in no address', async () => {
+  it('ACCESS-4 ACCESS-6: a link opens the app once, and leaves its code and the token in no URL', async () => {
     const { page, context, problems } = await openPage(browser);
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
@@ -29,7 +29,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await Promise.all([context.close(), other.context.close()]);
   });
 
-  it('WEB-59: signs another device in with a link that the page makes, once', async () => {
+  it('WEB-59: signs another device in with a link that the page creates, once', async () => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'Settings' }).click();
@@ -57,7 +57,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     for (const each of [context, other.context, again.context]) await each.close();
   });
 
-  it('WEB-60: signs the agents in from the page: to the page of Claude, and a code that does not serve is told', async () => {
+  it('WEB-60: signs the agents in from the page: opens Claude’s page, and reports an invalid code', async () => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'Settings' }).click();
@@ -74,7 +74,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await context.close();
   });
 
-  it('takes the token, stays signed in, and forgets it on signing out', async () => {
+  it('accepts the token, stays signed in, and forgets it on signing out', async () => {
     const { page, context, problems } = await openPage(browser);
     await page.goto(server.url);
     await page.getByLabel('Token').fill('wrong');

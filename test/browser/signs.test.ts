@@ -35,7 +35,7 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
   });
   afterEach(() => watched.context.close());
 
-  it('WEB-48 TURN-9: a silent model is told, for how long, and no more once it speaks', async () => {
+  it('WEB-48 TURN-9: a silent model is shown, with the time, until it responds', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
@@ -52,7 +52,7 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-49 TURN-11: a request that is tried again is one line that counts', async () => {
+  it('WEB-49 TURN-11: a retried request is one line that counts', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
@@ -75,7 +75,7 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('AGENT-19: an MCP server that does not run is told in the chat, and its state stands in the chat’s settings', async () => {
+  it('AGENT-19: an MCP server that is not running is reported in the chat, and its state is in the chat’s settings', async () => {
     const { page } = watched;
     const cwd = join(server.workDir, 'servers');
     await mkdir(cwd);

@@ -56,7 +56,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     // Twelve pages at once are much for a small machine.
   }, 120_000);
 
-  it('WEB-45: signing out in one signs out the others, and what was not sent is forgotten', async () => {
+  it('WEB-45: signing out in one signs out the others, and unsent text is forgotten', async () => {
     const { id } = await server.createChat();
     const other = await openTab(id);
     await other.getByLabel('Prompt', { exact: true }).fill('never sent');
@@ -73,7 +73,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-45: what was not sent is forgotten in tabs that slept while another signed out and in again', async () => {
+  it('WEB-45: unsent text is forgotten in tabs that slept while another signed out and in again', async () => {
     const { id } = await server.createChat();
     const [frozen, discarded] = [await openTab(id), await openTab(id)];
     const prompt = (tab: Page) => tab.getByLabel('Prompt', { exact: true });
@@ -102,7 +102,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-46: a chat that will be deleted is deleted though its page is closed before', async () => {
+  it('WEB-46: a chat that is about to be deleted is deleted even if its page is closed', async () => {
     const { id } = await server.createChat({ title: 'Doomed' });
     const tab = await openTab(id);
     await tab.getByRole('button', { name: 'More for this chat' }).click();
@@ -129,7 +129,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await page.keyboard.press('Escape');
     });
 
-    it('WEB-61: tell how a turn has ended, and that prompts are held, and nothing of a prompt in between', async () => {
+    it('WEB-61: report how a turn ended and that prompts are held, but nothing about prompts in between', async () => {
       const { id } = await server.createChat({ title: 'Unlucky' });
       await page.getByRole('link', { name: /Unlucky/ }).waitFor();
       await runTurn(server.client, id, 'fail 400');
@@ -144,7 +144,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('tell once what happens in a chat that is in front nowhere, and take it back when it is settled', async () => {
+    it('report once what happens in a chat that is not in the foreground, and disappear when it is settled', async () => {
       const { id } = await server.createChat({ title: 'Far away' });
       const others = await Promise.all([openTab(), openTab()]);
       for (const tab of [page, ...others]) await tab.getByRole('link', { name: /Far away/ }).waitFor();
@@ -165,7 +165,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('tell nothing of a chat that is in front in one of the tabs', async () => {
+    it('report nothing about a chat in the foreground of a tab', async () => {
       const chat = await server.createChat({ title: 'In front' });
       const other = await server.createChat({ title: 'Beside' });
       const tab = await openTab(chat.id);
@@ -186,7 +186,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     });
   });
 
-  it('WEB-45: a token that the server no longer takes signs out every tab, and says so', async () => {
+  it('WEB-45: a token that the server no longer accepts signs out every tab, and says so', async () => {
     const { id } = await server.createChat();
     const tabs = [page, await openTab(id)];
     await tabs[1]!.getByLabel('Prompt', { exact: true }).fill('a draft');

@@ -17,7 +17,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('TERM-7 PTY-4: opens with a ticket, shows the program, and takes what is typed into the chat', async () => {
+  it('TERM-7 PTY-4: opens with a ticket, shows the program, and sends what is typed to the chat', async () => {
     const { page, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat({ backend: 'claude_pty' });
@@ -35,7 +35,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     expect(problems).toEqual([]);
   });
 
-  it('WEB-28: is there again by itself when the server is, also where nobody said that it was away', async () => {
+  it('WEB-28: reconnects by itself when the server is back, even if nothing reported the outage', async () => {
     const bridge = await openBridge(Number(new URL(server.url).port));
     const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
     await signIn(page, server.running.signInLink().replace(server.url, bridge.url));
@@ -73,7 +73,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await bridge.close();
   });
 
-  it('WEB-47 PTY-8: what gets in as text stays text, by every way: nothing of it is a key', async () => {
+  it('WEB-47 PTY-8: text input stays text, by every route: none of it acts as a key', async () => {
     const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await signIn(page, server.running.signInLink());
@@ -144,7 +144,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await context.close();
   });
 
-  it('TERM-11: has every character in the cells where the server has it', async () => {
+  it('TERM-11: shows every character in the same cells as the server', async () => {
     const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
     const size = { columns: 40, rows: wideTexts.length + 1 };
     const texts = ['x'.repeat(20), ...wideTexts.map(([text]) => text)];
@@ -187,7 +187,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await context.close();
   });
 
-  it('WEB-58: is offered by way of the other engine where the chat has none', async () => {
+  it('WEB-58: is offered through the other engine if the chat has none', async () => {
     const { page, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat({ backend: 'claude_sdk' });
@@ -204,7 +204,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     expect(problems).toEqual([]);
   });
 
-  it('has the keys that a phone does not', async () => {
+  it('has the keys that a phone lacks', async () => {
     const context = await browser.newContext({ viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true });
     const page = await context.newPage();
     await signIn(page, server.running.signInLink());

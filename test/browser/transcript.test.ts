@@ -38,7 +38,7 @@ describeInBrowser('what a chat shows', (opened) => {
     return { page: watched.page, chat };
   }
 
-  it('thinking, closed, and opened by who wants it', async () => {
+  it('thinking, collapsed until it is opened', async () => {
     const { page } = await shown('think');
     const thought = page.getByRole('button', { name: 'Thought' });
     expect(await thought.getAttribute('aria-expanded')).toBe('false');
@@ -47,7 +47,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a file that was read, with its lines’ numbers and in colour, not all of a long one at once', async () => {
+  it('a file that was read, with line numbers and in color, a long one in parts', async () => {
     const { page } = await shown('read code.ts');
     const read = card(page, 'Read: code.ts, done');
     await read.getByRole('button', { name: 'Read code.ts done' }).click();
@@ -60,7 +60,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a change among the lines around it', async () => {
+  it('a change with the lines around it', async () => {
     const { page } = await shown('edit code.ts: = 20; => = 2000;');
     const change = card(page, 'Edit: code.ts, done').getByRole('region', { name: 'Change' });
     const lines = await change.locator('.diff-line').allInnerTexts();
@@ -78,7 +78,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a picture that a tool gave back', async () => {
+  it('an image that a tool returned', async () => {
     const { page } = await shown('read dot.png');
     await page.getByRole('button', { name: 'Read dot.png done' }).click();
     const picture = card(page, /^Read/).getByRole('img');
@@ -86,7 +86,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a sub-agent’s steps inside of its card, and its last words once', async () => {
+  it('a sub-agent’s steps inside its card, and its final message once', async () => {
     const { page } = await shown('use a sub-agent: run: echo from-below');
     const agent = conversation(page).getByRole('region', { name: /^Agent: .*, done$/ });
     await agent.getByRole('region', { name: 'Bash: echo from-below, done' }).waitFor();
@@ -97,7 +97,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('what goes on in the background, as long as it does', async () => {
+  it('background work, while it runs', async () => {
     const { page, chat } = await shown('start a background task: sleep 600');
     await card(page, 'Bash: sleep 600, in the background').waitFor();
     await page.getByText(/In the background for .*Count slowly to three/).waitFor();
@@ -107,7 +107,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a plan that waits for approval, and a summary of what was said before', async () => {
+  it('a plan that is waiting for approval, and a summary of the conversation so far', async () => {
     const { page } = watched;
     const chat = await server.createChat({ permissionMode: 'plan' });
     await page.goto('about:blank');
@@ -161,7 +161,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('all else, when one item cannot be drawn', async () => {
+  it('everything else, if one item cannot be rendered', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, 'run: echo one', { answer });

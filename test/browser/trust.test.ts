@@ -14,7 +14,7 @@ describeInBrowser('trust of a directory', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('TRUST-5: is given to what is shown, and asked for again with the difference', async () => {
+  it('TRUST-5: is given to what is shown, and requested again with the difference', async () => {
     const settings = join(server.workDir, '.claude', 'settings.json');
     await mkdir(join(server.workDir, '.claude'));
     const long = Array.from({ length: 60 }, (_, line) => `  "N${line}": "one"`).join(',\n');

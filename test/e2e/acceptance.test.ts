@@ -29,7 +29,7 @@ test('demo says that it is ready, where, how to sign in, and that its model is s
   await until(() => program.stderr.includes('scripted demo model'));
 });
 
-test('ACCESS-4 ACCESS-6: the sign-in link gives the token once', async () => {
+test('ACCESS-4 ACCESS-6: the sign-in link yields the token once', async () => {
   const code = new URL(server.signInLink).hash.replace('#code=', '');
   const page = await fetch(server.url);
   expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
@@ -39,7 +39,7 @@ test('ACCESS-4 ACCESS-6: the sign-in link gives the token once', async () => {
   expect(`${server.program.stdout}${server.program.stderr}`).not.toContain(server.token);
 });
 
-test('chat creates a chat, streams, shows the tool call, asks, is answered, tells the cost, and leaves', async () => {
+test('chat creates a chat, streams, shows the tool call, asks, is answered, shows the cost, and exits', async () => {
   const { code, stdout, stderr } = await home.run(['chat', 'list the files here'], { input: 'y\n' });
   expect([code, stderr]).toEqual([0, 'Answers come from the scripted demo model.\n']);
   const told = [
@@ -60,12 +60,12 @@ test('chat creates a chat, streams, shows the tool call, asks, is answered, tell
   expect(await server.client.getChat(chatId)).toMatchObject({ cwd: home.workDir, title: 'list the files here' });
 });
 
-test('AGENT-2: chat --resume goes on with a chat', async () => {
+test('AGENT-2: chat --resume continues a chat', async () => {
   const { code, stdout } = await home.run(['chat', '--resume', chatId, 'what did I say']);
   expect([code, stdout]).toEqual([0, expect.stringContaining('You said: "list the files here".')]);
 });
 
-test('a no is told to the agent, and nothing runs', async () => {
+test('a denial reaches the agent, and nothing runs', async () => {
   const { code, stdout } = await home.run(['chat', 'run: touch refused'], { input: 'n\n' });
   expect(code).toBe(0);
   expect(stdout).toContain('That did not go through');

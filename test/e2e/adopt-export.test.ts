@@ -81,8 +81,8 @@ async function transcriptsIn(folder: string): Promise<Record<string, string[]>> 
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await linesOf(join(folder, name))])));
 }
 
-describe('a session that was begun by hand', () => {
-  test('TRANSCRIPT-5 TRANSCRIPT-10: goes on as a chat, and its chat goes on by hand again; nothing is lost on the way', async () => {
+describe('a session that was started by hand', () => {
+  test('TRANSCRIPT-5 TRANSCRIPT-10: continues as a chat, and the chat continues by hand again; nothing is lost on the way', async () => {
     const sessionId = await beginByHand();
     const native = await folderOf(person);
     const before = await transcriptsIn(native);
@@ -134,7 +134,7 @@ describe('a session that was begun by hand', () => {
     }
   });
 
-  test('TRANSCRIPT-7 CLI-9: is a chat once; the chat that has it is named, and programs are told how far it is', async () => {
+  test('TRANSCRIPT-7 CLI-9: becomes a chat once; the chat that has it is named, and programs see the progress', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const chosen = ['--title', 'Mine', '--effort', 'low', '--resume-at-reset', '--no-accept-agent-messages'];
@@ -147,7 +147,7 @@ describe('a session that was begun by hand', () => {
     expect([second.code, second.err]).toEqual([1, `error: Chat ${chat.id} already has this session.\n`]);
   });
 
-  test('TRANSCRIPT-9: is not taken while its program runs', async () => {
+  test('TRANSCRIPT-9: is not imported while its program runs', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const { program } = claude(['-p', 'hold', '--resume', sessionId]);
@@ -159,7 +159,7 @@ describe('a session that was begun by hand', () => {
     expect(chats.items.filter((chat) => chat.cwd === cwd)).toEqual([]);
   });
 
-  test('TRANSCRIPT-9: is not taken while something else writes to it, and nothing is left of the attempt', async () => {
+  test('TRANSCRIPT-9: is not imported while something else writes to it, and nothing is left of the attempt', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const file = join(await folderOf(person), `${sessionId}.jsonl`);
@@ -183,7 +183,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     expect(err.trimEnd().split('\n')).toHaveLength(1);
   };
 
-  test('where nobody can be asked, or nothing is there to be chosen', async () => {
+  test('if nobody can be asked, or there is nothing to choose', async () => {
     await fails(['adopt', '--cwd', cwd], /name a session by its id or its file; --json lists them/);
     await fails(['adopt', '--cwd', cwd], /has no session for/, { isInteractive: true });
     await fails(['adopt', 'abc', '--cwd', cwd], /has no session whose id starts with abc/);
@@ -203,7 +203,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     expect(await server.sql`select from boocode.chats where importing_session is not null`).toEqual([]);
   });
 
-  test('a file by its path becomes a chat about the directory that it names; what is no entry is left out', async () => {
+  test('a file given by path becomes a chat about the directory that it names; lines that are not entries are skipped', async () => {
     const work = join(cwd, 'there');
     await mkdir(work);
     const entry = { type: 'user', uuid: 'a', cwd: work, sessionId: randomUUID(), message: { content: 'hi\u001b[2J' } };

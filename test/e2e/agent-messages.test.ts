@@ -115,7 +115,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(usual)).toBe(1);
   });
 
-  test('AGENT-10: gets none either by its directory’s settings or its user’s, which accept', async () => {
+  test('AGENT-10: gets none even if its directory’s or its user’s settings accept them', async () => {
     const userSettings = join(server.agent.configDir, 'settings.json');
     await writeFile(userSettings, JSON.stringify({ crossSessionInbound: 'accept' }));
     const settings = { crossSessionInbound: 'accept' };
@@ -125,7 +125,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     await writeFile(userSettings, '{}');
   });
 
-  test('AGENT-11: whose owner allows it gets the turn, and none any more once that is taken back', async () => {
+  test('AGENT-11: whose owner allows it gets the turn, and no more once that is revoked', async () => {
     const { client } = server;
     const receiver = usual;
     const before = await turnsOf(receiver);
@@ -142,7 +142,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(receiver)).toBe(before + 1);
   });
 
-  test('AGENT-11: it is taken back in the middle of a turn, too', async () => {
+  test('AGENT-11: it can be revoked in the middle of a turn too', async () => {
     const receiver = await openOwnChat({ backend, acceptsAgentMessages: true });
     const turn = runTurn(server.client, receiver.id, 'hold');
     await until(() => server.model.held === 1);
@@ -156,7 +156,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(receiver)).toBe(2);
   });
 
-  test('AGENT-12 TURN-6: what an agent wrote is told as its words, at a turn’s beginning and in the middle of one', async () => {
+  test('AGENT-12 TURN-6: an agent’s message is reported as its own, at the start of a turn and in the middle of one', async () => {
     const { client } = server;
     const receiver = await openOwnChat({ backend, acceptsAgentMessages: true });
     const origin = { kind: 'teammate', name: expect.stringContaining(sender.cwd.split('/').at(-1)!) };
@@ -180,7 +180,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(eventsOf(events, 'turn_started')).toHaveLength(1);
   });
 
-  test('TURN-6: what its own sub-agent wrote to it, which nobody need allow', async () => {
+  test('TURN-6: a message from its own sub-agent, which nobody need allow', async () => {
     const { head } = await server.client.getChat(usual.id);
     const message = JSON.stringify({ to: 'main', summary: 'A message', message: 'from below' });
     await runTurn(server.client, usual.id, `use a background sub-agent: call SendMessage: ${message}`);
@@ -219,7 +219,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
   });
 });
 
-test('TURN-6: a prompt that the agent left for later, on both engines', { timeout: 150_000 }, async () => {
+test('TURN-6: a prompt that the agent scheduled for later, on both engines', { timeout: 150_000 }, async () => {
   for (const { chat, head } of left) {
     const woken = await nextUnasked(chat, head, 100_000);
     expect(woken).toMatchObject({ origin: { kind: 'wake_up' }, ...text('stream 4 tokens') });

@@ -112,7 +112,7 @@ test('DECIDE-9: the command line says what is wrong with an edited input, and th
 });
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
-  test('DECIDE-9: a command that would not run as it is written is refused, and the decision stays open', async () => {
+  test('DECIDE-9: a command that would not run as written is refused, and the decision stays open', async () => {
     const decision = await askedFor(`run: touch original-${backend}`, backend);
     for (const [input, field] of [
       [{}, 'input'],
@@ -137,7 +137,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(await answer(decision, { outcome: 'allow', input: {} })).toMatchObject({ status: 409 });
   });
 
-  test('DECIDE-3: what the log says is what ran, to the byte', async () => {
+  test('DECIDE-3: the log shows exactly what ran', async () => {
     const command = `  printf '%s' 'a\tb “q” e\u0301 \u202e $HOME' > ran-${backend}\n`;
     const run = await askedFor(`run: touch other-${backend}`, backend);
     const ran = await settle(run, { outcome: 'allow', input: { command } });
@@ -161,7 +161,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(readdirSync(server.workDir)).not.toContain('edited');
   });
 
-  test('DECIDE-9: a call of an MCP server keeps its fields, and gets just the values that the log tells', async () => {
+  test('DECIDE-9: a call of an MCP server keeps its fields, and gets exactly the values in the log', async () => {
     const decision = await askedFor('call mcp__notes__keep: {"text": "as asked", "n": 1}', backend);
     for (const [input, field] of [
       [{}, 'input'],
@@ -179,7 +179,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(kept.join()).not.toContain('as asked');
   });
 
-  test('DECIDE-10: a question is answered as it was asked, and the agent hears just that', async () => {
+  test('DECIDE-10: a question is answered as it was asked, and the agent receives exactly that', async () => {
     const decision = await askedFor('ask me', backend);
     const { input } = decision.asked;
     const [first] = input['questions'] as { question: string }[];

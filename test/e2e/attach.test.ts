@@ -128,7 +128,7 @@ async function isRestored(attached: Attached): Promise<void> {
 }
 
 describe('TERM-8: boocode attach', () => {
-  test('shows what is there, types, follows the size, and leaves with its key', async () => {
+  test('shows the screen, types, follows the size, and detaches with its key', async () => {
     const agent = startAgent();
     await until(() => hub.viewerCount === 0);
     const attached = attach();
@@ -154,7 +154,7 @@ describe('TERM-8: boocode attach', () => {
     agent.kill('SIGKILL');
   });
 
-  test('TERM-10: takes what is pasted as text: an end of paste and the key that leaves do nothing in it', async () => {
+  test('TERM-10: treats a paste as text: an end of paste and the detach key do nothing in it', async () => {
     const agent = startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
@@ -173,7 +173,7 @@ describe('TERM-8: boocode attach', () => {
     agent.kill('SIGKILL');
   });
 
-  test('takes another key to leave with', async () => {
+  test('accepts another detach key', async () => {
     startAgent();
     const attached = attach('--detach-key', 'ctrl-q');
     await sees(attached, 'agent here');
@@ -184,7 +184,7 @@ describe('TERM-8: boocode attach', () => {
     expect(attached.text()).toContain('Ctrl-Q leaves it');
   });
 
-  test('looks on without typing, and without a say in the size', async () => {
+  test('watches without typing, and without influence on the size', async () => {
     startAgent();
     const attached = attach('--read-only');
     await sees(attached, 'agent here');
@@ -203,7 +203,7 @@ describe('TERM-8: boocode attach', () => {
     await until(() => attached.text().includes('left with 0.'));
   });
 
-  test('says why it is over when the terminal ends', async () => {
+  test('says why it ends when the terminal ends', async () => {
     startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
@@ -227,7 +227,7 @@ describe('TERM-8: boocode attach', () => {
     },
   );
 
-  test('comes back when the server went away and returns', async () => {
+  test('reconnects when the server was away and returns', async () => {
     startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
@@ -244,7 +244,7 @@ describe('TERM-8: boocode attach', () => {
     await isRestored(attached);
   });
 
-  test('leaves with its key also while the server is away', async () => {
+  test('detaches with its key even while the server is away', async () => {
     startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
@@ -256,7 +256,7 @@ describe('TERM-8: boocode attach', () => {
     await isRestored(attached);
   });
 
-  test('takes a paste of 10 MB, whole', async () => {
+  test('accepts a paste of 10 MB completely', async () => {
     const reader = open(process.execPath, [
       '-e',
       `process.stdin.setRawMode(true); let n = 0; process.stdout.write('agent here\\r\\n');
@@ -287,7 +287,7 @@ describe('TERM-8: boocode attach', () => {
     expect(attached.text()).not.toContain('\x1b[22;0t');
   });
 
-  test('without a terminal it says so', async () => {
+  test('says so if there is no terminal', async () => {
     const child = spawn(process.execPath, [program, 'attach', chatId], { env: { ...path, ...env() }, stdio: 'pipe' });
     let text = '';
     child.stderr.on('data', (data) => (text += String(data)));

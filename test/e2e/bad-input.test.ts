@@ -78,7 +78,7 @@ async function attempt(method: string, path: string, options: CallOptions = {}):
 
 const invalid = (field: string): Wanted => ({ status: 400, code: 'invalid_request', field });
 
-describe('ACCESS-1 ACCESS-2: who asks', () => {
+describe('ACCESS-1 ACCESS-2: the caller', () => {
   test.each<[string, Record<string, string>, number, string]>([
     ['no token', { authorization: '' }, 401, 'unauthorized'],
     ['an empty token', { authorization: 'Bearer ' }, 401, 'unauthorized'],
@@ -163,7 +163,7 @@ describe('ACCESS-3 ACCESS-5: bodies', () => {
     expect(await attempt('POST', `/v1/chats/${chat.id}/prompts`, options)).toMatchObject(wanted);
   });
 
-  test('of duplicate keys the last one counts, as everywhere in JSON', async () => {
+  test('the last of duplicate keys counts, as everywhere in JSON', async () => {
     const sent = await server.call('POST', '/v1/chats', {
       raw: `{"cwd":"/nowhere","cwd":${JSON.stringify(server.workDir)}}`,
     });
@@ -201,7 +201,7 @@ describe('ACCESS-5: chats', () => {
     expect(await attempt('PATCH', `/v1/chats/${chat.id}`, { body })).toMatchObject(invalid(field));
   });
 
-  test('a title with bidi marks and escape sequences is kept as it is, and is one line of JSON', async () => {
+  test('a title with bidi marks and escape sequences is stored unchanged, as one line of JSON', async () => {
     const title = '\u202Eevil\u202C \u001b[31mred\u001b[0m';
     const created = await server.createChat({ title });
     expect((await server.client.getChat(created.id)).title).toBe(title);
@@ -225,7 +225,7 @@ describe('ACCESS-5: chats', () => {
     expect(await attempt('POST', '/v1/chats', { body })).toMatchObject({ status, code, field: 'cwd' });
   });
 
-  test('a working directory that leads in a ring is refused; one that leads elsewhere is stored as what it is', async () => {
+  test('a circular working directory is refused; a link is stored as its target', async () => {
     await symlink('ring', join(server.workDir, 'ring'));
     const ring = join(server.workDir, 'ring');
     expect(await attempt('POST', '/v1/chats', { body: { cwd: ring } })).toMatchObject({
@@ -297,7 +297,7 @@ describe('ACCESS-5: cursors and answers', () => {
   });
 });
 
-test('ACCESS-5: after all of this the decision still waits, and the chat works', async () => {
+test('ACCESS-5: after all this the decision is still pending, and the chat works', async () => {
   const { client } = server;
   expect((await client.listDecisions({ status: 'pending' })).items.map((each) => each.id)).toEqual([waitingId]);
   expect(await readLog(client, chat.id)).toEqual(log);

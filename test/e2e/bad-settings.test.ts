@@ -106,13 +106,13 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     expect(program.stderr).not.toContain(weak);
   });
 
-  test('a flag that is none', async () => {
+  test('an unknown flag', async () => {
     const { code, stdout, stderr } = await home.run(['serve', '--prot', '1']);
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/^error: unknown option '--prot'\n(\(Did you mean --port\?\)\n)?$/);
   });
 
-  test('CLI-7: a port that is taken: nothing is made, started or taken up', async () => {
+  test('CLI-7: a port in use: nothing is created, started or claimed', async () => {
     const { port } = taken.address() as AddressInfo;
     const args = ['serve', '--port', String(port)];
     const hosts = () => database.sql`select id from boocode.hosts order by id`;
@@ -138,7 +138,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     expect(existsSync(home.dataDir)).toBe(false);
   });
 
-  test('CLI-7: a token that is damaged is told before the database starts', async () => {
+  test('CLI-7: a damaged token is reported before the database starts', async () => {
     const dataDir = join(home.workDir, 'damaged');
     await mkdir(dataDir);
     await writeFile(join(dataDir, 'token'), 'short');

@@ -120,7 +120,7 @@ describe('CLI-4: a decision at a terminal', () => {
     },
   );
 
-  test('DECIDE-12: of 62 lines is shown from its first on, and taken an answer to only after its last', async () => {
+  test('DECIDE-12: of 62 lines is shown from its first line, and accepts an answer only after its last', async () => {
     const seat = sit();
     await seat.sees('> ');
     const decision = ask({ title: 'Bash: echo 1', input: { command: numbered(62) } });
@@ -141,7 +141,7 @@ describe('CLI-4: a decision at a terminal', () => {
     await until(() => decision.outcome === 'allow');
   });
 
-  test('can be denied before all of it was seen, and read to its end at once', async () => {
+  test('can be denied before all of it was seen, and can be scrolled to its end in one step', async () => {
     const seat = sit();
     await seat.sees('> ');
     const first = ask({ input: { command: numbered(500) } });
@@ -156,7 +156,7 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(await until(() => second.outcome)).toBe('allow');
   });
 
-  test('is not answered by what was typed before it stood there', async () => {
+  test('is not answered by what was typed before it appeared', async () => {
     const early = ask({});
     const seat = sit();
     seat.type('y\ry\ry\r');
@@ -185,7 +185,7 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(await until(() => long.outcome)).toBe('deny');
   });
 
-  test('tells where one is on one row of a narrow terminal', async () => {
+  test('shows the position on one row of a narrow terminal', async () => {
     const seat = sit(30);
     await seat.sees('> ');
     const decision = ask({ title: 'Bash: echo 1', input: { command: numbered(62) } });
@@ -194,7 +194,7 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(await until(() => decision.outcome)).toBe('deny');
   });
 
-  test('has wide letters, marks and emoji in its rows, and none of them begins one', async () => {
+  test('keeps wide letters, marks and emoji inside its rows', async () => {
     const seat = sit(20, 40);
     await seat.sees('> ');
     ask({
@@ -207,7 +207,7 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(rows.at(-1)).toContain('end');
   });
 
-  test('is drawn anew in another width', async () => {
+  test('is redrawn in another width', async () => {
     const seat = sit(80);
     await seat.sees('> ');
     const decision = ask({ title: 'Bash: x', input: { command: `echo ${'abcdefghij'.repeat(14)}` } });

@@ -36,7 +36,7 @@ afterEach(async () => {
 const sees = (words: string): Promise<unknown> =>
   until(() => stripVTControlCharacters(text).includes(words), { timeoutMs: 20_000, what: `“${words}”` });
 
-test('TERM-10: a paste is one prompt and answers no question, also when it came before the question', async () => {
+test('TERM-10: a paste is one prompt and answers no question, even if it came before the question', async () => {
   const prompts: string[] = [];
   stub.onPrompt = (chatId, promptId, content) => {
     prompts.push(textOf(content));
@@ -72,7 +72,7 @@ test('TERM-10: a paste is one prompt and answers no question, also when it came 
   expect(text.endsWith('\x1b[?2004l')).toBe(true);
 });
 
-test('PROMPT-11: what is typed while a turn runs stands in the next line, also after Ctrl-C', async () => {
+test('PROMPT-11: text typed while a turn runs is in the next line, even after Ctrl-C', async () => {
   const prompts: string[] = [];
   stub.onPrompt = (chatId, promptId, content) => {
     prompts.push(textOf(content));
@@ -97,7 +97,7 @@ test('PROMPT-11: what is typed while a turn runs stands in the next line, also a
   expect(prompts[1]).toBe('and twö more');
 });
 
-test('PROMPT-11: nothing that was typed reaches the shell behind it, and the terminal is as it was', async () => {
+test('PROMPT-11: nothing that was typed reaches the shell, and the terminal is restored', async () => {
   pty.kill('SIGKILL');
   await pty.exited;
   const env = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LANG: 'C.UTF-8', TERM: 'xterm-256color' };

@@ -32,7 +32,7 @@ describe('the permission mode', () => {
     expect(existsSync(file('planned.txt'))).toBe(false);
   });
 
-  test('holds from the next turn on, after a change too, and in a new process', async () => {
+  test('applies from the next turn on, after a change too, and in a new process', async () => {
     const { client } = server;
     const chat = await server.createChat();
     const asked = await runTurn(client, chat.id, 'write one.txt: hello', { answer: () => ({ outcome: 'deny' }) });
@@ -67,7 +67,7 @@ describe('the permission mode', () => {
 });
 
 describe('the model', () => {
-  test('is the one asked for, and changes for the turns to come without a new process', async () => {
+  test('is the requested one, and changes from the next turn without a new process', async () => {
     const { client, model } = server;
     const lastModel = (): string => (model.requests.at(-1)?.body as { model: string } | undefined)?.model ?? '';
     const chat = await server.createChat({ model: 'claude-sonnet-4-5' });

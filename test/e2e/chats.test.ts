@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('the server itself', () => {
-  test('ACCESS-1: health is open, and everything else asks for the token', async () => {
+  test('ACCESS-1: health is open, and everything else requires the token', async () => {
     const open = await server.call('GET', '/healthz', { headers: { authorization: '' } });
     expect([open.status, health.parse(open.body)]).toEqual([200, { status: 'ok', name: 'boocode' }]);
     for (const path of ['/v1/info', '/v1/chats', '/v1/openapi.json', '/v1/decisions']) {
@@ -27,7 +27,7 @@ describe('the server itself', () => {
     }
   });
 
-  test('tells what it is, and describes its routes as the checked-in page does', async () => {
+  test('describes itself, and its routes as in the checked-in document', async () => {
     const told = await server.call('GET', '/v1/info');
     expect(info.parse(told.body)).toMatchObject({ name: 'boocode', demo: false, defaultBackend: 'claude_sdk' });
     const page = await server.call('GET', '/v1/openapi.json');
@@ -76,7 +76,7 @@ describe('a chat', () => {
     expect(new Set(listed).size).toBe(listed.length);
   });
 
-  test('goes from cold to ready and tells what it cost; its first prompt names it', async () => {
+  test('goes from cold to ready and reports its cost; its first prompt names it', async () => {
     const { client } = server;
     const chat = await server.createChat();
     expect(chat.title).toBe('work');
@@ -106,7 +106,7 @@ describe('a chat', () => {
     expect(models.reduce((sum, model) => sum + model.costUsd, 0)).toBeCloseTo(total, 9);
   });
 
-  test('is changed with PATCH, which stands in its log', async () => {
+  test('is changed with PATCH, which is recorded in its log', async () => {
     const chat = await server.createChat();
     const changed = await server.call('PATCH', `/v1/chats/${chat.id}`, { body: { title: 'Renamed', trusted: true } });
     expect(changed.status).toBe(200);

@@ -51,7 +51,7 @@ const answer = (id: string, body: unknown, headers: Record<string, string> = {})
   server.call('POST', `/v1/decisions/${id}`, { body, headers });
 
 describe('a decision', () => {
-  test('DECIDE-1 DECIDE-2: is listed while it waits; the first answer wins, the second is told who won', async () => {
+  test('DECIDE-1 DECIDE-2: is listed while pending; the first answer wins, the second learns who won', async () => {
     const { client, sql } = server;
     const decision = await askedFor('run: touch allowed');
     const { chatId, asked } = decision;
@@ -96,7 +96,7 @@ describe('a decision', () => {
     expect((await client.listDecisions({ status: 'pending', chatId })).items).toEqual([]);
   });
 
-  test('DECIDE-2: has one winner among twenty answers at once', async () => {
+  test('DECIDE-2: has one winner among twenty concurrent answers', async () => {
     const decision = await askedFor('run: touch raced');
     const { asked } = decision;
     const answers = await Promise.all(
@@ -116,7 +116,7 @@ describe('a decision', () => {
     ]);
   });
 
-  test('DECIDE-3: denied, nothing runs and the agent is told why', async () => {
+  test('DECIDE-3: if denied, nothing runs and the agent learns why', async () => {
     const { client, model } = server;
     const id = await sharedChat();
     const { text, events } = await runTurn(client, id, 'run: touch denied', {
@@ -129,7 +129,7 @@ describe('a decision', () => {
     expect(JSON.stringify(model.requests.at(-1)?.body)).toContain('Not on my watch.');
   });
 
-  test('DECIDE-3: allowed with an edited input, the edited one runs and the other does not', async () => {
+  test('DECIDE-3: if allowed with an edited input, the edited one runs and the other does not', async () => {
     const id = await sharedChat();
     const edited = await runTurn(server.client, id, 'write note.txt: as the model wrote it', {
       answer: ({ input }) => ({
@@ -145,7 +145,7 @@ describe('a decision', () => {
     expect(existsSync(file('note.txt'))).toBe(false);
   });
 
-  test('DECIDE-6: allowed always, the second time nobody is asked', async () => {
+  test('DECIDE-6: if always allowed, nobody is asked the second time', async () => {
     const { client } = server;
     const { id } = await server.createChat();
     const questions: string[] = [];
@@ -188,7 +188,7 @@ describe('a decision', () => {
     },
   );
 
-  test('DECIDE-4: of an interrupted turn is cancelled once, and can be answered no more', async () => {
+  test('DECIDE-4: of an interrupted turn is canceled once, and can no longer be answered', async () => {
     const decision = await askedFor('run: touch cancelled');
     const { chatId, asked } = decision;
     await server.client.interrupt(chatId);
@@ -203,7 +203,7 @@ describe('a decision', () => {
 });
 
 describe('other kinds', () => {
-  test('a question is answered with the input, and the agent hears the answer', async () => {
+  test('a question is answered with the input, and the agent receives the answer', async () => {
     const id = await sharedChat();
     const { text, events } = await runTurn(server.client, id, 'ask me', {
       answer: ({ kind, input }) => {
@@ -216,7 +216,7 @@ describe('other kinds', () => {
     expect(text).toContain('Orange');
   });
 
-  test('ACCESS-5: a question wants an answer in its input', async () => {
+  test('ACCESS-5: a question requires an answer in its input', async () => {
     const decision = await askedFor('ask me');
     const { chatId, asked } = decision;
     const refused = await answer(asked.decisionId, { outcome: 'allow' });
@@ -257,7 +257,7 @@ test('DECIDE-2: a decision is settled from another client while one waits in its
 });
 
 // Last, for it ends the chat that the others share.
-test('DECIDE-4: a decision of a turn that its server did not survive in order is cancelled too', async () => {
+test('DECIDE-4: a decision of a turn whose server crashed is canceled too', async () => {
   const { asked, log: readSince } = await askedFor('run: touch restarted');
   await server.restart();
   const log = await readSince();

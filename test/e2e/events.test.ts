@@ -37,7 +37,7 @@ const from = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 describe('a turn in the log', () => {
-  test('LOG-1 TURN-1 DECIDE-1: is told in the words of the contract, in order', async () => {
+  test('LOG-1 TURN-1 DECIDE-1: is reported with the events of the contract, in order', async () => {
     const types = turn.events.map((event) => event.type).filter((type) => type !== 'available_commands_update');
     const told = ['prompt_accepted', 'turn_started', 'session_started', 'agent_thought', 'agent_message', 'tool_call'];
     expect(types.filter((type) => told.includes(type)).slice(0, 6)).toEqual(told);
@@ -82,7 +82,7 @@ describe('a page of events', () => {
 });
 
 describe('a live feed', () => {
-  test('LOG-4 LOG-7: begins with a verdict; events carry their seq as id, and are the stored ones', async () => {
+  test('LOG-4 LOG-7: starts with a verdict; events have their seq as id, and are the stored ones', async () => {
     const feed = await follow();
     expect(feed.contentType).toMatch(/^text\/event-stream/);
     const { head } = await server.client.getChat(chat.id);
@@ -97,7 +97,7 @@ describe('a live feed', () => {
     expect(events.map((frame) => frame.data)).toEqual(page.items);
   });
 
-  test('LOG-3: goes on after the cursor, wherever it stands', async () => {
+  test('LOG-3: continues after the cursor, wherever it is', async () => {
     const { head } = await server.client.getChat(chat.id);
     const byQuery = await follow('?after=3');
     expect(seqsOf(await byQuery.readUntil((frame) => frame.id === String(head)))).toEqual(from(4, head));
@@ -107,7 +107,7 @@ describe('a live feed', () => {
     expect(seqsOf(frames)).toEqual(from(6, head));
   });
 
-  test('LOG-4: says gap to a cursor that is not of this log, and tells it everything', async () => {
+  test('LOG-4: reports a gap for a cursor of another log, and sends it everything', async () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow('', { 'last-event-id': String(head + 100) });
     const frames = await feed.readUntil((frame) => frame.id === String(head));
@@ -115,7 +115,7 @@ describe('a live feed', () => {
     expect(seqsOf(frames)).toEqual(from(1, head));
   });
 
-  test('LOG-7: shows a message while it is made, in deltas without id, which together are the message', async () => {
+  test('LOG-7: shows a message while it is generated, in deltas without id, which together are the message', async () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow(`?after=${head}`);
     await feed.next();
@@ -156,7 +156,7 @@ describe('a live feed', () => {
     expect(asked).toBe(true);
   });
 
-  test('TURN-3: tells of an interrupt made by another client', async () => {
+  test('TURN-3: reports an interrupt by another client', async () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow(`?after=${head}`);
     await server.client.prompt(chat.id, { content: 'hold' });

@@ -72,7 +72,7 @@ test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all by TLS; a
   expect(doctor.stdout).toMatch(/The database accepts only one more connection, but BooCode needs three/);
 });
 
-test('DATA-18: doctor and the start name the parameter that keeps TLS from being had', async () => {
+test('DATA-18: doctor and the start name the parameter that prevents TLS', async () => {
   const [, , third] = homes as [ProgramHome, ProgramHome, ProgramHome];
   const wrong = { DATABASE_URL: url.replace('ca.crt', 'other-ca.crt') };
   const [doctor, start] = await Promise.all([

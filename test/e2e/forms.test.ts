@@ -103,7 +103,7 @@ async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>
   return { chat, forms, log, finished };
 }
 
-test('DECIDE-8: what does not fit is refused, names its field, and leaves the form open', async () => {
+test('DECIDE-8: an invalid value is refused by field, and leaves the form open', async () => {
   const { chat, forms, finished } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
   const path = `/v1/decisions/${forms[0]!.id}`;
   const right = { email: 'ada@example.com', seats: 2 };
@@ -159,7 +159,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     });
   });
 
-  test('DECIDE-7: declined, the server hears that, and nothing else', async () => {
+  test('DECIDE-7: if declined, the server receives that, and nothing else', async () => {
     const before = servers.results('travel').length;
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     await server.client.decide(forms[0]!.id, { outcome: 'deny' });
@@ -167,7 +167,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
   });
 
-  test('DECIDE-7: a page of the server’s own, and the word that it is done', async () => {
+  test('DECIDE-7: a page of the server’s own, and the report that it is done', async () => {
     const before = servers.results('travel').length;
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', completes: true }]);
     expect(forms[0]).toMatchObject({
@@ -206,7 +206,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(servers.results('hotel').slice(before[1])).toEqual([{ action: 'decline' }]);
   });
 
-  test('DECIDE-4 DECIDE-7: an interrupt takes the form back', async () => {
+  test('DECIDE-4 DECIDE-7: an interrupt withdraws the form', async () => {
     const before = servers.results('travel').length;
     const { chat, forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     await server.client.interrupt(chat.id);
@@ -226,7 +226,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect((await runTurn(server.client, chat.id, 'stream 2 tokens')).finished.outcome).toBe('completed');
   });
 
-  test('DECIDE-7: a server that waits no more takes its form back', async () => {
+  test('DECIDE-7: a server that no longer waits withdraws its form', async () => {
     const { chat, forms, finished } = await prompted(backend, [
       {
         server: 'travel',
@@ -243,7 +243,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(await pending(chat.id, 0)).toEqual([]);
   });
 
-  test('DECIDE-8: what is typed is for the server alone: it stands in no table, the transcript included', async () => {
+  test('DECIDE-8: input is for the server alone: it is in no table, including the transcript', async () => {
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking', quiet: true }]);
     const note = `for the travel server alone, ${backend}`;
     const input = { email: 'a@b.example', seats: 1, note };
@@ -260,7 +260,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(row).toEqual({ answer: '{"outcome":"allow"}' });
   });
 
-  test('DECIDE-7: a page that a call fails for is asked about as well', async () => {
+  test('DECIDE-7: a page that makes a call fail is asked about as well', async () => {
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', first: true }]);
     expect(forms[0]!.input).toMatchObject({ serverName: 'travel', mode: 'url', url: page.url });
     await server.client.decide(forms[0]!.id, { outcome: 'allow' });
@@ -269,7 +269,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(textIn(log)).toContain('Done.');
   });
 
-  test('DECIDE-7: a server that asks between turns is heard', async () => {
+  test('DECIDE-7: a server may ask between turns', async () => {
     const before = servers.results('travel').length;
     const { chat, forms } = await prompted(backend, [{ server: 'travel', request: 'booking', later: true }]);
     expect(forms[0]!.turnId).not.toBeNull();
@@ -281,7 +281,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 });
 
 // Last, for it ends the chats that the others share.
-test('DECIDE-4 DECIDE-7: a form that is open when the host ends is cancelled', async () => {
+test('DECIDE-4 DECIDE-7: a form that is open when the host ends is canceled', async () => {
   const { forms, log } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
   await server.restart();
   expect(eventsOf(await log(), 'decision_resolved')).toMatchObject([

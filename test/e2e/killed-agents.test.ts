@@ -118,7 +118,7 @@ const create = (client: BooClient, backend: 'claude_sdk' | 'claude_pty') =>
 const prompts = ['run: env sleep 600', 'plan the work', 'stream 60 tokens at 100 per second', 'list the files here'];
 
 for (const backend of ['claude_sdk', 'claude_pty'] as const) {
-  test(`TURN-15: what turns used whose agent was killed is booked once (${backend})`, async () => {
+  test(`TURN-15: the usage of turns whose agent was killed is booked once (${backend})`, async () => {
     const server = await home.serve('serve');
     const { id } = await create(server.client, backend);
     const random = randomOf(15);
@@ -142,7 +142,7 @@ for (const backend of ['claude_sdk', 'claude_pty'] as const) {
     }
   }, 120_000);
 
-  test(`TURN-16: dollars that the agent noted as it ended are booked with its next session (${backend})`, async () => {
+  test(`TURN-16: costs that the agent recorded as it ended are booked with its next session (${backend})`, async () => {
     let server = await home.serve('serve');
     const { id } = await create(server.client, backend);
     const first = model.requests.length;

@@ -24,7 +24,7 @@ describe.runIf(process.platform === 'linux')('a server that is killed', () => {
     await model.close();
   });
 
-  test('AGENT-4 AGENT-32: nothing of its sessions is left within ten seconds, however it was started', async () => {
+  test('AGENT-4 AGENT-32: nothing of its sessions is left after ten seconds, however it was started', async () => {
     const commands = ['sleep 97503.1', 'sleep 97504.1'];
     const alive = (): string[] => commands.filter((command) => processesNaming(command).length > 0);
     try {

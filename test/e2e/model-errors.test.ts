@@ -43,7 +43,7 @@ describe('TURN-5: a model that fails ends the turn with a code and a sentence, a
   });
 });
 
-describe('a trouble that passes', () => {
+describe('a temporary problem', () => {
   test.each(['fail 429 once', 'fail 529 once', 'cut the stream once'])(
     '%s is tried again, and said',
     async (prompt) => {

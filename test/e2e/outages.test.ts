@@ -38,7 +38,7 @@ afterAll(async () => {
   await model.close();
 });
 
-describe('CLI-8: a stop ends in order', () => {
+describe('CLI-8: a stop is clean', () => {
   test.each(['down', 'half-open'])('while the database is %s, in the middle of a turn', async (how) => {
     const server = await home.serve('serve', [], { DATABASE_URL: proxy.url });
     const chat = await server.client.createChat({ cwd: home.workDir });

@@ -27,7 +27,7 @@ function asked(): AskedModel {
 /** Ends the chat's agent; the next prompt starts another one. */
 const rest = (): Promise<void> => server.restart();
 
-describe('AGENT-20: what is typed as a command of the program holds for the chat', () => {
+describe('AGENT-20: what is typed as a command of the program applies to the chat', () => {
   // All in one chat, for each start of the program is dear.
   test('a model, an effort and a title, then the agent’s own choice again; a person’s title stays', async () => {
     const chat = await server.createChat();
@@ -63,7 +63,7 @@ describe('AGENT-20: what is typed as a command of the program holds for the chat
   });
 });
 
-describe('AGENT-20: what a person changes in the terminal holds for the chat', () => {
+describe('AGENT-20: what a person changes in the terminal applies to the chat', () => {
   test('the model, the effort, the permission mode and the title', async () => {
     const chat = await server.createChat({ backend: 'claude_pty' });
     await runTurn(server.client, chat.id, 'who are you');
@@ -112,7 +112,7 @@ describe('AGENT-20: what a person changes in the terminal holds for the chat', (
   });
 });
 
-describe('AGENT-34, AGENT-35: where the agent works is told with the chat, and stays true over a restart', () => {
+describe('AGENT-34, AGENT-35: the agent’s working directory is shown with the chat, and survives a restart', () => {
   test.each(['claude_sdk', 'claude_pty'] as const)('%s', async (backend) => {
     const chat = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
     const { cwd } = chat;
@@ -206,7 +206,7 @@ describe('AGENT-36: an effort is a setting of the chat', () => {
   );
 });
 
-test('AGENT-22: a model that there is not is refused when it is set, with or without an agent, and nothing changes', async () => {
+test('AGENT-22: an unknown model is refused when it is set, with or without an agent, and nothing changes', async () => {
   const refused = { code: 'invalid_request', details: { field: 'model' } };
   await expect(server.createChat({ model: 'no-such-model' })).rejects.toMatchObject(refused);
   const chat = await server.createChat();
@@ -220,7 +220,7 @@ test('AGENT-22: a model that there is not is refused when it is set, with or wit
   );
 });
 
-describe('TURN-13: after a restart the stopped task is told before the answer, as the agent told it', () => {
+describe('TURN-13: after a restart the stopped task is reported before the answer, as the agent reported it', () => {
   test.each(['claude_sdk', 'claude_pty'] as const)('%s', async (backend) => {
     const chat = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
     await runTurn(server.client, chat.id, 'start a background task: sleep 60');

@@ -31,7 +31,7 @@ function countStatuses(answers: readonly { status: number }[]): Record<number, n
 }
 
 describe('a receipt', () => {
-  test('PROMPT-2: comes with 202, then with 200 the very same; another body is a conflict', async () => {
+  test('PROMPT-2: comes with 202, then the same with 200; another body is a conflict', async () => {
     const chat = await server.createChat();
     const path = `/v1/chats/${chat.id}/prompts`;
     const first = await server.call('POST', path, { body: { id: 'one', content: 'think' } });
@@ -49,7 +49,7 @@ describe('a receipt', () => {
     expect(eventsOf(log, 'turn_started')).toHaveLength(1);
   });
 
-  test('PROMPT-2: is one and the same for fifty senders at once, and so is the turn', async () => {
+  test('PROMPT-2: is the same for fifty concurrent senders, and so is the turn', async () => {
     const chat = await server.createChat();
     const send = () =>
       server.call('POST', `/v1/chats/${chat.id}/prompts`, { body: { id: 'fifty', content: 'who are you' } });
@@ -83,7 +83,7 @@ describe('a receipt', () => {
 });
 
 describe('prompts', () => {
-  test('PROMPT-3 LOG-1: are taken in the order of their receipts, one turn at a time', async () => {
+  test('PROMPT-3 LOG-1: run in the order of their receipts, one turn at a time', async () => {
     const { client, model } = server;
     const chat = await server.createChat();
     await client.prompt(chat.id, { id: 'p0', content: 'hold' });
@@ -121,7 +121,7 @@ describe('prompts', () => {
     expect(JSON.stringify(sent?.body)).toContain(`"media_type":"image/png","data":"${pixel}"`);
   });
 
-  test('TURN-3: the ones that wait still run after an interrupt', async () => {
+  test('TURN-3: the waiting ones still run after an interrupt', async () => {
     const { client } = server;
     const chat = await server.createChat();
     await client.prompt(chat.id, { content: 'hold' });
@@ -136,7 +136,7 @@ describe('prompts', () => {
     expect(await client.interrupt(chat.id)).toEqual({ interrupted: false, turnId: null });
   });
 
-  test('TURN-3: an interrupt while the agent still starts ends the turn before the model is asked', async () => {
+  test('TURN-3: an interrupt while the agent is still starting ends the turn before the model is asked', async () => {
     const { client, model } = server;
     const chat = await server.createChat();
     await client.prompt(chat.id, { content: 'run: touch never' });

@@ -36,7 +36,7 @@ const held = (chatId: string) =>
   until(async () => (await server.client.getChat(chatId)).hold, { timeoutMs: 60_000, what: 'a held queue' });
 
 // Not in the terminal: there the program itself goes on at the reset, on a slow machine before the queue is held.
-test('PROMPT-6 PROMPT-8: a usage limit holds what waits until it resets, and all of it is answered then', async () => {
+test('PROMPT-6 PROMPT-8: a usage limit holds the waiting prompts until it resets, and then all are answered', async () => {
   const { client } = server;
   const { id } = await server.createChat({ backend: 'claude_sdk', resumeAtReset: true });
   const seconds = 12;
@@ -63,7 +63,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(await outcomes(id, 4)).toEqual(['failed', 'completed', 'completed', 'completed']);
   }, 150_000);
 
-  test('PROMPT-7 PROMPT-10: an idle agent that was killed just before costs no prompt, not even one with the words of the last', async () => {
+  test('PROMPT-7 PROMPT-10: an idle agent that was just killed loses no prompt, not even one with the text of the last', async () => {
     const { client } = server;
     const { id } = await server.createChat({ backend });
     await runTurn(client, id, 'who are you');

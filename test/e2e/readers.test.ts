@@ -16,7 +16,7 @@ afterAll(() => server.close());
 const eventsIn = (frames: readonly Frame[]) =>
   frames.filter((frame) => frame.event === 'event').map((frame) => frame.data);
 
-test('LOG-3: twelve readers at once, each from another cursor, read one and the same log', async () => {
+test('LOG-3: twelve concurrent readers, each from another cursor, read the same log', async () => {
   const { client } = server;
   const chat = await server.createChat();
   await runTurn(client, chat.id, 'think');
@@ -39,7 +39,7 @@ function newTurnFinished(head: number): (frame: Frame) => boolean {
   return (frame) => isEvent('turn_finished')(frame) && Number(frame.id) > head;
 }
 
-test('LOG-6: a reader that joins in the middle of a message gets what has streamed of it, and then the rest', async () => {
+test('LOG-6: a reader that joins in the middle of a message gets what has been streamed, and then the rest', async () => {
   const { client, model } = server;
   const chat = await server.createChat();
   await client.prompt(chat.id, { content: 'hold' });
@@ -93,7 +93,7 @@ test('LOG-3 LOG-7: a reader that loses its connection again and again in mid-tur
   expect(seen).toEqual(await readLog(client, chat.id));
 });
 
-test('LOG-3: the typed client goes on by itself when its server is stopped and started in mid-turn', async () => {
+test('LOG-3: the typed client continues by itself when its server is restarted in mid-turn', async () => {
   const chat = await server.createChat();
   const { port } = new URL(server.url);
   const seqs: number[] = [];

@@ -17,7 +17,7 @@ afterAll(() => server.close());
 const ask = (chatId: string, text: string): ReturnType<typeof runTurn> => runTurn(server.client, chatId, text);
 
 describe.each<BackendName>(['claude_sdk', 'claude_pty'])('AGENT-23: on %s', (backend) => {
-  test('what is too long is said with a code of its own, and taken back: the agent knows what was said before', async () => {
+  test('a prompt that is too long fails with its own code, and is taken back: the agent remembers what was said before', async () => {
     const { id } = await server.createChat({ backend });
     await ask(id, 'stream 3 tokens');
     await ask(id, 'stream 4 tokens');
@@ -50,7 +50,7 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('AGENT-23: on %s', (bac
   });
 });
 
-test('AGENT-35: an agent that has forgotten its worktree goes on in the chat’s directory, and the chat says so at once', async () => {
+test('AGENT-35: an agent that has forgotten its worktree continues in the chat’s directory, and the chat says so immediately', async () => {
   const cwd = join(server.workDir, 'repository');
   await mkdir(cwd);
   initRepository(cwd);
@@ -67,7 +67,7 @@ test('AGENT-35: an agent that has forgotten its worktree goes on in the chat’s
   expect(eventsOf(there.events, 'current_directory_update')).toEqual([]);
 });
 
-test('AGENT-23: a first prompt leaves an agent that knows nothing; a chosen one goes with all after it', async () => {
+test('AGENT-23: taking back the first prompt leaves an agent without memory; taking back a chosen one includes all after it', async () => {
   const { id } = await server.createChat();
   expect((await ask(id, 'exceed the request')).finished.error?.code).toBe('context_exceeded');
   await ask(id, '/compact');

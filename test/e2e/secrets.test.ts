@@ -44,7 +44,7 @@ afterAll(async () => {
   await model.close();
 });
 
-test('ACCESS-6 AGENT-5: neither the token nor the password stands in a log line, an event, a file or an agent', async () => {
+test('ACCESS-6 AGENT-5: neither the token nor the password is in a log line, an event, a file or an agent', async () => {
   const { client, url, program } = server;
   const password = decodeURIComponent(new URL(database.url).password);
   expect(password.length).toBeGreaterThan(8);
@@ -90,7 +90,7 @@ function filesBelow(directory: string): string[] {
   return names.map((name) => join(directory, name)).filter((path) => statSync(path).isFile());
 }
 
-test('ACCESS-6: the token that a first start makes is 256 bits, for its owner only, and is printed by nobody', async () => {
+test('ACCESS-6: a first start creates a 256-bit token, readable by its owner only, and never prints it', async () => {
   const own = await openProgramHome({ env: { DATABASE_URL: database.url, BOOCODE_LOG_LEVEL: 'debug' } });
   try {
     const started = await own.serve('serve');
@@ -146,7 +146,7 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
   },
 );
 
-test.runIf(isLinux)('CLI-3: a server that is no demo has no demo model, and reaches none', async () => {
+test.runIf(isLinux)('CLI-3: a server that is not a demo has no demo model, and connects to none', async () => {
   const own = await openProgramHome({
     env: {
       DATABASE_URL: database.url,

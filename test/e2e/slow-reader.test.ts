@@ -34,7 +34,7 @@ async function openStalledFeed(chatId: string): Promise<Socket> {
   return socket;
 }
 
-test('LOG-5: a reader that takes nothing is cut off, the others and the turn go on, and it comes back', async () => {
+test('LOG-5: a reader that accepts nothing is disconnected, the others and the turn continue, and it reconnects', async () => {
   const { client, model } = server;
   const chat = await server.createChat();
   await client.prompt(chat.id, { content: 'hold' });

@@ -35,7 +35,7 @@ function openHome(): Promise<ProgramHome> {
 
 const postgresOf = (dataDir: string) => processesNaming(join(dataDir, 'postgres'));
 
-test('TURN-1 AGENT-4: Ctrl-C reaches the server alone, which ends everything in order', async () => {
+test('TURN-1 AGENT-4: Ctrl-C reaches only the server, which ends everything cleanly', async () => {
   const server = await home.serve('serve');
   const chat = await server.client.createChat({ cwd: home.workDir });
   await server.client.prompt(chat.id, { content: 'hold' });
@@ -53,7 +53,7 @@ test('TURN-1 AGENT-4: Ctrl-C reaches the server alone, which ends everything in 
 });
 
 describe('SIGTERM', () => {
-  test('TURN-1 PROMPT-4 DATA-1 AGENT-4: in mid-turn ends everything in order, and the turn as interrupted', async () => {
+  test('TURN-1 PROMPT-4 DATA-1 AGENT-4: in mid-turn ends everything cleanly, and the turn as interrupted', async () => {
     const server = await home.serve('serve');
     const chat = await server.client.createChat({ cwd: home.workDir });
     await server.client.prompt(chat.id, { content: 'run: env sleep 600' });
@@ -111,7 +111,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('a first start that is cut off', () => {
+describe('a first start that is interrupted', () => {
   let fresh: ProgramHome;
   beforeEach(async () => {
     fresh = await openHome();

@@ -34,7 +34,7 @@ const title = /\x1b\][012];/;
 const orders = /\x1b\](?!8;)|\x1b[P_^X]/;
 /* oxlint-enable no-control-regex */
 
-test('TERM-9: nothing but what draws, unless the setting allows it', async () => {
+test('TERM-9: only drawing sequences, unless the setting allows more', async () => {
   for (const text of await given()) expect(text).not.toMatch(orders);
   await server.restart({ terminalPassthrough: ['titles'] });
   for (const text of await given()) expect(text).toMatch(title);

@@ -73,7 +73,7 @@ describe.each(backendNames)('trust of a directory, on %s', (backend) => {
     expect(await project.ran()).toEqual(['first', 'second']);
   });
 
-  test('TRUST-5: what a person has the agent remember is no change to ask about', async () => {
+  test('TRUST-5: a rule that a person has the agent remember is no change to ask about', async () => {
     const { client } = server;
     const project = await createProject();
     const chat = await client.createChat({ cwd: project.cwd, backend, trusted: true });
@@ -102,7 +102,7 @@ test.each([
   expect(await project.ran()).toEqual(['first']);
 });
 
-test('TRUST-5: what a person had remembered is no leave to change other files', async () => {
+test('TRUST-5: a remembered rule does not allow changes to other files', async () => {
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd, trusted: true });
@@ -112,7 +112,7 @@ test('TRUST-5: what a person had remembered is no leave to change other files', 
   expect(await client.getTrust(chat.id)).toMatchObject({ holds: false });
 });
 
-test('TRUST-5: a hook that writes at every start what is there already changes nothing', async () => {
+test('TRUST-5: a hook that rewrites the same content at every start changes nothing', async () => {
   const { client } = server;
   const project = await createProject();
   const command = `mkdir -p '${project.cwd}/.claude/skills'; touch '${project.cwd}/.claude/settings.json'`;
@@ -127,7 +127,7 @@ test('TRUST-5: a hook that writes at every start what is there already changes n
   expect(await project.ran()).toEqual(['first', 'first']);
 });
 
-test('TRUST-5: who asks for trust without a digest does not trust what has changed since somebody looked', async () => {
+test('TRUST-5: trust without a digest does not cover changes since the last review', async () => {
   const { client } = server;
   const project = await createProject();
   const first = await client.createChat({ cwd: project.cwd, trusted: true });
@@ -144,7 +144,7 @@ test('TRUST-5: who asks for trust without a digest does not trust what has chang
   expect(await project.ran()).toEqual([]);
 });
 
-test('TRUST-5: only what was looked at is trusted', async () => {
+test('TRUST-5: only reviewed content is trusted', async () => {
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd });
@@ -170,7 +170,7 @@ test('TRUST-5: trust belongs to the real path; another directory at the same pat
   await rm(one.cwd);
 });
 
-test('TRUST-5: a chat that was trusted before contents were kept asks once', async () => {
+test('TRUST-5: a chat that was trusted before contents were recorded asks once', async () => {
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd, trusted: true });

@@ -50,7 +50,7 @@ describe('a flip', () => {
     expect((await server.client.getChat(chat.id)).costUsd).toBeCloseTo(books!.total, 6);
   });
 
-  test('FLIP-3: in the middle of a turn: refused, waited for, or interrupted, as the client says', async () => {
+  test('FLIP-3: in the middle of a turn: refuses, waits or interrupts, as the client says', async () => {
     const chat = await server.createChat({ backend: 'claude_pty' });
     await runTurn(server.client, chat.id, 'stream 2 tokens');
     const turn = runTurn(server.client, chat.id, 'hold');
@@ -92,14 +92,14 @@ describe('a chat in the terminal', () => {
     });
   });
 
-  test('AGENT-2: goes on after a restart of the server', async () => {
+  test('AGENT-2: continues after a restart of the server', async () => {
     const chat = await server.createChat({ backend: 'claude_pty' });
     await runTurn(server.client, chat.id, 'stream 4 tokens');
     await server.restart();
     expect((await runTurn(server.client, chat.id, 'what did I say')).text).toContain('stream 4 tokens');
   });
 
-  test('AGENT-2: bypasses permissions where the program has run before, without asking whether it may', async () => {
+  test('AGENT-2: bypasses permissions if the program has run before, without asking again', async () => {
     const chat = await server.createChat({ backend: 'claude_pty', permissionMode: 'bypassPermissions' });
     const path = join(server.workDir, 'made-without-asking');
     expect((await runTurn(server.client, chat.id, `run: touch ${path}`)).finished.outcome).toBe('completed');

@@ -41,7 +41,7 @@ const sessionOf = ({ events }: Turn): string | undefined => eventsOf(events, 'se
 const commandsOf = ({ events }: Turn): string[] =>
   eventsOf(events, 'available_commands_update').flatMap((event) => event.commands.map((command) => command.name));
 
-test('AGENT-2 AGENT-7: a chat goes on after a restart, from the usual place, with the user’s own commands', async () => {
+test('AGENT-2 AGENT-7: a chat continues after a restart, from the usual place, with the user’s own commands', async () => {
   const chat = await server.client.createChat({ cwd: home.workDir });
   const first = await runTurn(server.client, chat.id, 'think');
   expect(commandsOf(first)).toContain('greet');
@@ -57,7 +57,7 @@ test('AGENT-2 AGENT-7: a chat goes on after a restart, from the usual place, wit
   expect(transcripts()).toHaveLength(1);
 });
 
-test('AGENT-2: a chat goes on when the program’s own files are gone', async () => {
+test('AGENT-2: a chat continues when the program’s own files are gone', async () => {
   const chat = await server.client.createChat({ cwd: home.workDir });
   await runTurn(server.client, chat.id, 'remember the wood');
   await restart();

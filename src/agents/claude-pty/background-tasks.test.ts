@@ -16,7 +16,7 @@ const shell = (taskId: string, description: string): object => ({
 });
 
 describe('the tasks in the background', () => {
-  test('are told all together, with the words of the call that began each', () => {
+  test('are reported all together, with the description of the call that started each', () => {
     const tasks = new BackgroundTasks();
     const state = stateWith({ one: { description: 'Count', command: 'seq 3' }, two: { command: 'sleep 1' } });
     expect(tasks.add({ taskId: 'a', kind: 'local_bash', toolCallId: 'one' }, state)).toEqual(list(shell('a', 'Count')));
@@ -50,7 +50,7 @@ describe('the tasks in the background', () => {
     expect(tasks.count).toBe(0);
   });
 
-  test('end with their program, which is told once', () => {
+  test('end with their program, which is reported once', () => {
     const tasks = new BackgroundTasks();
     tasks.add({ taskId: 'a', kind: 'local_agent', toolCallId: undefined }, stateWith({}));
     expect(tasks.clear()).toEqual([list()]);

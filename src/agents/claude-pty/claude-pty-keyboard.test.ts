@@ -66,7 +66,7 @@ describe('a prompt typed in the terminal', () => {
     await session.handle.close();
   });
 
-  test('PTY-5: what stands half-typed in the input line is no part of a prompt of the API', async () => {
+  test('PTY-5: half-typed text in the input line is not part of an API prompt', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     seat.type('this is a draft that nobody sent');
@@ -77,7 +77,7 @@ describe('a prompt typed in the terminal', () => {
     await session.handle.close();
   });
 
-  test('TURN-21: a prompt that is taken with a draft too long to clear is told as the agent got it', async () => {
+  test('TURN-21: a prompt that is submitted with a draft too long to clear is reported as the agent received it', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     for (let line = 0; line < 30; line += 1) {
@@ -95,7 +95,7 @@ describe('a prompt typed in the terminal', () => {
     await session.handle.close();
   });
 
-  test('PTY-5: nor what somebody types on while the line is cleared', async () => {
+  test('PTY-5: nor is what someone types while the line is cleared', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     seat.type('a draft');
@@ -123,7 +123,7 @@ describe('a prompt typed in the terminal', () => {
     await session.handle.close();
   });
 
-  test('PTY-4: a command of the program is told, and begins no turn; a shell command is, too', async () => {
+  test('PTY-4: a command of the program is reported and starts no turn; so is a shell command', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     await runTurn(session, 'stream 2 tokens');
@@ -198,7 +198,7 @@ describe('a permission', () => {
     await session.handle.close();
   });
 
-  test('DECIDE-5: of a call that runs long after the key, it is settled when the call begins', async () => {
+  test('DECIDE-5: for a call that runs long after the key, it is settled when the call starts', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     const path = join(harness.cwd, 'long');
@@ -221,7 +221,7 @@ describe('a permission', () => {
 });
 
 describe('the program', () => {
-  test('PTY-6: left by its user ends the session, with its cause; the next one goes on where it was', async () => {
+  test('PTY-6: quit by its user ends the session, with its cause; the next one continues where it was', async () => {
     const store = new InMemorySessionStore();
     const session = await openSession(harness, { sessionStore: store });
     const seat = seatAt(session);
@@ -236,7 +236,7 @@ describe('the program', () => {
     await again.handle.close();
   });
 
-  test('PTY-11: is not suspended by Ctrl-Z, and goes on at once where a key in another encoding has done so', async () => {
+  test('PTY-11: is not suspended by Ctrl-Z, and continues immediately if a key in another encoding suspended it', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     // Its words are soon gone from the screen.
@@ -290,7 +290,7 @@ describe('the program', () => {
     },
   );
 
-  test('PTY-7: /clear begins another session, which is told, mirrored and resumed', async () => {
+  test('PTY-7: /clear starts another session, which is reported, mirrored and resumed', async () => {
     const store = new InMemorySessionStore();
     const session = await openSession(harness, { sessionStore: store });
     const seat = seatAt(session);

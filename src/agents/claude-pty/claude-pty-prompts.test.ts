@@ -97,7 +97,7 @@ describe('a prompt', () => {
     expect(session.unprompted).toEqual([]);
   });
 
-  test('PTY-8: a paste by somebody at the terminal is text, and answers no dialog', async () => {
+  test('PTY-8: a paste by someone at the terminal is text, and answers no dialog', async () => {
     const asking = await openSession(harness);
     const seat = sitDown(asking.handle.terminal!);
     seat.paste('one\x1b[201~\r!touch was-run\r');
@@ -125,7 +125,7 @@ describe('a prompt', () => {
     await asking.handle.close();
   });
 
-  test('PTY-9: of 1,000 lines and 32,000 characters reaches the model without marks', async () => {
+  test('PTY-9: of 1,000 lines and 32,000 characters reaches the model without tags', async () => {
     const prompt = Array.from({ length: 1_000 }, (_, index) => `line ${String(index).padStart(26)}`).join('\n');
     expect(prompt).toHaveLength(31_999);
     const turn = await runTurn(session, prompt);
@@ -133,7 +133,7 @@ describe('a prompt', () => {
     expect(received().trim()).toBe(prompt);
   });
 
-  test('PTY-1 PTY-9: of a megabyte reaches the model whole, between marks that say it was pasted, which is told once', async () => {
+  test('PTY-1 PTY-9: of a megabyte reaches the model whole, marked as pasted, which is reported once', async () => {
     const prompt = `first ${'0123456789abcdef'.repeat(65_536)} last`;
     const turn = await runTurn(session, prompt);
     expect(endOf(turn).outcome).toBe('completed');
@@ -145,7 +145,7 @@ describe('a prompt', () => {
     expect(ofType(again, 'notice')).toEqual([]);
   });
 
-  describe('PTY-10: is known again as the one that was typed, with', () => {
+  describe('PTY-10: is recognized as the one that was typed, with', () => {
     test.each([
       ['tabs and line breaks at its end', 'a\tb\n\tc \n\n\n', 'a    b\n    c'],
       ['what follows an escape', '300\u212a and \x1bbehind it', '300K and ␛behind it'],
@@ -188,7 +188,7 @@ describe('a turn', () => {
     expect(sub?.some((entry) => entry.type === 'assistant')).toBe(true);
   });
 
-  test('TURN-4: tells what it cost; what is known only at the end is told then', async () => {
+  test('TURN-4: reports its cost; what is known only at the end is reported then', async () => {
     const costs: number[] = [];
     const session = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost.costUsd)),
@@ -211,7 +211,7 @@ describe('a turn', () => {
     expect(told).toBeCloseTo(totals!['totalCostUSD'] as number, 9);
   });
 
-  test('TURN-20: that is interrupted in mid-answer tells what it used, and that its price is not known; it is added once', async () => {
+  test('TURN-20: that is interrupted in mid-answer reports its usage, and that its cost is unknown; the cost is added once', async () => {
     const costs: SessionCost[] = [];
     const session = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost)),
@@ -237,7 +237,7 @@ describe('a turn', () => {
     expect(told.reduce((all, cost) => all + cost.costUsd, 0)).toBeCloseTo(program!['totalCostUSD'] as number, 9);
   });
 
-  test('TURN-20: that is interrupted before the model said anything says that its use is not known', async () => {
+  test('TURN-20: that is interrupted before the model said anything reports that its usage is unknown', async () => {
     const session = await openSession(harness);
     const seen = harness.model.requests.length;
     const turn = runTurn(session, 'silence');
@@ -256,7 +256,7 @@ describe('a turn', () => {
     await session.handle.close();
   });
 
-  test('TURN-5 PTY-6: whose program is killed ends with its cause; its tools are ended; the session goes on', async () => {
+  test('TURN-5 PTY-6: whose program is killed ends with its cause; its tools are ended; the session continues', async () => {
     const store = new InMemorySessionStore();
     const killed = await openSession(harness, { sessionStore: store });
     await runTurn(killed, 'stream 3 tokens');
@@ -278,7 +278,7 @@ describe('a turn', () => {
     await again.handle.close();
   });
 
-  test('AGENT-3: work in the background keeps the session busy, and its end begins a turn', async () => {
+  test('AGENT-3: background work keeps the session busy, and its end starts a turn', async () => {
     const session = await openSession(harness);
     const turn = await runTurn(session, 'start a background task: sleep 1; echo done', {
       answer: () => ({ outcome: 'allow' }),

@@ -23,7 +23,7 @@ afterEach(async () => {
   for (const harness of opened.splice(0)) await harness.close();
 });
 
-test('PTY-2: a prompt waits for a screen that somebody has open, says so, and goes on when it is closed', async () => {
+test('PTY-2: a prompt waits for a screen that someone has open, says so, and continues when it is closed', async () => {
   const harness = await open();
   const session = await openSession(harness);
   const seat = sitDown(session.handle.terminal!);
@@ -101,7 +101,7 @@ test('AGENT-6: the settings and hooks of a directory are left out until it is tr
   expect(settings.projects?.[harness.cwd]?.hasTrustDialogAccepted ?? false).toBe(false);
 });
 
-test('a program that does not start is told with its own words', async () => {
+test('a program that does not start is reported with its own message', async () => {
   const harness = await open({ env: { ANTHROPIC_API_KEY: '' } });
   // Without a key the program introduces itself first, for which it wants to reach its maker.
   const chatId = 'a1b2c3d4-0000-4000-8000-000000000000';
@@ -112,7 +112,7 @@ test('a program that does not start is told with its own words', async () => {
   expect(harness.leftovers(chatId)).toEqual([]);
 });
 
-test('bypassing permissions asks nothing, and runs at once', async () => {
+test('bypassing permissions asks nothing, and runs immediately', async () => {
   const harness = await open();
   const session = await openSession(harness, { permissionMode: 'bypassPermissions' });
   const turn = await runTurn(session, 'run: touch without-a-question');
@@ -120,7 +120,7 @@ test('bypassing permissions asks nothing, and runs at once', async () => {
   await expect(readFile(join(harness.cwd, 'without-a-question'))).resolves.toBeDefined();
 });
 
-test('TERM-11: characters take as many cells as the program places them in', async () => {
+test('TERM-11: characters take as many cells as the program assumes', async () => {
   const harness = await open();
   const session = await openSession(harness);
   const seat = sitDown(session.handle.terminal!);

@@ -4,7 +4,7 @@ import { endOf, openSession, runTurn } from '../../../test/contract/agent-backen
 import { openPtyHarness } from '../../../test/support/pty-harness.ts';
 import { until } from '../../../test/support/until.ts';
 
-test('a setting that is changed while the program starts with another one holds for the next turn', async () => {
+test('a setting that is changed while the program starts with another one applies to the next turn', async () => {
   const harness = await openPtyHarness();
   try {
     const session = await openSession(harness);

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const programPid = (): number => harness.leftovers('').find((each) => each.command.includes('--permission-mode'))!.pid;
 
-test('AGENT-17: a stopped terminal program is ended, its turn fails with that cause, and the chat can go on', async () => {
+test('AGENT-17: a stopped terminal program is ended, its turn fails with that cause, and the chat can continue', async () => {
   const session = await openSession(harness);
   const turn = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
@@ -42,7 +42,7 @@ test('AGENT-17: a stopped terminal program is ended, its turn fails with that ca
   expect(textIn(await runTurn(again, 'stream 1 tokens')).trim()).toBe('t1');
 });
 
-test('AGENT-17: a terminal program that was stopped while it was idle takes no prompt, and is ended for it', async () => {
+test('AGENT-17: a terminal program that was stopped while idle is ended when it does not accept a prompt', async () => {
   const session = await openSession(harness);
   await runTurn(session, 'stream 1 tokens');
   process.kill(programPid(), 'SIGSTOP');
@@ -51,7 +51,7 @@ test('AGENT-17: a terminal program that was stopped while it was idle takes no p
   expect(session.lost[0]?.message).toContain('no sign of life');
 });
 
-test('AGENT-19: an MCP server that does not run is told once, as the program tells its model', async () => {
+test('AGENT-19: a failed MCP server is reported once, as the program reports it to its model', async () => {
   const mcpServers = { absent: { command: '/no/such/program' }, exits: { command: 'false' } };
   await writeFile(join(harness.cwd, '.mcp.json'), JSON.stringify({ mcpServers }));
   let servers: readonly McpServer[] = [];
@@ -71,7 +71,7 @@ test('AGENT-19: an MCP server that does not run is told once, as the program tel
   expect(events[0]?.type).toBe('session_started');
 });
 
-test('AGENT-17: a silent model and an editor that has the terminal end no program', async () => {
+test('AGENT-17: neither a silent model nor an editor in the terminal ends the program', async () => {
   const session = await openSession(harness);
   const { lost } = session;
   // Each longer than the limits together.

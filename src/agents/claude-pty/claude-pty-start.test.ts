@@ -19,7 +19,7 @@ async function withHarness(options: Parameters<typeof openPtyHarness>[0], run: (
   }
 }
 
-test('AGENT-37: a terminal program that is stopped while it starts is ended with that cause, and the chat can go on', () =>
+test('AGENT-37: a terminal program that is stopped while it starts is ended with that cause, and the chat can continue', () =>
   withHarness({ limits }, async (harness) => {
     const opening = openSession(harness).catch((error: unknown) => error as Error);
     const program = await until(() =>

@@ -56,7 +56,7 @@ const isUntouched = (): boolean => statSync(file).mtimeMs === 1_000_000;
 const ready = { hasCompletedOnboarding: true, customApiKeyResponses: { approved: [name], rejected: [] } };
 
 describe('with an API key', () => {
-  test('a fresh directory passes the introduction over and knows the key by its end, for its user alone', async () => {
+  test('a fresh directory skips the introduction and stores the key’s end, readable by its user only', async () => {
     await prepareConfigDir(env(), 'default');
     expect(written()).toEqual(ready);
     expect(readFileSync(file, 'utf8')).not.toContain(key);
@@ -65,14 +65,14 @@ describe('with an API key', () => {
     expect(readdirSync(configDir)).toEqual(['.claude.json']);
   });
 
-  test('without a directory of its own the file stands in the home', async () => {
+  test('without a configured directory the file is in the home directory', async () => {
     const { CLAUDE_CONFIG_DIR: _, ...rest } = env();
     await prepareConfigDir(rest, 'default');
     expect(written(join(root, 'home', '.claude.json'))).toEqual(ready);
     expect(readdirSync(join(root, 'home'))).toEqual(['.claude.json']);
   });
 
-  test('what stands in the file stays: other settings, other approvals', async () => {
+  test('existing content stays: other settings, other approvals', async () => {
     write({ numStartups: 7, projects: { '/a': { x: 1 } }, customApiKeyResponses: { approved: ['other'], more: 1 } });
     await prepareConfigDir(env(), 'default');
     expect(written()).toEqual({
@@ -107,7 +107,7 @@ describe('with an API key', () => {
     expect(isUntouched()).toBe(false);
   });
 
-  test('sessions that open at once lose nothing of each other', async () => {
+  test('sessions that open at the same time lose nothing of each other', async () => {
     const keys = Array.from({ length: 8 }, (_, index) => `key-${index}`);
     await Promise.all([
       ...keys.map((each) => prepareConfigDir(env({ ANTHROPIC_API_KEY: each }), 'default')),

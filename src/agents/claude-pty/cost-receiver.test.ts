@@ -60,7 +60,7 @@ const post = (body: unknown, url = endpoint): Promise<Response> =>
   });
 
 describe('TURN-4: what the program sends', () => {
-  test('is told as the cost of a request; other records are passed over', async () => {
+  test('is reported as the cost of a request; other records are skipped', async () => {
     const answer = await post(exported(record(said), record(said, 'claude_code.user_prompt'), record(said)));
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({});
@@ -75,7 +75,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([]);
   });
 
-  test('is refused on every other path, and nobody is told', async () => {
+  test('is refused on every other path, and not reported', async () => {
     const { origin } = new URL(endpoint);
     for (const path of ['/', '/v1/logs', `${new URL(endpoint).pathname}/`, `${new URL(endpoint).pathname}?a`]) {
       expect((await post(exported(record(said)), `${origin}${path}`)).status).toBe(404);
@@ -85,7 +85,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([]);
   });
 
-  test('that is no JSON, or no log, is refused or passed over', async () => {
+  test('that is not JSON, or not a log, is refused or skipped', async () => {
     expect((await post('{"resourceLogs":')).status).toBe(400);
     expect((await post('')).status).toBe(400);
     for (const body of ['null', '7', '[]', '{"resourceLogs":7}']) expect((await post(body)).status).toBe(200);
@@ -102,7 +102,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([cost]);
   });
 
-  test('is told no more once it was forgotten, not even what was under way', async () => {
+  test('is no longer reported once the session was forgotten, not even for requests in progress', async () => {
     const body = JSON.stringify(exported(record(said)));
     const slow = request(endpoint, { method: 'POST', headers: { 'content-length': Buffer.byteLength(body) } });
     slow.write(body.slice(0, 20));
@@ -116,7 +116,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([]);
   });
 
-  test('finds nobody after the end, which a request under way does not hold up', async () => {
+  test('is not received after the end, which a request in progress does not delay', async () => {
     const slow = request(endpoint, { method: 'POST', headers: { 'content-length': 100 } });
     const failed = once(slow, 'error');
     slow.write('{');
@@ -136,7 +136,7 @@ describe('TURN-4: what the program sends', () => {
 });
 
 describe('the costs among exported records', () => {
-  test('what is missing or no number counts nothing', () => {
+  test('missing or non-numeric values count as nothing', () => {
     const model = { stringValue: 'claude-x' };
     const odd = { model, input_tokens: { stringValue: 'many' }, output_tokens: { intValue: '-4' }, cost_usd: {} };
     expect(requestCosts(exported(record(odd)))).toEqual([

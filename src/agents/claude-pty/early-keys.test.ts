@@ -4,7 +4,7 @@ import { EarlyKeys } from './early-keys.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('TERM-12: a dialog takes no key in its first moments, whichever is told first: its question, or that it is open', () => {
+test('TERM-12: a dialog accepts no key in its first moments, whichever is reported first: its question, or that it is open', () => {
   const early = new EarlyKeys(500);
   early.noteQuestion();
   early.noteStatus({ state: 'waiting' });
@@ -21,7 +21,7 @@ test('TERM-12: a dialog takes no key in its first moments, whichever is told fir
   expect(early.isEarly).toBe(false);
 });
 
-test('TERM-12: a screen that a person opens takes keys at once, also after a dialog whose question came late', () => {
+test('TERM-12: a screen that a person opens accepts keys immediately, even after a dialog whose question came late', () => {
   const early = new EarlyKeys(500);
   early.noteStatus({ state: 'waiting' });
   expect(early.isEarly).toBe(false);

@@ -138,7 +138,7 @@ describe('DECIDE-5: a hook', () => {
 });
 
 describe('the socket', () => {
-  test('stands in a directory that only its user may enter, and goes with the server', async () => {
+  test('is in a directory that only its user can enter, and is removed with the server', async () => {
     const directory = dirname(socketPath());
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(statSync(socketPath()).isSocket()).toBe(true);
@@ -163,7 +163,7 @@ describe('the socket', () => {
   });
 });
 
-test('no shell is between: a program and its arguments, which waits for a person for days', () => {
+test('the hook is a program and its arguments, without a shell, and waits for a person for days', () => {
   expect(server.command).toMatchObject({
     type: 'command',
     command: process.execPath,

@@ -31,7 +31,7 @@ const is = (state: string): Promise<true> => until(() => watch.status.state === 
 const states = (): string[] => changes.map(([now]) => now.state);
 
 describe('what the program says of itself', () => {
-  test('is that it starts, until its file is there', async () => {
+  test('is “starting” until its file exists', async () => {
     expect(watch.status).toEqual({ state: 'starting', sessionId: null, since: 0 });
     watch.refresh();
     expect(changes).toEqual([]);
@@ -45,7 +45,7 @@ describe('what the program says of itself', () => {
     ]);
   });
 
-  test('is told of by itself with every change, and once each', async () => {
+  test('is reported with every change, once each', async () => {
     for (const state of ['idle', 'busy', 'waiting', 'busy', 'idle']) {
       say(state);
       await is(state);
@@ -56,7 +56,7 @@ describe('what the program says of itself', () => {
     expect(changes.every(([, before], index) => before === (changes[index - 1]?.[0] ?? before))).toBe(true);
   });
 
-  test('is seen at once by who looks', () => {
+  test('is read immediately on request', () => {
     say('idle');
     watch.refresh();
     expect(watch.status.state).toBe('idle');
@@ -65,7 +65,7 @@ describe('what the program says of itself', () => {
     expect(states()).toEqual(['idle', 'busy']);
   });
 
-  test('is that it works, in a state that is not known', () => {
+  test('is “busy” in an unknown state', () => {
     for (const status of ['shell', 'something-new', undefined, 5]) {
       say(status);
       watch.refresh();
@@ -98,7 +98,7 @@ describe('what the program says of itself', () => {
     expect(states()).toEqual(['idle', 'busy']);
   });
 
-  test('PTY-7: tells of another session, also in the same state', () => {
+  test('PTY-7: reports another session, even in the same state', () => {
     const other = '22222222-2222-4222-8222-222222222222';
     say('idle');
     watch.refresh();
@@ -135,7 +135,7 @@ test('the directory is made for it, for its user alone', () => {
   expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
 });
 
-test('a program whose directory cannot be watched is looked at all the same', async () => {
+test('a program whose directory cannot be watched is polled', async () => {
   const odd = join(dirname(configDir), 'odd');
   // A file in the way: no directory can be made, until it is gone.
   writeFileSync(odd, '');
@@ -151,7 +151,7 @@ test('a program whose directory cannot be watched is looked at all the same', as
   }
 });
 
-test('after its end nothing is told any more', () => {
+test('nothing is reported after its end', () => {
   say('idle');
   watch.refresh();
   watch.close();

@@ -80,7 +80,7 @@ const answer = (text: string) => ({
 });
 const ended = { type: 'system', subtype: 'turn_duration' };
 
-test('TURN-21: a prompt that was taken with words that stood before it is told with them, and has its answer', async () => {
+test('TURN-21: a prompt that was submitted with text before it is reported with that text, and has its answer', async () => {
   const { turn, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   await take(typed('never go on'), answer('as you say'), ended);
@@ -92,7 +92,7 @@ test('TURN-21: a prompt that was taken with words that stood before it is told w
   expect(unprompted).toEqual([]);
 });
 
-test('TURN-21: a prompt of somebody else that ends alike, and came before this one was typed, is theirs', async () => {
+test('TURN-21: someone else’s prompt with the same ending, from before this one was typed, is theirs', async () => {
   const { turn, expected, own, unprompted, take } = openExpecting();
   await take(typed('never go on'), answer('as you say'), ended);
   expect(unprompted).toHaveLength(1);
@@ -101,7 +101,7 @@ test('TURN-21: a prompt of somebody else that ends alike, and came before this o
   expect(ofType(await own, 'notice')).toEqual([]);
 });
 
-test('TURN-21: a prompt in whose place other words were taken has failed, and nothing says that the agent had it', async () => {
+test('TURN-21: a prompt that was replaced by other text has failed, without a sign that the agent received it', async () => {
   const { turn, turns, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   await take(typed('something else'), answer('as you say'), ended);
@@ -112,7 +112,7 @@ test('TURN-21: a prompt in whose place other words were taken has failed, and no
   expect(ofType(events, 'turn_finished')[0]?.isTaken).toBeUndefined();
 });
 
-test('TURN-21: a prompt that the program takes into a turn of somebody else says so, and is not given again', async () => {
+test('TURN-21: a prompt that the program takes into someone else’s turn says so, and is not sent again', async () => {
   const { turn, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   const queued = {
@@ -129,7 +129,7 @@ test('TURN-21: a prompt that the program takes into a turn of somebody else says
   expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
 });
 
-test('TURN-22: a prompt that somebody takes back before the agent said anything is interrupted, and not given again', async () => {
+test('TURN-22: a prompt that someone takes back before the agent said anything is interrupted, and not sent again', async () => {
   const { turn, turns, expected, own, take } = openExpecting();
   turn.noteTyped(expected);
   await take(typed('go on'));
@@ -137,7 +137,7 @@ test('TURN-22: a prompt that somebody takes back before the agent said anything 
   expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'interrupted', isTaken: true }]);
 });
 
-test('TURN-22: a turn that has an answer and no line of its end is completed', async () => {
+test('TURN-22: a turn with an answer but no end line is completed', async () => {
   const { turn, turns, expected, own, take } = openExpecting();
   turn.noteTyped(expected);
   await take(typed('go on'), answer('going'));
@@ -158,7 +158,7 @@ test('TURN-22: what was said between turns is no answer to a prompt that is take
   expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'interrupted', isTaken: true }]);
 });
 
-test('TURN-22: an interrupt that is told after the end of its turn does not reach the next one', async () => {
+test('TURN-22: an interrupt that is reported after the end of its turn does not affect the next one', async () => {
   const { turn, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   const interrupted = {
@@ -172,7 +172,7 @@ test('TURN-22: an interrupt that is told after the end of its turn does not reac
   expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
 });
 
-test('TURN-21: a prompt beside which somebody else begins a turn goes on when that has ended', async () => {
+test('TURN-21: a prompt beside which someone else starts a turn continues when that turn has ended', async () => {
   const { turn, turns, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   // The program was idle, and then its next line tells of another turn.

@@ -18,7 +18,7 @@ async function isDone(promise: Promise<void>): Promise<boolean> {
 }
 
 describe('TURN-4: the totals of a session', () => {
-  test('are those before, and what each request cost, by model', () => {
+  test('are the previous totals plus each request’s cost, by model', () => {
     const before = { costUsd: 1, models: { big: { ...request(null).cost, costUsd: 1 } } };
     const costs = new SessionCosts();
     costs.open(before);
@@ -47,7 +47,7 @@ describe('TURN-4: the totals of a session', () => {
     ]);
   });
 
-  test('begin anew with those of the program', () => {
+  test('start over with those of the program', () => {
     const costs = new SessionCosts();
     costs.add(request('a'));
     costs.reset(zeroTotals);
@@ -55,8 +55,8 @@ describe('TURN-4: the totals of a session', () => {
   });
 });
 
-describe('TURN-20: a request that was not told', () => {
-  test('is counted once, without a price; told later, only what is beyond that is added', () => {
+describe('TURN-20: an unreported request', () => {
+  test('is counted once, without a cost; if reported later, only the difference is added', () => {
     const costs = new SessionCosts();
     costs.add(request('a'));
     const untold = { ...request('b', 'big', 0), requestId: 'b' };
@@ -83,14 +83,14 @@ describe('TURN-4: the end of a turn waits', () => {
     if (left > 0) throw new Error(`${left} timers are left.`);
   });
 
-  test('not at all when every request was told', async () => {
+  test('not at all if every request was reported', async () => {
     const costs = new SessionCosts();
     costs.add(request('a'));
     expect(await isDone(costs.told(new Set(['a'])))).toBe(true);
     expect(await isDone(costs.told(new Set()))).toBe(true);
   });
 
-  test('until the last of its requests was told', async () => {
+  test('until the last of its requests was reported', async () => {
     const costs = new SessionCosts();
     const told = costs.told(new Set(['a', 'b']));
     costs.add(request('b'));
@@ -100,7 +100,7 @@ describe('TURN-4: the end of a turn waits', () => {
     expect(await isDone(told)).toBe(true);
   });
 
-  test('a moment only for what is not told, and once only: until something is told again', async () => {
+  test('only briefly for unreported requests, and only once until something is reported again', async () => {
     const costs = new SessionCosts();
     const first = costs.told(new Set(['a']));
     expect(await isDone(first)).toBe(false);

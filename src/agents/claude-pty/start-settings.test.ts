@@ -3,7 +3,7 @@ import { StartSettings } from './start-settings.ts';
 
 const initial = { model: 'a', effort: null, permissionMode: 'default', acceptsAgentMessages: false } as const;
 
-test('what is chosen after a program was started is not in force, though it is chosen while the program starts', () => {
+test('a setting chosen after a program was started is not in effect, even if chosen while it starts', () => {
   const settings = new StartSettings(initial);
   expect(settings.isStale).toBe(false);
   const { chosen } = settings;
@@ -16,7 +16,7 @@ test('what is chosen after a program was started is not in force, though it is c
   expect(settings.isStale).toBe(false);
 });
 
-test('what a person has changed in the program is in force, and does not hide what is still to come', () => {
+test('a person’s change in the program is in effect, and does not hide pending ones', () => {
   const settings = new StartSettings(initial);
   settings.noteStart(settings.chosen);
   settings.note({ type: 'current_model_update', model: 'c' });

@@ -119,7 +119,7 @@ describe('DECIDE-5: a question', () => {
     expect(hooks[2]?.answer).toEqual(denied('Not here.'));
   });
 
-  test('that comes before its call is told waits for it', async () => {
+  test('that comes before its call is reported waits for it', async () => {
     const hook = ask('ls');
     await settle(500);
     tell('other', 'pwd');
@@ -132,7 +132,7 @@ describe('DECIDE-5: a question', () => {
     await hook.done;
   });
 
-  test('whose call is never told as it is asked is asked all the same: about the last one of its tool, or none', async () => {
+  test('whose call is never reported as asked is asked all the same: about the last call of its tool, or none', async () => {
     tell('one', 'pwd');
     tell('two', 'pwd');
     tell('three', 'pwd', 'Read');
@@ -206,7 +206,7 @@ describe('DECIDE-5: a question that was answered in the terminal', () => {
     expect(questions.resolve(decisionId, { outcome: 'allow' })).toBe(false);
   });
 
-  test('is settled when the program works on and no dialog is open; what a sub-agent asks is not', async () => {
+  test('is settled when the program continues and no dialog is open; a sub-agent’s question is not', async () => {
     tell('one', 'ls');
     tell('two', 'pwd');
     const main = ask('ls');
@@ -262,7 +262,7 @@ describe('a question whose hook has gone', () => {
     expect(resolved()).toHaveLength(2);
   });
 
-  test('is settled where a key has answered it', async () => {
+  test('is settled if a key has answered it', async () => {
     lateLines = () => {
       tellResult('one');
       return Promise.resolve();
@@ -298,7 +298,7 @@ describe('a question whose hook has gone', () => {
     expect(resolved()).toMatchObject([{ outcome: 'cancelled' }]);
   });
 
-  test('before its call was told is never asked', async () => {
+  test('before its call was reported is never asked', async () => {
     const hook = ask('ls');
     await settle();
     hook.abandon();
@@ -335,7 +335,7 @@ describe('TURN-3: at an interrupt', () => {
   });
 });
 
-test('DECIDE-4: what still waits at the end of a turn is asked anew, as another decision', async () => {
+test('DECIDE-4: what still waits at the end of a turn is asked again, as another decision', async () => {
   tell('one', 'ls');
   const hook = ask('ls', { agent_id: 'agent-1' });
   await settle();
@@ -363,7 +363,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     hookSpecificOutput: { hookEventName: 'Elicitation', action, ...more },
   });
 
-  test('is asked once the call that it comes from is told, and answered with the values', async () => {
+  test('is asked once the call that it comes from is reported, and answered with the values', async () => {
     let toldAll = (): void => {};
     lateLines = () => new Promise((resolve) => (toldAll = resolve));
     const hook = call(form);
@@ -413,7 +413,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     expect(questions.count).toBe(0);
   });
 
-  test('is taken back when the calls of its server have ended, of which the hook hears nothing', async () => {
+  test('is withdrawn when the calls of its server have ended, which the hook does not learn', async () => {
     tell('one', '', 'mcp__my_server__ask');
     tell('two', '', 'mcp__my_server__other');
     tell('three', '', 'mcp__my__ask');
@@ -429,7 +429,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     expect(hook.answer).toEqual(answered('cancel'));
   });
 
-  test('is not taken for answered when a dialog about something else is closed', async () => {
+  test('does not count as answered when a dialog about something else is closed', async () => {
     call(form);
     await settle();
     questions.onDialogClosed();

@@ -77,7 +77,7 @@ function openThings(): string[] {
 }
 
 describe('TRANSCRIPT-1: what the program writes is delivered once, in file order', () => {
-  test('lines that are there, and lines that come', async () => {
+  test('existing lines, and new ones', async () => {
     await write(file, lines(user('a'), mode('x')));
     const follower = follow();
     await follower.catchUp();
@@ -97,7 +97,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(delivered()).toEqual([user('a')]);
   });
 
-  test('a folder that is made later is found', async () => {
+  test('a folder that is created later is found', async () => {
     directory = join(directory, 'not', 'yet');
     file = join(directory, `${sessionId}.jsonl`);
     const follower = follow();
@@ -126,7 +126,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(delivered()).toEqual([mode('x'), user('b'), user('c')]);
   });
 
-  test('a half line waits for its end, wherever its bytes are cut', async () => {
+  test('an incomplete line waits for its rest, wherever its bytes are cut', async () => {
     const follower = follow();
     const bytes = Buffer.from(lines(user('a', 'NUL \u0000, half \ud800, 漢字 🦊 e\u0301'), user('b')));
     for (const byte of bytes) {
@@ -137,7 +137,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(problems).toEqual([]);
   });
 
-  test('a line that never ends is not delivered, and told of at the close', async () => {
+  test('a line that never ends is not delivered, but reported at the close', async () => {
     const follower = follow();
     await write(file, lines(user('a')) + JSON.stringify(user('b')));
     await follower.close();
@@ -148,7 +148,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     ]);
   });
 
-  test('a line of 50 MB comes whole', async () => {
+  test('a line of 50 MB arrives complete', async () => {
     const follower = follow();
     const text = '漢0123456789'.repeat(50 * 80_000);
     await write(file, lines(user('a', text), user('b')));
@@ -178,7 +178,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(longestMs).toBeLessThan(250);
   });
 
-  test('what is not an entry is told of once with its place and left out; unknown types are kept', async () => {
+  test('a line that is not an entry is reported once with its position and skipped; unknown types are kept', async () => {
     const follower = follow();
     await write(
       file,
@@ -191,7 +191,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(problems[0]?.message).toBe('line 2 at byte 38 is not JSON; it is skipped.');
   });
 
-  test('a file that cannot be read is told of once and read when it can be', async () => {
+  test('an unreadable file is reported once, and read when it can be', async () => {
     await mkdir(file);
     const follower = follow();
     await follower.catchUp();
@@ -217,7 +217,7 @@ describe('TRANSCRIPT-2: a file that is replaced or shortened is read again, and 
     expect(codes()).toEqual(['file_replaced']);
   });
 
-  test('its end is cut off and written anew, as the program takes a message back', async () => {
+  test('its end is cut off and rewritten, as when the program withdraws a message', async () => {
     const follower = follow();
     await write(file, lines(user('a'), user('b'), user('c')));
     await follower.catchUp();
@@ -230,7 +230,7 @@ describe('TRANSCRIPT-2: a file that is replaced or shortened is read again, and 
     expect(codes()).toEqual(['file_replaced']);
   });
 
-  test('it gets shorter and longer again between two looks', async () => {
+  test('it shrinks and grows again between two reads', async () => {
     const follower = follow();
     await write(file, lines(user('a'), user('b')));
     await follower.catchUp();
@@ -240,7 +240,7 @@ describe('TRANSCRIPT-2: a file that is replaced or shortened is read again, and 
     expect(delivered()).toEqual([user('a'), user('b'), user('c', 'x'.repeat(100)), user('d')]);
   });
 
-  test('it is written anew with as many bytes', async () => {
+  test('it is rewritten with the same number of bytes', async () => {
     const follower = follow();
     await write(file, lines(user('a')));
     await follower.catchUp();
@@ -283,7 +283,7 @@ describe('TRANSCRIPT-3: a follower follows one session and its sub-agents', () =
     expect(problems).toEqual([]);
   });
 
-  test('TRANSCRIPT-12: the program takes the files to another folder: they are followed, and new ones are found there', async () => {
+  test('TRANSCRIPT-12: the program moves the files to another folder: they are followed, and new ones are found there', async () => {
     directory = join(root, 'own');
     file = join(directory, `${sessionId}.jsonl`);
     const follower = follow();
@@ -317,7 +317,7 @@ describe('TRANSCRIPT-3: a follower follows one session and its sub-agents', () =
     expect(problems).toEqual([]);
   });
 
-  test('another session begins: the old one is delivered first', async () => {
+  test('another session starts: the old one is delivered first', async () => {
     const other = '22222222-2222-4222-8222-222222222222';
     const follower = follow();
     await write(file, lines(user('a')));

@@ -99,7 +99,7 @@ describe('PTY-3: the transcript', () => {
     expect(await stored()).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('is tried again and again while the store is down, and is dirty until then', async () => {
+  test('is retried while the store is down, and is dirty until it succeeds', async () => {
     store.isDown = true;
     write([line('a')]);
     await attempted(4);
@@ -114,7 +114,7 @@ describe('PTY-3: the transcript', () => {
     expect(store.attempts).toBe(attempts + 1);
   });
 
-  test('PTY-7: of a session that was left is repaired, too', async () => {
+  test('PTY-7: of an earlier session is repaired too', async () => {
     store.isDown = true;
     write([line('a')], first);
     await until(() => mirror.isDirty);
@@ -158,7 +158,7 @@ describe('the end', () => {
     expect(mirror.isDirty).toBe(false);
   });
 
-  test('comes also where the store fails, after one more attempt: the files hold what it lacks', async () => {
+  test('comes even if the store fails, after one more attempt: the files have what it lacks', async () => {
     store.isDown = true;
     write([line('a')]);
     await mirror.close();

@@ -32,7 +32,7 @@ function legalMoves(from: readonly TurnPhase[], to: readonly TurnPhase[]): strin
 }
 
 describe('a turn in the terminal', () => {
-  test('moves as its picture says, and in no other way', () => {
+  test('makes exactly the moves in its diagram', () => {
     expect(legalMoves(alone, alone)).toEqual([
       'none > waiting',
       'waiting > none',
@@ -50,12 +50,12 @@ describe('a turn in the terminal', () => {
     ]);
   });
 
-  test('goes on beside somebody else’s, but does not run there', () => {
+  test('continues beside someone else’s, but does not run there', () => {
     expect(legalMoves(beside, beside)).toEqual(legalMoves(alone, alone).filter((name) => !name.includes('running')));
     expect(legalMoves(beside, alone.slice(-1))).toEqual([]);
   });
 
-  test('sees somebody else’s begin and end without a move of its own', () => {
+  test('does not move when someone else’s starts and ends', () => {
     const stays = ['none > none', 'waiting > waiting', 'typing > typing', 'typed > typed', 'taken > taken'];
     expect(legalMoves(alone, beside)).toEqual(stays);
     expect(legalMoves(beside, alone)).toEqual(stays);
@@ -63,7 +63,7 @@ describe('a turn in the terminal', () => {
     expect(legalMoves(beside, another)).toEqual([]);
   });
 
-  test('is of one prompt to its end', () => {
+  test('belongs to one prompt to its end', () => {
     const other = new OwnPrompt(promptOf('something else'));
     const others = alone.map((phase) => ('own' in phase ? { ...phase, own: other } : phase));
     expect(legalMoves(alone.slice(2), others.slice(2))).toEqual([]);
@@ -106,7 +106,7 @@ describe('the state of turns', () => {
     expect(state.isInterrupting).toBe(false);
   });
 
-  test('a turn ends once, and begins where none runs', () => {
+  test('a turn ends once, and starts only if none is running', () => {
     const state = new TurnState();
     const turn = state.beginTheirs(false);
     expect(() => state.beginTheirs(false)).toThrow('cannot go');

@@ -5,7 +5,7 @@ import { SessionLife } from '../claude/session-life.ts';
 import { TurnState } from './turn-state.ts';
 import { Typist, type TypistParts } from './typist.ts';
 
-test('PTY-1: whoever waits for the input line is told of it, though nothing tells of the change', async () => {
+test('PTY-1: waiting for the input line ends although nothing reports the change', async () => {
   vi.useFakeTimers();
   try {
     // As while a child of the program that has just been forked still has the terminal for its input.
@@ -49,7 +49,7 @@ function begin(events: AsyncGenerator<AgentEvent>): void {
   void events.next();
 }
 
-test('TURN-21: a prompt that somebody else gives in the same words before it is typed is not typed as well', async () => {
+test('TURN-21: a prompt that someone else submits in the same words before it is typed is not typed again', async () => {
   const { program, turn, turns, typist, written, prompt } = openTypist();
   begin(prompt());
   await expect.poll(() => turn.phase.is).toBe('typing');
@@ -62,7 +62,7 @@ test('TURN-21: a prompt that somebody else gives in the same words before it is 
   expect(turns.end).not.toHaveBeenCalled();
 });
 
-test('a session takes one prompt at a time, whether that waits, is typed or runs', async () => {
+test('a session accepts one prompt at a time, whether it waits, is typed or runs', async () => {
   const { program, turn, typist, prompt } = openTypist();
   program.status.state = 'busy';
   begin(prompt());

@@ -105,7 +105,7 @@ test('AGENT-2: a session is resumed in a directory whose path is long, odd, or r
   }
 });
 
-test('a working directory that is gone is told as such', async () => {
+test('a missing working directory is reported as such', async () => {
   const gone = join(harness.cwd, 'gone');
   await expect(openSession(harness, { cwd: gone })).rejects.toMatchObject({ code: 'cwd_invalid' });
   await writeFile(gone, 'a file');

@@ -36,7 +36,7 @@ async function beginTask(session: OpenedSession): Promise<() => Promise<void>> {
   return () => writeFile(pipe, '');
 }
 
-test('AGENT-3: a background task keeps the session busy, and its end begins a turn that nobody asked for', async () => {
+test('AGENT-3: a background task keeps the session busy, and its end starts a turn that nobody requested', async () => {
   const session = await openSession(harness);
   const endTask = await beginTask(session);
   expect(session.handle.isBusy).toBe(true);
@@ -84,7 +84,7 @@ describe('a prompt that meets a turn of the agent’s own', () => {
     },
   );
 
-  test('TURN-3: interrupted at once, both end, and the next prompt is answered', async () => {
+  test('TURN-3: interrupted immediately, both end, and the next prompt is answered', async () => {
     const session = await openSession(harness);
     const endTask = await beginTask(session);
     await endTask();
@@ -102,7 +102,7 @@ describe('a prompt that meets a turn of the agent’s own', () => {
   });
 });
 
-test('DECIDE-4: what a sub-agent in the background still asks when its turn ends is asked anew, and can be answered', async () => {
+test('DECIDE-4: what a background sub-agent still asks when its turn ends is asked again, and can be answered', async () => {
   const path = join(harness.cwd, 'made-in-the-background');
   const session = await openSession(harness);
   const first = await runTurn(session, `use a background sub-agent: run: touch ${path}`);
@@ -123,7 +123,7 @@ test('DECIDE-4: what a sub-agent in the background still asks when its turn ends
   await session.handle.close();
 });
 
-test('DECIDE-4 TURN-3: an interrupt takes back what a sub-agent in the background asks', async () => {
+test('DECIDE-4 TURN-3: an interrupt withdraws a background sub-agent’s question', async () => {
   const path = join(harness.cwd, 'never-made');
   const session = await openSession(harness);
   await runTurn(session, `use a background sub-agent: run: touch ${path}`);
@@ -138,7 +138,7 @@ test('DECIDE-4 TURN-3: an interrupt takes back what a sub-agent in the backgroun
   await session.handle.close();
 });
 
-test('TURN-19: what a resumed program says of its start is no turn, and is told at once', async () => {
+test('TURN-19: a resumed program’s messages about its start are no turn, and are reported immediately', async () => {
   const first = await openSession(harness);
   await beginTask(first);
   await first.handle.close();

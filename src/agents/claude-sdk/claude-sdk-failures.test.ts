@@ -23,7 +23,7 @@ async function killAgent(session: { lost: unknown[] }): Promise<void> {
   await until(() => session.lost.length > 0, { what: 'the loss of the session' });
 }
 
-test('TURN-5: a failing model ends the turn with a code and a sentence, and the next turn is a good one', async () => {
+test('TURN-5: a failing model ends the turn with a code and a sentence, and the next turn works', async () => {
   const session = await openSession(harness);
   const { lost } = session;
   const failures = [
@@ -74,7 +74,7 @@ test('TURN-4: a turn’s usage and cost are its own, over turns, a restart and t
   expect(costs.slice(1).every((cost) => cost < costs[0]! / 2)).toBe(true);
 });
 
-test('TURN-5 AGENT-4: an agent killed in the middle of a tool: the turn fails, the loss is told, the tool is gone', async () => {
+test('TURN-5 AGENT-4: an agent killed in the middle of a tool: the turn fails, the loss is reported, the tool is gone', async () => {
   const session = await openSession(harness);
   const turn = runTurn(session, 'run: env sleep 1000', { answer: () => ({ outcome: 'allow' }) });
   await until(() => harness.leftovers(session.chatId).some((each) => each.command === 'sleep 1000'), {

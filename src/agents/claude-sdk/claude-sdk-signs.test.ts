@@ -22,7 +22,7 @@ afterEach(() => harness.close());
 const programPid = (): number =>
   harness.leftovers('').find((each) => each.command.includes('--output-format stream-json'))!.pid;
 
-test('AGENT-17: a stopped agent process is ended, its turn fails with that cause, and the chat can go on', async () => {
+test('AGENT-17: a stopped agent process is ended, its turn fails with that cause, and the chat can continue', async () => {
   const session = await openSession(harness);
   const turn = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
@@ -37,7 +37,7 @@ test('AGENT-17: a stopped agent process is ended, its turn fails with that cause
   expect(endOf(await runTurn(again, 'stream 1 tokens')).outcome).toBe('completed');
 });
 
-test('AGENT-17: a silent model, a long tool and a person who thinks end nothing, for the program answers', async () => {
+test('AGENT-17: a silent model, a long tool call and a hesitating person end nothing, because the program responds', async () => {
   const session = await openSession(harness);
   const { lost } = session;
   // Each longer than the limits together.
@@ -55,7 +55,7 @@ test('AGENT-17: a silent model, a long tool and a person who thinks end nothing,
   expect(lost).toEqual([]);
 });
 
-test('AGENT-19: each MCP server that does not run is told once, with the reason, and the state of all is known', async () => {
+test('AGENT-19: each failed MCP server is reported once, with the reason, and the state of all is known', async () => {
   const missing = createServer((_request, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
   await until(() => missing.listening);
   const { port } = missing.address() as AddressInfo;

@@ -21,7 +21,7 @@ afterEach(() => harness.close());
 
 const findProgram = () => harness.leftovers('').find((each) => each.command.includes('--output-format stream-json'));
 
-test('AGENT-37: a program that is stopped while it starts is ended with that cause, and the chat can go on', async () => {
+test('AGENT-37: a program that is stopped while it starts is ended with that cause, and the chat can continue', async () => {
   const opening = openSession(harness).catch((error: unknown) => error as Error);
   process.kill((await until(findProgram)).pid, 'SIGSTOP');
   expect(await opening).toMatchObject({
@@ -41,7 +41,7 @@ test('AGENT-37: a hook that takes longer than the limit of the start ends nothin
   expect(endOf(await runTurn(session, 'stream 1 tokens')).outcome).toBe('completed');
 });
 
-test('AGENT-38: a stopped process that does not take a setting is ended for it', async () => {
+test('AGENT-38: a stopped process that does not accept a setting is ended', async () => {
   const session = await openSession(harness);
   await runTurn(session, 'stream 1 tokens');
   process.kill(findProgram()!.pid, 'SIGSTOP');

@@ -37,7 +37,7 @@ async function entriesIn(store: SessionStore, sessionId: string): Promise<string
 const forgetLocalCopies = (): Promise<void> =>
   rm(join(harness.agent.configDir, 'projects'), { recursive: true, force: true });
 
-test('AGENT-2: a closed session is whole in the store, and resumes from it alone', async () => {
+test('AGENT-2: a closed session is complete in the store, and resumes from it alone', async () => {
   const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
   for (const text of ['stream 3 tokens', 'stream 4 tokens', 'use a sub-agent: run: ls']) {
     const session = await openSession(harness, spec);
@@ -104,7 +104,7 @@ test('AGENT-2: what was said before /clear is gone, and what was said after it i
   await second.handle.close();
 });
 
-test('AGENT-2: a session whose process died before anything was said begins anew under its id', async () => {
+test('AGENT-2: a session whose process died before anything was said starts again under its id', async () => {
   const sessionStore = new InMemorySessionStore();
   const sessionId = crypto.randomUUID();
   await sessionStore.append({ projectKey: 'chat', sessionId }, [

@@ -28,7 +28,7 @@ afterEach(async () => {
 const stateOf = (url: string): string => new URL(url).searchParams.get('state') ?? '';
 
 describe('AGENT-33: signing the program in', () => {
-  test('gives a page, a new one each time, and takes no code of an older one', async () => {
+  test('returns a new page each time, and accepts no code from an older one', async () => {
     const first = await signIn.begin('claude_ai');
     expect(first.url).toMatch(/^https:\/\/claude\.(com|ai)\/\S+redirect_uri=https%3A%2F%2F\S+&state=[\w-]{20,}/);
     expect(Date.parse(first.expiresAt) - clock.now().getTime()).toBe(600_000);
@@ -52,7 +52,7 @@ describe('AGENT-33: signing the program in', () => {
     await expect(signIn.finish('wrong')).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('nobody has to come back: it ends when it is cancelled, and after ten minutes', async () => {
+  test('ends when it is canceled, and after ten minutes', async () => {
     await signIn.begin('claude_ai');
     await signIn.cancel();
     expect(ownAgents()).toEqual([]);

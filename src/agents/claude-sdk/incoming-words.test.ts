@@ -20,7 +20,7 @@ function open() {
 const text = (words: string) => [{ type: 'text' as const, text: words }];
 const envelope = '<cross-session-message from="a">\nHello.\n</cross-session-message>';
 
-test('TURN-6: a prompt of ours is none, whatever the hook makes of it', async () => {
+test('TURN-6: our prompt is not an incoming message, whatever the hook receives', async () => {
   const { words, say, taken } = open();
   words.expect(text(' one\n'));
   await say('one');
@@ -31,7 +31,7 @@ test('TURN-6: a prompt of ours is none, whatever the hook makes of it', async ()
   expect(taken()).toEqual([]);
 });
 
-test('TURN-6: what another agent wrote is told while a prompt of ours waits', async () => {
+test('TURN-6: another agent’s message is reported while our prompt waits', async () => {
   const { words, say, taken, told } = open();
   words.expect(text('one'));
   await say(envelope);
@@ -41,7 +41,7 @@ test('TURN-6: what another agent wrote is told while a prompt of ours waits', as
   expect(told()).toBe(1);
 });
 
-test('TURN-6: once our prompt has begun, all else is told', async () => {
+test('TURN-6: once our prompt has started, everything else is reported', async () => {
   const { words, say, taken } = open();
   words.expect(text('/compact'));
   words.noteBegun();
@@ -49,7 +49,7 @@ test('TURN-6: once our prompt has begun, all else is told', async () => {
   expect(taken()).toEqual([['other', 'Not delivered.']]);
 });
 
-test('TURN-6: a prompt that the agent left for later is known by the frame before it, and no other', async () => {
+test('TURN-6: only a prompt that the agent scheduled is recognized by the frame before it', async () => {
   const { say, frame, taken } = open();
   frame({ type: 'command_lifecycle', state: 'started', wakeup_source: 'schedule_wakeup' });
   await say(envelope);

@@ -34,7 +34,7 @@ const always = [
 ];
 const namesOf = (env: Record<string, string>): string[] => Object.keys(agentEnvironment(env)).toSorted();
 
-describe('AGENT-13: of the keys for the model, an agent gets those of the provider in use', () => {
+describe('AGENT-13: an agent gets only the model keys of the provider in use', () => {
   test.each([
     [{}, ['ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL']],
     [{ CLAUDE_CODE_USE_BEDROCK: '0' }, ['ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL']],
@@ -63,7 +63,7 @@ describe('AGENT-13: of the keys for the model, an agent gets those of the provid
   });
 });
 
-test('AGENT-5 AGENT-13: no name passes for how it begins, and none that runs code or lends a key', () => {
+test('AGENT-5 AGENT-13: no name is passed for its prefix, and none that runs code or forwards a key', () => {
   const strangers = {
     ANTHROPIC_WEBHOOK_SIGNING_KEY: 's',
     AWS_ANYTHING: 's',

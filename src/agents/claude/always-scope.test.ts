@@ -24,7 +24,7 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     expect(words(update)).toEqual([expected]);
   });
 
-  it('says where a rule is kept, and so for whom it holds', () => {
+  it('says where a rule is stored, and so who it applies to', () => {
     const kept = (['session', 'localSettings', 'projectSettings', 'userSettings'] as const).map(
       (destination) => words({ ...allow('WebSearch'), destination } as PermissionUpdate)[0],
     );
@@ -36,7 +36,7 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     ]);
   });
 
-  it('says each thing that changes with it', () => {
+  it('lists every change', () => {
     expect(
       alwaysScope([
         allow('Bash', 'mkdir x'),
@@ -51,7 +51,7 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     ]);
   });
 
-  it('hides nothing that it does not know, and bears what is no such list', () => {
+  it('shows unknown updates, and tolerates malformed ones', () => {
     const strange = { type: 'brandNew', power: 'all', destination: 'elsewhere' } as unknown as PermissionUpdate;
     expect(words(strange)).toEqual([
       'Make a change that BooCode does not know, {"type":"brandNew","power":"all","destination":"elsewhere"}, stored in “elsewhere”.',
@@ -62,7 +62,7 @@ describe('DECIDE-6: the scope of “always allow”', () => {
   });
 });
 
-it('DECIDE-6: a rule that is kept in a directory’s settings is one of the session too, and nothing else is', () => {
+it('DECIDE-6: a rule in a directory’s settings is added to the session too, and nothing else is', () => {
   const kept: PermissionUpdate = { ...allow('WebSearch'), destination: 'localSettings' } as PermissionUpdate;
   const others: PermissionUpdate[] = [
     allow('WebFetch'),

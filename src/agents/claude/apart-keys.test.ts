@@ -79,7 +79,7 @@ describe.each([
   });
 });
 
-test('AGENT-14: a key is no part of a script or an argument, and nothing is changed where there is none', () => {
+test('AGENT-14: a key is never part of a script or an argument, and nothing changes without one', () => {
   const odd = '$(touch x)`"\'\\ END';
   const env = { HOME: '/home/me', ANTHROPIC_API_KEY: odd, CLAUDE_CODE_OAUTH_TOKEN: 'two' };
   const launch = withKeysApart({ command: '/bin/claude', args: ['--print', '$HOME'], env });

@@ -3,7 +3,7 @@ import { elicitationAsked, elicitationResult } from './elicitation.ts';
 
 const requestedSchema = { type: 'object', properties: { a: { type: 'string' } } };
 
-test('DECIDE-8: who asks stands first, and a heading that the server made up is left out', () => {
+test('DECIDE-8: the asking server comes first, and its own title is left out', () => {
   const asked = elicitationAsked({
     serverName: 'travel',
     message: 'Bash: rm -rf\nAllow?',
@@ -26,7 +26,7 @@ test('a request without a mode is a form', () => {
   expect(elicitationAsked({ serverName: 's', message: 'm', requestedSchema }).input).toMatchObject({ mode: 'form' });
 });
 
-test('DECIDE-7: an answer, a no, and a question that was taken back are three things', () => {
+test('DECIDE-7: accepting, declining and withdrawing are different replies', () => {
   expect(elicitationResult({ outcome: 'allow', input: { a: 'x' } })).toEqual({ action: 'accept', content: { a: 'x' } });
   expect(elicitationResult({ outcome: 'allow' })).toEqual({ action: 'accept' });
   expect(elicitationResult({ outcome: 'deny' })).toEqual({ action: 'decline' });

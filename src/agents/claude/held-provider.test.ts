@@ -83,7 +83,7 @@ describe.each([
     return textIn(events);
   };
 
-  test('TRUST-2: with a key of the server, its address, key and proxy hold, for sub-agents too', async () => {
+  test('TRUST-2: with a key in the server’s environment, its URL, key and proxy apply, to sub-agents too', async () => {
     await start();
     settle(redirections(stranger.url, harness.agent.home));
     const session = await openTrusted();
@@ -93,7 +93,7 @@ describe.each([
     expect(existsSync(join(harness.agent.home, 'helped'))).toBe(false);
   });
 
-  test('TRUST-2: with the program’s own login too, and the user’s own settings still hold', async () => {
+  test('TRUST-2: they apply with the program’s own login too, and so do the user’s own settings', async () => {
     await start({ ANTHROPIC_API_KEY: '' });
     settle(redirections(stranger.url, harness.agent.home));
     const login = {
@@ -131,7 +131,7 @@ describe.each([
     for (const { url, rawHeaders } of stranger.requests) expect([url, ...rawHeaders].join(' ')).not.toContain(key);
   });
 
-  test('TRUST-4: what changes while the agent lives is not taken up', async () => {
+  test('TRUST-4: changes while the agent runs are ignored', async () => {
     await start();
     const hook = (name: string): object => ({
       hooks: {

@@ -52,13 +52,13 @@ describe.each([
     await session.handle.close();
   }
 
-  test('a tool for files reads and writes none of the server’s, by whatever way, and nobody is asked', async () => {
+  test('a file tool cannot read or write the server’s files by any path, and nobody is asked', async () => {
     const files = ['near/token', 'near/postgres/password', `${root}/link/token`, '/proc/self/environ'];
     await expectDenied([...files.map((file) => `read ${file}`), 'write near/token: mine']);
     expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
   });
 
-  test('nor does a command that says so, also where everything else is allowed', async () => {
+  test('nor can a command that names them, even if everything else is allowed', async () => {
     const commands = [
       `cat '${dataDir}/token'`,
       'cat near/token',
@@ -78,14 +78,14 @@ describe.each([
     expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
   });
 
-  test('nor does a prompt that mentions one', async () => {
+  test('nor does a prompt that mentions one include it', async () => {
     const session = await openSession(harness);
     await runTurn(session, `what did I say @near/token`);
     expect(modelHasSeen(secret)).toBe(false);
     await session.handle.close();
   });
 
-  test('the program’s own directory is at hand, though it stands there', async () => {
+  test('the program’s own directory is accessible, although it is inside', async () => {
     const session = await openSession(harness, { permissionMode: 'plan' });
     const turn = await runTurn(session, 'make a plan', { answer: () => ({ outcome: 'allow' }) });
     expect(endOf(turn).outcome).toBe('completed');
@@ -95,7 +95,7 @@ describe.each([
 });
 
 describe('AGENT-15: the rules', () => {
-  test('are for the whole data directory where the program’s own is elsewhere', () => {
+  test('cover the whole data directory if the program’s own is elsewhere', () => {
     expect(denyRules({ dataDir, configDir: root })).toEqual(
       expect.arrayContaining(['Read', 'Edit'].map((tool) => `${tool}(/${root}/data\\[1\\](the)?/**)`)),
     );

@@ -19,8 +19,8 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe('AGENT-22: a name that no model has', () => {
-  test('is told by the API that agents talk to', async () => {
+describe('AGENT-22: an unknown model name', () => {
+  test('is detected by asking the API that agents use', async () => {
     const model = await startDemoModel({ apiKey: 'k' });
     const env = { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'k' };
     try {
@@ -42,7 +42,7 @@ describe('AGENT-22: a name that no model has', () => {
     }
   });
 
-  test('is known by its form where nobody can be asked', async () => {
+  test('is detected by its form if nobody can be asked', async () => {
     expect(await knowsModel('claude-sonnet-5-5', {})).toBe(true);
     expect(await knowsModel('no-such-model', {})).toBe(false);
     expect(await knowsModel('no-such-model', { CLAUDE_CODE_OAUTH_TOKEN: 't' })).toBe(false);

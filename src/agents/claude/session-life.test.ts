@@ -41,7 +41,7 @@ function isLegal(from: Name, to: Name): boolean {
   }
 }
 
-test('a session moves as its picture says, and in no other way', () => {
+test('a session makes exactly the moves in its diagram', () => {
   const legal = names.flatMap((from) => names.filter((to) => isLegal(from, to)).map((to) => `${from} > ${to}`));
   expect(legal).toEqual([
     'new > opening',
@@ -57,7 +57,7 @@ test('a session moves as its picture says, and in no other way', () => {
   ]);
 });
 
-test('whoever opens or restarts a session goes on until it is closing', () => {
+test('opening or restarting a session continues until it is closing', () => {
   expect(names.filter((name) => lifeIn(name).isEnding)).toEqual(['closing', 'over']);
   expect(names.filter((name) => lifeIn(name).isUp)).toEqual(['open', 'restarting']);
   expect(() => lifeIn('restarting').assertWanted()).not.toThrow();

@@ -76,7 +76,7 @@ describe.each([
     expect(existsSync(marker)).toBe(false);
   });
 
-  test('TRUST-1: the shell lines of a skill or a command run no git, for nobody is asked about them', async () => {
+  test('TRUST-1: shell lines in a skill or a command run no git, because nobody is asked about them', async () => {
     await run('call Skill: {"skill": "st"}', 'allow');
     expect(existsSync(marker)).toBe(false);
   });
@@ -95,7 +95,7 @@ describe.each([
     rmSync(marker);
   });
 
-  test('TRUST-1: what reads and is not git is still not asked about', async () => {
+  test('TRUST-1: read-only commands other than git are still not asked about', async () => {
     expect(ofType(await run('run: ls', 'deny'), 'decision_requested')).toEqual([]);
   });
 });

@@ -49,7 +49,7 @@ describe('what counts', () => {
     expect(await paths()).toEqual(counted.toSorted());
   });
 
-  test('TRUST-6: a script of the directory that a setting names, but no file that it writes to', async () => {
+  test('TRUST-6: a script of the directory that a setting names counts, but no file that it writes to', async () => {
     const command = '"$CLAUDE_PROJECT_DIR"/scripts/check.sh --fix && ./tool >> ran.log';
     await put(
       '.claude/settings.json',
@@ -61,7 +61,7 @@ describe('what counts', () => {
     expect(await paths()).toEqual(['.claude/settings.json', '.mcp.json', 'scripts/check.sh', 'server/main.js', 'tool']);
   });
 
-  test('TRUST-6: whatever file a command or an interpreter runs, by any name', async () => {
+  test('TRUST-6: any file that a command or an interpreter runs counts, whatever its name', async () => {
     const command = 'sh ./run; bash -e hook && sh "$CLAUDE_PROJECT_DIR"/tools/x.fish > notes';
     await put(
       '.claude/settings.json',
@@ -94,14 +94,14 @@ describe('what counts', () => {
     expect((await read()).digest).not.toBe(linked.digest);
   });
 
-  test('TRUST-6: what comes to be there is a change', async () => {
+  test('TRUST-6: a new file is a change', async () => {
     const { isCurrent } = await read();
     await put('.mcp.json');
     expect(isCurrent()).toBe(false);
   });
 });
 
-describe('what cannot be looked at whole is not trusted', () => {
+describe('content that cannot be reviewed completely is not trusted', () => {
   test.each([
     ['settings that are no JSON', '.claude/settings.json', '{"env": {}, // a comment\n}'],
     ['settings that are too long', '.claude/settings.local.json', JSON.stringify({ a: 'x'.repeat(70_000) })],
@@ -111,13 +111,13 @@ describe('what cannot be looked at whole is not trusted', () => {
     await expect(read()).rejects.toMatchObject({ code: 'trust_refused' });
   });
 
-  test('TRUST-6: a link that leads in a ring', async () => {
+  test('TRUST-6: a circular link', async () => {
     await put('.claude/skills/a.md');
     await symlink(join(cwd, '.claude', 'skills'), join(cwd, '.claude', 'skills', 'again'));
     await expect(read()).rejects.toMatchObject({ code: 'trust_refused' });
   });
 
-  test('TRUST-6: a long text counts, and is not shown', async () => {
+  test('TRUST-6: a long text counts, but is not shown', async () => {
     await put('.claude/skills/a.md', 'x'.repeat(70_000));
     expect((await read()).files).toMatchObject([{ path: '.claude/skills/a.md', text: null }]);
   });

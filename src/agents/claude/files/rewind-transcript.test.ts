@@ -49,7 +49,7 @@ const uuids = async (subpath?: string): Promise<(string | undefined)[] | undefin
   );
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `u${index}`);
 
-test('TRANSCRIPT-13: a long session is taken back in pieces, with what its sub-agents said', async () => {
+test('TRANSCRIPT-13: a long session is rewound in pieces, with its sub-agents’ transcripts', async () => {
   await memory.append({ projectKey: 'chat', sessionId: from }, [...long, queued, queued, said('last', 'too long')]);
   await memory.append({ projectKey: 'chat', sessionId: from, subpath: 'subagents/agent-1' }, long);
   expect(await rewind(asked('last', 'whatever'))).toBe(true);
@@ -57,7 +57,7 @@ test('TRANSCRIPT-13: a long session is taken back in pieces, with what its sub-a
   expect(await uuids('subagents/agent-1')).toEqual(names(1_200));
 });
 
-test('AGENT-35: the new session is in the worktree that the old one was in before the prompt', async () => {
+test('AGENT-35: the new session is in the worktree that the old one used before the prompt', async () => {
   const entered = (worktreePath: string | null): SessionStoreEntry => ({
     type: 'worktree-state',
     sessionId: from,
@@ -73,7 +73,7 @@ test('AGENT-35: the new session is in the worktree that the old one was in befor
   expect(await rewound(asked('gone', 'gone'))).toBeNull();
 });
 
-test('AGENT-23: a prompt under another id is known by its words, the last of as many as are taken back', async () => {
+test('AGENT-23: a prompt with another id is recognized by its text, counting from the last prompts taken back', async () => {
   const twice = [...long.slice(0, 3), said('a', 'again'), queued, said('b', 'again'), said('c', 'again')];
   await memory.append({ projectKey: 'chat', sessionId: from }, twice);
   expect(await rewind(asked('x', 'never said'))).toBe(false);

@@ -42,7 +42,7 @@ async function putFile(content: string | readonly SessionStoreEntry[], path = fi
 const fileNow = (path = file): Promise<string> => readFile(path, 'utf8');
 
 describe('AGENT-2: before a session is opened, file and store agree', () => {
-  test('of a new session there is neither', async () => {
+  test('a new session has neither', async () => {
     expect(await reconcileTranscript(store, place)).toBeNull();
     await expect(fileNow()).rejects.toThrow('ENOENT');
     expect(await store.load(key)).toBeNull();
@@ -56,7 +56,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await readdir(dirname(file))).toEqual([`${sessionId}.jsonl`]);
   });
 
-  test('what the file holds beyond the store is stored, in order, and the file stays as it is', async () => {
+  test('the file’s surplus is stored in order, and the file stays unchanged', async () => {
     await store.append(key, [user('a'), mode('x')]);
     const whole = [user('a'), mode('x'), mode('x'), user('b'), mode('y')];
     await putFile(whole);
@@ -67,7 +67,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await store.load(key)).toEqual(whole);
   });
 
-  test('a file that lacks what is stored is written anew: the store is the transcript', async () => {
+  test('a file that lacks stored entries is rewritten: the store is the transcript', async () => {
     const stored = [user('a'), user('b')];
     await store.append(key, stored);
     await putFile([user('a'), user('other')]);
@@ -84,7 +84,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await store.load(key)).toHaveLength(2);
   });
 
-  test('half a line at the end, as a killed program leaves it, is cut off', async () => {
+  test('an incomplete last line, as a killed program leaves it, is cut off', async () => {
     await store.append(key, [user('a')]);
     await putFile(`${lines([user('a'), user('b')])}{"type":"user","uuid":"c","te`);
     await reconcileTranscript(store, place);
@@ -107,13 +107,13 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await fileNow()).toBe(lines([user('a'), local]));
   });
 
-  test('a session in which nothing was said is as new, and its file makes room', async () => {
+  test('a session without messages counts as new, and its file is removed', async () => {
     await store.append(key, [mode('x')]);
     expect(await reconcileTranscript(store, place)).toBeNull();
     await expect(fileNow()).rejects.toThrow('ENOENT');
   });
 
-  test('the transcripts of sub-agents come and go with the session', async () => {
+  test('sub-agents’ transcripts are handled with the session', async () => {
     const folder = join(dirname(file), sessionId);
     await store.append(key, [user('a')]);
     await store.append({ ...key, subpath: 'subagents/agent-1' }, [user('s1')]);
@@ -172,7 +172,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     return turns;
   };
 
-  test('neither side is held as a whole, and others have their turn in between', async () => {
+  test('neither side is held as a whole, and other work runs in between', async () => {
     await store.append(key, long);
     expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500);
     expect((await fileNow()).length).toBe(lines(long).length);
@@ -181,7 +181,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500 + chunks);
   });
 
-  test('what only the file holds is stored in parts, and the last costs are known', async () => {
+  test('entries that only the file has are stored in parts, and the last costs are found', async () => {
     const costs = { type: 'cost-state', totalCostUSD: 2 };
     await putFile([...long.slice(0, 2_000), { type: 'cost-state', totalCostUSD: 1 }, costs]);
     const own = paged();
@@ -192,7 +192,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     expect(await store.load(key)).toHaveLength(2_002);
   });
 
-  test('so it is when the program took its files along, when the mirror lost much, and when the session leaves', async () => {
+  test('the same holds when the program moved its files, the mirror lost a lot, or the session leaves', async () => {
     await store.append(key, long.slice(0, 10));
     const moved = join(dirname(dirname(file)), '-worktree', `${sessionId}.jsonl`);
     const own = paged();
@@ -209,7 +209,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     expect(names.filter((name) => name.endsWith('.jsonl'))).toEqual([]);
   });
 
-  test('what a session goes on from is known of the stored entries and of those that only the file holds', async () => {
+  test('what a session continues from is found in stored entries and in those that only the file has', async () => {
     const titled = (customTitle: string): SessionStoreEntry => ({ type: 'custom-title', customTitle });
     const relocated = (relocatedCwd: string): SessionStoreEntry => ({ type: 'relocated', relocatedCwd });
     await store.append(key, [user('a'), titled('First'), relocated('/one')]);
@@ -230,7 +230,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
 });
 
 describe('while a session is open', () => {
-  test('what the store lacks is stored, and no file is touched', async () => {
+  test('missing entries are stored, and no file is touched', async () => {
     await store.append(key, [user('a'), user('only in the store')]);
     const half = `${lines([user('a'), user('b'), mode('x')])}{"type":"us`;
     await putFile(half);
@@ -248,7 +248,7 @@ describe('while a session is open', () => {
   });
 });
 
-test('a directory’s folder: letters and digits stay, and a long one is cut and told apart', () => {
+test('a directory’s folder: letters and digits stay, and a long one is cut and made unique', () => {
   expect(projectFolder('/home/me/my_project.v2')).toBe('-home-me-my-project-v2');
   const long = `/${'a'.repeat(300)}`;
   expect(projectFolder(`${long}1`)).not.toBe(projectFolder(`${long}2`));
@@ -262,7 +262,7 @@ describe('a session whose directory changes', () => {
   const left = async (): Promise<string[]> =>
     (await readdir(join(place.configDir, 'projects'), { recursive: true })).filter((name) => name.endsWith('.jsonl'));
 
-  test('TRANSCRIPT-11: what the old files hold beyond the store is stored, and then nothing is left of them', async () => {
+  test('TRANSCRIPT-11: the old files’ surplus is stored, and then the files are removed', async () => {
     await store.append(key, [user('a')]);
     await putFile([user('a'), user('b')]);
     await putFile([user('s')], join(dirname(file), sessionId, 'subagents', 'agent-1.jsonl'));
@@ -273,7 +273,7 @@ describe('a session whose directory changes', () => {
     expect(await left()).toEqual([]);
   });
 
-  test('TRANSCRIPT-11: a file that went another way is left, and is not taken for the session', async () => {
+  test('TRANSCRIPT-11: a file that has diverged is kept, and not mistaken for the session', async () => {
     await store.append(key, [user('a'), user('b')]);
     const other = [user('a'), user('by hand')];
     await putFile(other);
@@ -298,7 +298,7 @@ describe('a session whose directory changes', () => {
     expect(await store.load(key)).toEqual([user('a'), inside, outside]);
   });
 
-  test('TRANSCRIPT-12: files that the program took along into a worktree are met at the next opening', async () => {
+  test('TRANSCRIPT-12: files that the program moved into a worktree are reconciled at the next opening', async () => {
     await store.append(key, [user('a')]);
     const whole = [user('a'), user('in the worktree')];
     const moved = elsewhere('worktree');
@@ -310,7 +310,7 @@ describe('a session whose directory changes', () => {
     expect(await fileNow()).toBe(lines(whole));
   });
 
-  test('TRANSCRIPT-12: what the mirror lost is taken from the files that the program writes to now', async () => {
+  test('TRANSCRIPT-12: what the mirror lost is read from the files that the program writes now', async () => {
     await store.append(key, [user('a')]);
     await putFile([user('a')]);
     await utimes(file, 1, 1);
@@ -319,7 +319,7 @@ describe('a session whose directory changes', () => {
     expect(await store.load(key)).toEqual([user('a'), user('b')]);
   });
 
-  test('TRANSCRIPT-12: all copies go with the chat, and no other session’s', async () => {
+  test('TRANSCRIPT-12: all copies are deleted with the chat, and no other session’s are', async () => {
     await putFile([user('a')]);
     await putFile([user('a')], elsewhere('worktree'));
     await putFile([user('s')], join(dirname(elsewhere('worktree')), sessionId, 'subagents', 'agent-1.jsonl'));

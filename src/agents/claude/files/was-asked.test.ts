@@ -29,7 +29,7 @@ function killAgent(signal: 'SIGKILL' | 'SIGTERM'): void {
 }
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (engine) => {
-  test('PROMPT-10: tells whether a prompt had reached the program, on this machine and from the store', async () => {
+  test('PROMPT-10: detects whether a prompt reached the program, from this machine’s files and from the store', async () => {
     harness = await open[engine]();
     const { backend } = harness;
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
@@ -48,7 +48,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     expect(await backend.wasAsked(stored, unasked)).toBe(false);
   });
 
-  test('PROMPT-10: a program that is ended while it works on a prompt had been asked; one that died before had not', async () => {
+  test('PROMPT-10: a program that was ended while working on a prompt had received it; one that died before had not', async () => {
     harness = await open[engine]();
     const { backend, model } = harness;
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
@@ -84,7 +84,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     expect(late).toEqual({ outcome: 'failed', wasAsked: true });
   });
 
-  test('PROMPT-10: looks where the program has taken its transcript, and in the store where the file is an older one', async () => {
+  test('PROMPT-10: looks where the program has moved its transcript, and in the store if the file is older', async () => {
     harness = await open[engine]();
     const { backend, cwd, agent } = harness;
     const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };

@@ -44,7 +44,7 @@ describe('boundOutput', () => {
     expect(boundOutput({ data })).toEqual({ data });
   });
 
-  it('takes a key that is special to objects for a plain one', () => {
+  it('treats a key that is special to objects as a plain one', () => {
     const bounded = boundOutput(JSON.parse('{"__proto__": {"polluted": true}}'));
     expect(JSON.stringify(bounded)).toBe('{"__proto__":{"polluted":true}}');
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();

@@ -48,7 +48,7 @@ describe('TURN-6: words that a hook is given', () => {
     expect(short(incomingOfHook(words, false, 'id'))).toEqual(told);
   });
 
-  test('of the agent itself: whatever marks they bear', () => {
+  test('of the agent itself, whatever tags they have', () => {
     for (const words of ['Look again.', enveloped('Hello.'), task('<summary>Done</summary>')]) {
       expect(short(incomingOfHook(words, true, 'id'))).toEqual(['wake_up', undefined, words]);
     }

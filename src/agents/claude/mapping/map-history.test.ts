@@ -58,7 +58,7 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     ]);
   });
 
-  test('interrupts and failures of the model are told; what the program says to the model is not', () => {
+  test('interrupts and model failures are reported; what the program tells the model is not', () => {
     const failed = {
       isApiErrorMessage: true,
       error: 'overloaded',
@@ -94,7 +94,7 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     ]);
   });
 
-  test('page by page it is the same as at once', () => {
+  test('page by page the result is the same as all at once', () => {
     const entries = [user('a'), call('t1'), result('t1'), call('t2'), user('b')];
     const mapper = createHistoryMapper();
     const paged = [...entries.flatMap((entry) => mapper.map([entry])), ...mapper.end()];

@@ -101,7 +101,7 @@ describe('notices', () => {
     expect(map(system('session_state_changed', { state: 'odd' })).sessionState).toBeUndefined();
   });
 
-  it('names the answers that a refusal took back', () => {
+  it('names the answers that a refusal withdrew', () => {
     const half = { id: 'msg', model: 'opus', content: [{ type: 'text', text: 'half' }] };
     const { events } = run([
       { type: 'assistant', message: half, parent_tool_use_id: null, uuid: 'gone' },
@@ -110,7 +110,7 @@ describe('notices', () => {
     expect(events[1]).toMatchObject({ code: 'model_refusal', data: { ids: ['msg/0'] } });
   });
 
-  it('takes what a local command printed for an answer', () => {
+  it('treats a local command’s output as an answer', () => {
     const { events } = run([
       system('local_command_output', { content: '42 %', uuid: 'u' }),
       { type: 'result', subtype: 'success', is_error: false, result: '42 %' },
@@ -130,7 +130,7 @@ describe('background tasks', () => {
     ...fields,
   });
 
-  it('are a list that replaces the one before, without what is no activity', () => {
+  it('are a list that replaces the previous one, without entries that are no activity', () => {
     const task = { task_id: 'b1', task_type: 'local_bash', description: 'Build\nall' };
     const { events } = run([level([task, { task_id: 'x', ambient: true }]), level([task]), level([])]);
     expect(events).toEqual([
@@ -139,7 +139,7 @@ describe('background tasks', () => {
     ]);
   });
 
-  it('are told when they end, unless a call waited for them', () => {
+  it('are reported when they end, unless a call waited for them', () => {
     const started = { type: 'system', subtype: 'task_started', task_id: 'b1', is_backgrounded: false };
     const moved = { type: 'system', subtype: 'task_updated', task_id: 'b1', patch: { is_backgrounded: true } };
     const notice = {
@@ -193,7 +193,7 @@ describe('TURN-18: hooks', () => {
     });
   });
 
-  it('what a Stop hook says to an agent that was done is told', () => {
+  it('the message of a Stop hook is reported', () => {
     const content = [{ type: 'text', text: 'Stop hook feedback:\nRun the tests.' }];
     expect(run([{ type: 'user', message: { role: 'user', content }, isSynthetic: true }]).events).toMatchObject([
       { type: 'notice', code: 'hook_feedback', message: 'A Stop hook made the agent continue: Run the tests.' },

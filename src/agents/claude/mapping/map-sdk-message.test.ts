@@ -60,7 +60,7 @@ describe('AGENT-8: frames outside the union', () => {
 });
 
 describe('the session', () => {
-  it('begins at the first init; later ones tell changes only', () => {
+  it('starts at the first init; later ones only report changes', () => {
     expect(map(init, createMappingState()).events).toEqual([
       { type: 'session_started', sessionId: 's1', backend: 'claude_sdk', model: 'opus' },
     ]);
@@ -77,12 +77,12 @@ describe('the session', () => {
     expect(moved.state.sessionId).toBe('s2');
   });
 
-  it('tells at once that it began in another mode than the chat asked for', () => {
+  it('reports immediately that it started in another mode than the chat requested', () => {
     const { events } = map(init, createMappingState({ permissionMode: 'acceptEdits' }));
     expect(events.map(({ type }) => type)).toEqual(['session_started', 'current_mode_update']);
   });
 
-  it('names commands without those of the terminal, and lets descriptions stand', () => {
+  it('names commands except those of the terminal, and keeps descriptions', () => {
     const commands = { slash_commands: ['compact', 'exit'], terminal_slash_commands: ['exit'] };
     expect(map({ ...init, ...commands }).events).toEqual([
       { type: 'available_commands_update', commands: [{ name: 'compact', description: '' }] },
@@ -92,7 +92,7 @@ describe('the session', () => {
     expect(events).toEqual([{ type: 'available_commands_update', commands: [{ name: 'x', description: 'Does x.' }] }]);
   });
 
-  it('holds back what comes before the init', () => {
+  it('holds back events before the init', () => {
     const hook = {
       type: 'system',
       subtype: 'hook_response',
@@ -120,7 +120,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('counts the thinking that nobody can read', () => {
+  it('counts unreadable thinking', () => {
     const blocks = [
       { type: 'redacted_thinking', data: 'x' },
       { type: 'thinking', thinking: '', signature: 's' },
@@ -153,7 +153,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('tells a call once when the agent sends its message again', () => {
+  it('reports a call once when the agent sends its message again', () => {
     const frame = assistant([{ type: 'tool_use', id: 't1', name: 'Bash', input: { command: 'ls' } }]);
     expect(run([frame, frame]).events).toHaveLength(1);
   });
@@ -186,7 +186,7 @@ describe('an answer', () => {
     });
   });
 
-  it('tells an API error of a sub-agent at once, and lets the turn complete', () => {
+  it('reports a sub-agent’s API error immediately, and lets the turn complete', () => {
     const message = { id: 'x', model: '<synthetic>', content: [{ type: 'text', text: 'API Error: 529' }] };
     const { events } = run([assistant([], { message, error: 'overloaded', parent_tool_use_id: 't1' }), result()]);
     expect(events).toMatchObject([
@@ -195,7 +195,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('tells of an API error that the turn got over', () => {
+  it('reports an API error that the turn recovered from', () => {
     const message = { id: 'x', model: '<synthetic>', content: [{ type: 'text', text: 'cut' }] };
     const { events } = run([assistant([], { message, error: 'max_output_tokens' }), result()]);
     expect(events).toMatchObject([
@@ -204,7 +204,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('is taken from the result when it came in no frame', () => {
+  it('is taken from the result if no frame contained it', () => {
     expect(map(result({ result: 'Done.' })).events).toMatchObject([
       { type: 'agent_message', messageId: 'result/r', content: [{ text: 'Done.' }] },
       { type: 'turn_finished' },
@@ -261,7 +261,7 @@ describe('what users and tools send back', () => {
     ]);
   });
 
-  it('leaves a call open that was put off on purpose, and one that runs in the background', () => {
+  it('leaves deferred and background calls open', () => {
     const deferred = run([call, result({ terminal_reason: 'tool_deferred' })]);
     expect(deferred.events.map(({ type }) => type)).toEqual(['tool_call', 'turn_finished']);
     const agent = assistant([{ type: 'tool_use', id: 'a1', name: 'Agent', input: {} }]);
@@ -295,7 +295,7 @@ describe('a result', () => {
     expect(map(result({ is_error: true, result: 'x' }), state).events).toMatchObject([{ outcome: 'failed' }]);
   });
 
-  it('is no interruption when the turn was faster', () => {
+  it('is no interruption if the turn ended first', () => {
     expect(map(result(), withInterruptAsked(begun)).events).toMatchObject([{ outcome: 'completed' }]);
   });
 
@@ -360,12 +360,12 @@ describe('a delta', () => {
     ]);
   });
 
-  it('returns the very state it was given', () => {
+  it('returns the same state object', () => {
     const { state } = run(begin('m', { type: 'text', text: '' }));
     expect(map(delta({ type: 'text_delta', text: 'a' }), state).state).toBe(state);
   });
 
-  it('is left out when it is not for readers, or fits no block', () => {
+  it('is left out if it is not for readers or fits no block', () => {
     const { state } = run(begin('m', { type: 'thinking', thinking: '' }));
     for (const fields of [{ type: 'signature_delta', signature: 's' }, { type: 'text_delta', text: 'a' }, {}]) {
       expect(map(delta(fields), state).events).toEqual([]);
@@ -385,7 +385,7 @@ describe('the context window', () => {
     event,
   });
 
-  it('is told once per answer of the main loop, and only when it changed', () => {
+  it('is reported once per answer of the main loop, and only if it changed', () => {
     const start = stream({ type: 'message_start', message: { id: 'm', model: 'opus', usage } });
     const end = stream({ type: 'message_delta', usage: { output_tokens: 7 } });
     const done = result({ modelUsage: { opus: { contextWindow: 200_000 } } });

@@ -6,7 +6,7 @@ function usage(inputTokens: number, outputTokens: number, costUSD: number): Reco
 }
 
 describe('costSince', () => {
-  it('gives the difference per model and moves the baseline on', () => {
+  it('returns the difference per model and advances the baseline', () => {
     const first = costSince(zeroTotals, readTotals(0.5, { opus: usage(10, 20, 0.5) }));
     expect(first.turn).toEqual({
       costUsd: 0.5,
@@ -21,7 +21,7 @@ describe('costSince', () => {
     expect(second.turn.usage).toMatchObject({ inputTokens: 4, outputTokens: 5 });
   });
 
-  it('takes totals below the baseline as a new beginning', () => {
+  it('treats totals below the baseline as a new start', () => {
     const { turn, baseline } = costSince(
       readTotals(2, { opus: usage(100, 100, 2) }),
       readTotals(0.1, { opus: usage(5, 6, 0.1) }),
@@ -31,7 +31,7 @@ describe('costSince', () => {
     expect(baseline.costUsd).toBe(0.1);
   });
 
-  it('is not misled by the dust of floating-point sums', () => {
+  it('is not misled by floating-point rounding', () => {
     const { turn } = costSince(readTotals(0.1 + 0.2, {}), readTotals(0.3, { opus: usage(1, 1, 0.3) }));
     expect(turn.costUsd).toBe(0);
   });

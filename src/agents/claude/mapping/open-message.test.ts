@@ -23,7 +23,7 @@ describe('which id a block gets', () => {
     expect(settleBlocks(none, '', 'msg', ['text', 'tool', 'text']).ids).toEqual(['msg/0', 'msg/1', 'msg/2']);
   });
 
-  it('passes over a block that was streamed empty and got no frame', () => {
+  it('skips a block that was streamed empty and got no frame', () => {
     const open = stream(none, 'msg', 'text', 'text');
     expect(settleBlocks(open, '', 'msg', ['text']).ids).toEqual(['msg/1']);
   });
@@ -33,7 +33,7 @@ describe('which id a block gets', () => {
     expect(settleBlocks(open, '', 'msg', ['text', 'thinking', 'text']).ids).toEqual(['msg/0', 'msg/1', 'msg/2']);
   });
 
-  it('tells a second try of one message from the first', () => {
+  it('distinguishes a retry of a message from the first attempt', () => {
     const again = stream(stream(none, 'msg', 'text'), 'msg', 'text');
     expect(settleBlocks(again, '', 'msg', ['text']).ids).toEqual(['msg.2/0']);
   });

@@ -40,7 +40,7 @@ describe.each(recordingNames)('%s', (name) => {
     expect(events.flatMap((event) => flaw(event) ?? [])).toEqual([]);
   });
 
-  it('tells each session once, the first before anything else', () => {
+  it('reports each session once, the first before anything else', () => {
     const sessions = new Set(frames.flatMap((frame) => (frame['subtype'] === 'init' ? [frame['session_id']] : [])));
     expect(events[0]?.type).toBe('session_started');
     expect(events.flatMap((event) => (event.type === 'session_started' ? [event.sessionId] : []))).toEqual([
@@ -65,7 +65,7 @@ describe.each(recordingNames)('%s', (name) => {
     }
   });
 
-  it('streams what it then says: the chunks of a message are its text', () => {
+  it('streams what it then sends: the chunks of a message are its text', () => {
     const streamed = new Map<string, string>();
     const wrong: unknown[] = [];
     for (const event of events) {
@@ -95,7 +95,7 @@ describe.each(recordingNames)('%s', (name) => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('tells a tool call before its end, and ends each once', () => {
+  it('reports a tool call before its end, and ends each once', () => {
     const open = new Set<string>();
     const early: string[] = [];
     for (const event of events) {

@@ -7,7 +7,7 @@ const call = (toolName: string, input: unknown): OpenCall => ({ toolName, input,
 const text = (words: string): object => ({ type: 'content', content: { type: 'text', text: words } });
 
 describe('toolContent', () => {
-  it('shows an edit as the person let it pass', () => {
+  it('shows an edit as the person allowed it', () => {
     const edit = call('Edit', { file_path: '/f', old_string: 'a', new_string: 'b' });
     expect(toolContent(edit, false, 'ok', undefined)).toEqual([
       { type: 'diff', path: '/f', oldText: 'a', newText: 'b' },
@@ -17,7 +17,7 @@ describe('toolContent', () => {
     expect(toolContent(edit, true, 'No such text.', undefined)).toEqual([text('No such text.')]);
   });
 
-  it('shows every edit of several, and a beginning file as new', () => {
+  it('shows every one of several edits, and an edit of an empty file as new', () => {
     const edits = [
       { old_string: '', new_string: 'a' },
       { old_string: 'x', new_string: 'y' },
@@ -28,7 +28,7 @@ describe('toolContent', () => {
     ]);
   });
 
-  it('shows a written file against what was there, and never claims a new one', () => {
+  it('shows a written file against its old content, and never claims a new one', () => {
     const write = call('Write', { file_path: '/f', content: 'new' });
     expect(toolContent(write, false, 'ok', { type: 'create', originalFile: null })).toMatchObject([{ oldText: null }]);
     expect(toolContent(write, false, 'ok', { type: 'update', originalFile: 'old' })).toMatchObject([
@@ -75,7 +75,7 @@ describe('toolContent', () => {
     expect(JSON.stringify(part).length).toBeLessThan(maxOutputLength + 200);
   });
 
-  it('gives the report of a sub-agent without the words around it', () => {
+  it('returns a sub-agent’s report without the text around it', () => {
     const agent = call('Agent', {});
     const output = {
       status: 'completed',

@@ -55,7 +55,7 @@ describe('PTY-4: a turn', () => {
     expect(outline(name)).toEqual(lines);
   });
 
-  test('words said into it are an aside', () => {
+  test('text typed during a turn is an aside', () => {
     expect(outline('said-into-turn').slice(-4)).toEqual([
       'user tool_result',
       'aside: stream 2 tokens',
@@ -64,7 +64,7 @@ describe('PTY-4: a turn', () => {
     ]);
   });
 
-  test('every answer carries the id of its request, of whose cost the program tells', () => {
+  test('every answer has the id of its request, whose cost the program reports', () => {
     const ids = told('two-turns').flatMap((line) => (line.is === 'frame' ? (line.requestId ?? []) : []));
     expect(ids).toEqual([expect.stringMatching(/^req_/), expect.stringMatching(/^req_/)]);
     expect(new Set(ids).size).toBe(2);
@@ -84,18 +84,18 @@ describe('PTY-4: a turn', () => {
     expect(outline(name).at(-1)).toBe('api_error');
   });
 
-  test('a failure that was got over is none', () => {
+  test('a failure that the program recovered from is no failure', () => {
     expect(outline('retry-529')).toEqual(['person: fail 529 twice', 'assistant text', 'turn_end']);
   });
 });
 
 describe('PTY-4: what a person wrote', () => {
-  test('is told as it was typed, without guard and without marks of a paste', () => {
+  test('is reported as it was typed, without the guard character or paste tags', () => {
     expect(outline('guarded')[0]).toBe('person: /cost');
     expect(outline('pasted')[0]).toMatch(/^person: a long line of words\n[^<]*the end$/);
   });
 
-  test('is a prompt also where it looks like a line of the program', () => {
+  test('is a prompt even if it looks like a line of the program', () => {
     expect(outline('tags-in-prompt').filter((line) => !line.startsWith('assistant'))).toEqual([
       'person: <command-name>/clear</command-name> is what?',
       'turn_end',
@@ -121,7 +121,7 @@ describe('PTY-4: what a person wrote', () => {
     expect(outputs[0]).not.toMatch(/\x1b|<\/?(bash|local)-/);
   });
 
-  test('what a failed command printed is told, too', () => {
+  test('a failed command’s output is reported too', () => {
     const entry = {
       type: 'user',
       uuid: 'u',
@@ -133,7 +133,7 @@ describe('PTY-4: what a person wrote', () => {
     });
   });
 
-  test('a command that there is not is told as the program says it', () => {
+  test('an unknown command is reported in the program’s words', () => {
     expect(
       told('unknown-command').find((line) => line.is === 'frame' && JSON.stringify(line).includes('Unknown')),
     ).toEqual({
@@ -149,7 +149,7 @@ describe('PTY-4: what a person wrote', () => {
 });
 
 describe('work in the background', () => {
-  test('begins with the result of its call, and its end begins a turn', () => {
+  test('starts with the result of its call, and its end starts a turn', () => {
     expect(outline('background-task')).toEqual([
       'person: start a background task: touch made; env sleep 1',
 
@@ -173,7 +173,7 @@ describe('work in the background', () => {
     ]);
   });
 
-  test('that ends in the middle of a turn has ended then, and begins none', () => {
+  test('that ends in the middle of a turn starts no other turn', () => {
     const lines = outline('task-ends-in-turn');
     expect(lines.filter((line) => line.startsWith('task'))).toEqual(['task_end: task-1']);
     expect(lines.slice(lines.indexOf('task_end: task-1'))).toEqual([
@@ -187,7 +187,7 @@ describe('work in the background', () => {
   });
 });
 
-test('PTY-3: lines of a sub-agent are frames of the call that it works for, and nothing else', () => {
+test('PTY-3: a sub-agent’s lines are frames of the call that started it, and nothing else', () => {
   const lines = told('sub-agent.agent', 'call-1');
   expect(outline('sub-agent.agent', 'call-1')).toEqual([
     'assistant text',
@@ -201,7 +201,7 @@ test('PTY-3: lines of a sub-agent are frames of the call that it works for, and 
   }
 });
 
-test('PTY-7: a cleared session ends with its cost, and the next one begins with the command', () => {
+test('PTY-7: a cleared session ends with its cost, and the next one starts with the command', () => {
   expect(told('clear').at(-1)).toMatchObject({ is: 'totals' });
   expect(outline('clear.2')).toEqual(['aside: /clear', 'person: what did I say', 'assistant text', 'turn_end']);
 });
@@ -215,7 +215,7 @@ test('TURN-4: the totals are those of the program', () => {
   expect(last?.totals.costUsd).toBe(cost?.costUsd);
 });
 
-test('a compaction is told with its sizes', () => {
+test('a compaction is reported with its sizes', () => {
   expect(told('compaction')).toContainEqual({
     is: 'frame',
     frame: {
@@ -230,7 +230,7 @@ test('a compaction is told with its sizes', () => {
 });
 
 // The program writes none at present; older transcripts hold them.
-test('a failed attempt is told as a retry', () => {
+test('a failed attempt is reported as a retry', () => {
   const entry = {
     type: 'system',
     subtype: 'api_error',
@@ -244,7 +244,7 @@ test('a failed attempt is told as a retry', () => {
   });
 });
 
-test('AGENT-20: a model that answers in place of another is told as the SDK tells it', () => {
+test('AGENT-20: a model that answers instead of another is reported as the SDK reports it', () => {
   const entry = {
     type: 'system',
     subtype: 'model_fallback',
@@ -304,7 +304,7 @@ describe('TURN-18: hooks', () => {
     });
   });
 
-  test('one that fails, and one that has the agent go on', () => {
+  test('one that fails, and one that makes the agent continue', () => {
     const attachment = {
       type: 'hook_non_blocking_error',
       hookName: 'Stop',

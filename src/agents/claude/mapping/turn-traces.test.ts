@@ -37,7 +37,7 @@ test('TURN-14: a request counts once however many lines it has, sub-agents’ to
   expect([...traces.finishedCalls]).toEqual(['call-1']);
 });
 
-test('TURN-15: what was counted elsewhere is seen and not spent', () => {
+test('TURN-15: requests counted elsewhere are in seen but not in spent', () => {
   const entry = JSON.stringify({ ...said('one', 'opus', 4), requestId: 'req-1' });
   for (const except of [new Set(['one']), new Set(['req-1']), 'all'] as const) {
     const traces = createTurnTraces(except);

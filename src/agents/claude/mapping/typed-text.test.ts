@@ -19,23 +19,23 @@ describe('PTY-4: what was pasted', () => {
   const pasted = (id: string, text: string): string =>
     `\n\n<pasted_content id="${id}">\n${text}\n</pasted_content id="${id}">\n`;
 
-  test('is told without its marks', () => {
+  test('is returned without its tags', () => {
     expect(withoutPasteMarks(pasted('e1b8', 'one\n\ntwo'))).toBe('one\n\ntwo');
   });
 
-  test('keeps marks that are not around all of it, or not a pair', () => {
+  test('keeps tags that do not enclose all of it or do not match', () => {
     const beside = `look at this${pasted('e1b8', 'one')}`;
     expect(withoutPasteMarks(beside)).toBe(beside);
     const unpaired = '<pasted_content id="a">\none\n</pasted_content id="b">';
     expect(withoutPasteMarks(unpaired)).toBe(unpaired);
   });
 
-  test('loses the character that stood before it as a guard, and no other', () => {
+  test('loses the guard character before it, and no other', () => {
     expect(withoutPasteMarks('\u2800/cost')).toBe('/cost');
     expect(withoutPasteMarks('a \u2800 b')).toBe('a \u2800 b');
   });
 });
 
-test('what was printed is told without colours and links', () => {
+test('output is returned without colors and links', () => {
   expect(withoutTags('\x1b[1mUsage\x1b[22m \x1b[38;2;1;2;3m5\x1b[39m')).toBe('Usage 5');
 });

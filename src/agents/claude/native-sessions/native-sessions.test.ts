@@ -78,7 +78,7 @@ describe('TRANSCRIPT-8: the sessions of a directory', () => {
     ]);
   });
 
-  test('a file of another name is known by what is in it; one in which nothing is said is none', async () => {
+  test('a file with another name is recognized by its contents; one without messages is no session', async () => {
     const named = await put(join(root, 'copy.jsonl'), { ...prompt('a', '2026-01-01T00:00:00Z'), sessionId: two });
     expect(await readSession(named)).toMatchObject({ sessionId: two, messages: 1 });
     expect(await readSession(await put(join(root, 'x.jsonl'), { type: 'mode', sessionId: two }))).toBeNull();
@@ -106,11 +106,11 @@ describe('TRANSCRIPT-8: the sessions of a directory', () => {
   });
 });
 
-describe('TRANSCRIPT-9: a session that a program is in', () => {
+describe('TRANSCRIPT-9: a session that a program is using', () => {
   const said = (pid: number, more: object = {}) =>
     put(join(root, 'config', 'sessions', `${pid}.json`), { pid, sessionId: one, status: 'idle', ...more });
 
-  test('is known by the status file of a living process', async () => {
+  test('is detected by the status file of a live process', async () => {
     expect(await programIn(env, one)).toBeNull();
     await said(process.pid);
     await put(join(root, 'config', 'sessions', 'x.key'), 'rubbish');
@@ -118,7 +118,7 @@ describe('TRANSCRIPT-9: a session that a program is in', () => {
     expect(await programIn(env, two)).toBeNull();
   });
 
-  test('and not by the file that a dead one left behind, nor when its number is another’s now', async () => {
+  test('but not by a file that a dead one left behind, nor if its pid was reused', async () => {
     await said(2 ** 22 - 1);
     expect(await programIn(env, one)).toBeNull();
     await said(process.pid, { procStart: '1' });
@@ -128,7 +128,7 @@ describe('TRANSCRIPT-9: a session that a program is in', () => {
   });
 });
 
-describe('TRANSCRIPT-10: transcripts are written as the program lays them out', () => {
+describe('TRANSCRIPT-10: transcripts are written in the program’s layout', () => {
   const folder = () => join(root, 'projects');
   const read = (path: string) => readFile(join(folder(), path), 'utf8');
   async function write(...lines: [string, string, string][]) {
@@ -158,7 +158,7 @@ describe('TRANSCRIPT-10: transcripts are written as the program lays them out', 
     );
   });
 
-  test('a file that holds all of it stays, one that holds less is replaced, and one that holds more ends it', async () => {
+  test('a file that contains everything stays, one that contains less is replaced, and one that contains more is an error', async () => {
     await put(join(folder(), `${one}.jsonl`), '{"type":"api-request"}', a, b, '{"type":"user","uuid":"later"}');
     expect(await write([one, '', a], [one, '', b])).toMatchObject([{ isNew: false }]);
     expect(await read(`${one}.jsonl`)).toContain('later');
