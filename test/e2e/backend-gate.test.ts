@@ -27,23 +27,31 @@ test('a chat that names its backend runs on it all the same', async () => {
 });
 
 test('ROUTE-2: /v1/info says which backends run here, and what each can', async () => {
-  const { defaultBackend, backends } = await server.client.info();
+  const { defaultBackend, backends, agents } = await server.client.info();
   expect(defaultBackend).toBe('claude_pty');
   expect(backends).toEqual([
-    {
-      name: 'claude_sdk',
-      agent: 'claude',
-      available: true,
-      reason: null,
-      capabilities: { deltas: true, terminal: false, images: true },
-    },
+    // The default first.
     {
       name: 'claude_pty',
       agent: 'claude',
+      label: 'terminal program',
+      hint: 'claude itself, with its screens',
       available: true,
       reason: null,
       capabilities: { deltas: false, terminal: true, images: false },
     },
+    {
+      name: 'claude_sdk',
+      agent: 'claude',
+      label: 'Agent SDK',
+      hint: 'stays warm, follow-ups in milliseconds',
+      available: true,
+      reason: null,
+      capabilities: { deltas: true, terminal: false, images: true },
+    },
+  ]);
+  expect(agents).toMatchObject([
+    { name: 'claude', label: 'Claude', models: ['opus', 'sonnet', 'haiku'], imports: true, signIn: true },
   ]);
 });
 
