@@ -16,6 +16,7 @@ const path = text.refine((given) => !given.includes('\0') && given.trim() === gi
 });
 
 // The program refuses them, because its own dialog would not show them.
+// oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 /** Slightly less than the longest argument that Linux accepts: the command is one argument, and gets quoted. */
 const longestCommandBytes = 100_000;
