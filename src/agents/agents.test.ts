@@ -85,7 +85,7 @@ describe('ROUTE-2: a backend that cannot run here', () => {
   });
 });
 
-test('an agent is described with what it offers', () => {
+test('ROUTE-3: an agent is described with what it offers', () => {
   const silent: Agent = { ...both, name: 'silent', permissionModes: ['plan'] };
   delete (silent as { createHistory?: unknown }).createHistory;
   expect(

@@ -102,7 +102,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('ROUTE-1: an agent that is declared is offered, and answers in its chats', async () => {
+test('ROUTE-1 ROUTE-3: a declared agent is listed, and answers in its chats', async () => {
   const { agents, backends, defaultBackend } = await server.client.info();
   expect(defaultBackend).toMatch(/^claude_/);
   expect(agents.map(({ name, label, imports }) => [name, label, imports])).toEqual([
@@ -120,7 +120,7 @@ test('ROUTE-1: an agent that is declared is offered, and answers in its chats', 
   await server.client.deleteChat(chat.id);
 });
 
-test('what it does not offer is refused with the name of the field', async () => {
+test('ROUTE-3: what an agent does not offer is refused with the name of the field', async () => {
   const refused = (input: Parameters<TestServer['createChat']>[0]) =>
     server.createChat({ agent: 'echo', ...input }).catch((error: unknown) => error as BooError);
   for (const [field, input] of [
