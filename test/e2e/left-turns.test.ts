@@ -59,7 +59,7 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
       {
         level: 'warning',
         code: 'decision_without_result',
-        message: expect.stringMatching(/^“.*env sleep 600.*” was allowed .* not known whether it ran/) as string,
+        message: expect.stringMatching(/^“.*env sleep 600.*” was allowed .*unknown whether it ran/) as string,
         data: { decisionId: asked.decisionId, toolCallId: asked.toolCallId },
       },
       { level: 'info', code: 'turn_cost_unknown' },
