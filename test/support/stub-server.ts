@@ -48,6 +48,8 @@ export interface StubServer {
   onInterrupt: (chatId: string) => void;
   /** Whatever it returns is the problem a PATCH ends in. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
+  /** After `close`: what a scripted turn still waits for concerns nobody any more. */
+  isClosed: boolean;
   close(): Promise<void>;
 }
 
@@ -172,6 +174,7 @@ export async function openStubServer(): Promise<StubServer> {
     decisions: [],
     trusts: new Map(),
     requests: [],
+    isClosed: false,
     addChat(fields = {}) {
       const chat: Chat = {
         ...initialSettings,
@@ -258,6 +261,7 @@ export async function openStubServer(): Promise<StubServer> {
     onPatch: () => undefined,
     close: () =>
       new Promise((resolve) => {
+        stub.isClosed = true;
         server.closeAllConnections();
         server.close(() => resolve());
       }),
