@@ -1,22 +1,23 @@
 // @ts-check
-// Mutation testing: changes a path's code in one place after the other, and runs the tests that cover the place. A change
-// that no test notices has survived. What it says of this project's files is in docs/testing.md.
+// Mutation testing: changes the code of a path in one place after the other, and runs the tests that cover the place. A
+// change that no test notices has survived. docs/testing.md says how to read it.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Stryker } from '@stryker-mutator/core';
+import { runnerImport } from 'vite';
 
 const usage = `npm run mutate -- PATH... [options]
 
-Mutates a file of src, some of its lines (src/http/access.ts:30-40) or a folder, and prints what no test noticed.
+Mutates files of src, some lines of one (src/http/access.ts:30-40) or a folder, and prints what no test noticed.
 
   --tests PATH     only these tests, a file or a folder; may be repeated (those of the same module, and for src/store
-                   also those of src/chats, which write most of its rows)
-  --concurrency N  mutants that are tried at once, each with a Postgres of its own (1)
+                   also those of src/chats)
+  --concurrency N  mutants that are tried at once (1)
   --help
 
-Exit codes: 0 every mutant was tried, 1 it could not be done.`;
+Exit codes: 0 every mutant was tried, 1 not, 130 interrupted.`;
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -34,21 +35,51 @@ async function main() {
     console.log(usage);
     return 0;
   }
-  const { tests, ...options } = given;
+  const stop = new AbortController();
+  process.on('SIGINT', () => stop.abort()).on('SIGTERM', () => stop.abort());
   process.chdir(root);
-  process.env['BOOCODE_MUTATE_TESTS'] = JSON.stringify(tests);
-  // A mutant that hangs is killed, with a Postgres that could not clean up: what it leaves goes with this folder.
+  // A mutant that hangs is killed, and cannot clean up: what it leaves goes with this folder.
   const scratch = mkdtempSync(join(tmpdir(), 'boocode-mutate-'));
   process.env['TMPDIR'] = scratch;
+  const sandbox = `.stryker-tmp/${basename(scratch)}`;
+  let closePostgres;
   try {
-    await new Stryker(options).runMutationTest();
-    return 0;
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return 1;
+    const { url, close } = await openPostgres();
+    closePostgres = close;
+    const env = { ...process.env, BOOCODE_MUTATE_TESTS: JSON.stringify(given.tests), BOOCODE_MUTATE_POSTGRES: url };
+    return stop.signal.aborted ? 130 : await runStryker([...given.options, '--tempDirName', sandbox], env, stop.signal);
   } finally {
-    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+    await closePostgres?.();
+    for (const folder of [sandbox, scratch]) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** That of `npm test`. It is started once, since Vitest is started again after each mutant that hangs. */
+async function openPostgres() {
+  const { module } = await runnerImport(join(root, 'test/support/global-setup.ts'));
+  let url = '';
+  const close = await module.default({ provide: (/** @type {string} */ _, /** @type {string} */ it) => (url = it) });
+  return { url, close };
+}
+
+/**
+ * @param {string[]} options
+ * @param {NodeJS.ProcessEnv} env
+ * @param {AbortSignal} signal
+ * @returns {Promise<number>}
+ */
+function runStryker(options, env, signal) {
+  const program = join(root, 'node_modules/@stryker-mutator/core/bin/stryker.js');
+  return new Promise((resolve, reject) => {
+    // A group of its own, which can be ended as a whole.
+    const child = spawn(process.execPath, [program, 'run', ...options], { env, stdio: 'inherit', detached: true });
+    const end = () => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
+    signal.addEventListener('abort', end);
+    child.once('error', reject).once('exit', (code) => {
+      signal.removeEventListener('abort', end);
+      resolve(signal.aborted ? 130 : (code ?? 1));
+    });
+  });
 }
 
 function readArguments() {
@@ -62,19 +93,17 @@ function readArguments() {
   });
   if (values.help) return null;
   if (positionals.length === 0) throw new Error('Name a path to mutate.');
-  const concurrency = Number(values.concurrency);
-  if (!Number.isInteger(concurrency) || concurrency < 1)
-    throw new Error('--concurrency must be a whole number from 1.');
+  if (!/^[1-9]\d*$/.test(values.concurrency)) throw new Error('--concurrency must be a whole number from 1.');
+  const mutate = [...positionals.flatMap(sourcesIn), '!src/**/*.test.ts'].join(',');
   return {
-    mutate: [...positionals.flatMap(sourcesIn), '!src/**/*.test.ts'],
-    concurrency,
+    options: ['--mutate', mutate, '--concurrency', values.concurrency],
     tests: (values.tests ?? positionals.flatMap(modulesTesting)).map(testsIn),
   };
 }
 
 /** @param {string} given */
 function sourcesIn(given) {
-  const [, path = '', lines = ''] = /^(.*?)((?::\d+(?:-\d+)?)?)$/.exec(given) ?? [];
+  const [path, lines] = splitLines(given);
   const inRoot = pathOf(path);
   return isFolder(inRoot) ? [`${inRoot}/**/*.ts`, `${inRoot}/**/*.tsx`] : [inRoot + lines];
 }
@@ -85,16 +114,19 @@ function testsIn(given) {
   return isFolder(inRoot) ? `${inRoot}/**/*.test.ts` : inRoot;
 }
 
-/** @param {string} given */
+/** The chats write most of what is stored. @param {string} given */
 function modulesTesting(given) {
-  const module = pathOf(given.replace(/:[\d-]+$/, ''))
-    .split('/')
-    .slice(0, 2)
-    .join('/');
+  const module = pathOf(splitLines(given)[0]).split('/').slice(0, 2).join('/');
   return module === 'src/store' ? [module, 'src/chats'] : [module];
 }
 
-/** @param {string} given Seen from where the command was given. */
+/** @param {string} given @returns {[path: string, lines: string]} */
+function splitLines(given) {
+  const lines = /:\d+(-\d+)?$/.exec(given)?.[0] ?? '';
+  return [given.slice(0, given.length - lines.length), lines];
+}
+
+/** As seen from where the command was given. @param {string} given */
 function pathOf(given) {
   const path = resolve(process.env['INIT_CWD'] ?? '.', given);
   const inRoot = relative(root, path).replaceAll('\\', '/');
