@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Sql } from '../store/database.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper, type LeaseKeeperParts } from './lease-keeper.ts';
 
 type Row = { id: string; epoch: number };
 interface Question {
@@ -12,6 +12,7 @@ interface Question {
 }
 
 let clock: ManualClock;
+let parts: LeaseKeeperParts;
 let keeper: LeaseKeeper;
 let held: Map<string, number>;
 /** The one statement of each renewal, in order. */
@@ -41,14 +42,15 @@ beforeEach(() => {
     (facts: object, message: string): void =>
       void logged.push([level, facts, message]);
   const logger: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-  keeper = new LeaseKeeper({
+  parts = {
     sql: sql as unknown as Sql,
     hostId: 'host',
     clock,
     logger,
     held: () => held,
     onLost: (chatId, epoch, why) => lost.push(`${chatId} ${epoch} ${why}`),
-  });
+  };
+  keeper = new LeaseKeeper(parts);
   keeper.start();
 });
 afterEach(async () => {
@@ -166,6 +168,15 @@ describe('FENCE-6: a process that slept', () => {
     expect(lost).toEqual(['chat 1 expired']);
   });
 
+  test('asks again at once after an answer that took as long as a renewal is good for', async () => {
+    await (await askedAfter(5_000)).answer(mine);
+    const slow = await askedAfter(5_000);
+    clock.sleep(5_000);
+    await slow.answer(mine);
+    await askedAfter(250);
+    expect([lost, keeper.isTrusted]).toEqual([[], true]);
+  });
+
   test('takes an answer of before for what it was, and asks again', async () => {
     const before = await askedAfter(5_000);
     clock.sleep(60_000);
@@ -188,4 +199,8 @@ test('once stopped it trusts nothing and asks nothing, and waits for what is und
   await stopped;
   clock.advance(60_000);
   expect([asked.length, lost, clock.nextMs]).toEqual([1, [], null]);
+});
+
+test('one that was never started can be stopped', async () => {
+  await expect(new LeaseKeeper(parts).stop()).resolves.toBeUndefined();
 });
