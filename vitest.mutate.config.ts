@@ -28,8 +28,8 @@ export default defineConfig({
     // Loading the modules costs more than most tests.
     isolate: false,
     // Shorter than in vitest.config.ts: a mutant that makes a test wait is killed when the time is up.
-    testTimeout: 15_000,
-    hookTimeout: 30_000,
+    testTimeout: 8_000,
+    hookTimeout: 20_000,
     expect: { poll: { timeout: 5_000 } },
     reporters: [unloadable],
   },
