@@ -122,8 +122,8 @@ function modulesTesting(given) {
 
 /** @param {string} given @returns {[path: string, lines: string]} */
 function splitLines(given) {
-  const lines = /:\d+(-\d+)?$/.exec(given)?.[0] ?? '';
-  return [given.slice(0, given.length - lines.length), lines];
+  const [lines = '', first = '', last = first] = /:(\d+)(?:-(\d+))?$/.exec(given) ?? [];
+  return [given.slice(0, given.length - lines.length), first && `:${first}-${last}`];
 }
 
 /** As seen from where the command was given. @param {string} given */

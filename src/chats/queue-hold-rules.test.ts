@@ -241,8 +241,8 @@ describe('PROMPT-8: the reset', () => {
     await hold.noteChanges({ title: 'other' });
     expect(clock.nextMs).toBeNull();
     await hold.noteChanges({ resumeAtReset: true });
-    hold.arm();
     expect(clock.nextMs).toBe(5_000);
+    hold.arm();
     clock.advance(4_999);
     await ticks();
     expect(writes).toEqual([]);
@@ -266,6 +266,22 @@ describe('PROMPT-8: the reset', () => {
     row.hold = null;
     hold.arm();
     expect(clock.nextMs).toBeNull();
+  });
+
+  test('in weeks is none at once, as a timer of weeks would be', async () => {
+    const day = 24 * 3_600_000;
+    row.resumeAtReset = true;
+    held({ resetsAt: inMs(30 * day) });
+    hold.arm();
+    for (let days = 0; days < 30; days += 1) {
+      expect(clock.nextMs).toBe(day);
+      clock.advance(day - 1);
+      await ticks();
+      expect(writes).toEqual([]);
+      clock.advance(1);
+    }
+    await ticks();
+    expect(writes).toHaveLength(1);
   });
 
   test('that cannot be stored gives the chat up', async () => {
