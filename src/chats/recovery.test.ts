@@ -108,7 +108,10 @@ const prompts = () => database.sql`select id, turn_id as turn, starts from booco
 const turns = () => database.sql`select outcome, error, usage, cost_usd from boocode.turns where chat_id = ${chatId}`;
 
 test('TURN-2: where nothing was left, nothing is written', async () => {
+  const updated = () => database.sql`select updated_at from boocode.chats where id = ${chatId}`;
+  const before = await updated();
   expect(await recover()).toEqual([]);
+  expect(await updated()).toEqual(before);
   expect([asked, told, traced]).toEqual([[], [], 0]);
 });
 
