@@ -7,7 +7,7 @@ import type { Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
-import { insertDecision, listDecisions } from '../store/decisions.ts';
+import { insertDecision, listDecisions, settleDecision } from '../store/decisions.ts';
 import { type NewEvent, readEvents } from '../store/events.ts';
 import { insertHost, stopHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
@@ -170,7 +170,7 @@ test('DECIDE-4: what the turn had asked is cancelled before its end, and told be
   const [one, two] = [randomUUID(), randomUUID()];
   await ask(one);
   await ask(two);
-  expect(await recover({ onLeft: undefined as never })).toMatchObject([
+  expect(await recover({ onLeft: undefined })).toMatchObject([
     { type: 'decision_resolved', decisionId: one, outcome: 'cancelled', by: 'host', turnId },
     { type: 'decision_resolved', decisionId: two, outcome: 'cancelled', by: 'host', turnId },
     { type: 'turn_finished' },
@@ -188,6 +188,23 @@ test('DECIDE-4: so is one whose turn has an end already, and no turn is ended fo
   expect(await recover()).toMatchObject([{ type: 'decision_resolved', decisionId: id }]);
   expect([told, asked, traced]).toEqual([[id], [], 0]);
   expect(await turns()).toMatchObject([{ outcome: 'completed' }]);
+});
+
+test('DECIDE-4: what was allowed and has no result is said, and nothing else that was answered', async () => {
+  await leaveTurn({ said: true });
+  const [allowed, denied, always] = [randomUUID(), randomUUID(), randomUUID()];
+  for (const id of [allowed, denied, always]) await ask(id);
+  await write([note], (db) => [
+    settleDecision(db, allowed, { outcome: 'allow', by: 'client' }),
+    settleDecision(db, denied, { outcome: 'deny', by: 'client' }),
+    settleDecision(db, always, { outcome: 'allow_always', by: 'client' }),
+  ]);
+  const code = 'decision_without_result';
+  expect(await recover()).toMatchObject([
+    { type: 'notice', code, turnId, data: { decisionId: allowed, toolCallId: null } },
+    { type: 'notice', code, turnId, data: { decisionId: always, toolCallId: null } },
+    { type: 'turn_finished' },
+  ]);
 });
 
 test('TURN-15: what the turn used shows in its end', async () => {
