@@ -170,7 +170,7 @@ test('DECIDE-4: what the turn had asked is cancelled before its end, and told be
   const [one, two] = [randomUUID(), randomUUID()];
   await ask(one);
   await ask(two);
-  expect(await recover({ onLeft: undefined })).toMatchObject([
+  expect(await recover({ onLeft: undefined as never })).toMatchObject([
     { type: 'decision_resolved', decisionId: one, outcome: 'cancelled', by: 'host', turnId },
     { type: 'decision_resolved', decisionId: two, outcome: 'cancelled', by: 'host', turnId },
     { type: 'turn_finished' },
