@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ownerVia } from '../../test/support/owners-chats.ts';
 import type { AgentSession } from '../agents/agent-backend.ts';
+import type { McpServer } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import { type ChatPhase, ChatStateMachine, move, type SessionPhase } from './chat-state-machine.ts';
 
@@ -116,6 +117,40 @@ test('what starts or runs can be interrupted, by the first who does, and nothing
   expect(state.interrupt(first)).toBe(false);
 });
 
+test('only a turn can be failed', () => {
+  const state = new ChatStateMachine(() => {});
+  state.failTurn(failure);
+  state.start();
+  state.failTurn(failure);
+  expect(state.turn).toBeUndefined();
+  state.end();
+  state.beginTurn('t', { by: ownerVia('first') });
+  expect(state.turn).toStrictEqual({ is: 'turn', id: 't', interruption: { by: ownerVia('first') }, session: cold });
+});
+
+test('the session and its servers can be seen while it opens and while it is open, also during a turn', () => {
+  const mcpServers = [{ name: 'files' }] as unknown as McpServer[];
+  const state = new ChatStateMachine(() => {});
+  const seen = () => [state.session.is, state.handle, state.mcpServers, state.isWarm];
+  expect(seen()).toEqual(['cold', undefined, null, false]);
+  state.start();
+  state.moveSession({ ...opening, mcpServers });
+  expect(seen()).toEqual(['opening', undefined, mcpServers, false]);
+  state.moveSession({ ...ready, mcpServers });
+  expect(seen()).toEqual(['ready', handle, mcpServers, true]);
+  expect(state.mcpServers).not.toBe(mcpServers);
+  state.end();
+  state.beginTurn('t');
+  expect(seen()).toEqual(['ready', handle, mcpServers, true]);
+  state.moveSession(closing);
+  expect(seen()).toEqual(['closing', undefined, null, true]);
+  state.end();
+  expect(seen()).toEqual(['closing', undefined, null, false]);
+  state.moveSession(cold);
+  state.stop();
+  expect(seen()).toEqual(['cold', undefined, null, false]);
+});
+
 test('every move is announced', () => {
   let moves = 0;
   const state = new ChatStateMachine(() => (moves += 1));
@@ -124,4 +159,7 @@ test('every move is announced', () => {
   state.moveSession(cold);
   state.end();
   expect(moves).toBe(4);
+  state.stop();
+  state.stop();
+  expect(moves).toBe(5);
 });

@@ -53,7 +53,13 @@ const rowOf = async (decisionId: string): Promise<Record<string, unknown>> => {
 
 test('DECIDE-1: what the agent asks is a row and an event before anybody sees it', async () => {
   const input = { plan: 'rm -rf \u0000\ud800', nested: { deep: [1, null] } };
-  here.backend.script = askWith({ input, title: 'Bash: NUL \u0000', toolCallId: 'call\u0000', kind: 'plan' });
+  here.backend.script = askWith({
+    input,
+    title: 'Bash: NUL \u0000',
+    toolName: 'Ba\u0000sh',
+    toolCallId: 'call\u0000',
+    kind: 'plan',
+  });
   const { id } = await here.createChat();
   const reader = await here.follow(id);
   await here.chats.submitPrompt(id, { content: 'go' });
@@ -62,8 +68,9 @@ test('DECIDE-1: what the agent asks is a row and an event before anybody sees it
   const { decisionId } = (seen as { event: EventOf<'decision_requested'> }).event;
   const { items } = await here.chats.listDecisions({ status: 'pending', chatId: id, limit: 10 });
   expect(items).toMatchObject([
-    { id: decisionId, chatId: id, kind: 'plan', input, title: 'Bash: NUL ␀', toolCallId: 'call␀', status: 'pending' },
+    { id: decisionId, chatId: id, kind: 'plan', input, title: 'Bash: NUL ␀', toolName: 'Ba␀sh', toolCallId: 'call␀' },
   ]);
+  expect(items).toMatchObject([{ status: 'pending', resolvedAt: null }]);
   expect(here.host.find(id)?.state).toBe('waiting');
   await here.chats.via('me').answerDecision(decisionId, { outcome: 'allow' });
   expect((await here.events(id, 'turn_finished'))[0]).toMatchObject({ outcome: 'completed' });
@@ -353,6 +360,12 @@ test('the list of decisions pages oldest first, by status and by chat', async ()
   expect((await read({ status: 'pending' })).map((decision) => decision.id)).toEqual(ids.slice(4));
   expect((await read({ status: 'resolved' })).map((decision) => decision.id)).toEqual(ids.slice(0, 4));
   expect((await read({ chatId: chats[0]!.id })).map((decision) => decision.id)).toEqual([ids[0], ids[2], ids[4]]);
+  const first = await here.chats.listDecisions({ chatId: chats[0]!.id, limit: 1 });
+  expect(first.items.map(({ id, resolvedAt }) => [id, new Date(resolvedAt ?? '').toISOString()])).toEqual([
+    [ids[0], first.items[0]?.resolvedAt],
+  ]);
+  const second = await here.chats.listDecisions({ limit: 1, after: first.next ?? undefined, chatId: chats[0]!.id });
+  expect(second.items.map(({ id }) => id)).toEqual([ids[2]]);
   await expect(here.chats.listDecisions({ limit: 2, after: 'x' })).rejects.toMatchObject({
     details: { field: 'after' },
   });

@@ -351,6 +351,16 @@ describe('two hosts', () => {
     gate.open();
     await old.events(id, 'turn_finished', 1);
     expect(await seen()).toEqual(['ready', 'ready']);
+    old.backend.script = async function* (turn) {
+      yield* turn.ask({});
+      yield finished();
+    };
+    await old.chats.submitPrompt(id, { content: 'ask' });
+    const [asked] = await old.events(id, 'decision_requested');
+    expect(await seen()).toEqual(['waiting', 'waiting']);
+    await old.chats.answerDecision(asked!.decisionId, { outcome: 'allow' });
+    await old.events(id, 'turn_finished', 2);
+    expect(await seen()).toEqual(['ready', 'ready']);
     await runOut(id);
     expect(await seen()).toEqual(['cold', 'cold']);
     expect(await next.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });

@@ -12,8 +12,6 @@ import { finished, said, ScriptedBackend, type TurnScript } from '../../test/sup
 import { until } from '../../test/support/until.ts';
 import type { Obstacle } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
-import type { ChatContext } from './chat-context.ts';
-import { QueueHold } from './queue-hold.ts';
 import { findOrphanedWork } from '../store/leases.ts';
 import { stopHost } from '../store/hosts.ts';
 
@@ -222,24 +220,6 @@ describe('at the reset', () => {
     await here.events(id, 'turn_finished', 2);
     expect(await taken(id)).toEqual(['p1', 'p1']);
     expect(await here.events(id, 'queue_resumed')).toMatchObject([{ by: 'host' }]);
-  });
-
-  test('PROMPT-8: a reset in weeks is no reset at once, as a timer of weeks would be', () => {
-    const clock = new ManualClock();
-    const reset = clock.now().getTime() + 30 * 24 * 3_600_000;
-    const hold = { reason: 'usage_limit', resetsAt: new Date(reset).toISOString() };
-    let writes = 0;
-    const parts = { clock, settings: { row: { hold, resumeAtReset: true } }, fail() {} };
-    const log = { appendIf: () => Promise.resolve(void (writes += 1)) };
-    const held = new QueueHold({ ...parts, log } as unknown as ChatContext);
-    while (clock.now().getTime() < reset - 3_600_000) {
-      expect(clock.nextMs).toBeLessThan(2 ** 31);
-      clock.advance(3_600_000);
-    }
-    expect(writes).toBe(0);
-    clock.advance(3_600_000);
-    expect(writes).toBe(1);
-    held.stop();
   });
 
   test('PROMPT-8: whichever host is there then resumes it, also one that took the chat up for it', async () => {

@@ -46,7 +46,7 @@ async function take(): Promise<string | null> {
 }
 
 test('is known to be empty only after the table has said so', async () => {
-  expect(queue.hasNoPrompt).toBe(false);
+  expect([queue.hasNoPrompt, queue.isPromptNext]).toEqual([false, true]);
   expect(await take()).toBeNull();
   expect(queue.hasNoPrompt).toBe(true);
   const a = send('a', 1);
@@ -159,7 +159,10 @@ describe('what is next', () => {
     stored.push(row);
     const flip = queue.addTask('flip', () => Promise.resolve(), { isUrgent: true });
     queue.addUnprompted(turn());
+    expect(queue.isClosed).toBe(false);
+    expect(() => queue.assertOpen()).not.toThrow();
     queue.close();
+    expect(queue.isClosed).toBe(true);
     expect(await drain()).toEqual(['unprompted']);
     queue.refuseTasks();
     await expect(flip).rejects.toMatchObject({ code: 'shutting_down' });
@@ -170,6 +173,9 @@ describe('what is next', () => {
   test('a task is taken back until it has begun, and no other with it', async () => {
     const ran: string[] = [];
     const [early, late] = [new AbortController(), new AbortController()];
+    void queue.addTask('rewind', () => Promise.resolve());
+    expect([queue.hasFlip, queue.hasTask]).toEqual([false, true]);
+    expect(await drain()).toEqual(['task']);
     const add = (name: string, { signal }: AbortController) =>
       queue.addTask('flip', () => Promise.resolve(ran.push(name)), { signal });
     const tasks = [

@@ -1,28 +1,82 @@
-import { describe, expect, it } from 'vitest';
-import { createAccess, owner } from './access.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { BooError } from '../protocol/error.ts';
+import { type Access, createAccess } from './access.ts';
 
 const token = 'secret';
 const request = (url: string, headers: Record<string, string>): Request => new Request(url, { headers });
 
 describe('access', () => {
-  const access = createAccess({ token, publicOrigins: ['https://boo.example.org', 'http://192.168.1.5:4700'] });
+  let access: Access;
+  beforeEach(() => {
+    access = createAccess({ token, publicOrigins: ['https://boo.example.org', 'http://192.168.1.5:4700'] });
+  });
+  const thrownBy = (act: () => void): unknown => {
+    try {
+      return act();
+    } catch (error) {
+      return error;
+    }
+  };
   const check =
     (headers: Record<string, string>, url = 'http://localhost/') =>
     () =>
       access.checkSource(request(url, headers));
 
-  it.each(['localhost', 'LOCALHOST:1', '127.0.0.1:4700', '[::1]', '[::1]:4700', 'boo.example.org', '192.168.1.5:4700'])(
-    'answers to the Host %s, and to pages of that very origin',
-    (host) => {
-      expect(check({ host })).not.toThrow();
-      expect(check({ host, origin: `http://${host.toLowerCase()}` })).not.toThrow();
-    },
+  it.each([
+    'localhost',
+    'LOCALHOST:1',
+    'localhost:65535',
+    '127.0.0.1:4700',
+    '[::1]',
+    '[::1]:4700',
+    'boo.example.org',
+    '192.168.1.5:4700',
+  ])('answers to the Host %s, and to pages of that very origin', (host) => {
+    expect(check({ host })).not.toThrow();
+    expect(check({ host, origin: `http://${host.toLowerCase()}` })).not.toThrow();
+  });
+
+  it.each([
+    'boo.example.org:8080',
+    '192.168.1.5',
+    '192.168.1.5:80',
+    'sub.boo.example.org',
+    'boo.example.org.',
+    '::1',
+    'localhost:65536',
+    'localhost:0',
+    'evil.example@localhost',
+    'localhost/evil.example',
+  ])('does not answer to the Host %s', (host) =>
+    expect(check({ host })).toThrow(expect.objectContaining({ code: 'forbidden_host' })),
   );
 
-  it.each(['boo.example.org:8080', '192.168.1.5', '192.168.1.5:80', 'sub.boo.example.org', 'boo.example.org.', '::1'])(
-    'does not answer to the Host %s',
-    (host) => expect(check({ host })).toThrow(expect.objectContaining({ code: 'forbidden_host' })),
-  );
+  it.each([
+    ['evil.example', { field: 'host', host: 'evil.example' }],
+    ['<b>evil.example</b>', { field: 'host' }],
+    [undefined, { field: 'host' }],
+  ])('says of the Host %s what is wrong, and repeats nothing but a plain name', (host, details) => {
+    const error = thrownBy(check(host === undefined ? {} : { host }));
+    expect(error).toMatchObject({
+      code: 'forbidden_host',
+      message: 'host: this server does not serve that name.',
+    });
+    expect((error as BooError).details).toStrictEqual(details);
+  });
+
+  it('tells a page of another origin how it could be let in', () => {
+    expect(thrownBy(check({ host: 'localhost', origin: 'https://evil.example' }))).toMatchObject({
+      code: 'forbidden_origin',
+      message:
+        'origin: pages of that origin may not use this server; to allow them, pass the origin with --public-origin.',
+      details: { field: 'origin' },
+    });
+  });
+
+  it('needs no public origin', () => {
+    const local = createAccess({ token });
+    expect(() => local.checkSource(request('http://localhost/', { host: 'localhost' }))).not.toThrow();
+  });
 
   it('compares the public origin exactly', () => {
     const host = 'boo.example.org';
@@ -38,22 +92,46 @@ describe('access', () => {
 
   it('WHO-1: accepts the token as the owner’s, whatever the case of the scheme', () => {
     for (const authorization of ['Bearer secret', 'bearer secret', 'BEARER  secret']) {
-      expect(access.checkToken(request('http://localhost/', { authorization }))).toEqual(owner);
+      expect(access.checkToken(request('http://localhost/', { authorization }))).toEqual({
+        id: 'owner',
+        name: 'owner',
+        role: 'owner',
+      });
     }
   });
 
-  it('accepts no other token', () => {
-    for (const authorization of ['', 'Bearer', 'Bearer Secret', 'Bearer secret2', 'Basic secret']) {
-      const check = () => access.checkToken(request('http://localhost/', { authorization }));
-      expect(check).toThrow(expect.objectContaining({ code: 'unauthorized' }));
+  it('knows nobody by another token', () => {
+    const wrong = [
+      '',
+      'Bearer',
+      'Bearer Secret',
+      'Bearer secret2',
+      'Basic secret',
+      'x Bearer secret',
+      'Bearer secret x',
+    ];
+    for (const headers of [{}, ...wrong.map((authorization) => ({ authorization }))]) {
+      expect(thrownBy(() => void access.checkToken(request('http://localhost/', headers)))).toMatchObject({
+        code: 'unauthorized',
+        message: 'authorization: must be “Bearer” followed by the server’s token.',
+        details: { field: 'authorization' },
+      });
     }
   });
 
   it.each(['', ' ', 'a b', 'caf\u00e9', 'a\nb'])('cannot be made with the token "%s"', (bad) => {
-    expect(() => createAccess({ token: bad })).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+    expect(thrownBy(() => void createAccess({ token: bad }))).toMatchObject({
+      code: 'config_invalid',
+      message: 'The token must be printable ASCII without spaces, and not empty.',
+    });
   });
 
-  const belowPaths = ['https://example.org/boo', 'https://example.org/boo/', 'https://example.org/'];
+  const belowPaths = [
+    'https://example.org/boo',
+    'https://example.org/boo/',
+    'https://example.org/',
+    'HTTPS://Example.org',
+  ];
   it.each(belowPaths)('ACCESS-14: takes the public origin %s by its host and origin alone', (publicOrigin) => {
     const below = createAccess({ token, publicOrigins: [publicOrigin] });
     const from = (origin: string) => (): void =>
@@ -64,13 +142,21 @@ describe('access', () => {
 
   it.each([
     'boo.example.org',
-    'https://user:word@boo.example.org',
+    'https:boo.example.org',
+    'https://user@boo.example.org',
+    'https://:word@boo.example.org',
+    'https://boo@boo',
     'https://boo.example.org:443',
     'https://boo.example.org/?x',
     'https://boo.example.org/#x',
     'ftp://boo.example.org',
+    'wss://boo.example.org',
+    'nullhttp://boo.example.org',
     '*',
   ])('cannot be made with the public origin %s', (origin) => {
-    expect(() => createAccess({ token, publicOrigins: [origin] })).toThrow(/public origin/);
+    expect(thrownBy(() => void createAccess({ token, publicOrigins: [origin] }))).toMatchObject({
+      code: 'config_invalid',
+      message: `The public origin must look like https://boo.example.org, but was ${origin}.`,
+    });
   });
 });

@@ -83,10 +83,11 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
 
 function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isPlain = url !== undefined && url.username === '' && url.password === '' && !/[?#]/.test(text);
+  // A name or a password stands before the host, where the comparison finds it.
   if (
-    !isPlain ||
-    !/^https?:$/.test(url.protocol) ||
+    url === undefined ||
+    /[?#]/.test(text) ||
+    !['http:', 'https:'].includes(url.protocol) ||
     !/^(\/|$)/.test(text.slice(url.origin.length)) ||
     url.origin !== text.slice(0, url.origin.length).toLowerCase()
   ) {

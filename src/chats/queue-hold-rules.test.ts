@@ -1,0 +1,331 @@
+/** When a queue is held and what ends that, without a database: `queue-hold.test.ts` has whole chats. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { ownerVia } from '../../test/support/owners-chats.ts';
+import { BooError, type ErrorCode } from '../protocol/error.ts';
+import type { HoldReason } from '../protocol/hold.ts';
+import { doneByActor } from '../protocol/principal.ts';
+import type { Write } from '../store/events.ts';
+import { FencedError } from '../store/storage-error.ts';
+import type { ChatContext } from './chat-context.ts';
+import { afterCrashes, obstacleOf, QueueHold, triesOf } from './queue-hold.ts';
+
+const statement = (strings: TemplateStringsArray, ...values: unknown[]) => ({ text: strings.join('?'), values });
+
+let clock: ManualClock;
+let row: { hold: Record<string, unknown> | null; resumeAtReset: boolean; waitingPrompts: number };
+let writes: Write[];
+let woken: number;
+let failed: unknown[];
+/** What the database says of the next question. */
+let found: unknown[];
+let broken: Error | undefined;
+let hold: QueueHold;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  row = { hold: null, resumeAtReset: false, waitingPrompts: 1 };
+  [writes, woken, failed, found, broken] = [[], 0, [], [], undefined];
+  const log = {
+    lease: { chatId: 'chat', epoch: 3 },
+    ask: (question: () => unknown) => question(),
+    appendIf: async (decide: () => Write | null | Promise<Write | null>) => {
+      if (broken) throw broken;
+      const write = await decide();
+      if (!write) return null;
+      writes.push(write);
+      if (write.chat && 'hold' in write.chat) row.hold = write.chat.hold as typeof row.hold;
+      return [];
+    },
+  };
+  const context = {
+    clock,
+    log,
+    settings: { row },
+    queue: { wake: () => (woken += 1) },
+    fail: (error: unknown) => void failed.push(error),
+    sql: (..._statement: unknown[]) => Promise.resolve(found),
+  };
+  hold = new QueueHold(context as unknown as ChatContext);
+});
+afterEach(() => hold.stop());
+
+const ticks = (): Promise<void> => new Promise((done) => setImmediate(done));
+const inMs = (ms: number): string => new Date(clock.now().getTime() + ms).toISOString();
+const now = (): string => inMs(0);
+const held = (facts: object = {}) => {
+  row.hold = { reason: 'usage_limit', promptId: null, sendsAgain: false, resetsAt: null, ...facts };
+};
+
+describe('holding', () => {
+  const message = 'The limit is reached.';
+
+  test('PROMPT-6: says the reason, since when, and what may be sent again', () => {
+    const facts = { reason: 'usage_limit' as const, message, resetsAt: null, promptId: null, sendsAgain: false };
+    expect(hold.isHeld).toBe(false);
+    expect(hold.holding({ reason: 'usage_limit', message })).toEqual({
+      event: { body: { type: 'queue_held', ...facts, resumesAt: null } },
+      chat: { hold: { ...facts, since: now() } },
+    });
+    const more = { promptId: 'p1', sendsAgain: true, resetsAt: inMs(1) };
+    row.resumeAtReset = true;
+    expect(hold.holding({ reason: 'usage_limit', message, ...more })).toEqual({
+      event: { body: { type: 'queue_held', ...facts, ...more, resumesAt: inMs(1) } },
+      chat: { hold: { ...facts, ...more, since: now() } },
+    });
+  });
+
+  test('PROMPT-8: a reset that is due waits for a minute', () => {
+    const resets = (ms: number) =>
+      hold.holding({ reason: 'usage_limit', message, resetsAt: inMs(ms) })?.chat.hold.resetsAt;
+    expect([-1, 0, 1].map(resets)).toEqual([inMs(60_000), inMs(60_000), inMs(1)]);
+  });
+
+  test('PROMPT-6: is done once, and between turns only for the prompt that is still the next', async () => {
+    await hold.hold({ reason: 'agent', message }, () => false);
+    expect(writes).toEqual([]);
+    await hold.hold({ reason: 'agent', message }, () => true);
+    expect(writes).toMatchObject([{ events: [{ body: { reason: 'agent' } }], chat: { hold: { reason: 'agent' } } }]);
+    expect(hold.isHeld).toBe(true);
+    await hold.hold({ reason: 'agent', message }, () => true);
+    expect([writes.length, hold.holding({ reason: 'agent', message })]).toEqual([1, null]);
+  });
+
+  test.each([
+    { waitingPrompts: 0, resumeAtReset: false, resets: true, sendsAgain: true, holds: false },
+    { waitingPrompts: 1, resumeAtReset: false, resets: true, sendsAgain: true, holds: true },
+    { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: true, holds: true },
+    { waitingPrompts: 0, resumeAtReset: true, resets: false, sendsAgain: true, holds: false },
+    { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: false, holds: false },
+    { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: undefined, holds: false },
+  ])('PROMPT-6: after a failed turn, only where something waits for the hold: %o', (at) => {
+    Object.assign(row, { waitingPrompts: at.waitingPrompts, resumeAtReset: at.resumeAtReset });
+    const obstacle = { reason: 'usage_limit' as const, ...(at.resets && { resetsAt: inMs(5) }) };
+    const prompt = at.sendsAgain === undefined ? undefined : { id: 'p1', sendsAgain: at.sendsAgain };
+    const done = hold.afterTurn(obstacle, message, prompt);
+    expect(done !== null).toBe(at.holds);
+  });
+
+  test('PROMPT-6: a prompt that was too long is not sent again, nor one that its agent had begun with', () => {
+    const again = (reason: HoldReason, sendsAgain: boolean) =>
+      hold.afterTurn({ reason }, message, { id: 'p1', sendsAgain })?.chat.hold;
+    expect(again('usage_limit', true)).toMatchObject({
+      reason: 'usage_limit',
+      promptId: 'p1',
+      sendsAgain: true,
+      message,
+    });
+    expect(again('usage_limit', false)).toMatchObject({ promptId: 'p1', sendsAgain: false });
+    expect(again('context', true)).toMatchObject({ promptId: 'p1', sendsAgain: false });
+    expect(hold.afterTurn({ reason: 'context' }, message)?.chat.hold).toMatchObject({
+      promptId: null,
+      sendsAgain: false,
+    });
+  });
+});
+
+describe('resuming', () => {
+  const by = doneByActor(ownerVia('anna'));
+
+  test.each([
+    { promptId: 'p1', sendsAgain: true, sendAgain: undefined, again: ['p1'] },
+    { promptId: 'p1', sendsAgain: false, sendAgain: undefined, again: undefined },
+    { promptId: 'p1', sendsAgain: false, sendAgain: true, again: ['p1'] },
+    { promptId: 'p1', sendsAgain: true, sendAgain: false, again: undefined },
+    { promptId: null, sendsAgain: true, sendAgain: true, again: undefined },
+  ])('PROMPT-6: sends the failed prompt again where that was said, else where it was foreseen: %o', async (at) => {
+    held(at);
+    await hold.resume(at.sendAgain === undefined ? {} : { sendAgain: at.sendAgain }, by);
+    expect(writes).toHaveLength(1);
+    const [write] = writes;
+    expect(write?.chat).toEqual({ hold: null });
+    const requeued = at.again && { requeuedPromptIds: at.again };
+    expect(write?.events).toStrictEqual([{ body: { type: 'queue_resumed', ...by, ...requeued } }]);
+    const side = write?.side?.(statement as never) as unknown as ReturnType<typeof statement>[];
+    const sets = side.map(({ text, values }) => [/set (\w+)/.exec(text)?.[1], values.slice(0, 3)]);
+    expect(sets).toEqual([['starts', ['chat']], ...(at.again ? [['turn_id', [0, 'chat', at.again]]] : [])]);
+    expect(woken).toBe(1);
+  });
+
+  test('a queue that is not held is left alone', async () => {
+    await hold.resume({ sendAgain: true }, by);
+    expect([writes, woken]).toEqual([[], 0]);
+  });
+
+  test('PROMPT-6: what its lack held is resumed by a change of that setting, and of no other', async () => {
+    const changes = { backend: 'claude_pty', cwd: '/', model: 'other', title: 'other' } as const;
+    const resumedBy: Record<string, string[]> = {};
+    for (const reason of ['agent', 'directory', 'model_not_found', 'usage_limit', 'crashes']) {
+      resumedBy[reason] = [];
+      for (const [field, value] of Object.entries(changes)) {
+        held({ reason });
+        await hold.noteChanges({ [field]: value });
+        if (!hold.isHeld) resumedBy[reason].push(field);
+      }
+    }
+    expect(resumedBy).toEqual({
+      agent: ['backend'],
+      directory: ['cwd'],
+      model_not_found: ['model'],
+      usage_limit: ['model'],
+      crashes: [],
+    });
+    expect(writes[0]?.events).toEqual([{ body: { type: 'queue_resumed', by: 'host' } }]);
+    await hold.noteChanges({ model: 'third' });
+  });
+
+  test('a rewind resumes what the context held, without the prompt that was too long', async () => {
+    await hold.noteRewind();
+    held({ reason: 'usage_limit' });
+    await hold.noteRewind();
+    expect(writes).toEqual([]);
+    held({ reason: 'context', promptId: 'p1', sendsAgain: true });
+    await hold.noteRewind();
+    expect(writes.map(({ events }) => events)).toEqual([[{ body: { type: 'queue_resumed', by: 'host' } }]]);
+  });
+});
+
+describe('an edit of the queue', () => {
+  const cancelled = (count: number): Write => ({
+    events: Array.from({ length: count }, (_, at) => ({
+      body: { type: 'prompt_cancelled', promptId: `p${at}`, by: 'host' },
+    })),
+    chat: { title: 'kept' } as never,
+  });
+  const moved: Write = { events: [{ body: { type: 'prompt_moved', promptId: 'p', by: 'host', place: 1 } as never }] };
+
+  test('PROMPT-6: ends the hold with the last prompt that waits', () => {
+    held({ reason: 'agent' });
+    row.waitingPrompts = 2;
+    const write = cancelled(2);
+    expect(hold.withEdit(write)).toEqual({
+      events: [...write.events, { body: { type: 'queue_resumed', by: 'host' } }],
+      chat: { title: 'kept', hold: null },
+    });
+  });
+
+  test.each([
+    ['one still waits', 2, 1, {}, false],
+    ['nothing was cancelled', 0, 0, {}, false],
+    ['the reset is waited for', 1, 1, { resetsAt: '2030-01-01T00:00:00.000Z' }, true],
+  ])('PROMPT-6: and otherwise leaves it: %s', (_, waitingPrompts, count, facts, resumeAtReset) => {
+    held(facts);
+    Object.assign(row, { waitingPrompts, resumeAtReset });
+    const write = count > 0 ? cancelled(count) : moved;
+    expect(hold.withEdit(write)).toBe(write);
+  });
+
+  test.each([
+    [{}, true],
+    [{ resetsAt: '2030-01-01T00:00:00.000Z' }, false],
+  ])('PROMPT-8: a reset that nobody waits for does not keep it: %o, %s', (facts, resumeAtReset) => {
+    held(facts);
+    row.resumeAtReset = resumeAtReset;
+    expect(hold.withEdit(cancelled(1))?.chat).toMatchObject({ hold: null });
+  });
+
+  test('a queue that is not held, and no edit, stay as they are', () => {
+    const write = cancelled(1);
+    expect([hold.withEdit(write), hold.withEdit(null)]).toEqual([write, null]);
+    held();
+    expect(hold.withEdit(null)).toBeNull();
+  });
+});
+
+describe('PROMPT-8: the reset', () => {
+  test('resumes the queue at its time, where that was chosen', async () => {
+    held({ resetsAt: inMs(5_000) });
+    hold.arm();
+    expect(clock.nextMs).toBeNull();
+    row.resumeAtReset = true;
+    await hold.noteChanges({ title: 'other' });
+    expect(clock.nextMs).toBeNull();
+    await hold.noteChanges({ resumeAtReset: true });
+    expect(clock.nextMs).toBe(5_000);
+    hold.arm();
+    clock.advance(4_999);
+    await ticks();
+    expect(writes).toEqual([]);
+    clock.advance(1);
+    await ticks();
+    expect(writes.map(({ events }) => events)).toEqual([[{ body: { type: 'queue_resumed', by: 'host' } }]]);
+    expect([woken, clock.nextMs]).toEqual([1, null]);
+  });
+
+  test('that is past resumes it at once; a hold without one waits for a person', () => {
+    row.resumeAtReset = true;
+    held();
+    hold.arm();
+    expect(clock.nextMs).toBeNull();
+    held({ resetsAt: inMs(-1) });
+    hold.arm();
+    expect(clock.nextMs).toBe(0);
+    hold.stop();
+    expect(clock.nextMs).toBeNull();
+    hold.arm();
+    row.hold = null;
+    hold.arm();
+    expect(clock.nextMs).toBeNull();
+  });
+
+  test('in weeks is none at once, as a timer of weeks would be', async () => {
+    const day = 24 * 3_600_000;
+    row.resumeAtReset = true;
+    held({ resetsAt: inMs(30 * day) });
+    hold.arm();
+    for (let days = 0; days < 30; days += 1) {
+      expect(clock.nextMs).toBe(day);
+      clock.advance(day - 1);
+      await ticks();
+      expect(writes).toEqual([]);
+      clock.advance(1);
+    }
+    await ticks();
+    expect(writes).toHaveLength(1);
+  });
+
+  test('that cannot be stored gives the chat up', async () => {
+    row.resumeAtReset = true;
+    held({ resetsAt: inMs(1) });
+    hold.arm();
+    broken = new Error('down');
+    clock.advance(1);
+    await ticks();
+    expect([failed, woken]).toEqual([[broken], 0]);
+  });
+});
+
+test('PROMPT-9: a start that another host counts already is not ours', async () => {
+  found = [{ id: 'p1' }];
+  await hold.countStart('p1', 1);
+  found = [];
+  await expect(hold.countStart('p1', 2)).rejects.toThrow(FencedError);
+});
+
+describe('what keeps a turn from beginning', () => {
+  const error = (code: ErrorCode, cause?: unknown) => new BooError(code, 'It failed.', { cause });
+  const system = (code: string) => Object.assign(new Error('full'), { code });
+
+  test('PROMPT-7: has a name, by the error or by its cause', () => {
+    expect(obstacleOf(error('cwd_invalid'))).toBe('directory');
+    expect(obstacleOf(error('agent_login_required'))).toBe('sign_in');
+    expect(obstacleOf(error('storage_unavailable'))).toBe('storage');
+    for (const code of ['ENOSPC', 'EDQUOT', 'EROFS'])
+      expect([code, obstacleOf(error('agent_failed', system(code)))]).toEqual([code, 'storage']);
+    for (const cause of [undefined, 'ENOSPC', new Error('plain'), system('ENOENT'), { code: 'EROFS' }])
+      expect(obstacleOf(error('agent_failed', cause))).toBe('agent');
+  });
+
+  test('PROMPT-7: a process that died is tried twice, storage three times, all else once', () => {
+    expect(
+      (['storage_unavailable', 'agent_failed', 'cwd_invalid'] as const).map((code) => triesOf(error(code))),
+    ).toEqual([3, 2, 1]);
+  });
+
+  test('PROMPT-9: a prompt that hosts do not survive is said to be one', () => {
+    expect(afterCrashes(3)).toEqual({
+      reason: 'crashes',
+      message: 'The host ended 3 times while the next prompt was begun. Cancel that prompt, or resume to try again.',
+    });
+  });
+});

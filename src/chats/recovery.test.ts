@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { anActor } from '../../test/support/owners-chats.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import type { TurnTraces } from '../agents/agent-backend.ts';
+import type { Decision } from '../protocol/decision.ts';
+import { BooError } from '../protocol/error.ts';
+import type { Usage } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
+import { insertDecision, listDecisions, settleDecision } from '../store/decisions.ts';
+import { type NewEvent, readEvents } from '../store/events.ts';
+import { insertHost, stopHost } from '../store/hosts.ts';
+import { claimLease } from '../store/leases.ts';
+import { insertPrompt } from '../store/prompts.ts';
+import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
+import { ChatLog } from './chat-log.ts';
+import { Feed } from './feed.ts';
+import { recoverChat, type RecoveryParts } from './recovery.ts';
+
+let database: TestDatabase;
+let host: string;
+let chatId: string;
+let turnId: string;
+let log: ChatLog;
+/** Who was asked whether the prompt reached its agent. */
+let asked: string[];
+let told: string[];
+let traced: number;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+const enrol = async (): Promise<string> => {
+  const id = randomUUID();
+  await insertHost(database.sql, { id, machine: 'test', pid: 1, pidStarted: '', version: '0' });
+  return id;
+};
+
+beforeEach(async () => {
+  host = await enrol();
+  [chatId, turnId] = [randomUUID(), randomUUID()];
+  [asked, told, traced] = [[], [], 0];
+  await database.sql`insert into boocode.chats (id, cwd, backend) values (${chatId}, '/', 'claude_sdk')`;
+  const feed = new Feed({ read: () => Promise.resolve([]), head: () => Promise.resolve(0) }, { backlogBytes: 1 });
+  log = new ChatLog({
+    sql: database.sql,
+    lease: (await claimLease(database.sql, chatId, host, 60_000))!,
+    feed,
+    retry: () => Promise.resolve(false),
+    onStored() {},
+    onFenced() {},
+  });
+});
+
+afterEach(() => stopHost(database.sql, host));
+
+const write = (events: NewEvent[], side: Parameters<ChatLog['append']>[0]['side']) => log.append({ events, side });
+const note: NewEvent = { body: { type: 'notice', level: 'info', code: 'test', message: 'so far' } };
+
+/** A turn that was left running, begun with `p1` at its second start. */
+async function leaveTurn({ said = false } = {}): Promise<void> {
+  const prompt = { id: 'p1', content: [{ type: 'text' as const, text: 'hello' }], actor: anActor };
+  await write([note], (db) => [insertPrompt(db, log.lease, prompt)]);
+  const started: NewEvent = { turnId, body: { type: 'turn_started', turnId, promptIds: ['p1'] } as never };
+  await write([started], (db) => [
+    insertTurn(db, log.lease, turnId),
+    takePrompt(db, log.lease, { promptId: 'p1', turnId, starts: 2 }),
+  ]);
+  const message = { type: 'agent_message', messageId: 'm', content: { type: 'text', text: 'So' } } as const;
+  if (said) await write([{ turnId, body: message as never }], undefined);
+}
+
+const ask = (id: string) =>
+  write([note], (db) => [
+    insertDecision(db, {
+      id,
+      chatId,
+      turnId,
+      kind: 'permission',
+      title: 'Bash',
+      input: {},
+      toolName: 'Bash',
+      toolCallId: null,
+      canAllowAlways: false,
+      alwaysScope: [],
+    }),
+  ]);
+
+/** Recovers the chat, and gives the events of it. */
+async function recover(parts: Partial<RecoveryParts> = {}, seen: Record<string, Usage> = {}): Promise<object[]> {
+  const after = log.lease.nextSeq - 1;
+  const traces: TurnTraces = { add() {}, seen, spent: seen, finishedCalls: new Set() };
+  await recoverChat({
+    sql: database.sql,
+    log,
+    hostId: host,
+    createTraces: () => Promise.resolve(((traced += 1), traces)),
+    wasAsked: (turn, { id }) => Promise.resolve((asked.push(`${turn} ${id}`), false)),
+    onLeft: (decisions: readonly Decision[]) => told.push(...decisions.map(({ id }) => id)),
+    ...parts,
+  });
+  return readEvents(database.sql, chatId, { after, limit: 100 });
+}
+
+const prompts = () => database.sql`select id, turn_id as turn, starts from boocode.prompts where chat_id = ${chatId}`;
+const turns = () => database.sql`select outcome, error, usage, cost_usd from boocode.turns where chat_id = ${chatId}`;
+
+test('TURN-2: where nothing was left, nothing is written', async () => {
+  const updated = () => database.sql`select updated_at from boocode.chats where id = ${chatId}`;
+  const before = await updated();
+  expect(await recover()).toEqual([]);
+  expect(await updated()).toEqual(before);
+  expect([asked, told, traced]).toEqual([[], [], 0]);
+});
+
+test('TURN-7: a prompt that never reached its agent waits again, as often begun as it was', async () => {
+  await leaveTurn();
+  const error = {
+    code: 'host_restarted',
+    message: 'The host ended before the agent took the prompt, which waits again.',
+  };
+  const end = { outcome: 'interrupted', error, usage: noUsage, costUsd: 0 };
+  expect(await recover()).toEqual([
+    expect.objectContaining({ type: 'turn_finished', turnId, requeuedPromptIds: ['p1'], ...end }),
+  ]);
+  expect(asked).toEqual([`${turnId} p1`]);
+  expect(await prompts()).toEqual([{ id: 'p1', turn: null, starts: 2 }]);
+  expect(await turns()).toMatchObject([{ outcome: 'interrupted' }]);
+});
+
+test('TURN-7: one that did reach it, or whose turn shows so, stays with its turn', async () => {
+  await leaveTurn();
+  const [end] = await recover({ wasAsked: () => Promise.resolve(true) });
+  const message = 'The host ended while this turn was running. Send the prompt again to continue.';
+  expect(end).toMatchObject({
+    type: 'turn_finished',
+    outcome: 'interrupted',
+    error: { code: 'host_restarted', message },
+  });
+  expect(end).not.toHaveProperty('requeuedPromptIds');
+  expect(await prompts()).toEqual([{ id: 'p1', turn: turnId, starts: 2 }]);
+});
+
+test('TURN-7: whoever has answered is not asked whether it was reached', async () => {
+  await leaveTurn({ said: true });
+  expect(await recover()).toMatchObject([{ type: 'turn_finished' }]);
+  expect(asked).toEqual([]);
+  expect(await prompts()).toEqual([{ id: 'p1', turn: turnId, starts: 2 }]);
+});
+
+test('TURN-2: the end says why the host let the turn go, if this one did', async () => {
+  await leaveTurn({ said: true });
+  const cause = new BooError('storage_unavailable', 'The disk is full.');
+  const message = 'This turn could not be stored to its end: The disk is full. Send the prompt again to continue.';
+  expect(await recover({ cause })).toMatchObject([{ error: { code: 'storage_unavailable', message } }]);
+});
+
+test('TURN-2: another host that may have run it may be alive', async () => {
+  const other = await enrol();
+  await leaveTurn({ said: true });
+  const message = 'The host ended or lost the database while this turn was running. Send the prompt again to continue.';
+  expect(await recover()).toMatchObject([{ error: { code: 'host_restarted', message } }]);
+  await stopHost(database.sql, other);
+});
+
+test('DECIDE-4: what the turn had asked is cancelled before its end, and told before', async () => {
+  await leaveTurn({ said: true });
+  const [one, two] = [randomUUID(), randomUUID()];
+  await ask(one);
+  await ask(two);
+  expect(await recover({ onLeft: undefined as never })).toMatchObject([
+    { type: 'decision_resolved', decisionId: one, outcome: 'cancelled', by: 'host', turnId },
+    { type: 'decision_resolved', decisionId: two, outcome: 'cancelled', by: 'host', turnId },
+    { type: 'turn_finished' },
+  ]);
+  const { items } = await listDecisions(database.sql, { chatId, after: 0, limit: 10 });
+  expect(items.map(({ outcome, by }) => [outcome, by])).toEqual(Array(2).fill(['cancelled', 'host']));
+});
+
+test('DECIDE-4: so is one whose turn has an end already, and no turn is ended for it', async () => {
+  await leaveTurn({ said: true });
+  const id = randomUUID();
+  await ask(id);
+  const end = { id: turnId, outcome: 'completed', usage: noUsage, costUsd: 0 } as const;
+  await write([note], (db) => [finishTurn(db, end)]);
+  expect(await recover()).toMatchObject([{ type: 'decision_resolved', decisionId: id }]);
+  expect([told, asked, traced]).toEqual([[id], [], 0]);
+  expect(await turns()).toMatchObject([{ outcome: 'completed' }]);
+});
+
+test('DECIDE-4: what was allowed and has no result is said, and nothing else that was answered', async () => {
+  await leaveTurn({ said: true });
+  const [allowed, denied, always] = [randomUUID(), randomUUID(), randomUUID()];
+  for (const id of [allowed, denied, always]) await ask(id);
+  await write([note], (db) => [
+    settleDecision(db, allowed, { outcome: 'allow', by: 'client' }),
+    settleDecision(db, denied, { outcome: 'deny', by: 'client' }),
+    settleDecision(db, always, { outcome: 'allow_always', by: 'client' }),
+  ]);
+  const code = 'decision_without_result';
+  expect(await recover()).toMatchObject([
+    { type: 'notice', code, turnId, data: { decisionId: allowed, toolCallId: null } },
+    { type: 'notice', code, turnId, data: { decisionId: always, toolCallId: null } },
+    { type: 'turn_finished' },
+  ]);
+});
+
+test('TURN-15: what the turn used shows in its end', async () => {
+  await leaveTurn({ said: true });
+  await database.sql`insert into boocode.agent_sessions (chat_id, agent, session_id, backend)
+    values (${chatId}, 'claude', ${randomUUID()}, 'claude_sdk') on conflict do nothing`;
+  const usage = { ...noUsage, outputTokens: 7 };
+  expect(await recover({}, { m: usage })).toMatchObject([
+    { type: 'notice', code: 'turn_cost_unknown' },
+    { type: 'turn_finished', usage },
+  ]);
+  expect(await turns()).toMatchObject([{ outcome: 'interrupted', usage: JSON.stringify(usage) }]);
+  const booked =
+    await database.sql`select model_usage #>> '{m,outputTokens}' as tokens from boocode.agent_sessions where chat_id = ${chatId}`;
+  expect(booked).toEqual([{ tokens: '7' }]);
+});
