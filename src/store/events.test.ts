@@ -71,6 +71,16 @@ test('LOG-1: events alone are numbered on from the last write', async () => {
   expect(await readEvents(database.sql, lease.chatId, { after: 2, limit: 10 })).toEqual(stored);
 });
 
+test('LOG-1: events are read forwards from one, or the last ones before one, always in order', async () => {
+  await submit(lease, 'one');
+  await submit(lease, 'two');
+  const read = async (page: { after: number } | { before: number }) =>
+    (await readEvents(database.sql, lease.chatId, { ...page, limit: 2 })).map(({ seq }) => seq);
+  expect(await read({ after: 1 })).toEqual([2, 3]);
+  expect(await read({ before: 4 })).toEqual([2, 3]);
+  expect(await read({ before: 1 })).toEqual([]);
+});
+
 test('FENCE-1: of a stale writer’s append nothing is stored, neither the events nor what belongs to them', async () => {
   const stale = lease;
   lease = await claim(stale.chatId);
