@@ -78,8 +78,8 @@ async function attach(url, token) {
     const [message, isBinary] = await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
     const shownAt = performance.now();
     const { type, data } = isBinary ? {} : JSON.parse(message.toString());
-    if (type !== 'screen' || !data.includes('Claude'))
-      throw new Error('The first message was not a screen of the program.');
+    // Its input line is always in sight; its banner has scrolled away after some turns.
+    if (type !== 'screen' || !data.includes('❯')) throw new Error('The first message was not a screen of the program.');
     return shownAt - startedAt;
   } finally {
     socket.terminate();
