@@ -49,9 +49,7 @@ export class PtySession implements AgentSession {
   }
 
   open(): Promise<void> {
-    const done = this.#open();
-    this.#wired.life.move({ is: 'opening', done });
-    return done;
+    return this.#wired.life.open(() => this.#open());
   }
 
   async #open(): Promise<void> {
@@ -89,8 +87,7 @@ export class PtySession implements AgentSession {
   }
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
-    if (this.#wired.life.isEnding)
-      throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    this.#wired.life.assertAlive();
     yield* this.#wired.typist.prompt(prompt);
   }
 
@@ -196,17 +193,8 @@ export class PtySession implements AgentSession {
     if (left) for (const notice of endedProcesses(left)) this.#parts.spec.onEvent(notice);
   }
 
-  async close(): Promise<void> {
-    const { life } = this.#wired;
-    const { phase } = life;
-    if (!life.isEnding) {
-      // A moment later, so that everyone already sees it as closing.
-      const done = Promise.resolve()
-        .then(() => this.#close(phase))
-        .finally(() => this.#end());
-      life.move({ is: 'closing', done });
-    }
-    if (life.phase.is === 'closing') await life.phase.done;
+  close(): Promise<void> {
+    return this.#wired.life.close((before) => this.#close(before).finally(() => this.#end()));
   }
 
   async #close(before: LifePhase): Promise<void> {

@@ -3,7 +3,6 @@ import { type Query, type SDKUserMessage, startup } from '@anthropic-ai/claude-a
 import { createPushable } from '../../lib/pushable.ts';
 import { within } from '../../lib/within.ts';
 import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
-import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
   type AgentPrompt,
@@ -51,9 +50,7 @@ export class SdkSession implements AgentSession {
   }
 
   open(): Promise<void> {
-    const done = this.#open();
-    this.#life.move({ is: 'opening', done });
-    return done;
+    return this.#life.open(() => this.#open());
   }
 
   async #open(): Promise<void> {
@@ -107,7 +104,7 @@ export class SdkSession implements AgentSession {
   }
 
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
-    if (this.#life.isEnding) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+    this.#life.assertAlive();
     const turn = this.#wired.turns.expect(prompt);
     this.#input.push(toUserMessage(prompt, this.#wired.turns.sessionId));
     yield* turn.out.iterable;
@@ -166,16 +163,8 @@ export class SdkSession implements AgentSession {
     }
   }
 
-  async close(): Promise<void> {
-    const { phase } = this.#life;
-    if (!this.#life.isEnding) {
-      // A moment later, so that everyone already sees it as closing.
-      const done = Promise.resolve()
-        .then(() => this.#close(phase))
-        .finally(() => this.#end());
-      this.#life.move({ is: 'closing', done });
-    }
-    if (this.#life.phase.is === 'closing') await this.#life.phase.done;
+  close(): Promise<void> {
+    return this.#life.close((before) => this.#close(before).finally(() => this.#end()));
   }
 
   async #close(before: LifePhase): Promise<void> {

@@ -54,6 +54,29 @@ export class SessionLife {
     this.#phase = next;
   }
 
+  /** `open` itself moves to open, or to over when it fails. */
+  open(open: () => Promise<void>): Promise<void> {
+    const done = open();
+    this.move({ is: 'opening', done });
+    return done;
+  }
+
+  /** Closes once, however often it is called. `close` gets the phase from before, and moves to over. */
+  async close(close: (before: LifePhase) => Promise<void>): Promise<void> {
+    const before = this.#phase;
+    if (!this.isEnding) {
+      // A moment later, so that everyone already sees it as closing.
+      const done = Promise.resolve().then(() => close(before));
+      this.move({ is: 'closing', done });
+    }
+    if (this.#phase.is === 'closing') await this.#phase.done;
+  }
+
+  /** Call it before a prompt is accepted. */
+  assertAlive(): void {
+    if (this.isEnding) throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
+  }
+
   /** Call it after every wait while the session opens or restarts. */
   assertWanted(): void {
     if (this.isEnding) throw new BooError('agent_failed', 'The session was closed while it was opening.');
