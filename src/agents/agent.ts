@@ -26,6 +26,11 @@ export interface BackendDeclaration {
   readonly runs: AgentBackend | { readonly reason: string };
 }
 
+/** What runs sessions here; undefined if nothing can. */
+export function runningBackend({ runs }: BackendDeclaration): AgentBackend | undefined {
+  return 'reason' in runs ? undefined : runs;
+}
+
 /** Turns a transcript into events, page by page. */
 export interface History {
   /** Events of the next entries of the main transcript. */

@@ -5,7 +5,14 @@
 import type { AgentName, BackendName } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import type { AgentInfo, BackendInfo, Info } from '../protocol/info.ts';
-import type { Agent, AgentDeclaration, AgentDirectory, AgentOptions, BackendDeclaration } from './agent.ts';
+import {
+  type Agent,
+  type AgentDeclaration,
+  type AgentDirectory,
+  type AgentOptions,
+  type BackendDeclaration,
+  runningBackend,
+} from './agent.ts';
 import type { AgentBackend } from './agent-backend.ts';
 import { claudeAgent } from './claude/claude-agent.ts';
 
@@ -62,7 +69,8 @@ export class Agents implements AgentDirectory {
 
   backendFor(name: BackendName): AgentBackend {
     const known = this.#backends.get(name);
-    if (known && !('reason' in known.declaration.runs)) return known.declaration.runs;
+    const backend = known && runningBackend(known.declaration);
+    if (backend) return backend;
     const reason = known ? this.#reasonFor(known) : `${name} is not part of this server.`;
     throw new BooError('backend_unavailable', reason, { details: { field: 'backend', backend: name } });
   }
@@ -80,22 +88,22 @@ export class Agents implements AgentDirectory {
   }
 
   #describeBackend(known: { agent: Agent; declaration: BackendDeclaration }): BackendInfo {
-    const { name, label, hint, runs } = known.declaration;
-    const isHere = !('reason' in runs);
+    const { name, label, hint } = known.declaration;
+    const backend = runningBackend(known.declaration);
     return {
       name,
       agent: known.agent.name,
       label,
       hint,
-      available: isHere,
-      reason: isHere ? null : this.#reasonFor(known),
-      capabilities: isHere ? runs.capabilities : nothing,
+      available: backend !== undefined,
+      reason: backend ? null : this.#reasonFor(known),
+      capabilities: backend?.capabilities ?? nothing,
     };
   }
 
   #reasonFor({ agent, declaration }: { agent: Agent; declaration: BackendDeclaration }): string {
     const reason = 'reason' in declaration.runs ? declaration.runs.reason : '';
-    const others = agent.backends.filter(({ runs }) => !('reason' in runs));
+    const others = agent.backends.filter(runningBackend);
     return [reason, ...others.map(({ howToChoose }) => howToChoose)].join(' ');
   }
 }

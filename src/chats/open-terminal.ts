@@ -1,3 +1,4 @@
+import { runningBackend } from '../agents/agent.ts';
 import type { AgentSession } from '../agents/agent-backend.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import { BooError } from '../protocol/error.ts';
@@ -22,7 +23,7 @@ function assertTerminal({ settings, agents }: ChatContext): void {
   const { agent, backend } = settings.row;
   const withTerminal = agents
     .agentFor(agent)
-    .backends.filter(({ runs }) => !('reason' in runs) && runs.capabilities.terminal);
+    .backends.filter((declaration) => runningBackend(declaration)?.capabilities.terminal);
   if (withTerminal.some(({ name }) => name === backend)) return;
   const [other] = withTerminal;
   const way = other
