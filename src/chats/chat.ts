@@ -227,7 +227,7 @@ export class Chat {
 
   /** After `stop`: removes what the agent keeps outside the store. The chat is being deleted. */
   async erase(): Promise<void> {
-    await eraseSessions({ ...this.#context, lease: this.lease, chat: this.#context.settings.row });
+    await eraseSessions(this.#context);
   }
 }
 

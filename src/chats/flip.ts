@@ -85,7 +85,7 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   // What the session still said of itself belongs before its end.
   await turns.recordUnprompted();
   queue.assertOpen();
-  if (target.cwd !== undefined) await leaveDirectory({ ...chat, lease: log.lease, chat: settings.row });
+  if (target.cwd !== undefined) await leaveDirectory(chat);
   // Trust is given to a directory: whoever has looked at the old one has not looked at this one.
   const untrusted = target.cwd !== undefined && trusted ? { trusted: false } : {};
   const all = { ...untrusted, ...changes, ...target };
