@@ -1,5 +1,12 @@
 import { createRequire } from 'node:module';
 
+/** What to do when a part is missing that comes with the packages. */
+export const reinstall = 'Run `npm install` again, with optional dependencies.';
+
+export function noProgram(): string {
+  return `There is no claude program for ${process.platform} ${process.arch}.`;
+}
+
 /** The path of the `claude` program that comes with the SDK's package for this platform; null if there is none. */
 export function findClaudeProgram(): string | null {
   const resolve = createRequire(createRequire(import.meta.url).resolve('@anthropic-ai/claude-agent-sdk'));

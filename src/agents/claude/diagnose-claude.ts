@@ -8,7 +8,7 @@ import { toBooError } from '../../protocol/error.ts';
 import { type Finding, finding } from '../../protocol/finding.ts';
 import { loadPseudoTerminals } from '../../terminal/pseudo-terminal.ts';
 import type { AgentDeclaration } from '../agent.ts';
-import { findClaudeProgram } from './claude-program.ts';
+import { findClaudeProgram, noProgram, reinstall } from './claude-program.ts';
 import { chooseProvider } from './provider.ts';
 
 type Options = Parameters<AgentDeclaration['diagnose']>[0];
@@ -28,13 +28,9 @@ export async function diagnoseClaude({ env, sdkByDefault }: Options): Promise<Fi
   ];
 }
 
-const reinstall = 'Run `npm install` again, with optional dependencies.';
-
 async function checkProgram(): Promise<Finding> {
   const program = findClaudeProgram();
-  if (program === null) {
-    return finding('claude', 'fail', `There is no claude program for ${process.platform} ${process.arch}.`, reinstall);
-  }
+  if (program === null) return finding('claude', 'fail', noProgram(), reinstall);
   try {
     const { stdout } = await run(program, ['--version'], { timeout: 20_000 });
     return finding('claude', 'ok', `claude ${stdout.trim()}, bundled`);

@@ -1,14 +1,10 @@
-import { findClaudeProgram } from './claude-program.ts';
+import { findClaudeProgram, noProgram, reinstall } from './claude-program.ts';
 import { loadPseudoTerminals } from '../../terminal/pseudo-terminal.ts';
-
-const reinstall = 'Run `npm install` again, with optional dependencies.';
 
 /** What the terminal backend needs: the program, and pseudo-terminals. Otherwise, why it cannot run here. */
 export async function findTerminalPath(): Promise<{ program: string } | { reason: string }> {
   const program = findClaudeProgram();
-  if (program === null) {
-    return { reason: `There is no claude program for ${process.platform} ${process.arch}. ${reinstall}` };
-  }
+  if (program === null) return { reason: `${noProgram()} ${reinstall}` };
   const terminals = await loadPseudoTerminals();
   return terminals.ok ? { program } : { reason: `${sentence(terminals.reason)} ${reinstall}` };
 }
