@@ -36,16 +36,12 @@ const finished = (outcome: 'completed' | 'interrupted' | 'failed' = 'completed')
 
 /** What the stub's agent does with every prompt, once somebody follows the chat. */
 function onTurn(work: (chatId: string) => void | Promise<void>): void {
-  const own = stub;
   stub.onPrompt = (chatId, promptId) => {
-    void until(() => stub.readers(chatId) > 0)
-      .then(() => {
-        stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
-        return work(chatId);
-      })
-      .catch((error: unknown) => {
-        if (!own.isClosed) throw error;
-      });
+    const started = until(() => stub.readers(chatId) > 0).then(() => {
+      stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
+      return work(chatId);
+    });
+    stub.inBackground(started);
   };
 }
 

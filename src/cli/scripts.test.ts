@@ -35,12 +35,9 @@ const linesOf = (out: string): Record<string, unknown>[] =>
 
 /** What the stub's agent does with every prompt. */
 function onTurn(work: (chatId: string) => unknown): void {
-  const own = stub;
   stub.onPrompt = (chatId, promptId) => {
     stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
-    void Promise.resolve(work(chatId)).catch((error: unknown) => {
-      if (!own.isClosed) throw error;
-    });
+    stub.inBackground(Promise.resolve(work(chatId)));
   };
 }
 

@@ -3,6 +3,7 @@ import type { Agent, BackendDeclaration } from '../../src/agents/agent.ts';
 import { foldSummary } from '../../src/agents/claude/fold-summary.ts';
 import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history.ts';
 import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
+import { permissionModes } from '../../src/protocol/chat.ts';
 import { backendNames } from './backend-names.ts';
 import type { ScriptedBackend } from './scripted-backend.ts';
 
@@ -11,7 +12,10 @@ export type ScriptedAgent = { -readonly [Field in keyof Agent]: Agent[Field] } &
   readonly removed: string[];
 };
 
-/** The first backend is the default; the other one that the product ships is not here, unless given. A test may put methods of its own into what is returned. */
+/**
+ * The first backend is the default; the other one that the product ships is not here, unless given. A test may put methods
+ * of its own into what is returned.
+ */
 export function scriptedAgent(backends: readonly [ScriptedBackend, ...ScriptedBackend[]]): ScriptedAgent {
   const declare = (name: string): BackendDeclaration => ({
     name,
@@ -26,7 +30,7 @@ export function scriptedAgent(backends: readonly [ScriptedBackend, ...ScriptedBa
     name: 'claude',
     label: 'Claude',
     backends: [declare(first.name), ...backendNames.filter((name) => name !== first.name).map(declare)],
-    permissionModes: ['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'],
+    permissionModes,
     models: [],
     foldSummary,
     createHistory: createHistoryMapper,

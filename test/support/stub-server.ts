@@ -48,8 +48,8 @@ export interface StubServer {
   onInterrupt: (chatId: string) => void;
   /** Whatever it returns is the problem a PATCH ends in. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
-  /** After `close`: what a scripted turn still waits for concerns nobody any more. */
-  isClosed: boolean;
+  /** Lets a scripted turn run. What it still waits for after `close` concerns nobody any more. */
+  inBackground(work: Promise<unknown>): void;
   close(): Promise<void>;
 }
 
@@ -167,6 +167,7 @@ export async function openStubServer(): Promise<StubServer> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
+  let isClosed = false;
   const stub: StubServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     token,
@@ -174,7 +175,11 @@ export async function openStubServer(): Promise<StubServer> {
     decisions: [],
     trusts: new Map(),
     requests: [],
-    isClosed: false,
+    inBackground(work) {
+      void work.catch((error: unknown) => {
+        if (!isClosed) throw error;
+      });
+    },
     addChat(fields = {}) {
       const chat: Chat = {
         ...initialSettings,
@@ -261,7 +266,7 @@ export async function openStubServer(): Promise<StubServer> {
     onPatch: () => undefined,
     close: () =>
       new Promise((resolve) => {
-        stub.isClosed = true;
+        isClosed = true;
         server.closeAllConnections();
         server.close(() => resolve());
       }),
