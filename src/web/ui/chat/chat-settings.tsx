@@ -1,18 +1,16 @@
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
-import type { BackendName, Chat, PatchChat, RunningChoice } from '../../../protocol/chat.ts';
+import type { Chat, PatchChat, RunningChoice, SettingName } from '../../../protocol/chat.ts';
 import { toBooError } from '../../../protocol/error.ts';
 import type { ChatTrust } from '../../../protocol/trust.ts';
-import { useStore } from '../parts/use-store.ts';
 import { readableLine } from '../../text/readable.ts';
 import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/seen-gate.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from '../chats/directory-field.tsx';
-import { EngineField } from '../parts/engine-field.tsx';
-import { EffortField } from '../parts/effort-field.tsx';
-import { ModelField } from '../parts/model-field.tsx';
 import { Problem } from '../parts/problem.tsx';
+import { SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
+import { useSettingsDraft } from '../parts/use-settings-draft.ts';
 import { DirectoryTrust } from './directory-trust.tsx';
 import { McpServers } from './mcp-servers.tsx';
 
@@ -32,20 +30,17 @@ export function ChatSettings({
   onClose: () => void;
 }) {
   const session = useSession();
-  const info = useStore(session.info);
-  const [model, setModel] = useState(chat.model ?? '');
-  const [effort, setEffort] = useState(chat.effort);
-  const [trusted, setTrusted] = useState(chat.trusted);
-  const [accepts, setAccepts] = useState(chat.acceptsAgentMessages);
-  const [resumes, setResumes] = useState(chat.resumeAtReset);
-  const [backend, setBackend] = useState<BackendName>(chat.backend);
-  const [cwd, setCwd] = useState(isMissing ? chat.cwd : undefined);
+  const [trust, setTrust] = useState<ChatTrust>();
+  // A changed directory needs its own approval, so saving another setting must not grant it.
+  const wasTrusted = chat.trusted && trust?.holds !== false;
+  const draft = useSettingsDraft<Pick<Chat, SettingName>>({ ...chat, trusted: wasTrusted });
+  const { cwd, trusted, backend } = draft.values;
+  const [isMoveOpen, setMoveOpen] = useState(isMissing);
   const [turn, setTurn] = useState<RunningChoice>('finish');
   const changing = useAttempt();
   const { attempt } = changing;
   const [isGiving, setGiving] = useState(false);
   const isWaiting = changing.isBusy || isGiving;
-  const [trust, setTrust] = useState<ChatTrust>();
   const [problem, setProblem] = useState<string>();
   const gate = useSeenGate();
 
@@ -53,15 +48,12 @@ export function ChatSettings({
     try {
       const found = await session.api.getTrust(chat.id);
       setTrust(found);
-      // A changed directory needs its own approval, so saving another setting must not grant it.
-      setTrusted(found.trusted && found.holds);
     } catch (error) {
       setProblem(`The content of this directory could not be read: ${toBooError(error).message}`);
     }
   }, [session, chat.id]);
   useEffect(() => void load(), [load]);
-  const wasTrusted = chat.trusted && trust?.holds !== false;
-  const isMoving = cwd !== undefined && withoutSlash(cwd) !== chat.cwd;
+  const isMoving = withoutSlash(cwd) !== chat.cwd;
   // The page shows, and would trust, the old directory.
   const isTrusting = trusted && !wasTrusted && !isMoving;
 
@@ -75,6 +67,7 @@ export function ChatSettings({
       return true;
     } catch (error) {
       setProblem(toBooError(error).message);
+      draft.set({ trusted: wasTrusted });
       await load();
       return false;
     } finally {
@@ -91,15 +84,12 @@ export function ChatSettings({
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    const wanted = model.trim() === '' ? null : model.trim();
+    const { cwd: _path, trusted: isTrusted, ...others } = draft.changes;
     const patch: PatchChat = {
-      ...(wanted === chat.model ? {} : { model: wanted }),
-      ...(effort === chat.effort ? {} : { effort }),
-      ...(trusted === wasTrusted || trusted || isMoving ? {} : { trusted }),
-      ...(accepts === chat.acceptsAgentMessages ? {} : { acceptsAgentMessages: accepts }),
-      ...(resumes === chat.resumeAtReset ? {} : { resumeAtReset: resumes }),
-      ...(backend === chat.backend ? {} : { backend, running: turn }),
-      ...(isMoving ? { cwd: withoutSlash(cwd), running: turn } : {}),
+      ...others,
+      ...(isTrusted === false && !isMoving ? { trusted: false } : {}),
+      ...(isMoving ? { cwd: withoutSlash(cwd) } : {}),
+      ...(isMoving || others.backend !== undefined ? { running: turn } : {}),
     };
     if (isTrusting && !(await giveTrust())) return;
     if (Object.keys(patch).length === 0) return onClose();
@@ -120,8 +110,8 @@ export function ChatSettings({
         <form onSubmit={(event) => void submit(event)}>
           <p className="quiet">
             Directory: <bdi>{readableLine(chat.cwd, 1000)}</bdi>{' '}
-            {cwd === undefined && (
-              <button type="button" className="plain" onClick={() => setCwd(chat.cwd)}>
+            {!isMoveOpen && (
+              <button type="button" className="plain" onClick={() => setMoveOpen(true)}>
                 Move chat …
               </button>
             )}
@@ -131,11 +121,9 @@ export function ChatSettings({
               The agent works in: <bdi>{readableLine(chat.currentDirectory, 1000)}</bdi>
             </p>
           )}
-          {cwd !== undefined && <DirectoryField value={cwd} onChange={setCwd} />}
+          {isMoveOpen && <DirectoryField value={cwd} onChange={(path) => draft.set({ cwd: path })} />}
           <McpServers servers={chat.mcpServers} />
-          <ModelField value={model} running={running} onChange={setModel} />
-          <EffortField value={effort} onChange={setEffort} />
-          {info && <EngineField info={info} value={backend} onChange={setBackend} />}
+          <SettingFields draft={draft} running={running} />
           {(backend !== chat.backend || isMoving) && isBusy && (
             <fieldset className="choices stacked">
               <legend>The running turn</legend>
@@ -160,26 +148,25 @@ export function ChatSettings({
               until you trust it.
             </p>
           ) : (
-            <label className="check">
-              <input
-                type="checkbox"
-                checked={trusted}
-                disabled={!trust}
-                onChange={(event) => setTrusted(event.target.checked)}
-              />
-              Trust this directory as it is now: load its own settings, hooks and instructions
-            </label>
+            <SettingToggle
+              name="trusted"
+              label="Trust this directory as it is now: load its own settings, hooks and instructions"
+              draft={draft}
+              disabled={!trust}
+            />
           )}
           <Problem text={problem} />
           {trust && !isMoving && <DirectoryTrust trust={trust} onWithdraw={() => void change({ trusted: false })} />}
-          <label className="check">
-            <input type="checkbox" checked={accepts} onChange={(event) => setAccepts(event.target.checked)} />
-            Accept messages from other chats’ agents: each starts a turn here that nobody asked for
-          </label>
-          <label className="check">
-            <input type="checkbox" checked={resumes} onChange={(event) => setResumes(event.target.checked)} />
-            When a usage limit holds prompts, resume automatically at the reset
-          </label>
+          <SettingToggle
+            name="acceptsAgentMessages"
+            label="Accept messages from other chats’ agents: each starts a turn here that nobody asked for"
+            draft={draft}
+          />
+          <SettingToggle
+            name="resumeAtReset"
+            label="When a usage limit holds prompts, resume automatically at the reset"
+            draft={draft}
+          />
           {isTrusting && <UnseenNote />}
           <Problem text={changing.problem} />
           <div className="actions">

@@ -1,42 +1,38 @@
 import { type FormEvent, useState } from 'react';
 import { flushSync } from 'react-dom';
-import type { BackendName, Effort, PermissionMode } from '../../../protocol/chat.ts';
+import type { Chat, CreateChat, PermissionMode, SettingName } from '../../../protocol/chat.ts';
 import { sorted } from '../../state/chats.ts';
-import { useStore } from '../parts/use-store.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
-import { EngineField } from '../parts/engine-field.tsx';
-import { EffortField } from '../parts/effort-field.tsx';
-import { ModelField } from '../parts/model-field.tsx';
 import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
+import { SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
+import { useSettingsDraft } from '../parts/use-settings-draft.ts';
 import { modeChoices } from '../parts/mode-choices.ts';
+
+/** Written out, because the schemas are not part of the bundle. */
+const initial: Partial<Pick<Chat, SettingName>> & Pick<Chat, 'permissionMode'> = {
+  model: null,
+  effort: null,
+  permissionMode: 'default',
+  trusted: false,
+};
 
 export function NewChat({ onClose }: { onClose: () => void }) {
   const session = useSession();
-  const info = useStore(session.info);
   // People often start the next chat in the same directory.
-  const [cwd, setCwd] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
-  const [backend, setBackend] = useState<BackendName>();
-  const [model, setModel] = useState('');
-  const [effort, setEffort] = useState<Effort | null>(null);
-  const [mode, setMode] = useState<PermissionMode>('default');
-  const [trusted, setTrusted] = useState(false);
+  const [lastDirectory] = useState(() => sorted(session.chats.store.get().byId.values())[0]?.cwd ?? '');
+  const draft = useSettingsDraft(initial);
+  const { permissionMode, cwd = lastDirectory } = draft.values;
   const { isBusy, problem, attempt } = useAttempt();
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     const chat = await attempt(() =>
-      session.api.createChat({
-        cwd: cwd.trim(),
-        permissionMode: mode,
-        trusted,
-        ...(backend ? { backend } : {}),
-        ...(model.trim() === '' ? {} : { model: model.trim() }),
-        ...(effort === null ? {} : { effort }),
-      }),
+      // A nullable setting that changed is not null: null is what it started with.
+      session.api.createChat({ ...(draft.changes as Partial<CreateChat>), cwd: cwd.trim() }),
     );
     if (!chat) return;
     session.chats.put(chat);
@@ -49,13 +45,13 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="New chat" onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
-        <DirectoryField value={cwd} onChange={setCwd} />
+        <DirectoryField value={cwd} onChange={(path) => draft.set({ cwd: path })} />
         <fieldset className="choices">
           <legend>Permissions</legend>
           <select
             aria-label="Permission mode"
-            value={mode}
-            onChange={(event) => setMode(event.target.value as PermissionMode)}
+            value={permissionMode}
+            onChange={(event) => draft.set({ permissionMode: event.target.value as PermissionMode })}
           >
             {modeChoices.map(({ value, label }) => (
               <option key={value} value={value}>
@@ -63,17 +59,16 @@ export function NewChat({ onClose }: { onClose: () => void }) {
               </option>
             ))}
           </select>
-          <p className="quiet">{modeChoices.find(({ value }) => value === mode)?.hint}</p>
+          <p className="quiet">{modeChoices.find(({ value }) => value === permissionMode)?.hint}</p>
         </fieldset>
         <details>
           <summary>More options</summary>
-          {info && <EngineField info={info} value={backend ?? info.defaultBackend} onChange={setBackend} />}
-          <ModelField value={model} onChange={setModel} />
-          <EffortField value={effort} onChange={setEffort} />
-          <label className="check">
-            <input type="checkbox" checked={trusted} onChange={(event) => setTrusted(event.target.checked)} />
-            Trust this directory: load its own settings, hooks and instructions
-          </label>
+          <SettingFields draft={draft} />
+          <SettingToggle
+            name="trusted"
+            label="Trust this directory: load its own settings, hooks and instructions"
+            draft={draft}
+          />
         </details>
         <Problem text={problem} />
         <div className="actions">

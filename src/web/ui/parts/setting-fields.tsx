@@ -1,0 +1,62 @@
+import type { Chat, SettingName } from '../../../protocol/chat.ts';
+import { EffortField } from './effort-field.tsx';
+import { EngineField } from './engine-field.tsx';
+import { ModelField } from './model-field.tsx';
+import { useSession } from './session-context.ts';
+import { useStore } from './use-store.ts';
+import type { SettingsDraft } from './use-settings-draft.ts';
+
+/** What the agent runs with: for a new chat as for an existing one. */
+export function SettingFields({
+  draft: { values, set },
+  running,
+}: {
+  draft: SettingsDraft;
+  /** The model in use. */
+  running?: string | null | undefined;
+}) {
+  const info = useStore(useSession().info);
+  return (
+    <>
+      <ModelField
+        value={values.model ?? ''}
+        running={running}
+        onChange={(model) => set({ model: model.trim() === '' ? null : model })}
+      />
+      <EffortField value={values.effort ?? null} onChange={(effort) => set({ effort })} />
+      {info && (
+        <EngineField
+          info={info}
+          value={values.backend ?? info.defaultBackend}
+          onChange={(backend) => set({ backend })}
+        />
+      )}
+    </>
+  );
+}
+
+type Toggle = { [N in SettingName]: Chat[N] extends boolean ? N : never }[SettingName];
+
+export function SettingToggle({
+  name,
+  label,
+  draft: { values, set },
+  disabled = false,
+}: {
+  name: Toggle;
+  label: string;
+  draft: SettingsDraft;
+  disabled?: boolean;
+}) {
+  return (
+    <label className="check">
+      <input
+        type="checkbox"
+        checked={values[name] ?? false}
+        disabled={disabled}
+        onChange={(event) => set({ [name]: event.target.checked })}
+      />
+      {label}
+    </label>
+  );
+}
