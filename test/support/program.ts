@@ -87,6 +87,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     PATH: process.env['PATH'] ?? '',
     HOME: home,
     LANG: 'C.UTF-8',
+    TMPDIR: tmpdir(),
     ...(usualDataDir ? {} : { BOOCODE_DATA_DIR: dataDir }),
     BOOCODE_PORT: '0',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
