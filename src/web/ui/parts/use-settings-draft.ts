@@ -7,7 +7,7 @@ export interface SettingsDraft<S extends Settings = Settings> {
   readonly values: S;
   /** What differs from the settings that the form shows without edits. */
   readonly changes: Partial<S>;
-  set(edits: Partial<S>): void;
+  readonly set: (edits: Partial<S>) => void;
 }
 
 /**
