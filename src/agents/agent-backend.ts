@@ -77,6 +77,11 @@ export type AgentEvent =
       isTaken?: boolean | undefined;
       /** It failed for a reason that would also fail any other prompt. */
       obstacle?: Obstacle | undefined;
+      /**
+       * Its process is gone, but these decisions can still be answered: another process of the session can take up
+       * their calls.
+       */
+      keptDecisionIds?: readonly string[] | undefined;
     };
 
 /** Why prompts cannot be answered for now. */
@@ -151,6 +156,11 @@ export interface AgentSessionSpec {
   sessionStore: SessionStore;
   /** Turns that the agent starts by itself, for example when a background task ends. */
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
+  /**
+   * Continues with this call. Its turn is already announced by `onUnprompted` when `openSession` resolves. Throws
+   * `agent_failed` if the call cannot be continued.
+   */
+  continues?: ContinuedCall | undefined;
   /** What the agent reports between turns, for example that a background task has ended. */
   onEvent(event: AgentBody): void;
   /**
@@ -212,6 +222,20 @@ export interface AnswerProblem {
 /** `settled`: nothing waits for the answer any more, and the event that says so will follow. */
 export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
 
+/** A call from an earlier process of the session, which now has its answer. */
+export interface ContinuedCall {
+  toolCallId: string;
+  answer: DecisionAnswer;
+  /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
+  onAsked(): Promise<void>;
+}
+
+/** What a person was asked about a tool call. */
+export interface AskedCall {
+  toolName: string;
+  input: Record<string, unknown>;
+}
+
 export interface BackendCapabilities {
   /** Text streams while it is generated. */
   deltas: boolean;
@@ -268,6 +292,12 @@ export interface AgentSession {
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 
+  /**
+   * Ends the process in the middle of a turn that waits for a decision, without a word to the agent, so that another
+   * process can take up the call. The turn ends as `interrupted`. Present if the backend can continue calls.
+   */
+  suspend?(): Promise<void>;
+
   /** Ends the session cleanly: its transcript is fully stored when this resolves. Idempotent. */
   close(): Promise<void>;
 }
@@ -288,6 +318,15 @@ export interface AgentBackend {
    * tell, and the prompt counts as asked.
    */
   wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
+
+  /**
+   * Whether a call that a person was asked about can be continued by another process: it has not run, and the session
+   * has not moved on. Without this method decisions end with the process that asked.
+   */
+  canContinue?(session: StoredSession, toolCallId: string): Promise<boolean>;
+
+  /** `checkAnswer` for a decision that no open session waits for. */
+  checkKeptAnswer?(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck>;
 
   /** Closes every open session; none of their processes is left. Idempotent. */
   dispose(): Promise<void>;

@@ -47,6 +47,11 @@ export class SdkProcess {
     this.#running?.child.stdin.end();
   }
 
+  /** Ends it at once: it writes nothing more. */
+  kill(): void {
+    this.#running?.child.kill('SIGKILL');
+  }
+
   /** Resolves when nothing of it is left. */
   async end(): Promise<void> {
     if (!this.#running) return;
