@@ -1,5 +1,5 @@
 -- What a search reads first: a signature of the text of every event that has one. It has a bit for each sequence of
--- one, two or three adjacent characters in the text, so a search skips most events that do not match without reading them.
+-- one, two or three adjacent characters in the text, so a search can skip most other events without reading them.
 -- The server builds both tables from the log, shortly after the log is written. Events without a signature are searched
 -- in the log itself, and the tables can be rebuilt at any time.
 

@@ -82,7 +82,7 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   if (running === 'refuse') assertIdle(false, session, target);
   await untilIdle(chat, signal);
   await session.close();
-  // Turns that the agent started by itself meanwhile belong before the flip.
+  // Turns that the agent started by itself in the meantime belong before the flip.
   await turns.recordUnprompted();
   queue.assertOpen();
   if (target.cwd !== undefined) await leaveDirectory(chat);

@@ -177,7 +177,7 @@ describe('FENCE-6: a process that slept', () => {
     expect([lost, keeper.isTrusted]).toEqual([[], true]);
   });
 
-  test('takes an answer to a question from before the sleep as old, and asks again', async () => {
+  test('treats an answer to a question from before the sleep as old, and asks again', async () => {
     const before = await askedAfter(5_000);
     clock.sleep(60_000);
     clock.advance(0);

@@ -2,7 +2,7 @@
  * What waits to be done in one chat, and in which order:
  *
  * 1. turns that the agent started by itself, unless an urgent task waits;
- * 2. tasks: what must not happen in the middle of a turn, such as a flip;
+ * 2. tasks: work that cannot happen in the middle of a turn, such as a flip;
  * 3. prompts, unless the queue is held.
  *
  * Prompts wait in the database. The queue remembers only what it knows about them, so that a prompt can start its turn
@@ -211,7 +211,7 @@ export class WorkQueue {
       }
       if (isHeld()) return null;
       const prompt = await this.nextPrompt();
-      // A task that came meanwhile goes first.
+      // A task that arrived in the meantime goes first.
       if (!prompt || !this.hasTask) return prompt && { is: 'prompt', prompt };
     }
   }
