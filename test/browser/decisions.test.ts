@@ -133,7 +133,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('show a plan formatted, and approve it', async () => {
+  it('show a plan formatted, with a button that approves it', async () => {
     const { page } = watched;
     await page.getByLabel('Permission mode').selectOption('plan');
     await say(page, 'make a plan');

@@ -47,7 +47,7 @@ describeInBrowser('the transcript', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('shows a file that was read with line numbers and colours, and a long one in parts', async () => {
+  it('shows a file that was read, with line numbers and colours, a long one in parts', async () => {
     const { page } = await shown('read code.ts');
     const read = card(page, 'Read: code.ts, done');
     await read.getByRole('button', { name: 'Read code.ts done' }).click();

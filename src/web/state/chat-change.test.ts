@@ -35,7 +35,7 @@ it('WEB-61: a dialog in the terminal causes a notification, and only one', () =>
   expect(chatChange(waits, waits)).toBeUndefined();
 });
 
-it('WEB-61: the notification of a turn’s end says the outcome that the log holds', () => {
+it('WEB-61: the notification of a turn’s end reports the outcome in the log', () => {
   const end = (outcome: TurnOutcome, message?: string): Event =>
     ({ type: 'turn_finished', turnId: 't', outcome, ...(message && { error: { code: 'x', message } }) }) as never;
   const other = { type: 'notice' } as Event;
