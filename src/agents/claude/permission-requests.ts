@@ -113,7 +113,7 @@ export class PermissionRequests {
     }
   }
 
-  /** Withdraws all questions, because nobody will answer them any more. */
+  /** Withdraws all questions, because nobody will answer them anymore. */
   withdrawAll(): void {
     for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
   }
@@ -173,7 +173,7 @@ export class PermissionRequests {
         this.#untold.delete(toolCallId);
         resolve();
       };
-      // A call that is never reported, such as one of a silent sub-agent, must not hold up its own question.
+      // A call that is never reported, such as one of a silent sub-agent, must not delay its own question.
       const timer = setTimeout(go, callFirstMs);
       this.#untold.set(toolCallId, go);
     });
