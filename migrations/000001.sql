@@ -1,12 +1,12 @@
 -- The first schema. Forward only: a later change is a new file with the next number.
 --
--- Two rules shape it. The write that appends is the write that fences: every write to a chat's log, its session entries
--- and its usage names the chat's epoch inside the statement. And what agents and people say is kept as `json`, never
--- `jsonb`: jsonb refuses NUL and lone surrogates, which tool output really contains.
+-- Two rules shape it. Every write is fenced by its own statement: a write to a chat's log, its session entries or its
+-- usage checks the chat's epoch inside the statement. And what agents and people say is stored as `json`, never as
+-- `jsonb`: jsonb refuses NUL and lone surrogates, which tool output does contain.
 
 create table hosts (
   id uuid primary key,
-  -- The machine and the process, so that the next host on the same machine can tell a dead one from a silent one.
+  -- Identify the process, so that the next host on the same machine can tell a dead host from a silent one.
   machine text not null,
   pid integer not null,
   pid_started text not null,
@@ -17,7 +17,7 @@ create table hosts (
 
 create table chats (
   id uuid primary key,
-  -- Null until somebody names it, or the first prompt does.
+  -- Null until someone names the chat, or its first prompt does.
   title text,
   cwd text not null,
   agent text not null default 'claude',
@@ -25,9 +25,9 @@ create table chats (
   model text,
   permission_mode text not null default 'default',
   trusted boolean not null default false,
-  -- The seq that the next event gets. Events are dense, so the newest has next_seq - 1.
+  -- The seq of the next event. Events are numbered without gaps, so the newest has next_seq - 1.
   next_seq bigint not null default 1,
-  -- The fencing number: it grows with every claim of the lease.
+  -- The fencing number, incremented with every claim of the lease.
   epoch bigint not null default 0,
   owner_host uuid references hosts (id),
   lease_until timestamptz,
@@ -52,10 +52,10 @@ create table events (
 create table prompts (
   chat_id uuid not null references chats (id) on delete cascade,
   id text not null,
-  -- The seq of its prompt_accepted event: prompts are taken in this order.
+  -- The seq of its prompt_accepted event: prompts run in this order.
   seq bigint not null,
   content json not null,
-  -- SHA-256 of the content: the same id with another body is a conflict.
+  -- SHA-256 of the content: the same id with different content is a conflict.
   content_hash text not null,
   -- Null while the prompt waits.
   turn_id uuid,
@@ -77,7 +77,7 @@ create table turns (
   finished_at timestamptz
 );
 
--- A chat runs one turn at a time, and the database says so.
+-- The database enforces that a chat runs one turn at a time.
 create unique index turns_running on turns (chat_id) where outcome is null;
 
 create table decisions (

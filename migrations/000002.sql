@@ -1,2 +1,2 @@
--- Made the tables of the session store, which have migrations of their own now: session-store/.
+-- Created the tables of the session store, which now have their own migrations in session-store/.
 select;

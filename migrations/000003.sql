@@ -1,5 +1,5 @@
--- Sessions that were begun elsewhere and are brought here.
+-- Importing sessions that were started elsewhere.
 
--- The session that is being brought into this chat. Until all of it is here nobody sees the chat, and no host may take
--- it; a session is brought in once at a time.
+-- The session that is being imported into this chat. Until the import is complete nobody sees the chat, and no host may
+-- claim it. A session has only one import at a time.
 alter table chats add column importing_session uuid unique;

@@ -1,10 +1,10 @@
--- Chats that are put away, and prompts that wait: moved, or cancelled.
+-- Archiving chats, and moving or cancelling waiting prompts.
 
 alter table chats add column archived boolean not null default false;
 
--- Where a prompt stands among those that wait, once somebody has moved it or another; until then its seq says so. The
--- places of those that wait are always the seqs of prompts, so one that comes later stands behind them all.
+-- A prompt's position among the waiting ones, once it or another one has been moved; until then that is its seq. The
+-- positions of waiting prompts are always seqs of prompts, so a later prompt comes after all of them.
 alter table prompts add column place bigint;
 
--- A prompt that was cancelled has the nil UUID for its turn: it waits no more, not even for a host that knows of no
--- cancelling, and its id stays taken.
+-- A cancelled prompt has the nil UUID as its turn: it no longer waits, not even for an older host that cannot cancel
+-- prompts, and its id stays taken.

@@ -1,3 +1,3 @@
--- The tool that a decision is about, by its own name. Decisions asked for before have none.
+-- The name of the tool that a decision is about. Null for older decisions.
 
 alter table decisions add column tool_name text;

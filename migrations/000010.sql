@@ -1,7 +1,7 @@
--- The effort that the agent's session was given by a command of the agent's own, so that it holds over a rest. Null is the
--- model's own.
+-- The effort that was set in the agent's session with one of the agent's own commands, so that it survives a restart of
+-- the agent. Null for the model's default.
 
 alter table agent_sessions add column effort text check (effort in ('low', 'medium', 'high', 'xhigh', 'max'));
 
--- A prompt that was taken back: the agent's session holds neither it nor what came of it.
+-- Whether the prompt was rewound: the agent's session contains neither the prompt nor anything that followed from it.
 alter table prompts add column rewound boolean not null default false;

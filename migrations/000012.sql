@@ -1,9 +1,9 @@
--- A chat's queue can be held: what failed was not the prompt's own, and would fail the next one too.
+-- Holding a chat's queue after a failure that the prompt did not cause and that would fail the next prompt too.
 
--- {reason, message, since, resetsAt, promptId, sendsAgain} while it is held.
+-- {reason, message, since, resetsAt, promptId, sendsAgain} while the queue is held.
 alter table chats add column hold json;
--- Whether a queue that a limit holds is resumed by itself when the limit resets.
+-- Whether a queue held because of a limit resumes by itself when the limit resets.
 alter table chats add column resume_at_reset boolean not null default false;
 
--- How often somebody has set out to begin the prompt's turn: a host that dies each time must not do so for ever.
+-- The number of attempts to start the prompt's turn, so that a prompt that crashes its host is not retried forever.
 alter table prompts add column starts integer not null default 0;

@@ -1,5 +1,5 @@
 // @ts-check
-// Mutation testing: changes the code of a path in one place after the other, and runs the tests that cover the place. A
+// Mutation testing: changes the code of a path in one place after another, and runs the tests that cover the place. A
 // change that no test notices has survived. docs/testing.md says how to read it.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -71,7 +71,7 @@ async function openPostgres() {
 function runStryker(options, env, signal) {
   const program = join(root, 'node_modules/@stryker-mutator/core/bin/stryker.js');
   return new Promise((resolve, reject) => {
-    // A group of its own, which can be ended as a whole.
+    // Its own process group, which can be ended as a whole.
     const child = spawn(process.execPath, [program, 'run', ...options], { env, stdio: 'inherit', detached: true });
     const end = () => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
     signal.addEventListener('abort', end);

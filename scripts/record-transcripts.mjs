@@ -60,7 +60,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
 
 function writeAll(name, room, transcripts) {
   const told = transcripts.map((each) => ({ ...each, lines: each.lines.filter((line) => !isOfRequest(line)) }));
-  // All at once, so an id is the same in each of the files; and before texts are truncated, perhaps inside a path.
+  // All together, so an id is the same in each of the files; and before texts are truncated, perhaps inside a path.
   const whole = normalise(
     room,
     told.flatMap(({ lines }) => lines),

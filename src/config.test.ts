@@ -8,13 +8,13 @@ const strong = 'q3Jw8m_Vt1ZkR0yB7dXs5LhN2cPfGeA9uQoWiTjUxYE';
 const read = (token: string, more: Record<string, string> = {}) =>
   readConfig({ env: { HOME: '/nowhere', BOOCODE_TOKEN: token, ...more } });
 
-describe('ACCESS-12: a token that can be guessed', () => {
+describe('ACCESS-12: a weak token', () => {
   it.each<[string, Record<string, string>]>([
     ['every address', { BOOCODE_HOST: '0.0.0.0' }],
     ['an address of the network', { BOOCODE_HOST: '192.168.1.5' }],
     ['a name', { BOOCODE_HOST: 'boo.example.org' }],
     ['a proxy', { BOOCODE_PUBLIC_ORIGIN: 'http://localhost:8080, https://boo.example.org' }],
-  ])('is refused on %s, and a good one is not', (_what, where) => {
+  ])('is refused with %s, and a strong one is not', (_what, where) => {
     expect(() => read(weak, where)).toThrow(
       expect.objectContaining({
         code: 'config_invalid',
@@ -28,12 +28,12 @@ describe('ACCESS-12: a token that can be guessed', () => {
     ['loopback', {}],
     ['the loopback of IPv6', { BOOCODE_HOST: '::1' }],
     ['a proxy on loopback', { BOOCODE_PUBLIC_ORIGIN: 'http://[::1]:8080,http://localhost' }],
-  ])('is taken on %s', (_what, where) => {
+  ])('is accepted with %s', (_what, where) => {
     expect(read(weak, where).token).toBe(weak);
   });
 });
 
-describe('CLI-14: a wrong setting is told in plain words', () => {
+describe('CLI-14: an invalid setting is reported in plain words', () => {
   const wrong = ['4999x', '1.5', '-1', '1e3', '0x10', '99999999999', '', ' ', 'http:', 'a b', ',;', '{}'];
 
   it.each(settings)('--$flag', ({ flag, env: name }) => {

@@ -50,14 +50,14 @@ test.each([
     'Chats that name it run on it (CLAUDE_SDK_BACKEND is off).',
   ],
   [true, 'Chats that name it run on it (CLAUDE_SDK_BACKEND is on).', 'New chats run on it (CLAUDE_SDK_BACKEND is on).'],
-])('ROUTE-2: both paths are looked at, and which one is the default (gate: %s)', async (sdkByDefault, pty, sdk) => {
+])('ROUTE-2: reports both backends, and which one is the default (gate: %s)', async (sdkByDefault, pty, sdk) => {
   const found = await findings({ sdkByDefault });
   for (const name of ['claude', 'terminals', 'login', 'database']) expect(found.get(name)?.status).toBe('ok');
   expect(found.get('claude_pty')).toMatchObject({ status: 'ok', message: `The terminal program works here. ${pty}` });
   expect(found.get('claude_sdk')).toMatchObject({ status: 'ok', message: `The Agent SDK works here. ${sdk}` });
 });
 
-test('without a login both paths say so, and what to do', async () => {
+test('without a login, both backends say so and what to do', async () => {
   const found = await findings({ agentEnv: { HOME: dataDir } });
   expect(found.get('login')).toMatchObject({
     status: 'warn',
@@ -68,7 +68,7 @@ test('without a login both paths say so, and what to do', async () => {
   }
 });
 
-test('AGENT-13: it says which provider agents use and what they get, by name and without a value', async () => {
+test('AGENT-13: reports which provider agents use and which variables they get, without values', async () => {
   const agentEnv = { HOME: dataDir, CLAUDE_CODE_USE_BEDROCK: '1', AWS_SECRET_ACCESS_KEY: 'the-secret', PATH: '/bin' };
   const all = await findings({ agentEnv });
   expect(all.get('provider')?.message).toBe('Requests go to Amazon Bedrock.');

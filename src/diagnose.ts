@@ -1,4 +1,4 @@
-/** What `boocode doctor` looks at: does everything stand that the server needs, and if not, what is to be done. */
+/** What `boocode doctor` checks: whether everything that the server needs works, and if not, what to do. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';

@@ -4,7 +4,7 @@ import { logText } from './log-text.ts';
 const line = (rest: object): string =>
   JSON.stringify({ level: 30, time: '2026-01-02T03:04:05.678Z', pid: 7, hostname: 'h', name: 'boocode', ...rest });
 
-test('a line for people has the time, the level, the sentence and the facts', () => {
+test('a line for people has the time, level, message and details', () => {
   expect(logText(line({ chatId: 'c', outcome: 'completed', ms: 12, msg: 'A turn finished.' }))).toBe(
     '03:04:05.678 info  A turn finished. chatId=c outcome=completed ms=12\n',
   );
@@ -13,7 +13,7 @@ test('a line for people has the time, the level, the sentence and the facts', ()
   );
 });
 
-test('an error stands below its line, with where it came from', () => {
+test('an error is printed below its line, with its stack', () => {
   const err = { type: 'Error', message: 'It broke.', stack: 'Error: It broke.\n    at here (file:1)' };
   expect(logText(line({ level: 50, err, msg: 'A request failed.' }))).toBe(
     '03:04:05.678 ERROR A request failed.\n  Error: It broke.\n  at here (file:1)\n',

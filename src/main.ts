@@ -53,7 +53,7 @@ export interface ServerOptions {
   agents?: readonly AgentDeclaration[];
   /** Milliseconds between the pieces the demo model streams. */
   demoIntervalMs?: number;
-  /** The database or the listener is gone for good: nothing can be served any more. */
+  /** The database or the listener is gone for good: nothing can be served anymore. */
   onFatal?: (error: Error) => void;
   /**
    * When aborted, a start is cancelled: whatever was opened is closed, and the start fails with the signal's reason.
@@ -74,7 +74,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
   const { signal = new AbortController().signal } = options;
   try {
     const publicOrigins = reachableOrigins(config);
-    // A token nobody has: it only has to say which hosts and origins are allowed.
+    // A token nobody has: this only has to determine which hosts and origins are allowed.
     const access = createAccess({ token: randomUUID(), publicOrigins });
     const door = createDoor({ access, log: logger });
     const server = await listen(door, {

@@ -40,7 +40,7 @@ export async function openStore(
     const sql = openDatabase(url, { max, oneAtATime: true, onNotice, isPooled: facts.isPooled });
     pools.push(sql);
     closers.push(() => sql.end({ timeout: 5 }));
-    // Opened at once: where few are left, others might take them meanwhile.
+    // Opened immediately: if few connections are left, others might take them meanwhile.
     await reachDatabase(sql, max);
     return sql;
   };
@@ -54,7 +54,7 @@ export async function openStore(
     logger.debug({ ...facts, ...sizes }, 'The database is open.');
     signal.throwIfAborted();
     await migrate(sql);
-    // Unfinished imports nobody waits for any more.
+    // Unfinished imports that nobody is waiting for.
     await removeImports(sql, { olderThanHours: 24 });
     return { sql, leaseSql, slow };
   } finally {

@@ -48,7 +48,7 @@ function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: 
       });
     }
   });
-  // A failure before anybody waits is reported to whoever waits later.
+  // A failure before anyone waits is reported to those who wait later.
   asked.catch(() => undefined);
   return { asked, signal: abort.signal, fail: (error) => fail(error) };
 }

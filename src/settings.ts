@@ -129,7 +129,7 @@ export const settings = [
 export type Setting = (typeof settings)[number];
 export type Flags = Partial<Record<Setting['flag'], string>>;
 
-/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has its own directory beside it. */
+/** `$XDG_DATA_HOME/boocode`, or `~/.local/share/boocode`; the demo has its own directory next to it. */
 export function defaultDataDir(env: Environment, name: 'boocode' | 'boocode-demo' = 'boocode'): string {
   return join(env['XDG_DATA_HOME'] || join(env['HOME'] || homedir(), '.local', 'share'), name);
 }

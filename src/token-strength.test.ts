@@ -17,7 +17,7 @@ describe('ACCESS-12: a token', () => {
     expect(isWeak(token)).toBe(true);
   });
 
-  it('of 256 random bits is strong, and of 128 nearly always, however it is written', () => {
+  it('of 256 random bits is strong, in every encoding', () => {
     const made = Array.from({ length: 300 }, () => [
       randomBytes(32).toString('base64'),
       randomBytes(32).toString('base64url'),

@@ -78,7 +78,7 @@ async function attach(url, token) {
     const [message, isBinary] = await once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
     const shownAt = performance.now();
     const { type, data } = isBinary ? {} : JSON.parse(message.toString());
-    // Its input line is always in sight; its banner has scrolled away after some turns.
+    // Its input line is always visible; its banner scrolls away after some turns.
     if (type !== 'screen' || !data.includes('❯')) throw new Error('The first message was not a screen of the program.');
     return shownAt - startedAt;
   } finally {

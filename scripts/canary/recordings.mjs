@@ -30,7 +30,7 @@ export async function recordAndCompare(trial, { script, fixtures }, tell) {
     });
     return { out, stderr };
   };
-  /** @param {string} file @param {string} out @returns {Difference[] | null} Null where it is not there. */
+  /** @param {string} file @param {string} out @returns {Difference[] | null} Null if it is missing. */
   const differencesOf = (file, out) =>
     existsSync(join(out, file)) ? compareRecordings(linesOf(join(checkedIn, file)), linesOf(join(out, file))) : null;
 

@@ -219,7 +219,7 @@ export interface AnswerProblem {
   message: string;
 }
 
-/** `settled`: nothing waits for the answer any more, and the event that says so will follow. */
+/** `settled`: nothing waits for the answer anymore, and the event that reports this will follow. */
 export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
 
 /** A call from an earlier process of the session, which now has its answer. */
@@ -265,7 +265,7 @@ export interface AgentSession {
    */
   keptRules?(decisionId: string): readonly string[];
 
-  /** Settles a decision that this session requested; false if nothing waits for it any more. */
+  /** Settles a decision that this session requested; false if nothing waits for it anymore. */
   resolve(decisionId: string, answer: DecisionAnswer): boolean;
 
   /**

@@ -17,7 +17,7 @@ import { hostDigits, hostMark, markName, markSession, processesOf, type SessionM
 
 const onLinux = process.platform === 'linux';
 
-describe.runIf(onLinux)('a host that is killed', () => {
+describe.runIf(onLinux)('a killed host', () => {
   let model: DemoModel;
   let agent: AgentEnv;
   let cwd: string;
@@ -36,7 +36,7 @@ describe.runIf(onLinux)('a host that is killed', () => {
     await compiled.remove();
   });
 
-  /** A host in a process of its own, whose session is open. */
+  /** A host in its own process, with an open session. */
   async function startHost(prompt: string): Promise<ChildProcess> {
     const script = fileURLToPath(new URL('../../test/support/agent-host.mjs', import.meta.url));
     const host = spawn(process.execPath, [script, compiled.module, cwd, prompt], {
@@ -53,31 +53,34 @@ describe.runIf(onLinux)('a host that is killed', () => {
     ['in the middle of a tool', 'run: env sleep 1000', (): boolean => left().includes('sleep 1000')],
     ['in the middle of an answer', 'hold', (): boolean => model.held > 0],
     ['at rest', '', (): boolean => left().length === 1],
-  ])('AGENT-4: %s leaves no agent and no tool behind, and the model is asked no more', async (_, prompt, isThere) => {
-    const host = await startHost(prompt);
-    await until(isThere, { what: 'the agent at work' });
-    const asked = model.requests.length;
-    host.kill('SIGKILL');
-    await once(host, 'close');
-    await until(() => left().length === 0, { timeoutMs: 40_000, what: 'the end of every process' });
-    expect(model.requests.length).toBe(asked);
-  });
+  ])(
+    'AGENT-4: %s leaves no agent and no tool behind, and the model gets no more requests',
+    async (_, prompt, isThere) => {
+      const host = await startHost(prompt);
+      await until(isThere, { what: 'the agent at work' });
+      const asked = model.requests.length;
+      host.kill('SIGKILL');
+      await once(host, 'close');
+      await until(() => left().length === 0, { timeoutMs: 40_000, what: 'the end of every process' });
+      expect(model.requests.length).toBe(asked);
+    },
+  );
 });
 
 describe.runIf(onLinux)('the marks of hosts', () => {
-  /** A process that sleeps, with this in its environment. */
+  /** A sleeping process with this environment. */
   function sleeper(env: Record<string, string>): { child: ChildProcess; identity: ProcessIdentity } {
     const child = spawn('sleep', ['1000'], { env: { PATH: process.env['PATH'], ...env }, stdio: 'ignore' });
     return { child, identity: identifyProcess(child.pid!)! };
   }
 
-  test('AGENT-4: processes of a dead host are ended; those of another host, or of none, are left alone', async () => {
+  test('AGENT-4: processes of a dead host are ended; those of another host, or of no host, are left alone', async () => {
     const self = identifyProcess(process.pid)!;
     const dead = spawn('true', { stdio: 'ignore' });
     const deadHost = identifyProcess(dead.pid!) ?? { pid: dead.pid!, startedAt: 'before' };
     await once(dead, 'exit');
     const orphan = sleeper({ [markName]: hostMark(deadHost) });
-    // The same pid, given out again: that host is dead too.
+    // The same pid, reused: that host is dead too.
     const ofEarlierHost = sleeper({ [markName]: hostMark({ ...self, startedAt: `${self.startedAt}0` }) });
     const ofLivingHost = sleeper({ [markName]: hostMark(self) });
     const ofNobody = sleeper({ SOME_OTHER_NAME: hostMark(deadHost) });
@@ -103,7 +106,7 @@ describe.runIf(onLinux)('the marks of hosts', () => {
     const agents = [run(mine), run(others)];
     try {
       await Promise.all(agents.map(({ stdout }) => once(stdout, 'data')));
-      // Each has become what it will be.
+      // Each has executed its final program.
       const sleeping = (mark: SessionMark, count: number) =>
         until(async () => {
           const found = await processesOf(mark);

@@ -25,7 +25,7 @@ describe('ROUTE-1: a new chat', () => {
     [undefined, 'claude_sdk'],
     ['claude_sdk', 'claude_sdk'],
     ['claude_pty', 'claude_pty'],
-  ] as const)('that names %s runs on %s, for the first backend is the default', (asked, chosen) => {
+  ] as const)('that names %s runs on %s, since the first backend is the default', (asked, chosen) => {
     const agents = new Agents([both]);
     expect(agents.choose('claude', asked)).toBe(chosen);
     expect(agents.describe().defaultBackend).toBe('claude_sdk');
@@ -43,7 +43,7 @@ describe('ROUTE-1: a new chat', () => {
     expect(() => agents.choose('claude', 'nobody')).toThrow(/“nobody”\. Use one of: claude_sdk, claude_pty\.$/);
     expect(() => agents.choose('nobody', undefined)).toThrow(refusal('agent'));
     expect(() => agents.choose('nobody', undefined)).toThrow(/Use one of: claude, other\.$/);
-    // A backend is of one agent.
+    // A backend belongs to one agent.
     expect(() => agents.choose('claude', 'other_cli')).toThrow(refusal('backend'));
   });
 });

@@ -1,4 +1,4 @@
-// Where the program works is its own to change: by a command of its shell, and by entering a worktree.
+// The program can change its own directory, with a shell command or by entering a worktree.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
@@ -33,7 +33,7 @@ describe.each([
       ...(await runTurn(session, text)),
       ...session.between.splice(0, session.between.length),
     ];
-    /** Ends the process; the chat says what it was told last. */
+    /** Ends the process and starts another one; returns the directories that it reports. */
     const anew = async (agentDirectory: { cwd: string; worktree: string | null }) => {
       await session.handle.close();
       session = await openSession(harness, { ...spec, agentDirectory });
@@ -51,7 +51,7 @@ describe.each([
       expect(told(await say('call EnterWorktree: {"name": "alpha"}'))).toEqual([{ type, cwd: alpha, worktree: alpha }]);
       const inner = await say('run: mkdir inner && cd inner');
       expect(told(inner)).toEqual([{ type, cwd: join(alpha, 'inner'), worktree: alpha }]);
-      // The worktree is where it goes on.
+      // It continues at the root of the worktree.
       expect(await anew({ cwd: join(alpha, 'inner'), worktree: alpha })).toEqual([
         { type, cwd: alpha, worktree: alpha },
       ]);

@@ -4,9 +4,9 @@ import { silentLog } from '../lib/log.ts';
 import { identifyProcess, isAlive } from '../lib/process-identity.ts';
 import { startHostWatcher } from './host-watcher.ts';
 
-// What it does when its host is killed: test/e2e/left-behind.test.ts.
+// test/e2e/left-behind.test.ts tests what it does when its host is killed.
 describe.runIf(process.platform === 'linux')('the watcher of a host', () => {
-  test('AGENT-32: it is replaced when it is killed, and gone once the host has closed it', async () => {
+  test('AGENT-32: is replaced when it is killed, and gone once the host has closed it', async () => {
     const watcher = startHostWatcher(silentLog);
     const first = identifyProcess(watcher.pid!)!;
     process.kill(first.pid, 'SIGKILL');

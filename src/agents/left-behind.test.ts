@@ -1,4 +1,4 @@
-// What a session has started, on both engines with the real program: nothing of it outlives the session's end.
+// Processes that a session has started, on both engines with the real program: none outlives the session.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -32,7 +32,7 @@ describe.runIf(process.platform === 'linux').each([
       await until(() => alive(ofServer) === 1 && alive(ofTool) === 1, { what: 'what the session starts' });
       await session.handle.close();
       expect([alive(ofServer), alive(ofTool)]).toEqual([0, 0]);
-      // And it is told, by the names alone.
+      // That is reported, with their names only.
       const told = ofType(session.between, 'notice').filter(({ code }) => code === 'processes_ended');
       expect(told.map(({ data }) => data)).toEqual([{ names: expect.arrayContaining(['sleep']) as string[] }]);
       expect(told[0]?.message).not.toContain(seconds);

@@ -118,7 +118,7 @@ function limitOf(pid: string): string | undefined {
   return /^Max file locks\s+\S+\s+(\S+)/m.exec(readText(`/proc/${pid}/limits`))?.[1];
 }
 
-/** All processes of a session of this host, whoever their parents are. */
+/** All processes of a session of this host, whatever their parents are. */
 export async function processesOf({ sessionId, limit }: SessionMark): Promise<MarkedProcess[]> {
   const self = identifyProcess(process.pid);
   if (!self) return [];

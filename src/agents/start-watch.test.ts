@@ -22,7 +22,7 @@ const watchFor = (limitMs: number): StartWatch =>
   });
 
 describe('AGENT-37: the limit of a start', () => {
-  test('ends a program that has shown nothing, says why, and starts again with the next one', () => {
+  test('ends a program that shows nothing, says why, and applies again to the next one', () => {
     const watch = watchFor(startMs);
     watch.begin();
     vi.advanceTimersByTime(startMs - 1);
@@ -53,7 +53,7 @@ describe('AGENT-37: the limit of a start', () => {
     expect(ends).toBe(1);
   });
 
-  test('of 0 never ends one', () => {
+  test('of 0 never ends a program', () => {
     const watch = watchFor(0);
     watch.begin();
     watch.noteHooks(1);

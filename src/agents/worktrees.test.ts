@@ -1,4 +1,4 @@
-// The program enters a worktree in mid-session, and takes its files along.
+// The program enters a worktree in the middle of a session, and moves its files there.
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ describe.each([
       const turn = await say('use a sub-agent: stream 3 tokens');
       expect(endOf(turn).outcome).toBe('completed');
       const [call] = ofType(turn, 'tool_call').filter(({ toolName }) => toolName === 'Agent');
-      // In a terminal the program may put it in the background; its end begins a turn then.
+      // In a terminal the program may move the sub-agent to the background; then its end starts a turn.
       if (textIn(turn).includes('in the background')) {
         const [own] = await until(() => (session.unprompted.length > 0 ? session.unprompted : null), {
           timeoutMs: 40_000,
@@ -41,7 +41,7 @@ describe.each([
         });
         turn.push(...session.between, ...(await readTurn(session, own!)));
       }
-      // What the sub-agent did stands below the call that started it.
+      // The sub-agent's messages belong to the call that started it.
       const below = ofType(turn, 'agent_message').filter((event) => event.parentToolCallId === call?.toolCallId);
       expect(below.map(({ content }) => content)).toEqual([[{ type: 'text', text: 't1 t2 t3 ' }]]);
       await session.handle.close();
@@ -50,7 +50,7 @@ describe.each([
       session = await openSession(harness, spec);
       expect(textIn(await say('what did I say'))).toContain('use a sub-agent: stream 3 tokens');
       await session.handle.close();
-      // A chat that is moved goes on where it is moved to, and not in the worktree.
+      // A moved chat continues in its new directory, not in the worktree.
       await leaveDirectory(spec.sessionStore, { configDir: harness.agent.configDir, sessionId: spec.sessionId, cwd });
       expect(await left()).toEqual([]);
       session = await openSession({ backend, cwd: elsewhere }, spec);

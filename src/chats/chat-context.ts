@@ -31,6 +31,6 @@ export interface ChatContext extends ChatEnvironment {
   readonly state: ChatStateMachine;
   readonly queue: WorkQueue;
   readonly waits: Waits;
-  /** Gives the chat up: nobody knows what is stored, or another host has the chat. */
+  /** Drops the chat: nobody knows what is stored, or another host has the chat. */
   readonly fail: (error: unknown) => void;
 }

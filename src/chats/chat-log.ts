@@ -10,7 +10,7 @@ export interface ChatLogParts {
   sql: Sql;
   lease: Lease;
   feed: Feed;
-  /** Asked after a lost connection: whether to try again, once it resolves. */
+  /** Called after a lost connection. Resolves to whether to try again, when it is time to. */
   retry(attempt: number): Promise<boolean>;
   /** Called for every event once it is stored, before the next write starts. */
   onStored(event: Event): void;
@@ -51,8 +51,8 @@ export class ChatLog {
   }
 
   /**
-   * Looks and writes with nobody in between: `decide` runs when it is this write's turn, and may ask the database; null
-   * writes nothing.
+   * Reads and writes with no other write in between: `decide` runs when it is this write's turn, and may query the
+   * database; null writes nothing.
    */
   appendIf(decide: () => Write | null | Promise<Write | null>): Promise<Event[] | null> {
     this.#waiting += 1;
@@ -73,7 +73,7 @@ export class ChatLog {
       .finally(() => (this.#waiting -= 1));
   }
 
-  /** A question to the database, asked again over lost connections as long as a write would be. */
+  /** A query to the database, retried after lost connections as long as a write would be. */
   async ask<T>(question: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -84,7 +84,7 @@ export class ChatLog {
     }
   }
 
-  /** Resolves when every write asked for until now is through. */
+  /** Resolves when every write requested until now has finished. */
   settled(): Promise<void> {
     return this.#serial(() => Promise.resolve());
   }

@@ -16,7 +16,7 @@ let log: { isBusy: boolean };
 let loop: ChatLoop;
 /** What has happened, in order. */
 let seen: string[];
-/** Awaited by the closing of the session. */
+/** Closing the session waits for this. */
 let closing: Promise<void>;
 
 beforeEach(() => {
@@ -49,7 +49,7 @@ const ticks = async (count = 50): Promise<void> => {
   for (let tick = 0; tick < count; tick += 1) await Promise.resolve();
 };
 const add = (what: string) => queue.addTask('rewind', () => Promise.resolve(void seen.push(what)));
-/** The turn that the agent began by itself; the fake records its name. */
+/** A turn the agent starts by itself; the fake records its name. */
 const unprompted = (what: string) => queue.addUnprompted(what as unknown as AsyncIterable<never>);
 
 function open(session = { isBusy: false }): void {
@@ -58,7 +58,7 @@ function open(session = { isBusy: false }): void {
   state.moveSession({ is: 'ready', handle, directory: undefined, mcpServers: null });
 }
 
-test('does one thing at a time, in the order of the queue', async () => {
+test('runs one item at a time, in queue order', async () => {
   const gate = createGate();
   void queue.addTask('rewind', async () => {
     seen.push('first begins');
@@ -74,14 +74,14 @@ test('does one thing at a time, in the order of the queue', async () => {
   expect([seen, loop.isRunning]).toEqual([['own', 'first begins', 'first ends', 'second'], false]);
 });
 
-test('does what it is started with before all that waits', async () => {
+test('runs what it is started with before everything in the queue', async () => {
   loop.startWith(() => Promise.resolve(void seen.push('first')));
   unprompted('own');
   await ticks();
   expect(seen).toEqual(['first', 'own']);
 });
 
-test('whatever comes at any moment of its coming to rest is done', async () => {
+test('work that arrives at any moment while the loop comes to rest still runs', async () => {
   for (let count = 0; count < 25; count += 1) {
     void add('task');
     await ticks(count);
@@ -91,13 +91,13 @@ test('whatever comes at any moment of its coming to rest is done', async () => {
   }
 });
 
-test('an error outside a task gives the chat up', async () => {
+test('an error outside a task drops the chat', async () => {
   loop.startWith(() => Promise.reject(new Error('broken')));
   await ticks();
   expect([seen, loop.isRunning]).toEqual([['Error: broken'], false]);
 });
 
-test('once closed it finishes what runs, records what the agent began by itself, and refuses the rest', async () => {
+test('once closed, finishes the running task, records turns the agent started by itself, and refuses the rest', async () => {
   const gate = createGate();
   void queue.addTask('rewind', async () => {
     await gate.pass();
@@ -124,14 +124,14 @@ describe('an item that sleeps', () => {
     expect([seen, clock.nextMs]).toEqual([[], 250]);
   };
 
-  test('goes on after its time', async () => {
+  test('continues when its time is up', async () => {
     await sleep();
     clock.advance(250);
     await ticks();
     expect(seen).toEqual(['awake']);
   });
 
-  test.each(['woken', 'aborted', 'closed'])('goes on once it is %s', async (how) => {
+  test.each(['woken', 'aborted', 'closed'])('continues early when %s', async (how) => {
     queue.addTask('flip', () => createGate().pass()).catch(() => {});
     await ticks();
     const controller = new AbortController();
@@ -151,13 +151,13 @@ describe('after the idle limit', () => {
     expect(clock.nextMs).toBe(idleTimeoutMs);
   }
 
-  test('AGENT-3: a chat without a session is given back at once', async () => {
+  test('AGENT-3: a chat without a session is released at once', async () => {
     await rest();
     clock.advance(idleTimeoutMs);
     expect(seen).toEqual(['rest']);
   });
 
-  test('AGENT-3: a session is closed first, and work counts from its end', async () => {
+  test('AGENT-3: the session is closed first, and the limit counts from the end of the last task', async () => {
     open();
     await rest();
     clock.advance(idleTimeoutMs - 1);
@@ -170,7 +170,7 @@ describe('after the idle limit', () => {
     expect(seen).toEqual(['task', 'close', 'rest']);
   });
 
-  test('AGENT-3: never while the session is busy', async () => {
+  test('AGENT-3: a busy session is not closed', async () => {
     const session = { isBusy: true };
     open(session);
     await rest();
@@ -187,7 +187,7 @@ describe('after the idle limit', () => {
     ['work came', () => void add('task'), ['close', 'task']],
     ['a write is under way', () => void (log.isBusy = true), ['close']],
     ['the chat is let go', () => queue.close(), ['close']],
-  ])('AGENT-3: it is not given back when, as the session closed, %s', async (_, happens, then) => {
+  ])('AGENT-3: the chat is not released if, while the session closes, %s', async (_, happens, then) => {
     const gate = createGate();
     closing = gate.pass();
     open();

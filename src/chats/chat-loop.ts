@@ -1,6 +1,6 @@
 /**
- * The loop that does a chat's work: one item of its queue at a time, until the queue is empty. After the idle limit it does
- * one more: it closes the session, and gives the chat back.
+ * Does a chat's work, one item of its queue at a time, until the queue is empty. After the idle limit it closes
+ * the session and releases the chat.
  */
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -35,7 +35,7 @@ export class ChatLoop {
     return this.#running !== undefined;
   }
 
-  /** Does this before anything that waits. Only while the loop does not run. */
+  /** Runs this before everything in the queue. Only while the loop is not running. */
   startWith(first: () => Promise<void>): void {
     this.#isWoken = true;
     this.#start(first);
@@ -56,7 +56,7 @@ export class ChatLoop {
     });
   }
 
-  /** After the queue was closed: waits for the item that runs, and refuses the tasks that have not begun. */
+  /** After the queue is closed: waits for the running item, and refuses the tasks that have not started. */
   async ended(): Promise<void> {
     await this.#running;
     this.#context.queue.refuseTasks();
@@ -113,7 +113,7 @@ export class ChatLoop {
 
   async #idle(): Promise<void> {
     const { state, queue, log } = this.#context;
-    // Without a session the chat is given back at once, before anything else can happen.
+    // Without a session the chat is released at once, before anything else can happen.
     if (state.handle) await this.#parts.session.close();
     if (this.#isWoken || queue.isClosed || log.isBusy) return;
     if (state.session.is === 'cold') this.#parts.onRest();

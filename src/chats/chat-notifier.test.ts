@@ -31,7 +31,7 @@ const told = (chatId: string): Chat[] =>
   notifications.flatMap((each) => (each.type === 'chat' && each.chat.id === chatId ? [each.chat] : []));
 const decisions = (): Decision[] => notifications.flatMap((each) => (each.type === 'decision' ? [each.decision] : []));
 
-/** The last that was told of a chat is what the database says of it. */
+/** Waits until the last notification about the chat matches the database. */
 async function assertTrue(chatId: string): Promise<void> {
   await until(async () => {
     const { head: _, updatedAt: __, ...stored } = await here.chats.getChat(chatId);
@@ -40,7 +40,7 @@ async function assertTrue(chatId: string): Promise<void> {
   });
 }
 
-test('WEB-2: every change of a chat is told, with what it is then, and none twice', async () => {
+test('WEB-2: watchers get every change of a chat with its state at that time, and none twice', async () => {
   const gate = createGate();
   const usage = { inputTokens: 3, outputTokens: 5, cacheReadInputTokens: 7, cacheCreationInputTokens: 11 };
   here.backend.script = async function* (turn) {
@@ -54,7 +54,7 @@ test('WEB-2: every change of a chat is told, with what it is then, and none twic
   await gate.reached;
   await here.chats.submitPrompt(id, { content: 'and then' });
   await until(() => told(id).at(-1)?.waiting === 1);
-  // Nothing else has changed by this one.
+  // This one changes nothing but the number of waiting prompts.
   const { receipt } = await here.chats.submitPrompt(id, { content: 'and last' });
   await until(() => told(id).at(-1)?.waiting === 2);
   await here.chats.cancelPrompt(id, receipt.promptId);
@@ -78,7 +78,7 @@ test('WEB-2: every change of a chat is told, with what it is then, and none twic
   expect(notifications.at(-1)).toEqual({ type: 'chat_deleted', chatId: id });
 });
 
-test('WEB-2: a decision is told when it is requested and when it is settled, as it is stored', async () => {
+test('WEB-2: watchers get a decision as it is stored, when it is requested and when it is settled', async () => {
   here.backend.script = async function* (turn) {
     yield* turn.ask({ title: 'a\u0000b' });
     yield finished();
@@ -103,7 +103,7 @@ test('WEB-2: a decision is told when it is requested and when it is settled, as 
   });
 });
 
-test('WEB-2: a decision that a dead host left is told as cancelled by the next one', async () => {
+test('WEB-2: the next host reports a decision left by a dead host as cancelled', async () => {
   const dead = await openChatsHost(database.url);
   dead.backend.script = async function* (turn) {
     yield* turn.ask({});

@@ -12,7 +12,7 @@ export class ChatNotifier {
   readonly #watchers = new Set<(notification: ChatNotification) => void>();
   /** Chats that have changed since the last notification. */
   readonly #changed = new Map<string, () => Chat>();
-  /** What was last sent of each chat, without what is not worth a notification. */
+  /** What was last sent about each chat, without the parts that are not worth a notification. */
   readonly #sent = new Map<string, string>();
   /** Decisions that an agent waits for. */
   readonly #pending = new Map<string, Decision>();
@@ -81,7 +81,7 @@ export class ChatNotifier {
   }
 }
 
-/** The decision as its row has it. */
+/** The decision as stored in its row. */
 function requested(event: Extract<Event, { type: 'decision_requested' }>): Decision {
   const {
     decisionId: id,

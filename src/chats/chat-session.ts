@@ -49,7 +49,7 @@ export class ChatSession {
     this.#keptRules.push(...rules);
   }
 
-  /** Starts or resumes the session where needed. Between turns only. */
+  /** Starts or resumes the session if needed. Between turns only. */
   async warm(): Promise<void> {
     for (;;) {
       await this.#lookAgain();
@@ -145,7 +145,7 @@ export class ChatSession {
     const wanted = { agent, backend: name, sessionId: randomUUID() };
     const session = await log.ask(() => openAgentSession(sql, log.lease, wanted));
     if (!session) throw new FencedError(chatId);
-    // The chat may have been let go meanwhile.
+    // The chat may have been released or dropped in the meantime.
     queue.assertOpen();
     const directory = trusted ? await this.#look() : undefined;
     if (directory?.reason) await this.#report(directory.reason, directory.content?.digest ?? '');

@@ -20,7 +20,7 @@ const turn = (session: SessionPhase): ChatPhase => ({ is: 'turn', id: 't', sessi
 
 const name = (phase: ChatPhase): string => ('session' in phase ? `${phase.is}(${phase.session.is})` : phase.is);
 
-/** All that may follow, by name. Whatever is not here throws. */
+/** The legal next phases, by name. Every other move throws. */
 const legal: Record<string, string[]> = {
   cold: ['cold', 'opening', 'starting(cold)', 'turn(cold)', 'stopped'],
   opening: ['opening', 'ready', 'cold'],
@@ -48,14 +48,14 @@ function isRefused(from: ChatPhase, next: ChatPhase): boolean {
 describe.each(Object.entries(legal))('%s', (from, next) => {
   const phase = phases.find((each) => name(each) === from)!;
 
-  test('moves where it may, and nowhere else', () => {
+  test('allows its legal moves and no others', () => {
     const refused = [...phases, turn(opening)].filter((each) => isRefused(phase, each)).map(name);
     const others = [...phases, turn(opening)].map(name).filter((each) => !next.includes(each));
     expect(refused).toEqual(others);
   });
 });
 
-test('a turn leaves the session just as it is', () => {
+test('a turn starts and ends with the same session', () => {
   const other: SessionPhase = { is: 'ready', handle: {} as AgentSession, directory: undefined, mcpServers: null };
   expect(() => move(turn(ready), other)).toThrow('A chat cannot go from turn (ready) to ready.');
   expect(() => move(cold, turn(ready))).toThrow('A chat cannot go from cold to turn (ready).');
@@ -79,7 +79,7 @@ describe('what clients see', () => {
     expect(state.publicState(true)).toBe(seen);
   });
 
-  test('a turn runs or waits for a decision, whatever becomes of its session', () => {
+  test('a chat with a turn is running or waiting, even after its session is lost', () => {
     const state = machine(opening, ready);
     state.beginTurn('t');
     expect([state.publicState(false), state.publicState(true)]).toEqual(['running', 'waiting']);
@@ -89,7 +89,7 @@ describe('what clients see', () => {
     expect([state.publicState(false), state.isWarm]).toEqual(['cold', false]);
   });
 
-  test('a stopped chat is what it was, and stays so', () => {
+  test('a stopped chat keeps its state and cannot move', () => {
     const state = machine(opening, { is: 'cold', failure });
     state.stop();
     state.stop();
@@ -98,7 +98,7 @@ describe('what clients see', () => {
   });
 });
 
-test('what starts or runs can be interrupted, by the first who does, and nothing else', () => {
+test('only a starting or running turn can be interrupted, and the first interrupt counts', () => {
   const [first, second] = [ownerVia('first'), ownerVia('second')];
   const state = new ChatStateMachine(() => {});
   expect(state.interrupt(first)).toBe(false);
@@ -117,7 +117,7 @@ test('what starts or runs can be interrupted, by the first who does, and nothing
   expect(state.interrupt(first)).toBe(false);
 });
 
-test('only a turn can be failed', () => {
+test('only a turn can fail', () => {
   const state = new ChatStateMachine(() => {});
   state.failTurn(failure);
   state.start();
@@ -128,7 +128,7 @@ test('only a turn can be failed', () => {
   expect(state.turn).toStrictEqual({ is: 'turn', id: 't', interruption: { by: ownerVia('first') }, session: cold });
 });
 
-test('the session and its servers can be seen while it opens and while it is open, also during a turn', () => {
+test('the session and its servers are visible while it opens and while it is open, also during a turn', () => {
   const mcpServers = [{ name: 'files' }] as unknown as McpServer[];
   const state = new ChatStateMachine(() => {});
   const seen = () => [state.session.is, state.handle, state.mcpServers, state.isWarm];

@@ -25,7 +25,7 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
   };
 }
 
-/** A `cd` ends with the agent's process; a worktree is where the next one begins. */
+/** A `cd` ends with the agent's process; a worktree is where the next one starts. */
 function currentDirectory(directory: AgentDirectory | null, state: ChatState): string | null | undefined {
   return state === 'cold' || state === 'failed' || state === 'warming' ? directory?.worktree : directory?.cwd;
 }

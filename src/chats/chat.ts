@@ -103,7 +103,7 @@ export class Chat {
     return this.#context.log.lease;
   }
 
-  /** It accepts nothing any more, and is about to be gone. */
+  /** It accepts nothing any more, and is about to leave this host. */
   get isStopped(): boolean {
     return this.#context.queue.isClosed;
   }
@@ -112,7 +112,7 @@ export class Chat {
     return this.#context.state.isWarm;
   }
 
-  /** Stores the prompt and has its turn begun when it is next. Returns the seq of its event. */
+  /** Stores the prompt, and starts its turn when it is next. Returns the seq of its event. */
   async submit(prompt: NewPrompt): Promise<number> {
     const { log, settings, queue } = this.#context;
     queue.assertOpen();
@@ -156,7 +156,7 @@ export class Chat {
     this.#onChanged();
   }
 
-  /** Begins what waits. Safe to call at any time. */
+  /** Starts what waits. Safe to call at any time. */
   wake(): void {
     this.#context.queue.wake();
   }
@@ -171,7 +171,7 @@ export class Chat {
     return { interrupted: await this.#turns.interrupt(actor), turnId };
   }
 
-  /** Has the agent forget a prompt and all that came after it, between turns. */
+  /** Makes the agent forget a prompt and everything after it, between turns. */
   async rewind(promptId: string | undefined, actor: Actor): Promise<RewindResult> {
     const { queue } = this.#context;
     queue.assertOpen();
@@ -187,7 +187,9 @@ export class Chat {
     return this.#decisions.answer(decision, answer, actor);
   }
 
-  /** Abort the signal, with a BooError, when the caller no longer waits: a flip that has not begun is then taken back. */
+  /**
+   * Abort the signal, with a BooError, when the caller no longer waits: a flip that has not started is then withdrawn.
+   */
   async patch(
     { backend, cwd, running = 'refuse', ...changes }: PatchChat,
     actor: Actor,
@@ -211,7 +213,7 @@ export class Chat {
     state.stop();
   }
 
-  /** Ends the session without a word in the log: it belongs to another host now. */
+  /** Ends the session and writes nothing to the log, which belongs to another host now. */
   async letGo(): Promise<void> {
     this.#close();
     await this.#session.abandon();

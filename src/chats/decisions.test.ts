@@ -11,7 +11,7 @@ import { stopHost } from '../store/hosts.ts';
 
 let database: TestDatabase;
 let here: ChatsHost;
-/** What the scripted agent was told. */
+/** The answers the scripted agent received. */
 let heard: DecisionAnswer[];
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -51,7 +51,7 @@ const rowOf = async (decisionId: string): Promise<Record<string, unknown>> => {
   return { ...row };
 };
 
-test('DECIDE-1: what the agent asks is a row and an event before anybody sees it', async () => {
+test('DECIDE-1: a question from the agent is stored as a row and an event before anyone sees it', async () => {
   const input = { plan: 'rm -rf \u0000\ud800', nested: { deep: [1, null] } };
   here.backend.script = askWith({
     input,
@@ -64,7 +64,7 @@ test('DECIDE-1: what the agent asks is a row and an event before anybody sees it
   const reader = await here.follow(id);
   await here.chats.submitPrompt(id, { content: 'go' });
   const seen = await reader.until((item) => item.kind === 'event' && item.event.type === 'decision_requested');
-  // At that very moment it can be found, listed and answered.
+  // At that moment it can already be found, listed and answered.
   const { decisionId } = (seen as { event: EventOf<'decision_requested'> }).event;
   const { items } = await here.chats.listDecisions({ status: 'pending', chatId: id, limit: 10 });
   expect(items).toMatchObject([
@@ -77,7 +77,7 @@ test('DECIDE-1: what the agent asks is a row and an event before anybody sees it
   expect(heard).toEqual([{ outcome: 'allow' }]);
 });
 
-test('DECIDE-2: of fifty answers at once one wins, and 49 conflicts hold the winner', async () => {
+test('DECIDE-2: of fifty concurrent answers one wins, and the other 49 get a conflict with the winner', async () => {
   const { id, asked } = await openQuestion();
   const answers = await Promise.allSettled(
     Array.from({ length: 50 }, (_, index) =>
@@ -104,7 +104,7 @@ test('DECIDE-2: of fifty answers at once one wins, and 49 conflicts hold the win
   assertDense(await here.log(id));
 });
 
-test('DECIDE-3: the agent is given the input as it was edited, or the one that was shown', async () => {
+test('DECIDE-3: the agent gets the edited input, and the row keeps the original', async () => {
   const { id, asked } = await openQuestion();
   const input = { command: 'echo edited' };
   await here.chats.via('me').answerDecision(asked.decisionId, { outcome: 'allow', input });
@@ -125,7 +125,7 @@ test('DECIDE-3: a denial carries its message to the agent and into the log', asy
   ]);
 });
 
-test('DECIDE-4: an interrupt cancels what is open, once, and it can be answered no more', async () => {
+test('DECIDE-4: an interrupt cancels an open decision once, and later answers are refused', async () => {
   const { id, asked } = await openQuestion();
   await here.chats.interrupt(id);
   const [end] = await here.events(id, 'turn_finished');
@@ -138,7 +138,7 @@ test('DECIDE-4: an interrupt cancels what is open, once, and it can be answered 
   expect(heard).toEqual([]);
 });
 
-test('DECIDE-4: a turn that ends by itself cancels what it had asked', async () => {
+test('DECIDE-4: a turn that ends by itself cancels its open decisions', async () => {
   here.backend.script = async function* (turn) {
     const asking = turn.ask({});
     for (let count = 0; count < 2; count += 1) {
@@ -160,7 +160,7 @@ test('DECIDE-4: a turn that ends by itself cancels what it had asked', async () 
   expect((await here.chats.listDecisions({ status: 'pending', chatId: id, limit: 10 })).items).toEqual([]);
 });
 
-test('DECIDE-4 TURN-2: the next host cancels what a dead one had asked', async () => {
+test('DECIDE-4 TURN-2: the next host cancels the open decisions of a dead host', async () => {
   const { id, asked } = await openQuestion();
   await here.kill();
   await stopHost(database.sql, here.id);
@@ -176,7 +176,7 @@ test('DECIDE-4 TURN-2: the next host cancels what a dead one had asked', async (
   });
 });
 
-test('DECIDE-2: an answer that could not be stored settles nothing, and can be given again', async () => {
+test('DECIDE-2: an answer that cannot be stored settles nothing and can be sent again', async () => {
   const { id, asked } = await openQuestion();
   const full = `create function refuse() returns trigger language plpgsql as
     $$ begin raise exception 'no space' using errcode = 'disk_full'; end $$;
@@ -238,27 +238,30 @@ test.each<[string, Partial<AgentEventOf<'decision_requested'>>, AnswerDecision, 
     { outcome: 'allow', input: { command: 'a', nested: ['b', { c: '\udc00' }] } },
     'input.nested[1].c',
   ],
-])('DECIDE-9 DECIDE-10: is refused, changes nothing and leaves it open: %s', async (_, question, answer, field) => {
-  const { id, asked } = await openQuestion(question);
-  const { decisionId } = asked;
-  const before = await here.log(id);
-  const refused = here.chats.via('me').answerDecision(decisionId, answer);
-  await expect(refused).rejects.toMatchObject({ code: 'invalid_request', details: { field } });
-  expect(await rowOf(decisionId)).toMatchObject({ outcome: null, by: null, answer: null });
-  expect(await here.log(id)).toEqual(before);
-  expect(here.host.find(id)?.state).toBe('waiting');
-  await here.chats.via('me').answerDecision(decisionId, { outcome: 'deny' });
-  await here.events(id, 'turn_finished');
-  expect(heard).toEqual([{ outcome: 'deny' }]);
-});
+])(
+  'DECIDE-9 DECIDE-10: an invalid answer is refused and leaves the decision open: %s',
+  async (_, question, answer, field) => {
+    const { id, asked } = await openQuestion(question);
+    const { decisionId } = asked;
+    const before = await here.log(id);
+    const refused = here.chats.via('me').answerDecision(decisionId, answer);
+    await expect(refused).rejects.toMatchObject({ code: 'invalid_request', details: { field } });
+    expect(await rowOf(decisionId)).toMatchObject({ outcome: null, by: null, answer: null });
+    expect(await here.log(id)).toEqual(before);
+    expect(here.host.find(id)?.state).toBe('waiting');
+    await here.chats.via('me').answerDecision(decisionId, { outcome: 'deny' });
+    await here.events(id, 'turn_finished');
+    expect(heard).toEqual([{ outcome: 'deny' }]);
+  },
+);
 
-test('an answer to a decision that there is not is refused', async () => {
+test('an answer to a missing decision is refused', async () => {
   await expect(here.chats.via('me').answerDecision(randomUUID(), { outcome: 'deny' })).rejects.toMatchObject({
     code: 'not_found',
   });
 });
 
-test('DECIDE-10: a question takes an answer to each question, and a plan another text', async () => {
+test('DECIDE-10: accepts an answer to each question, and an edited text for a plan', async () => {
   for (const [kind, input, edited] of [
     ['question', { questions, more: 1 }, { more: 1, questions, answers, annotations: { 'Why?': { notes: 'n' } } }],
     ['plan', { plan: '# P', file: '/a' }, { plan: '# Q', file: '/a' }],
@@ -271,7 +274,7 @@ test('DECIDE-10: a question takes an answer to each question, and a plan another
   }
 });
 
-test('DECIDE-3: the same input as was shown counts as none, also where something is always allowed', async () => {
+test('DECIDE-3: sending back the unchanged input counts as no edit, also with allow_always', async () => {
   for (const outcome of ['allow', 'allow_always'] as const) {
     const { id, asked } = await openQuestion({ canAllowAlways: true, input: { b: 1, a: [{ c: 'x\ud800' }] } });
     await here.chats.via('me').answerDecision(asked.decisionId, { outcome, input: { a: [{ c: 'x\ud800' }], b: 1 } });
@@ -284,7 +287,7 @@ test('DECIDE-3: the same input as was shown counts as none, also where something
   }
 });
 
-test('DECIDE-9: what the agent would not do as it is written is refused; after a valid answer it is a conflict', async () => {
+test('DECIDE-9: an edit the agent would not run as written is refused; after a valid answer it is a conflict', async () => {
   here.backend.check = ({ input }) => (input ? { field: 'input.command', message: 'must be text' } : 'fine');
   const { id, asked } = await openQuestion();
   const edited = { outcome: 'allow', input: { command: 5 } } as const;
@@ -303,7 +306,7 @@ test('DECIDE-9: what the agent would not do as it is written is refused; after a
   expect(heard).toEqual([{ outcome: 'allow' }]);
 });
 
-test('DECIDE-3: an answer that the agent waits for no more is a conflict with what settled it', async () => {
+test('DECIDE-3: an answer the agent no longer waits for is a conflict with the outcome that settled it', async () => {
   let tell = (): void => {};
   here.backend.script = async function* (turn) {
     const decisionId = randomUUID();
@@ -317,7 +320,7 @@ test('DECIDE-3: an answer that the agent waits for no more is a conflict with wh
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'go' });
   const [asked] = await here.events(id, 'decision_requested');
-  // A key was pressed, and the log does not say so yet.
+  // A key was pressed in the terminal, but the log does not have the answer yet.
   here.backend.check = () => {
     setImmediate(tell);
     return 'settled';
@@ -330,7 +333,7 @@ test('DECIDE-3: an answer that the agent waits for no more is a conflict with wh
   expect(await here.events(id, 'decision_resolved')).toMatchObject([{ outcome: 'deny', by: 'terminal' }]);
 });
 
-test('the list of decisions pages oldest first, by status and by chat', async () => {
+test('lists decisions page by page, oldest first, by status and by chat', async () => {
   here.backend.script = askWith();
   const chats = await Promise.all([here.createChat(), here.createChat()]);
   const ids: string[] = [];

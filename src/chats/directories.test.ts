@@ -20,7 +20,7 @@ afterAll(() => rm(root, { recursive: true }));
 const names = async (prefix: string): Promise<string[]> =>
   (await listDirectories(prefix)).items.map(({ name }) => name);
 
-test('WEB-7: directories are completed by name, links to directories among them', async () => {
+test('WEB-7: completes directories by name, including links to directories', async () => {
   expect(await listDirectories(`${root}/pro`)).toEqual({
     items: ['project-a', 'project-b', 'project-link'].map((name) => ({ path: join(root, name), name })),
     truncated: false,
@@ -29,7 +29,7 @@ test('WEB-7: directories are completed by name, links to directories among them'
   expect(await names(`${root}/`)).toEqual(['many', 'odd\nname', 'other', 'project-a', 'project-b', 'project-link']);
 });
 
-test('WEB-7: hidden ones only for who asks for them, and fifty at the most', async () => {
+test('WEB-7: lists hidden directories only when asked for, and at most fifty directories', async () => {
   expect(await names(`${root}/.`)).toEqual(['.hidden']);
   expect(await names(`${root}/.h`)).toEqual(['.hidden']);
   expect(await names(`${root}/many/`)).toHaveLength(50);
@@ -38,7 +38,7 @@ test('WEB-7: hidden ones only for who asks for them, and fifty at the most', asy
   expect((await listDirectories(`${root}/many/d11`)).truncated).toBe(false);
 });
 
-test('WEB-7: what is not there or is a file holds nothing; a way up leads up; nothing is home', async () => {
+test('WEB-7: a missing path or a file lists nothing, ".." goes up, and an empty path is the home directory', async () => {
   expect(await listDirectories(`${root}/nowhere/x`)).toEqual({
     items: [],
     truncated: false,

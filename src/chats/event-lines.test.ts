@@ -13,7 +13,7 @@ function written(bodies: object[]): { level: string; message: string; facts: obj
   return told.filter(({ level }) => level !== 'debug');
 }
 
-test('a turn has one line, with its prompts, how it ended, how long it took and what it cost', () => {
+test('a turn logs one line, with its prompts, outcome, duration and cost', () => {
   const started = { type: 'turn_started', turnId: 't', promptIds: ['p'] };
   const finished = { type: 'turn_finished', turnId: 't', outcome: 'completed', usage: noUsage, costUsd: 0.25 };
   const facts = { chatId: 'c', turnId: 't', promptIds: ['p'], ms: 1000, costUsd: 0.25, outputTokens: 0 };
@@ -26,7 +26,7 @@ test('a turn has one line, with its prompts, how it ended, how long it took and 
   ]);
 });
 
-test('a decision has two, and neither says what was asked or answered', () => {
+test('a decision logs two lines, and neither contains the question or the answer', () => {
   const secret = { command: 'echo secret' };
   const told = written([
     { type: 'agent_message', content: [{ type: 'text', text: 'secret' }] },
@@ -46,7 +46,7 @@ test('a decision has two, and neither says what was asked or answered', () => {
   ]);
 });
 
-test('a queue that is held has one, with the reason, and one when it goes on', () => {
+test('a held queue logs one line with the reason, and one when it resumes', () => {
   const held = { type: 'queue_held', reason: 'usage_limit', message: 'secret', resetsAt: null, resumesAt: null };
   expect(written([held, { type: 'queue_resumed', by: 'web' }])).toEqual([
     {

@@ -32,7 +32,7 @@ interface Line {
 
 const turnId = randomUUID();
 
-/** A chat's log and its feed on the real store. `read` may be replaced, to hold a reader up. */
+/** A chat's log and its feed on the real store. `slowly` delays every read. */
 async function openLine(options: { backlogBytes?: number; slowly?: () => Promise<void> } = {}): Promise<Line> {
   const { sql } = database;
   const chatId = randomUUID();
@@ -83,7 +83,7 @@ describe('a reader', () => {
     for (const message of ['one', 'two', 'three']) await line.say(message);
   });
 
-  test('LOG-4: is told ok and gets what comes after its cursor', async () => {
+  test('LOG-4: gets the verdict "ok" and every event after its cursor', async () => {
     for (const after of [0, 1, 3]) {
       const reader = follow(line, after);
       await reader.until((item) => item.kind === 'resume');
@@ -94,7 +94,7 @@ describe('a reader', () => {
     }
   });
 
-  test('LOG-4: is told of a gap when its cursor is not of this log, and gets the whole log', async () => {
+  test('LOG-4: gets the verdict "gap" and the whole log when its cursor is not in this log', async () => {
     const reader = follow(line, 4);
     await reader.untilSeq(3);
     expect(verdictOf(reader)).toMatchObject({ kind: 'resume', verdict: 'gap', after: 4, head: 3 });
@@ -129,7 +129,7 @@ describe('a reader', () => {
     await reader.close();
   });
 
-  test('LOG-6 LOG-7: who joins in the middle of a message gets what has streamed of it, and then the rest', async () => {
+  test('LOG-6 LOG-7: gets what has streamed so far, then the rest, when it joins in the middle of a message', async () => {
     const early = follow(line, 3);
     line.stream('Hello, ');
     line.stream('wor');
@@ -162,7 +162,7 @@ describe('a reader', () => {
     expect(JSON.stringify(await line.stored())).not.toContain('chunk');
   });
 
-  test('LOG-6: a tool call’s input and a thought that stream are handed to late readers too; a turn’s end ends them', async () => {
+  test('LOG-6: also gets partly streamed tool input and thoughts when it joins late, until the turn ends', async () => {
     const call = { type: 'tool_call_chunk', toolCallId: 't', title: 'Bash' } as const;
     line.log.preview(turnId, { ...call, partialInput: '{"command":' });
     line.log.preview(turnId, { ...call, partialInput: '"ls"}' });
@@ -195,7 +195,7 @@ describe('a reader', () => {
     expect(line.feed.readerCount).toBe(0);
   });
 
-  test('a reader that is closed, or whose feed ends, ends; and a loop that is left closes its reader', async () => {
+  test('ends when it is closed, when its feed ends and when its loop is left', async () => {
     const [closed, ended] = [follow(line), follow(line)];
     await Promise.all([closed.untilSeq(3), ended.untilSeq(3)]);
     await closed.close();
@@ -210,7 +210,7 @@ describe('a reader', () => {
   });
 });
 
-test('LOG-5: a reader that never drains is cut off; nobody else is held up, and it goes on from its cursor', async () => {
+test('LOG-5: a reader that never drains is cut off without delaying others, and can continue from its cursor', async () => {
   const line = await openLine({ backlogBytes: 10_000 });
   await line.say('first');
   const quick = follow(line);
@@ -222,7 +222,7 @@ test('LOG-5: a reader that never drains is cut off; nobody else is held up, and 
     if (next.done !== true) seen.push(next.value);
     return next.done !== true;
   };
-  // Until it is live: then it stops reading.
+  // Reads until it is live, then stops reading.
   await read();
   await read();
   const live = read();
@@ -234,7 +234,7 @@ test('LOG-5: a reader that never drains is cut off; nobody else is held up, and 
   }
   await quick.untilSeq(42);
   expect(line.feed.readerCount).toBe(1);
-  // What was buffered for it is still given out, and is a beginning without a hole; then it ends.
+  // It still gets what was buffered for it, without a gap, and then ends.
   while (await read());
   const seqs = seqsOf(seen);
   expect(seqs).toEqual(seqs.map((_, index) => index + 1));
@@ -245,7 +245,7 @@ test('LOG-5: a reader that never drains is cut off; nobody else is held up, and 
   await Promise.all([quick.close(), again.close()]);
 });
 
-test('LOG-5: deltas count too, and one item larger than the buffer cuts nobody off who has read all before it', async () => {
+test('LOG-5: deltas count too, and one item larger than the buffer does not cut off a reader that has read everything before it', async () => {
   const line = await openLine({ backlogBytes: 10_000 });
   const stuck = line.feed.follow({ after: 0 });
   const iterator = stuck.items[Symbol.asyncIterator]();
@@ -264,7 +264,7 @@ test('LOG-5: deltas count too, and one item larger than the buffer cuts nobody o
   await quick.close();
 });
 
-test('LOG-5: what one client left unread makes room again when it follows that chat no more', async () => {
+test('LOG-5: what a client left unread no longer counts once it stops following that chat', async () => {
   const line = await openLine();
   const backlog = new Backlog(10_000);
   const left = line.feed.follow({ after: 0, backlog });
@@ -279,8 +279,8 @@ test('LOG-5: what one client left unread makes room again when it follows that c
   expect(backlog.bytes).toBe(0);
 });
 
-describe('readers that come and go at random, while a writer writes', () => {
-  /** Waits a random number of turns of the event loop: as much as matters of a slow database or network. */
+describe('readers that come and go at random while a writer writes', () => {
+  /** Waits a random number of event loop turns, in place of a slow database or network. */
   const hops = (random: () => number) => async (): Promise<void> => {
     for (let count = Math.floor(random() * 4); count > 0; count -= 1) await new Promise((done) => setImmediate(done));
   };
@@ -304,7 +304,7 @@ describe('readers that come and go at random, while a writer writes', () => {
           if (item.kind === 'event') events.push(item.event);
           if (isOver(events.at(-1)?.seq ?? 0)) break;
           count += 1;
-          // Either from within the loop, or from outside while it reads on.
+          // Leave either from within the loop, or from outside while it is still reading.
           if (count >= staysFor && random() < 0.5) break;
           if (count >= staysFor) reader.close();
           await wait();
@@ -315,7 +315,7 @@ describe('readers that come and go at random, while a writer writes', () => {
     return { events, done: run() };
   }
 
-  test('LOG-1 LOG-3: 50 seeds of 100 operations, four readers each: identical logs', async () => {
+  test('LOG-1 LOG-3: four readers see identical logs over 100 operations, for each of 50 seeds', async () => {
     let reconnects = 0;
     for (let seed = 1; seed <= 50; seed += 1) {
       const random = randomOf(seed);
@@ -337,7 +337,7 @@ describe('readers that come and go at random, while a writer writes', () => {
       const stored = await line.stored();
       assertDense(stored);
       last = stored.length;
-      // A last word, so that readers that wait at the end see that it is over.
+      // Ends the feed, so that readers waiting at the end of the log stop.
       line.feed.end('closing');
       for (const reader of readers) await reader.done;
       for (const reader of readers) expect(reader.events).toEqual(stored);
@@ -346,11 +346,11 @@ describe('readers that come and go at random, while a writer writes', () => {
     expect(reconnects).toBeGreaterThan(50 * 4 * 2);
   });
 
-  test('LOG-3: readers that begin between a commit and its publication see the event once', async () => {
+  test('LOG-3: a reader that starts between a commit and its publication sees the event once', async () => {
     for (let round = 0; round < 20; round += 1) {
       const line = await openLine();
       const publish = line.feed.publishEvent.bind(line.feed);
-      // Committed, and not yet published: readers that begin now find it in the history.
+      // Committed but not yet published: readers that start now find it in the history.
       const pending: Event[] = [];
       line.feed.publishEvent = (event) => void pending.push(event);
       await line.say('one');

@@ -2,11 +2,11 @@
  * Joins a chat's history to its live events, for any number of readers.
  *
  * No gap and nothing twice: a reader goes over the stored log until it has seen everything that this feed has
- * published, and is put on the live list in the same breath, with no await between the look and the step. What was
- * committed but not yet published at that moment comes live, and a seq that the reader has already is dropped.
+ * published, and joins the live list in the same step, with no await between the check and joining. What was
+ * committed but not yet published at that moment arrives live, and a seq that the reader already has is dropped.
  *
- * Every reader has a bounded buffer. Whoever falls behind it is cut off and comes back with a cursor: the log, not the
- * server's memory, is where a slow reader waits.
+ * Every reader has a bounded buffer. A reader that overflows it is cut off and comes back with a cursor: the log, not
+ * the server's memory, is where a slow reader waits.
  */
 import type { Delta, Event, FeedItem } from '../protocol/event.ts';
 import { createPushable, type Pushable } from '../lib/pushable.ts';
@@ -105,9 +105,9 @@ interface FeedReaderParts {
 class FeedReader implements Reader {
   readonly items: AsyncIterable<FeedItem>;
   readonly #parts: FeedReaderParts;
-  /** The last seq that history has handed out. */
+  /** The last seq that the reader got from the history. */
   #seen = 0;
-  /** There once the reader is live. */
+  /** Set once the reader is live. */
   #queue: Pushable<FeedItem> | undefined;
   #waitingBytes = 0;
   #end: ReaderEnd | undefined;
@@ -160,7 +160,7 @@ class FeedReader implements Reader {
       }
 
       this.#queue = createPushable<FeedItem>();
-      // Copied now: what streams in while these are handed out comes through the queue.
+      // Copied now: whatever streams in while these are being sent comes through the queue.
       const unfinished = [...this.#parts.unfinished()];
       for (const delta of unfinished) yield { kind: 'delta', delta };
       for await (const item of this.#queue.iterable) {
@@ -169,7 +169,7 @@ class FeedReader implements Reader {
       }
     } finally {
       this.close();
-      // What nobody takes any more.
+      // What is left in the queue is never sent, so it no longer counts.
       this.#taken(this.#waitingBytes);
     }
   }

@@ -52,7 +52,7 @@ async function openHost(options: ChatsHostOptions = {}): Promise<ChatsHost> {
   return host;
 }
 
-/** As if its host had been silent for too long, by the database's clock. */
+/** Expires the lease by the database's clock, as if its host had been silent for too long. */
 const runOut = (chatId: string) =>
   database.sql`update boocode.chats set lease_until = clock_timestamp() - interval '1 second' where id = ${chatId}`;
 const ownerOf = async (chatId: string): Promise<string | null> => {
@@ -82,7 +82,7 @@ describe('stale writers', () => {
   const note = (message: string) => ({ body: { type: 'notice', level: 'info', code: 'test', message } as const });
   const share = { costUsd: 1, models: { m: { ...noUsage, outputTokens: 1, costUsd: 1 } } };
 
-  /** Writes what a turn writes, all kinds of it, until it is told that it is stale. Counts what it wrote. */
+  /** Makes the kinds of writes a turn makes until one is refused as stale, and counts those that succeed. */
   async function writeUntilStale(
     sql: Sql,
     lease: Lease,
@@ -106,7 +106,7 @@ describe('stale writers', () => {
     }
   }
 
-  test('FENCE-1: 240 races of a stale writer with a takeover: nothing of it comes after', async () => {
+  test('FENCE-1: a stale writer writes nothing after a takeover, in 240 races', async () => {
     const { sql } = database;
     const [before, after] = [await enrol(), await enrol()];
     const total = { appends: 0, entries: 0 };
@@ -117,7 +117,7 @@ describe('stale writers', () => {
       await runOut(chatId);
       const store = chatSessionStore(sql, stale, foldSummary);
 
-      // A third of the races each: as it comes; both wait for the chat's row, the writer first, or the taker first.
+      // A third of the races run freely; in the others both wait for the chat's row, one half with the writer first.
       const gate = createGate();
       const order = race % 3;
       const blocker =
@@ -161,7 +161,7 @@ describe('stale writers', () => {
       expect(entries).toEqual([...entries.slice(0, -1).fill('stale?'), 'new']);
       expect(entries.length - 1).toBe(wrote.entries);
     }
-    // The races were races: the stale writer had its time too.
+    // The stale writer got some of its writes in, so these were real races.
     expect(total.appends).toBeGreaterThan(80);
     expect(total.entries).toBeGreaterThan(10);
   }, 120_000);
@@ -176,7 +176,7 @@ describe('stale writers', () => {
       { what: `${count} statements at the lock` },
     );
 
-  test('FENCE-1: every kind of write of a stale holder changes nothing', async () => {
+  test('FENCE-1: no kind of write by a stale holder changes anything', async () => {
     const { sql } = database;
     const chatId = await createChat();
     const stale = (await claimLease(sql, chatId, await enrol(), 60_000))!;
@@ -230,14 +230,14 @@ describe('stale writers', () => {
     expect(await snapshot()).toEqual(before);
   });
 
-  test('FENCE-4: a lease is taken when it is free, run out by the database’s clock, or its host is known to be dead', async () => {
+  test('FENCE-4: a lease can be claimed when it is free, expired by the database’s clock, or its host is known to be dead', async () => {
     const { sql } = database;
     const [one, two] = [await enrol(), await enrol()];
     const chatId = await createChat();
     const first = await claimLease(sql, chatId, one, 60_000);
     expect(first).toMatchObject({ epoch: 1, nextSeq: 1 });
     expect(await claimLease(sql, chatId, two, 60_000)).toBeNull();
-    // Not a moment before its end either.
+    // Nor shortly before it expires.
     await claimLease(sql, chatId, one, 8_000);
     expect(await claimLease(sql, chatId, two, 60_000)).toBeNull();
     await runOut(chatId);
@@ -251,14 +251,14 @@ describe('stale writers', () => {
     await releaseLease(sql, third);
     expect(await ownerOf(chatId)).toBeNull();
     expect(await claimLease(sql, randomUUID(), one, 60_000)).toBeNull();
-    // Twenty at once: one gets it.
+    // Of twenty concurrent claims, one succeeds.
     const claims = await Promise.all(
       Array.from({ length: 20 }, async () => claimLease(sql, chatId, await enrol(), 60_000)),
     );
     expect(claims.filter(Boolean)).toHaveLength(1);
   });
 
-  test('FENCE-3: only the leases that a host still holds are renewed, and work that nobody holds is found', async () => {
+  test('FENCE-3: only leases the host still holds are renewed, and work without a host is found', async () => {
     const { sql } = database;
     const [mine, others] = [await enrol(), await enrol()];
     const [kept, letGo, taken, resting] = [
@@ -289,7 +289,7 @@ describe('two hosts', () => {
   const holdScript = (host: ChatsHost) => {
     const gate = createGate();
     host.backend.script = async function* ({ text }) {
-      // A host that starts also takes up what tests before have left; that is none of this one's.
+      // A host that starts also takes up what earlier tests left behind, which is not part of this test.
       if (text === '') return yield finished();
       yield said('I have begun.');
       await gate.pass();
@@ -299,7 +299,7 @@ describe('two hosts', () => {
     return gate;
   };
 
-  /** A chat of this host whose turn has begun, and goes on when the gate is opened. */
+  /** A chat of this host with a running turn, which continues when the gate opens. */
   async function heldTurn(host: ChatsHost) {
     const gate = holdScript(host);
     const { id } = await host.createChat();
@@ -308,7 +308,7 @@ describe('two hosts', () => {
     return { id, gate };
   }
 
-  test('FENCE-2 FENCE-4: a chat of another host is refused; taken over, its old host lets it go and closes its agent', async () => {
+  test('FENCE-2 FENCE-4: requests for another host’s chat are refused; after a takeover the old host drops the chat and closes its agent', async () => {
     const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
     const { id, gate } = await heldTurn(old);
     for (const question of [
@@ -326,7 +326,7 @@ describe('two hosts', () => {
     gate.open();
     await until(() => old.host.find(id) === undefined, { what: 'the old host to let go' });
     await until(() => !old.backend.sessions.has(id), { what: 'the end of its agent' });
-    // It wrote no more, and took nothing from the new holder.
+    // The old host wrote nothing more and took nothing from the new holder.
     expect(await next.log(id)).toEqual(log);
     expect(await ownerOf(id)).toBe(next.id);
     assertDense(log);
@@ -339,7 +339,7 @@ describe('two hosts', () => {
     await expect(old.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
   });
 
-  test('WEB-65: a chat of another host is said to run, to wait or to be ready there, and cannot be interrupted from here', async () => {
+  test('WEB-65: another host’s chat shows as running, waiting or ready, and cannot be interrupted from here', async () => {
     const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
     const { id, gate } = await heldTurn(old);
     const seen = async () => {
@@ -366,8 +366,8 @@ describe('two hosts', () => {
     expect(await next.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });
   });
 
-  test('FENCE-2: a stale host that is asked to write refuses, and lets go at once', async () => {
-    // Its clock stands still: no renewal tells it.
+  test('FENCE-2: a stale host that is asked to write refuses and drops the chat at once', async () => {
+    // Its clock stands still, so no renewal tells it that the lease is gone.
     const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost()];
     const { id } = await old.createChat();
     await old.chats.submitPrompt(id, { id: 'p1', content: 'go' });
@@ -380,7 +380,7 @@ describe('two hosts', () => {
     expect(await next.log(id)).toEqual(log);
   });
 
-  test('FENCE-4: a chat that was let go and is taken up again here opens its agent once the old one is gone', async () => {
+  test('FENCE-4: a host that drops a chat and takes it up again opens its agent once the old one is gone', async () => {
     const [old, next] = [await openHost({ clock: new ManualClock() }), await openHost({ idleTimeoutMs: 1 })];
     const { id } = await old.createChat();
     await old.chats.submitPrompt(id, { content: 'go' });
@@ -394,7 +394,7 @@ describe('two hosts', () => {
     await end.reached;
     await old.chats.submitPrompt(id, { content: 'go on' });
     await until(() => old.host.find(id)?.state === 'warming');
-    // All that it does before, it does by now.
+    // Leaves time for everything that does not wait for the old agent.
     for (let round = 0; round < 20; round += 1) await old.chats.getChat(id);
     end.open();
     await old.events(id, 'turn_finished', 2);
@@ -406,7 +406,7 @@ describe('two hosts', () => {
     ]);
   });
 
-  test('FENCE-4: a chat at rest is free for any host, at once', async () => {
+  test('FENCE-4: any host can take a chat at rest at once', async () => {
     const clock = new ManualClock();
     const [old, next] = [await openHost({ clock, idleTimeoutMs: 1_000 }), await openHost()];
     const { id } = await old.createChat();
@@ -422,7 +422,7 @@ describe('two hosts', () => {
     await next.events(id, 'turn_finished', 2);
   });
 
-  describe('one of which cannot reach the database', () => {
+  describe('one without access to the database', () => {
     let proxy: PostgresProxy;
     beforeEach(async () => {
       proxy = await openPostgresProxy(database.url);
@@ -444,7 +444,7 @@ describe('two hosts', () => {
         },
       ],
     ])(
-      'FENCE-3: a host that %s lets its chats go after nine seconds, well before another may take them',
+      'FENCE-3: a host that %s drops its chats after nine seconds, well before another host may take them',
       async (_, cut, mend) => {
         const clock = new ManualClock();
         const cutOff = await openHost({ clock, url: proxy.url });
@@ -455,7 +455,7 @@ describe('two hosts', () => {
         clock.advance(8_999);
         expect(cutOff.host.find(id)).toBeDefined();
         expect(cutOff.backend.sessions.has(id)).toBe(true);
-        // The database says that the lease still holds.
+        // The lease still holds by the database's clock.
         await expect(next.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
         clock.advance(1);
         expect(cutOff.host.find(id)).toBeUndefined();
@@ -471,12 +471,12 @@ describe('two hosts', () => {
         expect(await next.log(id)).toEqual(log);
         assertTurnsFinished(log);
         await expect(cutOff.chats.submitPrompt(id, { content: 'x' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
-        // A write that still waits to be tried again is given up.
+        // A write that still waits for a retry is given up.
         clock.advance(1_000);
       },
     );
 
-    test('FENCE-5: a host that cannot for the moment of a renewal ends no turn', async () => {
+    test('FENCE-5: a host that fails one renewal ends no turn', async () => {
       const clock = new ManualClock();
       const said: string[] = [];
       const note = (_facts: object, message: string): void => void said.push(message);
@@ -487,7 +487,7 @@ describe('two hosts', () => {
       await until(() => said.some((message) => message.startsWith('The leases could not be renewed')));
       await proxy.comeUp();
       await until(() => {
-        // A further try that is planned is made.
+        // Makes the next planned retry happen.
         if (clock.nextMs !== null && clock.nextMs <= 250) clock.advance(clock.nextMs);
         return said.includes('The leases are renewed again.');
       });
@@ -497,7 +497,7 @@ describe('two hosts', () => {
       await host.events(id, 'turn_finished');
     });
 
-    test('FENCE-6: one that slept has four seconds to ask, and then lets everything go', async () => {
+    test('FENCE-6: a host that slept has four seconds to renew its leases before it drops every chat', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock, url: proxy.url });
       const { id, gate } = await heldTurn(host);
@@ -510,11 +510,11 @@ describe('two hosts', () => {
       await proxy.comeUp();
       gate.open();
       await until(async () => (await host.chats.health()) !== 'database_unreachable');
-      // What waits to be tried again is given up.
+      // Whatever still waits for a retry is given up.
       clock.advance(1_000);
     });
 
-    test('TURN-2 PROMPT-4 DATA-7: and comes back before anybody else took its chats: it takes them up itself', async () => {
+    test('TURN-2 PROMPT-4 DATA-7: a host that comes back before another takes its chats takes them up again', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock, url: proxy.url });
       const gate = holdScript(host);
@@ -540,7 +540,7 @@ describe('two hosts', () => {
       assertTurnsFinished(log);
       const ends = log.flatMap((event) => (event.type === 'turn_finished' ? [event] : []));
       expect(ends.map((event) => event.outcome)).toEqual(['interrupted', 'completed']);
-      // It has not ended, and says what there was.
+      // The host itself has not ended, so the error names the real cause.
       expect(ends[0]?.error).toEqual({
         code: 'storage_unavailable',
         message:
@@ -550,7 +550,7 @@ describe('two hosts', () => {
   });
 
   describe('FENCE-6: a host that slept for longer than its leases may be trusted', () => {
-    test('goes on with what nobody has taken', async () => {
+    test('keeps the chats that nobody has taken', async () => {
       const clock = new ManualClock();
       const host = await openHost({ clock });
       const { id, gate } = await heldTurn(host);
@@ -570,7 +570,7 @@ describe('two hosts', () => {
       expect(log.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
     });
 
-    test('lets go what another host has taken', async () => {
+    test('drops the chats that another host has taken', async () => {
       const clock = new ManualClock();
       const [slept, next] = [await openHost({ clock }), await openHost()];
       const { id, gate } = await heldTurn(slept);
@@ -587,7 +587,7 @@ describe('two hosts', () => {
     });
   });
 
-  test('FENCE-7: leases are renewed though every other connection is busy', async () => {
+  test('FENCE-7: leases are renewed even when every other connection is busy', async () => {
     const clock = new ManualClock();
     const host = await openHost({ clock });
     const { id, gate } = await heldTurn(host);
@@ -611,7 +611,7 @@ describe('two hosts', () => {
     await host.events(id, 'turn_finished');
   });
 
-  test('FENCE-3: leases are renewed as long as the database answers, so that a long turn keeps its chat', async () => {
+  test('FENCE-3: leases are renewed as long as the database answers, so a long turn keeps its chat', async () => {
     const clock = new ManualClock();
     const host = await openHost({ clock });
     const { id, gate } = await heldTurn(host);
@@ -626,7 +626,7 @@ describe('two hosts', () => {
         },
         { what: 'the renewal' },
       );
-      // The renewal is through at the host, too: the next one is planned.
+      // The host has seen the renewal too, and has planned the next one.
       await until(() => (clock.nextMs ?? 0) > 0);
     }
     expect(host.host.find(id)?.state).toBe('running');

@@ -1,4 +1,4 @@
-// Flips that cannot be, hosts that lose the chat or die in the middle of one, and what it all cost.
+// Flips that are refused, hosts that lose the chat or die in the middle of a flip, and the cost across flips.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -58,8 +58,8 @@ const flip = (id: string, backend: BackendName) => here.chats.patchChat(id, { ba
 const send = (id: string, content: string) => here.chats.submitPrompt(id, { content });
 const turns = (id: string, count: number) => here.events(id, 'turn_finished', count);
 
-describe('where it cannot be', () => {
-  test('FLIP-7: a backend that is not here is refused before anything is closed or interrupted', async () => {
+describe('a flip that is not possible', () => {
+  test('FLIP-7: an unavailable backend is refused before anything is closed or interrupted', async () => {
     const sdk = new ScriptedBackend(tellTale('claude_sdk', gate));
     const alone = await openChatsHost(database.url, { backend: sdk });
     hosts.push(alone);
@@ -75,19 +75,19 @@ describe('where it cannot be', () => {
     gate.open();
     await alone.events(id, 'turn_finished', 2);
     expect([sdk.opened.length, sdk.closed]).toEqual([1, 0]);
-    // The one that it has is no flip, whether it is here or not.
+    // The current backend is not a flip, whether it is available or not.
     const { id: absent } = await alone.createChat();
     await alone.sql`update boocode.chats set backend = 'claude_pty' where id = ${absent}`;
     expect(await alone.chats.patchChat(absent, { backend: 'claude_pty' })).toMatchObject({ backend: 'claude_pty' });
     expect(await alone.chats.patchChat(absent, { backend: 'claude_sdk' })).toMatchObject({ backend: 'claude_sdk' });
   });
 
-  test('an unknown chat', async () => {
+  test('an unknown chat is not found', async () => {
     await expect(flip(randomUUID(), 'claude_pty')).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('FENCE-1 FENCE-2: a stale host flips nothing', async () => {
-    // Its clock stands still: no renewal tells it.
+    // Its clock stands still, so no renewal tells it that the lease is gone.
     const old = await openTwo({ clock: new ManualClock() });
     const [asked, closing] = [await openWarmChat(old), await openWarmChat(old)];
     const end = createGate();
@@ -110,7 +110,7 @@ describe('where it cannot be', () => {
   });
 });
 
-describe('a host that dies in the middle', () => {
+describe('a host that dies in the middle of a flip', () => {
   let proxy: PostgresProxy;
   let dying: TwoEngines;
   beforeEach(async () => {
@@ -119,7 +119,7 @@ describe('a host that dies in the middle', () => {
     dying = await openTwoEngines(database.url, gate, { url: proxy.url, clock: new ManualClock() });
   });
 
-  /** Lets a write that holds this word through in one direction only, and kills the host there. */
+  /** Cuts the connection at the question or the answer of the write of the flip, and resolves then. */
   const killAt = (where: 'question' | 'answer'): Promise<void> =>
     new Promise((resolve) => {
       let isAsked = false;
@@ -174,7 +174,7 @@ describe('a host that dies in the middle', () => {
     ],
     ['after the answer', 'claude_pty', async (id) => void (await dying.chats.patchChat(id, { backend: 'claude_pty' }))],
   ];
-  test.each(moments)('FLIP-6 TURN-2: %s leaves the chat on %s, and it goes on there', async (_, backend, act) => {
+  test.each(moments)('FLIP-6 TURN-2: %s leaves the chat on %s, where it continues', async (_, backend, act) => {
     const id = await openWarmChat(dying);
     await act(id);
     await dying.kill();
@@ -193,7 +193,7 @@ describe('a host that dies in the middle', () => {
     assertTurnsFinished(await here.log(id));
   });
 
-  test('FLIP-1 LOG-8: a host that lives on after the answer to its write was lost has flipped once', async () => {
+  test('FLIP-1 LOG-8: a host that survives losing the answer to its write has flipped once', async () => {
     const living = await openTwo({ url: proxy.url });
     const id = await openWarmChat(living);
     let cuts = 0;
@@ -216,7 +216,7 @@ describe('a host that dies in the middle', () => {
 describe('cost', () => {
   const share = { costUsd: 0.25, models: { m: { ...noUsage, outputTokens: 5, costUsd: 0.25 } } };
 
-  test('FLIP-8: goes on adding up; what the session’s end still cost is in the log before the flip, and in the total', async () => {
+  test('FLIP-8: keeps adding up; a cost reported as the session ends is in the log before the flip, and in the total', async () => {
     here.sdk.costAtEnd = share;
     const id = await openWarmChat(here);
     await flip(id, 'claude_pty');
@@ -234,7 +234,7 @@ describe('cost', () => {
     expect(JSON.parse(row!.model_usage)).toEqual({ m: { ...noUsage, outputTokens: 5, costUsd: 2.25 } });
   });
 
-  test('FLIP-8: also of a session that ends with its host; nothing is told where nothing was spent', async () => {
+  test('FLIP-8: includes a session that ends with its host; a session that spent nothing logs nothing', async () => {
     const id = await openWarmChat(here);
     here.sdk.costAtEnd = { costUsd: 0, models: {} };
     await flip(id, 'claude_pty');
@@ -248,7 +248,7 @@ describe('cost', () => {
     expect(row).toEqual({ cost_usd: 2.25 });
   });
 
-  test('FLIP-8: in the middle of a session and of a turn, without a turn', async () => {
+  test('FLIP-8: includes what a session reports in the middle of a turn, apart from the turn', async () => {
     const id = await openWarmChat(here);
     await send(id, 'hold');
     await gate.reached;

@@ -1,4 +1,4 @@
-// Flips that meet a chat whose agent starts or ends, and flips that meet each other.
+// Flips that race with the start or end of the agent, and flips that race with each other.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assertDense, assertTurnsFinished } from '../../test/support/chats-host.ts';
 import { createGate, type Gate } from '../../test/support/gate.ts';
@@ -36,7 +36,7 @@ const flip = (id: string, backend: BackendName, running?: RunningChoice) =>
 const turns = (id: string, count: number) => here.events(id, 'turn_finished', count);
 
 describe('while the agent starts or ends', () => {
-  test('FLIP-4: while it starts: the prompt that waits for it runs on the new backend, once', async () => {
+  test('FLIP-4: a prompt that waits for the agent to start runs once, on the new backend', async () => {
     const start = createGate();
     here.sdk.beforeOpen = () => start.pass();
     const { id } = await here.createChat();
@@ -57,7 +57,7 @@ describe('while the agent starts or ends', () => {
     expect([here.sdk.opened.length, here.sdk.closed, here.pty.opened.length]).toEqual([1, 1, 1]);
   });
 
-  test('FLIP-4: while it fails to start: the prompt does not fail, it runs on the new backend', async () => {
+  test('FLIP-4: a prompt whose agent fails to start does not fail but runs on the new backend', async () => {
     const start = createGate();
     here.sdk.beforeOpen = async () => {
       await start.pass();
@@ -86,7 +86,7 @@ describe('while the agent starts or ends', () => {
     expect(await story(here, id)).toEqual(['interrupted', '-> claude_pty']);
   });
 
-  test('FLIP-1 FLIP-2 FLIP-4: a closing that takes its time: nothing is told before it is through, and nothing is lost', async () => {
+  test('FLIP-1 FLIP-2 FLIP-4: the flip is stored only after a slow close has finished, and no prompt is lost', async () => {
     const id = await openWarmChat(here);
     const end = createGate();
     here.sdk.beforeClose = () => end.pass();
@@ -109,7 +109,7 @@ describe('while the agent starts or ends', () => {
     ]);
   });
 
-  test('FLIP-1: a closing that fails fails the flip: the chat goes on where it was', async () => {
+  test('FLIP-1: a failed close fails the flip, and the chat continues on its old backend', async () => {
     const id = await openWarmChat(here);
     here.sdk.beforeClose = (chatId) => {
       here.sdk.beforeClose = () => {};
@@ -123,7 +123,7 @@ describe('while the agent starts or ends', () => {
     expect((await story(here, id)).slice(2)).toEqual(['claude_sdk 2: two', 'completed']);
   });
 
-  test('a setting that changes while the agent starts holds in the very next turn', async () => {
+  test('a setting changed while the agent starts applies to the very next turn', async () => {
     const start = createGate();
     here.sdk.beforeOpen = () => start.pass();
     const { id } = await here.createChat();
@@ -136,8 +136,8 @@ describe('while the agent starts or ends', () => {
   });
 });
 
-describe('at once', () => {
-  test('FLIP-5: two to the same backend are one flip; two to different ones are made one after another', async () => {
+describe('concurrent flips', () => {
+  test('FLIP-5: two to the same backend are one flip; two to different backends happen one after the other', async () => {
     const id = await openWarmChat(here);
     const answers = await Promise.all([flip(id, 'claude_pty'), flip(id, 'claude_pty')]);
     expect(answers.map((chat) => chat.backend)).toEqual(['claude_pty', 'claude_pty']);
@@ -147,7 +147,7 @@ describe('at once', () => {
     expect(await storedBackend(database, id)).toBe('claude_pty');
   });
 
-  test('FLIP-4 FLIP-5 LOG-1: fifty in both directions among twenty prompts: every prompt runs once, in order, on one of the two', async () => {
+  test('FLIP-4 FLIP-5 LOG-1: with fifty flips among twenty prompts, every prompt runs once, in order, on one of the backends', async () => {
     const id = await openWarmChat(here);
     const names = Array.from({ length: 50 }, (_, index) => (index % 3 === 0 ? 'claude_sdk' : 'claude_pty'));
     const sent: string[] = [];
@@ -159,7 +159,7 @@ describe('at once', () => {
         sent.push(content);
         await here.chats.submitPrompt(id, { content });
       }
-      // One that meets a turn and does not say what becomes of it is refused: as good as any other outcome.
+      // A flip that meets a turn and does not say what to do with it is refused, which is fine here.
       await flip(id, name, running).catch((error: unknown) => refusals.push(toBooError(error).code));
     });
     await Promise.all(flips);
@@ -171,7 +171,7 @@ describe('at once', () => {
     const accepted = log.flatMap((event) => (event.type === 'prompt_accepted' ? [event.promptId] : []));
     const taken = log.flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []));
     expect(taken).toEqual(accepted);
-    // Flips alternate, and every turn was answered by whom the flip before it names, knowing all that was said.
+    // Flips alternate, and every turn was answered by the backend of the flip before it, with the full history.
     let current = 'claude_sdk';
     let said = 0;
     const told = await story(here, id);

@@ -1,4 +1,4 @@
-// One chat on two engines: flips between turns, at every moment of a chat's life.
+// One chat on two engines: flips at every moment of a chat's life.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createGate, type Gate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -45,7 +45,7 @@ const flip = (id: string, backend: BackendName, running?: RunningChoice) =>
 const turns = (id: string, count: number) => here.events(id, 'turn_finished', count);
 
 describe('between turns', () => {
-  test('FLIP-1 FLIP-2: the chat goes on with the other backend, in the same session, knowing all that was said', async () => {
+  test('FLIP-1 FLIP-2: the chat continues on the other backend, in the same session, with the full history', async () => {
     const id = await openWarmChat(here);
     expect(await flip(id, 'claude_pty')).toMatchObject({ id, backend: 'claude_pty', state: 'cold' });
     expect(here.sdk.sessions.size).toBe(0);
@@ -79,7 +79,7 @@ describe('between turns', () => {
     expect(await storedBackend(database, id)).toBe('claude_sdk');
   });
 
-  test('FLIP-5: a flip to the backend that the chat has changes nothing, also in the middle of a turn', async () => {
+  test('FLIP-5: a flip to the current backend changes nothing, even in the middle of a turn', async () => {
     const id = await openRunning();
     const { head } = await here.chats.getChat(id);
     expect(await flip(id, 'claude_sdk')).toMatchObject({ backend: 'claude_sdk', head });
@@ -89,7 +89,7 @@ describe('between turns', () => {
     expect(here.sdk.opened).toHaveLength(1);
   });
 
-  test('FLIP-1: what else the patch holds is stored in the same write, and nothing of it without the flip', async () => {
+  test('FLIP-1: the rest of the patch is stored in the same write, and not at all if the flip is refused', async () => {
     const id = await openRunning();
     const change = { title: 'New', model: 'other', backend: 'claude_pty' } as const;
     const before = await here.chats.getChat(id);
@@ -104,13 +104,13 @@ describe('between turns', () => {
     await send(id, 'three');
     await turns(id, 3);
     expect(here.pty.opened[0]).toMatchObject({ model: 'other' });
-    // To the backend that it has: the rest of the patch as ever.
+    // With the current backend, the rest of the patch applies as usual.
     await here.chats.patchChat(id, { title: 'Newer', backend: 'claude_pty' });
     expect((await here.events(id, 'chat_updated', 2))[1]).not.toHaveProperty('backend');
     expect((await here.chats.getChat(id)).title).toBe('Newer');
   });
 
-  test('FLIP-1: a chat that never had an agent, and one that is cold', async () => {
+  test('FLIP-1: a chat that never had an agent can be flipped, and so can a cold one', async () => {
     const { id } = await here.createChat();
     await flip(id, 'claude_pty');
     expect(await storedBackend(database, id)).toBe('claude_pty');
@@ -131,7 +131,7 @@ describe('between turns', () => {
     ]);
   });
 
-  test('a chat whose agent could not start is no failed one any more', async () => {
+  test('a chat whose agent could not start is no longer failed after a flip', async () => {
     here.sdk.beforeOpen = () => {
       throw new BooError('agent_login_required', 'Sign in.');
     };
@@ -152,7 +152,7 @@ describe('between turns', () => {
     ]);
   });
 
-  test('a chat that was flipped is erased on both backends', async () => {
+  test('deleting a flipped chat removes its session', async () => {
     const id = await openWarmChat(here);
     await flip(id, 'claude_pty');
     const { sessionId } = here.sdk.opened[0]!;
@@ -162,7 +162,7 @@ describe('between turns', () => {
 });
 
 describe('while a turn runs', () => {
-  test('FLIP-3: without a word about it the flip is refused, naming both choices, and nothing has changed', async () => {
+  test('FLIP-3: a flip without a choice is refused, names both choices and changes nothing', async () => {
     const id = await openRunning();
     const { head } = await here.chats.getChat(id);
     for (const running of [undefined, 'refuse'] as const) {
@@ -176,7 +176,7 @@ describe('while a turn runs', () => {
     expect(await story(here, id)).not.toContain('-> claude_pty');
   });
 
-  test('FLIP-3 FLIP-4: finish: the turn ends as it would have, and the prompts behind it run on the new backend', async () => {
+  test('FLIP-3 FLIP-4: with "finish", the turn ends normally and the prompts behind it run on the new backend', async () => {
     const id = await openRunning();
     await send(id, 'three', 'four');
     const flipped = flip(id, 'claude_pty', 'finish');
@@ -201,7 +201,7 @@ describe('while a turn runs', () => {
     ]);
   });
 
-  test('FLIP-3 FLIP-4: interrupt: the turn ends as interrupted, no other one, and the prompts behind it run on the new backend', async () => {
+  test('FLIP-3 FLIP-4: with "interrupt", only the running turn is interrupted and the prompts behind it run on the new backend', async () => {
     const id = await openRunning();
     await send(id, 'three', 'four');
     await flip(id, 'claude_pty', 'interrupt');
@@ -219,7 +219,7 @@ describe('while a turn runs', () => {
     gate.open();
   });
 
-  test('FLIP-3 DECIDE-4: a decision that waits is a turn that runs: it is answered first, or cancelled with its turn', async () => {
+  test('FLIP-3 DECIDE-4: a pending decision counts as a running turn: it is answered first, or cancelled with its turn', async () => {
     here.sdk.script = async function* (turn) {
       const answer = yield* turn.ask({});
       yield said(answer.outcome);
@@ -244,13 +244,13 @@ describe('while a turn runs', () => {
     await expect(late).rejects.toMatchObject({ code: 'decision_settled' });
   });
 
-  test('FLIP-3: who hangs up withdraws the flip: the turn ends, and the chat stays where it is', async () => {
+  test('FLIP-3: a client that disconnects withdraws the flip: the turn ends, and the chat stays where it is', async () => {
     const id = await openRunning();
     const line = new AbortController();
     const flipped = here.chats.patchChat(id, { backend: 'claude_pty', running: 'finish' }, { signal: line.signal });
     await send(id, 'three');
     line.abort(new BooError('shutting_down', 'Nobody waits.'));
-    // At once, and not at the end of the turn.
+    // It rejects at once, not at the end of the turn.
     await expect(flipped).rejects.toMatchObject({ code: 'shutting_down' });
     gate.open();
     await turns(id, 3);
@@ -263,7 +263,7 @@ describe('while a turn runs', () => {
     expect(here.sdk.opened).toHaveLength(1);
   });
 
-  test('FLIP-3: a turn that the agent begins by itself is one too; one that comes at the end is told before the flip', async () => {
+  test('FLIP-3: a turn the agent starts by itself counts too; one that starts as the session closes is recorded before the flip', async () => {
     const id = await openWarmChat(here);
     const own = createGate();
     here.sdk.beginUnprompted(id, async function* () {
@@ -294,7 +294,7 @@ describe('while a turn runs', () => {
 });
 
 describe('while the session has work that closing would kill', () => {
-  test('FLIP-3: refused without a word; finish waits, with all prompts, until it is done', async () => {
+  test('FLIP-3: a flip without a choice is refused; with "finish", the flip and all prompts wait until the work is done', async () => {
     const id = await openWarmChat(here);
     here.sdk.busy.add(id);
     const refused = flip(id, 'claude_pty');
@@ -304,7 +304,7 @@ describe('while the session has work that closing would kill', () => {
     await send(id, 'two');
     expect(await isSettled(flipped)).toBe(false);
     expect(here.sdk.sessions.has(id)).toBe(true);
-    // A task that ends makes the agent speak: that is told before.
+    // The agent speaks when its task ends, which is recorded before the flip.
     here.sdk.beginUnprompted(id, async function* () {
       yield said('The task has ended.');
       yield finished();
@@ -322,7 +322,7 @@ describe('while the session has work that closing would kill', () => {
     ]);
   });
 
-  test('FLIP-3: refused also where the work has begun while the flip waited for its turn', async () => {
+  test('FLIP-3: a flip is also refused if the work starts while the flip is queued', async () => {
     const id = await openWarmChat(here);
     const isBusy = here.sdk.isBusy.bind(here.sdk);
     here.sdk.isBusy = (session) => {
@@ -336,7 +336,7 @@ describe('while the session has work that closing would kill', () => {
     here.sdk.busy.delete(id);
   });
 
-  test('FLIP-3: interrupt goes on at once, and takes a flip that waits with it', async () => {
+  test('FLIP-3: "interrupt" flips at once and completes a waiting flip', async () => {
     const id = await openWarmChat(here);
     here.sdk.busy.add(id);
     const patient = flip(id, 'claude_pty', 'finish');
@@ -346,7 +346,7 @@ describe('while the session has work that closing would kill', () => {
     expect((await story(here, id)).slice(2)).toEqual(['-> claude_pty']);
   });
 
-  test('FLIP-3: who hangs up withdraws the flip, and the prompts that waited for it run', async () => {
+  test('FLIP-3: a client that disconnects withdraws the flip, and the prompts waiting for it run', async () => {
     const id = await openWarmChat(here);
     here.sdk.busy.add(id);
     const line = new AbortController();
@@ -359,7 +359,7 @@ describe('while the session has work that closing would kill', () => {
     expect(await story(here, id)).toContain('claude_sdk 2: two');
   });
 
-  test('a host that drains does not wait for it: the flip does not happen', async () => {
+  test('a draining host does not wait for the work: the flip does not happen', async () => {
     const id = await openWarmChat(here);
     here.sdk.busy.add(id);
     const flipped = flip(id, 'claude_pty', 'finish');

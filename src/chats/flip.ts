@@ -82,11 +82,11 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   if (running === 'refuse') assertIdle(false, session, target);
   await untilIdle(chat, signal);
   await session.close();
-  // What the session still said of itself belongs before its end.
+  // Turns that the agent started by itself in the meantime belong before the flip.
   await turns.recordUnprompted();
   queue.assertOpen();
   if (target.cwd !== undefined) await leaveDirectory(chat);
-  // Trust is given to a directory: whoever has looked at the old one has not looked at this one.
+  // Trust belongs to a directory: whoever reviewed the old one has not reviewed this one.
   const untrusted = target.cwd !== undefined && trusted ? { trusted: false } : {};
   const all = { ...untrusted, ...changes, ...target };
   await log.append(flipped(log, agent, all, actor)).catch((error: unknown) => {
@@ -98,7 +98,7 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   session.forgetFailure();
 }
 
-/** Waits until closing the session kills nothing, or until a flip comes that does not care. */
+/** Waits until closing the session kills nothing, or until a flip arrives that closes it anyway. */
 async function untilIdle({ queue, turns, session, loop }: FlipContext, signal: AbortSignal | undefined): Promise<void> {
   while (!queue.isUrgent) {
     await turns.recordUnprompted();

@@ -25,11 +25,11 @@ afterEach(async () => {
   await proxy.close();
 });
 
-describe('DATA-6: health is what it says', () => {
-  test('a database that is there, down, half-open and back', async () => {
+describe('DATA-6: health covers', () => {
+  test('a database that is up, down, back and half-open', async () => {
     expect(await here.chats.health()).toBeNull();
     await proxy.goDown();
-    // Believed for a second.
+    // The last answer is reused for a second.
     expect(await here.chats.health()).toBeNull();
     clock.advance(1_000);
     expect(await here.chats.health()).toBe('database_unreachable');
@@ -37,13 +37,13 @@ describe('DATA-6: health is what it says', () => {
     await until(async () => (await here.chats.health()) === null);
     clock.advance(1_000);
     proxy.isFrozen = true;
-    // Sooner than our own command line and any load balancer give up. Of two timers the earlier one fires first, however
+    // It answers before the command line or a load balancer gives up. Of two timers the earlier one fires first, however
     // busy the machine is.
     const tooLate = new Promise((resolve) => setTimeout(() => resolve('too late'), 2_900).unref());
     expect(await Promise.race([here.chats.health(), tooLate])).toBe('database_unreachable');
   });
 
-  test('a database that is read-only', async () => {
+  test('a read-only database', async () => {
     const [{ name } = { name: '' }] = await database.sql<{ name: string }[]>`select current_database() as name`;
     await database.sql.unsafe(`alter database ${name} set default_transaction_read_only = on`);
     proxy.cutAll();
@@ -63,7 +63,7 @@ describe('DATA-6: health is what it says', () => {
   });
 
   test('a database whose disk is full', async () => {
-    // What Postgres says when a table finds no room.
+    // The error Postgres raises when there is no room for a table.
     await database.sql.unsafe(`
       create function no_room() returns event_trigger language plpgsql as
         $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$;
@@ -77,7 +77,7 @@ describe('DATA-6: health is what it says', () => {
     expect(await here.chats.health()).toBeNull();
   });
 
-  test('a user who may make no temporary tables', async () => {
+  test('a user who may not create temporary tables, which is no fault', async () => {
     await database.sql.unsafe(`
       create function no_tables() returns event_trigger language plpgsql as
         $$ begin raise exception 'permission denied' using errcode = 'insufficient_privilege'; end $$;
@@ -90,13 +90,13 @@ describe('DATA-6: health is what it says', () => {
     }
   });
 
-  test('a host that drains', async () => {
+  test('a draining host', async () => {
     await here.host.drain();
     expect(await here.chats.health()).toBe('stopping');
   });
 });
 
-test('DATA-6: leases that have run out; and a look that nobody answers is not taken twice', async () => {
+test('DATA-6: health reports expired leases, and does not repeat an unanswered probe', async () => {
   let looks = 0;
   let isTrusted = true;
   let answer = (): void => {};

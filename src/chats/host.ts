@@ -112,7 +112,7 @@ export class Host {
     return [...this.#chats.values()].map((chat) => chat.view).filter((chat) => chat.state !== 'cold');
   }
 
-  /** Why this host cannot serve now; null where it can. */
+  /** Why this host cannot serve now; null if it can. */
   health(): Promise<HealthReason | null> {
     return this.#health.check();
   }
@@ -130,7 +130,7 @@ export class Host {
     signal?.removeEventListener('abort', giveUp);
   }
 
-  /** Stops taking work, interrupts what runs, gives every lease back. Idempotent. */
+  /** Stops taking work, interrupts what runs, and releases every lease. Idempotent. */
   async drain(): Promise<void> {
     this.#draining = true;
     this.#cancelAdopt?.();
@@ -144,7 +144,7 @@ export class Host {
     await this.#leases.stop();
   }
 
-  /** No lost write is tried again from here on: the database is away, and this host stops. */
+  /** From here on lost writes are not retried: the database is away, and this host stops. */
   stopRetrying(): void {
     this.#retries = false;
   }
@@ -158,7 +158,7 @@ export class Host {
   async use<T>(chatId: string, task: (chat: Chat) => Promise<T>): Promise<T> {
     for (;;) {
       const { chat } = await this.#hold(chatId);
-      // It may have become cold in this very moment: then it is claimed again.
+      // It may have been released in this very moment: then it is claimed again.
       if (!chat.isStopped || this.#chats.get(chatId) === chat) return write(() => task(chat));
     }
   }
@@ -168,14 +168,14 @@ export class Host {
     const { chat, log } = await this.#hold(chatId);
     try {
       await chat.stop();
-      // Before its rows: if this fails the chat is still whole, for the agent's files are copies.
+      // Before its rows: if this fails, the chat is still complete, because the agent's files are copies.
       await write(() => chat.erase());
       if (!(await write(() => deleteChat(this.#parts.slow.sql, log.lease)))) throw elsewhere(chatId);
     } finally {
       // Only now, so that nobody claims it while it is being deleted.
       this.#forget(chat);
     }
-    // Nothing of the chat is left that could say so.
+    // Only this line says so: nothing of the chat is left.
     this.#parts.logger.info({ chatId, principal: principal.id, by: principal.name, via }, 'A chat was deleted.');
     this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
@@ -244,17 +244,17 @@ export class Host {
       },
     });
     const left = this.#leftFor.get(chatId);
-    // Otherwise another host has had it meanwhile.
+    // Otherwise another host has held it in the meantime.
     const cause = left?.epoch === lease.epoch - 1 ? left.cause : undefined;
     try {
       await write(() => this.#recover(log, cause));
       this.#leftFor.delete(chatId);
-      // Only now: what the recovery has stored is in it.
+      // Read only now, so that it includes what the recovery has stored.
       row = await ask(() => findChat(sql, chatId));
       if (!row) throw unknownChat();
     } catch (error) {
       if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
-      // Not ours to keep without being able to write. If this fails too, the lease runs out.
+      // A host that cannot write must not keep the chat. If this fails too, the lease expires.
       this.#track(inTime(releaseLease(sql, lease)));
       throw error;
     }
@@ -334,7 +334,7 @@ export class Host {
 
   #tell(chat: Chat): void {
     const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
-    // Another one has taken its place, and speaks for itself.
+    // A newer one has taken its place and sends its own notifications.
     if (!isHeld() && this.#chats.has(chat.id)) return;
     this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
   }

@@ -94,7 +94,7 @@ export class HostedChats implements Chats {
     return this.#announce(await ask(() => insertChat(this.#sql, chat)));
   }
 
-  /** What is to be stored of a new chat. Throws if it could not run here. */
+  /** What to store for a new chat. Throws if it could not run here. */
   async #newChat(input: CreateChat): Promise<NewChat> {
     const agent = input.agent ?? this.#agents.default.name;
     const backend = this.#agents.choose(agent, input.backend);
@@ -340,7 +340,7 @@ export class HostedChats implements Chats {
     return this.#view(row);
   }
 
-  /** As they are here, or with another host. */
+  /** With their state here, or on the host that holds them. */
   async #views(rows: readonly ChatRow[]): Promise<ChatView[]> {
     const held = await this.#elsewhere(rows.filter((row) => !this.#host.find(row.id)));
     return rows.map((row) => {

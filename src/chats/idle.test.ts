@@ -7,7 +7,7 @@ import { finished } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import { BooError } from '../protocol/error.ts';
 
-// Below the time to the next renewal of a lease, so that time can pass in one step.
+// Shorter than the time to the next lease renewal, so that it can pass in one step.
 const idleTimeoutMs = 1_000;
 let database: TestDatabase;
 let here: ChatsHost;
@@ -24,7 +24,7 @@ afterEach(() => here.close());
 
 const warm = (): number => here.backend.sessions.size;
 
-/** A chat whose first turn is over and whose idle time begins now. */
+/** A chat whose first turn has ended and whose idle time starts now. */
 async function openIdleChat(): Promise<string> {
   const { id } = await here.createChat();
   const ofHostMs = clock.nextMs;
@@ -35,7 +35,7 @@ async function openIdleChat(): Promise<string> {
   return id;
 }
 
-test('AGENT-3: an unused agent is ended after the limit, not before, and the chat is given back', async () => {
+test('AGENT-3: an unused agent is closed at the limit, not before, and the chat is released', async () => {
   const id = await openIdleChat();
   clock.advance(idleTimeoutMs - 1);
   expect(warm()).toBe(1);
@@ -51,7 +51,7 @@ test('AGENT-3: an unused agent is ended after the limit, not before, and the cha
   expect(here.chats.info().warmChats).toBe(0);
 });
 
-test('AGENT-2 AGENT-3: a cold chat wakes by itself on a prompt', async () => {
+test('AGENT-2 AGENT-3: a prompt wakes a cold chat', async () => {
   const id = await openIdleChat();
   clock.advance(idleTimeoutMs);
   await until(() => here.host.find(id) === undefined);
@@ -61,7 +61,7 @@ test('AGENT-2 AGENT-3: a cold chat wakes by itself on a prompt', async () => {
   expect(here.backend.opened[1]?.sessionId).toBe(here.backend.opened[0]?.sessionId);
 });
 
-test('AGENT-3: a prompt begins the time anew', async () => {
+test('AGENT-3: a prompt restarts the idle time', async () => {
   const id = await openIdleChat();
   clock.advance(idleTimeoutMs - 1);
   await here.chats.submitPrompt(id, { content: 'two' });
@@ -71,7 +71,7 @@ test('AGENT-3: a prompt begins the time anew', async () => {
   expect(warm()).toBe(1);
 });
 
-test('AGENT-3: never while a turn runs or a decision waits', async () => {
+test('AGENT-3: an agent is not closed while a turn runs or a decision waits', async () => {
   const gate = createGate();
   here.backend.script = async function* (turn) {
     await gate.pass();
@@ -92,7 +92,7 @@ test('AGENT-3: never while a turn runs or a decision waits', async () => {
   expect(end?.outcome).toBe('completed');
 });
 
-test('AGENT-3: never while a background task is open, and soon after its end', async () => {
+test('AGENT-3: an agent is not closed while a background task runs, but soon after the task ends', async () => {
   const id = await openIdleChat();
   here.backend.busy.add(id);
   for (let round = 0; round < 3; round += 1) {
@@ -105,7 +105,7 @@ test('AGENT-3: never while a background task is open, and soon after its end', a
   await until(() => warm() === 0);
 });
 
-test('AGENT-3 PROMPT-1: a prompt that comes exactly while the chat goes cold is taken, in a new process', async () => {
+test('AGENT-3 PROMPT-1: a prompt that arrives while the chat goes cold runs in a new process', async () => {
   const id = await openIdleChat();
   const gate = createGate();
   here.backend.beforeClose = () => gate.pass();
@@ -120,7 +120,7 @@ test('AGENT-3 PROMPT-1: a prompt that comes exactly while the chat goes cold is 
   expect(here.backend.closed).toBe(1);
 });
 
-test('AGENT-3 PROMPT-1: prompts at every moment of going to rest are accepted and taken, once', async () => {
+test('AGENT-3 PROMPT-1: prompts that arrive at any moment while the chat comes to rest are accepted and run once', async () => {
   const id = await openIdleChat();
   let turns = 1;
   for (let hops = 0; hops < 30; hops += 1) {
@@ -138,7 +138,7 @@ test('AGENT-3 PROMPT-1: prompts at every moment of going to rest are accepted an
   expect(log.filter((event) => event.type === 'turn_finished')).toHaveLength(31);
 });
 
-test('AGENT-3 PROMPT-1: a prompt that meets a chat in the very moment of its being given back is taken', async () => {
+test('AGENT-3 PROMPT-1: a prompt that arrives just as the chat is released still runs', async () => {
   const { id } = await here.createChat();
   await here.chats.patchChat(id, { title: 'Named' });
   await until(() => clock.nextMs === idleTimeoutMs);
@@ -149,7 +149,7 @@ test('AGENT-3 PROMPT-1: a prompt that meets a chat in the very moment of its bei
   await here.events(id, 'turn_finished');
 });
 
-test('AGENT-3: a chat that was only asked something, and never had an agent, is given back too', async () => {
+test('AGENT-3: a chat that never had an agent is released too', async () => {
   const { id } = await here.createChat();
   await here.chats.patchChat(id, { title: 'Named' });
   await until(() => clock.nextMs === idleTimeoutMs);
@@ -159,7 +159,7 @@ test('AGENT-3: a chat that was only asked something, and never had an agent, is 
   expect(here.backend.opened).toHaveLength(0);
 });
 
-test('TURN-23: what ran in the background has ended with its agent, also where the agent does not say so', async () => {
+test('TURN-23: background tasks end with their agent, even when the agent does not report it', async () => {
   const id = await openIdleChat();
   const spec = here.backend.opened[0]!;
   const tasks = [{ taskId: 't', kind: 'local_bash', description: 'a long build' }];

@@ -7,8 +7,8 @@ afterEach(() => {
 
 const entry = (values: number): string => `{"type":"x","a":[${'0,'.repeat(values)}0]}`;
 
-describe('ACCESS-8: lines of a transcript', () => {
-  it('are counted before they are parsed, all of them together', () => {
+describe('ACCESS-8: the lines of a transcript', () => {
+  it('are limited in their total number of values before they are parsed', () => {
     expect(parseEntries([entry(150_000)])).toHaveLength(1);
     expect(() => parseEntries([entry(150_000), entry(10), entry(50_000)])).toThrow(/^lines\[2\]: contains/);
     const parse = vi.spyOn(JSON, 'parse');
@@ -18,13 +18,13 @@ describe('ACCESS-8: lines of a transcript', () => {
   });
 
   it.each(['{"type":"x"', '"x"', '[]', '{"type":1}', '{} {"type":"x"}', ''])(
-    'that are none are refused: %s',
+    'are refused if one is not an entry: %s',
     (line) => {
       expect(() => parseEntries([entry(1), line])).toThrow(/^lines\[1\]: is not an entry/);
     },
   );
 
-  it('leave out the agent’s records of its requests', () => {
+  it('are stored without the agent’s records of its requests', () => {
     expect(parseEntries(['{"type":"api-request-1"}', '{"type":"user"}'])).toEqual([{ type: 'user' }]);
   });
 });

@@ -31,7 +31,7 @@ const answer = (text: string, uuid: string = randomUUID()): string =>
 const mode = '{"type":"mode","mode":"default"}';
 const begin = (input: Partial<BeginImport> = {}) => host.chats.beginImport({ cwd: host.cwd, sessionId, ...input });
 
-/** Everything in the database that an import could leave. */
+/** Counts the rows in the database that an import could leave behind. */
 async function rowsOf(id: string): Promise<number[]> {
   const { sql } = database;
   const counts = await Promise.all([
@@ -51,8 +51,8 @@ async function storedOf(id: string): Promise<string[]> {
   return lines;
 }
 
-describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any other', () => {
-  test('its transcript is stored as it was, and what was said stands in the log', async () => {
+describe('TRANSCRIPT-5: an imported session becomes a chat like any other', () => {
+  test('its transcript is stored unchanged, and its messages are in the log', async () => {
     const { id } = await begin();
     const lines = [user('Remember the word plum.\nAnd more.'), mode, answer('I will.'), mode];
     await host.chats.addImportLines(id, { lines: lines.slice(0, 2) });
@@ -78,7 +78,7 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     ).toHaveLength(1);
   });
 
-  test('its first prompt opens the same session, and its log goes on', async () => {
+  test('its first prompt opens the same session, and its log continues', async () => {
     const { id } = await begin({ title: 'Named' });
     await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
     expect((await host.chats.finishImport(id)).title).toBe('Named');
@@ -88,7 +88,7 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     assertDense(await host.log(id));
   });
 
-  test('it has the settings that a new chat of the same request would have', async () => {
+  test('it has the settings a new chat from the same request would have', async () => {
     const settings: Partial<BeginImport> = {
       title: 'Named',
       model: 'opus',
@@ -120,7 +120,7 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     }
   });
 
-  test('TURN-16: what it had cost before is not booked, and what it costs from then on is, once', async () => {
+  test('TURN-16: its earlier cost is not booked, and its later cost is booked once', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
     await host.chats.finishImport(id);
@@ -137,7 +137,7 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
     expect(await booked()).toBe(before + 2);
   });
 
-  test('a long one is written in parts, each event once', async () => {
+  test('a long session is written in parts, each event once', async () => {
     const { id } = await begin();
     const lines = Array.from({ length: 1500 }, (_, index) =>
       index % 2 === 0 ? user(`p${index}`) : answer(`a${index}`),
@@ -155,8 +155,8 @@ describe('TRANSCRIPT-5: a session that is brought here becomes a chat like any o
   });
 });
 
-describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
-  test('before it is finished there is no chat: nothing reads it, prompts it, takes it or lists it', async () => {
+describe('TRANSCRIPT-6: nobody sees an incomplete import', () => {
+  test('until it is finished, there is no chat to read, prompt, change, claim or list', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a')] });
     const none = { code: 'not_found' };
@@ -170,7 +170,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     expect((await host.chats.listChats({ limit: 200 })).items.map((chat) => chat.id)).not.toContain(id);
   });
 
-  test('one that is removed leaves nothing, and so does one that nobody finished for a day', async () => {
+  test('a removed import leaves nothing behind, and neither does one left unfinished for a day', async () => {
     const removed = await begin();
     await host.chats.addImportLines(removed.id, { lines: [user('a')] });
     await host.chats.removeImport(removed.id);
@@ -186,7 +186,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     expect((await host.chats.getChat(chat.id)).id).toBe(chat.id);
   });
 
-  test('one that was broken off is begun anew; the first takes nothing more', async () => {
+  test('an abandoned import can be started again, and the first one then accepts nothing more', async () => {
     const first = await begin();
     await host.chats.addImportLines(first.id, { lines: [user('a')] });
     const second = await begin();
@@ -198,7 +198,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     expect((await host.chats.finishImport(second.id)).title).toBe('c');
   });
 
-  test('a finish that broke off is done again, and the log holds everything once', async () => {
+  test('a finish that failed midway can be repeated, and the log holds everything once', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a'), answer('b')] });
     let failures = 1;
@@ -229,7 +229,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     expect(await host.log(id)).toHaveLength(3);
   });
 
-  test('of many that finish the same one at once one makes the chat, and its log holds everything once', async () => {
+  test('of many concurrent finishes one makes the chat, and its log holds everything once', async () => {
     const { id } = await begin();
     const lines = Array.from({ length: 450 }, (_, index) => user(`p${index}`));
     await host.chats.addImportLines(id, { lines });
@@ -241,7 +241,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     expect(await storedOf(id)).toEqual(lines);
   });
 
-  test('lines that come while it is finished are either in the chat’s log or nowhere', async () => {
+  test('lines that arrive during the finish are either in the chat’s log or nowhere', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('first')] });
     const late = Array.from({ length: 10 }, (_, index) => user(`late${index}`));
@@ -255,7 +255,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
     await expect(host.chats.addImportLines(id, { lines: late })).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('a chat is no import: nobody adds lines to it', async () => {
+  test('a chat is not an import: nobody can add lines to it', async () => {
     const chat = await host.createChat();
     await expect(host.chats.addImportLines(chat.id, { lines: [user('a')] })).rejects.toMatchObject({
       code: 'not_found',
@@ -267,7 +267,7 @@ describe('TRANSCRIPT-6: nobody sees a session that is not all here', () => {
 });
 
 describe('TRANSCRIPT-7: a session belongs to one chat', () => {
-  test('one that a chat has is refused, and the chat is named; also one that it had before', async () => {
+  test('a session that a chat has, or had before, is refused with the id of the chat', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a')] });
     await host.chats.finishImport(id);
@@ -278,7 +278,7 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
     await expect(begin({ sessionId: other })).rejects.toMatchObject({ code: 'session_taken' });
   });
 
-  test('one that another chat got meanwhile is refused at the end', async () => {
+  test('a session that another chat got in the meantime is refused at the finish', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a')] });
     const chat = await host.createChat();
@@ -292,7 +292,7 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
     await expect(host.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('of many that begin at once one is left', async () => {
+  test('of many concurrent imports of one session, one remains', async () => {
     const begun = await Promise.allSettled(Array.from({ length: 8 }, () => begin()));
     const reasons = begun.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     expect(reasons).toEqual(reasons.map(() => expect.objectContaining({ code: 'chat_busy' }) as unknown));
@@ -301,14 +301,14 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
   });
 });
 
-describe('ACCESS-5: what is no transcript is refused, and nothing of it is stored', () => {
+describe('ACCESS-5: an invalid transcript is refused, and nothing of it is stored', () => {
   test.each([
     ['no JSON', 'hello'],
     ['no object', '42'],
     ['no type', '{"uuid":"a"}'],
     ['a type that is no text', '{"type":1}'],
     ['nested too deep', `{"type":"user","x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
-  ])('a line that is %s', async (_what, line) => {
+  ])('an invalid line: %s', async (_what, line) => {
     const { id } = await begin();
     await expect(host.chats.addImportLines(id, { lines: [user('a'), line] })).rejects.toMatchObject({
       code: 'invalid_request',
@@ -317,18 +317,18 @@ describe('ACCESS-5: what is no transcript is refused, and nothing of it is store
     expect(await rowsOf(id)).toEqual([1, 0, 0, 0, 0]);
   });
 
-  test('a transcript in which nothing is said makes no chat', async () => {
+  test('a transcript without messages makes no chat', async () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [mode] });
     await expect(host.chats.finishImport(id)).rejects.toMatchObject({ code: 'invalid_request' });
     await expect(host.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('a directory that is not here', async () => {
+  test('a missing working directory is refused', async () => {
     await expect(begin({ cwd: '/nowhere/at/all' })).rejects.toMatchObject({ code: 'cwd_invalid' });
   });
 
-  test('keys and characters that break others are kept', async () => {
+  test('dangerous keys and characters are kept', async () => {
     const { id } = await begin();
     const line =
       '{"type":"user","__proto__":{"polluted":true},"message":{"content":"\\u0000 \\ud800"},"uuid":"\\u0000"}';

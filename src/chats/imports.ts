@@ -35,7 +35,7 @@ export interface ImportsParts {
   slow: SlowLane;
   hostId: string;
   agents: AgentDirectory;
-  /** What is to be stored of a new chat. */
+  /** What to store for a new chat. */
   newChat(input: CreateChat): Promise<NewChat>;
   /** Trusts the directory as it is now. */
   trust(chat: Pick<ChatRow, 'agent' | 'cwd'>): Promise<void>;
@@ -46,7 +46,7 @@ const rememberedStores = 20;
 
 export class Imports {
   readonly #parts: ImportsParts;
-  /** Of imports that get lines, the last ones. */
+  /** For the imports that most recently received lines. */
   readonly #stores = new Map<string, ChatSessionStore>();
 
   constructor(parts: ImportsParts) {
@@ -171,7 +171,7 @@ export class Imports {
   }
 }
 
-/** Throws `invalid_request` where it has none. */
+/** Throws `invalid_request` if the agent's sessions cannot be imported. */
 function assertImports(agent: Agent): () => History {
   if (agent.createHistory) return agent.createHistory.bind(agent);
   throw new BooError('invalid_request', `agent: sessions of ${agent.label} cannot become chats.`, {

@@ -1,4 +1,4 @@
-/** All sessions that a chat ever had, with the agent's own files of them. */
+/** All sessions that a chat ever had, with the agent's own files for them. */
 import type { Agent, NativeSession } from '../agents/agent.ts';
 import { findAgentSessions } from '../store/agent-sessions.ts';
 import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
@@ -25,7 +25,7 @@ async function ofEach(
   const agent = agents.agentFor(name);
   const store = chatSessionStore(sql, lease, agent.foldSummary);
   const current = await findAgentSessions(sql, lease.chatId);
-  // Those from before the agent began another one, too.
+  // Including those from before the agent started another one.
   const stored = (await store.listSessions?.(lease.chatId)) ?? [];
   const sessionIds = new Set([...current, ...stored].map((session) => session.sessionId));
   for (const sessionId of sessionIds) await task(agent, { sessionId, cwd }, store);

@@ -15,7 +15,7 @@ let clock: ManualClock;
 let parts: LeaseKeeperParts;
 let keeper: LeaseKeeper;
 let held: Map<string, number>;
-/** The one statement of each renewal, in order. */
+/** The statement of each renewal, in order. */
 let asked: Question[];
 let lost: string[];
 let logged: [level: string, facts: object, message: string][];
@@ -61,7 +61,7 @@ afterEach(async () => {
 
 const mine: Row[] = [{ id: 'chat', epoch: 1 }];
 
-/** Advances to the next question, which must come then and not before. */
+/** Advances to the next question, which must come at exactly that time. */
 async function askedAfter(ms: number): Promise<Question> {
   const count = asked.length;
   clock.advance(ms - 1);
@@ -72,7 +72,7 @@ async function askedAfter(ms: number): Promise<Question> {
   return asked.at(-1)!;
 }
 
-test('FENCE-3: the leases are renewed every five seconds, for fifteen', async () => {
+test('FENCE-3: renews the leases every five seconds, for fifteen seconds', async () => {
   const first = await askedAfter(5_000);
   expect(first.values).toEqual([15_000, 'host', ['chat']]);
   await first.answer(mine);
@@ -80,11 +80,11 @@ test('FENCE-3: the leases are renewed every five seconds, for fifteen', async ()
   expect([lost, logged, keeper.isTrusted]).toEqual([[], [], true]);
 });
 
-test('FENCE-3: a lease counts from the question, however late the answer comes', async () => {
+test('FENCE-3: counts a lease from the question, however late the answer comes', async () => {
   const first = await askedAfter(5_000);
   clock.advance(2_000);
   await first.answer(mine);
-  // Not answered.
+  // This one stays unanswered.
   await askedAfter(5_000);
   clock.advance(1_999);
   expect([lost, keeper.isTrusted]).toEqual([[], true]);
@@ -92,7 +92,7 @@ test('FENCE-3: a lease counts from the question, however late the answer comes',
   expect([lost, keeper.isTrusted]).toEqual([['chat 1 expired'], false]);
 });
 
-test('FENCE-2: a chat that another host has taken is let go, and no other', async () => {
+test('FENCE-2: drops the chats that another host has taken, and no others', async () => {
   held = new Map([
     ['kept', 1],
     ['gone', 2],
@@ -106,7 +106,7 @@ test('FENCE-2: a chat that another host has taken is let go, and no other', asyn
   expect([lost, keeper.isTrusted]).toEqual([['gone 2 taken', 'taken 3 taken'], true]);
 });
 
-test('a renewal that failed is tried again at once, and said once', async () => {
+test('retries a failed renewal at once, and logs it once', async () => {
   await (await askedAfter(5_000)).fail();
   await (await askedAfter(250)).fail();
   await (await askedAfter(250)).answer(mine);
@@ -122,7 +122,7 @@ test('a renewal that failed is tried again at once, and said once', async () => 
   expect(logged).toEqual([...said, said[0]]);
 });
 
-test('FENCE-3: after nine seconds without an answer every chat is let go, until there is one', async () => {
+test('FENCE-3: drops every chat after nine seconds without an answer, and trusts the leases again after the next one', async () => {
   const late = await askedAfter(5_000);
   held.set('other', 7);
   clock.advance(4_000);
@@ -135,7 +135,7 @@ test('FENCE-3: after nine seconds without an answer every chat is let go, until 
   await (await askedAfter(1_000)).answer([]);
   expect(keeper.isTrusted).toBe(true);
 
-  // And is watched again.
+  // From here on the leases are watched again.
   await askedAfter(5_000);
   clock.advance(3_999);
   expect(keeper.isTrusted).toBe(true);
@@ -146,7 +146,7 @@ test('FENCE-3: after nine seconds without an answer every chat is let go, until 
 describe('FENCE-6: a process that slept', () => {
   const slept = (forMs: number) => ['warn', { forMs }, 'This process was asleep.'];
 
-  test('asks before it lets anything go', async () => {
+  test('asks before it drops anything', async () => {
     clock.sleep(10_000);
     clock.advance(0);
     await settled();
@@ -155,12 +155,12 @@ describe('FENCE-6: a process that slept', () => {
     expect([lost, keeper.isTrusted]).toEqual([[], true]);
   });
 
-  test('a watch that is a little late has not slept', () => {
+  test('is not assumed when the watch fires a little late', () => {
     clock.sleep(9_999);
     expect([logged.map(([level]) => level), lost]).toEqual([['error'], ['chat 1 expired']]);
   });
 
-  test('has four seconds for the answer', async () => {
+  test('waits four seconds for the answer', async () => {
     clock.sleep(60_000);
     clock.advance(3_999);
     expect(lost).toEqual([]);
@@ -168,7 +168,7 @@ describe('FENCE-6: a process that slept', () => {
     expect(lost).toEqual(['chat 1 expired']);
   });
 
-  test('asks again at once after an answer that took as long as a renewal is good for', async () => {
+  test('asks again at once after an answer that took a whole renewal interval', async () => {
     await (await askedAfter(5_000)).answer(mine);
     const slow = await askedAfter(5_000);
     clock.sleep(5_000);
@@ -177,7 +177,7 @@ describe('FENCE-6: a process that slept', () => {
     expect([lost, keeper.isTrusted]).toEqual([[], true]);
   });
 
-  test('takes an answer of before for what it was, and asks again', async () => {
+  test('treats an answer to a question from before the sleep as old, and asks again', async () => {
     const before = await askedAfter(5_000);
     clock.sleep(60_000);
     clock.advance(0);
@@ -189,7 +189,7 @@ describe('FENCE-6: a process that slept', () => {
   });
 });
 
-test('once stopped it trusts nothing and asks nothing, and waits for what is under way', async () => {
+test('once stopped, trusts and asks nothing, and waits for the renewal under way', async () => {
   const question = await askedAfter(5_000);
   let isStopped = false;
   const stopped = keeper.stop().then(() => (isStopped = true));
@@ -201,6 +201,6 @@ test('once stopped it trusts nothing and asks nothing, and waits for what is und
   expect([asked.length, lost, clock.nextMs]).toEqual([1, [], null]);
 });
 
-test('one that was never started can be stopped', async () => {
+test('can be stopped without having been started', async () => {
   await expect(new LeaseKeeper(parts).stop()).resolves.toBeUndefined();
 });

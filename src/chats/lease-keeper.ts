@@ -1,10 +1,10 @@
 /**
  * Keeps this host's leases alive, and knows when it may no longer trust them.
  *
- * A lease lasts 15 s by the database's clock and is renewed every 5 s; a renewal that failed is tried again at once. A
- * host that has not been able to renew for 9 s by its own monotonic clock lets everything go, well before another host
- * may take over: so no chat ever has two agents. A host that slept through that moment cannot do so in time any more:
- * when it wakes it asks first, and lets go only what another host has taken. Until then the epoch keeps it from writing.
+ * A lease lasts 15 s by the database's clock and is renewed every 5 s; a failed renewal is retried at once. A host that
+ * has not been able to renew for 9 s by its own monotonic clock drops every chat, well before another host may take
+ * over, so no chat ever has two agents. A host that slept through that moment is too late for this: when it wakes it
+ * asks first, and drops only the chats that another host has taken. Until then the epoch keeps it from writing.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -17,9 +17,9 @@ const renewEveryMs = 5_000;
 const retryAfterMs = 250;
 const retryLaterMs = 1_000;
 const selfFenceMs = 9_000;
-/** The watch never runs so late in a process that is awake. */
+/** The watch never runs this late in a process that is awake. */
 const sleptMs = 1_000;
-/** How long a host that has slept may take to ask. */
+/** How long a host that slept may take to renew its leases. */
 const wakeLimitMs = 4_000;
 const renewLimitMs = 3_000;
 
@@ -89,7 +89,7 @@ export class LeaseKeeper {
       if (nowMs - this.#deadlineMs < sleptMs) return this.#expire();
       this.#parts.logger.warn({ forMs: Math.round(nowMs - this.#deadlineMs) }, 'This process was asleep.');
       this.#deadlineMs = nowMs + wakeLimitMs;
-      // One that is under way has slept as well; its answer counts for the time before.
+      // A renewal under way has slept too; its answer counts from when it was asked for.
       if (this.#renewing) this.#watch();
       else this.#schedule(0);
     });
@@ -101,10 +101,10 @@ export class LeaseKeeper {
     for (const [chatId, epoch] of this.#parts.held()) this.#parts.onLost(chatId, epoch, 'expired');
   }
 
-  /** Whether the leases are renewed from now on: not by an answer that was asked for before a sleep. */
+  /** Whether the leases were renewed recently enough: not if the answer took long, for instance because of a sleep. */
   async #renew(): Promise<boolean> {
     const { sql, hostId, clock, logger } = this.#parts;
-    // Taken before the question: the lease runs from then at the latest.
+    // Taken before the question: the lease lasts at least as long from here on.
     const askedAtMs = clock.monotonicMs();
     const believed = this.#parts.held();
     try {

@@ -1,4 +1,4 @@
-// Connections to the database that break at chosen moments, through a proxy: what is written lands once.
+// Database connections that break at chosen moments, through a proxy: every write lands exactly once.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assertDense, assertTurnsFinished, type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
@@ -46,7 +46,7 @@ describe('one append', () => {
   });
   afterEach(() => through.end({ timeout: 1 }));
 
-  test('LOG-8: an answer that is lost after the commit: the write is found, not made again', async () => {
+  test('LOG-8: a write whose answer is lost after the commit is found, not repeated', async () => {
     const landedBefore: string[][] = [];
     proxy.fault = (direction) => (direction === 'answer' ? 'cut' : 'pass');
     const written = await appendEvents(
@@ -67,7 +67,7 @@ describe('one append', () => {
     expect(lease.nextSeq).toBe(5);
   });
 
-  test('LOG-8: a question that is lost on the way: the write is made again, once', async () => {
+  test('LOG-8: a write that is lost on the way is repeated once', async () => {
     const landedBefore: string[][] = [];
     proxy.fault = (direction) => (direction === 'question' ? 'cut' : 'pass');
     await appendEvents(
@@ -88,7 +88,7 @@ describe('one append', () => {
     assertDense(await stored());
   });
 
-  test('LOG-8: a write that lands while its repetition waits for it is the one that counts', async () => {
+  test('LOG-8: a write that lands while its retry waits for it is the one that counts', async () => {
     const gate = createGate();
     const blocker = database.sql.begin(async (tx) => {
       await tx`select from boocode.chats where id = ${lease.chatId} for update`;
@@ -121,7 +121,7 @@ describe('one append', () => {
     expect(lease.nextSeq).toBe(4);
   });
 
-  test('LOG-1 LOG-8: 150 writes over connections that break at random: each is there once, in order', async () => {
+  test('LOG-1 LOG-8: 150 writes over connections that break at random land once each, in order', async () => {
     const random = randomOf(8);
     let cuts = 0;
     proxy.fault = () => {
@@ -162,7 +162,7 @@ describe('a host', () => {
     await here.close();
   });
 
-  test('LOG-8 PROMPT-2 TURN-1 TURN-4: chats over breaking connections: nothing accepted is lost or doubled', async () => {
+  test('LOG-8 PROMPT-2 TURN-1 TURN-4: loses and doubles nothing it accepted over breaking connections', async () => {
     const random = randomOf(4);
     const chats = await Promise.all([1, 2, 3].map(() => here.createChat()));
     const followers = await Promise.all(chats.map(({ id }) => here.follow(id)));
@@ -172,7 +172,7 @@ describe('a host', () => {
       await Promise.all(
         chats.map(async ({ id }) => {
           const prompt = { id: `prompt-${round}`, content: `round ${round}` };
-          // As a client does: the same prompt again until there is a receipt.
+          // Like a client, sends the same prompt again until there is a receipt.
           const receipt = await until(() =>
             here.chats.submitPrompt(id, prompt).then(
               (answer) => answer.receipt,
@@ -209,13 +209,13 @@ describe('a host', () => {
       }
       const completed = log.filter((event) => event.type === 'turn_finished' && event.outcome === 'completed');
       expect((await here.chats.getChat(id)).costUsd).toBe(completed.length);
-      // The reader's connection to the host never broke, so that it saw all of it.
+      // The reader's connection to the host never broke, so it saw everything.
       await followers[index]!.untilSeq(log.length);
       expect(followers[index]!.events).toEqual(log);
     }
   });
 
-  test('LOG-8 TURN-1: a database that is restarted in the middle of a turn: the turn goes on', async () => {
+  test('LOG-8 TURN-1: continues a turn when the database restarts in the middle of it', async () => {
     const gate = createGate();
     here.backend.script = async function* () {
       yield said('before');
@@ -254,7 +254,7 @@ describe('a host', () => {
     ['the host that had it', /: The database accepts no writes: its disk is full\./],
     ['another host', /^The host ended or lost the database while/],
   ])(
-    'TURN-1 TURN-2 DATA-7: a full disk in the middle of a turn: the chat is let go, free at once, and its turn finished later by %s',
+    'TURN-1 TURN-2 DATA-7: releases a chat at once when the disk fills up during a turn, which is finished later by %s',
     async (who, reason) => {
       const gate = createGate();
       here.backend.script = async function* () {
@@ -302,7 +302,7 @@ describe('a host', () => {
     },
   );
 
-  test('a database that is down is told as such, and nothing is stored', async () => {
+  test('reports a database that is down, and stores nothing', async () => {
     const { id } = await here.createChat();
     await proxy.goDown();
     expect(await here.chats.health()).toBe('database_unreachable');

@@ -1,4 +1,4 @@
-// A chat that goes on in another directory.
+// Moving a chat to another directory.
 import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ afterEach(() => here.close());
 
 const move = (id: string, cwd = next) => here.chats.patchChat(id, { cwd });
 
-test('AGENT-26: a warm chat goes on in the other directory between turns, in the same session, knowing all that was said', async () => {
+test('AGENT-26: a warm chat continues in the other directory between turns, in the same session, with the full history', async () => {
   const id = await openWarmChat(here);
   expect(await move(id, join(root, 'link'))).toMatchObject({ id, cwd: next, state: 'cold' });
   expect(here.sdk.sessions.size).toBe(0);
@@ -50,14 +50,14 @@ test('AGENT-26: a warm chat goes on in the other directory between turns, in the
   expect((await here.chats.readTranscript(id)).cwd).toBe(next);
 });
 
-test('AGENT-26: to the directory that it has, nothing happens; a link to it is that directory', async () => {
+test('AGENT-26: a move to a link to the current directory changes nothing', async () => {
   const id = await openWarmChat(here);
   await move(id);
   const { head } = await here.chats.getChat(id);
   expect(await move(id, join(root, 'link'))).toMatchObject({ cwd: next, head });
 });
 
-test('AGENT-26: in the middle of a turn it is refused, or waited for as the client says', async () => {
+test('AGENT-26: a move in the middle of a turn is refused, or waits if the client says so', async () => {
   const id = await openWarmChat(here);
   await here.chats.submitPrompt(id, { content: 'hold' });
   await gate.reached;
@@ -71,7 +71,7 @@ test('AGENT-26: in the middle of a turn it is refused, or waited for as the clie
   expect(await moved).toMatchObject({ cwd: next });
 });
 
-test('AGENT-26: together with another backend it is one write', async () => {
+test('AGENT-26: a move and a flip in one patch are one write', async () => {
   const id = await openWarmChat(here);
   await here.chats.patchChat(id, { cwd: next, backend: 'claude_pty', title: 'Both' });
   expect(await here.events(id, 'chat_updated')).toEqual([
@@ -82,14 +82,17 @@ test('AGENT-26: together with another backend it is one write', async () => {
   expect(here.pty.opened).toEqual([expect.objectContaining({ cwd: next })]);
 });
 
-test.each(['relative', '/nonexistent/directory'])('AGENT-26: %s is refused, and nothing has changed', async (cwd) => {
-  const id = await openWarmChat(here);
-  const before = await here.chats.getChat(id);
-  await expect(move(id, cwd)).rejects.toMatchObject({ code: 'cwd_invalid', details: { field: 'cwd' } });
-  expect(await here.chats.getChat(id)).toEqual(before);
-});
+test.each(['relative', '/nonexistent/directory'])(
+  'AGENT-26: a move to %s is refused and changes nothing',
+  async (cwd) => {
+    const id = await openWarmChat(here);
+    const before = await here.chats.getChat(id);
+    await expect(move(id, cwd)).rejects.toMatchObject({ code: 'cwd_invalid', details: { field: 'cwd' } });
+    expect(await here.chats.getChat(id)).toEqual(before);
+  },
+);
 
-test('AGENT-34, AGENT-35: where the agent works is the chat’s while it runs, and the worktree while it does not', async () => {
+test('AGENT-34, AGENT-35: the current directory is the agent’s while it runs, and its worktree, if any, while it does not', async () => {
   const cwd = here.cwd;
   here.sdk.script = async function* ({ text }) {
     if (text === 'hold') await gate.pass();
@@ -115,19 +118,19 @@ test('AGENT-34, AGENT-35: where the agent works is the chat’s while it runs, a
   expect(await current()).toBe(cwd);
   await turn('worktree', 2);
   expect(await current()).toBe(`${cwd}/alpha/sub`);
-  // The session is told where the chat says that it works.
+  // The new session is told where the agent last worked.
   expect(here.sdk.opened.at(-1)?.agentDirectory).toEqual({ cwd: `${cwd}/sub`, worktree: null });
   await lose();
   expect(await current()).toBe(`${cwd}/alpha`);
   expect((await here.chats.listChats({ limit: 1 })).items).toMatchObject([{ cwd, currentDirectory: `${cwd}/alpha` }]);
-  // As another host reads it.
+  // This is what another host reads.
   const [row] = await database.sql<{ there: string }[]>`
     select agent_directory::text as there from boocode.chats where id = ${id}`;
   expect(JSON.parse(row!.there)).toEqual({ cwd: `${cwd}/alpha/sub`, worktree: `${cwd}/alpha` });
   expect(await move(id)).toMatchObject({ cwd: next, currentDirectory: next });
   expect(await findChat(database.sql, id)).toMatchObject({ agentDirectory: null });
 
-  // Also where the same host goes on with what waits.
+  // The move also resets it when the same host continues with waiting prompts.
   await here.chats.submitPrompt(id, { content: 'hold' });
   await gate.reached;
   await here.chats.submitPrompt(id, { content: 'cd' });
@@ -135,19 +138,19 @@ test('AGENT-34, AGENT-35: where the agent works is the chat’s while it runs, a
   gate.open();
   await moved;
   await here.events(id, 'turn_finished', 4);
-  // Where the move came after what waited, it has not been opened yet.
+  // If the waiting prompt ran before the move, no session has been opened in the directory yet.
   await here.chats.submitPrompt(id, { content: 'cd' });
   await here.events(id, 'turn_finished', 5);
   expect(here.sdk.opened.findLast((spec) => spec.cwd === cwd)).toMatchObject({ agentDirectory: null });
   expect(here.sdk.opened.at(-1)).toMatchObject({ cwd });
 });
 
-test('AGENT-15 AGENT-26: no chat is moved into the data directory', async () => {
+test('AGENT-15 AGENT-26: a chat cannot be moved into the data directory', async () => {
   const id = await openWarmChat(here);
   await expect(move(id, join(root, 'data'))).rejects.toMatchObject({ code: 'cwd_invalid' });
 });
 
-test('TRANSCRIPT-11: agents leave the old directory, by its old name, before the move is stored', async () => {
+test('TRANSCRIPT-11: the agent leaves the old directory before the move is stored, and if that fails, so does the move', async () => {
   const id = await openWarmChat(here);
   const seen: unknown[] = [];
   here.agent.leaveDirectory = async (session) => {
@@ -165,14 +168,14 @@ test('TRANSCRIPT-11: agents leave the old directory, by its old name, before the
   expect((await here.chats.getChat(id)).cwd).toBe(next);
 });
 
-test('AGENT-28: trust does not come along, unless the same patch gives it', async () => {
+test('AGENT-28: a move drops trust, unless the same patch gives it', async () => {
   const { id } = await here.createChat({ trusted: true });
   expect(await move(id)).toMatchObject({ cwd: next, trusted: false });
   expect(await here.events(id, 'chat_updated')).toEqual([expect.objectContaining({ cwd: next, trusted: false })]);
   expect(await here.chats.patchChat(id, { cwd: here.cwd, trusted: true })).toMatchObject({ trusted: true });
 });
 
-test('AGENT-28: the directory that is trusted with a move is the new one', async () => {
+test('AGENT-28: trust given with a move is for the new directory', async () => {
   const looked: string[] = [];
   here.agent.readDirectory = (cwd) => {
     looked.push(cwd);
@@ -184,7 +187,7 @@ test('AGENT-28: the directory that is trusted with a move is the new one', async
   expect(await here.chats.readTrust(id)).toMatchObject({ trusted: true, holds: true, path: next });
 });
 
-test('AGENT-29 PROMPT-7: what a chat is asked whose directory is gone is held, and goes on when it is moved', async () => {
+test('AGENT-29 PROMPT-7: a prompt to a chat whose directory is gone is held, and runs once the chat is moved', async () => {
   const id = await openWarmChat(here);
   here.sdk.lose(id);
   here.sdk.beforeOpen = ({ cwd }) => {

@@ -25,7 +25,7 @@ afterEach(() => here.close());
 
 const stateOf = (id: string) => here.host.find(id)?.state;
 
-test('AGENT-9: a cold chat’s session is opened for it, without a turn; a ready one’s is there at once', async () => {
+test('AGENT-9: opens the session of a cold chat without a turn, and uses the session of a ready chat at once', async () => {
   const { id } = await here.createChat({ backend: 'claude_pty' });
   const terminal = await here.chats.openTerminal(id);
   expect(terminal).toBe(here.pty.sessions.get(id)?.terminal);
@@ -39,7 +39,7 @@ test('AGENT-9: a cold chat’s session is opened for it, without a turn; a ready
   expect(here.pty.opened).toHaveLength(1);
 });
 
-test('AGENT-9: of a chat in the middle of a turn it is given at once, also where the session is to be opened anew', async () => {
+test('AGENT-9: opens at once in the middle of a turn, even when the session is due to be reopened', async () => {
   const { id } = await here.createChat({ backend: 'claude_pty' });
   await here.chats.submitPrompt(id, { content: 'hold' });
   await gate.reached;
@@ -48,12 +48,12 @@ test('AGENT-9: of a chat in the middle of a turn it is given at once, also where
   gate.open();
   await here.events(id, 'turn_finished');
   await until(() => stateOf(id) === 'ready');
-  // Between turns the session that is to be had is the one with the new setting.
+  // Between turns it is the terminal of a session with the new setting.
   await here.chats.openTerminal(id);
   expect(here.pty.opened.map((spec) => spec.trusted)).toEqual([false, true]);
 });
 
-test('AGENT-9: while the agent starts for a prompt, and for others who ask: it starts once', async () => {
+test('AGENT-9: the agent starts once for a prompt and several terminals', async () => {
   const start = createGate();
   here.pty.beforeOpen = () => start.pass();
   const { id } = await here.createChat({ backend: 'claude_pty' });
@@ -68,7 +68,7 @@ test('AGENT-9: while the agent starts for a prompt, and for others who ask: it s
   expect(here.pty.opened).toHaveLength(1);
 });
 
-test('a chat whose backend has no terminal says how to flip, and nothing is started', async () => {
+test('for a backend without a terminal, the error says how to flip, and nothing is started', async () => {
   const { id } = await here.createChat({ backend: 'claude_sdk' });
   const refused = here.chats.openTerminal(id);
   await expect(refused).rejects.toMatchObject({ code: 'terminal_unavailable' });
@@ -77,7 +77,7 @@ test('a chat whose backend has no terminal says how to flip, and nothing is star
   await expect(here.chats.openTerminal(randomUUID())).rejects.toMatchObject({ code: 'not_found' });
 });
 
-test('an agent that does not start says why, and the chat can go on', async () => {
+test('an agent that fails to start reports why, and can be started later', async () => {
   here.pty.beforeOpen = () => {
     throw new BooError('agent_failed', 'No.');
   };
@@ -89,7 +89,7 @@ test('an agent that does not start says why, and the chat can go on', async () =
   expect(stateOf(id)).toBe('ready');
 });
 
-test('FLIP-5: asked for in the middle of a flip it is that of the new backend, or there is none', async () => {
+test('FLIP-5: in the middle of a flip, nobody gets a terminal of the old backend', async () => {
   const id = await openWarmChat(here);
   const end = createGate();
   here.sdk.beforeClose = () => end.pass();
@@ -112,7 +112,7 @@ test('FLIP-5: asked for in the middle of a flip it is that of the new backend, o
   expect(here.sdk.opened).toHaveLength(1);
 });
 
-test('AGENT-3: a chat with a terminal that somebody watches does not go cold; it does when nobody does any more', async () => {
+test('AGENT-3: a chat does not go cold while someone watches its terminal, but does afterwards', async () => {
   const { id } = await here.createChat({ backend: 'claude_pty' });
   await here.chats.openTerminal(id);
   here.pty.busy.add(id);
@@ -125,7 +125,7 @@ test('AGENT-3: a chat with a terminal that somebody watches does not go cold; it
   expect(here.pty.sessions.size).toBe(0);
 });
 
-test('a host that drains while the agent starts opens no terminal, and leaves no session', async () => {
+test('a host that drains while the agent starts opens no terminal and leaves no session', async () => {
   const start = createGate();
   here.pty.beforeOpen = () => start.pass();
   const { id } = await here.createChat({ backend: 'claude_pty' });

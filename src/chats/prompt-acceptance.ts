@@ -10,11 +10,11 @@ import { turnStart } from './turn.ts';
 interface AcceptanceOptions {
   /** The name that the chat gets with this prompt, if it gets one. */
   title: string | null;
-  /** The turn that begins with it; without one the prompt waits. */
+  /** The turn that starts with it; without one the prompt waits. */
   turnId?: string | undefined;
 }
 
-/** Stores a prompt, with the start of its turn where one is given. Returns the seq of its event. */
+/** Stores a prompt, with the start of its turn if one is given. Returns the seq of its event. */
 export async function acceptPrompt(
   log: ChatLog,
   settings: ChatSettings,
@@ -23,7 +23,7 @@ export async function acceptPrompt(
 ): Promise<number> {
   let isNamed = false;
   const write = log.appendIf(() => {
-    // A chat without a name is called after its first prompt.
+    // An unnamed chat is named after its first prompt.
     const title = settings.row.title === null ? titleFrom(textOf(prompt.content)) : null;
     isNamed = title !== null;
     if (isNamed) settings.name(title);
@@ -36,9 +36,9 @@ export async function acceptPrompt(
   return stored![0]!.seq;
 }
 
-/** The write that stores a prompt, and the start of its turn with it where that turn can begin at once. */
+/** The write that stores a prompt, and with it the start of its turn if that can start at once. */
 function promptAcceptance(log: ChatLog, prompt: NewPrompt, { title, turnId }: AcceptanceOptions): Write {
-  // Stored as taken: one statement cannot change what it stores.
+  // Stored as taken, because one statement cannot change what it inserts.
   const start =
     turnId === undefined ? undefined : turnStart(log, turnId, { id: prompt.id, isWaiting: false, starts: 1 });
   return {

@@ -9,7 +9,7 @@ import { until } from '../../test/support/until.ts';
 let database: TestDatabase;
 let here: ChatsHost;
 let gate: Gate;
-/** What the agent was asked, in order. */
+/** The prompts the agent received, in order. */
 let asked: string[];
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => here.close());
 
-/** A chat in the middle of its first turn, and with these prompts waiting. */
+/** A chat in the middle of its first turn, with these prompts waiting. */
 async function busyChat(...waiting: string[]): Promise<string> {
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { id: 'first', content: 'first' });
@@ -42,7 +42,7 @@ async function waitingIn(chatId: string): Promise<string[]> {
   return (await here.chats.listPrompts(chatId)).items.map(({ promptId }) => promptId);
 }
 
-/** The prompts whose turns were begun, as the log has them. */
+/** The prompts whose turns have started, according to the log. */
 async function takenIn(chatId: string): Promise<string[]> {
   return (await here.log(chatId)).flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []));
 }
@@ -57,8 +57,8 @@ async function atRest(chatId: string): Promise<void> {
   assertTurnsFinished(log);
 }
 
-describe('prompts that wait', () => {
-  test('are listed with what they say', async () => {
+describe('waiting prompts', () => {
+  test('are listed with their content', async () => {
     const id = await busyChat('a');
     await here.chats.submitPrompt(id, { id: 'b', content: [{ type: 'text', text: 'a\u0000b' }] });
     const { items } = await here.chats.listPrompts(id);
@@ -68,7 +68,7 @@ describe('prompts that wait', () => {
     await atRest(id);
   });
 
-  test('PROMPT-5: one that is cancelled is never run, is told once, and its id stays taken', async () => {
+  test('PROMPT-5: a cancelled prompt never runs, is reported once, and its id stays taken', async () => {
     const id = await busyChat('a', 'b', 'c');
     await Promise.all(Array.from({ length: 50 }, () => here.chats.cancelPrompt(id, 'b')));
     expect(await waitingIn(id)).toEqual(['a', 'c']);
@@ -80,13 +80,13 @@ describe('prompts that wait', () => {
     expect(asked).toEqual(['first', 'a', 'c']);
     const told = (await here.log(id)).filter(({ type }) => type === 'prompt_cancelled');
     expect(told).toMatchObject([{ promptId: 'b' }]);
-    // And a chat where nothing waits takes the next one at once.
+    // A chat with nothing waiting runs the next prompt at once.
     await here.chats.submitPrompt(id, { id: 'd', content: 'd' });
     await atRest(id);
     expect(asked.at(-1)).toBe('d');
   });
 
-  test('PROMPT-5: one whose turn has begun, or has ended, cannot be cancelled or moved; nor one that is not there', async () => {
+  test('PROMPT-5: a prompt whose turn has started or ended cannot be cancelled or moved, nor can a missing one', async () => {
     const id = await busyChat('a');
     const taken = { code: 'prompt_taken' };
     await expect(here.chats.cancelPrompt(id, 'first')).rejects.toMatchObject(taken);
@@ -102,7 +102,7 @@ describe('prompts that wait', () => {
     expect((await here.log(id)).map(({ type }) => type)).not.toContain('prompts_reordered');
   });
 
-  test('PROMPT-3: they are taken in the order that somebody moved them to; one that comes later stands behind', async () => {
+  test('PROMPT-3: prompts run in the order they were moved to, and a later prompt goes last', async () => {
     const id = await busyChat('a', 'b', 'c', 'd');
     const moved = await here.chats.movePrompt(id, 'c', { before: 'a' });
     expect(moved.items.map(({ promptId }) => promptId)).toEqual(['c', 'a', 'b', 'd']);
@@ -120,7 +120,7 @@ describe('prompts that wait', () => {
     ]);
   });
 
-  test('PROMPT-5: one whose agent still starts can be cancelled, and another be moved before it', async () => {
+  test('PROMPT-5: while the agent starts, its prompt can be cancelled and the others can be moved', async () => {
     const start = createGate();
     here.backend.beforeOpen = () => start.pass();
     const { id } = await here.createChat();
@@ -134,7 +134,7 @@ describe('prompts that wait', () => {
     expect(await takenIn(id)).toEqual(['c', 'b']);
   });
 
-  test('PROMPT-5: the next host neither runs what was cancelled nor forgets the order', async () => {
+  test('PROMPT-5: the next host does not run a cancelled prompt, and keeps the order', async () => {
     const id = await busyChat('a', 'b', 'c');
     await here.chats.cancelPrompt(id, 'a');
     await here.chats.movePrompt(id, 'c', { before: 'b' });
@@ -147,7 +147,7 @@ describe('prompts that wait', () => {
   });
 
   test.each(Array.from({ length: 8 }, (_, seed) => seed))(
-    'PROMPT-5: of a cancelling and a turn that begin at the same time one happens, fifty at once (seed %i)',
+    'PROMPT-5: fifty prompts that are cancelled while they start to run are each either cancelled or run (seed %i)',
     async (seed) => {
       const random = randomOf(seed);
       const names = Array.from({ length: 50 }, (_, at) => `p${at}`);

@@ -19,7 +19,7 @@ import type { ChatLog } from './chat-log.ts';
 /** Makes the write; null when there is nothing to change. */
 export type PromptEdit = (sql: Sql, log: ChatLog) => Promise<Write | null>;
 
-/** Throws `prompt_taken`, `not_found`. One that was cancelled before stays so. */
+/** Throws `prompt_taken`, `not_found`. Does nothing if it is already cancelled. */
 export function cancelling(promptId: string, actor: Actor): PromptEdit {
   return async (sql, log) => {
     const found = await log.ask(() => findPrompt(sql, log.lease.chatId, promptId));
@@ -32,7 +32,7 @@ export function cancelling(promptId: string, actor: Actor): PromptEdit {
   };
 }
 
-/** Throws `prompt_taken`, `not_found` for the prompt, and `invalid_request` for one before that does not wait. */
+/** Throws `prompt_taken`, `not_found` for the prompt, and `invalid_request` if `before` does not wait. */
 export function moving(promptId: string, before: string | null, actor: Actor): PromptEdit {
   return async (sql, log) => {
     const { chatId } = log.lease;

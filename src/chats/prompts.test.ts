@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => here.close());
 
 describe('a prompt', () => {
-  test('PROMPT-2: the same id gives the same receipt, fifty times at once; another body is a conflict and changes nothing', async () => {
+  test('PROMPT-2: fifty concurrent requests with the same id get the same receipt; another body is a conflict and changes nothing', async () => {
     const { id } = await here.createChat();
     const prompt = { id: 'the-prompt', content: 'Say something nice.' };
     const answers = await Promise.all(Array.from({ length: 50 }, () => here.chats.submitPrompt(id, prompt)));
@@ -51,7 +51,7 @@ describe('a prompt', () => {
     expect(log.filter((event) => event.type === 'turn_started')).toMatchObject([{ promptIds: ['the-prompt'] }]);
   });
 
-  test('PROMPT-2: of fifty bodies under one id at once, one is taken', async () => {
+  test('PROMPT-2: of fifty concurrent bodies under one id, one is accepted', async () => {
     const { id } = await here.createChat();
     const answers = await Promise.allSettled(
       Array.from({ length: 50 }, (_, index) => here.chats.submitPrompt(id, { id: 'p', content: `body ${index}` })),
@@ -61,7 +61,7 @@ describe('a prompt', () => {
     expect((await here.log(id)).filter((event) => event.type === 'prompt_accepted')).toHaveLength(1);
   });
 
-  test('PROMPT-4: one that comes to a chat that is ready is stored together with the start of its turn, or not at all', async () => {
+  test('PROMPT-4: a prompt to a ready chat is stored in one write with the start of its turn', async () => {
     const { id } = await here.createChat();
     const turnTypes = async (): Promise<string[][]> => {
       const commits = await database.sql<{ types: string }[]>`
@@ -70,7 +70,7 @@ describe('a prompt', () => {
       return commits.map(({ types }) => JSON.parse(types) as string[]);
     };
     const together = async () => (await turnTypes()).filter(({ length }) => length === 2);
-    // The first has to wait for the agent to start; any other one only if it comes while the turn before is being put away.
+    // The first waits for the agent to start; a later one waits only if the turn before is still being finished.
     for (let turn = 1; turn <= 20 && (await together()).length < 2; turn += 1) {
       await until(async () => ['cold', 'ready'].includes((await here.chats.getChat(id)).state));
       await here.chats.submitPrompt(id, { id: `prompt ${turn}`, content: 'hello' });
@@ -85,12 +85,12 @@ describe('a prompt', () => {
     expect(waiting).toHaveLength(0);
   });
 
-  test('PROMPT-2: the same id, fifty times at once, to a chat that is ready: one turn, and the chat goes on', async () => {
+  test('PROMPT-2: fifty concurrent requests with the same id to a ready chat run one turn, and the chat continues', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { id: 'first', content: 'first' });
     await here.events(id, 'turn_finished');
     await until(async () => (await here.chats.getChat(id)).state === 'ready');
-    // Known to be there before anybody has looked: the table itself refuses the second.
+    // Skips the check for an existing prompt: the table itself refuses the second one.
     const chat = here.host.find(id)!;
     const again = { id: 'first', content: [{ type: 'text' as const, text: 'first' }], actor: anActor };
     await expect(chat.submit(again)).rejects.toThrow(/unique/);
@@ -113,7 +113,7 @@ describe('a prompt', () => {
     expect(here.backend.opened).toHaveLength(1);
   });
 
-  test('PROMPT-3 TURN-1: prompts are taken in the order they were accepted, one turn at a time', async () => {
+  test('PROMPT-3 TURN-1: prompts run in the order they were accepted, one turn at a time', async () => {
     const { id } = await here.createChat();
     let running = 0;
     here.backend.script = async function* (turn) {
@@ -140,7 +140,7 @@ describe('a prompt', () => {
     expect(here.backend.opened).toHaveLength(1);
   });
 
-  test('PROMPT-1 PROMPT-4 TURN-2: what was accepted survives the host, and is taken by the next one, in order', async () => {
+  test('PROMPT-1 PROMPT-4 TURN-2: accepted prompts survive the host and run on the next one, in order', async () => {
     const { id } = await here.createChat();
     const gate = createGate();
     here.backend.script = async function* () {
@@ -156,7 +156,7 @@ describe('a prompt', () => {
 
     const next = await openChatsHost(database.url);
     try {
-      // Nobody may take it while the lease lasts; then its host is known to be dead.
+      // Nobody may take the chat while the lease lasts, until its host is known to be dead.
       await expect(next.chats.submitPrompt(id, { content: 'mine' })).rejects.toMatchObject({ code: 'chat_elsewhere' });
       await stopHost(database.sql, here.id);
       await next.chats.submitPrompt(id, { id: 'p4', content: 'p4' });
@@ -181,7 +181,7 @@ describe('a prompt', () => {
     }
   });
 
-  test('PROMPT-4: a host that starts takes up what waits, without being asked', async () => {
+  test('PROMPT-4: a host that starts runs waiting prompts without being asked', async () => {
     const { id } = await here.createChat();
     const gate = createGate();
     here.backend.beforeOpen = () => gate.pass();
@@ -194,7 +194,7 @@ describe('a prompt', () => {
     expect(end).toMatchObject({ outcome: 'completed' });
   });
 
-  test('a chat without a name is called after its first prompt, also when fifty come at once', async () => {
+  test('an unnamed chat is named after its first prompt, even when fifty arrive at once', async () => {
     const { id } = await here.createChat();
     expect((await here.chats.getChat(id)).title).toBe(here.cwd.split('/').at(-1));
     await Promise.all(
@@ -213,13 +213,13 @@ describe('a prompt', () => {
     expect((await here.chats.getChat(named.id)).title).toBe('Mine');
   });
 
-  test('of a chat that is not there is refused', async () => {
+  test('to a missing chat is refused', async () => {
     await expect(here.chats.submitPrompt(randomUUID(), { content: 'x' })).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 
 describe('the working directory', () => {
-  test('is real, absolute, a directory; anything else is refused with the field’s name', async () => {
+  test('is the absolute, resolved path of a directory; anything else is refused with the field’s name', async () => {
     const file = join(here.cwd, 'file');
     await writeFile(file, '');
     await symlink(join(here.cwd, 'nowhere'), join(here.cwd, 'dangling'));
@@ -244,7 +244,7 @@ describe('the working directory', () => {
     expect((await here.createChat({ cwd: `${here.cwd}/link/./link/` })).cwd).toBe(here.cwd);
   });
 
-  test('PROMPT-7: that is gone holds the queue, and the prompt runs when it is back', async () => {
+  test('PROMPT-7: holds the queue when it is gone, and the prompt runs when it is back', async () => {
     const cwd = join(here.cwd, 'work');
     await mkdir(cwd);
     const { id } = await here.createChat({ cwd });
@@ -264,7 +264,7 @@ describe('the working directory', () => {
   });
 });
 
-test('AGENT-2: a chat remembers what was said, over a restart of the host', async () => {
+test('AGENT-2: a chat keeps its history across a restart of the host', async () => {
   here.backend.script = async function* (turn) {
     yield chunk('m', 'You ');
     yield said(`You said: ${turn.history.join(', ')}`, 'm');

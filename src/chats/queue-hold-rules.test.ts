@@ -1,4 +1,4 @@
-/** When a queue is held and what ends that, without a database: `queue-hold.test.ts` has whole chats. */
+/** When a queue is held and what resumes it, without a database. `queue-hold.test.ts` covers whole chats. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ownerVia } from '../../test/support/owners-chats.ts';
@@ -17,7 +17,7 @@ let row: { hold: Record<string, unknown> | null; resumeAtReset: boolean; waiting
 let writes: Write[];
 let woken: number;
 let failed: unknown[];
-/** What the database says of the next question. */
+/** The rows that the database returns. */
 let found: unknown[];
 let broken: Error | undefined;
 let hold: QueueHold;
@@ -60,7 +60,7 @@ const held = (facts: object = {}) => {
 describe('holding', () => {
   const message = 'The limit is reached.';
 
-  test('PROMPT-6: says the reason, since when, and what may be sent again', () => {
+  test('PROMPT-6: records the reason, the time, and the prompt that may be sent again', () => {
     const facts = { reason: 'usage_limit' as const, message, resetsAt: null, promptId: null, sendsAgain: false };
     expect(hold.isHeld).toBe(false);
     expect(hold.holding({ reason: 'usage_limit', message })).toEqual({
@@ -75,13 +75,13 @@ describe('holding', () => {
     });
   });
 
-  test('PROMPT-8: a reset that is due waits for a minute', () => {
+  test('PROMPT-8: postpones a reset that is already due by a minute', () => {
     const resets = (ms: number) =>
       hold.holding({ reason: 'usage_limit', message, resetsAt: inMs(ms) })?.chat.hold.resetsAt;
     expect([-1, 0, 1].map(resets)).toEqual([inMs(60_000), inMs(60_000), inMs(1)]);
   });
 
-  test('PROMPT-6: is done once, and between turns only for the prompt that is still the next', async () => {
+  test('PROMPT-6: happens once, and between turns only for a prompt that is still the next', async () => {
     await hold.hold({ reason: 'agent', message }, () => false);
     expect(writes).toEqual([]);
     await hold.hold({ reason: 'agent', message }, () => true);
@@ -98,7 +98,7 @@ describe('holding', () => {
     { waitingPrompts: 0, resumeAtReset: true, resets: false, sendsAgain: true, holds: false },
     { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: false, holds: false },
     { waitingPrompts: 0, resumeAtReset: true, resets: true, sendsAgain: undefined, holds: false },
-  ])('PROMPT-6: after a failed turn, only where something waits for the hold: %o', (at) => {
+  ])('PROMPT-6: happens after a failed turn only if something waits for the queue to resume: %o', (at) => {
     Object.assign(row, { waitingPrompts: at.waitingPrompts, resumeAtReset: at.resumeAtReset });
     const obstacle = { reason: 'usage_limit' as const, ...(at.resets && { resetsAt: inMs(5) }) };
     const prompt = at.sendsAgain === undefined ? undefined : { id: 'p1', sendsAgain: at.sendsAgain };
@@ -106,7 +106,7 @@ describe('holding', () => {
     expect(done !== null).toBe(at.holds);
   });
 
-  test('PROMPT-6: a prompt that was too long is not sent again, nor one that its agent had begun with', () => {
+  test('PROMPT-6: does not send a prompt again that was too long or that its agent had started on', () => {
     const again = (reason: HoldReason, sendsAgain: boolean) =>
       hold.afterTurn({ reason }, message, { id: 'p1', sendsAgain })?.chat.hold;
     expect(again('usage_limit', true)).toMatchObject({
@@ -133,7 +133,7 @@ describe('resuming', () => {
     { promptId: 'p1', sendsAgain: false, sendAgain: true, again: ['p1'] },
     { promptId: 'p1', sendsAgain: true, sendAgain: false, again: undefined },
     { promptId: null, sendsAgain: true, sendAgain: true, again: undefined },
-  ])('PROMPT-6: sends the failed prompt again where that was said, else where it was foreseen: %o', async (at) => {
+  ])('PROMPT-6: sends the failed prompt again if the client says so, else if the hold says so: %o', async (at) => {
     held(at);
     await hold.resume(at.sendAgain === undefined ? {} : { sendAgain: at.sendAgain }, by);
     expect(writes).toHaveLength(1);
@@ -147,12 +147,12 @@ describe('resuming', () => {
     expect(woken).toBe(1);
   });
 
-  test('a queue that is not held is left alone', async () => {
+  test('does nothing if the queue is not held', async () => {
     await hold.resume({ sendAgain: true }, by);
     expect([writes, woken]).toEqual([[], 0]);
   });
 
-  test('PROMPT-6: what its lack held is resumed by a change of that setting, and of no other', async () => {
+  test('PROMPT-6: happens when the setting that caused the hold changes, and with no other change', async () => {
     const changes = { backend: 'claude_pty', cwd: '/', model: 'other', title: 'other' } as const;
     const resumedBy: Record<string, string[]> = {};
     for (const reason of ['agent', 'directory', 'model_not_found', 'usage_limit', 'crashes']) {
@@ -174,7 +174,7 @@ describe('resuming', () => {
     await hold.noteChanges({ model: 'third' });
   });
 
-  test('a rewind resumes what the context held, without the prompt that was too long', async () => {
+  test('happens on a rewind if the context was full, without the prompt that was too long', async () => {
     await hold.noteRewind();
     held({ reason: 'usage_limit' });
     await hold.noteRewind();
@@ -194,7 +194,7 @@ describe('an edit of the queue', () => {
   });
   const moved: Write = { events: [{ body: { type: 'prompt_moved', promptId: 'p', by: 'host', place: 1 } as never }] };
 
-  test('PROMPT-6: ends the hold with the last prompt that waits', () => {
+  test('PROMPT-6: ends the hold when it cancels the last waiting prompt', () => {
     held({ reason: 'agent' });
     row.waitingPrompts = 2;
     const write = cancelled(2);
@@ -208,7 +208,7 @@ describe('an edit of the queue', () => {
     ['one still waits', 2, 1, {}, false],
     ['nothing was cancelled', 0, 0, {}, false],
     ['the reset is waited for', 1, 1, { resetsAt: '2030-01-01T00:00:00.000Z' }, true],
-  ])('PROMPT-6: and otherwise leaves it: %s', (_, waitingPrompts, count, facts, resumeAtReset) => {
+  ])('PROMPT-6: keeps the hold otherwise: %s', (_, waitingPrompts, count, facts, resumeAtReset) => {
     held(facts);
     Object.assign(row, { waitingPrompts, resumeAtReset });
     const write = count > 0 ? cancelled(count) : moved;
@@ -218,13 +218,13 @@ describe('an edit of the queue', () => {
   test.each([
     [{}, true],
     [{ resetsAt: '2030-01-01T00:00:00.000Z' }, false],
-  ])('PROMPT-8: a reset that nobody waits for does not keep it: %o, %s', (facts, resumeAtReset) => {
+  ])('PROMPT-8: ends the hold if the queue would not resume at a reset: %o, %s', (facts, resumeAtReset) => {
     held(facts);
     row.resumeAtReset = resumeAtReset;
     expect(hold.withEdit(cancelled(1))?.chat).toMatchObject({ hold: null });
   });
 
-  test('a queue that is not held, and no edit, stay as they are', () => {
+  test('is left unchanged if the queue is not held', () => {
     const write = cancelled(1);
     expect([hold.withEdit(write), hold.withEdit(null)]).toEqual([write, null]);
     held();
@@ -233,7 +233,7 @@ describe('an edit of the queue', () => {
 });
 
 describe('PROMPT-8: the reset', () => {
-  test('resumes the queue at its time, where that was chosen', async () => {
+  test('resumes the queue at its time, if the chat is set to do so', async () => {
     held({ resetsAt: inMs(5_000) });
     hold.arm();
     expect(clock.nextMs).toBeNull();
@@ -252,7 +252,7 @@ describe('PROMPT-8: the reset', () => {
     expect([woken, clock.nextMs]).toEqual([1, null]);
   });
 
-  test('that is past resumes it at once; a hold without one waits for a person', () => {
+  test('resumes the queue at once if it is past; a hold without a reset waits for a person', () => {
     row.resumeAtReset = true;
     held();
     hold.arm();
@@ -268,7 +268,7 @@ describe('PROMPT-8: the reset', () => {
     expect(clock.nextMs).toBeNull();
   });
 
-  test('in weeks is none at once, as a timer of weeks would be', async () => {
+  test('does not fire at once when it is weeks away, as a timer that long would', async () => {
     const day = 24 * 3_600_000;
     row.resumeAtReset = true;
     held({ resetsAt: inMs(30 * day) });
@@ -284,7 +284,7 @@ describe('PROMPT-8: the reset', () => {
     expect(writes).toHaveLength(1);
   });
 
-  test('that cannot be stored gives the chat up', async () => {
+  test('drops the chat if the resumption cannot be stored', async () => {
     row.resumeAtReset = true;
     held({ resetsAt: inMs(1) });
     hold.arm();
@@ -295,18 +295,18 @@ describe('PROMPT-8: the reset', () => {
   });
 });
 
-test('PROMPT-9: a start that another host counts already is not ours', async () => {
+test('PROMPT-9: counting a start fails once another host has the chat', async () => {
   found = [{ id: 'p1' }];
   await hold.countStart('p1', 1);
   found = [];
   await expect(hold.countStart('p1', 2)).rejects.toThrow(FencedError);
 });
 
-describe('what keeps a turn from beginning', () => {
+describe('what keeps a turn from starting', () => {
   const error = (code: ErrorCode, cause?: unknown) => new BooError(code, 'It failed.', { cause });
   const system = (code: string) => Object.assign(new Error('full'), { code });
 
-  test('PROMPT-7: has a name, by the error or by its cause', () => {
+  test('PROMPT-7: is named by the error or by its cause', () => {
     expect(obstacleOf(error('cwd_invalid'))).toBe('directory');
     expect(obstacleOf(error('agent_login_required'))).toBe('sign_in');
     expect(obstacleOf(error('storage_unavailable'))).toBe('storage');
@@ -316,13 +316,13 @@ describe('what keeps a turn from beginning', () => {
       expect(obstacleOf(error('agent_failed', cause))).toBe('agent');
   });
 
-  test('PROMPT-7: a process that died is tried twice, storage three times, all else once', () => {
+  test('PROMPT-7: allows two tries for a process that died, three for storage, and one for anything else', () => {
     expect(
       (['storage_unavailable', 'agent_failed', 'cwd_invalid'] as const).map((code) => triesOf(error(code))),
     ).toEqual([3, 2, 1]);
   });
 
-  test('PROMPT-9: a prompt that hosts do not survive is said to be one', () => {
+  test('PROMPT-9: names crashes, if hosts do not survive the prompt', () => {
     expect(afterCrashes(3)).toEqual({
       reason: 'crashes',
       message: 'The host ended 3 times while the next prompt was begun. Cancel that prompt, or resume to try again.',

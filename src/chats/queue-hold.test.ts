@@ -33,7 +33,7 @@ function refused(obstacle: Obstacle, message = 'The limit is reached.') {
   return finished('failed', { error: { code: 'model_error', message }, obstacle });
 }
 
-/** Holds each turn until the test opens the gate, and fails those prompts as it says. */
+/** Holds each turn until the test opens the gate, then fails those prompts that `which` selects. */
 function failing(obstacle: Obstacle, which: (text: string) => boolean = () => true): ReturnType<typeof createGate> {
   const gate = createGate();
   const script: TurnScript = async function* (turn) {
@@ -46,7 +46,7 @@ function failing(obstacle: Obstacle, which: (text: string) => boolean = () => tr
   return gate;
 }
 
-/** So many prompts, `p1` first, the first of which fails with the others waiting. */
+/** Sends `count` prompts, `p1` first, which fails while the others wait. */
 async function sendBehind(gate: ReturnType<typeof createGate>, count: number, input = {}): Promise<string> {
   const { id } = await here.createChat(input);
   for (let at = 1; at <= count; at += 1) await here.chats.submitPrompt(id, { id: `p${at}`, content: `p${at}` });
@@ -70,8 +70,8 @@ async function restart(options: ChatsHostOptions = {}): Promise<void> {
   here = await openChatsHost(database.url, options);
 }
 
-describe('a failure that is not the prompt’s own', () => {
-  test('PROMPT-6: fails one turn and holds the others, said once with the reason and the reset time, over a restart too', async () => {
+describe('a failure that the prompt did not cause', () => {
+  test('PROMPT-6: fails one turn and holds the others, reported once with the reason and the reset time, also across a restart', async () => {
     const resetsAt = inAnHour();
     const id = await sendBehind(failing({ reason: 'usage_limit', resetsAt }), 5);
     const facts = {
@@ -89,7 +89,7 @@ describe('a failure that is not the prompt’s own', () => {
     expect(late).toMatchObject({ created: true, receipt: { held: true } });
     expect((await here.chats.submitPrompt(id, { id: 'p6', content: 'p6' })).receipt).toEqual(late.receipt);
 
-    // Nobody holds the chat for it, and no host takes it up.
+    // No host keeps the chat for its held queue, and none takes it up.
     await restart();
     expect(await findOrphanedWork(database.sql, 10)).toEqual([]);
     expect(await here.chats.getChat(id)).toMatchObject({ waiting: 5, hold: facts, state: 'cold' });
@@ -109,7 +109,7 @@ describe('a failure that is not the prompt’s own', () => {
     expect(await here.events(id, 'queue_resumed')).toHaveLength(1);
   });
 
-  test('PROMPT-6: the failed prompt is left out where the resume says so, and where its turn had begun to work', async () => {
+  test('PROMPT-6: the failed prompt is left out if the client says so, or if its turn had started to work', async () => {
     const id = await sendBehind(
       failing({ reason: 'billing' }, (text) => text === 'p1'),
       2,
@@ -131,7 +131,7 @@ describe('a failure that is not the prompt’s own', () => {
     expect(await taken(other)).toEqual(['p1', 'p2']);
   });
 
-  test('PROMPT-6: holds nothing where nothing waits: the next prompt tries again', async () => {
+  test('PROMPT-6: does not hold the queue if nothing waits: the next prompt tries again', async () => {
     failing({ reason: 'sign_in' }, (text) => text === 'one').open();
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'one' });
@@ -142,7 +142,7 @@ describe('a failure that is not the prompt’s own', () => {
     expect((await here.log(id)).some((event) => event.type === 'queue_held')).toBe(false);
   });
 
-  test('PROMPT-6: a failure of the prompt itself holds nothing', async () => {
+  test('PROMPT-6: a failure that the prompt did cause does not hold the queue', async () => {
     const gate = createGate();
     here.backend.script = async function* (turn) {
       await gate.pass();
@@ -157,7 +157,7 @@ describe('a failure that is not the prompt’s own', () => {
     expect(await outcomes(id)).toEqual(['failed', 'completed']);
   });
 
-  test('PROMPT-6: what waits can be moved and cancelled while it is held; with the last one the hold goes', async () => {
+  test('PROMPT-6: held prompts can be moved and cancelled, and cancelling the last one ends the hold', async () => {
     const id = await sendBehind(
       failing({ reason: 'billing' }, (text) => text === 'p1'),
       3,
@@ -173,7 +173,7 @@ describe('a failure that is not the prompt’s own', () => {
     expect(await taken(id)).toEqual(['p1', 'p4']);
   });
 
-  test('PROMPT-6: another model resumes what its lack held', async () => {
+  test('PROMPT-6: choosing another model resumes a queue held for a missing model', async () => {
     const id = await sendBehind(
       failing(
         { reason: 'model_not_found' },
@@ -193,7 +193,7 @@ describe('a failure that is not the prompt’s own', () => {
 });
 
 describe('at the reset', () => {
-  test('PROMPT-8: the queue is resumed by itself where that was chosen, before it was held or since', async () => {
+  test('PROMPT-8: the queue resumes by itself if the chat is set to do so, before it is held or later', async () => {
     const clock = new ManualClock();
     await restart({ clock });
     const resetsAt = new Date(clock.now().getTime() + 5_000).toISOString();
@@ -205,7 +205,7 @@ describe('at the reset', () => {
       }
       yield finished();
     };
-    // Nothing waits behind it: the prompt itself does.
+    // Nothing waits behind it, but the failed prompt itself does.
     const { id } = await here.createChat({ resumeAtReset: true });
     await here.chats.submitPrompt(id, { id: 'p1', content: 'p1' });
     await here.events(id, 'queue_held');
@@ -222,7 +222,7 @@ describe('at the reset', () => {
     expect(await here.events(id, 'queue_resumed')).toMatchObject([{ by: 'host' }]);
   });
 
-  test('PROMPT-8: whichever host is there then resumes it, also one that took the chat up for it', async () => {
+  test('PROMPT-8: any host resumes the queue, even one that takes the chat up for it', async () => {
     const resetsAt = new Date(Date.now() + 1_500).toISOString();
     const id = await sendBehind(failing({ reason: 'usage_limit', resetsAt }), 2, { resumeAtReset: true });
     await here.close();
@@ -233,7 +233,7 @@ describe('at the reset', () => {
     expect(await taken(id)).toEqual(['p1', 'p1', 'p2']);
   });
 
-  test('PROMPT-8: a reset that is past already, and did not help, is waited for a minute', async () => {
+  test('PROMPT-8: a reset that is already past is postponed by a minute', async () => {
     const clock = new ManualClock();
     await restart({ clock });
     const gate = failing({ reason: 'usage_limit', resetsAt: new Date(clock.now().getTime() - 1).toISOString() });
@@ -243,8 +243,8 @@ describe('at the reset', () => {
   });
 });
 
-describe('a prompt that cannot begin', () => {
-  test('PROMPT-7: waits, after a second try with a fresh process, and runs once it is resumed', async () => {
+describe('a prompt that cannot start', () => {
+  test('PROMPT-7: waits after a second try with a fresh process, and runs once the queue is resumed', async () => {
     let tries = 0;
     here.backend.beforeOpen = () => {
       tries += 1;
@@ -262,7 +262,7 @@ describe('a prompt that cannot begin', () => {
     expect(await outcomes(id)).toEqual(['completed', 'completed']);
   });
 
-  test('PROMPT-7: a full disk holds the queue by that name', async () => {
+  test('PROMPT-7: holds the queue with the reason "storage" if the disk is full', async () => {
     here.backend.beforeOpen = () => {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     };
@@ -271,12 +271,12 @@ describe('a prompt that cannot begin', () => {
     expect(await here.events(id, 'queue_held')).toMatchObject([{ reason: 'storage' }]);
   });
 
-  test('PROMPT-7: an agent that died just before gives it back, and a fresh one gets it', async () => {
+  test('PROMPT-7: goes to a fresh agent if its agent has just died', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { id: 'p1', content: 'p1' });
     await here.events(id, 'turn_finished');
     await until(async () => (await here.chats.getChat(id)).state === 'ready');
-    // Its end is noticed only when the prompt is there.
+    // Its end is noticed only when the prompt arrives.
     here.backend.sessions.delete(id);
     await here.chats.submitPrompt(id, { id: 'p2', content: 'p2' });
     await here.chats.submitPrompt(id, { id: 'p3', content: 'p3' });
@@ -291,7 +291,7 @@ describe('a prompt that cannot begin', () => {
     expect((await here.chats.getChat(id)).waiting).toBe(0);
   });
 
-  test('PROMPT-7: agents that die of it each time hold the queue with the prompt in it', async () => {
+  test('PROMPT-7: holds the queue, and stays in it, if each agent dies of it', async () => {
     here.backend.script = async function* () {
       yield* [];
       throw new BooError('agent_failed', 'It died.');
@@ -309,7 +309,7 @@ describe('a prompt that cannot begin', () => {
     expect(await here.chats.getChat(id)).toMatchObject({ waiting: 1 });
   });
 
-  test('PROMPT-9: hosts that die while it begins do not use it up, and after three of them it is held', async () => {
+  test('PROMPT-9: is not lost when hosts die while it starts, and is held after three of them', async () => {
     const { id } = await here.createChat();
     for (let life = 1; life <= 3; life += 1) {
       const gate = createGate();
@@ -330,7 +330,7 @@ describe('a prompt that cannot begin', () => {
     expect(await outcomes(id)).toEqual(['completed']);
   });
 
-  test('PROMPT-9: hosts that stop in order while it begins do not count', async () => {
+  test('PROMPT-9: does not count hosts that stop cleanly while it starts', async () => {
     const { id } = await here.createChat();
     for (let life = 1; life <= 4; life += 1) {
       const gate = createGate();
@@ -348,7 +348,7 @@ describe('a prompt that cannot begin', () => {
     expect(await outcomes(id)).toEqual(['completed']);
   });
 
-  test('PROMPT-10 TURN-7: one whose turn had started and that never reached its agent gets another turn from the next host', async () => {
+  test('PROMPT-10 TURN-7: gets another turn from the next host if its turn started but it never reached the agent', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { id: 'p1', content: 'p1' });
     await here.events(id, 'turn_finished');
@@ -376,7 +376,7 @@ describe('a prompt that cannot begin', () => {
     gate.open();
   });
 
-  test('TURN-7: one that had reached its agent is not asked twice, though nothing of its turn stands in the log', async () => {
+  test('TURN-7: is not sent twice if it reached the agent, even if nothing of its turn is in the log', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { id: 'p1', content: 'p1' });
     await here.events(id, 'turn_finished');
@@ -398,7 +398,7 @@ describe('a prompt that cannot begin', () => {
   });
 });
 
-/** As by SIGKILL, and known to be dead. */
+/** Ends the host as SIGKILL does, and marks it as dead. */
 async function die(): Promise<void> {
   await here.kill();
   await stopHost(database.sql, here.id);

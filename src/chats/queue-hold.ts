@@ -1,6 +1,7 @@
 /**
- * Whether a chat's queue is held. A problem that fails a turn, or keeps it from beginning, and would fail the next turn
- * too, holds the prompts that wait instead of failing them one by one. The hold is stored in the chat's row, for every host.
+ * Whether a chat's queue is held. A problem that fails a turn, or keeps it from starting, and would fail the next turn
+ * too, holds the waiting prompts instead of failing them one by one. The hold is stored in the chat's row, for every
+ * host.
  */
 import type { Obstacle } from '../agents/agent-backend.ts';
 import type { BooError, ErrorCode } from '../protocol/error.ts';
@@ -12,7 +13,7 @@ import { forgetStarts, requeuePrompts, setStarts } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 
-/** How many hosts may die or be killed while they begin a prompt's turn, before its queue is held. */
+/** How many hosts may die or be killed while they start a prompt's turn, before its queue is held. */
 export const maxStarts = 3;
 
 /** A prompt that its agent did not take is sent once more, to a fresh process. */
@@ -45,7 +46,7 @@ export class QueueHold {
     return this.#context.settings.row.hold !== null;
   }
 
-  /** The part of a write that holds the queue; null if it is held already. Call it when it is the write's turn. */
+  /** The part of a write that holds the queue; null if it is already held. Call it when it is the write's turn. */
   holding({ reason, message, resetsAt, promptId, sendsAgain = false }: NewHold) {
     const { row } = this.#context.settings;
     if (row.hold) return null;
@@ -59,7 +60,7 @@ export class QueueHold {
     return { event, chat: { hold } };
   }
 
-  /** After a failed turn: holds the queue if a waiting prompt would fail too, or if the reset is waited for. */
+  /** After a failed turn: holds the queue if a prompt waits, or if the failed one is to be sent again at the reset. */
   afterTurn(obstacle: Obstacle, message: string, prompt?: { id: string; sendsAgain: boolean }) {
     const { waitingPrompts, resumeAtReset } = this.#context.settings.row;
     const isAwaited = resumeAtReset && obstacle.resetsAt !== undefined && prompt?.sendsAgain === true;
@@ -80,7 +81,7 @@ export class QueueHold {
     });
   }
 
-  /** Stores how often somebody set out to begin a prompt's turn, this time included. */
+  /** Stores the number of attempts to start a prompt's turn, including this one. */
   async countStart(promptId: string, starts: number): Promise<void> {
     const { sql, log } = this.#context;
     const isOurs = await log.ask(() => setStarts(sql, log.lease, promptId, starts));
@@ -140,7 +141,7 @@ export class QueueHold {
     });
   }
 
-  /** The chat is let go, and its next host takes over. */
+  /** The chat leaves this host, and the timer is its next host's. */
   stop(): void {
     this.#cancelTimer?.();
   }
@@ -160,7 +161,7 @@ const remedies: Partial<Record<HoldReason, readonly (keyof ChatChanges)[]>> = {
   usage_limit: ['model'],
 };
 
-/** How often to try to begin a prompt's turn against such a failure. A process that died gets a second chance. */
+/** How often to try to start a prompt's turn despite such a failure. A process that died gets a second chance. */
 export function triesOf(failure: BooError): number {
   if (failure.code === 'storage_unavailable') return maxStarts;
   return failure.code === 'agent_failed' ? maxTries : 1;

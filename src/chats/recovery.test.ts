@@ -22,7 +22,7 @@ let host: string;
 let chatId: string;
 let turnId: string;
 let log: ChatLog;
-/** Who was asked whether the prompt reached its agent. */
+/** The turns and prompts for which recovery asked whether the agent was reached. */
 let asked: string[];
 let told: string[];
 let traced: number;
@@ -59,7 +59,7 @@ afterEach(() => stopHost(database.sql, host));
 const write = (events: NewEvent[], side: Parameters<ChatLog['append']>[0]['side']) => log.append({ events, side });
 const note: NewEvent = { body: { type: 'notice', level: 'info', code: 'test', message: 'so far' } };
 
-/** A turn that was left running, begun with `p1` at its second start. */
+/** Leaves a turn running whose prompt `p1` was started for the second time. */
 async function leaveTurn({ said = false } = {}): Promise<void> {
   const prompt = { id: 'p1', content: [{ type: 'text' as const, text: 'hello' }], actor: anActor };
   await write([note], (db) => [insertPrompt(db, log.lease, prompt)]);
@@ -88,7 +88,7 @@ const ask = (id: string) =>
     }),
   ]);
 
-/** Recovers the chat, and gives the events of it. */
+/** Recovers the chat and returns the events that this appends. */
 async function recover(parts: Partial<RecoveryParts> = {}, seen: Record<string, Usage> = {}): Promise<object[]> {
   const after = log.lease.nextSeq - 1;
   const traces: TurnTraces = { add() {}, seen, spent: seen, finishedCalls: new Set() };
@@ -107,7 +107,7 @@ async function recover(parts: Partial<RecoveryParts> = {}, seen: Record<string, 
 const prompts = () => database.sql`select id, turn_id as turn, starts from boocode.prompts where chat_id = ${chatId}`;
 const turns = () => database.sql`select outcome, error, usage, cost_usd from boocode.turns where chat_id = ${chatId}`;
 
-test('TURN-2: where nothing was left, nothing is written', async () => {
+test('TURN-2: writes nothing if nothing was left running', async () => {
   const updated = () => database.sql`select updated_at from boocode.chats where id = ${chatId}`;
   const before = await updated();
   expect(await recover()).toEqual([]);
@@ -115,7 +115,7 @@ test('TURN-2: where nothing was left, nothing is written', async () => {
   expect([asked, told, traced]).toEqual([[], [], 0]);
 });
 
-test('TURN-7: a prompt that never reached its agent waits again, as often begun as it was', async () => {
+test('TURN-7: a prompt that never reached its agent waits again, and keeps its number of starts', async () => {
   await leaveTurn();
   const error = {
     code: 'host_restarted',
@@ -130,7 +130,7 @@ test('TURN-7: a prompt that never reached its agent waits again, as often begun 
   expect(await turns()).toMatchObject([{ outcome: 'interrupted' }]);
 });
 
-test('TURN-7: one that did reach it, or whose turn shows so, stays with its turn', async () => {
+test('TURN-7: a prompt that reached its agent stays with its turn', async () => {
   await leaveTurn();
   const [end] = await recover({ wasAsked: () => Promise.resolve(true) });
   const message = 'The host ended while this turn was running. Send the prompt again to continue.';
@@ -143,21 +143,21 @@ test('TURN-7: one that did reach it, or whose turn shows so, stays with its turn
   expect(await prompts()).toEqual([{ id: 'p1', turn: turnId, starts: 2 }]);
 });
 
-test('TURN-7: whoever has answered is not asked whether it was reached', async () => {
+test('TURN-7: does not ask whether a prompt reached its agent if the agent has answered', async () => {
   await leaveTurn({ said: true });
   expect(await recover()).toMatchObject([{ type: 'turn_finished' }]);
   expect(asked).toEqual([]);
   expect(await prompts()).toEqual([{ id: 'p1', turn: turnId, starts: 2 }]);
 });
 
-test('TURN-2: the end says why the host let the turn go, if this one did', async () => {
+test('TURN-2: the end of the turn says why this host dropped it', async () => {
   await leaveTurn({ said: true });
   const cause = new BooError('storage_unavailable', 'The disk is full.');
   const message = 'This turn could not be stored to its end: The disk is full. Send the prompt again to continue.';
   expect(await recover({ cause })).toMatchObject([{ error: { code: 'storage_unavailable', message } }]);
 });
 
-test('TURN-2: another host that may have run it may be alive', async () => {
+test('TURN-2: the end of the turn allows for a host that only lost the database, if another host is alive', async () => {
   const other = await enrol();
   await leaveTurn({ said: true });
   const message = 'The host ended or lost the database while this turn was running. Send the prompt again to continue.';
@@ -165,7 +165,7 @@ test('TURN-2: another host that may have run it may be alive', async () => {
   await stopHost(database.sql, other);
 });
 
-test('DECIDE-4: what the turn had asked is cancelled before its end, and told before', async () => {
+test('DECIDE-4: the open decisions of a turn are cancelled before it ends', async () => {
   await leaveTurn({ said: true });
   const [one, two] = [randomUUID(), randomUUID()];
   await ask(one);
@@ -179,7 +179,7 @@ test('DECIDE-4: what the turn had asked is cancelled before its end, and told be
   expect(items.map(({ outcome, by }) => [outcome, by])).toEqual(Array(2).fill(['cancelled', 'host']));
 });
 
-test('DECIDE-4: so is one whose turn has an end already, and no turn is ended for it', async () => {
+test('DECIDE-4: an open decision whose turn has already ended is cancelled too, and the turn does not end again', async () => {
   await leaveTurn({ said: true });
   const id = randomUUID();
   await ask(id);
@@ -190,7 +190,7 @@ test('DECIDE-4: so is one whose turn has an end already, and no turn is ended fo
   expect(await turns()).toMatchObject([{ outcome: 'completed' }]);
 });
 
-test('DECIDE-4: what was allowed and has no result is said, and nothing else that was answered', async () => {
+test('DECIDE-4: reports a decision that was allowed but has no result, and no other answered one', async () => {
   await leaveTurn({ said: true });
   const [allowed, denied, always] = [randomUUID(), randomUUID(), randomUUID()];
   for (const id of [allowed, denied, always]) await ask(id);
@@ -207,7 +207,7 @@ test('DECIDE-4: what was allowed and has no result is said, and nothing else tha
   ]);
 });
 
-test('TURN-15: what the turn used shows in its end', async () => {
+test('TURN-15: the end of the turn includes what it used', async () => {
   await leaveTurn({ said: true });
   await database.sql`insert into boocode.agent_sessions (chat_id, agent, session_id, backend)
     values (${chatId}, 'claude', ${randomUUID()}, 'claude_sdk') on conflict do nothing`;

@@ -20,7 +20,7 @@ export interface RecoveryParts {
   readonly createTraces: () => Promise<TurnTraces>;
   /** Whether the prompt of a turn that shows no sign of the agent reached it all the same. */
   readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
-  /** Told of the decisions before they are cancelled. */
+  /** Called with the decisions before they are cancelled. */
   readonly onLeft?: (decisions: readonly Decision[]) => void;
 }
 

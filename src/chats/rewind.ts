@@ -1,7 +1,7 @@
 /**
  * Takes prompts back: the agent continues as if they had not been sent. Its session is not changed. The chat continues in
- * another one, which holds what came before those prompts: a transcript that was cut would grow again from any copy that
- * the program still has, here or on another host. The log keeps all that was said, and records the rewind.
+ * another one, which contains what came before those prompts: a shortened transcript would grow back from any copy that
+ * the program still has, here or on another host. The log keeps everything that was said, and records the rewind.
  */
 import { randomUUID } from 'node:crypto';
 import { BooError } from '../protocol/error.ts';
@@ -46,7 +46,7 @@ export async function rewindChat(
     throw new BooError('invalid_request', message, { details: { field: 'promptId' } });
   }
   const promptIds = prompts.map(({ id }) => id);
-  // What is taken back may have entered or left a worktree.
+  // The rewound turns may have entered or left a worktree.
   const agentDirectory = { cwd: rewound.worktree ?? cwd, worktree: rewound.worktree };
   const hasMoved = agentDirectory.worktree !== (before?.worktree ?? null);
   await log.append({

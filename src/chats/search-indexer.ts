@@ -76,7 +76,7 @@ export class SearchIndexer {
       const signed: Signed[] = [];
       for (const { seq, payload } of page) {
         const signature = signatureOf(textsIn(payload));
-        // Nothing is said where there is no text.
+        // Events without text get no signature.
         if (signature?.length !== 0) signed.push({ seq, signature });
         await breathe();
       }

@@ -85,7 +85,7 @@ describe.each(['in the log', 'by signatures'])('a search %s', (how) => {
     expect(await found(q)).toEqual([]);
   });
 
-  test('WEB-6: leaves out what is put away, or all else, where it is asked to; and so does the list', async () => {
+  test('WEB-6: filters by archived or not, and so does the list', async () => {
     expect(await found('chat', false)).toEqual(['odd', 'plain']);
     expect(await found('chat', true)).toEqual(['image']);
     const { items } = await here.chats.listChats({ limit: 50, archived: true });
@@ -96,7 +96,7 @@ describe.each(['in the log', 'by signatures'])('a search %s', (how) => {
     expect((await here.log(ids['image']!)).at(-1)).toMatchObject({ type: 'chat_updated', archived: false });
   });
 
-  test('a page of events before a seq holds the newest of them, in order', async () => {
+  test('a page of events before a seq holds the newest ones, in order', async () => {
     const id = ids['plain']!;
     const log = await here.log(id);
     const last = await here.chats.readEvents(id, { before: Number.MAX_SAFE_INTEGER, limit: 2 });
@@ -110,7 +110,7 @@ describe.each(['in the log', 'by signatures'])('a search %s', (how) => {
 const indexer = (): SearchIndexer => new SearchIndexer({ slow: here.slow, clock: systemClock, logger: silentLog });
 
 describe('signatures', () => {
-  test('WEB-6: what they leave out is not read in the log; what is newer than they are is', async () => {
+  test('WEB-6: rule out events without reading them, except events newer than the signatures', async () => {
     const id = ids['plain']!;
     const say = async (text: string, count: number): Promise<void> => {
       await here.chats.submitPrompt(id, { content: text });
@@ -125,7 +125,7 @@ describe('signatures', () => {
     expect(await found('zeppelin')).toEqual(['plain']);
   });
 
-  test('a text that is too long for one is found, and events without text have none', async () => {
+  test('are null for a text that is too long, which is still found, and missing for events without text', async () => {
     const { id } = await here.createChat({ title: 'Chat long' });
     ids['long'] = id;
     await here.chats.submitPrompt(id, { content: `${'y'.repeat(300_000)} haystack` });
@@ -139,7 +139,7 @@ describe('signatures', () => {
     expect(await found('haystack')).toEqual(['long']);
   });
 
-  test('two that make them at once make them once; with a chat its own are gone', async () => {
+  test('are made once by concurrent indexers, and are deleted with their chat', async () => {
     const { id } = await here.createChat({ title: 'Chat gone' });
     await here.chats.submitPrompt(id, { content: 'ephemeral' });
     await here.events(id, 'turn_finished');
@@ -151,7 +151,7 @@ describe('signatures', () => {
   });
 });
 
-test('LOG-9: searches that hang keep no prompt, turn or reader waiting; hung up on, they end at the server', async () => {
+test('LOG-9: searches that hang block no prompt, turn or list, and end in the database when the client disconnects', async () => {
   const blocker = postgres(database.url, { max: 1, fetch_types: false });
   const gone = new AbortController();
   try {

@@ -21,7 +21,7 @@ export async function ask<T>(question: () => PromiseLike<T>): Promise<T> {
   }
 }
 
-/** A write that knows by itself how often to try. */
+/** A write that decides by itself how often to retry. */
 export async function write<T>(task: () => Promise<T>): Promise<T> {
   try {
     return await task();
@@ -35,7 +35,7 @@ export function elsewhere(chatId: string): BooError {
   return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
 }
 
-/** For so long that the host of a turn had to drop it. */
+/** For so long that the host had to drop a chat in the middle of a turn. */
 export function databaseLost(): BooError {
   return new BooError('storage_unavailable', 'The database did not answer in time.');
 }

@@ -27,7 +27,7 @@ export interface TurnParts {
   signs: {
     /** It has the prompt. */
     isTaken: boolean;
-    /** It has begun to work on it: said something, called a tool, asked a person. */
+    /** It has started to work on it: said something, called a tool, asked a person. */
     isBegun: boolean;
   };
 }
@@ -36,7 +36,7 @@ export interface TurnParts {
 export interface TurnAftermath {
   /** Events that go before its end. */
   events?: readonly NewEvent[] | undefined;
-  /** The person who interrupted it, if one did. Stored with a turn that has ended so. */
+  /** The person who interrupted it, if one did. Stored only with a turn that ended as interrupted. */
   interruptedBy?: DoneBy | undefined;
   /** The prompt, which never reached the agent and waits again. */
   requeued?: { id: string; starts: number } | undefined;
@@ -44,7 +44,7 @@ export interface TurnAftermath {
   hold?: (() => { event: NewEvent; chat: RowChanges } | null) | undefined;
 }
 
-/** A turn that cannot begin has failed, and ends like any other. */
+/** A turn that cannot start has failed, and ends like any other. */
 export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): AsyncIterable<AgentEvent> | TurnEnd {
   try {
     return begin();
@@ -53,7 +53,7 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
   }
 }
 
-/** The write that starts a turn. With a prompt, it takes that prompt from those that wait. */
+/** The write that starts a turn. With a prompt, that prompt no longer waits. */
 export function turnStart(
   log: ChatLog,
   turnId: string,

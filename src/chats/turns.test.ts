@@ -17,7 +17,7 @@ beforeEach(async () => {
   here = await openChatsHost(database.url);
 });
 afterEach(async () => {
-  // Whatever a test did: no turn is left open, and no log has a hole.
+  // Whatever a test did, no turn is left open and no log has a gap.
   const { items } = await here.chats.listChats({ limit: 100 });
   for (const { id } of items) {
     const log = await here.log(id);
@@ -43,7 +43,7 @@ const outcomes = async (id: string): Promise<string[]> =>
 const stateOf = async (id: string): Promise<string> => (await here.chats.getChat(id)).state;
 
 describe('an interrupt', () => {
-  test('TURN-3: ends the running turn as interrupted; prompts that wait still run', async () => {
+  test('TURN-3: ends the running turn as interrupted, and waiting prompts still run', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     for (const content of ['hold', 'two', 'three']) await here.chats.submitPrompt(id, { content });
@@ -59,7 +59,7 @@ describe('an interrupt', () => {
     expect(here.backend.opened).toHaveLength(1);
   });
 
-  test('TURN-3: while the agent still starts, the prompt never reaches it', async () => {
+  test('TURN-3: while the agent starts, keeps the prompt from reaching it', async () => {
     const gate = createGate();
     here.backend.beforeOpen = () => gate.pass();
     const { id } = await here.createChat();
@@ -76,7 +76,7 @@ describe('an interrupt', () => {
     expect(await outcomes(id)).toEqual(['interrupted', 'completed']);
   });
 
-  test('TURN-3: while the start of its turn is being stored, the prompt never reaches the agent', async () => {
+  test('TURN-3: while the start of the turn is being stored, keeps the prompt from reaching the agent', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'one' });
     await here.events(id, 'turn_finished');
@@ -98,7 +98,7 @@ describe('an interrupt', () => {
     expect((await here.log(id)).filter((event) => event.type === 'agent_message')).toHaveLength(1);
   });
 
-  test('of a chat that rests, or is not there', async () => {
+  test('does nothing for a chat at rest, and fails for a missing one', async () => {
     const { id } = await here.createChat();
     expect(await here.chats.interrupt(id)).toEqual({ interrupted: false, turnId: null });
     await expect(here.chats.interrupt(randomUUID())).rejects.toMatchObject({ code: 'not_found' });
@@ -137,7 +137,7 @@ describe('a turn that fails', () => {
     ],
   ];
   test.each(failures)(
-    'TURN-1 TURN-5: %s: it ends with a code and a sentence, and the chat goes on',
+    'TURN-1 TURN-5: ends with a code and a message, and the chat continues, when %s',
     async (_, fail, error) => {
       const { script, beforeOpen } = here.backend;
       const { id } = await here.createChat();
@@ -152,7 +152,7 @@ describe('a turn that fails', () => {
     },
   );
 
-  test('TURN-1 AGENT-2: the process is lost in the middle of a turn: it fails, and the next prompt opens another', async () => {
+  test('TURN-1 AGENT-2: a process lost in the middle of a turn fails the turn, and the next prompt opens another', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     for (const content of ['hold', 'two']) await here.chats.submitPrompt(id, { content });
@@ -165,7 +165,7 @@ describe('a turn that fails', () => {
     );
   });
 
-  test('AGENT-2: the process is lost between turns: the chat is cold, and wakes on the next prompt', async () => {
+  test('AGENT-2: a process lost between turns leaves the chat cold, and the next prompt wakes it', async () => {
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'one' });
     await here.events(id, 'turn_finished');
@@ -180,9 +180,9 @@ describe('a turn that fails', () => {
   });
 });
 
-test('PROMPT-6: a chat whose backend is not here holds its queue, and can be interrupted, drained and deleted', async () => {
+test('PROMPT-6: a chat whose backend is unavailable holds its queue, and can be interrupted, drained and deleted', async () => {
   const [one, two] = [await here.createChat(), await here.createChat()];
-  // Made where it was there.
+  // As if the chats were created on a host that has this backend.
   await here.sql`update boocode.chats set backend = 'claude_pty'`;
   for (const { id } of [one, two]) {
     await here.chats.submitPrompt(id, { content: 'go' });
@@ -198,7 +198,7 @@ test('PROMPT-6: a chat whose backend is not here holds its queue, and can be int
 });
 
 describe('cost', () => {
-  test('TURN-4: each turn’s share is added once, per model, and goes on over a restart', async () => {
+  test('TURN-4: each turn’s share is added once, per model, also across a restart', async () => {
     const usage = { inputTokens: 3, outputTokens: 5, cacheReadInputTokens: 7, cacheCreationInputTokens: 11 };
     const models = { 'model-a': { ...usage, costUsd: 0.25 }, 'model\u0000b': { ...usage, costUsd: 0.5 } };
     const script = async function* () {
@@ -225,7 +225,7 @@ describe('cost', () => {
   });
 });
 
-describe('turns that the agent begins by itself', () => {
+describe('turns that the agent starts by itself', () => {
   test('TURN-1: are recorded like others, without a prompt, one at a time', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
@@ -277,7 +277,7 @@ describe('turns that the agent begins by itself', () => {
   });
 });
 
-test('AGENT-2: a session that the agent began anew is the one that is resumed', async () => {
+test('AGENT-2: a new session that the agent started itself is the one that is resumed', async () => {
   const begun = randomUUID();
   here.backend.script = async function* (turn) {
     if (turn.text === '/clear') {
@@ -301,7 +301,7 @@ test.each([
   [{ effort: 'low' }, { effort: null }],
   [{ permissionMode: 'plan' }, { permissionMode: 'default' }],
   [{ acceptsAgentMessages: true }, { acceptsAgentMessages: false }],
-] as const)('AGENT-11: %j while the agent starts holds for the turn that it starts for', async (patch, before) => {
+] as const)('AGENT-11: %j set while the agent starts applies to the turn it starts for', async (patch, before) => {
   const start = createGate();
   here.backend.beforeOpen = () => start.pass();
   const { id } = await here.createChat();
@@ -315,7 +315,7 @@ test.each([
 });
 
 describe('in the middle of a turn', () => {
-  test('settings change: the mode at once, the model too, trust with the next process', async () => {
+  test('the permission mode and the model change at once, trust with the next process', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'hold' });
@@ -342,7 +342,7 @@ describe('in the middle of a turn', () => {
     expect(await outcomes(id)).toEqual(['completed', 'completed']);
   });
 
-  test('AGENT-11: whether messages of other agents are accepted changes at once, in the same process', async () => {
+  test('AGENT-11: accepting messages from other agents changes at once, in the same process', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'hold' });
@@ -357,7 +357,7 @@ describe('in the middle of a turn', () => {
     expect(here.backend.opened).toMatchObject([{ acceptsAgentMessages: false }]);
   });
 
-  test('a setting that the agent refuses is said, stored, and holds from the next process on', async () => {
+  test('a setting that the agent refuses is reported, stored, and applied from the next process on', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'hold' });
@@ -372,7 +372,7 @@ describe('in the middle of a turn', () => {
     expect(here.backend.opened.at(-1)).toMatchObject({ permissionMode: 'bypassPermissions' });
   });
 
-  test('AGENT-16: the mode that the agent says is in force is the chat’s, though it was asked for another', async () => {
+  test('AGENT-16: the chat takes on the permission mode that the agent reports, even if it asked for another', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'hold' });
@@ -385,7 +385,7 @@ describe('in the middle of a turn', () => {
     await here.events(id, 'turn_finished');
   });
 
-  test('the chat is deleted: the turn ends, the session closes, readers end, nothing is left', async () => {
+  test('deleting the chat ends the turn, the session and the readers, and leaves nothing behind', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     const reader = await here.follow(id);
@@ -411,7 +411,7 @@ describe('in the middle of a turn', () => {
     expect(await database.sql`select from boocode.claude_session_summaries where project_key = ${id}`).toHaveLength(0);
   });
 
-  test('every session that the chat’s agent ever had is removed with it', async () => {
+  test('deleting the chat removes every session its agent ever had', async () => {
     const begun = randomUUID();
     here.backend.script = async function* () {
       yield { type: 'session_started', sessionId: begun, backend: 'claude_sdk', model: null };
@@ -425,7 +425,7 @@ describe('in the middle of a turn', () => {
     expect(here.agent.removed.toSorted()).toEqual([first!.sessionId, begun].toSorted());
   });
 
-  test('a prompt that comes while its chat is being deleted is refused', async () => {
+  test('a prompt that arrives while its chat is being deleted is refused', async () => {
     holdTurns();
     const { id } = await here.createChat();
     await here.chats.submitPrompt(id, { content: 'one' });
@@ -440,7 +440,7 @@ describe('in the middle of a turn', () => {
     await expect(here.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('TURN-1 PROMPT-4: the host drains: the turn ends as interrupted, what waits is left for the next', async () => {
+  test('TURN-1 PROMPT-4: draining the host ends the turn as interrupted, and leaves waiting prompts to the next host', async () => {
     const gate = holdTurns();
     const { id } = await here.createChat();
     const reader = await here.follow(id);
@@ -460,7 +460,7 @@ describe('in the middle of a turn', () => {
     expect(await outcomes(id)).toEqual(['interrupted', 'completed']);
   });
 
-  test('AGENT-4: the host drains while an agent starts: none is left, and the prompt waits for the next host', async () => {
+  test('AGENT-4: draining the host while an agent starts leaves no agent, and the prompt waits for the next host', async () => {
     const gate = createGate();
     here.backend.beforeOpen = () => gate.pass();
     const { id } = await here.createChat();

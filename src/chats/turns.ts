@@ -1,5 +1,5 @@
 /**
- * A chat's turns: how each begins, runs and ends, and what follows from the way it has ended. The loop calls this for one
+ * A chat's turns: how each starts, runs and ends, and what follows from how it ended. The loop calls this for one
  * turn at a time.
  */
 import { randomUUID } from 'node:crypto';
@@ -34,12 +34,12 @@ export interface TurnsParts {
 }
 
 interface TurnPlan {
-  /** Stores the start; false when the turn must not begin any more. */
+  /** Stores the start; false if the turn must no longer start. */
   readonly start: (turnId: string) => Promise<boolean>;
   readonly begin: (turnId: string) => AsyncIterable<AgentEvent> | TurnEnd;
-  /** What the turn is begun with; turns that the agent begins by itself have none. */
+  /** What the turn starts with; turns that the agent starts by itself have none. */
   prompt?: Pick<PromptRow, 'id' | 'content' | 'starts'> | undefined;
-  /** Missing unless it was interrupted before it began. */
+  /** Missing unless it was interrupted before it started. */
   interruption?: Interruption | undefined;
 }
 
@@ -52,7 +52,7 @@ export class Turns {
     this.#parts = parts;
   }
 
-  /** Marks what runs as interrupted and tells the agent. False when nothing runs. */
+  /** Marks what is starting or running as interrupted, and tells the agent. False if nothing is. */
   async interrupt(actor: Actor): Promise<boolean> {
     const { state } = this.#context;
     const isMarked = state.interrupt(actor);
@@ -60,7 +60,7 @@ export class Turns {
     return isMarked;
   }
 
-  /** Ends the turn that runs with a failure of the host's own. */
+  /** Ends the running turn with a failure of the host's own. */
   async failTurn(failure: BooError): Promise<void> {
     const { state } = this.#context;
     if (!state.turn || state.turn.interruption) return;
@@ -68,17 +68,17 @@ export class Turns {
     await state.handle?.interrupt();
   }
 
-  /** Records the turns that the agent began by itself and that wait for it. */
+  /** Records the waiting turns that the agent started by itself. */
   async recordUnprompted(): Promise<void> {
     for (let events; (events = this.#context.queue.takeUnprompted());) await this.runUnprompted(events);
   }
 
-  /** Records a turn that the agent began by itself. */
+  /** Records a turn that the agent started by itself. */
   runUnprompted(events: AsyncIterable<AgentEvent>): Promise<void> {
     return this.#run({ start: this.#startFor(), begin: () => events });
   }
 
-  /** Stores a prompt and begins its turn in one write. `onStored` gets the seq of the prompt's event. */
+  /** Stores a prompt and starts its turn in one write. `onStored` gets the seq of the prompt's event. */
   runAtOnce(
     prompt: NewPrompt,
     { onStored, onRefused }: { onStored: (seq: number) => void; onRefused: (error: unknown) => void },
@@ -91,7 +91,7 @@ export class Turns {
           return true;
         } catch (error) {
           onRefused(error);
-          // A prompt with this id was there already: nothing is stored, and nothing has begun.
+          // A prompt with this id already exists: nothing is stored, and nothing has started.
           if (isUniqueViolation(error, 'prompts')) return false;
           throw error;
         }
@@ -101,7 +101,7 @@ export class Turns {
     });
   }
 
-  /** Runs the turn of a prompt that waited, or holds the queue if the turn cannot begin. */
+  /** Runs the turn of a waiting prompt, or holds the queue if the turn cannot start. */
   async runPrompt(prompt: PromptRow): Promise<void> {
     const { queue } = this.#context;
     const { hold } = this.#parts;
@@ -109,7 +109,7 @@ export class Turns {
     if (prompt.starts >= maxStarts) return hold.hold(afterCrashes(prompt.starts), isNext);
     const starts = prompt.starts + 1;
     const { failure, interruption } = await this.#prepare(prompt.id, starts);
-    // It still waits, for the next host or for a task, which may be what helps. This was no attempt.
+    // It keeps waiting, for the next host or for a task, which may be what helps. This does not count as an attempt.
     const isPutOff = queue.isClosed || (queue.hasTask && !interruption);
     if (isPutOff) return hold.countStart(prompt.id, prompt.starts);
     if (failure && !interruption) {
@@ -135,7 +135,7 @@ export class Turns {
     let interruption: Interruption | undefined;
     state.start();
     try {
-      // Counted first, so that a host that dies of it has counted.
+      // Counted first, so that an attempt that kills the host counts too.
       if (!session.isReady) await hold.countStart(promptId, starts);
       await session.warm();
     } catch (error) {
@@ -203,7 +203,7 @@ export class Turns {
   async #isUnasked({ signs, turnId }: TurnParts, end: TurnEnd, prompt: Pick<PromptRow, 'content'>): Promise<boolean> {
     const { log, settings, state } = this.#context;
     if (signs.isTaken || end.isTaken || !mayBeUnasked(end, state.turn?.interruption !== undefined)) return false;
-    // Closed in order, it has written all that it had to write, and the next try gets a fresh process.
+    // After a clean close it has written everything, and the next try gets a fresh process.
     await this.#parts.session.close();
     return !(await wasAsked({ ...this.#context, lease: log.lease, chat: settings.row }, turnId, prompt));
   }
@@ -215,7 +215,7 @@ export class Turns {
     const isLast = starts >= maxTries && !isClosed;
     const message = `The agent did not accept the prompt. ${end.error?.message ?? ''}`.trim();
     await endTurn(parts, endWithoutResult('interrupted', notTaken()), {
-      // A server that stops in order is no failed attempt.
+      // A server that stops cleanly is not a failed attempt.
       interruptedBy: this.#interruptedBy,
       requeued: { id, starts: isClosed ? starts - 1 : starts },
       hold: isLast ? () => hold.holding({ reason: 'agent', message }) : undefined,

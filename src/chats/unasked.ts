@@ -15,9 +15,9 @@ import type { Log } from '../lib/log.ts';
 import type { PromptRow } from '../store/prompts.ts';
 import type { TurnEnd } from './turn.ts';
 
-/** Whether a turn without a sign of the agent may have ended before its prompt was asked. */
+/** Whether a turn without a sign of the agent may have ended before its prompt reached the agent. */
 export function mayBeUnasked({ outcome, error }: TurnEnd, wasInterrupted: boolean): boolean {
-  // Not interrupted: its session was closed, or is gone.
+  // Interrupted by nobody: its session was closed, or is gone.
   return outcome === 'interrupted' ? !wasInterrupted : outcome === 'failed' && error?.code === 'agent_failed';
 }
 

@@ -16,7 +16,7 @@ const told = {
   models: { m: { ...tokens(10, 20), costUsd: 0.5 } },
 };
 
-test('TURN-15: what was told, and each other request of the transcript', () => {
+test('TURN-15: counts what the agent reported, plus every other request in the transcript', () => {
   const { end, events } = withTraces('turn', told, traces({ seen: { m: tokens(13, 25) }, spent: { m: tokens(3, 5) } }));
   expect(end.usage).toEqual(tokens(13, 25));
   expect(end.models['m']).toEqual({ ...tokens(13, 25), costUsd: 0.5 });
@@ -25,14 +25,14 @@ test('TURN-15: what was told, and each other request of the transcript', () => {
   ]);
 });
 
-test('TURN-15: never less than the transcript has, where an agent told less of an answer that was cut off', () => {
+test('TURN-15: counts no less than the transcript has, if the agent reported less for an answer that was cut off', () => {
   const { end, events } = withTraces('turn', told, traces({ seen: { m: tokens(10, 23) }, spent: {} }));
   expect(end.usage).toEqual(tokens(10, 23));
   expect(end.models).toEqual({ m: { ...tokens(10, 23), costUsd: 0.5 } });
   expect(events).toHaveLength(1);
 });
 
-test('TURN-15: nothing is said where nothing is to be added', () => {
+test('TURN-15: reports nothing if there is nothing to add', () => {
   expect(withTraces('turn', told, traces({ seen: { m: tokens(10, 18) }, spent: {} }))).toEqual({
     end: told,
     events: [],

@@ -8,12 +8,12 @@ import { until } from '../../test/support/until.ts';
 import type { AgentEvent } from '../agents/agent-backend.ts';
 import type { Chat } from '../protocol/chat.ts';
 
-// All of a test's time is below the time to the next renewal of a lease, which nobody waits for here.
+// A test's total time stays below the time to the next lease renewal, which no test waits for here.
 const quietMs = 100;
 let database: TestDatabase;
 let here: ChatsHost;
 let clock: ManualClock;
-/** What every watcher of the chats was told of each chat, newest last. */
+/** The chats that watchers were sent, newest last. */
 let told: Chat[];
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -46,7 +46,7 @@ const done = (toolCallId: string): AgentEvent => ({
   rawOutput: '',
 });
 
-test('TURN-9: a chat says what it waits for once it has been quiet, since when, and no more once there is a sign', async () => {
+test('TURN-9: a chat that has been quiet says what it waits for and since when, until there is a sign', async () => {
   const gates = [createGate(), createGate(), createGate()] as const;
   const { id } = await here.createChat();
   const following = await here.follow(id);
@@ -78,7 +78,7 @@ test('TURN-9: a chat says what it waits for once it has been quiet, since when, 
   gates[1].open();
   await here.events(id, 'tool_call');
   const calledAt = clock.now().toISOString();
-  // Again and again: a tool may take as long as it likes.
+  // Several times: a tool may take as long as it likes.
   for (let round = 0; round < 4; round += 1) clock.advance(quietMs);
   expect(await waits(id)).toEqual({ for: 'tool', since: calledAt, what: 'make all', retry: null });
   expect((await here.chats.getChat(id)).state).toBe('running');
@@ -88,7 +88,7 @@ test('TURN-9: a chat says what it waits for once it has been quiet, since when, 
   await following.close();
 });
 
-test('TURN-9: a person who is asked, a retry, a sign-in and work in the background are said at once', async () => {
+test('TURN-9: waiting for a person, a retry, a sign-in or background work is reported at once', async () => {
   const gate = createGate();
   const { id } = await here.createChat();
   here.backend.script = async function* (turn) {
@@ -126,7 +126,7 @@ test('TURN-9: a person who is asked, a retry, a sign-in and work in the backgrou
   await until(async () => (await waits(id)) === null, { what: 'the end of what ran in the lost process' });
 });
 
-test('TURN-10: a model that gives no sign for as long as the setting says ends its turn with that cause; a tool or a person never', async () => {
+test('TURN-10: a model that gives no sign for the configured time fails its turn with that cause; a tool or a person never does', async () => {
   const gate = createGate();
   const { id } = await here.createChat();
   here.backend.script = async function* (turn) {
@@ -154,7 +154,7 @@ test('TURN-10: a model that gives no sign for as long as the setting says ends i
   expect(end?.error?.message).toContain('no sign for 0.3 s');
 });
 
-test('AGENT-18: a setting that the agent does not take at once is said to hold from the next turn, also where none runs', async () => {
+test('AGENT-18: a setting the agent does not accept at once is reported to apply from the next turn, even if no turn is running', async () => {
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'one' });
   await here.events(id, 'turn_finished');

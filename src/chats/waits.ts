@@ -17,7 +17,7 @@ export interface WaitsParts extends WaitLimits {
   clock: Clock;
   /** It may have changed. */
   onChanged(): void;
-  /** The model has given no sign for as long as it may. */
+  /** The model has given no sign for longer than it may. */
   onSilentModel(): void;
 }
 

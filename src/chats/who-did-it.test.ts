@@ -10,7 +10,7 @@ import { decision } from '../protocol/decision.ts';
 import { event, type EventType } from '../protocol/event.ts';
 import type { Actor, DoneBy } from '../protocol/principal.ts';
 
-// Two that are told apart: a server of today has one.
+// Two different principals; a server has only one so far.
 const actorNamed = (name: string): Actor => ({
   principal: { id: name.toLowerCase(), name, role: 'owner' },
   via: `the client of ${name}`,
@@ -40,7 +40,7 @@ async function doersOf(chatId: string, type: EventType): Promise<DoneBy[]> {
   return events.map(({ by, principal, via }) => ({ by, principal, via }));
 }
 
-test('WHO-3: a prompt says who has sent it: its event, its row and the list of those that wait', async () => {
+test('WHO-3: a prompt’s event, row and entry in the list of waiting prompts say who sent it', async () => {
   const gate = createGate();
   here.backend.script = async function* () {
     await gate.pass();
@@ -50,7 +50,7 @@ test('WHO-3: a prompt says who has sent it: its event, its row and the list of t
   await here.everyones.submitPrompt(anna, id, { id: 'a', content: 'one' });
   await gate.reached;
   await here.everyones.submitPrompt(ben, id, { id: 'b', content: 'two' });
-  // Sent again by somebody else it is still the first one's.
+  // Sent again by someone else, it still belongs to the first sender.
   await here.everyones.submitPrompt(anna, id, { id: 'b', content: 'two' });
   expect(await doersOf(id, 'prompt_accepted')).toEqual([done(anna), done(ben)]);
   expect((await here.chats.listPrompts(id)).items).toMatchObject([{ promptId: 'b', ...done(ben) }]);
@@ -59,13 +59,13 @@ test('WHO-3: a prompt says who has sent it: its event, its row and the list of t
   expect(rows.map(({ actor }) => JSON.parse(actor) as unknown)).toEqual([anna, ben]);
   gate.open();
   await here.events(id, 'turn_finished', 2);
-  // One that begins at once is stored together with its turn.
+  // A prompt that starts at once is stored together with its turn.
   await until(async () => (await here.chats.getChat(id)).state === 'ready');
   await here.everyones.submitPrompt(ben, id, { content: 'three' });
   expect((await doersOf(id, 'prompt_accepted'))[2]).toEqual(done(ben));
 });
 
-test('WHO-3: so do the edits of what waits, and the resumption of a queue', async () => {
+test('WHO-3: edits of waiting prompts and the resumption of a queue say who made them', async () => {
   here.backend.script = async function* () {
     yield { ...finished('failed'), obstacle: { reason: 'billing' } } as ReturnType<typeof finished>;
   };
@@ -81,26 +81,26 @@ test('WHO-3: so do the edits of what waits, and the resumption of a queue', asyn
   expect(await doersOf(id, 'prompts_reordered')).toEqual([done(anna)]);
   expect(await doersOf(id, 'prompt_cancelled')).toEqual([done(ben)]);
   expect(await doersOf(id, 'queue_resumed')).toEqual([done(anna)]);
-  // What ends a hold because nothing waits any more is the host's.
+  // A hold that ends because nothing waits any more is ended by the host.
   await here.events(id, 'queue_held', 2);
   await here.everyones.cancelPrompt(ben, id, 'c');
   expect((await doersOf(id, 'queue_resumed')).slice(1)).toEqual([{ ...byNobody, by: 'host' }]);
 });
 
-test('WHO-3: a rename, another setting, trust, a flip and a move say who has made them', async () => {
+test('WHO-3: a rename, another setting, trust, a flip and a move say who made them', async () => {
   const { id } = await here.createChat({ title: 'Old' });
   await here.everyones.patchChat(anna, id, { title: 'New' });
   await here.everyones.patchChat(ben, id, { archived: true, permissionMode: 'plan' });
   await here.everyones.giveTrust(anna, id, { digest: '0'.repeat(64) });
   await here.everyones.patchChat(ben, id, { backend: 'claude_pty' });
   await here.everyones.patchChat(anna, id, { cwd: '/', title: 'Moved' });
-  // One whose place is the same by then is a plain change.
+  // A flip to the current backend is a plain change.
   await here.everyones.patchChat(ben, id, { backend: 'claude_pty', title: 'Flipped' });
   const doers = [anna, ben, anna, ben, anna, ben].map(done);
   expect(await doersOf(id, 'chat_updated')).toEqual(doers);
 });
 
-test('WHO-3: an interrupted turn says who has interrupted it, the first of several', async () => {
+test('WHO-3: an interrupted turn says who interrupted it first', async () => {
   const gate = createGate();
   here.backend.script = async function* () {
     yield said('I begin.');
@@ -110,7 +110,7 @@ test('WHO-3: an interrupted turn says who has interrupted it, the first of sever
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'one' });
   await gate.reached;
-  // The agent takes its time, so that both come before the turn has ended.
+  // The agent takes its time, so that both interrupts arrive before the turn has ended.
   const interrupt = here.backend.interrupt.bind(here.backend);
   const slow = createGate();
   let asked = 0;
@@ -137,7 +137,7 @@ test('WHO-3: an interrupted turn says who has interrupted it, the first of sever
   ]);
 });
 
-test('WHO-3: so does one that was interrupted while its agent still started', async () => {
+test('WHO-3: a turn interrupted while its agent was starting says who interrupted it', async () => {
   const gate = createGate();
   here.backend.beforeOpen = () => gate.pass();
   const { id } = await here.createChat();
@@ -149,7 +149,7 @@ test('WHO-3: so does one that was interrupted while its agent still started', as
   expect(await doersOf(id, 'turn_finished')).toEqual([done(anna)]);
 });
 
-test('WHO-4: a turn that ends otherwise names nobody, and one of the host that stops neither', async () => {
+test('WHO-4: a turn that ends in any other way names nobody, not even when the host stops', async () => {
   const gate = createGate();
   here.backend.script = async function* (turn) {
     yield said('I begin.');
@@ -167,7 +167,7 @@ test('WHO-4: a turn that ends otherwise names nobody, and one of the host that s
   expect(await doersOf(id, 'turn_finished')).toEqual([byNobody, byNobody]);
 });
 
-test('WHO-2 WHO-3 WHO-4: a decision says which person has answered it, or that none has', async () => {
+test('WHO-2 WHO-3 WHO-4: a decision says which person answered it, or that nobody did', async () => {
   here.backend.script = async function* (turn) {
     yield* turn.ask({});
     yield finished();
@@ -175,7 +175,7 @@ test('WHO-2 WHO-3 WHO-4: a decision says which person has answered it, or that n
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'one' });
   const [asked] = await here.events(id, 'decision_requested');
-  // The words for what is no person, and the name of another one.
+  // Clients that call themselves by another person's name, or by a word for something that is not a person.
   const posing = { ...anna, via: 'Ben' };
   const answered = await here.everyones.answerDecision(posing, asked!.decisionId, { outcome: 'allow' });
   expect(answered).toMatchObject(done(posing));
@@ -192,7 +192,7 @@ test('WHO-2 WHO-3 WHO-4: a decision says which person has answered it, or that n
   expect(items).toMatchObject([done(posing), { id: open!.decisionId, by: 'agent', principal: null, via: null }]);
 });
 
-test('WHO-3: what is taken back says who has taken it back', async () => {
+test('WHO-3: a rewind says who made it', async () => {
   Object.assign(here.agent, { rewindSession: () => Promise.resolve({ worktree: null }) });
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { id: 'p', content: 'one' });
@@ -201,7 +201,7 @@ test('WHO-3: what is taken back says who has taken it back', async () => {
   expect(await doersOf(id, 'session_rewound')).toEqual([done(anna)]);
 });
 
-test('WHO-3: of a chat that is deleted the log’s line says who has deleted it', async () => {
+test('WHO-3: the log line about a deleted chat says who deleted it', async () => {
   const { id } = await here.createChat();
   await here.everyones.deleteChat(anna, id);
   expect(infos.filter(({ message }) => message === 'A chat was deleted.')).toEqual([
@@ -209,7 +209,7 @@ test('WHO-3: of a chat that is deleted the log’s line says who has deleted it'
   ]);
 });
 
-test('WHO-4: what was stored before there were principals is read as it was', async () => {
+test('WHO-4: what was stored before principals existed is read unchanged', async () => {
   const { id } = await here.createChat();
   const decisionId = randomUUID();
   const bodies = [

@@ -3,7 +3,7 @@ import type { PromptRow } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { WorkQueue } from './work-queue.ts';
 
-// What the table would hold; questions and writes take effect when the test lets them.
+// What the table holds; questions and writes take effect when the test lets them.
 let stored: PromptRow[];
 let questions: (() => void)[];
 let queue: WorkQueue;
@@ -16,7 +16,7 @@ beforeEach(() => {
 
 const content = [{ type: 'text' as const, text: 'hello' }];
 
-/** A prompt on its way: `commit` stores it, `tell` lets its writer know, `fail` that it is not known. */
+/** A prompt being stored: `commit` stores it, `tell` confirms it to its writer, `fail` leaves the outcome unknown. */
 function send(id: string, seq: number) {
   let tell = (): void => {};
   let fail = (_error: Error): void => {};
@@ -36,7 +36,7 @@ async function store(id: string, seq: number): Promise<void> {
   expect(await sent.done).toBe(seq);
 }
 
-/** The id of the next prompt, which is then taken. */
+/** Takes the next prompt and returns its id. */
 async function take(): Promise<string | null> {
   const next = queue.nextPrompt();
   questions.shift()?.();
@@ -45,7 +45,7 @@ async function take(): Promise<string | null> {
   return prompt?.id ?? null;
 }
 
-test('is known to be empty only after the table has said so', async () => {
+test('the queue is known to be empty only after the table has said so', async () => {
   expect([queue.hasNoPrompt, queue.isPromptNext]).toEqual([false, true]);
   expect(await take()).toBeNull();
   expect(queue.hasNoPrompt).toBe(true);
@@ -60,7 +60,7 @@ test('is known to be empty only after the table has said so', async () => {
   expect(queue.hasNoPrompt).toBe(true);
 });
 
-test('PROMPT-3: the ones that were stored follow in order, behind what an earlier host left', async () => {
+test('PROMPT-3: stored prompts follow in order, behind those an earlier host left', async () => {
   stored.push({ id: 'left', seq: 1, content, starts: 0 });
   await store('a', 2);
   await store('b', 3);
@@ -89,7 +89,7 @@ test('PROMPT-3: an answer while a prompt was on its way does not count', async (
   expect(queue.hasNoPrompt).toBe(false);
 });
 
-test('LOG-8: after a write whose answer was lost it is not known', async () => {
+test('LOG-8: after a write whose answer was lost, the queue is not known to be empty', async () => {
   await take();
   const a = send('a', 1);
   a.commit();
@@ -105,7 +105,7 @@ describe('what is next', () => {
   const turn = async function* () {};
   const row: PromptRow = { id: 'p', seq: 1, content, starts: 0 };
 
-  /** What is done, in order, until nothing is left. */
+  /** The items that run, in order, until nothing is left. */
   async function drain(isHeld = free): Promise<string[]> {
     const done: string[] = [];
     for (;;) {
@@ -119,7 +119,7 @@ describe('what is next', () => {
     }
   }
 
-  test('turns of the agent’s own go first, then tasks in their order, then prompts', async () => {
+  test('the agent’s own turns go first, then tasks in order, then prompts', async () => {
     const ran: string[] = [];
     stored.push(row);
     const tasks = ['a', 'b'].map((name) => queue.addTask('rewind', () => Promise.resolve(ran.push(name))));
@@ -129,7 +129,7 @@ describe('what is next', () => {
     expect(await Promise.all(tasks)).toEqual([1, 2]);
   });
 
-  test('an urgent task has the agent’s own turns wait until it is over, but no other task', async () => {
+  test('an urgent task makes the agent’s own turns wait until it is over, but no other task', async () => {
     const ran: string[] = [];
     void queue.addTask('rewind', () => Promise.resolve(ran.push('a')));
     void queue.addTask('flip', () => Promise.resolve(ran.push('b')), { isUrgent: true });
@@ -138,7 +138,7 @@ describe('what is next', () => {
     expect(ran).toEqual(['a', 'b']);
   });
 
-  test('a held queue still does all but its prompts', async () => {
+  test('a held queue still runs everything but its prompts', async () => {
     stored.push(row);
     void queue.addTask('terminal', () => Promise.resolve());
     queue.addUnprompted(turn());
@@ -147,7 +147,7 @@ describe('what is next', () => {
     expect(await drain()).toEqual(['prompt']);
   });
 
-  test('a task that comes while the prompts are looked for goes before them', async () => {
+  test('a task that arrives while the next prompt is looked up goes first', async () => {
     stored.push(row);
     const next = queue.next(free);
     void queue.addTask('flip', () => Promise.resolve());
@@ -155,7 +155,7 @@ describe('what is next', () => {
     expect(await next).toMatchObject({ is: 'task' });
   });
 
-  test('a closed queue only lets the agent’s own turns through, urgent tasks or not, and refuses the tasks', async () => {
+  test('a closed queue lets only the agent’s own turns through, even behind an urgent task, and refuses the tasks', async () => {
     stored.push(row);
     const flip = queue.addTask('flip', () => Promise.resolve(), { isUrgent: true });
     queue.addUnprompted(turn());
@@ -170,7 +170,7 @@ describe('what is next', () => {
     expect(questions).toEqual([]);
   });
 
-  test('a task is taken back until it has begun, and no other with it', async () => {
+  test('a task can be withdrawn until it starts, which leaves other tasks alone', async () => {
     const ran: string[] = [];
     const [early, late] = [new AbortController(), new AbortController()];
     void queue.addTask('rewind', () => Promise.resolve());
@@ -194,7 +194,7 @@ describe('what is next', () => {
     expect(ran).toEqual(['late', 'c']);
   });
 
-  test.each(['done', 'failed'])('a flip that is %s is over before its caller hears of it', async (how) => {
+  test.each(['done', 'failed'])('a flip that is %s is over before its caller hears about it', async (how) => {
     const work = (): Promise<void> => (how === 'done' ? Promise.resolve() : Promise.reject(new Error('failed')));
     const seen: boolean[] = [];
     const look = (): void => void seen.push(queue.hasFlip, queue.isUrgent);
@@ -205,14 +205,14 @@ describe('what is next', () => {
     expect(seen).toEqual([true, true, false, false]);
   });
 
-  test('a task whose write was fenced ends the loop too; any other failure is its caller’s alone', async () => {
+  test('a task whose write was fenced ends the loop too; any other failure concerns only its caller', async () => {
     const fail = (error: Error) => queue.addTask('rewind', () => Promise.reject(error));
     const tasks = Promise.allSettled([fail(new Error('wrong')), fail(new FencedError('c'))]);
     await expect(drain()).rejects.toThrow(FencedError);
     expect((await tasks).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
-  test('the consumer is woken by all that may be something to do', () => {
+  test('everything that may be work wakes the consumer', () => {
     let woken = 0;
     queue.consume(() => (woken += 1));
     queue.addUnprompted(turn());
@@ -223,7 +223,7 @@ describe('what is next', () => {
   });
 });
 
-test('an answer of the table is of no use once prompts were edited, or wait again', async () => {
+test('an answer from the table is outdated once prompts are edited or wait again', async () => {
   await take();
   expect([queue.isPromptNext, queue.hasNoPrompt]).toEqual([true, true]);
   queue.promptsEdited();

@@ -1,13 +1,13 @@
 /**
  * What waits to be done in one chat, and in which order:
  *
- * 1. turns that the agent began by itself, unless an urgent task waits;
- * 2. tasks: what must not happen in the middle of a turn, such as a flip;
+ * 1. turns that the agent started by itself, unless an urgent task waits;
+ * 2. tasks: work that cannot happen in the middle of a turn, such as a flip;
  * 3. prompts, unless the queue is held.
  *
- * Prompts wait in the database. The queue remembers only what it knows of them, so that a prompt can begin its turn in
- * the write that stores it, which saves a commit: only the holder of the lease stores prompts, so once the table has
- * none, none waits until the next one sets out to be stored.
+ * Prompts wait in the database. The queue remembers only what it knows about them, so that a prompt can start its turn
+ * in the write that stores it, which saves a commit: only the holder of the lease stores prompts, so once the table has
+ * none, none waits until the next one is being stored.
  */
 import type { AgentEvent } from '../agents/agent-backend.ts';
 import type { PromptRow } from '../store/prompts.ts';
@@ -17,16 +17,16 @@ import { lettingGo } from './storage.ts';
 export type TaskKind = 'flip' | 'rewind' | 'terminal';
 
 export interface TaskOptions {
-  /** Goes before turns that the agent begins by itself. Tasks keep their order among each other. */
+  /** Goes before turns that the agent started by itself. Tasks keep their order among each other. */
   isUrgent?: boolean;
-  /** Takes the task back, as long as it has not begun. The caller gets the signal's reason. */
+  /** Withdraws the task, as long as it has not started. The caller gets the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 interface Task {
   kind: TaskKind;
   isUrgent: boolean;
-  /** It cannot be taken back any more. */
+  /** It can no longer be withdrawn. */
   begin(): void;
   run(): Promise<void>;
   refuse(error: unknown): void;
@@ -37,13 +37,13 @@ export type WorkItem =
   | { is: 'task'; run: () => Promise<void> }
   | { is: 'prompt'; prompt: PromptRow };
 
-/** What the database said last of the prompts that wait, and how far that still holds. */
+/** What the database last said about the waiting prompts, and how far that still holds. */
 interface Answer {
   /** Undefined until it has answered. */
   prompt?: PromptRow | null;
   /** The prompt is still the next. */
   isNext: boolean;
-  /** No prompt was on its way to the database, nor has one set out since. */
+  /** No prompt was being stored at the time, nor has one been since. */
   isComplete: boolean;
 }
 
@@ -82,13 +82,13 @@ export class WorkQueue {
     if (this.#isClosed) throw lettingGo();
   }
 
-  /** From here on nothing is begun except turns that the agent began by itself. */
+  /** From here on nothing starts except turns that the agent started by itself. */
   close(): void {
     this.#isClosed = true;
     this.wake();
   }
 
-  /** After `close`: rejects the tasks that have not begun. */
+  /** After `close`: rejects the tasks that have not started. */
   refuseTasks(): void {
     for (const task of this.#tasks.splice(0)) task.refuse(lettingGo());
   }
@@ -131,7 +131,7 @@ export class WorkQueue {
     return done;
   }
 
-  /** The running task is over before its caller hears of it. */
+  /** The running task is over before its caller hears about it. */
   async #finish<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -197,7 +197,7 @@ export class WorkQueue {
     return (answer.prompt = await this.#findPrompt());
   }
 
-  /** Takes what is to be done next; null when there is nothing. */
+  /** Takes the next item; null when there is nothing to do. */
   async next(isHeld: () => boolean): Promise<WorkItem | null> {
     for (;;) {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
@@ -211,7 +211,7 @@ export class WorkQueue {
       }
       if (isHeld()) return null;
       const prompt = await this.nextPrompt();
-      // A task that came meanwhile goes first.
+      // A task that arrived in the meantime goes first.
       if (!prompt || !this.hasTask) return prompt && { is: 'prompt', prompt };
     }
   }

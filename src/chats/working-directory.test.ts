@@ -28,14 +28,14 @@ beforeEach(async () => {
 });
 afterEach(() => host.close());
 
-describe('AGENT-15: a directory that overlaps the data directory is no place for a chat', () => {
+describe('AGENT-15: a chat’s directory must not overlap the data directory', () => {
   test.each([
     ['it', 'home/data', /data is the server’s data directory, .*: choose another directory, or start .* --data-dir/],
     ['one in it', 'home/data/deep', /deep lies in the server’s data directory \/.*\/home\/data/],
     ['one in it, by a link', 'links/data/deep', /lies in the server’s data directory/],
     ['one that holds it', 'home', /home holds the server’s data directory .*: choose a directory further down, or/],
     ['the root', '/', /^cwd: \/ holds the server’s data directory/],
-  ])('%s', async (_what, path, message) => {
+  ])('refuses %s', async (_what, path, message) => {
     const cwd = path === '/' ? '/' : join(root, path);
     const refusal = {
       code: 'cwd_invalid',
@@ -46,12 +46,12 @@ describe('AGENT-15: a directory that overlaps the data directory is no place for
     await expect(host.chats.beginImport({ cwd, sessionId: randomUUID() })).rejects.toMatchObject(refusal);
   });
 
-  test.each(['home/project', 'links'])('%s beside it is one', async (path) => {
+  test.each(['home/project', 'links'])('accepts %s, which is next to it', async (path) => {
     expect((await host.createChat({ cwd: join(root, path) })).cwd).toBe(join(root, path));
   });
 });
 
-test('AGENT-15: a chat that has such a directory already starts no agent, and says why', async () => {
+test('AGENT-15: a chat that already has such a directory starts no agent, and says why', async () => {
   const before = await openChatsHost(database.url);
   const { id } = await before.createChat({ cwd: join(root, 'home') });
   await before.close();

@@ -11,14 +11,14 @@ const matter: Matter<string> = {
   again: 'Again.',
 };
 
-it.each([[['all']], [['', '']]])('CLI-4: is not answered by what was typed behind %j', async (pages) => {
+it.each([[['all']], [['', '']]])('CLI-4: ignores what was typed ahead after %j', async (pages) => {
   const lines: string[] = [];
   const fake = createFakeTerminal({ lines, isInteractive: true, size: { columns: 80, rows: 20 } });
   const withdraw = new AbortController();
   const answer = askAbout(
     {
       ...fake,
-      // Types on while the next rows are being printed.
+      // The person keeps typing while the next rows are being printed.
       ask(question, signal) {
         if (pages.length > 0) lines.push(pages.shift() ?? '', ...(pages.length === 0 ? ['y'] : []));
         return fake.ask(question, signal);

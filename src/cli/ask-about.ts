@@ -18,7 +18,7 @@ export interface Matter<T> {
 }
 
 export interface Early<T> {
-  /** What to type for it, and what that means: shown beside the pages. */
+  /** What to type for it, and what that means: shown next to the pages. */
   key: string;
   means: string;
   read(typed: string): T | undefined;

@@ -1,6 +1,6 @@
 /**
  * Asks the person at the terminal about a chat's decisions, one after another. A decision settled elsewhere is
- * withdrawn from the screen at once. If the input has ended nobody can answer here: the decision stays pending.
+ * withdrawn from the screen immediately. If the input has ended nobody can answer here: the decision stays pending.
  */
 import { type AnswerDecision, type BooClient, BooError, formOf, type Question, questionsOf } from '../client/client.ts';
 import { askAbout, type Matter } from './ask-about.ts';

@@ -34,7 +34,7 @@ const finished = (outcome: 'completed' | 'interrupted' | 'failed' = 'completed')
   ...(outcome === 'failed' ? { error: { code: 'model_error', message: 'The model is overloaded.' } } : {}),
 });
 
-/** What the stub's agent does with every prompt, once somebody follows the chat. */
+/** What the stub's agent does with every prompt, once someone follows the chat. */
 function onTurn(work: (chatId: string) => void | Promise<void>): void {
   stub.onPrompt = (chatId, promptId) => {
     const started = until(() => stub.readers(chatId) > 0).then(() => {
@@ -48,7 +48,7 @@ function onTurn(work: (chatId: string) => void | Promise<void>): void {
 const settledBy = (chatId: string) => until(() => stub.decisions.find((d) => d.chatId === chatId && d.by !== null));
 
 describe('chat', () => {
-  it('shows a whole turn and leaves with 0', async () => {
+  it('shows a whole turn and exits with 0', async () => {
     onTurn(async (chatId) => {
       stub.stream(chatId, { type: 'agent_message_chunk', messageId: 'm', content: { type: 'text', text: 'I will ' } });
       stub.append(chatId, message('m', 'I will look.'));
@@ -94,7 +94,7 @@ describe('chat', () => {
     expect(code).toBe(0);
   });
 
-  it('AGENT-36: asks for an effort', async () => {
+  it('AGENT-36: creates the chat with the given effort', async () => {
     onTurn((chatId) => void stub.append(chatId, finished()));
     await run(['chat', '--effort', 'high', 'go']);
     expect(stub.chats[0]).toMatchObject({ effort: 'high' });
@@ -112,7 +112,7 @@ describe('chat', () => {
     expect(out).toMatch(/cold \(tool 1 min \d+ s\)/);
   });
 
-  it('offers no always where it would not be remembered', async () => {
+  it('does not offer “always” if it would not be remembered', async () => {
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, { canAllowAlways: false });
       await settledBy(chatId);
@@ -124,7 +124,7 @@ describe('chat', () => {
     expect(stub.decisions[0]).toMatchObject({ outcome: 'deny' });
   });
 
-  it('withdraws a question that somebody else answers', async () => {
+  it('withdraws a question that someone else answers', async () => {
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, {});
       await settledBy(chatId);
@@ -139,7 +139,7 @@ describe('chat', () => {
     expect(stub.requests.filter((request) => request.startsWith('POST /v1/decisions'))).toEqual([]);
   });
 
-  it('tells the winner when another answer was faster', async () => {
+  it('reports the winning answer when another one was faster', async () => {
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, {});
       await until(() => stub.requests.some((request) => request.startsWith('POST /v1/decisions')));
@@ -147,7 +147,7 @@ describe('chat', () => {
     });
     const pending = start(['chat', 'go']);
     pending.terminal.ask = () => {
-      // Settled on the server, while its event has not come yet.
+      // Settled on the server, but its event has not arrived yet.
       Object.assign(stub.decisions[0]!, { status: 'resolved', outcome: 'allow', by: 'owner', via: 'web' });
       return Promise.resolve({ kind: 'line', text: 'n' });
     };
@@ -155,7 +155,7 @@ describe('chat', () => {
     expect(pending.terminal.stdout).toContain('  answered by owner via web: allow\n');
   });
 
-  it('asks again when the answer did not arrive, and still hears of another one', async () => {
+  it('asks again when its answer did not get through, and still notices another one', async () => {
     stub.refuseAnswers = 1;
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, {});
@@ -170,7 +170,7 @@ describe('chat', () => {
     expect(terminal.stdout).toContain('  answered by owner via web: deny\n');
   });
 
-  it('CLI-11: leaves a decision pending when the input has ended, says how to answer, and leaves with 3', async () => {
+  it('CLI-11: leaves a decision pending when the input has ended, says how to answer it, and exits with 3', async () => {
     onTurn(async (chatId) => {
       stub.requestDecision(chatId, {});
       await settledBy(chatId);
@@ -185,7 +185,7 @@ describe('chat', () => {
     expect(decision).toMatchObject({ outcome: 'allow_always', by: 'owner', via: 'cli' });
   });
 
-  it('asks the questions of an agent and sends the answers with the input', async () => {
+  it('asks an agent’s questions and sends the answers with the input', async () => {
     const questions = [
       {
         question: 'Which colour?',
@@ -207,7 +207,7 @@ describe('chat', () => {
     });
   });
 
-  it('DECIDE-12: has a form that cannot be filled in declined before all of it was seen', async () => {
+  it('DECIDE-12: a form that cannot be filled in can be declined before all of it was shown', async () => {
     const message = Array.from({ length: 60 }, (_, line) => `line ${line}`).join('\n');
     onTurn(async (chatId) => {
       const input = { serverName: 'travel', mode: 'form', message, requestedSchema: { type: 'array' } };
@@ -222,7 +222,7 @@ describe('chat', () => {
     expect(stub.decisions[0]).toMatchObject({ outcome: 'deny' });
   });
 
-  it('DECIDE-8: has a form filled in field by field, asks again for what does not fit, and sends what was typed', async () => {
+  it('DECIDE-8: asks for a form’s values field by field, asks again for invalid ones, and sends what was typed', async () => {
     const requestedSchema = {
       type: 'object',
       properties: {
@@ -258,7 +258,7 @@ describe('chat', () => {
     expect(out).toContain('This looks like a password or a key.');
   });
 
-  it('DECIDE-8: fills in a form that waits, where somebody sits at the terminal; a script gives the values', async () => {
+  it('DECIDE-8: asks for a pending form’s values at a terminal, and takes them from --input in a script', async () => {
     const chat = stub.addChat();
     const requestedSchema = { type: 'object', properties: { seats: { type: 'integer' } }, required: ['seats'] };
     const input = { serverName: 's', mode: 'form', message: 'm', requestedSchema };
@@ -284,7 +284,7 @@ describe('chat', () => {
     expect(out).toContain('not a plain address of a web page');
   });
 
-  it('asks what waited already when it goes on with a chat', async () => {
+  it('asks what was already pending when it resumes a chat', async () => {
     const chat = stub.addChat();
     stub.requestDecision(chat.id, {});
     onTurn(async (chatId) => {
@@ -297,7 +297,7 @@ describe('chat', () => {
     expect(stub.decisions[0]).toMatchObject({ outcome: 'allow' });
   });
 
-  it('AGENT-11: changes who may begin turns in a chat, both ways, and only where it is said', async () => {
+  it('AGENT-11: turns agent messages on and off in a chat, and only with the flag', async () => {
     const chat = stub.addChat();
     onTurn((chatId) => void stub.append(chatId, finished()));
     const resume = (...flags: string[]) => run(['chat', '--resume', chat.id, ...flags, 'go']);
@@ -331,14 +331,14 @@ describe('chat', () => {
     expect(terminal.stderr).toMatch(/Retrying …\n· Connected again\.\n$/);
   });
 
-  it('leaves with 1 when the turn failed, and says why', async () => {
+  it('exits with 1 when the turn failed, and says why', async () => {
     onTurn((chatId) => void stub.append(chatId, finished('failed')));
     const { code, err } = await run(['chat', 'go']);
     expect(code).toBe(1);
     expect(err).toBe('✗ The model is overloaded.\n');
   });
 
-  it('interrupts the turn at the first Ctrl-C and leaves with 130', async () => {
+  it('interrupts the turn at the first Ctrl-C and exits with 130', async () => {
     onTurn(() => {});
     stub.onInterrupt = (chatId) => stub.append(chatId, finished('interrupted'));
     const { terminal, exitCode } = start(['chat', 'go']);
@@ -348,7 +348,7 @@ describe('chat', () => {
     expect(terminal.stderr).toContain('Interrupted.\n');
   });
 
-  it('leaves at the second Ctrl-C, whatever the turn does', async () => {
+  it('exits at the second Ctrl-C, whatever the turn does', async () => {
     onTurn((chatId) => void stub.requestDecision(chatId, {}));
     const { terminal, exitCode } = start(['chat', 'go']);
     await until(() => terminal.asking);
@@ -359,7 +359,7 @@ describe('chat', () => {
     expect(terminal.stderr).toContain(`boocode chat --resume ${stub.chats[0]?.id}`);
   });
 
-  it('takes the prompt from standard input when it is no terminal', async () => {
+  it('reads the prompt from standard input when that is not a terminal', async () => {
     onTurn((chatId) => void stub.append(chatId, finished()));
     const { code } = await run(['chat'], { all: 'from a pipe\n\n' });
     expect(code).toBe(0);
@@ -369,7 +369,7 @@ describe('chat', () => {
     expect(JSON.parse(first)).toMatchObject({ content: [{ type: 'text', text: 'from a pipe' }] });
   });
 
-  it('talks turn after turn at a terminal, until the input ends', async () => {
+  it('runs turn after turn at a terminal until the input ends', async () => {
     onTurn((chatId) => {
       stub.append(chatId, message(`m${stub.chats[0]?.head}`, 'Yes.'));
       stub.append(chatId, finished());
@@ -380,7 +380,7 @@ describe('chat', () => {
     expect(out.match(/^Yes\.$/gm)).toHaveLength(2);
   });
 
-  it('ends with one sentence when the chat is gone', async () => {
+  it('ends with one sentence when the chat was deleted', async () => {
     onTurn(() => {
       stub.chats.length = 0;
       stub.dropFeeds();
@@ -392,7 +392,7 @@ describe('chat', () => {
 });
 
 describe('send', () => {
-  it('prints the receipt, and the same one again', async () => {
+  it('prints the receipt, and the same one when the prompt is sent again', async () => {
     const chat = stub.addChat();
     const first = await run(['send', chat.id, 'hello', 'you', '--id', 'p1', '--json']);
     expect(JSON.parse(first.out)).toEqual({ promptId: 'p1', chatId: chat.id, seq: 1 });
@@ -414,7 +414,7 @@ describe('send', () => {
 });
 
 describe('ls, show, interrupt', () => {
-  it('CLI-13: lists the chats on plain lines, and as JSON', async () => {
+  it('CLI-13: lists the chats as plain lines and as JSON', async () => {
     const chat = stub.addChat({
       title: 'evil\u001b[2J\nname',
       state: 'waiting',
@@ -430,12 +430,12 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
-  it('AGENT-34: says where an agent has gone from its chat’s directory', async () => {
+  it('AGENT-34: shows where an agent works if that is not its chat’s directory', async () => {
     stub.addChat({ cwd: '/nonexistent/work', currentDirectory: '/nonexistent/work/s\u001bub' });
     expect((await run(['ls'])).out).toContain(' ~/work (in s␛ub) ');
   });
 
-  it('WEB-63: names chats that wait for somebody without a decision', async () => {
+  it('WEB-63: marks chats that wait for a person without a decision', async () => {
     const since = new Date().toISOString();
     const hold = { reason: 'usage_limit', message: 'x', since } as Chat['hold'];
     stub.addChat({ state: 'cold', hold });
@@ -445,7 +445,7 @@ describe('ls, show, interrupt', () => {
     expect(out).toMatch(/running \(person \d+ s\)/);
   });
 
-  it('lists chats that are put away only to who asks for them', async () => {
+  it('lists archived chats only with --archived or --all', async () => {
     const chat = stub.addChat();
     const away = stub.addChat({ archived: true });
     const listed = async (...flags: string[]): Promise<string[]> =>
@@ -466,7 +466,7 @@ describe('ls, show, interrupt', () => {
     expect(lines.map((line) => (JSON.parse(line) as { seq: number }).seq)).toEqual([1, 2]);
   });
 
-  it('follows the log until the chat is gone', async () => {
+  it('follows the log until the chat is deleted', async () => {
     const chat = stub.addChat();
     stub.append(chat.id, message('m', 'Hello.'));
     const { terminal, exitCode } = start(['show', '--follow', chat.id]);
@@ -478,7 +478,7 @@ describe('ls, show, interrupt', () => {
     expect(await exitCode).toBe(1);
   });
 
-  it('PROMPT-6: resumes what is held, and says what goes on; what waits for a held prompt ends with a code of its own', async () => {
+  it('PROMPT-6: resumes held prompts and says how many; waiting for a held prompt ends with its own exit code', async () => {
     const hold: NonNullable<Chat['hold']> = {
       reason: 'billing',
       message: 'No credit.',
@@ -497,13 +497,13 @@ describe('ls, show, interrupt', () => {
     expect((await run(['resume', chat.id])).out).toBe('Nothing is held in this chat.\n');
   });
 
-  it('interrupts', async () => {
+  it('interrupts the turn', async () => {
     const chat = stub.addChat();
     expect((await run(['interrupt', chat.id])).out).toBe('The turn is interrupted.\n');
     expect(JSON.parse((await run(['interrupt', chat.id, '--json'])).out)).toMatchObject({ interrupted: true });
   });
 
-  it('AGENT-23: takes back what is too long', async () => {
+  it('AGENT-23: takes prompts back', async () => {
     const chat = stub.addChat();
     expect((await run(['rewind', chat.id])).out).toBe('The agent has forgotten 2 prompts.\n');
     expect(JSON.parse((await run(['rewind', chat.id, '--prompt', 'p1', '--json'])).out)).toEqual({
@@ -513,7 +513,7 @@ describe('ls, show, interrupt', () => {
 });
 
 describe('move', () => {
-  it('CLI-6: lets a chat go on in another directory, and says what became of its trust', async () => {
+  it('CLI-6: moves a chat to another directory, and says if it is no longer trusted', async () => {
     const chat = stub.addChat({ cwd: '/old', trusted: true });
     const bodies: unknown[] = [];
     stub.onPatch = (_, body) => void bodies.push(body);
@@ -530,7 +530,7 @@ describe('move', () => {
     expect(bodies).toEqual([{ cwd: '/new', running: 'interrupt' }, { cwd: '/new' }]);
   });
 
-  it('CLI-6: names its own flags where something runs, and waits where it is told to', async () => {
+  it('CLI-6: names its own flags if something is running, and waits with --finish', async () => {
     const chat = stub.addChat({ state: 'running' });
     stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because: 'turn' });
     const { code, err } = await run(['move', chat.id, '/new']);
@@ -544,7 +544,7 @@ describe('move', () => {
 });
 
 describe('flip', () => {
-  it('CLI-13: lets a chat go on with the other backend, or with the one it is told', async () => {
+  it('CLI-13: switches a chat to the other backend, or to the given one', async () => {
     const chat = stub.addChat({ backend: 'claude_sdk' });
     const bodies: unknown[] = [];
     stub.onPatch = (_, body) => void bodies.push(body);
@@ -580,7 +580,7 @@ describe('flip', () => {
   it.each([
     ['turn', /^error: A turn is running\. Use --finish .* or --interrupt .*\n$/],
     ['work', /^error: The session has work .* Use --finish .* or --interrupt .*\n$/],
-  ])('names its own flags where something runs (%s)', async (because, sentence) => {
+  ])('names its own flags if something is running (%s)', async (because, sentence) => {
     const chat = stub.addChat();
     stub.onPatch = () => ({ status: 409, code: 'chat_busy', detail: 'Send "running".', because }) as const;
     const { code, err, out } = await run(['flip', chat.id]);
@@ -588,7 +588,7 @@ describe('flip', () => {
     expect(err).toMatch(sentence);
   });
 
-  it('passes on why a backend cannot be had', async () => {
+  it('passes on why a backend is unavailable', async () => {
     const chat = stub.addChat();
     stub.onPatch = () => ({ status: 409, code: 'backend_unavailable', detail: 'It is not here.' });
     expect(await run(['flip', chat.id])).toEqual({ code: 1, out: '', err: 'error: It is not here.\n' });
@@ -610,7 +610,7 @@ describe('decide', () => {
     expect(decision).toMatchObject({ outcome: 'allow', input: { command: 'ls' } });
   });
 
-  it('says who was faster', async () => {
+  it('says whose answer was faster', async () => {
     const decision = stub.requestDecision(stub.addChat().id, {});
     stub.settle(decision, { outcome: 'deny' }, 'web');
     expect(await run(['decide', decision.id, 'allow'])).toEqual({
@@ -622,7 +622,7 @@ describe('decide', () => {
 });
 
 describe('trust', () => {
-  /** A chat whose directory has settings of these words. */
+  /** A chat whose directory has a settings file with this content. */
   function addTrust(after: string, before: string | null = null): string {
     const { id: chatId } = stub.addChat();
     const change = before === null ? 'added' : 'changed';
@@ -638,7 +638,7 @@ describe('trust', () => {
     return chatId;
   }
 
-  it('CLI-4: takes no answer that was typed before all of it stood there', async () => {
+  it('CLI-4: ignores what was typed before everything was shown', async () => {
     const id = addTrust('{}');
     const lines = ['y'];
     const { terminal } = start(['trust', id], { lines, isInteractive: true });
@@ -649,7 +649,7 @@ describe('trust', () => {
     expect(stub.trusts.get(id)).toMatchObject({ trusted: false });
   });
 
-  it('DECIDE-12: comes page by page, and is refused at any time', async () => {
+  it('DECIDE-12: shows everything page by page, and can be refused at any time', async () => {
     const long = Array.from({ length: 60 }, (_, line) => `line ${line}`).join('\n');
     const id = addTrust(long);
     const { out, err } = await run(['trust', id], { lines: ['y', 'n'], isInteractive: true });
@@ -661,7 +661,7 @@ describe('trust', () => {
     expect(stub.trusts.get(id)).toMatchObject({ trusted: true });
   });
 
-  it('shows a change between the lines around it', async () => {
+  it('shows a change with the lines around it', async () => {
     const { out } = await run(['trust', addTrust('a\nb\nc\nd\nnew\nz', 'a\nb\nc\nd\nold\nz')]);
     expect(out).toContain('  1 unchanged line\n│   b\n│   c\n│   d\n│ - old\n│ + new\n│   z\n');
   });
@@ -688,7 +688,7 @@ describe('mistakes', () => {
     [['serve', 'now'], /too many arguments for 'serve'/],
     [['--url', 'x', 'ls'], /The address must look like/],
     [['--url', 'http://127.0.0.1:9', 'ls'], 'error: BooCode at http://127.0.0.1:9 cannot be reached.\n'],
-  ])('%j ends in one sentence and 1', async (words, sentence) => {
+  ])('%j prints one sentence and exits with 1', async (words, sentence) => {
     const { code, out, err } = await run(words);
     expect(code).toBe(1);
     expect(out).toBe('');
@@ -696,14 +696,14 @@ describe('mistakes', () => {
     expect(err.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  it('names the token when it is refused', async () => {
+  it('says where the token comes from when it is refused', async () => {
     const { err } = await run(['ls'], {}, { BOOCODE_TOKEN: 'wrong' });
     expect(err).toBe('error: The server does not accept this token: check BOOCODE_TOKEN or --token-file.\n');
   });
 });
 
 describe('help', () => {
-  it('names every setting of the server', async () => {
+  it('lists every setting of the server', async () => {
     for (const command of ['serve', 'demo']) {
       const { code, out } = await run([command, '--help']);
       expect(code).toBe(0);

@@ -162,7 +162,7 @@ export async function openConversation(
 
   let lose: (cause: unknown) => void = () => {};
   const lost = new Promise<never>((_resolve, reject) => (lose = reject));
-  // Whoever waits for it gets the rejection; nobody has to.
+  // Keeps the rejection from being unhandled if nothing awaits `lost`.
   lost.catch(() => {});
 
   const conversation: Conversation = {

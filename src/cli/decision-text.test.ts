@@ -43,7 +43,7 @@ describe('decisionRows', () => {
     ]);
   });
 
-  it('DECIDE-11: marks each row of it, also where the terminal would begin one by itself', () => {
+  it('DECIDE-11: marks each row, including those that the terminal would wrap', () => {
     const padding = '-'.repeat(30);
     const rows = rowsOf(
       {
@@ -69,7 +69,7 @@ describe('decisionRows', () => {
     ]);
   });
 
-  it('DECIDE-11: lets no blank scroll anything away', () => {
+  it('DECIDE-11: counts blanks that could scroll something away', () => {
     const text = `rm -rf x${' '.repeat(5_000)}ls`;
     expect(
       rowsOf({ title: `Bash: ${text}`, input: { command: text, description: `List${'\n'.repeat(900)}Files` } }),
@@ -83,7 +83,7 @@ describe('decisionRows', () => {
     ]);
   });
 
-  it('DECIDE-6: says what “always” would mean, where it can be answered', () => {
+  it('DECIDE-6: says what “always” would mean, if it can be answered', () => {
     const alwaysScope = ['Allow every command like “ls *”,\nin this chat\u001b[2J.', 'Work in “/b” too.'];
     const input = { command: 'ls' };
     expect(rowsOf({ input, alwaysScope })).toEqual([
@@ -95,7 +95,7 @@ describe('decisionRows', () => {
     expect(rowsOf({ input, alwaysScope, canAllowAlways: false }).join('\n')).not.toContain('always');
   });
 
-  it('does not let the name of a field pose as another field', () => {
+  it('does not let a field’s name pose as another field', () => {
     expect(rowsOf({ input: { 'a\n  command': 'x' } })).toContain('│ "a\\n  command": x');
     expect(rowsOf({ input: { 'command: ls #': 'x' } })).toContain('│ "command: ls #": x');
   });
@@ -109,7 +109,7 @@ describe('decisionRows', () => {
     ]);
   });
 
-  it('DECIDE-12: says that there is no plan', () => {
+  it('DECIDE-12: says if there is no plan', () => {
     expect(rowsOf({ kind: 'plan', input: { plan: ' \u200b' } }).at(-1)).toBe(
       '! It contains no plan, so there is nothing to approve.',
     );
@@ -140,7 +140,7 @@ describe('questions', () => {
   });
 
   it.each([{}, { questions: 'x' }, { questions: [null] }, { questions: [{ question: 1, options: [] }] }])(
-    'shows an input of another shape as it is (%o)',
+    'finds no questions in an input of another shape (%o)',
     (input) => {
       expect(questionsOf({ kind: 'question', input })).toEqual([]);
     },
@@ -158,7 +158,7 @@ describe('questions', () => {
 });
 
 describe('readPermission', () => {
-  it('takes y, a and n, and nothing by accident', () => {
+  it('accepts y, a and n, and nothing by accident', () => {
     const always = { canAllow: true, canAllowAlways: true };
     expect(readPermission(' Y ', always)).toEqual({ outcome: 'allow' });
     expect(readPermission('always', always)).toEqual({ outcome: 'allow_always' });
@@ -167,7 +167,7 @@ describe('readPermission', () => {
     for (const typed of ['', 'yes, but', 'maybe', '1']) expect(readPermission(typed, always)).toBeUndefined();
   });
 
-  it('DECIDE-12: takes n alone where there is nothing to approve', () => {
+  it('DECIDE-12: accepts only n if there is nothing to approve', () => {
     const read = (typed: string) => readPermission(typed, { canAllow: false });
     expect([read('y'), read('a'), read('n')]).toEqual([undefined, undefined, { outcome: 'deny' }]);
   });

@@ -3,7 +3,7 @@ import { detachKey } from './detach-key.ts';
 
 const find = (input: string, key = 'ctrl-]'): number => detachKey(key).find(Buffer.from(input));
 
-describe('the key that leaves', () => {
+describe('the key that detaches', () => {
   it.each([
     ['abc\x1d', 3],
     ['\x1d', 0],
@@ -17,14 +17,14 @@ describe('the key that leaves', () => {
     expect(find(input)).toBe(-1),
   );
 
-  it('may be another', () => {
+  it('can be changed', () => {
     expect(detachKey('ctrl-q').name).toBe('Ctrl-Q');
     expect(find('\x11', 'CTRL-Q')).toBe(0);
     expect(find('\x1b[113;5u', 'ctrl-q')).toBe(0);
     expect(find('\x1d', 'ctrl-q')).toBe(-1);
   });
 
-  it.each(['q', 'ctrl-', 'ctrl-1', 'ctrl-ab', 'ctrl-m', 'ctrl-I', 'ctrl-[', 'alt-q'])('is not %j', (key) =>
+  it.each(['q', 'ctrl-', 'ctrl-1', 'ctrl-ab', 'ctrl-m', 'ctrl-I', 'ctrl-[', 'alt-q'])('cannot be %j', (key) =>
     expect(() => detachKey(key)).toThrow('Use ctrl-'),
   );
 });

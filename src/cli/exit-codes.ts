@@ -4,7 +4,7 @@ export const exitCodes = {
   failed: 1,
   /** The prompt was cancelled before its turn started. */
   cancelled: 1,
-  /** A decision waits, and nobody here can answer it. */
+  /** A decision is pending, and nobody here can answer it. */
   undecided: 3,
   /** The prompt is held by a failure that is not its own, and nothing will resume it. */
   held: 75,

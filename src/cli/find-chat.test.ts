@@ -13,12 +13,12 @@ afterEach(() => stub.close());
 
 const client = () => createClient({ url: stub.url, token: stub.token });
 
-it('finds a chat by its whole id or a beginning that only it has', async () => {
+it('finds a chat by its whole id or by a unique beginning', async () => {
   expect((await findChat(client(), ids[0]!)).id).toBe(ids[0]);
   expect((await findChat(client(), 'AAAAAAAB')).id).toBe(ids[1]);
 });
 
-it('names the chats that a short beginning could mean', async () => {
+it('lists the chats that an ambiguous beginning could mean', async () => {
   await expect(findChat(client(), 'aaaa')).rejects.toThrow(/2 chats start with aaaa: .*0002, .*0001/);
 });
 
@@ -32,7 +32,7 @@ it.each([
   await expect(findChat(client(), given)).rejects.toThrow(sentence);
 });
 
-it('finds a pending decision by its beginning, a settled one by its whole id', async () => {
+it('finds a pending decision by the beginning of its id, a settled one by its whole id', async () => {
   const decision = stub.requestDecision(ids[0]!, {});
   expect((await findDecision(client(), decision.id.slice(0, 8))).id).toBe(decision.id);
   stub.settle(decision, { outcome: 'deny' }, 'web');

@@ -31,36 +31,36 @@ async function leave(dataDir: string, note: unknown, token?: string): Promise<vo
 const find = (search: Partial<ServerSearch> = {}) =>
   findServer({ flags: {}, env: {}, usualDataDirs: [main, demo], healthTimeoutMs: 500, ...search });
 
-describe('without a word about where it is', () => {
-  it('takes the server of the usual data directory, with its token', async () => {
+describe('without flags or variables', () => {
+  it('finds the server of the usual data directory, with its token', async () => {
     await leave(main, { url: stub.url, pid: 1, demo: false }, 'one');
     await leave(demo, { url: 'http://127.0.0.1:9', pid: 1, demo: true }, 'two');
     expect(await find()).toMatchObject({ url: stub.url, token: 'one', demo: false });
   });
 
-  it('goes on to the demo when the usual one does not answer', async () => {
+  it('tries the demo if the usual one does not answer', async () => {
     await leave(main, { url: 'http://127.0.0.1:9', demo: false }, 'one');
     await leave(demo, { url: stub.url, demo: true }, 'two');
     expect(await find()).toMatchObject({ url: stub.url, token: 'two', demo: true });
   });
 
-  it.each(['', '{', '[]', '{"url": 5}', '{"url": "nowhere"}'])('skips a note that says nothing (%s)', async (note) => {
+  it.each(['', '{', '[]', '{"url": 5}', '{"url": "nowhere"}'])('skips an invalid note (%s)', async (note) => {
     await leave(main, note, 'one');
     await leave(demo, { url: stub.url, demo: true }, 'two');
     expect(await find()).toMatchObject({ token: 'two' });
   });
 
-  it('reaches a server that listens everywhere on loopback', async () => {
+  it('reaches a server that listens everywhere', async () => {
     await leave(main, { url: stub.url.replace('127.0.0.1', '0.0.0.0'), demo: false }, 'one');
     expect(await find()).toMatchObject({ url: stub.url });
   });
 
-  it('says how to start one when there is none', async () => {
+  it('says how to start one if there is none', async () => {
     await leave(main, { url: 'http://127.0.0.1:9', demo: false }, 'one');
     await expect(find()).rejects.toThrow(/No BooCode server is running here.*npx boocode demo/);
   });
 
-  it('prefers a token that was given to the one it finds', async () => {
+  it('prefers a given token to the one it finds', async () => {
     await leave(main, { url: stub.url }, 'one');
     await writeFile(join(base, 'mine'), 'three\n');
     expect(await find({ env: { BOOCODE_TOKEN: 'two' } })).toMatchObject({ token: 'two' });
@@ -84,14 +84,14 @@ describe('with a data directory', () => {
 });
 
 describe('with an address', () => {
-  it('takes the token of the data directory whose server has this address', async () => {
+  it('uses the token of the data directory whose server has this address', async () => {
     await leave(main, { url: 'http://127.0.0.1:9' }, 'one');
     await leave(demo, { url: stub.url, demo: true }, 'two');
     expect(await find({ flags: { url: `${stub.url}/` } })).toMatchObject({ url: stub.url, token: 'two', demo: true });
     expect(await find({ env: { BOOCODE_URL: stub.url } })).toMatchObject({ token: 'two' });
   });
 
-  it('sends a token found here to no other machine', async () => {
+  it('does not send a token found here to another machine', async () => {
     await leave(main, { url: stub.url }, 'one');
     const url = 'https://boo.example.org';
     await expect(find({ flags: { url } })).rejects.toThrow(/no token for https:\/\/boo\.example\.org/);
@@ -99,7 +99,7 @@ describe('with an address', () => {
     expect(await find({ flags: { url }, env: { BOOCODE_TOKEN: 'two' } })).toMatchObject({ token: 'two' });
   });
 
-  it.each(['nowhere', 'ftp://127.0.0.1', '127.0.0.1:4127'])('refuses what is no address (%s)', async (url) => {
+  it.each(['nowhere', 'ftp://127.0.0.1', '127.0.0.1:4127'])('refuses an invalid address (%s)', async (url) => {
     await expect(find({ flags: { url } })).rejects.toThrow(/must look like http:\/\/127\.0\.0\.1:4127/);
   });
 });

@@ -42,7 +42,7 @@ export function addFlip(program: Command, cli: Cli): void {
     });
 }
 
-/** The engine to flip to where none is named. */
+/** The engine to flip to if none is named. */
 function other(chat: Chat, backends: Info['backends']): string {
   const others = backends.filter(({ name, agent }) => agent === chat.agent && name !== chat.backend);
   const [only] = others;

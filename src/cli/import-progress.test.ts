@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Cli } from './cli.ts';
 import { createImportProgress, type ImportStep } from './import-progress.ts';
 
-/** What is said when each step comes at a moment in milliseconds. */
+/** What is printed for these steps, each at its time in milliseconds. */
 function told(json: boolean, steps: readonly [atMs: number, step: ImportStep][]): string[] {
   const lines: string[] = [];
   let now = 0;
@@ -17,7 +17,7 @@ function told(json: boolean, steps: readonly [atMs: number, step: ImportStep][])
 
 const sending = (bytes: number): ImportStep => ({ phase: 'sending', bytes, of: 45_000_000 });
 
-test('CLI-9: how far a session is on its way is said every two seconds, in words or as JSON', () => {
+test('CLI-9: progress is reported every two seconds, in words or as JSON', () => {
   const steps: [number, ImportStep][] = [
     [100, sending(1_000_000)],
     [2_100, sending(20_000_000)],
@@ -38,7 +38,7 @@ test('CLI-9: how far a session is on its way is said every two seconds, in words
   ]);
 });
 
-test('a short session says nothing on its way, and to a program that it is sent', () => {
+test('a short import reports nothing in words, and its only step as JSON', () => {
   expect(told(false, [[900, sending(45_000_000)]])).toEqual([]);
   expect(told(true, [[900, sending(45_000_000)]])).toHaveLength(1);
 });

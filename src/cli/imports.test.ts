@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 
-/** Every package that is loaded with a file, through all that it imports other than on demand. */
+/** Every package that is loaded with a file, through all its static imports. */
 function packagesOf(file: string, seen = new Set<string>()): Set<string> {
   const packages = new Set<string>();
   if (seen.has(file)) return packages;
@@ -17,7 +17,7 @@ function packagesOf(file: string, seen = new Set<string>()): Set<string> {
 
 const source = join(import.meta.dirname, '..');
 
-it('loads neither the SDK nor the database nor the validator with a command', () => {
+it('a command loads neither the SDK nor the database nor the validator', () => {
   const packages = [...packagesOf(join(source, 'cli/boocode.ts'))];
   expect(packages.filter((name) => !name.startsWith('node:')).sort()).toEqual([
     'commander',
@@ -26,10 +26,10 @@ it('loads neither the SDK nor the database nor the validator with a command', ()
   ]);
 });
 
-it('loads nothing with the client that a browser does not have', () => {
+it('the client loads nothing that a browser lacks', () => {
   expect([...packagesOf(join(source, 'client/client.ts'))]).toEqual(['eventsource-parser']);
 });
 
-it('would see the validator', () => {
+it('the check would find the validator', () => {
   expect([...packagesOf(join(source, 'config.ts'))]).toContain('zod');
 });

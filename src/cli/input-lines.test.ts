@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { openInputLines } from './input-lines.ts';
 
-it('gives line after line, the last one without its end, then null', async () => {
+it('returns line after line, even a last one without a line end, then null', async () => {
   const input = new PassThrough();
   const lines = openInputLines(input);
   input.write('one\r\n\ntw');
@@ -16,7 +16,7 @@ it('gives line after line, the last one without its end, then null', async () =>
   ]);
 });
 
-it('reads nothing while nobody asks, so that an open pipe keeps no process alive', async () => {
+it('reads only on demand, so that an open pipe keeps no process alive', async () => {
   const input = new PassThrough();
   const lines = openInputLines(input);
   expect(input.isPaused()).toBe(true);
@@ -27,7 +27,7 @@ it('reads nothing while nobody asks, so that an open pipe keeps no process alive
   expect(input.isPaused()).toBe(true);
 });
 
-it('keeps the line of a question that was withdrawn for the next one', async () => {
+it('keeps the line meant for a withdrawn question for the next one', async () => {
   const input = new PassThrough();
   const lines = openInputLines(input);
   const abort = new AbortController();
@@ -39,7 +39,7 @@ it('keeps the line of a question that was withdrawn for the next one', async () 
   expect(await lines.next()).toBe('y');
 });
 
-it('gives all that is left', async () => {
+it('returns all remaining input', async () => {
   const input = new PassThrough();
   const lines = openInputLines(input);
   input.write('one\ntwo\n');

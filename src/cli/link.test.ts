@@ -15,7 +15,7 @@ async function run(words: string[], input?: FakeInput) {
   return { code: await exitCode, out: terminal.stdout, err: terminal.stderr };
 }
 
-/** What a camera reads off half blocks on a terminal. */
+/** What a camera reads from half blocks on a terminal. */
 function scan(text: string): string {
   const escape = String.fromCharCode(0x1b);
   const lines = text.split('\n').filter((line) => line.startsWith(`${escape}[30;107m`));
@@ -35,7 +35,7 @@ function scan(text: string): string {
   return decodeQR({ width, height, data });
 }
 
-it('CLI-17: prints the link, and at a terminal a code that reads as it', async () => {
+it('CLI-17: prints the link, and at a terminal a QR code for it', async () => {
   stub.signInLink = { url, expiresAt: '2030-01-02T03:14:05.000Z', loopback: false };
   const { code, out, err } = await run(['link'], { isInteractive: true });
   expect([code, out]).toEqual([0, `${url}\n`]);
@@ -44,7 +44,7 @@ it('CLI-17: prints the link, and at a terminal a code that reads as it', async (
   expect(err).not.toContain('--public-origin');
 });
 
-it('CLI-17: says what an address of the machine itself is good for', async () => {
+it('CLI-17: says that a loopback address works on this machine only', async () => {
   stub.signInLink = { url: 'http://127.0.0.1:4127/#code=x', expiresAt: '2030-01-02T03:14:05.000Z', loopback: true };
   const { out, err } = await run(['link']);
   expect(out).toBe('http://127.0.0.1:4127/#code=x\n');

@@ -7,7 +7,7 @@ import type { Shown } from './shown.ts';
 import { startTerminalGuard, type TerminalGuard } from './terminal-guard.ts';
 import { TerminalModes } from './terminal-modes.ts';
 
-/** Pastes arrive between brackets here whatever the program asks for, so they can be told from keys. */
+/** Pastes arrive between brackets here whatever the program asks for, so they can be distinguished from keys. */
 const bracketPastes = '\x1b[?2004h';
 /** The sequence that ends that. */
 // oxlint-disable-next-line no-control-regex -- the sequences themselves
@@ -55,7 +55,7 @@ export class LocalTerminal implements Shown {
     await this.#write(endsBrackets.test(text) ? Buffer.concat([data, Buffer.from(bracketPastes)]) : data);
   }
 
-  /** In a terminal larger than the agent's, the lower part stays as it is; the program redraws. */
+  /** In a terminal larger than the agent's, the lower part stays unchanged; the program redraws. */
   resize(): void {}
 
   close(): void {}

@@ -15,7 +15,7 @@ async function run(words: string[], input?: FakeInput) {
 const asked = (): string[] => stub.requests.filter((request) => request.includes('agent-sign-in'));
 
 describe('CLI-18: boocode login', () => {
-  it('shows the page, and hands on the code that it showed', async () => {
+  it('shows the page’s address, and passes on the code from the page', async () => {
     const { code, out } = await run(['login'], { lines: [' the-code#state '] });
     expect(code).toBe(0);
     expect(out).toContain('\nhttps://claude.example/authorize?state=s\n');
@@ -23,13 +23,13 @@ describe('CLI-18: boocode login', () => {
     expect(stub.signInCodes).toEqual(['the-code#state']);
   });
 
-  it.each([[null], ['']])('ends the sign-in where no code comes (%j)', async (line) => {
+  it.each([[null], ['']])('ends the sign-in if no code is entered (%j)', async (line) => {
     const { code, err } = await run(['login'], { lines: [line] });
     expect([code, err]).toEqual([1, 'error: No code was entered: nobody is signed in.\n']);
     expect(asked()).toEqual(['POST /v1/agent-sign-in', 'DELETE /v1/agent-sign-in']);
   });
 
-  it('ends it at Ctrl-C, and leaves with 130', async () => {
+  it('ends the sign-in at Ctrl-C, and exits with 130', async () => {
     const { terminal, exitCode } = startCommand(stub, ['login', '--console']);
     await until(() => terminal.asking);
     terminal.press();

@@ -10,7 +10,7 @@ afterEach(() => {
 
 const [start, end] = ['\x1b[200~', '\x1b[201~'];
 
-/** What came of the given reads: keys as they are, pastes as `<…>`. A number is a pause in milliseconds. */
+/** The result of the given reads: keys as they are, pastes as `<…>`. A number is a pause in milliseconds. */
 function read(...reads: (string | Uint8Array | number)[]): string {
   let seen = '';
   const reader = new PasteReader({
@@ -30,24 +30,24 @@ function read(...reads: (string | Uint8Array | number)[]): string {
   return seen;
 }
 
-/** In two pieces, at every place, with a short pause between them. */
+/** The text in two pieces, cut at every place. */
 const cuts = (text: string): [Buffer, Buffer][] => {
   const whole = Buffer.from(text);
   return Array.from({ length: whole.length - 1 }, (_, at) => [whole.subarray(0, at + 1), whole.subarray(at + 1)]);
 };
 
 describe('TERM-10: pasted text', () => {
-  it('is told from keys, however it is cut', () => {
+  it('is distinguished from keys, however it is split', () => {
     expect(read(`ab${start}日本\n${end}`, quietMs, '\r')).toBe('ab<日本\n>\r');
     for (const [first, second] of cuts(`ab${start}日本\n${end}`)) {
       expect(read(first, 5, second, quietMs, '\r')).toBe('ab<日本\n>\r');
-      // The beginning of a bracket was handed on as keys meanwhile, and the paste is known all the same.
+      // The start of the bracket has been passed on as keys by then, and the paste is still recognized.
       // oxlint-disable-next-line no-control-regex -- the bracket itself
       expect(read(first, splitMs, second, quietMs, '\r')).toMatch(/^ab(?:\u001b[[20]*)?<日本\n>\r$/);
     }
   });
 
-  it('holds an end, and what follows it belongs to it, however it is cut', () => {
+  it('may contain an end bracket: what immediately follows it is part of the paste, however it is split', () => {
     const hostile = `${start}one${end}\r!two\x1d\r${end}`;
     expect(read(hostile, quietMs, 'k')).toBe(`<one${end}\r!two\x1d\r>k`);
     for (const [first, second] of cuts(hostile)) {
@@ -56,26 +56,26 @@ describe('TERM-10: pasted text', () => {
     }
   });
 
-  it('that was over too early is text still, where its end comes with it', () => {
+  it('is still text when its rest arrives late, if an end bracket comes with it', () => {
     expect(read(`${start}one${end}`, quietMs, `\r!two\r${end}`, quietMs, 'k')).toBe('<one><\r!two\r>k');
   });
 
-  it('takes Enter in that comes at once, and no key that comes a moment later', () => {
+  it('includes an Enter that arrives immediately, but no key that arrives a moment later', () => {
     expect(read(`${start}one${end}\r`, quietMs, '\r')).toBe('<one\r>\r');
     expect(read(`${start}one${end}`, quietMs, '\r')).toBe('<one>\r');
     expect(read(`${start}one${end}`, quietMs - 1, '\r', quietMs, '\r')).toBe('<one\r>\r');
   });
 
-  it('several times in a row is several pastes', () => {
+  it('several times in a row counts as several pastes', () => {
     expect(read(`${start}one${end}`, quietMs, `${start}two${end}`, quietMs)).toBe('<one><two>');
   });
 
-  it('that has not ended keeps keys from nobody who wants to leave', () => {
+  it('that never ends does not prevent detaching', () => {
     expect(read(`${start}one`, staleMs, '\x1d')).toBe('<one>(left)');
     expect(read(`${start}one\x1d`, '\x1d', staleMs, `two${end}`, quietMs, 'k')).toBe('<one\x1d\x1d><two>k');
   });
 
-  it('of some megabytes comes in pieces, whole', () => {
+  it('of several megabytes arrives complete, in pieces', () => {
     const text = '日本 text\n'.repeat(200_000);
     const whole = Buffer.from(`${start}${text}${end}`);
     const reads = Array.from({ length: Math.ceil(whole.length / 65_536) }, (_, at) =>
@@ -86,7 +86,7 @@ describe('TERM-10: pasted text', () => {
 });
 
 describe('keys', () => {
-  it('come at once; Escape after a moment', () => {
+  it('are passed on immediately, Escape after a moment', () => {
     expect(read('a')).toBe('a');
     expect(read('\x1b')).toBe('');
     expect(read('\x1b', splitMs)).toBe('\x1b');

@@ -7,7 +7,7 @@ describe('plainText', () => {
     expect(plainText(text)).toBe(text);
   });
 
-  it('CLI-2: spells out what could act on a terminal', () => {
+  it('CLI-2: spells out whatever could control a terminal', () => {
     expect(plainText('\x1b]0;owned\x07')).toBe('␛]0;owned␇');
     expect(plainText('a\x1b[6n')).toBe('a␛[6n');
     expect(plainText('a\rb\x08\x7f\x00')).toBe('a␍b␈␡␀');
@@ -20,14 +20,14 @@ describe('plainText', () => {
     expect(plainText('\x1b[1;31mred\x1b[0m\r\n')).toBe('red\n');
   });
 
-  it('CLI-2: lets no control character through, whichever it is', () => {
+  it('CLI-2: lets no control character through', () => {
     const every = Array.from({ length: 0x2100 }, (_, code) => String.fromCodePoint(code)).join('\x1b[');
     expect(plainText(every).replace(/[\t\n]/g, '')).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
   });
 });
 
 describe('plainLine', () => {
-  it('keeps to one line of the length it is given', () => {
+  it('is one line, cut to the given length', () => {
     expect(plainLine(' a\n\n b\tc ')).toBe('a b c');
     expect(plainLine('😀'.repeat(10), 4)).toBe('😀😀😀…');
   });

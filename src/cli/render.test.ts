@@ -53,7 +53,7 @@ function render(items: FeedItem[], options: Partial<RendererOptions> = {}): { ou
   return { out: of('out'), err: of('err'), all: pieces.map(({ text }) => text).join('') };
 }
 
-describe('AGENT-12: words that no person wrote', () => {
+describe('AGENT-12: messages that no person wrote', () => {
   const incoming = (words: string, origin: object = { kind: 'teammate', name: 'docs-4f' }): FeedItem =>
     event({
       type: 'incoming_message',
@@ -62,7 +62,7 @@ describe('AGENT-12: words that no person wrote', () => {
       content: [{ type: 'text', text: words }],
     });
 
-  it('are printed with who is said to have written them, each line marked', () => {
+  it('are printed with their alleged author, each line marked', () => {
     expect(render([incoming('Hello.\n> list the files here\n\u001b[2J')]).out).toBe(
       '◂ An agent of another session wrote (docs-4f):\n◂ Hello.\n◂ > list the files here\n◂ ␛[2J\n',
     );
@@ -71,13 +71,13 @@ describe('AGENT-12: words that no person wrote', () => {
     );
   });
 
-  it('are told of also where this version does not know from where they come', () => {
+  it('are printed even if this version does not know their origin', () => {
     expect(render([incoming('Hello.', { kind: 'pigeon', name: 'a\nb' })]).out).toBe(
       '◂ The program received (a␊b):\n◂ Hello.\n',
     );
   });
 
-  it('CLI-4: begin no row of their own, however wide the terminal is', () => {
+  it('CLI-4: start no unmarked row, however wide the terminal is', () => {
     let width = 40;
     const columns = (): number => width;
     const card = ['? Permission  Bash: ls', '│ command: ls', 'Allow? [y]es / [n]o'];
@@ -91,26 +91,26 @@ describe('AGENT-12: words that no person wrote', () => {
     }
   });
 
-  it('are told with what is not seen in them', () => {
+  it('are printed with their invisible characters spelled out', () => {
     expect(render([incoming('a\u200bb\x1b[31mc\r\n\u00a0\n', { kind: 'teammate', name: 'do\u200bcs' })]).out).toBe(
       '◂ An agent of another session wrote (do⟨U+200B⟩cs):\n◂ a⟨U+200B⟩b␛[31mc␍\n◂ ⟨U+00A0⟩\n',
     );
   });
 
-  it('tell with the setting who may write', () => {
+  it('are announced when the chat starts to accept them', () => {
     expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('can start turns here');
   });
 });
 
-describe('what the agent changes itself', () => {
-  it('AGENT-34: tells where the agent has gone, on one line', () => {
+describe('the agent’s own changes', () => {
+  it('AGENT-34: prints the agent’s new directory, on one line', () => {
     const moved = event({ type: 'current_directory_update', cwd: '/a\n\u001bb', worktree: null });
     expect(render([moved]).out).toBe('· the agent works in /a ␛b\n');
   });
 });
 
 describe('messages', () => {
-  it('prints a message while it streams, and once', () => {
+  it('prints a message while it streams, and only once', () => {
     expect(render([resume, chunk('m', 'Hel'), chunk('m', 'lo.'), message('m', 'Hello.')]).out).toBe('Hello.\n');
   });
 
@@ -118,11 +118,11 @@ describe('messages', () => {
     expect(render([resume, message('m', 'Hello.')]).out).toBe('Hello.\n');
   });
 
-  it('prints the rest from the record when the last previews were missed', () => {
+  it('prints the rest from the stored message if the last chunks were missed', () => {
     expect(render([chunk('m', 'Hel'), message('m', 'Hello there.')]).out).toBe('Hello there.\n');
   });
 
-  it('goes on where it was when the message is told again after a reconnect', () => {
+  it('continues where it was when the message is streamed again after a reconnect', () => {
     const items = [
       resume,
       chunk('m', 'Hello'),
@@ -134,23 +134,23 @@ describe('messages', () => {
     expect(render(items).out).toBe('Hello there.\n');
   });
 
-  it('joins a message in its middle with what has streamed of it', () => {
+  it('joins a message in the middle with what has been streamed so far', () => {
     expect(render([resume, chunk('m', 'Hello th'), chunk('m', 'ere'), message('m', 'Hello there')]).out).toBe(
       'Hello there\n',
     );
   });
 
-  it('repeats nothing when a preview was lost in the middle', () => {
+  it('repeats nothing if a chunk was lost in the middle', () => {
     expect(render([chunk('m', 'One '), chunk('m', 'three.'), message('m', 'One two three.')]).out).toBe(
       'One three.\n…wo three.\n',
     );
   });
 
-  it('drops previews of a message that is in the log already', () => {
+  it('drops chunks of a message that is already in the log', () => {
     expect(render([message('m', 'Hello.'), chunk('m', 'Hello.')]).out).toBe('Hello.\n');
   });
 
-  it('keeps two messages apart that stream by turns', () => {
+  it('keeps two messages apart that stream alternately', () => {
     const items = [
       chunk('a', 'A1 '),
       chunk('b', 'B1 '),
@@ -161,7 +161,7 @@ describe('messages', () => {
     expect(render(items).out).toBe('A1 \nB1 \n…A2\n…B2\n');
   });
 
-  it('marks thoughts, and keeps them apart from the message of the same id', () => {
+  it('marks thoughts, and keeps them apart from the message with the same id', () => {
     const thought = event({ type: 'agent_thought', messageId: 'm', content: [{ type: 'text', text: 'Hm.' }] });
     const items = [chunk('m', 'Hm.', 'agent_thought_chunk'), thought, chunk('m', 'Yes'), message('m', 'Yes.')];
     expect(render(items).out).toBe('✻ Hm.\nYes.\n');
@@ -190,30 +190,30 @@ describe('tools', () => {
     );
   });
 
-  it('says whose result it is when several calls run at once', () => {
+  it('names the call of a result when several calls run at once', () => {
     const items = [toolCall('a', 'one'), toolCall('b', 'two'), toolResult('b', 'B'), toolResult('a', 'A')];
     expect(render(items).out).toBe('● Bash  one\n● Bash  two\n  B\n↳ Bash  one\n  A\n');
   });
 
-  it('knows the call again after a question about it', () => {
+  it('still knows the call after a question about it', () => {
     const renderer = createRenderer({ outStyle: unstyled, errStyle: unstyled, log: false });
     renderer.render(toolCall('a'));
     renderer.breakLine();
     expect(renderer.render(toolResult('a', 'A'))).toEqual([{ to: 'out', text: '  A\n' }]);
   });
 
-  it('says that a call failed, also without words', () => {
+  it('marks a failed call, even without output', () => {
     expect(render([toolCall('t'), toolResult('t', 'No such file', 'failed')]).out).toContain('  ✗ No such file\n');
     expect(render([toolCall('t'), toolResult('t', '', 'failed')]).out).toContain('  ✗ failed\n');
   });
 
-  it('ends the line of a message before a call, and goes on with it afterwards', () => {
+  it('ends a message’s line before a call, and continues the message afterwards', () => {
     expect(render([chunk('m', 'I look'), toolCall('t'), message('m', 'I look.')]).out).toBe(
       'I look\n● Bash  ls -la\n….\n',
     );
   });
 
-  it('does not say the name of a tool twice', () => {
+  it('does not print a tool’s name twice', () => {
     const read = event({
       type: 'tool_call',
       toolCallId: 'r',
@@ -227,7 +227,7 @@ describe('tools', () => {
 });
 
 describe('sub-agents', () => {
-  it('prints what they say when it is stored, indented, and never tears the main text', () => {
+  it('prints their messages once stored, indented, without breaking the main text', () => {
     const fromSub: FeedItem = {
       kind: 'delta',
       delta: {
@@ -253,27 +253,27 @@ describe('sub-agents', () => {
 });
 
 describe('the end of a turn', () => {
-  it('tells cost, tokens and the chat', () => {
+  it('prints cost, tokens and the chat', () => {
     expect(render([chunk('m', 'Hi'), message('m', 'Hi'), finished()]).out).toBe(
       `Hi\ncost $0.0123 · 1,234 tokens in, 56 out · chat ${chatId}\n`,
     );
   });
 
-  it('tells a failure where errors go, on a line of its own', () => {
+  it('prints a failure to standard error, on its own line', () => {
     const failed = finished({ outcome: 'failed', error: { code: 'model_error', message: 'The model is overloaded.' } });
     const { out, err } = render([chunk('m', 'This sentence'), failed]);
     expect(err).toBe('✗ The model is overloaded.\n');
     expect(out).toMatch(/^This sentence\ncost /);
   });
 
-  it('forgets messages that were begun and given up', () => {
+  it('forgets messages that were started and abandoned', () => {
     const items = [chunk('m', 'Half a'), finished({ outcome: 'interrupted' }), chunk('n', 'New'), message('n', 'New')];
     expect(render(items).out.split('\n').at(-2)).toBe('New');
   });
 });
 
 describe('a log', () => {
-  it('shows prompts, decisions and what went wrong, all in one place', () => {
+  it('shows prompts, decisions and errors, all on standard output', () => {
     const decisionId = turnId;
     const { out, err } = render(
       [
@@ -297,7 +297,7 @@ describe('a log', () => {
     expect(err).toBe('');
   });
 
-  it('WHO-3 WHO-4: says who answered and interrupted, and of older events what they say', () => {
+  it('WHO-3 WHO-4: says who answered and interrupted, and repeats what older events recorded', () => {
     const person = {
       by: 'owner',
       principal: { id: 'owner', name: 'owner', role: 'owner' },
@@ -325,11 +325,11 @@ describe('a log', () => {
       'Interrupted.',
       '',
     ]);
-    // Whoever watches a turn of their own knows.
+    // People who watch their own turn know who interrupted it.
     expect(render([event({ ...ended, ...person })]).err).toContain('Interrupted.\n');
   });
 
-  it('hides one’s own prompts, and only those, while one talks', () => {
+  it('hides a person’s own prompts while they chat, and only those', () => {
     const prompt = (promptId: string): FeedItem =>
       event({ type: 'prompt_accepted', promptId, content: [{ type: 'text', text: promptId }] });
     const { out } = render([prompt('mine'), prompt('theirs')], { isOwnPrompt: (id) => id === 'mine' });
@@ -337,30 +337,30 @@ describe('a log', () => {
   });
 });
 
-describe('CLI-5: what happens again and again', () => {
+describe('CLI-5: a repeated notice', () => {
   const retry = (attempt: number): FeedItem =>
     event({ type: 'notice', level: 'warning', code: 'api_retry', message: `Retry ${attempt} of 10.` });
   const items = [message('a', 'Hello.'), ...[1, 2, 3].map(retry), message('b', 'There.'), retry(1)];
 
-  it('is one line that is written anew on a screen', () => {
+  it('is one line that is rewritten on a screen', () => {
     const anew = '\u001b[1A\r\u001b[2K';
     expect(render(items, { canRewrite: true }).all).toBe(
       `Hello.\n! Retry 1 of 10.\n${anew}! Retry 2 of 10.\n${anew}! Retry 3 of 10.\nThere.\n! Retry 1 of 10.\n`,
     );
   });
 
-  it('is its first and its last line where nothing can be written anew, and in a log', () => {
+  it('is reduced to its first and last line in a log, and if lines cannot be rewritten', () => {
     const text = 'Hello.\n! Retry 1 of 10.\n! Retry 3 of 10.\nThere.\n! Retry 1 of 10.\n';
     expect(render(items).all).toBe(text);
     expect(render(items, { log: true }).out).toBe(text);
   });
 
-  it('fits into one row of the screen, so that it can be written anew', () => {
+  it('fits in one row of the screen, so that it can be rewritten', () => {
     const long = event({ type: 'notice', level: 'warning', code: 'api_retry', message: 'x'.repeat(300) });
     expect(render([long], { canRewrite: true, columns: () => 40 }).err.length).toBeLessThanOrEqual(40);
   });
 
-  it('says what is waited for in one line that counts, and once where it cannot', () => {
+  it('updates one line about what the chat waits for, or prints it once if it cannot be rewritten', () => {
     for (const canRewrite of [true, false]) {
       const renderer = createRenderer({ outStyle: unstyled, errStyle: unstyled, log: false, canRewrite });
       const pieces = ['for 2 s', 'for 4 s'].flatMap((text) => renderer.tellWait('model', text));

@@ -24,13 +24,13 @@ export interface Piece {
 }
 
 export interface RendererOptions {
-  /** The server's engines, for what they are called. */
+  /** The server's engines, for their labels. */
   backends?: Info['backends'];
   outStyle: Style;
   errStyle: Style;
   /** Everything, prompts and decisions too, as for a log; otherwise only what a turn says and does. */
   log: boolean;
-  /** The width at print time, for what is wrapped here and not by the terminal. */
+  /** The width at print time, for text that is wrapped here and not by the terminal. */
   columns?: () => number;
   /** Diagnostics go to a screen, where a line can be rewritten. */
   canRewrite?: boolean;

@@ -1,4 +1,4 @@
-// What a script meets: lines of JSON, answers given beforehand, and exit codes.
+// What scripts rely on: lines of JSON, answers given in advance, and exit codes.
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeInput } from '../../test/support/fake-terminal.ts';
@@ -41,7 +41,7 @@ function onTurn(work: (chatId: string) => unknown): void {
   };
 }
 
-/** A call of the tool that asks for permission. */
+/** Starts a call of the tool that asks for permission. */
 function askFor(chatId: string, toolName: string, fields: Partial<Decision> = {}): Decision {
   const toolCallId = `call of ${toolName}`;
   stub.append(chatId, { type: 'tool_call', toolCallId, title: toolName, kind: 'other', toolName, rawInput: {} });
@@ -51,7 +51,7 @@ function askFor(chatId: string, toolName: string, fields: Partial<Decision> = {}
 const settled = (decision: Decision) => until(() => decision.by !== null);
 
 describe('CLI-10: with --json', () => {
-  it('a chat prints every event and then its result, each on a line, and nothing else', async () => {
+  it('chat prints every event and then its result, one per line, and nothing else', async () => {
     onTurn((chatId) => {
       stub.append(chatId, message('m', 'First.'));
       stub.append(chatId, message('n', 'The answer.\nTwo lines.'));
@@ -75,7 +75,7 @@ describe('CLI-10: with --json', () => {
     expect([code, err]).toEqual([0, '']);
   });
 
-  it('a prompt that is waited for does too, and one that is not prints its receipt', async () => {
+  it('send --wait does the same, and send without it prints the receipt', async () => {
     const { id } = stub.addChat();
     onTurn((chatId) => {
       stub.append(chatId, message('m', 'Yes.'));
@@ -90,7 +90,7 @@ describe('CLI-10: with --json', () => {
     ]);
   });
 
-  it('a decision leaves with 3: it asks nobody, and reads nothing of the input', async () => {
+  it('a decision exits with 3, without asking anyone or reading any input', async () => {
     onTurn((chatId) => askFor(chatId, 'Bash'));
     const { code, out, err } = await run(['chat', '--json', 'go'], { lines: ['y'] });
     const [decision] = stub.decisions;
@@ -99,12 +99,12 @@ describe('CLI-10: with --json', () => {
     expect([code, decision?.status]).toEqual([3, 'pending']);
   });
 
-  it('wants a prompt, also at a terminal', async () => {
+  it('requires a prompt, even at a terminal', async () => {
     const { code, err } = await run(['chat', '--json'], { isInteractive: true });
     expect([code, err]).toEqual([1, 'error: --json needs one prompt: give it as arguments or on standard input.\n']);
   });
 
-  it('a chat is interrupted by Ctrl-C, and says how that ended', async () => {
+  it('Ctrl-C interrupts the chat, and the result says how it ended', async () => {
     onTurn(() => {});
     stub.onInterrupt = (chatId) => stub.append(chatId, { ...finished, outcome: 'interrupted' });
     const { terminal, exitCode } = startCommand(stub, ['chat', '--json', 'go']);
@@ -115,7 +115,7 @@ describe('CLI-10: with --json', () => {
   });
 });
 
-describe('CLI-11: what is answered beforehand', () => {
+describe('CLI-11: answers given in advance', () => {
   /** Permissions for two tools, one after the other. */
   function twoTools(): void {
     onTurn(async (chatId) => {
@@ -126,7 +126,7 @@ describe('CLI-11: what is answered beforehand', () => {
   const outcomes = (): unknown[] => stub.decisions.map(({ outcome }) => outcome);
 
   it.each([[['chat', 'go']], [['chat', '--json', 'go']]])(
-    '%j: each tool that --allow names, and no other',
+    '%j: --allow permits each tool that it names, and no other',
     async (words) => {
       twoTools();
       expect((await run([...words, '--allow', 'Bash,Write'])).code).toBe(0);
@@ -137,7 +137,7 @@ describe('CLI-11: what is answered beforehand', () => {
     },
   );
 
-  it.each(['Bas', 'bash', 'Ba.h', 'Bash:ls'])('--allow %s is not Bash', async (name) => {
+  it.each(['Bas', 'bash', 'Ba.h', 'Bash:ls'])('--allow %s does not permit Bash', async (name) => {
     onTurn((chatId) => askFor(chatId, 'Bash'));
     expect((await run(['chat', '--json', '--allow', name, 'go'])).code).toBe(3);
     expect(outcomes()).toEqual([null]);
@@ -150,7 +150,7 @@ describe('CLI-11: what is answered beforehand', () => {
     expect(stub.decisions[0]).toMatchObject({ message: expect.stringContaining('Nobody is here to answer') });
   });
 
-  it.each(['question', 'plan', 'form'] as const)('--allow answers no %s, and --deny does', async (kind) => {
+  it.each(['question', 'plan', 'form'] as const)('--allow does not answer a %s, but --deny does', async (kind) => {
     onTurn(async (chatId) => {
       await settled(askFor(chatId, 'Ask', { kind }));
       stub.append(chatId, finished);
@@ -160,7 +160,7 @@ describe('CLI-11: what is answered beforehand', () => {
     expect(outcomes()).toEqual([null, 'deny']);
   });
 
-  it('also what waited in the chat before', async () => {
+  it('apply to decisions that were pending before', async () => {
     const { id } = stub.addChat();
     const before = askFor(id, 'Bash');
     onTurn((chatId) => stub.append(chatId, finished));
@@ -168,14 +168,14 @@ describe('CLI-11: what is answered beforehand', () => {
     expect(before).toMatchObject({ outcome: 'allow' });
   });
 
-  it('is refused where nothing is waited for, and where it names no tool', async () => {
+  it('are refused without --wait, and without the name of a tool', async () => {
     expect((await run(['send', 'a', 'go', '--allow', 'Bash'])).err).toBe('error: --allow and --deny need --wait.\n');
     expect((await run(['chat', '--allow', 'Bash;', 'go'])).err).toContain('names of tools with commas');
   });
 });
 
-describe('CLI-11: what waits for a person', () => {
-  it('is told by send --wait, which goes on waiting', async () => {
+describe('CLI-11: a pending decision', () => {
+  it('is reported by send --wait, which keeps waiting', async () => {
     const { id } = stub.addChat();
     onTurn(async (chatId) => {
       await settled(stub.requestDecision(chatId, { title: 'Bash: rm\u001b[2J x' }));
@@ -192,7 +192,7 @@ describe('CLI-11: what waits for a person', () => {
   });
 
   it.each([[['chat', 'go']], [['chat', '--json', 'go']], [['send', 'CHAT', 'go', '--wait']]])(
-    '%j ends when its prompt is taken back',
+    '%j ends when its prompt is cancelled',
     async (words) => {
       const { id } = stub.addChat();
       stub.onPrompt = (chatId, promptId) => void stub.append(chatId, { type: 'prompt_cancelled', promptId });
@@ -203,7 +203,7 @@ describe('CLI-11: what waits for a person', () => {
   );
 });
 
-describe('CLI-15: a directory is where the caller says it is', () => {
+describe('CLI-15: a relative directory is resolved where the command runs', () => {
   it.each([
     ['.', ''],
     ['some/where', '/some/where'],
@@ -224,7 +224,7 @@ describe('CLI-12: help', () => {
 
   const commands = (out: string): string[] => [...out.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name = '']) => name);
 
-  it('shows for every command what people type, and no values of ours', async () => {
+  it('shows what people type for every command, and no internal values', async () => {
     const { out } = await run(['help']);
     const names = commands(out.slice(out.indexOf('Commands:')));
     expect(names).toEqual(expect.arrayContaining(['serve', 'attach', 'chat', 'help']));
@@ -242,13 +242,13 @@ describe('CLI-12: help', () => {
     [['chatt', '--cwd', '.', 'go'], 'chat'],
     [['help', 'chatt'], 'chat'],
     [['atach', '--help'], 'attach'],
-  ])('%j is told what it may have meant', async (words, meant) => {
+  ])('%j gets a suggestion', async (words, meant) => {
     const { code, out, err } = await run(words);
     expect([code, out]).toEqual([1, '']);
     expect(err).toMatch(new RegExp(`^error: There is no command '\\w+'\\. Did you mean ${meant}\\?\\n$`));
   });
 
-  it.each([['chat'], ['send']])('of %s says what its exit codes are', async (name) => {
+  it.each([['chat'], ['send']])('lists the exit codes of %s', async (name) => {
     expect((await run([name, '--help'])).out).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}3 .*\n {2}75 .*\n {2}130 /);
   });
 });

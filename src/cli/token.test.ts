@@ -32,33 +32,33 @@ async function keep(name: string, token: string, url?: string): Promise<string> 
 }
 
 describe('CLI-16: boocode token', () => {
-  it('names the token of the server that runs, wherever another one is kept', async () => {
+  it('prints the token of the running server, even if another one is stored elsewhere', async () => {
     await keep('boocode', 'left-by-a-start-that-failed');
     const file = await keep('boocode-demo', stub.token, stub.url);
     expect(await run(['token'])).toEqual({ code: 0, out: `${file}\n`, err: '' });
     expect(await run(['token', '--show'])).toEqual({ code: 0, out: `${stub.token}\n`, err: '' });
   });
 
-  it('is JSON for programs, with the token only where it is asked for', async () => {
+  it('prints JSON for programs, with the token only if requested', async () => {
     const file = await keep('boocode', stub.token, stub.url);
     const json = async (...flags: string[]): Promise<unknown> => JSON.parse((await run(['token', ...flags])).out);
     expect(await json('--json')).toEqual({ url: stub.url, file });
     expect(await json('--json', '--show')).toEqual({ url: stub.url, file, token: stub.token });
   });
 
-  it('names the variable that the other commands take it from', async () => {
+  it('names the variable from which the other commands take it', async () => {
     const { out } = await run(['token'], { BOOCODE_URL: stub.url, BOOCODE_TOKEN: stub.token });
     expect(out).toBe('BOOCODE_TOKEN\n');
   });
 
-  it('says so when the server was started with another one', async () => {
+  it('says so if the server was started with another one', async () => {
     const file = await keep('boocode', 'an-older-one', stub.url);
     const { code, out, err } = await run(['token']);
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain(`does not accept the token in ${file}. It was started with another one`);
   });
 
-  it('says which one it is where no server runs, and will not choose between two', async () => {
+  it('says which one it is if no server runs, and does not choose between two', async () => {
     const file = await keep('boocode-demo', 'the-only-one');
     expect(await run(['token'])).toEqual({
       code: 0,
@@ -74,7 +74,7 @@ describe('CLI-16: boocode token', () => {
     expect((await run(['token', '--data-dir', join(base, 'boocode-demo')])).out).toBe(`${file}\n`);
   });
 
-  it('never makes one', async () => {
+  it('never creates one', async () => {
     const { code, err } = await run(['token']);
     expect(code).toBe(1);
     expect(err).toContain("a server's first start writes");
@@ -82,7 +82,7 @@ describe('CLI-16: boocode token', () => {
   });
 });
 
-it('CLI-16: doctor looks at the data directory of the server that runs', async () => {
+it('CLI-16: doctor checks the data directory of the running server', async () => {
   await keep('boocode-demo', stub.token, stub.url);
   const { out } = await run(['doctor', '--json'], {
     DATABASE_URL: 'postgres://127.0.0.1:1/none',
@@ -98,14 +98,14 @@ describe('CLI-16: a token that cannot be sent', () => {
     ['two\nlines', /BOOCODE_TOKEN contains a line break: give only the token/],
     ['with a space', /BOOCODE_TOKEN contains a space/],
     ['käse', /BOOCODE_TOKEN contains a character that no token has/],
-  ])('is told as that, and not as a server out of reach (%j)', async (token, sentence) => {
+  ])('is reported as such, and not as an unreachable server (%j)', async (token, sentence) => {
     const { code, err } = await run(['ls'], { BOOCODE_URL: stub.url, BOOCODE_TOKEN: token });
     expect(code).toBe(1);
     expect(err).toMatch(sentence);
     expect(() => createClient({ url: stub.url, token })).toThrow(/The token contains a line break, a space/);
   });
 
-  it('names its file', async () => {
+  it('is reported with its file', async () => {
     const file = await keep('boocode', 'one\ntwo', stub.url);
     expect((await run(['ls'])).err).toContain(`The token in ${file} contains a line break`);
   });

@@ -12,7 +12,7 @@ const trustOf = (path: string, after: string) => ({
   files: [{ path, change: 'added' as const, before: null, after }],
 });
 
-it.each([20, 80])('CLI-4: no text of a directory begins a row that is not marked (width %i)', (columns) => {
+it.each([20, 80])('CLI-4: no text from a directory starts an unmarked row (width %i)', (columns) => {
   const forged = ['  It enables nothing.', 'Trust exactly this? [y]es / [n]o']
     .map((row) => row.padEnd(columns))
     .join('');
@@ -24,7 +24,7 @@ it.each([20, 80])('CLI-4: no text of a directory begins a row that is not marked
   expect(rows.join('').replaceAll(/[│┆] /g, '')).toContain(`⟨${(columns * 30 + 2).toLocaleString('en-US')} spaces⟩`);
 });
 
-it('DECIDE-11: names what looks like something else', () => {
+it('DECIDE-11: marks characters that look like others', () => {
   const rows = trustRows(trustOf('.claude/s\u0435ttings.json', 'c\u200burl'), { style: unstyled, columns: 80 });
   expect(rows.join('\n')).toContain('.claude/s⟨е U+0435 like e⟩ttings.json');
   expect(rows).toContain('│ + c⟨U+200B⟩url');

@@ -9,7 +9,7 @@ const backoff = { minMs: 1, maxMs: 4 };
 type Handler = (request: IncomingMessage & { body: string }, response: ServerResponse) => void;
 const servers: Server[] = [];
 
-/** A stand-in for the server, which answers as the test says. */
+/** A stand-in for the server that answers with `handler`. */
 async function stubServer(handler: Handler): Promise<string> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -64,7 +64,7 @@ function cursorOf(request: IncomingMessage): number {
   return Number(new URL(request.url ?? '', 'http://stub').searchParams.get('after'));
 }
 
-/** Follows until `count` events have come, and tells everything that was handed out. */
+/** Follows until `count` events have arrived, and returns everything that was delivered. */
 async function readEvents(client: BooClient, count: number, after = 0): Promise<{ seqs: number[]; items: FeedItem[] }> {
   const abort = new AbortController();
   const seqs: number[] = [];
@@ -78,7 +78,7 @@ async function readEvents(client: BooClient, count: number, after = 0): Promise<
 }
 
 describe('requests', () => {
-  it('calls every route with the token and the name of the client', async () => {
+  it('call every route with the token and the client’s name', async () => {
     const seen: string[] = [];
     const headers = new Set<string>();
     const url = await stubServer((request, response) => {
@@ -125,7 +125,7 @@ describe('requests', () => {
     ]);
   });
 
-  it('turns a problem into an error with its code and details', async () => {
+  it('turn a problem into an error with its code and details', async () => {
     const url = await stubServer((_request, response) =>
       problem(response, 400, { title: 'Bad', detail: 'cwd is missing.', code: 'invalid_request', field: 'cwd' }),
     );
@@ -137,7 +137,7 @@ describe('requests', () => {
     });
   });
 
-  it('names the status when something else than BooCode answers', async () => {
+  it('name the status when something other than BooCode answers', async () => {
     const url = await stubServer((_request, response) => response.writeHead(502).end('<h1>Bad gateway</h1>'));
     await expect(createClient({ url }).info()).rejects.toMatchObject({
       code: 'internal',
@@ -145,12 +145,12 @@ describe('requests', () => {
     });
   });
 
-  it('tells health also when the server cannot work', async () => {
+  it('return the health even when the server is unavailable', async () => {
     const url = await stubServer((_request, response) => json(response, 503, { status: 'unavailable' }));
     await expect(createClient({ url }).health()).resolves.toEqual({ name: 'boocode', status: 'unavailable' });
   });
 
-  it('gives up on a server that does not answer in time', async () => {
+  it('give up on a server that does not answer in time', async () => {
     const url = await stubServer(() => {});
     const error: unknown = await createClient({ url, timeoutMs: 20 })
       .info()
@@ -160,13 +160,13 @@ describe('requests', () => {
 });
 
 describe('prompt', () => {
-  it('sends again under the same id until it gets the receipt', async () => {
+  it('retries with the same id until it gets the receipt', async () => {
     const ids: string[] = [];
     const url = await stubServer((request, response) => {
       ids.push((JSON.parse(request.body) as { id: string }).id);
       if (ids.length === 1) request.socket.destroy();
       else if (ids.length === 2) {
-        // The answer breaks off in the middle.
+        // The answer is cut off in the middle.
         response.writeHead(202, { 'content-length': 100 }).write('{"prom');
         response.socket?.destroySoon();
       } else json(response, 200, { promptId: ids[2], chatId, seq: 7 });
@@ -178,7 +178,7 @@ describe('prompt', () => {
     expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('does not send again what was refused', async () => {
+  it('does not retry a refused prompt', async () => {
     let calls = 0;
     const url = await stubServer((_request, response) => {
       calls += 1;
@@ -189,7 +189,7 @@ describe('prompt', () => {
     expect(calls).toBe(1);
   });
 
-  it('ends with one error when the server stays away', async () => {
+  it('ends with one error if the server stays unreachable', async () => {
     let calls = 0;
     const url = await stubServer((request) => {
       calls += 1;
@@ -219,7 +219,7 @@ describe('follow', () => {
   const whole = Array.from({ length }, (_, index) => index + 1);
 
   it.each(Array.from({ length: 50 }, (_, seed) => seed))(
-    'reads the same log through drops, repeats and holes (seed %i)',
+    'reads the same log despite drops, repeats and gaps (seed %i)',
     async (seed) => {
       const random = randomOf(seed + 1);
       const faults = new Set<string>();
@@ -237,7 +237,7 @@ describe('follow', () => {
         }
         const after = cursorOf(request);
         let text = resumeFrame(after, length);
-        // Some servers repeat what is known already, some skip an event, all of them mix in previews.
+        // Some servers repeat known events, some skip one, and all of them mix in deltas.
         for (let seq = Math.max(1, after + 1 - Math.floor(random() * 3)); seq <= length; seq += 1) {
           if (random() < 0.02) continue;
           if (random() < 0.3) text += `${deltaFrame}: still here\n\n`;
@@ -261,7 +261,7 @@ describe('follow', () => {
     },
   );
 
-  it('asks for what comes after its cursor and says how the connection is', async () => {
+  it('asks for what comes after its cursor, and reports the state of the connection', async () => {
     const cursors: number[] = [];
     const url = await stubServer((request, response) => {
       cursors.push(cursorOf(request));
@@ -292,7 +292,7 @@ describe('follow', () => {
     ]);
   });
 
-  it('drops what is sent again without opening a new connection', async () => {
+  it('drops repeated events without opening a new connection', async () => {
     let calls = 0;
     const url = await stubServer((_request, response) => {
       calls += 1;
@@ -304,7 +304,7 @@ describe('follow', () => {
     expect(calls).toBe(1);
   });
 
-  it('starts anew when the server says that the cursor is not of this log', async () => {
+  it('starts over when the server says that the cursor is from another log', async () => {
     const cursors: number[] = [];
     const url = await stubServer((request, response) => {
       cursors.push(cursorOf(request));
@@ -318,7 +318,7 @@ describe('follow', () => {
     expect(cursors).toEqual([90, 2]);
   });
 
-  it('opens a silent connection anew', async () => {
+  it('reopens a silent connection', async () => {
     let calls = 0;
     const url = await stubServer((_request, response) => {
       calls += 1;
@@ -334,7 +334,7 @@ describe('follow', () => {
     [401, 'unauthorized'],
     [404, 'not_found'],
     [403, 'forbidden_host'],
-  ])('ends with the error when asking again cannot help (%i)', async (status, code) => {
+  ])('ends with the error if retrying cannot help (%i)', async (status, code) => {
     let calls = 0;
     const url = await stubServer((_request, response) => {
       calls += 1;
@@ -344,7 +344,7 @@ describe('follow', () => {
     expect(calls).toBe(1);
   });
 
-  it('ends when it is told to while it waits for the next attempt', async () => {
+  it('ends when aborted while it waits for the next attempt', async () => {
     const url = await stubServer((request) => request.socket.destroy());
     const abort = new AbortController();
     const items: FeedItem[] = [];
@@ -356,7 +356,7 @@ describe('follow', () => {
     expect(items).toEqual([]);
   });
 
-  it('ends when it is told to while the connection is open, and closes it', async () => {
+  it('ends when aborted while the connection is open, and closes it', async () => {
     let closed: (() => void) | undefined;
     const gone = new Promise<void>((resolve) => (closed = resolve));
     const url = await stubServer((_request, response) => {
@@ -367,7 +367,7 @@ describe('follow', () => {
     const abort = new AbortController();
     for await (const item of createClient({ url, backoff }).follow(chatId, { signal: abort.signal })) {
       expect(item.kind).toBe('resume');
-      // The next read is waiting by the time this runs.
+      // By the time this runs, the next read is pending.
       setImmediate(() => abort.abort());
     }
     await gone;
@@ -394,7 +394,7 @@ describe('run', () => {
     ...rest,
   });
 
-  /** A chat whose log has these events behind the receipt, which has the seq 3. */
+  /** A chat whose log has these events from seq 3 on, the receipt's. */
   async function chatThatTells(bodies: object[]): Promise<{ client: BooClient; asked: string[] }> {
     const asked: string[] = [];
     const url = await stubServer((request, response) => {
@@ -408,7 +408,7 @@ describe('run', () => {
 
   const accepted = { type: 'prompt_accepted', promptId: 'p', content: [] };
 
-  it('resolves with the turn that took the prompt, and the last that its agent said', async () => {
+  it('resolves with the turn that received the prompt, and its agent’s last message', async () => {
     const seen: FeedItem[] = [];
     const { client, asked } = await chatThatTells([
       accepted,
@@ -435,7 +435,7 @@ describe('run', () => {
     expect(seen.filter(({ kind }) => kind === 'event')).toHaveLength(8);
   });
 
-  it('resolves also with a turn that failed', async () => {
+  it('also resolves with a failed turn', async () => {
     const error = { code: 'model_error', message: 'It broke off.' };
     const { client } = await chatThatTells([
       accepted,
@@ -445,7 +445,7 @@ describe('run', () => {
     expect(await client.run(chatId, 'hello')).toMatchObject({ outcome: 'failed', error, answer: '' });
   });
 
-  it('throws when its prompt was cancelled, and when it is told to stop waiting', async () => {
+  it('throws when its prompt is cancelled, and when aborted', async () => {
     const { client } = await chatThatTells([accepted, { type: 'prompt_cancelled', promptId: 'p' }]);
     await expect(client.run(chatId, 'hello')).rejects.toMatchObject({ code: 'prompt_taken' });
     const waiting = await chatThatTells([accepted]);
@@ -458,7 +458,7 @@ describe('run', () => {
   });
 });
 
-it('a feed that begins at the head asks once where that is, and goes on from there', async () => {
+it('a feed that starts at the head asks once where that is, and continues from there', async () => {
   const asked: (string | undefined)[] = [];
   const url = await stubServer((request, response) => {
     asked.push(request.url);

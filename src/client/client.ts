@@ -155,7 +155,7 @@ export interface BooClient {
   interrupt(chatId: string): Promise<InterruptResult>;
   /**
    * Takes prompts back: the agent continues from before this one, or before the one since which the conversation is too
-   * long for the model. Files stay as they are. Waits for a running turn; throws `not_found`, `invalid_request`.
+   * long for the model. Files stay unchanged. Waits for a running turn; throws `not_found`, `invalid_request`.
    */
   rewind(chatId: string, rewind?: RewindChat): Promise<RewindResult>;
   /**

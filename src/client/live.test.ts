@@ -7,7 +7,7 @@ import type { LiveServerMessage } from '../protocol/live.ts';
 
 type Listener = Parameters<TerminalSocket['addEventListener']>[1];
 
-/** A socket that is closed slowly: what is on its way still arrives after `close()`. */
+/** A socket that closes slowly: messages still arrive after `close()`. */
 class SlowSocket implements TerminalSocket {
   static readonly opened: SlowSocket[] = [];
   binaryType = 'blob';
@@ -35,7 +35,7 @@ class SlowSocket implements TerminalSocket {
 let live: Live;
 afterEach(() => {
   live.close();
-  // The connection ends when its socket has said that it is closed.
+  // The connection ends when its socket reports that it is closed.
   for (const socket of SlowSocket.opened.splice(0)) socket.emit('close', { code: 1000 });
 });
 
@@ -48,7 +48,7 @@ async function connect() {
   return socket;
 }
 
-it('WEB-3: after it was closed a live connection hands out nothing that still arrives', async () => {
+it('WEB-3: a closed live connection delivers nothing that still arrives', async () => {
   const socket = await connect();
   const news: LiveNews[] = [];
   const items: LiveItem[] = [];
@@ -64,7 +64,7 @@ it('WEB-3: after it was closed a live connection hands out nothing that still ar
   expect([news, items]).toEqual([[gone], []]);
 });
 
-it('WEB-3: whoever closes it while something is handed out is the last to get it', async () => {
+it('WEB-3: a listener that closes the connection during a delivery is the last to get it', async () => {
   const socket = await connect();
   const heard: string[] = [];
   live.followChats(() => {
@@ -76,7 +76,7 @@ it('WEB-3: whoever closes it while something is handed out is the last to get it
   expect(heard).toEqual(['first']);
 });
 
-it('WEB-3: an event is not handed out over a hole in front of it: what is missing is asked for', async () => {
+it('WEB-3: an event after a gap is not delivered until the missing ones were requested', async () => {
   const socket = await connect();
   const seqs: number[] = [];
   live.follow('c', { onItem: (item) => item.kind === 'event' && seqs.push(item.event.seq) });

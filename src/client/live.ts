@@ -57,7 +57,7 @@ export interface Live {
    * changed.
    */
   check(): void;
-  /** Nothing is delivered any more. Idempotent. */
+  /** Ends all deliveries. Idempotent. */
   close(): void;
 }
 

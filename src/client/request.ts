@@ -44,7 +44,7 @@ export function createWire(options: WireOptions): Wire {
   }
   const base = options.url.replace(/\/+$/, '');
   const identity = {
-    // The server accepts no other characters, and no more of them.
+    // The server accepts no other characters, and no longer name.
     'boocode-client': options.clientName.replace(/[^\x20-\x7e]/g, '?').slice(0, 64) || 'client',
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   };

@@ -50,7 +50,7 @@ async function open(options: TerminalOptions = {}) {
 }
 
 describe('the client of a terminal', () => {
-  it('gives what is shown in order, and acknowledges what was taken when the next is asked for', async () => {
+  it('yields items in order, and acknowledges each when the next one is requested', async () => {
     const { viewer, take } = await open({ size: { columns: 80, rows: 24 } });
     viewer.push({ type: 'output', data: Uint8Array.of(1, 2, 3) });
     viewer.push({ type: 'size', size: { columns: 70, rows: 20 } });
@@ -75,7 +75,7 @@ describe('the client of a terminal', () => {
     expect(viewer.acknowledged).toBe(11);
   });
 
-  it('types, in pieces that the server takes, and resizes', async () => {
+  it('types, in pieces that the server accepts, and resizes', async () => {
     const { connection, viewer } = await open();
     connection.write('kéys');
     connection.resize({ columns: 90, rows: 30 });
@@ -86,7 +86,7 @@ describe('the client of a terminal', () => {
     expect(viewer.typedBytes).toBe(9_000_005);
   });
 
-  it('PTY-8: hands on what was pasted as text, in pieces that the server takes, whatever is in it', async () => {
+  it('PTY-8: sends a paste as text, whatever it contains, in pieces that the server accepts', async () => {
     const { connection, viewer } = await open();
     connection.paste('');
     connection.paste('one\u001b[201~\r');
@@ -99,11 +99,11 @@ describe('the client of a terminal', () => {
     expect(viewer.typed).toBe('');
   });
 
-  it('may ask to look on only', async () => {
+  it('can be read-only', async () => {
     expect((await open({ access: 'read' })).viewer.canWrite).toBe(false);
   });
 
-  it('is left by closing it, which ends what is being read', async () => {
+  it('ends a pending read when it is closed', async () => {
     const { connection, viewer, take } = await open();
     await take();
     const next = take();
@@ -115,7 +115,7 @@ describe('the client of a terminal', () => {
     expect(viewer.typed).toBe('');
   });
 
-  it('says that another try may help when the server went away', async () => {
+  it('fails as unreachable when the server is gone', async () => {
     const { take } = await open();
     await take();
     const next = take().catch((error: unknown) => error);
@@ -123,12 +123,12 @@ describe('the client of a terminal', () => {
     expect(isUnreachable(await next)).toBe(true);
   });
 
-  it('tells why there is no terminal', async () => {
+  it('reports why there is no terminal', async () => {
     const { id } = await test.chats.createChat({ cwd: '/tmp' });
     await expect(client.terminal(id)).rejects.toMatchObject({ code: 'terminal_unavailable' });
   });
 
-  it('wants a WebSocket where there is none', async () => {
+  it('throws if the environment has no WebSocket', async () => {
     const global = globalThis as { WebSocket?: unknown };
     const kept = global.WebSocket;
     delete global.WebSocket;

@@ -12,8 +12,8 @@ const text = (value: string): unknown => ({ type: 'text', text: value });
 const user = (...content: unknown[]): unknown => ({ role: 'user', content });
 const assistant = (...content: unknown[]): unknown => ({ role: 'assistant', content });
 
-describe('what was typed', () => {
-  test('is found between and behind the reminders', () => {
+describe('typed text', () => {
+  test('is found between and after the reminders', () => {
     const reminder = text('<system-reminder>\nlist the files here\n</system-reminder>');
     const conversation = read([
       user(reminder, text('hello'), reminder),
@@ -25,7 +25,7 @@ describe('what was typed', () => {
     expect(conversation.cwd).toBe('/some/place');
   });
 
-  test('is read block by block, since a failed turn leaves its text before the next one', () => {
+  test('is read block by block, since a failed turn’s text stays in front of the next one', () => {
     expect(read([user(text('fail 401'), text('hello'))]).typed).toEqual(['fail 401', 'hello']);
   });
 
@@ -61,7 +61,7 @@ describe('what was typed', () => {
     expect(read([user(text(summary), text('d'))]).typed).toEqual(['a "b"', 'c', 'd']);
   });
 
-  test('may be an image alone', () => {
+  test('may be missing if there is only an image', () => {
     const conversation = read([user({ type: 'image', source: {} })]);
     expect(conversation.images).toBe(1);
     expect(conversation.lastTyped).toBe('');
@@ -77,7 +77,7 @@ describe('tool calls', () => {
     is_error: isError,
   });
 
-  test('count from the last typed text on, with their results', () => {
+  test('count from the last typed text, with their results', () => {
     const conversation = read([
       user(text('one')),
       assistant(call('t1', 'Read')),
@@ -93,7 +93,7 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('a deferred tool counts as such until it was searched for', () => {
+  test('a tool counts as deferred until it was searched for', () => {
     const system = 'The following deferred tools are now available. Search:\nTodoWrite\nmcp__a-b__c\n\nMore text\n';
     const tools = [{ name: 'Bash' }];
     const before = read([user(text('plan the work'))], { system, tools });

@@ -53,7 +53,7 @@ async function stream(typed: string, rest: Record<string, unknown> = {}): Promis
 const texts = (frames: Frame[]): string[] => frames.flatMap((frame) => frame.delta?.text ?? []);
 
 describe('a streamed message', () => {
-  test('has exactly as many deltas as asked for, and counts them as its tokens', async () => {
+  test('has exactly as many deltas as requested, and counts them as its tokens', async () => {
     await start();
     const frames = await stream('stream 2500 tokens');
     expect(texts(frames)).toHaveLength(2500);
@@ -73,7 +73,7 @@ describe('a streamed message', () => {
     expect(performance.now() - begin).toBeGreaterThanOrEqual(190);
   });
 
-  test('holds thinking, text and a tool call as blocks of their own', async () => {
+  test('has separate blocks for thinking, text and a tool call', async () => {
     await start();
     const frames = await stream('list the files here');
     expect(frames[0]?.message?.model).toBe('asked-for');
@@ -86,7 +86,7 @@ describe('a streamed message', () => {
     expect(frames.at(-2)?.delta?.stop_reason).toBe('tool_use');
   });
 
-  test('without streaming is the same message in one body', async () => {
+  test('is the same message in one body without streaming', async () => {
     await start();
     const response = await ask('list the files here');
     expect(await response.json()).toMatchObject({
@@ -97,7 +97,7 @@ describe('a streamed message', () => {
     });
   });
 
-  test('costs more the longer the conversation is, and reads what came before from the cache', async () => {
+  test('reads earlier messages from the cache', async () => {
     await start();
     const [first] = await stream('hello');
     const messages = [
@@ -113,7 +113,7 @@ describe('a streamed message', () => {
 });
 
 describe('a held reply', () => {
-  test('sends its first piece, waits, and goes on when released', async () => {
+  test('sends its first piece, waits, and continues when released', async () => {
     const held = await start();
     const response = await ask('hold', { stream: true });
     await until(() => model?.held === 1, { timeoutMs: 5000 });
@@ -122,7 +122,7 @@ describe('a held reply', () => {
     expect(model?.held).toBe(0);
   });
 
-  test('is dropped when the client goes away', async () => {
+  test('is dropped when the client disconnects', async () => {
     await start();
     const gone = new AbortController();
     await ask('hold', { stream: true }, { signal: gone.signal });
@@ -132,7 +132,7 @@ describe('a held reply', () => {
     expect(model?.release()).toBe(0);
   });
 
-  test('does not keep close() from ending', async () => {
+  test('does not delay close()', async () => {
     const started = await start();
     const held = ask('hold', { stream: true }).then((response) => response.text());
     const silent = ask('silence');
@@ -155,14 +155,14 @@ describe('a failure', () => {
     [401, 'authentication_error'],
     [429, 'rate_limit_error'],
     [529, 'overloaded_error'],
-  ])('%i has the shape of the API’s', async (status, type) => {
+  ])('%i has the same shape as the API’s', async (status, type) => {
     await start();
     const response = await ask(`fail ${status}`, { stream: true });
     expect(response.status).toBe(status);
     expect(await response.json()).toMatchObject({ type: 'error', error: { type } });
   });
 
-  test('happens as often as asked, in each session by itself', async () => {
+  test('happens as often as requested, counted per session', async () => {
     await start();
     const statusesOf = async (session: string): Promise<number[]> => {
       const statuses: number[] = [];
@@ -190,7 +190,7 @@ describe('a failure', () => {
     expect(body).not.toContain('content_block_stop');
   });
 
-  test('may be an error event, or a frame that is no JSON', async () => {
+  test('may be an error event, or a frame that is not JSON', async () => {
     await start();
     expect((await stream('break the stream')).at(-1)).toMatchObject({
       type: 'error',
@@ -201,8 +201,8 @@ describe('a failure', () => {
   });
 });
 
-describe('the door', () => {
-  test('labels every response, and answers what it does not know in the shape of the API', async () => {
+describe('the server', () => {
+  test('labels every response, and answers unknown requests in the API’s shape', async () => {
     const { url } = await start();
     for (const response of [
       await ask('hello'),
@@ -231,14 +231,14 @@ describe('the door', () => {
     ['{"messages": []}', 'model'],
     ['{"model": "m", "messages": []}', 'messages'],
     ['{"model": "m", "messages": [{"role": "user", "content": 7}]}', 'messages.0.content'],
-  ])('says what is wrong with %s', async (body, part) => {
+  ])('reports what is wrong with %s', async (body, part) => {
     const { url } = await start();
     const response = await fetch(`${url}/v1/messages`, { method: 'POST', body });
     expect(response.status).toBe(400);
     expect(await response.text()).toContain(part);
   });
 
-  test('wants its key, when it has one', async () => {
+  test('requires its key, if it has one', async () => {
     await start({ apiKey: 'the key' });
     const statusOf = async (headers: Record<string, string>): Promise<number> => {
       const response = await ask('hello', {}, { headers });
@@ -251,7 +251,7 @@ describe('the door', () => {
     expect(await statusOf({ authorization: 'Bearer the key' })).toBe(200);
   });
 
-  test('refuses a name that is not loopback', async () => {
+  test('refuses a host that is not loopback', async () => {
     const { url } = await start();
     const status = await new Promise((resolve, reject) => {
       request(`${url}/v1/messages`, { method: 'POST', headers: { host: 'evil.example' } }, (response) => {
@@ -264,7 +264,7 @@ describe('the door', () => {
     expect(status).toBe(403);
   });
 
-  test('keeps the newest requests, without their credentials', async () => {
+  test('keeps the newest requests, without credentials', async () => {
     const { requests } = await start({ keepRequests: 2 });
     for (const typed of ['one', 'two', 'three']) {
       await (

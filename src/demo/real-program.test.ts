@@ -1,4 +1,4 @@
-// The demo model is only worth something if the real program takes it for the API: here it does.
+// The demo model is only useful if the real program accepts it as the API.
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ interface Played {
   asked: { tool: string; input: Record<string, unknown> }[];
 }
 
-/** Types the prompts one after the other, each after the result of the one before. */
+/** Sends the prompts one after another, each after the previous result. */
 async function play(prompts: string[], answer: 'allow' | 'deny' = 'allow', options: Options = {}): Promise<Played> {
   const played: Played = { frames: [], results: [], asked: [] };
   const input = createPushable<SDKUserMessage>();
@@ -98,7 +98,7 @@ async function play(prompts: string[], answer: 'allow' | 'deny' = 'allow', optio
 const textOf = (result: Result | undefined): string => (result?.subtype === 'success' ? result.result : '');
 
 describe('the real program', () => {
-  test('streams a text, remembers the turn before, and reckons a cost', async () => {
+  test('streams a text, remembers the previous turn, and calculates a cost', async () => {
     const { frames, results } = await play(['stream 20 tokens', 'what did I say']);
     const pieces = frames.flatMap((frame) =>
       frame.type === 'stream_event' &&
@@ -120,7 +120,7 @@ describe('the real program', () => {
     expect(textOf(results[0])).toBe('I see 2 entries here, one of them a directory.');
   });
 
-  test('does not run what was denied', async () => {
+  test('does not run a denied command', async () => {
     const { asked, results } = await play(['run: touch made.txt'], 'deny');
     expect(asked).toHaveLength(1);
     expect(textOf(results[0])).toContain('did not go through');
@@ -133,13 +133,13 @@ describe('the real program', () => {
     expect(await readFile(join(cwd, 'notes.txt'), 'utf8')).toBe('goodbye there\n');
   });
 
-  test('runs a sub-agent, which this model answers too', async () => {
+  test('runs a sub-agent, whose requests the model answers too', async () => {
     const { frames, results } = await play(['use a sub-agent: run: cat file.txt']);
     expect(frames.some((frame) => frame.type === 'assistant' && frame.parent_tool_use_id !== null)).toBe(true);
     expect(textOf(results[0])).toBe('The sub-agent said:\n\nIt printed:\n\nhello');
   });
 
-  test('works off a list, asks a question, and offers a plan', async () => {
+  test('works through a list, asks a question, and presents a plan', async () => {
     const list = await play(['plan the work', 'ask me'], 'allow', { model: 'claude-haiku-4-5' });
     expect(list.results.map(textOf)).toEqual(['The list is done.', expect.stringContaining('I was told')]);
     expect(list.asked.map(({ tool }) => tool)).toEqual(['AskUserQuestion']);
@@ -147,21 +147,21 @@ describe('the real program', () => {
     expect(plan.asked).toMatchObject([{ tool: 'ExitPlanMode', input: { plan: expect.stringContaining('# Plan') } }]);
   });
 
-  test('meets the API’s errors, and tries again where it should', async () => {
+  test('handles API errors, and retries when it should', async () => {
     const { frames, results } = await play(['fail 400', 'fail 529 once', 'cut the stream once', 'stream 2 tokens']);
     expect(results.map((result) => result.is_error)).toEqual([true, false, false, false]);
     expect(results[0]).toMatchObject({ api_error_status: 400 });
     expect(frames.filter((frame) => frame.type === 'system' && frame.subtype === 'api_retry')).toHaveLength(2);
   });
 
-  test('remembers what was said after it has compacted', async () => {
+  test('remembers what was said after a compaction', async () => {
     const { frames, results } = await play(['stream 2 tokens', '/compact', 'what did I say']);
     expect(frames.some((frame) => frame.type === 'system' && frame.subtype === 'compact_boundary')).toBe(true);
     expect(textOf(results.at(-1))).toBe('You said: "stream 2 tokens".');
   });
 
-  test('cannot use it with another key', async () => {
-    // The program leaves with an error when its last turn failed.
+  test('cannot use the model with another key', async () => {
+    // The program exits with an error when its last turn failed.
     const turn = play(['who are you'], 'allow', { env: { ANTHROPIC_API_KEY: 'another' } });
     await expect(turn).rejects.toThrow('Invalid API key');
     expect(model.requests.length).toBeGreaterThan(0);

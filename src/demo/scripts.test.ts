@@ -52,18 +52,18 @@ test.each([
   expect(reply(typed).name).toBe(name);
 });
 
-test('it never passes for a real model', () => {
+test('the model never claims to be real', () => {
   expect(said(reply('who are you').steps)).toContain('scripted demo model');
   expect(said(reply('who are you').steps)).toContain('"asked-for"');
   expect(said(reply('good morning').steps)).toContain('not a real model');
 });
 
-test('"run:" takes the command as it stands', () => {
+test('"run:" uses the command unchanged', () => {
   const command = 'printf "%s\\n"  a.;  echo B!';
   expect(reply(`run: ${command}`).steps.at(-1)).toMatchObject({ type: 'tool', name: 'Bash', input: { command } });
 });
 
-test('what the listing says comes from the tool’s result', () => {
+test('the answer about files comes from the tool’s result', () => {
   const listing =
     'total 8\ndrwxr-xr-x 2 a a 1 .\ndrwxr-xr-x 2 a a 1 ..\n-rw-r--r-- 1 a a 1 b\ndrwxr-xr-x 2 a a 1 c\nl---------  1 a a 1 d';
   const answered = reply('', {
@@ -76,14 +76,14 @@ test('what the listing says comes from the tool’s result', () => {
   expect(said(answered.steps)).toBe('I see 3 entries here, one of them a directory.');
 });
 
-test('a tool that the program defers is searched for first', () => {
+test('a deferred tool is searched for first', () => {
   const system = 'The following deferred tools are now available. Search:\nTodoWrite\n';
   expect(reply('plan the work', { system }).steps).toEqual([
     { type: 'tool', name: 'ToolSearch', input: { query: 'select:TodoWrite', max_results: 1 } },
   ]);
 });
 
-test('what exceeds the context fails every request that holds it', () => {
+test('a prompt that exceeds the context fails every request that contains it', () => {
   const after = (...texts: string[]) => reply('', { messages: texts.map((content) => ({ role: 'user', content })) });
   expect(after('who are you').name).not.toBe('exceed');
   expect(after('Exceed the context.').name).toBe('exceed');
@@ -92,21 +92,21 @@ test('what exceeds the context fails every request that holds it', () => {
   expect(steps).toMatchObject([{ type: 'fail', status: 400, message: expect.stringContaining('too long') as string }]);
 });
 
-describe('what the program asks for itself', () => {
+describe('the program’s own requests', () => {
   const programSystem = 'x-anthropic-billing-header: cc_version=1;';
 
-  test('gets a short text and no script', () => {
+  test('get a short text and no script', () => {
     expect(reply('fail 401', { system: programSystem }).name).toBe('side request');
     expect(reply('quota', { max_tokens: 1 }).name).toBe('side request');
   });
 
-  test('gets JSON that fits its schema', () => {
+  test('get JSON that matches their schema', () => {
     const schema = { type: 'object', properties: { title: { type: 'string' }, sure: { type: 'boolean' } } };
     const answered = reply('list the files here', { output_config: { format: { type: 'json_schema', schema } } });
     expect(JSON.parse(said(answered.steps))).toEqual({ title: 'Demo: list the files here', sure: false });
   });
 
-  test('gets a summary that keeps what was typed', () => {
+  test('get a summary that contains what was typed', () => {
     const compaction = 'Your task is to create a detailed summary of the conversation so far.';
     const answered = reply('', {
       messages: [

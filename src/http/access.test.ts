@@ -31,7 +31,7 @@ describe('access', () => {
     '[::1]:4700',
     'boo.example.org',
     '192.168.1.5:4700',
-  ])('answers to the Host %s, and to pages of that very origin', (host) => {
+  ])('answers to the Host %s, and to pages of exactly that origin', (host) => {
     expect(check({ host })).not.toThrow();
     expect(check({ host, origin: `http://${host.toLowerCase()}` })).not.toThrow();
   });
@@ -55,7 +55,7 @@ describe('access', () => {
     ['evil.example', { field: 'host', host: 'evil.example' }],
     ['<b>evil.example</b>', { field: 'host' }],
     [undefined, { field: 'host' }],
-  ])('says of the Host %s what is wrong, and repeats nothing but a plain name', (host, details) => {
+  ])('says what is wrong with the Host %s, and repeats it only if it is a plain name', (host, details) => {
     const error = thrownBy(check(host === undefined ? {} : { host }));
     expect(error).toMatchObject({
       code: 'forbidden_host',
@@ -64,7 +64,7 @@ describe('access', () => {
     expect((error as BooError).details).toStrictEqual(details);
   });
 
-  it('tells a page of another origin how it could be let in', () => {
+  it('tells a page of another origin how to allow it', () => {
     expect(thrownBy(check({ host: 'localhost', origin: 'https://evil.example' }))).toMatchObject({
       code: 'forbidden_origin',
       message:
@@ -73,7 +73,7 @@ describe('access', () => {
     });
   });
 
-  it('needs no public origin', () => {
+  it('does not require a public origin', () => {
     const local = createAccess({ token });
     expect(() => local.checkSource(request('http://localhost/', { host: 'localhost' }))).not.toThrow();
   });
@@ -86,7 +86,7 @@ describe('access', () => {
     }
   });
 
-  it('checks the name in the request line too', () => {
+  it('checks the host in the request line too', () => {
     expect(check({ host: 'localhost' }, 'http://evil.example/healthz')).toThrow(/host/);
   });
 
@@ -100,7 +100,7 @@ describe('access', () => {
     }
   });
 
-  it('knows nobody by another token', () => {
+  it('accepts no other token', () => {
     const wrong = [
       '',
       'Bearer',
@@ -119,7 +119,7 @@ describe('access', () => {
     }
   });
 
-  it.each(['', ' ', 'a b', 'caf\u00e9', 'a\nb'])('cannot be made with the token "%s"', (bad) => {
+  it.each(['', ' ', 'a b', 'caf\u00e9', 'a\nb'])('cannot be created with the token "%s"', (bad) => {
     expect(thrownBy(() => void createAccess({ token: bad }))).toMatchObject({
       code: 'config_invalid',
       message: 'The token must be printable ASCII without spaces, and not empty.',
@@ -132,7 +132,7 @@ describe('access', () => {
     'https://example.org/',
     'HTTPS://Example.org',
   ];
-  it.each(belowPaths)('ACCESS-14: takes the public origin %s by its host and origin alone', (publicOrigin) => {
+  it.each(belowPaths)('ACCESS-14: uses only the host and origin of the public origin %s', (publicOrigin) => {
     const below = createAccess({ token, publicOrigins: [publicOrigin] });
     const from = (origin: string) => (): void =>
       below.checkSource(request('http://example.org/', { host: 'example.org', origin }));
@@ -153,7 +153,7 @@ describe('access', () => {
     'wss://boo.example.org',
     'nullhttp://boo.example.org',
     '*',
-  ])('cannot be made with the public origin %s', (origin) => {
+  ])('cannot be created with the public origin %s', (origin) => {
     expect(thrownBy(() => void createAccess({ token, publicOrigins: [origin] }))).toMatchObject({
       code: 'config_invalid',
       message: `The public origin must look like https://boo.example.org, but was ${origin}.`,

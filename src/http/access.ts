@@ -83,7 +83,7 @@ export function createAccess({ token, publicOrigins = [] }: AccessOptions): Acce
 
 function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // A name or a password stands before the host, where the comparison finds it.
+  // A user name or password is in front of the host, so the comparison fails.
   if (
     url === undefined ||
     /[?#]/.test(text) ||

@@ -34,7 +34,7 @@ describe('ACCESS-16: signing the agents in', () => {
     expect(app.calls).toHaveLength(3);
   });
 
-  it.each(['', 'two words', 'a\nb', 'é', 'x'.repeat(2001), 1])('refuses what is no code (%j)', async (code) => {
+  it.each(['', 'two words', 'a\nb', 'é', 'x'.repeat(2001), 1])('refuses an invalid code (%j)', async (code) => {
     const app = open();
     const response = await app.call('POST', '/v1/agent-sign-in/code', { body: { code } });
     expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ field: 'code' })]);

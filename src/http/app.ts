@@ -31,7 +31,7 @@ import { createWebFiles, type WebFiles } from './web-files.ts';
 import { webRoutes } from './web-routes.ts';
 
 export interface HttpLimits {
-  /** Wrong credentials allowed per minute; beyond these the client is told to wait. */
+  /** Wrong credentials allowed per minute; beyond these the client has to wait. */
   failuresPerSource: number;
   failuresInAll: number;
   keepAliveMs: number;

@@ -45,7 +45,7 @@ export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyO
   }
 }
 
-/** The client has hung up: there is nobody to answer, and nothing is wrong here. */
+/** The client has disconnected: there is nobody to answer, and nothing is wrong here. */
 function brokeOff(cause: unknown): never {
   throw new BooError('invalid_request', 'body: broke off before its end.', { cause, details: { field: 'body' } });
 }

@@ -19,7 +19,7 @@ test.each([
   ['rubbish', Buffer.from('only text').toString('base64'), 'is not a PNG, JPEG, GIF or WebP image'],
   ['a BMP', bmp, 'is not a PNG, JPEG, GIF or WebP image'],
   ['its first bytes alone', pngOf().subarray(0, 8).toString('base64'), 'is truncated'],
-])('ACCESS-13: what is no image is refused by the name of its field: %s', async (_what, data, problem) => {
+])('ACCESS-13: an invalid image is refused with the name of its field: %s', async (_what, data, problem) => {
   const { status, body } = await sent(pngOf().toString('base64'), data);
   expect([status, body['detail'], body['field']]).toEqual([400, `content[2].data: ${problem}`, 'content[2].data']);
 });

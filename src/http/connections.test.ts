@@ -75,7 +75,7 @@ describe('ACCESS-10: connections without a credential', () => {
     const crowd: Socket[] = [];
     for (let count = 0; count < 40; count += 1) {
       crowd.push(await open());
-      // Each holds on to a request that never ends.
+      // Each keeps a request open that never ends.
       crowd
         .at(-1)
         ?.write(
@@ -122,7 +122,7 @@ describe('ACCESS-10: connections without a credential', () => {
     expect(server.connections.open).toBe(3);
   });
 
-  it('have limits that leave half of the descriptors to others', () => {
+  it('have limits that leave half of the descriptors for other uses', () => {
     expect(connectionsWithin(256)).toEqual({ total: 128, strangers: 64, strangersPerSource: 32 });
     expect(connectionsWithin(1_048_576)).toEqual(connectionsWithin());
   });

@@ -10,7 +10,7 @@ const ask = async (door: ReturnType<typeof createDoor>, path: string, host = 'lo
 };
 
 describe('CLI-7: until the server is ready', () => {
-  it('every request is told to try again, and health says why', async () => {
+  it('every request gets the advice to retry, and health says why', async () => {
     const door = createDoor({ access: createAccess({ token: 'unused' }), log: silentLog });
     const health = { name: 'boocode', status: 'unavailable', reason: 'starting', message: 'The server is starting.' };
     expect(await ask(door, '/healthz')).toEqual({ status: 503, body: health });

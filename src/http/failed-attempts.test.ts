@@ -92,7 +92,7 @@ describe('ACCESS-11: a client that guesses', () => {
     ],
   ];
 
-  it.each(guesses)('%s is told to wait, and a client with a valid one is not', async (_what, guess) => {
+  it.each(guesses)('has to wait at %s, but a client with a valid credential does not', async (_what, guess) => {
     const test = createTestApp();
     const statuses: number[] = [];
     for (let count = 0; count < 22; count += 1) statuses.push((await guess(test)).status);

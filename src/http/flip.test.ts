@@ -22,7 +22,7 @@ test.each([
   [{ backend: null }, 'backend'],
   [{ backend: 'claude_pty', running: 'later' }, 'running'],
   [{ title: 'x', running: 'finish' }, 'running'],
-])('FLIP-7: %j is refused with the name of the field, and nothing has changed', async (body, field) => {
+])('FLIP-7: %j is refused with the name of the field, and nothing changes', async (body, field) => {
   const before = app.chats.writes;
   expect(await refusal(body)).toMatchObject({ status: 400, code: 'invalid_request', field });
   expect(app.chats.writes).toBe(before);
@@ -52,7 +52,7 @@ describe('a flip that waits', () => {
     server = await listen(app.app, { host: '127.0.0.1', port: 0, log: app.log });
     signals = [];
     const patchChat = app.chats.patchChat.bind(app.chats);
-    // As a chat does: until the turn has finished, or nobody waits any more.
+    // Like a chat: waits until the turn has finished, or the request is aborted.
     app.chats.patchChat = (actor, id, patch, { signal } = {}) =>
       new Promise((resolve, reject) => {
         signals.push(signal!);
@@ -68,7 +68,7 @@ describe('a flip that waits', () => {
   test('FLIP-3: waits longer than any other request, and is answered', async () => {
     const flipped = client(200).patchChat(chatId, flip);
     await until(() => signals.length === 1);
-    // Another request of this client has given up by now.
+    // Any other request of this client times out meanwhile.
     const other = client(200).patchChat(chatId, { ...flip, running: 'interrupt' });
     await expect(other).rejects.toThrow('cannot be reached');
     await until(() => signals[1]?.aborted);
@@ -82,7 +82,7 @@ describe('a flip that waits', () => {
     await expect(flipped).rejects.toMatchObject({ code: 'shutting_down' });
   });
 
-  test('FLIP-3: is canceled when the client hangs up', async () => {
+  test('FLIP-3: is canceled when the client disconnects', async () => {
     const line = new AbortController();
     const flipped = client(30_000).patchChat(chatId, flip, { signal: line.signal });
     await until(() => signals.length === 1);

@@ -1,6 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 
-/** How long a client may continue to send after nobody reads it, and how much. */
+/** How long a client may continue to send when nothing is read anymore, and how much. */
 export interface Linger {
   ms: number;
   bytes: number;

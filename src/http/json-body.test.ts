@@ -3,7 +3,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestApp, testToken } from '../../test/support/test-app.ts';
 import { until } from '../../test/support/until.ts';
 
-/** A request whose body comes when the test says so. */
+/** A request whose body the test sends piece by piece. */
 function slowRequest(path: string) {
   const clock = new ManualClock();
   const test = createTestApp({ clock });
@@ -49,7 +49,7 @@ describe('ACCESS-8: a body', () => {
     request.clock.advance(1);
     expect((await request.answer).code).toBe('request_timeout');
     expect(request.status()).toBe(408);
-    // Nothing is left that waits, once the log has counted for a minute.
+    // No timer is left once the log's minute is over.
     request.clock.advance(60_000);
     expect(request.clock.nextMs).toBeNull();
   });

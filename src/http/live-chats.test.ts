@@ -1,4 +1,4 @@
-/** The live socket and its client over real chats: what a browser does, without one. */
+/** The live socket and its client over real chats, used as in a browser, but without one. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { openBridge } from '../../test/support/bridge.ts';
@@ -63,7 +63,7 @@ function goLive(client = clientAt(server.url)): { live: Live; states: LiveState[
   return { live, states };
 }
 
-/** Follows a chat and keeps what comes. */
+/** Follows a chat and collects its items. */
 function keep(live: Live, chatId: string, after = 0) {
   const items: LiveItem[] = [];
   const stop = live.follow(chatId, { after, onItem: (item) => items.push(item) });
@@ -76,7 +76,7 @@ function keep(live: Live, chatId: string, after = 0) {
   };
 }
 
-test('WEB-2: two clients side by side see the same of two chats', async () => {
+test('WEB-2: two clients at the same time see the same in two chats', async () => {
   here.backend.script = async function* (turn) {
     yield chunk('m', 'Hel');
     yield said(`Hello, ${turn.text}`, 'm');
@@ -98,7 +98,7 @@ test('WEB-2: two clients side by side see the same of two chats', async () => {
 });
 
 test.each([1, 2, 3, 4, 5, 6])(
-  'WEB-3: connections that break in the middle of turns lose and double nothing (seed %i)',
+  'WEB-3: connections that break in the middle of turns lose and duplicate nothing (seed %i)',
   async (seed) => {
     const random = randomOf(seed);
     const bridge = await openBridge(server.port);
@@ -170,28 +170,25 @@ test('WEB-3: a client reports correctly whether it is connected and up to date, 
 test.each([
   ['by itself', { silenceMs: 100, answerMs: 100 }, () => undefined],
   ['when somebody asks', { answerMs: 100 }, (live: Live) => live.check()],
-])(
-  'WEB-3: a connection that died without a word is noticed %s, and opened anew at the cursor',
-  async (_how, limits, nudge) => {
-    const bridge = await openBridge(server.port);
-    try {
-      const { id } = await here.createChat();
-      const { live, states } = goLive(clientAt(bridge.url, limits));
-      const kept = keep(live, id);
-      await until(() => live.state === 'open');
-      bridge.stall();
-      await here.chats.submitPrompt(id, { content: 'hello' });
-      await here.events(id, 'turn_finished');
-      nudge(live);
-      const log = await here.log(id);
-      await until(() => kept.events.length >= log.length, { timeoutMs: 40_000 });
-      expect(kept.events).toEqual(log);
-      expect(states).toContain('offline');
-    } finally {
-      await bridge.close();
-    }
-  },
-);
+])('WEB-3: a silently dead connection is noticed %s, and reopened at the cursor', async (_how, limits, nudge) => {
+  const bridge = await openBridge(server.port);
+  try {
+    const { id } = await here.createChat();
+    const { live, states } = goLive(clientAt(bridge.url, limits));
+    const kept = keep(live, id);
+    await until(() => live.state === 'open');
+    bridge.stall();
+    await here.chats.submitPrompt(id, { content: 'hello' });
+    await here.events(id, 'turn_finished');
+    nudge(live);
+    const log = await here.log(id);
+    await until(() => kept.events.length >= log.length, { timeoutMs: 40_000 });
+    expect(kept.events).toEqual(log);
+    expect(states).toContain('offline');
+  } finally {
+    await bridge.close();
+  }
+});
 
 test('WEB-3: a connection that is only silent is kept', async () => {
   let opened = 0;
@@ -211,7 +208,7 @@ test('WEB-3: a connection that is only silent is kept', async () => {
   expect([opened, live.state]).toEqual([1, 'open']);
 });
 
-test('WEB-3: a client with a wrong token does not try again before it is told to', async () => {
+test('WEB-3: a client with a wrong token does not retry until it is asked to', async () => {
   let asked = 0;
   const client = createClient({
     url: server.url,
@@ -228,11 +225,11 @@ test('WEB-3: a client with a wrong token does not try again before it is told to
   await until(() => asked === 1);
   live.retry();
   await until(() => asked > 1 && live.state === 'offline');
-  // A second one beside it would mean that it got no answer, for a second or at all.
+  // Another request would mean that this one got no answer, at least for a second.
   expect(asked).toBe(2);
 });
 
-test('WEB-3: a chat that is gone or never existed is reported as ended; a cursor of another log starts over', async () => {
+test('WEB-3: a deleted or unknown chat is reported as ended; a cursor of another log starts over', async () => {
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'hello' });
   await here.events(id, 'turn_finished');
@@ -247,7 +244,7 @@ test('WEB-3: a chat that is gone or never existed is reported as ended; a cursor
   expect(kept.events).toEqual(log);
   await here.chats.deleteChat(id);
   await until(() => kept.items.at(-1)?.kind === 'ended');
-  // And it can be followed no more than once at a time.
+  // A chat can be followed only once at a time.
   const { id: other } = await here.createChat();
   const first = keep(live, other);
   expect(() => keep(live, other)).toThrow(/already/);

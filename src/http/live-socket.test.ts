@@ -45,7 +45,7 @@ function dial({ path = '/v1/live', headers = bearer, protocols = [] }: Opening =
   return socket;
 }
 
-/** An open socket, with the messages that came. */
+/** An open socket, with the messages received. */
 async function open(opening: Opening = {}) {
   const socket = dial(opening);
   const messages: LiveServerMessage[] = [];
@@ -118,7 +118,7 @@ describe('a live socket', () => {
     say({ type: 'follow', chatId, after: 0 });
     await until(() => of('resume').length === 1);
     test.chats.push(chatId, delta('a'));
-    // Time stands still: without a pause before it, it would wait for ever.
+    // Time stands still: a delta without a pause before it would wait forever.
     clock.advance(4);
     await test.chats.submitPrompt(anActor, chatId, { content: 'now' });
     await until(() => of('event').length === 1);
@@ -193,21 +193,18 @@ describe('a live socket', () => {
   it.each([
     [150, 60_000],
     [5, 3_000_000],
-  ])(
-    'WEB-4: tells who asks of %i pending decisions of %i characters each, and does not cut it',
-    async (count, size) => {
-      for (let at = 0; at < count; at += 1) {
-        test.chats.addDecision(chatId).input = { command: `${at}`.padEnd(size, ' ') };
-      }
-      const { socket, say, of } = await open();
-      say({ type: 'follow_chats' });
-      await until(() => of('chats_followed').length === 1 || socket.readyState === socket.CLOSED);
-      expect(of('decision').map(({ decision }) => Number(decision.input['command']))).toEqual(
-        Array.from({ length: count }, (_, at) => at),
-      );
-      expect(of('chats_followed')).toHaveLength(1);
-    },
-  );
+  ])('WEB-4: sends %i pending decisions of %i characters each, without closing the connection', async (count, size) => {
+    for (let at = 0; at < count; at += 1) {
+      test.chats.addDecision(chatId).input = { command: `${at}`.padEnd(size, ' ') };
+    }
+    const { socket, say, of } = await open();
+    say({ type: 'follow_chats' });
+    await until(() => of('chats_followed').length === 1 || socket.readyState === socket.CLOSED);
+    expect(of('decision').map(({ decision }) => Number(decision.input['command']))).toEqual(
+      Array.from({ length: count }, (_, at) => at),
+    );
+    expect(of('chats_followed')).toHaveLength(1);
+  });
 
   it('pings regularly, and ends when its peer is silent for two keep-alives', async () => {
     const { socket, of, closed, say } = await open();
@@ -232,7 +229,7 @@ describe('a live socket', () => {
     expect(of('error')).toEqual([]);
   });
 
-  it('is closed when it accepts nothing, and until then reads no more than it accepts', async () => {
+  it('is closed if it accepts no data, and until then takes no more from the chat than it accepts', async () => {
     const content = 'x'.repeat(1_000_000);
     for (let at = 0; at < 60; at += 1) await test.chats.submitPrompt(anActor, chatId, { content });
     const { socket, say, of } = await open();
@@ -244,7 +241,7 @@ describe('a live socket', () => {
     await until(() => beside.of('event').length === 1);
     const taken = test.chats.itemsTaken;
     expect(taken).toBeLessThan(50);
-    // What it asks for meanwhile is not done.
+    // Its requests are ignored meanwhile.
     say({ type: 'follow', chatId: nowhere, after: 0 });
     for (let beat = 0; beat < 3 && test.chats.openReaders > 1; beat += 1) {
       const pinged = once(beside.socket, 'ping');
@@ -281,7 +278,7 @@ describe('WEB-1: what may not open a live socket', () => {
   it('a foreign page with a valid ticket', async () => {
     const protocols = offering(await ticketFor());
     expect(await refused({ headers: { origin: 'https://evil.example' }, protocols })).toMatchObject({ status: 403 });
-    // It was not used up by that.
+    // The refusal has not used up the ticket.
     const { socket } = await open({ headers: { origin: `http://localhost:${server.port}` }, protocols });
     expect(socket.protocol).toBe('boocode.live');
   });
@@ -320,7 +317,7 @@ describe('WEB-1: what may not be sent', () => {
     ['no cursor', `{"type":"follow","chatId":"${nowhere}"}`, 'invalid_request', 'after'],
     ['more than is known', '{"type":"follow_chats","x":1}', 'invalid_request', 'x'],
     ['bytes', Buffer.from('{}'), 'invalid_request', 'message'],
-  ])('%s gives one error, and the socket goes on', async (_what, data, code, field) => {
+  ])('%s gives one error, and the socket stays open', async (_what, data, code, field) => {
     const { socket, of, say } = await open();
     socket.send(data);
     say({ type: 'follow', chatId, after: 0 });

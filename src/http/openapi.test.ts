@@ -28,7 +28,7 @@ describe('the OpenAPI page', () => {
     expect(isStale ? 'openapi.json is stale: UPDATE_OPENAPI=1 npx vitest run src/http/openapi.test.ts' : '').toBe('');
   });
 
-  it('is served as it is checked in', async () => {
+  it('is served exactly as checked in', async () => {
     const response = await test.call('GET', '/v1/openapi.json');
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
     expect(await response.text()).toBe(readFileSync(file, 'utf8'));

@@ -20,7 +20,7 @@ export interface Pacer {
   stop(): void;
 }
 
-/** `leave` may do nothing while writing is impossible; whoever detects that it is possible again schedules it. */
+/** `leave` may do nothing while writing is impossible; the code that detects that it is possible again schedules it. */
 export function createPacer(clock: Clock, leave: () => void): Pacer {
   let isScheduled = false;
   /** Cancels the timer for collecting deltas; undefined while none is running. */

@@ -1,4 +1,4 @@
-/** What anybody can do who reaches the port, over real sockets: nothing of it may cost the server more than its answer. */
+/** What anyone who reaches the port can do, over real sockets: none of it may cost the server more than its answer. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -32,11 +32,11 @@ async function start(options: Partial<ListenOptions> = {}, app: Partial<AppOptio
 interface Peer {
   socket: Socket;
   received(): string;
-  /** That the server has closed the connection: a client that never closes sees its end, or is reset. */
+  /** The server has closed the connection: a client that never closes sees its end, or a reset. */
   isOver(): boolean;
 }
 
-/** A client that sends what it is told, and never closes its side. */
+/** A client that sends these lines and never closes its side. */
 async function open(...lines: string[]): Promise<Peer> {
   const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
   sockets.push(socket);
@@ -72,7 +72,7 @@ const pathOf = (route: Route): string => route.path.replaceAll(/\{\w+\}/g, '1111
 
 describe('ACCESS-7: a request without a valid credential', () => {
   it.each(routes.filter(({ policy }) => policy === 'bearer' || policy === 'ticket').map((r) => [r.method, r.path, r]))(
-    'is answered and hung up on before a byte of its body is read: %s %s',
+    'is answered and disconnected before a byte of its body is read: %s %s',
     async (_method, _path, route) => {
       await start();
       const lines = [`${route.method} ${pathOf(route)} HTTP/1.1`, host, json];
@@ -82,7 +82,7 @@ describe('ACCESS-7: a request without a valid credential', () => {
       await until(() => silent.isOver() && pouring.isOver());
       expect([statusOf(silent), statusOf(pouring)]).toEqual([401, 401]);
       await until(() => server.connections.open === 0);
-      // Nothing but what the kernel's buffers took, and what is thrown away so that the answer arrives.
+      // Only what fits in the kernel's buffers, and what the server discards so that the answer arrives.
       expect(sent()).toBeLessThan(12 * 1024 * 1024);
       expect(test.errors).toEqual([]);
     },
@@ -124,7 +124,7 @@ describe('ACCESS-8: a body', () => {
     expect(statusOf(declared)).toBe(413);
   });
 
-  it('that breaks off is no error of the server', async () => {
+  it('that is cut off is not a server error', async () => {
     await start();
     const lines = ['POST /v1/chats HTTP/1.1', host, json, good, 'content-length: 100', 'expect: 100-continue'];
     for (let count = 0; count < 3; count += 1) {
@@ -142,28 +142,25 @@ describe('ACCESS-8: a body', () => {
 });
 
 describe('ACCESS-7: a client with a valid credential', () => {
-  it.each(['keep-alive', 'close'])(
-    'gets the answer that did not wait for the body, to a connection: %s',
-    async (how) => {
-      await start();
-      const path = '/v1/chats/11111111-1111-4111-8111-111111111111/prompts';
-      const lines = [`POST ${path} HTTP/1.1`, host, json, good, 'content-length: 8000000', `connection: ${how}`];
-      const peer = await open(...lines);
-      const { socket } = peer;
-      // Like a client that looks at the answer only when all is sent.
-      socket.pause();
-      let broken: Error | undefined;
-      socket.on('error', (error) => (broken = error));
-      socket.write('['.repeat(200));
-      await until(() => test.infos.length > 0);
-      await new Promise((sent) => socket.write(Buffer.alloc(7_999_800, 0x20), sent));
-      socket.resume();
-      await until(() => peer.isOver());
-      expect(statusOf(peer)).toBe(400);
-      expect(broken).toBeUndefined();
-      await until(() => server.connections.open === 0);
-    },
-  );
+  it.each(['keep-alive', 'close'])('gets an answer that did not wait for the body: %s', async (how) => {
+    await start();
+    const path = '/v1/chats/11111111-1111-4111-8111-111111111111/prompts';
+    const lines = [`POST ${path} HTTP/1.1`, host, json, good, 'content-length: 8000000', `connection: ${how}`];
+    const peer = await open(...lines);
+    const { socket } = peer;
+    // Like a client that reads the answer only after sending everything.
+    socket.pause();
+    let broken: Error | undefined;
+    socket.on('error', (error) => (broken = error));
+    socket.write('['.repeat(200));
+    await until(() => test.infos.length > 0);
+    await new Promise((sent) => socket.write(Buffer.alloc(7_999_800, 0x20), sent));
+    socket.resume();
+    await until(() => peer.isOver());
+    expect(statusOf(peer)).toBe(400);
+    expect(broken).toBeUndefined();
+    await until(() => server.connections.open === 0);
+  });
 });
 
 describe('ACCESS-9: a refused upgrade', () => {
@@ -180,7 +177,7 @@ describe('ACCESS-9: a refused upgrade', () => {
     ['of HEAD', 401, ['HEAD /v1/live HTTP/1.1', host, ...upgrade, key]],
     ['of POST', 400, ['POST /v1/live HTTP/1.1', host, good, ...upgrade, key]],
     ['to HTTP/2', 200, ['GET /healthz HTTP/1.1', host, 'connection: Upgrade, HTTP2-Settings', 'upgrade: h2c']],
-  ])('%s leaves no connection, though its clients never close', async (_what, status, lines) => {
+  ])('%s leaves no connection, although its clients never close', async (_what, status, lines) => {
     await start();
     const peers: Peer[] = [];
     for (let count = 0; count < 20; count += 1) peers.push(await open(...lines));
@@ -190,7 +187,7 @@ describe('ACCESS-9: a refused upgrade', () => {
     expect(test.errors).toEqual([]);
   });
 
-  it('leaves no connection of 300, though their clients neither read nor close', async () => {
+  it('leaves none of 300 connections, although their clients neither read nor close', async () => {
     await start();
     for (let count = 0; count < 300; count += 1) {
       const peer = await open();

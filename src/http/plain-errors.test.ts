@@ -1,4 +1,4 @@
-// What a wrong body is told never is the schema library's own sentence, whatever it is that is wrong.
+// Errors about a body are never in the schema library's own words, whatever is wrong with it.
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { createTestApp } from '../../test/support/test-app.ts';
@@ -41,7 +41,7 @@ it.each(bodies)('ACCESS-5: $route.method $route.path refuses a body in plain wor
   expect(wrong.length).toBeGreaterThan(wrongValues.length);
   for (const body of wrong) {
     const response = await testApp.call(route.method, path, { body });
-    // Taken, or refused for another reason than the body.
+    // Accepted, or refused for another reason than the body.
     if (response.ok || response.status === 404 || response.status === 409) continue;
     const { detail } = (await response.json()) as { detail: string };
     const about = `${JSON.stringify(body).slice(0, 120)} was told: ${detail}`;
@@ -53,14 +53,14 @@ it.each(bodies)('ACCESS-5: $route.method $route.path refuses a body in plain wor
 it.each([
   [{ cwd: '/', agent: 'X' }, 'agent: must be a name as in GET /v1/info'],
   [{}, 'cwd: is required'],
-])('ACCESS-5: a chat of %j is told: %s', async (body, detail) => {
+])('ACCESS-5: a chat from %j is refused with: %s', async (body, detail) => {
   expect(await (await testApp.call('POST', '/v1/chats', { body })).json()).toMatchObject({ detail });
 });
 
 it.each([
   [{}, 'content: is required'],
   [{ content: [{ type: 'x' }] }, 'content[0].type: must be one of text, image'],
-])('ACCESS-5: a prompt of %j is told: %s', async (body, detail) => {
+])('ACCESS-5: a prompt from %j is refused with: %s', async (body, detail) => {
   const path = '/v1/chats/11111111-1111-4111-8111-111111111111/prompts';
   expect(await (await testApp.call('POST', path, { body })).json()).toMatchObject({ detail });
 });
@@ -70,7 +70,7 @@ it.each([
   ['/v1/chats/abc', 'chatId: must be a UUID'],
   ['/v1/chats/abc/events', 'chatId: must be a UUID'],
   ['/assets/none.js', 'This file does not exist on this server.'],
-])('a path that names nothing is told why: %s', async (path, detail) => {
+])('a path that matches nothing gets an explanation: %s', async (path, detail) => {
   const response = await testApp.call('GET', path);
   expect([response.status, await response.json()]).toEqual([
     404,

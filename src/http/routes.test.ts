@@ -189,12 +189,12 @@ describe('cursors and limits', () => {
     expect(test.chats.openReaders).toBe(0);
   });
 
-  it('are given once', async () => {
+  it('are accepted only once', async () => {
     const refused = await refusal('GET', `/v1/chats/${chat.id}/events?after=1&after=2`);
     expect(refused).toMatchObject({ status: 400, field: 'after', detail: 'after: must be given only once' });
   });
 
-  it('have bounds', async () => {
+  it('are bounded', async () => {
     const bounds: [string, number][] = [
       ['/v1/chats', 200],
       ['/v1/decisions', 200],
@@ -240,7 +240,7 @@ describe('decisions', () => {
     expect(await refusal('GET', '/v1/decisions?chatId=x')).toMatchObject({ status: 400, field: 'chatId' });
   });
 
-  it('are settled by the first answer; a later one learns the winner', async () => {
+  it('are settled by the first answer; a later one gets the winning answer', async () => {
     const { id } = test.chats.addDecision(chat.id);
     const headers = { 'boocode-client': 'phone' };
     const won = await test.call('POST', `/v1/decisions/${id}`, { body: { outcome: 'allow' }, headers });
@@ -253,7 +253,7 @@ describe('decisions', () => {
     });
   });
 
-  it('are answered by `api` where the client gives no name', async () => {
+  it('are answered by `api` if the client gives no name', async () => {
     const { id } = test.chats.addDecision(chat.id);
     const answer = await test.call('POST', `/v1/decisions/${id}`, { body: { outcome: 'deny' } });
     expect(await read(answer)).toMatchObject({ by: 'owner', via: 'api' });
@@ -303,7 +303,7 @@ describe('the system', () => {
     expect(health).toHaveBeenCalledTimes(2);
   });
 
-  it('tells what it is', async () => {
+  it('describes itself', async () => {
     expect(await read(await test.call('GET', '/v1/info'))).toMatchObject({ name: 'boocode', demo: true });
   });
 
@@ -315,7 +315,7 @@ describe('the system', () => {
     expect(await refusal('POST', '/v1/sign-in', { body, headers })).toMatchObject({ status: 401, field: 'code' });
   });
 
-  it('answers an unknown path with 404, a wrong method with 405 and the right ones', async () => {
+  it('answers an unknown path with 404, and a wrong method with 405 and the allowed ones', async () => {
     for (const path of ['/v2', '/v1/chats/', '/v1/chats//events', '/V1/info', '/.env', '/..%2f..%2fpackage.json']) {
       expect(await refusal('GET', path)).toMatchObject({ status: 404, code: 'not_found' });
     }
@@ -352,7 +352,7 @@ describe('errors', () => {
   it.each([
     [new BooError('storage_unavailable', 'The database does not answer.'), 503, 'The database does not answer.'],
     [new BooError('cwd_invalid', 'cwd: is a file.', { details: { field: 'cwd' } }), 400, 'cwd: is a file.'],
-  ])('of the chats keep their code and sentence', async (error, status, detail) => {
+  ])('from the chats keep their code and message', async (error, status, detail) => {
     test.chats.failWith(error);
     expect(await refusal('POST', '/v1/chats', { body: { cwd: '/' } })).toMatchObject({
       status,
@@ -363,7 +363,7 @@ describe('errors', () => {
   });
 
   it.each([new Error('password=hunter2'), new BooError('internal', 'password=hunter2'), 'password=hunter2'])(
-    'that nobody expected are logged and not told: %s',
+    'that are unexpected are logged and not revealed: %s',
     async (thrown) => {
       test.chats.failWith(thrown);
       const response = await test.call('GET', '/v1/chats');
@@ -413,7 +413,7 @@ describe('answers', () => {
       const path = Object.entries(ids).reduce((text, [name, id]) => text.replace(`{${name}}`, id), route.path);
       const body = route.method === 'GET' ? undefined : bodies[route.path];
       const response = await test.call(route.method, path, body === undefined ? {} : { body });
-      // No WebSocket was asked for, and nobody is there to be signed in.
+      // No WebSocket was requested, and there is no account to sign in.
       if (response.status === 426 || route.path.startsWith('/v1/agent-sign-in')) continue;
       const declared = [route.responses[response.status] ?? []].flat()[0];
       expect(declared, `${route.method} ${path} gave ${response.status}`).toBeDefined();

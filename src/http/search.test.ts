@@ -18,7 +18,7 @@ const search = (signal?: AbortSignal): Promise<Response> =>
     ...(signal ? { signal } : {}),
   });
 
-test('LOG-10: a search whose client has hung up is told so', async () => {
+test('LOG-10: a search is aborted when its client disconnects', async () => {
   let asked: AbortSignal | undefined;
   app.chats.listChats = ({ signal }) =>
     new Promise((_, reject) => {

@@ -30,7 +30,7 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
-/** Sends the lines as they are, and reads until the server closes the connection. */
+/** Sends the lines unchanged, and reads until the server closes the connection. */
 async function raw(...lines: string[]): Promise<string> {
   const socket = await open();
   socket.write([...lines, '', ''].join('\r\n'));
@@ -110,7 +110,7 @@ describe('raw requests', () => {
     expect(answer).not.toContain('"ok"');
   });
 
-  it('WEB-67: that are refused before their body has arrived are told that their connection closes, and others that it stays open', async () => {
+  it('WEB-67: that are refused before their body has arrived close their connection, and others keep it open', async () => {
     await start();
     const late = ['POST /v1/live/tickets HTTP/1.1', 'host: localhost', 'authorization: Bearer wrong'];
     for (const body of ['content-length: 2', 'transfer-encoding: chunked']) {
@@ -187,7 +187,7 @@ describe('a live feed on a socket', () => {
     socket.pause();
     const count = 2000;
     for (let i = 0; i < count; i += 1) test.chats.push(id, chunk(id, `${i}:${'x'.repeat(20_000)}`));
-    // It stands still once both sockets' buffers are full.
+    // The count stops once both sockets' buffers are full.
     let before = -1;
     let still = 0;
     await until(() => {
@@ -249,7 +249,7 @@ describe('closing', () => {
   it('does not wait for a spare connection', async () => {
     await start({ drainTimeoutMs: 600_000 });
     const spare = await open();
-    // Its answer comes after the server has seen the spare one.
+    // By the time this is answered, the server has accepted the spare connection.
     await raw('GET /healthz HTTP/1.1', 'host: localhost', 'connection: close');
     await Promise.all([once(spare, 'close'), server.close()]);
     expect(spare.destroyed).toBe(true);
@@ -269,7 +269,7 @@ describe('closing', () => {
   });
 });
 
-describe('an address where it cannot listen', () => {
+describe('an unusable address', () => {
   it.each([
     [
       'a port on which BooCode runs already',
@@ -286,7 +286,7 @@ describe('an address where it cannot listen', () => {
       () => ({ host: 'no-such-host.invalid', port: 0 }),
       /^The host no-such-host\.invalid is not/,
     ],
-  ])('ends in one sentence: %s', async (_what, where, sentence) => {
+  ])('fails with one sentence: %s', async (_what, where, sentence) => {
     await start();
     const attempt = listen(test.app, { ...where(), log: test.log });
     await expect(attempt).rejects.toMatchObject({

@@ -113,7 +113,7 @@ describe('a feed stream', () => {
     await reader.cancel();
   });
 
-  it('collects deltas that closely follow a chunk', async () => {
+  it('collects deltas that come soon after a chunk', async () => {
     const reader = open();
     pushable.push(chunk('a'));
     await text(reader);
@@ -251,7 +251,7 @@ describe('the live feed', () => {
     expect(idsIn(await firstChunk((await start(test)).response))).toEqual([1, 2, 3]);
   });
 
-  it('says gap for a cursor of the future', async () => {
+  it('reports a gap for a cursor in the future', async () => {
     const frames = await firstChunk((await start(createTestApp(), '?after=9')).response);
     expect(frames).toContain('"verdict":"gap","after":9,"head":3');
   });

@@ -45,7 +45,7 @@ function dial({ path = `/v1/chats/${chatId}/terminal`, headers = bearer, protoco
   return socket;
 }
 
-/** An open socket, with the messages that came: texts parsed, bytes as they are. */
+/** An open socket, with the messages received: texts parsed, bytes unchanged. */
 async function open(opening: Opening = {}) {
   const socket = dial(opening);
   const messages: unknown[] = [];
@@ -60,7 +60,7 @@ async function open(opening: Opening = {}) {
   return { socket, messages, closed, viewer, errors };
 }
 
-/** What an opening that fails is answered. */
+/** The answer to an opening that fails. */
 async function refused(
   opening: Opening,
 ): Promise<{ status?: number | undefined; code: string; field?: string; type: string }> {
@@ -114,7 +114,7 @@ describe('a terminal’s socket', () => {
     expect(reader.viewer.canWrite).toBe(false);
     const asked = await open({ path: `/v1/chats/${chatId}/terminal?access=read` });
     expect(asked.viewer.canWrite).toBe(false);
-    // No ticket for reading makes a writer.
+    // A ticket for reading never gives write access.
     const more = await open({
       path: `/v1/chats/${chatId}/terminal?access=write`,
       headers: {},
@@ -123,7 +123,7 @@ describe('a terminal’s socket', () => {
     expect(more.viewer.canWrite).toBe(false);
   });
 
-  it('is closed for its viewer when its client leaves', async () => {
+  it('detaches its viewer when the client disconnects', async () => {
     const { socket, viewer } = await open();
     expect(viewer.closed).toBe(false);
     socket.terminate();
@@ -185,7 +185,7 @@ describe('TERM-7: what may not open a terminal', () => {
   it('a foreign page with a valid ticket', async () => {
     const protocols = offering(await ticketFor(chatId));
     expect(await refused({ headers: { origin: 'https://evil.example' }, protocols })).toMatchObject({ status: 403 });
-    // It was not used up by that.
+    // The refusal has not used up the ticket.
     await open({ headers: { origin: `http://localhost:${server.port}` }, protocols });
   });
 
@@ -281,7 +281,7 @@ describe('requests that ask for another upgrade', () => {
     expect(answer).toContain('application/problem+json');
   });
 
-  it('are refused as a problem where the WebSocket’s own headers are wrong', async () => {
+  it('are refused with a problem if the WebSocket’s own headers are wrong', async () => {
     const answer = await raw(
       `GET /v1/chats/${chatId}/terminal HTTP/1.1`,
       'host: localhost',
@@ -305,7 +305,7 @@ describe('TERM-7: what may not be sent', () => {
     ['half a size', '{"type":"resize","columns":80}', 'invalid_request', 'rows'],
     ['more than is known', '{"type":"resize","columns":80,"rows":24,"x":1}', 'invalid_request', 'x'],
     ['a negative acknowledgement', '{"type":"acknowledge","bytes":-5}', 'invalid_request', 'bytes'],
-  ])('%s gives one error, and the terminal goes on', async (_what, text, code, field) => {
+  ])('%s gives one error, and the terminal stays open', async (_what, text, code, field) => {
     const { socket, errors, viewer } = await open();
     socket.send(text);
     socket.send(Buffer.from('on'));

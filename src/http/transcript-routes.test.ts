@@ -14,7 +14,7 @@ beforeEach(async () => {
   chat = await test.chats.createChat({ cwd: '/' });
 });
 
-/** The client over the app: every chunk of an answer is cut into pieces of this many bytes. */
+/** The client over the app: every chunk of an answer is split into pieces of this many bytes. */
 function clientOf(pieceBytes = 7) {
   return createClient({
     url: 'http://localhost:4700',
@@ -42,7 +42,7 @@ async function all(records: AsyncIterable<TranscriptRecord>): Promise<Transcript
 }
 
 describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
-  // Fields in an order of their own, and what JSON writes in more than one way.
+  // Fields in an unusual order, and values that JSON can write in more than one way.
   const odd = '{"z":1,"type":"user","a":"\\u0000 \\ud800 漢 \\u001b","big":12345678901234567890,"b":1.0}';
 
   it('returns every entry byte for byte as stored, between a header and an end', async () => {
@@ -77,7 +77,7 @@ describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
     await expect(all(clientOf().transcript(sessionId))).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('breaks off when the store does: the client reports that it is incomplete', async () => {
+  it('breaks off when the store fails: the client reports that it is incomplete', async () => {
     const readTranscript = test.chats.readTranscript.bind(test.chats);
     test.chats.readTranscript = async (chatId) => ({
       ...(await readTranscript(chatId)),
@@ -96,7 +96,7 @@ describe('TRANSCRIPT-4: GET /v1/chats/{chatId}/transcript', () => {
     expect(test.errors).toMatchObject([{ message: 'A transcript broke off.', facts: { chatId: chat.id } }]);
   });
 
-  it('is generated no faster than it is read, and stops once the reader has left', async () => {
+  it('is generated no faster than it is read, and stops when the reader disconnects', async () => {
     let made = 0;
     let isLeft = false;
     test.chats.readTranscript = async (chatId) => ({

@@ -1,6 +1,6 @@
 /**
  * Connections that request an upgrade to a WebSocket. They go through the app like any other request, with all its
- * checks. Only a route that accepts upgrades them; every other response is written as it is.
+ * checks. Only a route that accepts upgrades them; every other response is written unchanged.
  */
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';

@@ -10,7 +10,7 @@ import { json, type Policy, route } from './route.ts';
 const id = '11111111-1111-4111-8111-111111111111';
 const chat = `/v1/chats/${id}`;
 
-/** Every request that changes something under somebody's name, and the method that it ends in. */
+/** Every request that changes something in a principal's name, and the method that it calls. */
 const requests: [keyof Chats, string, string, unknown?][] = [
   ['patchChat', 'PATCH', chat, { title: 'x' }],
   ['giveTrust', 'POST', `${chat}/trust`, { digest: '0'.repeat(64) }],
@@ -24,7 +24,7 @@ const requests: [keyof Chats, string, string, unknown?][] = [
   ['answerDecision', 'POST', `/v1/decisions/${id}`, { outcome: 'allow' }],
 ];
 
-/** An app whose chats keep only who has asked for what. */
+/** An app whose chats record only who requested what. */
 function watched() {
   const test = createTestApp();
   const asked: { method: keyof Chats; actor: Actor }[] = [];
@@ -38,16 +38,19 @@ function watched() {
 }
 
 describe('WHO-1 WHO-2: a request that changes something', () => {
-  it.each(requests)('with the token is the owner’s, via the client that it names: %s', async (method, ...request) => {
-    const app = watched();
-    const [verb, path, body] = request;
-    await app.call(verb, path, { body, headers: { 'boocode-client': 'someone else' } });
-    await app.call(verb, path, { body });
-    expect(app.asked).toEqual([
-      { method, actor: ownerVia('someone else') },
-      { method, actor: ownerVia('api') },
-    ]);
-  });
+  it.each(requests)(
+    'with the token is from the owner, via the client that it names: %s',
+    async (method, ...request) => {
+      const app = watched();
+      const [verb, path, body] = request;
+      await app.call(verb, path, { body, headers: { 'boocode-client': 'someone else' } });
+      await app.call(verb, path, { body });
+      expect(app.asked).toEqual([
+        { method, actor: ownerVia('someone else') },
+        { method, actor: ownerVia('api') },
+      ]);
+    },
+  );
 
   it.each(requests)(
     'with an invalid client name, or without the token, is refused: %s',
@@ -77,16 +80,16 @@ describe('WHO-1: a route', () => {
     ({ id: 'x', method: 'GET', path: '/x', policy, summary: '', responses: {} }) as const;
   const incoming = { request: new Request('http://localhost/x'), pathParams: {}, clock: systemClock, env: {} };
 
-  it.each(['bearer', 'ticket'] as const)('under the policy %s answers nobody without a principal', async (policy) => {
+  it.each(['bearer', 'ticket'] as const)('under the policy %s answers only with a principal', async (policy) => {
     const who = route(textOf(policy), {}, ({ actor }) => json(200, actor.principal));
     await expect(who.answer({ ...incoming, principal: undefined })).rejects.toMatchObject({ code: 'internal' });
     expect(await (await who.answer({ ...incoming, principal: owner })).json()).toEqual(owner);
   });
 
-  it.each(['open', 'static', 'code'] as const)('under the policy %s knows of nobody', async (policy) => {
+  it.each(['open', 'static', 'code'] as const)('under the policy %s gets no principal', async (policy) => {
     const isKnown = route(textOf(policy), {}, (input) => json(200, 'actor' in input));
     expect(await (await isKnown.answer({ ...incoming, principal: owner })).json()).toBe(false);
-    // @ts-expect-error -- its handler is given none
+    // @ts-expect-error -- its handler gets no actor
     route(textOf(policy), {}, ({ actor }) => json(200, actor));
   });
 });

@@ -26,7 +26,7 @@ test.each([
   ['elsewhere/home', 'holds'],
   ['', 'holds'],
   ['/', 'holds'],
-  // Its name only begins like the other’s.
+  // Only the beginning of the name is the same.
   ['home/database', null],
   ['elsewhere', null],
 ])('%s: %s', async (path, overlap) => {
@@ -36,6 +36,6 @@ test.each([
   }
 });
 
-test('nothing lies in a directory that does not exist', async () => {
+test('a missing directory contains nothing', async () => {
   expect(await overlapOf(root, join(root, 'missing'))).toBe(null);
 });

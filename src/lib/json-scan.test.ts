@@ -16,9 +16,9 @@ describe('a scan of JSON', () => {
     [`["\\"${'['.repeat(100)}"]`, undefined],
     [`["\\\\",${'['.repeat(100)}"]`, 'depth'],
     [`{"\\\\\\"[[[[[": "€[[[["}`, undefined],
-  ])('counts what is outside of strings: %s', (text, excess) => {
+  ])('counts only what is outside strings: %s', (text, excess) => {
     expect(createJsonScan(bounds)(Buffer.from(text))).toBe(excess);
-    // The same in pieces of one byte, wherever a string or an escape is cut.
+    // The same byte by byte, which splits every string and escape.
     const scan = createJsonScan(bounds);
     const pieces = [...Buffer.from(text)].map((byte) => scan(Uint8Array.of(byte)));
     expect(pieces.find((each) => each !== undefined)).toBe(excess);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createGate, type Gate } from '../../test/support/gate.ts';
 import { createLimiter } from './limiter.ts';
 
-test('at most so many tasks run at once; the others follow in order, also after a failure', async () => {
+test('runs a limited number of tasks at once, and the others in order, even after a failure', async () => {
   const limit = createLimiter(2);
   const running = new Set<number>();
   const begun: number[] = [];
@@ -37,7 +37,7 @@ test('at most so many tasks run at once; the others follow in order, also after 
   expect(most).toBe(2);
 });
 
-test('who comes in the moment a place is handed on does not jump the line', async () => {
+test('a task that arrives while a slot is passed on does not jump the queue', async () => {
   const limit = createLimiter(1);
   const gate = createGate();
   const order: string[] = [];

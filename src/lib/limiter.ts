@@ -10,7 +10,7 @@ export function createLimiter(limit: number): Limiter {
     try {
       return await task();
     } finally {
-      // The slot is handed on directly, so a newcomer cannot jump the queue.
+      // The slot is passed on directly, so a newcomer cannot jump the queue.
       const next = waiting.shift();
       if (next) next();
       else running -= 1;

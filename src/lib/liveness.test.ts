@@ -20,14 +20,14 @@ afterEach(() => {
 });
 
 describe('WEB-3: a connection that may be dead', () => {
-  it('is asked after a silence, and is dead when it does not answer', () => {
+  it('is asked after a silence, and is dead if it does not answer', () => {
     vi.advanceTimersByTime(silenceMs - 1);
     expect([asked, deaths]).toEqual([0, 0]);
     vi.advanceTimersByTime(1 + answerMs);
     expect([asked, deaths]).toEqual([1, 1]);
   });
 
-  it('lives as long as it answers, and is not asked while something comes', () => {
+  it('is alive as long as it answers, and is not asked while data arrives', () => {
     for (let round = 1; round <= 5; round += 1) {
       for (let ms = 0; ms < silenceMs * 1.1 && asked < round; ms += 100) vi.advanceTimersByTime(100);
       expect(asked).toBe(round);
@@ -41,7 +41,7 @@ describe('WEB-3: a connection that may be dead', () => {
     expect([asked, deaths]).toEqual([5, 0]);
   });
 
-  it('is asked at once by who has a reason, and not again before the answer', () => {
+  it('is asked immediately on request, but not again before the answer', () => {
     liveness.check();
     vi.advanceTimersByTime(answerMs - 1);
     liveness.check();
@@ -50,13 +50,13 @@ describe('WEB-3: a connection that may be dead', () => {
     expect([asked, deaths]).toEqual([1, 1]);
   });
 
-  it('is asked soon after a sleep in which only the clock on the wall went on', () => {
+  it('is asked soon after a sleep in which only the wall clock advanced', () => {
     vi.setSystemTime(Date.now() + 3_600_000);
     vi.advanceTimersByTime(silenceMs / 10);
     expect(asked).toBe(1);
   });
 
-  it('is asked in time also when the clock on the wall was set back', () => {
+  it('is asked in time even if the wall clock was set back', () => {
     vi.setSystemTime(Date.now() - 3_600_000);
     vi.advanceTimersByTime(silenceMs);
     expect(asked).toBe(1);

@@ -9,7 +9,7 @@ import { compileModule } from '../../test/support/compile.ts';
 import { takeLock } from './lock-file.ts';
 import { identifyProcess } from './process-identity.ts';
 
-// What happens elsewhere between a process's look at the directory and its attempt to make the next file.
+// Runs after a process has read the directory, and before it creates the next file.
 const meanwhile = vi.hoisted(() => ({ happens: undefined as (() => void) | undefined }));
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof nodeFs>();
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-test('a lock is held by one until it is given back', () => {
+test('a lock has one holder until it is released', () => {
   const first = takeLock(directory, 'lock');
   if (!first.taken) throw new Error('Not taken.');
   expect(takeLock(directory, 'lock')).toEqual({ taken: false, holder: identifyProcess(process.pid) });
@@ -48,7 +48,7 @@ test.for([
   expect(await readdir(directory)).toEqual(['lock.5']);
 });
 
-test('a process that was slow does not take what others took and gave back in the meantime', async () => {
+test('a slow process does not take a lock that others have taken and released in the meantime', async () => {
   await writeFile(join(directory, 'lock.4'), 'null');
   meanwhile.happens = () => {
     const quick = takeLock(directory, 'lock');
@@ -56,16 +56,16 @@ test('a process that was slow does not take what others took and gave back in th
     quick.release();
     expect(takeLock(directory, 'lock')).toMatchObject({ taken: true });
   };
-  // It makes number 5, which nobody has any more, while number 6 is held.
+  // It creates number 5, which has been released, while number 6 is held.
   expect(takeLock(directory, 'lock')).toEqual({ taken: false, holder: identifyProcess(process.pid) });
   expect(await readdir(directory)).toEqual(['lock.6']);
 });
 
-test('of many processes that take it, give it back and die with it, never two hold it at once', async () => {
+test('never has two holders, while many processes take it, release it and die with it', async () => {
   const compiled = await compileModule('lib/lock-file.ts');
   const children: ChildProcess[] = [];
   try {
-    // Holding the lock means that nobody else has made the mark. The last time each dies without giving it back.
+    // With one holder at a time, nobody else has created the mark. In the last round each process dies with the lock.
     const script = `
       import { rmSync, writeFileSync } from 'node:fs';
       import { takeLock } from ${JSON.stringify(compiled.module)};

@@ -13,11 +13,11 @@ it.each([
   ['a string that is cut at the end', 'Gone\x1b]0;cla', 'Gone'],
   ['single characters', 'Gone\x07\x00\r\n\x9b1mfor good', 'Gone for good'],
   ['what is a picture and no word', '✻ Gone ⏵⏵', 'Gone'],
-])('leaves nothing of %s', (_what, output, words) => {
+])('removes %s', (_what, output, words) => {
   expect(plainWords(output)).toBe(words);
 });
 
-it('begins behind the first escape or line where the beginning may be half of one', () => {
+it('starts after the first escape or line if the beginning may have been cut off', () => {
   expect(plainWords('8;5;12mdebris\x1b[1mHere', { isCut: true })).toBe('Here');
   expect(plainWords('half a line\nHere', { isCut: true })).toBe('Here');
   expect(plainWords('one line', { isCut: true })).toBe('one line');

@@ -23,12 +23,12 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return line;
 }
 
-/** A Node program that says `ready` and then stays, after whatever else it is told to do first. */
+/** A Node program that runs the script, prints `ready`, and keeps running. */
 function startNode(script: string): ChildProcess & { pid: number } {
   return start(process.execPath, ['-e', `${script}; console.log('ready'); setInterval(() => {}, 1e6)`]);
 }
 
-test('a living process is identified, the same each time', () => {
+test('a running process has the same identity each time', () => {
   const identity = identifyProcess(process.pid);
   expect(identity).toMatchObject({ pid: process.pid });
   expect(identifyProcess(process.pid)).toEqual(identity);
@@ -49,8 +49,8 @@ test('another process with the same pid is not alive', () => {
   expect(isAlive({ pid: process.pid, startedAt: 'an earlier time' })).toBe(false);
 });
 
-test('a dead process that nobody reaped is not alive, though it answers signals', async () => {
-  // The shell becomes `cat`, which knows nothing of the child that the shell had.
+test('a zombie is not alive, although it accepts signals', async () => {
+  // The shell becomes `cat`, which does not reap the shell's child.
   const parent = start('sh', ['-c', 'tail -f /dev/null & echo $!; exec cat']);
   const pid = Number(await firstLine(parent));
   await until(() => commandLine(parent.pid) === 'cat', { what: 'the shell to become cat' });
@@ -59,13 +59,13 @@ test('a dead process that nobody reaped is not alive, though it answers signals'
   expect(process.kill(pid, 0)).toBe(true);
 });
 
-test('a command line names the arguments', async () => {
+test('a command line includes the arguments', async () => {
   const child = startNode('');
   await firstLine(child);
   expect(commandLine(child.pid)).toBe([process.execPath, ...child.spawnargs.slice(1)].join(' '));
 });
 
-test('a child is ended in order when it obeys', async () => {
+test('a child that obeys the signal exits by itself', async () => {
   const child = startNode(`process.on('SIGTERM', () => process.exit(7))`);
   await firstLine(child);
   await endProcess(child, { graceMs: 10_000 });
@@ -73,14 +73,14 @@ test('a child is ended in order when it obeys', async () => {
   await endProcess(child, { graceMs: 10_000 });
 });
 
-test('a child that ignores the signal is killed after the grace', async () => {
+test('a child that ignores the signal is killed after the grace period', async () => {
   const child = startNode(`process.on('SIGINT', () => {})`);
   await firstLine(child);
   await endProcess(child, { graceMs: 50, signal: 'SIGINT' });
   expect(child.signalCode).toBe('SIGKILL');
 });
 
-test('a process known by its identity is ended', async () => {
+test('a process can be ended by its identity', async () => {
   const child = startNode('');
   await firstLine(child);
   const identity = identifyProcess(child.pid);

@@ -12,7 +12,7 @@ async function drain<T>(pushable: Pushable<T>): Promise<T[]> {
 }
 
 describe('a pushable', () => {
-  test('gives what was buffered in push order', async () => {
+  test('yields buffered values in push order', async () => {
     const pushable = createPushable<number>();
     for (const value of [1, 2, 3]) pushable.push(value);
     const iterator = iteratorOf(pushable);
@@ -25,7 +25,7 @@ describe('a pushable', () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('parks a consumer of an empty one without a timer, and hands it the next value at once', async () => {
+  test('lets a consumer wait without a timer, and gives it the next value immediately', async () => {
     vi.useFakeTimers();
     try {
       const pushable = createPushable<string>();
@@ -36,7 +36,7 @@ describe('a pushable', () => {
       expect(got).toBeUndefined();
       expect(vi.getTimerCount()).toBe(0);
       pushable.push('now');
-      // Microtasks only: no timer, no I/O lies between the push and the value.
+      // Microtasks only: no timer or I/O between the push and the value.
       await Promise.resolve();
       expect(got).toBe('now');
       await read;
@@ -45,7 +45,7 @@ describe('a pushable', () => {
     }
   });
 
-  test('keeps the order when a consumer is parked and more than one value is pushed at once', async () => {
+  test('keeps the order when several values are pushed while a consumer waits', async () => {
     const pushable = createPushable<number>();
     const all = drain(pushable);
     await Promise.resolve();
@@ -62,7 +62,7 @@ describe('a pushable', () => {
     expect(await all).toEqual([undefined, null, false, 0, '']);
   });
 
-  test('close is idempotent, ends a parked consumer, delivers what was pushed before and drops what comes after', async () => {
+  test('close is idempotent, ends a waiting consumer, delivers earlier values and drops later ones', async () => {
     const parked = createPushable<number>();
     const end = iteratorOf(parked).next();
     expect(parked.closed).toBe(false);
@@ -78,7 +78,7 @@ describe('a pushable', () => {
     expect(await drain(buffered)).toEqual([1]);
   });
 
-  test('is closed by leaving the loop, and drops what was left', async () => {
+  test('is closed by leaving the loop, and drops the rest', async () => {
     const pushable = createPushable<number>();
     for (const value of [1, 2, 3]) pushable.push(value);
     for await (const value of pushable.iterable) {
@@ -90,7 +90,7 @@ describe('a pushable', () => {
     expect(() => iteratorOf(pushable)).toThrow('one consumer');
   });
 
-  test('return ends a read that is parked, and every read after it', async () => {
+  test('return ends a pending read and every later one', async () => {
     const pushable = createPushable<number>();
     const iterator = iteratorOf(pushable);
     const parked = iterator.next();
@@ -99,7 +99,7 @@ describe('a pushable', () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('refuses a second consumer with a clear error, and no value is lost to it', async () => {
+  test('refuses a second consumer with a clear error, and loses no value to it', async () => {
     const pushable = createPushable<number>();
     const iterator = iteratorOf(pushable);
     expect(() => iteratorOf(pushable)).toThrow('one consumer');
@@ -111,8 +111,8 @@ describe('a pushable', () => {
     expect(await iterator.next()).toEqual({ done: false, value: 2 });
   });
 
-  test('takes a time per value that does not grow with how many wait', async () => {
-    // A ratio, not a limit: a queue that shifts an array costs a hundred times as much per value at the larger size.
+  test('takes the same time per value however many are buffered', async () => {
+    // A ratio, not a limit: a queue that shifts an array takes a hundred times as long per value at the larger size.
     const perValue = async (count: number): Promise<number> => {
       const pushable = createPushable<number>();
       const began = process.cpuUsage();
@@ -124,7 +124,7 @@ describe('a pushable', () => {
       const { user, system } = process.cpuUsage(began);
       return (user + system) / count;
     };
-    await perValue(20_000); // Until the code is compiled.
+    await perValue(20_000); // Lets the engine compile the code.
     const small = [await perValue(10_000), await perValue(10_000), await perValue(10_000)].toSorted(
       (a, b) => a - b,
     )[1]!;

@@ -1,6 +1,6 @@
 /**
  * A queue whose reading end is an async iterable: values are pushed from anywhere and come out in push order. One
- * consumer. Unbounded: whoever pushes decides how much is queued.
+ * consumer. Unbounded: the producer decides how much is queued.
  */
 export interface Pushable<T> {
   /** Hands the value to a waiting consumer, or buffers it. Ignored after `close()`. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createGate } from '../../test/support/gate.ts';
 import { createSerial } from './serial.ts';
 
-test('tasks run one after another, in the order they were given', async () => {
+test('tasks run one after another, in order', async () => {
   const serial = createSerial();
   const gate = createGate();
   const seen: string[] = [];
@@ -23,7 +23,7 @@ test('tasks run one after another, in the order they were given', async () => {
   expect(seen).toEqual(['first begins', 'first ends', 'second']);
 });
 
-test('a task that fails fails alone', async () => {
+test('a failing task does not affect the others', async () => {
   const serial = createSerial();
   const failed = serial(() => Promise.reject(new Error('no')));
   const thrown = serial(() => {

@@ -14,33 +14,33 @@ afterEach(() => terminal.dispose());
 const write = (text: string): Promise<void> => new Promise((done) => terminal.write(text, done));
 const row = (at: number): string => terminal.buffer.active.getLine(at)!.translateToString(true);
 
-describe('TERM-11: a character takes as many cells as for the program', () => {
+describe('TERM-11: a character takes as many cells as the program assumes', () => {
   it.each(wideTexts)('%j takes %i', async (text, cells) => {
     await write(`${text};`);
     expect([terminal.buffer.active.cursorX, row(0)]).toEqual([cells + 1, `${text};`]);
   });
 
-  it.each(wideTexts)('%j takes %i also where it comes in pieces', async (text, cells) => {
+  it.each(wideTexts)('%j takes %i even if it arrives in pieces', async (text, cells) => {
     for (const character of `${text};`) await write(character);
     expect([terminal.buffer.active.cursorX, row(0)]).toEqual([cells + 1, `${text};`]);
   });
 
-  it('keeps apart what does not belong together', async () => {
+  it('is not joined with one that it does not belong to', async () => {
     await write('🇩🇪🇫🇷👍x');
     expect([row(0), terminal.buffer.active.cursorX]).toEqual(['🇩🇪🇫🇷👍x', 7]);
-    // A colour of skin on what has none, and a joiner behind what is no emoji.
+    // A skin tone after an emoji that takes none, and a joiner after a letter.
     await write('\r\n✅🏽\r\na\u200d✅');
     expect(row(1)).toBe('✅🏽');
     expect(terminal.buffer.active.cursorX).toBe(3);
   });
 
-  it('takes an emoji that no longer fits to the next line', async () => {
+  it('wraps to the next line if it is an emoji that no longer fits', async () => {
     await write('123456789❤\ufe0f;');
     expect([row(0), row(1)]).toEqual(['123456789', '❤\ufe0f;']);
     expect(terminal.buffer.active.cursorX).toBe(3);
   });
 
-  it('puts a mark that comes alone on the cell before', async () => {
+  it('is added to the cell before if it is a mark that arrives alone', async () => {
     await write('e\x1b[1m\u0301;');
     expect(row(0)).toBe('e\u0301;');
   });

@@ -121,7 +121,7 @@ function shapeOf<C extends 'create' | 'patch' | 'shown'>(column: C): { [N in Set
 
 export const shownSettings = z.object(shapeOf('shown'));
 
-/** What a new chat has where nothing else was asked for. */
+/** The defaults of a new chat. */
 export const initialSettings = Object.fromEntries(
   Object.entries(chatSettings).flatMap(([name, schemas]) => ('initial' in schemas ? [[name, schemas.initial]] : [])),
 ) as Pick<StoredSettings, NameWithInitial>;

@@ -3,7 +3,7 @@ import { principal } from './principal.ts';
 
 export const decisionKinds = ['permission', 'question', 'plan', 'form'] as const;
 export const answerOutcomes = ['allow', 'allow_always', 'deny'] as const;
-/** `cancelled`: the turn that asked has ended, so nobody can answer any more. */
+/** `cancelled`: the turn that asked has ended, so it can no longer be answered. */
 export const decisionOutcomes = [...answerOutcomes, 'cancelled'] as const;
 
 export type DecisionKind = (typeof decisionKinds)[number];
@@ -36,7 +36,7 @@ export const decision = z
     outcome: z.enum(decisionOutcomes).nullable(),
     /** Who settled it: a person's name; `agent`, `host` or `terminal`; of old ones without `principal`, a client's label. */
     by: z.string().nullable(),
-    /** The person, where it was one whom the server knows. */
+    /** The person, if the server knows who it was. */
     principal: principal.nullable(),
     /** What their client calls itself: its own word, which proves nothing. */
     via: z.string().nullable(),

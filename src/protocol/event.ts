@@ -196,7 +196,7 @@ const lifecycleBodies = [
   queueHeld,
   z.object({
     type: z.literal('queue_resumed'),
-    /** By a person, or by the `host`: the limit has reset, or nothing waits any more. */
+    /** By a person, or by the `host`: the limit has reset, or nothing is waiting anymore. */
     ...settledBy,
     /** Prompts that are sent again: they wait again, ahead of all others. */
     requeuedPromptIds: z.array(z.string()).optional(),
@@ -239,7 +239,7 @@ const lifecycleBodies = [
     costUsd: z.number(),
     /** Prompts that never reached the agent: they wait again, ahead of all others, and get another turn. */
     requeuedPromptIds: z.array(z.string()).optional(),
-    /** Of a turn that somebody has interrupted here: who. One that was interrupted in the terminal says nothing of it. */
+    /** Who interrupted the turn; missing if it was interrupted in the terminal. */
     ...doneBy,
   }),
 ] as const;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cpuTimeOf } from '../../test/support/cpu-time.ts';
 import { exactLine, exactLines, type ExactOptions, exactParts, hasNamed, shownText } from './exact-text.ts';
 
-/** Names are told from the text by braces. */
+/** Shows names in braces, to distinguish them from the text. */
 const exact = (text: string, options?: ExactOptions): string =>
   exactParts(text, options)
     .map((part) => (part.isNamed ? `{${part.text}}` : part.text))
@@ -29,7 +29,7 @@ describe('DECIDE-11: blanks', () => {
   });
 });
 
-describe('DECIDE-11: what is not seen', () => {
+describe('DECIDE-11: invisible characters', () => {
   it.each([
     ['rm\u00a0-rf\u200b /\u202etxt\u001b[8m', 'rm{⟨U+00A0⟩}-rf{⟨U+200B⟩} /{⟨U+202E⟩}txt{␛}[8m'],
     ['\udc00 x\r\n', '{⟨U+DC00⟩} x{␍}\n'],
@@ -39,7 +39,7 @@ describe('DECIDE-11: what is not seen', () => {
     ['\u0301a -\u0338 =\u0338', '{⟨U+0301⟩}a -{⟨U+0338⟩} ={⟨U+0338⟩}'],
     ['e\u0301', 'e\u0301'],
     [`a${'\u0300'.repeat(6)}`, `a${'\u0300'.repeat(4)}{⟨U+0300⟩⟨U+0300⟩}`],
-    // What a name is made of is no name.
+    // The characters that names consist of.
     ['⟨U+200B⟩ ␛', '{⟨U+27E8⟩}U+200B{⟨U+27E9⟩} {⟨U+241B⟩}'],
   ])('%j is shown as %j', (text, shown) => {
     expect(exact(text)).toBe(shown);
@@ -48,20 +48,20 @@ describe('DECIDE-11: what is not seen', () => {
 
 describe('DECIDE-11: look-alikes', () => {
   it.each([
-    // Letters of two scripts in a word, of a host or not.
+    // Letters of two scripts in one word, in a host or elsewhere.
     ['Аllow', '{⟨А U+0410 like A⟩}llow'],
     ['gооgle', 'g{⟨оо U+043E U+043E like oo⟩}gle'],
     ['Δt', '{⟨Δ U+0394⟩}t'],
     ['pаypal١', 'p{⟨а U+0430 like a⟩}ypal{⟨١ U+0661 like l⟩}'],
     ['соρу', 'со{⟨ρ U+03C1 like p⟩}у'],
     ['ɡit', '{⟨ɡ U+0261 like g⟩}it'],
-    // Words that are all look-alikes, where words are run or looked up.
+    // Words made up of look-alikes only, where words are run or looked up.
     ['/usr/bin/сору', '/usr/bin/{⟨сору U+0441 U+043E U+0440 U+0443 like copy⟩}'],
     ['ls; сору a b', 'ls; {⟨сору U+0441 U+043E U+0440 U+0443 like copy⟩} a b'],
     ['rm --х', 'rm --{⟨х U+0445 like x⟩}'],
     // Other forms of ASCII.
     ['ｒｍ 𝐫𝐦', '{⟨ｒｍ U+FF52 U+FF4D like rm⟩} {⟨𝐫𝐦 U+1D42B U+1D426 like rm⟩}'],
-    // Hosts, with the name under which they are looked up.
+    // Hosts, with the name that is looked up.
     [
       'curl https://аррӏе.com/x',
       'curl https://{⟨аррӏе U+0430 U+0440 U+0440 U+04CF U+0435 like appie⟩}.com{⟨xn--80ak6aa92e.com⟩}/x',
@@ -90,11 +90,11 @@ describe('DECIDE-11: look-alikes', () => {
     'kapı ışık',
     'pages 1–20 — and so on … don’t',
     '└── src │ 3 × 4 = 12 µm',
-  ])('%j is left as it is', (text) => {
+  ])('%j stays unchanged', (text) => {
     expect(exact(text)).toBe(text);
   });
 
-  it('lets words for people have their quotes and dashes', () => {
+  it('prose may contain quotes and dashes', () => {
     const text = 'He said “yes” – or ‘no’. Paris–London';
     expect(exact(text, prose)).toBe(text);
     expect(exact(text)).not.toBe(text);
@@ -103,17 +103,17 @@ describe('DECIDE-11: look-alikes', () => {
 });
 
 describe('DECIDE-11: a whole text', () => {
-  it('is left out nowhere, and is the same where nothing has to be named', () => {
+  it('is complete, and unchanged if nothing has to be named', () => {
     const plain = 'ls -la "ä ö 😀"\n日本語';
     expect(exactParts(plain)).toEqual([{ text: plain, isNamed: false }]);
     expect([hasNamed(plain), hasNamed('a\u200bb')]).toEqual([false, true]);
   });
 
-  it('comes line by line', () => {
+  it('can be split into lines', () => {
     expect(exactLines('a\u200b\n\nb \n').map(shownText)).toEqual(['a⟨U+200B⟩', '', 'b⟨1 space⟩', '']);
   });
 
-  it('says on one line how much of it is missing', () => {
+  it('on one line says how much of it is missing', () => {
     expect(shownText(exactLine('a\nb', 10))).toBe('a␊b');
     expect(shownText(exactLine(`abc${'d'.repeat(2000)}`, 3))).toBe('abc⟨… 2,000 more characters⟩');
     expect(shownText(exactLine('ab😀', 3))).toBe('ab⟨… 2 more characters⟩');
@@ -128,11 +128,11 @@ describe('DECIDE-11: a whole text', () => {
     ['addresses', 'x@ä'.repeat(70_000)],
     ['look-alikes', 'а b '.repeat(50_000)],
     ['dots', 'ä.'.repeat(100_000)],
-  ])('of 200,000 characters of %s takes time in proportion', (_what, text) => {
+  ])('of 200,000 characters takes linear time: %s', (_what, text) => {
     const part = text.slice(0, text.length / 10);
-    // The least of three: compiling and collecting garbage are not what is compared.
+    // The minimum of three runs, to exclude compilation and garbage collection.
     const costOf = (each: string): number => Math.min(...[1, 2, 3].map(() => cpuTimeOf(() => exactParts(each))));
-    // Ten times the text costs ten times as much, not a hundred times. A millisecond is too little to compare.
+    // Ten times the text takes ten times as long, not a hundred times. Below a millisecond nothing can be compared.
     expect(costOf(text)).toBeLessThan(40 * Math.max(costOf(part), 1));
   });
 });

@@ -1,7 +1,7 @@
 /**
- * Text as it has to be judged: invisible characters, those that look like blank paper and look-alikes are named in
- * place, `⟨U+200B⟩`, `⟨24 spaces⟩`, `⟨а U+0430 like a⟩`. Nothing is omitted, and text in one script that imitates
- * nothing stays as it is. The browser and the command line show the same.
+ * Text as a person has to judge it: characters that are invisible or look like empty space, and look-alikes, are named
+ * in place, `⟨U+200B⟩`, `⟨24 spaces⟩`, `⟨а U+0430 like a⟩`. Nothing is omitted, and text in one script that imitates
+ * nothing stays unchanged. The browser and the command line show the same.
  */
 import { countOf } from './count-text.ts';
 import { namedBlanks } from './named-blanks.ts';

@@ -1,9 +1,9 @@
-/** What `boocode doctor` says of one thing that the server needs. */
+/** The result of one check of `boocode doctor`. */
 export interface Finding {
   name: string;
   status: 'ok' | 'warn' | 'fail';
   message: string;
-  /** What to do; null when nothing is. */
+  /** What to do; null if there is nothing to do. */
   fix: string | null;
 }
 

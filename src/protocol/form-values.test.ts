@@ -14,7 +14,7 @@ const titled = [
   { const: 'b', title: 'Second' },
 ];
 
-// Every kind of field that the protocol knows, with values that fit and values that do not.
+// Every kind of field in the protocol, with valid and invalid values.
 const cases: [string, Record<string, unknown>, unknown[], unknown[]][] = [
   ['text', { type: 'string' }, ['', 'x', '\u0000 \ud800'], [1, null, true, ['x'], {}]],
   ['text of a length', { type: 'string', minLength: 2, maxLength: 3 }, ['ab', '🚲🚲🚲'], ['a', '🚲', 'abcd']],
@@ -56,11 +56,11 @@ const cases: [string, Record<string, unknown>, unknown[], unknown[]][] = [
   ],
 ];
 
-describe('DECIDE-8: what fits a field', () => {
+describe('DECIDE-8: valid and invalid values of a field', () => {
   const ofServers = new AjvJsonSchemaValidator();
   test.each(cases)('%s', (_, property, right, wrong) => {
     const fields = fieldsOf({ field: property })!;
-    // This is how servers check what they get: what passes here must not fail there.
+    // This is how servers validate: what passes here must not fail there.
     const validate = ofServers.getValidator({ type: 'object', properties: { field: property } });
     for (const field of right) {
       expect([field, checkFormValues(fields, { field }), validate({ field }).valid]).toEqual([field, [], true]);
@@ -71,7 +71,7 @@ describe('DECIDE-8: what fits a field', () => {
     }
   });
 
-  test('what is required, what was not asked for, and a name that objects have anyway', () => {
+  test('missing values, unknown fields, and names that every object has', () => {
     const fields = fieldsOf({ toString: { type: 'string' }, b: { type: 'boolean' } }, ['toString'])!;
     expect(checkFormValues(fields, {})).toEqual([{ field: 'toString', problem: 'is required' }]);
     expect(checkFormValues(fields, { toString: 'x', b: undefined })).toEqual([]);
@@ -85,13 +85,13 @@ describe('DECIDE-8: what fits a field', () => {
     expect(checkFormValues(fields, { a: ['x', 'x'] })[0]!.problem).toBe('must not contain a choice twice');
   });
 
-  test('a pattern is shown and never run', () => {
+  test('a pattern is shown but never run', () => {
     const [field] = fieldsOf({ a: { type: 'string', pattern: '^(a+)+$' } })!;
     expect(field).toMatchObject({ pattern: '^(a+)+$' });
     expect(checkFormValues([field!], { a: `${'a'.repeat(50)}!` })).toEqual([]);
   });
 
-  test('only defaults that fit are taken', () => {
+  test('only valid defaults are used', () => {
     const fields = fieldsOf({
       a: { type: 'integer', default: 3 },
       b: { type: 'integer', maximum: 2, default: 3 },
@@ -104,7 +104,7 @@ describe('DECIDE-8: what fits a field', () => {
 });
 
 describe('the shape of a form', () => {
-  test('fields stand in their order, with the server’s titles', () => {
+  test('fields keep their order and the server’s titles', () => {
     expect(
       fieldsOf({ z: { type: 'boolean', title: 'Zed', description: 'D' }, a: { type: 'string', oneOf: titled } }, ['a']),
     ).toEqual([
@@ -147,7 +147,7 @@ describe('the shape of a form', () => {
   });
 });
 
-test('DECIDE-8: what looks like a password or a key is known by its name, its title or its description', () => {
+test('DECIDE-8: a field for a password or key is recognized by its name, title or description', () => {
   const field = (name: string, title = name, description = ''): FormField => ({
     name,
     title,
@@ -163,7 +163,7 @@ test('DECIDE-8: what looks like a password or a key is known by its name, its ti
   expect(plain.filter((name) => asksForSecret(field(name)))).toEqual([]);
 });
 
-test('a typed number', () => {
+test('numbers are read as people type them', () => {
   expect(['1', ' -2.5 ', '1e3', '.5'].map(typedNumber)).toEqual([1, -2.5, 1000, 0.5]);
   expect(['', '1,5', '0x10', 'Infinity', '1 2', 'one'].map(typedNumber)).toEqual(Array(6).fill(undefined));
 });

@@ -7,7 +7,7 @@ export const backendInfo = z
     agent: registeredName,
     /** For people, in the middle of a sentence. */
     label: z.string(),
-    /** What speaks for it, in a few words. */
+    /** Why to choose it, in a few words. */
     hint: z.string(),
     available: z.boolean(),
     /** Why it is unavailable, and what to do; null if it is available. */
@@ -25,7 +25,7 @@ export const agentInfo = z
     permissionModes: z.array(z.enum(permissionModes)),
     /** Names to offer: others may work, too. */
     models: z.array(z.string()),
-    /** Whether sessions of it that were begun elsewhere can become chats. */
+    /** Whether its sessions that were started elsewhere can become chats. */
     imports: z.boolean(),
     /** Whether there is something to sign in to. */
     signIn: z.boolean(),

@@ -25,7 +25,7 @@ it.each([
   expect(skeletonOf(one)).not.toBe(skeletonOf(other));
 });
 
-it('DECIDE-11: finds those of a list that look the same', () => {
+it('DECIDE-11: finds the entries of a list that look the same', () => {
   expect(sameLooking(['No', 'Yes', 'No\u200b', 'Maybe', 'Yеs'])).toEqual([
     [0, 2],
     [1, 4],
@@ -33,6 +33,6 @@ it('DECIDE-11: finds those of a list that look the same', () => {
   expect(sameLooking(['Yes', 'No'])).toEqual([]);
 });
 
-it('takes no ASCII for a look-alike of another, and each character for one thing', () => {
+it('ASCII letters and distinct letters of other scripts are not look-alikes', () => {
   expect([lookAlike('a'), lookAlike('ä'), lookAlike('中')]).toEqual([undefined, undefined, undefined]);
 });

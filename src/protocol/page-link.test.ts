@@ -8,7 +8,7 @@ test('DECIDE-8: only a plain address of a web page becomes a link, and the host 
     isEncrypted: true,
   });
   expect(pageLink('http://a.example')).toMatchObject({ isEncrypted: false });
-  // A Cyrillic letter that looks like a Latin one.
+  // With a Cyrillic letter that looks like a Latin one.
   expect(pageLink('https://ex\u0430mple.com/')?.host).toBe('xn--exmple-4nf.com');
   const others = [
     'javascript:void(0)',

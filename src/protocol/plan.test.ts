@@ -8,7 +8,7 @@ it.each([{}, { plan: 1 }, { plan: '' }, { plan: ' \n\u200b\u2800\u3164\t' }])(
   },
 );
 
-it('gives the text of a plan, and of nothing else', () => {
+it('returns the text of a plan, and of nothing else', () => {
   expect(planOf({ kind: 'plan', input: { plan: '# Go' } })).toBe('# Go');
   expect(planOf({ kind: 'permission', input: { plan: '# Go' } })).toBeUndefined();
 });

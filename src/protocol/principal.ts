@@ -1,6 +1,6 @@
 /**
  * Who did something. `by` names it in one word and was there from the beginning, so it stays a string that any client can
- * print; `principal` says which person that is, for programs, and stands only where a person is known. A word in `by`
+ * print; `principal` says which person that is, for programs, and is only set if a person is known. A word in `by`
  * alone is therefore never a person's: it is `agent`, `host` or `terminal`, or, in what was stored before there were
  * principals, what a client called itself.
  */
@@ -10,10 +10,10 @@ import { z } from 'zod';
 export const roles = ['owner'] as const;
 
 export const principal = z.object({ id: z.string(), name: z.string(), role: z.enum(roles) }).meta({ id: 'Principal' });
-/** A person whom the server knows by a credential. The id stays; the name is the one from when it was written down. */
+/** A person whom the server identified by a credential. The id never changes; the name is from when this was stored. */
 export type Principal = Readonly<z.infer<typeof principal>>;
 
-/** Somebody who asks for something. */
+/** The author of a request. */
 export interface Actor {
   readonly principal: Principal;
   /** What their client calls itself, such as `cli`. It is the client's own word, and proves nothing. */
@@ -21,20 +21,20 @@ export interface Actor {
 }
 
 const person = {
-  /** The person, where it was one. */
+  /** The person, if it was one. */
   principal: principal.optional(),
   /** What their client calls itself: its own word, which proves nothing. */
   via: z.string().optional(),
 };
 
-/** Of what a person may have done, and anybody else. */
+/** Fields of an event that a person, or something else, may have caused. */
 export const doneBy = {
-  /** Who did it: the person's name. Missing where nobody is known to have done it. */
+  /** Who did it: the person's name. Missing if no person is known to have done it. */
   by: z.string().optional(),
   ...person,
 };
 
-/** Of what somebody or something always does. */
+/** Fields of an event that always has an author. */
 export const settledBy = {
   /** Who did it: a person's name; `agent`, `host` or `terminal`; in old events without `principal`, a client's label. */
   by: z.string(),

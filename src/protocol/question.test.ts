@@ -20,7 +20,7 @@ describe('DECIDE-10: an answered question', () => {
       },
     ],
     ['notes', { ...asked, answers, annotations: { 'Which?': { notes: 'n', preview: 'p' } } }],
-  ])('is taken with %s', (_, given) => {
+  ])('is accepted with %s', (_, given) => {
     expect(answerProblem(asked, given)).toBeUndefined();
   });
 
@@ -98,11 +98,11 @@ describe('DECIDE-10: an answered question', () => {
     ],
     ['one question less', { ...asked, questions: [one], answers }, ['questions'], 'must be as it was asked'],
     ['no metadata', { questions: asked.questions, answers }, ['metadata'], 'is required, as it was asked'],
-  ])('is not taken with %s', (_, given, path, message) => {
+  ])('is refused with %s', (_, given, path, message) => {
     expect(answerProblem(asked, given)).toEqual({ path, message });
   });
 
-  test('of an unknown shape takes any texts, and at least one', () => {
+  test('of an unknown shape needs at least one text', () => {
     const strange = { prompts: ['Which?'] };
     expect(answerProblem(strange, { ...strange, answers: { any: 'text' } })).toBeUndefined();
     expect(answerProblem(strange, { ...strange, answers: {} })).toMatchObject({ path: ['answers'] });

@@ -1,6 +1,6 @@
 /**
  * Where an agent's transcript is mirrored, entry by entry. The shape is the Claude Agent SDK's `SessionStore`, so that a
- * store can be handed to it as it is; what an entry holds beyond these fields is the agent's own business.
+ * store can be passed to it directly; further fields of an entry are the agent's own.
  */
 
 export type SessionKey = {

@@ -6,7 +6,7 @@ const since = '2030-01-01T00:00:00.000Z';
 const now = Date.parse(since) + 252_000;
 const wait = (more: Partial<WaitsFor>): WaitsFor => ({ for: 'model', since, what: null, retry: null, ...more });
 
-test('spans are told as people say them, and none is below zero', () => {
+test('time spans are written the way people say them, and never negative', () => {
   expect([-5, 999, 59_999, 60_000, 61_000, 3_600_000, 7_860_000].map(spanText)).toEqual([
     '0 s',
     '0 s',
@@ -18,7 +18,7 @@ test('spans are told as people say them, and none is below zero', () => {
   ]);
 });
 
-test('TURN-9: what a chat waits for is told with how long it has waited', () => {
+test('TURN-9: says what a chat waits for, and for how long', () => {
   expect(waitWords(wait({}), now)).toEqual({ text: 'Waiting for the model for 4 min 12 s', what: null });
   expect(waitWords(wait({ for: 'tool', what: 'make all' }), now)).toEqual({
     text: 'A tool has been running for 4 min 12 s',
@@ -27,7 +27,7 @@ test('TURN-9: what a chat waits for is told with how long it has waited', () => 
   expect(shortWait(wait({ for: 'rate_limit' }), now)).toBe('rate limit 4 min 12 s');
 });
 
-test('TURN-11: a retry is told with its number, when it comes and why', () => {
+test('TURN-11: says which retry it is, when it happens and why', () => {
   const retry = { attempt: 4, maxAttempts: 10, at: new Date(now + 11_400).toISOString(), reason: 'HTTP 529' };
   expect(waitWords(wait({ retry }), now).text).toBe(
     'Retrying: attempt 4 of 10, next in 12 s, because the model API failed (HTTP 529)',

@@ -7,6 +7,6 @@ test.each([
   ['/a/b', '/a/bc', '/a/bc'],
   ['/a/b', '/a', '/a'],
   ['/', '/a', 'a'],
-])('of a chat in %s an agent in %s works in %s', (cwd, currentDirectory, expected) => {
+])('for a chat in %s, an agent in %s works in %s', (cwd, currentDirectory, expected) => {
   expect(worksIn({ cwd, currentDirectory })).toBe(expected);
 });

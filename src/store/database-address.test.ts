@@ -21,7 +21,7 @@ const local = {
   isPooled: false,
 };
 
-describe('DATA-10: a database’s URL is understood', () => {
+describe('DATA-10: a database’s URL is parsed', () => {
   test.each([
     ['postgres://', { ...local, user: userInfo().username, database: userInfo().username, password: '' }],
     ['postgres://a@db.example/x', { hosts: [{ host: 'db.example', port: 5432 }], user: 'a', database: 'x' }],
@@ -83,7 +83,7 @@ describe('DATA-10: a database’s URL is understood', () => {
   });
 });
 
-describe('DATA-10: what is not understood is refused by name, without the password', () => {
+describe('DATA-10: an unsupported URL is refused with the name of what is wrong, without the password', () => {
   test.each([
     ['postgres://u:secret@db/?schema=public', 'schema'],
     ['postgres://u:secret@db/?options=-c%20search_path%3Dx', 'options'],
@@ -118,7 +118,7 @@ describe('DATA-10: what is not understood is refused by name, without the passwo
   });
 });
 
-test('where a database is, is said without its user, its password and its parameters', () => {
+test('a database’s address is shown without its user, password and parameters', () => {
   expect(databasePlace('postgres://me:pa@55:w@one,[::2]:7/x?password=other')).toBe('one:5432,::2:7/x');
   expect(databasePlace('postgres://me:pa55@/x?host=/run/pg')).toBe('/run/pg:5432/x');
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const encodings = ['LATIN1', 'SQL_ASCII'];
-test.each(encodings)('DATA-12: a database of the encoding %s is refused', async (encoding) => {
+test.each(encodings)('DATA-12: a database with the encoding %s is refused', async (encoding) => {
   const name = `test_${randomBytes(8).toString('hex')}`;
   await database.sql.unsafe(`create database ${name} encoding '${encoding}' locale 'C' template template0`);
   try {
@@ -26,7 +26,7 @@ test.each(encodings)('DATA-12: a database of the encoding %s is refused', async 
   }
 });
 
-test('DATA-14: two hosts, and the look of a third, fit into a role’s limit of seven connections', async () => {
+test('DATA-14: two hosts and the check of a third fit into a role’s limit of seven connections', async () => {
   const role = `small_${randomBytes(4).toString('hex')}`;
   await database.sql.unsafe(`create role ${role} login password 'x' connection limit 7`);
   const url = new URL(database.url);
@@ -56,7 +56,7 @@ test('DATA-14: two hosts, and the look of a third, fit into a role’s limit of 
   }
 });
 
-test('DATA-14: half of what is free is taken, three at the least and fourteen at the most', () => {
+test('DATA-14: takes half of the free connections, at least three and at most fourteen', () => {
   const total = (free: number | null): number => Object.values(poolSizes({ free })).reduce((sum, max) => sum + max, 0);
   expect([3, 7, 12, 17, 97].map(total)).toEqual([3, 3, 6, 8, 14]);
   expect(poolSizes({ free: 97 })).toEqual({ main: 10, leases: 2, slow: 2 });
@@ -64,7 +64,7 @@ test('DATA-14: half of what is free is taken, three at the least and fourteen at
   expect(total(null)).toBe(6);
 });
 
-test('DATA-11: PG… variables change neither the database nor how it is reached', async () => {
+test('DATA-11: PG… variables change neither the database nor how to connect to it', async () => {
   const names = ['HOST', 'PORT', 'USER', 'USERNAME', 'PASSWORD', 'DATABASE', 'APPNAME', 'SSL', 'SSLNEGOTIATION', 'MAX'];
   names.push('PREPARE', 'MAX_PIPELINE', 'CONNECT_TIMEOUT', 'IDLE_TIMEOUT', 'MAX_LIFETIME', 'KEEP_ALIVE', 'DEBUG');
   for (const name of names) vi.stubEnv(`PG${name}`, 'elsewhere');
@@ -75,7 +75,7 @@ test('DATA-11: PG… variables change neither the database nor how it is reached
     expect(await sql`select current_database() as name, current_setting('application_name') as app`).toEqual([
       { name: pathname.slice(1), app: 'boocode' },
     ]);
-    // As a server that trusts: an empty password is one, too.
+    // For a server that trusts everyone: the password is empty, not missing.
     const withoutPassword = openDatabase('postgres://u@localhost:1/x', { max: 1 });
     expect((withoutPassword.options as unknown as { pass: () => string }).pass()).toBe('');
     expect(withoutPassword.options).toMatchObject({ host: ['localhost'], port: [1], user: 'u', database: 'x' });
@@ -85,7 +85,7 @@ test('DATA-11: PG… variables change neither the database nor how it is reached
   }
 });
 
-test('DATA-15: of several hosts the one that answers and takes writes is used', async () => {
+test('DATA-15: uses the one of several hosts that answers and accepts writes', async () => {
   const [first, second] = [await openPostgresProxy(database.url), await openPostgresProxy(database.url)];
   await first.goDown();
   const there = new URL(second.url);

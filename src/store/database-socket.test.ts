@@ -16,7 +16,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test('DATA-4: a connection that ends before the driver has written its statement is there again at once', async () => {
+test('DATA-4: a connection that ends before the driver has written its statement is reopened at once', async () => {
   const sql = openDatabase(proxy.url, { max: 1, oneAtATime: true });
   const options = sql.options as unknown as { socket: () => Duplex };
   const open = options.socket;
@@ -26,7 +26,7 @@ test('DATA-4: a connection that ends before the driver has written its statement
     await sql`select 1`;
     const statement = sql`select 'never written'`.execute();
     statement.catch(() => undefined);
-    // The driver has it, and writes it in the check phase of this turn of the loop; the end comes before.
+    // The driver writes the statement in the check phase of this event loop turn; the connection ends before.
     for (let count = 0; count < 5; count += 1) await Promise.resolve();
     last?.destroy();
     await expect(statement).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });

@@ -1,4 +1,4 @@
-// With a real Postgres, and certificates made for this.
+// With a real Postgres, and certificates made for these tests.
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -33,19 +33,19 @@ beforeAll(async () => {
 });
 afterAll(() => postgres?.close());
 
-/** `PORT` is where the server is, `TLS` where the certificates are; the user is `boocode` unless the URL names one. */
+/** `PORT` is the server's port, `TLS` the certificates' directory; the user is `boocode` unless the URL names one. */
 function urlOf(place: string, parameters: string): string {
   const login = place.includes('@') ? place.replace('@', ':own@') : `boocode:own@${place}`;
   const hosts = login.includes('PORT') ? login.replaceAll('PORT', String(postgres.port)) : `${login}:${postgres.port}`;
   return `postgres://${hosts}/postgres?${parameters.replaceAll('TLS', tlsFixtures)}`;
 }
 
-/** How the server is reached: `tls`, `plain`, or why it is not. */
+/** How the server is reached: `tls`, `plain`, or the reason why it is not. */
 async function reach(place: string, parameters: string): Promise<string> {
   const url = urlOf(place, parameters);
   const tries = [
     readDatabaseFacts(url).then(() => 'reached', String),
-    // As a chat's statement would be told.
+    // As for a statement of a chat.
     answered(url, (sql) => sql<{ ssl: boolean }[]>`select ssl from pg_stat_ssl where pid = pg_backend_pid()`),
   ] as const;
   const [facts, statement] = await Promise.all(tries);
@@ -90,14 +90,14 @@ describe('DATA-18: a server that has TLS', () => {
     ['localhost', 'sslrootcert=system', /not signed by an authority in sslrootcert/],
     ['127.0.0.1', `sslmode=verify-ca&${authority}`, /^tls$/],
     ['127.0.0.1', `sslmode=verify-full&${authority}`, /is not valid for 127\.0\.0\.1.*sslmode=verify-full/],
-    // By the server's rules for who comes in, and how.
+    // By the server's rules for who may connect, and how.
     ['with_tls@localhost', 'sslmode=allow', /^tls$/],
     ['with_tls@localhost', 'sslmode=disable', /no encryption.*use sslmode=require/],
     ['without_tls@localhost', 'sslmode=prefer', /^plain$/],
     ['without_tls@localhost', 'sslmode=require', /SSL encryption.*use sslmode=disable/],
     ['with_certificate@localhost', 'sslmode=require&sslcert=TLS/client.crt&sslkey=TLS/test-only-client.key', /^tls$/],
     ['with_certificate@localhost', 'sslmode=require', /valid client certificate.*sslcert/],
-    // Of several hosts the first that will do, in the way that was asked for.
+    // Of several hosts, the first that satisfies the parameters.
     ['localhost:1,localhost:PORT', `sslmode=verify-full&${authority}`, /^tls$/],
     ['127.0.0.1:PORT,localhost:PORT', `sslmode=verify-full&${authority}`, /^tls$/],
     [
@@ -109,7 +109,7 @@ describe('DATA-18: a server that has TLS', () => {
     expect(await reach(place, parameters)).toMatch(wanted);
   });
 
-  test('sslrootcert=system is what this machine trusts', async () => {
+  test('sslrootcert=system means what this machine trusts', async () => {
     vi.stubEnv('SSL_CERT_FILE', join(tlsFixtures, 'ca.crt'));
     try {
       expect(await reach('localhost', 'sslrootcert=system')).toBe('tls');
@@ -119,8 +119,8 @@ describe('DATA-18: a server that has TLS', () => {
     }
   });
 
-  test('a statement that nobody waits for is ended through TLS, too, on the host where it runs', async () => {
-    // As the first of several: where the driver's request to cancel would go.
+  test('a statement that nobody waits for is ended through TLS too, on the host where it runs', async () => {
+    // The first of several hosts is where the driver's own cancel request would go.
     const standby = await openPostgresProxy(urlOf('localhost', ''));
     await standby.goDown();
     const { port } = new URL(standby.url);
@@ -144,7 +144,7 @@ describe('DATA-18: a server that has TLS', () => {
     }
   });
 
-  test('a pool that is closed while it connects leaves no connection', async () => {
+  test('a pool that is closed while it connects leaves no connection behind', async () => {
     const other = openDatabase(urlOf('localhost', 'sslmode=require'), { max: 1 });
     const closedEarly = async (turns: number): Promise<void> => {
       const sql = openDatabase(urlOf('localhost', 'sslmode=require&application_name=closed_early'), { max: 3 });
@@ -157,7 +157,7 @@ describe('DATA-18: a server that has TLS', () => {
       other`select query from pg_stat_activity where application_name = 'closed_early'`;
     try {
       for (const turns of [1, 2, 4, 8, 16]) await closedEarly(turns);
-      // Whatever still came would be there before these.
+      // Anything still on its way would arrive before these.
       for (let count = 0; count < 3; count += 1) {
         expect(await answered(urlOf('localhost', 'sslmode=require'), (sql) => sql`select 1`)).toHaveLength(1);
       }
@@ -168,7 +168,7 @@ describe('DATA-18: a server that has TLS', () => {
     }
   });
 
-  test('large answers and large questions arrive whole', async () => {
+  test('large queries and large answers arrive whole', async () => {
     const sql = openDatabase(urlOf('localhost', `sslmode=verify-full&${authority}`), { max: 1, oneAtATime: true });
     const text = 'ä€😀'.repeat(500_000);
     try {
@@ -215,7 +215,7 @@ describe('DATA-18: a server that has no TLS', () => {
   });
 });
 
-test('DATA-19: a host that takes connections and says nothing has its own time, and the next one is used', async () => {
+test('DATA-19: a host that accepts connections but says nothing gets its own timeout, and the next host is used', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as { port: number };
@@ -230,7 +230,7 @@ test('DATA-19: a host that takes connections and says nothing has its own time, 
   }
 });
 
-test('DATA-18: what comes together with a server’s yes to TLS is refused, for TLS does not protect it', async () => {
+test('DATA-18: data sent together with the server’s yes to TLS is refused, because TLS does not protect it', async () => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => socket.end('S and more'));
@@ -246,7 +246,7 @@ test('DATA-18: what comes together with a server’s yes to TLS is refused, for 
   }
 });
 
-test('DATA-15: of several hosts those that take no writes are passed over, also when that changes', async () => {
+test('DATA-15: skips those of several hosts that accept no writes, even when that changes', async () => {
   const other = await startOwnPostgres({
     settings: { ssl: 'on', ssl_ca_file: 'ca.crt', ...byName, default_transaction_read_only: 'on' },
   });
@@ -275,7 +275,7 @@ test('DATA-15: of several hosts those that take no writes are passed over, also 
   }
 });
 
-test('DATA-18: the door of the session store opens a database by the URL that a server takes', async () => {
+test('DATA-18: the session store’s entry point opens a database by the same URLs as the server', async () => {
   const sql = openFromDoor(urlOf('localhost', `sslmode=verify-full&${authority}&channel_binding=prefer`), { max: 1 });
   try {
     expect((await migrateFromDoor(sql, { schema: 'agents' })).applied.length).toBeGreaterThan(0);

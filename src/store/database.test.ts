@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-test('DATA-4: a connection that breaks right after it has logged in rejects the statement, and nothing else', async () => {
+test('DATA-4: a connection that breaks right after logging in rejects the statement and nothing else', async () => {
   const proxy = await openPostgresProxy(database.url);
   const sql = openDatabase(proxy.url, { max: 1 });
   const unheld: unknown[] = [];
@@ -31,7 +31,7 @@ test('DATA-4: a connection that breaks right after it has logged in rejects the 
   }
 });
 
-test('arrays are passed as they are, without a question to the server about their types', async () => {
+test('passes arrays unchanged, without querying the server for their types', async () => {
   const texts = ['', 'a,b', '{"x"}', '\\', '"', 'null', 'NULL', ' ', 'ü\u{1f600}\n', null];
   const ids = ['0b6f1f0e-7e2a-4a57-9a39-6f2d9c1c9f10'];
   const [row] = await database.sql<{ texts: string; ids: string; numbers: string; none: string }[]>`

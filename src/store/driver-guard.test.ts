@@ -15,11 +15,11 @@ const run = (rejection: string): { status: number | null; stdout: string } =>
     { encoding: 'utf8' },
   );
 
-describe('DATA-4: a rejection that nobody holds', () => {
+describe('DATA-4: an unhandled rejection', () => {
   test.each([
     ['of a broken connection', `Object.assign(new Error('gone'), { code: 'CONNECTION_CLOSED' })`],
     ['of the server', `Object.assign(new Error('query_wait_timeout'), { name: 'PostgresError', code: '08P01' })`],
-  ])('%s is noted, and the process lives', (_, rejection) => {
+  ])('%s is logged, and the process goes on', (_, rejection) => {
     const { status, stdout } = run(rejection);
     expect({ status, stdout }).toEqual({
       status: 0,

@@ -43,7 +43,7 @@ function submit(by: Lease, promptId: string): Promise<unknown> {
   });
 }
 
-test('LOG-1: events, what belongs to them and the chat’s own row are written together', async () => {
+test('LOG-1: writes events, what belongs to them and the chat’s own row together', async () => {
   await submit(lease, 'one');
   await submit(lease, 'two');
 
@@ -60,7 +60,7 @@ test('LOG-1: events, what belongs to them and the chat’s own row are written t
   expect(await findPrompt(database.sql, lease.chatId, 'two')).toMatchObject({ seq: 3 });
 });
 
-test('LOG-1: events alone are numbered on from the last write', async () => {
+test('LOG-1: continues the numbering with a write of events alone', async () => {
   const notice = (message: string): NewEvent => ({ body: { type: 'notice', level: 'info', code: 'test', message } });
   await submit(lease, 'one');
   const stored = await appendEvents(database.sql, lease, { events: [notice('a'), notice('b')] });
@@ -71,7 +71,7 @@ test('LOG-1: events alone are numbered on from the last write', async () => {
   expect(await readEvents(database.sql, lease.chatId, { after: 2, limit: 10 })).toEqual(stored);
 });
 
-test('LOG-1: events are read forwards from one, or the last ones before one, always in order', async () => {
+test('LOG-1: reads the events after a seq, or the last ones before one, always in order', async () => {
   await submit(lease, 'one');
   await submit(lease, 'two');
   const read = async (page: { after: number } | { before: number }) =>
@@ -81,7 +81,7 @@ test('LOG-1: events are read forwards from one, or the last ones before one, alw
   expect(await read({ before: 1 })).toEqual([]);
 });
 
-test('FENCE-1: of a stale writer’s append nothing is stored, neither the events nor what belongs to them', async () => {
+test('FENCE-1: stores nothing of a stale writer’s append, neither the events nor what belongs to them', async () => {
   const stale = lease;
   lease = await claim(stale.chatId);
 
@@ -95,7 +95,7 @@ test('FENCE-1: of a stale writer’s append nothing is stored, neither the event
   expect(lease.nextSeq).toBe(3);
 });
 
-test('LOG-1 PROMPT-2: an append that fails in one of its parts leaves no hole', async () => {
+test('LOG-1 PROMPT-2: an append that fails in one of its parts leaves no gap', async () => {
   await submit(lease, 'one');
   await expect(submit(lease, 'one')).rejects.toSatisfy((error) => isUniqueViolation(error, 'prompts'));
   expect(lease.nextSeq).toBe(3);
@@ -104,7 +104,7 @@ test('LOG-1 PROMPT-2: an append that fails in one of its parts leaves no hole', 
   expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
-test('TURN-1: a turn that begins takes its prompt, and another cannot begin before it has finished', async () => {
+test('TURN-1: a turn that starts takes its prompt, and another cannot start before it has finished', async () => {
   await submit(lease, 'one');
   const start = (id: string): Promise<unknown> =>
     appendEvents(database.sql, lease, {

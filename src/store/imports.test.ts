@@ -1,4 +1,4 @@
-/** Writers that are in the middle of a write while somebody else takes the import or removes it. */
+/** Writers in the middle of a write while someone else takes over or removes the import. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { foldSummary } from '../agents/claude/fold-summary.ts';
@@ -17,7 +17,7 @@ import { FencedError } from './storage-error.ts';
 let database: TestDatabase;
 let sql: Sql;
 let hostId: string;
-/** One connection, with a transaction that is open until it is committed. */
+/** One connection, whose transaction stays open until the test commits it. */
 let writer: Sql;
 
 beforeEach(async () => {
@@ -42,7 +42,7 @@ async function begin(): Promise<string> {
   return chat.id;
 }
 
-/** Runs `task` from when it waits for what `write` has locked, and commits `write` then. */
+/** Starts `task`, which waits for what `write` has locked, and then commits `write`. */
 async function whileWriting<T>(write: () => Promise<unknown>, task: () => Promise<T>): Promise<T> {
   await writer.unsafe('begin');
   await write();
@@ -56,7 +56,7 @@ async function whileWriting<T>(write: () => Promise<unknown>, task: () => Promis
   return done;
 }
 
-test('TRANSCRIPT-6: who claims an import while another one writes its log begins with an empty log', async () => {
+test('TRANSCRIPT-6: claiming an import while another host writes its log starts with an empty log', async () => {
   const id = await begin();
   const first = await claimImport(sql, id, hostId);
   if (!first) throw new Error('There is no import.');
@@ -71,7 +71,7 @@ test('TRANSCRIPT-6: who claims an import while another one writes its log begins
   await expect(appendEvents(sql, first, { events })).rejects.toThrow(FencedError);
 });
 
-test('DATA-5: entries that are written while their import is removed go with it', async () => {
+test('DATA-5: entries written while their import is removed are removed with it', async () => {
   const id = await begin();
   const lease = { chatId: id, hostId, epoch: 0, nextSeq: 1 };
   const removed = await whileWriting(
@@ -83,7 +83,7 @@ test('DATA-5: entries that are written while their import is removed go with it'
   expect(await sql`select from boocode.claude_session_summaries`).toHaveLength(0);
 });
 
-test('DATA-5: entries that are written while their chat is deleted go with it', async () => {
+test('DATA-5: entries written while their chat is deleted are deleted with it', async () => {
   const { id } = await insertChat(sql, newChat());
   const lease = await claimLease(sql, id, hostId, 15_000);
   if (!lease) throw new Error('The lease was not free.');

@@ -1,4 +1,4 @@
-/** Chats that are being made of a session that was begun elsewhere: nobody sees them until all of it is here. */
+/** Chats being imported from a session that was started elsewhere: nobody sees them until the import is complete. */
 import type { AgentName } from '../protocol/chat.ts';
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
@@ -8,7 +8,7 @@ export interface ImportRow {
   id: string;
   agent: AgentName;
   sessionId: string;
-  /** Of its log, so far. */
+  /** In its log, so far. */
   events: number;
 }
 

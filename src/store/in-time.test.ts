@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { inTime } from './in-time.ts';
 import { isPassing } from './storage-error.ts';
 
-test('an answer comes through, and so does an error', async () => {
+test('passes on an answer, and an error', async () => {
   expect(await inTime(Promise.resolve(1))).toBe(1);
   await expect(inTime(Promise.reject(new Error('no')))).rejects.toThrow('no');
 });
 
-test('LOG-8: a statement that is never answered is one that may be tried again', async () => {
+test('LOG-8: a statement that is never answered may be retried', async () => {
   const error: unknown = await inTime(new Promise(() => undefined), 1).catch((reason: unknown) => reason);
   expect(isPassing(error)).toBe(true);
 });

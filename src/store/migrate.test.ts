@@ -11,7 +11,7 @@ import { PostgresSessionStore } from '../session-store.ts';
 
 const migrations = new URL('../../migrations/', import.meta.url);
 const storeTables = ['claude_session_entries', 'claude_session_summaries', 'session_store_migrations'];
-/** What is there before the first of the server's own files. */
+/** The tables that exist before the first of the server's own files. */
 const always = [...storeTables, 'migrations'].toSorted();
 
 let database: TestDatabase;
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-test('a migrated database is left as it is', async () => {
+test('a migrated database is left unchanged', async () => {
   expect(await migrate(database.sql)).toEqual({ applied: [] });
 });
 
@@ -32,7 +32,7 @@ test('DATA-3: a database that a newer version changed is refused in one sentence
   });
 });
 
-test('AGENT-36: the effort that an agent’s session was given before is its chat’s', async () => {
+test('AGENT-36: the effort stored with an agent’s session moves to its chat', async () => {
   const { sql } = database;
   const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'));
   const texts = await Promise.all(files.map((file) => readFile(new URL(file, migrations), 'utf8')));
@@ -48,7 +48,7 @@ test('AGENT-36: the effort that an agent’s session was given before is its cha
   expect(await sql`select effort from boocode.chats order by ordinal`).toEqual([{ effort: 'low' }, { effort: null }]);
 });
 
-test('a database that cannot be reached is one error', async () => {
+test('a database that cannot be reached is reported as one error', async () => {
   const nowhere = postgres('postgres://nobody@127.0.0.1:1/none', { max: 1 });
   await expect(migrate(nowhere)).rejects.toMatchObject({
     code: 'storage_unavailable',
@@ -76,7 +76,7 @@ describe('an empty database', () => {
     await writeFile(join(directory, `${String(version).padStart(6, '0')}.sql`), text);
   }
 
-  test('gets every migration of ours, with a client of any types', async () => {
+  test('gets every migration of ours, whatever types the client is configured with', async () => {
     const plain = postgres(database.url, { max: 1, onnotice: () => undefined });
     const files = (await readdir(migrations)).filter((file) => file.endsWith('.sql'));
     expect((await migrate(plain)).applied).toHaveLength(files.length);
@@ -88,7 +88,7 @@ describe('an empty database', () => {
     await plain.end();
   });
 
-  test('gets only what is new, in the order of the numbers', async () => {
+  test('gets only new migrations, in numerical order', async () => {
     await write(1, 'create table one (id int) -- no end of line, no semicolon');
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [1] });
     await write(10, 'insert into two values (1);');
@@ -98,17 +98,17 @@ describe('an empty database', () => {
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [] });
   });
 
-  test('is migrated once when several hosts start at once', async () => {
+  test('is migrated once when several hosts start at the same time', async () => {
     await write(1, 'create table one (id int); select pg_sleep(0.1);');
     await write(2, 'create table two (id int);');
     const others = [openDatabase(database.url), openDatabase(database.url), openDatabase(database.url)];
     const results = await Promise.all([database.sql, ...others].map((sql) => migrate(sql, { directory })));
     for (const sql of others) await sql.end();
-    // Each once, by whichever host came first to it.
+    // Each migration once, by whichever host was first.
     expect(results.flatMap((result) => result.applied).toSorted((a, b) => a - b)).toEqual([1, 2]);
   });
 
-  test('keeps nothing of a file that fails, keeps the files before it, and goes on when it is mended', async () => {
+  test('keeps nothing of a file that fails, keeps the files before it, and continues once the file is fixed', async () => {
     await write(1, 'create table one (id int);');
     await write(2, 'create table two (id int); select nonsense;');
     await expect(migrate(database.sql, { directory })).rejects.toMatchObject({
@@ -120,7 +120,7 @@ describe('an empty database', () => {
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [2] });
   });
 
-  test('keeps nothing of a file whose connection died in the middle', async () => {
+  test('keeps nothing of a file whose connection was lost midway', async () => {
     await write(1, 'create table one (id int); select pg_sleep(60);');
     const outcome = migrate(database.sql, { directory }).catch((error: unknown) => error);
     const cut = await until(async () => {
@@ -136,21 +136,21 @@ describe('an empty database', () => {
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [1] });
   });
 
-  test('takes longer than the client allows a statement', async () => {
+  test('may take longer to migrate than the client allows a statement', async () => {
     await write(1, 'create table one (id int); select pg_sleep(0.2);');
     const hasty = postgres(database.url, {
       max: 1,
       connection: { statement_timeout: 100, idle_in_transaction_session_timeout: 100 },
     });
     expect(await migrate(hasty, { directory })).toEqual({ applied: [1] });
-    // The client's own limit holds again afterwards.
+    // The client's own limit applies again afterwards.
     await expect(hasty`select pg_sleep(60)`).rejects.toMatchObject({ code: '57014' });
     await hasty.end();
   });
 });
 
 describe('DATA-17: a database from before BooCode had a schema of its own', () => {
-  /** As version 8 left it, with something in it. */
+  /** As version 8 left it, with some data. */
   async function makeOlder(place: string): Promise<void> {
     const { sql } = database;
     await sql`drop schema boocode cascade`;
@@ -170,7 +170,7 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
       insert into claude_session_entries (project_key, session_id, entry) select id, 's', '{"a":1}' from chats;`);
   }
 
-  test('is moved there with all that is in it, once, also when several hosts start at once', async () => {
+  test('is moved there once with all its data, even when several hosts start at the same time', async () => {
     await makeOlder('public');
     await database.sql`create table public.theirs (id int)`;
     const others = [openDatabase(database.url), openDatabase(database.url)];
@@ -180,7 +180,7 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
       select e.seq, s.entry from boocode.chats c join boocode.events e on e.chat_id = c.id
       join boocode.hosts h on h.id = c.owner_host join boocode.claude_session_entries s on s.project_key = c.id::text`;
     expect(row).toEqual({ seq: 1, entry: '{"a":1}' });
-    // What is numbered by itself goes on where it was.
+    // Identity columns continue where they were.
     await database.sql`insert into boocode.chats (id, cwd, backend) values (gen_random_uuid(), '/', 'claude_sdk')`;
     const ordinals = await database.sql<{ ordinal: number }[]>`select ordinal from boocode.chats order by 1`;
     expect(ordinals.map(({ ordinal }) => ordinal)).toEqual([1, 2]);
@@ -188,10 +188,10 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     expect(await migrate(database.sql)).toEqual({ applied: [] });
   });
 
-  test('DATA-3: a schema that another host makes, while this one waits for its turn, is no error', async () => {
+  test('DATA-3: a schema that another host creates while this one waits for the lock is no error', async () => {
     const { sql } = database;
     const [first, second] = [openDatabase(database.url), openDatabase(database.url, { max: 1 })];
-    // By a connection that has made something before: a new one looks afresh.
+    // On a connection that has created something before, because a new one has nothing cached.
     await second`drop schema boocode cascade`;
     let migrating: Promise<unknown> | undefined;
     await first.begin(async (tx) => {
@@ -208,7 +208,7 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     for (const each of [first, second]) await each.end();
   });
 
-  test('DATA-3: is refused by a host that is older, which would begin anew in the old place', async () => {
+  test('DATA-3: is refused by an older host, which would otherwise start over in the old place', async () => {
     await makeOlder('public');
     await migrate(database.sql);
     expect(await database.sql`select max(version) as version from public.boocode_migrations`).toEqual([
@@ -216,7 +216,7 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     ]);
   });
 
-  test('is found where the search path led', async () => {
+  test('is found wherever the search path led', async () => {
     await makeOlder('elsewhere');
     const sql = openDatabase(database.url);
     await database.sql.unsafe(`alter database ${new URL(database.url).pathname.slice(1)} set search_path to elsewhere`);
@@ -226,7 +226,7 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     expect(await tables('elsewhere')).toEqual(['boocode_migrations']);
   });
 
-  test('is moved by the session store alone, too', async () => {
+  test('is also moved by the session store alone', async () => {
     await makeOlder('public');
     await migrateSessionStore(database.sql);
     expect(await tables('public')).toEqual(['boocode_migrations']);
@@ -236,7 +236,7 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
   });
 });
 
-describe('STORE-5: the session store in somebody else’s database', () => {
+describe('STORE-5: the session store in another application’s database', () => {
   beforeEach(async () => {
     await database.sql`drop schema boocode cascade`;
     await database.sql`create table public.events (id int)`;
@@ -244,7 +244,7 @@ describe('STORE-5: the session store in somebody else’s database', () => {
   });
 
   for (const schema of [undefined, 'sessions', 'public']) {
-    test(`makes its own two tables and no more, in ${schema ?? 'its own schema'}`, async () => {
+    test(`creates only its own tables, in ${schema ?? 'its own schema'}`, async () => {
       const { sql } = database;
       await migrateSessionStore(sql, schema === undefined ? {} : { schema });
       const theirs = schema === 'public' ? ['chats', 'events'] : [];
@@ -262,7 +262,7 @@ describe('STORE-5: the session store in somebody else’s database', () => {
     });
   }
 
-  test('and the server beside it, afterwards', async () => {
+  test('can be joined by the server later', async () => {
     await migrateSessionStore(database.sql);
     await new PostgresSessionStore({ sql: database.sql }).append({ projectKey: 'p', sessionId: 's' }, [{ type: 'a' }]);
     await migrate(database.sql);
@@ -280,7 +280,7 @@ describe('STORE-5: the session store in somebody else’s database', () => {
     }
   });
 
-  test('a user who may make no schema is told what to do', async () => {
+  test('tells a user who may not create a schema what to do', async () => {
     const { sql, url } = database;
     const name = `limited_${new URL(url).pathname.slice(1)}`;
     await sql.unsafe(`create role ${name} login password 'x'`);

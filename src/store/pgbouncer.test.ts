@@ -1,4 +1,4 @@
-// Through the real pgbouncer, where there is one.
+// Through the real pgbouncer, if it is installed.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newChat } from '../../test/support/new-chat.ts';
@@ -37,7 +37,7 @@ describe.skipIf(pgbouncerPath === undefined).each(['session', 'transaction'] as 
       await database.drop();
     });
 
-    test('it is found out that it is there, also where it drops what it does not know', async () => {
+    test('the pooler is detected, even when it drops settings it does not know', async () => {
       expect(await readDatabaseFacts(bouncer.url)).toMatchObject({ isPooled: true, free: null });
       expect(await readDatabaseFacts(`${bouncer.url}?pgbouncer=true`)).toMatchObject({ isPooled: true });
       const quiet = await startPgbouncer(database.url, {
@@ -51,7 +51,7 @@ describe.skipIf(pgbouncerPath === undefined).each(['session', 'transaction'] as 
       }
     });
 
-    test('chats are written and read by many at once, and transcripts stored', async () => {
+    test('many clients write and read chats and store transcripts at the same time', async () => {
       await migrate(sql);
       const write = async (index: number): Promise<void> => {
         const chat = newChat();
@@ -70,11 +70,11 @@ describe.skipIf(pgbouncerPath === undefined).each(['session', 'transaction'] as 
       await Promise.all(Array.from({ length: 12 }, (_, index) => write(index)));
       const [row] = await sql<{ count: number }[]>`select count(*) as count from boocode.events`;
       expect(row?.count).toBe(60);
-      // None by a name, which another connection would not know.
+      // No named statements, because another connection would not know them.
       expect(await sql`select name from pg_prepared_statements`).toEqual([]);
     });
 
-    test('what nobody waits for any more ends at the server', async () => {
+    test('a statement nobody waits for any more ends at the server', async () => {
       const slow = new SlowLane(sql);
       const answer = slow.ask((db) => db`select pg_sleep(60)`, { limitMs: 300 });
       await expect(answer).rejects.toMatchObject({ code: 'query_timeout' });

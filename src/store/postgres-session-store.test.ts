@@ -44,7 +44,7 @@ describeSessionStore('PostgresSessionStore', () => {
   return Promise.resolve({ store: open(), peer: open, close: empty });
 });
 
-// The suite itself is checked on the SDK's own store, for the parts that one holds.
+// The suite itself is checked against the SDK's own store, as far as that store complies.
 describeSessionStore(
   'InMemorySessionStore',
   () => {
@@ -54,7 +54,7 @@ describeSessionStore(
   { strict: false },
 );
 
-describe('clients of other makes', () => {
+describe('clients with other settings', () => {
   const clients: [string, postgres.Options<Record<string, postgres.PostgresType>>][] = [
     ['default options', {}],
     ['camel case', { transform: postgres.camel }],
@@ -94,7 +94,7 @@ describe('clients of other makes', () => {
     }
   });
 
-  test('serializable ones that write at the same time', async () => {
+  test('serializable by default, writing at the same time', async () => {
     const sql = postgres(database.url, { connection: { default_transaction_isolation: 'serializable' } });
     try {
       const stores = Array.from({ length: 8 }, () => new PostgresSessionStore({ sql }));
@@ -118,7 +118,7 @@ describe('clients of other makes', () => {
     }
   });
 
-  test('alone in a database of its own: migrate, then use', async () => {
+  test('alone in its own database, after a migration', async () => {
     const name = `alone_${randomUUID().replaceAll('-', '')}`;
     await database.sql.unsafe(`create database ${name}`);
     const url = new URL(database.url);
@@ -135,7 +135,7 @@ describe('clients of other makes', () => {
     }
   });
 
-  test('a time limit that is none is refused', () => {
+  test('an invalid time limit is refused', () => {
     for (const statementTimeoutMs of [0, -1, 1.5, Number.NaN]) {
       expect(() => new PostgresSessionStore({ sql: database.sql, statementTimeoutMs })).toThrow(/statementTimeoutMs/);
     }
@@ -143,7 +143,7 @@ describe('clients of other makes', () => {
 });
 
 describe('the cost of an append', () => {
-  test('is one statement for a session that the store has just written, and for a sub-agent', async () => {
+  test('is one statement for a session the store has just written, and for a sub-agent', async () => {
     const statements: string[] = [];
     const sql = postgres(database.url, { max: 1, debug: (_, query) => statements.push(query) });
     try {
@@ -161,7 +161,7 @@ describe('the cost of an append', () => {
 });
 
 describe('the clock', () => {
-  test('is the database server, and never runs backwards', async () => {
+  test('is the database server’s, and never runs backwards', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 0 });
     try {
       const store = new PostgresSessionStore({ sql: database.sql });
@@ -170,7 +170,7 @@ describe('the clock', () => {
       await store.append(key, [line('a')]);
       const mtime = async (): Promise<number> => (await store.listSessions('project'))[0]?.mtime ?? Number.NaN;
       expect(await mtime()).toBeGreaterThanOrEqual(before?.ms ?? Number.NaN);
-      // As if the server's clock had been set back by a day.
+      // As if the server's clock had been set back by one day.
       const ahead = (await mtime()) + 86_400_000;
       await database.sql`update boocode.claude_session_summaries set mtime = ${ahead}`;
       await store.append(key, [line('b')]);
@@ -195,7 +195,7 @@ describe('the clock', () => {
 
 describe('the time limit', () => {
   test.each(['the first batch', 'a later batch', 'a sub-agent'])(
-    'bounds %s, which then leaves nothing',
+    'limits %s, which then leaves nothing behind',
     async (what) => {
       const chatId = await createChat(1);
       const fence = { chatId, epoch: 1 };
@@ -206,7 +206,7 @@ describe('the time limit', () => {
       const late = line('late');
       await database.sql.begin(async (tx) => {
         await tx`select from boocode.chats where id = ${chatId} for update`;
-        // While the other one still holds the lock. 55P03: the wait for a lock took too long; 57014: the statement did.
+        // The other one still holds the lock. 55P03: the wait for a lock took too long; 57014: the statement did.
         await expect(store.append(target, [late])).rejects.toMatchObject({
           code: expect.stringMatching(/55P03|57014/),
         });
@@ -217,10 +217,10 @@ describe('the time limit', () => {
     },
   );
 
-  test('ends an append that never comes first', async () => {
+  test('ends an append that another writer always beats', async () => {
     const store = new PostgresSessionStore({ sql: database.sql, statementTimeoutMs: 100 });
     await store.append(key, [line('one')]);
-    // As if another writer had always just stored the same.
+    // As if another writer had always just stored the same entry.
     await database.sql`create unique index always_first on claude_session_entries (session_id)`;
     try {
       const error = expect.objectContaining({ code: 'storage_unavailable' }) as unknown;
@@ -232,7 +232,7 @@ describe('the time limit', () => {
     await store.append(key, [line('two')]);
   });
 
-  test('does not stay behind in the connection', async () => {
+  test('does not stay set on the connection', async () => {
     const sql = postgres(database.url, { max: 1 });
     try {
       const store = new PostgresSessionStore({ sql, statementTimeoutMs: 150 });
@@ -247,7 +247,7 @@ describe('the time limit', () => {
 });
 
 describe('FENCE-1: the fence', () => {
-  test('lets the holder write, and nobody else', async () => {
+  test('lets only the holder write', async () => {
     const chatId = await createChat(3);
     const holder = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 3 } });
     const one = line('one');
@@ -277,7 +277,7 @@ describe('FENCE-1: the fence', () => {
     expect(await next.load(agent)).toBeNull();
   });
 
-  test('holds against a takeover that is under way when the write begins', async () => {
+  test('holds against a takeover that is already under way when the write starts', async () => {
     for (const target of [key, agent]) {
       const chatId = await createChat(1);
       const store = new PostgresSessionStore({ sql: database.sql, fence: { chatId, epoch: 1 } });
@@ -298,7 +298,7 @@ describe('FENCE-1: the fence', () => {
     }
   });
 
-  test('100 races: nothing is written after the takeover', async () => {
+  test('lets nothing through after a takeover, in 100 races', async () => {
     const outcomes = { written: 0, fenced: 0 };
     for (let race = 0; race < 100; race += 1) {
       const chatId = await createChat(1);
@@ -320,7 +320,7 @@ describe('FENCE-1: the fence', () => {
       ]);
       expect(await count()).toBe(atTakeover);
     }
-    // Both sides must have won some, else this was no race.
+    // Each side must have won some, or this was no race.
     expect(outcomes.written).toBeGreaterThan(0);
     expect(outcomes.fenced).toBeGreaterThan(0);
   });
@@ -335,7 +335,7 @@ describe('a delete that waits for an append', () => {
     await store.append(key, before);
     await store.append(agent, before);
     const { deleted } = await database.sql.begin(async (tx) => {
-      // A statement that has written and not committed yet.
+      // A statement that has written but not committed yet.
       const other = new PostgresSessionStore({ sql: tx as unknown as typeof database.sql });
       await other.append({ ...key, subpath: 'subagents/agent-2' }, [line('other')]);
       const pending = store.delete(key);
@@ -355,7 +355,7 @@ describe('a delete that waits for an append', () => {
 });
 
 describe('a database that ends connections', () => {
-  test('STORE-1 STORE-2 STORE-3: in the middle of appends that are tried again, nothing is lost or doubled', async () => {
+  test('STORE-1 STORE-2 STORE-3: loses and doubles nothing if appends are retried', async () => {
     // See PostgresSessionStoreOptions. The driver's types do not know it.
     const unpipelined = { max_pipeline: 0 };
     const sql = postgres(database.url, {
@@ -372,7 +372,7 @@ describe('a database that ends connections', () => {
     try {
       const batchCount = 25;
       let failures = 0;
-      // As the SDK does, but more often: on a busy machine a connection dies long after it was told to.
+      // As the SDK does, but more often: on a busy machine a connection dies long after it was terminated.
       const persist = async (store: PostgresSessionStore, target: SessionKey, batch: SessionStoreEntry[]) => {
         for (let attempt = 1; ; attempt += 1) {
           try {
@@ -395,7 +395,7 @@ describe('a database that ends connections', () => {
         writers.map(async (writer) => {
           const store = new PostgresSessionStore({ sql });
           while (writer.written < batchCount) {
-            // Four entries, of which the first was there before.
+            // Four entries, of which the first is already stored.
             const from = writer.written * 3;
             const batch = writer.entries.slice(Math.max(0, from - 1), from + 3);
             await Promise.all([persist(store, key, batch), persist(store, writer.own, batch)]);
@@ -408,7 +408,7 @@ describe('a database that ends connections', () => {
       const killing = (async () => {
         while (going) {
           const marks = writers.map((writer) => Math.min(writer.written + 2, batchCount));
-          // Every writer gets on between two kills, so that no append can meet three of them.
+          // Every writer makes progress between two kills, so that no append can meet three of them.
           await until(() => !going || writers.every((writer, i) => writer.written >= (marks[i] ?? 0)));
           const killed = await database.sql`
             select pg_terminate_backend(pid) from pg_stat_activity
@@ -432,7 +432,7 @@ describe('a database that ends connections', () => {
       expect(uncaught).toEqual([]);
     } finally {
       process.off('uncaughtException', note);
-      // Without a limit it waits for ever for connections that died at work.
+      // Without a limit this would wait forever for connections that died at work.
       await sql.end({ timeout: 1 });
     }
   });
@@ -495,7 +495,7 @@ async function takeOver(chatId: string): Promise<void> {
   await database.sql`update boocode.chats set epoch = epoch + 1 where id = ${chatId}`;
 }
 
-/** Until one statement waits for a lock. */
+/** Resolves once one statement waits for a lock. */
 async function untilOneWaits(): Promise<void> {
   await until(async () => {
     const [row] = await database.sql<{ n: number }[]>`
@@ -505,7 +505,7 @@ async function untilOneWaits(): Promise<void> {
   });
 }
 
-/** All that the store holds. */
+/** Everything in the store. */
 async function contents(): Promise<unknown> {
   return Promise.all([
     database.sql`select session_id, subpath, ordinal, entry from boocode.claude_session_entries order by ordinal`,

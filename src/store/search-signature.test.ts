@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { randomOf } from '../../test/support/random.ts';
 import { piecesOf, signatureOf } from './search-signature.ts';
 
-/** As the statement asks it. */
+/** The same check as the SQL statement makes. */
 function mayHold(signature: Buffer | null, text: string): boolean {
   if (signature === null) return true;
   return piecesOf(text).every((piece) => {
@@ -25,7 +25,7 @@ test('WEB-6: a text’s signature has the bits of everything in it, in any case,
   }
 });
 
-/** Letter by letter, where a letter stays one. */
+/** Letter by letter, as long as the letter stays a single one. */
 function cases(letters: readonly string[]): string[] {
   const one = (letter: string, other: string): string => (Array.from(other).length === 1 ? other : letter);
   return [
@@ -34,7 +34,7 @@ function cases(letters: readonly string[]): string[] {
   ];
 }
 
-test('most texts that do not hold a word are told by their signature, long ones too', () => {
+test('the signature rules out most texts that do not contain a word, even long ones', () => {
   const random = randomOf(4);
   const word = (): string =>
     Array.from({ length: 6 }, () => String.fromCodePoint(97 + Math.floor(random() * 26))).join('');
@@ -45,7 +45,7 @@ test('most texts that do not hold a word are told by their signature, long ones 
   }
 });
 
-test('what is too long or too varied has none, and is always looked at', () => {
+test('a text that is too long or too varied has no signature and is always read', () => {
   expect(signatureOf(['x'.repeat(300_000)])).toBe(null);
   const varied = String.fromCodePoint(...Array.from({ length: 20_000 }, (_, index) => 0x4e00 + index));
   expect(signatureOf([varied])).toBe(null);

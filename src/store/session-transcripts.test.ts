@@ -32,7 +32,7 @@ async function readAll(chatId: string, { key }: TranscriptPart): Promise<{ pages
   }
 }
 
-test('PROMPT-10: entries that were stored before a turn began are told from those of the turn', async () => {
+test('PROMPT-10: entries stored before a turn started are told apart from those of the turn', async () => {
   const { sql } = database;
   const hostId = randomUUID();
   await insertHost(sql, { id: hostId, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
@@ -50,7 +50,7 @@ test('PROMPT-10: entries that were stored before a turn began are told from thos
 });
 
 describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
-  test('of each session the main transcript first, sessions in the order they were begun', async () => {
+  test('in the order the sessions were started, each with its main transcript first', async () => {
     const chat = randomUUID();
     const append = (sessionId: string, subpath?: string): Promise<void> =>
       store.append({ projectKey: chat, sessionId, ...(subpath ? { subpath } : {}) }, [{ type: 'x' }]);
@@ -72,9 +72,9 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
     expect(await listTranscripts(new SlowLane(database.sql), randomUUID())).toEqual([]);
   });
 
-  test('as they were stored, to the byte; a page holds few large entries', async () => {
+  test('byte for byte as they were stored, with only a few large entries on a page', async () => {
     const chat = randomUUID();
-    // Random: nothing that Postgres could make smaller.
+    // Random, so that Postgres cannot compress it.
     const random = Array.from({ length: 6000 }, () => randomUUID()).join('');
     const large = (uuid: string, times: number): SessionStoreEntry => ({
       type: 'user',
@@ -92,12 +92,12 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
     const read = await readAll(chat, part!);
     expect(read.entries).toEqual(entries.map((entry) => JSON.stringify(entry)));
     expect(read.entries[1]!.length).toBeGreaterThan(8 * 1024 * 1024);
-    // The largest entry alone makes the largest page, but for what came before it.
+    // The largest page holds the largest entry and little else.
     expect(Math.max(...read.pages)).toBeLessThan(read.entries[1]!.length + 256 * 1024);
     expect(read.pages.length).toBeGreaterThan(10);
   });
 
-  test('70,000 entries come in order and once', async () => {
+  test('70,000 entries in order, each once', async () => {
     const chat = randomUUID();
     await database.sql`
       insert into boocode.claude_session_entries (project_key, session_id, subpath, uuid, entry)
@@ -112,7 +112,7 @@ describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {
   });
 });
 
-test('TRANSCRIPT-13: a store gives a transcript in pieces, all of it, in order and once', async () => {
+test('TRANSCRIPT-13: a store returns a whole transcript in pieces, in order, each entry once', async () => {
   const key = { projectKey: randomUUID(), sessionId: 's' };
   const entries = Array.from({ length: 1_203 }, (_, index) => ({
     type: 'user',

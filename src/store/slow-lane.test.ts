@@ -23,7 +23,7 @@ const running = async (): Promise<number> => {
   return rows.length;
 };
 
-test('LOG-10: what took too long is said to have, and ends at the server', async () => {
+test('LOG-10: a query that takes too long is reported as such, and ends at the server', async () => {
   const answer = slow.ask((db) => db`select pg_sleep(60)`, { limitMs: 300, late: 'The nap took too long.' });
   await expect(answer).rejects.toMatchObject({
     code: 'query_timeout',
@@ -33,7 +33,7 @@ test('LOG-10: what took too long is said to have, and ends at the server', async
   expect(await slow.ask((db) => db<{ one: number }[]>`select 1 as one`)).toEqual([{ one: 1 }]);
 });
 
-test('LOG-10: what nobody waits for any more ends at the server, and what still waited for its turn is never asked', async () => {
+test('LOG-10: a query nobody waits for any more ends at the server, and one still waiting for its turn is never sent', async () => {
   const gone = new AbortController();
   const first = slow.ask((db) => db`select pg_sleep(60)`, { signal: gone.signal });
   const second = slow.ask((db) => db`select pg_sleep(60), 2`, { signal: gone.signal });
@@ -49,7 +49,7 @@ test('LOG-10: what nobody waits for any more ends at the server, and what still 
   });
 });
 
-test('LOG-10: one that is ended in place of another is asked again, and so is one whose connection broke', async () => {
+test('LOG-10: retries a query that was cancelled in place of another, or whose connection broke', async () => {
   for (const how of ['pg_cancel_backend', 'pg_terminate_backend'] as const) {
     const answer = slow.ask((db) => db<{ slept: string }[]>`select pg_sleep(0.3)::text as slept`);
     await until(
@@ -65,6 +65,6 @@ test('LOG-10: one that is ended in place of another is asked again, and so is on
   }
 });
 
-test('what is wrong with a question is said as it is', async () => {
+test('passes on errors in a query unchanged', async () => {
   await expect(slow.ask((db) => db`select from nowhere`)).rejects.toMatchObject({ code: '42P01' });
 });

@@ -1,4 +1,4 @@
-// Statements that the tests of the rooms above do not reach: pages, cursors, sums, odd names.
+// Statements that the tests of the layers above do not reach: pages, cursors, sums, odd names.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newChat } from '../../test/support/new-chat.ts';
@@ -39,7 +39,7 @@ async function openSession(lease: Lease): Promise<string> {
   return (await openAgentSession(database.sql, lease, session))!.sessionId;
 }
 
-test('chats are listed newest first, page by page, and a chat made meanwhile moves no page', async () => {
+test('lists chats newest first, page by page, and a chat created in the meantime shifts no page', async () => {
   const { sql } = database;
   const made: string[] = [];
   for (let count = 0; count < 5; count += 1) made.unshift((await insertChat(sql, newChat())).id);
@@ -51,13 +51,13 @@ test('chats are listed newest first, page by page, and a chat made meanwhile mov
   expect(await listChats(sql, { before: third[0]!.ordinal, limit: 2 })).toEqual([]);
 });
 
-test('a chat that is stored twice under one id is stored once', async () => {
+test('a chat inserted twice under one id is stored once', async () => {
   const chat = newChat({ title: 'First' });
   await insertChat(database.sql, chat);
   expect(await insertChat(database.sql, { ...chat, title: 'Second' })).toMatchObject({ id: chat.id, title: 'First' });
 });
 
-test('a patch changes what it names and nothing else; a model can be taken back', async () => {
+test('a patch changes only what it names, and can clear the model', async () => {
   const lease = await openChat({ title: 'Title', model: 'opus', permissionMode: 'plan', trusted: true });
   const patch = async (chat: object): Promise<object> => {
     await appendEvents(database.sql, lease, { events: [{ body: { type: 'chat_updated' } }], chat });
@@ -82,7 +82,7 @@ test('a patch changes what it names and nothing else; a model can be taken back'
   expect(await patch({ acceptsAgentMessages: false })).toMatchObject({ acceptsAgentMessages: false });
 });
 
-test('every setting is stored as it is given, with a new chat and by a patch', async () => {
+test('stores every setting as given, with a new chat and by a patch', async () => {
   const settings = {
     title: 'Title',
     cwd: '/tmp',
@@ -106,7 +106,7 @@ test('every setting is stored as it is given, with a new chat and by a patch', a
   }
 });
 
-test('events come back as they were, in pages that begin after a cursor', async () => {
+test('returns events unchanged, in pages that start after a cursor', async () => {
   const lease = await openChat();
   const message = 'NUL \u0000, half \ud800, quote " and 漢字';
   const bodies = Array.from({ length: 7 }, (_, index) => ({
@@ -123,7 +123,7 @@ test('events come back as they were, in pages that begin after a cursor', async 
   expect((await findChat(database.sql, lease.chatId))?.head).toBe(7);
 });
 
-test('TURN-4: usage is summed per model and per number, whatever the models are called', async () => {
+test('TURN-4: sums usage per model and per number, whatever the models are called', async () => {
   const lease = await openChat();
   await openSession(lease);
   const share = { ...noUsage, inputTokens: 1, outputTokens: 2, costUsd: 0.5 };
@@ -149,7 +149,7 @@ test('TURN-4: usage is summed per model and per number, whatever the models are 
   expect(await findChat(database.sql, lease.chatId)).toMatchObject({ costUsd: 3, tokensIn: 13, tokensOut: 12 });
 });
 
-test('AGENT-2: a chat’s session is made once, and follows the agent when it begins another', async () => {
+test('AGENT-2: a chat’s session is created once, and changes when the agent starts another', async () => {
   const lease = await openChat();
   const first = await openSession(lease);
   expect(await openSession(lease)).toBe(first);
@@ -159,7 +159,7 @@ test('AGENT-2: a chat’s session is made once, and follows the agent when it be
   expect(await findAgentSessions(database.sql, lease.chatId)).toEqual([{ sessionId: begun }]);
 });
 
-test('hosts of one machine that did not say goodbye are found; a stopped one is not', async () => {
+test('finds the hosts of a machine that did not shut down cleanly, and no stopped ones', async () => {
   const host = { id: randomUUID(), machine: 'there', pid: 7, pidStarted: 'then', version: '1' };
   await insertHost(database.sql, host);
   expect(await findUnstoppedHosts(database.sql, 'there')).toEqual([host]);
@@ -168,7 +168,7 @@ test('hosts of one machine that did not say goodbye are found; a stopped one is 
   expect(await findUnstoppedHosts(database.sql, 'there')).toEqual([]);
 });
 
-test('a prompt’s hash tells contents apart by value', () => {
+test('a prompt’s hash distinguishes contents by value', () => {
   const hash = (text: string): string => hashContent([{ type: 'text', text }]);
   expect(hash('a')).toBe(hash('a'));
   expect(hash('a')).not.toBe(hash('a '));
@@ -180,11 +180,11 @@ test('a prompt’s hash tells contents apart by value', () => {
   ).not.toBe(hash('ab'));
 });
 
-test('text for names has neither NUL nor half a character', () => {
+test('text for names contains neither NUL nor lone surrogates', () => {
   expect(cleanText('a\u0000b\ud800c\udc00d😀')).toBe('a␀b\ufffdc\ufffdd😀');
 });
 
-test('TURN-16: what is booked of the agent’s count is known for the session that it was begun with, and under the lease', async () => {
+test('TURN-16: the booked part of the agent’s count belongs to one session, and changes only under the lease', async () => {
   const lease = await openChat();
   await openSession(lease);
   const counted = () => findCountedUsage(database.sql, lease.chatId, 'claude');
@@ -195,13 +195,13 @@ test('TURN-16: what is booked of the agent’s count is known for the session th
   await add();
   await add();
   expect(await counted()).toEqual({ m: cost(4, 1) });
-  // As after a process that was killed, whose successor counts from an earlier number.
+  // As after a killed process, whose successor counts from an earlier number.
   await setCountedUsage(database.sql, { ...lease, epoch: lease.epoch - 1 }, 'claude', {});
   expect(await counted()).toEqual({ m: cost(4, 1) });
   await setCountedUsage(database.sql, lease, 'claude', { m: cost(1, 0.25) });
   await add();
   expect(await counted()).toEqual({ m: cost(3, 0.75) });
-  // Another session has a count of its own, of which nobody knows what was booked: adopted, cleared, rewound.
+  // Another session (adopted, cleared, rewound) has its own count, and nobody knows how much of it is booked.
   await setAgentSession(database.sql, lease, 'claude', session);
   await add();
   expect(await counted()).toBeNull();

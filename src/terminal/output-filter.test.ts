@@ -3,10 +3,10 @@ import { heldBytes, heldClipboardBytes, OutputFilter } from './output-filter.ts'
 import type { Passthrough } from './passable.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
-/** One char per byte where it is not above U+00FF, else UTF-8. */
+/** One byte per character up to U+00FF, otherwise UTF-8. */
 const bytes = (text: string): Buffer => Buffer.from(text, 'utf8');
 
-/** What comes out of the given pieces, for the viewers and for the screen. */
+/** The filter's output for the given pieces, for the viewers and for the screen. */
 const filtered = (...pieces: (string | Uint8Array)[]) => filteredWith([], ...pieces);
 
 function filteredWith(
@@ -60,13 +60,13 @@ const questions: [string, string][] = [
   ['the order to resize the window', '\x1b[8;50;132t'],
 ];
 
-describe('TERM-3: what a terminal would answer', () => {
-  it.each(questions)('%s is seen by the screen and not by viewers, however it is cut', (_name, question) => {
+describe('TERM-3: a query that a terminal would answer', () => {
+  it.each(questions)('%s reaches the screen but not the viewers, however it is split', (_name, question) => {
     const text = `a${question}b`;
     const whole = bytes(text);
     const left = filtered(text).viewers;
     expect(left.startsWith('a') && left.endsWith('b')).toBe(true);
-    // At most the rest of a sequence that was cut out as malformed is left, as plain text, and an end without a beginning.
+    // All that may remain is plain text from a malformed sequence, and a terminator without a start.
     expect(left.slice(1, -1).replaceAll(st, '')).toMatch(/^[ -~]*$/);
     expect(filtered(text).screen).toBe(text);
     for (let at = 1; at < whole.length; at += 1) {
@@ -75,18 +75,18 @@ describe('TERM-3: what a terminal would answer', () => {
     expect(filtered(...[...whole].map((byte) => Uint8Array.of(byte)))).toEqual({ viewers: left, screen: text });
   });
 
-  it('leaves nothing at all of a well-formed question', () => {
+  it('is removed completely if it is well-formed', () => {
     const left = questions.map(([name, question]) => [name, filtered(`a${question}b`).viewers]);
     expect(left.filter(([, viewers]) => viewers !== 'ab')).toEqual([]);
   });
 
-  it('takes one mode out of many', () => {
+  it('is removed from a list of modes, and the other modes stay', () => {
     expect(filtered('\x1b[?1004;2048;2004h').viewers).toBe('\x1b[?1004;2004h');
     expect(filtered('\x1b[?2l\x1b[?1;2l').viewers).toBe('\x1b[?1l');
   });
 });
 
-describe('TERM-3: what a terminal only shows', () => {
+describe('TERM-3: output that a terminal only shows', () => {
   it.each([
     'text, ünïcödé, 漢字 and 👩‍👩‍👧',
     '\x1b[31;1mred\x1b[m\r\n',
@@ -100,22 +100,22 @@ describe('TERM-3: what a terminal only shows', () => {
     '\x1b[s\x1b[u\x1b[3T\x1b#8',
     '\b\t\n\v\f\r\x0e\x0f\x07',
     '\x9c alone is no control, nor is \xc2\xa9',
-  ])('%j passes as it is, however it is cut', (text) => {
+  ])('%j passes unchanged, however it is split', (text) => {
     const whole = bytes(text);
     for (let at = 1; at < whole.length; at += 1) {
       expect(filtered(whole.subarray(0, at), whole.subarray(at))).toEqual({ viewers: text, screen: text });
     }
   });
 
-  it('leaves out bytes that are no UTF-8, as the screen does: some terminals take them for control sequences', () => {
+  it('loses bytes that are not UTF-8, as on the screen: some terminals take them for control sequences', () => {
     const odd = Uint8Array.of(0x61, 0xff, 0xfe, 0x80, 0x9b, 0x63, 0xc3, 0x28, 0x62);
     const { viewers, screen } = new OutputFilter().push(odd);
     expect([latin(viewers), latin(screen)]).toEqual(['ac(b', latin(odd)]);
   });
 });
 
-describe('what is cut in the middle', () => {
-  it('waits for its rest, so that a redrawn screen can come between', () => {
+describe('a sequence or character split in the middle', () => {
+  it('is held until it is complete, so that a redrawn screen can come in between', () => {
     const filter = new OutputFilter();
     const first = filter.push(bytes('ab\x1b[3'));
     expect([latin(first.viewers), latin(first.screen)]).toEqual(['ab', 'ab']);
@@ -125,14 +125,14 @@ describe('what is cut in the middle', () => {
     expect(Buffer.from(filter.push(half.subarray(2)).screen).toString()).toBe('漢');
   });
 
-  it('is dropped when a sequence is broken off', () => {
+  it('is dropped if it is aborted', () => {
     expect(filtered('a\x1b[31\x18b').viewers).toBe('ab');
     expect(filtered('a\x1b[31\x1b[mb').viewers).toBe('a\x1b[mb');
     expect(filtered('a\x1b]0;title\x1b[mb').viewers).toBe('a\x1b[mb');
   });
 });
 
-describe('a string too long to be held', () => {
+describe('a string that is too long to be held', () => {
   const long = 'A'.repeat(heldBytes * 3);
   const pieces = (text: string): Uint8Array[] => {
     const whole = bytes(text);
@@ -153,7 +153,7 @@ describe('a string too long to be held', () => {
     expect(filtered(...pieces(`x${text}y`))).toEqual({ viewers: 'xy', screen: `x${text}y` });
   });
 
-  it('is a clipboard where that may be set, up to a bound', () => {
+  it('passes as a clipboard where that is allowed, up to a limit', () => {
     const text = `\x1b]52;c;${long}\x07`;
     expect(filteredWith(['clipboard'], ...pieces(`x${text}y`)).viewers).toBe(`x${text}y`);
     const longer = `\x1b]52;c;${'A'.repeat(heldClipboardBytes + 10_000)}\x07`;
@@ -161,16 +161,16 @@ describe('a string too long to be held', () => {
     expect(filteredWith(['clipboard'], ...pieces(`x\x1b]0;${long}\x07y`)).viewers).toBe('xy');
   });
 
-  it('that has no end takes nothing away behind the next sequence', () => {
+  it('is dropped only up to the next sequence if it has no end', () => {
     expect(filtered(...pieces(`\x1b]52;c;${long}\x1b[31mred`)).viewers).toBe(`\x1b[31mred`);
   });
 
-  it('keeps no more than its bound of a sequence without end', () => {
+  it('is not held beyond the limit if it is a sequence without an end', () => {
     expect(filtered(...pieces(`\x1b[${'1;'.repeat(heldBytes)}n`)).viewers).not.toContain('\x1b');
   });
 });
 
-// What a stranger's words could make of a person's terminal, in every form in which a terminal takes it.
+// What hostile output could do to a person's terminal, in every form that terminals accept.
 const orders: [string, string][] = [
   ['set the clipboard', `]52;c;aGVsbG8=`],
   ['notify', ']9;hello'],
@@ -231,12 +231,12 @@ describe('TERM-9: an agent’s output only draws', () => {
     ['wrapped for tmux', (body) => `\x1bPtmux;\x1b\x1b${body}\x1b${st}${st}`],
   ];
   describe.each(forms)('%s', (_form, make) => {
-    it.each(orders)('%s: nothing reaches a viewer, however it is cut', (_name, body) => {
+    it.each(orders)('%s: nothing reaches a viewer, however it is split', (_name, body) => {
       const text = `a${make(body)}b`;
       const whole = bytes(text);
       for (let at = 1; at < whole.length; at += 1) {
         const { viewers, screen } = filtered(whole.subarray(0, at), whole.subarray(at));
-        // Plain text may be left of what was broken off.
+        // Plain text of an aborted sequence may remain.
         expect(viewers).toMatch(/^a[ -~]*b$/);
         expect(screen).toBe(text);
       }
@@ -247,18 +247,18 @@ describe('TERM-9: an agent’s output only draws', () => {
     expect(filtered(`a\x1b${body}b`).viewers).toBe('ab');
   });
 
-  it('an order without end holds back no more than the next sequence ends', () => {
+  it('a command without an end holds back output only until the next sequence', () => {
     expect(filtered('a\x1b]52;c;aGVs').viewers).toBe('a');
     expect(filtered('a\x1b]52;c;aGVs\r\nmore\x1b[m', 'b').viewers).toBe('a\x1b[mb');
   });
 
-  it('of control characters only those pass that move the cursor, ring or shift', () => {
+  it('the only control characters that pass move the cursor, ring the bell or shift', () => {
     const all = Array.from({ length: 0x20 }, (_, code) => String.fromCharCode(code)).filter((each) => each !== '\x1b');
     expect(filtered(`a${all.join('b')}`).viewers.replaceAll(/[ab]/g, '')).toBe('\x07\b\t\n\v\f\r\x0e\x0f');
   });
 
   it.each(['file:///etc/hosts', 'javascript:hello', 'vscode://file/x', 'ssh://host', '//host/x'])(
-    'a link to %j is no link, nor is its text part of the link before',
+    'a link to %j is no link, and its text is not part of the link before it',
     (to) => {
       const text = `\x1b]8;;https://example.org\x07a\x1b]8;;${to}\x07b`;
       expect(filtered(text).viewers).toBe(`\x1b]8;;https://example.org\x07a\x1b]8;;${st}b`);
@@ -281,7 +281,7 @@ describe('TERM-9: what a setting allows', () => {
     expect(others.map(([, body]) => body.slice(1).split(';')[0])).toEqual(codes);
   });
 
-  it('never what is answered, what runs something, or what is not well formed', () => {
+  it('queries, commands that run something, and malformed sequences never pass', () => {
     const all = ['clipboard', 'notifications', 'titles'] as const;
     for (const body of [
       ']52;c;?',

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 function start(command: string, args: string[]): { pty: PseudoTerminal; output: () => string; bytes: () => number } {
-  // As every agent is: it ends with this process.
+  // Like every agent, it ends with this process.
   const pty = openAgentTerminal(command, args, { cwd: '/', env, size });
   started.push(pty);
   const pieces: Uint8Array[] = [];
@@ -33,21 +33,21 @@ function start(command: string, args: string[]): { pty: PseudoTerminal; output: 
   return { pty, output: () => Buffer.concat(pieces).toString(), bytes: () => bytes };
 }
 
-/** A program in Node: raw mode, then what is given. */
+/** Arguments for Node: raw mode, then the given script. */
 const raw = (script: string): string[] => ['-e', `process.stdin.setRawMode(true);${script}`];
 
 describe('TERM-6: a program in a pseudo-terminal', () => {
-  test('can be had here', async () => {
+  test('is available here', async () => {
     expect(await loadPseudoTerminals()).toEqual({ ok: true });
   });
 
-  test('has the directory, the size and the environment it was given', async () => {
+  test('gets the given directory, size and environment', async () => {
     const { pty, output } = start('sh', ['-c', 'pwd; stty size; echo "$TERM"; echo "$LANG"']);
     expect(await pty.exited).toEqual({ exitCode: 0, signal: null });
     expect(output()).toBe('/\r\n24 80\r\nxterm-256color\r\nC.UTF-8\r\n');
   });
 
-  test('says how it ended: a code, a signal, a program that is not there', async () => {
+  test('reports how it ended: exit code, signal or missing program', async () => {
     expect(await start('sh', ['-c', 'exit 7']).pty.exited).toEqual({ exitCode: 7, signal: null });
     expect(await start('sh', ['-c', 'kill -9 $$']).pty.exited).toEqual({ exitCode: null, signal: 9 });
     const missing = start('/no/such/program', []);
@@ -55,7 +55,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(missing.output()).toContain('/no/such/program');
   });
 
-  test('takes a megabyte at once, whole and in order, though it reads slowly', async () => {
+  test('receives a megabyte at once, complete and in order, even if it reads slowly', async () => {
     const sent = randomBytes(512 * 1024).toString('hex');
     const { pty, output } = start(process.execPath, [
       ...raw(`
@@ -75,7 +75,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(pty.waitingBytes).toBe(0);
   });
 
-  test('takes single keys and pastes in the order they came, however it reads', async () => {
+  test('receives single keys and pastes in their order, however it reads', async () => {
     const { pty, output } = start(process.execPath, [
       ...raw(`
         let got = '';
@@ -97,7 +97,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     for (let round = 0; round < 200; round += 1) {
       for (let key = 0; key < 300; key += 1) send(String(key % 10));
       if (round % 20 === 0) send(`<${'paste'.repeat(10_000)}>`);
-      // Some of it is taken meanwhile.
+      // Lets the program read some of it.
       if (round % 50 === 0) await until(() => pty.waitingBytes < 20_000);
     }
     send('.');
@@ -105,7 +105,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(output()).toContain(`got ${createHash('sha256').update(sent).digest('hex')}`);
   });
 
-  test('learns of a new size', async () => {
+  test('is notified of a new size', async () => {
     const { pty, output } = start(process.execPath, [
       '-e',
       `process.stdout.on('resize', () => { console.log(process.stdout.getWindowSize().join('x')); process.exit(); });
@@ -117,7 +117,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(output()).toContain('100x50');
   });
 
-  test('waits while nobody reads, and all it wrote arrives before its end is told', async () => {
+  test('waits while nobody reads, and all its output arrives before its end is reported', async () => {
     const { pty, bytes } = start('sh', ['-c', 'head -c 3000000 /dev/zero | tr "\\0" x']);
     await until(() => bytes() > 0);
     pty.pause();
@@ -130,7 +130,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(bytes()).toBe(3_000_000);
   });
 
-  test('that ends while nobody reads loses nothing of what it wrote', async () => {
+  test('loses nothing of what it wrote if it ends while nobody reads', async () => {
     const { pty, output } = start('sh', ['-c', 'printf "%2000s" end']);
     pty.pause();
     await until(() => identifyProcess(pty.pid) === null);
@@ -138,7 +138,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(output()).toHaveLength(2000);
   });
 
-  test('that has ended takes no harm from whatever comes', async () => {
+  test('takes no harm from calls after its end', async () => {
     const { pty } = start('true', []);
     pty.write('x'.repeat(1_000_000));
     await pty.exited;
@@ -150,7 +150,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(pty.waitingBytes).toBe(0);
   });
 
-  test('is killed with much input waiting', async () => {
+  test('can be killed while much input is waiting', async () => {
     const { pty, output } = start(process.execPath, raw(`console.log('ready'); setInterval(() => {}, 1000);`));
     await until(() => output().includes('ready'));
     pty.write('x'.repeat(2_000_000));
@@ -158,7 +158,7 @@ describe('TERM-6: a program in a pseudo-terminal', () => {
     expect(await pty.exited).toEqual({ exitCode: null, signal: 15 });
   });
 
-  test('leaves, when it ends, its terminal and its children', async () => {
+  test('takes its children with it when it is killed', async () => {
     const { pty, output } = start('sh', ['-c', 'sleep 1000 & echo ready; wait']);
     await until(() => output().includes('ready'));
     pty.kill('SIGKILL');

@@ -75,7 +75,7 @@ export class PtyInput {
     }
   }
 
-  /** How much was accepted; null if nobody is left to accept any. */
+  /** How much was accepted; null if the reader is gone. */
   #offer(bytes: Uint8Array): number | null {
     try {
       return writeSync(this.#fd, bytes);

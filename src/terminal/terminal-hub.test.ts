@@ -38,7 +38,7 @@ function runScript(hub: TerminalHub, script: string): PseudoTerminal {
   ]);
 }
 
-/** A viewer with a terminal of its own: draws what it gets, and acknowledges it unless it is told not to. */
+/** A viewer with its own terminal: draws what it gets, and acknowledges it unless it is stalled. */
 class Watching {
   readonly viewer: TerminalViewer;
   readonly kinds: string[] = [];
@@ -53,7 +53,7 @@ class Watching {
   constructor(hub: TerminalHub, options: { size?: TerminalSize; canWrite?: boolean; stalled?: boolean } = {}) {
     this.viewer = hub.attach({ size: options.size, canWrite: options.canWrite ?? true });
     this.stalled = options.stalled ?? false;
-    // As a real one does: what it answers goes to the program.
+    // Like a real terminal: its answers go to the program.
     this.#terminal.onData((data) => this.viewer.write(Buffer.from(data)));
     void this.#watch();
   }
@@ -103,7 +103,7 @@ const hubOf = (options: TerminalHubOptions = {}): TerminalHub =>
   new TerminalHub({ size: { columns: 60, rows: 12 }, ...options });
 
 describe('TERM-1: input', () => {
-  test('reaches the program from who may write, and from nobody else', async () => {
+  test('reaches the program only from viewers that may write', async () => {
     const typed: string[] = [];
     const hub = hubOf({ onInput: (data) => typed.push(Buffer.from(data).toString()) });
     runScript(hub, `process.stdin.on('data', (data) => console.log('got ' + data))`);
@@ -118,7 +118,7 @@ describe('TERM-1: input', () => {
     expect(typed).toEqual(['yes']);
   });
 
-  test('beyond what may wait is refused in one sentence, and what was taken arrives whole', async () => {
+  test('is refused beyond the limit, and what was accepted arrives complete', async () => {
     const hub = hubOf();
     const pty = runScript(
       hub,
@@ -136,7 +136,7 @@ describe('TERM-1: input', () => {
     await watching.sees('all of it');
   });
 
-  test('to a program that has ended is dropped', async () => {
+  test('is dropped if the program has ended', async () => {
     const hub = hubOf();
     const pty = run(hub, 'true', []);
     const watching = new Watching(hub);
@@ -148,7 +148,7 @@ describe('TERM-1: input', () => {
 });
 
 describe('TERM-2: a late viewer', () => {
-  test('sees a full-screen program as it is now', async () => {
+  test('sees the current screen of a full-screen program', async () => {
     const hub = hubOf();
     runScript(
       hub,
@@ -165,7 +165,7 @@ describe('TERM-2: a late viewer', () => {
     expect(late.kinds[0]).toBe('screen');
   });
 
-  test('of a terminal that has ended sees the last screen, and that it has ended', async () => {
+  test('sees the last screen of an ended terminal, and that it has ended', async () => {
     const hub = hubOf();
     const pty = run(hub, 'echo', ['last words']);
     await pty.exited;
@@ -182,8 +182,8 @@ describe('TERM-2: a late viewer', () => {
   });
 });
 
-describe('TERM-3: questions of the program', () => {
-  test('are answered once, with two viewers, and also when they come in pieces', async () => {
+describe('TERM-3: the program’s queries', () => {
+  test('are answered once with two viewers, even if they arrive in pieces', async () => {
     const hub = hubOf();
     const viewers = [new Watching(hub), new Watching(hub)];
     runScript(
@@ -197,7 +197,7 @@ describe('TERM-3: questions of the program', () => {
     );
     await viewers[0]!.sees('ready');
     hub.write('go');
-    // By now the viewers have drawn what the program asked, and would have answered.
+    // By now the viewers have drawn what followed the query, and would have answered it.
     await viewers[0]!.sees('answered');
     await viewers[1]!.sees('answered');
     await Promise.all(viewers.map((each) => each.lines()));
@@ -211,7 +211,7 @@ describe('TERM-3: questions of the program', () => {
     }
   });
 
-  test('that asks without end and never reads costs no memory without end', async () => {
+  test('use bounded memory if the program never reads the answers', async () => {
     const hub = hubOf();
     const pty = run(hub, 'sh', ['-c', 'stty raw -echo; yes "$(printf "\\033[c")" | head -c 3000000; sleep 1000']);
     const watching = new Watching(hub);
@@ -221,10 +221,10 @@ describe('TERM-3: questions of the program', () => {
   });
 });
 
-describe('TERM-9: an order to the terminal of a viewer', () => {
+describe('TERM-9: a command to a viewer’s terminal', () => {
   const script = `process.stdout.write('\\x1b]2;the title\\x07\\x1b[?2031h\\x1b]52;c;aGVsbG8=\\x07\\x1b]9;hello\\x07\\x1b[31m')`;
 
-  test('reaches nobody, neither live nor with a redrawn screen', async () => {
+  test('reaches no viewer, neither live nor in a redrawn screen', async () => {
     const hub = hubOf();
     const early = new Watching(hub);
     runScript(hub, script);
@@ -237,7 +237,7 @@ describe('TERM-9: an order to the terminal of a viewer', () => {
     }
   });
 
-  test('reaches them where it is allowed; a title also those who come later', async () => {
+  test('reaches viewers where it is allowed; a title also reaches later ones', async () => {
     const hub = hubOf({ passthrough: ['titles', 'clipboard'] });
     const early = new Watching(hub);
     runScript(hub, script);
@@ -256,7 +256,7 @@ describe('PTY-8: a paste', () => {
   const script = `process.stdin.on('data', (data) => console.log('read ' + JSON.stringify(String(data))))`;
   const hostile = 'one\x1b[201~\r!two\r\nthree\x03\x7f\u009b201~\x00\tend\n';
 
-  test('goes between brackets where the program asks for them, and nothing in it is a key', async () => {
+  test('is bracketed if the program has asked for that, and nothing in it is a key', async () => {
     const hub = hubOf();
     runScript(hub, `process.stdout.write('\\x1b[?2004h'); ${script}`);
     const [writer, reader] = [new Watching(hub), new Watching(hub, { canWrite: false })];
@@ -272,7 +272,7 @@ describe('PTY-8: a paste', () => {
     expect(writer.text).not.toContain('no');
   });
 
-  test('is one line without an end to a program that has not asked: Enter is a person’s own', async () => {
+  test('is one line without Enter for a program that has not asked for brackets', async () => {
     const hub = hubOf();
     runScript(hub, script);
     const writer = new Watching(hub);
@@ -286,7 +286,7 @@ describe('PTY-8: a paste', () => {
 describe('TERM-4: the size', () => {
   const script = `const say = () => console.log('size ' + process.stdout.getWindowSize().join('x')); say(); process.stdout.on('resize', say)`;
 
-  test('is the smallest of those who may write, and stays when the last of them leaves', async () => {
+  test('is the smallest of the viewers that may write, and stays when the last of them leaves', async () => {
     const hub = new TerminalHub();
     runScript(hub, script);
     const watching = new Watching(hub, { canWrite: false, size: { columns: 20, rows: 5 } });
@@ -314,7 +314,7 @@ describe('TERM-4: the size', () => {
     ['rows', { columns: 80, rows: 1e9 }],
     ['rows', { columns: 80, rows: Number.NaN }],
     ['columns', { columns: 80.5, rows: 24 }],
-  ])('whose %s no terminal has is refused: %j', (field, size) => {
+  ])('is refused if no terminal can have its %s: %j', (field, size) => {
     const hub = new TerminalHub();
     const { viewer } = new Watching(hub);
     const refused: unknown = expect.objectContaining({ code: 'invalid_request', details: { field } });
@@ -326,7 +326,7 @@ describe('TERM-4: the size', () => {
 });
 
 describe('TERM-5: a stalled viewer', () => {
-  test('stalls nobody and costs no more than its window: 200 MB of output', async () => {
+  test('delays nobody and uses no more than its window: 200 MB of output', async () => {
     const hub = hubOf();
     const stalled = new Watching(hub, { stalled: true });
     const reading = new Watching(hub);
@@ -340,14 +340,14 @@ describe('TERM-5: a stalled viewer', () => {
     expect(stalled.outputBytes).toBeLessThanOrEqual(256 * 1024);
     expect(stalled.screens).toBeLessThanOrEqual(2);
     expect((most - before) / 1e6).toBeLessThan(150);
-    // Once it goes on, it sees what is there now, and not what it missed.
+    // Once it continues, it sees the current screen, not what it missed.
     stalled.stalled = false;
     stalled.viewer.acknowledge(10_000_000);
     await stalled.sees('the end');
     expect(stalled.outputBytes).toBeLessThanOrEqual(256 * 1024);
   }, 180_000);
 
-  test('a program waits only for the server’s own screen, and its output waits in no memory without bound', async () => {
+  test('does not hold up the program, which waits only for the server’s own screen, in bounded memory', async () => {
     const hub = hubOf();
     let isPaused = false;
     const calls: string[] = [];
@@ -381,7 +381,7 @@ describe('TERM-5: a stalled viewer', () => {
     watching.viewer.close();
   });
 
-  test('gets the last screen and the end, though it never said that it saw anything', async () => {
+  test('gets the last screen and the end, even if it never acknowledged anything', async () => {
     const hub = hubOf();
     const stalled = new Watching(hub, { stalled: true });
     const pty = run(hub, 'sh', ['-c', 'head -c 1000000 /dev/zero | tr "\\0" x; printf "\\r\\nlast"']);
@@ -392,7 +392,7 @@ describe('TERM-5: a stalled viewer', () => {
     expect(stalled.kinds.slice(-2)).toEqual(['screen', 'ended']);
   });
 
-  test('is not forgotten when another program follows', async () => {
+  test('stays attached when another program follows', async () => {
     const hub = hubOf();
     const watching = new Watching(hub);
     const first = run(hub, 'sh', ['-c', 'printf "\\033[?1049h\\033[?2004hfirst"; exec sleep 1000']);
@@ -407,7 +407,7 @@ describe('TERM-5: a stalled viewer', () => {
     expect(watching.ended).toBe(undefined);
   });
 
-  test('leaves by closing its frames, and its window is given back', async () => {
+  test('is detached by leaving its frames', async () => {
     const hub = hubOf();
     const viewer = hub.attach({ canWrite: true });
     for await (const frame of viewer.frames) {

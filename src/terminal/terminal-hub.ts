@@ -1,5 +1,5 @@
 /**
- * One terminal for a session's successive programs, and for everybody who watches them.
+ * One terminal for a session's successive programs, and for everyone who watches them.
  *
  * A program's output goes to the server's own screen first, and to the viewers at the moment the screen shows it: so a
  * screen redrawn for one of them is exactly what the others have seen. The program waits only for the server's screen,

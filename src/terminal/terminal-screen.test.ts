@@ -13,7 +13,7 @@ afterEach(() => {
   for (const each of open.splice(0)) each.close();
 });
 
-/** A terminal as a viewer has it. */
+/** A viewer's terminal. */
 function viewer(): Terminal {
   const terminal = new xterm.Terminal({ cols: size.columns, rows: size.rows, scrollback: 30, allowProposedApi: true });
   useCellWidths(terminal);
@@ -31,7 +31,7 @@ const write = (terminal: Terminal, text: string): Promise<void> => new Promise((
 const show = (on: TerminalScreen, text: string): Promise<void> =>
   new Promise((done) => on.write(Buffer.from(text), done));
 
-/** Everything of a terminal that a person or a program could notice. */
+/** Everything about a terminal that a person or a program could notice. */
 function stateOf(terminal: Terminal): object {
   const core = (terminal as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
   const { cursorX, cursorY } = terminal.buffer.active;
@@ -54,14 +54,14 @@ interface XtermLinks {
   _core: { _oscLinkService: { getLinkData(id: number): { id?: string; uri: string } | undefined } };
 }
 
-/** How a cell is underlined, and its link: xterm keeps both to itself. Empty where there is neither. */
+/** A cell's underline and link, which xterm keeps private; empty if it has neither. */
 function underneath(terminal: Terminal, cell: IBufferCell): string {
   const { fg, bg, extended } = cell as unknown as XtermCell;
   const own = bg & 0x10000000 ? extended : undefined;
   const links = (terminal as unknown as XtermLinks)._core._oscLinkService;
   const link = own && links.getLinkData(own.urlId);
   const colour = own?.underlineColor ?? 0;
-  // With a number of the palette, older colours stay in the other bits.
+  // With a palette index, bits of older colours remain.
   const seen = colour >> 24 === 3 ? colour : colour & 0x30000ff;
   const line = fg & 0x10000000 ? [((own?._ext ?? 0) >> 26) & 7 || 1, seen] : [];
   return [...line, ...(link ? [link.id, link.uri] : [])].join();
@@ -83,7 +83,7 @@ function linesOf(terminal: Terminal, buffer: IBuffer): string[] {
         [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()],
         [cell.isBold(), cell.isItalic(), cell.isInverse(), cell.isDim()].map((is) => (is ? 1 : 0)),
       ].flat();
-      // An empty cell looks like a blank: only its background can be seen.
+      // An empty cell looks like a blank: only its background is visible.
       const seen = chars === ' ' ? [cell.getBgColorMode(), cell.getBgColor(), Boolean(cell.isInverse())] : look;
       if (!isHalf) text += underneath(terminal, cell);
       text += chars + (seen.some((value) => value !== 0 && value !== -1 && value !== false) ? `<${seen.join()}>` : '');
@@ -94,7 +94,7 @@ function linesOf(terminal: Terminal, buffer: IBuffer): string[] {
   return lines;
 }
 
-/** A blank terminal with the screen drawn on it, as viewers are given it. */
+/** A blank terminal with the screen drawn on it, as viewers get it. */
 async function redrawn(from: TerminalScreen): Promise<Terminal> {
   const terminal = viewer();
   await write(terminal, Buffer.from(new OutputFilter().push(Buffer.from(from.redraw())).viewers).toString());
@@ -126,7 +126,7 @@ describe('TERM-2: a redrawn screen', () => {
   ];
   const later = 'more\x1b[31m text\r\n\x1b[A\x1b[2Cxy\x1b[?1049lz';
 
-  it.each(programs)('%s is what was there, and goes on as it did', async (_name, text) => {
+  it.each(programs)('%s equals the original, and continues like it', async (_name, text) => {
     const mine = screen();
     const original = viewer();
     await Promise.all([show(mine, text), write(original, text)]);
@@ -144,7 +144,7 @@ describe('TERM-2: a redrawn screen', () => {
     ['line drawing shifted to', '\x1b)0\x0e', 'lqqk\x0flqqk'],
     ['insert mode', 'abc\x1b[1;2H\x1b[4h', 'xx'],
     ['no wrapping', '\x1b[?7l', 'z'.repeat(size.columns + 5)],
-  ])('has %s, as what is written next shows', async (_name, text, next) => {
+  ])('preserves %s, as later output shows', async (_name, text, next) => {
     const mine = screen();
     const original = viewer();
     await Promise.all([show(mine, text), write(original, text)]);
@@ -153,7 +153,7 @@ describe('TERM-2: a redrawn screen', () => {
     expect(stateOf(copy)).toEqual(stateOf(original));
   });
 
-  it.each(wideTexts.filter(([text]) => text.length > 1))('TERM-11: goes on in the middle of %j', async (text) => {
+  it.each(wideTexts.filter(([text]) => text.length > 1))('TERM-11: continues in the middle of %j', async (text) => {
     const characters = Array.from(text);
     for (let cut = 1; cut < characters.length; cut += 1) {
       const mine = screen();
@@ -166,7 +166,7 @@ describe('TERM-2: a redrawn screen', () => {
     }
   });
 
-  it('TERM-11 TERM-9: has no link that leads elsewhere than to a page or a letter', async () => {
+  it('TERM-11 TERM-9: only has links to web pages and email addresses', async () => {
     const mine = screen();
     await show(mine, '\x1b]8;;https://a.example\x1b\\a\x1b]8;;file:///etc\x1b\\b\x1b]8;;vscode://x\x1b\\c');
     const copy = await redrawn(mine);
@@ -174,7 +174,7 @@ describe('TERM-2: a redrawn screen', () => {
     expect([0, 1, 2].map((column) => underneath(copy, line.getCell(column)!))).toEqual([',https://a.example', '', '']);
   });
 
-  it('says the modes that xterm knows nothing of, until a reset', async () => {
+  it('includes modes that xterm does not know, until a reset', async () => {
     const mine = screen();
     await show(mine, '\x1b[?1006h\x1b[?1016h\x1b[?1016l\x1b[>1u\x1b[>5u\x1b[<u\x1b[>4;2m\x1b[5 q\x1b]2;the title\x07');
     const text = mine.redraw();
@@ -192,7 +192,7 @@ describe('TERM-2: a redrawn screen', () => {
     expect(mine.redraw()).toBe(screen().redraw());
   });
 
-  it('is what was there after any output', async () => {
+  it('equals the original after any output', async () => {
     for (let seed = 1; seed <= 300; seed += 1) {
       const random = randomOf(seed);
       const text = randomOutput(random, 60);
@@ -238,7 +238,7 @@ function randomOutput(random: () => number, steps: number): string {
   return text;
 }
 
-describe('TERM-3: the server’s own screen answers', () => {
+describe('TERM-3: what the server’s own screen answers', () => {
   it.each([
     ['DA1', '\x1b[c', '\x1b[?1;2c'],
     ['DA2', '\x1b[>c', '\x1b[>0;276;0c'],
@@ -267,7 +267,7 @@ describe('TERM-3: the server’s own screen answers', () => {
     ['the clipboard', '\x1b]52;c;?\x07'],
     ['the title', '\x1b]2;echo hello\x07\x1b[21t'],
     ['ENQ', '\x05'],
-  ])('not %s, which it does not know or must not tell', async (_name, question) => {
+  ])('nothing about %s, which it does not know or must not reveal', async (_name, question) => {
     const answers: string[] = [];
     await show(
       screen((data) => answers.push(data)),

@@ -1,2 +1,2 @@
-/** The bundler takes them. */
+/** Stylesheets are imported for the bundler. */
 declare module '*.css';

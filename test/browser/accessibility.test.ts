@@ -33,7 +33,7 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
   });
 
   it.each(['light', 'dark'] as const)(
-    'has no serious finding of axe in any view, %s',
+    'has no serious axe findings in any view, %s',
     async (colorScheme) => {
       const { page, context, problems } = await openPage(browser, { colorScheme });
       await page.goto(server.url);
@@ -77,7 +77,7 @@ describeInBrowser('WEB-29: accessibility', (opened) => {
       await page.getByRole('button', { name: 'Interrupt' }).waitFor({ state: 'detached' });
       expect(problems).toEqual([]);
       await context.close();
-      // Each look of axe takes a second, and there are ten.
+      // Each axe run takes a second, and there are ten.
     },
     60_000,
   );

@@ -5,8 +5,8 @@ import { conversation, openChat, openPage, signIn } from '../support/browser.ts'
 import { describeInBrowser } from '../support/browser-suite.ts';
 import { runTurn } from '../support/turns.ts';
 
-describeInBrowser('AGENT-11 AGENT-12: messages of another chat’s agent', (opened) => {
-  it('are allowed in the chat’s settings, and appear as what they are', async () => {
+describeInBrowser('AGENT-11 AGENT-12: messages from another chat’s agent', (opened) => {
+  it('are turned on in the chat’s settings, and are shown as written, with their sender', async () => {
     const { server, browser } = opened();
     const { client } = server;
     const [sender, receiver] = await Promise.all(

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { openChat, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 
-/** Runs in the page: keeps what is put into the place that a screen reader speaks from. */
+/** Runs in the page: records the texts of the element that screen readers announce. */
 function listen(): void {
   const spoken: string[] = [];
   Object.assign(globalThis, { spoken });
@@ -18,10 +18,10 @@ function listen(): void {
   });
 }
 
-describeInBrowser('what a screen reader is told of a chat', (opened) => {
+describeInBrowser('the announcer for screen readers', (opened) => {
   it('WEB-29: announces each decision of a turn, and the end of every turn', async () => {
     const { server, browser } = opened();
-    // The program asks before it reads there, and before it writes.
+    // Outside the chat's directory, the agent asks before it reads and before it writes.
     const outside = await mkdtemp(join(tmpdir(), 'boocode-outside-'));
     const { page, context, problems } = await openPage(browser);
     try {

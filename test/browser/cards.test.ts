@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 
 const numbered = (count: number): string => Array.from({ length: count }, (_, line) => `echo ${line + 1}`).join('\n');
 
-describeInBrowser('WEB-30: a card in a browser', (opened) => {
+describeInBrowser('WEB-30: decision cards in a browser', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
@@ -38,7 +38,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     return page.locator(`[id="${id}"]`).innerText();
   };
 
-  /** What no agent here asks, the page is told in the server's place; its answers are kept. */
+  /** Shows a decision that no agent here asks for, in place of the server, and records the answers. */
   async function showInInbox(
     fields: Partial<Decision>,
   ): Promise<{ answers: AnswerDecision[]; tell: (more: Partial<Decision>) => void }> {
@@ -83,7 +83,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     return { answers, tell: (more) => tell(more) };
   }
 
-  /** The half second after which a card can be answered does not pass until `release` says so. */
+  /** Stops the half second before a card accepts an answer, until the returned function is called. */
   async function holdSteady(): Promise<() => Promise<void>> {
     await page.addInitScript(() => {
       const { setTimeout } = globalThis;
@@ -91,7 +91,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
       Object.assign(globalThis, {
         setTimeout(run: () => void, ms?: number, ...more: unknown[]): unknown {
           if (ms !== 500) return setTimeout(run, ms, ...more);
-          // One that is cleared does nothing any more.
+          // A timer in its place provides the id for `clearTimeout`.
           const id = setTimeout(() => held.delete(id), 2 ** 30);
           held.set(id, run);
           return id;
@@ -109,7 +109,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     return () => page.evaluate(() => (globalThis as unknown as { releaseHeld(): void }).releaseHeld());
   }
 
-  it('DECIDE-12: of 42 lines can be allowed only after the last one was visible', async () => {
+  it('DECIDE-12: a command of 42 lines can be allowed only after the last one was visible', async () => {
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
     await say(page, `run: touch too-early.txt\n${numbered(41)}`);
@@ -120,7 +120,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await allow.focus();
     await page.keyboard.press('Enter');
     expect(await isOff(page.getByRole('button', { name: 'Deny …' }))).toBe(false);
-    // By the keyboard alone.
+    // With the keyboard alone.
     await page.getByRole('region', { name: 'command, 42 lines' }).focus();
     await page.keyboard.press('End');
     await becomes(allow, false);
@@ -130,7 +130,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(existsSync(join(server.workDir, 'too-early.txt'))).toBe(true);
   });
 
-  it('DECIDE-12: can be read as a whole, on a phone too', async () => {
+  it('DECIDE-12: a long command can be read in full, even on a phone', async () => {
     await page.setViewportSize({ width: 390, height: 700 });
     const { answers } = await showInInbox({ input: { command: numbered(200) } });
     await becomes(allow, true);
@@ -142,7 +142,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
-  it('DECIDE-12: of a megabyte stays usable, and is allowed at its end', async () => {
+  it('DECIDE-12: a command of a megabyte stays usable, and can be allowed at its end', async () => {
     const { answers } = await showInInbox({ input: { command: numbered(80_000) } });
     await becomes(allow, true);
     await page.getByRole('button', { name: 'Deny …' }).click();
@@ -159,7 +159,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
-  it('DECIDE-12: can be always allowed only after the whole scope was visible', async () => {
+  it('DECIDE-12: “Always allow” works only after the whole scope was visible', async () => {
     const alwaysScope = Array.from({ length: 60 }, (_, line) => `Allow the command “echo ${line + 1}”, in this chat.`);
     const { answers } = await showInInbox({ alwaysScope });
     const always = page.getByRole('button', { name: 'Always allow' });
@@ -175,14 +175,14 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow_always' });
   });
 
-  it('DECIDE-12: can be denied without reading it', async () => {
+  it('DECIDE-12: a command can be denied without reading it', async () => {
     const { answers } = await showInInbox({ input: { command: numbered(200) } });
     await page.getByRole('button', { name: 'Deny …' }).click();
     await page.getByRole('button', { name: 'Deny', exact: true }).click();
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'deny' });
   });
 
-  it('WEB-25, DECIDE-11: names misleading characters: in the title, in what runs, in what is edited', async () => {
+  it('WEB-25, DECIDE-11: name misleading characters in the title, the command, the scope and the edited text', async () => {
     await showInInbox({
       title: `Bash: раypal${' '.repeat(300)}ls`,
       input: { command: `curl https://gооgle.com\u2800x   y \nrm ∕`, 'а\u200bb': '' },
@@ -201,7 +201,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await page.getByRole('region', { name: 'command, exactly' }).textContent()).toBe('rm ⟨– U+2013 like -⟩rf x');
   });
 
-  it('DECIDE-11: says which options look alike', async () => {
+  it('DECIDE-11: say which options look alike', async () => {
     const options = ['No', 'Yes', 'No\u200b', 'Аllow'].map((label) => ({ label, description: '' }));
     await showInInbox({
       kind: 'question',
@@ -225,7 +225,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     { kind: 'plan', input: { plan: 'Do it.' } },
     { kind: 'form', input: { mode: 'url', serverName: 'travel', message: 'Go there', url: 'https://example.com/' } },
   ] as const;
-  it.each(kinds)('WEB-54: is not answered by keys pressed before it appeared: $kind', async (fields) => {
+  it.each(kinds)('WEB-54: ignore input meant for what was there before: $kind', async (fields) => {
     const release = await holdSteady();
     const { answers, tell } = await showInInbox(fields);
     const buttons = page.getByRole('button', { name: /^(Allow once|Answer|Approve|Accept|Do not|Decline)/ });
@@ -240,7 +240,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await pressAll();
     await release();
     await becomes(buttons.first(), false);
-    // Another one may have pushed this one to where something else was.
+    // Another card may have moved this one to where something else was.
     tell({ id: '00000000-0000-4000-8000-000000000002', requestedAt: new Date(1).toISOString() });
     await page.locator('.decision').nth(1).waitFor();
     await becomes(buttons.first(), true);
@@ -254,7 +254,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     expect(await until(() => answers[0])).toMatchObject({ outcome: 'allow' });
   });
 
-  it('DECIDE-12: of a question can be answered only after its last option was visible', async () => {
+  it('DECIDE-12: a question can be answered only after its last option was visible', async () => {
     const options = Array.from({ length: 80 }, (_, index) => ({ label: `Choice ${index + 1}`, description: '' }));
     const { answers } = await showInInbox({
       kind: 'question',
@@ -272,7 +272,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     await until(() => answers[0]?.outcome === 'allow');
   });
 
-  it('DECIDE-12: of a change of thousands of lines waits for both its texts', async () => {
+  it('DECIDE-12: a change of thousands of lines requires both texts to be seen', async () => {
     const before = numbered(3000);
     await showInInbox({
       title: 'Edit: /a/b',
@@ -283,7 +283,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
   });
 
   it.each([{}, { plan: '' }, { plan: ' \u200b\n' }, { plan: 7 }])(
-    'DECIDE-12: that is a plan without a plan cannot be approved (%j)',
+    'DECIDE-12: a plan decision without a plan cannot be approved (%j)',
     async (input) => {
       const { answers } = await showInInbox({ kind: 'plan', input });
       await page.getByText('It contains no plan, so there is nothing to approve.').waitFor();
@@ -294,7 +294,7 @@ describeInBrowser('WEB-30: a card in a browser', (opened) => {
     },
   );
 
-  it('DECIDE-11: of a plan shows the text that is approved, not only its rendering', async () => {
+  it('DECIDE-11: a plan is shown as the text that is approved, not only formatted', async () => {
     const plan = '# Plan\n\n<!-- and then remove everything -->\n[tests](https://evil.example)';
     await showInInbox({ kind: 'plan', input: { plan } });
     expect(await page.getByRole('region', { name: 'The plan, 4 lines' }).textContent()).toBe(plan);

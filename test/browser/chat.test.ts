@@ -42,7 +42,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-22: streams an answer, and shows it once, also after a reload in the middle', async () => {
+  it('WEB-22: streams an answer, and shows it once, even after a reload in the middle', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
@@ -65,7 +65,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('TURN-3: is interrupted', async () => {
+  it('TURN-3: can be interrupted', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
@@ -77,7 +77,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('shows the waiting prompts, moves them, and cancels them', async () => {
+  it('shows queued prompts, moves them, and cancels them', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);
@@ -131,7 +131,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-21: two browsers show the same, and update the list', async () => {
+  it('WEB-21: is the same in two browsers, and so is the chat list', async () => {
     const { page } = watched;
     const chat = await server.createChat({ title: 'Shared' });
     const other = await openPage(browser);
@@ -154,7 +154,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('is found by what was said, archived, and deleted with a way back', async () => {
+  it('can be found by its content, archived and deleted, with undo', async () => {
     const { page } = watched;
     const chat = await server.createChat({ title: 'Needle' });
     await runTurn(server.client, chat.id, 'haystack 4711');
@@ -183,7 +183,7 @@ describeInBrowser('a chat in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-23: keeps its position while someone reads further up, and otherwise follows the end', async () => {
+  it('WEB-23: keeps its position while the user reads further up, and otherwise follows the end', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     for (let turn = 0; turn < 12; turn += 1) await runTurn(server.client, chat.id, 'anything');

@@ -6,7 +6,7 @@ import type { TestServer } from '../support/server.ts';
 import { pngOf } from '../support/images.ts';
 import { runTurn } from '../support/turns.ts';
 
-describeInBrowser('writing to the agent', (opened) => {
+describeInBrowser('the composer', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
@@ -102,7 +102,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('TURN-3: interrupts with Escape, and only the turn', async () => {
+  it('TURN-3: interrupts the turn on Escape, and keeps the draft', async () => {
     const { page } = watched;
     await say(page, 'hold');
     await conversation(page).getByText('I hold here.').last().waitFor();
@@ -113,7 +113,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('has shortcuts to the search, a new chat and the inbox', async () => {
+  it('has shortcuts for search, a new chat and the inbox', async () => {
     const { page } = watched;
     await page.keyboard.press('Control+k');
     await expect.poll(focused).toBe('Search chats by title and content');
@@ -164,7 +164,7 @@ describeInBrowser('writing to the agent', (opened) => {
     await expect.poll(read).toBe('It printed:\n\nA\n\n    code');
     await page.getByRole('button', { name: 'Copy this code' }).last().click();
     await expect.poll(async () => (await read()).trim()).toBe('code');
-    // Without a clipboard, as on a page without TLS, the older way does it.
+    // Without the Clipboard API, as on a page without TLS, the fallback copies.
     await page.evaluate(() => {
       Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined, configurable: true });
       delete (Navigator.prototype as { clipboard?: unknown }).clipboard;
@@ -180,7 +180,7 @@ describeInBrowser('writing to the agent', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('says so if a part of the page is gone after an upgrade, and keeps the rest', async () => {
+  it('reports a part of the page that is missing after an upgrade, and keeps working', async () => {
     const { page } = watched;
     const terminal = await server.createChat({ backend: 'claude_pty' });
     await page.route('**/assets/terminal-panel-*.js', (route) => route.fulfill({ status: 404, body: '' }));
@@ -190,7 +190,7 @@ describeInBrowser('writing to the agent', (opened) => {
     await page.getByRole('button', { name: 'Reload the page' }).waitFor();
     await page.getByRole('button', { name: 'Close', exact: true }).click();
     await field().waitFor();
-    // React tells the console of it; nothing else went wrong.
+    // React logs the error to the console; nothing else went wrong.
     expect(watched.problems.filter((problem) => !problem.startsWith('console:'))).toEqual([]);
   });
 });

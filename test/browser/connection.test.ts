@@ -9,7 +9,7 @@ import { runTurn } from '../support/turns.ts';
 const offline = (page: Page) => page.getByText('Offline.');
 const typed = (page: Page) => page.getByRole('article', { name: 'You', exact: true }).allInnerTexts();
 
-/** Has the page's own clock go on until so many turns are there. Gives the seconds that it took by that clock. */
+/** Advances the page's clock until this many turns have ended. Returns the seconds that this took by that clock. */
 async function secondsUntil(page: Page, turns: number): Promise<number> {
   for (let seconds = 0; seconds < 60; seconds += 0.25) {
     if ((await page.locator('.turn-line').count()) >= turns) return seconds;
@@ -47,7 +47,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     for (const text of texts) await runTurn(server.client, chatId, text);
   };
 
-  it('WEB-28 WEB-21: is reported, and what happened meanwhile is shown once and in order', async () => {
+  it('WEB-28 WEB-21: is reported, and missed events are shown once and in order', async () => {
     await tell('one');
     await enter();
     await turnsEnded(page, 1);
@@ -81,9 +81,9 @@ describeInBrowser('a connection that breaks', (opened) => {
 
   it.each([
     ['a machine that slept', 20, () => page.clock.fastForward('08:00:00')],
-    // A Chromium without a screen freezes no page, so what it would say is said by hand.
+    // Headless Chromium never freezes a page, so the test dispatches the event.
     ['a page that was frozen', 15, () => page.evaluate(() => document.dispatchEvent(new Event('resume')))],
-  ])('WEB-3: %s finds within %i seconds that its connection is dead, and is back', async (_what, seconds, wake) => {
+  ])('WEB-3: %s notices a dead connection within %i seconds, and reconnects', async (_what, seconds, wake) => {
     await tell('one');
     await page.clock.install();
     await enter();
@@ -96,11 +96,11 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-42: a replaced log is reported, and read again', async () => {
+  it('WEB-42: a replaced log is reported and reloaded', async () => {
     await tell('one', 'two', 'three');
     await enter();
     await turnsEnded(page, 3);
-    // As a backup leaves it that is older than what the page has seen.
+    // As after restoring a backup that is older than what the page has seen.
     const { sql } = server;
     await server.running.close();
     await offline(page).waitFor();
@@ -122,7 +122,7 @@ describeInBrowser('a connection that breaks', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-42: a page that read nothing for long is disconnected, and continues where it was', async () => {
+  it('WEB-42: a page that stops reading is disconnected, and continues where it was', async () => {
     const frames: string[] = [];
     page.on('websocket', (socket) =>
       socket.on('framereceived', ({ payload }) => frames.push(payload.slice(0, 20).toString())),
@@ -147,11 +147,11 @@ describeInBrowser('a connection that breaks', (opened) => {
   describe('WEB-43: prompts that could not be sent', () => {
     const outgoing = () => page.getByRole('region', { name: 'Queued prompts' }).getByRole('listitem');
 
-    it('survive navigation and a reload, and are sent by themselves, in order and once', async () => {
+    it('survive navigation and a reload, and are sent automatically, in order and once', async () => {
       const { id: otherId } = await server.createChat({ title: 'Other' });
       await enter();
       await page.getByText('No messages yet.').waitFor();
-      // The list comes by a request of its own.
+      // The chat list is a separate request.
       await page.getByRole('link', { name: /Other/ }).waitFor();
       bridge.isDown = true;
       bridge.cut();
@@ -163,7 +163,7 @@ describeInBrowser('a connection that breaks', (opened) => {
       await expect.poll(() => page.url()).toContain(otherId);
       await page.goBack();
       await expect.poll(() => outgoing().allInnerTexts()).toHaveLength(2);
-      // A reload needs the server, so there it is back for a moment, and still takes no prompt.
+      // A reload needs the server, so it is reachable again, but requests with prompts still fail.
       await page.route('**/prompts', (route) =>
         route.request().method() === 'POST' ? route.abort() : route.continue(),
       );
@@ -184,7 +184,7 @@ describeInBrowser('a connection that breaks', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('are stored once, even if the server accepted them and its receipt was lost', async () => {
+    it('are stored once, even if the server accepted them and its response was lost', async () => {
       await enter();
       let lost = 0;
       await page.route('**/prompts', async (route) => {
@@ -201,7 +201,7 @@ describeInBrowser('a connection that breaks', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('and drafts that are too large for a reload are reported, and do not break the page', async () => {
+    it('are reported, like drafts, if they are too large to survive a reload', async () => {
       await enter();
       await page.getByText('No messages yet.').waitFor();
       await page.evaluate(() => {
@@ -209,7 +209,7 @@ describeInBrowser('a connection that breaks', (opened) => {
           try {
             sessionStorage.setItem(`full ${chars}`, 'x'.repeat(chars));
           } catch {
-            // Full to this point.
+            // No room for this many: try fewer.
           }
         }
       });

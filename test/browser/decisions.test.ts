@@ -26,7 +26,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
   });
   const file = (name: string): string => join(server.workDir, name);
 
-  it('DECIDE-3: what is shown is what runs, with every misleading character named', async () => {
+  it('DECIDE-3: show exactly what runs, with every misleading character named', async () => {
     const { page } = watched;
     await say(page, 'run: printf "a\u200b\u202eb" > allowed.txt');
     const shown = page.getByRole('region', { name: 'command' });
@@ -39,7 +39,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('DECIDE-6: “always” says what it means, and afterwards nobody is asked', async () => {
+  it('DECIDE-6: say what “Always allow” allows, and are not needed for it afterwards', async () => {
     const { page } = watched;
     await say(page, 'write always.txt: once');
     const always = page.getByRole('button', { name: 'Always allow' });
@@ -58,7 +58,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('denies with a message that reaches the agent', async () => {
+  it('can be denied with a message that reaches the agent', async () => {
     const { page } = watched;
     await say(page, 'run: touch denied.txt');
     await page.getByRole('button', { name: 'Deny …' }).click();
@@ -71,7 +71,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('lets the input be edited first', async () => {
+  it('can be allowed with edited input', async () => {
     const { page } = watched;
     await say(page, 'run: touch before.txt');
     await page.getByRole('button', { name: 'Edit …' }).click();
@@ -84,7 +84,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('DECIDE-9: an edit that cannot run is refused at its field, and can be corrected', async () => {
+  it('DECIDE-9: report an edit that cannot run at its field, where it can be corrected', async () => {
     const { page } = watched;
     await say(page, 'run: touch refused.txt');
     await page.getByRole('button', { name: 'Edit …' }).click();
@@ -98,11 +98,11 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     await page.getByRole('button', { name: 'Allow as edited' }).click();
     await turnsEnded(page, 1);
     expect([existsSync(file('refused.txt')), existsSync(file('mended.txt'))]).toEqual([false, true]);
-    // The browser itself tells of the request that was refused.
+    // The browser logs the refused request.
     expect(watched.problems.filter((problem) => !problem.includes('400'))).toEqual([]);
   });
 
-  it('DECIDE-2: one that is settled elsewhere is shown as settled, by whom and how', async () => {
+  it('DECIDE-2: show by whom and how they were settled elsewhere', async () => {
     const { page } = watched;
     await say(page, 'run: touch elsewhere.txt');
     await page.getByRole('button', { name: 'Allow once' }).waitFor();
@@ -114,7 +114,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('of all chats are in one inbox', async () => {
+  it('of all chats are in one inbox, and can be answered there', async () => {
     const { page } = watched;
     await say(page, 'ask me');
     await page.getByText('Which colour should the example have?').first().waitFor();
@@ -133,7 +133,7 @@ describeInBrowser('WEB-27: decisions in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('of a plan render it, and approve it or send it back', async () => {
+  it('show a plan formatted, with a button that approves it', async () => {
     const { page } = watched;
     await page.getByLabel('Permission mode').selectOption('plan');
     await say(page, 'make a plan');

@@ -58,7 +58,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
       expect(await page.getByRole('dialog').count()).toBe(0);
     });
 
-    it('brings up no keyboard on a touch screen, and leaves no button that a space would press', async () => {
+    it('opens no keyboard on a touchscreen, and is on no button that Space would press', async () => {
       await open({ size: { width: 390, height: 844 }, isTouched: true });
       await signIn(page, server.running.signInLink());
       await begin();
@@ -68,7 +68,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     });
   });
 
-  it('WEB-52: shows in a dialog what is wrong with it', async () => {
+  it('WEB-52: shows an error of the dialog inside it', async () => {
     await open();
     await signIn(page, server.running.signInLink());
     await page.getByRole('button', { name: 'New chat' }).first().click();
@@ -95,7 +95,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
 
   it('WEB-52: says that the agent is starting until a chat’s first turn has started', async () => {
     await open();
-    // What comes from the first turn on is kept back.
+    // Hold back everything from the start of the first turn on.
     let isHeld = false;
     await page.routeWebSocket(/\/v1\/live/, (socket) => {
       const live = socket.connectToServer();
@@ -113,7 +113,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     expect(await page.getByText('No messages yet.').count()).toBe(0);
   });
 
-  describe('WEB-53: the permission for a change', () => {
+  describe('WEB-53: the decision about a change', () => {
     const phone = { width: 390, height: 844 };
     const file = Array.from({ length: 40 }, (_, line) => `line ${line}`).join('\n');
     const input = (): Record<string, string> => ({
@@ -125,7 +125,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
     it.each([
       ['on a phone', phone],
       ['on a desktop', undefined],
-    ] as const)('shows it once, and its buttons at once, %s', async (_where, size) => {
+    ] as const)('shows the change once, with all buttons in view, %s', async (_where, size) => {
       await open(size ? { size } : {});
       await signIn(page, server.running.signInLink());
       const { id } = await server.createChat({ permissionMode: 'acceptEdits' });
@@ -146,7 +146,7 @@ describeInBrowser('the first chat in a browser', (opened) => {
       const names = ['Allow once', 'Always allow', 'Edit …', 'Deny …'];
       const inSight = names.map((name) => card.getByRole('button', { name }).evaluate(isInSight));
       expect(await Promise.all(inSight)).toEqual(names.map(() => true));
-      // What it does is told to the byte: a character that is not seen, too.
+      // The change is shown to the byte, including invisible characters.
       expect(await card.getByRole('region', { name: /^Change/ }).innerText()).toContain('mo⟨U+200B⟩re');
       await card.locator('.change-lines .seen-end').scrollIntoViewIfNeeded();
       await card.locator('.scope').scrollIntoViewIfNeeded();

@@ -1,4 +1,4 @@
-// Forms of a real MCP server in a real browser, up to what the server gets.
+// Forms of a real MCP server in a real browser, including what the server receives.
 import type { Browser } from 'playwright-core';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { addAskingServers, askPrompt, type AskingServers } from '../support/asking-servers.ts';
@@ -61,7 +61,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     await server.client.deleteChat(chatId);
   });
 
-  it('DECIDE-8: says who asks, checks each field, and sends exactly what was typed, by keyboard alone', async () => {
+  it('DECIDE-8: say who asks, check each field, and send exactly what was typed', async () => {
     const shown = watched.page;
     await say(shown, askPrompt({ server: 'travel', request: 'booking' }));
     const card = shown.locator('.decision-form');
@@ -77,7 +77,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     expect(await card.getByText('This looks like a password or a key').count()).toBe(1);
     expect(await findings(shown)).toEqual([]);
 
-    // Defaults stand there; what is not right is said at its field, which gets the focus.
+    // Fields start with their defaults. Errors appear at their fields, and the first of these gets focus.
     expect(await card.getByLabel('seats').inputValue()).toBe('2');
     expect(await card.getByLabel('meal').locator('option:checked').innerText()).toBe('Vegetables');
     await card.getByLabel('seats').fill('5');
@@ -122,7 +122,7 @@ describeInBrowser('WEB-27: forms in a browser', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('DECIDE-8: a page is shown to the byte with its host, and only a web page is a link', async () => {
+  it('DECIDE-8: show an address to the byte with its host, and link only to web pages', async () => {
     const shown = watched.page;
     await say(shown, askPrompt({ server: 'travel', request: 'page' }));
     const card = shown.locator('.decision-form');

@@ -8,7 +8,7 @@ import { hostileTexts } from '../support/hostile-texts.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
-/** Texts in files that the demo model repeats whole. */
+/** The demo model repeats up to 2,000 characters of a file in full. */
 const maxFileLength = 1800;
 const files = hostileTexts.reduce<string[]>((made, text) => {
   const last = made.at(-1);
@@ -16,9 +16,9 @@ const files = hostileTexts.reduce<string[]>((made, text) => {
   return isFull ? [...made, `${text}\n\n`] : [...made.slice(0, -1), `${last}${text}\n\n`];
 }, []);
 
-/** Nothing but the app's own elements, and nothing that was fetched elsewhere. */
+/** Expects only the app's own elements in the page, and no requests to other servers. */
 async function expectHarmless({ page, problems }: WatchedPage, fetched: readonly string[], url: string): Promise<void> {
-  // What a script of the page's own would have begun by now, it has.
+  // Give an injected script time to run.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
   const strange = await page.evaluate(() => {
     const wrong =
@@ -46,11 +46,11 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
     await signIn(watched.page, server.running.signInLink());
   });
 
-  it('has at least fifty forms here', () => {
+  it('comes in at least fifty forms', () => {
     expect(hostileTexts.length).toBeGreaterThanOrEqual(50);
   });
 
-  it('in titles and names of directories stays text', async () => {
+  it('in chat titles stays text', async () => {
     const { page } = watched;
     const titles = hostileTexts.filter((text) => !text.includes('\u0000'));
     for (const title of titles) await server.createChat({ title: title.slice(0, 200) });
@@ -66,7 +66,7 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
     await expectHarmless(watched, fetched, server.url);
   });
 
-  it('in what people, models and tools write stays text', async () => {
+  it('in prompts, answers and tool output stays text', async () => {
     const { page } = watched;
     const chat = await server.createChat({ title: 'Talk' });
     for (const [index, text] of files.entries()) {
@@ -91,7 +91,7 @@ describeInBrowser('WEB-24: hostile text', (opened) => {
       if (isAtTop) break;
     }
     await view.getByText('The start of this chat').waitFor();
-    // It was there, as text.
+    // The hostile text is shown, as text.
     await view.getByText('<svg onload=hacked()>').first().waitFor();
   });
 

@@ -13,7 +13,7 @@ describeInBrowser('a chat of 50,000 events in a browser', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('WEB-23: opens at its end, with one page of the log and few rows, and is read back page by page', async () => {
+  it('WEB-23: opens at its end with one page of the log and few rows, and loads older pages one by one', async () => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat();
@@ -36,7 +36,7 @@ describeInBrowser('a chat of 50,000 events in a browser', (opened) => {
     while (asked.length < 4) await page.mouse.wheel(0, -5000);
     await conversation(page).getByText('Loading older messages …').waitFor({ state: 'detached' });
     expect(await page.locator('.row').count()).toBeLessThan(100);
-    // What is in sight stands in order, without a hole.
+    // The rendered rows are in order, without gaps.
     const numbers = (await page.locator('.row').allInnerTexts()).map((text) =>
       Number(/message (\d+)\./.exec(text)?.[1]),
     );

@@ -12,7 +12,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
   let page: Page;
   beforeAll(async () => {
     ({ server, browser } = opened());
-    // As many as the window holds, and more.
+    // More than fit into the window.
     for (let index = 10; index < 30; index += 1) await server.createChat({ title: `Chat ${index}` });
   });
   beforeEach(async () => {
@@ -58,7 +58,7 @@ describeInBrowser('WEB-29: the menu of a chat', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('stays in the window at the end of a list, closes with a press elsewhere, and breaks no policy', async () => {
+  it('stays in the window at the end of a list, closes on a click elsewhere, and violates no policy', async () => {
     await signIn(page, server.running.signInLink());
     await button('Chat 10').scrollIntoViewIfNeeded();
     await button('Chat 10').click();

@@ -14,7 +14,7 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('AGENT-29: says so on the page, and continues where it is moved to', async () => {
+  it('AGENT-29: says so on the page, and continues in its new directory', async () => {
     const [old, moved] = [join(server.workDir, 'project'), join(server.workDir, 'project2')];
     await mkdir(old);
     const chat = await server.createChat({ cwd: old });
@@ -34,9 +34,9 @@ describeInBrowser('a chat whose directory was moved', (opened) => {
     await page.locator('.page-dir').and(page.getByTitle(moved)).waitFor();
     await page.getByText('This chat’s directory cannot be used.').waitFor({ state: 'detached' });
     expect((await server.client.getChat(chat.id)).cwd).toBe(moved);
-    // What was held for the directory goes on by itself.
+    // The held prompt is sent automatically.
     await page.getByText('t1 t2').waitFor();
-    // The trust of a directory that is gone cannot be read.
+    // Reading the trust of a missing directory fails.
     expect(problems.filter((problem) => !/\b4\d\d\b/.test(problem))).toEqual([]);
   });
 

@@ -7,14 +7,14 @@ import type { TestServer } from '../support/server.ts';
 
 const length = 1_000;
 
-describeInBrowser('the pages before, of a chat in a browser', (opened) => {
+describeInBrowser('older pages of a chat in a browser', (opened) => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(() => {
     ({ server, browser } = opened());
   });
 
-  it('WEB-23: one that fails is requested once, reported, and retried on demand', async () => {
+  it('WEB-23: are requested once if they fail, with an error, and retried on demand', async () => {
     const { page, context, problems } = await openPage(browser);
     await signIn(page, server.running.signInLink());
     const chat = await server.createChat();

@@ -23,7 +23,7 @@ describeInBrowser('the page behind a proxy', (opened) => {
   }
   const link = (): string => `${proxy.url}/${new URL(server.running.signInLink()).hash}`;
 
-  it('WEB-56: below a path, sign-in, prompts, live updates and the terminal work', async () => {
+  it('WEB-56: signs in, sends prompts, gets live updates and opens the terminal under a path', async () => {
     await open({ prefix: '/boo', compresses: true });
     const { page } = watched;
     await signIn(page, link());
@@ -38,13 +38,13 @@ describeInBrowser('the page behind a proxy', (opened) => {
     await server.client.deleteChat(chat.id);
   });
 
-  it('WEB-57: says how to reach it if its parts do not load', async () => {
+  it('WEB-57: says which address to use if its assets do not load', async () => {
     await open({ prefix: '/boo' });
     await watched.page.goto(proxy.url);
     await expect.poll(() => watched.page.getByText(/with a slash at its end/).isVisible()).toBe(true);
   });
 
-  it('WEB-57: says what to configure if the proxy sends another name', async () => {
+  it('WEB-57: says what to configure if the proxy sends another host name', async () => {
     await open({ host: 'boo.example.org' });
     await watched.page.goto(link());
     const what = watched.page.getByText('--public-origin https://boo.example.org');

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conversation, hasBrowser, openBrowser, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
 import { openProgramHome, type ProgramHome } from '../support/program.ts';
 
-/** A port that is free now: the server comes back on it. */
+/** A free port, so that the server can restart on the same one. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -28,7 +28,7 @@ describe.skipIf(!isPossible)('WEB-28: a server that dies', () => {
     await home?.remove();
   });
 
-  it('TURN-2 LOG-3: is killed in the middle of a turn, and the page continues with the next one by itself', async () => {
+  it('TURN-2 LOG-3: leaves an interrupted turn, and the page continues with the next server', async () => {
     const args = ['--port', String(await freePort())];
     const first = await home.serve('demo', args);
     const { page, problems } = await openPage(browser);
@@ -47,7 +47,7 @@ describe.skipIf(!isPossible)('WEB-28: a server that dies', () => {
     const second = await home.serve('demo', args);
     expect(second.url).toBe(first.url);
     await page.getByText('Offline.').waitFor({ state: 'detached' });
-    // The prompt is taken by whoever holds the chat; that ends what was left open.
+    // The next server takes over the chat: it first ends the turn that was left open.
     await say(page, 'what did I say');
     await page.locator('.turn-interrupted').waitFor();
     await turnsEnded(page, 3);

@@ -37,7 +37,6 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     const link = await page.getByLabel('Sign-in link').inputValue();
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#code=[\w-]{43}$/);
     expect(link).not.toContain(server.token);
-    // As a camera would: what is drawn says the same.
     const squares = await page.getByRole('img', { name: 'The link as a QR code' }).locator('path').getAttribute('d');
     expect(squares).toMatch(/^(M\d+ \d+h1v1h-1z)+$/);
     await page.getByText('only works on the server’s own machine').waitFor();
@@ -69,7 +68,7 @@ describeInBrowser('WEB-26: signing in', (opened) => {
     await page.getByRole('alert').getByText('belongs to another sign-in').waitFor();
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByText('for everyone who uses it').waitFor();
-    // The browser itself notes answers of 4xx.
+    // The browser logs responses of 4xx.
     expect(problems.filter((problem) => !problem.includes('400'))).toEqual([]);
     await context.close();
   });

@@ -52,7 +52,7 @@ describe.skipIf(!hasBrowser(name))(`${name}`, () => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-49 TURN-11: a retried request is one line that counts', async () => {
+  it('WEB-49 TURN-11: a retried request is one line with a counter', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await openChat(page, server.url, chat.id);

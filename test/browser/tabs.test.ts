@@ -53,10 +53,10 @@ describeInBrowser('the tabs of one browser', (opened) => {
     expect(answers).toEqual(tabs.map(() => 200));
     expect(await page.getByText('Offline.').count()).toBe(0);
     expect(watched.problems).toEqual([]);
-    // Twelve pages at once are much for a small machine.
+    // Twelve pages at once are slow on a small machine.
   }, 120_000);
 
-  it('WEB-45: signing out in one signs out the others, and unsent text is forgotten', async () => {
+  it('WEB-45: are all signed out when one signs out, and delete unsent text', async () => {
     const { id } = await server.createChat();
     const other = await openTab(id);
     await other.getByLabel('Prompt', { exact: true }).fill('never sent');
@@ -66,14 +66,14 @@ describeInBrowser('the tabs of one browser', (opened) => {
     expect([await page.title(), await other.title()]).toEqual(['BooCode', 'BooCode']);
     expect(await other.getByRole('alert').count()).toBe(0);
     expect(await other.evaluate(() => Object.values(sessionStorage).join())).not.toContain('never sent');
-    // And signing in signs them in.
+    // Signing in in one tab signs in the others.
     await page.getByLabel('Token').fill(server.token);
     await page.keyboard.press('Enter');
     await other.getByLabel('Prompt', { exact: true }).waitFor();
     expect(watched.problems).toEqual([]);
   });
 
-  it('WEB-45: unsent text is forgotten in tabs that slept while another signed out and in again', async () => {
+  it('WEB-45: delete unsent text if they slept while another tab signed out and in again', async () => {
     const { id } = await server.createChat();
     const [frozen, discarded] = [await openTab(id), await openTab(id)];
     const prompt = (tab: Page) => tab.getByLabel('Prompt', { exact: true });
@@ -82,7 +82,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await prompt(tab).fill('never sent');
       await expect.poll(() => written(tab)).toContain('never sent');
     }
-    // A Chromium without a screen freezes no page, so this one is made deaf by hand.
+    // Headless Chromium never freezes a page, so this one is made to ignore storage events.
     await frozen.evaluate(() => {
       Object.defineProperty(StorageEvent.prototype, 'key', { get: () => 'not heard of' });
     });
@@ -144,7 +144,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       expect(watched.problems).toEqual([]);
     });
 
-    it('report once what happens in a chat that is not in the foreground, and disappear when it is settled', async () => {
+    it('report once what happens in a background chat, and disappear when it is settled', async () => {
       const { id } = await server.createChat({ title: 'Far away' });
       const others = await Promise.all([openTab(), openTab()]);
       for (const tab of [page, ...others]) await tab.getByRole('link', { name: /Far away/ }).waitFor();
@@ -156,7 +156,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await expect
         .poll(() => told.slice(1).sort(), { timeout: 40_000 })
         .toEqual(['Done: Far away', 'closed: Waiting for you: Far away']);
-      // A page that is opened later has seen nothing happen.
+      // A page that is opened later does not report it again.
       await server.client.prompt(id, { content: 'run: touch b.txt' });
       await expect.poll(() => told.length, { timeout: 40_000 }).toBe(4);
       const late = await openTab();
@@ -178,7 +178,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await turnsEnded(tab, 1);
       await runTurn(server.client, other.id, 'two');
       await expect.poll(() => told, { timeout: 40_000 }).toEqual(['Done: Beside']);
-      // Somebody looks elsewhere.
+      // The user goes to another page.
       await tab.goto(`${server.url}/#/inbox`);
       await runTurn(server.client, chat.id, 'three');
       await expect.poll(() => told, { timeout: 40_000 }).toEqual(['Done: Beside', 'Done: In front']);
@@ -186,7 +186,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
     });
   });
 
-  it('WEB-45: a token that the server no longer accepts signs out every tab, and says so', async () => {
+  it('WEB-45: are all signed out, with the reason, when the server no longer accepts their token', async () => {
     const { id } = await server.createChat();
     const tabs = [page, await openTab(id)];
     await tabs[1]!.getByLabel('Prompt', { exact: true }).fill('a draft');
@@ -196,7 +196,7 @@ describeInBrowser('the tabs of one browser', (opened) => {
       await tab.getByRole('alert').getByText('The server no longer accepts this token.').waitFor();
     await page.getByLabel('Token').fill(server.token);
     await page.keyboard.press('Enter');
-    // What was being written is still there.
+    // The draft is still there.
     const draft = tabs[1]!.getByLabel('Prompt', { exact: true });
     await draft.waitFor();
     expect(await draft.inputValue()).toBe('a draft');

@@ -10,7 +10,7 @@ import { describeInBrowser } from '../support/browser-suite.ts';
 import type { TestServer } from '../support/server.ts';
 import { wideTexts } from '../support/wide-texts.ts';
 
-describeInBrowser('the terminal beside a chat', (opened) => {
+describeInBrowser('the terminal next to a chat', (opened) => {
   let server: TestServer;
   let browser: Browser;
   beforeAll(() => {
@@ -46,7 +46,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await screen.getByText('❯').first().waitFor({ timeout: 30_000 });
     bridge.stall();
     await page.keyboard.type('into the void');
-    // As a machine says that it has slept.
+    // Browsers send this event when a frozen page wakes up.
     await page.evaluate(() => document.dispatchEvent(new Event('resume')));
     await page.getByText('Offline.').waitFor();
     await page.getByText('Offline.').waitFor({ state: 'detached' });
@@ -73,7 +73,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     await bridge.close();
   });
 
-  it('WEB-47 PTY-8: text input stays text, by every route: none of it acts as a key', async () => {
+  it('WEB-47 PTY-8: takes text as text, however it arrives: none of it acts as a key', async () => {
     const { page, context, problems } = await openPage(browser, { size: { width: 1400, height: 800 } });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await signIn(page, server.running.signInLink());
@@ -126,7 +126,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
       await take(`by ${way}\u001b[201~\r!touch was-run\r`);
       await screen.getByText(`by ${way}`).first().waitFor();
       await screen.getByText('!touch was-run').first().waitFor();
-      // Whatever was a key would have been taken by now: what is typed next is.
+      // Once later input appears, anything that acted as a key would have had its effect.
       await page.keyboard.type('and more');
       await screen.getByText('and more').first().waitFor();
       // Not Ctrl-C, which ends the program when it is pressed twice.
@@ -157,7 +157,7 @@ describeInBrowser('the terminal beside a chat', (opened) => {
     const rows = page.getByRole('complementary', { name: 'Terminal' }).locator('.xterm-rows > div');
     await rows.getByText(';').last().waitFor();
     await expect.poll(() => rows.count()).toBe(size.rows);
-    // How far from the left the last character of each row is drawn.
+    // The distance of each row's last character from the left edge.
     const places = await rows.evaluateAll((elements) =>
       elements.map((row) => {
         const nodes = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);

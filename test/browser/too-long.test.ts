@@ -10,7 +10,7 @@ describeInBrowser('a chat that is too long for its model', (opened) => {
   let browser: Browser;
   beforeAll(() => ({ server, browser } = opened()));
 
-  it('WEB-50: says so, and continues from before the prompt that was too long with one click', async () => {
+  it('WEB-50: says so, and one click rewinds to before the prompt that was too long', async () => {
     const { id } = await server.createChat();
     await runTurn(server.client, id, 'stream 3 tokens');
     const { page, context, problems } = await openPage(browser);

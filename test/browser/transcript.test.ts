@@ -13,7 +13,7 @@ const code = Array.from({ length: 40 }, (_, index) => `const line${index + 1}: n
 
 const card = (page: Page, name: string | RegExp): Locator => conversation(page).getByRole('region', { name }).last();
 
-describeInBrowser('what a chat shows', (opened) => {
+describeInBrowser('the transcript', (opened) => {
   let server: TestServer;
   let browser: Browser;
   let watched: WatchedPage;
@@ -28,7 +28,7 @@ describeInBrowser('what a chat shows', (opened) => {
     watched.problems.length = 0;
   });
 
-  /** A chat in which this was said, as it stands on the screen. */
+  /** Opens a chat in which this prompt has run. */
   async function shown(prompt: string) {
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, prompt, { answer });
@@ -38,7 +38,7 @@ describeInBrowser('what a chat shows', (opened) => {
     return { page: watched.page, chat };
   }
 
-  it('thinking, collapsed until it is opened', async () => {
+  it('shows thinking, collapsed until it is opened', async () => {
     const { page } = await shown('think');
     const thought = page.getByRole('button', { name: 'Thought' });
     expect(await thought.getAttribute('aria-expanded')).toBe('false');
@@ -47,7 +47,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a file that was read, with line numbers and in color, a long one in parts', async () => {
+  it('shows a file that was read, with line numbers and colours, a long one in parts', async () => {
     const { page } = await shown('read code.ts');
     const read = card(page, 'Read: code.ts, done');
     await read.getByRole('button', { name: 'Read code.ts done' }).click();
@@ -60,7 +60,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a change with the lines around it', async () => {
+  it('shows a change with the lines around it', async () => {
     const { page } = await shown('edit code.ts: = 20; => = 2000;');
     const change = card(page, 'Edit: code.ts, done').getByRole('region', { name: 'Change' });
     const lines = await change.locator('.diff-line').allInnerTexts();
@@ -78,7 +78,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('an image that a tool returned', async () => {
+  it('shows an image that a tool returned', async () => {
     const { page } = await shown('read dot.png');
     await page.getByRole('button', { name: 'Read dot.png done' }).click();
     const picture = card(page, /^Read/).getByRole('img');
@@ -86,7 +86,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a sub-agent’s steps inside its card, and its final message once', async () => {
+  it('shows a sub-agent’s steps inside its card, and its final message once', async () => {
     const { page } = await shown('use a sub-agent: run: echo from-below');
     const agent = conversation(page).getByRole('region', { name: /^Agent: .*, done$/ });
     await agent.getByRole('region', { name: 'Bash: echo from-below, done' }).waitFor();
@@ -97,7 +97,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('background work, while it runs', async () => {
+  it('shows background work while it runs', async () => {
     const { page, chat } = await shown('start a background task: sleep 600');
     await card(page, 'Bash: sleep 600, in the background').waitFor();
     await page.getByText(/In the background for .*Count slowly to three/).waitFor();
@@ -107,7 +107,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('a plan that is waiting for approval, and a summary of the conversation so far', async () => {
+  it('shows a plan that is waiting for approval, and that the conversation was summarized', async () => {
     const { page } = watched;
     const chat = await server.createChat({ permissionMode: 'plan' });
     await page.goto('about:blank');
@@ -131,12 +131,12 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('the to-dos, and how many of them are done', async () => {
+  it('shows the to-dos, and how many of them are done', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, 'anything');
     await page.goto('about:blank');
-    // Which tool keeps them, if any, depends on the model: so an event is told here as the backend tells them.
+    // Whether the agent has a tool for them depends on the model, so the test puts the backend's event into the log.
     await page.route(`**/v1/chats/${chat.id}/events?*`, async (route) => {
       const answered = await route.fetch();
       const body = (await answered.json()) as { items: { type: string; entries?: unknown }[] };
@@ -161,7 +161,7 @@ describeInBrowser('what a chat shows', (opened) => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('everything else, if one item cannot be rendered', async () => {
+  it('shows everything else if one item cannot be rendered', async () => {
     const { page } = watched;
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, 'run: echo one', { answer });
@@ -177,11 +177,11 @@ describeInBrowser('what a chat shows', (opened) => {
       .getByText(/^This part of the chat could not be shown/)
       .waitFor();
     await conversation(page).getByText('I will run that.').waitFor();
-    // React tells the console of it; nothing else went wrong.
+    // React logs the error to the console; nothing else went wrong.
     expect(watched.problems.filter((problem) => !problem.startsWith('console:'))).toEqual([]);
   });
 
-  it('cost and tokens of every turn and of the whole chat', async () => {
+  it('shows cost and tokens of every turn and of the whole chat', async () => {
     const { page, chat } = await shown('anything');
     const { tokensIn, tokensOut, costUsd } = await server.client.getChat(chat.id);
     expect([tokensIn, tokensOut, costUsd].every((count) => count > 0)).toBe(true);

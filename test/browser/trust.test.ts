@@ -14,7 +14,7 @@ describeInBrowser('trust of a directory', (opened) => {
     ({ server, browser } = opened());
   });
 
-  it('TRUST-5: is given to what is shown, and requested again with the difference', async () => {
+  it('TRUST-5: covers only what was shown, and is requested again with the difference', async () => {
     const settings = join(server.workDir, '.claude', 'settings.json');
     await mkdir(join(server.workDir, '.claude'));
     const long = Array.from({ length: 60 }, (_, line) => `  "N${line}": "one"`).join(',\n');
@@ -60,7 +60,7 @@ describeInBrowser('trust of a directory', (opened) => {
     await trust();
     expect(await server.client.getTrust(chat.id)).toMatchObject({ holds: true });
 
-    // What changes while it is looked at is refused, and shown.
+    // A change made during the review is refused, and shown.
     await writeFile(settings, '{"env": {"A": "three"}}');
     await open();
     await dialog.getByLabel(/Trust this directory/).check();

@@ -15,7 +15,7 @@ const shell = (taskId: string, description: string): object => ({
   description,
 });
 
-describe('the tasks in the background', () => {
+describe('background tasks', () => {
   test('are reported all together, with the description of the call that started each', () => {
     const tasks = new BackgroundTasks();
     const state = stateWith({ one: { description: 'Count', command: 'seq 3' }, two: { command: 'sleep 1' } });
@@ -31,7 +31,7 @@ describe('the tasks in the background', () => {
     ['is not open', 'other', { description: 'Count' }],
     ['says nothing', 'one', null],
     ['says it in another way', 'one', { description: 5, command: ['ls'] }],
-  ])('have no words where the call %s', (_, toolCallId, input) => {
+  ])('have no description if the call %s', (_, toolCallId, input) => {
     const tasks = new BackgroundTasks();
     expect(tasks.add({ taskId: 'a', kind: 'local_bash', toolCallId }, stateWith({ one: input }))).toEqual(
       list(shell('a', '')),

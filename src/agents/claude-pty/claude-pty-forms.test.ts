@@ -1,4 +1,4 @@
-// What an MCP server asks, as somebody at the terminal sees it.
+// Questions of MCP servers, as a person at the terminal sees them.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
   });
   await until(() => isAsked, { timeoutMs: 40_000 });
   await seat.sees('answer in BooCode');
-  // The first moments of what is shown take no key.
+  // A dialog ignores keys in its first moments.
   do seat.type('\x1b');
   while (!(await within(4_000, turn)));
   const events = await turn;
@@ -51,30 +51,33 @@ test('DECIDE-7: the terminal says where to answer, and Esc there takes the form 
 });
 
 test.each([
-  // The answer from here is taken, although the user wants no hooks.
+  // Our answer is accepted although the user has disabled hooks.
   [{ disableAllHooks: true }, false],
-  // Such a dialog is closed by nobody but a person at the terminal.
+  // Only a person at the terminal can close such a dialog.
   [{ permissions: { ask: ['Bash(touch *)'] } }, true],
-])('DECIDE-5: with %j of the user it is asked here, and a dialog that stays open is told', async (settings, stays) => {
-  const own = await openPtyHarness();
-  try {
-    await mkdir(own.agent.configDir, { recursive: true });
-    await writeFile(join(own.agent.configDir, 'settings.json'), JSON.stringify(settings));
-    const session = await openSession(own);
-    let isTold = false;
-    const turn = runTurn(session, 'run: touch it', {
-      answer: () => ({ outcome: 'allow' }),
-      onEvent: (event) => (isTold ||= event.type === 'notice' && event.code === 'terminal_waits'),
-    });
-    if (stays) {
-      await until(() => isTold, { timeoutMs: 30_000, what: 'the word that a dialog waits' });
-      await session.handle.interrupt();
+])(
+  'DECIDE-5: with the user’s settings %j it is asked here, and a dialog that stays open is reported',
+  async (settings, stays) => {
+    const own = await openPtyHarness();
+    try {
+      await mkdir(own.agent.configDir, { recursive: true });
+      await writeFile(join(own.agent.configDir, 'settings.json'), JSON.stringify(settings));
+      const session = await openSession(own);
+      let isTold = false;
+      const turn = runTurn(session, 'run: touch it', {
+        answer: () => ({ outcome: 'allow' }),
+        onEvent: (event) => (isTold ||= event.type === 'notice' && event.code === 'terminal_waits'),
+      });
+      if (stays) {
+        await until(() => isTold, { timeoutMs: 30_000, what: 'the word that a dialog waits' });
+        await session.handle.interrupt();
+      }
+      const events = await turn;
+      expect(ofType(events, 'decision_requested')).toHaveLength(1);
+      expect(ofType(events, 'notice').filter(({ code }) => code === 'terminal_waits')).toHaveLength(stays ? 1 : 0);
+      expect(existsSync(join(own.cwd, 'it'))).toBe(!stays);
+    } finally {
+      await own.close();
     }
-    const events = await turn;
-    expect(ofType(events, 'decision_requested')).toHaveLength(1);
-    expect(ofType(events, 'notice').filter(({ code }) => code === 'terminal_waits')).toHaveLength(stays ? 1 : 0);
-    expect(existsSync(join(own.cwd, 'it'))).toBe(!stays);
-  } finally {
-    await own.close();
-  }
-});
+  },
+);

@@ -1,4 +1,4 @@
-// Somebody sits at the terminal of a chat, and works in it beside the API.
+// A person works at a chat's terminal while it is also used through the API.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
@@ -25,14 +25,14 @@ afterAll(() => harness.close());
 
 const seatAt = ({ handle }: OpenedSession): TerminalSeat => sitDown(handle.terminal!);
 
-/** The next turn that began without the chat. */
+/** The next turn that the chat did not start. */
 async function unpromptedTurn(session: OpenedSession): Promise<AgentEvent[]> {
   await until(() => session.unprompted.length > 0, { timeoutMs: 40_000, what: 'a turn' });
   return readTurn(session, session.unprompted.shift()!);
 }
 
 describe('a prompt typed in the terminal', () => {
-  test('PTY-4: is a turn of the chat, with what was typed; prompts of the API and of the keyboard take turns', async () => {
+  test('PTY-4: is a turn of the chat; API prompts and typed prompts take turns', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     seat.type('stream 3 tokens\r');
@@ -51,7 +51,7 @@ describe('a prompt typed in the terminal', () => {
     const prompted = await runTurn(session, 'what did I say');
     expect(textIn(prompted)).toContain('stream 3 tokens');
     expect(ofType(prompted, 'user_message')).toEqual([]);
-    // The next one is typed while the turn of the first still runs, so that the program queues it.
+    // The next prompt is typed while the first one's turn is running, so the program queues it.
     seat.type('hold\r');
     await until(() => harness.held() === 1);
     seat.type('stream 2 tokens\r');
@@ -95,7 +95,7 @@ describe('a prompt typed in the terminal', () => {
     await session.handle.close();
   });
 
-  test('PTY-5: nor is what someone types while the line is cleared', async () => {
+  test('PTY-5: text typed while the line is being cleared is not part of an API prompt', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
     seat.type('a draft');
@@ -141,7 +141,7 @@ describe('a prompt typed in the terminal', () => {
 
 const isAsked = (seat: TerminalSeat): boolean => seat.screen().includes('Do you want to proceed');
 
-/** Presses the keys until the dialog has gone: it takes none in its first moments. */
+/** Presses the keys until the dialog is gone: it ignores them in its first moments. */
 async function answer(seat: TerminalSeat, keys: string): Promise<void> {
   await until(() => isAsked(seat));
   while (isAsked(seat)) {
@@ -160,7 +160,7 @@ describe('a permission', () => {
     const turn = await runTurn(session, `run: touch ${path}`, {
       onEvent(event) {
         if (event.type !== 'decision_requested') return;
-        // Nobody reads so fast: 1 is its “Yes”, 4 its “No”.
+        // Faster than anyone can read: 1 is “Yes”, 4 is “No”.
         void seat
           .sees('Do you want to proceed')
           .then(() => seat.type('1'))
@@ -221,7 +221,7 @@ describe('a permission', () => {
 });
 
 describe('the program', () => {
-  test('PTY-6: quit by its user ends the session, with its cause; the next one continues where it was', async () => {
+  test('PTY-6: ends its session, with the cause, when its user quits it; the next one continues where it was', async () => {
     const store = new InMemorySessionStore();
     const session = await openSession(harness, { sessionStore: store });
     const seat = seatAt(session);
@@ -239,7 +239,7 @@ describe('the program', () => {
   test('PTY-11: is not suspended by Ctrl-Z, and continues immediately if a key in another encoding suspended it', async () => {
     const session = await openSession(harness);
     const seat = seatAt(session);
-    // Its words are soon gone from the screen.
+    // The program's message is only briefly on the screen.
     const watching = session.handle.terminal!.attach({ canWrite: false });
     let said = '';
     const reading = (async () => {
@@ -251,7 +251,7 @@ describe('the program', () => {
     seat.type('\x1ad');
     await seat.sees('abcd');
     expect(said).not.toContain('suspended');
-    // So kitty and others say Ctrl-Z.
+    // Ctrl-Z as kitty and other terminals send it.
     seat.type('\x15\x1b[122;5u');
     await until(() => said.includes('suspended'));
     watching.close();
@@ -268,13 +268,13 @@ describe('the program', () => {
     ['Ctrl-C', '\x03'],
   ] as const;
   test.each(waysOut)(
-    'PTY-12: left by %s twice says so in its terminal, and the next one goes on',
+    'PTY-12: says in its terminal that it was quit by pressing %s twice, and the next one continues',
     async (name, key) => {
       const store = new InMemorySessionStore();
       const session = await openSession(harness, { sessionStore: store });
       await runTurn(session, 'stream 2 tokens');
       const seat = seatAt(session);
-      // A signal of the keyboard elsewhere; here it is a key like others.
+      // Elsewhere this key sends a signal; here it is an ordinary key.
       seat.type('\x1c');
       seat.type(key);
       await seat.sees(`Press ${name} again to exit`);

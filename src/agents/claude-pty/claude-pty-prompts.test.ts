@@ -1,4 +1,4 @@
-// What is typed for a prompt of the API, as the real program takes it and the model gets it.
+// What is typed for an API prompt, as the real program reads it and the model gets it.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-/** The text of the last message that the model was given, without the program's own reminders. */
+/** The text of the last message to the model, without the program's own reminders. */
 function received(): string {
   const bodies = harness.model.requests
     .map((request) => request.body as { messages?: { role: string; content: unknown }[]; tools?: unknown[] })
@@ -51,7 +51,7 @@ describe('a prompt', () => {
     ['an at sign', 'mail to someone@example.org about @nothing-here'],
     ['a backslash at its end', 'a path ends with \\'],
     ['quotes and dollars', '`$(touch was-run)` "$HOME" \'x\''],
-  ])('PTY-1 PTY-2: with %s reaches the model as it was sent', async (_, prompt) => {
+  ])('PTY-1 PTY-2: with %s reaches the model unchanged', async (_, prompt) => {
     const turn = await runTurn(session, prompt);
     expect(endOf(turn).outcome).toBe('completed');
     expect(
@@ -70,15 +70,15 @@ describe('a prompt', () => {
     ['1~\r!touch was-run\r', '1~\n!touch was-run'],
     ['a\0b\x7fc\x15d\ue000', 'a␀b␡c␕d\ue000'],
     ['half \ud83d of a character', 'half � of a character'],
-  ])('PTY-2 PTY-8: what is a control sequence, or a part of one, is text: %j', async (prompt, text) => {
+  ])('PTY-2 PTY-8: a control sequence, or part of one, is text: %j', async (prompt, text) => {
     await runTurn(session, prompt);
     expect(received().trim()).toBe(text);
     expect(existsSync(join(harness.cwd, 'was-run'))).toBe(false);
   });
 
-  // What cannot be seen does not arrive, and neither does it make a command of what follows.
+  // Invisible characters do not arrive, and do not turn what follows into a command.
   test.each(['\u200b/cost', '\u2060!touch was-run', '\ufeffexit', '\u200b', '# remember this', '& go on', '@alpha'])(
-    'PTY-2 PTY-8: %j is no command',
+    'PTY-2 PTY-8: %j is not a command',
     async (prompt) => {
       const turn = await runTurn(session, prompt);
       expect(endOf(turn).outcome).toBe('completed');
@@ -88,11 +88,11 @@ describe('a prompt', () => {
     },
   );
 
-  test('PTY-1: letters that are composed of several characters arrive as one each, and the answer is that prompt’s', async () => {
+  test('PTY-1: letters that are composed of several characters arrive as one each, and the answer belongs to that prompt', async () => {
     const turn = await runTurn(session, 'cafe\u0301 \u1112\u1161\u11ab \u212b');
     expect(endOf(turn).outcome).toBe('completed');
     expect(received()).toBe('café 한 Å');
-    // It was known again in the transcript: the answer belongs to this turn, and to none that nobody asked for.
+    // The prompt was recognized in the transcript: the answer belongs to this turn, not to an unprompted one.
     expect(textIn(turn)).toContain('scripted demo model');
     expect(session.unprompted).toEqual([]);
   });
@@ -110,7 +110,7 @@ describe('a prompt', () => {
     await seat.sees('Do you want to proceed');
     await until(() => ofType(events, 'decision_requested').length === 1);
     for (const text of ['1', '\r', '1\x1b[201~\r']) seat.paste(text);
-    // The pastes are taken when a key is that came after them. A dialog takes none in its first moments.
+    // The pastes have been read once a later key has an effect. A dialog ignores keys in its first moments.
     const isMoved = (): boolean => seat.screen().includes('❯ 4. No');
     while (!isMoved()) {
       seat.type('\x1b[A');
@@ -159,7 +159,7 @@ describe('a prompt', () => {
     });
   });
 
-  test('the session is the same one still', async () => {
+  test('the session is still the same', async () => {
     expect(session.lost).toEqual([]);
     expect(textIn(await runTurn(session, 'stream 2 tokens')).trim()).toBe('t1 t2');
   });
@@ -211,7 +211,7 @@ describe('a turn', () => {
     expect(told).toBeCloseTo(totals!['totalCostUSD'] as number, 9);
   });
 
-  test('TURN-20: that is interrupted in mid-answer reports its usage, and that its cost is unknown; the cost is added once', async () => {
+  test('TURN-20: that is interrupted in the middle of an answer reports its usage, and that its cost is unknown; the cost is added once', async () => {
     const costs: SessionCost[] = [];
     const session = await openSession(harness, {
       onCost: (cost) => Promise.resolve(void costs.push(cost)),
@@ -296,7 +296,7 @@ describe('a turn', () => {
   });
 });
 
-test('AGENT-3: work in the background that ends in the middle of a turn keeps the session busy no longer', async () => {
+test('AGENT-3: background work that ends in the middle of a turn no longer keeps the session busy', async () => {
   const session = await openSession(harness);
   const answer = () => ({ outcome: 'allow' as const });
   const [go, on] = ['go', 'on'].map((name) => join(harness.cwd, name));
@@ -311,7 +311,7 @@ test('AGENT-3: work in the background that ends in the middle of a turn keeps th
     },
   });
   expect(endOf(turn).outcome).toBe('completed');
-  // The program says that it rests a little after its last line.
+  // The program reports that it is idle shortly after its last line.
   await until(() => !session.handle.isBusy);
   await session.handle.close();
 });

@@ -1,4 +1,4 @@
-// The program's own screens: what only a person can see to.
+// The program's own screens, which only a person can deal with.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ test('PTY-2: a prompt waits for a screen that someone has open, says so, and con
   expect(harness.model.requests).toEqual([]);
   // The key that closes it is the person's own.
   seat.type('\x1b');
-  // What the program said of the login, as it closed, came first.
+  // The program's message about the login comes first.
   expect(textIn(await turn).trim()).toMatch(/t1 t2$/);
   seat.leave();
 });
@@ -44,10 +44,10 @@ test('PTY-2: a prompt waits for a screen that someone has open, says so, and con
 test.each([
   ['asks for no brackets', ''],
   ['asks for brackets', String.raw`\033[?2004h`],
-])('PTY-8: a prompt is not typed into an editor that %s, and goes on when it is left', async (_, onStart) => {
+])('PTY-8: a prompt is not typed into an editor that %s, and continues when it is closed', async (_, onStart) => {
   const place = await mkdtemp(join(tmpdir(), 'boocode-editor-'));
   const editor = join(place, 'editor');
-  // Keeps the line that is typed into it.
+  // Saves the line that is typed into it.
   const script = `printf 'in the editor${onStart}'; IFS= read -r line; printf '%s\\n' "$line" > ${place}/typed`;
   await writeFile(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const harness = await open({ env: { EDITOR: editor, VISUAL: editor } });
@@ -94,7 +94,7 @@ test('AGENT-6: the settings and hooks of a directory are left out until it is tr
   const trusting = await openSession(harness, { trusted: true });
   await runTurn(trusting, 'stream 2 tokens');
   await expect(readFile(ran)).resolves.toBeDefined();
-  // What a person would be asked by the program in that directory later on is not answered for them.
+  // The program's own trust question is not answered on a person's behalf.
   const settings = JSON.parse(await readFile(join(harness.agent.configDir, '.claude.json'), 'utf8')) as {
     projects?: Record<string, { hasTrustDialogAccepted?: boolean }>;
   };
@@ -103,7 +103,7 @@ test('AGENT-6: the settings and hooks of a directory are left out until it is tr
 
 test('a program that does not start is reported with its own message', async () => {
   const harness = await open({ env: { ANTHROPIC_API_KEY: '' } });
-  // Without a key the program introduces itself first, for which it wants to reach its maker.
+  // Without a key the program starts with its introduction, for which it needs the network.
   const chatId = 'a1b2c3d4-0000-4000-8000-000000000000';
   await expect(openSession(harness, { chatId })).rejects.toMatchObject({
     code: 'agent_failed',
@@ -124,7 +124,7 @@ test('TERM-11: characters take as many cells as the program assumes', async () =
   const harness = await open();
   const session = await openSession(harness);
   const seat = sitDown(session.handle.terminal!);
-  // Typed text loses what cannot be seen; marks are composed.
+  // Typed text loses invisible characters, and marks are composed.
   const texts = wideTexts.map(([text]) => text.normalize('NFC')).filter((text) => !/[\u200b\u00ad]|^#/.test(text));
   const line = `${texts.join(';')};end`;
   await runTurn(session, line);

@@ -1,4 +1,4 @@
-// What the terminal program takes at its start only, and is told while it starts.
+// A setting that the terminal program reads only when it starts, changed while it starts.
 import { expect, test } from 'vitest';
 import { endOf, openSession, runTurn } from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness } from '../../../test/support/pty-harness.ts';

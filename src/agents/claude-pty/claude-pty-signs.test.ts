@@ -1,4 +1,4 @@
-// What shows that the real program in its terminal lives.
+// Signs of life of the real program in its terminal.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { until } from '../../../test/support/until.ts';
 import type { McpServer } from '../../protocol/chat.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
-// Shorter than the last test here takes.
+// Shorter than the waits in the last test.
 const limits = { silenceMs: 1_500, answerMs: 1_500, startMs: 8_000 };
 let harness: PtyHarness;
 let place: string;
@@ -60,7 +60,7 @@ test('AGENT-19: a failed MCP server is reported once, as the program reports it 
   const { between } = session;
   const events: AgentEvent[] = [];
   const isKnown = (): boolean => servers.filter(({ status }) => status === 'failed').length === 2;
-  // One that has not failed by then is told with a later turn.
+  // A server that fails later is reported with a later turn.
   for (let turn = 0; turn < 2 || (turn < 6 && !isKnown()); turn += 1) {
     events.push(...(await runTurn(session, 'stream 1 tokens')));
   }
@@ -74,7 +74,7 @@ test('AGENT-19: a failed MCP server is reported once, as the program reports it 
 test('AGENT-17: neither a silent model nor an editor in the terminal ends the program', async () => {
   const session = await openSession(harness);
   const { lost } = session;
-  // Each longer than the limits together.
+  // Each wait is longer than the limits together.
   const held = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   setTimeout(() => harness.release(), 4_000);

@@ -1,4 +1,4 @@
-// A terminal program that shows nothing when it is started.
+// A terminal program that shows nothing when it starts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ test('AGENT-37: one that never shows anything fails the turn that waits for it',
   const program = join(place, 'silent-program');
   await writeFile(program, '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
   try {
-    // Its session is open before: perhaps it has a screen of its own.
+    // Its session is opened before that, since the program might be showing a screen of its own.
     await withHarness({ program, limits: { ...limits, readyMs: 500 } }, async (harness) => {
       const session = await openSession(harness);
       const { outcome, error } = endOf(await runTurn(session, 'hello'));

@@ -47,7 +47,7 @@ function write(settings: unknown): void {
   writeFileSync(file, typeof settings === 'string' ? settings : JSON.stringify(settings));
 }
 
-/** A time at which nothing in this test happens, so that any writing shows. */
+/** Sets the file's time to long ago, so that any write shows. */
 function touchLongAgo(): void {
   utimesSync(file, 1_000, 1_000);
 }
@@ -56,7 +56,7 @@ const isUntouched = (): boolean => statSync(file).mtimeMs === 1_000_000;
 const ready = { hasCompletedOnboarding: true, customApiKeyResponses: { approved: [name], rejected: [] } };
 
 describe('with an API key', () => {
-  test('a fresh directory skips the introduction and stores the key’s end, readable by its user only', async () => {
+  test('a fresh directory gets a file that skips the introduction and contains the key’s end, readable by its user only', async () => {
     await prepareConfigDir(env(), 'default');
     expect(written()).toEqual(ready);
     expect(readFileSync(file, 'utf8')).not.toContain(key);
@@ -96,7 +96,7 @@ describe('with an API key', () => {
   test.each([
     ['with a list of rejected keys', { ...ready, a: 1 }],
     ['without one', { hasCompletedOnboarding: true, customApiKeyResponses: { approved: ['other', name] } }],
-  ])('a file that says it all is not touched: %s', async (_, settings) => {
+  ])('a complete file is not touched: %s', async (_, settings) => {
     write(settings);
     touchLongAgo();
     await prepareConfigDir(env(), 'default');
@@ -107,7 +107,7 @@ describe('with an API key', () => {
     expect(isUntouched()).toBe(false);
   });
 
-  test('sessions that open at the same time lose nothing of each other', async () => {
+  test('sessions that open at the same time do not lose each other’s changes', async () => {
     const keys = Array.from({ length: 8 }, (_, index) => `key-${index}`);
     await Promise.all([
       ...keys.map((each) => prepareConfigDir(env({ ANTHROPIC_API_KEY: each }), 'default')),
@@ -120,7 +120,7 @@ describe('with an API key', () => {
     expect(readdirSync(configDir)).toEqual(['.claude.json']);
   });
 
-  test('a file that is a link stays one, and what it points to is written', async () => {
+  test('a link stays a link, and its target is written', async () => {
     const target = join(root, 'settings', 'claude.json');
     mkdirSync(dirname(target));
     mkdirSync(configDir, { recursive: true });
@@ -136,14 +136,14 @@ describe('with an API key', () => {
     ['empty', ''],
     ['a list', '[1]'],
     ['nothing', 'null'],
-  ])('a file that is %s is one clear error, and stays', async (_, text) => {
+  ])('a file that is %s causes one clear error, and stays unchanged', async (_, text) => {
     write(text);
     const error = (await prepareConfigDir(env(), 'default').catch((cause: unknown) => cause)) as BooError;
     expect(error).toMatchObject({ code: 'agent_failed', message: expect.stringContaining(file) as unknown });
     expect(error.cause).toBeInstanceOf(Error);
     expect(readFileSync(file, 'utf8')).toBe(text);
     expect(readdirSync(configDir)).toEqual(['.claude.json']);
-    // The next one is tried for itself.
+    // The next attempt is independent.
     rmSync(file);
     await prepareConfigDir(env(), 'default');
     expect(written()).toEqual(ready);
@@ -164,12 +164,12 @@ describe('without an API key', () => {
     { ANTHROPIC_AUTH_TOKEN: 'token' },
     { CLAUDE_CODE_OAUTH_TOKEN: 'token' },
     { ANTHROPIC_AUTH_TOKEN: '', CLAUDE_CODE_OAUTH_TOKEN: 'token' },
-  ])('a token needs no approval, only the introduction is passed over: %j', async (token) => {
+  ])('a token needs no approval, only the introduction is skipped: %j', async (token) => {
     await prepareConfigDir(withoutKey(token), 'default');
     expect(written()).toEqual({ hasCompletedOnboarding: true });
   });
 
-  test('whoever chose to bypass permissions is not asked about it again', async () => {
+  test('a person who chose to bypass permissions is not asked again', async () => {
     write({ a: 1 });
     await prepareConfigDir(withoutKey(), 'bypassPermissions');
     expect(written()).toEqual({ a: 1, bypassPermissionsModeAccepted: true });

@@ -43,7 +43,7 @@ async function prepare(
     ...settings,
     ...(key || hasToken ? { hasCompletedOnboarding: true } : {}),
     ...(key ? approvalOf(key.slice(-20), settings) : {}),
-    // The program asks this once; whoever chose the mode has answered it.
+    // The program asks this once; a person who chose the mode has answered it.
     ...(isBypassing ? { bypassPermissionsModeAccepted: true } : {}),
   };
   const text = JSON.stringify(next, null, 2);

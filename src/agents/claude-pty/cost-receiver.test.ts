@@ -21,7 +21,7 @@ afterEach(() => receiver.close());
 const attributes = (said: Record<string, object>): object[] =>
   Object.entries(said).map(([key, value]) => ({ key, value }));
 
-/** As the program exports them: numbers as texts of whole numbers, or as doubles. */
+/** As the program exports them: integers as strings, other numbers as doubles. */
 const record = (said: Record<string, object>, name = 'claude_code.api_request'): object => ({
   timeUnixNano: '1',
   body: { stringValue: name },
@@ -59,7 +59,7 @@ const post = (body: unknown, url = endpoint): Promise<Response> =>
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
-describe('TURN-4: what the program sends', () => {
+describe('TURN-4: an export of the program', () => {
   test('is reported as the cost of a request; other records are skipped', async () => {
     const answer = await post(exported(record(said), record(said, 'claude_code.user_prompt'), record(said)));
     expect(answer.status).toBe(200);
@@ -67,7 +67,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([cost, cost]);
   });
 
-  test('goes to whom it belongs', async () => {
+  test('goes to the session that it belongs to', async () => {
     const others: RequestCost[] = [];
     const other = receiver.register((each) => others.push(each));
     await post(exported(record(said)), other.env[endpointName]);
@@ -94,7 +94,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([cost]);
   });
 
-  test('that is too large is cut off, and the next is taken', async () => {
+  test('that is too large is cut off, and the next one is accepted', async () => {
     const large = JSON.stringify({ ...exported(record(said)), filling: 'x'.repeat(9 * 1024 * 1024) });
     await expect(post(large)).rejects.toThrow('fetch failed');
     expect(told).toEqual([]);
@@ -102,11 +102,11 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([cost]);
   });
 
-  test('is no longer reported once the session was forgotten, not even for requests in progress', async () => {
+  test('is no longer reported once the session was forgotten, even if the request is in progress', async () => {
     const body = JSON.stringify(exported(record(said)));
     const slow = request(endpoint, { method: 'POST', headers: { 'content-length': Buffer.byteLength(body) } });
     slow.write(body.slice(0, 20));
-    // A second request that was answered shows that the first has arrived.
+    // The answer to a second request shows that the first has arrived.
     await post(exported());
     forget();
     slow.end(body.slice(20));
@@ -116,7 +116,7 @@ describe('TURN-4: what the program sends', () => {
     expect(told).toEqual([]);
   });
 
-  test('is not received after the end, which a request in progress does not delay', async () => {
+  test('is not received after the receiver is closed, which a request in progress does not delay', async () => {
     const slow = request(endpoint, { method: 'POST', headers: { 'content-length': 100 } });
     const failed = once(slow, 'error');
     slow.write('{');
@@ -127,7 +127,7 @@ describe('TURN-4: what the program sends', () => {
     await expect(post(exported(record(said)))).rejects.toThrow('fetch failed');
   });
 
-  test('comes to loopback, to a path that cannot be guessed', () => {
+  test('arrives on loopback, on a path that cannot be guessed', () => {
     const url = new URL(endpoint);
     expect(url.hostname).toBe('127.0.0.1');
     expect(url.pathname).toMatch(/^\/[\w-]{32}$/);
@@ -136,7 +136,7 @@ describe('TURN-4: what the program sends', () => {
 });
 
 describe('the costs among exported records', () => {
-  test('missing or non-numeric values count as nothing', () => {
+  test('missing or non-numeric values count as zero', () => {
     const model = { stringValue: 'claude-x' };
     const odd = { model, input_tokens: { stringValue: 'many' }, output_tokens: { intValue: '-4' }, cost_usd: {} };
     expect(requestCosts(exported(record(odd)))).toEqual([
@@ -155,12 +155,12 @@ describe('the costs among exported records', () => {
     ['empty attributes', { body: { stringValue: 'claude_code.api_request' }, attributes: [null, {}, 5] }],
     ['no body', { attributes: attributes(said) }],
     ['nothing at all', null],
-  ])('a record with %s is passed over, and those beside it are not', (_, odd) => {
+  ])('a record with %s is skipped, and the others are not', (_, odd) => {
     expect(requestCosts(exported(odd, record(said)))).toEqual([cost]);
   });
 
   test.each([null, 'text', 5, [], {}, { resourceLogs: [null] }, { resourceLogs: [{ scopeLogs: {} }] }])(
-    '%j holds none',
+    '%j contains none',
     (body) => {
       expect(requestCosts(body)).toEqual([]);
     },

@@ -39,7 +39,7 @@ export async function openCostReceiver(): Promise<CostReceiver> {
     }
     readBody(request)
       .then((body) => {
-        // Nothing is reported to a session that was forgotten meanwhile.
+        // The session may have been forgotten meanwhile.
         if (createJsonScan(jsonBounds)(Buffer.from(body)) !== undefined) throw new TypeError('The log is too large.');
         for (const cost of requestCosts(JSON.parse(body))) listeners.get(request.url ?? '')?.(cost);
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');

@@ -4,7 +4,7 @@ import { EarlyKeys } from './early-keys.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('TERM-12: a dialog accepts no key in its first moments, whichever is reported first: its question, or that it is open', () => {
+test('TERM-12: a dialog accepts no key in its first moments, whether its question or its opening is reported first', () => {
   const early = new EarlyKeys(500);
   early.noteQuestion();
   early.noteStatus({ state: 'waiting' });

@@ -1,4 +1,4 @@
-// Hooks as the program runs them: the very command and arguments of the settings, each in a process of its own.
+// Hooks as the program runs them: with exactly the command and arguments of the settings, each in its own process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
@@ -25,7 +25,7 @@ const socketPath = (): string => server.command.args.at(-1)!;
 
 interface Hook {
   child: ChildProcess;
-  /** With what it printed, once it has ended. */
+  /** Resolves with its output, once it has ended. */
   ended: Promise<{ code: number | null; printed: string; complained: string }>;
 }
 
@@ -36,7 +36,7 @@ function startHook(): Hook {
   let complained = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complained += text));
-  // It may be gone before it has read everything.
+  // It may exit before it has read everything.
   child.stdin.on('error', () => undefined);
   return {
     child,
@@ -58,7 +58,7 @@ const answered = (value: unknown): unknown => ({
 });
 
 describe('DECIDE-5: a hook', () => {
-  test('hands over its input, and prints the first answer', async () => {
+  test('sends its input, and prints the first answer', async () => {
     const input = { tool_name: 'Bash', tool_input: { command: 'echo "ü 漢 👩‍👩‍👧"\n\u0000' } };
     const { ended } = runHook(input);
     await called(1);
@@ -76,7 +76,7 @@ describe('DECIDE-5: a hook', () => {
     expect(await ended).toEqual(answered(''));
   });
 
-  test('that is killed has abandoned its question; an answer after that does nothing', async () => {
+  test('that is killed abandons its question, and a later answer has no effect', async () => {
     const { child, ended } = runHook({ a: 1 });
     await called(1);
     let isAbandoned = false;
@@ -88,7 +88,7 @@ describe('DECIDE-5: a hook', () => {
     expect(() => calls[0]?.answer({ late: true })).not.toThrow();
   });
 
-  test('may have five megabytes of input, in pieces, and as long an answer', async () => {
+  test('may have five megabytes of input, in pieces, and an answer of the same size', async () => {
     const { child, ended } = startHook();
     const content = '漢字 and more '.repeat(330_000);
     const bytes = Buffer.from(JSON.stringify({ tool_input: { content } }));
@@ -123,7 +123,7 @@ describe('DECIDE-5: a hook', () => {
     expect(calls).toEqual([]);
   });
 
-  test('prints nothing and ends well when there is no server any more', async () => {
+  test('prints nothing and exits successfully if the server is gone', async () => {
     await server.close();
     expect(await runHook({ a: 1 }).ended).toEqual(answered(''));
   });
@@ -142,14 +142,14 @@ describe('the socket', () => {
     const directory = dirname(socketPath());
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(statSync(socketPath()).isSocket()).toBe(true);
-    // Longer ones cannot be listened on everywhere.
+    // Some systems cannot listen on longer paths.
     expect(Buffer.byteLength(socketPath())).toBeLessThan(104);
     await server.close();
     await server.close();
     expect(existsSync(directory)).toBe(false);
   });
 
-  test('takes no input without bounds', async () => {
+  test('limits the size of the input', async () => {
     const socket = connect(socketPath());
     socket.on('error', () => undefined);
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));

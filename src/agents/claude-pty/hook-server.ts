@@ -16,7 +16,7 @@ export interface HookCall {
   readonly input: Readonly<Record<string, unknown>>;
   /** Answers the hook; null makes the program continue as if there were none. Only the first answer counts. */
   answer(output: unknown): void;
-  /** The hook's process has ended without an answer: nobody waits any more. */
+  /** The hook's process has ended without an answer: nobody is waiting for one. */
   readonly abandoned: Promise<void>;
 }
 

@@ -22,7 +22,7 @@ afterEach(() => {
   rmSync(dirname(configDir), { recursive: true, force: true });
 });
 
-/** Whole at once, as by a program that writes beside and renames. */
+/** Replaces the file in one step, like a program that writes a new file and renames it. */
 function say(status: unknown, of = sessionId, since: unknown = 1): void {
   writeFileSync(`${file}.tmp`, JSON.stringify({ pid, sessionId: of, status, statusUpdatedAt: since }));
   renameSync(`${file}.tmp`, file);
@@ -30,7 +30,7 @@ function say(status: unknown, of = sessionId, since: unknown = 1): void {
 const is = (state: string): Promise<true> => until(() => watch.status.state === state, { what: state });
 const states = (): string[] => changes.map(([now]) => now.state);
 
-describe('what the program says of itself', () => {
+describe('the program’s own status', () => {
   test('is “starting” until its file exists', async () => {
     expect(watch.status).toEqual({ state: 'starting', sessionId: null, since: 0 });
     watch.refresh();
@@ -110,7 +110,7 @@ describe('what the program says of itself', () => {
     ]);
   });
 
-  test('leaves behind that a state came and went unseen', () => {
+  test('shows by its time that a state came and went unnoticed', () => {
     say('idle', sessionId, 1_000);
     watch.refresh();
     say('idle', sessionId, 2_000);
@@ -124,20 +124,20 @@ describe('what the program says of itself', () => {
     expect(watch.status.since).toBe(0);
   });
 
-  test('is not what another process says', () => {
+  test('is not taken from another process’s file', () => {
     writeFileSync(join(dirname(file), `${pid}0.json`), JSON.stringify({ sessionId, status: 'busy' }));
     watch.refresh();
     expect(changes).toEqual([]);
   });
 });
 
-test('the directory is made for it, for its user alone', () => {
+test('the directory is created for its user only', () => {
   expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
 });
 
 test('a program whose directory cannot be watched is polled', async () => {
   const odd = join(dirname(configDir), 'odd');
-  // A file in the way: no directory can be made, until it is gone.
+  // A file in the way: the directory cannot be created until it is gone.
   writeFileSync(odd, '');
   const blind = watchStatus(odd, pid, (now, before) => changes.push([now, before]));
   try {
@@ -151,7 +151,7 @@ test('a program whose directory cannot be watched is polled', async () => {
   }
 });
 
-test('nothing is reported after its end', () => {
+test('nothing is reported once the watch is closed', () => {
   say('idle');
   watch.refresh();
   watch.close();

@@ -1,4 +1,4 @@
-// Turns as the lines of a transcript tell of them, where a prompt of the chat and somebody at the terminal meet.
+// Turns as they appear in a transcript, when a prompt of the chat and a person at the terminal meet.
 import { expect, test } from 'vitest';
 import { ofType } from '../../../test/contract/agent-backend.ts';
 import type { AgentEvent } from '../agent-backend.ts';
@@ -58,7 +58,7 @@ function openTurns() {
   return { turn, turns, unprompted, between, take };
 }
 
-/** With a prompt of the chat that is about to be typed. */
+/** Turns with a prompt of the chat that is about to be typed. */
 function openExpecting() {
   const open = openTurns();
   open.turn.wait();
@@ -80,7 +80,7 @@ const answer = (text: string) => ({
 });
 const ended = { type: 'system', subtype: 'turn_duration' };
 
-test('TURN-21: a prompt that was submitted with text before it is reported with that text, and has its answer', async () => {
+test('TURN-21: a prompt that was submitted with text before it is reported with that text, and gets its answer', async () => {
   const { turn, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   await take(typed('never go on'), answer('as you say'), ended);
@@ -92,7 +92,7 @@ test('TURN-21: a prompt that was submitted with text before it is reported with 
   expect(unprompted).toEqual([]);
 });
 
-test('TURN-21: someone else’s prompt with the same ending, from before this one was typed, is theirs', async () => {
+test('TURN-21: someone else’s prompt with the same ending, submitted before this one was typed, stays theirs', async () => {
   const { turn, expected, own, unprompted, take } = openExpecting();
   await take(typed('never go on'), answer('as you say'), ended);
   expect(unprompted).toHaveLength(1);
@@ -101,7 +101,7 @@ test('TURN-21: someone else’s prompt with the same ending, from before this on
   expect(ofType(await own, 'notice')).toEqual([]);
 });
 
-test('TURN-21: a prompt that was replaced by other text has failed, without a sign that the agent received it', async () => {
+test('TURN-21: a prompt that was replaced by other text fails, without a sign that the agent received it', async () => {
   const { turn, turns, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
   await take(typed('something else'), answer('as you say'), ended);
@@ -145,7 +145,7 @@ test('TURN-22: a turn with an answer but no end line is completed', async () => 
   expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
 });
 
-test('TURN-22: what was said between turns is no answer to a prompt that is taken back after it', async () => {
+test('TURN-22: a message between turns is no answer to a prompt that is taken back later', async () => {
   const { turn, turns, between, take } = openTurns();
   turns.tell({ type: 'session_info_update', title: 'Named in the terminal' });
   expect(between).toHaveLength(1);
@@ -172,17 +172,17 @@ test('TURN-22: an interrupt that is reported after the end of its turn does not 
   expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
 });
 
-test('TURN-21: a prompt beside which someone else starts a turn continues when that turn has ended', async () => {
+test('TURN-21: a prompt during which someone else starts a turn continues when that turn has ended', async () => {
   const { turn, turns, expected, own, unprompted, take } = openExpecting();
   turn.noteTyped(expected);
-  // The program was idle, and then its next line tells of another turn.
+  // The program was idle, and its next line is about another turn.
   await Promise.all([take(typed('something else')), turns.rest(expected.turn)]);
   await take(answer('as you say'), ended, typed('go on'), answer('going'), ended);
   expect(ofType(await unprompted[0]!, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
   expect(ofType(await own, 'turn_finished')).toMatchObject([{ outcome: 'completed' }]);
 });
 
-test('TURN-21: a prompt runs although a sub-agent asks something while the turn before it is being counted', async () => {
+test('TURN-21: a prompt runs even if a sub-agent asks something while the previous turn is being counted', async () => {
   const { turn, turns, expected, own, unprompted, take } = openExpecting();
   const ask = (): void =>
     turns.tell({

@@ -2,7 +2,7 @@
  * The turns of a terminal session and their events. A turn begins with a prompt: one typed here for the chat, one that a
  * person typed in the terminal, or one that the program gave itself. It ends with the line that says so. When the program
  * writes no such line (after an interrupt or a failed request), the turn ends once the program is idle and its transcript
- * has come to rest, see `status-follower.ts`.
+ * has become idle, see `status-follower.ts`.
  */
 import { createSerial } from '../../lib/serial.ts';
 import type { BooError } from '../../protocol/error.ts';
@@ -93,7 +93,7 @@ export class PtyTurns {
     return own;
   }
 
-  /** Begins a turn that nobody here asked for, unless one is running already. */
+  /** Starts a turn that nobody here requested, unless one is already running. */
   beginTheirs(isForDecisions = false): TerminalTurn {
     const { running } = this.#turn;
     if (running) {
@@ -222,7 +222,7 @@ export class PtyTurns {
   async finish(isAtRest = false): Promise<void> {
     const turn = this.#turn.running;
     if (!turn) return;
-    // No end, no answer, not a word: somebody took the prompt back.
+    // No end and no answer at all: someone took the prompt back.
     const isTakenBack = isAtRest && !turn.hasTold && this.requests.isEmpty && !turn.apiError && !this.hookStop;
     const isInterrupted = turn.interruption !== undefined || turn.isInterrupted || isTakenBack;
     // A prompt that was taken back before anything was said has no such line.

@@ -9,7 +9,7 @@ const request = (requestId: string | null, model = 'big', costUsd = 0.5): Reques
   cost: { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheCreationInputTokens: 4, costUsd },
 });
 
-/** Whether it has resolved by now, all that waits for nothing being done first. */
+/** Whether it has resolved once all pending microtasks have run. */
 async function isDone(promise: Promise<void>): Promise<boolean> {
   let done = false;
   void promise.then(() => (done = true));
@@ -38,7 +38,7 @@ describe('TURN-4: the totals of a session', () => {
     expect(before.models.big.costUsd).toBe(1);
   });
 
-  test('keep apart models whose names every object knows', () => {
+  test('keep apart models whose names are properties of every object', () => {
     const costs = new SessionCosts();
     for (const model of ['__proto__', 'constructor', '__proto__']) costs.add(request(null, model));
     expect(Object.entries(costs.totals.models).map(([model, cost]) => [model, cost.costUsd])).toEqual([
@@ -47,7 +47,7 @@ describe('TURN-4: the totals of a session', () => {
     ]);
   });
 
-  test('start over with those of the program', () => {
+  test('start over with the program’s totals', () => {
     const costs = new SessionCosts();
     costs.add(request('a'));
     costs.reset(zeroTotals);
@@ -68,7 +68,7 @@ describe('TURN-20: an unreported request', () => {
     expect(costs.totals.models['big']).toMatchObject({ inputTokens: 2, outputTokens: 9, costUsd: 1 });
   });
 
-  test('is in the totals that the program itself has counted', () => {
+  test('is included in the program’s own totals', () => {
     const costs = new SessionCosts();
     costs.reset(zeroTotals);
     expect(costs.addUntold([{ ...request('a'), requestId: 'a' }])).toEqual([]);

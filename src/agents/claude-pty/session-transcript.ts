@@ -108,7 +108,7 @@ export class SessionTranscript {
     await this.#mirror.close();
   }
 
-  /** The tool call that a sub-agent works for: the program notes it beside the sub-agent's transcript. */
+  /** The tool call that a sub-agent works for: the program notes it next to the sub-agent's transcript. */
   parentOf(subpath: string): string | undefined {
     for (const directory of this.#follower?.directories ?? []) {
       try {

@@ -55,7 +55,7 @@ export class StatusFollower {
     }
   }
 
-  /** Somebody else's turn has ended and the program rests: the prompt that was typed beside it may never be taken. */
+  /** Someone else's turn has ended and the program is idle: the prompt that was typed meanwhile may never be taken. */
   noteEnd(): void {
     if (this.#parts.program.status?.state === 'idle') this.#finishLater();
   }
@@ -66,7 +66,7 @@ export class StatusFollower {
     const { current } = turn;
     if (!current) return;
     const rest = this.#changes;
-    // A short turn may have come and gone since: it has a rest of its own, and its lines come later.
+    // A short turn may have run since: the program becomes idle again after it, and its lines come later.
     const isOver = (): boolean => this.#changes !== rest || !turn.isTaken || turn.current !== current;
     lines.after(() => {
       if (isOver()) return;

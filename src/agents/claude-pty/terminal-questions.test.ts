@@ -1,4 +1,4 @@
-// Questions of the program, as hook calls, and the lines of its transcript that belong to them.
+// The program's questions as hook calls, and the transcript lines that belong to them.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { AgentEvent, AgentEventOf } from '../agent-backend.ts';
 import type { OpenCall } from '../claude/mapping/mapping-state.ts';
@@ -8,7 +8,7 @@ import { TerminalQuestions } from './terminal-questions.ts';
 let events: AgentEvent[];
 let openCalls: Map<string, OpenCall>;
 let isInterrupting: boolean;
-/** What the program has done was told. */
+/** Resolves once everything that the program has done was reported. */
 let lateLines: () => Promise<void>;
 let questions: TerminalQuestions;
 beforeEach(() => {
@@ -33,7 +33,7 @@ afterEach(() => {
 const settle = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
 interface Asked {
-  /** Undefined while there is no answer; null lets the terminal go on by itself. */
+  /** Undefined while there is no answer; null leaves the answer to the terminal. */
   answer: unknown;
   abandon(): void;
   done: Promise<void>;
@@ -76,7 +76,7 @@ const denied = (message: string): unknown => ({
 });
 
 describe('DECIDE-5: a question', () => {
-  test('is asked about its call, and answered from here', async () => {
+  test('is asked for its call, and answered here', async () => {
     tell('one', 'ls');
     const hook = ask('ls', {
       permission_suggestions: [{ type: 'setMode', mode: 'acceptEdits', destination: 'session' }, null],
@@ -104,7 +104,7 @@ describe('DECIDE-5: a question', () => {
     expect(resolved()).toEqual([]);
   });
 
-  test('is answered with another input, with a rule for ever, or with a refusal and its reason', async () => {
+  test('can be answered with another input, with a permanent rule, or with a refusal and its reason', async () => {
     const rule = { type: 'addRules', rules: [] };
     for (const id of ['one', 'two', 'three']) tell(id, id);
     const hooks = ['one', 'two', 'three'].map((command) => ask(command, { permission_suggestions: [rule] }));
@@ -119,7 +119,7 @@ describe('DECIDE-5: a question', () => {
     expect(hooks[2]?.answer).toEqual(denied('Not here.'));
   });
 
-  test('that comes before its call is reported waits for it', async () => {
+  test('that arrives before its call is reported waits for it', async () => {
     const hook = ask('ls');
     await settle(500);
     tell('other', 'pwd');
@@ -132,7 +132,7 @@ describe('DECIDE-5: a question', () => {
     await hook.done;
   });
 
-  test('whose call is never reported as asked is asked all the same: about the last call of its tool, or none', async () => {
+  test('whose call is never reported is asked anyway: for the last call of its tool, or for none', async () => {
     tell('one', 'pwd');
     tell('two', 'pwd');
     tell('three', 'pwd', 'Read');
@@ -144,7 +144,7 @@ describe('DECIDE-5: a question', () => {
     await Promise.all([known.done, unknown.done]);
   });
 
-  test('is not the same one as another like it: two at once are about two calls', async () => {
+  test('is distinguished from an equal one: two at once belong to two calls', async () => {
     tell('one', 'ls');
     tell('two', 'ls');
     const hooks = [ask('ls'), ask('ls')];
@@ -156,7 +156,7 @@ describe('DECIDE-5: a question', () => {
     expect(hooks.map((hook) => hook.answer)).toEqual([allowed('ls'), denied('no')]);
   });
 
-  test('is not the same one as another like it, though both come before their calls', async () => {
+  test('is distinguished from an equal one, even if both arrive before their calls', async () => {
     const hooks = [ask('ls'), ask('ls')];
     tell('one', 'ls');
     await settle();
@@ -168,7 +168,7 @@ describe('DECIDE-5: a question', () => {
     await Promise.all(hooks.map((hook) => hook.done));
   });
 
-  test('is not about a call like it that was answered and runs', async () => {
+  test('does not belong to an equal call that was already answered and is running', async () => {
     tell('one', 'ls');
     const hook = ask('ls');
     await settle();
@@ -180,7 +180,7 @@ describe('DECIDE-5: a question', () => {
     tell('two', 'ls');
     await settle();
     expect(requested().map((event) => event.toolCallId)).toEqual(['one', 'two']);
-    // The result of the first says nothing of the second.
+    // The result of the first says nothing about the second.
     tellResult('one');
     await settle();
     expect(resolved()).toEqual([]);
@@ -224,7 +224,7 @@ describe('DECIDE-5: a question that was answered in the terminal', () => {
     expect(sub.answer).toBeNull();
   });
 
-  test('before it could be asked here is never asked: its call and the result come at once', async () => {
+  test('before it could be asked here is never asked, if its call and result arrive at once', async () => {
     const hook = ask('ls');
     tell('one', 'ls');
     tellResult('one');
@@ -235,8 +235,8 @@ describe('DECIDE-5: a question that was answered in the terminal', () => {
   });
 });
 
-describe('a question whose hook has gone', () => {
-  test('is withdrawn once it is clear that it was not answered by key, or cannot be', async () => {
+describe('a question whose hook is gone', () => {
+  test('is withdrawn once it is certain that no key answered it, or if that cannot be found out', async () => {
     let tellLines = (): void => {};
     lateLines = () => new Promise((resolve) => (tellLines = resolve));
     tell('one', 'ls');
@@ -275,7 +275,7 @@ describe('a question whose hook has gone', () => {
     expect(resolved()).toMatchObject([{ outcome: 'allow', by: 'terminal' }]);
   });
 
-  test('is settled as it was answered by key, though the machine is slow to write that', async () => {
+  test('is settled as the key answered it, even if that is written late', async () => {
     tell('one', 'ls');
     const hook = ask('ls');
     await settle();
@@ -325,7 +325,7 @@ describe('TURN-3: at an interrupt', () => {
     expect(requested()).toHaveLength(1);
   });
 
-  test('what waits beyond a turn is refused', async () => {
+  test('a question that can outlast the turn is refused', async () => {
     tell('one', 'ls');
     const hook = ask('ls', { agent_id: 'agent-1' });
     await settle();
@@ -335,7 +335,7 @@ describe('TURN-3: at an interrupt', () => {
   });
 });
 
-test('DECIDE-4: what still waits at the end of a turn is asked again, as another decision', async () => {
+test('DECIDE-4: a question that is still pending at the end of a turn is asked again as another decision', async () => {
   tell('one', 'ls');
   const hook = ask('ls', { agent_id: 'agent-1' });
   await settle();
@@ -350,7 +350,7 @@ test('DECIDE-4: what still waits at the end of a turn is asked again, as another
   expect(hook.answer).toEqual(allowed('ls'));
 });
 
-describe('DECIDE-7: what an MCP server asks', () => {
+describe('DECIDE-7: an MCP server’s question', () => {
   const requested_schema = { type: 'object', properties: { a: { type: 'string' } } };
   const form = {
     hook_event_name: 'Elicitation',
@@ -363,7 +363,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     hookSpecificOutput: { hookEventName: 'Elicitation', action, ...more },
   });
 
-  test('is asked once the call that it comes from is reported, and answered with the values', async () => {
+  test('is asked once earlier lines were reported, and answered with the values', async () => {
     let toldAll = (): void => {};
     lateLines = () => new Promise((resolve) => (toldAll = resolve));
     const hook = call(form);
@@ -383,7 +383,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     expect(hook.answer).toEqual(answered('accept', { content: { a: 'x' } }));
   });
 
-  test('is declined, or accepted as a page', async () => {
+  test('can be declined, or accepted as a page', async () => {
     const hooks = [call(form), call({ ...form, mode: 'url', url: 'https://a.example', elicitation_id: '1' })];
     await settle();
     const [one, two] = requested();
@@ -400,7 +400,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     expect(hooks.map((hook) => hook.answer)).toEqual([answered('decline'), answered('accept')]);
   });
 
-  test('is cancelled with the turn, so that no dialog opens, and when nobody waits any more', async () => {
+  test('is cancelled with the turn, so that no dialog opens, and when its hook is gone', async () => {
     const hooks = [call(form), call(form)];
     await settle();
     hooks[0]!.abandon();
@@ -413,7 +413,7 @@ describe('DECIDE-7: what an MCP server asks', () => {
     expect(questions.count).toBe(0);
   });
 
-  test('is withdrawn when the calls of its server have ended, which the hook does not learn', async () => {
+  test('is withdrawn when its server’s calls have ended, which the hook cannot notice', async () => {
     tell('one', '', 'mcp__my_server__ask');
     tell('two', '', 'mcp__my_server__other');
     tell('three', '', 'mcp__my__ask');

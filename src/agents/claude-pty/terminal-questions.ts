@@ -27,9 +27,9 @@ interface Asked {
   /** A sub-agent asks: the main dialog says nothing about it. */
   isOfSubAgent: boolean;
   isSettledElsewhere: boolean;
-  /** The program has ended the hook: the question is answered, or nobody waits for it any more. */
+  /** The program has ended the hook: the question is answered, or nobody is waiting for it. */
   isAbandoned?: boolean;
-  /** For a form: the open calls of its server. Once none is left the server no longer waits; the hook is not told. */
+  /** For a form: the open calls of its server. Once none is left the server no longer waits, unnoticed by the hook. */
   callsOfServer?: Set<string>;
 }
 

@@ -63,7 +63,7 @@ async function write(path: string, text: string | Buffer): Promise<void> {
   await appendFile(path, text);
 }
 
-/** The files of this process that are open below the test's directory, and what it watches. */
+/** This process's open files below the test's directory, and its watches. */
 function openThings(): string[] {
   const fds = readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
@@ -88,7 +88,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(problems).toEqual([]);
   });
 
-  test.each([true, false])('a change is noticed without being asked for, watching: %s', async (canWatch) => {
+  test.each([true, false])('a change is noticed by itself, watching: %s', async (canWatch) => {
     await write(file, '');
     const follower = follow({ canWatch });
     await follower.catchUp();
@@ -107,7 +107,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(delivered()).toEqual([user('a')]);
   });
 
-  test('from the end, only what comes later is delivered, also to a sub-agent that was there', async () => {
+  test('from the end, only later lines are delivered, also for an existing sub-agent', async () => {
     const sub = join(directory, sessionId, 'subagents', 'agent-x.jsonl');
     await write(file, lines(user('a'), mode('x')));
     await write(sub, lines(user('s')));
@@ -119,14 +119,14 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(delivered()).toEqual([mode('x'), user('b')]);
     expect(delivered('subagents/agent-x')).toEqual([user('t')]);
     expect(delivered('subagents/agent-y')).toEqual([user('u')]);
-    // Known lines are not new because the file is another one.
+    // Known lines are not new just because the file is another one.
     await writeFile(`${file}.new`, lines(user('a'), mode('x'), mode('x'), user('b'), user('c')));
     await rename(`${file}.new`, file);
     await follower.catchUp();
     expect(delivered()).toEqual([mode('x'), user('b'), user('c')]);
   });
 
-  test('an incomplete line waits for its rest, wherever its bytes are cut', async () => {
+  test('an incomplete line waits for its rest, wherever it is split', async () => {
     const follower = follow();
     const bytes = Buffer.from(lines(user('a', 'NUL \u0000, half \ud800, 漢字 🦊 e\u0301'), user('b')));
     for (const byte of bytes) {
@@ -157,14 +157,14 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(delivered()[0]?.['text'] === text).toBe(true);
   });
 
-  test('several megabytes at once do not hold up the event loop', async () => {
+  test('several megabytes at once do not block the event loop', async () => {
     const entries = Array.from({ length: 20_000 }, (_, index) => user(`u${index}`, 'x'.repeat(500)));
     await write(file, lines(...entries));
     let longestMs = 0;
     let isRunning = true;
     const watched = (async () => {
       while (isRunning) {
-        // CPU time: a busy machine holds up everything.
+        // CPU time, since a busy machine delays everything.
         const before = process.cpuUsage();
         await turn();
         const { user, system } = process.cpuUsage(before);
@@ -191,7 +191,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
     expect(problems[0]?.message).toBe('line 2 at byte 38 is not JSON; it is skipped.');
   });
 
-  test('an unreadable file is reported once, and read when it can be', async () => {
+  test('an unreadable file is reported once, and read when it becomes readable', async () => {
     await mkdir(file);
     const follower = follow();
     await follower.catchUp();
@@ -204,7 +204,7 @@ describe('TRANSCRIPT-1: what the program writes is delivered once, in file order
   });
 });
 
-describe('TRANSCRIPT-2: a file that is replaced or shortened is read again, and nothing of it delivered twice', () => {
+describe('TRANSCRIPT-2: a replaced or shortened file is read again, and nothing is delivered twice', () => {
   test('another file takes its place: the rest of the old one, then what is new in the new one', async () => {
     const follower = follow();
     await write(file, lines(user('a'), mode('x'), mode('x')));
@@ -305,7 +305,7 @@ describe('TRANSCRIPT-3: a follower follows one session and its sub-agents', () =
     await follower.catchUp();
     expect(delivered('subagents/agent-early')).toEqual([user('e1'), user('e2')]);
     expect(follower.directories).toEqual([directory, folder]);
-    // And back again, after which a session begins anew.
+    // And back again, after which another session starts.
     await rename(join(folder, `${sessionId}.jsonl`), file);
     await appendFile(file, lines(user('c')));
     await follower.catchUp();
@@ -332,7 +332,7 @@ describe('TRANSCRIPT-3: a follower follows one session and its sub-agents', () =
     expect(delivered('', other)).toEqual([user('b'), user('d')]);
   });
 
-  test('the last lines are delivered at the close, and nothing is left open', async () => {
+  test('the last lines are delivered at the close, and nothing stays open', async () => {
     const follower = follow();
     await write(join(directory, sessionId, 'subagents', 'agent-x.jsonl'), lines(user('s')));
     await write(file, lines(user('a')));
@@ -392,7 +392,7 @@ describe('TRANSCRIPT-2: whatever the writer does, every entry is delivered once 
           if (pick(4) === 0) await turn();
         }
       }
-      // What is cut off before anybody looked is not there to be read.
+      // Lines that are cut off before the follower reads them cannot be delivered.
       if (seed % 2 === 0 || pick(10) === 0) await follower.catchUp();
     }
     await follower.catchUp();

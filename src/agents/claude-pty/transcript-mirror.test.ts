@@ -1,4 +1,4 @@
-// The transcript on its way into a store that fails, answers late, and recovers.
+// Mirroring the transcript to a store that fails, answers late, and recovers.
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ const first = '11111111-1111-4111-8111-111111111111';
 const second = '22222222-2222-4222-8222-222222222222';
 const repairMs = 20;
 
-/** Refuses so many appends, and those that come while it is down. */
+/** Refuses the next `failures` appends, and all of them while it is down. */
 class FailingStore extends InMemorySessionStore {
   failures = 0;
   isDown = false;
@@ -56,7 +56,7 @@ function openMirror(repairMs: number): TranscriptMirror {
 
 const line = (uuid: string): SessionStoreEntry => ({ type: 'user', uuid, text: uuid });
 
-/** As the program and the follower do: into the file first. */
+/** Like the program and the follower: first to the file, then to the mirror. */
 function write(entries: SessionStoreEntry[], sessionId = current, subpath = ''): void {
   const file = subpath === '' ? `${sessionId}.jsonl` : join(sessionId, `${subpath}.jsonl`);
   const path = join(directory, file);
@@ -71,7 +71,7 @@ const stored = async (sessionId = current, subpath = ''): Promise<unknown[]> =>
 const attempted = (count: number): Promise<true> => until(() => store.attempts >= count);
 
 describe('PTY-3: the transcript', () => {
-  test('is stored in its order, that of sub-agents in their own place', async () => {
+  test('is stored in order, and sub-agents’ transcripts separately', async () => {
     write([line('a'), line('b')]);
     write([line('x')], current, 'subagents/agent-x');
     write([line('c')]);
@@ -82,7 +82,7 @@ describe('PTY-3: the transcript', () => {
     expect(store.attempts).toBe(3);
   });
 
-  test('is repaired from the files when the store has recovered, in the order of the file', async () => {
+  test('is repaired from the files when the store has recovered, in file order', async () => {
     write([line('a')]);
     await until(async () => (await stored()).length === 1);
     store.failures = 1;
@@ -114,7 +114,7 @@ describe('PTY-3: the transcript', () => {
     expect(store.attempts).toBe(attempts + 1);
   });
 
-  test('PTY-7: of an earlier session is repaired too', async () => {
+  test('PTY-7: is repaired for an earlier session too', async () => {
     store.isDown = true;
     write([line('a')], first);
     await until(() => mirror.isDirty);
@@ -128,8 +128,8 @@ describe('PTY-3: the transcript', () => {
   });
 });
 
-describe('the end', () => {
-  test('is after everything that was added', async () => {
+describe('close', () => {
+  test('resolves after everything was stored', async () => {
     let open = (): void => {};
     const gate = new Promise<void>((resolve) => (open = resolve));
     const append = store.append.bind(store);
@@ -147,7 +147,7 @@ describe('the end', () => {
     expect(await stored()).toEqual(['a']);
   });
 
-  test('repairs at once, without waiting for the next attempt', async () => {
+  test('repairs immediately, without waiting for the next attempt', async () => {
     await mirror.close();
     mirror = openMirror(3_600_000);
     store.failures = 1;
@@ -158,7 +158,7 @@ describe('the end', () => {
     expect(mirror.isDirty).toBe(false);
   });
 
-  test('comes even if the store fails, after one more attempt: the files have what it lacks', async () => {
+  test('resolves even if the store fails, after one more attempt: the files contain what it lacks', async () => {
     store.isDown = true;
     write([line('a')]);
     await mirror.close();
@@ -166,7 +166,7 @@ describe('the end', () => {
     expect(warnings).toBe(2);
     const { attempts } = store;
     store.isDown = false;
-    // Longer than the next attempt would have taken.
+    // This takes longer than the next attempt would have.
     const other = openMirror(repairMs);
     store.failures = 1;
     other.add({ sessionId: second, subpath: '', entries: [line('z')] });

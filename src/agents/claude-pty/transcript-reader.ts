@@ -111,11 +111,11 @@ export class TranscriptReader {
   async #takePrompt(line: Extract<TranscriptLine, { is: 'prompt' }>, permissionMode: unknown): Promise<void> {
     const { turn, turns } = this.#parts;
     await this.#finishAll();
-    // Shift+Tab changes it without a line of its own.
+    // Shift+Tab changes it without writing a line.
     turns.take({ type: 'system', subtype: 'status', permissionMode });
     const { expected } = turn;
     if (expected?.is(line.content)) return turn.run(expected);
-    // Somebody is typing at the terminal too: their words were submitted with the prompt, or instead of it.
+    // Someone is typing at the terminal too: their words were submitted with the prompt, or instead of it.
     if (expected && turn.isTyped && expected.endsIn(line.content)) {
       turn.run(expected);
       turns.beginSession();
@@ -130,7 +130,7 @@ export class TranscriptReader {
   async #takeIncoming(line: Extract<TranscriptLine, { is: 'incoming' }>): Promise<void> {
     const { turn, turns } = this.#parts;
     if (line.isPrompt) {
-      // The program may also tell its own agent to go on, in the middle of a turn.
+      // The program may also tell its own agent to continue, in the middle of a turn.
       if (line.message.origin.kind !== 'other') await this.#finishAll();
       // If a prompt of the chat was typed, the log is already in its turn.
       if (!turn.expected) turns.beginTheirs();
@@ -147,7 +147,7 @@ export class TranscriptReader {
       turns.beginSession();
       costs.noteRequest();
       if (turn.current) turn.current.apiError = undefined;
-      // It went on.
+      // The turn continued.
       turns.noteHookStop(null);
     }
     turns.take(line.frame);

@@ -50,7 +50,7 @@ describe('a turn in the terminal', () => {
     ]);
   });
 
-  test('continues beside someone else’s, but does not run there', () => {
+  test('continues during someone else’s, but does not run there', () => {
     expect(legalMoves(beside, beside)).toEqual(legalMoves(alone, alone).filter((name) => !name.includes('running')));
     expect(legalMoves(beside, alone.slice(-1))).toEqual([]);
   });
@@ -63,7 +63,7 @@ describe('a turn in the terminal', () => {
     expect(legalMoves(beside, another)).toEqual([]);
   });
 
-  test('belongs to one prompt to its end', () => {
+  test('belongs to one prompt until it ends', () => {
     const other = new OwnPrompt(promptOf('something else'));
     const others = alone.map((phase) => ('own' in phase ? { ...phase, own: other } : phase));
     expect(legalMoves(alone.slice(2), others.slice(2))).toEqual([]);
@@ -71,7 +71,7 @@ describe('a turn in the terminal', () => {
 });
 
 describe('the state of turns', () => {
-  test('a prompt is current from its typing on, and taken once somebody’s turn runs or the program has it', () => {
+  test('a prompt is current once it is typed, and taken once a turn runs or the program has it', () => {
     const state = new TurnState();
     state.wait();
     expect(state.current).toBeUndefined();
@@ -93,7 +93,7 @@ describe('the state of turns', () => {
     expect(state.phase).toEqual({ is: 'none', theirs: undefined });
   });
 
-  test('an interrupt is under way until its own turn has ended, whatever runs beside it', () => {
+  test('an interrupt is in progress until its own turn has ended, whatever else runs', () => {
     const state = new TurnState();
     state.wait();
     const expected = state.expect(promptOf('go on'));
@@ -115,7 +115,7 @@ describe('the state of turns', () => {
     expect(() => state.giveUp()).toThrow('cannot go');
   });
 
-  test('a prompt whose turn is over counts as taken for whoever waits, and changes nothing', async () => {
+  test('a prompt whose turn is over counts as taken for those who wait, and changes nothing', async () => {
     const state = new TurnState();
     state.wait();
     const expected = state.expect(promptOf('go on'));

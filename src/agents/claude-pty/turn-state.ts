@@ -4,14 +4,14 @@
  *
  *   none ──> waiting ──> typing ──> typed ──> taken ──> running ──> none
  *
- * none: the chat has asked for nothing. waiting: its prompt waits until nothing runs in the terminal. typing: its turn has
- * begun in the chat, and it is typed as soon as the input line takes keys. typed: its keys are going to the program. taken:
+ * none: the chat has requested nothing. waiting: its prompt waits until the terminal is idle. typing: its turn has
+ * started in the chat, and it is typed once the input line takes keys. typed: its keys are going to the program. taken:
  * the program has it, judging by its status, or there is no point in waiting for that any longer. running: the transcript
  * has the prompt's own line.
  *
  * That line may come at any time from typing on. Every phase may lead back to none: the prompt was dropped, failed, or was
- * taken into another turn. Until the prompt runs, another turn may run beside it (`theirs`), started by somebody at the
- * terminal or by the program itself. It begins where there is none and ends on its own: it never changes in the same move as
+ * taken into another turn. Until the prompt runs, another turn may run meanwhile (`theirs`), started by a person at the
+ * terminal or by the program itself. It starts if there is none, and ends on its own: it never changes together with
  * the phase, and has to end before the prompt can run.
  */
 import type { AgentPrompt } from '../agent-backend.ts';
@@ -93,7 +93,7 @@ export class TurnState {
     this.#move({ is: 'waiting', isInterrupted: false, theirs: this.#phase.theirs });
   }
 
-  /** The waiting prompt, if there is one, must not be typed any more. */
+  /** The waiting prompt, if there is one, must no longer be typed. */
   interruptWaiting(): void {
     if (this.#phase.is === 'waiting') this.#move({ ...this.#phase, isInterrupted: true });
   }
@@ -127,7 +127,7 @@ export class TurnState {
     own.noteTaken();
   }
 
-  /** Somebody else, or the program itself, begins a turn. `isForDecisions`: only because a sub-agent asks something. */
+  /** Someone else, or the program itself, starts a turn. `isForDecisions`: only because a sub-agent asks something. */
   beginTheirs(isForDecisions: boolean): TerminalTurn {
     const theirs = createTerminalTurn(null, isForDecisions);
     this.#move({ ...this.#phase, theirs } as TurnPhase);

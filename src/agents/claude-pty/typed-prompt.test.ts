@@ -3,7 +3,7 @@ import { BooError } from '../../protocol/error.ts';
 import { enter, escape, typedPrompt } from './typed-prompt.ts';
 
 const type = (text: string): string => typedPrompt([{ type: 'text', text }]).batches.join('');
-/** What stands inside the pastes, and whether anything but pastes and one Enter is typed. */
+/** The content of the pastes, and whether anything but pastes and one Enter is typed. */
 function pasted(keys: string): string[] {
   expect(keys.endsWith(enter)).toBe(true);
   const pieces = keys.slice(0, -1).split(`${escape}[201~`).slice(0, -1);
@@ -15,7 +15,7 @@ function pasted(keys: string): string[] {
 }
 const text = (keys: string): string => pasted(keys).join('');
 
-test('PTY-1: a prompt is pasted as it is, and submitted by one Enter', () => {
+test('PTY-1: a prompt is pasted unchanged, and submitted with one Enter', () => {
   expect(pasted(type('Hello, world: 漢字 👩‍👩‍👧 é'))).toEqual(['Hello, world: 漢字 👩‍👩‍👧 é']);
   expect(text(type('one\ntwo\r\nthree\rfour'))).toBe('one\ntwo\nthree\nfour');
   expect(
@@ -28,32 +28,32 @@ test('PTY-1: a prompt is pasted as it is, and submitted by one Enter', () => {
   ).toBe('a\n\nb');
 });
 
-test('PTY-2: no character of it is a key: escape sequences, the end of a paste, control characters', () => {
+test('PTY-2: none of its characters is a key: escape sequences, the end of a paste, control characters', () => {
   expect(text(type('a\x1b[201~\r!rm -rf x\x1b[31m'))).toBe('a␛[201~\n!rm -rf x␛[31m');
   const controls = Array.from({ length: 160 }, (_, code) => String.fromCharCode(code)).join('');
   expect(text(type(controls))).toMatch(/^(?:[^\p{Cc}]|[\n\t])*$/u);
 });
 
 test.each(['/cost', ' /clear', '\n/exit', '!ls', '  !ls', 'exit', ' QUIT ', ':q', ':wq!', '', '   ', '\n'])(
-  'PTY-2: %j begins with a mark that keeps it from being a command',
+  'PTY-2: %j gets a mark in front that keeps it from being a command',
   (prompt) => {
     expect(text(type(prompt))).toBe(`\u2800${prompt}`);
   },
 );
 
 test.each(['\u200b/cost', '\ufeff !ls', '\u2060exit\u200b', '\u3164/clear', '／cost', '\u034f'])(
-  'PTY-2: %j is guarded too: the program takes out what cannot be seen before it looks for a command',
+  'PTY-2: %j is guarded too: the program removes invisible characters before it looks for a command',
   (prompt) => expect(text(type(prompt))).toBe(`\u2800${prompt}`),
 );
 
-test('PTY-2: words that only look like commands stay as they are', () => {
+test('PTY-2: text that only looks like a command stays unchanged', () => {
   for (const prompt of ['exit the loop', 'a /cost', 'wow!', '# heading', '& more', '? why']) {
     expect(text(type(prompt))).toBe(prompt);
   }
   expect(text(type('a line that ends with \\'))).toBe('a line that ends with \\ ');
 });
 
-test('PTY-1: a long prompt in pieces that the program takes as typed; a very long one in one piece', () => {
+test('PTY-1: a long prompt is pasted in pieces that count as typed, a very long one in one piece', () => {
   const lines = Array.from({ length: 100 }, (_, index) => `line ${index} ${'x'.repeat(index * 6)}`).join('\n');
   const pieces = pasted(type(lines));
   expect(pieces.join('')).toBe(lines);
@@ -68,12 +68,12 @@ test('PTY-1: a long prompt in pieces that the program takes as typed; a very lon
   expect(pasted(type('y'.repeat(1_000_000)))).toHaveLength(1);
 });
 
-test('an image is refused, in words that name the field', () => {
+test('an image is refused with the name of the field', () => {
   expect(() => typedPrompt([{ type: 'image', mimeType: 'image/png', data: 'AAAA' }])).toThrow(BooError);
   expect(() => typedPrompt([{ type: 'image', mimeType: 'image/png', data: 'AAAA' }])).toThrow(/^content:/);
 });
 
-test('PTY-9: is typed in batches that end where a sequence does, two of which the program reads at once', () => {
+test('PTY-9: is typed in batches that end with a sequence, two of which the program reads at once', () => {
   const lines = Array.from({ length: 500 }, (_, index) => `line ${index} é漢`).join('\n');
   const { batches } = typedPrompt([{ type: 'text', text: lines }]);
   expect(batches.length).toBeGreaterThan(5);

@@ -5,10 +5,10 @@ import { SessionLife } from '../claude/session-life.ts';
 import { TurnState } from './turn-state.ts';
 import { Typist, type TypistParts } from './typist.ts';
 
-test('PTY-1: waiting for the input line ends although nothing reports the change', async () => {
+test('PTY-1: waiting for the input line ends even if nothing reports the change', async () => {
   vi.useFakeTimers();
   try {
-    // As while a child of the program that has just been forked still has the terminal for its input.
+    // For example, while a child that the program has just forked still has the terminal as its input.
     const program = { takesInput: false, status: { state: 'idle' }, refresh: () => undefined };
     const typist = new Typist({ program } as unknown as TypistParts);
     const ready = vi.fn<() => void>();
@@ -44,7 +44,7 @@ function openTypist() {
   return { program, turn, turns, typist, written, prompt };
 }
 
-/** Begins the turn, whose events nobody reads here. */
+/** Starts the turn, whose events nobody reads here. */
 function begin(events: AsyncGenerator<AgentEvent>): void {
   void events.next();
 }

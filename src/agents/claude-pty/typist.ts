@@ -1,6 +1,6 @@
 /**
  * Types for the chat: waits until keys go into the input line, types a prompt, makes sure that the program takes it, and
- * presses Escape to stop a turn. Somebody else may be sitting at the same terminal.
+ * presses Escape to stop a turn. Someone else may be using the same terminal.
  */
 import { BooError, toBooError } from '../../protocol/error.ts';
 import { type AgentEvent, type AgentPrompt, endWithoutResult } from '../agent-backend.ts';
@@ -135,11 +135,11 @@ export class Typist {
       void turns.end('interrupted');
       return false;
     }
-    // Otherwise somebody at the terminal has submitted the same words meanwhile, and the program has the prompt.
+    // Otherwise someone at the terminal has submitted the same words meanwhile, and the program has the prompt.
     return turn.phase.is === 'typing';
   }
 
-  /** The prompt's turn has ended, somebody else's has begun, or the session is ending. */
+  /** The prompt's turn has ended, someone else's has started, or the session is ending. */
   #isOver(own: OwnPrompt): boolean {
     return this.#parts.turn.current !== own.turn || this.#parts.life.isEnding;
   }
@@ -153,15 +153,15 @@ export class Typist {
     setTimeout(() => this.#pressEscape(turn), escapeAgainMs).unref();
   }
 
-  /** A turn is running, or has begun without any event yet. */
+  /** A turn is running, or has started without any event yet. */
   get #isWorking(): boolean {
     const { turn, program, tasks } = this.#parts;
     return turn.current !== undefined || (program.status?.state === 'busy' && tasks.count === 0);
   }
 
   /**
-   * Resolves when nothing runs. If somebody has typed meanwhile, the program may have more in its own queue, which it
-   * starts after a moment of rest.
+   * Resolves when nothing runs. If someone has typed meanwhile, the program may have more in its own queue, which it
+   * starts after a moment of idleness.
    */
   async #rested(): Promise<void> {
     const { life, inputLine, lines } = this.#parts;

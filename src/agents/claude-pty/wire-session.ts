@@ -89,7 +89,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     chatId,
     logger,
     ask: () => program.askToDraw(),
-    // Its dialog does not redraw until somebody answers the question here, and an editor draws when it likes.
+    // Its dialog does not redraw until someone answers the question here, and an editor draws when it likes.
     isExcused: () => questions.count > 0 || program.lendsTerminal !== false,
     end: () => program.kill(),
   });

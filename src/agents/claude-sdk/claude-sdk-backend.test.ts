@@ -19,7 +19,7 @@ describeAgentBackend('ClaudeSdkBackend', () => openSdkHarness());
 
 let harness: SdkHarness;
 beforeAll(async () => {
-  // What the server itself was started with.
+  // The server's own environment.
   const server = {
     BOOCODE_TOKEN: 'the-servers-token',
     DATABASE_URL: 'postgres://user:the-servers-password@localhost/db',
@@ -68,7 +68,7 @@ test('AGENT-6: the hooks of a directory run only when it is trusted', async () =
   }
 });
 
-test('AGENT-7: the user’s own skills and commands are there, also after a resume on another machine', async () => {
+test('AGENT-7: the user’s own skills and commands are available, also after a resume on another machine', async () => {
   const { agent } = harness;
   const skill = join(agent.configDir, 'skills', 'wave');
   await mkdir(skill, { recursive: true });

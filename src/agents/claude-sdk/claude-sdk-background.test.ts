@@ -1,4 +1,4 @@
-// What the real program does beside and between the turns that were asked for.
+// What the real program does during and between the requested turns.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ afterAll(() => harness.close());
 
 const allow = (): { outcome: 'allow' } => ({ outcome: 'allow' });
 
-/** Begins a background task that lasts until the returned function is called. */
+/** Starts a background task that runs until the returned function is called. */
 async function beginTask(session: OpenedSession): Promise<() => Promise<void>> {
   const pipe = join(harness.cwd, `pipe-${crypto.randomUUID()}`);
   const turn = await runTurn(session, `start a background task: env mkfifo ${pipe} && cat ${pipe}`, {
@@ -40,7 +40,7 @@ test('AGENT-3: a background task keeps the session busy, and its end starts a tu
   const session = await openSession(harness);
   const endTask = await beginTask(session);
   expect(session.handle.isBusy).toBe(true);
-  // Another turn goes on beside it.
+  // Another turn runs meanwhile.
   expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
   expect(session.handle.isBusy).toBe(true);
   expect(session.unprompted).toHaveLength(0);
@@ -65,7 +65,7 @@ describe('a prompt that meets a turn of the agent’s own', () => {
     ['when the turn has begun', (session) => session.unprompted.length > 0],
   ];
   test.each(moments)(
-    'TURN-1 TURN-13 PROMPT-3: %s: what the agent does first is told first, and the prompt gets its answer',
+    'TURN-1 TURN-13 PROMPT-3: %s: the agent’s own work is reported first, and the prompt gets its answer',
     async (_, isNow) => {
       const session = await openSession(harness);
       const own: AgentEvent[][] = [];
@@ -74,7 +74,7 @@ describe('a prompt that meets a turn of the agent’s own', () => {
       await until(() => isNow(session));
       const asked = await runTurn(session, 'stream 3 tokens');
       for (const events of session.unprompted) own.push(await readTurn(session, events));
-      // Where the prompt was there first, its turn in the log has begun, and tells both in the order in which they come.
+      // If the prompt arrived first, its turn in the log has already started, and contains both in their order.
       const texts = [...own.map(textIn), textIn(asked)].join('\n');
       expect(texts).toMatch(/^A background task reports[^]*t1 t2 t3 $/);
       expect(own.length).toBeLessThanOrEqual(1);
@@ -92,7 +92,7 @@ describe('a prompt that meets a turn of the agent’s own', () => {
     const asking = runTurn(session, 'hold');
     await session.handle.interrupt();
     const asked = await asking;
-    // Where the program took both in one request, they were answered together, before there was anything to interrupt.
+    // If the program took both in one request, it answered them together before there was anything to interrupt.
     const wasTogether = /A background task reports/.test(textIn(asked));
     expect(wasTogether ? ['interrupted', 'completed'] : ['interrupted']).toContain(endOf(asked).outcome);
     expect(endOf(await readTurn(session, session.unprompted[0]!)).outcome).toMatch(/interrupted|completed/);
@@ -102,7 +102,7 @@ describe('a prompt that meets a turn of the agent’s own', () => {
   });
 });
 
-test('DECIDE-4: what a background sub-agent still asks when its turn ends is asked again, and can be answered', async () => {
+test('DECIDE-4: a background sub-agent’s question that outlasts its turn is asked again, and can be answered', async () => {
   const path = join(harness.cwd, 'made-in-the-background');
   const session = await openSession(harness);
   const first = await runTurn(session, `use a background sub-agent: run: touch ${path}`);
@@ -117,7 +117,7 @@ test('DECIDE-4: what a background sub-agent still asks when its turn ends is ask
   for (const decisionId of askedFirst) expect(session.handle.resolve(decisionId, allow())).toBe(false);
   expect(endOf(asked).outcome).toBe('completed');
   await until(() => existsSync(path));
-  // What the sub-agent does then belongs to no turn, and holds up no prompt.
+  // What the sub-agent does afterwards belongs to no turn, and delays no prompt.
   await until(() => ofType(session.between, 'tool_call_update').some((event) => event.parentToolCallId !== undefined));
   expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
   await session.handle.close();
@@ -138,13 +138,13 @@ test('DECIDE-4 TURN-3: an interrupt withdraws a background sub-agent’s questio
   await session.handle.close();
 });
 
-test('TURN-19: a resumed program’s messages about its start are no turn, and are reported immediately', async () => {
+test('TURN-19: a resumed program’s messages about its start do not form a turn, and are reported immediately', async () => {
   const first = await openSession(harness);
   await beginTask(first);
   await first.handle.close();
   const { chatId, sessionId, sessionStore } = first;
   const session = await openSession(harness, { chatId, sessionId, sessionStore });
-  // The program begins and ends something for it, which holds nothing.
+  // What the program starts and ends for the lost task has no content.
   await until(() => ofType(session.between, 'notice').some(({ code }) => code === 'task_ended'));
   const turn = await runTurn(session, 'stream 2 tokens');
   expect(endOf(turn).outcome).toBe('completed');

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => harness.close());
 
-/** Ends the agent as a crash would, and waits until its session knows. */
+/** Kills the agent like a crash, and waits until its session has noticed. */
 async function killAgent(session: { lost: unknown[] }): Promise<void> {
   const agent = harness.leftovers('').find((each) => each.command.includes('--output-format stream-json'));
   process.kill(agent!.pid, 'SIGKILL');
@@ -43,7 +43,7 @@ test('TURN-5: a failing model ends the turn with a code and a sentence, and the 
   expect(lost).toEqual([]);
 });
 
-test('TURN-4: a turn’s usage and cost are its own, over turns, a restart and two crashes', async () => {
+test('TURN-4: a turn reports only its own usage and cost, across turns, a restart and two crashes', async () => {
   const spec = { sessionStore: new InMemorySessionStore(), sessionId: crypto.randomUUID() };
   let session = await openSession(harness, spec);
   const costs: number[] = [];
@@ -69,12 +69,12 @@ test('TURN-4: a turn’s usage and cost are its own, over turns, a restart and t
   expect(endOf(await held)).toMatchObject({ outcome: 'failed', costUsd: 0 });
   session = await openSession(harness, spec);
   await play(19);
-  // The first turn filled the model's cache. A running total in place of a share would be more than that.
+  // The first turn filled the model's cache. A running total instead of the turn's share would be more than that.
   expect(costs.every((cost) => cost > 0)).toBe(true);
   expect(costs.slice(1).every((cost) => cost < costs[0]! / 2)).toBe(true);
 });
 
-test('TURN-5 AGENT-4: an agent killed in the middle of a tool: the turn fails, the loss is reported, the tool is gone', async () => {
+test('TURN-5 AGENT-4: if the agent is killed while a tool runs, the turn fails, the loss is reported, and the tool is gone', async () => {
   const session = await openSession(harness);
   const turn = runTurn(session, 'run: env sleep 1000', { answer: () => ({ outcome: 'allow' }) });
   await until(() => harness.leftovers(session.chatId).some((each) => each.command === 'sleep 1000'), {
@@ -90,7 +90,7 @@ test('TURN-5 AGENT-4: an agent killed in the middle of a tool: the turn fails, t
   expect(endOf(await runTurn(again, 'stream 2 tokens')).outcome).toBe('completed');
 });
 
-test('TURN-3: a tool that ignores every signal does not hold up an interrupt, nor a close', async () => {
+test('TURN-3: a tool that ignores every signal delays neither an interrupt nor a close', async () => {
   const stubborn = `run: env bash -c 'trap "" TERM INT HUP; while true; do read -t 1000 <> <(:); done'`;
   const isRunning = (): boolean => harness.leftovers('').some((each) => each.command.startsWith('bash -c trap'));
   const interrupted = await openSession(harness);
@@ -113,7 +113,7 @@ test('TURN-5: a program that cannot start says why, and can be started once the 
   const spec = { chatId: crypto.randomUUID(), sessionId: crypto.randomUUID() };
   const sessionStore = new InMemorySessionStore();
   const key = { projectKey: 'chat', sessionId: spec.sessionId };
-  // Something was said, but not in this session: the program finds no conversation in the file.
+  // The file has messages, but none of this session: the program finds no conversation in it.
   await sessionStore.append(key, [{ type: 'user', uuid: crypto.randomUUID(), sessionId: crypto.randomUUID() }]);
   await expect(openSession(harness, { ...spec, sessionStore })).rejects.toMatchObject({
     code: 'agent_failed',

@@ -1,4 +1,4 @@
-// What shows that the real program lives, and what its MCP servers do.
+// Signs of life of the real program, and the state of its MCP servers.
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -40,7 +40,7 @@ test('AGENT-17: a stopped agent process is ended, its turn fails with that cause
 test('AGENT-17: a silent model, a long tool call and a hesitating person end nothing, because the program responds', async () => {
   const session = await openSession(harness);
   const { lost } = session;
-  // Each longer than the limits together.
+  // Each wait is longer than the limits together.
   const held = runTurn(session, 'hold');
   await until(() => harness.held() > 0);
   setTimeout(() => harness.release(), 2_500);
@@ -55,7 +55,7 @@ test('AGENT-17: a silent model, a long tool call and a hesitating person end not
   expect(lost).toEqual([]);
 });
 
-test('AGENT-19: each failed MCP server is reported once, with the reason, and the state of all is known', async () => {
+test('AGENT-19: each failed MCP server is reported once, with the reason, and the state of all of them is known', async () => {
   const missing = createServer((_request, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
   await until(() => missing.listening);
   const { port } = missing.address() as AddressInfo;

@@ -1,4 +1,4 @@
-// What shows that the real program starts, and what it is asked between turns.
+// Signs of life while the real program starts, and requests to it between turns.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-// What of a real session's transcript is in the store, and what the next process makes of it.
+// What the store contains of a real session's transcript, and how the next process continues from it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ afterAll(() => harness.close());
 
 const identity = (entry: SessionStoreEntry): string => entry.uuid ?? JSON.stringify(entry);
 
-/** What the program's own file holds of a session, without its records of its own requests. */
+/** The program's own file of a session, without the records of its own requests. */
 function entriesInFile(sessionId: string): string[] {
   const folder = join(harness.agent.configDir, 'projects');
   const file = readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((name) =>
@@ -87,7 +87,7 @@ test('AGENT-3: what the mirror lost is stored from the program’s file, once, a
   await again.handle.close();
 });
 
-test('AGENT-2: what was said before /clear is gone, and what was said after it is there after a resume', async () => {
+test('AGENT-2: after a resume, what was said before /clear is gone, and what was said after it is kept', async () => {
   const sessionStore = new InMemorySessionStore();
   const first = await openSession(harness, { sessionStore });
   await runTurn(first, 'stream 2 tokens');

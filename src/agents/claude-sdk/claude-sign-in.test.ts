@@ -1,4 +1,4 @@
-// The real program up to its page and back with a code that it cannot use: nobody here has an account.
+// The real program shows its page and gets a code that it cannot use: there is no account here.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'boocode-sign-in-'));
   clock = new ManualClock();
   const { PATH = '' } = process.env;
-  // Whatever the program asks of the network ends here.
+  // Keeps the program off the network.
   const env = { PATH, HOME: home, HTTPS_PROXY: 'http://127.0.0.1:9', DISABLE_AUTOUPDATER: '1', IS_SANDBOX: '1' };
   signIn = new ClaudeSignIn({ env, cwd: home, clock });
 });
@@ -39,7 +39,7 @@ describe('AGENT-33: signing the program in', () => {
       code: 'invalid_request',
       details: { field: 'code' },
     });
-    // That was a mistake to put right: the newest one still waits.
+    // That mistake can be corrected: the newest page still waits.
     expect(ownAgents()).toHaveLength(1);
   });
 

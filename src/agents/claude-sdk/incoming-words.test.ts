@@ -64,7 +64,7 @@ test('TURN-6: only a prompt that the agent scheduled is recognized by the frame 
   ]);
 });
 
-test('TURN-6: a frame that came with the hook is read before it', async () => {
+test('TURN-6: a frame that arrives together with the hook is read before it', async () => {
   const { say, frame, taken } = open();
   const asked = say('Look again.');
   await Promise.resolve();

@@ -241,7 +241,7 @@ export class SdkSession implements AgentSession {
     const failure = watch.failure ?? process.failure('The agent process ended', cause);
     watch.close();
     mcp.close();
-    // If somebody asked for the end, the turn was interrupted; otherwise it failed, with its cause.
+    // If someone requested the end, the turn was interrupted; otherwise it failed, with its cause.
     const wasInterrupted = this.#isSuspended || (turns.isInterrupting && !watch.failure);
     await turns.end(wasInterrupted ? endWithoutResult('interrupted') : endWithoutResult('failed', failure));
     if (this.#life.isEnding) return;

@@ -1,8 +1,8 @@
 /**
  * The turns of a query: frames in, AgentEvents out.
  *
- * Frames come whether or not anybody asked for a turn. A turn begins with an `init` that names the message it answers. If
- * it names none, the agent began the turn by itself (a background task ended), and the turn is announced. A message that
+ * Frames come whether or not anyone requested a turn. A turn starts with an `init` naming the message it answers. If
+ * it names none, the agent started it by itself (a background task ended), and the turn is announced. A message that
  * was sent during such a turn waits for a frame that names it: the next `init`, or any other frame if the program took it up
  * in the middle of its work. What background sub-agents do between turns belongs to no turn.
  */
@@ -65,7 +65,7 @@ export class SdkTurns {
   readonly #counted = new CountedMessages();
   #mapping: MappingState;
   #turn: ClaudeTurn | undefined;
-  /** Prompted, but not yet begun by the program. */
+  /** Prompted, but not yet started by the program. */
   #waiting: ClaudeTurn | undefined;
   /** The program's own turn, in which nothing has happened so far: perhaps it only reports that it has started. */
   #untold: ClaudeTurn | undefined;
@@ -84,7 +84,7 @@ export class SdkTurns {
     this.#mapping = { ...this.#mapping, totals: baseline };
   }
 
-  /** The session that the program is in: it may begin another one. */
+  /** The session that the program is in: it may start another one. */
   get sessionId(): string {
     return this.#mapping.sessionId ?? this.#parts.spec.sessionId;
   }
@@ -133,7 +133,7 @@ export class SdkTurns {
     }
     if (this.#interrupting || !this.current) return;
     this.#interrupting = setTimeout(() => this.#parts.onStuck(), this.#parts.interruptMs);
-    // A waiting turn gets its interrupt when it begins: the program drops one that comes earlier.
+    // A waiting turn gets its interrupt when it starts: the program drops one that comes earlier.
     await this.#sendInterrupt();
   }
 
@@ -224,7 +224,7 @@ export class SdkTurns {
       this.#turn.isForDecisions &&= isForDecisions;
       return this.#turn;
     }
-    // The waiting prompt has already begun a turn in the log: what the agent does first goes there too, in this order.
+    // The waiting prompt has already started a turn in the log: what the agent does first goes there too, in order.
     if (this.#waiting) return (this.#turn = this.#waiting);
     this.#turn = this.#untold = createTurn(null, isForDecisions);
     this.#parts.watch.start();
@@ -237,7 +237,7 @@ export class SdkTurns {
     if (turn) this.#parts.spec.onUnprompted(turn.out.iterable);
   }
 
-  /** Adds incoming words to the running turn. Without one they wait for the turn that they begin. */
+  /** Adds incoming words to the running turn. Without one they wait for the turn that they start. */
   tellIncoming(): void {
     if (!this.#turn) return;
     for (const message of this.#parts.incoming.take()) {
@@ -257,7 +257,7 @@ export class SdkTurns {
       // No `init` before it: the program refused the prompt.
       if (!this.#turn && this.#waiting) this.#beginWaiting();
       const turn = this.#turn ?? this.#beginUnprompted();
-      // A turn that consists of its end alone was none.
+      // A turn that consists only of its end is not announced.
       if (event.outcome !== 'completed' || event.costUsd > 0) this.#tellTurn();
       this.#finish(turn, event);
       // What a background sub-agent still waits for is asked again, in a turn of its own.

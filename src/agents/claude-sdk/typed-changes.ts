@@ -42,7 +42,7 @@ export class TypedChanges {
     this.#look(async () => void (this.#inForce = await this.#ask()));
   }
 
-  /** The chat uses another model, and the program has been told. */
+  /** The chat uses another model, and the program has been informed. */
   noteModel(model: string | null): void {
     this.#model = model;
     this.#look(async () => void (this.#inForce = await this.#ask()));

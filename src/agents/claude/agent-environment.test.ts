@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../config.ts';
 import { agentEnvironment } from './agent-environment.ts';
 
-/** Everything that an operator’s shell may hold at once. */
+/** Everything that an operator’s environment may contain at once. */
 const shell = {
   PATH: '/bin',
   HOME: '/home/me',
@@ -63,7 +63,7 @@ describe('AGENT-13: an agent gets only the model keys of the provider in use', (
   });
 });
 
-test('AGENT-5 AGENT-13: no name is passed for its prefix, and none that runs code or forwards a key', () => {
+test('AGENT-5 AGENT-13: no variable is passed because of its prefix, and none that runs code or forwards a key', () => {
   const strangers = {
     ANTHROPIC_WEBHOOK_SIGNING_KEY: 's',
     AWS_ANYTHING: 's',
@@ -92,7 +92,7 @@ test('AGENT-5 AGENT-13: no name is passed for its prefix, and none that runs cod
 });
 
 test.each(['BOOCODE_TOKEN', 'boocode_token', 'DATABASE_URL', 'Database_Url', 'PGPASSWORD', 'PGSSLKEY', 'PG_X'])(
-  'AGENT-5: %s is never passed, also when it is named',
+  'AGENT-5: %s is never passed, even if it is named',
   (name) => {
     expect(agentEnvironment({ [name]: 'secret' }, [name])).toEqual({});
     expect(() => readConfig({ flags: { 'agent-env': `EDITOR,${name}` }, env: {} })).toThrow(/^--agent-env: .*never/);

@@ -20,11 +20,11 @@ describe('DECIDE-6: the scope of “always allow”', () => {
     [allow('Read', 'notes.txt'), `Allow Read of “notes.txt”, ${untilRest}.`],
     [allow('WebFetch', 'domain:example.com'), `Allow WebFetch from “example.com”, ${untilRest}.`],
     [allow('WebSearch'), `Allow every call of WebSearch, ${untilRest}.`],
-  ])('says which calls a rule is about: %j', (update, expected) => {
+  ])('says which calls a rule covers: %j', (update, expected) => {
     expect(words(update)).toEqual([expected]);
   });
 
-  it('says where a rule is stored, and so who it applies to', () => {
+  it('says where a rule is stored, and so where it applies', () => {
     const kept = (['session', 'localSettings', 'projectSettings', 'userSettings'] as const).map(
       (destination) => words({ ...allow('WebSearch'), destination } as PermissionUpdate)[0],
     );

@@ -4,7 +4,7 @@ import { asList, asRecord, asText } from './mapping/loose-json.ts';
 
 const untilRest = 'in this chat until its agent stops';
 
-/** Where the program stores it, and so who it applies to. Only chats that trust a directory read its settings. */
+/** Where the program stores it, and so where it applies. Only chats that trust a directory read its settings. */
 const destinations: Record<PermissionUpdate['destination'], string> = {
   session: untilRest,
   cliArg: untilRest,

@@ -1,4 +1,4 @@
-// The real program on both engines; only the model is scripted, and takes no key but this one.
+// The real program on both engines; only the model is scripted, and accepts only this key.
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ describe.each([
   ['claude_sdk', openSdkHarness],
   ['claude_pty', openPtyHarness],
 ] as const)('AGENT-14 on %s', (_, openHarness) => {
-  /** What the program’s Bash, a hook and an MCP server of the user see, and what the program itself was started with. */
+  /** The environment of the program’s Bash, of a hook and an MCP server of the user, and of the program itself. */
   async function seen(
     name: 'ANTHROPIC_API_KEY' | 'ANTHROPIC_AUTH_TOKEN' | 'CLAUDE_CODE_OAUTH_TOKEN',
   ): Promise<Record<'bash' | 'hook' | 'server' | 'program', string>> {
@@ -40,7 +40,7 @@ describe.each([
       const session = await openSession(harness);
       const { sessionId } = session;
       const turn = await runTurn(session, 'run: env', { answer: () => ({ outcome: 'allow' }) });
-      // The model has taken the key.
+      // The model has accepted the key.
       expect(endOf(turn).outcome).toBe('completed');
       await until(() => existsSync(server) && readFileSync(server, 'utf8').includes('PATH='));
       const [program] = harness.leftovers(session.chatId);
@@ -50,7 +50,7 @@ describe.each([
         server: readFileSync(server, 'utf8'),
         program: program!.environ.join('\n'),
       };
-      // The marks by which processes that were left behind are found.
+      // The marks by which leftover processes are found.
       for (const text of Object.values(found)) {
         expect(text).toContain(`BOOCODE_SESSION=${sessionId}`);
         expect(text).toContain('BOOCODE_HOST_PROCESS=');

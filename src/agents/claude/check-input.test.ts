@@ -11,7 +11,7 @@ const monitor = { description: 'Watch', timeout_ms: 60_000, command: 'tail -f lo
 const fetch = { url: 'https://example.org/', prompt: 'Sum it up' };
 const foreign = { text: 'a', count: 1, flag: true, list: [1], map: { a: 1 }, none: null };
 
-describe('DECIDE-9: an edited call that runs as it is', () => {
+describe('DECIDE-9: an edited call that runs unchanged', () => {
   test.each<[string, Input, Input]>([
     ['Bash', bash, { command: 'touch b' }],
     ['Bash', bash, { ...bash, command: '  printf "a\tb" |\n  cat; echo \u202e\u00ad "é" \u2028\n' }],
@@ -35,7 +35,7 @@ describe('DECIDE-9: an edited call that runs as it is', () => {
     ['NotebookEdit', { notebook_path: '/n.ipynb', new_source: 'a' }, { notebook_path: '/n.ipynb', new_source: 'b' }],
     ['Agent', { description: 'd', prompt: 'p' }, { description: 'd', prompt: 'q', model: 'haiku' }],
     ['mcp__x__y', foreign, { text: '', count: -1.5, flag: false, list: [], map: { b: [] }, none: 'now something' }],
-    // What was not edited is the program's own, whatever it is.
+    // Unedited fields are the program's own, whatever they contain.
     ['Bash', { ...bash, timeout: -5, foo: 1 }, { ...bash, command: 'ls', timeout: -5, foo: 1 }],
     ['Write', { ...write, file_path: '~/a/../b' }, { content: 'b', file_path: '~/a/../b' }],
     ['Monitor', { ...monitor, timeout_ms: 3_600_000 }, { ...monitor, command: 'ls', timeout_ms: 3_600_000 }],
@@ -44,7 +44,7 @@ describe('DECIDE-9: an edited call that runs as it is', () => {
   });
 });
 
-describe('DECIDE-9: an edited call that would not run as it is, by its field', () => {
+describe('DECIDE-9: an edited call that would not run unchanged, with its field', () => {
   test.each<[string, Input, Input, string, string]>([
     // The program runs the call that it asked about.
     ['Bash', bash, {}, 'input', 'must not be empty: leave it out to allow the call as it is'],
@@ -94,7 +94,7 @@ describe('DECIDE-9: an edited call that would not run as it is, by its field', (
       'must be a list',
     ],
     ['Bash', bash, { command: 'é'.repeat(50_001) }, 'input.command', 'must be at most 100000 bytes long'],
-    // The program passes over it.
+    // The program ignores it.
     ['Bash', bash, { ...bash, cwd: '/' }, 'input.cwd', 'is not known here'],
     ['Bash', bash, { ...bash, constructor: 1 }, 'input.constructor', 'is not known here'],
     ['Write', write, { ...write, mode: 0o777 }, 'input.mode', 'is not known here'],
@@ -105,7 +105,7 @@ describe('DECIDE-9: an edited call that would not run as it is, by its field', (
       'input.mode',
       'is not known here',
     ],
-    // The program makes something else of it.
+    // The program turns it into something else.
     ['Bash', bash, { command: ' \n' }, 'input.command', 'must not be empty'],
     ['Bash', bash, { ...bash, timeout: '5000' }, 'input.timeout', 'must be a number'],
     ['Bash', bash, { ...bash, timeout: -5 }, 'input.timeout', 'must be at least 0'],
@@ -138,7 +138,7 @@ describe('DECIDE-9: an edited call that would not run as it is, by its field', (
     ]),
     ['Monitor', monitor, { ...monitor, timeout_ms: 1_800_001 }, 'input.timeout_ms', 'must be at most 1800000'],
     ['WebFetch', fetch, { ...fetch, url: ' https://example.org/' }, 'input.url', 'must be a URL'],
-    // It is another question than the one that was asked.
+    // It is not the question that was asked.
     [
       'Bash',
       bash,
@@ -153,7 +153,7 @@ describe('DECIDE-9: an edited call that would not run as it is, by its field', (
       'input.dangerouslyDisableSandbox',
       'cannot be turned on by an answer',
     ],
-    // Only the call itself says what the tool takes.
+    // Only the call itself shows what the tool accepts.
     ['mcp__x__y', { text: 'a' }, { text: 5 }, 'input.text', 'must be text'],
     ['mcp__x__y', { text: 'a' }, { text: null }, 'input.text', 'must be text'],
     ['mcp__x__y', foreign, { ...foreign, count: '1' }, 'input.count', 'must be a number'],

@@ -13,7 +13,7 @@ export interface AskedCall {
 }
 
 /**
- * Why the program would refuse, ignore or change part of an edited input; undefined if it runs as it is. Unedited
+ * Why the program would refuse, ignore or change part of an edited input; undefined if it runs unchanged. Unedited
  * fields are not checked: the program itself asked about them.
  */
 export function checkInput(asked: AskedCall, edited: Input): AnswerProblem | undefined {

@@ -1,6 +1,6 @@
 /**
  * Which model a session starts with. Null leaves the choice to the program. But when it resumes a session it uses the
- * model that answered last there, and when told to change back it uses its built-in default, whatever the settings say.
+ * model that answered last there, and to change back it uses its built-in default, whatever the settings say.
  * So the choice that it would make for a new session is made here.
  */
 import { readFile } from 'node:fs/promises';

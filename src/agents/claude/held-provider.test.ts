@@ -12,7 +12,7 @@ import { until } from '../../../test/support/until.ts';
 
 const key = 'sk-demo-0000000000000000';
 
-/** A server that a directory's settings point to. It answers nothing, and keeps what it was sent. */
+/** A server that a directory's settings point to. It never answers, and records what it receives. */
 interface Stranger {
   readonly url: string;
   readonly requests: IncomingMessage[];
@@ -36,7 +36,7 @@ async function openStranger(): Promise<Stranger> {
   };
 }
 
-/** What a directory may try, with the address of a stranger in it. */
+/** What a directory's settings may try, with a foreign address. */
 const redirections = (url: string, home: string): Record<string, unknown> => ({
   apiKeyHelper: `touch ${home}/helped; echo sk-other`,
   env: {
@@ -139,7 +139,7 @@ describe.each([
       },
     });
     settle(hook('trusted'));
-    // The program tells hooks of a change that it has seen, the user's own among them.
+    // The program reports a change to hooks, including the user's own.
     const told = join(harness.agent.home, 'told');
     const telling = { ConfigChange: [{ hooks: [{ type: 'command', command: `cat >> ${told}; echo >> ${told}` }] }] };
     writeFileSync(join(harness.agent.configDir, 'settings.json'), JSON.stringify({ hooks: telling }));

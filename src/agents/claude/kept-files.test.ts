@@ -27,7 +27,7 @@ describe.each([
 ] as const)('AGENT-15 on %s', (name, openHarness) => {
   let harness: SdkHarness | PtyHarness;
   beforeAll(async () => {
-    // As it is in a demo: the program’s own directory stands among the server’s files.
+    // As in a demo: the program’s own directory is inside the server’s.
     harness = await openHarness({ dataDir, env: { CLAUDE_CONFIG_DIR: join(dataDir, 'claude') } });
     await symlink(dataDir, join(harness.cwd, 'near'));
     await mkdir(join(harness.cwd, '.claude'));
@@ -38,7 +38,7 @@ describe.each([
 
   const modelHasSeen = (text: string): boolean => JSON.stringify(harness.model.requests).includes(text);
 
-  /** Nobody is asked, the call fails, and nothing of it reaches the model. */
+  /** Checks that nobody is asked, the call fails, and no content reaches the model. */
   async function expectDenied(prompts: readonly string[], spec: Parameters<typeof openSession>[1] = {}): Promise<void> {
     const session = await openSession(harness, spec);
     const seen = [];
@@ -58,7 +58,7 @@ describe.each([
     expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
   });
 
-  test('nor can a command that names them, even if everything else is allowed', async () => {
+  test('a command that names them is denied, even if everything else is allowed', async () => {
     const commands = [
       `cat '${dataDir}/token'`,
       'cat near/token',
@@ -73,12 +73,12 @@ describe.each([
     expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
   });
 
-  test.runIf(name === 'claude_sdk')('nor where permissions are bypassed', async () => {
+  test.runIf(name === 'claude_sdk')('both are denied even if permissions are bypassed', async () => {
     await expectDenied(['read near/token', 'run: cat near/token'], { permissionMode: 'bypassPermissions' });
     expect(await readFile(join(dataDir, 'token'), 'utf8')).toBe(`${secret}\n`);
   });
 
-  test('nor does a prompt that mentions one include it', async () => {
+  test('a prompt that mentions one of them does not include it', async () => {
     const session = await openSession(harness);
     await runTurn(session, `what did I say @near/token`);
     expect(modelHasSeen(secret)).toBe(false);
@@ -104,7 +104,7 @@ describe('AGENT-15: the rules', () => {
   test.each([
     ['within', 'data', 'data/one/claude', ['data/one/other', 'data/token']],
     ['the same', 'data', 'data', ['data/one', 'data/token']],
-  ])('are for all else in it where that is %s', async (_, data, config, kept) => {
+  ])('cover everything else in it if that is %s', async (_, data, config, kept) => {
     const place = join(root, 'rules');
     await mkdir(join(place, 'data', 'one', 'claude'), { recursive: true });
     await mkdir(join(place, 'data', 'one', 'other'), { recursive: true });

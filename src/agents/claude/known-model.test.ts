@@ -28,21 +28,21 @@ describe('AGENT-22: an unknown model name', () => {
       expect(await knowsModel('claude-opus-5-5', env)).toBe(true);
       expect(await knowsModel('claude-opus-5-5[1m]', env)).toBe(true);
       expect(await knowsModel('../../v1/messages', env)).toBe(false);
-      // The program's own words are nobody else's to know.
+      // Aliases are resolved by the program, not by the API.
       for (const alias of ['default', 'opus', 'Sonnet', 'haiku[1m]', 'opusplan']) {
         expect(await knowsModel(alias, env)).toBe(true);
       }
-      // So is what the operator has named.
+      // The operator's own names are not checked either.
       expect(await knowsModel('mine', { ...env, ANTHROPIC_DEFAULT_HAIKU_MODEL: 'mine' })).toBe(true);
       expect(await knowsModel('mine', { ...env, ANTHROPIC_CUSTOM_MODEL_OPTION: 'mine' })).toBe(true);
-      // A wrong key says nothing of the name.
+      // A wrong key says nothing about the name.
       expect(await knowsModel('no-such-model', { ...env, ANTHROPIC_API_KEY: 'other' })).toBe(true);
     } finally {
       await model.close();
     }
   });
 
-  test('is detected by its form if nobody can be asked', async () => {
+  test('is detected by its form if the API cannot be asked', async () => {
     expect(await knowsModel('claude-sonnet-5-5', {})).toBe(true);
     expect(await knowsModel('no-such-model', {})).toBe(false);
     expect(await knowsModel('no-such-model', { CLAUDE_CODE_OAUTH_TOKEN: 't' })).toBe(false);
@@ -52,7 +52,7 @@ describe('AGENT-22: an unknown model name', () => {
     ['a cloud provider', { CLAUDE_CODE_USE_BEDROCK: '1', ANTHROPIC_API_KEY: 'k' }],
     ['a gateway without a key of ours', { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' }],
     ['a gateway that cannot be reached', { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9', ANTHROPIC_AUTH_TOKEN: 't' }],
-  ])('may be one of %s', async (_, env) => {
+  ])('is not reported with %s', async (_, env) => {
     expect(await knowsModel('eu.anthropic.any-name:0', env)).toBe(true);
   });
 
@@ -65,7 +65,7 @@ describe('AGENT-22: an unknown model name', () => {
     ['answers with a page', (_, response) => response.end('<html>')],
     ['sends elsewhere', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:9/' }).end()],
     ['breaks off', (_, response) => response.destroy()],
-  ])('may be one of a gateway that %s', async (_, listener) => {
+  ])('is not reported with a gateway that %s', async (_, listener) => {
     const env = { ANTHROPIC_BASE_URL: await serve(listener), ANTHROPIC_AUTH_TOKEN: 't' };
     expect(await knowsModel('gpt-any', env)).toBe(true);
   });

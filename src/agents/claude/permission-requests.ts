@@ -85,7 +85,7 @@ export class PermissionRequests {
       await continued.onAsked();
       return permissionResult(continued.answer, input, suggestions);
     }
-    // A call that is never reported, such as one of a silent sub-agent, must not hold up its own question.
+    // A call that is never reported, such as one of a silent sub-agent, must not delay its own question.
     const [, isStored] = await Promise.all([this.#reported.has(toolUseID), storesCalls && this.#stored.has(toolUseID)]);
     const answer = await this.ask(
       {
@@ -136,7 +136,7 @@ export class PermissionRequests {
     }
   }
 
-  /** Withdraws all questions, because nobody will answer them any more. */
+  /** Withdraws all questions, because nobody will answer them anymore. */
   withdrawAll(): void {
     for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
   }

@@ -14,7 +14,7 @@ const phases: Record<LifePhase['is'], LifePhase> = {
 type Name = LifePhase['is'];
 const names = Object.keys(phases) as Name[];
 
-/** The way to each phase. */
+/** The moves that lead to each phase. */
 const ways: Record<Name, Name[]> = {
   new: [],
   opening: ['opening'],

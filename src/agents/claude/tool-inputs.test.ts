@@ -1,4 +1,4 @@
-// Our schemas beside those that the real program offers to a model.
+// Compares our schemas with those that the real program offers to a model.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { openSession, runTurn } from '../../../test/contract/agent-backend.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-/** A field is narrower here than in the program, and never wider. */
+/** A field may be narrower here than in the program, but never wider. */
 const shapeOf = (schema: ObjectSchema | undefined): object => ({
   fields: Object.fromEntries(
     Object.entries(schema?.properties ?? {}).map(([name, { type, enum: values }]) => [name, values ?? type]),

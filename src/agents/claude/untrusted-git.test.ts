@@ -14,7 +14,7 @@ import { openPtyHarness } from '../../../test/support/pty-harness.ts';
 import { openSdkHarness } from '../../../test/support/sdk-harness.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 
-/** Ways to run git that the program allows by itself in a directory it knows nothing of, and two that it asks about. */
+/** Ways to run git that the program allows on its own in an unknown directory, and two that it asks about. */
 const commands = [
   'git status',
   'git diff',
@@ -45,7 +45,7 @@ describe.each([
     harness = await open();
     const { cwd, agent } = harness;
     marker = join(agent.home, 'marker');
-    // Hooks of a user who has switched hooks off must not take ours along.
+    // A user who disables hooks must not disable ours.
     mkdirSync(agent.configDir, { recursive: true });
     writeFileSync(join(agent.configDir, 'settings.json'), JSON.stringify({ disableAllHooks: true }));
     mkdirSync(join(agent.configDir, 'commands'), { recursive: true });
@@ -71,7 +71,7 @@ describe.each([
   const run = (text: string, outcome: 'allow' | 'deny'): Promise<AgentEvent[]> =>
     runTurn(session, text, { answer: () => ({ outcome }) } satisfies TurnOptions);
 
-  test('TRUST-1: opening a chat runs nothing of the repository', async () => {
+  test('TRUST-1: opening a chat runs nothing from the repository', async () => {
     expect(endOf(await run('hello', 'deny')).outcome).toBe('completed');
     expect(existsSync(marker)).toBe(false);
   });

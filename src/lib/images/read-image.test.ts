@@ -18,7 +18,7 @@ describe('an image', () => {
     ['image/webp', 'webp', 3, 2],
     ['image/webp', 'losslessWebp', 3, 2],
     ['image/gif', 'gif', 1, 1],
-  ] as const)('is told by what it holds: %s (%s)', async (mimeType, name, width, height) => {
+  ] as const)('is recognized by its content: %s (%s)', async (mimeType, name, width, height) => {
     expect(await readImage(bytesOf(name))).toEqual({ mimeType, width, height });
   });
 
@@ -27,22 +27,22 @@ describe('an image', () => {
     ['with its palette in bits', { width: 9, height: 7, depth: 1, colour: 3, pixels: Buffer.alloc(7 * 3) }],
     ['interlaced', { width: 3, height: 2, interlace: 1, pixels: Buffer.alloc(1 + 3 + (1 + 3) + (1 + 6) + (1 + 9)) }],
     ['with more behind it', { pixels: Buffer.alloc(2 * 10 + 1_000) }],
-  ])('is a PNG, %s', async (_what, options) => {
+  ])('may be a PNG: %s', async (_what, options) => {
     const { width = 3, height = 2 } = options;
     expect(await readImage(pngOf(options))).toEqual({ mimeType: 'image/png', width, height });
   });
 
   const formats = ['jpeg', 'webp', 'losslessWebp', 'gif'] as const;
-  it.each(formats)('that breaks off anywhere is none: %s', async (name) => {
+  it.each(formats)('is invalid if truncated anywhere: %s', async (name) => {
     const whole = bytesOf(name);
-    // The last bytes of some hold nothing that is drawn.
+    // The last bytes of some formats contain nothing that is drawn.
     const needed = { jpeg: 0, webp: 2, losslessWebp: 2, gif: 1 }[name];
     for (let length = 0; length < whole.length - needed; length += 1) {
       expect([length, await problemOf(whole.subarray(0, length))]).not.toEqual([length, 'none']);
     }
   });
 
-  it('that breaks off anywhere, or of which a bit is another one, is none: PNG', async () => {
+  it('is invalid if truncated anywhere or if a bit was flipped: PNG', async () => {
     const whole = pngOf();
     for (let at = 0; at < whole.length; at += 1) {
       expect(await problemOf(whole.subarray(0, at))).not.toBe('none');
@@ -61,11 +61,11 @@ describe('an image', () => {
     ['a PNG of no rows', pngOf({ height: 0 }), 'has no size'],
     ['a PNG with too few pixels', pngOf({ pixels: Buffer.alloc(19) }), 'is truncated'],
     ['a PNG of a colour that is none', pngOf({ colour: 5 }), 'has no valid header'],
-  ])('is not %s', async (_what, bytes, problem) => {
+  ])('cannot be %s', async (_what, bytes, problem) => {
     expect(await problemOf(bytes)).toBe(problem);
   });
 
-  it('that would be unpacked to more than its header says, or to more than is shown to anybody, costs neither time nor memory', async () => {
+  it('that unpacks to more than its header says, or is too large to be shown, costs neither time nor memory', async () => {
     const bomb = pngOf({ pixels: Buffer.alloc(64 * 1024 * 1024) });
     const before = process.memoryUsage().arrayBuffers;
     expect(await readImage(bomb)).toMatchObject({ width: 3 });

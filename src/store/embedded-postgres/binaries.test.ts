@@ -17,13 +17,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-test('the programs of this platform are found and run', () => {
+test('finds programs that run on this platform', () => {
   const { postgres, initdb } = findPostgresBinaries();
   expect(execFileSync(postgres, ['--version'], { encoding: 'utf8' })).toMatch(/^postgres \(PostgreSQL\) \d+/);
   expect(execFileSync(initdb, ['--version'], { encoding: 'utf8' })).toMatch(/^initdb \(PostgreSQL\) \d+/);
 });
 
-test('library links that the install script did not make are made', async () => {
+test('creates the library links that the install script did not create', async () => {
   const lib = join(root, 'native', 'lib');
   await mkdir(lib);
   await writeFile(join(lib, 'libpq.so.5.18'), '');
@@ -33,15 +33,15 @@ test('library links that the install script did not make are made', async () => 
   expect(await readlink(join(lib, 'libpq.so.5'))).toBe('libpq.so.5.18');
 });
 
-test('where the links cannot be made, one sentence says what to do', () => {
-  // Not even the directory is there: a read-only one would not stop root.
+test('says what to do in one sentence if the links cannot be created', () => {
+  // The directory itself is missing, because a read-only one would not stop root.
   expect(() => linkLibraries(root)).toThrowError(
     `The embedded Postgres lacks its library links, and they cannot be created in ${join(root, 'native', 'lib')}: ` +
       'let npm run its install scripts, make that directory writable once, or set DATABASE_URL.',
   );
 });
 
-test('a package without a list of links needs none', async () => {
+test('needs no links for a package without a list of them', async () => {
   await rm(join(root, 'native', 'pg-symlinks.json'));
   expect(() => linkLibraries(root)).not.toThrowError('links');
 });

@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const host of hosts.splice(0)) await endProcess(host, { graceMs: 0 });
   for (const server of servers.splice(0)) await server.close();
-  // The server of a host that was killed hears of it, and ends in its own time; until then it may still write.
+  // The server of a killed host notices and ends in its own time; until then it may still write.
   await rm(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
 });
 
@@ -49,7 +49,7 @@ function openHost(directory = dataDir, options: { uid?: number; path?: string } 
   return host;
 }
 
-/** A PATH with these programs only. */
+/** A PATH with only these programs. */
 async function pathOf(...names: string[]): Promise<string> {
   const path = join(dataDir, 'bin');
   await mkdir(path);
@@ -74,7 +74,7 @@ const write = (url: string, note: string) =>
 const read = (url: string) =>
   using(url, async (sql) => (await sql<{ note: string }[]>`select note from notes`).map((row) => row.note));
 
-test('what is written is there after closing and opening again', async () => {
+test('what was written is still there after closing and reopening', async () => {
   const first = await open();
   await write(first.url, 'kept');
   const process = identifyProcess(first.pid);
@@ -84,7 +84,7 @@ test('what is written is there after closing and opening again', async () => {
   expect(await read(second.url)).toEqual(['kept']);
 });
 
-test('only its owner can come near: no port, a password, closed directories, and nothing is lost on power failure', async () => {
+test('only its owner has access (no port, a password, private directories), and a power failure loses nothing', async () => {
   const lines: string[] = [];
   const server = await open({ onLog: (line) => lines.push(line) });
   const home = join(dataDir, 'postgres');
@@ -137,13 +137,13 @@ test('DATA-2: a second host on the directory is refused in one sentence that nam
   }
 });
 
-test('of hosts that start at once on a new directory, one opens', async () => {
+test('of several hosts that start at the same time on a new directory, one succeeds', async () => {
   const answers = await Promise.all([1, 2, 3, 4].map(() => hostAnswer(openHost())));
   expect(answers.filter((answer) => answer['url'] !== undefined)).toHaveLength(1);
   expect(answers.filter((answer) => answer['code'] === 'config_invalid')).toHaveLength(3);
 });
 
-test('DATA-1: a killed host leaves no server, and what it had committed is there', async () => {
+test('DATA-1: a killed host leaves no server running, and what it committed is still there', async () => {
   const host = openHost();
   const { url, server } = await hostServer(host);
   await write(url, 'committed');
@@ -154,7 +154,7 @@ test('DATA-1: a killed host leaves no server, and what it had committed is there
   expect(await read(next.url)).toEqual(['committed']);
 });
 
-test('a server that outlived its host is ended in order by the next one', async () => {
+test('a server that outlived its host is shut down in order by the next host', async () => {
   // Without setpriv there is no death signal, as on macOS.
   const host = openHost(dataDir, { path: await pathOf('unshare', 'mkdir') });
   const { url, server } = await hostServer(host);
@@ -185,7 +185,7 @@ test('a server that was killed is reported, and recovers at the next start', asy
   expect(exits).toHaveLength(1);
 });
 
-test('a first start that was killed in the middle is begun again', async () => {
+test('a first start that was killed midway is repeated', async () => {
   const home = join(dataDir, 'postgres');
   const drafts = async (): Promise<string[]> =>
     (await readdir(home).catch(() => [])).filter((name) => name.startsWith('cluster.new-'));
@@ -196,24 +196,24 @@ test('a first start that was killed in the middle is begun again', async () => {
   });
   host.kill('SIGKILL');
   await once(host, 'exit');
-  // And one so old that nobody remembers it.
+  // And one left by a much earlier start.
   await mkdir(join(home, 'cluster.new-old', 'base'), { recursive: true });
   const server = await open();
   await write(server.url, 'kept');
   expect(await drafts()).toEqual([]);
 });
 
-test('a pid file that names a process of somebody else is not believed', async () => {
+test('a pid file that names a process of another program is not trusted', async () => {
   const first = await open();
   await write(first.url, 'kept');
   await first.close();
-  // As after a crash of the machine, when the number is given out again: here, to us.
+  // As after a machine crash, when the pid is reused: here, by this process.
   await writeFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), `${process.pid}\n`);
   const second = await open();
   expect(await read(second.url)).toEqual(['kept']);
 });
 
-test('a data directory that cannot be written is refused in one sentence', async () => {
+test('a data directory that is not writable is refused in one sentence', async () => {
   const file = join(dataDir, 'file');
   await writeFile(file, '');
   await expect(openEmbeddedPostgres({ dataDir: join(file, 'below') })).rejects.toMatchObject({
@@ -233,7 +233,7 @@ test('a database whose password is lost is refused in one sentence', async () =>
   });
 });
 
-test('a cluster that Postgres refuses is one error with its reason, and the directory is free again', async () => {
+test('a cluster that Postgres refuses is reported with its reason, and the directory is free again', async () => {
   const first = await open();
   await first.close();
   const version = join(dataDir, 'postgres', 'cluster', 'PG_VERSION');
@@ -287,14 +287,14 @@ test.runIf(asRoot)('as root the server runs as a user that is not root', async (
   const server = await open();
   expect(commandLine(server.pid)).toContain(join(dataDir, 'postgres', 'cluster'));
   await using(server.url, async (sql) => {
-    // What the server's own eyes see: inside, its files are not root's.
+    // As the server itself sees it: inside, its files do not belong to root.
     const [row] = await sql<{ status: string }[]>`select pg_read_file('/proc/self/status') as status`;
     expect(row?.status).toMatch(/^Uid:\t65534\t65534/m);
   });
 });
 
 test.runIf(asRoot && findProgram('setpriv') !== null)(
-  'as root without user namespaces it runs as nobody, and the other way round again',
+  'as root without user namespaces it runs as nobody, and later with namespaces again',
   async () => {
     const host = openHost(dataDir, { path: await pathOf('setpriv', 'mkdir') });
     const { url, server } = await hostServer(host);
@@ -309,7 +309,7 @@ test.runIf(asRoot && findProgram('setpriv') !== null)(
   },
 );
 
-test.runIf(asRoot)('as root with no way to become another user it says what to do', async () => {
+test.runIf(asRoot)('as root without a way to become another user, the error says what to do', async () => {
   expect(await hostAnswer(openHost(dataDir, { path: await pathOf('mkdir') }))).toMatchObject({
     code: 'storage_unavailable',
     message: expect.stringMatching(

@@ -15,19 +15,19 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true, force: true }));
 
-test('a cluster without a pid file has nothing left', async () => {
+test('a cluster without a pid file has no server left running', async () => {
   await endLeftover(home);
   expect(existsSync(pidFile)).toBe(false);
 });
 
-test('the pid file of a process that is not ours is removed, and the process left alone', async () => {
+test('removes a pid file that names a process of another program, and leaves the process alone', async () => {
   await writeFile(pidFile, `${process.ppid}\n${home}/cluster\n0\n5432\n${home}\n`);
   await endLeftover(home);
   expect(existsSync(pidFile)).toBe(false);
   expect(process.kill(process.ppid, 0)).toBe(true);
 });
 
-test('a server that answers, but whose process cannot be seen, keeps its directory', async () => {
+test('refuses a directory whose server answers but whose process is not visible', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(home, '.s.PGSQL.5432'), resolve));
   try {

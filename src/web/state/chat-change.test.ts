@@ -9,7 +9,7 @@ const chat = (state: Chat['state'], more: Partial<Chat> = {}): Chat =>
 const hold = { reason: 'usage_limit', message: 'The limit is reached.', since } as Chat['hold'];
 const asks = (what: string): Chat['waitsFor'] => ({ for: 'person', since, what, retry: null });
 
-it('WEB-61: a chat that still has prompts to take is not done', () => {
+it('WEB-61: a chat with more queued prompts is not done', () => {
   expect(chatChange(chat('running'), chat('ready', { waiting: 1 }))).toBeUndefined();
   expect(chatChange(chat('running'), chat('warming'))).toBeUndefined();
   expect(chatChange(chat('waiting'), chat('running'))).toBeUndefined();
@@ -19,7 +19,7 @@ it('WEB-61: a chat that still has prompts to take is not done', () => {
     expect(chatChange(chat('running'), chat(state))).toEqual({ type: 'turn_ended' });
 });
 
-it('WEB-61: prompts that are held wait for somebody, also where no turn has begun', () => {
+it('WEB-61: held prompts cause a notification, even if no turn has started', () => {
   const held = { type: 'notice', id: `c ${since}`, notice: { status: 'Held', body: 'The limit is reached.' } };
   expect(chatChange(chat('running'), chat('running', { hold, waiting: 1 }))).toEqual(held);
   expect(chatChange(chat('warming', { waiting: 1 }), chat('failed', { hold, waiting: 1 }))).toEqual(held);
@@ -27,7 +27,7 @@ it('WEB-61: prompts that are held wait for somebody, also where no turn has begu
   expect(chatChange(chat('running', { hold }), chat('ready', { hold }))).toBeUndefined();
 });
 
-it('WEB-61: a screen of the terminal waits for somebody as a decision does', () => {
+it('WEB-61: a dialog in the terminal causes a notification, and only one', () => {
   const notice = { type: 'notice', id: `c ${since}`, notice: { status: 'Waiting for you', body: 'A dialog.' } };
   expect(chatChange(chat('running'), chat('running', { waitsFor: asks('A dialog.') }))).toEqual(notice);
   expect(chatChange(chat('running'), chat('waiting', { waitsFor: asks('Bash: ls') }))).toBeUndefined();
@@ -35,7 +35,7 @@ it('WEB-61: a screen of the terminal waits for somebody as a decision does', () 
   expect(chatChange(waits, waits)).toBeUndefined();
 });
 
-it('WEB-61: the end of a turn is told as the log has it', () => {
+it('WEB-61: the notification of a turn’s end reports the outcome in the log', () => {
   const end = (outcome: TurnOutcome, message?: string): Event =>
     ({ type: 'turn_finished', turnId: 't', outcome, ...(message && { error: { code: 'x', message } }) }) as never;
   const other = { type: 'notice' } as Event;

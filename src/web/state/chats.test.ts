@@ -24,7 +24,7 @@ const chat = (id: string, part: Partial<Chat> = {}): Chat => ({
   ...part,
 });
 
-/** A chat list whose responses arrive when the test says so: each request is answered by its number, from 0. */
+/** A chat list whose requests the test answers by number, from 0. */
 function open() {
   const requests: { answer(page: ChatPage): void; fail(error: Error): void; after: string | undefined }[] = [];
   const chats = createChats({
@@ -51,8 +51,8 @@ function open() {
 }
 const made = (minute: number) => ({ createdAt: `2026-01-01T00:${String(minute).padStart(2, '0')}:00.000Z` });
 
-describe('the list of chats', () => {
-  it('is what a whole list says, with those that are put away', async () => {
+describe('the chat list', () => {
+  it('drops chats missing from a complete list, but not archived ones', async () => {
     const { chats, reload, titles } = open();
     for (const each of [chat('gone'), chat('away', { archived: true })]) chats.receive(each);
     await reload([chat('a'), chat('b')]);
@@ -61,7 +61,7 @@ describe('the list of chats', () => {
     expect(titles()).toEqual(['a', 'away', 'b']);
   });
 
-  it('WEB-21: keeps what was told while a list was on its way', async () => {
+  it('WEB-21: keeps updates that arrive while a list is loading', async () => {
     const { chats, reload, titles } = open();
     chats.receive(chat('a'));
     await reload([chat('a'), chat('deleted')], () => {
@@ -72,7 +72,7 @@ describe('the list of chats', () => {
     expect(titles()).toEqual(['a renamed', 'made']);
   });
 
-  it('WEB-21: keeps what was told while an older page, or what a search found, was on its way', async () => {
+  it('WEB-21: keeps updates that arrive while an older page or search results are loading', async () => {
     const { chats, requests, answer, reload, titles, byTitle } = open();
     await reload([chat('first')], undefined, 'page 2');
     const stale = [chat('a', { state: 'running' }), chat('deleted')];
@@ -87,7 +87,7 @@ describe('the list of chats', () => {
     }
   });
 
-  it('WEB-21: keeps what was told while two lists were on their way, and the later of the two', async () => {
+  it('WEB-21: keeps updates that arrive while two lists are loading, and the later of the two', async () => {
     const { chats, answer, titles } = open();
     const [one, two] = [chats.reload(), chats.reload()];
     chats.receive(chat('a', { title: 'a renamed' }));
@@ -99,7 +99,7 @@ describe('the list of chats', () => {
     expect(titles()).toEqual(['a renamed', 'b of the later', 'made']);
   });
 
-  it('WEB-21: takes a newer chat from a page, and from an answer no older one and none that is deleted', async () => {
+  it('WEB-21: accepts a newer chat from a page, but no older or deleted chat from a response', async () => {
     const { chats, reload, byTitle, titles } = open();
     await reload([chat('a', { head: 3, state: 'ready' })], () =>
       chats.receive(chat('a', { head: 2, state: 'running' })),
@@ -117,7 +117,7 @@ describe('the list of chats', () => {
     expect(titles()).toEqual(['a']);
   });
 
-  it('WEB-28: of more than a page drops what was deleted meanwhile, as far as the list was read', async () => {
+  it('WEB-28: reloads as many pages as were loaded, and drops chats deleted meanwhile', async () => {
     const { chats, requests, answer, reload, titles } = open();
     await reload([chat('a', made(9)), chat('b', made(8))], undefined, 'page 2');
     const more = chats.loadMore();
@@ -134,7 +134,7 @@ describe('the list of chats', () => {
     expect(chats.store.get().next).toBe('another page 3');
   });
 
-  it('says when it could not be read, and keeps what it has', async () => {
+  it('reports that it could not be loaded, and keeps what it has', async () => {
     const { chats, requests, titles } = open();
     chats.receive(chat('a'));
     const done = chats.reload();
@@ -143,7 +143,7 @@ describe('the list of chats', () => {
     expect([titles(), chats.store.get().error]).toEqual([['a'], 'The server is away.']);
   });
 
-  it('has what happened last first', () => {
+  it('starts with the most recently updated chat', () => {
     const at = (hour: string) => ({ updatedAt: `2026-01-01T${hour}:00:00.000Z` });
     expect(sorted([chat('a', at('01')), chat('b', at('03')), chat('c', at('02'))]).map(({ id }) => id)).toEqual([
       'b',

@@ -44,8 +44,8 @@ function open() {
   };
 }
 
-describe('WEB-27: what waits for a person', () => {
-  it('is all that a connection has told, however many, and what came after it', () => {
+describe('WEB-27: decisions', () => {
+  it('are pending if the connection lists them, however many, or reports them later', () => {
     const { decisions, waiting } = open();
     const ids = Array.from({ length: 250 }, (_, index) => `d${index}`);
     for (let connection = 0; connection < 2; connection += 1) {
@@ -59,7 +59,7 @@ describe('WEB-27: what waits for a person', () => {
     expect(waiting()).toEqual([...ids, 'later']);
   });
 
-  it('is no longer there when another connection does not tell of it', () => {
+  it('are gone if the next connection does not list them', () => {
     const { decisions, heard, waiting, over } = open();
     for (const id of ['a', 'b']) decisions.put(pending(id));
     decisions.endList();
@@ -73,7 +73,7 @@ describe('WEB-27: what waits for a person', () => {
     expect(heard).toEqual(['asked a', 'asked b', 'asked c', 'gone a']);
   });
 
-  it('is settled once, and does not wait again', () => {
+  it('are settled once, and never become pending again', () => {
     const { decisions, heard, waiting, over } = open();
     decisions.put(pending('a'));
     decisions.put(settled('a'));
@@ -84,7 +84,7 @@ describe('WEB-27: what waits for a person', () => {
     expect(heard).toEqual(['asked a', 'settled a']);
   });
 
-  it('leaves behind the last hundred that were settled, without what they were about to do', () => {
+  it('are kept after they are settled, the last hundred, without their input', () => {
     const { decisions, over } = open();
     const ids = Array.from({ length: 130 }, (_, index) => `d${index}`);
     for (const id of ids) {

@@ -8,7 +8,7 @@ const image = (chars: number): Draft['images'][number] => ({
   data: 'x'.repeat(chars),
 });
 
-it('drafts are there again after a reload, until they are sent', () => {
+it('drafts survive a reload until they are sent', () => {
   const storage = memoryStorage(5_000_000);
   const drafts = createDrafts(storage);
   expect(drafts.set('a', { text: 'hello', images: [image(10)] })).toBe(true);
@@ -17,7 +17,7 @@ it('drafts are there again after a reload, until they are sent', () => {
   expect([createDrafts(storage).get('a'), storage.length]).toEqual([{ text: '', images: [] }, 0]);
 });
 
-it('a draft that does not fit is told, and keeps its words where it can', () => {
+it('reports a draft that does not fit into storage, and stores at least its text if that fits', () => {
   const storage = memoryStorage(5_000_000);
   const drafts = createDrafts(storage);
   const large = { text: 'hello', images: [image(1_000_000)] };

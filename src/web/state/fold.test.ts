@@ -98,7 +98,7 @@ const conversation = numbered([
   { ...finished, turnId: secondId },
 ]);
 const keys = (log: ChatLog): string[] => log.items.map(({ key }) => key);
-/** The whole log, with unordered parts sorted. */
+/** The whole log, with its maps as objects: their order does not matter. */
 const seen = (log: ChatLog): unknown => ({
   ...log,
   children: Object.fromEntries(log.children),
@@ -112,7 +112,7 @@ const seen = (log: ChatLog): unknown => ({
 describe('WEB-21: a chat’s events', () => {
   const whole = append(emptyLog(), conversation);
 
-  it('stand in their order, a prompt where its turn begins', () => {
+  it('appear in order, prompts where their turn starts', () => {
     expect(keys(whole)).toEqual([
       'p:one:2',
       'm:m1',
@@ -131,20 +131,20 @@ describe('WEB-21: a chat’s events', () => {
     expect(whole.settled.get(whole.askedFor.get('c1') ?? '')?.outcome).toBe('allow');
   });
 
-  it('are entered once, however often they come', () => {
+  it('are added once, however often they arrive', () => {
     expect(append(whole, conversation)).toBe(whole);
     const twice = append(append(emptyLog(), conversation.slice(0, 9)), conversation.slice(4));
     expect(seen(twice)).toEqual(seen(whole));
     expect(seen(append(emptyLog(), [...conversation, ...conversation]))).toEqual(seen(whole));
   });
 
-  it('are refused after a hole', () => {
+  it('are rejected after a gap', () => {
     const [first, , third] = conversation;
     expect(() => append(emptyLog(), [first!, third!])).toThrow(LogHole);
     expect(() => append(emptyLog(), conversation.slice(1))).toThrow('Event 2 came after event 0.');
   });
 
-  it('show the same, wherever the log is cut and whichever part comes first', () => {
+  it('give the same log, wherever it is cut and whichever part comes first', () => {
     for (let cut = 1; cut < conversation.length; cut += 1) {
       const end = append(emptyLog(cut), conversation.slice(cut));
       expect([end.before, end.last]).toEqual([cut, 19]);
@@ -156,38 +156,38 @@ describe('WEB-21: a chat’s events', () => {
     }
   });
 
-  it('that come before must reach up to what is held, and are entered once', () => {
+  it('must connect to the held range if they are older, and are added once', () => {
     const end = append(emptyLog(9), conversation.slice(9));
     expect(() => prepend(end, conversation.slice(0, 5))).toThrow(LogHole);
     expect(prepend(whole, conversation.slice(0, 5))).toBe(whole);
   });
 
-  it('of a kind that is not known yet are passed over', () => {
+  it('are ignored if their type is unknown', () => {
     const log = append(emptyLog(), numbered([{ type: 'tomorrow' } as unknown as EventBody, said('m1')]));
     expect([keys(log), log.last]).toEqual([['m:m1'], 2]);
   });
 });
 
-describe('the turn that runs', () => {
+describe('the running turn', () => {
   const open = numbered([prompt('one'), started('one'), said('m1'), called('c1'), result('c1'), said('m2')]);
   const outside = (bodies: EventBody[], from: number): Event[] =>
     numbered(bodies, from).map((event) => ({ ...event, turnId: undefined }) as Event);
 
-  it('is known where its beginning is not held, until its end', () => {
+  it('is known until its end, even if its start is not held', () => {
     const end = append(emptyLog(3), open.slice(3));
     expect(end.openTurn).toBe(turnId);
     expect(append(end, numbered([finished], 7)).openTurn).toBeUndefined();
     expect(append(append(end, numbered([finished], 7)), numbered([result('late')], 8)).openTurn).toBeUndefined();
   });
 
-  it('is found in an earlier page where nothing in the last one is of a turn', () => {
+  it('is found in an older page if no event of the last page belongs to a turn', () => {
     const last = append(emptyLog(6), outside([said('aside')], 7));
     expect(last.openTurn).toBeUndefined();
     expect(prepend(last, open.slice(3)).openTurn).toBe(turnId);
     expect(prepend(prepend(last, open.slice(3)), open.slice(0, 3)).openTurn).toBe(turnId);
   });
 
-  it('is none where what came late is of one that had ended', () => {
+  it('is not one that has ended, even if one of its events arrives late', () => {
     const over = [...open, ...numbered([finished], 7), ...numbered([result('late')], 8)];
     expect(append(emptyLog(), over).openTurn).toBeUndefined();
     expect(append(emptyLog(6), over.slice(6)).openTurn).toBeUndefined();
@@ -201,7 +201,7 @@ describe('the turn that runs', () => {
 describe('WEB-22: previews', () => {
   const running = append(emptyLog(), conversation.slice(0, 2));
 
-  it('grow, and give way to their event', () => {
+  it('grow, and are replaced by their event', () => {
     const draft = preview(preview(running, [chunk('m1', 'Hel')]), [chunk('m1', 'lo'), chunk('m9', 'x')]);
     expect(withDrafts(draft.items, draft.drafts, undefined)).toMatchObject([
       { key: 'p:one:2' },
@@ -216,20 +216,20 @@ describe('WEB-22: previews', () => {
     ]);
   });
 
-  it('of a sub-agent stand with it', () => {
+  it('of a sub-agent appear inside it', () => {
     const draft = preview(running, [chunk('s', 'below', 'agent')]);
     expect(withDrafts(draft.items, draft.drafts, undefined)).toHaveLength(1);
     expect(withDrafts([], draft.drafts, 'agent')).toMatchObject([{ key: 'm:s' }]);
   });
 
-  it('are given up at the end of the turn, and start anew after a reconnect', () => {
+  it('are dropped at the end of the turn, and start over after a reconnect', () => {
     const draft = preview(running, [chunk('m1', 'never stored')]);
     expect(append(draft, numbered([finished], 3)).drafts).toEqual([]);
     const again = preview(dropDrafts(draft), [chunk('m1', 'never')]);
     expect(again.drafts).toMatchObject([{ text: 'never' }]);
   });
 
-  it('of a tool call tell its input as it is written', () => {
+  it('of a tool call show its input while it streams', () => {
     const piece = (partialInput: string): Delta => ({
       chatId,
       type: 'tool_call_chunk',
@@ -246,10 +246,10 @@ describe('WEB-22: previews', () => {
   });
 });
 
-describe('prompts that wait', () => {
+describe('queued prompts', () => {
   const busy = append(emptyLog(), numbered([prompt('a'), started('a'), prompt('b'), prompt('c'), prompt('d')]));
 
-  it('stand in their order until they are taken, cancelled or moved', () => {
+  it('stay in order until they are started, cancelled or moved', () => {
     expect(busy.waiting).toEqual(['b', 'c', 'd']);
     const moved = append(busy, numbered([{ type: 'prompts_reordered', promptIds: ['d', 'b', 'c'] }], 6));
     expect(moved.waiting).toEqual(['d', 'b', 'c']);
@@ -258,7 +258,7 @@ describe('prompts that wait', () => {
     expect(append(cancelled, numbered([finished, started('d')], 8)).waiting).toEqual(['c']);
   });
 
-  it('PROMPT-10: wait again, first, when they are given back or sent again, whichever part of the log was read first', () => {
+  it('PROMPT-10: return to the front when they are requeued or sent again, whichever part of the log was read first', () => {
     const back = { ...finished, requeuedPromptIds: ['a'] } as EventBody;
     const log = numbered([prompt('a'), started('a'), prompt('b'), back, started('a'), finished]);
     const given = append(emptyLog(), log.slice(0, 4));
@@ -272,7 +272,7 @@ describe('prompts that wait', () => {
     expect(new Set(keys(append(emptyLog(), log))).size).toBe(keys(append(emptyLog(), log)).length);
   });
 
-  it('are known from the server where they were accepted before what is held', () => {
+  it('come from the server if they were accepted before the held range', () => {
     const end = append(emptyLog(50), numbered([prompt('new')], 51));
     const log = setWaiting(end, [
       { promptId: 'old', content: text('old') },
@@ -283,7 +283,7 @@ describe('prompts that wait', () => {
     expect(append(log, numbered([started('old'), prompt('new')], 52)).waiting).toEqual(['new']);
   });
 
-  it('that were taken meanwhile wait no more, and a list that is older than the log takes none away', () => {
+  it('neither come back nor disappear because of a list older than the log', () => {
     expect(setWaiting(busy, [{ promptId: 'a', content: text('a') }]).waiting).toEqual(['b', 'c', 'd']);
   });
 });
@@ -296,7 +296,7 @@ describe('background tasks', () => {
   const session: EventBody = { type: 'session_started', sessionId: 's', backend: 'claude_sdk', model: null };
   const alive = (log: ChatLog): string[] | undefined => log.latest.tasks?.tasks.map(({ taskId }) => taskId);
 
-  it('are those of the program that runs now, whichever end of the log was read first', () => {
+  it('are only those of the current program, whichever end of the log was read first', () => {
     const events = numbered([session, tasks('old'), session, started('p')]);
     expect(alive(append(emptyLog(), events))).toBeUndefined();
     expect(alive(append(emptyLog(), events.slice(0, 2)))).toEqual(['old']);
@@ -304,12 +304,12 @@ describe('background tasks', () => {
     expect(alive(append(emptyLog(), numbered([session, tasks('old'), session, tasks('new')])))).toEqual(['new']);
   });
 
-  it('are none of a chat without a program', () => {
+  it('are gone once the chat’s program has exited', () => {
     expect(alive(asCold(append(emptyLog(), numbered([session, tasks('old')]))))).toBeUndefined();
   });
 });
 
-describe('WEB-66: the plan and the size of the context', () => {
+describe('WEB-66: the plan and the context usage', () => {
   const plan: EventBody = { type: 'plan', entries: [{ content: 'one', priority: 'low', status: 'pending' }] };
   const used: EventBody = { type: 'usage_update', used: 900, size: 1000 };
   const rewound: EventBody = { type: 'session_rewound', promptIds: ['p'], sessionId: 's' };
@@ -317,7 +317,7 @@ describe('WEB-66: the plan and the size of the context', () => {
   const seqs = (log: ChatLog) => [knownPlan(log)?.seq, knownUsage(log)?.seq];
 
   it.each([rewound, reset])(
-    'are none that the agent has forgotten, whichever end of the log was read first: %j',
+    'are dropped once the agent has forgotten them, whichever end of the log was read first: %j',
     (forgotten) => {
       const events = numbered([prompt('p'), plan, used, forgotten, started('q')]);
       expect(seqs(append(emptyLog(), events.slice(0, 3)))).toEqual([2, 3]);
@@ -328,12 +328,12 @@ describe('WEB-66: the plan and the size of the context', () => {
   );
 });
 
-describe('WEB-49: a request that fails again and again', () => {
+describe('WEB-49: a request that fails repeatedly', () => {
   const events = numbered([started(), ...[1, 2, 3, 4].map(retried), said('m'), retried(1), finished]);
   const lines = ({ items }: ChatLog): string[] =>
     items.flatMap((item) => (item.kind === 'notice' ? [`${item.key}: ${item.text}`] : []));
 
-  it('is one line with the newest words, until something else happens', () => {
+  it('is one line with the newest message, until something else happens', () => {
     expect(lines(append(emptyLog(), events.slice(0, 3)))).toEqual(['e:2: Retry 2 of 10']);
     expect(lines(append(append(emptyLog(), events.slice(0, 3)), events.slice(3)))).toEqual([
       'e:2: Retry 4 of 10',
@@ -341,7 +341,7 @@ describe('WEB-49: a request that fails again and again', () => {
     ]);
   });
 
-  it('is one line over the seam of two pages', () => {
+  it('is one line across two pages', () => {
     const log = prepend(append(emptyLog(3), events.slice(3)), events.slice(0, 3));
     expect(lines(log).map((line) => line.slice(5))).toEqual(['Retry 4 of 10', 'Retry 1 of 10']);
   });

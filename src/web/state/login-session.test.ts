@@ -45,7 +45,7 @@ const written = (): number =>
   ).length;
 
 describe('WEB-45: a tab that slept while another signed out', () => {
-  it('forgets what was written in it when it starts again, though nobody signed in since', async () => {
+  it('deletes its drafts and unsent prompts when it wakes, even if nobody has signed in since', async () => {
     await signIn('one');
     write();
     expect(written()).toBe(2);
@@ -55,7 +55,7 @@ describe('WEB-45: a tab that slept while another signed out', () => {
     expect(written()).toBe(0);
   });
 
-  it('forgets it when the next one has signed in, with the same token too', async () => {
+  it('deletes them if somebody has signed in since, even with the same token', async () => {
     for (const next of ['one', 'two']) {
       await signIn('one');
       write();
@@ -73,7 +73,7 @@ describe('WEB-45: a tab that slept while another signed out', () => {
     }
   });
 
-  it('keeps it over a reload, a newer token of the same person, and one that was refused', async () => {
+  it('keeps them if nobody signed out: after a reload, a newer token or a rejected one', async () => {
     await signIn('one');
     write();
     enterTab();
@@ -85,7 +85,7 @@ describe('WEB-45: a tab that slept while another signed out', () => {
     expect(hasLeft('three')).toBe(false);
   });
 
-  it('forgets it where all that the browser kept was thrown away', async () => {
+  it('deletes them if the browser’s storage was cleared', async () => {
     all.setItem(tokenKey, 'from before login sessions had ids');
     enterTab();
     write();

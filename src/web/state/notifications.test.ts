@@ -48,14 +48,14 @@ afterEach(() => {
 
 const tell = (id: string): Promise<void> => notify({ id, chatId: 'c', title: `${id} happened`, body: '' });
 
-it('WEB-44: what is over is withdrawn', async () => {
+it('WEB-44: closes a notification that is withdrawn, and no other', async () => {
   for (const id of ['a', 'b']) await tell(id);
   expect(shown).toEqual(['a happened', 'b happened']);
   withdraw('a');
   expect(shown).toEqual(['b happened']);
 });
 
-it('WEB-45: nothing that was told stays when somebody signs out, nor comes after', async () => {
+it('WEB-45: signing out closes all notifications, and stops those in progress', async () => {
   for (const id of ['a', 'b']) await tell(id);
   let isAsked = false;
   onQuery = () => {
@@ -70,7 +70,7 @@ it('WEB-45: nothing that was told stays when somebody signs out, nor comes after
   expect(shown).toEqual(['of the next one happened']);
 });
 
-it('WEB-62: notifications are on once one was shown, and a browser that shows none says so', async () => {
+it('WEB-62: notifications are on once one was shown, and unsupported if the browser cannot show any', async () => {
   expect(shown).toEqual([]);
   await wishNotifications(false);
   expect(await wishNotifications(true)).toBe('on');
@@ -86,7 +86,7 @@ it('WEB-62: notifications are on once one was shown, and a browser that shows no
   expect(notificationWish()).toBe('unsupported');
 });
 
-it('WEB-62: a question of the browser that nobody has answered is no yes', async () => {
+it('WEB-62: an unanswered permission prompt does not turn notifications on', async () => {
   vi.stubGlobal('Notification', { permission: 'default', requestPermission: () => Promise.resolve('default') });
   expect(await wishNotifications(true)).toBe('unanswered');
   expect(await wishNotifications(false)).toBe('off');

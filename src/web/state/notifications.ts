@@ -31,7 +31,7 @@ export interface AppNotification {
   body?: string;
 }
 
-/** How long after the first tab another one may learn of it. Later still, it replaces the notification silently. */
+/** How long the first tab keeps others from showing it too. A later one replaces the notification silently. */
 const othersMs = 30_000;
 
 /** Counts sign-outs, so that a notification still in progress is not shown afterwards. */

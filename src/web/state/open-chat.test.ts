@@ -16,7 +16,7 @@ const event = (seq: number): Event => ({
   message: `event ${seq}`,
 });
 
-/** A server with a log of this many events, and its followers. */
+/** A server with a log of `count` events. Records requests, and lets the test send live items. */
 function serverWith(count: number) {
   let log = Array.from({ length: count }, (_, index) => event(index + 1));
   let onItem: ((item: LiveItem) => void) | undefined;
@@ -69,8 +69,8 @@ function serverWith(count: number) {
 const seqs = (chat: ReturnType<typeof openChat>): number[] => chat.view.get().log.items.map(({ seq }) => seq);
 const isLive = (chat: ReturnType<typeof openChat>) => until(() => chat.view.get().state === 'live');
 
-describe('WEB-23: a chat that is opened', () => {
-  it('shows the end of a long log after one page, and takes the ones before as they are asked for', async () => {
+describe('WEB-23: an open chat', () => {
+  it('shows the end of a long log after one page, and loads older pages on request', async () => {
     const server = serverWith(50_000);
     const chat = server.chat();
     await isLive(chat);
@@ -81,7 +81,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect(seqs(chat)).toEqual(Array.from({ length: 2 * pageSize }, (_, index) => 49_401 + index));
   });
 
-  it('enters what comes within one frame together', async () => {
+  it('applies everything that arrives within one frame at once', async () => {
     const server = serverWith(2);
     const chat = server.chat();
     await isLive(chat);
@@ -94,7 +94,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect([changes, seqs(chat).length]).toEqual([1, 52]);
   });
 
-  it('says that it is catching up until it has', async () => {
+  it('reports that it is catching up until it has', async () => {
     const server = serverWith(1);
     const chat = server.chat();
     await isLive(chat);
@@ -108,7 +108,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect(chat.view.get().state).toBe('live');
   });
 
-  it('reads the log anew after a gap, and says so', async () => {
+  it('reloads the log after a gap, and says so', async () => {
     const server = serverWith(10);
     const chat = server.chat();
     await isLive(chat);
@@ -119,7 +119,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect(server.followed).toEqual([10, 3]);
   });
 
-  it('drops what was half there when the connection is new', async () => {
+  it('drops incomplete previews when the connection is new', async () => {
     const server = serverWith(0);
     const chat = server.chat();
     await isLive(chat);
@@ -136,7 +136,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect(chat.view.get().log.drafts.map(({ text }) => text)).toEqual(['Hello']);
   });
 
-  it('WEB-28: that cannot be reached is tried again by itself', async () => {
+  it('WEB-28: retries automatically if the server cannot be reached', async () => {
     const server = serverWith(1);
     server.fail(new BooError('internal', 'It cannot be reached.', { details: { reason: 'unreachable' } }));
     const chat = server.chat();
@@ -146,7 +146,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect(seqs(chat)).toEqual([1]);
   });
 
-  it('WEB-42: reads the log anew where an event is missing, and shows nothing out of order', async () => {
+  it('WEB-42: reloads the log if an event is missing, and shows nothing out of order', async () => {
     const server = serverWith(3);
     const chat = server.chat();
     await isLive(chat);
@@ -157,7 +157,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect(seqs(chat)).toEqual([1, 2]);
   });
 
-  it('says why the page before did not come, until it is tried again or the connection is new', async () => {
+  it('says why an older page failed to load, until it is retried or the connection is new', async () => {
     const server = serverWith(1_000);
     const chat = server.chat();
     await isLive(chat);
@@ -177,7 +177,7 @@ describe('WEB-23: a chat that is opened', () => {
     expect([chat.view.get().olderError, seqs(chat).length]).toEqual([undefined, 2 * pageSize]);
   });
 
-  it('takes a page before that has no events, or ends too early, for a failure', async () => {
+  it('treats an older page that is empty or ends too early as a failure', async () => {
     const server = serverWith(1_000);
     const chat = server.chat();
     await isLive(chat);
@@ -189,7 +189,7 @@ describe('WEB-23: a chat that is opened', () => {
     }
   });
 
-  it('WEB-45: has who opened it told when the token is no longer taken', async () => {
+  it('WEB-45: reports that the server no longer accepts the token', async () => {
     const server = serverWith(1_000);
     const chat = server.chat();
     await isLive(chat);
@@ -200,7 +200,7 @@ describe('WEB-23: a chat that is opened', () => {
     await until(() => server.signedOut() === 2);
   });
 
-  it('says what went wrong, and tries again', async () => {
+  it('says what went wrong, retries on request, and is gone if the chat does not exist', async () => {
     const server = serverWith(1);
     server.fail(new BooError('storage_unavailable', 'The database does not answer.'));
     const chat = server.chat();

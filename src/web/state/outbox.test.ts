@@ -12,7 +12,7 @@ afterEach(() => {
   for (const box of boxes.splice(0)) box.close();
 });
 
-/** A server that answers as the test says, and the outboxes of one tab before and after a reload. */
+/** A server with scripted responses, and the outboxes of one tab before and after a reload. */
 function tab() {
   const storage = memoryStorage(5_000_000);
   const arrived: string[] = [];
@@ -49,8 +49,8 @@ function tab() {
 }
 const isEmpty = (box: Outbox) => until(() => box.store.get().length === 0);
 
-describe('WEB-43: prompts on their way', () => {
-  it('wait while the server is away, and go by themselves, those of one chat in their order', async () => {
+describe('WEB-43: unsent prompts', () => {
+  it('wait while the server is unreachable, then are sent automatically, in order within each chat', async () => {
     const { arrived, server, open } = tab();
     const box = open();
     server.failure = away;
@@ -64,7 +64,7 @@ describe('WEB-43: prompts on their way', () => {
     expect(arrived).toContain('b 4');
   });
 
-  it.each([408, 429, 502, 503, 504])('wait where they are answered with %i, and go later', async (status) => {
+  it.each([408, 429, 502, 503, 504])('wait after a response of %i, and are sent later', async (status) => {
     const { arrived, refused, server, open } = tab();
     const box = open();
     server.failure = new BooError('internal', 'Not now.', { details: { status } });
@@ -75,7 +75,7 @@ describe('WEB-43: prompts on their way', () => {
     expect([arrived, refused]).toEqual([['a 1'], []]);
   });
 
-  it('survive a reload under the same ids', async () => {
+  it('survive a reload with the same ids', async () => {
     const { storage, arrived, ids, server, open } = tab();
     server.failure = away;
     const before = open();
@@ -94,7 +94,7 @@ describe('WEB-43: prompts on their way', () => {
     expect(storage.length).toBe(0);
   });
 
-  it('that are refused stay with the reason, hold up nobody, and can be dropped or sent again', async () => {
+  it('stay with the reason if they are refused, do not block others, and can be dropped or sent again', async () => {
     const { arrived, refused, storage, open } = tab();
     const box = open();
     for (const words of ['bad', 'good']) box.send('a', text(words));
@@ -108,7 +108,7 @@ describe('WEB-43: prompts on their way', () => {
     expect([box.store.get(), storage.length]).toEqual([[], 0]);
   });
 
-  it('that hang are sent again when the connection is back', async () => {
+  it('are sent again if they hang until the connection is back', async () => {
     const { arrived, server, open } = tab();
     const box = open();
     server.hangs = 1;
@@ -119,7 +119,7 @@ describe('WEB-43: prompts on their way', () => {
     expect(arrived).toEqual(['a 1']);
   });
 
-  it('that do not fit are said to be lost on a reload, and sent all the same', async () => {
+  it('are marked if they do not fit into storage, and are still sent', async () => {
     const { storage, arrived, server, open } = tab();
     server.failure = away;
     const box = open();
@@ -133,7 +133,7 @@ describe('WEB-43: prompts on their way', () => {
     expect(arrived).toEqual(['a image', 'a image', 'a small']);
   });
 
-  it('are kept as far as the browser lets them be', () => {
+  it('are marked if the browser’s storage is full', () => {
     const { storage, server, open } = tab();
     server.failure = away;
     storage.setItem('somebody else', 'x'.repeat(4_999_000));
@@ -142,7 +142,7 @@ describe('WEB-43: prompts on their way', () => {
     expect(box.store.get().map(({ isKept }) => isKept)).toEqual([false]);
   });
 
-  it('are forgotten when the person signs out, and what is not theirs is not read', () => {
+  it('are deleted when the user signs out, and invalid stored ones are discarded', () => {
     const { storage, server, open } = tab();
     server.failure = away;
     for (const bad of ['no json', '{}', 'null']) storage.setItem(`boocode.outbox.000000000001.${bad}`, bad);

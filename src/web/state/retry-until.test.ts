@@ -3,14 +3,14 @@ import { retryUntil } from './retry-until.ts';
 
 const backoff = { minMs: 1, maxMs: 2 };
 
-it('WEB-28: what could not be read is read again until it could', async () => {
+it('WEB-28: repeats the work until it succeeds', async () => {
   const attempts: number[] = [];
   const work = (attempt: number): Promise<boolean> => Promise.resolve(attempts.push(attempt) === 3);
   await retryUntil(work, { signal: new AbortController().signal, backoff });
   expect(attempts).toEqual([0, 1, 2]);
 });
 
-it('what could not be read is read no more when nobody asks for it, at once', async () => {
+it('stops at once when the signal is aborted', async () => {
   const asking = new AbortController();
   let attempts = 0;
   const work = (): Promise<boolean> => {

@@ -217,7 +217,7 @@ export function openSession(token: string, onSignedOut: (why?: string) => void):
 
   const titleOf = (chatId: string): string => readableLine(chats.store.get().byId.get(chatId)?.title ?? 'A chat', 80);
 
-  /** By another client or another tab. Answers given here need no toast. */
+  /** Reports a decision that another client or tab has answered. Answers given here need no toast. */
   function sayWhoElse({ id, title, by, via, outcome }: Decision): void {
     if (answeredHere.has(id) || by === 'host' || outcome === 'cancelled') return;
     const what = outcome === 'deny' ? 'Denied' : 'Allowed';

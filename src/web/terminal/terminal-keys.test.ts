@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { isKeys, keyBytes, terminalKeys } from './terminal-keys.ts';
 
-test('every key sends something, and arrows what the program asked for', () => {
+test('every key sends its sequence, and arrows respect application mode', () => {
   expect(terminalKeys.map(({ name }) => keyBytes(name, false))).toEqual([
     '\u001b',
     '\t',
@@ -16,7 +16,7 @@ test('every key sends something, and arrows what the program asked for', () => {
   expect(keyBytes('Esc', true)).toBe('\u001b');
 });
 
-test('WEB-47: keys and the mouse are told from text that only looks like them', () => {
+test('WEB-47: distinguishes key and mouse input from text that only looks like it', () => {
   const keys = [
     terminalKeys.flatMap(({ name }) => [keyBytes(name, false), keyBytes(name, true)]),
     ['a', '漢', '😀', '\r', '\x7f', '\x1ba', '\x1b\r', '\x1b\x7f', '\x1b😀', '\x1b\x1b', '\x1b\x1b[A'],

@@ -17,7 +17,7 @@ describe('diffLines', () => {
     expect(shown(before, after)).toEqual(lines);
   });
 
-  it('folds what is far from a change', () => {
+  it('collapses lines far from a change', () => {
     const before = Array.from({ length: 20 }, (_, index) => `line ${index}`);
     const after = before.with(10, 'other');
     expect(shown(before.join('\n'), after.join('\n'))).toEqual([
@@ -30,7 +30,7 @@ describe('diffLines', () => {
     ]);
   });
 
-  it('shows a large change between what has stayed', () => {
+  it('shows a large change between unchanged lines', () => {
     const changed = (letter: string) => Array.from({ length: 2_000 }, (_, index) => `${letter}${index}`);
     const before = ['head', ...changed('a'), 'tail', ''].join('\n');
     const after = ['head', ...changed('b'), 'tail', ''].join('\n');
@@ -39,7 +39,7 @@ describe('diffLines', () => {
     expect([lines[0], lines[1], lines[2_001], lines.at(-1)]).toEqual([' head', '-a0', '+b0', ' tail']);
   });
 
-  it('takes a large change whole', () => {
+  it('shows a change of 20,000 lines in full', () => {
     const before = Array.from({ length: 20_000 }, (_, index) => `a${index}`).join('\n');
     const after = Array.from({ length: 20_000 }, (_, index) => `b${index}`).join('\n');
     expect(diffLines(before, after)).toHaveLength(40_000);

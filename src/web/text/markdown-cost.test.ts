@@ -14,9 +14,9 @@ const table = (columns: number, rows: number, cell: string): string =>
 const nested = (depth: number, mark: string, indent: number): string =>
   Array.from({ length: depth }, (_, level) => `${' '.repeat(indent * level)}${mark} level ${level}`).join('\n');
 
-describe('WEB-24: Markdown that would keep the page busy', () => {
+describe('WEB-24: Markdown that is too expensive to parse', () => {
   it.each(costlyTexts)(
-    'is shown as it was written: $name',
+    'is shown as written: $name',
     ({ text }) => {
       expect(splitBlocks(text).some((block) => markdownCost(block) === Infinity)).toBe(true);
       const html = drawn(`before *it*\n\n${text}\n\nafter *it*`);
@@ -48,13 +48,13 @@ describe('WEB-24: Markdown that would keep the page busy', () => {
     { name: 'code', text: `Code:\n\`\`\`json\n${'["[a]", *b*, _c_]\n'.repeat(9000)}\`\`\``, shown: /<pre/g, times: 1 },
     { name: 'a long paragraph', text: 'some *words* of a text '.repeat(800), shown: /<em>/g, times: 800 },
     { name: 'many sections', text: '## Head\n\nText with `code`.\n\n'.repeat(300), shown: /<h2>/g, times: 300 },
-  ])('does not stop what is only long: $name', ({ text, shown, times }) => {
+  ])('does not include a text that is merely long: $name', ({ text, shown, times }) => {
     const html = drawn(text);
     expect(html.match(shown)).toHaveLength(times);
     expect(html).not.toContain('plain-text');
   });
 
-  it('counts nothing in code, and all in what only looks like code', () => {
+  it('does not include code, but everything that only looks like code', () => {
     const stars = 'a*'.repeat(3000);
     expect(markdownCost(`\`\`\`\n${stars}\n\`\`\`\nafter`)).toBeLessThan(50);
     for (const start of ['``` `', '<!--\n```\n-->', '- a\n  ```', '    ```', '> ```']) {
@@ -65,7 +65,7 @@ describe('WEB-24: Markdown that would keep the page busy', () => {
     expect(markdownCost(`|a|\n|-|-|\n${'|a*a*a*|\n'.repeat(1000)}`)).toBe(Infinity);
   });
 
-  it('is bounded in sum, too: what comes after is one piece', () => {
+  it('includes everything after the limit for one text, as one piece', () => {
     const blocks = Array.from({ length: 60_000 }, () => 'a\n\n');
     const pieces = markdownPieces(blocks);
     expect(pieces.length).toBeLessThan(5000);

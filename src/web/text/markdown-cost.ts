@@ -8,7 +8,7 @@ const maxDepth = 100;
 /** The most list and quote markers in one block. */
 const maxMarkers = 2_500;
 const maxUnderlines = 500;
-/** The most in one paragraph: parse time grows with the square. */
+/** The most brackets and emphasis marks in one paragraph: parse time grows with their square. */
 const maxBrackets = 1_500;
 const maxEmphasis = 2_000;
 /** The cost of each element besides its content, in characters. */

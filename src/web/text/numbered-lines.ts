@@ -16,7 +16,7 @@ export function numberedLines(printed: string): NumberedText | undefined {
     numbers.push(Number(number));
     texts.push(text);
   }
-  // A single line could be a row of anything.
+  // Other output may also start with a number and a tab: only consecutive numbers make it a file.
   if (numbers.length === 0 || numbers.some((number, at) => at > 0 && number !== numbers[at - 1]! + 1)) return undefined;
   const rest = lines.slice(numbers.length).join('\n').trim();
   if (texts.at(-1) === '' && numbers.length > 1) {

@@ -10,7 +10,7 @@ const lines = (count: number, start = ''): string =>
 const drawn = (text: string): string => renderToStaticMarkup(createElement(Markdown, { text, isDraft: true }));
 const open = '<span class="open-end">';
 
-describe('WEB-22: the end of a message that streams', () => {
+describe('WEB-22: the end of a streaming message', () => {
   it.each([
     { name: 'a paragraph', text: words(2000) },
     { name: 'a list', text: lines(400, '- ') },
@@ -18,7 +18,7 @@ describe('WEB-22: the end of a message that streams', () => {
     { name: 'a quotation', text: lines(400, '> ') },
     { name: 'a table', text: `| a |\n|---|\n${lines(400, '| ')}` },
     { name: 'faces', text: `x${'🙂'.repeat(3000)}` },
-  ])('is shown to its last character in $name, once, and where it belongs', ({ text }) => {
+  ])('is shown to its last character in $name, once and in the right place', ({ text }) => {
     const spoken = (html: string): string => html.replaceAll(/<button.*?<\/button>|<[^>]*>|&gt;|\s+/gs, '');
     const whole = spoken(renderToStaticMarkup(createElement(Markdown, { text })));
     for (let length = 2500; length < text.length; length += 997) {
@@ -28,7 +28,7 @@ describe('WEB-22: the end of a message that streams', () => {
       expect(spoken(html).endsWith(spoken(part.slice(-3)))).toBe(true);
       // No character is split.
       expect(html.split('<').filter((piece) => /\p{Surrogate}/u.test(piece))).toEqual([]);
-      // Inside the last paragraph, item, line or cell.
+      // The end is inside the last paragraph, item, line or cell.
       expect(html.slice(0, html.indexOf(open))).not.toMatch(/<\/(?:p|ul|li|pre|code|blockquote|td|table)>\s*$/);
       expect(html.slice(html.indexOf(open))).toMatch(
         /^<span class="open-end">[^<]*<\/span>(?:\n|<\/?[a-z]+>|<button.*|$)/,
@@ -36,7 +36,7 @@ describe('WEB-22: the end of a message that streams', () => {
     }
   });
 
-  it('goes on in the line of code that it broke off in', () => {
+  it('continues in the line of code where the parsed part stops', () => {
     const code = `\`\`\`\n${lines(400)}`;
     const html = drawn(code);
     const at = html.indexOf(open);
@@ -45,7 +45,7 @@ describe('WEB-22: the end of a message that streams', () => {
     expect(/<code>([^<]*)<\/code>/.exec(text)?.[1]).toBe(lines(400));
   });
 
-  it('is not read anew with every piece, however long the block is', () => {
+  it('is not parsed again with every chunk, however long the block is', () => {
     const text = words(20_000);
     const cuts = new Set<number>();
     let longestRest = 0;
@@ -58,14 +58,14 @@ describe('WEB-22: the end of a message that streams', () => {
     expect(longestRest).toBeLessThanOrEqual(32_000);
   });
 
-  it('is read anew with every whole line, except in a fence', () => {
+  it('is parsed again with every complete line, except in a fence', () => {
     expect(cutOf(`${lines(300, '- ')}\nrest`)).toBe(`${lines(300, '- ')}\n`.length);
     const fence = `\`\`\`\n${lines(300)}\nrest`;
     expect(cutOf(fence)).toBeLessThan(fence.length - 4);
     expect(cutOf(`${fence}\n\`\`\``)).toBe(fence.length + 4);
   });
 
-  it('is what is seen of one that is too long for Markdown', () => {
+  it('is the part shown of a message that is too long for Markdown', () => {
     const html = drawn(words(60_000));
     expect(html).toMatch(/ w60000<\/pre>$/);
     expect(html.length).toBeLessThan(25_000);

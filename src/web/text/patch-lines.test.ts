@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { patchLines } from './patch-lines.ts';
 
-test('lines of a patch have the number they have in the file, what is gone that of before', () => {
+test('lines of a patch are numbered as in the new file, removed lines as in the old one', () => {
   const structuredPatch = [
     { oldStart: 3, newStart: 3, lines: [' a', '-b', '+c', '+d', ' e'] },
     { oldStart: 10, newStart: 11, lines: ['-f', '\\ No newline at end of file', '+g'] },
@@ -20,6 +20,6 @@ test('lines of a patch have the number they have in the file, what is gone that 
 });
 
 test.each([undefined, null, 'text', {}, { structuredPatch: [] }, { structuredPatch: [{ lines: [1] }] }])(
-  'a result that holds no patch gives none: %j',
+  'returns undefined for a result without a patch: %j',
   (rawOutput) => expect(patchLines(rawOutput)).toBeUndefined(),
 );

@@ -11,7 +11,7 @@ describe('splitBlocks', () => {
     ['1. a\n\n    code\n\n2. b', ['1. a\n\n    code\n\n2. b']],
     ['see [a]\n\n[a]: https://example.org', ['see [a]\n\n[a]: https://example.org']],
     ['', []],
-  ])('cuts %j', (text, blocks) => {
+  ])('splits %j', (text, blocks) => {
     expect(splitBlocks(text)).toEqual(blocks);
   });
 
@@ -26,12 +26,12 @@ describe('splitBlocks', () => {
     }
   });
 
-  it('looks for definitions no further than in each line', () => {
+  it('looks for definitions only within a line', () => {
     const text = `a\n\n${'[\n'.repeat(100_000)}]: b`;
     expect(splitBlocks(text)).toEqual(['a\n\n', text.slice(3)]);
   });
 
-  it('cuts a text with definitions, too, where the whole would cost too much', () => {
+  it('splits even a text with definitions if parsing it as a whole would cost too much', () => {
     const costly = `${'>'.repeat(500)}\n\n`;
     expect(splitBlocks(`see [a]\n\n${costly}[a]: https://example.org`)).toHaveLength(3);
   });

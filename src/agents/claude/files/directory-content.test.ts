@@ -22,7 +22,7 @@ async function put(path: string, text = '{}'): Promise<void> {
 const read = (): ReturnType<typeof readDirectoryContent> => readDirectoryContent(cwd, join(root, 'config'));
 const paths = async (): Promise<string[]> => (await read()).files.map(({ path }) => path);
 
-describe('what counts', () => {
+describe('content that counts', () => {
   test('TRUST-6: settings, servers, commands, agents, skills and hooks, up to the root of the repository', async () => {
     const counted = [
       '../.claude/skills/a/SKILL.md',
@@ -49,7 +49,7 @@ describe('what counts', () => {
     expect(await paths()).toEqual(counted.toSorted());
   });
 
-  test('TRUST-6: a script of the directory that a setting names counts, but no file that it writes to', async () => {
+  test('TRUST-6: a script in the directory that a setting names, but not a file that it writes to', async () => {
     const command = '"$CLAUDE_PROJECT_DIR"/scripts/check.sh --fix && ./tool >> ran.log';
     await put(
       '.claude/settings.json',
@@ -61,7 +61,7 @@ describe('what counts', () => {
     expect(await paths()).toEqual(['.claude/settings.json', '.mcp.json', 'scripts/check.sh', 'server/main.js', 'tool']);
   });
 
-  test('TRUST-6: any file that a command or an interpreter runs counts, whatever its name', async () => {
+  test('TRUST-6: any file that a command or an interpreter runs, whatever its name', async () => {
     const command = 'sh ./run; bash -e hook && sh "$CLAUDE_PROJECT_DIR"/tools/x.fish > notes';
     await put(
       '.claude/settings.json',
@@ -75,7 +75,7 @@ describe('what counts', () => {
     expect(await paths()).toEqual(['.claude/settings.json', '.mcp.json', 'hook', 'run', 'serve', 'tools/x.fish']);
   });
 
-  test('TRUST-6: the digest changes with a name, a content, and what a link leads to', async () => {
+  test('TRUST-6: the digest changes with a file’s name, its content, and a link’s target', async () => {
     await put('.claude/commands/a.md', 'one');
     const { digest, isCurrent } = await read();
     expect((await read()).digest).toBe(digest);

@@ -19,7 +19,7 @@ const long = Array.from({ length: 1_200 }, (_, index) => said(`u${index}`, `word
 
 let root: string;
 let memory: InMemorySessionStore;
-/** Only in pieces, and only in pieces of at most 500. */
+/** A store that can only be read and written in pieces of at most 500. */
 let store: SessionStore;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'boocode-rewind-'));

@@ -26,7 +26,7 @@ export async function rewindTranscript(
       if (entered !== undefined) worktree = entered;
     },
   });
-  // All sub-agents are copied whole: nothing refers to those of later turns any more.
+  // All sub-agents are copied whole: nothing refers to those of later turns anymore.
   for (const subpath of (await store.listSubkeys?.(key)) ?? []) await copy(store, { ...key, subpath }, { to });
   return { worktree };
 }

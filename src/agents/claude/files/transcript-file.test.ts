@@ -76,7 +76,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await store.load(key)).toEqual(stored);
   });
 
-  test('a file in another order than the store lacks nothing', async () => {
+  test('a file in a different order than the store lacks nothing', async () => {
     await store.append(key, [user('b'), user('a')]);
     await putFile([user('a'), user('b')]);
     await reconcileTranscript(store, place);
@@ -92,7 +92,7 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
     expect(await fileNow()).toBe(lines([user('a'), user('b')]));
   });
 
-  test('a last line without its line end gets one', async () => {
+  test('a last line without a line break gets one', async () => {
     await putFile(lines([user('a')]).trimEnd());
     await reconcileTranscript(store, place);
     expect(await fileNow()).toBe(lines([user('a')]));
@@ -139,10 +139,10 @@ describe('AGENT-2: before a session is opened, file and store agree', () => {
   });
 });
 
-describe('TRANSCRIPT-13: of a long transcript', () => {
+describe('TRANSCRIPT-13: a long transcript', () => {
   const count = 30_000;
   const long = Array.from({ length: count }, (_, index) => user(`u${index}`, 'x'.repeat(100)));
-  /** Lets nobody wait: what passes between two turns of the event loop is counted, not timed. */
+  /** A paged store that yields to the event loop before each page, and records its largest append. */
   const paged = (): SessionStore & { most: number } => {
     const own = {
       append: (...given: Parameters<SessionStore['append']>) => {
@@ -172,16 +172,16 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     return turns;
   };
 
-  test('neither side is held as a whole, and other work runs in between', async () => {
+  test('is never held in memory as a whole, and other work runs in between', async () => {
     await store.append(key, long);
     expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500);
     expect((await fileNow()).length).toBe(lines(long).length);
-    // Now the file is read: in chunks of 128 kB.
+    // Now the file is read, in chunks of 128 kB.
     const chunks = Math.floor(lines(long).length / (128 * 1024));
     expect(await turnsOfTheLoop(reconcileTranscript(paged(), place))).toBeGreaterThan(count / 500 + chunks);
   });
 
-  test('entries that only the file has are stored in parts, and the last costs are found', async () => {
+  test('has its entries that only the file contains stored in parts, and its last costs found', async () => {
     const costs = { type: 'cost-state', totalCostUSD: 2 };
     await putFile([...long.slice(0, 2_000), { type: 'cost-state', totalCostUSD: 1 }, costs]);
     const own = paged();
@@ -192,7 +192,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     expect(await store.load(key)).toHaveLength(2_002);
   });
 
-  test('the same holds when the program moved its files, the mirror lost a lot, or the session leaves', async () => {
+  test('is handled the same way if the program moved its files, the mirror lost a lot, or the session leaves', async () => {
     await store.append(key, long.slice(0, 10));
     const moved = join(dirname(dirname(file)), '-worktree', `${sessionId}.jsonl`);
     const own = paged();
@@ -209,7 +209,7 @@ describe('TRANSCRIPT-13: of a long transcript', () => {
     expect(names.filter((name) => name.endsWith('.jsonl'))).toEqual([]);
   });
 
-  test('what a session continues from is found in stored entries and in those that only the file has', async () => {
+  test('has the point to continue from found in stored entries and in those that only the file contains', async () => {
     const titled = (customTitle: string): SessionStoreEntry => ({ type: 'custom-title', customTitle });
     const relocated = (relocatedCwd: string): SessionStoreEntry => ({ type: 'relocated', relocatedCwd });
     await store.append(key, [user('a'), titled('First'), relocated('/one')]);

@@ -15,7 +15,7 @@ afterEach(() => harness.close());
 const open = { claude_sdk: openSdkHarness, claude_pty: openPtyHarness };
 const text = (words: string) => [{ type: 'text' as const, text: words }];
 
-/** What stands in a store now was there before a turn that begins now. */
+/** Everything in the store now precedes a turn that starts now. */
 async function storedIn(store: InMemorySessionStore, sessionId: string): Promise<BegunPrompt['storedBefore']> {
   const entries = (await store.load({ projectKey: 'chat', sessionId })) ?? [];
   const known = new Set(entries.flatMap(({ uuid }) => uuid ?? []));
@@ -23,7 +23,7 @@ async function storedIn(store: InMemorySessionStore, sessionId: string): Promise
 }
 const none: BegunPrompt['storedBefore'] = () => Promise.resolve(new Set());
 
-/** Ends the agent; nobody waits until its session knows. */
+/** Kills the agent, without waiting until its session has noticed. */
 function killAgent(signal: 'SIGKILL' | 'SIGTERM'): void {
   for (const agent of harness.leftovers('')) process.kill(agent.pid, signal);
 }
@@ -62,7 +62,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
         storedBefore: await storedIn(spec.sessionStore, spec.sessionId),
       };
       const turn = runTurn(session, words, { turnId: prompt.turnId });
-      // One to a session that is over is refused.
+      // A prompt to an ended session is refused.
       const outcome = turn.then((events) => endOf(events).outcome).catch(() => 'refused');
       await whileItRuns();
       const ended = await outcome;
@@ -76,7 +76,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('the transcript of %s', (en
     expect(early.wasAsked).toBe(false);
     expect(model.requests.length).toBe(before);
 
-    // As when its host dies: it gets SIGTERM, and writes what it had to write.
+    // As when its host dies: it gets SIGTERM, and writes what is pending.
     session = await openSession(harness, spec);
     const late = await ask('silence', () =>
       until(() => model.requests.at(-1)?.script === 'silence').then(() => killAgent('SIGTERM')),

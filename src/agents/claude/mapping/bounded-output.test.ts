@@ -4,7 +4,7 @@ import { boundOutput, cutText, maxOutputLength } from './bounded-output.ts';
 const sizeOf = (value: unknown): number => JSON.stringify(value).length;
 
 describe('boundOutput', () => {
-  it('leaves a small output as it is', () => {
+  it('leaves a small output unchanged', () => {
     const output = { stdout: 'a\nb', stderr: '', interrupted: false, list: [1, null, { deep: true }] };
     expect(boundOutput(output)).toEqual(output);
     expect(boundOutput(null)).toBeNull();
@@ -44,7 +44,7 @@ describe('boundOutput', () => {
     expect(boundOutput({ data })).toEqual({ data });
   });
 
-  it('treats a key that is special to objects as a plain one', () => {
+  it('treats a special key such as __proto__ as an ordinary one', () => {
     const bounded = boundOutput(JSON.parse('{"__proto__": {"polluted": true}}'));
     expect(JSON.stringify(bounded)).toBe('{"__proto__":{"polluted":true}}');
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
@@ -52,7 +52,7 @@ describe('boundOutput', () => {
 });
 
 describe('cutText', () => {
-  it('splits no pair', () => {
+  it('does not split a surrogate pair', () => {
     expect(cutText('ab😀', 3)).toBe('ab\n[truncated: 2 of 4 characters are left out]');
   });
 });

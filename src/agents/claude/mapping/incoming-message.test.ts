@@ -1,4 +1,4 @@
-// What the program's marks say, as they were measured: see `test/e2e/agent-messages.test.ts` for the program itself.
+// The program's marks as measured: see `test/e2e/agent-messages.test.ts` for the program itself.
 import { describe, expect, test } from 'vitest';
 import { textOf } from '../../../protocol/text-of.ts';
 import { incomingOfHook, incomingOfLine, type IncomingMessage } from './incoming-message.ts';
@@ -9,7 +9,7 @@ const enveloped = (words: string): string =>
   `<cross-session-message from="uds:/tmp/1.sock" from-name="docs-4f" from-mode="prompting">\n${words}\n</cross-session-message>`;
 const task = (inner: string): string => `<task-notification>\n<task-id>t</task-id>\n${inner}\n</task-notification>`;
 
-describe('TURN-6: words that a hook is given', () => {
+describe('TURN-6: words that a hook gets', () => {
   test.each<[string, string, unknown[]]>([
     ['of another agent', enveloped('Hello.'), ['teammate', 'docs-4f', 'Hello.']],
     [
@@ -48,7 +48,7 @@ describe('TURN-6: words that a hook is given', () => {
     expect(short(incomingOfHook(words, false, 'id'))).toEqual(told);
   });
 
-  test('of the agent itself, whatever tags they have', () => {
+  test('are the agent’s own, whatever tags they have', () => {
     for (const words of ['Look again.', enveloped('Hello.'), task('<summary>Done</summary>')]) {
       expect(short(incomingOfHook(words, true, 'id'))).toEqual(['wake_up', undefined, words]);
     }
@@ -101,11 +101,11 @@ describe('TURN-6: a line of the transcript', () => {
     [{ origin: { kind: 'unclassified' } }],
     [{ origin: 5, turnOrigin: ['peer'] }],
     [{ origin: { kind: 'constructor' }, turnOrigin: '__proto__' }],
-  ])('of a person, or of nobody known, is none: %j', (line) => {
+  ])('is not an incoming message if it is a person’s or its author is unknown: %j', (line) => {
     expect(incomingOfLine(line, enveloped('x'), 'id')).toBeUndefined();
   });
 
-  test('a name is one line, with nothing hidden in it', () => {
+  test('a name is one line without hidden characters', () => {
     const told = incomingOfLine({ origin: { kind: 'peer', name: `a\n\u202eb${'c'.repeat(300)}` } }, 'x', 'id')!;
     expect(told.origin.name).toMatch(/^a␊\\u\{202e\}bc+…$/);
     expect(told.origin.name!.length).toBeLessThanOrEqual(100);

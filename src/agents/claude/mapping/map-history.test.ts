@@ -20,7 +20,7 @@ const result = (id: string) =>
   user([{ type: 'tool_result', tool_use_id: id, content: 'a.txt' }], { toolUseResult: { stdout: 'a.txt' } });
 const told = (...entries: SessionStoreEntry[]) => mapTranscriptLines(entries);
 
-describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
+describe('TRANSCRIPT-5: a transcript as log events', () => {
   test('prompts, answers, thoughts and calls with their results, in order', () => {
     const events = told(
       { type: 'mode', mode: 'default' },
@@ -58,7 +58,7 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     ]);
   });
 
-  test('interrupts and model failures are reported; what the program tells the model is not', () => {
+  test('interrupts and model failures are reported, the program’s messages to the model are not', () => {
     const failed = {
       isApiErrorMessage: true,
       error: 'overloaded',
@@ -77,7 +77,7 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     ]);
   });
 
-  test('AGENT-12: what another agent wrote, before a turn or into one, is never a person’s', () => {
+  test('AGENT-12: another agent’s message, before or during a turn, is never a person’s', () => {
     const origin = { kind: 'peer', name: 'docs-4f', body: 'Hello.' };
     const said = { origin: { kind: 'teammate', name: 'docs-4f' }, content: [{ type: 'text', text: 'Hello.' }] };
     const attachment = { type: 'queued_command', prompt: 'anything', commandMode: 'prompt', isMeta: true };
@@ -94,7 +94,7 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     ]);
   });
 
-  test('page by page the result is the same as all at once', () => {
+  test('the result is the same page by page as all at once', () => {
     const entries = [user('a'), call('t1'), result('t1'), call('t2'), user('b')];
     const mapper = createHistoryMapper();
     const paged = [...entries.flatMap((entry) => mapper.map([entry])), ...mapper.end()];
@@ -110,7 +110,7 @@ describe('TRANSCRIPT-5: a transcript as the events of a log', () => {
     [{ type: 'system', subtype: 5 }],
     [{ type: 'attachment', attachment: [] }],
     [{ type: 'something-new', x: 1 }],
-  ] as SessionStoreEntry[][])('nothing in a line makes it throw: %j', (entry) => {
+  ] as SessionStoreEntry[][])('no line makes it throw: %j', (entry) => {
     expect(() => mapTranscriptLines([entry!])).not.toThrow();
   });
 });

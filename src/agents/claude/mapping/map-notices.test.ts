@@ -91,17 +91,17 @@ describe('notices', () => {
     system('plugin_install', { status: 'completed' }),
     system('hook_response', { outcome: 'success' }),
     system('status', { status: 'requesting' }),
-  ])('%j is worth none', (frame) => {
+  ])('%j is not reported', (frame) => {
     expect(map(frame)).toMatchObject({ events: [] });
   });
 
-  it('flags a transcript that was not stored, and says when the agent is idle', () => {
+  it('flag a transcript that was not stored, and say when the agent is idle', () => {
     expect(map(system('mirror_error', {})).mirrorFailed).toBe(true);
     expect(map(system('session_state_changed', { state: 'idle' })).sessionState).toBe('idle');
     expect(map(system('session_state_changed', { state: 'odd' })).sessionState).toBeUndefined();
   });
 
-  it('names the answers that a refusal withdrew', () => {
+  it('name the answers that a refusal withdrew', () => {
     const half = { id: 'msg', model: 'opus', content: [{ type: 'text', text: 'half' }] };
     const { events } = run([
       { type: 'assistant', message: half, parent_tool_use_id: null, uuid: 'gone' },
@@ -110,7 +110,7 @@ describe('notices', () => {
     expect(events[1]).toMatchObject({ code: 'model_refusal', data: { ids: ['msg/0'] } });
   });
 
-  it('treats a local command’s output as an answer', () => {
+  it('are not used for a local command’s output, which is an answer', () => {
     const { events } = run([
       system('local_command_output', { content: '42 %', uuid: 'u' }),
       { type: 'result', subtype: 'success', is_error: false, result: '42 %' },
@@ -130,7 +130,7 @@ describe('background tasks', () => {
     ...fields,
   });
 
-  it('are a list that replaces the previous one, without entries that are no activity', () => {
+  it('are a list that replaces the previous one, without entries that show no activity', () => {
     const task = { task_id: 'b1', task_type: 'local_bash', description: 'Build\nall' };
     const { events } = run([level([task, { task_id: 'x', ambient: true }]), level([task]), level([])]);
     expect(events).toEqual([
@@ -174,18 +174,15 @@ describe('TURN-18: hooks', () => {
   it.each([
     ['blocked_by_hook', 'no', 'A hook refused this prompt: no'],
     ['stopped_by_hook', '', 'A hook refused this prompt.'],
-  ])(
-    'one that refuses a prompt (%s) has failed its turn, and its words are nobody’s answer',
-    (kind, reason, message) => {
-      const { events, state } = run([refused(kind, reason), ended({ result: 'UserPromptSubmit operation blocked' })]);
-      expect(events.map(({ type }) => type)).toEqual(['notice', 'turn_finished']);
-      expect(events.at(-1)).toMatchObject({ outcome: 'failed', error: { code: 'hook_stopped', message } });
-      // The next turn is another one.
-      expect(mapSdkMessage(ended({}), state).events.at(-1)).toMatchObject({ outcome: 'completed' });
-    },
-  );
+  ])('one that refuses a prompt (%s) fails the turn, and its message is not an answer', (kind, reason, message) => {
+    const { events, state } = run([refused(kind, reason), ended({ result: 'UserPromptSubmit operation blocked' })]);
+    expect(events.map(({ type }) => type)).toEqual(['notice', 'turn_finished']);
+    expect(events.at(-1)).toMatchObject({ outcome: 'failed', error: { code: 'hook_stopped', message } });
+    // The next turn is not affected.
+    expect(mapSdkMessage(ended({}), state).events.at(-1)).toMatchObject({ outcome: 'completed' });
+  });
 
-  it('one that stops a turn has failed it, and one that ends it after the answer has not', () => {
+  it('one that stops a turn fails it, and one that ends it after the answer does not', () => {
     const stopped = { outcome: 'failed', error: { code: 'hook_stopped', message: 'A hook stopped this turn.' } };
     expect(run([ended({ terminal_reason: 'hook_stopped' })]).events.at(-1)).toMatchObject(stopped);
     expect(run([ended({ terminal_reason: 'stop_hook_prevented' })]).events.at(-1)).toMatchObject({
@@ -200,7 +197,7 @@ describe('TURN-18: hooks', () => {
     ]);
   });
 
-  it('no key of the program’s own screen is offered', () => {
+  it('messages do not mention keys of the program’s own screen', () => {
     const text = 'stop hook problem · ctrl+o to see';
     const frame = { type: 'system', subtype: 'notification', key: 'stop-hook-error', text, priority: 'immediate' };
     expect(run([frame]).events).toMatchObject([{ message: 'stop hook problem' }]);

@@ -51,7 +51,7 @@ describe('AGENT-8: frames outside the union', () => {
     expect(map(frame)).toEqual({ events: [], state: begun, unmapped: name });
   });
 
-  it('says nothing for the frames that are silent on purpose', () => {
+  it('frames that are ignored on purpose produce nothing', () => {
     for (const name of Object.keys(silentFrames)) {
       const [type, subtype] = name.split('/');
       expect(map({ type, ...(subtype === undefined ? {} : { subtype }) })).toEqual({ events: [], state: begun });
@@ -77,7 +77,7 @@ describe('the session', () => {
     expect(moved.state.sessionId).toBe('s2');
   });
 
-  it('reports immediately that it started in another mode than the chat requested', () => {
+  it('reports immediately if it started in another mode than the chat requested', () => {
     const { events } = map(init, createMappingState({ permissionMode: 'acceptEdits' }));
     expect(events.map(({ type }) => type)).toEqual(['session_started', 'current_mode_update']);
   });
@@ -170,7 +170,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('is not made of an API error: the turn carries it', () => {
+  it('does not consist of an API error, which belongs to the turn', () => {
     const { events } = run([
       assistant([{ type: 'text', text: 'API Error: 529' }], {
         message: { id: 'x', model: '<synthetic>', content: [{ type: 'text', text: 'API Error: 529' }] },
@@ -228,7 +228,7 @@ describe('what users and tools send back', () => {
     expect(map(back([{ type: 'text', text: 'reminder' }], { isSynthetic: true })).events).toEqual([]);
   });
 
-  it('gives the structured output where the frame has one result, and the content where it has several', () => {
+  it('contains the structured output if the frame has one result, and the content if it has several', () => {
     const one = back([{ type: 'tool_result', tool_use_id: 't1', content: 'a.txt' }], {
       tool_use_result: { stdout: 'a.txt' },
     });
@@ -291,11 +291,11 @@ describe('a result', () => {
     const { events, state } = map(frame, asked ? withInterruptAsked(begun) : begun);
     expect(events).toMatchObject([{ type: 'turn_finished', outcome: 'interrupted' }]);
     expect(events[0]).not.toHaveProperty('error');
-    // The next failure is one again.
+    // The next failure counts again.
     expect(map(result({ is_error: true, result: 'x' }), state).events).toMatchObject([{ outcome: 'failed' }]);
   });
 
-  it('is no interruption if the turn ended first', () => {
+  it('is not an interruption if the turn ended first', () => {
     expect(map(result(), withInterruptAsked(begun)).events).toMatchObject([{ outcome: 'completed' }]);
   });
 
@@ -315,7 +315,7 @@ describe('a result', () => {
     expect((finished as { error: { message: string } }).error.message).toMatch(/^[A-Z].*[.\w]/);
   });
 
-  it('counts from the baseline that it was given', () => {
+  it('counts from the given baseline', () => {
     const before = readTotals(1, { opus: { inputTokens: 10, outputTokens: 10, costUSD: 1 } });
     const resumed = createMappingState({ baseline: before });
     const frame = result({

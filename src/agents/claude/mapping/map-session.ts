@@ -37,7 +37,7 @@ export function mapInit(frame: SDKSystemMessage, state: MappingState): Mapped {
   return { events: [...events, ...commands.events], state: commands.state };
 }
 
-/** The first mode is adopted silently: whoever opened the session chose it. */
+/** The first mode is adopted silently: it was chosen when the session was opened. */
 function changedMode(value: unknown, state: MappingState): Mapped {
   const permissionMode = oneOf(permissionModes, value);
   if (permissionMode === undefined || permissionMode === state.permissionMode) return mapped(state);

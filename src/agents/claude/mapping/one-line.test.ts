@@ -10,7 +10,7 @@ describe('oneLine', () => {
     expect(oneLine('x\ud800y')).toBe('x\ufffdy');
   });
 
-  it('is at most 200 characters long and splits no pair', () => {
+  it('is at most 200 characters long and does not split a surrogate pair', () => {
     expect(oneLine('a'.repeat(200))).toBe('a'.repeat(200));
     expect(oneLine('a'.repeat(201))).toBe(`${'a'.repeat(199)}…`);
     const emoji = oneLine(`${'a'.repeat(198)}😀😀`);

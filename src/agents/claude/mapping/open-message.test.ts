@@ -9,8 +9,8 @@ function stream(all: OpenMessages, apiId: string, ...kinds: ('text' | 'thinking'
   return open;
 }
 
-describe('which id a block gets', () => {
-  it('is the same streamed and whole', () => {
+describe('the id of a block', () => {
+  it('is the same whether streamed or complete', () => {
     const open = stream(none, 'msg', 'thinking', 'text');
     expect(open.get('')?.blocks.get(1)?.id).toBe('msg/1');
     expect(settleBlocks(open, '', 'msg', ['text']).ids).toEqual(['msg/1']);
@@ -46,7 +46,7 @@ describe('which id a block gets', () => {
     expect(settleBlocks(open, 't199', 'sub', ['text']).ids).toEqual(['sub/1']);
   });
 
-  it('does not change what it was given', () => {
+  it('is assigned without changing the input', () => {
     const open = stream(none, 'msg', 'text');
     const before = structuredClone(open);
     settleBlocks(open, '', 'msg', ['text']);

@@ -28,7 +28,7 @@ export interface OpenMessage {
 /** The newest message of the main loop (key '') and of each sub-agent (key: the tool call that started it). */
 export type OpenMessages = ReadonlyMap<string, OpenMessage>;
 
-// Sub-agents that ended cannot be told from those that pause, so the oldest are dropped.
+// Sub-agents that ended cannot be distinguished from paused ones, so the oldest are dropped.
 const maxOpenMessages = 64;
 
 function begin(apiId: string, attempt: number, streamed: boolean): OpenMessage {

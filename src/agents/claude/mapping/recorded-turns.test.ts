@@ -1,4 +1,4 @@
-/** What each recorded turn becomes, event by event. `outline` leaves out deltas and what every turn has. */
+/** The events of each recorded turn. `outline` leaves out deltas and what every turn has. */
 import { describe, expect, it } from 'vitest';
 import { outline, readRecording, replay } from '../../../../test/support/recorded-frames.ts';
 
@@ -304,7 +304,7 @@ const expected: Record<string, string[]> = {
   'unknown-command': ['says: I am the scripted demo model of BooCode, not a real model, a', 'completed'],
 };
 
-/** Names that the agent makes up anew in every recording. */
+/** Names that the agent generates for every recording. */
 function settled(line: string): string {
   return line.replace(/make-a-plan-[a-z-]+\.md/, 'make-a-plan-NAME.md');
 }

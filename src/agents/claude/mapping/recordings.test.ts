@@ -1,4 +1,4 @@
-/** What holds for every recording, whatever was said in it. */
+/** What holds for every recording, whatever its content. */
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readRecording, recordingNames, replay } from '../../../../test/support/recorded-frames.ts';
@@ -16,7 +16,7 @@ const strangers = new Set(['command_lifecycle', 'active_goal', 'keep_alive']);
 
 const deltaTypes = new Set<string>(deltaBody.options.map((option) => option.shape.type.value));
 
-/** Why the event is not one of the contract; undefined when it is. */
+/** Why the event does not match the protocol; undefined if it does. */
 function flaw(event: AgentEvent): string | undefined {
   if (event.type === 'turn_finished') {
     const fails = event.outcome === 'failed';
@@ -28,7 +28,7 @@ function flaw(event: AgentEvent): string | undefined {
   return JSON.stringify(event).slice(0, 500);
 }
 
-it('has recordings to look at', () => {
+it('there are recordings', () => {
   expect(recordingNames.length).toBeGreaterThan(40);
 });
 
@@ -53,7 +53,7 @@ describe.each(recordingNames)('%s', (name) => {
     const finished = events.filter((event) => event.type === 'turn_finished');
     const results = frames.filter(({ type }) => type === 'result');
     expect(finished).toHaveLength(results.length);
-    // `/clear` is the only thing that sets the totals back.
+    // Only `/clear` resets the totals.
     const reset = frames.findIndex(({ type }) => type === 'conversation_reset');
     const before = results.filter((result) => frames.indexOf(result) < reset).at(-1)?.total_cost_usd ?? 0;
     const total = before + (results.at(-1)?.total_cost_usd ?? 0);
@@ -78,7 +78,7 @@ describe.each(recordingNames)('%s', (name) => {
         const chunks = streamed.get(event.messageId) ?? textOf(event.content);
         if (chunks !== textOf(event.content)) wrong.push({ chunks, event });
       } else if (event.type === 'tool_call') {
-        // The program adds what the model left out: defaults, the path of a plan.
+        // The program adds what the model left out: defaults, a plan's path.
         const chunks = JSON.parse(streamed.get(event.toolCallId) ?? '{}') as object;
         if (!isDeepStrictEqual({ ...(event.rawInput as object), ...chunks }, event.rawInput)) {
           wrong.push({ chunks, event });
@@ -136,7 +136,7 @@ it('streams every main-loop text that the recordings hold', () => {
 });
 
 describe('without partial messages', () => {
-  it.each(recordingNames)('%s says the same', (name) => {
+  it.each(recordingNames)('%s produces the same events', (name) => {
     const durable = (events: AgentEvent[]): unknown[] =>
       events.filter(({ type }) => !type.endsWith('_chunk') && type !== 'usage_update');
     const whole = framesOf(name).filter(({ type }) => type !== 'stream_event');
@@ -144,7 +144,7 @@ describe('without partial messages', () => {
   });
 });
 
-/** A small generator of pseudo-random numbers (mulberry32), so that a failure can be had again. */
+/** A small pseudo-random number generator (mulberry32), so that a failure can be reproduced. */
 function createRandom(seed: number): (below: number) => number {
   let a = seed;
   return (below) => {
@@ -196,7 +196,7 @@ function damage(frame: unknown, random: (below: number) => number): unknown {
 }
 
 describe('AGENT-8: damaged frames', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])('never throw, and make nothing that the protocol does not know (%i)', (seed) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('never throw, and produce nothing that the protocol does not know (%i)', (seed) => {
     const random = createRandom(seed);
     const flaws: string[] = [];
     for (const name of recordingNames) {

@@ -1,4 +1,4 @@
-/** A member that a new SDK adds to its union must fail the build until somebody decides what becomes of it. */
+/** A member that a new SDK adds to its union must fail the build until someone decides how to map it. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -17,9 +17,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** What the compiler says about the mapper when the SDK's union is what `union` says. */
+/** The compiler's errors in the mapper with `union` as the SDK's union. */
 async function compile(union: string): Promise<string> {
-  // By this name the compiler finds `sdk.d.ts`.
+  // The compiler finds `sdk.d.ts` by this name.
   const real = join(root, 'node_modules', sdk, 'sdk');
   const imports = `import type { SDKMessage as Real } from '${real}.js';`;
   await writeFile(
@@ -44,14 +44,14 @@ async function compile(union: string): Promise<string> {
   });
 }
 
-it('builds with the union as it is', async () => {
+it('builds with the unchanged union', async () => {
   expect(await compile('Real')).toBe('no error');
 });
 
 it.each([
   `{ type: 'system'; subtype: 'brand_new'; uuid: string; session_id: string }`,
   `{ type: 'brand_new'; uuid: string; session_id: string }`,
-])('does not build with a further member %s', async (member) => {
+])('does not build with an additional member %s', async (member) => {
   const said = await compile(`Real | ${member}`);
   expect(said).toContain('map-sdk-message.ts');
   expect(said).toContain('brand_new');

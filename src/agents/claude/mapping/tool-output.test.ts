@@ -7,7 +7,7 @@ const call = (toolName: string, input: unknown): OpenCall => ({ toolName, input,
 const text = (words: string): object => ({ type: 'content', content: { type: 'text', text: words } });
 
 describe('toolContent', () => {
-  it('shows an edit as the person allowed it', () => {
+  it('shows an edit as it was allowed', () => {
     const edit = call('Edit', { file_path: '/f', old_string: 'a', new_string: 'b' });
     expect(toolContent(edit, false, 'ok', undefined)).toEqual([
       { type: 'diff', path: '/f', oldText: 'a', newText: 'b' },
@@ -28,7 +28,7 @@ describe('toolContent', () => {
     ]);
   });
 
-  it('shows a written file against its old content, and never claims a new one', () => {
+  it('compares a written file with its old content, and never claims that it is new', () => {
     const write = call('Write', { file_path: '/f', content: 'new' });
     expect(toolContent(write, false, 'ok', { type: 'create', originalFile: null })).toMatchObject([{ oldText: null }]);
     expect(toolContent(write, false, 'ok', { type: 'update', originalFile: 'old' })).toMatchObject([
@@ -44,7 +44,7 @@ describe('toolContent', () => {
     expect(toolContent(remove, false, '', { old_source: 'a' })).toMatchObject([{ oldText: 'a', newText: '' }]);
   });
 
-  it('cuts no side of a diff', () => {
+  it('does not cut a diff', () => {
     const big = call('Write', { file_path: '/f', content: 'x'.repeat(maxOutputLength + 1) });
     expect(toolContent(big, false, 'written', { type: 'create' })).toEqual([text('written')]);
   });

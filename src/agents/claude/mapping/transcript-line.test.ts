@@ -1,4 +1,4 @@
-// What lines of real transcripts are to a chat, see `scripts/record-transcripts.mjs`.
+// What a chat makes of real transcripts' lines, see `scripts/record-transcripts.mjs`.
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
 import { readTranscript, transcriptNames } from '../../../../test/support/recorded-transcripts.ts';
@@ -12,7 +12,7 @@ const told = (name: string, parent?: string): TranscriptLine[] =>
     .map((entry) => readLine(entry, parent))
     .filter((line) => line.is !== 'nothing');
 
-/** Line by line in short, without the modes and totals that every transcript has. */
+/** A short form of each line, without the modes and totals that every transcript has. */
 function outline(name: string, parent?: string): string[] {
   return told(name, parent).flatMap((line) => {
     if (line.is === 'totals') return [];
@@ -64,7 +64,7 @@ describe('PTY-4: a turn', () => {
     ]);
   });
 
-  test('every answer has the id of its request, whose cost the program reports', () => {
+  test('every answer has the id of its request, for which the program reports a cost', () => {
     const ids = told('two-turns').flatMap((line) => (line.is === 'frame' ? (line.requestId ?? []) : []));
     expect(ids).toEqual([expect.stringMatching(/^req_/), expect.stringMatching(/^req_/)]);
     expect(new Set(ids).size).toBe(2);
@@ -89,7 +89,7 @@ describe('PTY-4: a turn', () => {
   });
 });
 
-describe('PTY-4: what a person wrote', () => {
+describe('PTY-4: a person’s text', () => {
   test('is reported as it was typed, without the guard character or paste tags', () => {
     expect(outline('guarded')[0]).toBe('person: /cost');
     expect(outline('pasted')[0]).toMatch(/^person: a long line of words\n[^<]*the end$/);
@@ -109,7 +109,7 @@ describe('PTY-4: what a person wrote', () => {
     ['shell-failed', ['aside: ! ls missing'], "ls: cannot access 'missing': No such file or directory"],
     ['command', ['aside: /context'], 'Context usage'],
     ['compaction', ['aside: /compact'], 'Compacted (ctrl+o to see full summary)'],
-  ])('%s: a command is an aside, and what it printed is told', (name, asides, printed) => {
+  ])('%s: a command is an aside, and its output is reported', (name, asides, printed) => {
     expect(outline(name).filter((line) => line.startsWith('aside'))).toEqual(asides);
     const outputs = told(name).flatMap((line) => {
       const frame = line.is === 'frame' ? (line.frame as { subtype?: string; content?: string }) : {};
@@ -165,7 +165,7 @@ describe('work in the background', () => {
     ]);
   });
 
-  test('of a sub-agent is known by its id', () => {
+  test('of a sub-agent is recognized by its id', () => {
     expect(outline('sub-agent').filter((line) => line.includes('task-1'))).toEqual([
       expect.stringMatching(/^background: local_agent task-1 of toolu_demo_\d+$/),
       'task_end: task-1',
@@ -179,7 +179,7 @@ describe('work in the background', () => {
     expect(lines.slice(lines.indexOf('task_end: task-1'))).toEqual([
       'task_end: task-1',
       'user tool_result',
-      // Into the turn that runs, as an attachment.
+      // It is added to the running turn, as an attachment.
       'background_task: Background command "Count slowly to three" completed (exit code 0)',
       'assistant text',
       'turn_end',
@@ -278,7 +278,7 @@ test.each([
   { type: 'attachment', attachment: { type: 'queued_command', prompt: 5 } },
   { type: 'cost-state', modelUsage: [] },
   { type: 'never-heard-of' },
-] as SessionStoreEntry[])('nothing in a line makes it throw: %j', (entry) => {
+] as SessionStoreEntry[])('no line makes it throw: %j', (entry) => {
   expect(() => readLine(entry)).not.toThrow();
   expect(() => readLine(entry, 'call-1')).not.toThrow();
 });
@@ -289,14 +289,14 @@ describe('TURN-18: hooks', () => {
     attachment: { type: 'hook_stopped_continuation', hookEvent, message: 'policy' },
   });
 
-  test('one that stops a turn, but none that ends it after the answer', () => {
+  test('one that stops a turn is reported, but none that ends it after the answer', () => {
     expect(line(stop('PostToolUse'))).toEqual({ is: 'hook_stop', reason: 'policy' });
     expect(line(stop('PreToolUse'))).toEqual({ is: 'hook_stop', reason: 'policy' });
     expect(line(stop('Stop'))).toEqual({ is: 'nothing' });
     expect(readLine({ type: 'attachment', ...stop('PreToolUse') } as SessionStoreEntry, 'toolu_1').is).toBe('nothing');
   });
 
-  test('one that refuses a prompt', () => {
+  test('one that refuses a prompt is reported', () => {
     const ending = { kind: 'blocked_by_hook', reason: 'policy' };
     const fields = { subtype: 'informational', preventContinuation: true, promptSubmitEnding: { ending } };
     expect(line({ type: 'system', ...fields })).toMatchObject({
@@ -304,7 +304,7 @@ describe('TURN-18: hooks', () => {
     });
   });
 
-  test('one that fails, and one that makes the agent continue', () => {
+  test('one that fails is reported, and one that makes the agent continue', () => {
     const attachment = {
       type: 'hook_non_blocking_error',
       hookName: 'Stop',

@@ -15,7 +15,7 @@ const result = (tool_use_id: string) => ({
   message: { role: 'user', content: [{ type: 'tool_result', tool_use_id, content: '"tool_use_id": "of nobody"' }] },
 });
 
-test('TURN-14: a request counts once however many lines it has, sub-agents’ too; DECIDE-13: calls with a result', () => {
+test('TURN-14: a request counts once however many lines it has, in sub-agents too; DECIDE-13: calls with a result are listed', () => {
   const traces = createTurnTraces();
   const entries = [
     said('one', 'opus', 1),

@@ -15,7 +15,7 @@ describe('the text between tags', () => {
   });
 });
 
-describe('PTY-4: what was pasted', () => {
+describe('PTY-4: pasted text', () => {
   const pasted = (id: string, text: string): string =>
     `\n\n<pasted_content id="${id}">\n${text}\n</pasted_content id="${id}">\n`;
 

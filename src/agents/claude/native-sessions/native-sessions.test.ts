@@ -43,7 +43,7 @@ const answer = (id: string, ...types: string[]) => ({
 });
 
 describe('TRANSCRIPT-8: the sessions of a directory', () => {
-  test('newest first, each with its first prompt, its messages and its title', async () => {
+  test('are listed newest first, with their first prompt, messages and title', async () => {
     const cwd = join(root, 'my work');
     await mkdir(cwd);
     const folder = await sessionFolder(env, cwd);
@@ -118,7 +118,7 @@ describe('TRANSCRIPT-9: a session that a program is using', () => {
     expect(await programIn(env, two)).toBeNull();
   });
 
-  test('but not by a file that a dead one left behind, nor if its pid was reused', async () => {
+  test('is not detected by the file of a dead process, even if its pid was reused', async () => {
     await said(2 ** 22 - 1);
     expect(await programIn(env, one)).toBeNull();
     await said(process.pid, { procStart: '1' });

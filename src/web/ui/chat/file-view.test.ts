@@ -6,7 +6,7 @@ import { FileView } from './file-view.tsx';
 const drawn = (text: string): string =>
   renderToStaticMarkup(createElement(FileView, { id: '1', path: '/a/b.ts', file: { numbers: [1], text, rest: '' } }));
 
-it('WEB-24: shows the lines of a large file as it shows those of a small one: without the fence it makes', () => {
+it('WEB-24: shows a file without the Markdown fence around it, however large the file is', () => {
   for (const text of ['const a = 1;', 'const a = '.repeat(30_000), '` '.repeat(2_500_000)]) {
     const html = drawn(text);
     expect(html).not.toContain('```');

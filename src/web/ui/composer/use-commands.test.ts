@@ -4,7 +4,7 @@ import { matching } from './use-commands.ts';
 const command = (name: string) => ({ name, description: '' });
 const names = (typed: string, ...all: string[]): string[] => matching(all.map(command), typed).map(({ name }) => name);
 
-test('commands that begin as typed come first, then those with a part that does, each by name', () => {
+test('commands that start with the typed text come first, then those with a part that does, both sorted by name', () => {
   expect(names('re', 'code-review', 'review', 'init', 'release')).toEqual(['release', 'review', 'code-review']);
   expect(names('RE', 'review')).toEqual(['review']);
   expect(names('x', 'review')).toEqual([]);
@@ -13,6 +13,6 @@ test('commands that begin as typed come first, then those with a part that does,
   expect(names('', 'b', 'a')).toEqual(['a', 'b']);
 });
 
-test('no more commands are offered than a list can show', () => {
+test('offers at most 30 commands', () => {
   expect(names('', ...Array.from({ length: 500 }, (_, index) => `c${index}`)).length).toBe(30);
 });

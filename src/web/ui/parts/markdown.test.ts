@@ -19,12 +19,12 @@ describe('WEB-24: hostile Markdown', () => {
     }
   });
 
-  it('shows what it was', () => {
+  it('is shown as written, with control characters named', () => {
     expect(drawn('<b>bold</b> & <img src=x onerror=alert(1)>')).toContain('&lt;img src=x onerror=alert(1)&gt;');
     expect(drawn('a\u202eb\u001b[2J')).toContain('a⟨U+202E⟩b␛[2J');
   });
 
-  it('links to pages and letters, in a tab that learns nothing of this one', () => {
+  it('opens web links in a tab without opener or referrer, shows images as links and relative links as text', () => {
     expect(drawn('[a](https://example.org/x)')).toContain(
       '<a href="https://example.org/x" target="_blank" rel="noopener noreferrer nofollow"',
     );
@@ -32,7 +32,7 @@ describe('WEB-24: hostile Markdown', () => {
     expect(drawn('![cat](https://example.org/cat.png)')).toMatch(/<a [^>]*>cat<\/a>/);
   });
 
-  it('draws a text of 5 MB without reading it as Markdown', () => {
+  it('shows a text of 5 MB without parsing it as Markdown', () => {
     const html = drawn(`${'*a*'.repeat(2_000_000)}`);
     expect(html.length).toBeLessThan(50_000);
     expect(html).not.toContain('<em>');

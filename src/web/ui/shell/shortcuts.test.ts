@@ -11,7 +11,7 @@ const press = (key: string, held: Partial<Record<'ctrlKey' | 'metaKey' | 'altKey
   ...held,
 });
 
-test('a shortcut needs exactly its own keys, and the key that this system commands with', () => {
+test('a shortcut requires exactly its own keys, with Ctrl or, on a Mac, ⌘', () => {
   expect(shortcutOf(all, press('k', { ctrlKey: true }), false)).toBe(all[0]);
   expect(shortcutOf(all, press('k', { metaKey: true }), true)).toBe(all[0]);
   expect(shortcutOf(all, press('O', { ctrlKey: true, shiftKey: true }), false)).toBe(all[1]);
@@ -22,6 +22,6 @@ test('a shortcut needs exactly its own keys, and the key that this system comman
   expect(shortcutOf(all, press('o', { ctrlKey: true }), false)).toBeUndefined();
 });
 
-test('AltGr, which some systems tell as Ctrl and Alt, writes a character and asks for nothing', () => {
+test('ignores AltGr, which some systems report as Ctrl and Alt', () => {
   expect(shortcutOf(all, press('k', { ctrlKey: true, altKey: true }), false)).toBeUndefined();
 });
