@@ -44,6 +44,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   const permissions = new PermissionRequests({
     emit,
     storesCalls: true,
+    isGone: () => process.isGone,
     continued: spec.continues && {
       ...spec.continues,
       onAsked: async () => {

@@ -41,6 +41,8 @@ export interface PermissionRequestsParts {
   readonly emit: (event: AgentEvent) => void;
   /** The program asks about it when it resumes the session, once or twice. */
   continued?: ContinuedCall | undefined;
+  /** The program has ended: what it asked is not withdrawn, even though the SDK says so. See `leave`. */
+  readonly isGone?: () => boolean;
   /** Whether calls are stored while the program waits, so that the question should too. */
   storesCalls?: boolean;
 }
@@ -115,7 +117,9 @@ export class PermissionRequests {
           resolve(answer);
         },
       };
-      const withdraw = (): void => this.#withdraw(waiting);
+      const withdraw = (): void => {
+        if (this.#parts.isGone?.() !== true) this.#withdraw(waiting);
+      };
       signal.addEventListener('abort', withdraw, { once: true });
       this.#ask(waiting);
     });
