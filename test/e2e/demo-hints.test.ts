@@ -1,4 +1,4 @@
-// What the demo tells people to try, tried: by the server as `boocode demo` starts it, on both engines.
+// Tries everything that the demo suggests, on a server as `boocode demo` starts it, on both engines.
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
