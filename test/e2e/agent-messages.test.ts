@@ -115,7 +115,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(usual)).toBe(1);
   });
 
-  test('AGENT-10: starts none even if the settings of its directory or user accept messages', async () => {
+  test('AGENT-10: starts no turn even if the settings of its directory or user accept messages', async () => {
     const userSettings = join(server.agent.configDir, 'settings.json');
     await writeFile(userSettings, JSON.stringify({ crossSessionInbound: 'accept' }));
     const settings = { crossSessionInbound: 'accept' };
@@ -125,7 +125,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     await writeFile(userSettings, '{}');
   });
 
-  test('AGENT-11: starts a turn if its owner allows it, and no more after that is revoked', async () => {
+  test('AGENT-11: starts one if its owner allows it, and none after that is revoked', async () => {
     const { client } = server;
     const receiver = usual;
     const before = await turnsOf(receiver);
@@ -142,7 +142,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(receiver)).toBe(before + 1);
   });
 
-  test('AGENT-11: starts none if that is revoked in the middle of a turn', async () => {
+  test('AGENT-11: starts none after that is revoked in the middle of a turn', async () => {
     const receiver = await openOwnChat({ backend, acceptsAgentMessages: true });
     const turn = runTurn(server.client, receiver.id, 'hold');
     await until(() => server.model.held === 1);
