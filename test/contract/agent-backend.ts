@@ -252,7 +252,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await session.handle.close();
     });
 
-    test('a new model applies to the next turn, and so does a new permission mode', async () => {
+    test('a new model applies to the next turn, and a new permission mode immediately', async () => {
       const session = await openSession(harness, { model: 'claude-haiku-4-5' });
       expect(textIn(await runTurn(session, 'who are you'))).toContain('haiku');
       await session.handle.setModel('claude-sonnet-4-5');
