@@ -1,4 +1,4 @@
-// The list of outside behaviours, and what `npm run canary` makes of it.
+// The list of outside behaviours, and how `npm run canary` checks it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ describe('CLI-19: docs/compatibility.md', () => {
   const contracts = ['agent-backend', 'session-store'].map((name) => textOf(`test/contract/${name}.ts`)).join('\n');
   const begin = ({ line, text }: Behaviour): string => `${line}: ${text.slice(0, 60)}`;
 
-  test('names tests that are there', () => {
+  test('names only tests that exist', () => {
     expect(behaviours.length).toBeGreaterThan(80);
     expect(behaviours.flatMap(({ line, missing }) => missing.map((name) => `${line}: ${name}`))).toEqual([]);
     const wrong = behaviours.flatMap(({ line, guards }) =>
@@ -38,11 +38,11 @@ describe('CLI-19: docs/compatibility.md', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('says of every behaviour by which test it is guarded, or that none does', () => {
+  test('names the tests that guard each behaviour, or says that there are none', () => {
     expect(behaviours.filter(({ guards, isUnguarded }) => guards.length === 0 && !isUnguarded).map(begin)).toEqual([]);
   });
 
-  test('says of every behaviour in which version it was seen', () => {
+  test('names the version in which each behaviour was seen', () => {
     expect(
       behaviours
         .filter(({ text }) => !/\b\d+\.\d+|\b(?:Postgres|Linux|Node|Chromium) \d+|\bas documented\b/.test(text))
@@ -50,7 +50,7 @@ describe('CLI-19: docs/compatibility.md', () => {
     ).toEqual([]);
   });
 
-  test('says nothing twice', () => {
+  test('lists no behaviour twice', () => {
     const begins = behaviours.map(({ text }) => text.slice(0, 60));
     expect(begins.filter((text, index) => begins.indexOf(text) !== index)).toEqual([]);
   });
@@ -102,17 +102,17 @@ describe('CLI-19: a line of the list', () => {
     expect(parsed.map(({ isUnguarded }) => isUnguarded)).toEqual([false, false, false, true, false]);
   });
 
-  test('stands under its subject, in its place, on one line', () => {
+  test('has a subject, a line number, and its text on one line', () => {
     expect(parsed.map(({ subject }) => subject)).toEqual(['Turns', 'Turns', 'Turns', 'Postgres', 'Postgres']);
     expect(parsed.map(({ line }) => line)).toEqual([7, 9, 11, 14, 15]);
     expect(parsed[2]?.text).toBe('The third. `one.test.ts` and `src/b/two.test.tsx`. Its second line.');
   });
 
-  test('is of the program by its heading, or by a version of the program in it', () => {
+  test('concerns the program if its heading says so, or if it names a version of the program', () => {
     expect(parsed.map(({ isOfProgram }) => isOfProgram)).toEqual([true, true, true, false, true]);
   });
 
-  test('is chosen by words of its heading, its text or its tests', () => {
+  test('can be selected by words of its heading, its text or its tests', () => {
     const chosen = (words?: string): number => parsed.filter((each) => isMeant(each, words)).length;
     expect([chosen(), chosen('TURNS'), chosen('bone'), chosen('two.test')]).toEqual([5, 3, 0, 1]);
   });
@@ -127,7 +127,7 @@ describe('CLI-19: a verdict', () => {
   const verdict = (words: string | null, file?: FileOutcome): string =>
     judge(guarded(words), new Map(file ? [['a.test.ts', file]] : [])).state;
 
-  test('is that of the tests that are meant', () => {
+  test('is the result of the tests that are named', () => {
     const file = outcome(['TURN-4: costs', 'passed'], ['TURN-5: errors', 'failed', 'expected 1 to be 2']);
     expect(verdict('TURN-4', file)).toBe('same');
     expect(verdict('TURN-5', file)).toBe('changed');
@@ -137,7 +137,7 @@ describe('CLI-19: a verdict', () => {
     });
   });
 
-  test('is none where nothing was run', () => {
+  test('is missing where no test was run', () => {
     expect(verdict(null)).toBe('not_run');
     expect(verdict(null, { problem: 'It has an error.', tests: [] })).toBe('not_run');
     expect(verdict(null, outcome(['one', 'skipped']))).toBe('not_run');
@@ -145,7 +145,7 @@ describe('CLI-19: a verdict', () => {
     expect(judge({ ...parsed[3]! }, new Map()).state).toBe('unguarded');
   });
 
-  test('counts what passes alone as the same, and says so', () => {
+  test('counts a test that passes alone as the same, and says so', () => {
     const again = afterSecondRun(
       outcome(['one', 'failed', 'timed out'], ['two', 'failed', 'no']),
       outcome(['one', 'passed'], ['two', 'failed', 'no']),
@@ -157,7 +157,7 @@ describe('CLI-19: a verdict', () => {
     );
   });
 
-  test('is read from vitest’s report: names, states, and the head of an error', () => {
+  test('is read from vitest’s report: names, states, and the first line of an error', () => {
     const failure =
       '\u001b[31mAssertionError\u001b[39m: expected 1 to be 2\n    at /x/a.test.ts:3:4\n    at b (/y:1:2)';
     const file = (name: string, status: string, assertionResults: object[], message = ''): object => ({
@@ -213,7 +213,7 @@ describe('CLI-19: two recordings', () => {
       after.map((each) => JSON.stringify(each)),
     ).map((difference) => differenceText({ difference, scenarios: ['text'] }));
 
-  test('of the same turn are the same, whatever ids, times, costs and pieces there are', () => {
+  test('of the same turn are equal despite other ids, times, costs and chunks', () => {
     const after = [
       { ...init, uuid: id(7), claude_code_version: '2.1.332' },
       piece('{"a": '),
@@ -223,7 +223,7 @@ describe('CLI-19: two recordings', () => {
     expect(differences([init, piece('{"a"'), piece(': 1}'), result], after)).toEqual([]);
   });
 
-  test('may tell things that happen at once in another order', () => {
+  test('may report concurrent events in another order', () => {
     expect(differences([init, piece('1'), result], [piece('1'), init, result])).toEqual([]);
   });
 
@@ -241,12 +241,12 @@ describe('CLI-19: two recordings', () => {
     ]);
   });
 
-  test('differ where an empty list was told and now is not', () => {
+  test('differ where an empty list is no longer reported', () => {
     expect(differences([{ ...result, errors: [] }], [result])).toEqual(['result/success .errors: gone: [] (text)']);
   });
 });
 
-test('CLI-19: names of the SDK that are gone or new', () => {
+test('CLI-19: finds names of the SDK that are gone or new', () => {
   const types = (options: string, kind: string): string => `
 export declare type Options = {
     /** Not an option: \`no?: string\`. */
@@ -296,13 +296,13 @@ describe('CLI-19: the report', () => {
     details,
   });
 
-  test('ends with a code for what it found', () => {
+  test('determines the exit code by what it found', () => {
     expect(exitCodeFor([item('same'), item('unguarded')])).toBe(0);
     expect(exitCodeFor([item('same'), item('not_run')])).toBe(2);
     expect(exitCodeFor([item('not_run'), item('changed')])).toBe(1);
   });
 
-  test('tells each behaviour under its subject, and adds up', () => {
+  test('lists each behaviour under its subject, with totals', () => {
     const [before, after] = [
       { sdk: '0.3.332', program: '2.1.332' },
       { sdk: '0.3.333', program: '2.1.333' },

@@ -44,7 +44,7 @@ describe.each(Object.entries(doors))('%s', (room, allowed) => {
   });
 });
 
-test('an agent is known to the list of agents alone, and its two backends to the file that declares it', () => {
+test('of the agent’s modules, only the one that declares it imports its two backends', () => {
   const wrong = files.flatMap((file) => {
     const own = /^agents\/(claude(?:-sdk|-pty)?)\//.exec(file)?.[1];
     if (own === undefined) return [];
@@ -65,7 +65,7 @@ test('nothing but the list of agents knows that an agent is Claude', () => {
     .filter((file) => !file.startsWith('agents/claude') && !knowsClaude.includes(file))
     .flatMap((file) => importsOf(file).map((target) => ({ file, target })))
     .filter(({ target }) => target.startsWith('agents/claude'))
-    // The sessions that the program keeps on this machine are what `adopt` and `export` are about.
+    // `adopt` and `export` work on the sessions that the program keeps on this machine.
     .filter(({ file, target }) => !(file.startsWith('cli/') && dirname(target) === 'agents/claude/native-sessions'));
   expect(wrong).toEqual([]);
 });
@@ -104,7 +104,7 @@ test('the folders of the web app import in one direction', () => {
   expect(wrong).toEqual([]);
 });
 
-test('of the web app, only ui, app.tsx and main.tsx know React', () => {
+test('in the web app, only ui, app.tsx and main.tsx import React', () => {
   const users = files.filter((file) => /^web\/(?!ui\/|app\.tsx$|main\.tsx$)/.test(file));
   expect(users.length).toBeGreaterThan(5);
   expect(
@@ -112,7 +112,7 @@ test('of the web app, only ui, app.tsx and main.tsx know React', () => {
   ).toEqual([]);
 });
 
-test.each(['client/client.ts', 'web/main.tsx'])('%s does not bring the validator along', (entry) => {
+test.each(['client/client.ts', 'web/main.tsx'])('%s does not load the validator', (entry) => {
   const seen = new Set<string>();
   const walk = (file: string): void => {
     if (seen.has(file)) return;
@@ -127,7 +127,7 @@ test.each(['client/client.ts', 'web/main.tsx'])('%s does not bring the validator
   expect(seen.size).toBeGreaterThan(5);
 });
 
-test('no file imports itself by a ring', () => {
+test('there are no import cycles', () => {
   const rings: string[] = [];
   const done = new Set<string>();
   const walk = (file: string, path: readonly string[]): void => {
@@ -156,21 +156,21 @@ test('every statement names the schema of its tables', () => {
 });
 
 test('only config.ts, and the programs themselves, read the environment', () => {
-  // SSL_CERT_FILE is no setting of ours: it says where the certificates are that the machine trusts.
+  // SSL_CERT_FILE is not a setting of BooCode: it names the certificates that the machine trusts.
   const allowed = /^(config\.ts|cli\/|lib\/process-identity\.ts|store\/database-tls\.ts)/;
   const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(src, file), 'utf8')));
   expect(readers.filter((file) => !allowed.test(file))).toEqual([]);
 });
 
-test('what a browser runs takes nothing of Node', () => {
+test('code for browsers uses nothing of Node', () => {
   const inBrowsers = files.filter((file) => roomOf(file) === 'web' || roomOf(file) === 'protocol');
   const nodeOnly = /(?:from|import)\s*\(?\s*'node:|\bprocess\.|\bBuffer\b/;
   expect(inBrowsers.filter((file) => nodeOnly.test(readFileSync(join(src, file), 'utf8')))).toEqual([]);
 });
 
-// A repository says in its own configuration what git runs, and no one switch turns all of it off. What needs git of its
-// own one day gets one door that does, and that door is named here.
-test('TRUST-1: nothing of ours starts git', () => {
+// A repository's own configuration decides what git runs, and no single switch turns all of that off. If code ever needs
+// git, one module does it safely, and is named here.
+test('TRUST-1: no module starts git', () => {
   const startsGit =
     /\b(?:spawn|exec|fork|ownedCommand|openPseudoTerminal|openAgentTerminal)\w*\(\s*['"`](?:[^'"`]*\/)?git\b/;
   expect(startsGit.test("await execFile('git', ['status'])")).toBe(true);

@@ -1,4 +1,4 @@
-/** What the README shows is what the package has. */
+/** The examples of the README fit the package. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-test('every example of the README compiles in strict TypeScript, against the package as it is built', async () => {
+test('every example of the README compiles in strict TypeScript, against the built package', async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8');
   const examples = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code ?? '');
   expect(examples.length).toBeGreaterThan(1);

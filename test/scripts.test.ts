@@ -15,7 +15,7 @@ const loaded = ['scripts', 'bench'].flatMap((folder) =>
     ),
 );
 
-test('what a script loads of the build is still where it says', () => {
+test('every module of the build that a script loads exists', () => {
   expect(loaded.length).toBeGreaterThan(5);
   expect(loaded.filter(({ source }) => !existsSync(join(root, source)))).toEqual([]);
 });

@@ -10,7 +10,7 @@ const rules = [...readFileSync(join(root, 'SPEC.md'), 'utf8').matchAll(/^- \*\*(
   ([, rule]) => rule ?? '',
 );
 
-/** Numbers in the names of tests: in a string behind test(, it( or describe…(, or in a table of names. */
+/** The rule numbers in names of tests: in the string after test(, it( or describe…(, also after .each(names). */
 function citedIn(file: string): string[] {
   const text = readFileSync(file, 'utf8');
   const names = [
@@ -26,7 +26,7 @@ const testFiles = ['src', 'test'].flatMap((folder) =>
 );
 const cited = new Set(testFiles.flatMap(citedIn));
 
-test('every rule has a number of its own', () => {
+test('every rule has a unique number', () => {
   expect(rules.length).toBeGreaterThan(30);
   expect(rules.filter((rule, index) => rules.indexOf(rule) !== index)).toEqual([]);
 });
@@ -35,6 +35,6 @@ test('every rule is cited by a test', () => {
   expect(rules.filter((rule) => !cited.has(rule))).toEqual([]);
 });
 
-test('every number that a test cites stands in SPEC.md', () => {
+test('every number that a test cites is in SPEC.md', () => {
   expect([...cited].filter((number) => !rules.includes(number))).toEqual([]);
 });

@@ -64,7 +64,7 @@ export const failureScripts: readonly Script[] = [
     reply(c): Step[] {
       const { status, times } = failure(c) ?? { status: 500, times: Infinity };
       const error = failures[status];
-      if (error === undefined || c.attempt >= times) return [say(`Now it works, at attempt ${c.attempt + 1}.`)];
+      if (error === undefined || c.attempt >= times) return [say(`Now it works, on attempt ${c.attempt + 1}.`)];
       return [{ type: 'fail', status, ...error }];
     },
   },
@@ -133,7 +133,7 @@ export const failureScripts: readonly Script[] = [
     name: 'refuse',
     when: (c) => phrase(c, /^refuse( once)?$/i) !== null,
     reply: (c): Step[] =>
-      again(c) ? [say('This I can answer.')] : [say('I will not'), { type: 'stop', reason: 'refusal' }],
+      again(c) ? [say('I can answer this.')] : [say('I will not'), { type: 'stop', reason: 'refusal' }],
   },
   {
     name: 'max tokens',

@@ -27,7 +27,7 @@ function keepList(c: Conversation): Step[] {
     if (calls > work.length) return [say('The list is done.')];
     return [...(calls === 0 ? [say('I will keep a list.')] : []), call('TodoWrite', { todos: todos(calls) })];
   }
-  if (!c.available.has('TaskCreate')) return [say('This program offers me no tool to keep a list with.')];
+  if (!c.available.has('TaskCreate')) return [say('This program has no tool for keeping a list.')];
   const item = work[calls];
   if (item) {
     const input = { subject: item.content, description: `${item.content}.`, activeForm: item.activeForm };
@@ -53,8 +53,8 @@ export const planScripts: readonly Script[] = [
       const last = c.rounds.at(-1);
       if (c.planFile === null) return [say('I can only make a plan in plan mode.')];
       if (!last) return [say('I will write a plan.'), call('Write', { file_path: c.planFile, content: planText })];
-      if (last.isError) return [say(`The plan was not taken: ${last.result ?? ''}`)];
-      return last.name === 'Write' ? [call('ExitPlanMode', {})] : [say('The plan is approved, so I would begin now.')];
+      if (last.isError) return [say(`The plan was not approved: ${last.result ?? ''}`)];
+      return last.name === 'Write' ? [call('ExitPlanMode', {})] : [say('The plan is approved, so I would start now.')];
     },
   },
 ];

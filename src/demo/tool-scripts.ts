@@ -60,8 +60,8 @@ const question = {
   header: 'Colour',
   multiSelect: false,
   options: [
-    { label: 'Green', description: 'Calm, like a wood.' },
-    { label: 'Orange', description: 'Loud, like a life vest.' },
+    { label: 'Green', description: 'Calm, like a forest.' },
+    { label: 'Orange', description: 'Bright, like a life vest.' },
   ],
 };
 
@@ -100,7 +100,7 @@ export const toolScripts: readonly Script[] = [
         c,
         [say('I will start that in the background.')],
         { name: 'Bash', input: { command, description: 'Count slowly to three', run_in_background: true } },
-        (round) => report(round, 'It runs in the background. You can go on meanwhile.'),
+        (round) => report(round, 'It is running in the background. You can continue in the meantime.'),
       );
     },
   },
@@ -161,7 +161,7 @@ export const toolScripts: readonly Script[] = [
         c,
         [say('I have one question.')],
         { name: 'AskUserQuestion', input: { questions: [question] } },
-        (round) => report(round, `Thank you. I was told: ${round.result ?? ''}`),
+        (round) => report(round, `Thank you. I got this answer: ${round.result ?? ''}`),
       ),
   },
   {
@@ -181,7 +181,7 @@ export const toolScripts: readonly Script[] = [
         report(
           round,
           background
-            ? 'It works in the background.'
+            ? 'It is working in the background.'
             : `The sub-agent said:\n\n${excerpt(handedBack(round.result ?? ''), 2000)}`,
         ),
       );

@@ -123,7 +123,7 @@ describeInBrowser('the transcript', (opened) => {
     await plan.getByRole('listitem').filter({ hasText: 'Run the tests.' }).waitFor();
     await plan.getByRole('button', { name: 'Approve the plan' }).click();
     await turnsEnded(page, 1);
-    await conversation(page).getByText('The plan is approved, so I would begin now.').waitFor();
+    await conversation(page).getByText('The plan is approved, so I would start now.').waitFor();
     await say(page, '/compact');
     await conversation(page)
       .getByText(/^The conversation was summarized/)

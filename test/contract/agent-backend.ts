@@ -1,7 +1,7 @@
 /**
- * What every AgentBackend does, whatever runs behind it. The agent understands four phrases: `stream N tokens`; `hold`,
+ * What every AgentBackend does, whatever runs behind it. The agent understands five phrases: `stream N tokens`; `hold`,
  * which says a piece and waits until `release()`; `run: COMMAND`, which asks and then runs it; `what did I say`, which
- * repeats every text of this session, and `who are you`, which names the model.
+ * repeats every text of this session; and `who are you`, which names the model.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -27,7 +27,7 @@ export interface BackendHarness {
   /** How many replies are held. */
   held(): number;
   release(): void;
-  /** Sessions, processes: what is still alive for the chat. */
+  /** The sessions or processes that still exist for the chat. */
   leftovers(chatId: string): unknown[];
   close(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export interface OpenedSession extends AgentSessionSpec {
   readonly lost: BooError[];
 }
 
-/** Opens a session that keeps what it is told outside of turns. */
+/** Opens a session and records what it reports outside turns. */
 export async function openSession(
   { backend, cwd }: Pick<BackendHarness, 'backend' | 'cwd'>,
   spec: Partial<AgentSessionSpec> = {},
@@ -72,7 +72,7 @@ export async function openSession(
 export interface TurnOptions {
   /** Answers what the agent asks; undefined leaves it waiting. */
   answer?: (asked: AgentEventOf<'decision_requested'>) => DecisionAnswer | undefined;
-  /** Told of every event as it comes. */
+  /** Called with every event as it arrives. */
   onEvent?: (event: AgentEvent) => void;
   turnId?: string;
 }
@@ -116,7 +116,7 @@ export function textIn(events: readonly AgentEvent[]): string {
     .join('\n');
 }
 
-/** The turn's one end, which is its last event. */
+/** The turn's only end, which is its last event. */
 export function endOf(events: readonly AgentEvent[]): AgentEventOf<'turn_finished'> {
   const ends = ofType(events, 'turn_finished');
   expect(ends).toHaveLength(1);
@@ -135,7 +135,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
     });
     afterAll(() => harness.close());
 
-    test('a turn: the session first, previews before the message, one end, last; the next turn on the same session', async () => {
+    test('a turn reports the session first, previews before the message, and its one end last; the next turn runs on the same session', async () => {
       const session = await openSession(harness);
       const { sessionId } = session;
       const first = await runTurn(session, 'stream 5 tokens');
@@ -143,7 +143,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       expect(endOf(first)).toMatchObject({ outcome: 'completed' });
       expect(textIn(first)).toMatch(/^t1 t2 t3 t4 t5/);
       const previews = ofType(first, 'agent_message_chunk');
-      // None is told by a backend that has none to tell.
+      // A backend without deltas sends none.
       expect(previews.map((event) => event.content.text).join('')).toBe(
         backend.capabilities.deltas ? textIn(first) : '',
       );
@@ -158,7 +158,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await session.handle.close();
     });
 
-    test('DECIDE-3: a tool call comes before its question, its update after the answer; allowed, denied, edited', async () => {
+    test('DECIDE-3: a tool call comes before its question, and its update after the answer: allowed, denied or edited', async () => {
       const session = await openSession(harness);
       const path = join(harness.cwd, randomUUID());
       const asked: AgentEventOf<'decision_requested'>[] = [];
@@ -232,7 +232,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await session.handle.close();
     });
 
-    test('DECIDE-4: an interrupt takes back what was asked; a late answer finds nobody', async () => {
+    test('DECIDE-4: an interrupt cancels the open question, and a late answer has no effect', async () => {
       const session = await openSession(harness);
       const path = join(harness.cwd, randomUUID());
       let asked: string | undefined;
@@ -252,7 +252,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await session.handle.close();
     });
 
-    test('the model for the next turn, the permission mode at once', async () => {
+    test('a new model applies to the next turn, and a new permission mode immediately', async () => {
       const session = await openSession(harness, { model: 'claude-haiku-4-5' });
       expect(textIn(await runTurn(session, 'who are you'))).toContain('haiku');
       await session.handle.setModel('claude-sonnet-4-5');
@@ -267,7 +267,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await session.handle.close();
     });
 
-    test('AGENT-2: a session opened anew under its id goes on where it was', async () => {
+    test('AGENT-2: a session reopened under its id continues where it was', async () => {
       const store = new InMemorySessionStore();
       const before = await openSession(harness, { sessionStore: store });
       await runTurn(before, 'stream 3 tokens');
@@ -279,7 +279,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await after.handle.close();
     });
 
-    test('a session is closed any number of times, and takes no prompt after that', async () => {
+    test('a session can be closed any number of times, and accepts no prompt after that', async () => {
       const session = await openSession(harness);
       await Promise.all([session.handle.close(), session.handle.close()]);
       await session.handle.close();
@@ -295,7 +295,7 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
       await again.handle.close();
     });
 
-    test.each(['before', 'while'])('a session that is given up %s it opens leaves nothing behind', async (when) => {
+    test.each(['before', 'while'])('a session that is aborted %s it opens leaves nothing behind', async (when) => {
       const chatId = randomUUID();
       const abort = new AbortController();
       const sessionStore = new InMemorySessionStore();
@@ -309,14 +309,14 @@ export function describeAgentBackend(name: string, open: () => Promise<BackendHa
         (error: unknown) => toBooError(error).code,
       );
       expect(await opening).toBe('agent_failed');
-      // No later: whoever opens it anew must find nobody in it.
+      // Already now, because the next session of the chat must find no other.
       expect(harness.leftovers(chatId)).toEqual([]);
       const session = await openSession(harness, { chatId });
       await session.handle.close();
       expect(harness.leftovers(chatId)).toEqual([]);
     });
 
-    test('one turn at a time: a second prompt is refused, and the first goes on', async () => {
+    test('one turn at a time: a second prompt is refused, and the first continues', async () => {
       const session = await openSession(harness);
       const first = runTurn(session, 'hold');
       await until(() => harness.held() > 0);

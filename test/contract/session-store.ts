@@ -1,4 +1,4 @@
-/** What any SessionStore must hold, and what a durable one must hold beyond the SDK's own in-memory example. */
+/** What every SessionStore must do, and what a durable one must do beyond the SDK's own in-memory example. */
 import { foldSessionSummary } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { randomUUID } from 'node:crypto';
@@ -83,7 +83,7 @@ export function describeSessionStore(
         expect(await store.listSubkeys(key)).toEqual([sub.subpath]);
       });
 
-      test('JSON that objects of JavaScript treat in a special way survives', async () => {
+      test('keys and numbers that JavaScript treats specially survive', async () => {
         const entry = JSON.parse(
           '{"type":"x","uuid":"1","__proto__":{"a":1},"constructor":"c","2":"b","1":"a","n":[1e21,1e-7,0.1,-1,9007199254740993]}',
         ) as SessionStoreEntry;
@@ -93,7 +93,7 @@ export function describeSessionStore(
         expect(Object.keys(loaded ?? {})).toContain('__proto__');
       });
 
-      test('what the caller does to its objects after the call changes nothing', async () => {
+      test('changing the batch after the call has no effect', async () => {
         const entry = line('as it was');
         const batch = [entry];
         const appended = store.append(main, batch);
@@ -192,7 +192,7 @@ export function describeSessionStore(
         expect((await summaryOf(main))?.data).toEqual(foldSessionSummary(undefined, main, entries).data);
       });
 
-      test('two stores that take turns keep one right summary', async () => {
+      test('two stores that write in turn keep one correct summary', async () => {
         const entries = conversation(24);
         const stores = [store, opened.peer()];
         for (const [i, entry] of entries.entries()) await stores[i % 2]?.append(main, [entry]);
@@ -244,7 +244,7 @@ export function describeSessionStore(
         }
       });
 
-      test('of the main key takes its subkeys and its summary along, and nothing else', async () => {
+      test('of the main key removes its subkeys and its summary too, and nothing else', async () => {
         await store.delete(main);
         expect(await store.load(main)).toBeNull();
         expect(await store.load(agent)).toBeNull();
@@ -254,7 +254,7 @@ export function describeSessionStore(
         expect(await store.load(neighbour)).toHaveLength(1);
       });
 
-      test('of a subkey removes only that', async () => {
+      test('of a subkey removes only that subkey', async () => {
         const before = await summaryOf(main);
         await store.delete(agent);
         expect(await store.load(agent)).toBeNull();
@@ -263,13 +263,13 @@ export function describeSessionStore(
         expect(await summaryOf(main)).toEqual(before);
       });
 
-      test('of what is not there does nothing', async () => {
+      test('of a missing key does nothing', async () => {
         await store.delete({ ...main, sessionId: 'nobody' });
         await store.delete({ ...main, subpath: 'nobody' });
         expect(await store.load(main)).toHaveLength(1);
       });
 
-      test.each(['the store that wrote before', 'another store'])('lets %s begin the session anew', async (who) => {
+      test.each(['the store that wrote before', 'another store'])('lets %s start the session again', async (who) => {
         await opened.peer().delete(main);
         const writer = who === 'another store' ? opened.peer() : store;
         await writer.append(main, [line('y')]);
@@ -302,7 +302,7 @@ export function describeSessionStore(
       });
     });
 
-    describe('writers at the same time', () => {
+    describe('concurrent writers', () => {
       test('calls on one store land in the order they were made', async () => {
         const entries = conversation(60);
         await Promise.all(entries.map((entry) => store.append(main, [entry])));

@@ -6,7 +6,7 @@ import { markOf, processesWith } from '../support/processes.ts';
 import { call } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
-/** What a new user does, as the README says, with nothing but the program: the embedded Postgres and the demo model. */
+/** What a new user does according to the README, with the program alone: the embedded Postgres and the demo model. */
 let home: ProgramHome;
 let server: ServerProgram;
 let chatId: string;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => home.remove());
 
-test('demo says that it is ready, where, how to sign in, and that its model is scripted', async () => {
+test('demo prints its address and a sign-in link, and says that its model is scripted', async () => {
   server = await home.serve('demo');
   const { program, url, signInLink } = server;
   const [ready, link, ...more] = program.stdout.trimEnd().split('\n');
@@ -39,7 +39,7 @@ test('ACCESS-4 ACCESS-6: the sign-in link yields the token once', async () => {
   expect(`${server.program.stdout}${server.program.stderr}`).not.toContain(server.token);
 });
 
-test('chat creates a chat, streams, shows the tool call, asks, is answered, shows the cost, and exits', async () => {
+test('chat creates a chat, streams the answer, shows the tool call, asks for permission, shows the cost, and exits', async () => {
   const { code, stdout, stderr } = await home.run(['chat', 'list the files here'], { input: 'y\n' });
   expect([code, stderr]).toEqual([0, 'Answers come from the scripted demo model.\n']);
   const told = [
@@ -71,8 +71,8 @@ test('a denial reaches the agent, and nothing runs', async () => {
   expect(stdout).toContain('That did not go through');
 });
 
-describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a new start on the same data directory', (signal) => {
-  test('AGENT-2 DATA-1: chat --resume still remembers, and nothing of the old server is left', async () => {
+describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a restart on the same data directory', (signal) => {
+  test('AGENT-2 DATA-1: chat --resume still remembers, and the old server leaves no process behind', async () => {
     const { identity } = server.program;
     server.program.kill(signal);
     expect(await server.program.ended()).toEqual(
@@ -87,7 +87,7 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a new start on the 
   });
 });
 
-test('show prints the whole log, one event per line for programs', async () => {
+test('show --json prints the whole log, one event per line', async () => {
   const { stdout } = await home.run(['show', chatId, '--json']);
   const seqs = stdout
     .trimEnd()

@@ -1,4 +1,4 @@
-/** CONTRIBUTING says how to add an agent. This is one: everything that it takes is in this file. */
+/** A complete agent in one file, added as CONTRIBUTING describes. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Agent, AgentDeclaration } from '../../src/agents/agent.ts';
@@ -92,7 +92,7 @@ const echo: AgentDeclaration = {
 let server: TestServer;
 beforeAll(async () => {
   server = await openServer({ agents: [...declaredAgents, echo] });
-  // What its migration would do.
+  // What this agent's migration would do.
   for (const table of ['chats', 'agent_sessions']) {
     await server.sql`
       alter table boocode.${server.sql(table)} drop constraint ${server.sql(`${table}_backend_check`)},
@@ -115,12 +115,12 @@ test('ROUTE-1 ROUTE-3: a declared agent is listed, and answers in its chats', as
   expect(chat).toMatchObject({ agent: 'echo', backend: 'echo_loop' });
   const run = await server.client.run(chat.id, 'hello');
   expect(run).toMatchObject({ outcome: 'completed', answer: 'Echo: hello' });
-  // A claude next door is none of its business.
+  // The default agent for new chats is still Claude.
   expect((await server.createChat()).agent).toBe('claude');
   await server.client.deleteChat(chat.id);
 });
 
-test('ROUTE-3: what an agent does not offer is refused with the name of the field', async () => {
+test('ROUTE-3: a setting that the agent does not offer is refused with the name of its field', async () => {
   const refused = (input: Parameters<TestServer['createChat']>[0]) =>
     server.createChat({ agent: 'echo', ...input }).catch((error: unknown) => error as BooError);
   for (const [field, input] of [
@@ -131,7 +131,7 @@ test('ROUTE-3: what an agent does not offer is refused with the name of the fiel
     expect(await refused(input)).toMatchObject({ code: 'invalid_request', details: { field } });
   }
   const { id } = await server.createChat({ agent: 'echo' });
-  // A flip stays with the agent.
+  // A chat flips only between backends of its own agent.
   await expect(server.client.patchChat(id, { backend: 'claude_sdk' })).rejects.toMatchObject({
     code: 'invalid_request',
     details: { field: 'backend' },
@@ -142,7 +142,7 @@ test('ROUTE-3: what an agent does not offer is refused with the name of the fiel
   ).rejects.toMatchObject({ code: 'invalid_request', details: { field: 'agent' } });
 });
 
-test('TURN-3: its turns are interrupted, and its chats outlive a restart', async () => {
+test('TURN-3: a declared agent’s turns can be interrupted, and its chats survive a restart', async () => {
   const chat = await server.createChat({ agent: 'echo' });
   const held = server.client.run(chat.id, 'hold');
   await until(async () => (await server.client.getChat(chat.id)).state === 'running');

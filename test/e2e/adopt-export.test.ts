@@ -1,4 +1,4 @@
-// A session that a person began with the claude program becomes a chat, and a chat becomes a session again.
+// A session that a person started with the claude program becomes a chat, and a chat becomes a session again.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -48,7 +48,7 @@ function claude(args: readonly string[], env: AgentEnv = person): { program: Chi
       code === 0 ? resolve(text) : reject(new Error(`claude ended with ${code}: ${text}`)),
     );
   });
-  // Of one that is ended nobody waits for what it said.
+  // Nothing awaits the output of a program that a test ends early.
   said.catch(() => undefined);
   return { program, said };
 }
@@ -75,14 +75,14 @@ async function linesOf(path: string): Promise<string[]> {
   return (await readFile(path, 'utf8')).split('\n').filter(isMirrored);
 }
 
-/** Every transcript below a folder: its path there, and those of its lines that are mirrored. */
+/** The transcripts below a folder, by relative path, with their mirrored lines. */
 async function transcriptsIn(folder: string): Promise<Record<string, string[]>> {
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.jsonl')).toSorted();
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await linesOf(join(folder, name))])));
 }
 
 describe('a session that was started by hand', () => {
-  test('TRANSCRIPT-5 TRANSCRIPT-10: continues as a chat, and the chat continues by hand again; nothing is lost on the way', async () => {
+  test('TRANSCRIPT-5 TRANSCRIPT-10: continues as a chat, and the chat continues by hand again, with nothing lost', async () => {
     const sessionId = await beginByHand();
     const native = await folderOf(person);
     const before = await transcriptsIn(native);
@@ -102,7 +102,7 @@ describe('a session that was started by hand', () => {
     expect(types.filter((type) => type === 'user_message')).toHaveLength(2);
     expect(types).toEqual(expect.arrayContaining(['agent_message', 'tool_call', 'tool_call_update']));
 
-    // What is exported is what was there, to the byte.
+    // The export is identical to the original, byte for byte.
     const out = join(person.home, 'out');
     expect((await boocode(['export', chatId, '--directory', out])).code).toBe(0);
     expect(await transcriptsIn(out)).toEqual(before);
@@ -115,7 +115,7 @@ describe('a session that was started by hand', () => {
       [...log, ...turn.events].map(({ seq, type }) => ({ seq, type })),
     );
 
-    // On a machine that knows nothing of it.
+    // On a machine that does not have the session.
     const other = await createAgentEnv(server.model.url);
     try {
       const placed = await boocode(['export', chatId, '--into-claude'], {}, other);
@@ -123,7 +123,7 @@ describe('a session that was started by hand', () => {
       const said = await claude(['-p', 'what did I say', '--resume', sessionId], other).said;
       expect(said).toMatch(/stream 3 tokens[\s\S]*use a sub-agent[\s\S]*what did I say/);
 
-      // There more was said meanwhile: that is not written over.
+      // The session has continued there since: an export does not overwrite it.
       const file = join(await folderOf(other), `${sessionId}.jsonl`);
       const more = await readFile(file, 'utf8');
       const again = await boocode(['export', chatId, '--into-claude'], {}, other);
@@ -134,7 +134,7 @@ describe('a session that was started by hand', () => {
     }
   });
 
-  test('TRANSCRIPT-7 CLI-9: becomes a chat once; the chat that has it is named, and programs see the progress', async () => {
+  test('TRANSCRIPT-7 CLI-9: becomes a chat only once; a second attempt names that chat, and --json reports the progress', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const chosen = ['--title', 'Mine', '--effort', 'low', '--resume-at-reset', '--no-accept-agent-messages'];
@@ -159,7 +159,7 @@ describe('a session that was started by hand', () => {
     expect(chats.items.filter((chat) => chat.cwd === cwd)).toEqual([]);
   });
 
-  test('TRANSCRIPT-9: is not imported while something else writes to it, and nothing is left of the attempt', async () => {
+  test('TRANSCRIPT-9: is not imported while something else writes to it, and the failed import leaves nothing behind', async () => {
     const sessionId = randomUUID();
     await claude(['-p', 'stream 2 tokens', '--session-id', sessionId]).said;
     const file = join(await folderOf(person), `${sessionId}.jsonl`);
@@ -175,7 +175,7 @@ describe('a session that was started by hand', () => {
   });
 });
 
-describe('CLI-1: adopt and export end with one sentence', () => {
+describe('CLI-1: adopt and export fail with one sentence', () => {
   const fails = async (words: string[], sentence: string | RegExp, input?: FakeInput): Promise<void> => {
     const { code, out, err } = await boocode(words, input);
     expect([code, out]).toEqual([1, '']);
@@ -183,7 +183,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     expect(err.trimEnd().split('\n')).toHaveLength(1);
   };
 
-  test('if nobody can be asked, or there is nothing to choose', async () => {
+  test('if nobody can be asked, or there is no session to choose', async () => {
     await fails(['adopt', '--cwd', cwd], /name a session by its id or its file; --json lists them/);
     await fails(['adopt', '--cwd', cwd], /has no session for/, { isInteractive: true });
     await fails(['adopt', 'abc', '--cwd', cwd], /has no session whose id starts with abc/);
@@ -191,7 +191,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     expect(await boocode(['adopt', '--json', '--cwd', cwd])).toMatchObject({ code: 0, out: '[]\n' });
   });
 
-  test('for a file that is no transcript, and a directory that is not on the server', async () => {
+  test('for a file that is not a transcript, and for a directory that the server cannot use', async () => {
     const file = join(cwd, 'x.jsonl');
     await fails(['adopt', file], /There is no file/);
     await writeFile(file, 'hello\n{"type":"mode"}\n');
@@ -203,7 +203,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     expect(await server.sql`select from boocode.chats where importing_session is not null`).toEqual([]);
   });
 
-  test('a file given by path becomes a chat about the directory that it names; lines that are not entries are skipped', async () => {
+  test('but a transcript given by path becomes a chat in the directory that it names, without its invalid lines', async () => {
     const work = join(cwd, 'there');
     await mkdir(work);
     const entry = { type: 'user', uuid: 'a', cwd: work, sessionId: randomUUID(), message: { content: 'hi\u001b[2J' } };
@@ -214,7 +214,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
     expect(JSON.parse(out)).toMatchObject({ cwd: work });
   });
 
-  test('a chat in which nothing was said has nothing to export', async () => {
+  test('for a chat in which nothing was said', async () => {
     const chat = await server.createChat();
     for (const how of [[], ['--directory', cwd], ['--into-claude'], ['--output', join(cwd, 'x')]]) {
       await fails(['export', chat.id, ...how], /Nothing was said in this chat yet/);
@@ -223,7 +223,7 @@ describe('CLI-1: adopt and export end with one sentence', () => {
   });
 });
 
-test('ACCESS-5: a bad value in an import is refused with its field', async () => {
+test('ACCESS-5: an invalid value in an import is refused with the name of its field', async () => {
   const good = { cwd, sessionId: randomUUID() };
   for (const [body, field] of [
     [{ ...good, sessionId: 'x' }, 'sessionId'],

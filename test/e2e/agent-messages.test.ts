@@ -1,4 +1,4 @@
-// Two chats on one machine, with the real program behind both: what the agent of one can begin in the other.
+// Two chats on one machine, with the real program behind both: what the agent of one can start in the other.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,14 +12,14 @@ import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/t
 import { until } from '../support/until.ts';
 
 let server: TestServer;
-/** Chats whose agents have left themselves a prompt for the next minute: the program takes no seconds. */
+/** Chats whose agents have scheduled a prompt for the next minute, the shortest delay of `CronCreate`. */
 let left: { chat: Chat; head: number }[];
-/** Whose agent writes to those of all others. */
+/** The chat whose agent sends messages to the others. */
 let sender: Chat;
 
 beforeAll(async () => {
   server = await openServer();
-  // First of all, so that the other tests run while these wait.
+  // Scheduled first, so that the other tests run while these wait.
   const later = JSON.stringify({ cron: '* * * * *', prompt: 'stream 4 tokens', recurring: false });
   left = await Promise.all(
     backendNames.map(async (backend) => {
@@ -33,15 +33,15 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 afterEach(async () => {
-  // An agent that nobody needs any more is not idle: it looks for the others again and again.
+  // An agent that is no longer needed is not idle: it keeps looking for the others.
   await Promise.all(ownChats.splice(0).map(({ id }) => server.client.deleteChat(id)));
 });
 
 let chats = 0;
-/** Those of the running test. */
+/** The chats of the running test. */
 const ownChats: Chat[] = [];
 
-/** A warm chat in a directory of its own, by whose name the agents of others know it. */
+/** A warm chat in its own directory, by whose name other agents know it. */
 async function openChat(input: Partial<CreateChat> = {}, settings?: object): Promise<Chat> {
   chats += 1;
   const cwd = join(server.workDir, `chat${chats}`);
@@ -52,17 +52,17 @@ async function openChat(input: Partial<CreateChat> = {}, settings?: object): Pro
   return chat;
 }
 
-/** The same, for this test alone. */
+/** A warm chat for this test alone. */
 async function openOwnChat(input: Partial<CreateChat>, settings?: object): Promise<Chat> {
   const chat = await openChat(input, settings);
   ownChats.push(chat);
   return chat;
 }
 
-/** Has the agent of one chat write to that of another; resolves with what its tool said. */
+/** Has the agent of one chat send a message to that of another; resolves with what the sender's turn said. */
 async function send(from: Chat, to: Chat, message: string): Promise<string> {
   const pattern = new RegExp(`^ +(${to.cwd.split('/').at(-1)}-\\w+)`, 'm');
-  // One that is being started anew is not there for a moment.
+  // An agent that is restarting is not listed for a moment.
   const name = await until(async () => {
     const listed = await runTurn(server.client, from.id, 'call ListAgents: {}');
     return pattern.exec(listed.text)?.[1];
@@ -71,7 +71,7 @@ async function send(from: Chat, to: Chat, message: string): Promise<string> {
   return (await runTurn(server.client, from.id, `call SendMessage: ${input}`)).text;
 }
 
-/** Has it write, and waits until it is told that the other one refused. */
+/** Sends a message, and waits for the notice that it was refused. */
 async function sendInVain(from: Chat, to: Chat, message: string): Promise<void> {
   const { head } = await server.client.getChat(from.id);
   await send(from, to, message);
@@ -88,7 +88,7 @@ async function turnsOf(chat: Chat): Promise<number> {
   return eventsOf(await readLog(server.client, chat.id), 'turn_started').length;
 }
 
-/** The next turn that no person asked for: what began it is told before all else that is said. */
+/** The message that starts the next turn without a prompt, which is the first event after `turn_started`. */
 async function nextUnasked(chat: Chat, after: number, timeoutMs = 20_000): Promise<EventOf<'incoming_message'>> {
   const started = await nextEvent(server.client, chat.id, 'turn_started', { after, timeoutMs });
   expect(started.promptIds).toEqual([]);
@@ -103,19 +103,19 @@ async function nextUnasked(chat: Chat, after: number, timeoutMs = 20_000): Promi
 const text = (words: string): object => ({ content: [{ type: 'text', text: words }] });
 
 describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
-  /** As it is when nobody has chosen anything; whoever changes that changes it back. */
+  /** A chat with default settings; a test that changes them restores them. */
   let usual: Chat;
   beforeAll(async () => {
     usual = await openChat({ backend });
   });
   afterAll(() => server.client.deleteChat(usual.id));
 
-  test('AGENT-10: gets no turn from the agent of another chat', async () => {
+  test('AGENT-10: starts no turn for the agent of another chat', async () => {
     await sendInVain(sender, usual, 'stream 3 tokens');
     expect(await turnsOf(usual)).toBe(1);
   });
 
-  test('AGENT-10: gets none even if its directory’s or its user’s settings accept them', async () => {
+  test('AGENT-10: starts no turn even if the settings of its directory or user accept messages', async () => {
     const userSettings = join(server.agent.configDir, 'settings.json');
     await writeFile(userSettings, JSON.stringify({ crossSessionInbound: 'accept' }));
     const settings = { crossSessionInbound: 'accept' };
@@ -125,7 +125,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     await writeFile(userSettings, '{}');
   });
 
-  test('AGENT-11: whose owner allows it gets the turn, and no more once that is revoked', async () => {
+  test('AGENT-11: starts one if its owner allows it, and none after that is revoked', async () => {
     const { client } = server;
     const receiver = usual;
     const before = await turnsOf(receiver);
@@ -142,12 +142,12 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(receiver)).toBe(before + 1);
   });
 
-  test('AGENT-11: it can be revoked in the middle of a turn too', async () => {
+  test('AGENT-11: starts none after that is revoked in the middle of a turn', async () => {
     const receiver = await openOwnChat({ backend, acceptsAgentMessages: true });
     const turn = runTurn(server.client, receiver.id, 'hold');
     await until(() => server.model.held === 1);
     await server.client.patchChat(receiver.id, { acceptsAgentMessages: false });
-    // The terminal program follows when its turn has ended.
+    // The terminal program applies it only after the turn.
     if (backend === 'claude_sdk') await sendInVain(sender, receiver, 'stream 3 tokens');
     server.model.release();
     const { events } = await turn;
@@ -156,7 +156,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(await turnsOf(receiver)).toBe(2);
   });
 
-  test('AGENT-12 TURN-6: an agent’s message is reported as its own, at the start of a turn and in the middle of one', async () => {
+  test('AGENT-12 TURN-6: reports a message as its sender’s, at the start of a turn and in the middle of one', async () => {
     const { client } = server;
     const receiver = await openOwnChat({ backend, acceptsAgentMessages: true });
     const origin = { kind: 'teammate', name: expect.stringContaining(sender.cwd.split('/').at(-1)!) };
@@ -165,7 +165,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     await send(sender, receiver, words);
     const told = await nextUnasked(receiver, head);
     expect(told.origin).toEqual(origin);
-    // The program takes the edge off marks within the words, so that none of them ends there.
+    // The program escapes its own tags inside the text, so that none of them ends the message.
     expect(textOf(told.content)).toBe(words.replaceAll(/<(?=\/?cross)/g, '<\\'));
 
     const pipe = join(receiver.cwd, 'pipe');
@@ -180,7 +180,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(eventsOf(events, 'turn_started')).toHaveLength(1);
   });
 
-  test('TURN-6: a message from its own sub-agent, which nobody need allow', async () => {
+  test('TURN-6: accepts messages of its own sub-agents without permission', async () => {
     const { head } = await server.client.getChat(usual.id);
     const message = JSON.stringify({ to: 'main', summary: 'A message', message: 'from below' });
     await runTurn(server.client, usual.id, `use a background sub-agent: call SendMessage: ${message}`);
@@ -193,7 +193,7 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
     expect(told).toMatchObject({ event: { origin: { kind: 'sub_agent' }, ...text('from below') } });
   });
 
-  test('TURN-6: the end of a background task, and that a message was refused', async () => {
+  test('TURN-6: reports the end of a background task, and that a message was refused', async () => {
     const { client } = server;
     const chat = usual;
     const answer = (): { outcome: 'allow' } => ({ outcome: 'allow' });
@@ -219,9 +219,13 @@ describe.each(backendNames)('a chat on %s', (backend: BackendName) => {
   });
 });
 
-test('TURN-6: a prompt that the agent scheduled for later, on both engines', { timeout: 150_000 }, async () => {
-  for (const { chat, head } of left) {
-    const woken = await nextUnasked(chat, head, 100_000);
-    expect(woken).toMatchObject({ origin: { kind: 'wake_up' }, ...text('stream 4 tokens') });
-  }
-});
+test(
+  'TURN-6: a prompt that the agent scheduled for later starts a turn, on both engines',
+  { timeout: 150_000 },
+  async () => {
+    for (const { chat, head } of left) {
+      const woken = await nextUnasked(chat, head, 100_000);
+      expect(woken).toMatchObject({ origin: { kind: 'wake_up' }, ...text('stream 4 tokens') });
+    }
+  },
+);

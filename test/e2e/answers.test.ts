@@ -1,4 +1,4 @@
-// Answers that change what runs: the real program on both engines, and what it made of them.
+// Answers that change what runs, with the real program on both engines.
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { eventsOf, nextEvent, readLog, textIn } from '../support/turns.ts';
 
 let server: TestServer;
 
-/** An MCP server with one tool, which keeps what it got as a line of a file. */
+/** An MCP server with one tool, which appends its arguments to a file as a line. */
 const mcpServer = `
 const { appendFileSync } = require('node:fs');
 const tool = { name: 'keep', inputSchema: { type: 'object', properties: { text: { type: 'string' }, n: { type: 'number' } } } };
@@ -44,10 +44,10 @@ interface Asked {
   log: () => Promise<Event[]>;
 }
 
-/** By engine: tests that change nothing about their chat share it, for a start of the program is dear. */
+/** By engine: tests that change nothing about their chat share it, because starting the program is slow. */
 const chats = new Map<BackendName, string>();
 
-/** The shared chat, unless a test was cut short in it; with more settings, one of the test's own. */
+/** The shared chat, or a new one if a test was cut short in it; with `more` settings, a chat for this test alone. */
 async function openChat(backend: BackendName, more?: Partial<CreateChat>): Promise<string> {
   if (more) return (await server.createChat({ backend, ...more })).id;
   const known = chats.get(backend);
@@ -57,7 +57,7 @@ async function openChat(backend: BackendName, more?: Partial<CreateChat>): Promi
   return id;
 }
 
-/** An agent that waits for the answer to what it was told to do. */
+/** Sends a prompt, and waits until the agent asks for a decision. */
 async function askedFor(prompt: string, backend: BackendName, more?: Partial<CreateChat>): Promise<Asked> {
   const chatId = await openChat(backend, more);
   const { head } = await server.client.getChat(chatId);
@@ -71,7 +71,7 @@ async function askedFor(prompt: string, backend: BackendName, more?: Partial<Cre
 
 const answer = ({ asked }: Asked, body: unknown) => server.call('POST', `/v1/decisions/${asked.decisionId}`, { body });
 
-/** Refused by the field's name, with nothing stored, and the decision still open. */
+/** The answer is refused with the name of the field, nothing is stored, and the decision stays open. */
 async function expectRefused(decision: Asked, body: object, field: string): Promise<void> {
   const refused = await answer(decision, body);
   expect({ ...refused, to: body }).toMatchObject({ status: 400, body: { code: 'invalid_request', field } });
@@ -80,7 +80,7 @@ async function expectRefused(decision: Asked, body: object, field: string): Prom
   expect(items).toMatchObject([{ id: decision.asked.decisionId, status: 'pending' }]);
 }
 
-/** Answers, waits for the turn's end, and tells how it was logged and what the agent said. */
+/** Answers, waits for the end of the turn, and returns the logged answer and what the agent said. */
 async function settle(
   decision: Asked,
   body: object,
@@ -130,7 +130,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     await expectRefused(decision, { outcome: 'allow_always', input: { command: 'touch b' } }, 'input');
     await expectRefused(decision, { outcome: 'allow', message: 'Go on.' }, 'message');
     expect(existsSync(file(`original-${backend}`))).toBe(false);
-    // What is as it was is no edit.
+    // An unchanged input is not an edit.
     const { resolved } = await settle(decision, { outcome: 'allow', input: { ...decision.asked.input } });
     expect(resolved).not.toHaveProperty('input');
     expect(existsSync(file(`original-${backend}`))).toBe(true);
@@ -161,7 +161,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(readdirSync(server.workDir)).not.toContain('edited');
   });
 
-  test('DECIDE-9: a call of an MCP server keeps its fields, and gets exactly the values in the log', async () => {
+  test('DECIDE-9: a call to an MCP server keeps its fields, and receives exactly the values in the log', async () => {
     const decision = await askedFor('call mcp__notes__keep: {"text": "as asked", "n": 1}', backend);
     for (const [input, field] of [
       [{}, 'input'],
@@ -217,7 +217,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     ] as const) {
       await expectRefused(decision, { outcome: 'allow', input }, field);
     }
-    // The program would read it again, and approve what nobody has seen.
+    // The program would read the file again, and approve a plan that nobody has seen.
     await writeFile(planFilePath, '# What nobody has seen\n');
     await expectRefused(decision, { outcome: 'allow' }, 'outcome');
     const edited = { plan: '# As the person wrote it\n', planFilePath };
@@ -228,7 +228,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(heard).not.toContain('# What nobody has seen');
   });
 
-  test('DECIDE-10: a plan that has no text is not approved', async () => {
+  test('DECIDE-10: a plan without text cannot be approved', async () => {
     const decision = await askedFor('call ExitPlanMode: {}', backend, { permissionMode: 'plan' });
     expect(decision.asked).toMatchObject({ kind: 'plan', input: {} });
     await expectRefused(decision, { outcome: 'allow' }, 'outcome');

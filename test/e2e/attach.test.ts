@@ -1,4 +1,4 @@
-/** `boocode attach` as a person has it: the real program in a real terminal, and a program of the agent's behind it. */
+/** `boocode attach` as a person uses it: the real program in a real terminal, attached to a stand-in for the agent's. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -42,7 +42,7 @@ function open(command: string, args: string[], env: Record<string, string> = {})
   return pty;
 }
 
-/** What the agent shows: a full-screen program that switches everything on, and says what it reads and its size. */
+/** Stands in for the agent's program: it is full-screen, switches every mode on, and prints what it reads and its size. */
 function startAgent(): PseudoTerminal {
   const pty = open(process.execPath, [
     '-e',
@@ -62,13 +62,13 @@ const env = (): Record<string, string> => ({ BOOCODE_URL: server.url, BOOCODE_TO
 
 interface Attached {
   pty: PseudoTerminal;
-  /** All that came to the person's terminal. */
+  /** All output that the person's terminal received. */
   text(): string;
-  /** What stands in the person's terminal now. */
+  /** The lines on the person's screen now. */
   lines(): Promise<string[]>;
   screen: InstanceType<typeof xterm.Terminal>;
   pid(): Promise<number>;
-  /** The settings before and after, as stty prints them. */
+  /** The terminal's settings before and after, as stty prints them. */
   settings(): Promise<[string, string]>;
 }
 
@@ -99,7 +99,7 @@ function attach(...flags: string[]): Attached {
     pid: async () => Number(await until(() => /pid (\d+)\./.exec(text)?.[1])),
     async settings() {
       const both = await until(() => /before \{([^}]*)\}[^]*after \{([^}]*)\}/.exec(text), { timeoutMs: 20_000 });
-      // The size may have changed for good reasons.
+      // The size may have changed legitimately.
       const [before = '', after = ''] = both.slice(1).map((each) => each.replace(/rows \d+; columns \d+;/, ''));
       return [before, after];
     },
@@ -112,7 +112,7 @@ const sees = (attached: Attached, wanted: string): Promise<unknown> =>
     timeoutMs: 20_000,
   });
 
-/** The person's terminal is as it was: main screen, nothing switched on, the cursor seen, and its settings restored. */
+/** The person's terminal is restored: main screen, no modes on, cursor visible, settings as before. */
 async function isRestored(attached: Attached): Promise<void> {
   const [before, after] = await attached.settings();
   expect(after).toBe(before);
@@ -128,7 +128,7 @@ async function isRestored(attached: Attached): Promise<void> {
 }
 
 describe('TERM-8: boocode attach', () => {
-  test('shows the screen, types, follows the size, and detaches with its key', async () => {
+  test('shows the screen, sends what is typed, follows the size, and detaches with its key', async () => {
     const agent = startAgent();
     await until(() => hub.viewerCount === 0);
     const attached = attach();
@@ -146,7 +146,7 @@ describe('TERM-8: boocode attach', () => {
     expect(attached.text()).toContain('Left the terminal.');
     await isRestored(attached);
     await until(() => hub.viewerCount === 0);
-    // The agent goes on, and has read what came before the key.
+    // The agent continues, and has read what was typed before the key.
     const again = attach();
     await sees(again, 'read "last"');
     again.pty.write('\x1b[93;5u');
@@ -154,14 +154,14 @@ describe('TERM-8: boocode attach', () => {
     agent.kill('SIGKILL');
   });
 
-  test('TERM-10: treats a paste as text: an end of paste and the detach key do nothing in it', async () => {
+  test('TERM-10: treats a paste as text: an end-of-paste sequence and the detach key do nothing in it', async () => {
     const agent = startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
-    // As a terminal sends it that leaves everything in.
+    // As sent by a terminal that filters nothing.
     attached.pty.write('\x1b[200~one\x1b[201~\r!two\x1d\x03\x1b[201~');
     await sees(attached, String.raw`read "\u001b[200~one␛[201~\n!two␝␃\u001b[201~"`);
-    // A program that asks for no brackets gets no Enter out of it, and the terminal goes on to put brackets around it.
+    // A program without bracketed paste gets no Enter from a paste, and the person's terminal still brackets it.
     hub.write('\x04');
     await until(() => attached.text().endsWith('\x1b[?2004h'));
     attached.pty.write('\x1b[200~three\rfour\r\x1b[201~');
@@ -184,7 +184,7 @@ describe('TERM-8: boocode attach', () => {
     expect(attached.text()).toContain('Ctrl-Q leaves it');
   });
 
-  test('watches without typing, and without influence on the size', async () => {
+  test('watches with --read-only, without typing or changing the size', async () => {
     startAgent();
     const attached = attach('--read-only');
     await sees(attached, 'agent here');
@@ -193,7 +193,7 @@ describe('TERM-8: boocode attach', () => {
     await sees(attached, 'read "typed"');
     expect((await attached.lines())[0]).toBe('agent here');
     expect(hub.size).toEqual({ columns: 120, rows: 40 });
-    // The agent's terminal is larger than this one: where its cursor is can be seen.
+    // The agent's terminal is larger than this one, which shows the part around the cursor.
     hub.write('\x02');
     await sees(attached, 'the last line');
     const other = hub.attach({ canWrite: true, size: { columns: 60, rows: 10 } });
@@ -214,7 +214,7 @@ describe('TERM-8: boocode attach', () => {
   });
 
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL', 'SIGQUIT'] as const)(
-    'leaves the terminal as it was, also when %s ends it',
+    'restores the terminal even when %s ends it',
     async (signal) => {
       startAgent();
       const attached = attach();
@@ -227,7 +227,7 @@ describe('TERM-8: boocode attach', () => {
     },
   );
 
-  test('reconnects when the server was away and returns', async () => {
+  test('reconnects when the server returns after an outage', async () => {
     startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
@@ -244,7 +244,7 @@ describe('TERM-8: boocode attach', () => {
     await isRestored(attached);
   });
 
-  test('detaches with its key even while the server is away', async () => {
+  test('detaches with its key even while the server is unreachable', async () => {
     startAgent();
     const attached = attach();
     await sees(attached, 'agent here');
@@ -256,7 +256,7 @@ describe('TERM-8: boocode attach', () => {
     await isRestored(attached);
   });
 
-  test('accepts a paste of 10 MB completely', async () => {
+  test('accepts 10 MB of input completely', async () => {
     const reader = open(process.execPath, [
       '-e',
       `process.stdin.setRawMode(true); let n = 0; process.stdout.write('agent here\\r\\n');
@@ -279,7 +279,7 @@ describe('TERM-8: boocode attach', () => {
       'This chat has no terminal.',
     ],
     ['a chat that is not there', async () => '11111111-1111-4111-8111-111111111111', 'does not exist'],
-  ])('%s is told in one sentence, and the terminal is not touched', async (_what, id, sentence) => {
+  ])('reports %s in one sentence, and does not touch the terminal', async (_what, id, sentence) => {
     chatId = await id();
     const attached = attach();
     await until(() => attached.text().includes('left with 1.'));
@@ -287,7 +287,7 @@ describe('TERM-8: boocode attach', () => {
     expect(attached.text()).not.toContain('\x1b[22;0t');
   });
 
-  test('says so if there is no terminal', async () => {
+  test('says so if it does not run in a terminal', async () => {
     const child = spawn(process.execPath, [program, 'attach', chatId], { env: { ...path, ...env() }, stdio: 'pipe' });
     let text = '';
     child.stderr.on('data', (data) => (text += String(data)));

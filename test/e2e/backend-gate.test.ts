@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('ROUTE-1: with CLAUDE_SDK_BACKEND off a new chat is answered by the terminal program', async () => {
+test('ROUTE-1: with CLAUDE_SDK_BACKEND off, a new chat is answered by the terminal program', async () => {
   const chat = await server.createChat();
   expect(chat.backend).toBe('claude_pty');
   const turn = await runTurn(server.client, chat.id, 'stream 3 tokens');
@@ -20,17 +20,17 @@ test('ROUTE-1: with CLAUDE_SDK_BACKEND off a new chat is answered by the termina
   expect((await server.client.getChat(chat.id)).costUsd).toBeGreaterThan(0);
 });
 
-test('a chat that names its backend runs on it all the same', async () => {
+test('a chat that names its backend runs on it regardless', async () => {
   const chat = await server.createChat({ backend: 'claude_sdk' });
   expect(chat.backend).toBe('claude_sdk');
   expect((await runTurn(server.client, chat.id, 'who are you')).finished.outcome).toBe('completed');
 });
 
-test('ROUTE-2: /v1/info says which backends run here, and what each can', async () => {
+test('ROUTE-2: /v1/info says which backends run here, and what each can do', async () => {
   const { defaultBackend, backends, agents } = await server.client.info();
   expect(defaultBackend).toBe('claude_pty');
   expect(backends).toEqual([
-    // The default first.
+    // The default comes first.
     {
       name: 'claude_pty',
       agent: 'claude',
@@ -55,7 +55,7 @@ test('ROUTE-2: /v1/info says which backends run here, and what each can', async 
   ]);
 });
 
-test('with CLAUDE_SDK_BACKEND on a new chat runs on the Agent SDK', async () => {
+test('with CLAUDE_SDK_BACKEND on, a new chat runs on the Agent SDK', async () => {
   await server.restart({ sdkByDefault: true });
   expect((await server.createChat()).backend).toBe('claude_sdk');
 });

@@ -15,9 +15,9 @@ const nowhere = '00000000-0000-4000-8000-000000000000';
 let server: TestServer;
 let chat: Chat;
 let log: Event[];
-/** Settled before anything is tried. */
+/** A decision that is settled before the attempts. */
 let settledId: string;
-/** Waits all the time. */
+/** A decision that stays pending throughout. */
 let waitingId: string;
 let before: unknown;
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
   await server.client.prompt(other.id, { content: 'run: touch never' });
   waitingId = (await nextEvent(server.client, other.id, 'decision_requested')).decisionId;
   await writeFile(join(server.workDir, 'file'), 'no directory');
-  // The mirror of the transcripts comes a little behind the agents' own files.
+  // The mirrored transcripts lag slightly behind the agents' own files.
   await until(async () => (await storedEntries()) === (await writtenEntries()), { what: 'the whole transcripts' });
   log = await readLog(server.client, chat.id);
 });
@@ -51,7 +51,7 @@ async function writtenEntries(): Promise<number> {
   const projects = join(server.agent.configDir, 'projects');
   const files = (await readdir(projects, { recursive: true })).filter((file) => file.endsWith('.jsonl'));
   const texts = await Promise.all(files.map((file) => readFile(join(projects, file), 'utf8')));
-  // The program keeps its records of requests to itself.
+  // The program does not mirror its records of requests.
   return texts
     .flatMap((text) => text.split('\n'))
     .filter((line) => line !== '' && !line.includes('"type":"api-request')).length;
@@ -63,11 +63,11 @@ interface Wanted {
   field?: string;
 }
 
-/** What a request that must be refused is told. Fails when anything stored has changed. */
+/** The error of a request that must be refused. Fails if anything stored has changed. */
 async function attempt(method: string, path: string, options: CallOptions = {}): Promise<Wanted> {
   const { status, headers, body } = await server.call(method, path, options);
   expect(headers.get('content-type')).toBe('application/problem+json');
-  // One sentence for people, and nothing of the server's inside.
+  // One sentence for people, without internals of the server.
   const detail = String(body['detail']);
   expect(detail.trim()).not.toBe('');
   expect(detail).not.toMatch(/\n\s+at |node_modules|postgres|select |BooError/);
@@ -163,7 +163,7 @@ describe('ACCESS-3 ACCESS-5: bodies', () => {
     expect(await attempt('POST', `/v1/chats/${chat.id}/prompts`, options)).toMatchObject(wanted);
   });
 
-  test('the last of duplicate keys counts, as everywhere in JSON', async () => {
+  test('the last of duplicate keys wins, as in JSON.parse', async () => {
     const sent = await server.call('POST', '/v1/chats', {
       raw: `{"cwd":"/nowhere","cwd":${JSON.stringify(server.workDir)}}`,
     });
@@ -201,7 +201,7 @@ describe('ACCESS-5: chats', () => {
     expect(await attempt('PATCH', `/v1/chats/${chat.id}`, { body })).toMatchObject(invalid(field));
   });
 
-  test('a title with bidi marks and escape sequences is stored unchanged, as one line of JSON', async () => {
+  test('a title with bidi marks and escape sequences is stored unchanged', async () => {
     const title = '\u202Eevil\u202C \u001b[31mred\u001b[0m';
     const created = await server.createChat({ title });
     expect((await server.client.getChat(created.id)).title).toBe(title);
@@ -238,7 +238,7 @@ describe('ACCESS-5: chats', () => {
     expect(created.cwd).toBe('/usr');
   });
 
-  // Nothing is unreadable to root.
+  // Root can read everything.
   test.skipIf(process.getuid?.() === 0)('a working directory that cannot be read is refused', async () => {
     const cwd = join(server.workDir, 'secret');
     await mkdir(cwd);
@@ -250,7 +250,7 @@ describe('ACCESS-5: chats', () => {
     });
   });
 
-  test.each(['abc', nowhere, '..%2f..', "' or 1=1 --"])('there is no chat %s', async (id) => {
+  test.each(['abc', nowhere, '..%2f..', "' or 1=1 --"])('a chat with the id %s is not found', async (id) => {
     const path = `/v1/chats/${encodeURIComponent(id)}`;
     for (const [method, rest, options] of [
       ['GET', '', {}],

@@ -24,7 +24,7 @@ afterAll(async () => {
   await new Promise((resolve) => taken.close(resolve));
 });
 
-/** What the program says when it refuses: one line, no stack, nothing on standard output, an exit code that tells. */
+/** The program's refusal: one line on standard error, no stack, nothing on standard output, a non-zero exit code. */
 async function refusalOf(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { code, signal, stdout, stderr } = await home.run(args, { env });
   expect({ failed: code !== 0, signal, stdout }).toEqual({ failed: true, signal: null, stdout: '' });
@@ -33,7 +33,7 @@ async function refusalOf(args: readonly string[], env: Record<string, string> = 
   return stderr;
 }
 
-describe('CLI-1: a wrong setting ends in one sentence', () => {
+describe('CLI-1: a wrong setting is refused in one sentence', () => {
   test.each<[string, string[], Record<string, string>, RegExp]>([
     ['an unknown variable', ['serve'], { BOOCODE_PROT: '1' }, /BOOCODE_PROT/],
     ['a port that is no number', ['serve'], { BOOCODE_PORT: 'http' }, /BOOCODE_PORT: .*"http"/],
@@ -97,7 +97,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     expect(stderr).not.toContain('pa55word');
   });
 
-  test('ACCESS-12: a token that can be guessed gets a warning on loopback', async () => {
+  test('ACCESS-12: a token that can be guessed is reported with a warning on loopback', async () => {
     const weak = 'abcdefghabcdefghabcdefghabcdefgh';
     const { program } = await home.serve('serve', [], { BOOCODE_TOKEN: weak, DATABASE_URL: database.url });
     program.kill('SIGTERM');
@@ -131,12 +131,15 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
       /database at postgres:\/\/me@127\.0\.0\.1:1\/x cannot be reached \(ECONNREFUSED\): check/,
     ],
     ['has no such name', 'no-such-host.invalid:5432', /no-such-host\.invalid:5432\/x cannot be reached: its host name/],
-  ])('CLI-7 DATA-7: a database that %s is told with its address, and nothing is left', async (_what, at, sentence) => {
-    const stderr = await refusalOf(['serve'], { DATABASE_URL: `postgres://me:pa55word@${at}/x` });
-    expect(stderr).toMatch(sentence);
-    expect(stderr).not.toMatch(/pa55word|migrat/);
-    expect(existsSync(home.dataDir)).toBe(false);
-  });
+  ])(
+    'CLI-7 DATA-7: a database that %s is reported with its address, and nothing is left behind',
+    async (_what, at, sentence) => {
+      const stderr = await refusalOf(['serve'], { DATABASE_URL: `postgres://me:pa55word@${at}/x` });
+      expect(stderr).toMatch(sentence);
+      expect(stderr).not.toMatch(/pa55word|migrat/);
+      expect(existsSync(home.dataDir)).toBe(false);
+    },
+  );
 
   test('CLI-7: a damaged token is reported before the database starts', async () => {
     const dataDir = join(home.workDir, 'damaged');
@@ -150,7 +153,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
     const dataDir = join(home.workDir, 'file', 'data');
     expect(await refusalOf(['serve', '--data-dir', dataDir])).toContain(dataDir);
     expect(await refusalOf(['demo', '--data-dir', '/sys/boocode'])).toContain('/sys/boocode');
-    // Where Node's own making of directories never ends.
+    // Node's recursive mkdir never returns there.
     expect(await refusalOf(['serve', '--data-dir', '/proc/boocode'])).toContain('/proc/boocode is not writable');
   });
 
@@ -162,7 +165,7 @@ describe('CLI-1: a wrong setting ends in one sentence', () => {
   });
 });
 
-test('DATA-3: a database that a newer BooCode has changed is refused, and left as it is', async () => {
+test('DATA-3: a database that a newer BooCode has changed is refused and left unchanged', async () => {
   const { sql } = database;
   await sql`insert into boocode.migrations (version, name) values (999999, '999999.sql')`;
   const before = await sql`select * from boocode.migrations order by version`;

@@ -1,4 +1,4 @@
-/** Decisions as a person at a terminal has them: the real program in a real terminal; the server is a stub. */
+/** Decisions as a person at a terminal sees them: the real program in a real terminal; the server is a stub. */
 import { resolve } from 'node:path';
 import xterm from '@xterm/headless';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -29,12 +29,12 @@ afterEach(async () => {
 interface Seat {
   type(text: string): void;
   resize(columns: number, rows: number): void;
-  /** Rows of the screen, those that have scrolled off left out. */
+  /** The visible rows of the screen. */
   screen(): string[];
   sees(wanted: string): Promise<void>;
 }
 
-/** Somebody who goes on with the chat, in a terminal of this size. */
+/** A person who resumes the chat in a terminal of this size. */
 function sit(columns = 80, rows = 24): Seat {
   const screen = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 5000 });
   pty = openAgentTerminal(process.execPath, [program, 'chat', '--resume', chat.id], {
@@ -82,7 +82,7 @@ const questionOf = (count: number) => ({
   options: Array.from({ length: count }, (_, index) => ({ label: `the ${index + 1}th`, description: '' })),
 });
 
-/** Waits for the question itself; a stranger's text can hold its words, and never begins a row with them. */
+/** Waits for the question itself: other text can contain its words, but never at the start of a row. */
 async function isAsked(seat: Seat): Promise<void> {
   const hasQuestion = (): boolean => {
     const screen = seat.screen();
@@ -92,7 +92,7 @@ async function isAsked(seat: Seat): Promise<void> {
   await until(hasQuestion, { timeoutMs: 20_000, what: 'the question' });
 }
 
-/** What stands between the heading and the question, both with it. */
+/** The rows from the heading up to the question. */
 function card(screen: string[]): string[] {
   const heading = screen.findLastIndex((row) => row.startsWith('? Permission'));
   return screen.slice(
@@ -103,7 +103,7 @@ function card(screen: string[]): string[] {
 
 describe('CLI-4: a decision at a terminal', () => {
   test.each([80, 20])(
-    'DECIDE-11: is all on the screen, each row marked as a part of it (width %i)',
+    'DECIDE-11: is completely on the screen, with each row marked as part of it (width %i)',
     async (columns) => {
       const fake = ['? Permission  Bash: ls', '  command: ls', 'Allow? [y]es / [n]o'];
       const padded = fake.map((row) => row.padEnd(columns)).join('');
@@ -120,7 +120,7 @@ describe('CLI-4: a decision at a terminal', () => {
     },
   );
 
-  test('DECIDE-12: of 62 lines is shown from its first line, and accepts an answer only after its last', async () => {
+  test('DECIDE-12: is shown from its first line, and can be allowed only after its last of 62', async () => {
     const seat = sit();
     await seat.sees('> ');
     const decision = ask({ title: 'Bash: echo 1', input: { command: numbered(62) } });
@@ -141,7 +141,7 @@ describe('CLI-4: a decision at a terminal', () => {
     await until(() => decision.outcome === 'allow');
   });
 
-  test('can be denied before all of it was seen, and can be scrolled to its end in one step', async () => {
+  test('can be denied before all of it was shown, and scrolled to its end in one step', async () => {
     const seat = sit();
     await seat.sees('> ');
     const first = ask({ input: { command: numbered(500) } });
@@ -167,7 +167,7 @@ describe('CLI-4: a decision at a terminal', () => {
     await until(() => early.outcome === 'deny');
   });
 
-  test('DECIDE-12: that is a question can be denied at its end, and before', async () => {
+  test('DECIDE-12: can be denied at its end, and before, if it is a question', async () => {
     const choose = (count: number): Decision =>
       ask({ kind: 'question', title: 'Which?', input: { questions: [questionOf(count)] } });
     const seat = sit();
@@ -194,7 +194,7 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(await until(() => decision.outcome)).toBe('deny');
   });
 
-  test('keeps wide letters, marks and emoji inside its rows', async () => {
+  test('keeps wide letters, combining marks and emoji inside its rows', async () => {
     const seat = sit(20, 40);
     await seat.sees('> ');
     ask({
@@ -207,7 +207,7 @@ describe('CLI-4: a decision at a terminal', () => {
     expect(rows.at(-1)).toContain('end');
   });
 
-  test('is redrawn in another width', async () => {
+  test('is redrawn when the width changes', async () => {
     const seat = sit(80);
     await seat.sees('> ');
     const decision = ask({ title: 'Bash: x', input: { command: `echo ${'abcdefghij'.repeat(14)}` } });
@@ -224,7 +224,7 @@ describe('CLI-4: a decision at a terminal', () => {
     await until(() => decision.outcome === 'allow');
   });
 
-  test('stands alone: what agents say meanwhile comes after its answer', async () => {
+  test('is not interrupted: what agents say meanwhile is shown after its answer', async () => {
     const seat = sit();
     await seat.sees('> ');
     const decision = ask({ title: 'Bash: ls' });
@@ -244,7 +244,7 @@ describe('CLI-4: a decision at a terminal', () => {
     await seat.sees('? Permission  Bash: another');
   });
 
-  test('DECIDE-12: that is a plan without a plan can only be sent back', async () => {
+  test('DECIDE-12: can only be sent back if it is a plan without text', async () => {
     const seat = sit();
     await seat.sees('> ');
     const decision = ask({ kind: 'plan', input: { plan: '\u200b \n' }, canAllowAlways: true });

@@ -1,4 +1,4 @@
-/** `boocode chat` as a person has it, in a real terminal, against a stub of the server. */
+/** `boocode chat` as a person uses it, in a real terminal, against a stub of the server. */
 import { resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -42,7 +42,7 @@ test('TERM-10: a paste is one prompt and answers no question, even if it came be
     prompts.push(textOf(content));
     void until(() => stub.readers(chatId) > 0).then(() => {
       stub.append(chatId, { type: 'turn_started', turnId, promptIds: [promptId] });
-      // While nothing is asked.
+      // Pasted before anything is asked.
       pty.write('\x1b[200~y\ry\r\x1b[201~');
       stub.requestDecision(chatId, { kind: 'permission', title: 'Bash: env ls', input: { command: 'env ls' } });
     });
@@ -56,11 +56,11 @@ test('TERM-10: a paste is one prompt and answers no question, even if it came be
   await sees('Allow?');
   expect(prompts).toEqual(['one␛[201~\ny\ny\n␇end']);
   expect(text).toContain('Earlier input was ignored.');
-  // Nor does a paste at the question answer it.
+  // A paste at the question does not answer it either.
   pty.write('\x1b[200~y\ry\r\x1b[201~');
   await until(() => text.slice(text.lastIndexOf('Allow?')).includes('y␊y'));
   expect(stub.decisions.map((each) => each.status)).toEqual(['pending']);
-  // Ctrl-U, and the person's own answer.
+  // Ctrl-U clears the line, and the person answers.
   pty.write('\x15n\r');
   await until(() => stub.decisions[0]?.status === 'resolved');
   expect(stub.decisions[0]).toMatchObject({ outcome: 'deny' });
@@ -72,7 +72,7 @@ test('TERM-10: a paste is one prompt and answers no question, even if it came be
   expect(text.endsWith('\x1b[?2004l')).toBe(true);
 });
 
-test('PROMPT-11: text typed while a turn runs is in the next line, even after Ctrl-C', async () => {
+test('PROMPT-11: text typed while a turn runs appears in the next input line, even after Ctrl-C', async () => {
   const prompts: string[] = [];
   stub.onPrompt = (chatId, promptId, content) => {
     prompts.push(textOf(content));
@@ -86,7 +86,7 @@ test('PROMPT-11: text typed while a turn runs is in the next line, even after Ct
   pty.write('one\r');
   await until(() => prompts.length === 1);
   pty.write('and twö');
-  // The terminal shows it, as always.
+  // The terminal echoes it as usual.
   await sees('and twö');
   pty.write('\x03');
   await sees('Interrupting');

@@ -16,7 +16,7 @@ afterAll(() => server.close());
 const file = (name: string): string => join(server.workDir, name);
 
 describe('the permission mode', () => {
-  test('acceptEdits lets files be written without a question, but not commands be run', async () => {
+  test('acceptEdits lets the agent write files without asking, but not run commands', async () => {
     const { client } = server;
     const chat = await server.createChat({ permissionMode: 'acceptEdits' });
     expect((await runTurn(client, chat.id, 'write free.txt: hello')).finished.outcome).toBe('completed');
@@ -25,14 +25,14 @@ describe('the permission mode', () => {
     expect(eventsOf(turn.events, 'decision_requested')).toHaveLength(1);
   });
 
-  test('plan lets nothing be written', async () => {
+  test('plan lets the agent write nothing', async () => {
     const { client } = server;
     const chat = await server.createChat({ permissionMode: 'plan' });
     await runTurn(client, chat.id, 'write planned.txt: hello', { answer: () => ({ outcome: 'deny' }) });
     expect(existsSync(file('planned.txt'))).toBe(false);
   });
 
-  test('applies from the next turn on, after a change too, and in a new process', async () => {
+  test('applies from the next turn on after a change, and in a new process', async () => {
     const { client } = server;
     const chat = await server.createChat();
     const asked = await runTurn(client, chat.id, 'write one.txt: hello', { answer: () => ({ outcome: 'deny' }) });
@@ -50,7 +50,7 @@ describe('the permission mode', () => {
     expect(eventsOf(again.events, 'decision_requested')).toHaveLength(1);
   });
 
-  test('is the one an approved plan leaves behind, in the chat as in the agent', async () => {
+  test('is the one that an approved plan sets, in the chat and in the agent', async () => {
     const { client } = server;
     const chat = await server.createChat({ permissionMode: 'plan' });
     const turn = await runTurn(client, chat.id, 'make a plan', { answer: () => ({ outcome: 'allow' }) });
@@ -87,7 +87,7 @@ describe('the model', () => {
   });
 });
 
-test("AGENT-6: a directory's own hooks run only once the chat is trusted, from the next turn on", async () => {
+test("AGENT-6: a directory's own hooks run only after the chat is trusted, from the next turn on", async () => {
   const { client, model } = server;
   const cwd = file('project');
   await mkdir(join(cwd, '.claude'), { recursive: true });

@@ -27,7 +27,7 @@ describe('the server itself', () => {
     }
   });
 
-  test('describes itself, and its routes as in the checked-in document', async () => {
+  test('describes itself, and serves the checked-in OpenAPI document', async () => {
     const told = await server.call('GET', '/v1/info');
     expect(info.parse(told.body)).toMatchObject({ name: 'boocode', demo: false, defaultBackend: 'claude_sdk' });
     const page = await server.call('GET', '/v1/openapi.json');
@@ -37,7 +37,7 @@ describe('the server itself', () => {
 });
 
 describe('a chat', () => {
-  test('is created with 201 in the shape of the contract, its working directory by its real path', async () => {
+  test('is created with 201 in the shape of the contract, with the real path of its working directory', async () => {
     const target = join(server.workDir, 'real');
     await mkdir(target);
     await symlink(target, join(server.workDir, 'link'));
@@ -62,7 +62,7 @@ describe('a chat', () => {
     expect((await server.call('GET', `/v1/chats/${chat.id}`)).body).toEqual(created.body);
   });
 
-  test('is listed newest first, page by page, each once', async () => {
+  test('is listed once, newest first, across pages', async () => {
     const made: string[] = [];
     for (let count = 0; count < 5; count += 1) made.unshift((await server.createChat({ title: `№ ${count}` })).id);
     const listed: string[] = [];
@@ -90,7 +90,7 @@ describe('a chat', () => {
     expect(eventsOf(events, 'session_started')).toMatchObject([{ backend: 'claude_sdk' }]);
   });
 
-  test('TURN-4: costs the sum of its turns, each its own share, over restarts too', async () => {
+  test('TURN-4: costs the sum of its turns, each counted once, even across restarts', async () => {
     const chat = await server.createChat();
     const costs: number[] = [];
     for (const prompt of ['think', 'who are you', 'what did I say']) {

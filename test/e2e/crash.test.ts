@@ -37,7 +37,7 @@ afterAll(async () => {
   await model.close();
 });
 
-/** One life of a server: prompts are sent, and at a moment that the seed chooses it is killed. */
+/** One run of a server: sends prompts, and kills it at a moment that the seed determines. */
 async function liveAndDie(server: ServerProgram, chats: readonly Told[], round: number, random: () => number) {
   const abort = new AbortController();
   let left = Math.floor(random() * 120);
@@ -56,7 +56,7 @@ async function liveAndDie(server: ServerProgram, chats: readonly Told[], round: 
       count();
     }
   });
-  // A life with less to see than that ends when all is quiet.
+  // A run with fewer events than that ends when all chats are quiet.
   const quiet = Promise.all(sending).then(() => untilQuiet(server.client, chats));
   await Promise.race([moment, quiet.catch(() => undefined)]);
   server.program.kill('SIGKILL');
@@ -68,7 +68,7 @@ const pick = <T>(random: () => number, from: readonly [T, ...T[]]): T =>
   from[Math.floor(random() * from.length)] ?? from[0];
 
 test(
-  `LOG-1 PROMPT-1 PROMPT-4 TURN-1 TURN-2 DATA-1 AGENT-2 AGENT-4: ${rounds} lives of both backends that end in SIGKILL (seed ${seed})`,
+  `LOG-1 PROMPT-1 PROMPT-4 TURN-1 TURN-2 DATA-1 AGENT-2 AGENT-4: chats on both backends survive ${rounds} runs that end in SIGKILL (seed ${seed})`,
   async () => {
     const random = randomOf(seed);
     const chats: Told[] = [];
@@ -81,7 +81,7 @@ test(
         chats.push({ chatId, receipts: new Map(), sent: new Map(), events: [] });
       }
       await liveAndDie(server, chats, round, random);
-      // Nobody helps: no server runs now.
+      // No server runs that could help.
       await until(() => processesWith(markOf(server.program.identity)).length === 0, {
         timeoutMs: 10_000,
         what: 'the end of the agents and tools of a dead host',
@@ -97,7 +97,7 @@ test(
       const log = await readLog(client, told.chatId);
       checkLog(log, told);
       outcomes = outcomes.concat(eventsOf(log, 'turn_finished').map((event) => event.outcome));
-      // What was completed, the model remembers.
+      // The model remembers every completed turn.
       const completed = eventsOf(log, 'turn_finished').filter((event) => event.outcome === 'completed');
       const ids = completed.flatMap(
         ({ turnId }) => eventsOf(log, 'turn_started').find((event) => event.turnId === turnId)?.promptIds ?? [],
@@ -106,7 +106,7 @@ test(
       for (const id of ids) expect(text).toContain(JSON.stringify(told.sent.get(id)));
     }
     expect((await client.listDecisions({ status: 'pending' })).items).toEqual([]);
-    // The dice have shown both: turns that died with their host, and turns that did not.
+    // The seed produced both: turns that died with their host, and turns that did not.
     expect(new Set(outcomes)).toEqual(new Set(['completed', 'interrupted']));
     program.kill('SIGTERM');
     expect(await program.ended()).toEqual({ code: 0, signal: null });

@@ -9,7 +9,7 @@ import { checkLog, send, type Told, untilQuiet, watch } from '../support/told.ts
 import { readLog } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
-// The long form: BOOCODE_TEST_RESTARTS=60.
+// For a long run: BOOCODE_TEST_RESTARTS=60.
 const restarts = Number(process.env['BOOCODE_TEST_RESTARTS'] ?? 4);
 const script = 'stream 20 tokens at 400 per second';
 
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 test(
-  `DATA-4 LOG-1 PROMPT-1 TURN-1: a server under load lives through ${restarts} restarts of its database`,
+  `DATA-4 LOG-1 PROMPT-1 TURN-1: a server under load survives ${restarts} restarts of its database`,
   async () => {
     let postgres = await openEmbeddedPostgres({ dataDir });
     const { url } = postgres;
@@ -48,7 +48,7 @@ test(
         watch(client, told, abort.signal, () => undefined).catch(() => undefined);
         for (let number = 0; !isOver; number += 1) {
           await send(client, told, `p${number}`, script);
-          // Always one that waits behind the one that runs.
+          // Keeps one prompt waiting behind the running one.
           const finished = (): number => told.events.filter(({ type }) => type === 'turn_finished').length;
           await until(() => finished() >= told.receipts.size - 1 || isOver, { timeoutMs: 120_000, what: 'a turn' });
         }

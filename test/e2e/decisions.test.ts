@@ -19,7 +19,10 @@ const file = (name: string): string => join(server.workDir, name);
 
 let shared: string | undefined;
 
-/** The chat of all tests that change nothing about it, unless one was cut short in it: a start of the program is dear. */
+/**
+ * The chat that tests share if they change nothing about it, because starting the program is slow. A new one if a test was
+ * cut short in it.
+ */
 async function sharedChat(): Promise<string> {
   if (shared !== undefined && (await server.client.getChat(shared)).state === 'ready') return shared;
   return (shared = (await server.createChat()).id);
@@ -32,7 +35,7 @@ interface Asked {
   log: () => Promise<Event[]>;
 }
 
-/** An agent that waits for the answer to what it was told to run. */
+/** Sends a prompt, and waits until the agent asks for a decision. */
 async function askedFor(prompt: string): Promise<Asked> {
   const chatId = await sharedChat();
   const { head } = await server.client.getChat(chatId);
@@ -129,7 +132,7 @@ describe('a decision', () => {
     expect(JSON.stringify(model.requests.at(-1)?.body)).toContain('Not on my watch.');
   });
 
-  test('DECIDE-3: if allowed with an edited input, the edited one runs and the other does not', async () => {
+  test('DECIDE-3: if allowed with an edited input, the edited one runs and the original does not', async () => {
     const id = await sharedChat();
     const edited = await runTurn(server.client, id, 'write note.txt: as the model wrote it', {
       answer: ({ input }) => ({
@@ -170,7 +173,7 @@ describe('a decision', () => {
   });
 
   test.each(['claude_sdk', 'claude_pty'] as const)(
-    'DECIDE-6: what was always allowed holds in this chat, though it does not trust its directory: %s',
+    'DECIDE-6: a command that was always allowed stays allowed in its chat, even in an untrusted directory: %s',
     async (backend) => {
       const { id } = await server.createChat({ backend });
       const scopes: (string[] | undefined)[] = [];
@@ -188,7 +191,7 @@ describe('a decision', () => {
     },
   );
 
-  test('DECIDE-4: of an interrupted turn is canceled once, and can no longer be answered', async () => {
+  test('DECIDE-4: is canceled once if its turn is interrupted, and can no longer be answered', async () => {
     const decision = await askedFor('run: touch cancelled');
     const { chatId, asked } = decision;
     await server.client.interrupt(chatId);
@@ -239,7 +242,7 @@ describe('other kinds', () => {
   });
 });
 
-test('DECIDE-2: a decision is settled from another client while one waits in its feed', async () => {
+test('DECIDE-2: a client sees in its feed that another client has settled a decision', async () => {
   const { client } = server;
   const { chatId, asked } = await askedFor('run: touch elsewhere');
   const heard = followUntil(
@@ -256,8 +259,8 @@ test('DECIDE-2: a decision is settled from another client while one waits in its
   expect(existsSync(file('elsewhere'))).toBe(true);
 });
 
-// Last, for it ends the chat that the others share.
-test('DECIDE-4: a decision of a turn whose server crashed is canceled too', async () => {
+// Last, because it ends the chat that the others share.
+test('DECIDE-4: a pending decision is canceled if the server restarts', async () => {
   const { asked, log: readSince } = await askedFor('run: touch restarted');
   await server.restart();
   const log = await readSince();

@@ -1,4 +1,4 @@
-// What the demo tells people to try, tried: by the server as `boocode demo` starts it, on both engines.
+// Tries everything that the demo suggests, on a server as `boocode demo` starts it, on both engines.
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ const answer: TurnOptions['answer'] = ({ kind, input }) =>
     ? { outcome: 'allow', input: { ...input, answers: { 'Which colour should the example have?': 'Green' } } }
     : { outcome: 'allow' };
 
-const whatFailed = /not go through|could not|I can only|offers me no|not a real model, and I only/;
+const whatFailed = /not go through|could not|I can only|has no tool|not a real model, and I only/;
 
 describe.each(backendNames)('CLI-3: in a new chat of the demo, on %s', (backend) => {
   let chatId: string;

@@ -59,7 +59,7 @@ describe('a turn in the log', () => {
 });
 
 describe('a page of events', () => {
-  test('holds what comes after the cursor, with the next cursor, in the shape of the contract', async () => {
+  test('contains the events after the cursor and the next cursor, in the shape of the contract', async () => {
     const { head } = await server.client.getChat(chat.id);
     const seqs: number[] = [];
     let pages = 0;
@@ -82,7 +82,7 @@ describe('a page of events', () => {
 });
 
 describe('a live feed', () => {
-  test('LOG-4 LOG-7: starts with a verdict; events have their seq as id, and are the stored ones', async () => {
+  test('LOG-4 LOG-7: starts with a verdict, followed by the stored events with their seq as id', async () => {
     const feed = await follow();
     expect(feed.contentType).toMatch(/^text\/event-stream/);
     const { head } = await server.client.getChat(chat.id);
@@ -97,7 +97,7 @@ describe('a live feed', () => {
     expect(events.map((frame) => frame.data)).toEqual(page.items);
   });
 
-  test('LOG-3: continues after the cursor, wherever it is', async () => {
+  test('LOG-3: continues after the cursor, given in the query or in a header', async () => {
     const { head } = await server.client.getChat(chat.id);
     const byQuery = await follow('?after=3');
     expect(seqsOf(await byQuery.readUntil((frame) => frame.id === String(head)))).toEqual(from(4, head));
@@ -107,7 +107,7 @@ describe('a live feed', () => {
     expect(seqsOf(frames)).toEqual(from(6, head));
   });
 
-  test('LOG-4: reports a gap for a cursor of another log, and sends it everything', async () => {
+  test('LOG-4: reports a gap for a cursor of another log, and sends all events', async () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow('', { 'last-event-id': String(head + 100) });
     const frames = await feed.readUntil((frame) => frame.id === String(head));
@@ -115,7 +115,7 @@ describe('a live feed', () => {
     expect(seqsOf(frames)).toEqual(from(1, head));
   });
 
-  test('LOG-7: shows a message while it is generated, in deltas without id, which together are the message', async () => {
+  test('LOG-7: streams a message while it is generated, in deltas without id that add up to the message', async () => {
     const { head } = await server.client.getChat(chat.id);
     const feed = await follow(`?after=${head}`);
     await feed.next();

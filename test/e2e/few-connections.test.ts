@@ -1,4 +1,4 @@
-// Two servers on one Postgres that takes ten connections, and those with TLS only.
+// Two servers on one Postgres that accepts ten connections, and theirs only with TLS.
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BooClient } from '../../src/client/client.ts';
@@ -30,7 +30,7 @@ afterAll(async () => {
   await postgres?.close();
 });
 
-/** Chats that work all at once, while others search and list. */
+/** Runs turns in two chats at once while listing and searching; resolves with their outcomes. */
 async function beBusy(client: BooClient, home: ProgramHome): Promise<string[]> {
   const chats = await Promise.all(Array.from({ length: 2 }, () => client.createChat({ cwd: home.workDir })));
   const turns = Promise.all(chats.map((chat) => runTurn(client, chat.id, 'stream 40 tokens')));
@@ -45,7 +45,7 @@ async function beBusy(client: BooClient, home: ProgramHome): Promise<string[]> {
   return outcomes;
 }
 
-test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all by TLS; a third is refused in one sentence', async () => {
+test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all with TLS; a third is refused in one sentence', async () => {
   const [first, second, third] = homes as [ProgramHome, ProgramHome, ProgramHome];
   const env = { DATABASE_URL: url };
   const one = await first.serve('demo', [], env);
@@ -53,7 +53,7 @@ test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all by TLS; a
   const two = await second.serve('demo', [], env);
   const outcomes = await Promise.all([busy, beBusy(two.client, second), beBusy(one.client, first)]);
   expect(outcomes.flat()).toEqual(Array.from({ length: 6 }, () => 'completed'));
-  // What one host stores the other one shows.
+  // Each host shows what the other stores.
   expect((await two.client.listChats()).items).toHaveLength(6);
 
   const [connections] = await postgres.sql`
@@ -66,13 +66,13 @@ test('DATA-20 DATA-18: two busy hosts fit into max_connections=10, all by TLS; a
   expect(refused.stderr.trim()).toMatch(/^[^\n]*has no connections left \(max_connections\): [^\n]*$/);
   for (const { program } of [one, two]) expect(program.stderr).not.toMatch(/"level":(50|60)/);
 
-  // One is free without ours.
+  // Without this test's own connection, one is free.
   await postgres.sql.end();
   const doctor = await third.run(['doctor'], { env });
   expect(doctor.stdout).toMatch(/The database accepts only one more connection, but BooCode needs three/);
 });
 
-test('DATA-18: doctor and the start name the parameter that prevents TLS', async () => {
+test('DATA-18: doctor and serve name the parameter that prevents TLS', async () => {
   const [, , third] = homes as [ProgramHome, ProgramHome, ProgramHome];
   const wrong = { DATABASE_URL: url.replace('ca.crt', 'other-ca.crt') };
   const [doctor, start] = await Promise.all([

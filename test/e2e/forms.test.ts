@@ -1,4 +1,4 @@
-// What real MCP servers ask a person, over the whole server and the real program, on both engines.
+// Forms of real MCP servers, through the whole server and the real program, on both engines.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackendName, Chat } from '../../src/protocol/chat.ts';
 import type { Decision } from '../../src/protocol/decision.ts';
@@ -67,26 +67,26 @@ async function pending(chatId: string, count = 1): Promise<Decision[]> {
   return found;
 }
 
-/** Only the forms are the test's to answer; that the tool may run is not the question here. */
+/** Tools run without asking, so that a test answers only forms. */
 const mode = { permissionMode: 'bypassPermissions' } as const;
 
-/** By engine: each start of the program starts the servers too, so that the tests of one engine share a chat. */
+/** By engine: the tests of one engine share a chat, because each start of the program starts the servers too. */
 const chats = new Map<BackendName, Chat>();
 
-/** A chat whose servers are ready. One in which a test was cut short is left to itself. */
+/** A chat whose servers are ready. A chat in which a test was cut short is abandoned. */
 async function openChat(backend: BackendName): Promise<Chat> {
   const known = chats.get(backend);
   if (known !== undefined && (await server.client.getChat(known.id)).state === 'ready') return known;
   const listed = servers.listings();
   const chat = await server.createChat({ backend, ...mode });
   await runTurn(server.client, chat.id, 'stream 1 tokens', { timeoutMs: 40_000 });
-  // Servers are started beside the first turn, which does not wait for them.
+  // Servers start in parallel with the first turn, which does not wait for them.
   await until(() => servers.listings() >= listed + 2, { timeoutMs: 20_000, what: 'two servers that are ready' });
   chats.set(backend, chat);
   return chat;
 }
 
-/** A turn in which servers ask, up to where their forms are open. */
+/** Starts a turn in which servers ask, and waits until their forms are open. */
 async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>, count = asks.length) {
   const chat = await openChat(backend);
   const { head } = await server.client.getChat(chat.id);
@@ -103,7 +103,7 @@ async function prompted(backend: BackendName, asks: Parameters<typeof askPrompt>
   return { chat, forms, log, finished };
 }
 
-test('DECIDE-8: an invalid value is refused by field, and leaves the form open', async () => {
+test('DECIDE-8: an invalid value is refused with its field, and leaves the form open', async () => {
   const { chat, forms, finished } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
   const path = `/v1/decisions/${forms[0]!.id}`;
   const right = { email: 'ada@example.com', seats: 2 };
@@ -132,7 +132,7 @@ test('DECIDE-8: an invalid value is refused by field, and leaves the form open',
 });
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
-  test('DECIDE-7: a form of an MCP server is a decision, and the server gets exactly the values', async () => {
+  test('DECIDE-7: a form of an MCP server is a decision, and the server receives exactly the values', async () => {
     const before = servers.results('travel').length;
     const { chat, forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     const [form] = forms;
@@ -150,7 +150,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     const log = await finished();
     expect(servers.results('travel').slice(before)).toEqual([{ action: 'accept', content: values }]);
     expect(eventsOf(log, 'turn_finished')[0]!.outcome).toBe('completed');
-    // After the call that it came from, and in its turn.
+    // After the tool call that caused it, in the same turn.
     const types = log.map(({ type }) => type);
     expect(types.indexOf('decision_requested')).toBeGreaterThan(types.indexOf('tool_call'));
     await expect(server.client.decide(form!.id, { outcome: 'deny' })).rejects.toMatchObject({
@@ -159,7 +159,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     });
   });
 
-  test('DECIDE-7: if declined, the server receives that, and nothing else', async () => {
+  test('DECIDE-7: if a form is declined, the server learns that and nothing else', async () => {
     const before = servers.results('travel').length;
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking' }]);
     await server.client.decide(forms[0]!.id, { outcome: 'deny' });
@@ -167,7 +167,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(servers.results('travel').slice(before)).toEqual([{ action: 'decline' }]);
   });
 
-  test('DECIDE-7: a page of the server’s own, and the report that it is done', async () => {
+  test('DECIDE-7: a page of the server’s own is a decision, and its completion is reported', async () => {
     const before = servers.results('travel').length;
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', completes: true }]);
     expect(forms[0]).toMatchObject({
@@ -182,7 +182,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
 
   test('DECIDE-7: two servers ask in one message, and each gets its own answer', async () => {
     const before = [servers.results('travel').length, servers.results('hotel').length] as const;
-    // The terminal program mostly puts one question at a time.
+    // The terminal program usually asks one question at a time.
     const isAtOnce = backend === 'claude_sdk';
     const { chat, forms, finished } = await prompted(
       backend,
@@ -216,7 +216,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     await expect(server.client.decide(forms[0]!.id, { outcome: 'deny' })).rejects.toMatchObject({
       code: 'decision_settled',
     });
-    // Nobody has answered for the person.
+    // Nothing has answered for the person.
     expect(
       servers
         .results('travel')
@@ -238,12 +238,12 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(eventsOf(log, 'decision_resolved')).toMatchObject([
       { decisionId: forms[0]!.id, outcome: 'cancelled', by: 'agent' },
     ]);
-    // Nor is it asked anew.
+    // The form is not opened again.
     await runTurn(server.client, chat.id, 'stream 1 tokens');
     expect(await pending(chat.id, 0)).toEqual([]);
   });
 
-  test('DECIDE-8: input is for the server alone: it is in no table, including the transcript', async () => {
+  test('DECIDE-8: input is for the server alone: no table contains it, not even the transcript', async () => {
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'booking', quiet: true }]);
     const note = `for the travel server alone, ${backend}`;
     const input = { email: 'a@b.example', seats: 1, note };
@@ -260,12 +260,12 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
     expect(row).toEqual({ answer: '{"outcome":"allow"}' });
   });
 
-  test('DECIDE-7: a page that makes a call fail is asked about as well', async () => {
+  test('DECIDE-7: a page that a failed call requires is a decision too, after which the call is repeated', async () => {
     const { forms, finished } = await prompted(backend, [{ server: 'travel', request: 'page', first: true }]);
     expect(forms[0]!.input).toMatchObject({ serverName: 'travel', mode: 'url', url: page.url });
     await server.client.decide(forms[0]!.id, { outcome: 'allow' });
     const log = await finished();
-    // The program has made the call once more.
+    // The program has repeated the call.
     expect(textIn(log)).toContain('Done.');
   });
 
@@ -280,7 +280,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('on %s', (backend) => {
   });
 });
 
-// Last, for it ends the chats that the others share.
+// Last, because it ends the chats that the others share.
 test('DECIDE-4 DECIDE-7: a form that is open when the host ends is canceled', async () => {
   const { forms, log } = await prompted('claude_sdk', [{ server: 'travel', request: 'booking' }]);
   await server.restart();

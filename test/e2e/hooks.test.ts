@@ -1,11 +1,11 @@
-// What a user's own hooks do to a turn, as both engines tell it.
+// What a user's own hooks do to a turn, on both engines.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openServer, type TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
-/** Refuses prompts of `no`, stops a turn after a tool that printed STOP, and has an agent that said “done” go on once. */
+/** Refuses prompts that end with `no`, stops a turn after a command with STOP, and makes a stopping agent continue once. */
 const hook = `
 let text = '';
 for await (const chunk of process.stdin) text += chunk;
@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 test.each(['claude_sdk', 'claude_pty'] as const)(
-  'TURN-18: %s: a turn that a hook refuses or stops has failed with its words, and one that goes on says why',
+  'TURN-18: %s: a turn that a hook refuses or stops fails with the hook’s text, and one that it continues says why',
   async (backend) => {
     const { id } = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
     const refused = await runTurn(server.client, id, 'this one no');
@@ -52,7 +52,7 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
         message: 'A Stop hook made the agent continue: look once more',
       }),
     );
-    // Nothing waits, and nothing is sent again.
+    // No prompt waits or is sent again.
     expect(await server.client.getChat(id)).toMatchObject({ waiting: 0, hold: null });
   },
 );

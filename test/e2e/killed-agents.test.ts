@@ -1,4 +1,4 @@
-// An agent that dies in the middle of its turns while its host lives: what they used is booked all the same, and once.
+// Agents that die in the middle of a turn while their host survives: the usage is booked anyway, and only once.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
@@ -31,7 +31,7 @@ interface Tokens {
   cacheCreationInputTokens: number;
 }
 
-/** What the transcript holds of what the model has written, what of it was booked, and what the program itself has counted last. */
+/** The usage recorded in the transcript, the usage that was booked, and the last total of the program itself. */
 async function accountsOf(chatId: string) {
   const traces = createTurnTraces();
   let programUsd: unknown;
@@ -59,7 +59,7 @@ async function accountsOf(chatId: string) {
   };
 }
 
-/** Sends a prompt and waits for the end of its turn; kills the agent at the nth sign of it, if at all. */
+/** Sends a prompt and waits for the end of its turn; `kill` ends the agent at its nth item or while its tool runs. */
 async function ask(
   { client, program }: ServerProgram,
   chatId: string,
@@ -79,7 +79,7 @@ async function ask(
       await prompted;
       if (item.kind !== 'event' && item.kind !== 'delta') return false;
       const type = item.kind === 'event' ? item.event.type : item.delta.type;
-      // What an agent that is gone already was asked waits again.
+      // A prompt sent to an agent that is already gone is queued again.
       if (item.kind === 'event' && item.event.type === 'turn_finished') return !item.event.requeuedPromptIds;
       hasBegun ||= ['agent_message_chunk', 'tool_call_chunk', 'agent_message', 'tool_call'].includes(type);
       if (kill?.at === 'tool' && type === 'tool_call') {
@@ -95,7 +95,7 @@ async function ask(
   );
 }
 
-/** What the model's answers used since then, had all of them been heard to their end. */
+/** The usage of all answers since that request, as if each of them had been received completely. */
 function writtenSince(request: number): Tokens {
   const sum = { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 };
   for (const { usage } of model.requests.slice(request)) {
@@ -135,7 +135,7 @@ for (const backend of ['claude_sdk', 'claude_pty'] as const) {
     const { stored, booked } = await accountsOf(id);
     const [name = ''] = Object.keys(booked);
     const written = writtenSince(first);
-    // The program also counts what it had heard of an answer when it was killed: no line of the transcript tells of that.
+    // The program also counts the part of an answer it had received when it was killed, which the transcript lacks.
     for (const counter of Object.keys(written) as (keyof Tokens)[]) {
       expect(booked[name]?.[counter]).toBeGreaterThanOrEqual(stored[name]?.[counter] ?? Infinity);
       expect(booked[name]?.[counter]).toBeLessThanOrEqual(written[counter]);

@@ -1,4 +1,4 @@
-// A server that is killed can do nothing any more: what its agents have started ends all the same, and no other server helps.
+// A killed server cannot clean up: what its agents have started must end anyway, without help from another server.
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -24,7 +24,7 @@ describe.runIf(process.platform === 'linux')('a server that is killed', () => {
     await model.close();
   });
 
-  test('AGENT-4 AGENT-32: nothing of its sessions is left after ten seconds, however it was started', async () => {
+  test('AGENT-4 AGENT-32: leaves nothing of its sessions after ten seconds, not even detached processes', async () => {
     const commands = ['sleep 97503.1', 'sleep 97504.1'];
     const alive = (): string[] => commands.filter((command) => processesNaming(command).length > 0);
     try {

@@ -1,4 +1,4 @@
-// A host that is killed in the middle of a turn: what the next one tells of it.
+// What the next host reports about a turn whose host was killed.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTurnTraces } from '../../src/agents/claude/mapping/turn-traces.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
@@ -22,7 +22,7 @@ afterAll(async () => {
   await model.close();
 });
 
-/** What the model has said in a chat, and what of it was booked. */
+/** The usage recorded in a chat's transcript, and the usage that was booked. */
 async function accountsOf(chatId: string) {
   const traces = createTurnTraces();
   for (const { entry } of await database.sql<{ entry: string }[]>`
@@ -39,7 +39,7 @@ async function accountsOf(chatId: string) {
 }
 
 test.each(['claude_sdk', 'claude_pty'] as const)(
-  'DECIDE-13 TURN-14: what was allowed and has no result is told, and what was used is booked once (%s)',
+  'DECIDE-13 TURN-14: an allowed call without a result is reported, and the usage is booked once (%s)',
   async (backend) => {
     let server = await home.serve('serve');
     const chat = await server.client.createChat({ cwd: home.workDir, backend });
@@ -69,12 +69,12 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
       usage: { inputTokens: 3, outputTokens: 29 },
       costUsd: 0,
     });
-    // Neither the totals of the session that goes on nor another life of the host count it again.
+    // Neither the totals of the continued session nor another restart count it again.
     for (const text of ['what did I say', 'who are you']) {
       await runTurn(server.client, chat.id, text);
       server.program.kill('SIGTERM');
       await server.program.ended();
-      // Only now: what the terminal program did not tell in time is counted at its end.
+      // Only now: what the terminal program did not report in time is booked at its end.
       const { written, booked } = await accountsOf(chat.id);
       expect(booked).toEqual(written);
       server = await home.serve('serve');

@@ -6,9 +6,9 @@ import { until } from '../support/until.ts';
 let server: TestServer;
 let chatId: string;
 
-// One chat lives through every trouble: what is shown besides is that the next prompt works.
+// One chat goes through every error, which also shows that the next prompt works.
 beforeAll(async () => {
-  // The program tries again up to ten times, with growing pauses; once shows the same.
+  // The program retries up to ten times with growing pauses; one retry shows the same.
   server = await openServer({ agentEnv: { CLAUDE_CODE_MAX_RETRIES: '1' } });
   ({ id: chatId } = await server.createChat());
 });
@@ -44,15 +44,12 @@ describe('TURN-5: a model that fails ends the turn with a code and a sentence, a
 });
 
 describe('a temporary problem', () => {
-  test.each(['fail 429 once', 'fail 529 once', 'cut the stream once'])(
-    '%s is tried again, and said',
-    async (prompt) => {
-      const { finished, events, text } = await runTurn(server.client, chatId, prompt);
-      expect(finished).toMatchObject({ outcome: 'completed' });
-      expect(text).toMatch(/Now/);
-      expect(eventsOf(events, 'notice').length).toBeGreaterThan(0);
-    },
-  );
+  test.each(['fail 429 once', 'fail 529 once', 'cut the stream once'])('%s is retried and reported', async (prompt) => {
+    const { finished, events, text } = await runTurn(server.client, chatId, prompt);
+    expect(finished).toMatchObject({ outcome: 'completed' });
+    expect(text).toMatch(/Now/);
+    expect(eventsOf(events, 'notice').length).toBeGreaterThan(0);
+  });
 });
 
 test('TURN-3 TURN-5: a silent model is interrupted, and the next prompt works', async () => {

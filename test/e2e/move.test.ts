@@ -1,4 +1,4 @@
-// A chat that goes on in another directory, with the real program on both engines.
+// A chat that continues in another directory, with the real program on both engines.
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ async function foldersOf(sessionId: string): Promise<string[]> {
 }
 
 test.each(['claude_sdk', 'claude_pty'] as const)(
-  'AGENT-26 AGENT-29 TRANSCRIPT-11: after `mv project elsewhere` a chat says so, is moved, and knows all (%s)',
+  'AGENT-26 AGENT-29 TRANSCRIPT-11: after `mv project elsewhere` a chat says so, can be moved, and remembers everything (%s)',
   async (backend) => {
     const [old, moved] = [join(server.workDir, backend), join(server.workDir, `${backend}-elsewhere`)];
     await mkdir(old);
@@ -34,7 +34,7 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
     expect(held.message).toMatch(/is gone\. Move the chat to where it is now \(`boocode move`/);
     expect(await server.client.getChat(chat.id)).toMatchObject({ cwd: old, waiting: 1, hold: { reason: 'directory' } });
 
-    // The prompt that was held goes on there by itself.
+    // The prompt that was held runs there automatically.
     expect(await server.client.patchChat(chat.id, { cwd: moved })).toMatchObject({ cwd: moved });
     const { seq } = await nextEvent(server.client, chat.id, 'queue_resumed');
     expect(await nextEvent(server.client, chat.id, 'turn_finished', { after: seq })).toMatchObject({
@@ -42,7 +42,7 @@ test.each(['claude_sdk', 'claude_pty'] as const)(
     });
     const allow = { answer: () => ({ outcome: 'allow' as const }) };
     expect((await runTurn(server.client, chat.id, 'run: env pwd', allow)).text).toContain(`\n${moved}`);
-    // Warm, and back again.
+    // A warm chat can move too, here back again.
     await mkdir(old);
     await server.client.patchChat(chat.id, { cwd: old });
     expect((await runTurn(server.client, chat.id, 'run: env pwd', allow)).text).toContain(`\n${old}`);

@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const ambient = { PGHOST: 'elsewhere', PGPORT: '1', PGDATABASE: 'other', PGTARGETSESSIONATTRS: 'nonsense', PGSSL: 'x' };
 
-/** How a turn of a server with this database ends. */
+/** Runs a turn on a server with this database: its outcome, and how many chats a search finds. */
 async function turnWith(url: string): Promise<{ outcome: string; found: number }> {
   const { program, client } = await home.serve('demo', [], { ...ambient, DATABASE_URL: url });
   try {

@@ -1,4 +1,4 @@
-// What the program changes by itself, as a command that was typed does: the chat follows, and it holds in a new process.
+// Settings that the program itself changes, for example by a typed command: the chat adopts them, also for a new process.
 import { writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ interface AskedModel {
   output_config?: { effort?: string };
 }
 
-/** What the last request of a prompt asked for. */
+/** The model and effort of the last request. */
 function asked(): AskedModel {
   return server.model.requests.findLast(({ path }) => path === '/v1/messages')?.body as AskedModel;
 }
@@ -27,8 +27,8 @@ function asked(): AskedModel {
 /** Ends the chat's agent; the next prompt starts another one. */
 const rest = (): Promise<void> => server.restart();
 
-describe('AGENT-20: what is typed as a command of the program applies to the chat', () => {
-  // All in one chat, for each start of the program is dear.
+describe('AGENT-20: a command of the program, sent as a prompt, applies to the chat', () => {
+  // All in one chat, because each start of the program is slow.
   test('a model, an effort and a title, then the agent’s own choice again; a person’s title stays', async () => {
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, 'who are you');
@@ -112,7 +112,7 @@ describe('AGENT-20: what a person changes in the terminal applies to the chat', 
   });
 });
 
-describe('AGENT-34, AGENT-35: the agent’s working directory is shown with the chat, and survives a restart', () => {
+describe('AGENT-34, AGENT-35: the chat shows the agent’s working directory, correctly even after a restart', () => {
   test.each(['claude_sdk', 'claude_pty'] as const)('%s', async (backend) => {
     const chat = await server.createChat({ backend, permissionMode: 'bypassPermissions' });
     const { cwd } = chat;
@@ -154,7 +154,7 @@ describe('AGENT-21: null gives the choice back to the agent', () => {
       await server.client.patchChat(chat.id, { model: 'haiku' });
       await runTurn(server.client, chat.id, 'who are you');
       await rest();
-      // Nothing was asked since: the session itself still ends with the other model.
+      // No turn has run since: the last model of the session itself is still the other one.
       await server.client.patchChat(chat.id, { model: null });
       await runTurn(server.client, chat.id, 'who are you');
       expect(asked().model).toContain('sonnet');
@@ -167,7 +167,7 @@ describe('AGENT-21: null gives the choice back to the agent', () => {
 
 describe('AGENT-36: an effort is a setting of the chat', () => {
   test.each(['claude_sdk', 'claude_pty'] as const)(
-    '%s: from the first turn on, for the next one, and given back to the agent, also in a new process',
+    '%s: applies from the first turn on, changes for the next one, and can be given back to the agent, also in a new process',
     async (backend) => {
       const chat = await server.createChat({ backend, effort: 'low' });
       expect(chat.effort).toBe('low');
@@ -179,7 +179,7 @@ describe('AGENT-36: an effort is a setting of the chat', () => {
       expect(await effort()).toBe('low');
       expect(await set('high')).toMatchObject({ effort: 'high' });
       expect(await effort()).toBe('high');
-      // Another model goes on with it.
+      // It stays when the model changes.
       await server.client.patchChat(chat.id, { model: 'sonnet' });
       expect(await effort()).toBe('high');
       await rest();
@@ -206,7 +206,7 @@ describe('AGENT-36: an effort is a setting of the chat', () => {
   );
 });
 
-test('AGENT-22: an unknown model is refused when it is set, with or without an agent, and nothing changes', async () => {
+test('AGENT-22: an unknown model is refused when it is set, with or without a running agent, and nothing changes', async () => {
   const refused = { code: 'invalid_request', details: { field: 'model' } };
   await expect(server.createChat({ model: 'no-such-model' })).rejects.toMatchObject(refused);
   const chat = await server.createChat();

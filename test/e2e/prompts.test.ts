@@ -31,7 +31,7 @@ function countStatuses(answers: readonly { status: number }[]): Record<number, n
 }
 
 describe('a receipt', () => {
-  test('PROMPT-2: comes with 202, then the same with 200; another body is a conflict', async () => {
+  test('PROMPT-2: comes with 202, then again with 200; another body is a conflict', async () => {
     const chat = await server.createChat();
     const path = `/v1/chats/${chat.id}/prompts`;
     const first = await server.call('POST', path, { body: { id: 'one', content: 'think' } });
@@ -121,7 +121,7 @@ describe('prompts', () => {
     expect(JSON.stringify(sent?.body)).toContain(`"media_type":"image/png","data":"${pixel}"`);
   });
 
-  test('TURN-3: the waiting ones still run after an interrupt', async () => {
+  test('TURN-3: still run after an interrupt if they were waiting', async () => {
     const { client } = server;
     const chat = await server.createChat();
     await client.prompt(chat.id, { content: 'hold' });

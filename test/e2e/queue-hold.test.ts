@@ -1,4 +1,4 @@
-// The real program on both engines: what failed for all prompts alike holds those that wait, and none is used up unasked.
+// The real program on both engines: a failure that would affect every prompt holds the waiting ones, so that none is lost.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 
 let server: TestServer;
 
-// An account with a plan: only its limits tell when they reset.
+// An account with a plan: only its limits say when they reset.
 beforeAll(async () => {
   server = await openServer({
     agentEnv: {
@@ -35,7 +35,7 @@ async function outcomes(chatId: string, count: number): Promise<string[]> {
 const held = (chatId: string) =>
   until(async () => (await server.client.getChat(chatId)).hold, { timeoutMs: 60_000, what: 'a held queue' });
 
-// Not in the terminal: there the program itself goes on at the reset, on a slow machine before the queue is held.
+// Not in the terminal: there the program itself continues at the reset, on a slow machine before the queue is held.
 test('PROMPT-6 PROMPT-8: a usage limit holds the waiting prompts until it resets, and then all are answered', async () => {
   const { client } = server;
   const { id } = await server.createChat({ backend: 'claude_sdk', resumeAtReset: true });
@@ -52,7 +52,7 @@ test('PROMPT-6 PROMPT-8: a usage limit holds the waiting prompts until it resets
 }, 150_000);
 
 describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
-  test('PROMPT-6: a wrong key fails one turn and not five', async () => {
+  test('PROMPT-6: a wrong key fails one turn, not all of them', async () => {
     const { client } = server;
     const { id } = await server.createChat({ backend });
     for (const content of ['fail 401', 'who are you', 'who are you']) await client.prompt(id, { content });
@@ -63,7 +63,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     expect(await outcomes(id, 4)).toEqual(['failed', 'completed', 'completed', 'completed']);
   }, 150_000);
 
-  test('PROMPT-7 PROMPT-10: an idle agent that was just killed loses no prompt, not even one with the text of the last', async () => {
+  test('PROMPT-7 PROMPT-10: an idle agent that was just killed loses no prompt, not even one that repeats the last', async () => {
     const { client } = server;
     const { id } = await server.createChat({ backend });
     await runTurn(client, id, 'who are you');
@@ -85,7 +85,7 @@ describe.each(['claude_sdk', 'claude_pty'] as const)('%s', (backend) => {
     ]);
   }, 150_000);
 
-  test('PROMPT-7: a directory that is missing holds the prompts, and they run when it is back', async () => {
+  test('PROMPT-7: a missing directory holds the prompts, which run when it is back', async () => {
     const { client } = server;
     const cwd = join(server.workDir, backend);
     await mkdir(cwd);

@@ -59,7 +59,7 @@ test('LOG-6: a reader that joins in the middle of a message gets what has been s
   feed.close();
 });
 
-test('LOG-3 LOG-7: a reader that loses its connection again and again in mid-turn reads the whole log, once', async () => {
+test('LOG-3 LOG-7: a reader that keeps losing its connection in the middle of turns reads the whole log, once', async () => {
   const { client } = server;
   const random = randomOf(7);
   const chat = await server.createChat();
@@ -69,9 +69,9 @@ test('LOG-3 LOG-7: a reader that loses its connection again and again in mid-tur
   const reading = (async () => {
     for (let after = 0; turns < 4; after = seen.at(-1)?.seq ?? 0) {
       connections += 1;
-      // Few, since a slow machine puts many tokens into one.
+      // A small number, because a slow machine puts many tokens into one item.
       let left = 1 + Math.floor(random() * 12);
-      // Breaks off after so many items, wherever that is, and comes back with its cursor.
+      // Disconnects after that many items, and reconnects with its cursor.
       await followUntil(
         client,
         chat.id,
@@ -93,7 +93,7 @@ test('LOG-3 LOG-7: a reader that loses its connection again and again in mid-tur
   expect(seen).toEqual(await readLog(client, chat.id));
 });
 
-test('LOG-3: the typed client continues by itself when its server is restarted in mid-turn', async () => {
+test('LOG-3: the typed client continues automatically when its server restarts in the middle of a turn', async () => {
   const chat = await server.createChat();
   const { port } = new URL(server.url);
   const seqs: number[] = [];

@@ -1,4 +1,4 @@
-// A prompt that alone is longer than the model takes: the program keeps it whatever it sums up, and never answers again.
+// A prompt that by itself is too long for the model: the program keeps it even when it compacts, and never answers again.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,7 +17,7 @@ afterAll(() => server.close());
 const ask = (chatId: string, text: string): ReturnType<typeof runTurn> => runTurn(server.client, chatId, text);
 
 describe.each<BackendName>(['claude_sdk', 'claude_pty'])('AGENT-23: on %s', (backend) => {
-  test('a prompt that is too long fails with its own code, and is taken back: the agent remembers what was said before', async () => {
+  test('a prompt that is too long fails with its own code and can be taken back; the agent remembers what was said before', async () => {
     const { id } = await server.createChat({ backend });
     await ask(id, 'stream 3 tokens');
     await ask(id, 'stream 4 tokens');
@@ -38,7 +38,7 @@ describe.each<BackendName>(['claude_sdk', 'claude_pty'])('AGENT-23: on %s', (bac
     expect((await ask(id, 'what did I say')).text).toContain('"stream 4 tokens", "what did I say"');
 
     const log = await readLog(server.client, id);
-    // What was said stays to be read, here and in the stored transcript.
+    // What was said stays in the log and in the stored transcript.
     expect(eventsOf(log, 'prompt_accepted')).toHaveLength(6);
     const [{ count }] = await server.sql<[{ count: number }]>`
       select count(*) from boocode.claude_session_entries where project_key = ${id} and entry::text like '%exceed the context%'`;

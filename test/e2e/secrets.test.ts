@@ -9,7 +9,7 @@ import { call } from '../support/server.ts';
 import { readLog, runTurn } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
-/** Where `/proc` tells who listens. */
+/** Where `/proc` shows who listens. */
 const isLinux = process.platform === 'linux';
 const token = 'tok-0123456789-abcdefghijklmnop-0123456789';
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
       CLAUDE_SDK_BACKEND: '1',
       ANTHROPIC_BASE_URL: model.url,
       ANTHROPIC_API_KEY: 'sk-demo-0000000000000000',
-      // Of another provider, and of nobody whom agents have to do with.
+      // Credentials that are not the model provider's, so agents must not get them.
       AWS_SECRET_ACCESS_KEY: 'aws-secret-of-the-operator',
       GITHUB_TOKEN: 'git-secret-of-the-operator',
       SSH_AUTH_SOCK: '/run/agent-of-the-operator',
@@ -52,7 +52,7 @@ test('ACCESS-6 AGENT-5: neither the token nor the password is in a log line, an 
   const secretsIn = (text: string): string[] => secrets.filter((secret) => text.includes(secret));
 
   const chat = await client.createChat({ cwd: home.workDir });
-  // What an agent runs sees what an agent sees.
+  // A command sees the environment of its agent.
   const turn = await runTurn(client, chat.id, 'run: env | sort', { answer: () => ({ outcome: 'allow' }) });
   expect(JSON.stringify(turn.events)).toContain('PATH=');
   await runTurn(client, chat.id, 'fail 403');
@@ -83,7 +83,7 @@ test('ACCESS-6 AGENT-5: neither the token nor the password is in a log line, an 
   expect(files.filter((path) => secretsIn(readFileSync(path, 'utf8')).length > 0)).toEqual([]);
 });
 
-/** A server that has put nothing into its data directory takes it away again. */
+/** Empty if the directory is missing: a server removes a data directory into which it has put nothing. */
 function filesBelow(directory: string): string[] {
   if (!existsSync(directory)) return [];
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
@@ -107,7 +107,7 @@ test('ACCESS-6: a first start creates a 256-bit token, readable by its owner onl
 });
 
 test.each(['claude_sdk', 'claude_pty'] as const)(
-  'AGENT-13 AGENT-14 AGENT-15: on %s an agent sees no key, no token file, and works nowhere around it',
+  'AGENT-13 AGENT-14 AGENT-15: on %s an agent sees no key and no token file, and cannot work in or above the data directory',
   async (backend) => {
     const own = await openProgramHome({
       usualDataDir: 'boocode',
@@ -182,7 +182,7 @@ test.runIf(isLinux)('CLI-3: a server that is not a demo has no demo model, and c
   }
 });
 
-/** The TCP ports that a process listens on, as Linux tells. */
+/** The TCP ports on which a process listens, according to Linux. */
 function listeningPorts(pid: number): number[] {
   const listening = ['tcp', 'tcp6'].flatMap((table) =>
     readFileSync(`/proc/${pid}/net/${table}`, 'latin1')

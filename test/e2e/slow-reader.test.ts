@@ -16,7 +16,7 @@ afterEach(() => {
 });
 afterAll(() => server.close());
 
-/** Asks for a feed and then takes nothing more than its first bytes. */
+/** Opens a feed, and stops reading after its first bytes. */
 async function openStalledFeed(chatId: string): Promise<Socket> {
   const { hostname, port, host } = new URL(server.url);
   const socket = connect(Number(port), hostname);
@@ -34,14 +34,14 @@ async function openStalledFeed(chatId: string): Promise<Socket> {
   return socket;
 }
 
-test('LOG-5: a reader that accepts nothing is disconnected, the others and the turn continue, and it reconnects', async () => {
+test('LOG-5: a reader that reads nothing is disconnected and can reconnect, while the others and the turn continue', async () => {
   const { client, model } = server;
   const chat = await server.createChat();
   await client.prompt(chat.id, { content: 'hold' });
   await nextDelta(client, chat.id);
   const stalled = await openStalledFeed(chat.id);
 
-  // More than the kernel's buffers and the reader's own hold: it must pile up somewhere, or end.
+  // More than the buffers of the kernel and of the reader can hold: it piles up somewhere, or the feed ends.
   let resumes = 0;
   const reading = followUntil(client, chat.id, (item) => {
     if (item.kind === 'resume') resumes += 1;
@@ -57,7 +57,7 @@ test('LOG-5: a reader that accepts nothing is disconnected, the others and the t
   let received = '';
   stalled.setEncoding('utf8');
   for await (const piece of stalled) received += String(piece);
-  // The feed has ended in order, before the turn did.
+  // The feed ended cleanly, before the turn did.
   expect(received).toMatch(/\r\n0\r\n\r\n$/);
   expect(received).toContain('event: resume');
   expect(received).not.toContain('"turn_finished"');

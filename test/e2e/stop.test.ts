@@ -53,7 +53,7 @@ test('TURN-1 AGENT-4: Ctrl-C reaches only the server, which ends everything clea
 });
 
 describe('SIGTERM', () => {
-  test('TURN-1 PROMPT-4 DATA-1 AGENT-4: in mid-turn ends everything cleanly, and the turn as interrupted', async () => {
+  test('TURN-1 PROMPT-4 DATA-1 AGENT-4: in the middle of a turn ends everything cleanly, and the turn as interrupted', async () => {
     const server = await home.serve('serve');
     const chat = await server.client.createChat({ cwd: home.workDir });
     await server.client.prompt(chat.id, { content: 'run: env sleep 600' });
@@ -74,24 +74,24 @@ describe('SIGTERM', () => {
     const [first] = eventsOf(log, 'turn_finished');
     expect(first).toMatchObject({ outcome: 'interrupted' });
     expect(first?.error).toBeUndefined();
-    // What waited is taken by itself.
+    // The waiting prompt runs automatically.
     expect(await nextEvent(next.client, chat.id, 'turn_finished', { after: first?.seq ?? 0 })).toMatchObject({
       outcome: 'completed',
     });
   });
 
-  test('PROMPT-1: a second one does not wait for what the first one waits for, and nothing is lost', async () => {
+  test('PROMPT-1: ends the server immediately if sent twice, and nothing is lost', async () => {
     const server = await home.serve('serve');
     const chat = await server.client.createChat({ cwd: home.workDir });
     await runTurn(server.client, chat.id, 'think');
-    // A request that never ends is given some seconds.
+    // The first signal gives an unfinished request some seconds.
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
     socket.on('error', () => undefined);
     await once(socket, 'connect');
     const head = ['POST /v1/chats HTTP/1.1', `host: ${hostname}`, `authorization: Bearer ${server.token}`];
     socket.write([...head, 'content-type: application/json', 'content-length: 100', '', '{'].join('\r\n'));
-    // Whatever is answered after it, was asked after it.
+    // Once this request is answered, the server has received the unfinished one.
     await server.client.health();
     server.program.kill('SIGTERM');
     await until(() =>
@@ -118,21 +118,24 @@ describe('a first start that is interrupted', () => {
   });
   afterEach(() => fresh.remove());
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)('DATA-1: by %s leaves nothing that stops the next one', async (signal) => {
-    const first = fresh.start(['serve']);
-    await until(() => postgresOf(fresh.dataDir).length > 0, { what: 'the making of the cluster' });
-    first.kill(signal);
-    const exit = await first.ended();
-    expect(exit).toEqual(signal === 'SIGTERM' ? { code: 0, signal: null } : { code: null, signal });
-    await until(() => postgresOf(fresh.dataDir).length === 0, { what: 'the end of every process of the database' });
-    const next = await fresh.serve('serve');
-    expect(await next.client.createChat({ cwd: fresh.workDir })).toMatchObject({ head: 0 });
-    next.program.kill('SIGTERM');
-    expect(await next.program.ended()).toEqual({ code: 0, signal: null });
-  });
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'DATA-1: by %s leaves nothing that prevents the next one',
+    async (signal) => {
+      const first = fresh.start(['serve']);
+      await until(() => postgresOf(fresh.dataDir).length > 0, { what: 'the making of the cluster' });
+      first.kill(signal);
+      const exit = await first.ended();
+      expect(exit).toEqual(signal === 'SIGTERM' ? { code: 0, signal: null } : { code: null, signal });
+      await until(() => postgresOf(fresh.dataDir).length === 0, { what: 'the end of every process of the database' });
+      const next = await fresh.serve('serve');
+      expect(await next.client.createChat({ cwd: fresh.workDir })).toMatchObject({ head: 0 });
+      next.program.kill('SIGTERM');
+      expect(await next.program.ended()).toEqual({ code: 0, signal: null });
+    },
+  );
 });
 
-test('DATA-2: two servers on one data directory: the second is refused in one sentence', async () => {
+test('DATA-2: a second server on the same data directory is refused in one sentence', async () => {
   const first = await home.serve('serve');
   const second = await home.run(['serve']);
   expect(second).toEqual({
@@ -144,6 +147,6 @@ test('DATA-2: two servers on one data directory: the second is refused in one se
     ) as string,
   });
   expect(second.stderr).toContain(`process ${first.program.identity.pid}`);
-  // The first one has not noticed, and clients still find it.
+  // The first one is unaffected, and clients still find it.
   expect(await home.run(['ls', '--json'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\[/) as string });
 });

@@ -1,4 +1,4 @@
-/** What of the real program's output reaches a viewer, by the server's setting. */
+/** Which of the real program's output reaches a viewer, depending on the server's setting. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TerminalSocketConstructor } from '../../src/client/terminal.ts';
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** All that a viewer is given up to the end of a turn, and all that one is given who comes then. */
+/** What one viewer receives during a turn, and what another one receives that joins after it. */
 async function given(): Promise<[live: string, drawn: string]> {
   const chat = await server.createChat({ backend: 'claude_pty' });
   const texts: [string, string] = ['', ''];
@@ -34,7 +34,7 @@ const title = /\x1b\][012];/;
 const orders = /\x1b\](?!8;)|\x1b[P_^X]/;
 /* oxlint-enable no-control-regex */
 
-test('TERM-9: only drawing sequences, unless the setting allows more', async () => {
+test('TERM-9: a viewer receives only drawing sequences, unless the setting allows more', async () => {
   for (const text of await given()) expect(text).not.toMatch(orders);
   await server.restart({ terminalPassthrough: ['titles'] });
   for (const text of await given()) expect(text).toMatch(title);

@@ -23,7 +23,7 @@ interface Project {
   ran(): Promise<string[]>;
 }
 
-/** A directory whose settings have a hook that writes a name down. */
+/** A directory whose settings have a hook that appends a name to a file. */
 async function createProject(): Promise<Project> {
   const cwd = join(server.workDir, `project-${(count += 1)}`);
   await mkdir(join(cwd, '.claude'), { recursive: true });
@@ -43,7 +43,7 @@ async function createProject(): Promise<Project> {
 const changes = ({ files }: ChatTrust): string[] => files.map(({ path, change }) => `${path} ${change}`);
 
 describe.each(backendNames)('trust of a directory, on %s', (backend) => {
-  test('TRUST-5: a change asks again, shows the difference, and nothing of it runs before', async () => {
+  test('TRUST-5: a change requires a new review, which shows the difference, and does not run before', async () => {
     const { client } = server;
     const project = await createProject();
     const chat = await client.createChat({ cwd: project.cwd, backend, trusted: true });
@@ -73,7 +73,7 @@ describe.each(backendNames)('trust of a directory, on %s', (backend) => {
     expect(await project.ran()).toEqual(['first', 'second']);
   });
 
-  test('TRUST-5: a rule that a person has the agent remember is no change to ask about', async () => {
+  test('TRUST-5: a rule that a person has the agent remember requires no new review', async () => {
     const { client } = server;
     const project = await createProject();
     const chat = await client.createChat({ cwd: project.cwd, backend, trusted: true });
@@ -88,7 +88,7 @@ describe.each(backendNames)('trust of a directory, on %s', (backend) => {
 test.each([
   ['another rule', { permissions: { allow: ['Bash'] } }],
   ['another setting', { permissions: { allow: [] }, env: { A: 'b' } }],
-])('TRUST-5: %s beside those that a person had remembered is asked about', async (_, more) => {
+])('TRUST-5: %s next to the remembered rules requires a new review', async (_, more) => {
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd, trusted: true });
@@ -112,7 +112,7 @@ test('TRUST-5: a remembered rule does not allow changes to other files', async (
   expect(await client.getTrust(chat.id)).toMatchObject({ holds: false });
 });
 
-test('TRUST-5: a hook that rewrites the same content at every start changes nothing', async () => {
+test('TRUST-5: a hook that rewrites the same content at every start does not affect trust', async () => {
   const { client } = server;
   const project = await createProject();
   const command = `mkdir -p '${project.cwd}/.claude/skills'; touch '${project.cwd}/.claude/settings.json'`;
@@ -170,7 +170,7 @@ test('TRUST-5: trust belongs to the real path; another directory at the same pat
   await rm(one.cwd);
 });
 
-test('TRUST-5: a chat that was trusted before contents were recorded asks once', async () => {
+test('TRUST-5: a chat that was trusted before contents were recorded requires one review', async () => {
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd, trusted: true });
@@ -182,7 +182,7 @@ test('TRUST-5: a chat that was trusted before contents were recorded asks once',
   expect(await project.ran()).toEqual(['first']);
 });
 
-test('TRUST-5: `boocode trust` shows what there is, and what has changed, and trusts exactly that', async () => {
+test('TRUST-5: `boocode trust` shows the current content and what has changed, and trusts exactly that', async () => {
   const { client } = server;
   const project = await createProject();
   const chat = await client.createChat({ cwd: project.cwd });

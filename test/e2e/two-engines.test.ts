@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('a flip', () => {
-  test('FLIP-2 FLIP-8: from the SDK to the terminal and back: the model knows all that was said, and the cost adds up', async () => {
+  test('FLIP-2 FLIP-8: from the SDK to the terminal and back keeps the model’s memory, and the cost adds up', async () => {
     const chat = await server.createChat();
     await runTurn(server.client, chat.id, 'stream 3 tokens');
     const first = (await server.client.getChat(chat.id)).costUsd;
@@ -42,7 +42,7 @@ describe('a flip', () => {
       .filter((event) => event.code === 'session_cost')
       .reduce((sum, event) => sum + Number(event.data?.['costUsd'] ?? 0), 0);
     expect((await server.client.getChat(chat.id)).costUsd).toBeCloseTo(turns + rest, 9);
-    // The program counts over both engines: what stands in its own books is what stands in ours.
+    // The program counts across both engines: its own total equals the chat's.
     await server.restart();
     const [books] = await server.sql<{ total: number }[]>`
       select (entry->>'totalCostUSD')::float as total from boocode.claude_session_entries
@@ -50,7 +50,7 @@ describe('a flip', () => {
     expect((await server.client.getChat(chat.id)).costUsd).toBeCloseTo(books!.total, 6);
   });
 
-  test('FLIP-3: in the middle of a turn: refuses, waits or interrupts, as the client says', async () => {
+  test('FLIP-3: in the middle of a turn is refused, waits or interrupts, as the client chooses', async () => {
     const chat = await server.createChat({ backend: 'claude_pty' });
     await runTurn(server.client, chat.id, 'stream 2 tokens');
     const turn = runTurn(server.client, chat.id, 'hold');
@@ -106,7 +106,7 @@ describe('a chat in the terminal', () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  test('a question and a plan are decisions of their kinds', async () => {
+  test('shows a question as a decision of that kind', async () => {
     const chat = await server.createChat({ backend: 'claude_pty' });
     const turn = await runTurn(server.client, chat.id, 'ask me', {
       answer: (asked) => {

@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
 import { eventsOf, runTurn, type Turn } from '../support/turns.ts';
 
-/** The user's own home as it usually is: no CLAUDE_CONFIG_DIR, so that the program uses `~/.claude` and `~/.claude.json`. */
+/** A user's home as it usually is: without CLAUDE_CONFIG_DIR the program uses `~/.claude` and `~/.claude.json`. */
 let model: DemoModel;
 let database: TestDatabase;
 let home: ProgramHome;

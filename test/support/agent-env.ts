@@ -11,7 +11,7 @@ export interface AgentEnv {
   remove(): Promise<void>;
 }
 
-/** Agents that reach only the given stand-in for the Messages API, and see no user settings. */
+/** For agents that reach only the given stand-in for the Messages API, and see no user settings. */
 export async function createAgentEnv(modelUrl: string): Promise<AgentEnv> {
   const home = await mkdtemp(join(tmpdir(), 'boocode-home-'));
   const configDir = join(home, '.claude');

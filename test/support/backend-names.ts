@@ -1,2 +1,2 @@
-/** Of the backends that the product ships. */
+/** The backends that the product ships. */
 export const backendNames = ['claude_pty', 'claude_sdk'] as const;

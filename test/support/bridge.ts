@@ -29,7 +29,7 @@ export async function openBridge(port: number): Promise<Bridge> {
     for (const socket of pair) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        // The end of a stalled one is not passed on to the other side either.
+        // The end of a stalled connection is not passed on either.
         if (!near.isPaused() || !far.isPaused()) for (const each of pair) each.destroy();
         if (near.destroyed && far.destroyed) pairs.delete(pair);
       });

@@ -4,7 +4,7 @@ import { type Browser, type BrowserContext, chromium, type Locator, type Page } 
 
 const names = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** The browser that tests run in: that of CHROMIUM_PATH, or the first on the PATH. */
+/** The browser for tests: CHROMIUM_PATH, or the first one on the PATH. */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const given = env['CHROMIUM_PATH'];
   const places = (env['PATH'] ?? '').split(delimiter).filter((place) => place !== '');
@@ -32,7 +32,7 @@ export function hasBrowser(suite: string): boolean {
 
 export async function openBrowser(): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('There is no Chromium here.');
-  // Neither root nor a container may always use the browser's own sandbox; the pages are our own.
+  // Root and containers cannot always use the browser's sandbox; the pages are our own.
   return chromium.launch({ executablePath: chromiumPath, chromiumSandbox: false });
 }
 

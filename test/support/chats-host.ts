@@ -24,7 +24,7 @@ export interface ChatsHost {
   readonly host: Host;
   /** As its owner uses them. */
   readonly chats: OwnersChats;
-  /** As anybody does who says who they are. */
+  /** The same, with an actor given in each call. */
   readonly everyones: Chats;
   readonly agent: ScriptedAgent;
   /** Runs the chats of `claude_sdk`. */
@@ -41,7 +41,7 @@ export interface ChatsHost {
   events<T extends EventType>(chatId: string, type: T, count?: number): Promise<EventOf<T>[]>;
   /** Follows a chat and keeps what arrives. */
   follow(chatId: string, after?: number): Promise<Following>;
-  /** In order: every lease is released. */
+  /** Stops the host cleanly and releases every lease. */
   close(): Promise<void>;
   /** Like SIGKILL: its connections are cut and it does nothing more. Its leases stay as they are. */
   kill(): Promise<void>;

@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
  */
 export async function compileModule(path: string): Promise<{ module: string; remove(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'boocode-compiled-'));
-  // Other users run it too.
+  // Some tests run it as another user.
   await chmod(directory, 0o755);
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   const project = join(directory, 'tsconfig.json');

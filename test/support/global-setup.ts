@@ -9,7 +9,7 @@ import { templateName, withDatabase } from './database-name.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Of the run's own Postgres; its database is the administrative one. */
+    /** The run's own Postgres; the URL names its administrative database. */
     postgresUrl: string;
   }
 }

@@ -15,7 +15,7 @@ export interface PngOptions {
   depth?: number;
   colour?: number;
   interlace?: number;
-  /** Its compressed pixels; of the right length by default. */
+  /** The rows of pixels, before compression; of the right length by default. */
   pixels?: Buffer;
 }
 

@@ -58,7 +58,7 @@ export function createMemoryChats(): MemoryChats {
   let writes = 0;
 
   const check = (): void => {
-    // eslint-disable-next-line typescript/only-throw-error -- a test may want to see what becomes of a non-error
+    // eslint-disable-next-line typescript/only-throw-error -- a test may throw a non-error
     if (failure !== undefined) throw failure;
   };
   const entryOf = (chatId: string): Entry => {

@@ -16,7 +16,7 @@ import { until } from './until.ts';
 
 export interface OwnPostgres {
   readonly port: number;
-  /** Of the superuser `boocode`, over TCP on 127.0.0.1. */
+  /** For the superuser `boocode`, over TCP on 127.0.0.1. */
   readonly url: string;
   readonly sql: Sql;
   /** Changes settings of the running server, and waits until new connections use them. */
@@ -46,7 +46,7 @@ export async function startOwnPostgres({
   for (const name of readdirSync(tlsFixtures)) {
     const copy = join(cluster, name);
     copyFileSync(join(tlsFixtures, name), copy);
-    // Postgres accepts no key that others can read, and a checkout gives it to everybody.
+    // Postgres refuses a key that others can read, and in a checkout everybody can.
     await chmod(copy, 0o600);
     own(copy);
   }

@@ -3,7 +3,7 @@ import { owner } from '../../src/http/access.ts';
 import type { Actor } from '../../src/protocol/principal.ts';
 
 export const ownerVia = (via: string): Actor => ({ principal: owner, via });
-/** The owner, by a client of tests. */
+/** The owner, through a client of the tests. */
 export const anActor = ownerVia('test');
 
 const acting = [
@@ -23,7 +23,7 @@ type ByOwner<T> = T extends (actor: Actor, ...rest: infer A) => infer R ? (...re
 
 /** The chats as the owner uses them. */
 export type OwnersChats = Omit<Chats, Acting> & { [K in Acting]: ByOwner<Chats[K]> } & {
-  /** As by another client of the owner's. */
+  /** The same, through another client of the owner. */
   via(name: string): OwnersChats;
 };
 

@@ -35,7 +35,7 @@ export async function startPgbouncer(
   settings: { pool_mode: 'session' | 'transaction' } & Record<string, string | number>,
 ): Promise<Pgbouncer> {
   const folder = await mkdtemp(join(tmpdir(), 'boocode-pgbouncer-'));
-  // It may not be root, and another user may not reach the server's socket.
+  // pgbouncer refuses to run as root, and another user cannot reach the server's socket.
   const proxy = await openPostgresProxy(databaseUrl);
   const server = new URL(proxy.url);
   const port = await freePort();

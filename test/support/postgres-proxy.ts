@@ -45,7 +45,7 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
     const abandon = (): void => {
       pairs.delete(client);
       orphans.add(server);
-      // The work is done once it answers, to nobody.
+      // Once the server answers, its work is done; nobody gets the answer.
       server.on('data', () => server.end());
       client.destroy();
     };

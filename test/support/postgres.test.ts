@@ -4,7 +4,7 @@ import { withDatabase } from './database-name.ts';
 import { createTestDatabase } from './postgres.ts';
 import { until } from './until.ts';
 
-test('a test database is migrated, empty, and its own', async () => {
+test('a test database is migrated, empty, and separate from others', async () => {
   const [one, other] = await Promise.all([createTestDatabase(), createTestDatabase()]);
   const add = (name: string) => one.sql`
     insert into boocode.hosts (id, machine, pid, pid_started, version) values (gen_random_uuid(), ${name}, 1, '', '')`;
@@ -23,7 +23,7 @@ test('a dropped database is gone', async () => {
   await admin.end();
 });
 
-test('a connection left open fails the test that left it, by name and query, and the database goes all the same', async () => {
+test('a connection left open fails the test that left it, with name and query, and the database is dropped anyway', async () => {
   const database = await createTestDatabase();
   const leak = openDatabase(`${database.url}?application_name=leaky`, { max: 1 });
   await leak`select 'left open'`;
@@ -34,12 +34,12 @@ test('a connection left open fails the test that left it, by name and query, and
   await gone.end();
 });
 
-test('another database of the same server has the same user, password and place', () => {
+test('withDatabase changes only the database of a URL', () => {
   const url = inject('postgresUrl');
   expect(withDatabase(url, 'other')).toBe(url.replace(/\/postgres$/, '/other'));
 });
 
-test('until returns the truthy answer, and fails at its deadline by name', async () => {
+test('until returns the truthy answer, and names what it waited for when it times out', async () => {
   let asked = 0;
   expect(await until(() => ++asked === 3 && 'third')).toBe('third');
   await expect(until(() => false, { timeoutMs: 20, what: 'the moon' })).rejects.toThrow('20 ms waiting for the moon');

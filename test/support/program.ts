@@ -108,7 +108,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-    // Written to after its end.
+    // A write after its end is not a failure.
     child.stdin.on('error', () => undefined);
     let exit: Exit | undefined;
     // After its output is complete.

@@ -1,16 +1,16 @@
-/** A small reverse proxy like those in front of real servers, with common habits. */
+/** A small reverse proxy that behaves like common ones in front of real servers. */
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { createGzip } from 'node:zlib';
 
 export interface ProxyOptions {
   target: string;
-  /** The path the server is reached below, `/boo`; stripped on the way. */
+  /** The path below which the server is reached, such as `/boo`; removed from forwarded requests. */
   prefix?: string;
   /** Compresses every response that does not forbid it, and sends only full blocks. */
   compresses?: boolean;
   passesWebSockets?: boolean;
-  /** Replaces the one the browser sent. */
+  /** Replaces the Host header of the browser. */
   host?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Frames of real turns, as `scripts/record-frames.mjs` wrote them: one file per scenario, one message per line. */
+/** Frames of real turns, recorded by `scripts/record-frames.mjs`: one file per scenario, one message per line. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { AgentEvent } from '../../src/agents/agent-backend.ts';
 import { mapSdkMessage } from '../../src/agents/claude/mapping/map-sdk-message.ts';

@@ -1,4 +1,4 @@
-/** Transcripts of real turns in the terminal, as `scripts/record-transcripts.mjs` wrote them: one file per transcript. */
+/** Transcripts of real turns in the terminal, recorded by `scripts/record-transcripts.mjs`, one file each. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 

@@ -1,4 +1,4 @@
-/** A test double of an agent, run by scripted backends; of transcripts it knows what Claude's own files say. */
+/** A test double of an agent, run by scripted backends. It reads transcripts with Claude's own modules. */
 import type { Agent, BackendDeclaration } from '../../src/agents/agent.ts';
 import { foldSummary } from '../../src/agents/claude/fold-summary.ts';
 import { createHistoryMapper } from '../../src/agents/claude/mapping/map-history.ts';
@@ -8,13 +8,13 @@ import { backendNames } from './backend-names.ts';
 import type { ScriptedBackend } from './scripted-backend.ts';
 
 export type ScriptedAgent = { -readonly [Field in keyof Agent]: Agent[Field] } & {
-  /** Sessions of which nothing was to be left. */
+  /** The ids of the sessions that `removeSession` was called for. */
   readonly removed: string[];
 };
 
 /**
- * The first backend is the default; the other one that the product ships is not here, unless given. A test may put methods
- * of its own into what is returned.
+ * The first backend is the default; the product's other backend is unavailable unless given. A test may replace methods
+ * of the returned agent.
  */
 export function scriptedAgent(backends: readonly [ScriptedBackend, ...ScriptedBackend[]]): ScriptedAgent {
   const declare = (name: string): BackendDeclaration => ({

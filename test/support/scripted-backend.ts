@@ -73,9 +73,9 @@ export class ScriptedBackend implements AgentBackend {
   /** How many sessions were opened and closed so far, and the spec of each. */
   readonly opened: AgentSessionSpec[] = [];
   closed = 0;
-  /** Chats of which a session was opened while another one was there: never, if their host is right. */
+  /** Chats for which a second session was opened while one was open: none, if their host is correct. */
   readonly collisions: string[] = [];
-  /** What the session store refused. */
+  /** The errors of the session store. */
   readonly storeFailures: unknown[] = [];
 
   /** The cost a session still reports when it is closed. */
@@ -146,13 +146,13 @@ export class ScriptedBackend implements AgentBackend {
       get isBusy() {
         return isBusy();
       },
-      // One and the same as long as the session is open; it shows nothing.
+      // The same one as long as the session is open; it shows nothing.
       ...(capabilities.terminal ? { terminal: session.terminal } : {}),
       close: () => this.#close(session),
     };
   }
 
-  /** A test may put its own here, as for the two below. */
+  /** A test may replace this, like the other methods. */
   async *prompt(session: ScriptedSession, prompt: AgentPrompt): AsyncGenerator<AgentEvent> {
     if (this.sessions.get(session.spec.chatId) !== session)
       throw new BooError('agent_failed', 'The agent process has ended. Send the prompt again.');
@@ -171,7 +171,7 @@ export class ScriptedBackend implements AgentBackend {
     this.#session(chatId).spec.onEvent(event);
   }
 
-  /** The process is gone, in the middle of whatever it did. */
+  /** Loses the process, in the middle of whatever it did. */
   lose(chatId: string, message = 'The scripted process was killed.'): void {
     const session = this.#session(chatId);
     this.#drop(session);
@@ -215,7 +215,7 @@ export class ScriptedBackend implements AgentBackend {
     if (this.#drop(session)) this.closed += 1;
   }
 
-  /** False where it was gone already. */
+  /** False if it was gone already. */
   #drop(session: ScriptedSession): boolean {
     const { chatId } = session.spec;
     return this.sessions.get(chatId) === session && this.sessions.delete(chatId);

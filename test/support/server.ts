@@ -22,7 +22,7 @@ export interface Answer {
 export interface TestServer {
   readonly url: string;
   readonly token: string;
-  /** Of the server's own database. */
+  /** A pool of the server's own database. */
   readonly sql: Sql;
   readonly model: DemoModel;
   readonly agent: AgentEnv;
@@ -30,7 +30,7 @@ export interface TestServer {
   readonly workDir: string;
   readonly dataDir: string;
   readonly running: RunningServer;
-  /** Of the server as it runs now; after a restart it is a different one. */
+  /** A client of the running server; a restart replaces it. */
   readonly client: BooClient;
   createChat(input?: Partial<CreateChat>): Promise<Chat>;
   /** A raw request, with the token unless `headers` say otherwise. */

@@ -1,6 +1,6 @@
 import type { Sql } from '../../src/store/database.ts';
 
-// Not the transcripts: agents write them in their own time, and deleting a chat with its transcript shows above.
+// Not the transcripts: agents write them in their own time, and a deletion of a chat shows in its row.
 const tables = ['events', 'prompts', 'turns', 'decisions', 'agent_sessions'];
 
 /** Everything a request could have changed: every chat's row, and the row count of every other table. */

@@ -39,16 +39,16 @@ export interface StubServer {
   dropFeeds(): void;
   /** How many readers follow the chat. */
   readers(chatId: string): number;
-  /** This many answers to decisions get an error. */
+  /** How many of the next answers to decisions get an error. */
   refuseAnswers: number;
   signInLink: SignInLink;
   /** The codes used to sign the agents in. */
   readonly signInCodes: string[];
   onPrompt: (chatId: string, promptId: string, content: readonly ContentBlock[]) => void;
   onInterrupt: (chatId: string) => void;
-  /** Whatever it returns is the problem a PATCH ends in. */
+  /** Returns the problem that a PATCH gets, or undefined if the PATCH is accepted. */
   onPatch: (chatId: string, body: unknown) => { status: number; code: string; detail: string } | undefined;
-  /** Lets a scripted turn run. What it still waits for after `close` concerns nobody any more. */
+  /** Runs a scripted turn; an error after `close` is ignored. */
   inBackground(work: Promise<unknown>): void;
   close(): Promise<void>;
 }

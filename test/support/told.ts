@@ -41,7 +41,7 @@ export async function untilQuiet(client: BooClient, chats: readonly Told[], time
   for (const { chatId, receipts } of chats) {
     await until(
       async () => {
-        // A prompt with which three hosts have died.
+        // A prompt is held after three hosts have died while it started.
         if ((await client.getChat(chatId)).hold) await client.resumeQueue(chatId);
         const log = await readLog(client, chatId);
         const ends = eventsOf(log, 'turn_finished').filter((event) => !event.requeuedPromptIds);
@@ -56,7 +56,7 @@ export async function untilQuiet(client: BooClient, chats: readonly Told[], time
   }
 }
 
-/** The log is dense, matches what was told, and contains every prompt with a receipt in one turn that finished once. */
+/** Checks that the log is dense and matches what was told, and that every prompt with a receipt is in one finished turn. */
 export function checkLog(log: readonly Event[], told: Told): void {
   expect(log.map((event) => event.seq)).toEqual(log.map((_, index) => index + 1));
   for (const event of told.events) expect(log[event.seq - 1]).toEqual(event);

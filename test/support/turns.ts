@@ -64,7 +64,7 @@ export async function runTurn(
   return { turnId: finished.turnId, ...seen, text: textIn(seen.events), finished };
 }
 
-/** Follows a chat until `isEnough` returns something, and returns that. */
+/** Follows a chat until `isEnough` accepts an item, and returns that item. */
 export async function followUntil(
   client: BooClient,
   chatId: string,

@@ -12,7 +12,7 @@ export interface TwoEngines extends ChatsHost {
   readonly pty: ScriptedBackend;
 }
 
-/** Reports who answers, and the prompt's number in what it knows. Turns of `hold` wait at the gate. */
+/** Says which backend answers, and the prompt's number in its history. The prompt `hold` waits at the gate. */
 export const tellTale = (name: BackendName, gate: Gate): TurnScript =>
   async function* ({ text, history }) {
     if (text === 'hold') await gate.pass();
