@@ -8,7 +8,7 @@
  */
 import type { BackendName, Effort, McpServer, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
-import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
+import type { AnswerOutcome, DecisionAnswer, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
 import type { SessionStore } from '../protocol/session-store.ts';
@@ -39,6 +39,8 @@ export interface TurnTraces {
   /** Ids of the tool calls that have a result. */
   readonly finishedCalls: ReadonlySet<string>;
 }
+
+export type { DecisionAnswer };
 
 export type AgentEvent =
   | AgentBody
@@ -206,13 +208,6 @@ export interface DirectoryContent {
   readonly isCurrent: () => boolean;
 }
 
-export interface DecisionAnswer {
-  outcome: AnswerOutcome;
-  /** Replaces the input that was shown. */
-  input?: Record<string, unknown> | undefined;
-  message?: string | undefined;
-}
-
 /** An invalid field of an answer, and what it must be. */
 export interface AnswerProblem {
   field: string;
@@ -294,9 +289,10 @@ export interface AgentSession {
 
   /**
    * Ends the process in the middle of a turn that waits for a decision, without a word to the agent, so that another
-   * process can take up the call. The turn ends as `interrupted`. Present if the backend can continue calls.
+   * process can take up the call. The turn ends as `interrupted`. Resolves with false if nothing waits, or if a question
+   * would be lost, and then does nothing. Present if the backend can continue calls.
    */
-  suspend?(): Promise<void>;
+  suspend?(): Promise<boolean>;
 
   /** Ends the session cleanly: its transcript is fully stored when this resolves. Idempotent. */
   close(): Promise<void>;

@@ -36,6 +36,7 @@ beforeEach(() => {
       },
     },
     hold: { isHeld: false },
+    decisions: { isWaiting: false },
     turns: {
       runUnprompted: (events: unknown) => Promise.resolve(void seen.push(String(events))),
     },

@@ -71,3 +71,11 @@ export const answerDecision = z
   })
   .meta({ id: 'AnswerDecision' });
 export type AnswerDecision = z.infer<typeof answerDecision>;
+
+/** An answer as it is stored, and given to the agent. */
+export interface DecisionAnswer {
+  outcome: AnswerOutcome;
+  /** Replaces the input that was shown. */
+  input?: Record<string, unknown> | undefined;
+  message?: string | undefined;
+}

@@ -62,32 +62,36 @@ const readMarker = (): string => (existsSync(marker()) ? readFileSync(marker(), 
 const resultOf = (events: readonly AgentEvent[], { toolCallId }: Asked) =>
   events.find((event) => event.type === 'tool_call_update' && event.toolCallId === toolCallId);
 
-describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as const)('a process that is %s', (how) => {
-  async function endProcess(session: OpenedSession): Promise<void> {
-    if (how === 'suspended') await session.handle.suspend!();
-    else await kill(session);
-    if (how !== 'killed' && how !== 'suspended') await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
-  }
+describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as const)(
+  'a process that is %s',
+  (how) => {
+    async function endProcess(session: OpenedSession): Promise<void> {
+      if (how === 'suspended') await session.handle.suspend!();
+      else await kill(session);
+      if (how !== 'killed' && how !== 'suspended')
+        await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
+    }
 
-  test('leaves its question, and an answer runs the very call, once, without another request to the model', async () => {
-    const spec = newSpec();
-    const session = await openSession(harness, spec);
-    const { asked, over, end } = await askIn(session, `run: printf x >> ${marker()}`);
-    await endProcess(session);
-    await over;
-    expect(end().keptDecisionIds).toEqual([asked.decisionId]);
-    expect(await harness.backend.canContinue(spec as never, asked.toolCallId!)).toBe(true);
-    const before = harness.model.requests.length;
+    test('leaves its question, and an answer runs the very call, once, without another request to the model', async () => {
+      const spec = newSpec();
+      const session = await openSession(harness, spec);
+      const { asked, over, end } = await askIn(session, `run: printf x >> ${marker()}`);
+      await endProcess(session);
+      await over;
+      expect(end().keptDecisionIds).toEqual([asked.decisionId]);
+      expect(await harness.backend.canContinue(spec as never, asked.toolCallId!)).toBe(true);
+      const before = harness.model.requests.length;
 
-    const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
-    expect(readMarker()).toBe('x');
-    expect([...new Set(handed)]).toEqual(['']);
-    expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
-    expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
-    expect(last).toMatchObject({ outcome: 'completed' });
-    // One request, with the call's result.
-    expect(harness.model.requests).toHaveLength(before + 1);
-    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, asked.toolCallId!)).toBe(false);
-    await next.handle.close();
-  });
-});
+      const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
+      expect(readMarker()).toBe('x');
+      expect([...new Set(handed)]).toEqual(['']);
+      expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
+      expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
+      expect(last).toMatchObject({ outcome: 'completed' });
+      // One request, with the call's result.
+      expect(harness.model.requests).toHaveLength(before + 1);
+      expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, asked.toolCallId!)).toBe(false);
+      await next.handle.close();
+    });
+  },
+);

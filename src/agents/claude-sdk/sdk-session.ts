@@ -13,7 +13,7 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { defaultModel, modelToStart } from '../claude/default-model.ts';
-import { deferCall } from '../claude/files/defer-call.ts';
+import { deferCall, dropRest } from '../claude/files/defer-call.ts';
 import type { OpenCalls } from '../claude/files/open-calls.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
@@ -79,6 +79,7 @@ export class SdkSession implements AgentSession {
     const { spec } = this.#parts;
     const { env, directory, process, startWatch, transcript, turns } = this.#wired;
     await assertDirectory(spec.cwd);
+    await this.#dropRest();
     const found = await transcript.reconcile();
     const baseline = baselineOf(found?.costState);
     turns.open(baseline);
@@ -96,6 +97,14 @@ export class SdkSession implements AgentSession {
       const what = `The agent could not start in ${spec.cwd}${model === null ? '' : ` with the model ${model}`}`;
       throw startWatch.failure ?? process.failure(what, error);
     }
+  }
+
+  /** Of the call that is to be continued, no result may count: its answer was never given. */
+  async #dropRest(): Promise<void> {
+    const { spec } = this.#parts;
+    const { env, turns } = this.#wired;
+    if (!spec.continues) return;
+    await dropRest({ ...spec, sessionId: turns.sessionId }, configDirOf(env), spec.continues.toolCallId);
   }
 
   /** The program asks about the call that is to be continued, and about no other one that it still knows of. */
@@ -183,8 +192,10 @@ export class SdkSession implements AgentSession {
     }
   }
 
-  suspend(): Promise<void> {
-    return this.#life.close(() => this.#suspend().finally(() => this.#end()));
+  async suspend(): Promise<boolean> {
+    if (!this.#wired.permissions.canLeave || !this.#life.isUp) return false;
+    await this.#life.close(() => this.#suspend().finally(() => this.#end()));
+    return true;
   }
 
   async #suspend(): Promise<void> {

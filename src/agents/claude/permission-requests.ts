@@ -145,6 +145,12 @@ export class PermissionRequests {
     for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
   }
 
+  /** Something was asked, and another process could continue each call. */
+  get canLeave(): boolean {
+    const waiting = [...this.#waiting.values()];
+    return waiting.length > 0 && waiting.every(({ call }) => call?.canContinue === true);
+  }
+
   /** The process is gone. Withdraws the questions that end with it, and returns the ids of the others. */
   leave(): string[] {
     const kept = [...this.#waiting].filter(([, { call }]) => call?.canContinue === true);

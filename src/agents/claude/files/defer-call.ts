@@ -6,36 +6,64 @@
  * without a prompt and without asking the model, and runs it once it is allowed. Measured with 2.1.332.
  */
 import { randomUUID } from 'node:crypto';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { StoredSession } from '../../agent-backend.ts';
-import { parseEntry } from '../native-sessions/read-lines.ts';
-import { type OpenCall, OpenCalls } from './open-calls.ts';
-import { transcriptCopies } from './own-lines.ts';
-import { projectDirectory, projectKey } from './transcript-file.ts';
+import { parseEntry, readLines } from '../native-sessions/read-lines.ts';
+import { type Entry, type OpenCall, OpenCalls } from './open-calls.ts';
+import { appendEntries, storedEntries } from './stored-entries.ts';
+import { compareTranscript, surplusOf } from './transcript-comparison.ts';
+import { findTranscriptFile, projectDirectory, projectKey } from './transcript-file.ts';
 
-/** The call if it is open in every copy that has it, so that it has certainly not run. */
+/**
+ * The call if it has not run. What is stored counts: a program whose host has gone writes an error as the result of a call
+ * that it asked about, and only into its own file.
+ */
 export async function findOpenCall(
   session: StoredSession,
   configDir: string,
   toolCallId: string,
 ): Promise<OpenCall | undefined> {
-  let found: OpenCall | undefined;
-  for await (const copy of transcriptCopies(session, configDir)) {
-    const calls = new OpenCalls();
-    let isThere = false;
-    for await (const line of copy) {
-      const entry = parseEntry(line);
-      if (!entry) continue;
-      calls.add(entry);
-      isThere ||= line.includes(toolCallId);
-    }
-    const call = calls.find(toolCallId);
-    if (isThere && !call) return undefined;
-    found ??= call;
+  const key = { projectKey, sessionId: session.sessionId };
+  const stored = await readCalls(storedEntries(session.sessionStore, key), toolCallId);
+  if (stored.isKnown) return stored.calls.find(toolCallId);
+  const file = await findTranscriptFile({ ...session, configDir });
+  return file === undefined ? undefined : (await readCalls(entriesIn(file), toolCallId)).calls.find(toolCallId);
+}
+
+async function readCalls(entries: AsyncIterable<Entry>, toolCallId: string) {
+  const calls = new OpenCalls();
+  let isKnown = false;
+  for await (const entry of entries) {
+    calls.add(entry);
+    isKnown ||= calls.find(toolCallId) !== undefined;
   }
-  return found;
+  return { calls, isKnown };
+}
+
+async function* entriesIn(file: string): AsyncGenerator<Entry, void, undefined> {
+  for await (const { text } of readLines(file)) {
+    const entry = parseEntry(text);
+    if (entry) yield entry;
+  }
+}
+
+/** Drops what a program without its host has written behind a stored call that it asked about, except for its costs. */
+export async function dropRest(session: StoredSession, configDir: string, toolCallId: string): Promise<void> {
+  const { sessionId, sessionStore } = session;
+  const key = { projectKey, sessionId };
+  const file = await findTranscriptFile({ ...session, configDir });
+  const stored = await readCalls(storedEntries(sessionStore, key), toolCallId);
+  if (file === undefined || !stored.calls.find(toolCallId)) return;
+  const compared = await compareTranscript(sessionStore, key, file);
+  if (compared.holdsStored) await appendEntries(sessionStore, key, costsIn(surplusOf(compared)));
+  // It is written again from the store.
+  await rm(file, { force: true });
+}
+
+async function* costsIn(entries: AsyncIterable<SessionStoreEntry>) {
+  for await (const entry of entries) if (entry.type === 'cost-state') yield entry;
 }
 
 /** Has the program ask about the call again when it resumes. File and store must agree; both get the entry. */

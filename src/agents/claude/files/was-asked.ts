@@ -6,8 +6,9 @@ import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentPrompt, BegunPrompt, StoredSession } from '../../agent-backend.ts';
 import { readLine } from '../mapping/transcript-line.ts';
 import { endsWithPrompt, wordsOf } from '../mapping/prompt-words.ts';
-import { parseEntry } from '../native-sessions/read-lines.ts';
-import { transcriptCopies } from './own-lines.ts';
+import { parseEntry, readLines } from '../native-sessions/read-lines.ts';
+import { storedEntries } from './stored-entries.ts';
+import { findTranscriptFile, projectKey } from './transcript-file.ts';
 
 /** For the SDK: the program keeps the id that the prompt was sent with, which is the turn's. */
 export async function hasPromptOfId(
@@ -41,7 +42,12 @@ export async function hasPromptOfWords(
   return (await prompt.storedBefore([...uuids])).size < uuids.size;
 }
 
-/** From both places: an entry may be in one of them alone. */
-async function* ownLines(session: StoredSession, configDir: string) {
-  for await (const copy of transcriptCopies(session, configDir)) yield* copy;
+/**
+ * Entries of the session's own transcript, from both the program's file, which may be ahead of the store or behind it,
+ * and the store.
+ */
+async function* ownLines({ sessionId, cwd, sessionStore }: StoredSession, configDir: string) {
+  const file = await findTranscriptFile({ configDir, cwd, sessionId });
+  if (file !== undefined) for await (const { text } of readLines(file)) yield text;
+  for await (const entry of storedEntries(sessionStore, { projectKey, sessionId })) yield JSON.stringify(entry);
 }
