@@ -319,7 +319,7 @@ export interface AgentBackend {
    * Whether a call that a person was asked about can be continued by another process: it has not run, and the session
    * has not moved on. Without this method decisions end with the process that asked.
    */
-  canContinue?(session: StoredSession, toolCallId: string): Promise<boolean>;
+  readonly canContinue?: ((session: StoredSession, toolCallId: string) => Promise<boolean>) | undefined;
 
   /** `checkAnswer` for a decision that no open session waits for. */
   checkKeptAnswer?(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck>;

@@ -9,7 +9,7 @@ import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { markOf, processesWith } from '../support/processes.ts';
 import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
-import { eventsOf, nextEvent, readLog, runTurn } from '../support/turns.ts';
+import { eventsOf, nextEvent, readLog } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
 let model: DemoModel;
