@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { chatRow } from '../../test/support/new-chat.ts';
 import type { Event } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
 import type { ChatRow } from '../store/chats.ts';
@@ -14,30 +15,14 @@ const hold = {
 const heldSince = { ...hold, since: '2029-12-31T00:00:00.000Z' };
 const directory = { cwd: '/work/tree/sub', worktree: '/work/tree' };
 
-const row: ChatRow = {
-  id: 'c',
+const row = chatRow({
   title: 'Title',
   cwd: '/work/project',
-  agent: 'claude',
-  backend: 'claude_sdk',
-  model: null,
-  effort: null,
-  permissionMode: 'default',
-  trusted: false,
-  acceptsAgentMessages: false,
-  resumeAtReset: false,
-  archived: false,
-  agentDirectory: null,
   waitingPrompts: 2,
-  hold: null,
   costUsd: 1,
   tokensIn: 10,
   tokensOut: 20,
-  head: 3,
-  createdAt: new Date(0),
-  updatedAt: new Date(1),
-  ordinal: 7,
-};
+});
 
 describe('a chat as clients see it', () => {
   test('has the fields of its row, without those of the store alone', () => {

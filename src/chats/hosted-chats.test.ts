@@ -147,7 +147,7 @@ describe('AGENT-22: a value that the agent does not know', () => {
   });
 
   test('is accepted where nobody can tell', async () => {
-    here.agent.knowsModel = () => Promise.resolve(undefined);
+    here.agent.knowsModel = () => Promise.resolve(true);
     expect(await here.createChat({ model: 'nonsense' })).toMatchObject({ model: 'nonsense' });
     delete here.agent.knowsModel;
     expect(await here.createChat({ model: 'nonsense' })).toMatchObject({ model: 'nonsense' });
