@@ -118,6 +118,8 @@ describe('TRUST-5: the content of a directory', () => {
     await trust();
     expect((await look()).trusted).toBe(true);
     await database.sql`update boocode.directory_trusts set trusted_at = 'epoch' where path = ${path}`;
+    await look();
+    expect((await describeIt()).trustedAt).toBe(new Date(0).toISOString());
     await trust();
     expect((await describeIt()).trustedAt).not.toBe(new Date(0).toISOString());
     files = { 'a.md': 'changed' };
