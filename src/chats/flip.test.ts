@@ -110,6 +110,14 @@ describe('between turns', () => {
     expect((await here.chats.getChat(id)).title).toBe('Newer');
   });
 
+  test.each([true, false])('AGENT-28: a flip stays in the directory, and leaves its trust at %s', async (trusted) => {
+    here.agent.leaveDirectory = () => Promise.reject(new Error('It stays.'));
+    const id = await openWarmChat(here);
+    await here.chats.patchChat(id, { trusted });
+    expect(await flip(id, 'claude_pty')).toMatchObject({ trusted, backend: 'claude_pty' });
+    expect((await here.events(id, 'chat_updated', 2))[1]).not.toHaveProperty('trusted');
+  });
+
   test('FLIP-1: a chat that never had an agent can be flipped, and so can a cold one', async () => {
     const { id } = await here.createChat();
     await flip(id, 'claude_pty');

@@ -274,5 +274,10 @@ describe('a chat of another host', () => {
       message: 'This decision does not exist.',
     });
     await there.events(id, 'turn_finished');
+
+    const list = (limit: number, after?: string) => here.chats.listDecisions({ chatId: id, limit, after });
+    expect(await list(2)).toEqual({ items: [decision], next: null });
+    const { next } = await list(1);
+    expect(await list(1, next!)).toEqual({ items: [], next: null });
   });
 });

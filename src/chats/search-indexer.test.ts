@@ -61,7 +61,7 @@ const text = (said: string) => [{ type: 'text', text: said }];
 const secondsLeft = (): number => (clock.nextMs ?? NaN) / 1_000;
 
 test('WEB-6: the indexer signs what is there when it starts, and every 30 seconds what is new', async () => {
-  const image = [{ type: 'image', text: 1 }];
+  const image = [{ type: 'image', text: 1 }, { type: 'image' }];
   const id = await chatOf(text('hello'), image, undefined, [...image, ...text('more')]);
   const indexer = create();
   indexer.start();
