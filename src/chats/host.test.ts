@@ -242,6 +242,19 @@ describe('a feed', () => {
     await here.host.drain();
     expect(await endOf(reader)).toBe('closing');
     await expect(here.host.use(id, () => Promise.resolve())).rejects.toMatchObject({ code: 'shutting_down' });
+    expect(await ownerOf(id)).toBeNull();
+  });
+
+  test('LOG-4: knows the end of the log, and whether a cursor is in it', async () => {
+    const { id } = await small.createChat();
+    await here.chats.patchChat(id, { title: 'One' });
+    const first = async (after: number): Promise<unknown> => {
+      const reader = await here.chats.follow(id, { after });
+      for await (const item of reader.items) return item;
+      return undefined;
+    };
+    expect(await first(1)).toMatchObject({ kind: 'resume', verdict: 'ok' });
+    expect(await first(2)).toMatchObject({ kind: 'resume', verdict: 'gap' });
   });
 });
 
