@@ -246,7 +246,7 @@ describe('a feed', () => {
   });
 
   test('LOG-4: knows the end of the log, and whether a cursor is in it', async () => {
-    const { id } = await small.createChat();
+    const { id } = await here.createChat();
     await here.chats.patchChat(id, { title: 'One' });
     const first = async (after: number): Promise<unknown> => {
       const reader = await here.chats.follow(id, { after });
