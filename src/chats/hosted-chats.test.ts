@@ -179,11 +179,13 @@ describe('TRUST-5: the directory as it is now', () => {
     expect(await here.chats.readTrust(trusted.id)).toMatchObject({ trusted: true, holds: true, digest });
 
     digest = randomUUID();
-    const { id } = await here.chats.beginImport({ cwd: here.cwd, sessionId: randomUUID(), trusted: true });
-    const line = JSON.stringify({ type: 'user', uuid: randomUUID(), message: { role: 'user', content: 'hi' } });
-    await here.chats.addImportLines(id, { lines: [line] });
-    await here.chats.finishImport(id);
-    expect(await here.chats.readTrust(id)).toMatchObject({ trusted: true, holds: true, digest });
+    for (const isWanted of [false, true]) {
+      const { id } = await here.chats.beginImport({ cwd: here.cwd, sessionId: randomUUID(), trusted: isWanted });
+      const line = JSON.stringify({ type: 'user', uuid: randomUUID(), message: { role: 'user', content: 'hi' } });
+      await here.chats.addImportLines(id, { lines: [line] });
+      await here.chats.finishImport(id);
+      expect(await here.chats.readTrust(id)).toMatchObject({ trusted: isWanted, holds: isWanted, digest });
+    }
   });
 
   test('is trusted when it is the one that was reviewed, and the chat then wants its settings', async () => {

@@ -346,9 +346,12 @@ describe('ACCESS-5: an invalid transcript is refused, and nothing of it is store
     expect(await rowsOf(id)).toEqual([1, 0, 0, 0, 0]);
   });
 
-  test('a transcript without messages makes no chat', async () => {
+  test.each([
+    ['without messages', { lines: [mode] }],
+    ['with those of a sub-agent alone', { subpath: 'subagents/agent-1', lines: [user('deep')] }],
+  ])('a transcript %s makes no chat', async (_what, lines) => {
     const { id } = await begin();
-    await host.chats.addImportLines(id, { lines: [mode] });
+    await host.chats.addImportLines(id, lines);
     await expect(host.chats.finishImport(id)).rejects.toMatchObject({
       code: 'invalid_request',
       message: 'This transcript contains no messages, so it cannot become a chat.',
