@@ -57,7 +57,7 @@ export interface HostedChatsParts {
   dataDir: string;
   agents: AgentDirectory;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
-  resumeAtReset?: boolean;
+  resumeAtReset: boolean;
   describe(): Omit<Info, 'hostId' | 'warmChats' | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
@@ -78,7 +78,7 @@ export class HostedChats implements Chats {
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
     this.#agents = parts.agents;
-    this.#resumeAtReset = parts.resumeAtReset ?? false;
+    this.#resumeAtReset = parts.resumeAtReset;
     this.#imports = new Imports({
       ...parts,
       hostId: parts.host.id,
