@@ -49,6 +49,11 @@ class Taker {
     this.#items = this.reader.items[Symbol.asyncIterator]();
   }
 
+  /** The next item, whole. */
+  async item(): Promise<unknown> {
+    return (await this.#items.next()).value;
+  }
+
   /** The next item: its seq, its text, or its kind. Null at the end. */
   async next(): Promise<number | string | null> {
     const { done, value } = await this.#items.next();
@@ -112,7 +117,9 @@ describe('LOG-3: a reader of the history', () => {
   test('starts over if its cursor is not in the log', async () => {
     store();
     expect(await new Taker(1).take(1)).toEqual(['ok']);
-    expect(await new Taker(2).take(2)).toEqual(['gap', 1]);
+    const beyond = new Taker(2);
+    expect(await beyond.item()).toEqual({ kind: 'resume', type: 'resume', verdict: 'gap', after: 2, head: 1 });
+    expect(await beyond.next()).toBe(1);
   });
 
   test('gets nothing more once it is closed', async () => {
@@ -162,6 +169,9 @@ describe('LOG-6: a reader that joins late', () => {
     feed.publishDelta(text('m', 'lo'));
     feed.publishDelta(input('t', '":1}'));
     feed.publishDelta(text('h', 'm', 'agent_thought_chunk'));
+    const first = new Taker();
+    await first.next();
+    expect(await first.item()).toEqual({ kind: 'delta', delta: text('m', 'Hello') });
     expect(await joins(3)).toEqual(['Hello', '{"a":1}', 'Hm', null]);
     say({ type: 'agent_message', messageId: 'm' });
     expect(await joins(2)).toEqual(['{"a":1}', 'Hm', null]);

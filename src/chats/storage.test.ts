@@ -7,7 +7,10 @@ const lost = Object.assign(new Error('closed'), { code: 'CONNECTION_CLOSED' });
 const unavailable = { code: 'storage_unavailable', cause: lost };
 const other = new Error('a mistake');
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.advanceTimersByTime(1_000);
+});
 afterEach(() => void vi.useRealTimers());
 
 describe('a query', () => {
