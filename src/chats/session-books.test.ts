@@ -72,6 +72,7 @@ describe('TURN-16: when a session is opened', () => {
   test('nothing is written if the books agree with the agent’s count, up to rounding', async () => {
     await open();
     expect(await resume({})).toBeNull();
+    expect(await resume({ m: cost(0, 1e-9) })).toBeNull();
     await log.append(add(0.1, { m: cost(5, 0.1) })!);
     await log.append(add(0.2, { m: cost(0, 0.2) })!);
     expect(await resume({ m: cost(5, 0.3) })).toBeNull();

@@ -6,6 +6,7 @@ import { asking, openTurnsAlone, type TurnsAlone, yielding } from '../../test/su
 import { type AgentEvent, endWithoutResult } from '../agents/agent-backend.ts';
 import { BooError } from '../protocol/error.ts';
 import { doneByActor } from '../protocol/principal.ts';
+import { findChat } from '../store/chats.ts';
 
 let database: TestDatabase;
 let here: TurnsAlone;
@@ -36,13 +37,17 @@ describe('PROMPT-10: a prompt that its agent may not have taken', () => {
 
   test('holds the queue if that happens twice', async () => {
     here.script = () => yielding(died);
+    const facts = { reason: 'agent', message: 'No.', resetsAt: null, promptId: null, sendsAgain: false } as const;
+    const hold = { ...facts, since: '2030-01-01T00:00:00.000Z' };
+    here.held = { event: { body: { type: 'queue_held', ...facts, resumesAt: null } }, chat: { hold } };
     await here.turns.runPrompt(await here.waiting(1));
     expect(here.seen).toEqual([
       asking,
       'close',
       ['holding', { reason: 'agent', message: 'The agent did not accept the prompt. It died.' }],
     ]);
-    expect(await here.turnOf()).toMatchObject([again]);
+    expect(await here.turnOf()).toMatchObject([again, { type: 'queue_held', ...facts }]);
+    expect((await findChat(database.sql, here.log.lease.chatId))?.hold).toEqual(hold);
   });
 
   test('holds the queue even if nobody knows why', async () => {

@@ -123,6 +123,14 @@ describe('a prompt to a ready chat', () => {
     expect(await here.turnOf()).toMatchObject([{ type: 'agent_message' }, { outcome: 'completed' }]);
   });
 
+  test('waits again if its agent did not take it', async () => {
+    here.open();
+    here.script = () => yielding(endWithoutResult('failed', new BooError('agent_failed', 'It died.')));
+    await runAtOnce();
+    expect(await here.turnOf()).toMatchObject([{ outcome: 'interrupted', requeuedPromptIds: ['p'] }]);
+    expect(await here.row()).toEqual({ starts: 1, waits: true });
+  });
+
   test('with an id that is taken changes nothing', async () => {
     here.open();
     await here.waiting();
@@ -167,6 +175,12 @@ describe('turns that the agent starts by itself', () => {
     expect(events[0]).toMatchObject({ promptIds: [] });
   });
 
+  test('are recorded whatever happens to the waiting prompts', async () => {
+    Object.defineProperty(here.queue, 'isPromptNext', { value: false });
+    await here.turns.runUnprompted(yielding(finished()));
+    expect(await here.turnOf([])).toHaveLength(1);
+  });
+
   test('have no prompt to give back', async () => {
     await here.turns.runUnprompted(yielding(endWithoutResult('failed', new BooError('agent_failed', 'No.'))));
     expect(await here.turnOf([])).toMatchObject([{ outcome: 'failed', error: { message: 'No.' } }]);
@@ -195,6 +209,16 @@ describe('a turn in the middle', () => {
     expect(here.seen).toEqual([asking, 'interrupt', 'interrupt']);
     expect(end).toMatchObject({ outcome: 'interrupted', ...doneByActor(ownerVia('phone')) });
     expect(await here.turns.interrupt(anActor)).toBe(false);
+    expect(here.seen).toHaveLength(3);
+  });
+
+  test('is interrupted, or failed by the host, even if its session is lost', async () => {
+    const end = await during(async () => {
+      here.state.moveSession({ is: 'cold' });
+      await here.turns.failTurn(new BooError('model_error', 'It was silent.'));
+      expect(await here.turns.interrupt(anActor)).toBe(true);
+    });
+    expect(end).toMatchObject({ outcome: 'failed', error: { message: 'It was silent.' } });
   });
 
   test('fails if the host ends it, and not if a person did before', async () => {

@@ -13,9 +13,9 @@ import type { Event } from '../../src/protocol/event.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
 import { noUsage } from '../../src/protocol/usage.ts';
 import { openAgentSession } from '../../src/store/agent-sessions.ts';
-import { findChat } from '../../src/store/chats.ts';
+import { findChat, type RowChanges } from '../../src/store/chats.ts';
 import type { Sql } from '../../src/store/database.ts';
-import { readEvents } from '../../src/store/events.ts';
+import { type NewEvent, readEvents } from '../../src/store/events.ts';
 import { nextPrompt, type PromptRow } from '../../src/store/prompts.ts';
 import { ManualClock } from './manual-clock.ts';
 import { openChatLog } from './open-chat-log.ts';
@@ -37,6 +37,8 @@ export class TurnsAlone {
   script: (prompt: AgentPrompt) => AsyncIterable<AgentEvent> = () => yielding(said('Yes.', 'm'), finished());
   /** Happens while the session is made ready. */
   onWarm: () => void | Promise<void> = () => {};
+  /** With which write the queue is held, if it is. */
+  held: { event: NewEvent; chat: RowChanges } | null = null;
   /** What the agent's transcript says about the prompt. */
   wasAsked = false;
   readonly #sql: Sql;
@@ -79,7 +81,7 @@ export class TurnsAlone {
     const hold = {
       countStart: (id: string, starts: number) => tell([id, starts]),
       hold: (what: object, isNext: () => boolean) => tell(['hold', what, isNext()]),
-      holding: (what: object) => (this.seen.push(['holding', what]), null),
+      holding: (what: object) => (this.seen.push(['holding', what]), this.held),
       afterTurn: (...what: unknown[]) => (this.seen.push(['after', ...what]), null),
     };
     const parts = { session, hold, pendingDecisions: new Set<string>() };
