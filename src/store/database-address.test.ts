@@ -102,6 +102,7 @@ describe('DATA-10: a database’s URL is parsed', () => {
 describe('DATA-10: an unsupported URL is refused with the name of what is wrong, without the password', () => {
   test.each([
     ['postgres://u:secret@db/?schema=public', 'schema of its tables itself: leave it out'],
+    ['postgres://u:secret@db/?search_path=x', 'schema of its tables itself: leave it out'],
     ['postgres://u:secret@db/?options=-c%20search_path%3Dx', 'ALTER ROLE'],
     ['postgres://u:secret@db/?channel_binding=require', 'channel_binding'],
     ['postgres://u:secret@db/?gssencmode=require', 'gssencmode'],

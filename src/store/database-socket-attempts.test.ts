@@ -275,6 +275,7 @@ test('one that is ended while a host is being reached lets go of it', async () =
   const gone = once(mute.sockets[0]!, 'close');
   socket.end();
   await Promise.all([gone, once(socket, 'close')]);
+  expect(mute.sockets).toHaveLength(1);
 });
 
 test('a long answer waits at the server until the driver reads it', async () => {

@@ -1,8 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Log } from '../lib/log.ts';
-import { guardDriver } from './driver-guard.ts';
 
 const script = `
   const { guardDriver } = await import(process.argv[1]);
@@ -32,18 +30,4 @@ describe('DATA-4: an unhandled rejection', () => {
   test('of anything else ends the process', () => {
     expect(run(`new TypeError('a mistake')`)).toMatchObject({ status: 1, stdout: '' });
   });
-});
-
-test('DATA-4: the log gets the error itself, and the guard can be removed', () => {
-  const before = process.listeners('unhandledRejection');
-  const logged: unknown[] = [];
-  const remove = guardDriver({ error: (...entry: unknown[]) => logged.push(entry) } as unknown as Log);
-  const [onRejection] = process.listeners('unhandledRejection').filter((each) => !before.includes(each));
-  const err = Object.assign(new Error('gone'), { code: 'CONNECTION_CLOSED' });
-  onRejection?.(err, Promise.resolve());
-  expect(logged).toEqual([[{ err }, 'The database driver rejected an unhandled promise.']]);
-  const mistake = new TypeError('a mistake');
-  expect(() => onRejection?.(mistake, Promise.resolve())).toThrow(mistake);
-  remove();
-  expect(process.listeners('unhandledRejection')).toEqual(before);
 });

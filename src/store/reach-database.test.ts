@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Sql } from './database.ts';
-import { firstAnswer } from './reach-database.ts';
+import { firstAnswer, reachDatabase } from './reach-database.ts';
 
 const url = 'postgres://me@db:5432/work';
 const base = { host: ['db'], port: [5432], path: false, user: 'me', database: 'work', connect_timeout: 5 };
@@ -89,4 +89,29 @@ test('DATA-7: names every host, or the socket, and what was required of the host
   expect(await told({ code: 'ANSWER_LOST' }, { ...hosts, target_session_attrs: 'read-write' })).toBe(
     'None of the hosts of postgres://me@one:1,[::2]:2/work answers and accepts writes (target_session_attrs=read-write).',
   );
+});
+
+test('the database is asked once on each connection, and has ten seconds more than a connection may take', async () => {
+  const asked: string[] = [];
+  let answer: Promise<unknown> = Promise.resolve([]);
+  const ask = ([text = '']: string[]): Promise<unknown> => {
+    asked.push(text);
+    return answer;
+  };
+  const sql = Object.assign(ask, { options: base }) as unknown as Sql;
+  await reachDatabase(sql);
+  await reachDatabase(sql, 3);
+  expect(asked).toEqual(Array.from({ length: 4 }, () => 'select 1'));
+  vi.useFakeTimers();
+  try {
+    answer = new Promise(() => undefined);
+    const outcome = reachDatabase(sql).catch(String);
+    await vi.advanceTimersByTimeAsync(14_999);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(await outcome).toContain('does not answer');
+  } finally {
+    vi.useRealTimers();
+  }
 });

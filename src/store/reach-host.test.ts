@@ -115,9 +115,11 @@ describe('DATA-18: a host is asked for TLS', () => {
     [null, 'sslmode=require', 'localhost', '(CONNECTION_CLOSED)'],
   ])('answers %s to %s at %s: %s', async (answer, parameters, host, wanted) => {
     const result = await reach(await answering(answer), parameters, host);
-    if (typeof result === 'string') return expect(result).toBe(wanted);
-    expect(result).toBeInstanceOf(TlsError);
-    expect(result).toMatchObject({ code: '08001', message: expect.stringContaining(wanted) as string });
+    const isTlsFailure = result instanceof TlsError && result.code === '08001';
+    expect([isTlsFailure, String(result)]).toEqual([
+      !['tls', 'plain'].includes(wanted),
+      expect.stringContaining(wanted),
+    ]);
   });
 });
 
