@@ -10,7 +10,7 @@ test('arrays of texts, bigints and uuids are passed in Postgres’s format, and 
     ['uuidArray', 2951, [2951]],
   ]);
   const long = `{${'x'.repeat(100)}}`;
-  expect(() => arrayTypes['textArray']?.parse(long, {})).toThrow(
+  expect(() => arrayTypes['textArray']?.parse(long)).toThrow(
     new TypeError(`Arrays are passed, never read: select ${long.slice(0, 40)} as json.`),
   );
 });

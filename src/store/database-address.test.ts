@@ -100,7 +100,7 @@ describe('DATA-10: a database’s URL is parsed', () => {
 });
 
 describe('DATA-10: an unsupported URL is refused with the name of what is wrong, without the password', () => {
-  test.each([
+  test.each<[string, string]>([
     ['postgres://u:secret@db/?schema=public', 'schema of its tables itself: leave it out'],
     ['postgres://u:secret@db/?search_path=x', 'schema of its tables itself: leave it out'],
     ['postgres://u:secret@db/?options=-c%20search_path%3Dx', 'ALTER ROLE'],
@@ -126,12 +126,14 @@ describe('DATA-10: an unsupported URL is refused with the name of what is wrong,
     ['postgres://u:secret@db/?=1', 'the parameter "" is not known'],
     ['postgres://u:secret@db/?pgbouncer', 'pgbouncer must be'],
     [`postgres://u:secret@db/?${'x'.repeat(70)}`, `"${'x'.repeat(60)}" is not known`],
-    ...['0', '1s', 's1', '1000'].map(
-      (time) => [`postgres://u:secret@db/?connect_timeout=${time}`, 'connect_timeout'] as const,
-    ),
-    ...['70000', '65536', '0', '1x', 'x1'].map(
-      (port) => [`postgres://u:secret@db:${port}/`, 'a port must be'] as const,
-    ),
+    ...['0', '1s', 's1', '1000'].map((time): [string, string] => [
+      `postgres://u:secret@db/?connect_timeout=${time}`,
+      'connect_timeout',
+    ]),
+    ...['70000', '65536', '0', '1x', 'x1'].map((port): [string, string] => [
+      `postgres://u:secret@db:${port}/`,
+      'a port must be',
+    ]),
     ['postgres://u:secret@a,b,c/?port=1,2', 'ports'],
     ['postgres://u:secret@/?host=/run,db', 'directory'],
     ['postgres://u:secret%@db/', '%25'],

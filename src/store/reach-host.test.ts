@@ -46,7 +46,7 @@ function secureServer(socket: Socket, seen: { name?: unknown; protocol?: unknown
   const secured = new TLSSocket(socket, { isServer: true, secureContext: context, ALPNProtocols: ['postgresql'] });
   secured.on('error', () => undefined);
   secured.once('secure', () => {
-    seen.name = secured.servername;
+    seen.name = (secured as TLSSocket & { servername: unknown }).servername;
     seen.protocol = secured.alpnProtocol;
     secured.write('hello');
   });
