@@ -45,6 +45,11 @@ const silent = (): void => undefined;
 const accepting = (socket: Socket): void => void socket.write('R');
 const refusing = (socket: Socket): void => void socket.end('E: not you');
 const sslRequest = Buffer.from('0000000804d2162f', 'hex');
+const withoutTls = (socket: Socket, said: Buffer): void => {
+  if (!said.equals(sslRequest)) return accepting(socket);
+  socket.once('data', () => accepting(socket));
+  socket.write('N');
+};
 
 /** Without TLS it refuses everybody; with TLS it does what it is told. */
 function needingTls(secured: (socket: Socket) => void): (socket: Socket, said: Buffer) => void {
@@ -127,6 +132,10 @@ test('DATA-15: a host that refuses connections or hangs up is passed over, and t
 test('DATA-19: if none of several hosts works, the driver gets a server’s message with the reason for each', async () => {
   const deaf = await listen((socket) => socket.end());
   const said = Buffer.from(await fate(pool([nobody, deaf])()), 'latin1');
+  // One for each host, however many ways there were to reach it.
+  expect(await fate(pool([deaf, nobody], 'sslmode=prefer')())).toContain(
+    `works. 127.0.0.1:${deaf.port} cannot be reached (CONNECTION_CLOSED). 127.0.0.1:1 cannot be reached (ECONNREFUSED).\0\0`,
+  );
   const fields = `SFATAL\0VFATAL\0C08001\0MNone of the database's hosts works. 127.0.0.1:1 cannot be reached (ECONNREFUSED). 127.0.0.1:${deaf.port} cannot be reached (CONNECTION_CLOSED).\0\0`;
   expect(said.subarray(5).toString()).toBe(fields);
   expect(said.subarray(0, 1).toString()).toBe('E');
@@ -149,15 +158,44 @@ test('a single host’s failure is reported as it is', async () => {
   expect(await fate(pool([await listen(refusing)])())).toBe('E: not you');
 });
 
+test('DATA-15: a reset connection is one more reason to try the next host, but a refused login is not', async () => {
+  const good = await listen(accepting);
+  const broken = await listen((socket) => socket.resetAndDestroy());
+  expect(await answerTo(pool([broken, good])())).toBe('R');
+  expect(await fate(pool([await listen(refusing), good])())).toBe('E: not you');
+});
+
+test('DATA-15: a connection lost late does not send the pool back to a host it has left', async () => {
+  const [first, second, third] = [await listen(accepting), await listen(accepting), await listen(accepting)];
+  const open = pool([first, second, third]);
+  const lose = async (socket: Duplex): Promise<void> => {
+    const gone = once(socket, 'close');
+    socket.destroy();
+    await gone;
+  };
+  const begin = async (): Promise<Duplex> => {
+    const socket = open();
+    await answerTo(socket);
+    return socket;
+  };
+  const [one, late] = [await begin(), await begin()];
+  await lose(one);
+  await lose(await begin());
+  await lose(late);
+  await begin();
+  expect([first, second, third].map(({ heard }) => heard.length)).toEqual([2, 1, 1]);
+});
+
 test('DATA-19: a host that says nothing gets its time, and no more once it has answered', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const [mute, good] = [await listen(silent), await listen(accepting)];
-  const answer = answerTo(pool([mute, good], 'sslmode=disable&connect_timeout=2')());
-  await soon(() => mute.heard[0] === startupText);
+  const [mute, good] = [await listen(silent), await listen(withoutTls)];
+  const answer = answerTo(pool([mute, good], 'sslmode=prefer&connect_timeout=2')());
+  await soon(() => mute.heard[0] === sslRequest.toString('latin1'));
   vi.advanceTimersByTime(1999);
   expect(good.heard).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(await answer).toBe('R');
+  expect(mute.sockets).toHaveLength(1);
   const socket = pool([mute], 'sslmode=disable&connect_timeout=2')();
   const end = fate(socket);
   await soon(() => mute.heard[1] === startupText);
@@ -183,6 +221,7 @@ test.each<[string, string, (socket: Socket, said: Buffer) => void, string]>([
   ['allow', 'is told why it is not let in with TLS either', needingTls(refusing), 'E: not you'],
   ['allow', 'is told why it is not let in, if there is no TLS', answeringTls('N'), 'E: not you'],
   ['require', 'is told why it is not let in', needingTls(refusing), 'E: not you'],
+  ['prefer', 'is let in with TLS, if that is possible', needingTls((socket) => socket.write('R')), 'R'],
   ['prefer', 'is let in without TLS', onlyPlain, 'R'],
   ['prefer', 'is let in without TLS if that cannot be started', unableToStartTls, 'R'],
 ])('DATA-18: sslmode=%s %s', async (mode, _, answer, wanted) => {
@@ -213,6 +252,13 @@ const startup = (text: string): Buffer => {
   return message;
 };
 
+/** The message with this at its end. */
+function withLength(begin: Buffer, end: string): string {
+  const message = Buffer.concat([begin, Buffer.from(end)]);
+  message.writeUInt32BE(message.length, 0);
+  return message.toString('latin1');
+}
+
 test('the padding that makes the driver write at once is not sent, nor what was left of an earlier connection', async () => {
   const good = await listen(accepting);
   const open = pool([good]);
@@ -222,11 +268,19 @@ test('the padding that makes the driver write at once is not sent, nor what was 
   await answerTo(open(), padded);
   await answerTo(open(), Buffer.concat([Buffer.from('left over'), padded]));
   await answerTo(open(), startup('user\0u\0\0'));
+  // Bytes that look like the beginning of a message.
+  const decoys = (rest: string): Buffer => {
+    const message = startup(`user\0....\0\u0003\0\0....${rest}`);
+    message.writeUInt32BE(message.length - 21, 21);
+    return message;
+  };
+  await answerTo(open(), decoys(`\0${name}\0${value}\0\0`));
   await answerTo(open(), `no login ${name}\0${value}\0`);
   expect(good.heard).toEqual([
     wanted,
     wanted,
     startup('user\0u\0\0').toString('latin1'),
+    withLength(decoys(`\0${name}\0${value}\0\0`).subarray(0, 26), '\0'),
     `no login ${name}\0${value}\0`,
   ]);
   expect(value.length).toBeGreaterThan(1000);
@@ -250,8 +304,10 @@ test('a connection ends for the driver as it ended at the server', async () => {
   };
   const [ended, itsServer] = await begun();
   const end = once(ended, 'end');
+  // The driver's end closes by itself.
+  const endedHere = once(ended, 'close');
   itsServer.end();
-  await end;
+  await Promise.all([end, endedHere]);
 
   const [reset, thatServer] = await begun();
   const failed = once(reset, 'error');

@@ -30,8 +30,16 @@ async function listen(onConnection: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A server that answers the request for TLS, and starts it after `S`. `seen` is what it was told. */
-async function answering(answer: string | null, seen: { request?: string; name?: unknown; protocol?: unknown } = {}) {
+/** What a server was told. */
+interface Seen {
+  request?: string;
+  name?: unknown;
+  protocol?: unknown;
+  client?: unknown;
+}
+
+/** A server that answers the request for TLS, and starts it after `S`. */
+async function answering(answer: string | null, seen: Seen = {}) {
   return listen((socket) => {
     socket.once('data', (data) => {
       seen.request = data.toString('hex');
@@ -42,12 +50,14 @@ async function answering(answer: string | null, seen: { request?: string; name?:
   });
 }
 
-function secureServer(socket: Socket, seen: { name?: unknown; protocol?: unknown }): void {
-  const secured = new TLSSocket(socket, { isServer: true, secureContext: context, ALPNProtocols: ['postgresql'] });
+function secureServer(socket: Socket, seen: Seen): void {
+  const options = { isServer: true, requestCert: true, rejectUnauthorized: false, ALPNProtocols: ['postgresql'] };
+  const secured = new TLSSocket(socket, { ...options, secureContext: context });
   secured.on('error', () => undefined);
   secured.once('secure', () => {
     seen.name = (secured as TLSSocket & { servername: unknown }).servername;
     seen.protocol = secured.alpnProtocol;
+    seen.client = secured.getPeerCertificate().subject?.CN;
     secured.write('hello');
   });
 }
@@ -80,11 +90,18 @@ const otherCa = 'sslrootcert=TLS/other-ca.crt';
 
 describe('DATA-18: a host is asked for TLS', () => {
   test('with the request of Postgres’s protocol, and for a name, that name', async () => {
-    const seen: Record<string, unknown> = {};
+    const seen: Seen = {};
     expect(await reach(await answering('S', seen), 'sslmode=require', 'localhost')).toBe('tls');
-    expect(seen).toEqual({ request: '0000000804d2162f', name: 'localhost', protocol: false });
+    expect(seen).toEqual({ request: '0000000804d2162f', name: 'localhost', protocol: false, client: undefined });
     expect(await reach(await answering('S', seen), 'sslmode=require')).toBe('tls');
     expect(seen).toMatchObject({ name: false });
+  });
+
+  test('with a certificate of the client’s own, and still with that of the authority', async () => {
+    const seen: Seen = {};
+    const own = 'sslcert=TLS/client.crt&sslkey=TLS/test-only-client.key';
+    expect(await reach(await answering('S', seen), `sslmode=verify-full&${ca}&${own}`, 'localhost')).toBe('tls');
+    expect(seen).toMatchObject({ client: 'with_certificate' });
   });
 
   test('not at all if none is wanted', async () => {
@@ -115,7 +132,7 @@ describe('DATA-18: a host is asked for TLS', () => {
     [null, 'sslmode=require', 'localhost', '(CONNECTION_CLOSED)'],
   ])('answers %s to %s at %s: %s', async (answer, parameters, host, wanted) => {
     const result = await reach(await answering(answer), parameters, host);
-    const isTlsFailure = result instanceof TlsError && result.code === '08001';
+    const isTlsFailure = result instanceof TlsError && result.code === '08001' && result.cause instanceof Error;
     expect([isTlsFailure, String(result)]).toEqual([
       !['tls', 'plain'].includes(wanted),
       expect.stringContaining(wanted),
