@@ -230,6 +230,14 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     expect(await tables('elsewhere')).toEqual(['boocode_migrations']);
   });
 
+  test('is left alone by a session store in another schema', async () => {
+    await makeOlder('public');
+    const before = await tables('public');
+    await migrateSessionStore(database.sql, { schema: 'sessions' });
+    expect(await tables('public')).toEqual(before);
+    expect(await tables('sessions')).toEqual(storeTables);
+  });
+
   test('is also moved by the session store alone', async () => {
     await makeOlder('public');
     await migrateSessionStore(database.sql);

@@ -164,7 +164,7 @@ describe('the cost of an append', () => {
       // Also after a batch that was stored already; and an empty one costs nothing.
       await store.append(key, [third]);
       statements.length = 0;
-      await store.append(key, []);
+      await store.append(agent, []);
       await store.append(key, [line('fourth')]);
       expect(statements).toHaveLength(1);
     } finally {
