@@ -41,6 +41,7 @@ test('DATA-11: everything the driver would take from the environment is said to 
   });
   expect(options.pass()).toBe('p@');
   expect(options.backoff()).toBe(0.05);
+  expect(process.env).not.toHaveProperty('PGTARGETSESSIONATTRS');
 });
 
 test('several hosts share one limit for connecting, and each has its own port', () => {

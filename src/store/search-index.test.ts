@@ -130,3 +130,13 @@ test('WEB-6: a text that a signature says nothing about, such as a lone dot abov
   const found = toChatRows(await listChats(database.sql, { before: null, limit: 100, q: '\u0307' }));
   expect(found.map((chat) => chat.id)).toEqual([id]);
 });
+
+test('WEB-6: an event whose signature lacks a bit of the text is not read, unless nothing can be said about the text', async () => {
+  const { sql } = database;
+  const lease = await openChat();
+  await say(lease, ['zeppelin i\u0307']);
+  const finds = async (q: string): Promise<boolean> =>
+    (await listChats(sql, { before: null, limit: 100, q })).some(({ id }) => id === lease.chatId);
+  await saveSignatures(sql, lease.chatId, 1, [{ seq: 1, signature: Buffer.from([0]) }]);
+  expect([await finds('zeppelin'), await finds('\u0307')]).toEqual([false, true]);
+});
