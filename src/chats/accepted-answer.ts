@@ -24,7 +24,6 @@ export function acceptedAnswer(asked: Asked, { input, ...answer }: AnswerDecisio
   if (outcome === 'allow_always' && !asked.canAllowAlways) {
     refuseAnswer({ field: 'outcome', message: 'this decision cannot be remembered; answer allow or deny' });
   }
-  if (form) return { ...answer, input };
   const edited = input && !isDeepStrictEqual(input, asked.input) ? input : undefined;
   const problem = problemOf(asked, edited) ?? (edited && inInput(brokenText([], changed(asked.input, edited))));
   if (problem) refuseAnswer(problem);

@@ -18,15 +18,23 @@ let loop: ChatLoop;
 let seen: string[];
 /** Closing the session waits for this. */
 let closing: Promise<void>;
+/** Prompts that wait in the database. */
+let stored: string[];
+let hold: { isHeld: boolean };
 
 beforeEach(() => {
   clock = new ManualClock();
   seen = [];
-  queue = new WorkQueue(() => Promise.resolve(null));
+  stored = [];
+  queue = new WorkQueue(() => {
+    const id = stored.shift();
+    return Promise.resolve(id === undefined ? null : { id, seq: 1, content: [], starts: 0 });
+  });
   state = new ChatStateMachine(() => {});
   log = { isBusy: false };
   closing = Promise.resolve();
   const fail = (error: unknown): void => void seen.push(String(error));
+  hold = { isHeld: false };
   const parts = {
     session: {
       async close() {
@@ -35,9 +43,10 @@ beforeEach(() => {
         state.moveSession({ is: 'cold' });
       },
     },
-    hold: { isHeld: false },
+    hold,
     decisions: { isWaiting: false },
     turns: {
+      runPrompt: ({ id }: { id: string }) => Promise.resolve(void seen.push(id)),
       runUnprompted: (events: unknown) => Promise.resolve(void seen.push(String(events))),
     },
     onRest: () => void seen.push('rest'),
@@ -80,6 +89,25 @@ test('runs what it is started with before everything in the queue', async () => 
   unprompted('own');
   await ticks();
   expect(seen).toEqual(['first', 'own']);
+});
+
+test('looks for waiting prompts after what it is started with', async () => {
+  stored = ['prompt'];
+  loop.startWith(() => Promise.resolve(void seen.push('first')));
+  await ticks();
+  expect(seen).toEqual(['first', 'prompt']);
+});
+
+test('takes no prompt while the queue is held', async () => {
+  stored = ['prompt'];
+  hold.isHeld = true;
+  await add('task');
+  await ticks();
+  expect(seen).toEqual(['task']);
+  hold.isHeld = false;
+  queue.wake();
+  await ticks();
+  expect(seen).toEqual(['task', 'prompt']);
 });
 
 test('work that arrives at any moment while the loop comes to rest still runs', async () => {
@@ -128,6 +156,19 @@ describe('an item that sleeps', () => {
   test('continues when its time is up', async () => {
     await sleep();
     clock.advance(250);
+    await ticks();
+    expect(seen).toEqual(['awake']);
+  });
+
+  test('is not disturbed by a signal of one before', async () => {
+    const controller = new AbortController();
+    await sleep(controller.signal);
+    clock.advance(250);
+    await ticks();
+    seen = [];
+    await sleep();
+    controller.abort();
+    queue.wake();
     await ticks();
     expect(seen).toEqual(['awake']);
   });

@@ -38,6 +38,17 @@ test('WEB-7: lists hidden directories only when asked for, and at most fifty dir
   expect((await listDirectories(`${root}/many/d11`)).truncated).toBe(false);
 });
 
+test('WEB-7: a name that is too long and links in a circle list nothing', async () => {
+  const loop = join(root, 'many', 'loop');
+  await symlink(loop, loop);
+  expect(await names(loop)).toEqual([]);
+  expect(await names(`${loop}/`)).toEqual([]);
+  expect(await names(`${root}/${'x'.repeat(300)}/`)).toEqual([]);
+  await rm(loop);
+  // Anything else is an error: no file system has such a name.
+  await expect(listDirectories('/\0/')).rejects.toThrow(TypeError);
+});
+
 test('WEB-7: a missing path or a file lists nothing, ".." goes up, and an empty path is the home directory', async () => {
   expect(await listDirectories(`${root}/nowhere/x`)).toEqual({
     items: [],
@@ -48,6 +59,15 @@ test('WEB-7: a missing path or a file lists nothing, ".." goes up, and an empty 
   expect((await listDirectories(`${root}/many/../oth`)).items).toEqual([{ path: join(root, 'other'), name: 'other' }]);
   expect((await listDirectories('')).parent).toBe(homedir());
   expect((await listDirectories('~/')).parent).toBe(homedir());
+  expect((await listDirectories('~')).parent).toBe(homedir());
+  expect((await listDirectories('~/nowhere/x')).parent).toBe(join(homedir(), 'nowhere'));
+  expect((await listDirectories('/~/x')).parent).toBe('/~');
   expect((await listDirectories('/')).parent).toBe('/');
-  await expect(listDirectories('etc')).rejects.toMatchObject({ code: 'invalid_request', details: { field: 'path' } });
+  for (const path of ['etc', '~etc', 'etc/~/']) {
+    await expect(listDirectories(path)).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'path: must be absolute, or start with ~/',
+      details: { field: 'path' },
+    });
+  }
 });

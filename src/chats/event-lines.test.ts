@@ -8,20 +8,27 @@ function written(bodies: object[]): { level: string; message: string; facts: obj
   const at = (level: string) => (facts: object, message: string) => void told.push({ level, message, facts });
   const lines = new EventLines({ debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') });
   bodies.forEach((body, index) =>
-    lines.write({ chatId: 'c', seq: index + 1, at: new Date(1_000 * index).toISOString(), ...body } as Event),
+    lines.write({ chatId: 'c', seq: index + 1, at: new Date(5_000 + 1_000 * index).toISOString(), ...body } as Event),
   );
-  return told.filter(({ level }) => level !== 'debug');
+  return told;
 }
 
-test('a turn logs one line, with its prompts, outcome, duration and cost', () => {
+test('a turn logs its start, and its end with its prompts, outcome, duration and cost', () => {
   const started = { type: 'turn_started', turnId: 't', promptIds: ['p'] };
   const finished = { type: 'turn_finished', turnId: 't', outcome: 'completed', usage: noUsage, costUsd: 0.25 };
   const facts = { chatId: 'c', turnId: 't', promptIds: ['p'], ms: 1000, costUsd: 0.25, outputTokens: 0 };
+  const begun = {
+    level: 'debug',
+    message: 'A turn has started.',
+    facts: { chatId: 'c', turnId: 't', promptIds: ['p'] },
+  };
   expect(written([started, finished])).toEqual([
+    begun,
     { level: 'info', message: 'A turn has ended.', facts: { ...facts, outcome: 'completed' } },
   ]);
   const failed = { ...finished, outcome: 'failed', error: { code: 'model_error', message: 'The secret words.' } };
   expect(written([started, failed])).toEqual([
+    begun,
     { level: 'warn', message: 'A turn failed.', facts: { ...facts, outcome: 'failed', code: 'model_error' } },
   ]);
 });
@@ -40,9 +47,14 @@ test('a decision logs two lines, and neither contains the question or the answer
     },
     { type: 'decision_resolved', decisionId: 'd', outcome: 'deny', by: 'web', message: 'secret', input: secret },
   ]);
-  expect(told.map(({ facts }) => facts)).toEqual([
-    { chatId: 'c', decisionId: 'd', kind: 'permission', toolName: 'Bash' },
-    { chatId: 'c', decisionId: 'd', outcome: 'deny', by: 'web' },
+  const facts = { chatId: 'c', decisionId: 'd' };
+  expect(told).toEqual([
+    {
+      level: 'info',
+      message: 'A decision is waiting for a person.',
+      facts: { ...facts, kind: 'permission', toolName: 'Bash' },
+    },
+    { level: 'info', message: 'A decision was settled.', facts: { ...facts, outcome: 'deny', by: 'web' } },
   ]);
 });
 

@@ -110,6 +110,14 @@ describe('between turns', () => {
     expect((await here.chats.getChat(id)).title).toBe('Newer');
   });
 
+  test.each([true, false])('AGENT-28: a flip stays in the directory, and leaves its trust at %s', async (trusted) => {
+    here.agent.leaveDirectory = () => Promise.reject(new Error('It stays.'));
+    const id = await openWarmChat(here);
+    await here.chats.patchChat(id, { trusted });
+    expect(await flip(id, 'claude_pty')).toMatchObject({ trusted, backend: 'claude_pty' });
+    expect((await here.events(id, 'chat_updated', 2))[1]).not.toHaveProperty('trusted');
+  });
+
   test('FLIP-1: a chat that never had an agent can be flipped, and so can a cold one', async () => {
     const { id } = await here.createChat();
     await flip(id, 'claude_pty');
@@ -167,8 +175,12 @@ describe('while a turn runs', () => {
     const { head } = await here.chats.getChat(id);
     for (const running of [undefined, 'refuse'] as const) {
       const refused = flip(id, 'claude_pty', running);
-      await expect(refused).rejects.toMatchObject({ code: 'chat_busy', details: { field: 'running' } });
-      await expect(refused).rejects.toThrow(/"finish".*"interrupt"/);
+      await expect(refused).rejects.toMatchObject({
+        code: 'chat_busy',
+        message:
+          'A turn is running. Send "running": "finish" to flip when it has finished, or "interrupt" to end it and flip at once.',
+        details: { field: 'running', because: 'turn' },
+      });
     }
     expect(await here.chats.getChat(id)).toMatchObject({ head, backend: 'claude_sdk', state: 'running' });
     gate.open();
@@ -298,8 +310,13 @@ describe('while the session has work that closing would kill', () => {
     const id = await openWarmChat(here);
     here.sdk.busy.add(id);
     const refused = flip(id, 'claude_pty');
-    await expect(refused).rejects.toMatchObject({ code: 'chat_busy', details: { field: 'running' } });
-    await expect(refused).rejects.toThrow(/background task.*"finish".*"interrupt"/);
+    await expect(refused).rejects.toMatchObject({
+      code: 'chat_busy',
+      message:
+        'The session has work that a flip would end: a background task, or a terminal that is attached. ' +
+        'Send "running": "finish" to flip when it is done, or "interrupt" to flip at once.',
+      details: { field: 'running', because: 'work' },
+    });
     const flipped = flip(id, 'claude_pty', 'finish');
     await send(id, 'two');
     expect(await isSettled(flipped)).toBe(false);

@@ -96,6 +96,29 @@ describe('DATA-6: health covers', () => {
   });
 });
 
+test('DATA-6: health repeats a good result for a second, and asks again after a bad one', async () => {
+  clock.advance(10_000);
+  let looks = 0;
+  let failure: Error | undefined;
+  const probe = (): Promise<void> => {
+    looks += 1;
+    return failure ? Promise.reject(failure) : Promise.resolve();
+  };
+  const health = new Health({ clock, probe, isStopping: () => false, isTrusted: () => true });
+  const asked = async () => [await health.check(), looks];
+  expect(await asked()).toEqual([null, 1]);
+  clock.advance(999);
+  expect(await asked()).toEqual([null, 1]);
+  clock.advance(1);
+  expect(await asked()).toEqual([null, 2]);
+  clock.advance(1_000);
+  // An input or output error of its disk, and one that nobody foresaw.
+  failure = Object.assign(new Error('io'), { code: '58030' });
+  expect(await asked()).toEqual(['database_refuses', 3]);
+  failure = new Error('odd');
+  expect(await asked()).toEqual(['database_refuses', 4]);
+});
+
 test('DATA-6: health reports expired leases, and does not repeat an unanswered probe', async () => {
   let looks = 0;
   let isTrusted = true;

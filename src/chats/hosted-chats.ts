@@ -44,7 +44,7 @@ import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
-import { ask, elsewhere, unknownChat, write } from './storage.ts';
+import { ask, elsewhere, unknownChat } from './storage.ts';
 import { findHeldElsewhere } from '../store/leases.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
@@ -57,7 +57,7 @@ export interface HostedChatsParts {
   dataDir: string;
   agents: AgentDirectory;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
-  resumeAtReset?: boolean;
+  resumeAtReset: boolean;
   describe(): Omit<Info, 'hostId' | 'warmChats' | keyof ReturnType<AgentDirectory['describe']>>;
 }
 
@@ -78,7 +78,7 @@ export class HostedChats implements Chats {
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
     this.#agents = parts.agents;
-    this.#resumeAtReset = parts.resumeAtReset ?? false;
+    this.#resumeAtReset = parts.resumeAtReset;
     this.#imports = new Imports({
       ...parts,
       hostId: parts.host.id,

@@ -17,10 +17,12 @@ describe('ACCESS-8: the lines of a transcript', () => {
     expect(parse).not.toHaveBeenCalled();
   });
 
-  it.each(['{"type":"x"', '"x"', '[]', '{"type":1}', '{} {"type":"x"}', ''])(
+  it.each(['{"type":"x"', '"x"', 'null', '[]', '{"type":1}', '{} {"type":"x"}', ''])(
     'are refused if one is not an entry: %s',
     (line) => {
-      expect(() => parseEntries([entry(1), line])).toThrow(/^lines\[1\]: is not an entry/);
+      const refused = { code: 'invalid_request', details: { field: 'lines[1]' } };
+      expect(() => parseEntries([entry(1), line])).toThrow(expect.objectContaining(refused));
+      expect(() => parseEntries([entry(1), line])).toThrow(/^lines\[1\]: is not an entry of a transcript$/);
     },
   );
 

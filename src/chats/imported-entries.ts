@@ -32,5 +32,5 @@ function parseEntry(line: string): SessionStoreEntry | undefined {
 }
 
 function isEntry(value: unknown): value is SessionStoreEntry {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
+  return typeof (value as { type?: unknown } | null)?.type === 'string';
 }

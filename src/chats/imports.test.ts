@@ -67,7 +67,13 @@ describe('TRANSCRIPT-5: an imported session becomes a chat like any other', () =
     const log = await host.log(id);
     assertDense(log);
     expect(log).toMatchObject([
-      { type: 'notice', code: 'adopted', data: { sessionId } },
+      {
+        type: 'notice',
+        level: 'info',
+        code: 'adopted',
+        message: 'The following was said before this chat was imported.',
+        data: { sessionId },
+      },
       { type: 'user_message', content: [{ type: 'text', text: 'Remember the word plum.\nAnd more.' }] },
       { type: 'agent_message', content: [{ type: 'text', text: 'I will.' }] },
     ]);
@@ -137,6 +143,16 @@ describe('TRANSCRIPT-5: an imported session becomes a chat like any other', () =
     expect(await booked()).toBe(before + 2);
   });
 
+  test('it is named after the first message that has text, and needs no message of a person', async () => {
+    const { id } = await begin();
+    await host.chats.addImportLines(id, { lines: [user('\u0007'), user('Second'), user('Third')] });
+    expect((await host.chats.finishImport(id)).title).toBe('Second');
+    sessionId = randomUUID();
+    const silent = await begin();
+    await host.chats.addImportLines(silent.id, { lines: [answer('Hello.')] });
+    expect((await host.chats.finishImport(silent.id)).title).toBe(host.cwd.split('/').at(-1));
+  });
+
   test('a long session is written in parts, each event once', async () => {
     const { id } = await begin();
     const lines = Array.from({ length: 1500 }, (_, index) =>
@@ -145,7 +161,9 @@ describe('TRANSCRIPT-5: an imported session becomes a chat like any other', () =
     for (let at = 0; at < lines.length; at += 300) {
       await host.chats.addImportLines(id, { lines: lines.slice(at, at + 300) });
     }
-    await host.chats.finishImport(id);
+    // The messages are far behind on the last page, and the name is on the first.
+    await host.chats.addImportLines(id, { lines: Array.from({ length: 501 }, () => mode) });
+    expect((await host.chats.finishImport(id)).title).toBe('p0');
     const log = await host.log(id);
     assertDense(log);
     const texts = log.flatMap((event) => ('content' in event && 'messageId' in event ? event.content : []));
@@ -175,7 +193,10 @@ describe('TRANSCRIPT-6: nobody sees an incomplete import', () => {
     await host.chats.addImportLines(removed.id, { lines: [user('a')] });
     await host.chats.removeImport(removed.id);
     expect(await rowsOf(removed.id)).toEqual([0, 0, 0, 0, 0]);
-    await expect(host.chats.removeImport(removed.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(host.chats.removeImport(removed.id)).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'This import does not exist: it was finished, removed or started over.',
+    });
 
     const old = await begin();
     await host.chats.addImportLines(old.id, { lines: [user('a')] });
@@ -271,7 +292,11 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
     const { id } = await begin();
     await host.chats.addImportLines(id, { lines: [user('a')] });
     await host.chats.finishImport(id);
-    await expect(begin()).rejects.toMatchObject({ code: 'session_taken', details: { chatId: id } });
+    await expect(begin()).rejects.toMatchObject({
+      code: 'session_taken',
+      message: `Chat ${id} already has this session.`,
+      details: { chatId: id },
+    });
     const other = randomUUID();
     await database.sql`update boocode.agent_sessions set session_id = ${other} where chat_id = ${id}`;
     await expect(begin()).rejects.toMatchObject({ code: 'session_taken', details: { chatId: id } });
@@ -294,8 +319,12 @@ describe('TRANSCRIPT-7: a session belongs to one chat', () => {
 
   test('of many concurrent imports of one session, one remains', async () => {
     const begun = await Promise.allSettled(Array.from({ length: 8 }, () => begin()));
+    const busy = {
+      code: 'chat_busy',
+      message: 'This session is being imported right now. Try again shortly.',
+    };
     const reasons = begun.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-    expect(reasons).toEqual(reasons.map(() => expect.objectContaining({ code: 'chat_busy' }) as unknown));
+    expect(reasons).toEqual(reasons.map(() => expect.objectContaining(busy) as unknown));
     const rows = await database.sql`select id from boocode.chats where importing_session = ${sessionId}`;
     expect(rows).toHaveLength(1);
   });
@@ -317,11 +346,26 @@ describe('ACCESS-5: an invalid transcript is refused, and nothing of it is store
     expect(await rowsOf(id)).toEqual([1, 0, 0, 0, 0]);
   });
 
-  test('a transcript without messages makes no chat', async () => {
+  test.each([
+    ['without messages', { lines: [mode] }],
+    ['with those of a sub-agent alone', { subpath: 'subagents/agent-1', lines: [user('deep')] }],
+  ])('a transcript %s makes no chat', async (_what, lines) => {
     const { id } = await begin();
-    await host.chats.addImportLines(id, { lines: [mode] });
-    await expect(host.chats.finishImport(id)).rejects.toMatchObject({ code: 'invalid_request' });
+    await host.chats.addImportLines(id, lines);
+    await expect(host.chats.finishImport(id)).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'This transcript contains no messages, so it cannot become a chat.',
+    });
     await expect(host.chats.getChat(id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('an agent whose sessions cannot become chats is refused by field', async () => {
+    delete host.agent.createHistory;
+    await expect(begin()).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'agent: sessions of Claude cannot become chats.',
+      details: { field: 'agent' },
+    });
   });
 
   test('a missing working directory is refused', async () => {

@@ -26,7 +26,7 @@ async function ofEach(
   const store = chatSessionStore(sql, lease, agent.foldSummary);
   const current = await findAgentSessions(sql, lease.chatId);
   // Including those from before the agent started another one.
-  const stored = (await store.listSessions?.(lease.chatId)) ?? [];
+  const stored = await store.listSessions(lease.chatId);
   const sessionIds = new Set([...current, ...stored].map((session) => session.sessionId));
   for (const sessionId of sessionIds) await task(agent, { sessionId, cwd }, store);
 }

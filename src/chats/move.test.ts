@@ -63,7 +63,9 @@ test('AGENT-26: a move in the middle of a turn is refused, or waits if the clien
   await gate.reached;
   await expect(move(id)).rejects.toMatchObject({
     code: 'chat_busy',
-    message: expect.stringContaining('to move when it has finished') as string,
+    message: expect.stringContaining(
+      'Send "running": "finish" to move when it has finished, or "interrupt" to end it and move at once.',
+    ) as string,
   });
   expect(await here.chats.getChat(id)).toMatchObject({ cwd: here.cwd, state: 'running' });
   const moved = here.chats.patchChat(id, { cwd: next, running: 'finish' });

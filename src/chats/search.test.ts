@@ -95,16 +95,6 @@ describe.each(['in the log', 'by signatures'])('a search %s', (how) => {
     expect(await found('chat', true)).toEqual([]);
     expect((await here.log(ids['image']!)).at(-1)).toMatchObject({ type: 'chat_updated', archived: false });
   });
-
-  test('a page of events before a seq holds the newest ones, in order', async () => {
-    const id = ids['plain']!;
-    const log = await here.log(id);
-    const last = await here.chats.readEvents(id, { before: Number.MAX_SAFE_INTEGER, limit: 2 });
-    expect(last).toEqual({ items: log.slice(-2), next: log.length - 1, head: log.length });
-    const rest = await here.chats.readEvents(id, { before: last.next!, limit: 500 });
-    expect(rest).toEqual({ items: log.slice(0, -2), next: null, head: log.length });
-    expect((await here.chats.readEvents(id, { before: 0, limit: 5 })).items).toEqual([]);
-  });
 });
 
 const indexer = (): SearchIndexer => new SearchIndexer({ slow: here.slow, clock: systemClock, logger: silentLog });

@@ -29,3 +29,10 @@ test('TURN-16: more tokens may be booked than the agent counted, for an answer t
   expect(unbooked({ m: cost(1, 0) }, {})).toEqual({ costUsd: 0, models: {} });
   expect(unbooked({ m: cost(1, 0) }, { n: cost(5, 1) })).toEqual({ costUsd: 1, models: { n: cost(5, 1) } });
 });
+
+test('TURN-16: up to a billionth of a dollar is rounding', () => {
+  expect(unbooked({}, { m: cost(0, 1e-9) })).toEqual({ costUsd: 0, models: {} });
+  expect(unbooked({ m: cost(0, 1e-9) }, {})).toEqual({ costUsd: 0, models: {} });
+  expect(unbooked({}, { m: cost(0, 2e-9) })).toEqual({ costUsd: 2e-9, models: { m: cost(0, 2e-9) } });
+  expect(unbooked({ m: cost(0, 2e-9) }, {})).toBeNull();
+});

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { resolveWorkingDirectory } from './working-directory.ts';
 
 let database: TestDatabase;
 let root: string;
@@ -27,6 +28,24 @@ beforeEach(async () => {
   host = await openChatsHost(database.url, { dataDir });
 });
 afterEach(() => host.close());
+
+test('a working directory is an existing directory, by its absolute path', async () => {
+  await writeFile(join(root, 'file'), '');
+  for (const [path, message] of [
+    ['relative', 'cwd: must be an absolute path'],
+    [join(root, 'none'), 'cwd: does not exist'],
+    [join(root, 'file'), 'cwd: is not a directory'],
+    [`/${'x'.repeat(300)}`, 'cwd: cannot be used'],
+    ['/\0', 'cwd: cannot be used'],
+  ] as const) {
+    const refused = resolveWorkingDirectory(path, dataDir);
+    await expect(refused).rejects.toMatchObject({ code: 'cwd_invalid', message, details: { field: 'cwd' } });
+  }
+  await expect(resolveWorkingDirectory(join(root, 'none'), dataDir)).rejects.toMatchObject({
+    cause: { code: 'ENOENT' },
+  });
+  expect(await resolveWorkingDirectory(join(root, 'links', '..', 'links'), dataDir)).toBe(join(root, 'links'));
+});
 
 describe('AGENT-15: a chat’s directory must not overlap the data directory', () => {
   test.each([

@@ -4,6 +4,7 @@ import type { Lease } from './events.ts';
 import { PostgresSessionStore } from './postgres-session-store.ts';
 
 export interface ChatSessionStore extends SessionStore {
+  listSessions: NonNullable<SessionStore['listSessions']>;
   /** Like `load`, in pieces small enough to let other work run in between. */
   loadPages(key: SessionKey): AsyncIterable<SessionStoreEntry[]>;
 }

@@ -104,9 +104,8 @@ function readParameters(search: string): Map<string, string> {
 function readHosts(authority: string, parameters: ReadonlyMap<string, string>): { host: string; port: number }[] {
   const given = parameters.get('host');
   const names = given ? given.split(',') : authority.split(',').map((each) => decoded(each.replace(/:[^:\]]*$/, '')));
-  const ports = parameters.has('port')
-    ? (parameters.get('port') ?? '').split(',')
-    : authority.split(',').map((each) => /:([^:\]]*)$/.exec(each)?.[1] ?? '');
+  const ports =
+    parameters.get('port')?.split(',') ?? authority.split(',').map((each) => /:([^:\]]*)$/.exec(each)?.[1] ?? '');
   if (ports.length > 1 && ports.length !== names.length)
     throw refused('the number of ports does not match the number of hosts');
   const hosts = names.map((name, index) => ({

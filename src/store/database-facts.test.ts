@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openPostgresProxy } from '../../test/support/postgres-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { withDatabase } from '../../test/support/database-name.ts';
+import { until } from '../../test/support/until.ts';
 import { openDatabase, type Sql } from './database.ts';
 import { poolSizes, readDatabaseFacts } from './database-facts.ts';
 
@@ -62,11 +63,69 @@ test('DATA-14: takes half of the free connections, at least three and at most fo
   expect(poolSizes({ free: 97 })).toEqual({ main: 10, leases: 2, slow: 2 });
   expect(poolSizes({ free: 3 })).toEqual({ main: 1, leases: 1, slow: 1 });
   expect(total(null)).toBe(6);
+  expect(poolSizes({ free: null })).toEqual({ main: 4, leases: 1, slow: 1 });
+  expect([14, 16, 23, 24].map((free) => poolSizes({ free }))).toEqual([
+    { main: 5, leases: 1, slow: 1 },
+    { main: 5, leases: 1, slow: 2 },
+    { main: 8, leases: 1, slow: 2 },
+    { main: 8, leases: 2, slow: 2 },
+  ]);
+});
+
+test.each([
+  [-1, 'no more connections'],
+  [0, 'no more connections'],
+  [1, 'only one more connection'],
+  [2, 'only two more connections'],
+])('DATA-14: with %d connections left, a host says so and starts none', (free, left) => {
+  expect(() => poolSizes({ free })).toThrow(
+    expect.objectContaining({
+      code: 'storage_unavailable',
+      message: `The database accepts ${left}, but BooCode needs three: raise max_connections or the role’s limit, or close others.`,
+    }) as Error,
+  );
+});
+
+test('the database is asked for its version, its free connections and whether a pooler is in between', async () => {
+  const [row] = await database.sql<{ version: string; max: number }[]>`
+    select current_setting('server_version') as version, current_setting('max_connections')::integer as max`;
+  const facts = await readDatabaseFacts(database.url);
+  expect(facts).toMatchObject({ version: row?.version, isPooled: false });
+  expect(facts.free).toBeGreaterThan(0);
+  expect(facts.free).toBeLessThan(row?.max ?? 0);
+  await expect(readDatabaseFacts(withDatabase(database.url, 'nowhere'))).rejects.toMatchObject({
+    code: 'storage_unavailable',
+    message: expect.stringContaining('There is no database “nowhere”') as string,
+  });
+});
+
+test('CLI-7: a question that is no longer wanted fails at once, before it is asked or while it waits', async () => {
+  await expect(readDatabaseFacts(database.url, AbortSignal.abort())).rejects.toThrow('aborted');
+  const proxy = await openPostgresProxy(database.url);
+  proxy.isFrozen = true;
+  const stop = new AbortController();
+  try {
+    const outcome = readDatabaseFacts(proxy.url, stop.signal).catch((error: unknown) => error);
+    await until(() => proxy.connections > 0);
+    stop.abort();
+    expect(await outcome).toMatchObject({ code: 'storage_unavailable' });
+  } finally {
+    await proxy.close();
+  }
 });
 
 test('DATA-11: PG… variables change neither the database nor how to connect to it', async () => {
   const names = ['HOST', 'PORT', 'USER', 'USERNAME', 'PASSWORD', 'DATABASE', 'APPNAME', 'SSL', 'SSLNEGOTIATION', 'MAX'];
-  names.push('PREPARE', 'MAX_PIPELINE', 'CONNECT_TIMEOUT', 'IDLE_TIMEOUT', 'MAX_LIFETIME', 'KEEP_ALIVE', 'DEBUG');
+  names.push(
+    'PREPARE',
+    'MAX_PIPELINE',
+    'CONNECT_TIMEOUT',
+    'IDLE_TIMEOUT',
+    'MAX_LIFETIME',
+    'KEEP_ALIVE',
+    'DEBUG',
+    'TARGETSESSIONATTRS',
+  );
   for (const name of names) vi.stubEnv(`PG${name}`, 'elsewhere');
   const sql = openDatabase(database.url, { max: 1 });
   const { pathname } = new URL(database.url);
@@ -75,6 +134,8 @@ test('DATA-11: PG… variables change neither the database nor how to connect to
     expect(await sql`select current_database() as name, current_setting('application_name') as app`).toEqual([
       { name: pathname.slice(1), app: 'boocode' },
     ]);
+    // They stay for others, though.
+    expect(process.env['PGTARGETSESSIONATTRS']).toBe('elsewhere');
     // For a server that trusts everyone: the password is empty, not missing.
     const withoutPassword = openDatabase('postgres://u@localhost:1/x', { max: 1 });
     expect((withoutPassword.options as unknown as { pass: () => string }).pass()).toBe('');

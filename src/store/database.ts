@@ -78,5 +78,18 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Sql {
     },
   };
   // The driver's types know only some of its options, and do not allow null.
-  return postgres(parameters as unknown as postgres.Options<Record<string, postgres.PostgresType>>) as unknown as Sql;
+  const given = parameters as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+  return withoutTargetVariable(() => postgres(given)) as unknown as Sql;
+}
+
+/** The one option for which the driver prefers a variable to null. */
+function withoutTargetVariable<T>(open: () => T): T {
+  const name = 'PGTARGETSESSIONATTRS';
+  const value = process.env[name];
+  delete process.env[name];
+  try {
+    return open();
+  } finally {
+    if (value !== undefined) process.env[name] = value;
+  }
 }

@@ -71,6 +71,19 @@ test('LOG-1: continues the numbering with a write of events alone', async () => 
   expect(await readEvents(database.sql, lease.chatId, { after: 2, limit: 10 })).toEqual(stored);
 });
 
+test('an event keeps the turn it belongs to, and its type can be searched for', async () => {
+  const turnId = randomUUID();
+  const body = { type: 'notice', level: 'info', code: 'test', message: 'a' } as const;
+  const stored = await appendEvents(database.sql, lease, { events: [{ turnId, body }, { body }] });
+  expect(stored).toMatchObject([{ turnId }, expect.not.objectContaining({ turnId: expect.anything() as unknown })]);
+  expect(await readEvents(database.sql, lease.chatId, { after: 0, limit: 10 })).toEqual(stored);
+  const columns = await database.sql`select type, turn_id as "turnId" from boocode.events order by seq`;
+  expect(columns).toEqual([
+    { type: 'notice', turnId },
+    { type: 'notice', turnId: null },
+  ]);
+});
+
 test('LOG-1: reads the events after a seq, or the last ones before one, always in order', async () => {
   await submit(lease, 'one');
   await submit(lease, 'two');

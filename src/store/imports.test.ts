@@ -6,11 +6,12 @@ import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { chatSessionStore } from './chat-session-store.ts';
-import { deleteChat, insertChat } from './chats.ts';
+import { openAgentSession } from './agent-sessions.ts';
+import { deleteChat, findChat, insertChat } from './chats.ts';
 import { openDatabase, type Sql } from './database.ts';
 import { appendEvents, readEvents } from './events.ts';
 import { insertHost } from './hosts.ts';
-import { claimImport, insertImport, removeImports } from './imports.ts';
+import { claimImport, findChatOfSession, findImport, insertImport, publishImport, removeImports } from './imports.ts';
 import { claimLease } from './leases.ts';
 import { FencedError } from './storage-error.ts';
 
@@ -94,4 +95,51 @@ test('DATA-5: entries written while their chat is deleted are deleted with it', 
   expect(deleted).toBe(true);
   expect(await sql`select from boocode.claude_session_entries`).toHaveLength(0);
   expect(await sql`select from boocode.claude_session_summaries`).toHaveLength(0);
+});
+
+test('TRANSCRIPT-6: an import becomes the chat of its session once, by whoever claimed it last', async () => {
+  const id = await begin();
+  expect(await findImport(sql, id)).toEqual({ id, agent: 'claude', sessionId, events: 0 });
+  expect(await findImport(sql, randomUUID())).toBeNull();
+  expect(await claimImport(sql, randomUUID(), hostId)).toBeNull();
+  const first = (await claimImport(sql, id, hostId))!;
+  const second = (await claimImport(sql, id, hostId))!;
+  expect(second).toEqual({ chatId: id, hostId, epoch: first.epoch + 1, nextSeq: 1 });
+  await appendEvents(sql, second, { events: [{ body: { type: 'chat_updated', title: 'New' } }] });
+  expect(await findImport(sql, id)).toMatchObject({ events: 1 });
+  const session = { agent: 'claude', backend: 'claude_sdk', sessionId } as const;
+  await openAgentSession(sql, second, session);
+  expect(await findChatOfSession(sql, sessionId)).toBeNull();
+  expect(await publishImport(sql, first)).toBe(false);
+  expect(await findChat(sql, id)).toBeNull();
+  expect(await publishImport(sql, second)).toBe(true);
+  expect(await publishImport(sql, second)).toBe(false);
+  expect(await findChat(sql, id)).toMatchObject({ id });
+  expect(await findChatOfSession(sql, sessionId)).toEqual({ id, title: null });
+  // Another import of the same session has come too late.
+  const late = (await claimImport(sql, await begin(), hostId))!;
+  expect(await publishImport(sql, late)).toBe(false);
+});
+
+test('imports are removed by id, by session or by age, and chats never', async () => {
+  const { id: chat } = await insertChat(sql, newChat());
+  const [one, two] = [newChat(), newChat()];
+  const sessionOfTwo = randomUUID();
+  const insert = async (): Promise<void> => {
+    await insertImport(sql, one, randomUUID());
+    await insertImport(sql, two, sessionOfTwo);
+  };
+  const left = async () => (await sql<{ id: string }[]>`select id from boocode.chats`).map((row) => row.id).toSorted();
+  await insert();
+  await sql`update boocode.chats set created_at = clock_timestamp() - interval '3 hours' where id in (${one.id}, ${chat})`;
+  expect(await removeImports(sql, { id: chat })).toBe(0);
+  expect(await removeImports(sql, { olderThanHours: 4 })).toBe(0);
+  expect(await removeImports(sql, { olderThanHours: 2 })).toBe(1);
+  expect(await left()).toEqual([chat, two.id].toSorted());
+  expect(await removeImports(sql, { sessionId: randomUUID() })).toBe(0);
+  expect(await removeImports(sql, { sessionId: sessionOfTwo })).toBe(1);
+  expect(await left()).toEqual([chat]);
+  await insert();
+  expect(await removeImports(sql, { id: one.id })).toBe(1);
+  expect(await left()).toEqual([chat, two.id].toSorted());
 });

@@ -29,6 +29,7 @@ test('DATA-3: a database that a newer version changed is refused in one sentence
   await expect(migrate(database.sql)).rejects.toMatchObject({
     code: 'storage_unavailable',
     message: expect.stringMatching(/^The database has schema version 999, but .* start a newer BooCode\.$/) as string,
+    details: { database: 999, known: expect.any(Number) as number },
   });
 });
 
@@ -53,6 +54,7 @@ test('a database that cannot be reached is reported as one error', async () => {
   await expect(migrate(nowhere)).rejects.toMatchObject({
     code: 'storage_unavailable',
     message: expect.stringMatching(/^The database could not be migrated: .*ECONNREFUSED/) as string,
+    cause: { code: 'ECONNREFUSED' },
   });
   await nowhere.end();
 });
@@ -93,7 +95,8 @@ describe('an empty database', () => {
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [1] });
     await write(10, 'insert into two values (1);');
     await write(2, 'create table two (id int);');
-    await writeFile(join(directory, 'notes.txt'), 'not a migration');
+    const others = ['notes.txt', '000003.sql.bak', 'old-000003.sql', '00003.sql', '000003_sql', '0000003.sql'];
+    for (const name of others) await writeFile(join(directory, name), 'not a migration');
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [2, 10] });
     expect(await migrate(database.sql, { directory })).toEqual({ applied: [] });
   });
@@ -114,6 +117,7 @@ describe('an empty database', () => {
     await expect(migrate(database.sql, { directory })).rejects.toMatchObject({
       code: 'storage_unavailable',
       message: 'Migration 000002.sql failed: column "nonsense" does not exist',
+      cause: { code: '42703' },
     });
     expect(await tables()).toEqual([...always, 'one'].toSorted());
     await write(2, 'create table two (id int);');
@@ -226,6 +230,14 @@ describe('DATA-17: a database from before BooCode had a schema of its own', () =
     expect(await tables('elsewhere')).toEqual(['boocode_migrations']);
   });
 
+  test('is left alone by a session store in another schema', async () => {
+    await makeOlder('public');
+    const before = await tables('public');
+    await migrateSessionStore(database.sql, { schema: 'sessions' });
+    expect(await tables('public')).toEqual(before);
+    expect(await tables('sessions')).toEqual(storeTables);
+  });
+
   test('is also moved by the session store alone', async () => {
     await makeOlder('public');
     await migrateSessionStore(database.sql);
@@ -287,6 +299,8 @@ describe('STORE-5: the session store in another application’s database', () =>
     try {
       const limited = postgres(Object.assign(new URL(url), { username: name, password: 'x' }).href, { max: 1 });
       await expect(migrateSessionStore(limited)).rejects.toMatchObject({
+        code: 'storage_unavailable',
+        cause: { code: '42501' },
         message: expect.stringMatching(/Create it first: create schema boocode/) as string,
       });
       await sql.unsafe(`create schema boocode authorization ${name}`);

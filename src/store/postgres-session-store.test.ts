@@ -137,8 +137,14 @@ describe('clients with other settings', () => {
 
   test('an invalid time limit is refused', () => {
     for (const statementTimeoutMs of [0, -1, 1.5, Number.NaN]) {
-      expect(() => new PostgresSessionStore({ sql: database.sql, statementTimeoutMs })).toThrow(/statementTimeoutMs/);
+      expect(() => new PostgresSessionStore({ sql: database.sql, statementTimeoutMs })).toThrow(
+        expect.objectContaining({
+          code: 'config_invalid',
+          message: 'statementTimeoutMs must be a whole number of milliseconds, at least 1.',
+        }) as Error,
+      );
     }
+    expect(() => new PostgresSessionStore({ sql: database.sql, statementTimeoutMs: 1 })).not.toThrow();
   });
 });
 
@@ -150,10 +156,17 @@ describe('the cost of an append', () => {
       const store = new PostgresSessionStore({ sql });
       await store.append(key, [line('first')]);
       statements.length = 0;
-      await store.append(key, [line('second'), line('third')]);
+      const third = line('third');
+      await store.append(key, [line('second'), third]);
       await store.append(agent, [line('sub')]);
       expect(statements).toHaveLength(2);
       expect(await store.load(key)).toHaveLength(3);
+      // Also after a batch that was stored already; and an empty one costs nothing.
+      await store.append(key, [third]);
+      statements.length = 0;
+      await store.append(agent, []);
+      await store.append(key, [line('fourth')]);
+      expect(statements).toHaveLength(1);
     } finally {
       await sql.end();
     }
@@ -223,8 +236,11 @@ describe('the time limit', () => {
     // As if another writer had always just stored the same entry.
     await database.sql`create unique index always_first on claude_session_entries (session_id)`;
     try {
-      const error = expect.objectContaining({ code: 'storage_unavailable' }) as unknown;
-      await expect(store.append(key, [line('two')])).rejects.toEqual(error);
+      await expect(store.append(key, [line('two')])).rejects.toMatchObject({
+        code: 'storage_unavailable',
+        message: 'Other writers to this session were faster every time.',
+        cause: { code: '23505' },
+      });
     } finally {
       await database.sql`drop index always_first`;
     }

@@ -29,7 +29,7 @@ import { BooError } from '../protocol/error.ts';
 import { entriesOf, fold, fromColumn, text, toBatch, toColumn, toColumns, uuidsOf } from './session-store-rows.ts';
 import type { Batch, KeyColumns } from './session-store-rows.ts';
 import { checkSchema, defaultSchema } from './schema.ts';
-import { FencedError, isUniqueViolation } from './storage-error.ts';
+import { codeOf, FencedError, isUniqueViolation } from './storage-error.ts';
 
 export { FencedError };
 
@@ -336,7 +336,7 @@ const [pageRows, pageBytes] = [500, 256 * 1024];
 /** Whether a statement had no effect because another writer was faster. */
 function isOvertaken(error: unknown): boolean {
   // 40001: what a client with serializable transactions by default gets.
-  return isUniqueViolation(error) || (error instanceof Error && 'code' in error && error.code === '40001');
+  return isUniqueViolation(error) || codeOf(error) === '40001';
 }
 
 function now(sql: AnySql): postgres.Fragment {

@@ -50,4 +50,33 @@ test('a text that is too long or too varied has no signature and is always read'
   const varied = String.fromCodePoint(...Array.from({ length: 20_000 }, (_, index) => 0x4e00 + index));
   expect(signatureOf([varied])).toBe(null);
   expect(signatureOf([''])?.length).toBe(0);
+  expect(signatureOf(['x'.repeat(256 * 1024)])).not.toBe(null);
+  expect(signatureOf(['x'.repeat(256 * 1024), 'x'])).toBe(null);
+});
+
+test('a signature is as long as its different pieces require, up to a limit', () => {
+  expect(signatureOf(['a'])).toHaveLength(1);
+  expect(signatureOf(['x'.repeat(1000)])).toHaveLength(2);
+  const varied = String.fromCodePoint(...Array.from({ length: 3000 }, (_, index) => 0x4e00 + index));
+  expect(signatureOf([varied.slice(0, 200)])?.length).toBeGreaterThan(200);
+  expect(signatureOf([varied])).toHaveLength(1900);
+});
+
+test('a text is asked for by its sequences of three characters, or by all of it if it is shorter', () => {
+  expect(['', 'a', 'ab', 'abc', 'abcd', 'aaaaa'].map((text) => piecesOf(text).length)).toEqual([0, 1, 1, 1, 2, 1]);
+  expect(piecesOf('the quick brown fox jumps')).toHaveLength(12);
+  // One character each, also where UTF-16 needs two units.
+  expect([piecesOf('a😀b').length, piecesOf('x\uffffab').length]).toEqual([1, 2]);
+});
+
+test('characters that Postgres cannot store count as what is stored instead, and a dot above an i not at all', () => {
+  for (const odd of ['\u0000', '\ud800', '\udfff']) expect(piecesOf(`a${odd}b`)).toEqual(piecesOf('a\ufffdb'));
+  expect(piecesOf('a\ue000b')).not.toEqual(piecesOf('a\ufffdb'));
+  expect(piecesOf('i\u0307x')).toEqual(piecesOf('ix'));
+  expect(piecesOf('\u0307')).toEqual([]);
+});
+
+test('stored signatures stay valid: the bits of a text never change', () => {
+  expect(['a', 'Z[', '@1{', 'Ärger'].map(piecesOf)).toEqual([[44], [7420], [58273], [31659, 64998, 19212]]);
+  expect(signatureOf(['Hello, 1!', 'ß'])?.toString('hex')).toBe('252c000a2005078a85');
 });

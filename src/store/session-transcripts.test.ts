@@ -8,7 +8,13 @@ import { insertChat } from './chats.ts';
 import { insertHost } from './hosts.ts';
 import { claimLease } from './leases.ts';
 import { insertTurn } from './turns.ts';
-import { findStoredBefore, listTranscripts, readEntries, type TranscriptPart } from './session-transcripts.ts';
+import {
+  findStoredBefore,
+  listTranscripts,
+  readEntries,
+  readTurnEntries,
+  type TranscriptPart,
+} from './session-transcripts.ts';
 import { SlowLane } from './slow-lane.ts';
 
 let database: TestDatabase;
@@ -47,6 +53,37 @@ test('PROMPT-10: entries stored before a turn started are told apart from those 
   await store.append(key, [{ type: 'user', uuid: 'since' }]);
   const before = await findStoredBefore(sql, { chatId, sessionId, turnId }, ['before', 'elsewhere', 'since', 'never']);
   expect([...before]).toEqual(['before']);
+});
+
+test('TURN-14: what models wrote and tools returned since a turn started is read in order, in pages, from every transcript', async () => {
+  const { sql } = database;
+  const hostId = randomUUID();
+  await insertHost(sql, { id: hostId, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
+  const { id: chatId } = await insertChat(sql, newChat());
+  const lease = (await claimLease(sql, chatId, hostId, 60_000))!;
+  const key = { projectKey: chatId, sessionId: randomUUID() };
+  await store.append(key, [{ type: 'assistant', n: 'before' }]);
+  const turnId = randomUUID();
+  await insertTurn(sql, lease, turnId);
+  await store.append(key, [
+    { type: 'user', n: 'prompt' },
+    { type: 'assistant', n: 0 },
+  ]);
+  await store.append({ ...key, subpath: 'subagents/agent-1' }, [
+    { type: 'user', content: [{ type: 'tool_result' }], n: 1 },
+  ]);
+  await store.append(
+    key,
+    Array.from({ length: 60 }, (_, n) => ({ type: 'assistant', n: n + 2 })),
+  );
+  const read = async (after: number) => readTurnEntries(sql, { chatId, turnId }, after);
+  const first = await read(0);
+  const second = await read(first.at(-1)!.ordinal);
+  expect([first.length, second.length]).toEqual([50, 12]);
+  expect([...first, ...second].map(({ json }) => (JSON.parse(json) as { n: number }).n)).toEqual(
+    Array.from({ length: 62 }, (_, n) => n),
+  );
+  expect(await read(second.at(-1)!.ordinal)).toEqual([]);
 });
 
 describe('TRANSCRIPT-4: stored transcripts are read page by page', () => {

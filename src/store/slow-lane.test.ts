@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { openDatabase } from './database.ts';
@@ -46,6 +47,7 @@ test('LOG-10: a query nobody waits for any more ends at the server, and one stil
   await until(async () => (await running()) === 0, { what: 'its end at the server' });
   await expect(slow.ask((db) => db`select 1`, { signal: gone.signal })).rejects.toMatchObject({
     code: 'query_timeout',
+    message: 'The client no longer waits for the answer.',
   });
 });
 
@@ -67,4 +69,45 @@ test('LOG-10: retries a query that was cancelled in place of another, or whose c
 
 test('passes on errors in a query unchanged', async () => {
   await expect(slow.ask((db) => db`select from nowhere`)).rejects.toMatchObject({ code: '42P01' });
+});
+
+/** Questions that all fail with this code, and how many were asked. */
+function failing(code: string): { question: Parameters<SlowLane['ask']>[0]; count: () => number } {
+  let count = 0;
+  const question = (): unknown => {
+    count += 1;
+    return Promise.reject(Object.assign(new Error('It failed.'), { code }));
+  };
+  return { question: question as Parameters<SlowLane['ask']>[0], count: () => count };
+}
+
+test('asks three times if the connection keeps breaking, and once if the query is wrong', async () => {
+  const breaking = failing('CONNECTION_CLOSED');
+  await expect(slow.ask(breaking.question)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  expect(breaking.count()).toBe(3);
+  const wrong = failing('42P01');
+  await expect(slow.ask(wrong.question)).rejects.toMatchObject({ code: '42P01' });
+  expect(wrong.count()).toBe(1);
+});
+
+test('LOG-10: a query has ten seconds unless told otherwise, and leaves no timer and no listener behind', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    let cancelled = 0;
+    const endless = Object.assign(new Promise(() => undefined), { cancel: () => (cancelled += 1) });
+    const question = (() => endless) as unknown as Parameters<SlowLane['ask']>[0];
+    const answer = slow.ask(question).catch(String);
+    vi.advanceTimersByTime(9999);
+    expect(cancelled).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(cancelled).toBe(1);
+    expect(await answer).toContain('The database took too long. It was cancelled after 10 seconds.');
+    const { signal } = new AbortController();
+    const fine = (() => Promise.resolve([])) as unknown as Parameters<SlowLane['ask']>[0];
+    await slow.ask(fine, { signal });
+    expect(vi.getTimerCount()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -6,20 +6,26 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { noUsage } from '../protocol/usage.ts';
 import {
   addUsage,
+  findAgentSession,
   findAgentSessions,
   findCountedUsage,
   openAgentSession,
   setAgentSession,
   setCountedUsage,
+  setSessionBackend,
   setSessionId,
 } from './agent-sessions.ts';
 import type { StoredSettings } from '../protocol/chat.ts';
 import { findChat, insertChat, listChats, type NewChat } from './chats.ts';
 import { cleanText } from './clean-text.ts';
+import { openDatabase } from './database.ts';
+import { findTrust, insertTrust } from './directory-trusts.ts';
 import { appendEvents, type Lease, readEvents } from './events.ts';
-import { findUnstoppedHosts, insertHost, stopHost } from './hosts.ts';
+import { findUnstoppedHosts, insertHost, otherHostLives, stopHost } from './hosts.ts';
 import { claimLease } from './leases.ts';
+import { probeWrites } from './probe-writes.ts';
 import { hashContent } from './prompts.ts';
+import { insertTurn } from './turns.ts';
 
 let database: TestDatabase;
 const hostId = randomUUID();
@@ -149,14 +155,22 @@ test('TURN-4: sums usage per model and per number, whatever the models are calle
   expect(await findChat(database.sql, lease.chatId)).toMatchObject({ costUsd: 3, tokensIn: 13, tokensOut: 12 });
 });
 
-test('AGENT-2: a chat’s session is created once, and changes when the agent starts another', async () => {
+test('AGENT-2: a chat’s session is created once, under its lease, and changes when the agent starts another', async () => {
   const lease = await openChat();
+  const session = { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() } as const;
+  expect(await openAgentSession(database.sql, { ...lease, epoch: lease.epoch - 1 }, session)).toBeNull();
+  expect(await findAgentSession(database.sql, lease.chatId, 'claude')).toBeNull();
   const first = await openSession(lease);
   expect(await openSession(lease)).toBe(first);
   const begun = randomUUID();
   await setAgentSession(database.sql, lease, 'claude', { sessionId: begun, model: 'nul\u0000' });
   expect(await openSession(lease)).toBe(begun);
   expect(await findAgentSessions(database.sql, lease.chatId)).toEqual([{ sessionId: begun }]);
+  expect(await findAgentSession(database.sql, lease.chatId, 'claude')).toBe(begun);
+  expect(await openAgentSession(database.sql, lease, { ...session, sessionId: first })).toEqual({
+    sessionId: begun,
+    model: 'nul␀',
+  });
 });
 
 test('finds the hosts of a machine that did not shut down cleanly, and no stopped ones', async () => {
@@ -166,6 +180,77 @@ test('finds the hosts of a machine that did not shut down cleanly, and no stoppe
   await stopHost(database.sql, host.id);
   await stopHost(database.sql, host.id);
   expect(await findUnstoppedHosts(database.sql, 'there')).toEqual([]);
+});
+
+test('whether another host that may have run the chat’s open turn still lives', async () => {
+  const { sql } = database;
+  const lease = await openChat();
+  const lives = () => otherHostLives(sql, hostId, lease.chatId);
+  const host = { id: randomUUID(), machine: 'there', pid: 7, pidStarted: 'then', version: '1' };
+  await insertHost(sql, host);
+  expect(await lives()).toBe(false);
+  await appendEvents(sql, lease, {
+    events: [{ body: { type: 'chat_updated' } }],
+    side: (db) => [insertTurn(db, lease, randomUUID())],
+  });
+  expect(await lives()).toBe(true);
+  await stopHost(sql, host.id);
+  expect(await lives()).toBe(false);
+});
+
+test('FENCE-4: a host that stops frees its leases at once', async () => {
+  const { sql } = database;
+  const host = { id: randomUUID(), machine: 'there', pid: 8, pidStarted: 'then', version: '1' };
+  await insertHost(sql, host);
+  const { id } = await insertChat(sql, newChat());
+  expect(await claimLease(sql, id, host.id, 60_000)).not.toBeNull();
+  expect(await claimLease(sql, id, hostId, 60_000)).toBeNull();
+  await stopHost(sql, host.id);
+  expect(await claimLease(sql, id, hostId, 60_000)).not.toBeNull();
+});
+
+test('TRUST-5: trust is for a directory’s content; for other content, the one trusted last is found', async () => {
+  const { sql } = database;
+  const files = [{ path: 'CLAUDE.md', sha256: 'x', text: 'NUL \u0000 and "quotes"' }];
+  const trust = (path: string, digest: string) => insertTrust(sql, { path, digest, files });
+  const found = async (path: string, digest: string) => (await findTrust(sql, { path, digest }))?.digest;
+  expect(await findTrust(sql, { path: '/work', digest: 'one' })).toBeNull();
+  await trust('/work', 'one');
+  await trust('/work', 'two');
+  await trust('/other', 'three');
+  expect(await findTrust(sql, { path: '/work', digest: 'one' })).toEqual({
+    path: '/work',
+    digest: 'one',
+    files,
+    trustedAt: expect.any(Date) as Date,
+  });
+  expect(await found('/work', 'new')).toBe('two');
+  await trust('/work', 'one');
+  expect(await found('/work', 'new')).toBe('one');
+});
+
+test('DATA-6: the check for writes works without the right to temporary tables, and notices a read-only database', async () => {
+  const { sql, url } = database;
+  const name = new URL(url).pathname.slice(1);
+  const role = `probing_${name}`;
+  await sql.unsafe(`
+    revoke temporary on database ${name} from public;
+    create role ${role} login password 'x';
+    grant usage on schema boocode to ${role};
+    grant select, update on boocode.hosts to ${role};`);
+  const limited = openDatabase(Object.assign(new URL(url), { username: role, password: 'x' }).href, { max: 1 });
+  try {
+    await probeWrites(sql, hostId);
+    await probeWrites(limited, hostId);
+    await limited`set default_transaction_read_only to on`;
+    await expect(probeWrites(limited, hostId)).rejects.toMatchObject({ code: '25006' });
+    await limited`set default_transaction_read_only to off`;
+    await sql.unsafe(`revoke update on boocode.hosts from ${role}`);
+    await expect(probeWrites(limited, hostId)).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await limited.end();
+    await sql.unsafe(`drop owned by ${role}; drop role ${role}; grant temporary on database ${name} to public`);
+  }
 });
 
 test('a prompt’s hash distinguishes contents by value', () => {
@@ -210,4 +295,19 @@ test('TURN-16: the booked part of the agent’s count belongs to one session, an
   expect(await counted()).toEqual({ m: cost(7, 2) });
   await setSessionId(database.sql, lease, 'claude', crypto.randomUUID());
   expect(await counted()).toBeNull();
+  // The agent itself said how much of it is booked.
+  await addUsage(database.sql, lease, 'claude', { costUsd: 0.5, models: {} }, { 'm\u0000': cost(9, 3) });
+  expect(await counted()).toEqual({ 'm\u2400': cost(9, 3) });
+  const adopting = await openChat();
+  expect(await findCountedUsage(database.sql, adopting.chatId, 'claude')).toBeNull();
+  const adopted = { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID(), isAdopted: true } as const;
+  expect(await openAgentSession(database.sql, adopting, adopted)).toEqual({
+    sessionId: adopted.sessionId,
+    model: null,
+  });
+  expect(await findCountedUsage(database.sql, adopting.chatId, 'claude')).toBeNull();
+  await setSessionBackend(database.sql, adopting, 'claude', 'claude_pty');
+  expect(await database.sql`select backend from boocode.agent_sessions where chat_id = ${adopting.chatId}`).toEqual([
+    { backend: 'claude_pty' },
+  ]);
 });

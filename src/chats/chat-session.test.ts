@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createGate } from '../../test/support/gate.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { openChatLog } from '../../test/support/open-chat-log.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { until } from '../../test/support/until.ts';
+import type { AgentSession, AgentSessionSpec } from '../agents/agent-backend.ts';
+import { silentLog } from '../lib/log.ts';
+import { BooError } from '../protocol/error.ts';
+import type { Event } from '../protocol/event.ts';
+import { noUsage } from '../protocol/usage.ts';
+import { findAgentSession } from '../store/agent-sessions.ts';
+import { findChat } from '../store/chats.ts';
+import { readEvents } from '../store/events.ts';
+import { FencedError } from '../store/storage-error.ts';
+import type { ChatContext } from './chat-context.ts';
+import type { ChatLog } from './chat-log.ts';
+import { ChatSession } from './chat-session.ts';
+import { ChatSettings } from './chat-settings.ts';
+import { ChatStateMachine } from './chat-state-machine.ts';
+import { Waits } from './waits.ts';
+import { WorkQueue } from './work-queue.ts';
+
+let database: TestDatabase;
+let log: ChatLog;
+let settings: ChatSettings;
+let state: ChatStateMachine;
+let queue: WorkQueue;
+let waits: Waits;
+let session: ChatSession;
+/** The sessions that were opened, and what happened to them. */
+let opened: Required<AgentSessionSpec>[];
+let closed: number;
+let failures: unknown[];
+/** Happens while a session opens. */
+let onOpen: (spec: Required<AgentSessionSpec>, signal?: AbortSignal) => void | Promise<void>;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  const { sql } = database;
+  log = await openChatLog(sql, { onStored: (event) => waits.noted(event) });
+  settings = new ChatSettings((await findChat(sql, log.lease.chatId))!);
+  settings.stored({ cwd: '/tmp' });
+  state = new ChatStateMachine(() => {});
+  queue = new WorkQueue(() => Promise.resolve(null));
+  const limits = { quietMs: 1, modelSilenceMs: 0, onChanged() {}, onSilentModel() {} };
+  waits = new Waits({ clock: new ManualClock(), ...limits });
+  [opened, closed, failures] = [[], 0, []];
+  onOpen = () => {};
+  const backend = {
+    async openSession(spec: Required<AgentSessionSpec>, signal?: AbortSignal): Promise<Partial<AgentSession>> {
+      opened.push(spec);
+      await onOpen(spec, signal);
+      return { close: () => Promise.resolve(void (closed += 1)) };
+    },
+  };
+  const agents = { backendFor: () => backend, agentFor: () => ({ foldSummary: () => undefined }) };
+  session = new ChatSession({
+    sql,
+    log,
+    settings,
+    state,
+    queue,
+    waits,
+    agents,
+    logger: silentLog,
+    dataDir: '/nonexistent',
+    warmLimiter: <T>(task: () => Promise<T>) => task(),
+    fail: (error: unknown) => void failures.push(error),
+  } as unknown as ChatContext);
+});
+
+const events = (): Promise<Event[]> => readEvents(database.sql, log.lease.chatId, { after: 0, limit: 100 });
+const no = new BooError('agent_failed', 'No.');
+
+describe('a session', () => {
+  test('is opened with the chat’s settings, once', async () => {
+    settings.stored({ model: 'opus', effort: 'high', permissionMode: 'plan', acceptsAgentMessages: true });
+    const warmed = session.warm();
+    expect(state.session.is).toBe('cold');
+    await until(() => session.isOpening);
+    await warmed;
+    expect([session.isReady, session.isOpening, session.handle]).toEqual([true, false, state.handle]);
+    await session.warm();
+    const { chatId } = log.lease;
+    expect(opened).toHaveLength(1);
+    expect(opened[0]).toMatchObject({
+      chatId,
+      cwd: '/tmp',
+      model: 'opus',
+      effort: 'high',
+      permissionMode: 'plan',
+      trusted: false,
+      acceptsAgentMessages: true,
+      sessionId: await findAgentSession(database.sql, chatId, 'claude'),
+    });
+  });
+
+  test('is opened again under its id after a setting has changed, even while it opened', async () => {
+    await session.warm();
+    session.outdate();
+    expect(session.isReady).toBe(false);
+    onOpen = () => {
+      if (opened.length === 2) session.outdate();
+    };
+    await session.warm();
+    expect([opened.length, closed, session.isReady]).toEqual([3, 2, true]);
+    expect(new Set(opened.map(({ sessionId }) => sessionId)).size).toBe(1);
+  });
+
+  test('that does not open leaves its reason, until that may be gone', async () => {
+    onOpen = () => {
+      throw no;
+    };
+    await expect(session.warm()).rejects.toBe(no);
+    expect(state.session).toEqual({ is: 'cold', failure: no });
+    session.forgetFailure();
+    expect(state.session).toEqual({ is: 'cold', failure: undefined });
+    onOpen = () => {};
+    await session.warm();
+    session.forgetFailure();
+    expect(session.isReady).toBe(true);
+  });
+
+  test('is not opened by a host that has lost the chat, or is releasing it', async () => {
+    queue.close();
+    await expect(session.warm()).rejects.toMatchObject({ code: 'shutting_down' });
+    await database.sql`update boocode.chats set epoch = epoch + 1 where id = ${log.lease.chatId}`;
+    await expect(session.warm()).rejects.toBeInstanceOf(FencedError);
+    expect(opened).toEqual([]);
+  });
+
+  test('is closed once, and whoever closes it waits for that', async () => {
+    await session.close();
+    await session.warm();
+    const both = [session.close(), session.close()];
+    expect(state.session.is).toBe('closing');
+    await Promise.all(both);
+    expect([state.session.is, closed]).toEqual(['cold', 1]);
+  });
+
+  test('is abandoned whatever it does', async () => {
+    await session.abandon();
+    const gate = createGate();
+    let signal: AbortSignal | undefined;
+    onOpen = async (_, given) => {
+      signal = given;
+      await gate.pass();
+    };
+    const warmed = session.warm();
+    await gate.reached;
+    const abandoned = session.abandon();
+    expect(signal?.aborted).toBe(true);
+    gate.open();
+    await Promise.all([warmed, abandoned]);
+    expect(closed).toBe(1);
+  });
+});
+
+describe('a session that is lost', () => {
+  test('while it opens has not opened', async () => {
+    onOpen = ({ onLost }) => onLost(no);
+    await expect(session.warm()).rejects.toBe(no);
+    expect(state.session).toMatchObject({ is: 'cold', failure: no });
+  });
+
+  test('takes its background work with it, which is reported', async () => {
+    await session.warm();
+    opened[0]!.onEvent({ type: 'background_tasks', tasks: [{ taskId: 't', kind: 'bash', description: 'serve' }] });
+    await log.settled();
+    expect(waits.hasBackground).toBe(true);
+    opened[0]!.onLost(no);
+    await log.settled();
+    expect([state.session.is, waits.hasBackground]).toEqual(['cold', false]);
+    expect(await events()).toMatchObject([{ tasks: [{ description: 'serve' }] }, { tasks: [] }]);
+  });
+
+  test('after another one was opened changes nothing', async () => {
+    await session.warm();
+    session.outdate();
+    await session.warm();
+    opened[0]!.onLost(no);
+    expect(session.isReady).toBe(true);
+    opened[1]!.onLost(no);
+    await log.settled();
+    expect(state.session.is).toBe('cold');
+    expect(await events()).toEqual([]);
+  });
+});
+
+describe('what a session reports between turns', () => {
+  test('is stored, and changes the chat', async () => {
+    await session.warm();
+    opened[0]!.onEvent({ type: 'session_info_update', title: 'A name' });
+    await until(() => settings.row.title === 'A name');
+    expect(await events()).toMatchObject([{ type: 'session_info_update' }]);
+    expect((await events())[0]).not.toHaveProperty('turnId', expect.any(String));
+    await database.sql`update boocode.chats set epoch = epoch + 1 where id = ${log.lease.chatId}`;
+    opened[0]!.onEvent({ type: 'session_info_update', title: 'Another' });
+    await until(() => failures.length === 1);
+    expect([failures[0], settings.row.title]).toEqual([expect.any(FencedError), 'A name']);
+  });
+
+  test('of its cost is booked', async () => {
+    await session.warm();
+    await opened[0]!.onCost({ costUsd: 0.25, models: {} });
+    await opened[0]!.onResumed({ m: { ...noUsage, outputTokens: 5, costUsd: 0.5 } });
+    expect(await events()).toMatchObject([
+      { code: 'session_cost', data: { costUsd: 0.25 } },
+      { code: 'session_cost', data: { costUsd: 0.5 } },
+    ]);
+    await database.sql`update boocode.chats set epoch = epoch + 1 where id = ${log.lease.chatId}`;
+    await opened[0]!.onCost({ costUsd: 0.25, models: {} });
+    expect(failures).toEqual([expect.any(FencedError)]);
+  });
+
+  test('is a sign, a turn of its own, or its MCP servers, as long as it is open', async () => {
+    const first = [{ name: 'a', status: 'connected' }] as never;
+    onOpen = ({ onMcpServers }) => onMcpServers(first);
+    await session.warm();
+    expect(state.mcpServers).toEqual(first);
+    const { onMcpServers, onUnprompted, onSign } = opened[0]!;
+    onMcpServers([]);
+    expect(state.mcpServers).toEqual([]);
+    const turn = (async function* () {})();
+    onUnprompted(turn);
+    expect(queue.takeUnprompted()).toBe(turn);
+    let signs = 0;
+    waits.sign = () => void (signs += 1);
+    onSign();
+    expect(signs).toBe(1);
+    await session.close();
+    onMcpServers(first);
+    expect([state.session.is, state.mcpServers]).toEqual(['cold', null]);
+  });
+});

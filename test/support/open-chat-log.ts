@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { ChatLog, type ChatLogParts } from '../../src/chats/chat-log.ts';
+import { Feed } from '../../src/chats/feed.ts';
+import { insertChat } from '../../src/store/chats.ts';
+import type { Sql } from '../../src/store/database.ts';
+import { insertHost } from '../../src/store/hosts.ts';
+import { claimLease } from '../../src/store/leases.ts';
+import { newChat } from './new-chat.ts';
+
+/** The log of a new chat that a new host holds, without the host. Nobody follows it, unless a feed is given. */
+export async function openChatLog(sql: Sql, parts: Partial<Omit<ChatLogParts, 'lease'>> = {}): Promise<ChatLog> {
+  const hostId = randomUUID();
+  await insertHost(sql, { id: hostId, machine: 'test', pid: 1, pidStarted: '', version: '0' });
+  const { id } = await insertChat(sql, newChat());
+  const lease = await claimLease(sql, id, hostId, 600_000);
+  return new ChatLog({
+    sql,
+    lease: lease!,
+    feed: new Feed({ read: () => Promise.resolve([]), head: () => Promise.resolve(0) }, { backlogBytes: 1 }),
+    retry: () => Promise.resolve(false),
+    onStored() {},
+    onFenced() {},
+    ...parts,
+  });
+}
