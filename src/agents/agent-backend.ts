@@ -8,7 +8,7 @@
  */
 import type { BackendName, Effort, McpServer, PermissionMode } from '../protocol/chat.ts';
 import type { ContentBlock } from '../protocol/content.ts';
-import type { AnswerOutcome, DecisionKind } from '../protocol/decision.ts';
+import type { AnswerOutcome, DecisionAnswer, DecisionKind } from '../protocol/decision.ts';
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
 import type { SessionStore } from '../protocol/session-store.ts';
@@ -39,6 +39,8 @@ export interface TurnTraces {
   /** Ids of the tool calls that have a result. */
   readonly finishedCalls: ReadonlySet<string>;
 }
+
+export type { DecisionAnswer };
 
 export type AgentEvent =
   | AgentBody
@@ -77,6 +79,11 @@ export type AgentEvent =
       isTaken?: boolean | undefined;
       /** It failed for a reason that would also fail any other prompt. */
       obstacle?: Obstacle | undefined;
+      /**
+       * Its process is gone, but these decisions can still be answered: another process of the session can take up
+       * their calls.
+       */
+      keptDecisionIds?: readonly string[] | undefined;
     };
 
 /** Why prompts cannot be answered for now. */
@@ -151,6 +158,11 @@ export interface AgentSessionSpec {
   sessionStore: SessionStore;
   /** Turns that the agent starts by itself, for example when a background task ends. */
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
+  /**
+   * Continues with this call. Its turn is already announced by `onUnprompted` when `openSession` resolves. Throws
+   * `agent_failed` if the call cannot be continued.
+   */
+  continues?: ContinuedCall | undefined;
   /** What the agent reports between turns, for example that a background task has ended. */
   onEvent(event: AgentBody): void;
   /**
@@ -196,13 +208,6 @@ export interface DirectoryContent {
   readonly isCurrent: () => boolean;
 }
 
-export interface DecisionAnswer {
-  outcome: AnswerOutcome;
-  /** Replaces the input that was shown. */
-  input?: Record<string, unknown> | undefined;
-  message?: string | undefined;
-}
-
 /** An invalid field of an answer, and what it must be. */
 export interface AnswerProblem {
   field: string;
@@ -211,6 +216,20 @@ export interface AnswerProblem {
 
 /** `settled`: nothing waits for the answer anymore, and the event that reports this will follow. */
 export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
+
+/** A call from an earlier process of the session, which now has its answer. */
+export interface ContinuedCall {
+  toolCallId: string;
+  answer: DecisionAnswer;
+  /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
+  onAsked(): Promise<void>;
+}
+
+/** What a person was asked about a tool call. */
+export interface AskedCall {
+  toolName: string;
+  input: Record<string, unknown>;
+}
 
 export interface BackendCapabilities {
   /** Text streams while it is generated. */
@@ -268,6 +287,13 @@ export interface AgentSession {
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 
+  /**
+   * Ends the process in the middle of a turn that waits for a decision, without a word to the agent, so that another
+   * process can take up the call. The turn ends as `interrupted`. Resolves with false if nothing waits, or if a question
+   * would be lost, and then does nothing. Present if the backend can continue calls.
+   */
+  suspend?(): Promise<boolean>;
+
   /** Ends the session cleanly: its transcript is fully stored when this resolves. Idempotent. */
   close(): Promise<void>;
 }
@@ -288,6 +314,15 @@ export interface AgentBackend {
    * tell, and the prompt counts as asked.
    */
   wasAsked?(session: StoredSession, prompt: BegunPrompt): Promise<boolean>;
+
+  /**
+   * Whether a call that a person was asked about can be continued by another process: it has not run, and the session
+   * has not moved on. Without this method decisions end with the process that asked.
+   */
+  readonly canContinue?: ((session: StoredSession, toolCallId: string) => Promise<boolean>) | undefined;
+
+  /** `checkAnswer` for a decision that no open session waits for. */
+  checkKeptAnswer?(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck>;
 
   /** Closes every open session; none of their processes is left. Idempotent. */
   dispose(): Promise<void>;

@@ -44,6 +44,7 @@ beforeEach(() => {
       },
     },
     hold,
+    decisions: { isWaiting: false },
     turns: {
       runPrompt: ({ id }: { id: string }) => Promise.resolve(void seen.push(id)),
       runUnprompted: (events: unknown) => Promise.resolve(void seen.push(String(events))),

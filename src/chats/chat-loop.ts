@@ -6,11 +6,13 @@ import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import type { QueueHold } from './queue-hold.ts';
 import type { Turns } from './turns.ts';
-import type { WorkItem } from './work-queue.ts';
+import type { OpenDecisions } from './open-decisions.ts';
+import type { Pauses, WorkItem } from './work-queue.ts';
 
 export interface ChatLoopParts {
   session: ChatSession;
   hold: QueueHold;
+  decisions: Pick<OpenDecisions, 'isWaiting'>;
   turns: Turns;
   /** The chat is cold and has nothing to do. */
   readonly onRest: () => void;
@@ -19,6 +21,7 @@ export interface ChatLoopParts {
 export class ChatLoop {
   readonly #context: ChatContext;
   readonly #parts: ChatLoopParts;
+  readonly #pauses: Pauses;
   #running: Promise<void> | undefined;
   /** There may be something new in the queue. */
   #isWoken = false;
@@ -28,6 +31,7 @@ export class ChatLoop {
   constructor(context: ChatContext, parts: ChatLoopParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#pauses = { isHeld: () => parts.hold.isHeld, isSuspended: () => parts.decisions.isWaiting };
     context.queue.consume(() => this.#wake());
   }
 
@@ -87,7 +91,7 @@ export class ChatLoop {
     await first?.();
     while (this.#isWoken) {
       this.#isWoken = false;
-      for (let item; (item = await queue.next(() => this.#parts.hold.isHeld));) await this.#do(item);
+      for (let item; (item = await queue.next(this.#pauses));) await this.#do(item);
     }
   }
 

@@ -80,7 +80,6 @@ describe('a session', () => {
     settings.stored({ model: 'opus', effort: 'high', permissionMode: 'plan', acceptsAgentMessages: true });
     const warmed = session.warm();
     expect(state.session.is).toBe('cold');
-    await until(() => session.isOpening);
     await warmed;
     expect([session.isReady, session.isOpening, session.handle]).toEqual([true, false, state.handle]);
     await session.warm();

@@ -1,6 +1,6 @@
 /** The agent's session of one chat: opened for work, closed at rest, opened again after it was lost. */
 import { randomUUID } from 'node:crypto';
-import type { AgentSession, AgentSessionSpec } from '../agents/agent-backend.ts';
+import type { AgentSession, AgentSessionSpec, ContinuedCall } from '../agents/agent-backend.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
@@ -59,11 +59,16 @@ export class ChatSession {
     }
   }
 
-  async #reopen(): Promise<void> {
+  /** Opens the session in a new process, which continues with this call. Between turns only. */
+  async continueCall(call: ContinuedCall): Promise<void> {
+    await this.#reopen(call);
+  }
+
+  async #reopen(continues?: ContinuedCall): Promise<void> {
     const { state, warmLimiter } = this.#context;
     await this.close();
     const abort = new AbortController();
-    const opening = warmLimiter(() => this.#open(abort.signal));
+    const opening = warmLimiter(() => this.#open(abort.signal, continues));
     const done = opening.then(
       () => undefined,
       () => undefined,
@@ -94,7 +99,11 @@ export class ChatSession {
       state.session.abort.abort();
       await state.session.done;
     }
-    if (state.session.is === 'ready') await state.session.handle.close();
+    if (state.session.is === 'ready') {
+      const { handle } = state.session;
+      // What it asked a person is for the chat's next holder, and must not be denied in its transcript.
+      if ((await handle.suspend?.()) !== true) await handle.close();
+    }
     if (state.session.is === 'closing') await state.session.done;
   }
 
@@ -125,7 +134,7 @@ export class ChatSession {
     return found;
   }
 
-  async #open(signal: AbortSignal): Promise<void> {
+  async #open(signal: AbortSignal, continues?: ContinuedCall): Promise<void> {
     const { sql, log, logger, queue, settings, state, waits, agents } = this.#context;
     this.#isOutdated = false;
     const {
@@ -164,6 +173,7 @@ export class ChatSession {
       trusted: directory?.trusted === true,
       directory: directory?.content,
       acceptsAgentMessages,
+      continues,
       sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
       onUnprompted: (events) => queue.addUnprompted(events),
       onEvent: (event) => this.#record(event),

@@ -129,6 +129,7 @@ export class ChatStateMachine {
     if (this.#phase.is === 'turn') return isAsking ? 'waiting' : 'running';
     const { session } = this;
     if (session.is === 'opening') return 'warming';
+    if (isAsking) return 'waiting';
     if (session.is === 'ready') return 'ready';
     return session.is === 'cold' && session.failure ? 'failed' : 'cold';
   }

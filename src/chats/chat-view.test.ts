@@ -26,8 +26,8 @@ const row = chatRow({
 
 describe('a chat as clients see it', () => {
   test('has the fields of its row, without those of the store alone', () => {
-    const { ordinal: _, agentDirectory: _2, waitingPrompts: _3, ...fields } = row;
-    expect(chatView(row, atRest)).toEqual({
+    const { ordinal: _, agentDirectory: _2, waitingPrompts: _3, isAsking: _4, hasAnswer: _5, ...fields } = row;
+    expect(chatView(row, atRest(row))).toEqual({
       ...fields,
       waiting: 2,
       currentDirectory: '/work/project',
@@ -39,18 +39,22 @@ describe('a chat as clients see it', () => {
     });
   });
 
+  test('waits for a person also while no host holds it', () => {
+    expect(chatView(row, atRest({ isAsking: true })).state).toBe('waiting');
+  });
+
   test.each([
     ['/work/project', 'project'],
     ['/', '/'],
   ])('is named after its directory %s until it has a title', (cwd, title) => {
-    expect(chatView({ ...row, cwd, title: null }, atRest).title).toBe(title);
-    expect(chatView({ ...row, cwd }, atRest).title).toBe('Title');
+    expect(chatView({ ...row, cwd, title: null }, atRest(row)).title).toBe(title);
+    expect(chatView({ ...row, cwd }, atRest(row)).title).toBe('Title');
   });
 
   test('says when its queue resumes by itself only if it does', () => {
     const held = { ...row, hold: heldSince };
-    expect(chatView(held, atRest).hold).toEqual({ ...heldSince, resumesAt: null });
-    expect(chatView({ ...held, resumeAtReset: true }, atRest).hold).toEqual({
+    expect(chatView(held, atRest(held)).hold).toEqual({ ...heldSince, resumesAt: null });
+    expect(chatView({ ...held, resumeAtReset: true }, atRest(held)).hold).toEqual({
       ...heldSince,
       resumesAt: heldSince.resetsAt,
     });
@@ -64,14 +68,14 @@ describe('a chat as clients see it', () => {
     ['running', '/work/tree/sub'],
     ['waiting', '/work/tree/sub'],
   ] as const)('AGENT-35: is, when %s, in %s', (state, expected) => {
-    const live = { ...atRest, state };
+    const live = { ...atRest(row), state };
     expect(chatView({ ...row, agentDirectory: directory }, live).currentDirectory).toBe(expected);
     expect(chatView(row, live).currentDirectory).toBe('/work/project');
   });
 
   test('AGENT-35: is in its directory while the agent works in no worktree and does not run', () => {
     const agentDirectory = { cwd: '/work/project/sub', worktree: null };
-    expect(chatView({ ...row, agentDirectory }, atRest).currentDirectory).toBe('/work/project');
+    expect(chatView({ ...row, agentDirectory }, atRest(row)).currentDirectory).toBe('/work/project');
   });
 });
 

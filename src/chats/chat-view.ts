@@ -7,12 +7,22 @@ import type { ChatRow, StoredHold } from '../store/chats.ts';
 /** What only the host that holds the chat knows. */
 export type LiveState = Pick<Chat, 'state' | 'waitsFor' | 'mcpServers'>;
 
-/** The state of a chat that no host holds. */
-export const atRest: LiveState = { state: 'cold', waitsFor: null, mcpServers: null };
+/** The state of a chat that no host holds. It may wait for a person all the same. */
+export function atRest({ isAsking }: Pick<ChatRow, 'isAsking'>): LiveState {
+  return { state: isAsking ? 'waiting' : 'cold', waitsFor: null, mcpServers: null };
+}
 
 /** The chat as clients see it. */
 export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
-  const { ordinal: _, hold, agentDirectory, waitingPrompts, ...rest } = row;
+  const {
+    ordinal: _ordinal,
+    hold,
+    agentDirectory,
+    waitingPrompts,
+    isAsking: _isAsking,
+    hasAnswer: _hasAnswer,
+    ...rest
+  } = row;
   return {
     ...rest,
     waiting: waitingPrompts,

@@ -11,6 +11,7 @@ import type { ResumeQueue } from '../protocol/hold.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { InterruptResult, RewindResult } from '../protocol/prompt.ts';
 import type { ChatRow } from '../store/chats.ts';
+import type { OpenDecision } from '../store/decisions.ts';
 import type { Lease } from '../store/events.ts';
 import { type NewPrompt, nextPrompt } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
@@ -23,18 +24,22 @@ import { ChatStateMachine } from './chat-state-machine.ts';
 import { chatView, type LiveState } from './chat-view.ts';
 import { flipChat } from './flip.ts';
 import { eraseSessions } from './kept-sessions.ts';
+import { ContinuedCalls } from './continued-calls.ts';
 import { OpenDecisions } from './open-decisions.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import type { PromptEdit } from './prompt-edits.ts';
 import { QueueHold } from './queue-hold.ts';
 import { rewindChat } from './rewind.ts';
+import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface ChatParts extends ChatEnvironment {
   row: ChatRow;
+  /** What its last holder left open. */
+  openDecisions: readonly OpenDecision[];
   waitLimits: WaitLimits;
   /** Clients may see the chat differently now. */
   readonly onChanged: () => void;
@@ -79,14 +84,17 @@ export class Chat {
     };
     this.#context = context;
     const session = (this.#session = new ChatSession(context));
-    this.#decisions = new OpenDecisions(context, session);
     const hold = (this.#hold = new QueueHold(context));
-    const turns = (this.#turns = new Turns(context, { session, hold, pendingDecisions: this.#decisions.pending }));
-    this.#loop = new ChatLoop(context, { session, hold, turns, onRest });
+    const ids: DecisionIds = { pending: new Set(), kept: new Set() };
+    const turns = (this.#turns = new Turns(context, { session, hold, decisions: ids }));
+    const continued = new ContinuedCalls(context, session, turns);
+    const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
+    this.#loop = new ChatLoop(context, { session, hold, turns, decisions, onRest });
+    decisions.takeOver(parts.openDecisions);
   }
 
   get state(): ChatState {
-    return this.#context.state.publicState(this.#decisions.pending.size > 0);
+    return this.#context.state.publicState(this.#decisions.isAsking);
   }
 
   /** The chat as clients see it. */
@@ -97,6 +105,11 @@ export class Chat {
   get live(): LiveState {
     const { state, waits } = this.#context;
     return { state: this.state, waitsFor: waits.now, mcpServers: state.mcpServers };
+  }
+
+  /** It waits for a person, also while no process does. */
+  get isAsking(): boolean {
+    return this.#decisions.isAsking;
   }
 
   get lease(): Readonly<Lease> {
@@ -128,7 +141,8 @@ export class Chat {
 
   /** Nothing is under way and nothing waits, so that a prompt can be stored together with the start of its turn. */
   get #canBegin(): boolean {
-    return !this.#loop.isRunning && this.#session.isReady && this.#context.queue.hasNoPrompt && !this.#hold.isHeld;
+    const isFree = !this.#hold.isHeld && !this.#decisions.isWaiting;
+    return isFree && !this.#loop.isRunning && this.#session.isReady && this.#context.queue.hasNoPrompt;
   }
 
   /** Cancels or moves prompts that wait. */
@@ -168,7 +182,8 @@ export class Chat {
 
   async interrupt(actor: Actor): Promise<InterruptResult> {
     const turnId = this.#context.state.turn?.id ?? null;
-    return { interrupted: await this.#turns.interrupt(actor), turnId };
+    const interrupted = (await this.#turns.interrupt(actor)) || (await this.#decisions.cancel(actor));
+    return { interrupted, turnId };
   }
 
   /** Makes the agent forget a prompt and everything after it, between turns. */
@@ -196,7 +211,8 @@ export class Chat {
     signal?: AbortSignal,
   ): Promise<void> {
     this.#context.queue.assertOpen();
-    const chat = { ...this.#context, session: this.#session, turns: this.#turns, loop: this.#loop };
+    const parts = { session: this.#session, turns: this.#turns, loop: this.#loop, decisions: this.#decisions };
+    const chat = { ...this.#context, ...parts };
     if (backend === undefined && cwd === undefined) await changeSettings(chat, changes, actor);
     else await flipChat(chat, { backend, cwd, running, changes, actor, signal });
     await this.#hold.noteChanges({ ...changes, cwd });
@@ -206,7 +222,7 @@ export class Chat {
   async stop(): Promise<void> {
     const { state, log } = this.#context;
     this.#close();
-    if (state.turn) await state.handle?.interrupt();
+    if (state.turn && !(await this.#decisions.suspend())) await state.handle?.interrupt();
     await this.#loop.ended();
     await this.#session.close();
     await log.settled();
@@ -225,6 +241,7 @@ export class Chat {
     this.#context.queue.close();
     this.#context.waits.stop();
     this.#hold.stop();
+    this.#decisions.stop();
   }
 
   /** After `stop`: removes what the agent keeps outside the store. The chat is being deleted. */

@@ -18,6 +18,7 @@ import type { ChatLog } from './chat-log.ts';
 import type { ChatLoop } from './chat-loop.ts';
 import type { ChatSession } from './chat-session.ts';
 import { leaveDirectory } from './kept-sessions.ts';
+import type { OpenDecisions } from './open-decisions.ts';
 import type { Turns } from './turns.ts';
 
 /** What cannot change while the session is open. */
@@ -42,6 +43,7 @@ export interface FlipContext extends ChatContext {
   session: ChatSession;
   turns: Turns;
   loop: ChatLoop;
+  decisions: OpenDecisions;
 }
 
 /** How often a session is asked whether its work is done. */
@@ -49,16 +51,17 @@ const askAgainMs = 250;
 
 /** Throws `backend_unavailable`, or `chat_busy` when something runs and the request does not say what happens to it. */
 export async function flipChat(chat: FlipContext, request: FlipRequest): Promise<void> {
-  const { settings, state, session, queue, turns } = chat;
+  const { settings, state, session, queue, turns, decisions } = chat;
   const target = changesOf(request, settings.row);
   if (!queue.hasFlip && !target) return changeSettings(chat, request.changes, request.actor);
   // Before anything is touched.
   request.signal?.throwIfAborted();
   chat.agents.choose(settings.row.agent, request.backend ?? settings.row.backend);
-  if (request.running === 'refuse') assertIdle(state.turn !== undefined, session, target);
+  if (request.running === 'refuse') assertIdle(state.turn !== undefined || decisions.isWaiting, session, target);
 
   const isUrgent = request.running === 'interrupt';
   const done = queue.addTask('flip', () => flipNow(chat, request), { isUrgent, signal: request.signal });
+  if (isUrgent) await decisions.cancel(request.actor);
   await Promise.all([done, isUrgent && state.turn ? turns.interrupt(request.actor) : undefined]);
 }
 

@@ -14,6 +14,7 @@ import type { HealthReason } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
+import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
@@ -23,6 +24,7 @@ import { toStorageError } from '../store/storage-error.ts';
 import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
+import { canContinue } from './continued-calls.ts';
 import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
 import { Health } from './health.ts';
@@ -228,6 +230,7 @@ export class Host {
     logger.info({ chatId, epoch: lease.epoch }, 'A chat was claimed: its lease is ours.');
     let chat: Chat | undefined;
     let row: ChatRow | null;
+    let openDecisions: OpenDecision[] = [];
     const log = new ChatLog({
       sql,
       lease,
@@ -252,6 +255,7 @@ export class Host {
       // Read only now, so that it includes what the recovery has stored.
       row = await ask(() => findChat(sql, chatId));
       if (!row) throw unknownChat();
+      if (row.isAsking || row.hasAnswer) openDecisions = await ask(() => findOpenDecisions(sql, chatId));
     } catch (error) {
       if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
       // A host that cannot write must not keep the chat. If this fails too, the lease expires.
@@ -261,6 +265,7 @@ export class Host {
     const taken = new Chat({
       sql,
       row,
+      openDecisions,
       log,
       clock,
       logger,
@@ -294,6 +299,10 @@ export class Host {
       wasAsked: async (turnId, prompt) => {
         const chat = await find();
         return chat === null || wasAsked({ sql, lease, chat, logger, agents }, turnId, prompt);
+      },
+      canContinue: async (decision) => {
+        const row = await find();
+        return row !== null && canContinue({ sql, log, agents, settings: { row } }, decision);
       },
       onLeft: (decisions) => this.notifier.left(decisions),
     });
@@ -336,7 +345,7 @@ export class Host {
     const isHeld = (): boolean => this.#chats.get(chat.id) === chat;
     // A newer one has taken its place and sends its own notifications.
     if (!isHeld() && this.#chats.has(chat.id)) return;
-    this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest }));
+    this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest(chat) }));
   }
 
   async #adopt(): Promise<void> {

@@ -44,7 +44,7 @@ import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
 import { cancelling, moving } from './prompt-edits.ts';
-import { ask, elsewhere, unknownChat, write } from './storage.ts';
+import { ask, elsewhere, unknownChat } from './storage.ts';
 import { findHeldElsewhere } from '../store/leases.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
@@ -201,6 +201,7 @@ export class HostedChats implements Chats {
     const chat = this.#host.find(chatId);
     if (chat) return chat.interrupt(actor);
     if ((await this.#elsewhere([row])).size > 0) throw elsewhere(chatId);
+    if (row.isAsking) return this.#host.use(chatId, (held) => held.interrupt(actor));
     return { interrupted: false, turnId: null };
   }
 
@@ -271,9 +272,9 @@ export class HostedChats implements Chats {
   async answerDecision(actor: Actor, decisionId: string, answer: AnswerDecision): Promise<Decision> {
     const decision = await this.#decision(decisionId);
     if (decision.status === 'pending') {
-      const chat = this.#host.find(decision.chatId);
-      if (!chat) throw elsewhere(decision.chatId);
-      if (await write(() => chat.answer(decision, answer, actor))) return this.#decision(decisionId);
+      // It may wait without a process, and without a host that holds the chat.
+      const isSettled = await this.#host.use(decision.chatId, (chat) => chat.answer(decision, answer, actor));
+      if (isSettled) return this.#decision(decisionId);
     }
     const winner = await this.#decision(decisionId);
     throw new BooError('decision_settled', `This was already settled: ${winner.outcome} by ${byText(winner)}.`, {
@@ -345,7 +346,7 @@ export class HostedChats implements Chats {
     const held = await this.#elsewhere(rows.filter((row) => !this.#host.find(row.id)));
     return rows.map((row) => {
       const state = this.#host.find(row.id) ? undefined : held.get(row.id);
-      return state === undefined ? this.#view(row) : chatView(row, { ...atRest, state });
+      return state === undefined ? this.#view(row) : chatView(row, { ...atRest(row), state });
     });
   }
 
@@ -356,7 +357,7 @@ export class HostedChats implements Chats {
   }
 
   #view(row: ChatRow): ChatView {
-    return chatView(row, this.#host.find(row.id)?.live ?? atRest);
+    return chatView(row, this.#host.find(row.id)?.live ?? atRest(row));
   }
 }
 

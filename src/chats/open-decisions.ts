@@ -1,31 +1,92 @@
-/** The decisions that a chat's agent waits for, and how an answer settles one. */
-import type { DecisionAnswer } from '../agents/agent-backend.ts';
+/** The decisions of a chat that can be answered, and how an answer settles one. */
+import type { AnswerCheck, DecisionAnswer } from '../agents/agent-backend.ts';
 import type { AnswerDecision, Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
+import type { OpenDecision } from '../store/decisions.ts';
 import { acceptedAnswer, refuseAnswer } from './accepted-answer.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
-import { settlement } from './turn.ts';
+import { type ContinuedCalls, hasCall } from './continued-calls.ts';
+import { type DecisionIds, settlement } from './turn.ts';
 
 /** How long to wait for the event that settles a decision which the agent no longer waits for. */
 const settledMs = 5_000;
 
+export interface OpenDecisionsParts {
+  session: ChatSession;
+  continued: ContinuedCalls;
+  ids: DecisionIds;
+}
+
 export class OpenDecisions {
   readonly #context: ChatContext;
-  readonly #session: ChatSession;
-  /** Their ids; shared with the turn that asks and cancels. */
-  readonly pending = new Set<string>();
+  readonly #parts: OpenDecisionsParts;
   readonly #awaited = new Set<() => void>();
+  #cancelSuspend: (() => void) | undefined;
 
-  constructor(context: ChatContext, session: ChatSession) {
+  constructor(context: ChatContext, parts: OpenDecisionsParts) {
     this.#context = context;
-    this.#session = session;
+    this.#parts = parts;
+  }
+
+  /** Somebody can answer. */
+  get isAsking(): boolean {
+    return this.#parts.ids.pending.size > 0 || this.isWaiting;
+  }
+
+  /** A turn whose process is gone waits for an answer. */
+  get isWaiting(): boolean {
+    return this.#parts.ids.kept.size > 0;
+  }
+
+  /** Takes over what the chat's last holder left. */
+  takeOver(left: readonly OpenDecision[]): void {
+    for (const { decision, answer } of left) {
+      if (answer) this.#parts.continued.add(decision, answer);
+      else this.#parts.ids.kept.add(decision.id);
+    }
   }
 
   /** An event was stored. */
   noted(event: Event): void {
     if (event.type === 'decision_resolved') for (const look of this.#awaited) look();
+    this.#cancelSuspend?.();
+    const { clock, idleTimeoutMs, fail } = this.#context;
+    if (event.type === 'turn_finished' || this.#parts.ids.pending.size === 0) return;
+    this.#cancelSuspend = clock.after(idleTimeoutMs, () => void this.suspend().catch(fail));
+  }
+
+  /** The chat is released. */
+  stop(): void {
+    this.#cancelSuspend?.();
+  }
+
+  /**
+   * Frees the process of a turn that waits for a person; the turn continues when they answer. False if it waits for
+   * nobody, or if something would be lost.
+   */
+  async suspend(): Promise<boolean> {
+    const { state, waits } = this.#context;
+    if (!state.turn || this.#parts.ids.pending.size === 0 || waits.hasBackground) return false;
+    return (await state.handle?.suspend?.()) === true;
+  }
+
+  /** Cancels what waits for an answer while no turn runs. False if nothing does. */
+  async cancel(actor: Actor): Promise<boolean> {
+    const { log, queue } = this.#context;
+    const { kept } = this.#parts.ids;
+    const cancelled = await log.appendIf(() => {
+      const writes = [...kept].map((id) => settlement(undefined, id, { outcome: 'cancelled', ...doneByActor(actor) }));
+      kept.clear();
+      if (writes.length === 0) return null;
+      return {
+        events: writes.flatMap(({ events }) => events),
+        side: (db) => writes.flatMap(({ side }) => side?.(db) ?? []),
+      };
+    });
+    if (cancelled) queue.wake();
+    return cancelled !== null;
   }
 
   /**
@@ -33,35 +94,74 @@ export class OpenDecisions {
    * follow: then nothing is stored, and the decision can still be answered.
    */
   async answer(decision: Decision, given: AnswerDecision, actor: Actor): Promise<boolean> {
-    const { id, chatId } = decision;
-    const { log, logger, state } = this.#context;
+    const { id } = decision;
+    const { log, state } = this.#context;
+    const { session, ids } = this.#parts;
     let answer: DecisionAnswer | undefined;
     let isGone = false;
+    let from: Set<string> | undefined;
     try {
       await log.appendIf(async () => {
-        if (!this.pending.has(id)) return null;
+        if (!this.#holding(id)) return null;
         const accepted = acceptedAnswer(decision, given);
-        const check = await state.handle?.checkAnswer(id, accepted);
+        const check = await this.#check(decision, accepted);
         if (typeof check === 'object') refuseAnswer(check);
-        isGone = check === 'settled';
-        if (isGone || !this.pending.delete(id)) return null;
+        from = this.#holding(id);
+        isGone = check === 'settled' && from === ids.pending;
+        if (isGone || !from?.delete(id)) return null;
         answer = accepted;
         // What is typed into a form is only for the server that asked for it.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
-        return settlement(state.turn?.id, id, { ...kept, ...doneByActor(actor), answer: kept });
+        const turnId = state.turn?.id ?? decision.turnId ?? undefined;
+        return settlement(turnId, id, {
+          ...kept,
+          ...doneByActor(actor),
+          answer: kept,
+          isOpen: this.#outlives(decision),
+        });
       });
     } catch (error) {
       // Nothing was settled, so it can still be answered.
-      if (answer) this.pending.add(id);
+      if (answer) from?.add(id);
       throw error;
     }
     if (isGone) await this.#settled(id);
     if (!answer) return false;
-    if (answer.outcome === 'allow_always') this.#session.noteRules(state.handle?.keptRules?.(id) ?? []);
-    if (!state.handle?.resolve(id, answer)) {
-      logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
-    }
+    if (answer.outcome === 'allow_always') session.noteRules(state.handle?.keptRules?.(id) ?? []);
+    await this.#give(decision, answer);
     return true;
+  }
+
+  #holding(id: string): Set<string> | undefined {
+    const { pending, kept } = this.#parts.ids;
+    return [pending, kept].find((ids) => ids.has(id));
+  }
+
+  async #check({ id, toolName, input }: Decision, answer: DecisionAnswer): Promise<AnswerCheck | undefined> {
+    const { agents, settings, state } = this.#context;
+    if (this.#parts.ids.pending.has(id) && state.handle) return state.handle.checkAnswer(id, answer);
+    if (toolName === null) return undefined;
+    return agents.backendFor(settings.row.backend).checkKeptAnswer?.({ toolName, input }, answer);
+  }
+
+  /** The answer takes effect even if the agent's process ends before it gets it. */
+  #outlives(decision: Decision): boolean {
+    const { agents, settings } = this.#context;
+    return hasCall(decision) && agents.backendFor(settings.row.backend).canContinue !== undefined;
+  }
+
+  /** Gives the answer to the agent, or to its next process. */
+  async #give(decision: Decision, answer: DecisionAnswer): Promise<void> {
+    const { logger, state } = this.#context;
+    const { continued } = this.#parts;
+    const { id, chatId } = decision;
+    const outlives = this.#outlives(decision);
+    if (state.turn && state.handle) {
+      if (outlives) await continued.handOver(decision);
+      if (state.handle?.resolve(id, answer)) return;
+    }
+    if (outlives) continued.add(decision, answer);
+    else logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');
   }
 
   /** Waits for the event of a decision that the agent no longer waits for. */
@@ -73,7 +173,7 @@ export class OpenDecisions {
         resolve();
       };
       const look = (): void => {
-        if (!this.pending.has(id)) done();
+        if (!this.#parts.ids.pending.has(id)) done();
       };
       const cancel = this.#context.clock.after(settledMs, done);
       this.#awaited.add(look);

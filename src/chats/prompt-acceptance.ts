@@ -40,7 +40,9 @@ export async function acceptPrompt(
 function promptAcceptance(log: ChatLog, prompt: NewPrompt, { title, turnId }: AcceptanceOptions): Write {
   // Stored as taken, because one statement cannot change what it inserts.
   const start =
-    turnId === undefined ? undefined : turnStart(log, turnId, { id: prompt.id, isWaiting: false, starts: 1 });
+    turnId === undefined
+      ? undefined
+      : turnStart(log, turnId, { prompt: { id: prompt.id, isWaiting: false, starts: 1 } });
   return {
     events: [
       { body: { type: 'prompt_accepted', promptId: prompt.id, content: prompt.content, ...doneByActor(prompt.actor) } },

@@ -98,6 +98,7 @@ async function recover(parts: Partial<RecoveryParts> = {}, seen: Record<string, 
     hostId: host,
     createTraces: () => Promise.resolve(((traced += 1), traces)),
     wasAsked: (turn, { id }) => Promise.resolve((asked.push(`${turn} ${id}`), false)),
+    canContinue: () => Promise.resolve(false),
     onLeft: (decisions: readonly Decision[]) => told.push(...decisions.map(({ id }) => id)),
     ...parts,
   });

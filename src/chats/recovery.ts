@@ -20,6 +20,8 @@ export interface RecoveryParts {
   readonly createTraces: () => Promise<TurnTraces>;
   /** Whether the prompt of a turn that shows no sign of the agent reached it all the same. */
   readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
+  /** Whether another process of the agent can continue the decision's call. */
+  readonly canContinue: (decision: Decision) => Promise<boolean>;
   /** Called with the decisions before they are cancelled. */
   readonly onLeft?: (decisions: readonly Decision[]) => void;
 }
@@ -30,7 +32,7 @@ export interface RecoveryParts {
  * again.
  */
 export async function recoverChat(parts: RecoveryParts): Promise<void> {
-  const { sql, log, createTraces, wasAsked, onLeft } = parts;
+  const { sql, log, createTraces, wasAsked, canContinue, onLeft } = parts;
   const { chatId } = log.lease;
   const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
   if (turnId === null && decisions.length === 0) return;
@@ -39,19 +41,25 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
     turnId !== null && (await isTurnSilent(sql, chatId, turnId)) ? await findPromptOfTurn(sql, chatId, turnId) : null;
   const requeued = turnId !== null && prompt && !(await wasAsked(turnId, prompt)) ? prompt : null;
   onLeft?.(decisions);
-  const cancelled = decisions.map((decision) =>
-    settlement(decision.turnId ?? undefined, decision.id, { outcome: 'cancelled', by: 'host' }),
-  );
+  const open: Decision[] = [];
+  for (const decision of decisions) {
+    if (await canContinue(decision)) open.push(decision);
+  }
+  if (turnId === null && open.length === decisions.length) return;
+  const cancelled = decisions
+    .filter((decision) => !open.includes(decision))
+    .map(({ id, turnId: of }) => settlement(of ?? undefined, id, { outcome: 'cancelled', by: 'host' }));
   const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
   const {
     outcome,
     error,
     usage: none,
     costUsd,
-  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts));
+  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, open.length > 0));
   const usage = left?.usage ?? none;
   const requeuedPromptIds = requeued ? [requeued.id] : undefined;
-  const body = { type: 'turn_finished', outcome, error, usage, costUsd, requeuedPromptIds } as const;
+  const openDecisionIds = open.length > 0 ? open.map(({ id }) => id) : undefined;
+  const body = { type: 'turn_finished', outcome, error, usage, costUsd, requeuedPromptIds, openDecisionIds } as const;
   await log.append({
     events: [
       ...cancelled.flatMap((write) => write.events),
@@ -67,22 +75,16 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
   });
 }
 
-async function whyLeft({ sql, log, hostId, cause }: RecoveryParts): Promise<BooError> {
-  if (cause) return lostTurn(cause);
-  return (await otherHostLives(sql, hostId, log.lease.chatId)) ? vanishedHost() : endedHost();
+async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, isAsking: boolean): Promise<BooError> {
+  const next = isAsking ? 'The turn continues when the decision is answered.' : 'Send the prompt again to continue.';
+  if (cause) {
+    return new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${next}`, { cause });
+  }
+  // It may be alive somewhere, without its database.
+  const isVanished = await otherHostLives(sql, hostId, log.lease.chatId);
+  const what = isVanished ? 'The host ended or lost the database' : 'The host ended';
+  return new BooError('host_restarted', `${what} while this turn was running. ${next}`);
 }
-
-const sendAgain = 'Send the prompt again to continue.';
-
-const lostTurn = (cause: BooError): BooError =>
-  new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${sendAgain}`, { cause });
 
 const notReached = (): BooError =>
   new BooError('host_restarted', 'The host ended before the agent took the prompt, which waits again.');
-
-const endedHost = (): BooError =>
-  new BooError('host_restarted', `The host ended while this turn was running. ${sendAgain}`);
-
-/** It may be alive somewhere, without its database. */
-const vanishedHost = (): BooError =>
-  new BooError('host_restarted', `The host ended or lost the database while this turn was running. ${sendAgain}`);

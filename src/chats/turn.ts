@@ -16,13 +16,20 @@ import type { Waits } from './waits.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
 
+/** Ids of decisions that can be answered; shared with `OpenDecisions`. */
+export interface DecisionIds {
+  /** The running turn's agent waits for them. */
+  readonly pending: Set<string>;
+  /** Their agent is gone; another process will take up their calls. */
+  readonly kept: Set<string>;
+}
+
 export interface TurnParts {
   log: ChatLog;
   turnId: string;
   settings: ChatSettings;
   waits: Waits;
-  /** Decisions that the agent waits for; shared with `OpenDecisions`. */
-  pendingDecisions: Set<string>;
+  decisions: DecisionIds;
   /** What the agent has shown so far. */
   signs: {
     /** It has the prompt. */
@@ -54,13 +61,17 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
 }
 
 /** The write that starts a turn. With a prompt, that prompt no longer waits. */
-export function turnStart(
-  log: ChatLog,
-  turnId: string,
-  prompt?: { id: string; isWaiting: boolean; starts: number },
-): Write {
+/** What a turn begins with; nothing if the agent began it by itself. */
+export interface TurnOrigin {
+  prompt?: { id: string; isWaiting: boolean; starts: number } | undefined;
+  /** It continues with a call of this turn. */
+  continuesTurnId?: string | undefined;
+}
+
+export function turnStart(log: ChatLog, turnId: string, { prompt, continuesTurnId }: TurnOrigin = {}): Write {
+  const promptIds = prompt ? [prompt.id] : [];
   return {
-    events: [{ turnId, body: { type: 'turn_started', turnId, promptIds: prompt ? [prompt.id] : [] } }],
+    events: [{ turnId, body: { type: 'turn_started', turnId, promptIds, continuesTurnId } }],
     side: (db) => [
       insertTurn(db, log.lease, turnId),
       ...(prompt?.isWaiting ? [takePrompt(db, log.lease, { promptId: prompt.id, turnId, starts: prompt.starts })] : []),
@@ -110,7 +121,7 @@ const signsOfWork: ReadonlySet<AgentEvent['type']> = new Set([
 ]);
 
 async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Promise<void> {
-  const { log, turnId, settings, waits, pendingDecisions } = parts;
+  const { log, turnId, settings, waits, decisions } = parts;
   parts.signs.isTaken ||= !isSignOfNothing(event.type);
   parts.signs.isBegun ||= signsOfWork.has(event.type);
   switch (event.type) {
@@ -122,7 +133,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
       return;
     case 'decision_requested': {
       // Before the event is published, because an answer may follow at once.
-      pendingDecisions.add(event.decisionId);
+      decisions.pending.add(event.decisionId);
       await log.append({
         events: [{ turnId, body: event }],
         side: (db) => [
@@ -144,7 +155,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
     }
     case 'decision_resolved':
       await log.appendIf(() =>
-        pendingDecisions.delete(event.decisionId)
+        decisions.pending.delete(event.decisionId)
           ? settlement(turnId, event.decisionId, { outcome: event.outcome, by: event.by })
           : null,
       );
@@ -197,20 +208,36 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
 
 /** The turn's last write cancels its open decisions, finishes the turn and adds its cost, all at once. */
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
-  const { log, turnId, settings, pendingDecisions } = parts;
+  const { log, turnId, settings, decisions } = parts;
   const { outcome, error, usage, costUsd, models } = end;
   const { events: before = [], interruptedBy, requeued, hold } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
-    const open = [...pendingDecisions].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
-    pendingDecisions.clear();
+    const kept = (end.keptDecisionIds ?? []).filter((id) => decisions.pending.delete(id));
+    for (const id of kept) decisions.kept.add(id);
+    const open = [...decisions.pending].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
+    decisions.pending.clear();
+    const openDecisionIds = kept.length > 0 ? kept : undefined;
     const held = hold?.();
     const requeuedPromptIds = requeued && [requeued.id];
     return {
       events: [
         ...open.flatMap((write) => write.events),
         ...before,
-        { turnId, body: { type: 'turn_finished', turnId, outcome, error, usage, costUsd, requeuedPromptIds, ...by } },
+        {
+          turnId,
+          body: {
+            type: 'turn_finished',
+            turnId,
+            outcome,
+            error,
+            usage,
+            costUsd,
+            requeuedPromptIds,
+            openDecisionIds,
+            ...by,
+          },
+        },
         ...(held ? [held.event] : []),
       ],
       side: (db) => [

@@ -18,7 +18,9 @@ import {
   endTurn,
   recordTurn,
   type TurnAftermath,
+  type DecisionIds,
   type TurnEnd,
+  type TurnOrigin,
   type TurnParts,
   turnStart,
   withCause,
@@ -29,8 +31,7 @@ import { readTraces, withTraces } from './uncounted.ts';
 export interface TurnsParts {
   session: ChatSession;
   hold: QueueHold;
-  /** Decisions that the agent waits for; shared with `OpenDecisions`. */
-  pendingDecisions: Set<string>;
+  decisions: DecisionIds;
 }
 
 interface TurnPlan {
@@ -68,14 +69,17 @@ export class Turns {
     await state.handle?.interrupt();
   }
 
-  /** Records the waiting turns that the agent started by itself. */
-  async recordUnprompted(): Promise<void> {
-    for (let events; (events = this.#context.queue.takeUnprompted());) await this.runUnprompted(events);
+  /** Records the waiting turns that the agent started by itself; the first continues another one, if that is named. */
+  async recordUnprompted(continuesTurnId?: string): Promise<void> {
+    let continues = continuesTurnId;
+    for (let events; (events = this.#context.queue.takeUnprompted()); continues = undefined) {
+      await this.runUnprompted(events, continues);
+    }
   }
 
   /** Records a turn that the agent started by itself. */
-  runUnprompted(events: AsyncIterable<AgentEvent>): Promise<void> {
-    return this.#run({ start: this.#startFor(), begin: () => events });
+  runUnprompted(events: AsyncIterable<AgentEvent>, continuesTurnId?: string): Promise<void> {
+    return this.#run({ start: this.#startFor({ continuesTurnId }), begin: () => events });
   }
 
   /** Stores a prompt and starts its turn in one write. `onStored` gets the seq of the prompt's event. */
@@ -117,7 +121,7 @@ export class Turns {
       return hold.hold({ reason: obstacleOf(failure), message: failure.message }, isNext);
     }
     await this.#run({
-      start: this.#startFor({ id: prompt.id, starts }),
+      start: this.#startFor({ prompt: { id: prompt.id, starts, isWaiting: true } }),
       begin: (turnId) => this.#ask(turnId, prompt),
       prompt: { ...prompt, starts },
       interruption,
@@ -155,13 +159,12 @@ export class Turns {
     return handle.prompt({ turnId, content });
   }
 
-  #startFor(waiting?: Pick<PromptRow, 'id' | 'starts'>) {
+  #startFor({ prompt, continuesTurnId }: TurnOrigin) {
     const { log, queue } = this.#context;
-    const prompt = waiting && { ...waiting, isWaiting: true };
     // It may have been cancelled while its agent started, or another prompt was moved before it.
     const isNext = (): boolean => prompt === undefined || queue.isPromptNext;
     return async (turnId: string) =>
-      (await log.appendIf(() => (isNext() ? turnStart(log, turnId, prompt) : null))) !== null;
+      (await log.appendIf(() => (isNext() ? turnStart(log, turnId, { prompt, continuesTurnId }) : null))) !== null;
   }
 
   async #run({ start, begin, prompt, interruption }: TurnPlan): Promise<void> {
@@ -172,7 +175,7 @@ export class Turns {
       turnId,
       settings,
       waits,
-      pendingDecisions: this.#parts.pendingDecisions,
+      decisions: this.#parts.decisions,
       signs: { isTaken: false, isBegun: false },
     };
     state.beginTurn(turnId, interruption);

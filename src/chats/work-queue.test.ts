@@ -100,16 +100,16 @@ test('LOG-8: after a write whose answer was lost, the queue is not known to be e
 });
 
 describe('what is next', () => {
-  const free = (): boolean => false;
-  const held = (): boolean => true;
+  const free = { isHeld: () => false, isSuspended: () => false };
+  const held = { isHeld: () => true, isSuspended: () => false };
   const turn = async function* () {};
   const row: PromptRow = { id: 'p', seq: 1, content, starts: 0 };
 
   /** The items that run, in order, until nothing is left. */
-  async function drain(isHeld = free): Promise<string[]> {
+  async function drain(pauses = free): Promise<string[]> {
     const done: string[] = [];
     for (;;) {
-      const next = queue.next(isHeld);
+      const next = queue.next(pauses);
       questions.shift()?.();
       const item = await next;
       if (!item) return done;

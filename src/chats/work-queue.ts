@@ -5,6 +5,8 @@
  * 2. tasks: work that cannot happen in the middle of a turn, such as a flip;
  * 3. prompts, unless the queue is held.
  *
+ * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks run.
+ *
  * Prompts wait in the database. The queue remembers only what it knows about them, so that a prompt can start its turn
  * in the write that stores it, which saves a commit: only the holder of the lease stores prompts, so once the table has
  * none, none waits until the next one is being stored.
@@ -14,11 +16,13 @@ import type { PromptRow } from '../store/prompts.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { lettingGo } from './storage.ts';
 
-export type TaskKind = 'flip' | 'rewind' | 'terminal';
+export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal';
 
 export interface TaskOptions {
   /** Goes before turns that the agent started by itself. Tasks keep their order among each other. */
   isUrgent?: boolean;
+  /** Goes before all other tasks. */
+  isFirst?: boolean;
   /** Withdraws the task, as long as it has not started. The caller gets the signal's reason. */
   signal?: AbortSignal | undefined;
 }
@@ -36,6 +40,14 @@ export type WorkItem =
   | { is: 'unprompted'; events: AsyncIterable<AgentEvent> }
   | { is: 'task'; run: () => Promise<void> }
   | { is: 'prompt'; prompt: PromptRow };
+
+/** What keeps items waiting. */
+export interface Pauses {
+  /** The queue is held: prompts wait. */
+  readonly isHeld: () => boolean;
+  /** A turn is suspended until a decision is answered. */
+  readonly isSuspended: () => boolean;
+}
 
 /** What the database last said about the waiting prompts, and how far that still holds. */
 interface Answer {
@@ -103,7 +115,8 @@ export class WorkQueue {
   }
 
   /** Resolves with what the task returns, once its turn has come. */
-  addTask<T>(kind: TaskKind, work: () => Promise<T>, { isUrgent = false, signal }: TaskOptions = {}): Promise<T> {
+  addTask<T>(kind: TaskKind, work: () => Promise<T>, options: TaskOptions = {}): Promise<T> {
+    const { isUrgent = false, isFirst = false, signal } = options;
     const done = new Promise<T>((resolve, reject) => {
       const task: Task = {
         kind,
@@ -125,7 +138,8 @@ export class WorkQueue {
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', takeBack, { once: true });
-      this.#tasks.push(task);
+      if (isFirst) this.#tasks.unshift(task);
+      else this.#tasks.push(task);
     });
     this.wake();
     return done;
@@ -190,6 +204,11 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
+  #takeUrgent(): Task | undefined {
+    const index = this.#tasks.findIndex(({ isUrgent }) => isUrgent);
+    return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
+  }
+
   /** The next waiting prompt, or null when none waits. */
   async nextPrompt(): Promise<PromptRow | null> {
     const answer: Answer = { isNext: true, isComplete: this.#storing === 0 };
@@ -198,18 +217,18 @@ export class WorkQueue {
   }
 
   /** Takes the next item; null when there is nothing to do. */
-  async next(isHeld: () => boolean): Promise<WorkItem | null> {
+  async next({ isHeld, isSuspended }: Pauses): Promise<WorkItem | null> {
     for (;;) {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
       if (events) return { is: 'unprompted', events };
       if (this.#isClosed) return null;
-      const task = this.#tasks.shift();
+      const task = isSuspended() ? this.#takeUrgent() : this.#tasks.shift();
       if (task) {
         task.begin();
         this.#runningTask = task;
         return { is: 'task', run: () => task.run() };
       }
-      if (isHeld()) return null;
+      if (isHeld() || isSuspended()) return null;
       const prompt = await this.nextPrompt();
       // A task that arrived in the meantime goes first.
       if (!prompt || !this.hasTask) return prompt && { is: 'prompt', prompt };

@@ -11,6 +11,7 @@ import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
+import { suspendedText } from '../protocol/suspended-text.ts';
 import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
 import { blocksText, planLines, resultLines, toolLine, turnSummary } from './event-text.ts';
@@ -249,6 +250,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         drafts.clear();
         if (event.requeuedPromptIds)
           return complain('dim', `· ${plainText(event.error?.message ?? 'The prompt waits again.')}`);
+        if (event.openDecisionIds) return complain('dim', `· ${plainText(suspendedText(event)!)}`);
         if (event.error) complain('red', `✗ ${plainText(event.error.message)}`);
         else if (event.outcome === 'interrupted') {
           // Whoever watches a turn of their own knows by whom.

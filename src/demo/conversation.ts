@@ -54,6 +54,7 @@ const programText = new RegExp(
     /^This session is being continued from a previous conversation/,
     /^Output token limit hit/,
     /^Your response above was stopped/,
+    /^Continue from where you left off\.$/,
   ]
     .map((pattern) => pattern.source)
     .join('|'),

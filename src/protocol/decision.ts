@@ -3,7 +3,7 @@ import { principal } from './principal.ts';
 
 export const decisionKinds = ['permission', 'question', 'plan', 'form'] as const;
 export const answerOutcomes = ['allow', 'allow_always', 'deny'] as const;
-/** `cancelled`: the turn that asked has ended, so it can no longer be answered. */
+/** `cancelled`: interrupted, or the turn that asked has ended and its call cannot be continued. */
 export const decisionOutcomes = [...answerOutcomes, 'cancelled'] as const;
 
 export type DecisionKind = (typeof decisionKinds)[number];
@@ -71,3 +71,11 @@ export const answerDecision = z
   })
   .meta({ id: 'AnswerDecision' });
 export type AnswerDecision = z.infer<typeof answerDecision>;
+
+/** An answer as it is stored, and given to the agent. */
+export interface DecisionAnswer {
+  outcome: AnswerOutcome;
+  /** Replaces the input that was shown. */
+  input?: Record<string, unknown> | undefined;
+  message?: string | undefined;
+}

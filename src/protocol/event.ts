@@ -191,7 +191,13 @@ const lifecycleBodies = [
     sessionId: z.string(),
     ...doneBy,
   }),
-  z.object({ type: z.literal('turn_started'), turnId: z.uuid(), promptIds: z.array(z.string()) }),
+  z.object({
+    type: z.literal('turn_started'),
+    turnId: z.uuid(),
+    promptIds: z.array(z.string()),
+    /** It continues with a call that was asked about in this turn. */
+    continuesTurnId: z.uuid().optional(),
+  }),
   /** Waiting prompts are not taken until `queue_resumed`, because they would only fail. */
   queueHeld,
   z.object({
@@ -239,6 +245,8 @@ const lifecycleBodies = [
     costUsd: z.number(),
     /** Prompts that never reached the agent: they wait again, ahead of all others, and get another turn. */
     requeuedPromptIds: z.array(z.string()).optional(),
+    /** Decisions that can still be answered: another turn then continues with their calls. */
+    openDecisionIds: z.array(z.string()).optional(),
     /** Who interrupted the turn; missing if it was interrupted in the terminal. */
     ...doneBy,
   }),

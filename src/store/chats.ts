@@ -17,6 +17,10 @@ export interface ChatRow extends StoredSettings {
   agent: AgentName;
   /** How many prompts wait. */
   waitingPrompts: number;
+  /** A decision waits for its answer. */
+  isAsking: boolean;
+  /** The agent has yet to get an answer that is stored. */
+  hasAnswer: boolean;
   hold: StoredHold | null;
   costUsd: number;
   tokensIn: number;
@@ -57,6 +61,8 @@ const columns = (db: Sql) => db`
   ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold,
   agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
+  exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
+  exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null) as "hasAnswer",
   created_at as "createdAt", updated_at as "updatedAt", ordinal,
   coalesce((select sum(cost_usd) from boocode.agent_sessions where chat_id = chats.id), 0) as "costUsd",
   ${tokens(db, ['inputTokens', 'cacheReadInputTokens', 'cacheCreationInputTokens'])} as "tokensIn",

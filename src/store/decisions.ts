@@ -1,7 +1,8 @@
-import type { Decision, DecisionKind, DecisionOutcome } from '../protocol/decision.ts';
+import type { Decision, DecisionAnswer, DecisionKind, DecisionOutcome } from '../protocol/decision.ts';
 import type { Actor, DoneBy } from '../protocol/principal.ts';
 import { cleanText } from './clean-text.ts';
 import type { Sql } from './database.ts';
+import type { Lease } from './events.ts';
 
 interface Row {
   id: string;
@@ -71,6 +72,8 @@ export interface Settlement extends DoneBy {
   outcome: DecisionOutcome;
   /** The answer as it was given. */
   answer?: object | undefined;
+  /** The agent has yet to get the answer: see `handOver`. */
+  isOpen?: boolean | undefined;
 }
 
 /**
@@ -82,13 +85,44 @@ export function settleDecision(db: Sql, id: string, settlement: Settlement) {
   return db`
     update boocode.decisions set outcome = ${settlement.outcome}, resolved_at = clock_timestamp(),
       resolved_by = ${settlement.by}, actor = ${principal ? JSON.stringify({ principal, via }) : null}::text::json,
-      answer = ${JSON.stringify(settlement.answer ?? {})}::text::json
+      answer = ${JSON.stringify(settlement.answer ?? {})}::text::json, is_open = ${settlement.isOpen ?? false}
     where id = ${id} and outcome is null`;
 }
 
 export async function findDecision(db: Sql, id: string): Promise<Decision | null> {
   const [row] = await db<Row[]>`select ${columns(db)} from boocode.decisions where id = ${id}`;
   return row ? toDecision(row) : null;
+}
+
+/** Stores that the agent gets the answer now. False if another host has the chat. */
+export async function handOver(db: Sql, lease: Lease, id: string): Promise<boolean> {
+  const rows = await db`
+    update boocode.decisions set is_open = false from boocode.chats
+    where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and decisions.chat_id = chats.id and decisions.id = ${id}
+    returning decisions.id`;
+  return rows.length === 1;
+}
+
+/** Goes with the append that says why: the agent will not get the answer. */
+export function closeDecision(db: Sql, id: string) {
+  return db`update boocode.decisions set is_open = false where id = ${id}`;
+}
+
+export interface OpenDecision {
+  decision: Decision;
+  /** What a person has answered, which the agent has not got yet. */
+  answer: DecisionAnswer | null;
+}
+
+/** What a chat waits for, and what its agent has yet to hear. */
+export async function findOpenDecisions(db: Sql, chatId: string): Promise<OpenDecision[]> {
+  const rows = await db<(Row & { answer: string | null })[]>`
+    select ${columns(db)}, answer from boocode.decisions where chat_id = ${chatId} and is_open order by ordinal`;
+  return rows.map(({ answer, ...row }) => ({
+    decision: toDecision(row),
+    answer: row.outcome === null || answer === null ? null : (JSON.parse(answer) as DecisionAnswer),
+  }));
 }
 
 /** Decisions a chat still waits for. */
@@ -98,11 +132,11 @@ export async function findPendingDecisions(db: Sql, chatId: string): Promise<Dec
   return rows.map(toDecision);
 }
 
-/** What a person allowed in a turn. */
+/** What a person allowed in a turn, and the agent has got. */
 export async function findAllowedDecisions(db: Sql, turnId: string): Promise<Decision[]> {
   const rows = await db<Row[]>`
     select ${columns(db)} from boocode.decisions
-    where turn_id = ${turnId} and outcome in ('allow', 'allow_always') order by ordinal`;
+    where turn_id = ${turnId} and outcome in ('allow', 'allow_always') and not is_open order by ordinal`;
   return rows.map(toDecision);
 }
 

@@ -40,15 +40,17 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
 }
 
 /**
- * Chats that nobody holds and that have work left: a turn that was running, a waiting prompt that is not held, or a
- * held queue that is due to resume automatically.
+ * Chats that nobody holds and that have work left: a turn that was running, an answer that the agent has yet to get, a
+ * waiting prompt that neither a hold nor a decision keeps back, or a held queue that is due to resume automatically.
  */
 export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
     select id from boocode.chats
     where (owner_host is null or lease_until < clock_timestamp())
       and (exists (select from boocode.turns where chat_id = chats.id and outcome is null)
-        or (hold is null and exists (select from boocode.prompts where chat_id = chats.id and turn_id is null))
+        or exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null)
+        or (hold is null and exists (select from boocode.prompts where chat_id = chats.id and turn_id is null)
+          and not exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null))
         or (resume_at_reset and (hold ->> 'resetsAt')::timestamptz < clock_timestamp()))
     order by updated_at limit ${limit}`;
   return rows.map((row) => row.id);
@@ -65,5 +67,5 @@ export async function findHeldElsewhere(
       exists (select from boocode.decisions where chat_id = chats.id and outcome is null) as asked
     from boocode.chats
     where id = any(${chatIds as string[]}::uuid[]) and owner_host <> ${hostId} and lease_until >= clock_timestamp()`;
-  return new Map(rows.map(({ id, running, asked }) => [id, !running ? 'ready' : asked ? 'waiting' : 'running']));
+  return new Map(rows.map(({ id, running, asked }) => [id, asked ? 'waiting' : running ? 'running' : 'ready']));
 }

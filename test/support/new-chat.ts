@@ -20,6 +20,8 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
     ...newChat(),
     agentDirectory: null,
     waitingPrompts: 0,
+    isAsking: false,
+    hasAnswer: false,
     hold: null,
     costUsd: 0,
     tokensIn: 0,

@@ -12,6 +12,7 @@ import type {
   AgentSession,
   AgentSessionSpec,
   AnswerCheck,
+  AskedCall,
   DecisionAnswer,
   SessionCost,
   StoredSession,
@@ -78,6 +79,11 @@ export class ScriptedBackend implements AgentBackend {
   /** The errors of the session store. */
   readonly storeFailures: unknown[] = [];
 
+  /** Ids of the tool calls that another process can continue; undefined if this agent continues none. */
+  openCalls: Set<string> | undefined;
+  /** The answers to continued calls that the agent received. */
+  readonly continued: DecisionAnswer[] = [];
+
   /** The cost a session still reports when it is closed. */
   costAtEnd: SessionCost | undefined;
 
@@ -121,7 +127,36 @@ export class ScriptedBackend implements AgentBackend {
       this.#drop(session);
       throw error;
     }
-    return this.#handle(session);
+    const handle = this.#handle(session);
+    const { continues } = spec;
+    const { continued: answers } = this;
+    if (continues) {
+      this.beginUnprompted(spec.chatId, async function* () {
+        await continues.onAsked();
+        answers.push(continues.answer);
+        yield said('It continued.');
+        yield finished();
+      });
+    }
+    return handle;
+  }
+
+  get canContinue(): AgentBackend['canContinue'] {
+    const { openCalls } = this;
+    return openCalls && ((_session, toolCallId) => Promise.resolve(openCalls.has(toolCallId)));
+  }
+
+  checkKeptAnswer(_asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return Promise.resolve(this.check(answer));
+  }
+
+  #suspend(session: ScriptedSession): boolean {
+    const keptDecisionIds = [...session.decisions.keys()];
+    if (!session.turn || keptDecisionIds.length === 0 || !this.openCalls?.size) return false;
+    session.turn.out.push(finished('interrupted', { keptDecisionIds }));
+    this.#end(session);
+    this.#drop(session);
+    return true;
   }
 
   #handle(session: ScriptedSession): AgentSession {
@@ -148,6 +183,7 @@ export class ScriptedBackend implements AgentBackend {
       },
       // The same one as long as the session is open; it shows nothing.
       ...(capabilities.terminal ? { terminal: session.terminal } : {}),
+      ...(this.openCalls ? { suspend: () => Promise.resolve(this.#suspend(session)) } : {}),
       close: () => this.#close(session),
     };
   }

@@ -53,7 +53,7 @@ export class TerminalQuestions {
 
   constructor(parts: TerminalQuestionsParts) {
     this.#parts = parts;
-    this.#requests = new PermissionRequests((event) => parts.emit(event));
+    this.#requests = new PermissionRequests({ emit: (event) => parts.emit(event) });
   }
 
   get count(): number {

@@ -1,8 +1,19 @@
 import type { Log } from '../../lib/log.ts';
-import type { AgentBackend, AgentPrompt, AgentSession, AgentSessionSpec, StoredSession } from '../agent-backend.ts';
+import type {
+  AgentBackend,
+  AgentPrompt,
+  AgentSession,
+  AgentSessionSpec,
+  AnswerCheck,
+  AskedCall,
+  DecisionAnswer,
+  StoredSession,
+} from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
 import { SdkSession } from './sdk-session.ts';
 import { defaultLimits, type SessionLimits } from './session-limits.ts';
+import { checkAnswer } from '../claude/check-answer.ts';
+import { findOpenCall } from '../claude/files/defer-call.ts';
 import { hasPromptOfId } from '../claude/files/was-asked.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 
@@ -43,6 +54,14 @@ export class ClaudeSdkBackend implements AgentBackend {
 
   wasAsked(session: StoredSession, prompt: AgentPrompt): Promise<boolean> {
     return hasPromptOfId(session, configDirOf(this.#options.env), prompt);
+  }
+
+  async canContinue(session: StoredSession, toolCallId: string): Promise<boolean> {
+    return (await findOpenCall(session, configDirOf(this.#options.env), toolCallId)) !== undefined;
+  }
+
+  checkKeptAnswer(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return checkAnswer(asked, answer);
   }
 
   async dispose(): Promise<void> {

@@ -47,12 +47,22 @@ export class SdkProcess {
     this.#running?.child.stdin.end();
   }
 
+  /** It has exited, or was never started. */
+  get isGone(): boolean {
+    const child = this.#running?.child;
+    return !child || child.exitCode !== null || child.signalCode !== null;
+  }
+
+  /** Ends it at once: it writes nothing more. */
+  kill(): void {
+    this.#running?.child.kill('SIGKILL');
+  }
+
   /** Resolves when nothing of it is left. */
   async end(): Promise<void> {
     if (!this.#running) return;
     const { child, mark } = this.#running;
-    const isGone = child.exitCode !== null || child.signalCode !== null;
-    if (!isGone) await endProcess(child, { graceMs: this.#parts.termMs });
+    if (!this.isGone) await endProcess(child, { graceMs: this.#parts.termMs });
     this.#left ??= this.#endLeft(mark);
     await this.#left;
   }

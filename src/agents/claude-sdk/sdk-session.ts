@@ -2,6 +2,7 @@
 import { type Query, type SDKUserMessage, startup } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable } from '../../lib/pushable.ts';
 import { within } from '../../lib/within.ts';
+import { BooError } from '../../protocol/error.ts';
 import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
 import {
   type AgentEvent,
@@ -12,6 +13,9 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { defaultModel, modelToStart } from '../claude/default-model.ts';
+import { deferCall, dropRest } from '../claude/files/defer-call.ts';
+import type { OpenCalls } from '../claude/files/open-calls.ts';
+import { configDirOf } from '../claude/files/transcript-file.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
 import { heldProvider } from '../claude/held-provider.ts';
 import { oneOf } from '../claude/mapping/loose-json.ts';
@@ -30,6 +34,7 @@ export class SdkSession implements AgentSession {
   readonly #wired: WiredSession;
   readonly #life = new SessionLife();
   readonly #input = createPushable<SDKUserMessage>();
+  #isSuspended = false;
   /** Set once it is open. `read` resolves when nothing more comes from the query. */
   #running: { query: Query; read: Promise<void> } | undefined;
 
@@ -63,6 +68,7 @@ export class SdkSession implements AgentSession {
       this.#running = { query, read: this.#read(query) };
       changes.begin(title);
       if (moved) turns.route(moved);
+      if (this.#parts.spec.continues) turns.beginContinued(this.#parts.limits.startMs);
     } catch (error) {
       if (this.#life.phase.is === 'opening') this.#life.move({ is: 'over' });
       throw error;
@@ -73,11 +79,13 @@ export class SdkSession implements AgentSession {
     const { spec } = this.#parts;
     const { env, directory, process, startWatch, transcript, turns } = this.#wired;
     await assertDirectory(spec.cwd);
+    await this.#dropRest();
     const found = await transcript.reconcile();
     const baseline = baselineOf(found?.costState);
     turns.open(baseline);
     const isKnown = found !== null;
     if (isKnown) await spec.onResumed?.(baseline.models);
+    await this.#prepareCall(found?.calls);
     const model = await modelToStart({ ...spec, isKnown }, env);
     const moved = await directory.begin(found?.worktree);
     this.#life.assertWanted();
@@ -89,6 +97,27 @@ export class SdkSession implements AgentSession {
       const what = `The agent could not start in ${spec.cwd}${model === null ? '' : ` with the model ${model}`}`;
       throw startWatch.failure ?? process.failure(what, error);
     }
+  }
+
+  /** Of the call that is to be continued, no result may count: its answer was never given. */
+  async #dropRest(): Promise<void> {
+    const { spec } = this.#parts;
+    const { env, turns } = this.#wired;
+    if (!spec.continues) return;
+    await dropRest({ ...spec, sessionId: turns.sessionId }, configDirOf(env), spec.continues.toolCallId);
+  }
+
+  /** The program asks about the call that is to be continued, and about no other one that it still knows of. */
+  async #prepareCall(calls: OpenCalls | undefined): Promise<void> {
+    const { spec } = this.#parts;
+    const { env, permissions, turns } = this.#wired;
+    const deferred = calls?.deferredId;
+    if (deferred !== undefined && deferred !== spec.continues?.toolCallId) permissions.abandon(deferred);
+    if (!spec.continues) return;
+    const { toolCallId } = spec.continues;
+    const call = calls?.find(toolCallId);
+    if (!call) throw new BooError('agent_failed', 'The call has run, or the session has continued without it.');
+    await deferCall({ ...spec, sessionId: turns.sessionId }, configDirOf(env), toolCallId, call);
   }
 
   async #warmUp(isKnown: boolean, model: string | null): ReturnType<typeof startup> {
@@ -163,6 +192,22 @@ export class SdkSession implements AgentSession {
     }
   }
 
+  async suspend(): Promise<boolean> {
+    if (!this.#wired.permissions.canLeave || !this.#life.isUp) return false;
+    await this.#life.close(() => this.#suspend().finally(() => this.#end()));
+    return true;
+  }
+
+  async #suspend(): Promise<void> {
+    const { mcp, process, transcript } = this.#wired;
+    this.#isSuspended = true;
+    mcp.close();
+    process.kill();
+    await this.#running?.read;
+    await process.end();
+    transcript.close();
+  }
+
   close(): Promise<void> {
     return this.#life.close((before) => this.#close(before).finally(() => this.#end()));
   }
@@ -208,7 +253,7 @@ export class SdkSession implements AgentSession {
     watch.close();
     mcp.close();
     // If someone requested the end, the turn was interrupted; otherwise it failed, with its cause.
-    const wasInterrupted = turns.isInterrupting && !watch.failure;
+    const wasInterrupted = this.#isSuspended || (turns.isInterrupting && !watch.failure);
     await turns.end(wasInterrupted ? endWithoutResult('interrupted') : endWithoutResult('failed', failure));
     if (this.#life.isEnding) return;
     transcript.close();

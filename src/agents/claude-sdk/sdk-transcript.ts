@@ -18,6 +18,8 @@ export interface SdkTranscriptParts {
   readonly place: () => TranscriptPlace;
   /** Entries of the session's own transcript, as they are written. */
   onEntries(entries: readonly SessionStoreEntry[]): void;
+  /** Entries of any of the session's transcripts, once they are stored. */
+  onStored(entries: readonly SessionStoreEntry[]): void;
 }
 
 export class SdkTranscript {
@@ -54,9 +56,10 @@ export class SdkTranscript {
    */
   readonly mirror: SessionStore = {
     // The program derives its project key from the directory; this store belongs to one chat.
-    append: (key, entries) => {
+    append: async (key, entries) => {
       if (key.subpath === undefined) this.#parts.onEntries(entries);
-      return this.#append(() => this.#parts.spec.sessionStore.append({ ...key, projectKey }, entries));
+      await this.#append(() => this.#parts.spec.sessionStore.append({ ...key, projectKey }, entries));
+      this.#parts.onStored(entries);
     },
     load: () => Promise.resolve(null),
   };

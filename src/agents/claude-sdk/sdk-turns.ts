@@ -70,6 +70,8 @@ export class SdkTurns {
   /** The program's own turn, in which nothing has happened so far: perhaps it only reports that it has started. */
   #untold: ClaudeTurn | undefined;
   #interrupting: NodeJS.Timeout | undefined;
+  /** Runs until the program has asked about the call that it continues. */
+  #continuing: NodeJS.Timeout | undefined;
   #backgroundTasks = 0;
 
   constructor(parts: SdkTurnsParts) {
@@ -112,6 +114,18 @@ export class SdkTurns {
     return turn;
   }
 
+  /** The program continues a call of an earlier process by itself, in a turn that begins now. */
+  beginContinued(limitMs: number): void {
+    this.#beginUnprompted();
+    this.#tellTurn();
+    this.#continuing = setTimeout(() => this.#parts.onStuck(), limitMs);
+  }
+
+  /** The program has asked about that call. */
+  noteContinued(): void {
+    clearTimeout(this.#continuing);
+  }
+
   async interrupt(): Promise<void> {
     if (this.#turn?.isForDecisions === true) {
       this.#parts.permissions.withdrawAll();
@@ -146,11 +160,12 @@ export class SdkTurns {
 
   /** The process is gone. */
   async end(end: AgentEventOf<'turn_finished'>): Promise<void> {
-    this.#parts.permissions.withdrawAll();
+    clearTimeout(this.#continuing);
+    const keptDecisionIds = this.#parts.permissions.leave();
     // What it used is counted from the transcript, which a dying process leaves in its file.
     if (this.#turn) await this.#parts.transcript.repair();
     for (const turn of new Set([this.#turn, this.#waiting])) {
-      if (turn) this.#finish(turn, { ...end, uncounted: { except: this.#counted.ids } });
+      if (turn) this.#finish(turn, { ...end, keptDecisionIds, uncounted: { except: this.#counted.ids } });
     }
   }
 

@@ -3,6 +3,7 @@ import type { Query } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
+import { callIdsIn } from '../claude/files/open-calls.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { providerEnv } from '../claude/held-provider.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
@@ -40,7 +41,18 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
 
   const directory = new CurrentDirectory(spec);
   const process = new SdkProcess({ spec, logger, termMs: limits.closeMs.term });
-  const permissions = new PermissionRequests(emit);
+  const permissions = new PermissionRequests({
+    emit,
+    storesCalls: true,
+    isGone: () => process.isGone,
+    continued: spec.continues && {
+      ...spec.continues,
+      onAsked: async () => {
+        turns.noteContinued();
+        await spec.continues?.onAsked();
+      },
+    },
+  });
   const incoming = new IncomingWords(() => turns.tellIncoming());
   const changes = new TypedChanges({
     model: spec.model,
@@ -53,6 +65,9 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     logger,
     limits,
     place: () => ({ configDir: configDirOf(env), cwd: spec.cwd, sessionId: turns.sessionId }),
+    onStored: (entries) => {
+      for (const id of entries.flatMap(callIdsIn)) permissions.noteStoredCall(id);
+    },
     onEntries: (entries) => {
       changes.noteEntries(entries);
       for (const entry of entries) {

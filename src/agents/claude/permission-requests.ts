@@ -1,11 +1,10 @@
 /** The program's questions to a person, from `canUseTool` to the answer. */
 import { randomUUID } from 'node:crypto';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
-import type { DecisionKind } from '../../protocol/decision.ts';
-import type { AgentEvent, AgentEventOf, AnswerCheck, DecisionAnswer } from '../agent-backend.ts';
+import type { AgentEvent, AgentEventOf, AnswerCheck, ContinuedCall, DecisionAnswer } from '../agent-backend.ts';
 import { alwaysScope, heldHereToo, keptRules } from './always-scope.ts';
-import { checkInput } from './check-input.ts';
-import { checkPlan } from './check-plan.ts';
+import { checkAnswer, kindOf } from './check-answer.ts';
+import { AwaitedIds } from '../awaited-ids.ts';
 import { askedTitle } from './mapping/tool-title.ts';
 
 /** What a person is asked, as the event reports it. */
@@ -14,6 +13,8 @@ export type Asked = Omit<AgentEventOf<'decision_requested'>, 'type' | 'decisionI
 interface AskedCall {
   toolName: string;
   rules: readonly string[];
+  /** Another process of the session could take it up: it is the agent's own, and stored. */
+  canContinue: boolean;
 }
 
 interface Waiting {
@@ -24,26 +25,37 @@ interface Waiting {
   settle(answer?: DecisionAnswer): void;
 }
 
+const abandoned: PermissionResult = {
+  behavior: 'deny',
+  message:
+    'The process that asked about this call has ended, and nobody approved it since: it is not known whether it ran.',
+};
 const interrupted: PermissionResult = { behavior: 'deny', message: 'The turn was interrupted.' };
 
-type AskedKind = Extract<DecisionKind, 'permission' | 'question' | 'plan'>;
+/** How long a question waits for its tool call to be reported, so that the call comes first in the log. */
+const reportedMs = 250;
+/** How long a question waits for its tool call to be stored, without which no other process could take it up. */
+const storedMs = 1_000;
 
-function kindOf(toolName: string): AskedKind {
-  if (toolName === 'AskUserQuestion') return 'question';
-  return toolName === 'ExitPlanMode' ? 'plan' : 'permission';
+export interface PermissionRequestsParts {
+  readonly emit: (event: AgentEvent) => void;
+  /** The program asks about it when it resumes the session, once or twice. */
+  continued?: ContinuedCall | undefined;
+  /** The program has ended: what it asked is not withdrawn, even though the SDK says so. See `leave`. */
+  readonly isGone?: () => boolean;
+  /** Whether calls are stored while the program waits, so that the question should too. */
+  storesCalls?: boolean;
 }
 
-/** How long a question waits for its tool call to be reported, so that the call comes first in the log. */
-const callFirstMs = 250;
-
 export class PermissionRequests {
-  readonly #emit: (event: AgentEvent) => void;
+  readonly #parts: PermissionRequestsParts;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #told = new Set<string>();
-  readonly #untold = new Map<string, () => void>();
+  readonly #reported = new AwaitedIds(reportedMs);
+  readonly #stored = new AwaitedIds(storedMs);
+  #abandoned: string | undefined;
 
-  constructor(emit: (event: AgentEvent) => void) {
-    this.#emit = emit;
+  constructor(parts: PermissionRequestsParts) {
+    this.#parts = parts;
   }
 
   get count(): number {
@@ -52,30 +64,43 @@ export class PermissionRequests {
 
   /** Call it for every tool call that has been reported. */
   noteCall(toolCallId: string): void {
-    this.#told.add(toolCallId);
-    this.#untold.get(toolCallId)?.();
+    this.#reported.add(toolCallId);
+  }
+
+  /** Call it for every tool call that is in the stored transcript. */
+  noteStoredCall(toolCallId: string): void {
+    this.#stored.add(toolCallId);
   }
 
   /** Call it at the end of a turn. */
   forgetCalls(): void {
-    this.#told.clear();
+    this.#reported.clear();
+    this.#stored.clear();
   }
 
   readonly canUseTool: CanUseTool = async (toolName, input, { signal, ...options }) => {
-    await this.#callTold(options.toolUseID);
+    const { toolUseID, agentID } = options;
+    if (toolUseID === this.#abandoned) return abandoned;
+    const { continued, storesCalls = false } = this.#parts;
     const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
+    if (continued?.toolCallId === toolUseID) {
+      await continued.onAsked();
+      return permissionResult(continued.answer, input, suggestions);
+    }
+    // A call that is never reported, such as one of a silent sub-agent, must not delay its own question.
+    const [, isStored] = await Promise.all([this.#reported.has(toolUseID), storesCalls && this.#stored.has(toolUseID)]);
     const answer = await this.ask(
       {
         kind: kindOf(toolName),
         toolName,
-        toolCallId: options.toolUseID,
+        toolCallId: toolUseID,
         title: options.title ?? askedTitle(toolName, input),
         input,
         canAllowAlways: suggestions.length > 0,
         alwaysScope: alwaysScope(suggestions),
       },
       signal,
-      { toolName, rules: keptRules(suggestions) },
+      { toolName, rules: keptRules(suggestions), canContinue: isStored && agentID === undefined },
     );
     return answer ? permissionResult(answer, input, suggestions) : interrupted;
   };
@@ -92,7 +117,9 @@ export class PermissionRequests {
           resolve(answer);
         },
       };
-      const withdraw = (): void => this.#withdraw(waiting);
+      const withdraw = (): void => {
+        if (this.#parts.isGone?.() !== true) this.#withdraw(waiting);
+      };
       signal.addEventListener('abort', withdraw, { once: true });
       this.#ask(waiting);
     });
@@ -101,14 +128,14 @@ export class PermissionRequests {
   #ask(waiting: Waiting): void {
     const decisionId = randomUUID();
     this.#waiting.set(decisionId, waiting);
-    this.#emit({ type: 'decision_requested', decisionId, ...waiting.asked });
+    this.#parts.emit({ type: 'decision_requested', decisionId, ...waiting.asked });
   }
 
   #withdraw(waiting: Waiting): void {
     for (const [decisionId, each] of this.#waiting) {
       if (each !== waiting) continue;
       this.#waiting.delete(decisionId);
-      this.#emit({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
+      this.#parts.emit({ type: 'decision_resolved', decisionId, outcome: 'cancelled', by: 'agent' });
       waiting.settle();
     }
   }
@@ -118,12 +145,31 @@ export class PermissionRequests {
     for (const waiting of new Set(this.#waiting.values())) this.#withdraw(waiting);
   }
 
+  /** Something was asked, and another process could continue each call. */
+  get canLeave(): boolean {
+    const waiting = [...this.#waiting.values()];
+    return waiting.length > 0 && waiting.every(({ call }) => call?.canContinue === true);
+  }
+
+  /** The process is gone. Withdraws the questions that end with it, and returns the ids of the others. */
+  leave(): string[] {
+    const kept = [...this.#waiting].filter(([, { call }]) => call?.canContinue === true);
+    for (const [decisionId] of kept) this.#waiting.delete(decisionId);
+    this.withdrawAll();
+    return kept.map(([decisionId]) => decisionId);
+  }
+
+  /** Refuses a call of an earlier process, which the program will ask about although it is not to run. */
+  abandon(toolCallId: string): void {
+    this.#abandoned = toolCallId;
+  }
+
   /** Someone has answered in the agent itself, which settles the question about this call. */
   settleElsewhere(toolCallId: string, outcome: 'allow' | 'deny', by: string): void {
     for (const [decisionId, each] of this.#waiting) {
       if (each.asked.toolCallId !== toolCallId) continue;
       this.#waiting.delete(decisionId);
-      this.#emit({ type: 'decision_resolved', decisionId, outcome, by });
+      this.#parts.emit({ type: 'decision_resolved', decisionId, outcome, by });
       each.settle();
     }
   }
@@ -135,20 +181,10 @@ export class PermissionRequests {
     for (const each of waiting) this.#ask(each);
   }
 
-  /** Whether the program would do exactly what the answer says. */
-  async check(decisionId: string, { outcome, input }: DecisionAnswer): Promise<AnswerCheck> {
+  async check(decisionId: string, answer: DecisionAnswer): Promise<AnswerCheck> {
     const waiting = this.#waiting.get(decisionId);
     if (!waiting) return 'settled';
-    const { call, asked } = waiting;
-    if (outcome === 'deny' || !call) return 'fine';
-    switch (kindOf(call.toolName)) {
-      case 'permission':
-        return (input && checkInput({ toolName: call.toolName, input: asked.input }, input)) ?? 'fine';
-      case 'plan':
-        return (input ? undefined : await checkPlan(asked.input)) ?? 'fine';
-      case 'question':
-        return 'fine';
-    }
+    return waiting.call ? checkAnswer({ toolName: waiting.call.toolName, input: waiting.asked.input }, answer) : 'fine';
   }
 
   /** The rules that `allow_always` would make the program store in the directory's settings. */
@@ -163,20 +199,6 @@ export class PermissionRequests {
     this.#waiting.delete(decisionId);
     waiting.settle(answer);
     return true;
-  }
-
-  #callTold(toolCallId: string): Promise<void> {
-    if (this.#told.has(toolCallId)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const go = (): void => {
-        clearTimeout(timer);
-        this.#untold.delete(toolCallId);
-        resolve();
-      };
-      // A call that is never reported, such as one of a silent sub-agent, must not delay its own question.
-      const timer = setTimeout(go, callFirstMs);
-      this.#untold.set(toolCallId, go);
-    });
   }
 }
 

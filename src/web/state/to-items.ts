@@ -1,5 +1,6 @@
 import type { Event } from '../../protocol/event.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
+import { suspendedText } from '../../protocol/suspended-text.ts';
 import type { Item } from './chat-log.ts';
 
 const modeWords: Record<string, string> = {
@@ -78,6 +79,7 @@ export function toItems(event: Event): Item[] {
       // The agent never received the prompt: show only why.
       if (event.requeuedPromptIds)
         return notice('info', 'requeued', event.error?.message ?? 'The prompt is queued again.');
+      if (event.openDecisionIds) return notice('info', 'suspended', suspendedText(event)!);
       return [{ key: `f:${seq}`, seq, kind: 'turn', finished: event }];
     default:
       // Other events update something held by id or shown once. Events unknown to this version are ignored too.

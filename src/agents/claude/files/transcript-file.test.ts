@@ -214,7 +214,7 @@ describe('TRANSCRIPT-13: a long transcript', () => {
     const relocated = (relocatedCwd: string): SessionStoreEntry => ({ type: 'relocated', relocatedCwd });
     await store.append(key, [user('a'), titled('First'), relocated('/one')]);
     const stored = { costState: undefined, title: 'First', relocatedTo: ['/one'], worktree: null };
-    expect(await reconcileTranscript(paged(), place)).toEqual(stored);
+    expect(await reconcileTranscript(paged(), place)).toMatchObject(stored);
     await putFile([
       user('a'),
       titled('First'),
@@ -225,7 +225,7 @@ describe('TRANSCRIPT-13: a long transcript', () => {
       relocated('/one'),
     ]);
     const whole = { costState: undefined, title: 'Second', relocatedTo: ['/one', '/two'], worktree: '/two' };
-    expect(await reconcileTranscript(paged(), place)).toEqual(whole);
+    expect(await reconcileTranscript(paged(), place)).toMatchObject(whole);
   });
 });
 

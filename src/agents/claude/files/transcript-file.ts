@@ -14,6 +14,7 @@ import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/
 import { worktreeOf } from '../current-directory.ts';
 import { titleOf } from '../mapping/session-title.ts';
 import { FreshFile } from '../native-sessions/fresh-file.ts';
+import { OpenCalls } from './open-calls.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
 import { compareTranscript, surplusOf } from './transcript-comparison.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
@@ -68,6 +69,8 @@ export interface ReconciledTranscript {
   relocatedTo: readonly string[];
   /** The session's worktree, which it continues in while that exists; null for none. */
   worktree: string | null;
+  /** The calls without a result at its end. */
+  calls: OpenCalls;
 }
 
 /**
@@ -96,8 +99,8 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
     return null;
   }
   for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
-  const { costState, title, relocatedTo, worktree } = summary;
-  return { costState, title, relocatedTo, worktree };
+  const { costState, title, relocatedTo, worktree, calls } = summary;
+  return { costState, title, relocatedTo, worktree, calls };
 }
 
 class Summary implements ReconciledTranscript {
@@ -106,6 +109,7 @@ class Summary implements ReconciledTranscript {
   costState: SessionStoreEntry | undefined;
   title: string | undefined;
   worktree: string | null = null;
+  readonly calls = new OpenCalls();
   readonly #relocatedTo = new Set<string>();
 
   get relocatedTo(): string[] {
@@ -116,6 +120,7 @@ class Summary implements ReconciledTranscript {
     this.isBegun ||= entry.type === 'user' || entry.type === 'assistant';
     if (entry.type === 'cost-state') this.costState = entry;
     this.title = titleOf(entry) ?? this.title;
+    this.calls.add(entry);
     const worktree = worktreeOf(entry);
     if (worktree !== undefined) this.worktree = worktree;
     const cwd = relocatedTo(entry);

@@ -1,0 +1,159 @@
+// Decisions that outlive the process that asked, with a scripted agent. The real program is in test/e2e.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type ChatsHost, type ChatsHostOptions, openChatsHost } from '../../test/support/chats-host.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { finished, said, ScriptedBackend } from '../../test/support/scripted-backend.ts';
+import { until } from '../../test/support/until.ts';
+import { stopHost } from '../store/hosts.ts';
+
+let database: TestDatabase;
+let here: ChatsHost;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  here = await open();
+});
+afterEach(() => here.close());
+
+const toolCallId = 'call-1';
+
+function open(options: ChatsHostOptions = {}): Promise<ChatsHost> {
+  const backend = new ScriptedBackend();
+  backend.openCalls = new Set([toolCallId]);
+  return openChatsHost(database.url, { backend, ...options });
+}
+
+/** A chat that asks, and whose host was stopped or killed then. `here` is the next host. */
+async function left(how: 'close' | 'kill', kind: 'permission' | 'form' = 'permission') {
+  here.backend.script = async function* (turn) {
+    const { outcome } = yield* turn.ask({ toolName: 'Bash', toolCallId, kind });
+    yield said(`It was ${outcome}.`);
+    yield finished();
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'go' });
+  const [asked] = await here.events(id, 'decision_requested');
+  await here[how]();
+  if (how === 'kill') await stopHost(database.sql, here.id);
+  here = await open({ other: new ScriptedBackend(undefined, 'claude_pty') });
+  const [ended] = await here.events(id, 'turn_finished');
+  const isOpen = async () =>
+    (await database.sql`select is_open from boocode.decisions where id = ${asked!.decisionId}`)[0]![
+      'is_open'
+    ] as boolean;
+  const allow = () => here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' });
+  return { id, asked: asked!, decisionId: asked!.decisionId, ended: ended!, isOpen, allow };
+}
+
+describe.each(['close', 'kill'] as const)('a host that ends (%s)', (how) => {
+  test('DECIDE-14: leaves the decision pending, keeps prompts waiting, and its chat at rest', async () => {
+    const { id, decisionId, ended, allow, isOpen } = await left(how);
+    expect(ended).toMatchObject({ outcome: 'interrupted', openDecisionIds: [decisionId] });
+    expect(await here.chats.getChat(id)).toMatchObject({ state: 'waiting' });
+    const { items } = await here.chats.listChats({ limit: 100 });
+    expect(items.find((chat) => chat.id === id)?.state).toBe('waiting');
+    await here.chats.submitPrompt(id, { content: 'stay' });
+    expect(await here.chats.getChat(id)).toMatchObject({ state: 'waiting', waiting: 1 });
+    expect(here.backend.opened).toEqual([]);
+
+    expect(await allow()).toMatchObject({ status: 'resolved', outcome: 'allow', principal: { role: 'owner' } });
+    const turns = await here.events(id, 'turn_started', 3);
+    expect(turns.map(({ continuesTurnId }) => continuesTurnId)).toEqual([undefined, ended.turnId, undefined]);
+    await here.events(id, 'turn_finished', 3);
+    expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
+    expect(await isOpen()).toBe(false);
+    await expect(allow()).rejects.toMatchObject({ code: 'decision_settled' });
+  });
+
+  test('DECIDE-14: but not if the call cannot be continued', async () => {
+    here.backend.openCalls!.clear();
+    const { id, decisionId, ended, allow, isOpen } = await left(how, 'form');
+    expect(ended.openDecisionIds).toBeUndefined();
+    expect(await here.events(id, 'decision_resolved')).toMatchObject([{ decisionId, outcome: 'cancelled' }]);
+    expect((await here.chats.getChat(id)).state).not.toBe('waiting');
+    expect(await isOpen()).toBe(false);
+    await expect(allow()).rejects.toMatchObject({ code: 'decision_settled' });
+  });
+});
+
+test('DECIDE-15: a stored answer that no agent got is given by the next host, before the prompts that wait', async () => {
+  const { id, decisionId, isOpen } = await left('close');
+  await here.chats.submitPrompt(id, { content: 'later' });
+  await here.close();
+  // As a host leaves it that dies between the two.
+  await database.sql`update boocode.decisions set outcome = 'deny', answer = '{"outcome":"deny","message":"no"}', resolved_at = now()
+    where id = ${decisionId}`;
+  here = await open();
+  await here.events(id, 'turn_finished', 3);
+  expect(here.backend.continued).toEqual([{ outcome: 'deny', message: 'no' }]);
+  expect((await here.events(id, 'turn_started', 3)).map(({ promptIds }) => promptIds.length)).toEqual([1, 0, 1]);
+  expect(await isOpen()).toBe(false);
+});
+
+test('DECIDE-15: an answer whose call cannot be continued any more is reported, once, and the prompts run', async () => {
+  const { id, decisionId, allow, isOpen } = await left('close');
+  await here.chats.submitPrompt(id, { content: 'later' });
+  let tries = 0;
+  here.backend.beforeOpen = ({ continues }) => {
+    if (!continues) return;
+    tries += 1;
+    throw new Error('The program is missing.');
+  };
+  await allow();
+  await here.events(id, 'turn_finished', 2);
+  const notices = (await here.events(id, 'notice')).filter(({ code }) => code === 'decision_without_effect');
+  expect(notices).toMatchObject([{ data: { decisionId, toolCallId } }]);
+  expect(notices[0]!.message).toContain('The program is missing.');
+  expect([tries, await isOpen(), here.backend.continued]).toEqual([3, false, []]);
+});
+
+test('DECIDE-14: an answer that the agent would refuse leaves the decision pending', async () => {
+  const { id, allow, isOpen } = await left('close');
+  here.backend.check = () => ({ field: 'input.command', message: 'must be text' });
+  await expect(allow()).rejects.toMatchObject({ code: 'invalid_request' });
+  expect(await here.chats.getChat(id)).toMatchObject({ state: 'waiting' });
+  expect(await isOpen()).toBe(true);
+  here.backend.check = () => 'fine';
+  await allow();
+  await here.events(id, 'turn_finished', 2);
+});
+
+test('DECIDE-16: an interrupt cancels it, for whoever asks first', async () => {
+  const { id, decisionId, allow } = await left('close');
+  await here.chats.submitPrompt(id, { content: 'later' });
+  expect(await here.chats.interrupt(id)).toMatchObject({ interrupted: true });
+  await here.events(id, 'turn_finished', 2);
+  expect(await here.events(id, 'decision_resolved')).toMatchObject([{ decisionId, outcome: 'cancelled' }]);
+  await expect(allow()).rejects.toMatchObject({ code: 'decision_settled' });
+  expect(await here.chats.interrupt(id)).toMatchObject({ interrupted: false });
+});
+
+describe('DECIDE-16: a flip while a decision waits without a process', () => {
+  const flip = (id: string, running?: 'finish' | 'interrupt') =>
+    here.chats.patchChat(id, { backend: 'claude_pty', ...(running ? { running } : {}) });
+
+  test('is refused unless it says what happens to it', async () => {
+    const { id } = await left('close');
+    await expect(flip(id)).rejects.toMatchObject({ code: 'chat_busy' });
+    expect(await here.chats.getChat(id)).toMatchObject({ state: 'waiting', backend: 'claude_sdk' });
+  });
+
+  test('interrupt: cancels it, and flips', async () => {
+    const { id } = await left('close');
+    expect((await flip(id, 'interrupt')).backend).toBe('claude_pty');
+    expect(await here.events(id, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled' }]);
+  });
+
+  test('finish: waits for the answer and its turn', async () => {
+    const { id, allow } = await left('close');
+    const flipped = flip(id, 'finish');
+    await until(() => here.host.find(id)?.state === 'waiting');
+    await allow();
+    expect((await flipped).backend).toBe('claude_pty');
+    expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
+    const types = (await here.log(id)).map(({ type }) => type);
+    expect(types.lastIndexOf('turn_finished')).toBeLessThan(types.lastIndexOf('chat_updated'));
+  });
+});

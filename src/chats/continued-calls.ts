@@ -1,0 +1,102 @@
+/**
+ * Answers whose agent is gone: a new process of the session takes up the very call that was asked about, gets the answer,
+ * and continues the turn. An answer stays open in the database until an agent is about to get it, so that it takes effect
+ * once, whoever dies in between.
+ */
+import type { DecisionAnswer } from '../agents/agent-backend.ts';
+import type { Decision } from '../protocol/decision.ts';
+import { type BooError, toBooError } from '../protocol/error.ts';
+import { findAgentSession } from '../store/agent-sessions.ts';
+import type { ChatRow } from '../store/chats.ts';
+import { chatSessionStore } from '../store/chat-session-store.ts';
+import { closeDecision, handOver } from '../store/decisions.ts';
+import { FencedError } from '../store/storage-error.ts';
+import type { ChatContext } from './chat-context.ts';
+import type { ChatSession } from './chat-session.ts';
+import type { Turns } from './turns.ts';
+
+const maxTries = 3;
+
+/** Whether a decision's call can be continued by another process at all. An MCP server's form ends with its server. */
+export const hasCall = ({ kind, toolCallId }: Pick<Decision, 'kind' | 'toolCallId'>): boolean =>
+  kind !== 'form' && toolCallId !== null;
+
+/** Whether another process of the chat's session can continue the call: it has not run. */
+export async function canContinue(
+  { sql, log, agents, settings: { row } }: Pick<ChatContext, 'sql' | 'agents' | 'log'> & { settings: { row: ChatRow } },
+  { kind, toolCallId }: Pick<Decision, 'kind' | 'toolCallId'>,
+): Promise<boolean> {
+  const backend = agents.backendFor(row.backend);
+  if (!backend.canContinue || toolCallId === null || !hasCall({ kind, toolCallId })) return false;
+  const sessionId = await log.ask(() => findAgentSession(sql, row.id, row.agent));
+  if (sessionId === null) return false;
+  const sessionStore = chatSessionStore(sql, log.lease, agents.agentFor(row.agent).foldSummary);
+  return backend.canContinue({ sessionId, cwd: row.cwd, sessionStore }, toolCallId);
+}
+
+export class ContinuedCalls {
+  readonly #context: ChatContext;
+  readonly #session: ChatSession;
+  readonly #turns: Turns;
+
+  constructor(context: ChatContext, session: ChatSession, turns: Turns) {
+    this.#context = context;
+    this.#session = session;
+    this.#turns = turns;
+  }
+
+  /** Has the call continued with this answer, before anything else that waits. */
+  add(decision: Decision, answer: DecisionAnswer): void {
+    const { queue, logger } = this.#context;
+    const { id: decisionId, chatId } = decision;
+    queue
+      .addTask('continuation', () => this.#run(decision, answer), { isFirst: true })
+      // It stays open for the chat's next holder.
+      .catch((err: unknown) =>
+        logger.warn({ chatId, decisionId, err }, 'An answer could not be given to its agent yet.'),
+      );
+  }
+
+  /** Stores that the agent gets the answer now. Throws FencedError. */
+  async handOver({ id }: Decision): Promise<void> {
+    const { sql, log } = this.#context;
+    if (!(await log.ask(() => handOver(sql, log.lease, id)))) throw new FencedError(log.lease.chatId);
+  }
+
+  async #run(decision: Decision, answer: DecisionAnswer): Promise<void> {
+    const { queue, state } = this.#context;
+    let isGiven = false;
+    let failure: BooError | undefined;
+    for (let count = 1; count <= maxTries && !isGiven; count += 1) {
+      if (!(await canContinue(this.#context, decision))) return this.#giveUp(decision, 'its session has moved on');
+      queue.assertOpen();
+      const onAsked = async (): Promise<void> => {
+        // The agent may ask twice.
+        if (!isGiven) await this.handOver(decision);
+        isGiven = true;
+      };
+      state.start();
+      try {
+        await this.#session.continueCall({ toolCallId: decision.toolCallId!, answer, onAsked });
+      } catch (error) {
+        if (error instanceof FencedError) throw error;
+        failure = toBooError(error);
+      } finally {
+        const interruption = state.end();
+        if (interruption) await state.handle?.interrupt();
+      }
+      await this.#turns.recordUnprompted(decision.turnId ?? undefined);
+    }
+    if (!isGiven) await this.#giveUp(decision, failure?.message ?? 'the agent did not take it up');
+  }
+
+  /** The answer has no effect, and the log says why. */
+  async #giveUp({ id, title, toolCallId }: Decision, why: string): Promise<void> {
+    const message = `“${title}” was answered, but the agent’s process had ended and the call could not be continued: ${why}.`;
+    const data = { decisionId: id, toolCallId };
+    await this.#context.log.append({
+      events: [{ body: { type: 'notice', level: 'warning', code: 'decision_without_effect', message, data } }],
+      side: (db) => [closeDecision(db, id)],
+    });
+  }
+}

@@ -1,0 +1,214 @@
+// Decisions that outlive the process that asked: the answer takes effect on the very call that was asked about.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CreateChat } from '../../src/protocol/chat.ts';
+import type { EventOf } from '../../src/protocol/event.ts';
+import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { markOf, processesWith } from '../support/processes.ts';
+import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
+import { eventsOf, nextEvent, readLog } from '../support/turns.ts';
+import { until } from '../support/until.ts';
+
+let model: DemoModel;
+let database: TestDatabase;
+let home: ProgramHome;
+let server: ServerProgram;
+beforeAll(async () => {
+  model = await startDemoModel();
+  database = await createTestDatabase();
+  home = await openProgramHome({ env: warmEnv(model, database) });
+  server = await home.serve('serve');
+});
+afterAll(async () => {
+  await home.remove();
+  await database.drop();
+  await model.close();
+});
+
+let count = 0;
+interface Waiting {
+  chatId: string;
+  asked: EventOf<'decision_requested'>;
+  /** What the call writes: one letter for each time it ran. */
+  ran: () => string;
+}
+
+/** A chat of its own whose agent asks whether it may run a command. */
+async function asking(content?: string, settings: Partial<CreateChat> = {}): Promise<Waiting> {
+  const cwd = join(home.workDir, `chat-${(count += 1)}`);
+  await mkdir(cwd);
+  const file = join(cwd, 'ran');
+  const { id: chatId } = await server.client.createChat({ cwd, backend: 'claude_sdk', ...settings });
+  await server.client.prompt(chatId, { content: (content ?? 'run: printf x >> FILE').replaceAll('FILE', file) });
+  const asked = await nextEvent(server.client, chatId, 'decision_requested');
+  const ran = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  return { chatId, asked, ran };
+}
+
+async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  server.program.kill(signal);
+  await server.program.ended();
+}
+
+async function restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  await end(signal);
+  server = await home.serve('serve');
+}
+
+const endings = {
+  'SIGKILL of the server': async () => {
+    const mark = markOf(server.program.identity);
+    await end('SIGKILL');
+    // The program, whose host has gone, still writes that its question failed.
+    await until(() => processesWith(mark).length === 0, { what: 'the end of the agents' });
+    server = await home.serve('serve');
+  },
+  'a stop of the server': () => restart('SIGTERM'),
+  'SIGKILL of the agent': async ({ chatId }: Waiting) => {
+    const ours = processesWith(markOf(server.program.identity)).filter(({ command }) =>
+      command.includes('stream-json'),
+    );
+    for (const { pid } of ours) process.kill(pid, 'SIGKILL');
+    await nextEvent(server.client, chatId, 'turn_finished');
+  },
+};
+
+describe.each(Object.keys(endings) as (keyof typeof endings)[])('after %s', (how) => {
+  test('DECIDE-14: a permission stays pending, and its answer runs the very call once', async () => {
+    const waiting = await asking();
+    const { chatId, asked, ran } = waiting;
+    await endings[how](waiting);
+    const requests = model.requests.length;
+    const { client } = server;
+    expect(await client.getChat(chatId)).toMatchObject({ state: 'waiting' });
+    const ended = await nextEvent(client, chatId, 'turn_finished');
+    expect(ended).toMatchObject({ turnId: asked.turnId, openDecisionIds: [asked.decisionId] });
+    // It waits behind the turn that has not ended for people.
+    await client.prompt(chatId, { content: 'stream 2 tokens' });
+    expect(await client.getChat(chatId)).toMatchObject({ state: 'waiting', waiting: 1 });
+
+    await client.decide(asked.decisionId, { outcome: 'allow' });
+    const started = await nextEvent(client, chatId, 'turn_started', { after: ended.seq });
+    expect(started).toMatchObject({ promptIds: [], continuesTurnId: asked.turnId });
+    const last = await nextEvent(client, chatId, 'turn_finished', { after: started.seq });
+    expect(last).toMatchObject({ turnId: started.turnId, outcome: 'completed' });
+    expect(ran()).toBe('x');
+    // One for the call's result: nothing is asked again.
+    expect(model.requests.length - requests).toBe(1);
+    const next = await nextEvent(client, chatId, 'turn_finished', { after: last.seq });
+    expect(next.outcome).toBe('completed');
+    const log = await readLog(client, chatId);
+    expect(eventsOf(log, 'decision_requested')).toHaveLength(1);
+    expect(eventsOf(log, 'notice').filter(({ level }) => level !== 'info')).toEqual([]);
+    expect(ran()).toBe('x');
+  }, 90_000);
+});
+
+/** The turn that follows the one in which something was asked. */
+async function continued({ chatId, asked }: Waiting) {
+  const started = await nextEvent(server.client, chatId, 'turn_started', { after: asked.seq });
+  const { outcome } = await nextEvent(server.client, chatId, 'turn_finished', { after: started.seq });
+  const log = await readLog(server.client, chatId);
+  const events = log.filter(({ turnId }) => turnId === started.turnId);
+  return { continuesTurnId: started.continuesTurnId, outcome, events, result: eventsOf(events, 'tool_call_update')[0] };
+}
+
+describe('DECIDE-14: when the server is killed while five chats ask', () => {
+  test('each kind of answer takes effect on the call that was asked about', async () => {
+    const denied = await asking();
+    const edited = await asking();
+    const question = await asking('ask me');
+    const plan = await asking('make a plan', { permissionMode: 'plan' });
+    const two = 'call Bash: {"command":"printf x >> FILE","description":"d"}';
+    const parallel = await asking(`${two}\n${two}`);
+    await server.client.decide(parallel.asked.decisionId, { outcome: 'allow' });
+    const second = await nextEvent(server.client, parallel.chatId, 'decision_requested', { after: parallel.asked.seq });
+    await endings['SIGKILL of the server']();
+    const { client } = server;
+    const requests = model.requests.length;
+
+    await client.decide(denied.asked.decisionId, { outcome: 'deny', message: 'Not today.' });
+    expect(await continued(denied)).toMatchObject({
+      continuesTurnId: denied.asked.turnId,
+      outcome: 'completed',
+      result: { toolCallId: denied.asked.toolCallId, status: 'failed', content: [{ content: { text: 'Not today.' } }] },
+    });
+    expect(denied.ran()).toBe('');
+
+    const input = { ...edited.asked.input, command: (edited.asked.input['command'] as string).replace('x', 'edited') };
+    const wrong = { outcome: 'allow' as const, input: { ...input, command: 7 } };
+    await expect(client.decide(edited.asked.decisionId, wrong)).rejects.toMatchObject({ code: 'invalid_request' });
+    await client.decide(edited.asked.decisionId, { outcome: 'allow', input });
+    await continued(edited);
+    expect(edited.ran()).toBe('edited');
+
+    const { questions } = question.asked.input as { questions: { question: string; options: { label: string }[] }[] };
+    const answers = { [questions[0]!.question]: questions[0]!.options[1]!.label };
+    await client.decide(question.asked.decisionId, { outcome: 'allow', input: { questions, answers } });
+    const { result } = await continued(question);
+    expect(JSON.stringify(result)).toContain(questions[0]!.options[1]!.label);
+
+    await client.decide(plan.asked.decisionId, { outcome: 'allow' });
+    expect((await continued(plan)).outcome).toBe('completed');
+    expect((await client.getChat(plan.chatId)).permissionMode).toBe('default');
+
+    // Two clients at once: one wins, and the call runs once.
+    const both = await Promise.allSettled([1, 2].map(() => client.decide(second.decisionId, { outcome: 'allow' })));
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await continued({ ...parallel, asked: second });
+    expect(parallel.ran()).toBe('xx');
+    // One request for each call's result.
+    expect(model.requests.length - requests).toBe(5);
+  }, 180_000);
+});
+
+test('DECIDE-15: an answer that was acknowledged just before SIGKILL takes effect once, or the log says why not', async () => {
+  const chats = [await asking(), await asking(), await asking(), await asking()];
+  const answers = chats.map(({ asked }) => server.client.decide(asked.decisionId, { outcome: 'allow' }));
+  await answers[0];
+  await end('SIGKILL');
+  const acknowledged = (await Promise.allSettled(answers)).map(({ status }) => status === 'fulfilled');
+  server = await home.serve('serve');
+  for (const [index, { chatId, asked, ran }] of chats.entries()) {
+    const isAnswered = (await readLog(server.client, chatId)).some(({ type }) => type === 'decision_resolved');
+    expect(isAnswered || !acknowledged[index]).toBe(true);
+    if (!isAnswered) await server.client.decide(asked.decisionId, { outcome: 'allow' });
+    const seen = async () =>
+      eventsOf(await readLog(server.client, chatId), 'notice').some(({ code }) => code === 'decision_without_result');
+    await until(async () => ran() === 'x' || (await seen()), { what: 'the effect of an answer', timeoutMs: 60_000 });
+    await until(async () => (await server.client.getChat(chatId)).state !== 'running');
+    expect(ran().length).toBeLessThan(2);
+  }
+}, 180_000);
+
+test('DECIDE-16: an interrupt cancels what waits without a process, and the prompts behind it run', async () => {
+  const waiting = await asking();
+  await endings['a stop of the server']();
+  const { client } = server;
+  await client.prompt(waiting.chatId, { content: 'stream 2 tokens' });
+  expect((await client.interrupt(waiting.chatId)).interrupted).toBe(true);
+  const { outcome } = await continued(waiting);
+  expect(outcome).toBe('completed');
+  const [resolved] = eventsOf(await readLog(client, waiting.chatId), 'decision_resolved');
+  expect(resolved).toMatchObject({ outcome: 'cancelled', principal: { role: 'owner' } });
+  expect(waiting.ran()).toBe('');
+}, 90_000);
+
+test('DECIDE-17: a turn that waits for a person longer than the idle limit frees its process, and wakes on the answer', async () => {
+  await end('SIGTERM');
+  server = await home.serve('serve', ['--idle-seconds', '1']);
+  const waiting = await asking();
+  const mark = markOf(server.program.identity);
+  await until(() => !processesWith(mark).some(({ command }) => command.includes('stream-json')), {
+    what: 'the end of the process',
+  });
+  const ended = await nextEvent(server.client, waiting.chatId, 'turn_finished');
+  expect(ended).toMatchObject({ outcome: 'interrupted', openDecisionIds: [waiting.asked.decisionId] });
+  expect((await server.client.getChat(waiting.chatId)).state).toBe('waiting');
+  await server.client.decide(waiting.asked.decisionId, { outcome: 'allow' });
+  expect((await continued(waiting)).outcome).toBe('completed');
+  expect(waiting.ran()).toBe('x');
+}, 90_000);
