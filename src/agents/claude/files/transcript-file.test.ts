@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InMemorySessionStore, type SessionStore, type SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
@@ -198,6 +198,9 @@ describe('TRANSCRIPT-13: a long transcript', () => {
     const own = paged();
     const storeMore = async (count: number, work: () => Promise<unknown>): Promise<void> => {
       await putFile(long.slice(0, count), moved);
+      // The folder that was written last is the current one, also on a clock of milliseconds.
+      const later = Date.now() / 1_000 + 10;
+      await utimes(moved, later, later);
       await work();
       expect([own.most, (await store.load(key))?.length]).toEqual([500, count]);
     };
