@@ -220,6 +220,7 @@ export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
 /** A call from an earlier process of the session, which now has its answer. */
 export interface ContinuedCall {
   toolCallId: string;
+  toolName: string;
   answer: DecisionAnswer;
   /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
   onAsked(): Promise<void>;
@@ -286,6 +287,9 @@ export interface AgentSession {
 
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
+
+  /** Opened with settings for the call that it continues: the next turn should get a fresh process. */
+  readonly isForOneCall?: boolean;
 
   /**
    * Ends the process in the middle of a turn that waits for a decision, without a word to the agent, so that another

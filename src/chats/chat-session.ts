@@ -27,7 +27,11 @@ export class ChatSession {
   /** Open with the chat's current settings, while the directory is as it was when it was read. */
   get isReady(): boolean {
     const { session } = this.#context.state;
-    return session.is === 'ready' && !this.#isOutdated && session.directory?.isCurrent() !== false;
+    if (session.is !== 'ready' || this.#isOutdated) return false;
+    const { handle, directory } = session;
+    // Work in the background is worth more than the usual settings.
+    const isUsual = handle.isForOneCall !== true || handle.isBusy;
+    return isUsual && directory?.isCurrent() !== false;
   }
 
   get isOpening(): boolean {

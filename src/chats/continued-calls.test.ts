@@ -55,7 +55,11 @@ describe.each(['close', 'kill'] as const)('a host that ends (%s)', (how) => {
     const { items } = await here.chats.listChats({ limit: 100 });
     expect(items.find((chat) => chat.id === id)?.state).toBe('waiting');
     await here.chats.submitPrompt(id, { content: 'stay' });
-    expect(await here.chats.getChat(id)).toMatchObject({ state: 'waiting', waiting: 1 });
+    expect(await here.chats.getChat(id)).toMatchObject({
+      state: 'waiting',
+      waiting: 1,
+      waitsFor: { for: 'person', what: 'Bash: echo hello' },
+    });
     expect(here.backend.opened).toEqual([]);
 
     expect(await allow()).toMatchObject({ status: 'resolved', outcome: 'allow', principal: { role: 'owner' } });

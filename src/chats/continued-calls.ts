@@ -77,7 +77,12 @@ export class ContinuedCalls {
       };
       state.start();
       try {
-        await this.#session.continueCall({ toolCallId: decision.toolCallId!, answer, onAsked });
+        await this.#session.continueCall({
+          toolCallId: decision.toolCallId!,
+          toolName: decision.toolName ?? '',
+          answer,
+          onAsked,
+        });
       } catch (error) {
         if (error instanceof FencedError) throw error;
         failure = toBooError(error);

@@ -43,8 +43,12 @@ export class OpenDecisions {
   /** Takes over what the chat's last holder left. */
   takeOver(left: readonly OpenDecision[]): void {
     for (const { decision, answer } of left) {
-      if (answer) this.#parts.continued.add(decision, answer);
-      else this.#parts.ids.kept.add(decision.id);
+      if (answer) {
+        this.#parts.continued.add(decision, answer);
+      } else {
+        this.#parts.ids.kept.add(decision.id);
+        this.#context.waits.takeOver(decision);
+      }
     }
   }
 
@@ -54,7 +58,7 @@ export class OpenDecisions {
     this.#cancelSuspend?.();
     const { clock, idleTimeoutMs, fail } = this.#context;
     if (event.type === 'turn_finished' || this.#parts.ids.pending.size === 0) return;
-    this.#cancelSuspend = clock.after(idleTimeoutMs, () => void this.suspend().catch(fail));
+    this.#cancelSuspend = clock.after(idleTimeoutMs, () => void this.#suspendIdle().catch(fail));
   }
 
   /** The chat is released. */
@@ -64,12 +68,19 @@ export class OpenDecisions {
 
   /**
    * Frees the process of a turn that waits for a person; the turn continues when they answer. False if it waits for
-   * nobody, or if something would be lost.
+   * nobody, or if a question would be lost.
    */
   async suspend(): Promise<boolean> {
-    const { state, waits } = this.#context;
-    if (!state.turn || this.#parts.ids.pending.size === 0 || waits.hasBackground) return false;
-    return (await state.handle?.suspend?.()) === true;
+    const { state } = this.#context;
+    if (!state.turn || this.#parts.ids.pending.size === 0) return false;
+    const isSuspended = (await state.handle?.suspend?.()) === true;
+    if (isSuspended) await this.#parts.session.close();
+    return isSuspended;
+  }
+
+  async #suspendIdle(): Promise<void> {
+    // A background task would end with the process.
+    if (!this.#context.waits.hasBackground) await this.suspend();
   }
 
   /** Cancels what waits for an answer while no turn runs. False if nothing does. */

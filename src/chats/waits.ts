@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { WaitsFor } from '../protocol/chat.ts';
+import type { Decision } from '../protocol/decision.ts';
 import type { Event } from '../protocol/event.ts';
 
 export interface WaitLimits {
@@ -81,7 +82,7 @@ export class Waits {
         this.sign();
         return this.#look();
       case 'turn_finished':
-        return this.#ended();
+        return this.#ended(event.openDecisionIds);
       case 'tool_call':
         this.#calls.set(event.toolCallId, { what: event.title, since });
         return this.sign();
@@ -110,6 +111,11 @@ export class Waits {
         return this.sign();
       default:
     }
+  }
+
+  /** A person was asked before this host had the chat. */
+  takeOver({ id, title: what, requestedAt, toolCallId }: Decision): void {
+    this.#asked.set(id, { what, since: new Date(requestedAt), toolCallId: toolCallId ?? undefined });
   }
 
   /** Something runs in the background. */
@@ -145,13 +151,13 @@ export class Waits {
     this.#parts.onChanged();
   }
 
-  #ended(): void {
+  #ended(openDecisionIds: readonly string[] = []): void {
     this.#isTurn = false;
     this.#isQuiet = false;
     this.#retry = undefined;
     this.#outside = undefined;
     this.#calls.clear();
-    this.#asked.clear();
+    for (const id of this.#asked.keys()) if (!openDecisionIds.includes(id)) this.#asked.delete(id);
     this.#cancelLook?.();
   }
 

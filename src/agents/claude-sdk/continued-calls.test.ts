@@ -1,7 +1,7 @@
 // Calls that a person was asked about in a process that is gone: the real program takes them up in another one.
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -46,11 +46,16 @@ async function kill(session: OpenedSession): Promise<void> {
 }
 
 /** Opens another process that continues the call, and plays its turn to the end. */
-async function continueWith(spec: Spec, { toolCallId }: Asked, answer: DecisionAnswer) {
+async function continueWith(spec: Spec & Partial<OpenedSession>, { toolCallId }: Asked, answer: DecisionAnswer) {
   const handed: string[] = [];
   const session = await openSession(harness, {
     ...spec,
-    continues: { toolCallId: toolCallId!, answer, onAsked: async () => void handed.push(readMarker()) },
+    continues: {
+      toolCallId: toolCallId!,
+      toolName: 'Bash',
+      answer,
+      onAsked: async () => void handed.push(readMarker()),
+    },
   });
   expect(session.unprompted).toHaveLength(1);
   const events: AgentEvent[] = [];
@@ -84,7 +89,7 @@ describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as 
 
       const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
       expect(readMarker()).toBe('x');
-      expect([...new Set(handed)]).toEqual(['']);
+      expect(handed[0]).toBe('');
       expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
       expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
       expect(last).toMatchObject({ outcome: 'completed' });
@@ -95,3 +100,109 @@ describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as 
     });
   },
 );
+
+describe('what has changed since a person was asked', () => {
+  async function left(): Promise<{ spec: Spec; asked: Asked }> {
+    const spec = newSpec();
+    const session = await openSession(harness, spec);
+    const { asked, over } = await askIn(session, `run: printf x >> ${marker()}`);
+    await kill(session);
+    await over;
+    return { spec, asked };
+  }
+
+  test.each(['bypassPermissions', 'acceptEdits', 'auto', 'default'] as const)(
+    'does not run what was denied: the mode %s, or a rule',
+    async (permissionMode) => {
+      const { spec, asked } = await left();
+      const allow = { permissions: { allow: ['Bash'] } };
+      if (permissionMode === 'default')
+        await writeFile(join(harness.agent.configDir, 'settings.json'), JSON.stringify(allow));
+      const denied = { outcome: 'deny', message: 'Not today.' } as const;
+      const { session, events, end } = await continueWith({ ...spec, permissionMode }, asked, denied);
+      expect(readMarker()).toBe('');
+      expect(resultOf(events, asked)).toMatchObject({ status: 'failed' });
+      expect(JSON.stringify(resultOf(events, asked))).toContain('Not today.');
+      expect(end.outcome).toBe('completed');
+      expect(session.handle.isForOneCall).toBe(true);
+      await session.handle.close();
+    },
+  );
+
+  test.each(['bypassPermissions', 'dontAsk'] as const)(
+    'runs what was allowed once, in the mode %s',
+    async (permissionMode) => {
+      const { spec, asked } = await left();
+      const { session, handed, end } = await continueWith({ ...spec, permissionMode }, asked, { outcome: 'allow' });
+      expect([readMarker(), end.outcome]).toEqual(['x', 'completed']);
+      // Stored before it ran, so that no other process runs it again.
+      expect(handed[0]).toBe('');
+      await session.handle.close();
+    },
+  );
+
+  test('runs an edited call as it was edited, even if the original is allowed by now', async () => {
+    const { spec, asked } = await left();
+    const input = { ...asked.input, command: `printf edited >> ${marker()}` };
+    const { session } = await continueWith({ ...spec, permissionMode: 'bypassPermissions' }, asked, {
+      outcome: 'allow',
+      input,
+    });
+    expect(readMarker()).toBe('edited');
+    await session.handle.close();
+  });
+
+  test('remembers what is allowed for good', async () => {
+    const { spec, asked } = await left();
+    const { session, handed } = await continueWith(spec, asked, { outcome: 'allow_always' });
+    expect([readMarker(), handed[0]]).toEqual(['x', '']);
+    expect(session.handle.isForOneCall).toBe(false);
+    await session.handle.close();
+    expect(await readFile(join(harness.cwd, '.claude', 'settings.local.json'), 'utf8')).toContain('printf');
+  });
+
+  test('refuses a call that the program still knows of, if it is not the one to continue', async () => {
+    const { spec, asked } = await left();
+    const first = await openSession(harness, {
+      ...spec,
+      continues: {
+        toolCallId: asked.toolCallId!,
+        toolName: 'Bash',
+        answer: { outcome: 'allow' },
+        onAsked: () => new Promise(() => {}),
+      },
+    });
+    const reading = (async () => {
+      for await (const event of first.unprompted[0]!) void event;
+    })();
+    await kill(first);
+    await reading;
+    const session = await openSession(harness, spec);
+    const events: AgentEvent[] = [];
+    const turnId = randomUUID();
+    for await (const event of session.handle.prompt({ turnId, content: [{ type: 'text', text: 'stream 2 tokens' }] }))
+      events.push(event);
+    expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
+    expect(readMarker()).toBe('');
+    expect(events.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
+    await session.handle.close();
+  });
+});
+
+test('a question of a sub-agent, or one that was interrupted, ends with its process', async () => {
+  const spec = newSpec();
+  const session = await openSession(harness, spec);
+  const { over, end } = await askIn(session, `use a sub-agent: run: printf x >> ${marker()}`);
+  expect(await session.handle.suspend!()).toBe(false);
+  await kill(session);
+  await over;
+  expect(end().keptDecisionIds).toEqual([]);
+  const again = newSpec();
+  const other = await openSession(harness, again);
+  const asking = await askIn(other, `run: printf x >> ${marker()}`);
+  await other.handle.interrupt();
+  await asking.over;
+  expect(asking.end()).toMatchObject({ outcome: 'interrupted' });
+  expect(await harness.backend.canContinue({ ...again, cwd: harness.cwd }, asking.asked.toolCallId!)).toBe(false);
+  await other.handle.close();
+});

@@ -22,6 +22,7 @@ import { oneOf } from '../claude/mapping/loose-json.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { inboundSetting } from '../claude/program-settings.ts';
 import { type LifePhase, SessionLife } from '../claude/session-life.ts';
+import { isForOneCall, mustAsk } from './continued-call.ts';
 import { startOptions } from './start-options.ts';
 import { toUserMessage } from './user-message.ts';
 import { type SdkSessionParts, type WiredSession, wireSession } from './wire-session.ts';
@@ -52,6 +53,10 @@ export class SdkSession implements AgentSession {
     return (
       this.#wired.turns.hasBackgroundTasks || this.#wired.transcript.isDirty || this.#wired.turns.current !== undefined
     );
+  }
+
+  get isForOneCall(): boolean {
+    return isForOneCall(this.#parts.spec);
   }
 
   open(): Promise<void> {
@@ -117,6 +122,8 @@ export class SdkSession implements AgentSession {
     const { toolCallId } = spec.continues;
     const call = calls?.find(toolCallId);
     if (!call) throw new BooError('agent_failed', 'The call has run, or the session has continued without it.');
+    // It may run without a question.
+    if (!mustAsk(spec)) await spec.continues.onAsked();
     await deferCall({ ...spec, sessionId: turns.sessionId }, configDirOf(env), toolCallId, call);
   }
 

@@ -37,6 +37,7 @@ import type { RunningTotals } from '../claude/mapping/model-costs.ts';
 import { readHookStop } from '../claude/mapping/transcript-line.ts';
 import type { PermissionRequests } from '../claude/permission-requests.ts';
 import type { ProcessWatch } from '../process-watch.ts';
+import { modeToStart } from './continued-call.ts';
 import { CountedMessages } from './counted-messages.ts';
 import type { IncomingWords } from './incoming-words.ts';
 import type { McpStates } from './mcp-states.ts';
@@ -54,6 +55,8 @@ export interface SdkTurnsParts {
   watch: ProcessWatch;
   /** Has the program interrupt what it is doing. */
   sendInterrupt(): Promise<void>;
+  /** The continued call has a result, whether or not the program asked. */
+  onContinued(): void;
   /** An interrupt has not ended the turn in time. */
   onStuck(): void;
   /** A frame that the SDK's types do not know. */
@@ -76,7 +79,7 @@ export class SdkTurns {
 
   constructor(parts: SdkTurnsParts) {
     this.#parts = parts;
-    this.#mapping = createMappingState({ permissionMode: parts.spec.permissionMode });
+    this.#mapping = createMappingState({ permissionMode: modeToStart(parts.spec) });
   }
 
   /** The session is opened. `baseline`: the totals that it continues from. */
@@ -121,7 +124,7 @@ export class SdkTurns {
     this.#continuing = setTimeout(() => this.#parts.onStuck(), limitMs);
   }
 
-  /** The program has asked about that call. */
+  /** The program has asked about that call, or run it without asking, as its settings allow it by now. */
   noteContinued(): void {
     clearTimeout(this.#continuing);
   }
@@ -250,6 +253,7 @@ export class SdkTurns {
   route(event: AgentEvent): void {
     const { spec, permissions } = this.#parts;
     if (event.type === 'background_tasks') this.#backgroundTasks = event.tasks.length;
+    if (event.type === 'tool_call_update' && event.toolCallId === spec.continues?.toolCallId) this.#parts.onContinued();
     if (!this.#turn && isPreview(event)) return;
     if ((!this.#turn || this.#turn === this.#untold) && isBetweenTurns(event)) {
       spec.onEvent(event);

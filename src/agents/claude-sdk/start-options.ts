@@ -6,6 +6,7 @@ import { configDirOf } from '../claude/files/transcript-file.ts';
 import type { PermissionRequests } from '../claude/permission-requests.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import type { StartWatch } from '../start-watch.ts';
+import { modeToStart, withQuestion } from './continued-call.ts';
 import type { IncomingWords } from './incoming-words.ts';
 import type { SdkProcess } from './sdk-process.ts';
 import type { SdkTranscript } from './sdk-transcript.ts';
@@ -41,10 +42,10 @@ export function startOptions(parts: StartOptionsParts): StartOptions {
     ...(model === null ? {} : { model }),
     ...(effort === null ? {} : { effort }),
     ...(isKnown ? { resume: sessionId } : { sessionId }),
-    permissionMode,
+    permissionMode: modeToStart(spec),
     ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
     settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-    settings: { ...programSettings(spec, 'claude_sdk', kept), ...held },
+    settings: { ...withQuestion(programSettings(spec, 'claude_sdk', kept), spec), ...held },
     systemPrompt: { type: 'preset', preset: 'claude_code' },
     includePartialMessages: true,
     forwardSubagentText: true,

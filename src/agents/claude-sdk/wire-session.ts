@@ -37,6 +37,10 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   const { spec, logger, limits } = parts;
   const { chatId } = spec;
   const env = providerEnv(parts.env);
+  const onAsked = async (): Promise<void> => {
+    turns.noteContinued();
+    await spec.continues?.onAsked();
+  };
   const emit = (event: AgentEvent): void => turns.route(event);
 
   const directory = new CurrentDirectory(spec);
@@ -45,13 +49,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     emit,
     storesCalls: true,
     isGone: () => process.isGone,
-    continued: spec.continues && {
-      ...spec.continues,
-      onAsked: async () => {
-        turns.noteContinued();
-        await spec.continues?.onAsked();
-      },
-    },
+    continued: spec.continues && { ...spec.continues, onAsked },
   });
   const incoming = new IncomingWords(() => turns.tellIncoming());
   const changes = new TypedChanges({
@@ -108,6 +106,12 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     mcp,
     transcript,
     watch,
+    onContinued() {
+      // Stored or not: if it fails, another host has the chat.
+      onAsked().catch((err: unknown) =>
+        logger.warn({ chatId, err }, 'An answer was given, which could not be stored.'),
+      );
+    },
     async sendInterrupt() {
       try {
         await query()?.interrupt();
