@@ -68,7 +68,7 @@ const resultOf = (events: readonly AgentEvent[], { toolCallId }: Asked) =>
   events.find((event) => event.type === 'tool_call_update' && event.toolCallId === toolCallId);
 
 describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as const)(
-  'a process that is %s',
+  'DECIDE-14: a process that is %s',
   (how) => {
     async function endProcess(session: OpenedSession): Promise<void> {
       if (how === 'suspended') await session.handle.suspend!();
@@ -101,7 +101,7 @@ describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as 
   },
 );
 
-describe('what has changed since a person was asked', () => {
+describe('DECIDE-18: what has changed since a person was asked', () => {
   async function left(): Promise<{ spec: Spec; asked: Asked }> {
     const spec = newSpec();
     const session = await openSession(harness, spec);
