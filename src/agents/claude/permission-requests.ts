@@ -87,8 +87,13 @@ export class PermissionRequests {
       await continued.onAsked();
       return permissionResult(continued.answer, input, suggestions);
     }
-    // A call that is never reported, such as one of a silent sub-agent, must not delay its own question.
-    const [, isStored] = await Promise.all([this.#reported.has(toolUseID), storesCalls && this.#stored.has(toolUseID)]);
+    // Only the agent's own calls can be continued. A call that is never reported, such as one of a silent sub-agent, must
+    // not delay its own question.
+    const isOwn = agentID === undefined;
+    const [, isStored] = await Promise.all([
+      this.#reported.has(toolUseID),
+      storesCalls && isOwn && this.#stored.has(toolUseID),
+    ]);
     const answer = await this.ask(
       {
         kind: kindOf(toolName),
@@ -100,7 +105,7 @@ export class PermissionRequests {
         alwaysScope: alwaysScope(suggestions),
       },
       signal,
-      { toolName, rules: keptRules(suggestions), canContinue: isStored && agentID === undefined },
+      { toolName, rules: keptRules(suggestions), canContinue: isStored },
     );
     return answer ? permissionResult(answer, input, suggestions) : interrupted;
   };
