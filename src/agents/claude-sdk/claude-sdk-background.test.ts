@@ -102,6 +102,9 @@ describe('a prompt that meets a turn of the agent’s own', () => {
   });
 });
 
+/** The program may take a prompt and the report of a task’s end in one request: the model then answers the report. */
+const answerOrReport = /^t1 t2 $|A background task reports/;
+
 test('DECIDE-4: a background sub-agent’s question that outlasts its turn is asked again, and can be answered', async () => {
   const path = join(harness.cwd, 'made-in-the-background');
   const session = await openSession(harness);
@@ -119,7 +122,7 @@ test('DECIDE-4: a background sub-agent’s question that outlasts its turn is as
   await until(() => existsSync(path));
   // What the sub-agent does afterwards belongs to no turn, and delays no prompt.
   await until(() => ofType(session.between, 'tool_call_update').some((event) => event.parentToolCallId !== undefined));
-  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
+  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toMatch(answerOrReport);
   await session.handle.close();
 });
 
@@ -133,7 +136,7 @@ test('DECIDE-4 TURN-3: an interrupt withdraws a background sub-agent’s questio
   const turn = await asked;
   expect(endOf(turn).outcome).toBe('interrupted');
   expect(ofType(turn, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled' }]);
-  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toBe('t1 t2 ');
+  expect(textIn(await runTurn(session, 'stream 2 tokens'))).toMatch(answerOrReport);
   expect(existsSync(path)).toBe(false);
   await session.handle.close();
 });
