@@ -327,7 +327,8 @@ describe('follow', () => {
     });
     const { seqs } = await readEvents(createClient({ url, backoff, silenceMs: 30 }), 1);
     expect(seqs).toEqual([1]);
-    expect(calls).toBe(2);
+    // On a busy machine the next one may be silent for as long, too.
+    expect(calls).toBeGreaterThan(1);
   });
 
   it.each([
