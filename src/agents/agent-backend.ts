@@ -239,6 +239,8 @@ export interface BackendCapabilities {
   terminal: boolean;
   /** Prompts may contain images. */
   images: boolean;
+  /** Decisions outlive the process that asked: the backend has `canContinue`, and its sessions `suspend`. */
+  durableDecisions: boolean;
 }
 
 /** One agent session with a running process, from opening to end. */

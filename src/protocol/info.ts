@@ -12,7 +12,13 @@ export const backendInfo = z
     available: z.boolean(),
     /** Why it is unavailable, and what to do; null if it is available. */
     reason: z.string().nullable(),
-    capabilities: z.object({ deltas: z.boolean(), terminal: z.boolean(), images: z.boolean() }),
+    capabilities: z.object({
+      deltas: z.boolean(),
+      terminal: z.boolean(),
+      images: z.boolean(),
+      /** Decisions outlive the process that asked, and their answers take effect on the calls in question. */
+      durableDecisions: z.boolean(),
+    }),
   })
   .meta({ id: 'BackendInfo' });
 export type BackendInfo = z.infer<typeof backendInfo>;

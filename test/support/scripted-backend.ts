@@ -59,7 +59,7 @@ export interface ScriptedSession {
 
 export class ScriptedBackend implements AgentBackend {
   readonly name: BackendName;
-  readonly capabilities: { deltas: boolean; terminal: boolean; images: boolean };
+  readonly capabilities: { deltas: boolean; terminal: boolean; images: boolean; durableDecisions: boolean };
   /** What every turn does; a test can replace it. */
   script: TurnScript;
   /** Runs before a session is open: a test may wait here, or throw. */
@@ -91,7 +91,7 @@ export class ScriptedBackend implements AgentBackend {
     this.script = script;
     this.name = name;
     const isTerminal = name === 'claude_pty';
-    this.capabilities = { deltas: !isTerminal, terminal: isTerminal, images: !isTerminal };
+    this.capabilities = { deltas: !isTerminal, terminal: isTerminal, images: !isTerminal, durableDecisions: false };
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
