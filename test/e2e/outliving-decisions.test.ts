@@ -168,9 +168,10 @@ describe('DECIDE-14: when the server is killed while five chats ask', () => {
 test('DECIDE-15: an answer that was acknowledged just before SIGKILL takes effect once, or the log says why not', async () => {
   const chats = [await asking(), await asking(), await asking(), await asking()];
   const answers = chats.map(({ asked }) => server.client.decide(asked.decisionId, { outcome: 'allow' }));
+  const settled = Promise.allSettled(answers);
   await answers[0];
   await end('SIGKILL');
-  const acknowledged = (await Promise.allSettled(answers)).map(({ status }) => status === 'fulfilled');
+  const acknowledged = (await settled).map(({ status }) => status === 'fulfilled');
   server = await home.serve('serve');
   for (const [index, { chatId, asked, ran }] of chats.entries()) {
     const isAnswered = (await readLog(server.client, chatId)).some(({ type }) => type === 'decision_resolved');
