@@ -6,13 +6,12 @@
 import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
-import { findAgentSession } from '../store/agent-sessions.ts';
 import type { ChatRow } from '../store/chats.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
 import { closeDecision, handOver } from '../store/decisions.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
+import { findStoredSession } from './stored-session.ts';
 import type { Turns } from './turns.ts';
 
 const maxTries = 3;
@@ -28,10 +27,14 @@ export async function canContinue(
 ): Promise<boolean> {
   const backend = agents.backendFor(row.backend);
   if (!backend.canContinue || toolCallId === null || !hasCall({ kind, toolCallId })) return false;
-  const sessionId = await log.ask(() => findAgentSession(sql, row.id, row.agent));
-  if (sessionId === null) return false;
-  const sessionStore = chatSessionStore(sql, log.lease, agents.agentFor(row.agent).foldSummary);
-  return backend.canContinue({ sessionId, cwd: row.cwd, sessionStore }, toolCallId);
+  const session = await findStoredSession({
+    sql,
+    lease: log.lease,
+    chat: row,
+    agents,
+    ask: (statement) => log.ask(statement),
+  });
+  return session !== null && backend.canContinue(session, toolCallId);
 }
 
 export class ContinuedCalls {

@@ -4,15 +4,14 @@
  */
 import type { AgentDirectory } from '../agents/agent.ts';
 import { BooError } from '../protocol/error.ts';
-import { findAgentSession } from '../store/agent-sessions.ts';
 import { ask } from './storage.ts';
 import { findStoredBefore } from '../store/session-transcripts.ts';
-import { chatSessionStore } from '../store/chat-session-store.ts';
 import type { ChatRow } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import type { Lease } from '../store/events.ts';
 import type { Log } from '../lib/log.ts';
 import type { PromptRow } from '../store/prompts.ts';
+import { findStoredSession } from './stored-session.ts';
 import type { TurnEnd } from './turn.ts';
 
 /** Whether a turn without a sign of the agent may have ended before its prompt reached the agent. */
@@ -39,13 +38,9 @@ export async function wasAsked(
   try {
     const backend = agents.backendFor(chat.backend);
     if (!backend.wasAsked) return true;
-    const sessionId = await ask(() => findAgentSession(sql, chat.id, chat.agent));
-    if (sessionId === null) return false;
-    const session = {
-      sessionId,
-      cwd: chat.cwd,
-      sessionStore: chatSessionStore(sql, lease, agents.agentFor(chat.agent).foldSummary),
-    };
+    const session = await findStoredSession({ sql, lease, chat, agents, ask });
+    if (!session) return false;
+    const { sessionId } = session;
     const storedBefore = (uuids: readonly string[]): Promise<ReadonlySet<string>> =>
       ask(() => findStoredBefore(sql, { chatId: chat.id, sessionId, turnId }, uuids));
     return await backend.wasAsked(session, { turnId, content, storedBefore });

@@ -2,8 +2,8 @@
 import { type Query, type SDKUserMessage, startup } from '@anthropic-ai/claude-agent-sdk';
 import { createPushable } from '../../lib/pushable.ts';
 import { within } from '../../lib/within.ts';
-import { BooError } from '../../protocol/error.ts';
 import { type Effort, type PermissionMode, permissionModes } from '../../protocol/chat.ts';
+import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
   type AgentPrompt,

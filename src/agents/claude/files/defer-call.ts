@@ -54,9 +54,10 @@ export async function dropRest(session: StoredSession, configDir: string, toolCa
   const { sessionId, sessionStore } = session;
   const key = { projectKey, sessionId };
   const file = await findTranscriptFile({ ...session, configDir });
-  const stored = await readCalls(storedEntries(sessionStore, key), toolCallId);
-  if (file === undefined || !stored.calls.find(toolCallId)) return;
-  const compared = await compareTranscript(sessionStore, key, file);
+  if (file === undefined) return;
+  const calls = new OpenCalls();
+  const compared = await compareTranscript(sessionStore, key, file, (entry) => calls.add(entry));
+  if (!calls.find(toolCallId)) return;
   if (compared.holdsStored) await appendEntries(sessionStore, key, costsIn(surplusOf(compared)));
   // It is written again from the store.
   await rm(file, { force: true });
