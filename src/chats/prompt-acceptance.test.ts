@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openChatLog } from '../../test/support/open-chat-log.ts';
+import { openChatLog, openChatSettings } from '../../test/support/open-chat-log.ts';
 import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import type { ContentBlock } from '../protocol/content.ts';
@@ -10,7 +10,7 @@ import { readEvents } from '../store/events.ts';
 import { findPromptOfTurn, listWaitingPrompts } from '../store/prompts.ts';
 import { findRunningTurn } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
-import { ChatSettings } from './chat-settings.ts';
+import type { ChatSettings } from './chat-settings.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 
 let database: TestDatabase;
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   log = await openChatLog(database.sql);
-  settings = new ChatSettings((await findChat(database.sql, log.lease.chatId))!);
+  settings = await openChatSettings(database.sql, log);
 });
 
 const textOf = (text: string): ContentBlock[] => [{ type: 'text', text }];

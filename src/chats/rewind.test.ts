@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openChatLog } from '../../test/support/open-chat-log.ts';
+import { openChatLog, openChatSettings } from '../../test/support/open-chat-log.ts';
 import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import type { Agent } from '../agents/agent.ts';
@@ -15,7 +15,7 @@ import { finishTurn } from '../store/turns.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSession } from './chat-session.ts';
-import { ChatSettings } from './chat-settings.ts';
+import type { ChatSettings } from './chat-settings.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
 import { rewindChat } from './rewind.ts';
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   log = await openChatLog(database.sql);
-  settings = new ChatSettings((await findChat(database.sql, log.lease.chatId))!);
+  settings = await openChatSettings(database.sql, log);
   settings.name('A name');
   from = randomUUID();
   [seen, asked, answer, canRewind] = [[], [], { worktree: null }, true];

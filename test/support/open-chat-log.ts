@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { ChatLog, type ChatLogParts } from '../../src/chats/chat-log.ts';
+import { ChatSettings } from '../../src/chats/chat-settings.ts';
 import { Feed } from '../../src/chats/feed.ts';
-import { insertChat } from '../../src/store/chats.ts';
+import { findChat, insertChat } from '../../src/store/chats.ts';
 import type { Sql } from '../../src/store/database.ts';
 import { insertHost } from '../../src/store/hosts.ts';
 import { claimLease } from '../../src/store/leases.ts';
@@ -22,4 +23,9 @@ export async function openChatLog(sql: Sql, parts: Partial<Omit<ChatLogParts, 'l
     onFenced() {},
     ...parts,
   });
+}
+
+/** The settings of the log's chat, as they are stored. */
+export async function openChatSettings(sql: Sql, { lease }: ChatLog): Promise<ChatSettings> {
+  return new ChatSettings((await findChat(sql, lease.chatId))!);
 }

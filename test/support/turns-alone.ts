@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AgentEvent, AgentPrompt, AgentSession } from '../../src/agents/agent-backend.ts';
 import type { ChatContext } from '../../src/chats/chat-context.ts';
 import type { ChatLog } from '../../src/chats/chat-log.ts';
-import { ChatSettings } from '../../src/chats/chat-settings.ts';
+import type { ChatSettings } from '../../src/chats/chat-settings.ts';
 import { ChatStateMachine } from '../../src/chats/chat-state-machine.ts';
 import { acceptPrompt } from '../../src/chats/prompt-acceptance.ts';
 import { Turns, type TurnsParts } from '../../src/chats/turns.ts';
@@ -13,12 +13,12 @@ import type { Event } from '../../src/protocol/event.ts';
 import { textOf } from '../../src/protocol/text-of.ts';
 import { noUsage } from '../../src/protocol/usage.ts';
 import { openAgentSession } from '../../src/store/agent-sessions.ts';
-import { findChat, type RowChanges } from '../../src/store/chats.ts';
+import type { RowChanges } from '../../src/store/chats.ts';
 import type { Sql } from '../../src/store/database.ts';
 import { type NewEvent, readEvents } from '../../src/store/events.ts';
 import { nextPrompt, type PromptRow } from '../../src/store/prompts.ts';
 import { ManualClock } from './manual-clock.ts';
-import { openChatLog } from './open-chat-log.ts';
+import { openChatLog, openChatSettings } from './open-chat-log.ts';
 import { anActor } from './owners-chats.ts';
 import { finished, said } from './scripted-backend.ts';
 
@@ -141,7 +141,7 @@ export class TurnsAlone {
 
 export async function openTurnsAlone(sql: Sql): Promise<TurnsAlone> {
   const log = await openChatLog(sql);
-  const settings = new ChatSettings((await findChat(sql, log.lease.chatId))!);
+  const settings = await openChatSettings(sql, log);
   settings.name('A name');
   await openAgentSession(sql, log.lease, { agent: 'claude', backend: 'claude_sdk', sessionId: randomUUID() });
   return new TurnsAlone(sql, log, settings);
