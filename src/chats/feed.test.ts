@@ -11,6 +11,7 @@ import { insertHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
 import { Backlog } from './backlog.ts';
 import { ChatLog } from './chat-log.ts';
+import type { Reader } from './chats.ts';
 import { Feed, type FeedLog } from './feed.ts';
 
 let database: TestDatabase;
@@ -210,6 +211,21 @@ describe('a reader', () => {
   });
 });
 
+/**
+ * Reads until the reader is live, then stops reading. It has read the history before it asks for more: an event that is
+ * written while it reads the history may come from there, and then it is not live yet.
+ */
+async function liveIterator(line: Line, { items }: Reader): Promise<AsyncIterator<FeedItem>> {
+  await line.say('history');
+  const iterator = items[Symbol.asyncIterator]();
+  await iterator.next();
+  await iterator.next();
+  const live = iterator.next();
+  await line.say('live');
+  await live;
+  return iterator;
+}
+
 test('LOG-5: a reader that never drains is cut off without delaying others, and can continue from its cursor', async () => {
   const line = await openLine({ backlogBytes: 10_000 });
   await line.say('first');
@@ -247,19 +263,14 @@ test('LOG-5: a reader that never drains is cut off without delaying others, and 
 
 test('LOG-5: deltas count too, and one item larger than the buffer does not cut off a reader that has read everything before it', async () => {
   const line = await openLine({ backlogBytes: 10_000 });
-  const stuck = line.feed.follow({ after: 0 });
-  const iterator = stuck.items[Symbol.asyncIterator]();
-  await iterator.next();
-  const live = iterator.next();
-  await line.say('live');
-  await live;
+  await liveIterator(line, line.feed.follow({ after: 0 }));
   for (let index = 0; index < 100; index += 1) line.stream('y'.repeat(100));
   expect(line.feed.readerCount).toBe(0);
 
   const quick = follow(line);
-  await quick.untilSeq(1);
-  await line.say('z'.repeat(20_000));
   await quick.untilSeq(2);
+  await line.say('z'.repeat(20_000));
+  await quick.untilSeq(3);
   expect(line.feed.readerCount).toBe(1);
   await quick.close();
 });
@@ -267,12 +278,7 @@ test('LOG-5: deltas count too, and one item larger than the buffer does not cut 
 test('LOG-5: what a client left unread no longer counts once it stops following that chat', async () => {
   const line = await openLine();
   const backlog = new Backlog(10_000);
-  const left = line.feed.follow({ after: 0, backlog });
-  const iterator = left.items[Symbol.asyncIterator]();
-  await iterator.next();
-  const live = iterator.next();
-  await line.say('live');
-  await live;
+  const iterator = await liveIterator(line, line.feed.follow({ after: 0, backlog }));
   for (let index = 0; index < 10; index += 1) await line.say('x'.repeat(500));
   expect(backlog.bytes).toBeGreaterThan(5_000);
   await iterator.return?.();
