@@ -177,7 +177,7 @@ export class Chat {
 
   async openTerminal(): Promise<AgentTerminal> {
     this.#context.queue.assertOpen();
-    return openTerminal(this.#context, this.#session);
+    return openTerminal(this.#context, this.#session, this.#decisions);
   }
 
   async interrupt(actor: Actor): Promise<InterruptResult> {

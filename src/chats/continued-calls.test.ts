@@ -1,6 +1,9 @@
 // Decisions that outlive the process that asked, with a scripted agent. The real program is in test/e2e.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatsHost, type ChatsHostOptions, openChatsHost } from '../../test/support/chats-host.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished, said, ScriptedBackend } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
@@ -134,6 +137,30 @@ test('DECIDE-16: an interrupt cancels it, for whoever asks first', async () => {
   expect(await here.chats.interrupt(id)).toMatchObject({ interrupted: false });
 });
 
+test('DECIDE-17: somebody at the terminal keeps the process of a turn that waits', async () => {
+  await here.close();
+  const terminal = new ScriptedBackend(undefined, 'claude_pty');
+  terminal.openCalls = new Set([toolCallId]);
+  const clock = new ManualClock();
+  const idleMs = 100;
+  here = await open({ other: terminal, clock, idleTimeoutMs: idleMs });
+  terminal.script = async function* (turn) {
+    yield said(`It was ${(yield* turn.ask({ toolName: 'Bash', toolCallId })).outcome}.`);
+    yield finished();
+  };
+  const { id } = await here.createChat({ backend: 'claude_pty' });
+  await here.chats.submitPrompt(id, { content: 'go' });
+  await here.events(id, 'decision_requested');
+  const seat = terminal.sessions.get(id)!.terminal;
+  seat.viewerCount = 1;
+  for (let count = 0; count < 3; count += 1) clock.advance(idleMs);
+  expect(terminal.sessions.size).toBe(1);
+  seat.viewerCount = 0;
+  clock.advance(idleMs);
+  expect(await here.events(id, 'turn_finished')).toMatchObject([{ outcome: 'interrupted' }]);
+  expect(terminal.sessions.size).toBe(0);
+});
+
 describe('DECIDE-16: a flip while a decision waits without a process', () => {
   const flip = (id: string, running?: 'finish' | 'interrupt') =>
     here.chats.patchChat(id, { backend: 'claude_pty', ...(running ? { running } : {}) });
@@ -159,5 +186,87 @@ describe('DECIDE-16: a flip while a decision waits without a process', () => {
     expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
     const types = (await here.log(id)).map(({ type }) => type);
     expect(types.lastIndexOf('turn_finished')).toBeLessThan(types.lastIndexOf('chat_updated'));
+  });
+});
+
+describe('DECIDE-16: a flip to an engine that can continue the call', () => {
+  let other: ScriptedBackend;
+  beforeEach(async () => {
+    await here.close();
+    other = new ScriptedBackend(undefined, 'claude_pty');
+    other.openCalls = new Set([toolCallId]);
+    here = await open({ other });
+    here.backend.script = async function* (turn) {
+      yield said(`It was ${(yield* turn.ask({ toolName: 'Bash', toolCallId })).outcome}.`);
+      yield finished();
+    };
+  });
+
+  async function asking() {
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [asked] = await here.events(id, 'decision_requested');
+    return { id, decisionId: asked!.decisionId };
+  }
+  const flip = (id: string, running?: 'finish' | 'interrupt') =>
+    here.chats.patchChat(id, { backend: 'claude_pty', ...(running ? { running } : {}) });
+
+  test.each([undefined, 'finish', 'interrupt'] as const)(
+    'takes the decision along, and its answer runs the call there (running: %s)',
+    async (running) => {
+      const { id, decisionId } = await asking();
+      await here.chats.submitPrompt(id, { content: 'later' });
+      expect(await flip(id, running)).toMatchObject({ backend: 'claude_pty', state: 'waiting' });
+      expect(here.backend.sessions.size).toBe(0);
+      const [ended] = await here.events(id, 'turn_finished');
+      expect(ended).toMatchObject({ outcome: 'interrupted', openDecisionIds: [decisionId] });
+      expect(await here.events(id, 'decision_resolved', 0)).toEqual([]);
+      await here.chats.answerDecision(decisionId, { outcome: 'allow' });
+      await here.events(id, 'turn_finished', 3);
+      expect([here.backend.continued, other.continued]).toEqual([[], [{ outcome: 'allow' }]]);
+      const turns = await here.events(id, 'turn_started', 3);
+      expect(turns.map(({ continuesTurnId }) => continuesTurnId)).toEqual([undefined, ended!.turnId, undefined]);
+    },
+  );
+
+  test('takes one along whose process was gone already, and back again', async () => {
+    const { id, decisionId } = await asking();
+    await flip(id);
+    expect((await here.chats.patchChat(id, { backend: 'claude_sdk' })).state).toBe('waiting');
+    await here.chats.answerDecision(decisionId, { outcome: 'deny' });
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.continued).toEqual([{ outcome: 'deny' }]);
+  });
+
+  test('does not, while the process also works in the background, unless it may end that', async () => {
+    const { id, decisionId } = await asking();
+    here.backend.tell(id, {
+      type: 'background_tasks',
+      tasks: [{ taskId: 'task', kind: 'bash', description: 'serve' }],
+    });
+    await here.events(id, 'background_tasks');
+    await expect(flip(id)).rejects.toMatchObject({ code: 'chat_busy' });
+    expect(here.backend.sessions.size).toBe(1);
+    expect(await flip(id, 'interrupt')).toMatchObject({ backend: 'claude_pty', state: 'waiting' });
+    await here.chats.answerDecision(decisionId, { outcome: 'allow' });
+    await here.events(id, 'turn_finished', 2);
+    expect(other.continued).toEqual([{ outcome: 'allow' }]);
+  });
+
+  test('a move takes none along: the call would run in another directory', async () => {
+    const { id } = await asking();
+    const cwd = join(here.cwd, 'next');
+    await mkdir(cwd);
+    const move = (running: 'refuse' | 'interrupt') => here.chats.patchChat(id, { cwd, backend: 'claude_pty', running });
+    await expect(move('refuse')).rejects.toMatchObject({ code: 'chat_busy' });
+    await move('interrupt');
+    expect(await here.events(id, 'decision_resolved')).toMatchObject([{ outcome: 'cancelled' }]);
+  });
+
+  test('its terminal does not open before the answer, and says why', async () => {
+    const { id } = await asking();
+    await flip(id);
+    await expect(here.chats.openTerminal(id)).rejects.toMatchObject({ code: 'terminal_unavailable' });
+    await expect(here.chats.openTerminal(id)).rejects.toThrow('waited for an answer');
   });
 });

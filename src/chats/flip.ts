@@ -57,12 +57,32 @@ export async function flipChat(chat: FlipContext, request: FlipRequest): Promise
   // Before anything is touched.
   request.signal?.throwIfAborted();
   chat.agents.choose(settings.row.agent, request.backend ?? settings.row.backend);
-  if (request.running === 'refuse') assertIdle(state.turn !== undefined || decisions.isWaiting, session, target);
-
   const isUrgent = request.running === 'interrupt';
-  const done = queue.addTask('flip', () => flipNow(chat, request), { isUrgent, signal: request.signal });
-  if (isUrgent) await decisions.cancel(request.actor);
-  await Promise.all([done, isUrgent && state.turn ? turns.interrupt(request.actor) : undefined]);
+  // Without a wait if there are none, since flips keep their order.
+  const isKept = decisions.isAsking && (await takesDecisions(chat, target, isUrgent));
+  if (request.running === 'refuse' && !isKept) {
+    assertIdle(state.turn !== undefined || decisions.isWaiting, session, target);
+  }
+  const options = { isUrgent, runsSuspended: isUrgent || isKept, signal: request.signal };
+  const done = queue.addTask('flip', () => flipNow(chat, request), options);
+  const ends = isUrgent && !isKept;
+  if (ends) await decisions.cancel(request.actor);
+  await Promise.all([done, ends && state.turn ? turns.interrupt(request.actor) : undefined]);
+}
+
+/**
+ * Whether all that goes on is that decisions wait for an answer, which a flip takes along: the other backend continues
+ * their calls. Frees the process that asked. A move takes none along, since the calls would run in another directory.
+ */
+async function takesDecisions(
+  { agents, decisions }: FlipContext,
+  target: FlipTarget | undefined,
+  isUrgent: boolean,
+): Promise<boolean> {
+  if (target?.backend === undefined || target.cwd !== undefined) return false;
+  if (!agents.backendFor(target.backend).canContinue) return false;
+  if (decisions.isWaiting) return true;
+  return (isUrgent || !decisions.isProcessNeeded) && (await decisions.suspend());
 }
 
 /** What the request changes about the chat; undefined when it changes nothing. */

@@ -56,9 +56,23 @@ export class OpenDecisions {
   noted(event: Event): void {
     if (event.type === 'decision_resolved') for (const look of this.#awaited) look();
     this.#cancelSuspend?.();
+    if (event.type !== 'turn_finished' && this.#parts.ids.pending.size > 0) this.#suspendLater();
+  }
+
+  #suspendLater(): void {
     const { clock, idleTimeoutMs, fail } = this.#context;
-    if (event.type === 'turn_finished' || this.#parts.ids.pending.size === 0) return;
     this.#cancelSuspend = clock.after(idleTimeoutMs, () => void this.#suspendIdle().catch(fail));
+  }
+
+  async #suspendIdle(): Promise<void> {
+    if (this.isProcessNeeded) this.#suspendLater();
+    else await this.suspend();
+  }
+
+  /** The process does more than wait for a decision: a background task would end with it, or somebody is at its terminal. */
+  get isProcessNeeded(): boolean {
+    const { state, waits } = this.#context;
+    return waits.hasBackground || (state.handle?.terminal?.viewerCount ?? 0) > 0;
   }
 
   /** The chat is released. */
@@ -76,11 +90,6 @@ export class OpenDecisions {
     const isSuspended = (await state.handle?.suspend?.()) === true;
     if (isSuspended) await this.#parts.session.close();
     return isSuspended;
-  }
-
-  async #suspendIdle(): Promise<void> {
-    // A background task would end with the process.
-    if (!this.#context.waits.hasBackground) await this.suspend();
   }
 
   /** Cancels what waits for an answer while no turn runs. False if nothing does. */

@@ -17,12 +17,20 @@ interface Given {
   turn?: object;
   isReady?: boolean;
   handle?: object | undefined;
+  /** A decision waits without a process. */
+  isWaiting?: boolean;
   /** The session once it is open. */
   warmed?: object;
 }
 
 /** Opens the terminal of a chat; `tasks` tells what had to wait for a moment between turns. */
-function open({ backend = 'pty', capabilities = { sdk: false, pty: true, gone: null }, turn, ...rest }: Given) {
+function open({
+  backend = 'pty',
+  capabilities = { sdk: false, pty: true, gone: null },
+  turn,
+  isWaiting = false,
+  ...rest
+}: Given) {
   const tasks: string[] = [];
   const session = { isReady: false, ...rest, warm: () => void (session.handle = rest.warmed) };
   const context = {
@@ -31,7 +39,7 @@ function open({ backend = 'pty', capabilities = { sdk: false, pty: true, gone: n
     agents: { agentFor: () => ({ backends: backends(capabilities) }) },
     queue: { addTask: (kind: string, work: () => Promise<unknown>) => (tasks.push(kind), work()) },
   };
-  const opened = openTerminal(context as unknown as ChatContext, session as unknown as ChatSession);
+  const opened = openTerminal(context as unknown as ChatContext, session as unknown as ChatSession, { isWaiting });
   return { opened, tasks };
 }
 
@@ -55,7 +63,20 @@ test('a session that has just ended has no terminal', async () => {
   const ended = { code: 'terminal_unavailable', message: 'The session has just ended. Try again.' };
   await expect(open({}).opened).rejects.toMatchObject(ended);
   await expect(open({ isReady: true }).opened).rejects.toMatchObject(ended);
-  await expect(open({ isReady: true, handle: {} }).opened).rejects.toMatchObject(ended);
+});
+
+test('a process that continued a call has no terminal, and one opens when it has ended', async () => {
+  const words = 'still works in the background';
+  await expect(open({ isReady: true, handle: {}, warmed: {} }).opened).rejects.toThrow(words);
+  const { opened, tasks } = open({ turn: {}, handle: {}, warmed: { terminal } });
+  expect([await opened, tasks]).toEqual([terminal, ['terminal']]);
+});
+
+test('DECIDE-16: no terminal opens while a decision waits without a process', async () => {
+  const { opened, tasks } = open({ isWaiting: true, warmed: { terminal } });
+  await expect(opened).rejects.toMatchObject({ code: 'terminal_unavailable' });
+  await expect(opened).rejects.toThrow('while it waited for an answer');
+  expect(tasks).toEqual([]);
 });
 
 test('the error for a backend without a terminal names one that has it, if there is one', async () => {

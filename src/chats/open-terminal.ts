@@ -4,13 +4,26 @@ import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import { BooError } from '../protocol/error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
+import type { OpenDecisions } from './open-decisions.ts';
 
 /** The terminal of a chat's session. If the session is not open, it is opened between turns. Throws `terminal_unavailable`. */
-export async function openTerminal(context: ChatContext, session: ChatSession): Promise<AgentTerminal> {
+export async function openTerminal(
+  context: ChatContext,
+  session: ChatSession,
+  decisions: Pick<OpenDecisions, 'isWaiting'>,
+): Promise<AgentTerminal> {
   const { state, queue } = context;
   // Before a session is opened for nothing.
   assertTerminal(context);
-  if (session.isReady || (session.handle && state.turn)) return terminalOf(session.handle);
+  const { handle } = session;
+  if (handle?.terminal && (session.isReady || state.turn)) return handle.terminal;
+  if (decisions.isWaiting) {
+    const why = 'The agent of this chat has ended while it waited for an answer.';
+    throw new BooError(
+      'terminal_unavailable',
+      `${why} Its terminal can be opened once that is answered, or cancelled.`,
+    );
+  }
   return queue.addTask('terminal', async () => {
     // The chat may have been flipped meanwhile.
     assertTerminal(context);
@@ -36,6 +49,10 @@ function assertTerminal({ settings, agents }: ChatContext): void {
 
 function terminalOf(session: AgentSession | undefined): AgentTerminal {
   const terminal = session?.terminal;
+  if (session && !terminal) {
+    const why = 'The agent still works in the background after an answer, in a process without a terminal.';
+    throw new BooError('terminal_unavailable', `${why} Try again when that is done.`);
+  }
   if (!terminal) throw new BooError('terminal_unavailable', 'The session has just ended. Try again.');
   return terminal;
 }

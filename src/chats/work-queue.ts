@@ -5,7 +5,8 @@
  * 2. tasks: work that cannot happen in the middle of a turn, such as a flip;
  * 3. prompts, unless the queue is held.
  *
- * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks run.
+ * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks run, and
+ * those that say so.
  *
  * Prompts wait in the database. The queue remembers only what it knows about them, so that a prompt can start its turn
  * in the write that stores it, which saves a commit: only the holder of the lease stores prompts, so once the table has
@@ -21,6 +22,8 @@ export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal';
 export interface TaskOptions {
   /** Goes before turns that the agent started by itself. Tasks keep their order among each other. */
   isUrgent?: boolean;
+  /** Also runs while a turn is suspended. */
+  runsSuspended?: boolean;
   /** Goes before all other tasks. */
   isFirst?: boolean;
   /** Withdraws the task, as long as it has not started. The caller gets the signal's reason. */
@@ -30,6 +33,7 @@ export interface TaskOptions {
 interface Task {
   kind: TaskKind;
   isUrgent: boolean;
+  runsSuspended: boolean;
   /** It can no longer be withdrawn. */
   begin(): void;
   run(): Promise<void>;
@@ -116,11 +120,12 @@ export class WorkQueue {
 
   /** Resolves with what the task returns, once its turn has come. */
   addTask<T>(kind: TaskKind, work: () => Promise<T>, options: TaskOptions = {}): Promise<T> {
-    const { isUrgent = false, isFirst = false, signal } = options;
+    const { isUrgent = false, runsSuspended = isUrgent, isFirst = false, signal } = options;
     const done = new Promise<T>((resolve, reject) => {
       const task: Task = {
         kind,
         isUrgent,
+        runsSuspended,
         begin: () => signal?.removeEventListener('abort', takeBack),
         refuse: reject,
         run: async () => {
@@ -204,8 +209,8 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
-  #takeUrgent(): Task | undefined {
-    const index = this.#tasks.findIndex(({ isUrgent }) => isUrgent);
+  #takeSuspended(): Task | undefined {
+    const index = this.#tasks.findIndex(({ runsSuspended }) => runsSuspended);
     return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
   }
 
@@ -222,7 +227,7 @@ export class WorkQueue {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
       if (events) return { is: 'unprompted', events };
       if (this.#isClosed) return null;
-      const task = isSuspended() ? this.#takeUrgent() : this.#tasks.shift();
+      const task = isSuspended() ? this.#takeSuspended() : this.#tasks.shift();
       if (task) {
         task.begin();
         this.#runningTask = task;

@@ -33,5 +33,6 @@ export interface TerminalViewer {
 
 /** The terminal of an open session. It has the smallest width and height of its writing viewers. */
 export interface AgentTerminal {
+  readonly viewerCount: number;
   attach(options: { size?: TerminalSize | undefined; canWrite: boolean }): TerminalViewer;
 }

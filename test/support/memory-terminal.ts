@@ -26,6 +26,9 @@ export function createMemoryTerminal(): MemoryTerminal {
   const terminal: MemoryTerminal = {
     viewers,
     refuseInput: false,
+    get viewerCount() {
+      return viewers.filter(({ closed }) => !closed).length;
+    },
     attach({ size, canWrite }): TerminalViewer {
       const frames = createPushable<TerminalFrame>();
       const viewer: MemoryViewer = {

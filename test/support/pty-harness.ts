@@ -2,6 +2,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findClaudeProgram } from '../../src/agents/claude/claude-program.ts';
+import { ClaudeSdkBackend } from '../../src/agents/claude-sdk/claude-sdk-backend.ts';
 import { ClaudePtyBackend, type ClaudePtyBackendOptions } from '../../src/agents/claude-pty/claude-pty-backend.ts';
 import { loadPseudoTerminals } from '../../src/terminal/pseudo-terminal.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
@@ -40,6 +41,11 @@ export async function openPtyHarness(options: PtyHarnessOptions = {}): Promise<P
     env: { ...agent.env, ...options.env },
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     logger: options.logger ?? silentLog,
+    calls: new ClaudeSdkBackend({
+      env: { ...agent.env, ...options.env },
+      logger: silentLog,
+      continuesFor: 'claude_pty',
+    }),
     limits: options.limits ?? {},
   });
   const left = (): SeenProcess[] => ownAgents().filter((each) => each.environ.includes(`HOME=${agent.home}`));

@@ -48,7 +48,7 @@ export interface ScriptedSession {
   readonly spec: AgentSessionSpec;
   readonly history: string[];
   readonly decisions: Map<string, (answer: DecisionAnswer) => void>;
-  readonly terminal: AgentTerminal;
+  readonly terminal: AgentTerminal & { viewerCount: number };
   model: string | null;
   effort: Effort | null;
   permissionMode: PermissionMode;
@@ -109,6 +109,7 @@ export class ScriptedBackend implements AgentBackend {
       history: [],
       decisions: new Map(),
       terminal: {
+        viewerCount: 0,
         attach() {
           throw new BooError('terminal_unavailable', 'A scripted terminal has no screen.');
         },

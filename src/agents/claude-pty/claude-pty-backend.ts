@@ -1,5 +1,14 @@
 import type { Log } from '../../lib/log.ts';
-import type { AgentBackend, AgentSession, AgentSessionSpec, BegunPrompt, StoredSession } from '../agent-backend.ts';
+import type {
+  AgentBackend,
+  AgentSession,
+  AgentSessionSpec,
+  AnswerCheck,
+  AskedCall,
+  BegunPrompt,
+  DecisionAnswer,
+  StoredSession,
+} from '../agent-backend.ts';
 import { OpenSessions } from '../open-sessions.ts';
 import { hasPromptOfWords } from '../claude/files/was-asked.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
@@ -19,12 +28,20 @@ export interface ClaudePtyBackendOptions {
   /** What the program may do to viewers' terminals beyond drawing in them. */
   passthrough?: readonly Passthrough[];
   limits?: Partial<SessionLimits>;
+  /** Opens sessions that continue a call: the program's terminal does not ask about it again. */
+  calls: CallBackend;
+}
+
+/** What continues calls of the terminal's sessions, without a terminal. */
+export interface CallBackend extends Pick<AgentBackend, 'openSession' | 'dispose'> {
+  canContinue(session: StoredSession, toolCallId: string): Promise<boolean>;
+  checkKeptAnswer(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck>;
 }
 
 /** Runs sessions in the real `claude` program, each in its own terminal. Call `loadPseudoTerminals` first. */
 export class ClaudePtyBackend implements AgentBackend {
   readonly name = 'claude_pty';
-  readonly capabilities = { deltas: false, terminal: true, images: false, durableDecisions: false };
+  readonly capabilities = { deltas: false, terminal: true, images: false, durableDecisions: true };
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
   #costs: Promise<CostReceiver> | undefined;
@@ -36,6 +53,7 @@ export class ClaudePtyBackend implements AgentBackend {
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
+    if (spec.continues) return this.#options.calls.openSession(spec, signal);
     this.#costs ??= openCostReceiver();
     const session: PtySession = new PtySession({
       spec,
@@ -56,8 +74,17 @@ export class ClaudePtyBackend implements AgentBackend {
     return hasPromptOfWords(session, configDirOf(this.#options.env), prompt);
   }
 
+  canContinue(session: StoredSession, toolCallId: string): Promise<boolean> {
+    return this.#options.calls.canContinue(session, toolCallId);
+  }
+
+  checkKeptAnswer(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck> {
+    return this.#options.calls.checkKeptAnswer(asked, answer);
+  }
+
   async dispose(): Promise<void> {
     await this.#sessions.close();
+    await this.#options.calls.dispose();
     await (await this.#costs)?.close();
   }
 }

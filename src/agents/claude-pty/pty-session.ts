@@ -20,6 +20,8 @@ import { type PtySessionParts, type WiredSession, wireSession } from './wire-ses
 /** As with two Ctrl-D, or `/exit`. */
 const wasLeft = 'The program was left. It starts again with the next prompt, or when its terminal is opened.';
 
+const wasFreed = 'The program has ended while its question waits for an answer. It starts again after that.';
+
 export class PtySession implements AgentSession {
   readonly #parts: PtySessionParts;
   readonly #wired: WiredSession;
@@ -191,6 +193,19 @@ export class PtySession implements AgentSession {
 
   #tellLeft(left: LeftBehind | undefined): void {
     if (left) for (const notice of endedProcesses(left)) this.#parts.spec.onEvent(notice);
+  }
+
+  async suspend(): Promise<boolean> {
+    const { life, questions } = this.#wired;
+    if (!questions.canLeave || !life.isUp) return false;
+    // It closes without an interrupt. The program itself writes nothing about its question when it exits.
+    await life.close((before) => this.#suspend(before).finally(() => this.#end()));
+    return true;
+  }
+
+  async #suspend(before: LifePhase): Promise<void> {
+    if (before.is === 'restarting') await before.done.catch(() => undefined);
+    await this.#release(wasFreed);
   }
 
   close(): Promise<void> {

@@ -31,7 +31,7 @@ function openTurns() {
     onUnprompted: (events: AsyncIterable<AgentEvent>) => void unprompted.push(read(events)),
     onEvent: (event: AgentEvent) => void between.push(event),
   };
-  const questions = { onToolCall: () => {}, onToolResult: () => {} };
+  const questions = { leave: () => [], onToolCall: () => {}, onToolResult: () => {} };
   const turns = new PtyTurns({
     spec,
     turn,

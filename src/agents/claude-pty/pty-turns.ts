@@ -36,8 +36,8 @@ export interface PtyTurnsParts {
   turn: TurnState;
   costs: SessionCosts;
   settings: StartSettings;
-  /** Hears of every tool call. */
-  questions: { onToolCall(toolCallId: string): void };
+  /** Hears of every tool call. `leave`: see `PermissionRequests`. */
+  questions: { onToolCall(toolCallId: string): void; leave(): string[] };
   /** Starts with every turn, or when its prompt is about to be typed. */
   watch: { start(): void };
   /** A turn has ended. */
@@ -196,10 +196,11 @@ export class PtyTurns {
     return this.inOrder(() => {
       const end = endWithoutResult(outcome, outcome === 'failed' ? error : undefined);
       const { running, expected } = this.#turn;
+      const keptDecisionIds = this.#parts.questions.leave();
       if (running) {
         const { turn, baseline } = costSince(this.#mapping.totals, this.#parts.costs.totals);
         this.#mapping = { ...this.#mapping, totals: baseline };
-        this.#close(running, { ...end, ...turn, uncounted: { except: this.#parts.costs.counted } });
+        this.#close(running, { ...end, ...turn, keptDecisionIds, uncounted: { except: this.#parts.costs.counted } });
       }
       if (expected) this.#close(expected.turn, end);
       return Promise.resolve();

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { AgentSessionSpec } from '../agent-backend.ts';
+import { callIdsIn } from '../claude/files/open-calls.ts';
 import {
   projectDirectory,
   type ReconciledTranscript,
@@ -17,6 +18,8 @@ export interface SessionTranscriptParts {
   configDir: string;
   logger: Log;
   limits: { repairMs: number };
+  /** Tool calls of the agent itself, once they are stored. */
+  onStoredCall(toolCallId: string): void;
   readonly onProblem: (error: unknown, message: string) => void;
 }
 
@@ -35,6 +38,9 @@ export class SessionTranscript {
       logger: parts.logger,
       chatId: parts.spec.chatId,
       place: () => this.#place,
+      onStored: (entries) => {
+        for (const id of entries.flatMap(callIdsIn)) parts.onStoredCall(id);
+      },
       repairMs: parts.limits.repairMs,
     });
   }

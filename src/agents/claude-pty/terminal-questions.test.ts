@@ -55,6 +55,7 @@ function call(input: Record<string, unknown>): Asked {
 function tell(id: string, command: string, toolName = 'Bash'): void {
   openCalls.set(id, { toolName, input: { command }, parentToolCallId: undefined });
   questions.onToolCall(id);
+  questions.onStoredCall(id);
 }
 function tellResult(id: string, denied = false): void {
   openCalls.delete(id);

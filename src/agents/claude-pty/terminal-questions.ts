@@ -53,7 +53,7 @@ export class TerminalQuestions {
 
   constructor(parts: TerminalQuestionsParts) {
     this.#parts = parts;
-    this.#requests = new PermissionRequests({ emit: (event) => parts.emit(event) });
+    this.#requests = new PermissionRequests({ emit: (event) => parts.emit(event), storesCalls: true });
   }
 
   get count(): number {
@@ -104,6 +104,7 @@ export class TerminalQuestions {
         signal: abort.signal,
         toolUseID: toolCallId,
         requestId: toolCallId,
+        ...(asked.isOfSubAgent ? { agentID: asText(call.input['agent_id']) ?? '' } : {}),
         suggestions: asList(call.input['permission_suggestions']).filter((each) =>
           isRecord(each),
         ) as unknown as PermissionUpdate[],
@@ -132,6 +133,16 @@ export class TerminalQuestions {
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
+  /** Something was asked, and another process could continue each call. */
+  get canLeave(): boolean {
+    return this.#requests.canLeave;
+  }
+
+  /** The program is gone. Withdraws the questions that end with it, and returns the ids of the others. */
+  leave(): string[] {
+    return this.#requests.leave();
+  }
+
   keptRules(decisionId: string): readonly string[] {
     return this.#requests.keptRules(decisionId);
   }
@@ -155,6 +166,11 @@ export class TerminalQuestions {
     this.#answered.clear();
     this.#requests.forgetCalls();
     this.#requests.askAgain();
+  }
+
+  /** The store has the call, so another process can take it up. */
+  onStoredCall(toolCallId: string): void {
+    this.#requests.noteStoredCall(toolCallId);
   }
 
   onToolCall(toolCallId: string): void {

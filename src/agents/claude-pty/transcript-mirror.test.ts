@@ -34,12 +34,14 @@ let directory: string;
 let store: FailingStore;
 let current: string;
 let warnings: number;
+let noted: unknown[];
 let mirror: TranscriptMirror;
 beforeEach(async () => {
   root = realpathSync(mkdtempSync(join(tmpdir(), 'boocode-mirror-')));
   store = new FailingStore();
   current = first;
   warnings = 0;
+  noted = [];
   directory = await projectDirectory({ configDir: root, cwd: root, sessionId: first });
   mirror = openMirror(repairMs);
 });
@@ -51,7 +53,8 @@ afterEach(async () => {
 function openMirror(repairMs: number): TranscriptMirror {
   const logger: Log = { ...silentLog, warn: () => void (warnings += 1) };
   const place = () => ({ configDir: root, cwd: root, sessionId: current });
-  return new TranscriptMirror({ store, logger, chatId: 'chat', place, repairMs });
+  const onStored = (entries: readonly SessionStoreEntry[]) => void noted.push(...entries.map(({ uuid }) => uuid));
+  return new TranscriptMirror({ store, logger, chatId: 'chat', place, onStored, repairMs });
 }
 
 const line = (uuid: string): SessionStoreEntry => ({ type: 'user', uuid, text: uuid });

@@ -1,5 +1,5 @@
 /** Stores the transcript: entry by entry, in file order, and again after a failure. */
-import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
 import { createSerial } from '../../lib/serial.ts';
 import { projectKey, storeSurplus, type TranscriptPlace } from '../claude/files/transcript-file.ts';
@@ -10,6 +10,8 @@ export interface TranscriptMirrorParts {
   logger: Log;
   chatId: string;
   place(): TranscriptPlace;
+  /** Entries of the session's own transcript, once they are stored. */
+  onStored(entries: readonly SessionStoreEntry[]): void;
   /** The delay before storing is tried again. */
   repairMs: number;
 }
@@ -38,6 +40,7 @@ export class TranscriptMirror {
       if (this.#dirty.has(sessionId)) return;
       try {
         await this.#parts.store.append(key, entries);
+        if (subpath === '') this.#parts.onStored(entries);
       } catch (error) {
         this.#warn(error);
         this.#dirty.add(sessionId);

@@ -68,7 +68,14 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
   const changes = new TypedChanges();
   const directory = new CurrentDirectory(spec);
   const earlyKeys = new EarlyKeys(limits.unseenMs);
-  const transcript = new SessionTranscript({ spec, configDir, logger, limits, onProblem });
+  const transcript = new SessionTranscript({
+    spec,
+    configDir,
+    logger,
+    limits,
+    onStoredCall: (id) => questions.onStoredCall(id),
+    onProblem,
+  });
 
   const terminal = new TerminalHub({
     takesKeys: () => !earlyKeys.isEarly,
@@ -78,7 +85,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     passthrough: parts.passthrough,
   });
   const inputLine = new InputLine(terminal);
-  const questions = new TerminalQuestions({
+  const questions: TerminalQuestions = new TerminalQuestions({
     emit: (event) => turns.tell(event),
     openCalls: () => turns.mapping.openCalls,
     isInterrupting: () => turn.isInterrupting,

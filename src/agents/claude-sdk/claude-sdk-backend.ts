@@ -1,4 +1,5 @@
 import type { Log } from '../../lib/log.ts';
+import type { BackendName } from '../../protocol/chat.ts';
 import type {
   AgentBackend,
   AgentPrompt,
@@ -24,6 +25,8 @@ export interface ClaudeSdkBackendOptions {
   dataDir?: string;
   logger: Log;
   limits?: Partial<SessionLimits>;
+  /** Its sessions only continue calls of this other backend's sessions, one each. */
+  continuesFor?: BackendName;
 }
 
 /** Runs sessions on the Claude Agent SDK: one warm query each. */
@@ -46,6 +49,7 @@ export class ClaudeSdkBackend implements AgentBackend {
       dataDir: this.#options.dataDir ?? null,
       logger: this.#options.logger,
       limits: { ...defaultLimits, ...this.#options.limits },
+      continuesFor: this.#options.continuesFor,
       countUnmapped: (name) => this.#countUnmapped(name),
       onEnded: () => this.#sessions.ended(session),
     });

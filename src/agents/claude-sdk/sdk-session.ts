@@ -56,7 +56,7 @@ export class SdkSession implements AgentSession {
   }
 
   get isForOneCall(): boolean {
-    return isForOneCall(this.#parts.spec);
+    return this.#parts.continuesFor !== undefined || isForOneCall(this.#parts.spec);
   }
 
   open(): Promise<void> {

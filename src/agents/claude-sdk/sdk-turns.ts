@@ -7,6 +7,7 @@
  * in the middle of its work. What background sub-agents do between turns belongs to no turn.
  */
 import type { SDKMessage, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
+import type { BackendName } from '../../protocol/chat.ts';
 import { BooError } from '../../protocol/error.ts';
 import {
   type AgentEvent,
@@ -46,6 +47,8 @@ import type { TypedChanges } from './typed-changes.ts';
 
 export interface SdkTurnsParts {
   spec: AgentSessionSpec;
+  /** The one whose session it is, as reported. */
+  backend: BackendName;
   interruptMs: number;
   permissions: PermissionRequests;
   incoming: IncomingWords;
@@ -79,7 +82,7 @@ export class SdkTurns {
 
   constructor(parts: SdkTurnsParts) {
     this.#parts = parts;
-    this.#mapping = createMappingState({ permissionMode: modeToStart(parts.spec) });
+    this.#mapping = createMappingState({ backend: parts.backend, permissionMode: modeToStart(parts.spec) });
   }
 
   /** The session is opened. `baseline`: the totals that it continues from. */

@@ -1,6 +1,7 @@
 /** Puts the parts of a session together. It starts nothing. */
 import type { Query } from '@anthropic-ai/claude-agent-sdk';
 import type { Log } from '../../lib/log.ts';
+import type { BackendName } from '../../protocol/chat.ts';
 import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
 import { CurrentDirectory } from '../claude/current-directory.ts';
 import { callIdsIn } from '../claude/files/open-calls.ts';
@@ -24,6 +25,8 @@ export interface SdkSessionParts {
   dataDir: string | null;
   logger: Log;
   limits: SessionLimits;
+  /** It only continues a call of this other backend's session. */
+  continuesFor?: BackendName | undefined;
   /** Counts frames that the SDK's types do not know, over all sessions. */
   countUnmapped(name: string): void;
   /** The session is closed or lost: none of its processes is left. */
@@ -99,6 +102,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   const startWatch = new StartWatch({ startMs: limits.startMs, chatId, logger, end: () => process.end() });
   const turns: SdkTurns = new SdkTurns({
     spec,
+    backend: parts.continuesFor ?? 'claude_sdk',
     interruptMs: limits.interruptMs,
     permissions,
     incoming,

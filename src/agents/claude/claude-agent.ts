@@ -41,7 +41,8 @@ async function open(options: AgentOptions): Promise<Agent> {
   const configDir = configDirOf(env);
   const sdk = new ClaudeSdkBackend(options);
   const path = await findTerminalPath();
-  const pty = 'reason' in path ? path : new ClaudePtyBackend({ ...options, program: path.program });
+  const calls = new ClaudeSdkBackend({ ...options, continuesFor: 'claude_pty' });
+  const pty = 'reason' in path ? path : new ClaudePtyBackend({ ...options, program: path.program, calls });
   const onSdk: BackendDeclaration = { ...sdkDeclaration, runs: sdk };
   const inTerminal: BackendDeclaration = { ...ptyDeclaration, runs: pty };
   const signIn = demo ? undefined : new ClaudeSignIn({ env, cwd: dataDir, clock: systemClock });
