@@ -134,6 +134,8 @@ test('DECIDE-16: an interrupt cancels it, for whoever asks first', async () => {
   await here.events(id, 'turn_finished', 2);
   expect(await here.events(id, 'decision_resolved')).toMatchObject([{ decisionId, outcome: 'cancelled' }]);
   await expect(allow()).rejects.toMatchObject({ code: 'decision_settled' });
+  // The turn's end is stored a moment before the turn is over.
+  await until(() => here.host.find(id)?.state !== 'running');
   expect(await here.chats.interrupt(id)).toMatchObject({ interrupted: false });
 });
 
