@@ -59,8 +59,24 @@ describe('CLI-14: an invalid setting is reported in plain words', () => {
   it.each([
     ['port', '4999x', '--port: must be a whole number from 0 to 65535 (it is "4999x").'],
     ['idle-seconds', '0', '--idle-seconds: must be a whole number from 1 to 604800 (it is "0").'],
+    [
+      'advertise-url',
+      'http://me:secret@10.0.0.5',
+      '--advertise-url: must be a URL such as http://10.0.0.5:4127, without a user, a query or a fragment',
+    ],
+    ['advertise-url', 'http://0.0.0.0:4127', '--advertise-url: must name an address that other hosts can reach'],
+    ['advertise-url', 'http://[::]:4127', '--advertise-url: must name an address that other hosts can reach'],
     ['log-level', 'loud', '--log-level: must be one of debug, info, warn, error, silent (it is "loud").'],
   ])('--%s %s', (flag, value, message) => {
     expect(() => readConfig({ flags: { [flag]: value }, env: {} })).toThrow(message);
+  });
+
+  it('--advertise-url is kept without a slash at its end', () => {
+    const read = (url: string) => readConfig({ flags: { 'advertise-url': url }, env: {} }).advertiseUrl;
+    expect(['http://10.0.0.5:4127/', 'https://boo.example.org/a//', 'http://[fd00::1]'].map(read)).toEqual([
+      'http://10.0.0.5:4127',
+      'https://boo.example.org/a',
+      'http://[fd00::1]',
+    ]);
   });
 });

@@ -29,6 +29,8 @@ export interface Config {
   /** Set explicitly; null: the one kept in the data directory, created at the first start. */
   readonly token: string | null;
   readonly publicOrigins: readonly string[];
+  /** Where other hosts reach this one; null: this host serves only the chats that it holds. */
+  readonly advertiseUrl: string | null;
   readonly idleTimeoutMs: number;
   readonly quietMs: number;
   /** 0: never. */
@@ -95,6 +97,20 @@ const origins = list.pipe(
   z.array(z.url({ protocol: /^https?$/, error: 'must be origins such as https://boo.example.org' })),
 );
 
+const advertised = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
+  if (!isPlain) {
+    context.addIssue('must be a URL such as http://10.0.0.5:4127, without a user, a query or a fragment');
+    return z.NEVER;
+  }
+  if (['0.0.0.0', '[::]'].includes(url.hostname)) {
+    context.addIssue('must name an address that other hosts can reach');
+    return z.NEVER;
+  }
+  return url.href.replace(/\/+$/, '');
+});
+
 const schemas = {
   host: z
     .string()
@@ -110,6 +126,7 @@ const schemas = {
     }
   }),
   'public-origin': origins,
+  'advertise-url': advertised,
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
@@ -174,6 +191,7 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     databaseUrl: read('database-url'),
     token,
     publicOrigins,
+    advertiseUrl: read('advertise-url'),
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     quietMs: (read('quiet-seconds') as number) * 1000,
     agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,

@@ -26,6 +26,7 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     databaseUrl: database.url,
     token: null,
     publicOrigins: [],
+    advertiseUrl: null,
     idleTimeoutMs: 1,
     quietMs: 10_000,
     agentAnswerMs: 60_000,

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { endOrphans } from './agents/agent-process.ts';
 import { startHostWatcher } from './agents/host-watcher.ts';
 import { drain } from './chats/drain.ts';
+import { Heartbeat } from './chats/heartbeat.ts';
 import { registerHost } from './chats/register-host.ts';
 import { Host } from './chats/host.ts';
 import { SearchIndexer } from './chats/search-indexer.ts';
@@ -103,9 +104,6 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const watcher = startHostWatcher(logger);
     closers.push(() => watcher.close());
 
-    const hostId = await registerHost(sql, version);
-    closers.push(() => inTime(stopHost(sql, hostId), 3_000));
-
     const agentEnv = options.demo ? await demoEnvironment(config, options, closers) : config.agentEnv;
     const limits = { answerMs: config.agentAnswerMs, startMs: config.agentStartMs };
     const agents = await openAgents(
@@ -122,6 +120,11 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     );
     closers.push(() => agents.dispose());
 
+    const { backends } = agents.describe();
+    const offers = { backends: backends.filter(({ available }) => available).map(({ name }) => name) };
+    const hostId = await registerHost(sql, { version, address: config.advertiseUrl, offers });
+    closers.push(() => inTime(stopHost(sql, hostId), 3_000));
+
     const host = new Host({
       hostId,
       sql,
@@ -136,6 +139,15 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
     });
+    const heartbeat = new Heartbeat({
+      sql: leaseSql,
+      hostId,
+      clock: systemClock,
+      logger,
+      warmChats: () => host.warmCount,
+    });
+    heartbeat.start();
+    closers.push(() => heartbeat.stop());
     closers.push(() => drain(host, [leaseSql, sql]));
     const startedAt = new Date().toISOString();
     const chats = new HostedChats({

@@ -16,6 +16,7 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     database: databaseUrl === null ? 'embedded' : databasePlace(databaseUrl),
     token: token === null ? 'created here' : 'set on purpose',
     sdkByDefault: config.sdkByDefault,
+    advertiseUrl: config.advertiseUrl,
     idleTimeoutMs: config.idleTimeoutMs,
     quietMs: config.quietMs,
     agentAnswerMs: config.agentAnswerMs,

@@ -48,6 +48,13 @@ export const settings = [
     fallback: null,
   },
   {
+    flag: 'advertise-url',
+    env: 'BOOCODE_ADVERTISE_URL',
+    value: '<url>',
+    about: 'where other hosts on the same database reach this one, such as http://10.0.0.5:4127',
+    fallback: null,
+  },
+  {
     flag: 'idle-seconds',
     env: 'BOOCODE_IDLE_SECONDS',
     value: '<number>',

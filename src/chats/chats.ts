@@ -7,6 +7,7 @@ import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decisio
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
+import type { HostInfo } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Backlog } from './backlog.ts';
@@ -161,6 +162,8 @@ export interface Chats {
 
   /** The directories on this machine whose paths start with this. */
   listDirectories(prefix: string): Promise<DirectoryList>;
+  /** The hosts that share the database. */
+  listHosts(): Promise<HostInfo[]>;
   info(): Info;
   /** Whether the database answers. */
   health(): Promise<HealthReason | null>;

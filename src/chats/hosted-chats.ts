@@ -14,6 +14,7 @@ import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
+import type { HostInfo } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import { byText } from '../protocol/by-text.ts';
@@ -40,6 +41,7 @@ import type { Backlog } from './backlog.ts';
 import { atRest, chatView } from './chat-view.ts';
 import type { AgentTerminal, ChatNotification, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
+import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
 import { listDirectories } from './directories.ts';
@@ -300,6 +302,10 @@ export class HostedChats implements Chats {
 
   removeImport(importId: string): Promise<void> {
     return this.#imports.remove(importId);
+  }
+
+  listHosts(): Promise<HostInfo[]> {
+    return ask(() => describeHosts(this.#sql, this.#host.id));
   }
 
   info(): Info {

@@ -7,6 +7,8 @@ import { identifyProcess } from '../lib/process-identity.ts';
 import { insertHost } from '../store/hosts.ts';
 import { registerHost } from './register-host.ts';
 
+const description = { version: '1.2.3', address: null, offers: { backends: ['claude_sdk'] } };
+
 let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -15,7 +17,7 @@ afterAll(() => database.drop());
 
 test('FENCE-4: a host that starts frees what dead hosts of this machine hold, and nothing of living or other hosts', async () => {
   const { sql } = database;
-  const first = await registerHost(sql, '1.2.3');
+  const first = await registerHost(sql, description);
   const [own] = await sql`select machine, pid, pid_started, version, stopped_at from boocode.hosts where id = ${first}`;
   const { startedAt } = identifyProcess(process.pid)!;
   const machine = process.platform === 'linux' ? `${hostname()}/${readlinkSync('/proc/self/ns/pid')}` : hostname();
@@ -29,7 +31,7 @@ test('FENCE-4: a host that starts frees what dead hosts of this machine hold, an
     elsewhere: { ...alive, id: randomUUID(), pidStarted: 'long ago', machine: 'another' },
   };
   for (const host of Object.values(hosts)) await insertHost(sql, host);
-  const second = await registerHost(sql, '1.2.3');
+  const second = await registerHost(sql, description);
   const stopped = await sql<{ id: string }[]>`select id from boocode.hosts where stopped_at is not null`;
   expect(stopped.map(({ id }) => id)).toEqual([hosts.dead.id]);
   expect(second).not.toBe(first);

@@ -430,6 +430,15 @@ describe('ls, show, interrupt', () => {
     expect(JSON.parse((await run(['ls', '--json'])).out)).toEqual([chat]);
   });
 
+  it('HOST-1: lists the hosts with their load, as plain lines and as JSON', async () => {
+    const { out } = await run(['hosts']);
+    const [head, first, second] = out.split('\n');
+    expect(head).toMatch(/^ID +STATE +NAME +ADDRESS +CHATS +WARM +FREE MEMORY +VERSION +UP FOR$/);
+    expect(first).toMatch(/^00000000  up +box +http:\/\/10\.0\.0\.5:4127  3 +2 +2\.5 of 8\.0 GB  0\.0\.0 +\d+d$/);
+    expect(second).toMatch(/^11111111  unknown  old␛box  - +0 +0 +- +0\.0\.0 +\d+d$/);
+    expect(JSON.parse((await run(['hosts', '--json'])).out)).toHaveLength(2);
+  });
+
   it('AGENT-34: shows where an agent works if that is not its chat’s directory', async () => {
     stub.addChat({ cwd: '/nonexistent/work', currentDirectory: '/nonexistent/work/s\u001bub' });
     expect((await run(['ls'])).out).toContain(' ~/work (in s␛ub) ');
@@ -712,6 +721,7 @@ describe('help', () => {
         'PORT',
         'DATA_DIR',
         'PUBLIC_ORIGIN',
+        'ADVERTISE_URL',
         'IDLE_SECONDS',
         'QUIET_SECONDS',
         'AGENT_ANSWER_SECONDS',

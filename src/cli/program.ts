@@ -10,6 +10,7 @@ import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExport } from './export.ts';
 import { addFlip } from './flip.ts';
+import { addHosts } from './hosts.ts';
 import { addTrust } from './trust.ts';
 import { addInterrupt } from './interrupt.ts';
 import { addLink } from './link.ts';
@@ -43,6 +44,7 @@ export function createProgram(cli: Cli): Command {
     addChat,
     addSend,
     addLs,
+    addHosts,
     addShow,
     addInterrupt,
     addResume,

@@ -16,6 +16,7 @@ import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
+import type { HostInfo, HostList } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
 import type {
   InterruptResult,
@@ -50,6 +51,7 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/even
 export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
 export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 export type { Principal } from '../protocol/principal.ts';
+export type { HostInfo } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type {
   InterruptResult,
@@ -101,6 +103,8 @@ export interface ClientOptions {
 /** Methods throw BooError with the server's code; `isUnreachable(error)` tells whether there was no response at all. */
 export interface BooClient {
   info(): Promise<Info>;
+  /** The hosts that share the server's database, oldest first. */
+  listHosts(): Promise<HostInfo[]>;
   /** Resolves also if the server responds that it is currently unavailable. */
   health(): Promise<Health>;
   createChat(input: CreateChat): Promise<Chat>;
@@ -244,6 +248,7 @@ export function createClient(options: ClientOptions): BooClient {
 
   const client: BooClient = {
     info: () => wire.request('/v1/info'),
+    listHosts: async () => (await wire.request<HostList>('/v1/hosts')).items,
     async health() {
       try {
         return await wire.request<Health>('/healthz');

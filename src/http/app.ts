@@ -14,6 +14,7 @@ import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { createFailedAttempts } from './failed-attempts.ts';
+import { hostRoutes } from './host-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
 import { problemResponse } from './problem.ts';
@@ -98,6 +99,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
     ...directoryRoutes(options.chats),
+    ...hostRoutes(options.chats),
   ];
 }
 

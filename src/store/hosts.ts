@@ -9,10 +9,77 @@ export interface HostRow {
   version: string;
 }
 
-export async function insertHost(db: Sql, host: HostRow): Promise<void> {
+/** What a host can run: names of backends. */
+export interface HostOffers {
+  backends: string[];
+}
+
+export interface HostLoad {
+  /** 0 if unknown, both. */
+  memoryBytes: number;
+  freeMemoryBytes: number;
+  warmChats: number;
+}
+
+export interface NewHost extends HostRow {
+  /** Of the machine, for people. */
+  name?: string;
+  /** Where other hosts reach it. */
+  address?: string | null;
+  offers?: HostOffers;
+}
+
+export async function insertHost(db: Sql, host: NewHost): Promise<void> {
+  const { id, machine, pid, pidStarted, version, name = null, address = null, offers = null } = host;
   await db`
-    insert into boocode.hosts (id, machine, pid, pid_started, version)
-    values (${host.id}, ${host.machine}, ${host.pid}, ${host.pidStarted}, ${host.version})`;
+    insert into boocode.hosts (id, machine, pid, pid_started, version, name, address, offers, seen_at)
+    values (${id}, ${machine}, ${pid}, ${pidStarted}, ${version}, ${name}, ${address},
+      ${offers === null ? null : JSON.stringify(offers)}::text::json, clock_timestamp())`;
+}
+
+/** A heartbeat. */
+export async function beatHost(db: Sql, hostId: string, load: HostLoad): Promise<void> {
+  await db`
+    update boocode.hosts set seen_at = clock_timestamp(), load = ${JSON.stringify(load)}::text::json
+    where id = ${hostId}`;
+}
+
+export interface SeenHost {
+  id: string;
+  machine: string;
+  name: string | null;
+  address: string | null;
+  version: string;
+  startedAt: Date;
+  seenAt: Date | null;
+  offers: HostOffers | null;
+  load: HostLoad | null;
+  /** It has had a heartbeat within the limit. */
+  isUp: boolean;
+  /** How many it holds. */
+  chats: number;
+}
+
+/**
+ * The hosts that have not stopped, oldest first. Those that were silent for a day and hold nothing are left out. Only the
+ * database's clock decides.
+ */
+export async function listHosts(db: Sql, silentAfterMs: number): Promise<SeenHost[]> {
+  const rows = await db<(Omit<SeenHost, 'offers' | 'load'> & { offers: string | null; load: string | null })[]>`
+    select * from (
+      select id, machine, name, address, version, started_at as "startedAt", seen_at as "seenAt", offers, load,
+        coalesce(seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond', false) as "isUp",
+        (select count(*)::int from boocode.chats
+          where owner_host = hosts.id and lease_until >= clock_timestamp()) as chats
+      from boocode.hosts where stopped_at is null
+    ) as host
+    where chats > 0 or coalesce("seenAt", "startedAt") > clock_timestamp() - interval '1 day'
+    order by "startedAt", id`;
+  return rows.map(({ offers, load, ...row }) => ({
+    ...row,
+    offers: offers === null ? null : (JSON.parse(offers) as HostOffers),
+    load: load === null ? null : (JSON.parse(load) as HostLoad),
+  }));
 }
 
 /** Hosts of one machine that did not shut down cleanly. */

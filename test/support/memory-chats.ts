@@ -344,6 +344,10 @@ export function createMemoryChats(): MemoryChats {
       decisions.set(decisionId, settled);
       return settled;
     },
+    async listHosts() {
+      check();
+      return [];
+    },
     info() {
       check();
       return {

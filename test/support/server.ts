@@ -78,6 +78,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     databaseUrl: database.url,
     token: null,
     publicOrigins: [],
+    advertiseUrl: null,
     idleTimeoutMs: 600_000,
     quietMs: 10_000,
     agentAnswerMs: 60_000,

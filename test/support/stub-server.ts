@@ -14,6 +14,38 @@ import { doneByActor } from '../../src/protocol/principal.ts';
 import type { SubmitPrompt } from '../../src/protocol/prompt.ts';
 import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { ownerVia } from './owners-chats.ts';
+import type { HostInfo } from '../../src/protocol/host.ts';
+
+const host = { version: '0.0.0', startedAt: '2026-01-01T00:00:00.000Z', isThis: false };
+const hosts: HostInfo[] = [
+  {
+    ...host,
+    id: '00000000-0000-4000-8000-000000000000',
+    name: 'box',
+    address: 'http://10.0.0.5:4127',
+    state: 'up',
+    isThis: true,
+    seenAt: '2026-01-01T00:00:00.000Z',
+    backends: ['claude_sdk'],
+    chats: 3,
+    warmChats: 2,
+    memoryBytes: 8e9,
+    freeMemoryBytes: 2.5e9,
+  },
+  {
+    ...host,
+    id: '11111111-0000-4000-8000-000000000000',
+    name: 'old\u001bbox',
+    address: null,
+    state: 'silent',
+    seenAt: null,
+    backends: [],
+    chats: 0,
+    warmChats: 0,
+    memoryBytes: 0,
+    freeMemoryBytes: 0,
+  },
+];
 
 const backends = [
   { name: 'claude_sdk', agent: 'claude', label: 'Agent SDK', available: true },
@@ -77,6 +109,7 @@ export async function openStubServer(): Promise<StubServer> {
 
     if (url.pathname === '/healthz') return json(200, { name: 'boocode', status: 'ok' });
     if (request.headers.authorization !== `Bearer ${token}`) return problem(401, 'unauthorized', 'Wrong token.');
+    if (url.pathname === '/v1/hosts') return json(200, { items: hosts });
     if (url.pathname === '/v1/info') return json(200, { name: 'boocode', demo: false, backends });
     if (url.pathname === '/v1/sign-in-links') return json(201, stub.signInLink);
     if (url.pathname.startsWith('/v1/agent-sign-in')) {

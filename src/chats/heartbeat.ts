@@ -1,0 +1,61 @@
+/** Shows other hosts, again and again, that this one is up, and what it has to spare. */
+import { freemem, totalmem } from 'node:os';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Sql } from '../store/database.ts';
+import { beatHost } from '../store/hosts.ts';
+import { inTime } from '../store/in-time.ts';
+
+export const beatEveryMs = 5_000;
+/** A host without a heartbeat for this long counts as silent. */
+export const silentAfterMs = 20_000;
+
+export interface HeartbeatParts {
+  sql: Sql;
+  hostId: string;
+  clock: Clock;
+  logger: Log;
+  readonly warmChats: () => number;
+}
+
+export class Heartbeat {
+  readonly #parts: HeartbeatParts;
+  #cancel: (() => void) | undefined;
+  #beating: Promise<void> | undefined;
+  #isFailing = false;
+  #isStopped = false;
+
+  constructor(parts: HeartbeatParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#beating = this.#beat();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel?.();
+    await this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { sql, hostId, clock, logger, warmChats } = this.#parts;
+    try {
+      await inTime(beatHost(sql, hostId, { ...memory(), warmChats: warmChats() }));
+      this.#isFailing = false;
+    } catch (err) {
+      if (!this.#isFailing) logger.warn({ err }, 'The heartbeat could not be stored; trying again.');
+      this.#isFailing = true;
+    }
+    if (this.#isStopped) return;
+    this.#cancel = clock.after(beatEveryMs, () => this.start());
+  }
+}
+
+/** Of the container, where there is a limit. */
+function memory(): { memoryBytes: number; freeMemoryBytes: number } {
+  const limit = process.constrainedMemory();
+  if (limit === 0 || limit >= totalmem()) return { memoryBytes: totalmem(), freeMemoryBytes: freemem() };
+  return { memoryBytes: limit, freeMemoryBytes: process.availableMemory() };
+}
