@@ -258,3 +258,100 @@ describe('a reader’s end', () => {
     expect(closed.reader.end).toBe('closed');
   });
 });
+
+describe('LOG-11: a chat that another host has written to', () => {
+  test('an event that is not the next one sends a live reader back to the log, and then it is live again', async () => {
+    const taker = await liveTaker();
+    const waiting = taker.next();
+    store();
+    store();
+    say();
+    expect([await waiting, ...(await taker.take(2))]).toEqual([2, 3, 4]);
+    const live = taker.next();
+    await settled();
+    say();
+    expect(await live).toBe(5);
+    // Of the log only what it lacked was read.
+    expect(pages.map(({ after }) => after)).toEqual([0, 1]);
+  });
+
+  test('what was queued before the hole comes first, and nothing comes twice', async () => {
+    const taker = await liveTaker();
+    say();
+    store();
+    say();
+    say();
+    expect(await taker.take(4)).toEqual([2, 3, 4, 5]);
+  });
+
+  test('noteHead shows what is stored, to every live reader, without an event of this host', async () => {
+    const takers = [await liveTaker(), new Taker(1)];
+    await takers[1]!.next();
+    const waiting = takers.map((taker) => taker.next());
+    await settled();
+    store();
+    store();
+    feed.noteHead(3);
+    expect(await Promise.all(waiting)).toEqual([2, 2]);
+    expect(await Promise.all(takers.map((taker) => taker.next()))).toEqual([3, 3]);
+    // Known by now.
+    const reads = pages.length;
+    const live = takers[0]!.next();
+    await settled();
+    feed.noteHead(3);
+    feed.noteHead(2);
+    say();
+    expect(await live).toBe(4);
+    expect(pages).toHaveLength(reads);
+  });
+
+  test('a head that this host wrote itself, seen by asking, is shown once', async () => {
+    const taker = await liveTaker();
+    const event = store();
+    feed.noteHead(2);
+    feed.publishEvent(event);
+    expect(await taker.next()).toBe(2);
+    const next = taker.next();
+    await settled();
+    say();
+    expect(await next).toBe(3);
+  });
+
+  test('previews from before are forgotten: the message that they belong to may be finished', async () => {
+    await liveTaker();
+    feed.publishDelta(text('m', 'old '));
+    store();
+    feed.noteHead(2);
+    const late = new Taker(2);
+    await late.next();
+    const next = late.next();
+    await settled();
+    feed.publishDelta(text('n', 'new'));
+    expect(await next).toBe('new');
+
+    feed.publishDelta(text('n', 'more'));
+    store();
+    say();
+    const later = new Taker(4);
+    await later.next();
+    const after = later.next();
+    await settled();
+    feed.publishDelta(text('o', 'newest'));
+    expect(await after).toBe('newest');
+  });
+
+  test('a reader that ends while it reads again ends', async () => {
+    const taker = await liveTaker();
+    const waiting = taker.next();
+    beforePage = () => taker.reader.close();
+    store();
+    feed.noteHead(2);
+    expect(await waiting).toBeNull();
+    expect(feed.readerCount).toBe(0);
+  });
+});
+
+/** Readers have done what they can. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}

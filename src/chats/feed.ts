@@ -5,6 +5,9 @@
  * published, and joins the live list in the same step, with no await between the check and joining. What was
  * committed but not yet published at that moment arrives live, and a seq that the reader already has is dropped.
  *
+ * An event that is not the reader's next one, because another host has written in between, sends it back to the stored
+ * log. So does `noteHead`, for what other hosts have written.
+ *
  * Every reader has a bounded buffer. A reader that overflows it is cut off and comes back with a cursor: the log, not
  * the server's memory, is where a slow reader waits.
  */
@@ -59,13 +62,23 @@ export class Feed {
     return this.#readers.size;
   }
 
-  /** Shows a stored event. In seq order. */
+  /** Shows a stored event. In seq order, but there may be others before it that this host has not written. */
   publishEvent(event: Event): void {
+    if (event.seq > this.#publishedSeq + 1) this.#unfinished.clear();
     this.#publishedSeq = event.seq;
     if (event.type === 'agent_message' || event.type === 'agent_thought') this.#unfinished.delete(event.messageId);
     else if (event.type === 'tool_call') this.#unfinished.delete(event.toolCallId);
     else if (event.type === 'turn_finished') this.#unfinished.clear();
     for (const reader of this.#readers) reader.offer({ kind: 'event', event });
+  }
+
+  /** The log reaches this far: readers that are not there yet read it again. */
+  noteHead(seq: number): void {
+    if (seq <= this.#publishedSeq) return;
+    this.#publishedSeq = seq;
+    // Of whatever another host has finished since.
+    this.#unfinished.clear();
+    for (const reader of this.#readers) reader.noteHead(seq);
   }
 
   /** Shows a preview. */
@@ -105,9 +118,9 @@ interface FeedReaderParts {
 class FeedReader implements Reader {
   readonly items: AsyncIterable<FeedItem>;
   readonly #parts: FeedReaderParts;
-  /** The last seq that the reader got from the history. */
+  /** The seq of the last event that the reader got, or has in its queue. */
   #seen = 0;
-  /** Set once the reader is live. */
+  /** Set while the reader is live. */
   #queue: Pushable<FeedItem> | undefined;
   #waitingBytes = 0;
   #end: ReaderEnd | undefined;
@@ -119,10 +132,26 @@ class FeedReader implements Reader {
 
   offer(item: FeedItem): void {
     if (!this.#queue || (item.kind === 'event' && item.event.seq <= this.#seen)) return;
+    if (item.kind === 'event' && item.event.seq > this.#seen + 1) return this.#readAgain();
     const bytes = sizeOf(item);
     if (!this.#parts.backlog.add(bytes)) return this.close('behind');
     this.#waitingBytes += bytes;
     this.#queue.push(item);
+    if (item.kind === 'event') this.#seen = item.event.seq;
+  }
+
+  noteHead(seq: number): void {
+    if (seq > this.#seen) this.#readAgain();
+  }
+
+  /** After what is queued, the reader goes on with the stored log. */
+  #readAgain(): void {
+    this.#queue?.close();
+    this.#queue = undefined;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#end !== undefined;
   }
 
   get end(): ReaderEnd | undefined {
@@ -148,29 +177,35 @@ class FeedReader implements Reader {
       yield { kind: 'resume', type: 'resume', verdict, after, head };
 
       this.#seen = verdict === 'ok' ? after : 0;
-      for (;;) {
+      while (!this.#hasEnded) {
         const page = await this.#parts.log.read({ after: this.#seen, limit: pageSize });
         for (const event of page) {
-          if (this.#end !== undefined) return;
+          if (this.#hasEnded) return;
           yield { kind: 'event', event };
           this.#seen = event.seq;
         }
-        if (this.#end !== undefined) return;
-        if (page.length < pageSize && this.#parts.isCaughtUp(this.#seen)) break;
-      }
-
-      this.#queue = createPushable<FeedItem>();
-      // Copied now: whatever streams in while these are being sent comes through the queue.
-      const unfinished = [...this.#parts.unfinished()];
-      for (const delta of unfinished) yield { kind: 'delta', delta };
-      for await (const item of this.#queue.iterable) {
-        this.#taken(sizeOf(item));
-        yield item;
+        if (this.#hasEnded) return;
+        if (page.length < pageSize && this.#parts.isCaughtUp(this.#seen)) yield* this.#joinLive();
       }
     } finally {
       this.close();
       // What is left in the queue is never sent, so it no longer counts.
       this.#taken(this.#waitingBytes);
+    }
+  }
+
+  /** What is live, until the stored log has to be read again. The queue is there before this returns. */
+  #joinLive(): AsyncGenerator<FeedItem> {
+    const queue = (this.#queue = createPushable<FeedItem>());
+    // Copied now: whatever streams in while these are being sent comes through the queue.
+    return this.#readLive(queue.iterable, [...this.#parts.unfinished()]);
+  }
+
+  async *#readLive(items: AsyncIterable<FeedItem>, unfinished: readonly Delta[]): AsyncGenerator<FeedItem> {
+    for (const delta of unfinished) yield { kind: 'delta', delta };
+    for await (const item of items) {
+      this.#taken(sizeOf(item));
+      yield item;
     }
   }
 }

@@ -27,6 +27,7 @@ import { ChatLog } from './chat-log.ts';
 import { canContinue } from './continued-calls.ts';
 import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
+import { HeadsElsewhere } from './heads-elsewhere.ts';
 import { Health } from './health.ts';
 import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
@@ -68,6 +69,7 @@ export class Host {
   readonly #held = new Map<string, Promise<Held>>();
   readonly #chats = new Map<string, Chat>();
   readonly #feeds = new Map<string, Feed>();
+  readonly #headsElsewhere: HeadsElsewhere;
   readonly #leases: LeaseKeeper;
   readonly #health: Health;
   /** Chats that were dropped, perhaps in the middle of a turn, and why. */
@@ -88,6 +90,7 @@ export class Host {
     this.#parts = parts;
     this.#lines = new EventLines(parts.logger);
     this.#limit = createLimiter(parts.warmingAtOnce);
+    this.#headsElsewhere = new HeadsElsewhere({ ...parts, feeds: () => this.#feedsElsewhere() });
     this.#leases = new LeaseKeeper({
       ...parts,
       sql: parts.leaseSql,
@@ -143,6 +146,7 @@ export class Host {
     }
     await Promise.allSettled(this.#closings);
     for (const feed of this.#feeds.values()) feed.end('closing');
+    await this.#headsElsewhere.stop();
     await this.#leases.stop();
   }
 
@@ -198,7 +202,12 @@ export class Host {
       feed = new Feed(log, { backlogBytes: readerBacklogBytes });
       this.#feeds.set(chatId, feed);
     }
+    if (!this.#held.has(chatId)) this.#headsElsewhere.arm();
     return feed;
+  }
+
+  #feedsElsewhere(): Map<string, Feed> {
+    return new Map([...this.#feeds].filter(([chatId, feed]) => feed.readerCount > 0 && !this.#held.has(chatId)));
   }
 
   /** Feeds that nobody reads and nobody writes to are forgotten when the next one is made. */
@@ -338,6 +347,7 @@ export class Host {
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
     this.notifier.forget(chat.id);
+    this.#headsElsewhere.arm();
     this.#tell(chat);
   }
 

@@ -97,6 +97,13 @@ export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   return toRow(row as RawRow);
 }
 
+/** How far the logs of these chats reach, by chat. Those that do not exist are left out. */
+export async function findHeads(db: Sql, chatIds: readonly string[]): Promise<Map<string, number>> {
+  const rows = await db<{ id: string; head: number }[]>`
+    select id, next_seq - 1 as head from boocode.chats where id = any(${chatIds as string[]}::uuid[])`;
+  return new Map(rows.map(({ id, head }) => [id, head]));
+}
+
 /** A chat that is still being imported is visible only to its importer. */
 export async function findChat(db: Sql, id: string, which: { importing?: boolean } = {}): Promise<ChatRow | null> {
   const [row] = await db<RawRow[]>`

@@ -1,0 +1,68 @@
+/**
+ * Shows readers what other hosts write: for the chats that are followed here and held elsewhere, or by nobody, it asks
+ * the database how far their logs reach. It asks only as long as there are any.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { findHeads } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { inTime } from '../store/in-time.ts';
+import type { Feed } from './feed.ts';
+
+export const askEveryMs = 1_000;
+
+export interface HeadsElsewhereParts {
+  sql: Sql;
+  clock: Clock;
+  logger: Log;
+  /** Feeds with readers, of chats that this host does not hold. */
+  readonly feeds: () => ReadonlyMap<string, Feed>;
+}
+
+export class HeadsElsewhere {
+  readonly #parts: HeadsElsewhereParts;
+  #cancel: (() => void) | undefined;
+  #asking: Promise<void> | undefined;
+  #isFailing = false;
+  #isStopped = false;
+
+  constructor(parts: HeadsElsewhereParts) {
+    this.#parts = parts;
+  }
+
+  /** Call it when there may be such a feed. */
+  arm(): void {
+    if (this.#isStopped || this.#cancel || this.#asking) return;
+    this.#cancel = this.#parts.clock.after(askEveryMs, () => {
+      this.#cancel = undefined;
+      this.#asking = this.#ask().finally(() => {
+        this.#asking = undefined;
+        if (this.#parts.feeds().size > 0) this.arm();
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel?.();
+    await this.#asking;
+  }
+
+  async #ask(): Promise<void> {
+    const { sql, logger, feeds } = this.#parts;
+    const asked = feeds();
+    if (asked.size === 0) return;
+    try {
+      const heads = await inTime(findHeads(sql, [...asked.keys()]));
+      this.#isFailing = false;
+      for (const [chatId, feed] of asked) {
+        const head = heads.get(chatId);
+        if (head === undefined) feed.end('deleted');
+        else feed.noteHead(head);
+      }
+    } catch (err) {
+      if (!this.#isFailing) logger.warn({ err }, 'What other hosts have written could not be read; trying again.');
+      this.#isFailing = true;
+    }
+  }
+}
