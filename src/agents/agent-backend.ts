@@ -222,6 +222,8 @@ export interface ContinuedCall {
   toolCallId: string;
   toolName: string;
   answer: DecisionAnswer;
+  /** Other calls of the session that wait for a person, or have an answer that their agent has yet to get. */
+  waitingCallIds: readonly string[];
   /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
   onAsked(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { ChatRow } from '../store/chats.ts';
-import { closeDecision, handOver } from '../store/decisions.ts';
+import { closeDecision, findOpenDecisions, handOver } from '../store/decisions.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -84,6 +84,7 @@ export class ContinuedCalls {
           toolCallId: decision.toolCallId!,
           toolName: decision.toolName ?? '',
           answer,
+          waitingCallIds: await this.#waitingCallIds(decision),
           onAsked,
         });
       } catch (error) {
@@ -96,6 +97,13 @@ export class ContinuedCalls {
       await this.#turns.recordUnprompted(decision.turnId ?? undefined);
     }
     if (!isGiven) await this.#giveUp(decision, failure?.message ?? 'the agent did not take it up');
+  }
+
+  /** Each of them will be continued in a process of its own. */
+  async #waitingCallIds({ id, chatId }: Decision): Promise<string[]> {
+    const { sql, log } = this.#context;
+    const open = await log.ask(() => findOpenDecisions(sql, chatId));
+    return open.flatMap(({ decision }) => (decision.id === id ? [] : (decision.toolCallId ?? [])));
   }
 
   /** The answer has no effect, and the log says why. */

@@ -42,7 +42,8 @@ export class OpenDecisions {
 
   /** Takes over what the chat's last holder left. */
   takeOver(left: readonly OpenDecision[]): void {
-    for (const { decision, answer } of left) {
+    // What is added goes first.
+    for (const { decision, answer } of left.toReversed()) {
       if (answer) {
         this.#parts.continued.add(decision, answer);
       } else {
@@ -139,7 +140,7 @@ export class OpenDecisions {
     if (isGone) await this.#settled(id);
     if (!answer) return false;
     if (answer.outcome === 'allow_always') session.noteRules(state.handle?.keptRules?.(id) ?? []);
-    await this.#give(decision, answer);
+    await this.#give(decision, answer, from === ids.pending);
     return true;
   }
 
@@ -161,13 +162,13 @@ export class OpenDecisions {
     return hasCall(decision) && agents.backendFor(settings.row.backend).canContinue !== undefined;
   }
 
-  /** Gives the answer to the agent, or to its next process. */
-  async #give(decision: Decision, answer: DecisionAnswer): Promise<void> {
+  /** Gives the answer to the agent if it waits for it, or to its next process. */
+  async #give(decision: Decision, answer: DecisionAnswer, isAwaited: boolean): Promise<void> {
     const { logger, state } = this.#context;
     const { continued } = this.#parts;
     const { id, chatId } = decision;
     const outlives = this.#outlives(decision);
-    if (state.turn && state.handle) {
+    if (isAwaited && state.turn && state.handle) {
       if (outlives) await continued.handOver(decision);
       if (state.handle?.resolve(id, answer)) return;
     }

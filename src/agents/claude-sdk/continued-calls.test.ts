@@ -7,6 +7,7 @@ import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentEvent, AgentEventOf, DecisionAnswer } from '../agent-backend.ts';
 import { type OpenedSession, openSession } from '../../../test/contract/agent-backend.ts';
+import { withoutResult } from '../claude/files/defer-call.ts';
 import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
 import { until } from '../../../test/support/until.ts';
 
@@ -46,14 +47,20 @@ async function kill(session: OpenedSession): Promise<void> {
 }
 
 /** Opens another process that continues the call, and plays its turn to the end. */
-async function continueWith(spec: Spec & Partial<OpenedSession>, { toolCallId }: Asked, answer: DecisionAnswer) {
+async function continueWith(
+  spec: Spec & Partial<OpenedSession>,
+  { toolCallId, toolName = 'Bash' }: Pick<Asked, 'toolCallId' | 'toolName'>,
+  answer: DecisionAnswer,
+  waitingCallIds: string[] = [],
+) {
   const handed: string[] = [];
   const session = await openSession(harness, {
     ...spec,
     continues: {
       toolCallId: toolCallId!,
-      toolName: 'Bash',
+      toolName,
       answer,
+      waitingCallIds,
       onAsked: async () => void handed.push(readMarker()),
     },
   });
@@ -169,6 +176,7 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
         toolCallId: asked.toolCallId!,
         toolName: 'Bash',
         answer: { outcome: 'allow' },
+        waitingCallIds: [],
         onAsked: () => new Promise(() => {}),
       },
     });
@@ -185,6 +193,96 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
     expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
     expect(readMarker()).toBe('');
     expect(events.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
+    await session.handle.close();
+  });
+});
+
+describe('DECIDE-19: calls of one message', () => {
+  /** A chat whose agent is killed while it waits. `asks`: how many of the calls it asks about at once. */
+  async function waiting(text: string, asks: number) {
+    const spec = newSpec();
+    const session = await openSession(harness, spec);
+    const calls: Asked[] = [];
+    const ids: string[] = [];
+    const over = (async () => {
+      const content = [{ type: 'text' as const, text }];
+      for await (const event of session.handle.prompt({ turnId: randomUUID(), content })) {
+        if (event.type === 'tool_call') ids.push(event.toolCallId);
+        if (event.type === 'decision_requested') calls.push(event);
+      }
+    })();
+    await until(() => calls.length === asks && ids.length === 2, { what: 'the questions' });
+    await kill(session);
+    await over;
+    const requests = harness.model.requests.length;
+    /** The results that the model was given, with how often it was asked. */
+    const told = () => {
+      const later = harness.model.requests.slice(requests);
+      const { messages } = later.at(-1)?.body as { messages: { content: unknown }[] };
+      const blocks = messages.flatMap(({ content }) =>
+        Array.isArray(content) ? (content as Record<string, unknown>[]) : [],
+      );
+      const results = blocks.filter(({ type }) => type === 'tool_result');
+      return [later.length, ...ids.map((id) => results.find((each) => each['tool_use_id'] === id)?.['content'])];
+    };
+    return { spec, calls, ids, told, requests };
+  }
+
+  const reads = async () => {
+    const files = ['one', 'two'].map((name) => join(harness.agent.configDir, '..', `${name}.txt`));
+    for (const file of files) await writeFile(file, `secret of ${file}`);
+    return files.map((file) => `call Read: ${JSON.stringify({ file_path: file })}`).join('\n');
+  };
+
+  test.each([
+    [0, 1],
+    [1, 0],
+  ])(
+    'are continued one after another, and the model is asked once, with all results (%i, %i)',
+    async (first, second) => {
+      const { spec, calls, ids, told, requests } = await waiting(await reads(), 2);
+      const held = await continueWith(spec, calls[first]!, { outcome: 'allow' }, [ids[second]!]);
+      expect(resultOf(held.events, calls[first]!)).toMatchObject({ status: 'completed' });
+      expect(held.end).toMatchObject({ outcome: 'completed' });
+      expect(held.end.error).toBeUndefined();
+      const notices = held.events.filter((event) => event.type === 'notice' && event.level !== 'info');
+      expect(notices).toEqual([]);
+      expect(harness.model.requests).toHaveLength(requests);
+      await held.session.handle.close();
+
+      const { session, events, end } = await continueWith(spec, calls[second]!, {
+        outcome: 'deny',
+        message: 'Not that.',
+      });
+      expect(resultOf(events, calls[second]!)).toMatchObject({ status: 'failed' });
+      expect(end.outcome).toBe('completed');
+      const [count, ...results] = told();
+      expect([count, results[first], results[second]]).toEqual([1, expect.stringContaining('secret of'), 'Not that.']);
+      await session.handle.close();
+    },
+  );
+
+  test('of which nobody was asked about one: it gets a result that says so', async () => {
+    const { spec, calls, ids, told } = await waiting(
+      ['x', 'y']
+        .map(
+          (letter) => `call Bash: ${JSON.stringify({ command: `printf ${letter} >> ${marker()}`, description: 'd' })}`,
+        )
+        .join('\n'),
+      1,
+    );
+    const { session, events } = await continueWith(spec, calls[0]!, { outcome: 'allow' });
+    expect(readMarker()).toBe('x');
+    expect(resultOf(events, { ...calls[0]!, toolCallId: ids[1] })).toMatchObject({ status: 'failed' });
+    expect(told()).toEqual([1, '(Bash completed with no output)', withoutResult]);
+    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
+    await session.handle.close();
+  });
+
+  test('cannot be continued once the agent has gone on without them', async () => {
+    const { spec, calls, ids } = await waiting(await reads(), 2);
+    const { session } = await continueWith(spec, calls[0]!, { outcome: 'allow' });
+    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
     await session.handle.close();
   });
 });

@@ -45,9 +45,13 @@ export function checkChat(
   if (prompts.join() !== taken.join()) violations.push('Not every prompt had one turn, in order.');
 
   const asked = eventsOf(log, 'decision_requested');
-  if (asked.length !== chat.calls) violations.push(`${asked.length} decisions were asked, not ${chat.calls}.`);
-  if (new Set(asked.map(({ toolCallId }) => toolCallId)).size !== asked.length)
-    violations.push('A call was asked about twice.');
+  if (asked.length > chat.calls) violations.push(`${asked.length} decisions were asked, not ${chat.calls}.`);
+  const askedIds = new Set(asked.map(({ toolCallId }) => toolCallId));
+  for (const { toolCallId, title, rawInput } of eventsOf(log, 'tool_call')) {
+    const ran = askedIds.has(toolCallId) ? null : chat.ran((rawInput ?? {}) as Record<string, unknown>);
+    if (ran && ran.asAsked + ran.asEdited > 0) violations.push(`${title}: It ran, although nobody was asked.`);
+  }
+  if (askedIds.size !== asked.length) violations.push('A call was asked about twice.');
   for (const decision of asked) {
     const fault = (text: string): void => void violations.push(`${decision.title} (${decision.decisionId}): ${text}`);
     const resolved = eventsOf(log, 'decision_resolved').filter(({ decisionId }) => decisionId === decision.decisionId);
@@ -123,10 +127,11 @@ function checkRequests(log: readonly Event[], requests: readonly RecordedRequest
     if (!sessions.has(headers['x-claude-code-session-id'] ?? '') || script === null || asides.has(script)) continue;
     const parsed = parseRequest(body);
     if (!parsed.ok) continue;
-    const { typed, rounds } = readConversation(parsed.request);
     // A program without its host answers its own question with an error, and asks on; that is dropped.
-    if (rounds.some(({ isError, result }) => isError && !result?.includes('Denied by'))) continue;
-    const state = JSON.stringify([typed.length, rounds.map(({ id, result }) => [id, result !== undefined])]);
+    const { typed, rounds } = readConversation(parsed.request);
+    if (rounds.some(({ isError, result }) => isError && !/Denied by|it is not known/.test(result ?? ''))) continue;
+    const results = parsed.request.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
+    const state = JSON.stringify([typed.length, results.flatMap((block) => block['tool_use_id'] ?? [])]);
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
   return [...counts]

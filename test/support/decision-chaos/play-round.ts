@@ -24,7 +24,7 @@ export interface RoundResult {
   violations: string[];
 }
 
-const restMs = 90_000;
+const restMs = 60_000;
 
 export async function playRound(servers: ChaosServers, plan: RoundPlan): Promise<RoundResult> {
   const round = new Round(servers, plan);
