@@ -5,7 +5,8 @@
  * 2. tasks: work that cannot happen in the middle of a turn, such as a flip;
  * 3. prompts, unless the queue is held.
  *
- * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks run.
+ * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks and the
+ * continuations of other calls run.
  *
  * Prompts wait in the database. The queue remembers only what it knows about them, so that a prompt can start its turn
  * in the write that stores it, which saves a commit: only the holder of the lease stores prompts, so once the table has
@@ -204,8 +205,9 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
-  #takeUrgent(): Task | undefined {
-    const index = this.#tasks.findIndex(({ isUrgent }) => isUrgent);
+  /** An answered call does not wait for the answers to others. */
+  #takeWhileSuspended(): Task | undefined {
+    const index = this.#tasks.findIndex(({ isUrgent, kind }) => isUrgent || kind === 'continuation');
     return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
   }
 
@@ -222,7 +224,7 @@ export class WorkQueue {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
       if (events) return { is: 'unprompted', events };
       if (this.#isClosed) return null;
-      const task = isSuspended() ? this.#takeUrgent() : this.#tasks.shift();
+      const task = isSuspended() ? this.#takeWhileSuspended() : this.#tasks.shift();
       if (task) {
         task.begin();
         this.#runningTask = task;

@@ -18,7 +18,8 @@ export interface Attempt {
   detail?: string;
 }
 
-export type Effect = 'took effect' | 'unknown, says the log' | 'without effect, says the log' | 'denied';
+export type Effect =
+  'took effect' | 'denied' | 'unknown, says the log' | 'without effect, says the log' | 'interrupted, says the log';
 
 export interface Verdict {
   violations: string[];
@@ -41,7 +42,10 @@ export function checkChat(
   const finished = eventsOf(log, 'turn_finished').map(({ turnId }) => turnId);
   if (started.join() !== finished.join()) violations.push('Not every turn finished exactly once.');
   const prompts = eventsOf(log, 'prompt_accepted').map(({ promptId }) => promptId);
-  const taken = eventsOf(log, 'turn_started').flatMap(({ promptIds }) => promptIds);
+  // A prompt whose host ended before the agent took it waits again.
+  const givenBack = eventsOf(log, 'turn_finished').flatMap((end) => (end.requeuedPromptIds ? [end.turnId] : []));
+  const kept = eventsOf(log, 'turn_started').filter(({ turnId }) => !givenBack.includes(turnId));
+  const taken = kept.flatMap(({ promptIds }) => promptIds);
   if (prompts.join() !== taken.join()) violations.push('Not every prompt had one turn, in order.');
 
   const asked = eventsOf(log, 'decision_requested');
@@ -110,6 +114,9 @@ function checkEffect(
     return 'without effect, says the log';
   }
   if (isUnknown) return 'unknown, says the log';
+  // A stop in order interrupts what runs.
+  const ends = eventsOf(log, 'turn_finished').filter(({ turnId }) => turnId === result?.turnId);
+  if (result?.status === 'failed' && ends[0]?.outcome === 'interrupted') return 'interrupted, says the log';
   if (ran && count !== 1) fault('It was allowed, did not run, and nothing says so.');
   if (result?.status !== 'completed')
     fault(`It was allowed, and has ${result ? 'a failed' : 'no'} result, and nothing says so.`);
@@ -129,9 +136,11 @@ function checkRequests(log: readonly Event[], requests: readonly RecordedRequest
     if (!parsed.ok) continue;
     // A program without its host answers its own question with an error, and asks on; that is dropped.
     const { typed, rounds } = readConversation(parsed.request);
+    // The prompt that waits behind is not asked about.
+    if (typed.length !== 1) continue;
     if (rounds.some(({ isError, result }) => isError && !/Denied by|it is not known/.test(result ?? ''))) continue;
     const results = parsed.request.messages.flatMap(({ content }) => (Array.isArray(content) ? content : []));
-    const state = JSON.stringify([typed.length, results.flatMap((block) => block['tool_use_id'] ?? [])]);
+    const state = JSON.stringify(results.flatMap((block) => block['tool_use_id'] ?? []));
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
   return [...counts]

@@ -81,7 +81,10 @@ class Round implements RoundResult {
       await this.#end();
     } else {
       const answers = this.#answerAll();
-      if (moment === 'after') await until(() => this.attempts.length > 0, { what: 'the first answer' });
+      let isOver = false;
+      void answers.finally(() => (isOver = true));
+      // None comes if all are left for the end.
+      if (moment === 'after') await until(() => this.attempts.length > 0 || isOver, { what: 'the first answer' });
       await delay(delayMs);
       await this.#end();
       await answers;
