@@ -35,9 +35,9 @@ async function main() {
     const postgres = await openPostgres();
     close = postgres.close;
     const { module } = await runnerImport(join(root, 'test/support/decision-chaos/run-chaos.ts'));
-    const { seed, rounds, json } = given;
-    const report = await module.runChaos({ databaseUrl: postgres.url, seed, rounds, tell, signal: stop.signal });
-    console.log(json ? JSON.stringify(report, null, 2) : module.reportText(report));
+    const seeds = Array.from({ length: given.rounds }, (_, round) => given.seed + round);
+    const report = await module.runChaos({ databaseUrl: postgres.url, seeds, tell, signal: stop.signal });
+    console.log(given.json ? JSON.stringify(report, null, 2) : module.reportText(report));
     return report.violations.length > 0 ? 1 : stop.signal.aborted ? 130 : 0;
   } catch (error) {
     console.error(error);

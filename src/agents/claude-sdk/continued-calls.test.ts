@@ -7,6 +7,7 @@ import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentEvent, AgentEventOf, DecisionAnswer } from '../agent-backend.ts';
 import { type OpenedSession, openSession } from '../../../test/contract/agent-backend.ts';
+import { projectKey } from '../claude/files/transcript-file.ts';
 import { withoutResult } from '../claude/files/defer-call.ts';
 import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
 import { until } from '../../../test/support/until.ts';
@@ -74,39 +75,49 @@ const readMarker = (): string => (existsSync(marker()) ? readFileSync(marker(), 
 const resultOf = (events: readonly AgentEvent[], { toolCallId }: Asked) =>
   events.find((event) => event.type === 'tool_call_update' && event.toolCallId === toolCallId);
 
-describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as const)(
-  'DECIDE-14: a process that is %s',
-  (how) => {
-    async function endProcess(session: OpenedSession): Promise<void> {
-      if (how === 'suspended') await session.handle.suspend!();
-      else await kill(session);
-      if (how !== 'killed' && how !== 'suspended')
-        await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
-    }
+const ways = ['killed', 'suspended', 'killed, and the machine has no file', 'of another version'] as const;
+describe.each(ways)('DECIDE-14: a process that is %s', (how) => {
+  async function endProcess(session: OpenedSession): Promise<void> {
+    if (how === 'suspended') await session.handle.suspend!();
+    else await kill(session);
+    if (how !== 'killed' && how !== 'suspended')
+      await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
+  }
 
-    test('leaves its question, and an answer runs the very call, once, without another request to the model', async () => {
-      const spec = newSpec();
-      const session = await openSession(harness, spec);
-      const { asked, over, end } = await askIn(session, `run: printf x >> ${marker()}`);
-      await endProcess(session);
-      await over;
-      expect(end().keptDecisionIds).toEqual([asked.decisionId]);
-      expect(await harness.backend.canContinue(spec as never, asked.toolCallId!)).toBe(true);
-      const before = harness.model.requests.length;
+  /** As another version of the program has stored it. */
+  async function ofAnotherVersion(spec: Spec): Promise<void> {
+    const key = { projectKey, sessionId: spec.sessionId };
+    const entries = (await spec.sessionStore.load(key))!;
+    spec.sessionStore = new InMemorySessionStore();
+    await spec.sessionStore.append(
+      key,
+      entries.map((entry) => ('version' in entry ? { ...entry, version: '2.0.14' } : entry)),
+    );
+  }
 
-      const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
-      expect(readMarker()).toBe('x');
-      expect(handed[0]).toBe('');
-      expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
-      expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
-      expect(last).toMatchObject({ outcome: 'completed' });
-      // One request, with the call's result.
-      expect(harness.model.requests).toHaveLength(before + 1);
-      expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, asked.toolCallId!)).toBe(false);
-      await next.handle.close();
-    });
-  },
-);
+  test('leaves its question, and an answer runs the very call, once, without another request to the model', async () => {
+    const spec = newSpec();
+    const session = await openSession(harness, spec);
+    const { asked, over, end } = await askIn(session, `run: printf x >> ${marker()}`);
+    await endProcess(session);
+    await over;
+    expect(end().keptDecisionIds).toEqual([asked.decisionId]);
+    if (how === 'of another version') await ofAnotherVersion(spec);
+    expect(await harness.backend.canContinue(spec as never, asked.toolCallId!)).toBe(true);
+    const before = harness.model.requests.length;
+
+    const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
+    expect(readMarker()).toBe('x');
+    expect(handed[0]).toBe('');
+    expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
+    expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
+    expect(last).toMatchObject({ outcome: 'completed' });
+    // One request, with the call's result.
+    expect(harness.model.requests).toHaveLength(before + 1);
+    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, asked.toolCallId!)).toBe(false);
+    await next.handle.close();
+  });
+});
 
 describe('DECIDE-18: what has changed since a person was asked', () => {
   async function left(): Promise<{ spec: Spec; asked: Asked }> {
@@ -275,13 +286,6 @@ describe('DECIDE-19: calls of one message', () => {
     expect(readMarker()).toBe('x');
     expect(resultOf(events, { ...calls[0]!, toolCallId: ids[1] })).toMatchObject({ status: 'failed' });
     expect(told()).toEqual([1, '(Bash completed with no output)', withoutResult]);
-    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
-    await session.handle.close();
-  });
-
-  test('cannot be continued once the agent has gone on without them', async () => {
-    const { spec, calls, ids } = await waiting(await reads(), 2);
-    const { session } = await continueWith(spec, calls[0]!, { outcome: 'allow' });
     expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
     await session.handle.close();
   });

@@ -10,17 +10,16 @@ import { describePlan, planRound, type RoundPlan } from './round-plan.ts';
 export interface ChaosOptions {
   /** An empty database. */
   databaseUrl: string;
-  /** Each round has a seed of its own; a number of rounds begins with this one. */
-  seed: number;
-  rounds: number;
+  /** One for each round. */
+  seeds: readonly number[];
   /** Progress in lines. */
   tell: (line: string) => void;
   signal?: AbortSignal;
 }
 
 export interface ChaosReport {
-  seed: number;
-  rounds: number;
+  /** Of the rounds that were played. */
+  seeds: number[];
   kills: { servers: number; agents: number };
   decisions: number;
   /** Answers that a client got a 200 for. */
@@ -32,12 +31,11 @@ export interface ChaosReport {
   seconds: number;
 }
 
-export async function runChaos({ databaseUrl, seed, rounds, tell, signal }: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos({ databaseUrl, seeds, tell, signal }: ChaosOptions): Promise<ChaosReport> {
   const beganAt = performance.now();
   const servers = await openChaosServers(databaseUrl);
   const report: ChaosReport = {
-    seed,
-    rounds: 0,
+    seeds: [],
     kills: servers.kills,
     decisions: 0,
     acknowledged: 0,
@@ -62,10 +60,11 @@ export async function runChaos({ databaseUrl, seed, rounds, tell, signal }: Chao
   try {
     const first = { host: 0, isNewer: false, isImpatient: false } as const;
     servers.use(await servers.start(first), first);
-    for (let count = 0; count < rounds && !signal?.aborted; count += 1) {
-      const plan = planRound(seed + count);
+    for (const seed of seeds) {
+      if (signal?.aborted) break;
+      const plan = planRound(seed);
       const result = await playRound(servers, plan);
-      report.rounds += 1;
+      report.seeds.push(seed);
       report.acknowledged += result.attempts.filter((attempt) => attempt.result === 'settled').length;
       for (const effect of result.verdicts.flatMap(({ effects }) => [...effects.values()])) {
         report.decisions += 1;
@@ -73,7 +72,7 @@ export async function runChaos({ databaseUrl, seed, rounds, tell, signal }: Chao
       }
       await blame(plan, result, result.violations);
       const how = result.violations.length === 0 ? 'ok' : `VIOLATED: ${result.violations.join(' ')}`;
-      tell(`${count + 1}/${rounds} seed ${plan.seed}: ${describePlan(plan)}: ${how}`);
+      tell(`${report.seeds.length}/${seeds.length} seed ${seed}: ${describePlan(plan)}: ${how}`);
       if (result.violations.length === 0) played.push({ plan, result });
       else await startAfresh(servers);
     }
@@ -116,19 +115,10 @@ async function keep(folder: string, servers: ChaosServers, plan: RoundPlan, resu
   await writeFile(join(folder, 'servers.log'), servers.stderr);
 }
 
-export function reportText({
-  rounds,
-  kills,
-  decisions,
-  acknowledged,
-  effects,
-  violations,
-  keptIn,
-  seconds,
-  seed,
-}: ChaosReport): string {
+export function reportText(report: ChaosReport): string {
+  const { seeds, kills, decisions, acknowledged, effects, violations, keptIn, seconds } = report;
   const lines = [
-    `${rounds} rounds from seed ${seed} in ${seconds} s: ${kills.servers} servers and ${kills.agents} agents were killed.`,
+    `${seeds.length} rounds from seed ${seeds[0]} in ${seconds} s: ${kills.servers} servers and ${kills.agents} agents were killed.`,
     `${decisions} decisions were settled, ${acknowledged} answers acknowledged:`,
     ...Object.entries(effects).map(([effect, count]) => `  ${count} ${effect}`),
     violations.length === 0 ? 'Nothing was violated.' : `${violations.length} violations:`,
