@@ -114,6 +114,48 @@ test('DECIDE-15: an answer whose call cannot be continued any more is reported, 
   expect([tries, await isOpen(), here.backend.continued]).toEqual([3, false, []]);
 });
 
+describe('an answer that comes while the agent’s process ends', () => {
+  async function asking() {
+    here.backend.script = async function* (turn) {
+      yield* turn.ask({ toolName: 'Bash', toolCallId });
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [asked] = await here.events(id, 'decision_requested');
+    const { decisionId } = asked!;
+    const allow = () => here.chats.answerDecision(decisionId, { outcome: 'allow' });
+    return { id, decisionId, allow, session: here.backend.sessions.get(id)! };
+  }
+
+  test('DECIDE-15: and that the process did not get any more is given to the next one, also by another host', async () => {
+    const { id, decisionId, allow, session } = await asking();
+    here.backend.check = () => {
+      session.decisions.clear();
+      return 'fine';
+    };
+    expect(await allow()).toMatchObject({ outcome: 'allow' });
+    const [row] = await database.sql`select is_open from boocode.decisions where id = ${decisionId}`;
+    expect(row).toEqual({ is_open: true });
+    here.backend.lose(id);
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
+  });
+
+  test('DECIDE-14: settles the decision that outlives it', async () => {
+    const { id, decisionId, allow, session } = await asking();
+    here.backend.check = () => {
+      here.backend.check = () => 'fine';
+      session.turn!.out.push(finished('interrupted', { keptDecisionIds: [decisionId] }));
+      session.turn!.out.close();
+      return 'settled';
+    };
+    expect(await allow()).toMatchObject({ status: 'resolved', outcome: 'allow' });
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
+  });
+});
+
 describe('two calls of one message that wait', () => {
   const toolCallIds = [toolCallId, 'call-2'];
 

@@ -7,7 +7,7 @@ import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { ChatRow } from '../store/chats.ts';
-import { closeDecision, findOpenDecisions, handOver } from '../store/decisions.ts';
+import { closeDecision, findOpenDecisions, handOver, takeBack } from '../store/decisions.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -64,6 +64,12 @@ export class ContinuedCalls {
   async handOver({ id }: Decision): Promise<void> {
     const { sql, log } = this.#context;
     if (!(await log.ask(() => handOver(sql, log.lease, id)))) throw new FencedError(log.lease.chatId);
+  }
+
+  /** The agent's process ended before it got the answer: this comes after `handOver`. */
+  async takeBack({ id }: Decision): Promise<void> {
+    const { sql, log } = this.#context;
+    await log.ask(() => takeBack(sql, log.lease, id));
   }
 
   async #run(decision: Decision, answer: DecisionAnswer): Promise<void> {

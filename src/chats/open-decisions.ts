@@ -55,7 +55,7 @@ export class OpenDecisions {
 
   /** An event was stored. */
   noted(event: Event): void {
-    if (event.type === 'decision_resolved') for (const look of this.#awaited) look();
+    if (event.type === 'decision_resolved' || event.type === 'turn_finished') for (const look of this.#awaited) look();
     this.#cancelSuspend?.();
     const { clock, idleTimeoutMs, fail } = this.#context;
     if (event.type === 'turn_finished' || this.#parts.ids.pending.size === 0) return;
@@ -137,7 +137,11 @@ export class OpenDecisions {
       if (answer) from?.add(id);
       throw error;
     }
-    if (isGone) await this.#settled(id);
+    if (isGone) {
+      await this.#settled(id);
+      // It has outlived its process.
+      if (ids.kept.has(id)) return this.answer(decision, given, actor);
+    }
     if (!answer) return false;
     if (answer.outcome === 'allow_always') session.noteRules(state.handle?.keptRules?.(id) ?? []);
     await this.#give(decision, answer, from === ids.pending);
@@ -171,6 +175,7 @@ export class OpenDecisions {
     if (isAwaited && state.turn && state.handle) {
       if (outlives) await continued.handOver(decision);
       if (state.handle?.resolve(id, answer)) return;
+      if (outlives) await continued.takeBack(decision);
     }
     if (outlives) continued.add(decision, answer);
     else logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');

@@ -104,6 +104,14 @@ export async function handOver(db: Sql, lease: Lease, id: string): Promise<boole
   return rows.length === 1;
 }
 
+/** The agent did not get the answer after all. */
+export async function takeBack(db: Sql, lease: Lease, id: string): Promise<void> {
+  await db`
+    update boocode.decisions set is_open = true from boocode.chats
+    where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and decisions.chat_id = chats.id and decisions.id = ${id}`;
+}
+
 /** Goes with the append that says why: the agent will not get the answer. */
 export function closeDecision(db: Sql, id: string) {
   return db`update boocode.decisions set is_open = false where id = ${id}`;

@@ -208,6 +208,16 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
   });
 });
 
+test('DECIDE-15: a process that is being suspended takes no answer any more', async () => {
+  const session = await openSession(harness, newSpec());
+  const { asked, over } = await askIn(session, `run: printf x >> ${marker()}`);
+  const suspended = session.handle.suspend!();
+  expect(session.handle.resolve(asked.decisionId, { outcome: 'allow' })).toBe(false);
+  expect(await suspended).toBe(true);
+  await over;
+  expect(readMarker()).toBe('');
+});
+
 describe('DECIDE-19: calls of one message', () => {
   /** A chat whose agent is killed while it waits. `asks`: how many of the calls it asks about at once. */
   async function waiting(text: string, asks: number) {

@@ -166,6 +166,8 @@ export class SdkSession implements AgentSession {
   }
 
   resolve(decisionId: string, answer: DecisionAnswer): boolean {
+    // The process is being ended, and could not take it up any more.
+    if (this.#isSuspended || this.#wired.process.isGone) return false;
     const isResolved = this.#wired.permissions.resolve(decisionId, answer);
     this.#wired.turns.noteAnswer();
     return isResolved;
