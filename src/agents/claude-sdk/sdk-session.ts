@@ -214,13 +214,13 @@ export class SdkSession implements AgentSession {
 
   async suspend(): Promise<boolean> {
     if (!this.#wired.permissions.canLeave || !this.#life.isUp) return false;
+    this.#isSuspended = true;
     await this.#life.close(() => this.#suspend().finally(() => this.#end()));
     return true;
   }
 
   async #suspend(): Promise<void> {
     const { mcp, process, transcript } = this.#wired;
-    this.#isSuspended = true;
     mcp.close();
     process.kill();
     await this.#running?.read;
