@@ -210,6 +210,24 @@ describe('two calls of one message that wait', () => {
     expect(await isOpen(1)).toBe(false);
   });
 
+  test('DECIDE-19: the process that continues one knows which results the log has', async () => {
+    await here.close();
+    here = await openWithTwo();
+    here.backend.script = async function* (turn) {
+      yield { type: 'tool_call_update', toolCallId: 'call-2', status: 'failed', content: [], rawOutput: null };
+      yield* turn.ask({ toolName: 'Bash', toolCallId });
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [asked] = await here.events(id, 'decision_requested');
+    await here.close();
+    here = await openWithTwo();
+    await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' });
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.opened[0]!.continues?.finishedCallIds).toEqual(['call-2']);
+  });
+
   test('DECIDE-19: are continued in the order in which they were asked, each with the ids of the others', async () => {
     const { id } = await leftWithTwo();
     await here.close();

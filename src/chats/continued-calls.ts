@@ -8,6 +8,7 @@ import type { Decision } from '../protocol/decision.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { ChatRow } from '../store/chats.ts';
 import { closeDecision, findOpenDecisions, handOver, takeBack } from '../store/decisions.ts';
+import { findFinishedCalls } from '../store/events.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -91,6 +92,7 @@ export class ContinuedCalls {
           toolName: decision.toolName ?? '',
           answer,
           waitingCallIds: await this.#waitingCallIds(decision),
+          finishedCallIds: await this.#finishedCallIds(decision),
           onAsked,
         });
       } catch (error) {
@@ -110,6 +112,11 @@ export class ContinuedCalls {
     const { sql, log } = this.#context;
     const open = await log.ask(() => findOpenDecisions(sql, chatId));
     return open.flatMap(({ decision }) => (decision.id === id ? [] : (decision.toolCallId ?? [])));
+  }
+
+  async #finishedCallIds({ chatId, turnId }: Decision): Promise<string[]> {
+    const { sql, log } = this.#context;
+    return turnId === null ? [] : log.ask(() => findFinishedCalls(sql, chatId, turnId));
   }
 
   /** The answer has no effect, and the log says why. */

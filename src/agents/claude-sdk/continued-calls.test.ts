@@ -52,7 +52,7 @@ async function continueWith(
   spec: Spec & Partial<OpenedSession>,
   { toolCallId, toolName = 'Bash' }: Pick<Asked, 'toolCallId' | 'toolName'>,
   answer: DecisionAnswer,
-  waitingCallIds: string[] = [],
+  { waitingCallIds = [], finishedCallIds = [] }: Partial<Record<'waitingCallIds' | 'finishedCallIds', string[]>> = {},
 ) {
   const handed: string[] = [];
   const session = await openSession(harness, {
@@ -62,6 +62,7 @@ async function continueWith(
       toolName,
       answer,
       waitingCallIds,
+      finishedCallIds,
       onAsked: async () => void handed.push(readMarker()),
     },
   });
@@ -188,6 +189,7 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
         toolName: 'Bash',
         answer: { outcome: 'allow' },
         waitingCallIds: [],
+        finishedCallIds: [],
         onAsked: () => new Promise(() => {}),
       },
     });
@@ -262,7 +264,14 @@ describe('DECIDE-19: calls of one message', () => {
     'are continued one after another, and the model is asked once, with all results (%i, %i)',
     async (first, second) => {
       const { spec, calls, ids, told, requests } = await waiting(await reads(), 2);
-      const held = await continueWith(spec, calls[first]!, { outcome: 'allow' }, [ids[second]!]);
+      const held = await continueWith(
+        spec,
+        calls[first]!,
+        { outcome: 'allow' },
+        {
+          waitingCallIds: [ids[second]!],
+        },
+      );
       expect(resultOf(held.events, calls[first]!)).toMatchObject({ status: 'completed' });
       expect(held.end).toMatchObject({ outcome: 'completed' });
       expect(held.end.error).toBeUndefined();
@@ -283,22 +292,22 @@ describe('DECIDE-19: calls of one message', () => {
     },
   );
 
-  test('of which nobody was asked about one: it gets a result that says so', async () => {
-    const { spec, calls, ids, told } = await waiting(
-      ['x', 'y']
-        .map(
-          (letter) => `call Bash: ${JSON.stringify({ command: `printf ${letter} >> ${marker()}`, description: 'd' })}`,
-        )
-        .join('\n'),
-      1,
-    );
-    const { session, events } = await continueWith(spec, calls[0]!, { outcome: 'allow' });
-    expect(readMarker()).toBe('x');
-    expect(resultOf(events, { ...calls[0]!, toolCallId: ids[1] })).toMatchObject({ status: 'failed' });
-    expect(told()).toEqual([1, '(Bash completed with no output)', withoutResult]);
-    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
-    await session.handle.close();
-  });
+  test.each([false, true])(
+    'that nobody continues get a result that says so, once (the log has one: %s)',
+    async (isFinished) => {
+      const commands = ['x', 'y'].map((letter) => ({ command: `printf ${letter} >> ${marker()}`, description: 'd' }));
+      const text = commands.map((input) => `call Bash: ${JSON.stringify(input)}`).join('\n');
+      const { spec, calls, ids, told } = await waiting(text, 1);
+      const finishedCallIds = isFinished ? [ids[1]!] : [];
+      const { session, events } = await continueWith(spec, calls[0]!, { outcome: 'allow' }, { finishedCallIds });
+      expect(readMarker()).toBe('x');
+      const ended = events.filter((event) => event.type === 'tool_call_update' && event.toolCallId === ids[1]);
+      expect(ended).toMatchObject(isFinished ? [] : [{ status: 'failed' }]);
+      expect(told()).toEqual([1, '(Bash completed with no output)', withoutResult]);
+      expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
+      await session.handle.close();
+    },
+  );
 });
 
 test('a question of a sub-agent, or one that was interrupted, ends with its process', async () => {

@@ -76,11 +76,17 @@ export class SdkSession implements AgentSession {
       changes.begin(title);
       if (moved) turns.route(moved);
       if (this.#parts.spec.continues) turns.beginContinued(this.#parts.limits.startMs);
-      for (const id of this.#ended) turns.route(endedCall(id));
+      this.#tellEnded();
     } catch (error) {
       if (this.#life.phase.is === 'opening') this.#life.move({ is: 'over' });
       throw error;
     }
+  }
+
+  /** Those whose result the log lacks. */
+  #tellEnded(): void {
+    const { finishedCallIds = [] } = this.#parts.spec.continues ?? {};
+    for (const id of this.#ended) if (!finishedCallIds.includes(id)) this.#wired.turns.route(endedCall(id));
   }
 
   async #start() {

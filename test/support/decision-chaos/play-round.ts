@@ -207,7 +207,7 @@ class Round implements RoundResult {
       await this.#answerAll();
       if (await this.#isAtRest()) return;
       if (performance.now() > deadline) throw new Error(`The chats did not come to rest: ${await this.#states()}`);
-      await delay(100);
+      await delay(this.attempts.at(-1)?.result === 'unknown' ? 500 : 100);
     }
   }
 
