@@ -140,11 +140,22 @@ export async function findPendingDecisions(db: Sql, chatId: string): Promise<Dec
   return rows.map(toDecision);
 }
 
-/** What a person allowed in a turn, and the agent has got. */
+/**
+ * What a person allowed in a turn, and the agent has got. Of a turn that this one continues, only calls whose result or
+ * lack of one is not in the log yet.
+ */
 export async function findAllowedDecisions(db: Sql, turnId: string): Promise<Decision[]> {
   const rows = await db<Row[]>`
+    with continued as (
+      select (events.payload ->> 'continuesTurnId')::uuid as id from boocode.turns
+        join boocode.events on events.chat_id = turns.chat_id and events.turn_id = turns.id and events.type = 'turn_started'
+      where turns.id = ${turnId})
     select ${columns(db)} from boocode.decisions
-    where turn_id = ${turnId} and outcome in ('allow', 'allow_always') and not is_open order by ordinal`;
+    where outcome in ('allow', 'allow_always') and not is_open
+      and (turn_id = ${turnId} or (turn_id in (select id from continued) and not exists (
+        select from boocode.events where events.chat_id = decisions.chat_id and type in ('tool_call_update', 'notice')
+          and position(decisions.tool_call_id in payload::text) > 0)))
+    order by ordinal`;
   return rows.map(toDecision);
 }
 

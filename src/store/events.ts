@@ -147,7 +147,7 @@ export async function readEvents(
 /** The tool calls of a turn that have a result in the log. Reads all the chat's events. */
 export async function findFinishedCalls(db: Sql, chatId: string, turnId: string): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
-    select payload::json ->> 'toolCallId' as id from boocode.events
+    select payload ->> 'toolCallId' as id from boocode.events
     where chat_id = ${chatId} and turn_id = ${turnId} and type = 'tool_call_update' order by seq`;
   return rows.map(({ id }) => id);
 }
