@@ -1,4 +1,4 @@
-// A few rounds of `npm run chaos:decisions`.
+// A round of `npm run chaos:decisions`.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runChaos } from '../support/decision-chaos/run-chaos.ts';
 import { planRound } from '../support/decision-chaos/round-plan.ts';
@@ -11,15 +11,14 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 test('DECIDE-14 DECIDE-15 DECIDE-19: decisions survive SIGKILL around their answers, another host and a newer build', async () => {
-  const seeds = [206, 209];
+  const seeds = [206];
   const plans = seeds.map(planRound);
   expect(plans.map(({ ending, isNewerBuild, successor }) => [ending, isNewerBuild, successor])).toEqual([
     ['SIGKILL of the server', true, 'another host'],
-    ['SIGKILL of the server', false, 'the same host'],
   ]);
   const report = await runChaos({ databaseUrl: database.url, seeds, tell: () => {} });
   expect(report.violations).toEqual([]);
   expect(report).toMatchObject({ seeds, keptIn: null });
-  expect(report.kills.servers).toBeGreaterThanOrEqual(2);
-  expect(report.decisions).toBeGreaterThanOrEqual(5);
+  expect(report.kills.servers).toBeGreaterThanOrEqual(1);
+  expect(report.decisions).toBeGreaterThanOrEqual(2);
 }, 240_000);
