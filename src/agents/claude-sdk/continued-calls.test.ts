@@ -241,7 +241,7 @@ describe('DECIDE-19: calls of one message', () => {
     /** The results that the model was given, with how often it was asked. */
     const told = () => {
       const later = harness.model.requests.slice(requests);
-      const { messages } = later.at(-1)?.body as { messages: { content: unknown }[] };
+      const { messages } = later.at(-1)!.body as { messages: { content: unknown }[] };
       const blocks = messages.flatMap(({ content }) =>
         Array.isArray(content) ? (content as Record<string, unknown>[]) : [],
       );
