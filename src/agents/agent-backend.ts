@@ -222,6 +222,10 @@ export interface ContinuedCall {
   toolCallId: string;
   toolName: string;
   answer: DecisionAnswer;
+  /** Other calls of the session that wait for a person, or have an answer that their agent has yet to get. */
+  waitingCallIds: readonly string[];
+  /** Calls of its turn whose results are in the log already, even if the agent's transcript lacks them. */
+  finishedCallIds: readonly string[];
   /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
   onAsked(): Promise<void>;
 }

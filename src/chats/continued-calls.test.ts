@@ -7,6 +7,7 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished, said, ScriptedBackend } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
+import type { AgentEvent } from '../agents/agent-backend.ts';
 import { stopHost } from '../store/hosts.ts';
 
 let database: TestDatabase;
@@ -114,6 +115,134 @@ test('DECIDE-15: an answer whose call cannot be continued any more is reported, 
   expect(notices).toMatchObject([{ data: { decisionId, toolCallId } }]);
   expect(notices[0]!.message).toContain('The program is missing.');
   expect([tries, await isOpen(), here.backend.continued]).toEqual([3, false, []]);
+});
+
+describe('an answer that comes while the agent’s process ends', () => {
+  async function asking() {
+    here.backend.script = async function* (turn) {
+      yield* turn.ask({ toolName: 'Bash', toolCallId });
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [asked] = await here.events(id, 'decision_requested');
+    const { decisionId } = asked!;
+    const allow = () => here.chats.answerDecision(decisionId, { outcome: 'allow' });
+    return { id, decisionId, allow, session: here.backend.sessions.get(id)! };
+  }
+
+  test('DECIDE-15: and that the process did not get any more is given to the next one, also by another host', async () => {
+    const { id, decisionId, allow, session } = await asking();
+    here.backend.check = () => {
+      session.decisions.clear();
+      return 'fine';
+    };
+    expect(await allow()).toMatchObject({ outcome: 'allow' });
+    const [row] = await database.sql`select is_open from boocode.decisions where id = ${decisionId}`;
+    expect(row).toEqual({ is_open: true });
+    here.backend.lose(id);
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
+  });
+
+  test('DECIDE-14: settles the decision that outlives it', async () => {
+    const { id, decisionId, allow, session } = await asking();
+    here.backend.check = () => {
+      here.backend.check = () => 'fine';
+      session.turn!.out.push(finished('interrupted', { keptDecisionIds: [decisionId] }));
+      session.turn!.out.close();
+      return 'settled';
+    };
+    expect(await allow()).toMatchObject({ status: 'resolved', outcome: 'allow' });
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
+  });
+});
+
+describe('two calls of one message that wait', () => {
+  const toolCallIds = [toolCallId, 'call-2'];
+
+  function openWithTwo(): Promise<ChatsHost> {
+    const backend = new ScriptedBackend();
+    backend.openCalls = new Set(toolCallIds);
+    return open({ backend });
+  }
+
+  async function leftWithTwo() {
+    await here.close();
+    here = await openWithTwo();
+    here.backend.script = async function* (turn) {
+      const asking = toolCallIds.map((id) => turn.ask({ toolName: 'Bash', toolCallId: id }));
+      for (const each of asking) yield (await each.next()).value as AgentEvent;
+      await Promise.all(asking.map((each) => each.next()));
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const asked = await here.events(id, 'decision_requested', 2);
+    await here.close();
+    here = await openWithTwo();
+    const answer = (index: number) => here.chats.answerDecision(asked[index]!.decisionId, { outcome: 'allow' });
+    const isOpen = async (index: number) =>
+      (await database.sql`select is_open from boocode.decisions where id = ${asked[index]!.decisionId}`)[0]!['is_open'];
+    return { id, answer, isOpen };
+  }
+
+  test('DECIDE-15: the answer to one is kept while the other one is continued, and a host that dies then loses neither', async () => {
+    const { id, answer, isOpen } = await leftWithTwo();
+    // The first one's process works on, and does not wait for this answer.
+    const begin = here.backend.beginUnprompted.bind(here.backend);
+    here.backend.beginUnprompted = (chatId, script) =>
+      begin(chatId, async function* (turn) {
+        for await (const event of script(turn)) {
+          yield event;
+          await new Promise(() => {});
+        }
+      });
+    await answer(0);
+    await until(async () => (await isOpen(0)) === false);
+    expect(here.backend.opened[0]!.continues).toMatchObject({ toolCallId: 'call-1', waitingCallIds: ['call-2'] });
+    await answer(1);
+    expect(await isOpen(1)).toBe(true);
+    await here.kill();
+    await stopHost(database.sql, here.id);
+    here = await openWithTwo();
+    await until(() => here.backend.opened.length === 1, { what: 'the process that continues the second call' });
+    expect(here.backend.opened[0]!.continues).toMatchObject({ toolCallId: 'call-2', waitingCallIds: [] });
+    await here.events(id, 'turn_finished', 3);
+    expect(await isOpen(1)).toBe(false);
+  });
+
+  test('DECIDE-19: the process that continues one knows which results the log has', async () => {
+    await here.close();
+    here = await openWithTwo();
+    here.backend.script = async function* (turn) {
+      yield { type: 'tool_call_update', toolCallId: 'call-2', status: 'failed', content: [], rawOutput: null };
+      yield* turn.ask({ toolName: 'Bash', toolCallId });
+      yield finished();
+    };
+    const { id } = await here.createChat();
+    await here.chats.submitPrompt(id, { content: 'go' });
+    const [asked] = await here.events(id, 'decision_requested');
+    await here.close();
+    here = await openWithTwo();
+    await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' });
+    await here.events(id, 'turn_finished', 2);
+    expect(here.backend.opened[0]!.continues?.finishedCallIds).toEqual(['call-2']);
+  });
+
+  test('DECIDE-19: are continued in the order in which they were asked, each with the ids of the others', async () => {
+    const { id } = await leftWithTwo();
+    await here.close();
+    await database.sql`update boocode.decisions set outcome = 'allow', answer = '{"outcome":"allow"}', resolved_at = now()
+      where chat_id = ${id}`;
+    here = await openWithTwo();
+    await here.events(id, 'turn_finished', 3);
+    expect(here.backend.opened.map(({ continues }) => [continues?.toolCallId, continues?.waitingCallIds])).toEqual([
+      ['call-1', ['call-2']],
+      ['call-2', []],
+    ]);
+  });
 });
 
 test('DECIDE-14: an answer that the agent would refuse leaves the decision pending', async () => {

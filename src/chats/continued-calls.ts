@@ -7,7 +7,8 @@ import type { DecisionAnswer } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { ChatRow } from '../store/chats.ts';
-import { closeDecision, handOver } from '../store/decisions.ts';
+import { closeDecision, findOpenDecisions, handOver, takeBack } from '../store/decisions.ts';
+import { findFinishedCalls } from '../store/events.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
@@ -66,6 +67,12 @@ export class ContinuedCalls {
     if (!(await log.ask(() => handOver(sql, log.lease, id)))) throw new FencedError(log.lease.chatId);
   }
 
+  /** The agent's process ended before it got the answer: this comes after `handOver`. */
+  async takeBack({ id }: Decision): Promise<void> {
+    const { sql, log } = this.#context;
+    await log.ask(() => takeBack(sql, log.lease, id));
+  }
+
   async #run(decision: Decision, answer: DecisionAnswer): Promise<void> {
     const { queue, state } = this.#context;
     let isGiven = false;
@@ -84,6 +91,8 @@ export class ContinuedCalls {
           toolCallId: decision.toolCallId!,
           toolName: decision.toolName ?? '',
           answer,
+          waitingCallIds: await this.#waitingCallIds(decision),
+          finishedCallIds: await this.#finishedCallIds(decision),
           onAsked,
         });
       } catch (error) {
@@ -96,6 +105,18 @@ export class ContinuedCalls {
       await this.#turns.recordUnprompted(decision.turnId ?? undefined);
     }
     if (!isGiven) await this.#giveUp(decision, failure?.message ?? 'the agent did not take it up');
+  }
+
+  /** Each of them will be continued in a process of its own. */
+  async #waitingCallIds({ id, chatId }: Decision): Promise<string[]> {
+    const { sql, log } = this.#context;
+    const open = await log.ask(() => findOpenDecisions(sql, chatId));
+    return open.flatMap(({ decision }) => (decision.id === id ? [] : (decision.toolCallId ?? [])));
+  }
+
+  async #finishedCallIds({ chatId, turnId }: Decision): Promise<string[]> {
+    const { sql, log } = this.#context;
+    return turnId === null ? [] : log.ask(() => findFinishedCalls(sql, chatId, turnId));
   }
 
   /** The answer has no effect, and the log says why. */

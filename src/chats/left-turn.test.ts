@@ -3,13 +3,13 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openChatLog } from '../../test/support/open-chat-log.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import type { TurnTraces } from '../agents/agent-backend.ts';
-import type { Usage } from '../protocol/event.ts';
+import type { EventBody, Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
 import { PostgresSessionStore } from '../session-store.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import type { NewEvent } from '../store/events.ts';
-import { insertTurn } from '../store/turns.ts';
+import { finishTurn, insertTurn } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
 import { lookAtLeftTurn } from './left-turn.ts';
 
@@ -107,4 +107,30 @@ test('DECIDE-4: a call of a left turn that was allowed and has no result is repo
     notice('Which?', { decisionId: unknown, toolCallId: null }),
     expect.objectContaining({ body: expect.objectContaining({ code: 'turn_cost_unknown' }) as unknown }),
   ]);
+});
+
+test('DECIDE-13: so is a call that another turn asked about and this one continued, unless its result is in the log', async () => {
+  await allow('finished', 'a');
+  const lost = await allow('lost', 'b');
+  const asked = turnId;
+  turnId = randomUUID();
+  const result: EventBody = {
+    type: 'tool_call_update',
+    toolCallId: 'a',
+    status: 'completed',
+    content: [],
+    rawOutput: null,
+  };
+  const start: EventBody = { type: 'turn_started', turnId, promptIds: [], continuesTurnId: asked };
+  await log.append({
+    events: [
+      { turnId: asked, body: result },
+      { turnId, body: start },
+    ],
+    side: (db) => [finishTurn(db, { id: asked, outcome: 'interrupted', usage: noUsage, costUsd: 0 })],
+  });
+  await insertTurn(database.sql, log.lease, turnId);
+  const [notice, ...others] = (await look()).write.events;
+  expect(notice).toMatchObject({ turnId, body: { code: 'decision_without_result', data: { decisionId: lost } } });
+  expect(others).toEqual([]);
 });

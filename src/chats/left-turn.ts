@@ -7,7 +7,7 @@ import { addUsage } from '../store/agent-sessions.ts';
 import { findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findAllowedDecisions } from '../store/decisions.ts';
-import type { Write } from '../store/events.ts';
+import type { NewEvent, Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 import { readTraces, withTraces } from './uncounted.ts';
 
@@ -19,26 +19,38 @@ export interface LeftTurn {
 
 export async function lookAtLeftTurn(sql: Sql, log: ChatLog, turnId: string, traces: TurnTraces): Promise<LeftTurn> {
   const { chatId } = log.lease;
-  const [allowed, chat] = await Promise.all([findAllowedDecisions(sql, turnId), findChat(sql, chatId)]);
+  const chat = await findChat(sql, chatId);
   await readTraces(sql, { chatId, turnId }, traces);
   const { end, events } = withTraces(turnId, endWithoutResult('interrupted'), traces);
-  const open = allowed.filter(({ toolCallId }) => toolCallId === null || !traces.finishedCalls.has(toolCallId));
+  const open = await callsWithoutResult(sql, turnId, traces, 'the host');
   return {
     usage: end.usage,
     write: {
-      events: [...open.map((decision) => ({ turnId, body: withoutResult(decision) })), ...events],
+      events: [...open, ...events],
       side: (db) => (events.length > 0 && chat ? [addUsage(db, log.lease, chat.agent satisfies AgentName, end)] : []),
     },
   };
 }
 
-function withoutResult({ id, title, toolCallId }: Decision) {
+/** Says of each call that was allowed and has no result that it is unknown whether it ran. After `readTraces`. */
+export async function callsWithoutResult(
+  sql: Sql,
+  turnId: string,
+  { finishedCalls }: TurnTraces,
+  who: 'the host' | 'the agent’s process',
+): Promise<NewEvent[]> {
+  const allowed = await findAllowedDecisions(sql, turnId);
+  const open = allowed.filter(({ toolCallId }) => toolCallId === null || !finishedCalls.has(toolCallId));
+  return open.map((decision) => ({ turnId, body: withoutResult(decision, who) }));
+}
+
+function withoutResult({ id, title, toolCallId }: Decision, who: string) {
   return {
     type: 'notice',
     level: 'warning',
     code: 'decision_without_result',
     message:
-      `“${title}” was allowed and the answer stored, but the host ended before there was a result: ` +
+      `“${title}” was allowed and the answer stored, but ${who} ended before there was a result: ` +
       'it is unknown whether it ran, or how far. Check before you send the prompt again.',
     data: { decisionId: id, toolCallId },
   } as const;

@@ -42,7 +42,8 @@ export class OpenDecisions {
 
   /** Takes over what the chat's last holder left. */
   takeOver(left: readonly OpenDecision[]): void {
-    for (const { decision, answer } of left) {
+    // What is added goes first.
+    for (const { decision, answer } of left.toReversed()) {
       if (answer) {
         this.#parts.continued.add(decision, answer);
       } else {
@@ -54,7 +55,7 @@ export class OpenDecisions {
 
   /** An event was stored. */
   noted(event: Event): void {
-    if (event.type === 'decision_resolved') for (const look of this.#awaited) look();
+    if (event.type === 'decision_resolved' || event.type === 'turn_finished') for (const look of this.#awaited) look();
     this.#cancelSuspend?.();
     if (event.type !== 'turn_finished' && this.#parts.ids.pending.size > 0) this.#suspendLater();
   }
@@ -145,10 +146,14 @@ export class OpenDecisions {
       if (answer) from?.add(id);
       throw error;
     }
-    if (isGone) await this.#settled(id);
+    if (isGone) {
+      await this.#settled(id);
+      // It has outlived its process.
+      if (ids.kept.has(id)) return this.answer(decision, given, actor);
+    }
     if (!answer) return false;
     if (answer.outcome === 'allow_always') session.noteRules(state.handle?.keptRules?.(id) ?? []);
-    await this.#give(decision, answer);
+    await this.#give(decision, answer, from === ids.pending);
     return true;
   }
 
@@ -170,15 +175,16 @@ export class OpenDecisions {
     return hasCall(decision) && agents.backendFor(settings.row.backend).canContinue !== undefined;
   }
 
-  /** Gives the answer to the agent, or to its next process. */
-  async #give(decision: Decision, answer: DecisionAnswer): Promise<void> {
+  /** Gives the answer to the agent if it waits for it, or to its next process. */
+  async #give(decision: Decision, answer: DecisionAnswer, isAwaited: boolean): Promise<void> {
     const { logger, state } = this.#context;
     const { continued } = this.#parts;
     const { id, chatId } = decision;
     const outlives = this.#outlives(decision);
-    if (state.turn && state.handle) {
+    if (isAwaited && state.turn && state.handle) {
       if (outlives) await continued.handOver(decision);
       if (state.handle?.resolve(id, answer)) return;
+      if (outlives) await continued.takeBack(decision);
     }
     if (outlives) continued.add(decision, answer);
     else logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');

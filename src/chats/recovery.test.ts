@@ -4,6 +4,7 @@ import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import type { TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
+import type { DecisionKind } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
@@ -72,13 +73,13 @@ async function leaveTurn({ said = false } = {}): Promise<void> {
   if (said) await write([{ turnId, body: message as never }], undefined);
 }
 
-const ask = (id: string) =>
+const ask = (id: string, kind: DecisionKind = 'permission') =>
   write([note], (db) => [
     insertDecision(db, {
       id,
       chatId,
       turnId,
-      kind: 'permission',
+      kind,
       title: 'Bash',
       input: {},
       toolName: 'Bash',
@@ -166,14 +167,15 @@ test('TURN-2: the end of the turn allows for a host that only lost the database,
   await stopHost(database.sql, other);
 });
 
-test('DECIDE-4: the open decisions of a turn are cancelled before it ends', async () => {
+test('DECIDE-4: the open decisions of a turn are cancelled before it ends, and the log says why', async () => {
   await leaveTurn({ said: true });
   const [one, two] = [randomUUID(), randomUUID()];
   await ask(one);
-  await ask(two);
+  await ask(two, 'form');
+  const cancelled = { type: 'decision_resolved', outcome: 'cancelled', by: 'host', turnId };
   expect(await recover({ onLeft: undefined as never })).toMatchObject([
-    { type: 'decision_resolved', decisionId: one, outcome: 'cancelled', by: 'host', turnId },
-    { type: 'decision_resolved', decisionId: two, outcome: 'cancelled', by: 'host', turnId },
+    { ...cancelled, decisionId: one, message: expect.stringContaining('cannot continue this call') },
+    { ...cancelled, decisionId: two, message: expect.stringContaining('The MCP server that asked ended') },
     { type: 'turn_finished' },
   ]);
   const { items } = await listDecisions(database.sql, { chatId, after: 0, limit: 10 });

@@ -48,7 +48,9 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
   if (turnId === null && open.length === decisions.length) return;
   const cancelled = decisions
     .filter((decision) => !open.includes(decision))
-    .map(({ id, turnId: of }) => settlement(of ?? undefined, id, { outcome: 'cancelled', by: 'host' }));
+    .map(({ id, kind, turnId: of }) =>
+      settlement(of ?? undefined, id, { outcome: 'cancelled', by: 'host', message: whyCancelled(kind) }),
+    );
   const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
   const {
     outcome,
@@ -85,6 +87,11 @@ async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, isAsking: boo
   const what = isVanished ? 'The host ended or lost the database' : 'The host ended';
   return new BooError('host_restarted', `${what} while this turn was running. ${next}`);
 }
+
+const whyCancelled = (kind: Decision['kind']): string =>
+  kind === 'form'
+    ? 'The MCP server that asked ended with the agent’s process.'
+    : 'The agent’s process ended, and another one cannot continue this call.';
 
 const notReached = (): BooError =>
   new BooError('host_restarted', 'The host ended before the agent took the prompt, which waits again.');

@@ -8,6 +8,7 @@ import { BooError, toBooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import type { NewPrompt, PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
+import { callsWithoutResult } from './left-turn.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import type { Interruption } from './chat-state-machine.ts';
@@ -234,7 +235,9 @@ export class Turns {
     return log.ask(async () => {
       const traces = agents.agentFor(settings.row.agent).createTurnTraces(uncounted.except);
       await readTraces(sql, { chatId, turnId }, traces);
-      return withTraces(turnId, end, traces);
+      const counted = withTraces(turnId, end, traces);
+      const open = await callsWithoutResult(sql, turnId, traces, 'the agent’s process');
+      return { ...counted, events: [...open, ...counted.events] };
     });
   }
 

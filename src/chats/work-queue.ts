@@ -5,8 +5,8 @@
  * 2. tasks: work that cannot happen in the middle of a turn, such as a flip;
  * 3. prompts, unless the queue is held.
  *
- * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks run, and
- * those that say so.
+ * A turn whose process is gone may still wait for a decision. While it is suspended like that, only urgent tasks run, the
+ * continuations of other calls, and tasks that say so.
  *
  * Prompts wait in the database. The queue remembers only what it knows about them, so that a prompt can start its turn
  * in the write that stores it, which saves a commit: only the holder of the lease stores prompts, so once the table has
@@ -209,8 +209,9 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
-  #takeSuspended(): Task | undefined {
-    const index = this.#tasks.findIndex(({ runsSuspended }) => runsSuspended);
+  /** An answered call does not wait for the answers to others. */
+  #takeWhileSuspended(): Task | undefined {
+    const index = this.#tasks.findIndex(({ runsSuspended, kind }) => runsSuspended || kind === 'continuation');
     return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
   }
 
@@ -227,7 +228,7 @@ export class WorkQueue {
       const events = this.isUrgent && !this.#isClosed ? undefined : this.takeUnprompted();
       if (events) return { is: 'unprompted', events };
       if (this.#isClosed) return null;
-      const task = isSuspended() ? this.#takeSuspended() : this.#tasks.shift();
+      const task = isSuspended() ? this.#takeWhileSuspended() : this.#tasks.shift();
       if (task) {
         task.begin();
         this.#runningTask = task;

@@ -104,6 +104,14 @@ export async function handOver(db: Sql, lease: Lease, id: string): Promise<boole
   return rows.length === 1;
 }
 
+/** The agent did not get the answer after all. */
+export async function takeBack(db: Sql, lease: Lease, id: string): Promise<void> {
+  await db`
+    update boocode.decisions set is_open = true from boocode.chats
+    where chats.id = ${lease.chatId} and chats.epoch = ${lease.epoch}
+      and decisions.chat_id = chats.id and decisions.id = ${id}`;
+}
+
 /** Goes with the append that says why: the agent will not get the answer. */
 export function closeDecision(db: Sql, id: string) {
   return db`update boocode.decisions set is_open = false where id = ${id}`;
@@ -132,11 +140,22 @@ export async function findPendingDecisions(db: Sql, chatId: string): Promise<Dec
   return rows.map(toDecision);
 }
 
-/** What a person allowed in a turn, and the agent has got. */
+/**
+ * What a person allowed in a turn, and the agent has got. Of a turn that this one continues, only calls whose result or
+ * lack of one is not in the log yet.
+ */
 export async function findAllowedDecisions(db: Sql, turnId: string): Promise<Decision[]> {
   const rows = await db<Row[]>`
+    with continued as (
+      select (events.payload ->> 'continuesTurnId')::uuid as id from boocode.turns
+        join boocode.events on events.chat_id = turns.chat_id and events.turn_id = turns.id and events.type = 'turn_started'
+      where turns.id = ${turnId})
     select ${columns(db)} from boocode.decisions
-    where turn_id = ${turnId} and outcome in ('allow', 'allow_always') and not is_open order by ordinal`;
+    where outcome in ('allow', 'allow_always') and not is_open
+      and (turn_id = ${turnId} or (turn_id in (select id from continued) and not exists (
+        select from boocode.events where events.chat_id = decisions.chat_id and type in ('tool_call_update', 'notice')
+          and position(decisions.tool_call_id in payload::text) > 0)))
+    order by ordinal`;
   return rows.map(toDecision);
 }
 

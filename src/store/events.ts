@@ -143,3 +143,11 @@ export async function readEvents(
   if ('before' in page) rows.reverse();
   return rows.map((row) => toEvent(chatId, row, row.turn_id, JSON.parse(row.payload) as EventBody));
 }
+
+/** The tool calls of a turn that have a result in the log. Reads all the chat's events. */
+export async function findFinishedCalls(db: Sql, chatId: string, turnId: string): Promise<string[]> {
+  const rows = await db<{ id: string }[]>`
+    select payload ->> 'toolCallId' as id from boocode.events
+    where chat_id = ${chatId} and turn_id = ${turnId} and type = 'tool_call_update' order by seq`;
+  return rows.map(({ id }) => id);
+}

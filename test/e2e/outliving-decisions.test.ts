@@ -4,8 +4,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CreateChat } from '../../src/protocol/chat.ts';
+import type { AnswerDecision } from '../../src/protocol/decision.ts';
 import type { EventOf } from '../../src/protocol/event.ts';
 import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
+import { addAskingServers, askPrompt } from '../support/asking-servers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { markOf, processesWith } from '../support/processes.ts';
 import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
@@ -116,7 +118,15 @@ async function continued({ chatId, asked }: Waiting) {
   return { continuesTurnId: started.continuesTurnId, outcome, events, result: eventsOf(events, 'tool_call_update')[0] };
 }
 
-describe('DECIDE-14: when the server is killed while five chats ask', () => {
+/** Two clients answer at once: one of them settles it. */
+async function decideTwice(decisionId: string, answer: AnswerDecision): Promise<void> {
+  const both = await Promise.allSettled([1, 2].map(() => server.client.decide(decisionId, answer)));
+  expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  const refused = both.find((each) => each.status === 'rejected');
+  expect(refused?.reason).toMatchObject({ code: 'decision_settled' });
+}
+
+describe('DECIDE-14: when the server is killed while six chats ask', () => {
   test('each kind of answer takes effect on the call that was asked about', async () => {
     const denied = await asking();
     const edited = await asking();
@@ -126,11 +136,27 @@ describe('DECIDE-14: when the server is killed while five chats ask', () => {
     const parallel = await asking(`${two}\n${two}`);
     await server.client.decide(parallel.asked.decisionId, { outcome: 'allow' });
     const second = await nextEvent(server.client, parallel.chatId, 'decision_requested', { after: parallel.asked.seq });
+    const requestedSchema = { type: 'object', properties: { seats: { type: 'integer' } } };
+    const booking = { mode: 'form', message: 'How many seats?', requestedSchema };
+    await addAskingServers(home.home, home.workDir, ['travel'], { booking });
+    const form = await asking(askPrompt({ server: 'travel', request: 'booking' }), {
+      permissionMode: 'bypassPermissions',
+    });
+    expect(form.asked.kind).toBe('form');
     await endings['SIGKILL of the server']();
     const { client } = server;
     const requests = model.requests.length;
 
-    await client.decide(denied.asked.decisionId, { outcome: 'deny', message: 'Not today.' });
+    // A form ends with the server that asked, and says so.
+    const [withdrawn] = eventsOf(await readLog(client, form.chatId), 'decision_resolved');
+    expect(withdrawn).toMatchObject({
+      outcome: 'cancelled',
+      message: expect.stringContaining('MCP server that asked'),
+    });
+    const late = client.decide(form.asked.decisionId, { outcome: 'deny' });
+    await expect(late).rejects.toMatchObject({ code: 'decision_settled' });
+
+    await decideTwice(denied.asked.decisionId, { outcome: 'deny', message: 'Not today.' });
     expect(await continued(denied)).toMatchObject({
       continuesTurnId: denied.asked.turnId,
       outcome: 'completed',
@@ -141,49 +167,27 @@ describe('DECIDE-14: when the server is killed while five chats ask', () => {
     const input = { ...edited.asked.input, command: (edited.asked.input['command'] as string).replace('x', 'edited') };
     const wrong = { outcome: 'allow' as const, input: { ...input, command: 7 } };
     await expect(client.decide(edited.asked.decisionId, wrong)).rejects.toMatchObject({ code: 'invalid_request' });
-    await client.decide(edited.asked.decisionId, { outcome: 'allow', input });
+    await decideTwice(edited.asked.decisionId, { outcome: 'allow', input });
     await continued(edited);
     expect(edited.ran()).toBe('edited');
 
     const { questions } = question.asked.input as { questions: { question: string; options: { label: string }[] }[] };
     const answers = { [questions[0]!.question]: questions[0]!.options[1]!.label };
-    await client.decide(question.asked.decisionId, { outcome: 'allow', input: { questions, answers } });
+    await decideTwice(question.asked.decisionId, { outcome: 'allow', input: { questions, answers } });
     const { result } = await continued(question);
     expect(JSON.stringify(result)).toContain(questions[0]!.options[1]!.label);
 
-    await client.decide(plan.asked.decisionId, { outcome: 'allow' });
+    await decideTwice(plan.asked.decisionId, { outcome: 'allow' });
     expect((await continued(plan)).outcome).toBe('completed');
     expect((await client.getChat(plan.chatId)).permissionMode).toBe('default');
 
-    // Two clients at once: one wins, and the call runs once.
-    const both = await Promise.allSettled([1, 2].map(() => client.decide(second.decisionId, { outcome: 'allow' })));
-    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    await decideTwice(second.decisionId, { outcome: 'allow' });
     await continued({ ...parallel, asked: second });
     expect(parallel.ran()).toBe('xx');
     // One request for each call's result.
     expect(model.requests.length - requests).toBe(5);
   }, 180_000);
 });
-
-test('DECIDE-15: an answer that was acknowledged just before SIGKILL takes effect once, or the log says why not', async () => {
-  const chats = [await asking(), await asking(), await asking(), await asking()];
-  const answers = chats.map(({ asked }) => server.client.decide(asked.decisionId, { outcome: 'allow' }));
-  const settled = Promise.allSettled(answers);
-  await answers[0];
-  await end('SIGKILL');
-  const acknowledged = (await settled).map(({ status }) => status === 'fulfilled');
-  server = await home.serve('serve');
-  for (const [index, { chatId, asked, ran }] of chats.entries()) {
-    const isAnswered = (await readLog(server.client, chatId)).some(({ type }) => type === 'decision_resolved');
-    expect(isAnswered || !acknowledged[index]).toBe(true);
-    if (!isAnswered) await server.client.decide(asked.decisionId, { outcome: 'allow' });
-    const seen = async () =>
-      eventsOf(await readLog(server.client, chatId), 'notice').some(({ code }) => code === 'decision_without_result');
-    await until(async () => ran() === 'x' || (await seen()), { what: 'the effect of an answer', timeoutMs: 60_000 });
-    await until(async () => (await server.client.getChat(chatId)).state !== 'running');
-    expect(ran().length).toBeLessThan(2);
-  }
-}, 180_000);
 
 test('DECIDE-16: an interrupt cancels what waits without a process, and the prompts behind it run', async () => {
   const waiting = await asking();

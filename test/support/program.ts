@@ -64,6 +64,8 @@ export interface ProgramHomeOptions {
   env?: Record<string, string>;
   /** The default data directory; `demo` has its own there. */
   usualDataDir?: 'boocode' | 'boocode-demo';
+  /** Which build the next program is; the usual one by default. */
+  build?: () => string | undefined;
 }
 
 /** Warm chats answered by a demo model and stored in a test's database. */
@@ -97,7 +99,7 @@ export async function openProgramHome(options: ProgramHomeOptions = {}): Promise
   };
 
   const start: ProgramHome['start'] = (args, given = {}) => {
-    const child = spawn(process.execPath, [program, ...args], {
+    const child = spawn(process.execPath, [options.build?.() ?? program, ...args], {
       cwd: given.cwd ?? workDir,
       env: { ...env, ...given.env },
       // Its own process group, as from a shell.

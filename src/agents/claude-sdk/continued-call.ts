@@ -4,7 +4,8 @@
  */
 import type { Settings } from '@anthropic-ai/claude-agent-sdk';
 import type { PermissionMode } from '../../protocol/chat.ts';
-import type { AgentSessionSpec } from '../agent-backend.ts';
+import type { AgentEvent, AgentSessionSpec } from '../agent-backend.ts';
+import { withoutResult } from '../claude/files/defer-call.ts';
 
 /**
  * True if the program is made to ask, so that it does what the answer says, and not before that is stored. Asked like that
@@ -13,6 +14,10 @@ import type { AgentSessionSpec } from '../agent-backend.ts';
 export function mustAsk({ continues }: AgentSessionSpec): boolean {
   return continues !== undefined && continues.answer.outcome !== 'allow_always';
 }
+
+/** The call is continued now or later. */
+export const isWaiting = ({ continues }: AgentSessionSpec, toolCallId: string): boolean =>
+  continues !== undefined && [continues.toolCallId, ...continues.waitingCallIds].includes(toolCallId);
 
 /** The process is started unlike others of the session: another one is needed for the next turn. */
 export const isForOneCall = (spec: AgentSessionSpec): boolean =>
@@ -29,3 +34,24 @@ export function withQuestion(settings: Settings, spec: AgentSessionSpec): Settin
   const ask = [...(settings.permissions?.ask ?? []), spec.continues.toolName];
   return { ...settings, permissions: { ...settings.permissions, ask } };
 }
+
+/** Why the program may not ask the model yet. */
+export const heldBack = 'The agent continues once every call of its message has a result.';
+
+/** That the program was held back is no failure. */
+export function asHeldBack(event: AgentEvent): AgentEvent {
+  if (event.type === 'notice' && event.message.includes(heldBack))
+    return { ...event, level: 'info', message: heldBack };
+  if (event.type !== 'turn_finished' || !event.error?.message.includes(heldBack)) return event;
+  const { error: _, ...end } = event;
+  return { ...end, outcome: 'completed' };
+}
+
+/** A call that was given a result because nobody will continue it. */
+export const endedCall = (toolCallId: string): AgentEvent => ({
+  type: 'tool_call_update',
+  toolCallId,
+  status: 'failed',
+  content: [{ type: 'content', content: { type: 'text', text: withoutResult } }],
+  rawOutput: null,
+});

@@ -7,6 +7,8 @@ import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentEvent, AgentEventOf, DecisionAnswer } from '../agent-backend.ts';
 import { type OpenedSession, openSession } from '../../../test/contract/agent-backend.ts';
+import { projectKey } from '../claude/files/transcript-file.ts';
+import { withoutResult } from '../claude/files/defer-call.ts';
 import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
 import { until } from '../../../test/support/until.ts';
 
@@ -46,14 +48,21 @@ async function kill(session: OpenedSession): Promise<void> {
 }
 
 /** Opens another process that continues the call, and plays its turn to the end. */
-async function continueWith(spec: Spec & Partial<OpenedSession>, { toolCallId }: Asked, answer: DecisionAnswer) {
+async function continueWith(
+  spec: Spec & Partial<OpenedSession>,
+  { toolCallId, toolName = 'Bash' }: Pick<Asked, 'toolCallId' | 'toolName'>,
+  answer: DecisionAnswer,
+  { waitingCallIds = [], finishedCallIds = [] }: Partial<Record<'waitingCallIds' | 'finishedCallIds', string[]>> = {},
+) {
   const handed: string[] = [];
   const session = await openSession(harness, {
     ...spec,
     continues: {
       toolCallId: toolCallId!,
-      toolName: 'Bash',
+      toolName,
       answer,
+      waitingCallIds,
+      finishedCallIds,
       onAsked: async () => void handed.push(readMarker()),
     },
   });
@@ -67,39 +76,49 @@ const readMarker = (): string => (existsSync(marker()) ? readFileSync(marker(), 
 const resultOf = (events: readonly AgentEvent[], { toolCallId }: Asked) =>
   events.find((event) => event.type === 'tool_call_update' && event.toolCallId === toolCallId);
 
-describe.each(['killed', 'suspended', 'killed, and the machine has no file'] as const)(
-  'DECIDE-14: a process that is %s',
-  (how) => {
-    async function endProcess(session: OpenedSession): Promise<void> {
-      if (how === 'suspended') await session.handle.suspend!();
-      else await kill(session);
-      if (how !== 'killed' && how !== 'suspended')
-        await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
-    }
+const ways = ['killed', 'suspended', 'killed, and the machine has no file', 'of another version'] as const;
+describe.each(ways)('DECIDE-14: a process that is %s', (how) => {
+  async function endProcess(session: OpenedSession): Promise<void> {
+    if (how === 'suspended') await session.handle.suspend!();
+    else await kill(session);
+    if (how !== 'killed' && how !== 'suspended')
+      await rm(join(harness.agent.configDir, 'projects'), { recursive: true });
+  }
 
-    test('leaves its question, and an answer runs the very call, once, without another request to the model', async () => {
-      const spec = newSpec();
-      const session = await openSession(harness, spec);
-      const { asked, over, end } = await askIn(session, `run: printf x >> ${marker()}`);
-      await endProcess(session);
-      await over;
-      expect(end().keptDecisionIds).toEqual([asked.decisionId]);
-      expect(await harness.backend.canContinue(spec as never, asked.toolCallId!)).toBe(true);
-      const before = harness.model.requests.length;
+  /** As another version of the program has stored it. */
+  async function ofAnotherVersion(spec: Spec): Promise<void> {
+    const key = { projectKey, sessionId: spec.sessionId };
+    const entries = (await spec.sessionStore.load(key))!;
+    spec.sessionStore = new InMemorySessionStore();
+    await spec.sessionStore.append(
+      key,
+      entries.map((entry) => ('version' in entry ? { ...entry, version: '2.0.14' } : entry)),
+    );
+  }
 
-      const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
-      expect(readMarker()).toBe('x');
-      expect(handed[0]).toBe('');
-      expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
-      expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
-      expect(last).toMatchObject({ outcome: 'completed' });
-      // One request, with the call's result.
-      expect(harness.model.requests).toHaveLength(before + 1);
-      expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, asked.toolCallId!)).toBe(false);
-      await next.handle.close();
-    });
-  },
-);
+  test('leaves its question, and an answer runs the very call, once, without another request to the model', async () => {
+    const spec = newSpec();
+    const session = await openSession(harness, spec);
+    const { asked, over, end } = await askIn(session, `run: printf x >> ${marker()}`);
+    await endProcess(session);
+    await over;
+    expect(end().keptDecisionIds).toEqual([asked.decisionId]);
+    if (how === 'of another version') await ofAnotherVersion(spec);
+    expect(await harness.backend.canContinue(spec as never, asked.toolCallId!)).toBe(true);
+    const before = harness.model.requests.length;
+
+    const { session: next, events, handed, end: last } = await continueWith(spec, asked, { outcome: 'allow' });
+    expect(readMarker()).toBe('x');
+    expect(handed[0]).toBe('');
+    expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
+    expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
+    expect(last).toMatchObject({ outcome: 'completed' });
+    // One request, with the call's result.
+    expect(harness.model.requests).toHaveLength(before + 1);
+    expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, asked.toolCallId!)).toBe(false);
+    await next.handle.close();
+  });
+});
 
 describe('DECIDE-18: what has changed since a person was asked', () => {
   async function left(): Promise<{ spec: Spec; asked: Asked }> {
@@ -169,6 +188,8 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
         toolCallId: asked.toolCallId!,
         toolName: 'Bash',
         answer: { outcome: 'allow' },
+        waitingCallIds: [],
+        finishedCallIds: [],
         onAsked: () => new Promise(() => {}),
       },
     });
@@ -187,6 +208,106 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
     expect(events.at(-1)).toMatchObject({ type: 'turn_finished', outcome: 'completed' });
     await session.handle.close();
   });
+});
+
+test('DECIDE-15: a process that is being suspended takes no answer any more', async () => {
+  const session = await openSession(harness, newSpec());
+  const { asked, over } = await askIn(session, `run: printf x >> ${marker()}`);
+  const suspended = session.handle.suspend!();
+  expect(session.handle.resolve(asked.decisionId, { outcome: 'allow' })).toBe(false);
+  expect(await suspended).toBe(true);
+  await over;
+  expect(readMarker()).toBe('');
+});
+
+describe('DECIDE-19: calls of one message', () => {
+  /** A chat whose agent is killed while it waits. `asks`: how many of the calls it asks about at once. */
+  async function waiting(text: string, asks: number) {
+    const spec = newSpec();
+    const session = await openSession(harness, spec);
+    const calls: Asked[] = [];
+    const ids: string[] = [];
+    const over = (async () => {
+      const content = [{ type: 'text' as const, text }];
+      for await (const event of session.handle.prompt({ turnId: randomUUID(), content })) {
+        if (event.type === 'tool_call') ids.push(event.toolCallId);
+        if (event.type === 'decision_requested') calls.push(event);
+      }
+    })();
+    await until(() => calls.length === asks && ids.length === 2, { what: 'the questions' });
+    await kill(session);
+    await over;
+    const requests = harness.model.requests.length;
+    /** The results that the model was given, with how often it was asked. */
+    const told = () => {
+      const later = harness.model.requests.slice(requests);
+      const { messages } = later.at(-1)!.body as { messages: { content: unknown }[] };
+      const blocks = messages.flatMap(({ content }) =>
+        Array.isArray(content) ? (content as Record<string, unknown>[]) : [],
+      );
+      const results = blocks.filter(({ type }) => type === 'tool_result');
+      return [later.length, ...ids.map((id) => results.find((each) => each['tool_use_id'] === id)?.['content'])];
+    };
+    return { spec, calls, ids, told, requests };
+  }
+
+  const reads = async () => {
+    const files = ['one', 'two'].map((name) => join(harness.agent.configDir, '..', `${name}.txt`));
+    for (const file of files) await writeFile(file, `secret of ${file}`);
+    return files.map((file) => `call Read: ${JSON.stringify({ file_path: file })}`).join('\n');
+  };
+
+  test.each([
+    [0, 1],
+    [1, 0],
+  ])(
+    'are continued one after another, and the model is asked once, with all results (%i, %i)',
+    async (first, second) => {
+      const { spec, calls, ids, told, requests } = await waiting(await reads(), 2);
+      const held = await continueWith(
+        spec,
+        calls[first]!,
+        { outcome: 'allow' },
+        {
+          waitingCallIds: [ids[second]!],
+        },
+      );
+      expect(resultOf(held.events, calls[first]!)).toMatchObject({ status: 'completed' });
+      expect(held.end).toMatchObject({ outcome: 'completed' });
+      expect(held.end.error).toBeUndefined();
+      const notices = held.events.filter((event) => event.type === 'notice' && event.level !== 'info');
+      expect(notices).toEqual([]);
+      expect(harness.model.requests).toHaveLength(requests);
+      await held.session.handle.close();
+
+      const { session, events, end } = await continueWith(spec, calls[second]!, {
+        outcome: 'deny',
+        message: 'Not that.',
+      });
+      expect(resultOf(events, calls[second]!)).toMatchObject({ status: 'failed' });
+      expect(end.outcome).toBe('completed');
+      const [count, ...results] = told();
+      expect([count, results[first], results[second]]).toEqual([1, expect.stringContaining('secret of'), 'Not that.']);
+      await session.handle.close();
+    },
+  );
+
+  test.each([false, true])(
+    'that nobody continues get a result that says so, once (the log has one: %s)',
+    async (isFinished) => {
+      const commands = ['x', 'y'].map((letter) => ({ command: `printf ${letter} >> ${marker()}`, description: 'd' }));
+      const text = commands.map((input) => `call Bash: ${JSON.stringify(input)}`).join('\n');
+      const { spec, calls, ids, told } = await waiting(text, 1);
+      const finishedCallIds = isFinished ? [ids[1]!] : [];
+      const { session, events } = await continueWith(spec, calls[0]!, { outcome: 'allow' }, { finishedCallIds });
+      expect(readMarker()).toBe('x');
+      const ended = events.filter((event) => event.type === 'tool_call_update' && event.toolCallId === ids[1]);
+      expect(ended).toMatchObject(isFinished ? [] : [{ status: 'failed' }]);
+      expect(told()).toEqual([1, '(Bash completed with no output)', withoutResult]);
+      expect(await harness.backend.canContinue({ ...spec, cwd: harness.cwd }, ids[1]!)).toBe(false);
+      await session.handle.close();
+    },
+  );
 });
 
 test('a question of a sub-agent, or one that was interrupted, ends with its process', async () => {

@@ -7,6 +7,10 @@ import type { HookCallback, Options, SDKMessage } from '@anthropic-ai/claude-age
 import type { ContentBlock } from '../../protocol/content.ts';
 import { textOf } from '../../protocol/text-of.ts';
 import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming-message.ts';
+import { heldBack } from './continued-call.ts';
+
+/** What the program says to its agent once it has a continued call's result. */
+const goOn = 'Continue from where you left off.';
 
 export class IncomingWords {
   readonly #onWords: () => void;
@@ -14,6 +18,7 @@ export class IncomingWords {
   /** The text of our prompt that the program has not started on. */
   #expected: string | undefined;
   #isWakeUp = false;
+  #isHoldingBack = false;
 
   constructor(onWords: () => void) {
     this.#onWords = onWords;
@@ -26,6 +31,11 @@ export class IncomingWords {
   /** A prompt is being sent to the program; the hook will receive its text too. */
   expect(content: readonly ContentBlock[]): void {
     this.#expected = textOf(content).trim();
+  }
+
+  /** Keeps the program from asking the model after the call that it continues: others of the message have no result. */
+  holdBack(): void {
+    this.#isHoldingBack = true;
   }
 
   /** The prompt's turn has started. */
@@ -49,7 +59,12 @@ export class IncomingWords {
   readonly #hook: HookCallback = async (input) => {
     // Earlier frames are read first.
     await new Promise((resolve) => setImmediate(resolve));
-    if (input.hook_event_name === 'UserPromptSubmit') this.#note(input.prompt);
+    if (input.hook_event_name !== 'UserPromptSubmit') return {};
+    if (this.#isHoldingBack && input.prompt === goOn) {
+      this.#isHoldingBack = false;
+      return { decision: 'block', reason: heldBack };
+    }
+    this.#note(input.prompt);
     return {};
   };
 

@@ -13,7 +13,7 @@ import {
   endWithoutResult,
 } from '../agent-backend.ts';
 import { defaultModel, modelToStart } from '../claude/default-model.ts';
-import { deferCall, dropRest } from '../claude/files/defer-call.ts';
+import { deferCall, dropRest, endCall } from '../claude/files/defer-call.ts';
 import type { OpenCalls } from '../claude/files/open-calls.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { assertDirectory } from '../claude/files/working-directory.ts';
@@ -22,7 +22,7 @@ import { oneOf } from '../claude/mapping/loose-json.ts';
 import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { inboundSetting } from '../claude/program-settings.ts';
 import { type LifePhase, SessionLife } from '../claude/session-life.ts';
-import { isForOneCall, mustAsk } from './continued-call.ts';
+import { endedCall, isForOneCall, isWaiting, mustAsk } from './continued-call.ts';
 import { startOptions } from './start-options.ts';
 import { toUserMessage } from './user-message.ts';
 import { type SdkSessionParts, type WiredSession, wireSession } from './wire-session.ts';
@@ -36,6 +36,8 @@ export class SdkSession implements AgentSession {
   readonly #life = new SessionLife();
   readonly #input = createPushable<SDKUserMessage>();
   #isSuspended = false;
+  /** Calls that were given a result because nobody will continue them. */
+  readonly #ended: string[] = [];
   /** Set once it is open. `read` resolves when nothing more comes from the query. */
   #running: { query: Query; read: Promise<void> } | undefined;
 
@@ -74,10 +76,17 @@ export class SdkSession implements AgentSession {
       changes.begin(title);
       if (moved) turns.route(moved);
       if (this.#parts.spec.continues) turns.beginContinued(this.#parts.limits.startMs);
+      this.#tellEnded();
     } catch (error) {
       if (this.#life.phase.is === 'opening') this.#life.move({ is: 'over' });
       throw error;
     }
+  }
+
+  /** Those whose result the log lacks. */
+  #tellEnded(): void {
+    const { finishedCallIds = [] } = this.#parts.spec.continues ?? {};
+    for (const id of this.#ended) if (!finishedCallIds.includes(id)) this.#wired.turns.route(endedCall(id));
   }
 
   async #start() {
@@ -115,16 +124,24 @@ export class SdkSession implements AgentSession {
   /** The program asks about the call that is to be continued, and about no other one that it still knows of. */
   async #prepareCall(calls: OpenCalls | undefined): Promise<void> {
     const { spec } = this.#parts;
-    const { env, permissions, turns } = this.#wired;
+    const { env, incoming, permissions, turns } = this.#wired;
     const deferred = calls?.deferredId;
-    if (deferred !== undefined && deferred !== spec.continues?.toolCallId) permissions.abandon(deferred);
+    if (deferred !== undefined && !isWaiting(spec, deferred)) permissions.abandon(deferred);
     if (!spec.continues) return;
     const { toolCallId } = spec.continues;
     const call = calls?.find(toolCallId);
-    if (!call) throw new BooError('agent_failed', 'The call has run, or the session has continued without it.');
+    if (!calls || !call)
+      throw new BooError('agent_failed', 'The call has run, or the session has continued without it.');
+    const [session, configDir] = [{ ...spec, sessionId: turns.sessionId }, configDirOf(env)];
+    for (const id of calls.ids) {
+      if (isWaiting(spec, id)) continue;
+      await endCall(session, configDir, id, calls.find(id)!);
+      this.#ended.push(id);
+    }
+    if (calls.ids.some((id) => id !== toolCallId && !this.#ended.includes(id))) incoming.holdBack();
     // It may run without a question.
     if (!mustAsk(spec)) await spec.continues.onAsked();
-    await deferCall({ ...spec, sessionId: turns.sessionId }, configDirOf(env), toolCallId, call);
+    await deferCall(session, configDir, toolCallId, call);
   }
 
   async #warmUp(isKnown: boolean, model: string | null): ReturnType<typeof startup> {
@@ -155,6 +172,8 @@ export class SdkSession implements AgentSession {
   }
 
   resolve(decisionId: string, answer: DecisionAnswer): boolean {
+    // The process is being ended, and could not take it up any more.
+    if (this.#isSuspended || this.#wired.process.isGone) return false;
     const isResolved = this.#wired.permissions.resolve(decisionId, answer);
     this.#wired.turns.noteAnswer();
     return isResolved;
@@ -201,13 +220,13 @@ export class SdkSession implements AgentSession {
 
   async suspend(): Promise<boolean> {
     if (!this.#wired.permissions.canLeave || !this.#life.isUp) return false;
+    this.#isSuspended = true;
     await this.#life.close(() => this.#suspend().finally(() => this.#end()));
     return true;
   }
 
   async #suspend(): Promise<void> {
     const { mcp, process, transcript } = this.#wired;
-    this.#isSuspended = true;
     mcp.close();
     process.kill();
     await this.#running?.read;

@@ -38,7 +38,7 @@ import type { RunningTotals } from '../claude/mapping/model-costs.ts';
 import { readHookStop } from '../claude/mapping/transcript-line.ts';
 import type { PermissionRequests } from '../claude/permission-requests.ts';
 import type { ProcessWatch } from '../process-watch.ts';
-import { modeToStart } from './continued-call.ts';
+import { asHeldBack, modeToStart } from './continued-call.ts';
 import { CountedMessages } from './counted-messages.ts';
 import type { IncomingWords } from './incoming-words.ts';
 import type { McpStates } from './mcp-states.ts';
@@ -196,7 +196,7 @@ export class SdkTurns {
     this.#mapping = state;
     if (unmapped !== undefined) this.#parts.countUnmapped(unmapped);
     if (mirrorFailed) transcript.noteGap();
-    for (const event of events) this.route(event);
+    for (const event of events) this.route(asHeldBack(event));
     if (message.type === 'result') changes.noteResult();
     this.tellIncoming();
     if (this.#interrupting) void this.#sendInterrupt();

@@ -69,16 +69,13 @@ async function* costsIn(entries: AsyncIterable<SessionStoreEntry>) {
 
 /** Has the program ask about the call again when it resumes. File and store must agree; both get the entry. */
 export async function deferCall(
-  { sessionId, cwd, sessionStore }: StoredSession,
+  session: StoredSession,
   configDir: string,
   toolCallId: string,
   { entry, toolName, input, isDeferred }: OpenCall,
 ): Promise<void> {
   if (isDeferred) return;
-  const { type: _, message: _message, requestId: _request, ...common } = entry;
-  const deferred: SessionStoreEntry = {
-    ...common,
-    parentUuid: entry['uuid'],
+  const deferred = {
     type: 'attachment',
     attachment: {
       type: 'hook_deferred_tool',
@@ -88,10 +85,37 @@ export async function deferCall(
       hookName: 'boocode',
       hookEvent: 'PreToolUse',
     },
-    uuid: randomUUID(),
-    timestamp: new Date().toISOString(),
   };
-  await sessionStore.append({ projectKey, sessionId }, [deferred]);
+  await appendTo(session, configDir, behind(entry, deferred));
+}
+
+/** Gives a call that nobody will continue a result that says so. Otherwise the program would drop it without a word. */
+export async function endCall(
+  session: StoredSession,
+  configDir: string,
+  toolCallId: string,
+  { entry }: OpenCall,
+): Promise<void> {
+  const content = [{ tool_use_id: toolCallId, type: 'tool_result', content: withoutResult, is_error: true }];
+  const result = { type: 'user', message: { role: 'user', content }, sourceToolAssistantUUID: entry['uuid'] };
+  await appendTo(session, configDir, behind(entry, result));
+}
+
+export const withoutResult = 'The process ended before this call had a result: it is not known whether it ran.';
+
+/** An entry that follows the agent's. */
+function behind(entry: Entry, added: { type: string } & Record<string, unknown>): SessionStoreEntry {
+  const { message: _message, requestId: _request, ...common } = entry;
+  const own = { parentUuid: entry['uuid'], uuid: randomUUID(), timestamp: new Date().toISOString() };
+  return { ...common, ...added, ...own };
+}
+
+async function appendTo(
+  { sessionId, cwd, sessionStore }: StoredSession,
+  configDir: string,
+  entry: SessionStoreEntry,
+): Promise<void> {
+  await sessionStore.append({ projectKey, sessionId }, [entry]);
   const directory = await projectDirectory({ configDir, cwd, sessionId });
-  await appendFile(join(directory, `${sessionId}.jsonl`), `${JSON.stringify(deferred)}\n`);
+  await appendFile(join(directory, `${sessionId}.jsonl`), `${JSON.stringify(entry)}\n`);
 }

@@ -3,7 +3,7 @@ import { asList, asRecord, asText, type LooseRecord } from '../mapping/loose-jso
 
 export type Entry = { type: string } & Record<string, unknown>;
 
-/** A call that has no result, as the last thing that the agent did in its session. */
+/** A call that has no result, in the last message of the agent in its session. */
 export interface OpenCall {
   /** The assistant's entry with the call. */
   entry: Entry;
@@ -33,17 +33,24 @@ export class OpenCalls {
     return this.#open.get(toolCallId);
   }
 
+  /** The ids of all. */
+  get ids(): string[] {
+    return [...this.#open.keys()];
+  }
+
   /** The one that the program will ask about by itself. */
   get deferredId(): string | undefined {
     return [...this.#open].findLast(([, call]) => call.isDeferred)?.[0];
   }
 
   #defer(id: string): void {
-    const call = this.#open.get(id);
-    if (call) this.#open.set(id, { ...call, isDeferred: true });
+    // The program asks about the last one alone.
+    for (const [each, call] of this.#open) this.#open.set(each, { ...call, isDeferred: each === id });
   }
 
   #addCalls(entry: Entry): void {
+    // With its next message the agent has moved on without the calls of the last one. A message has several entries.
+    for (const [id, call] of this.#open) if (messageOf(call.entry) !== messageOf(entry)) this.#open.delete(id);
     for (const block of blocksOf(entry)) {
       const [id, toolName] = [asText(block['id']), asText(block['name'])];
       if (block['type'] !== 'tool_use' || id === undefined || toolName === undefined) continue;
@@ -62,6 +69,8 @@ function deferredBy(entry: Entry): string | undefined {
   const attachment = entry.type === 'attachment' ? asRecord(entry['attachment']) : {};
   return attachment['type'] === 'hook_deferred_tool' ? asText(attachment['toolUseID']) : undefined;
 }
+
+const messageOf = (entry: Entry): unknown => asRecord(entry['message'])['id'];
 
 function blocksOf(entry: Entry): LooseRecord[] {
   return asList(asRecord(entry['message'])['content']).map(asRecord);
