@@ -4,6 +4,7 @@ import { type ChatsHost, type ChatsHostOptions, openChatsHost } from '../../test
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { finished, said, ScriptedBackend } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
+import type { AgentEvent } from '../agents/agent-backend.ts';
 import { stopHost } from '../store/hosts.ts';
 
 let database: TestDatabase;
@@ -79,6 +80,22 @@ describe.each(['close', 'kill'] as const)('a host that ends (%s)', (how) => {
     expect((await here.chats.getChat(id)).state).not.toBe('waiting');
     expect(await isOpen()).toBe(false);
     await expect(allow()).rejects.toMatchObject({ code: 'decision_settled' });
+  });
+});
+
+test('WEB-70: a turn whose agent was killed says that it waits for the answer', async () => {
+  const decisionId = crypto.randomUUID();
+  here.backend.script = async function* (turn) {
+    const asked = await turn.ask({ toolName: 'Bash', toolCallId, decisionId }).next();
+    yield asked.value as AgentEvent;
+    yield finished('failed', { keptDecisionIds: [decisionId], error: { code: 'agent_failed', message: 'Killed' } });
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'go' });
+  const [ended] = await here.events(id, 'turn_finished');
+  expect(ended).toMatchObject({
+    openDecisionIds: [decisionId],
+    error: { message: 'Killed. The turn continues when the decision is answered.' },
   });
 });
 

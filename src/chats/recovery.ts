@@ -1,6 +1,7 @@
 import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
+import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions } from '../store/decisions.ts';
 import { otherHostLives } from '../store/hosts.ts';
@@ -88,7 +89,7 @@ async function whyLeft(
   { isAsking, isAnswered }: { isAsking: boolean; isAnswered: boolean },
 ): Promise<BooError> {
   const next = isAsking
-    ? 'The turn continues when the decision is answered.'
+    ? continuesWhenAnswered
     : isAnswered
       ? 'The turn continues with the answer.'
       : 'Send the prompt again to continue.';

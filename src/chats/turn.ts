@@ -2,8 +2,9 @@
 import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
-import type { AgentBody, DeltaBody } from '../protocol/event.ts';
+import type { AgentBody, DeltaBody, TurnError } from '../protocol/event.ts';
 import type { DoneBy } from '../protocol/principal.ts';
+import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
@@ -206,10 +207,14 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
   return { ...end, outcome: 'failed', error: { code: failure.code, message: failure.message } };
 }
 
+function andContinues({ code, message }: TurnError): TurnError {
+  return { code, message: `${message.replace(/(?<![.!?…])$/, '.')} ${continuesWhenAnswered}` };
+}
+
 /** The turn's last write cancels its open decisions, finishes the turn and adds its cost, all at once. */
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, settings, decisions } = parts;
-  const { outcome, error, usage, costUsd, models } = end;
+  const { outcome, usage, costUsd, models } = end;
   const { events: before = [], interruptedBy, requeued, hold } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
@@ -218,6 +223,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     const open = [...decisions.pending].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     decisions.pending.clear();
     const openDecisionIds = kept.length > 0 ? kept : undefined;
+    const error = openDecisionIds && end.error ? andContinues(end.error) : end.error;
     const held = hold?.();
     const requeuedPromptIds = requeued && [requeued.id];
     return {

@@ -102,6 +102,9 @@ test('CLI-20: it ends as interrupted when its decisions are cancelled or without
   expect(follow([...two, resolved('e', 'cancelled', 'host')]).end).toMatchObject({
     error: { message: expect.stringContaining('could not be continued') },
   });
+  // Also if the process was killed, which is a failure.
+  const killed = [first, ended('a', { outcome: 'failed', openDecisionIds: ['d'] }), resolved('d', 'cancelled')];
+  expect(follow(killed).end).toMatchObject({ ...interrupted, error: undefined });
   const answered = [...two, resolved('e', 'allow')];
   expect(follow([...answered, withoutEffect('x')]).end).toBe(undefined);
   expect(follow([...answered, withoutEffect('e')]).end).toMatchObject({

@@ -45,13 +45,17 @@ export class PromptTurns {
       case 'turn_finished':
         return this.has(event.turnId) ? this.#finished(event) : undefined;
       case 'decision_resolved':
-        if (event.outcome === 'cancelled')
-          return this.#closed(event.decisionId, event.by === 'host' ? lost : undefined);
+        if (event.outcome === 'cancelled') {
+          const message = event.by === 'host' ? lost : undefined;
+          return this.#closed(event.decisionId, { outcome: 'interrupted', message });
+        }
         this.#answered.add(event.decisionId);
         return undefined;
-      case 'notice':
+      case 'notice': {
         if (event.code !== 'decision_without_effect') return undefined;
-        return this.#closed(String(event.data?.['decisionId']), event.message);
+        const { message, data } = event;
+        return this.#closed(String(data?.['decisionId']), { outcome: this.#end.outcome, message });
+      }
       default:
         return undefined;
     }
@@ -79,10 +83,13 @@ export class PromptTurns {
   }
 
   /** The turn will not continue with this decision. */
-  #closed(decisionId: string, message: string | undefined): PromptEnd | undefined {
+  #closed(
+    decisionId: string,
+    { outcome, message }: Pick<PromptEnd, 'outcome'> & { message: string | undefined },
+  ): PromptEnd | undefined {
     if (!this.#open.delete(decisionId)) return undefined;
     // The last turn's own error says that it continues.
-    this.#end = { ...this.#end, error: message === undefined ? undefined : { code: 'agent_failed', message } };
+    this.#end = { ...this.#end, outcome, error: message === undefined ? undefined : { code: 'agent_failed', message } };
     return this.#done();
   }
 
