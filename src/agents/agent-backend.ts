@@ -222,8 +222,11 @@ export interface ContinuedCall {
   toolCallId: string;
   toolName: string;
   answer: DecisionAnswer;
-  /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
-  onAsked(): Promise<void>;
+  /**
+   * The agent is about to get the answer, and the call may run. The agent waits until this resolves. `rules` are those
+   * that it keeps in the directory's settings with this answer, as in `keptRules`.
+   */
+  onAsked(rules?: readonly string[]): Promise<void>;
 }
 
 /** What a person was asked about a tool call. */

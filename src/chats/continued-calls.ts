@@ -73,7 +73,8 @@ export class ContinuedCalls {
     for (let count = 1; count <= maxTries && !isGiven; count += 1) {
       if (!(await canContinue(this.#context, decision))) return this.#giveUp(decision, 'its session has moved on');
       queue.assertOpen();
-      const onAsked = async (): Promise<void> => {
+      const onAsked = async (rules: readonly string[] = []): Promise<void> => {
+        this.#session.noteRules(rules);
         // The agent may ask twice.
         if (!isGiven) await this.handOver(decision);
         isGiven = true;

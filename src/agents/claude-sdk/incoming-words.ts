@@ -8,15 +8,21 @@ import type { ContentBlock } from '../../protocol/content.ts';
 import { textOf } from '../../protocol/text-of.ts';
 import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming-message.ts';
 
+/** What the program tells the model when it continues a call of an earlier process. */
+const continueWords = 'Continue from where you left off.';
+
 export class IncomingWords {
   readonly #onWords: () => void;
+  readonly #isContinued: boolean;
   #messages: IncomingMessage[] = [];
   /** The text of our prompt that the program has not started on. */
   #expected: string | undefined;
   #isWakeUp = false;
 
-  constructor(onWords: () => void) {
+  /** `isContinued`: the process continues a call of an earlier one. */
+  constructor(onWords: () => void, { isContinued = false } = {}) {
     this.#onWords = onWords;
+    this.#isContinued = isContinued;
   }
 
   get hooks(): NonNullable<Options['hooks']> {
@@ -57,6 +63,7 @@ export class IncomingWords {
     const message = incomingOfHook(text, this.#isWakeUp, randomUUID());
     this.#isWakeUp = false;
     const isUnmarked = message.origin.kind === 'other';
+    if (this.#isContinued && isUnmarked && text.trim() === continueWords && this.#expected === undefined) return;
     if (this.#expected !== undefined && (isUnmarked || text.trim() === this.#expected)) {
       this.#expected = undefined;
       return;
