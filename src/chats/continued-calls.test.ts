@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatsHost, type ChatsHostOptions, openChatsHost } from '../../test/support/chats-host.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { finished, said, ScriptedBackend } from '../../test/support/scripted-backend.ts';
+import { finished, said, ScriptedBackend, type TurnScript } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import type { AgentEvent } from '../agents/agent-backend.ts';
 import { stopHost } from '../store/hosts.ts';
@@ -111,6 +111,28 @@ test('DECIDE-15: a stored answer that no agent got is given by the next host, be
   expect(here.backend.continued).toEqual([{ outcome: 'deny', message: 'no' }]);
   expect((await here.events(id, 'turn_started', 3)).map(({ promptIds }) => promptIds.length)).toEqual([1, 0, 1]);
   expect(await isOpen()).toBe(false);
+});
+
+test('CLI-20: the end of a turn that did not take its answer names it again', async () => {
+  const { id, decisionId, allow } = await left('close');
+  const begin = here.backend.beginUnprompted.bind(here.backend);
+  let tries = 0;
+  here.backend.beginUnprompted = (chatId, script) => {
+    tries += 1;
+    // oxlint-disable-next-line typescript/require-await
+    const fails: TurnScript = async function* () {
+      yield finished('failed', { error: { code: 'agent_failed', message: 'It did not ask.' } });
+    };
+    begin(chatId, tries === 1 ? fails : script);
+  };
+  await allow();
+  const ends = await here.events(id, 'turn_finished', 3);
+  expect(ends.map(({ outcome, openDecisionIds }) => [outcome, openDecisionIds])).toEqual([
+    ['interrupted', [decisionId]],
+    ['failed', [decisionId]],
+    ['completed', undefined],
+  ]);
+  expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
 });
 
 test('DECIDE-15: an answer whose call cannot be continued any more is reported, once, and the prompts run', async () => {

@@ -120,6 +120,7 @@ export class OpenDecisions {
         from = this.#holding(id);
         isGone = check === 'settled' && from === ids.pending;
         if (isGone || !from?.delete(id)) return null;
+        if (this.#outlives(decision)) ids.unheard.add(id);
         answer = accepted;
         // What is typed into a form is only for the server that asked for it.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
@@ -134,6 +135,7 @@ export class OpenDecisions {
     } catch (error) {
       // Nothing was settled, so it can still be answered.
       if (answer) from?.add(id);
+      ids.unheard.delete(id);
       throw error;
     }
     if (isGone) await this.#settled(id);
@@ -169,7 +171,7 @@ export class OpenDecisions {
     const outlives = this.#outlives(decision);
     if (state.turn && state.handle) {
       if (outlives) await continued.handOver(decision);
-      if (state.handle?.resolve(id, answer)) return;
+      if (state.handle?.resolve(id, answer)) return void this.#parts.ids.unheard.delete(id);
     }
     if (outlives) continued.add(decision, answer);
     else logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');

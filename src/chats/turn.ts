@@ -17,12 +17,14 @@ import type { Waits } from './waits.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
 
-/** Ids of decisions that can be answered; shared with `OpenDecisions`. */
+/** Ids of decisions that can be answered, or are still to take effect; shared with `OpenDecisions`. */
 export interface DecisionIds {
   /** The running turn's agent waits for them. */
   readonly pending: Set<string>;
   /** Their agent is gone; another process will take up their calls. */
   readonly kept: Set<string>;
+  /** Answered, but no agent has got the answer yet: another process will take up their calls too. */
+  readonly unheard: Set<string>;
 }
 
 export interface TurnParts {
@@ -222,8 +224,9 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     for (const id of kept) decisions.kept.add(id);
     const open = [...decisions.pending].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     decisions.pending.clear();
-    const openDecisionIds = kept.length > 0 ? kept : undefined;
-    const error = openDecisionIds && end.error ? andContinues(end.error) : end.error;
+    const left = [...decisions.unheard, ...kept];
+    const openDecisionIds = left.length > 0 ? left : undefined;
+    const error = kept.length > 0 && end.error ? andContinues(end.error) : end.error;
     const held = hold?.();
     const requeuedPromptIds = requeued && [requeued.id];
     return {
