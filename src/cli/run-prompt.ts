@@ -135,6 +135,10 @@ export async function runPrompt(
         }
         break;
       }
+      case 'notice':
+        // The cost in the result is less than what was spent.
+        if (event.code === 'turn_cost_unknown' && turns.has(event.turnId)) tell(plainText(event.message));
+        break;
       case 'queue_held':
         if (turns.turnId === null && isHeldForGood(event) && (await isHeld())) return resultOf('held');
         break;

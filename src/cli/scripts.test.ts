@@ -229,6 +229,14 @@ describe('CLI-20: a decision that outlives its process', () => {
     });
   });
 
+  it('send --wait says when the dollars of a turn are not known', async () => {
+    const { id } = stub.addChat();
+    const unknown = { type: 'notice', level: 'info', code: 'turn_cost_unknown', message: 'No dollars.' } as const;
+    asksAndEnds(({ chatId }) => stub.append(chatId, { ...unknown, turnId } as EventBody));
+    const { err } = await run(['send', id, 'go', '--wait', '--deny']);
+    expect(err).toContain('· No dollars.\n');
+  });
+
   it('ends as interrupted when it is cancelled', async () => {
     const { id } = stub.addChat();
     asksAndEnds();

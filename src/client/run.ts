@@ -28,7 +28,11 @@ export interface RunResult {
   answer: string;
   /** Of all turns of the prompt. */
   usage: EventOf<'turn_finished'>['usage'];
-  /** US dollars, as counted by the agent, of all turns of the prompt. */
+  /**
+   * US dollars, as counted by the agent, of all turns of the prompt. Without those of a turn whose process ended before
+   * its result: its tokens are counted, and a notice `turn_cost_unknown` says so. The chat's `costUsd` gets them later,
+   * if the agent has recorded them.
+   */
   costUsd: number;
 }
 
