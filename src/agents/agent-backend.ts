@@ -226,8 +226,11 @@ export interface ContinuedCall {
   waitingCallIds: readonly string[];
   /** Calls of its turn whose results are in the log already, even if the agent's transcript lacks them. */
   finishedCallIds: readonly string[];
-  /** The agent is about to get the answer, and the call may run. The agent waits until this resolves. */
-  onAsked(): Promise<void>;
+  /**
+   * The agent is about to get the answer, and the call may run. The agent waits until this resolves. `rules` are those
+   * that it keeps in the directory's settings with this answer, as in `keptRules`.
+   */
+  onAsked(rules?: readonly string[]): Promise<void>;
 }
 
 /** What a person was asked about a tool call. */

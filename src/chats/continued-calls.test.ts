@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type ChatsHost, type ChatsHostOptions, openChatsHost } from '../../test/support/chats-host.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { finished, said, ScriptedBackend } from '../../test/support/scripted-backend.ts';
+import { finished, said, ScriptedBackend, type TurnScript } from '../../test/support/scripted-backend.ts';
 import { until } from '../../test/support/until.ts';
 import type { AgentEvent } from '../agents/agent-backend.ts';
 import { stopHost } from '../store/hosts.ts';
@@ -86,6 +86,22 @@ describe.each(['close', 'kill'] as const)('a host that ends (%s)', (how) => {
   });
 });
 
+test('WEB-70: a turn whose agent was killed says that it waits for the answer', async () => {
+  const decisionId = crypto.randomUUID();
+  here.backend.script = async function* (turn) {
+    const asked = await turn.ask({ toolName: 'Bash', toolCallId, decisionId }).next();
+    yield asked.value as AgentEvent;
+    yield finished('failed', { keptDecisionIds: [decisionId], error: { code: 'agent_failed', message: 'Killed' } });
+  };
+  const { id } = await here.createChat();
+  await here.chats.submitPrompt(id, { content: 'go' });
+  const [ended] = await here.events(id, 'turn_finished');
+  expect(ended).toMatchObject({
+    openDecisionIds: [decisionId],
+    error: { message: 'Killed. The turn continues when the decision is answered.' },
+  });
+});
+
 test('DECIDE-15: a stored answer that no agent got is given by the next host, before the prompts that wait', async () => {
   const { id, decisionId, isOpen } = await left('close');
   await here.chats.submitPrompt(id, { content: 'later' });
@@ -98,6 +114,28 @@ test('DECIDE-15: a stored answer that no agent got is given by the next host, be
   expect(here.backend.continued).toEqual([{ outcome: 'deny', message: 'no' }]);
   expect((await here.events(id, 'turn_started', 3)).map(({ promptIds }) => promptIds.length)).toEqual([1, 0, 1]);
   expect(await isOpen()).toBe(false);
+});
+
+test('CLI-20: the end of a turn that did not take its answer names it again', async () => {
+  const { id, decisionId, allow } = await left('close');
+  const begin = here.backend.beginUnprompted.bind(here.backend);
+  let tries = 0;
+  here.backend.beginUnprompted = (chatId, script) => {
+    tries += 1;
+    // oxlint-disable-next-line typescript/require-await
+    const fails: TurnScript = async function* () {
+      yield finished('failed', { error: { code: 'agent_failed', message: 'It did not ask.' } });
+    };
+    begin(chatId, tries === 1 ? fails : script);
+  };
+  await allow();
+  const ends = await here.events(id, 'turn_finished', 3);
+  expect(ends.map(({ outcome, openDecisionIds }) => [outcome, openDecisionIds])).toEqual([
+    ['interrupted', [decisionId]],
+    ['failed', [decisionId]],
+    ['completed', undefined],
+  ]);
+  expect(here.backend.continued).toEqual([{ outcome: 'allow' }]);
 });
 
 test('DECIDE-15: an answer whose call cannot be continued any more is reported, once, and the prompts run', async () => {

@@ -13,6 +13,7 @@ import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatSession } from './chat-session.ts';
 import { findStoredSession } from './stored-session.ts';
+import type { DecisionIds } from './turn.ts';
 import type { Turns } from './turns.ts';
 
 const maxTries = 3;
@@ -42,17 +43,20 @@ export class ContinuedCalls {
   readonly #context: ChatContext;
   readonly #session: ChatSession;
   readonly #turns: Turns;
+  readonly #ids: DecisionIds;
 
-  constructor(context: ChatContext, session: ChatSession, turns: Turns) {
+  constructor(context: ChatContext, parts: { session: ChatSession; turns: Turns; ids: DecisionIds }) {
     this.#context = context;
-    this.#session = session;
-    this.#turns = turns;
+    this.#session = parts.session;
+    this.#turns = parts.turns;
+    this.#ids = parts.ids;
   }
 
   /** Has the call continued with this answer, before anything else that waits. */
   add(decision: Decision, answer: DecisionAnswer): void {
     const { queue, logger } = this.#context;
     const { id: decisionId, chatId } = decision;
+    this.#ids.unheard.add(decisionId);
     queue
       .addTask('continuation', () => this.#run(decision, answer), { isFirst: true })
       // It stays open for the chat's next holder.
@@ -80,9 +84,11 @@ export class ContinuedCalls {
     for (let count = 1; count <= maxTries && !isGiven; count += 1) {
       if (!(await canContinue(this.#context, decision))) return this.#giveUp(decision, 'its session has moved on');
       queue.assertOpen();
-      const onAsked = async (): Promise<void> => {
+      const onAsked = async (rules: readonly string[] = []): Promise<void> => {
+        this.#session.noteRules(rules);
         // The agent may ask twice.
         if (!isGiven) await this.handOver(decision);
+        this.#ids.unheard.delete(decision.id);
         isGiven = true;
       };
       state.start();
@@ -123,6 +129,7 @@ export class ContinuedCalls {
   async #giveUp({ id, title, toolCallId }: Decision, why: string): Promise<void> {
     const message = `“${title}” was answered, but the agent’s process had ended and the call could not be continued: ${why}.`;
     const data = { decisionId: id, toolCallId };
+    this.#ids.unheard.delete(id);
     await this.#context.log.append({
       events: [{ body: { type: 'notice', level: 'warning', code: 'decision_without_effect', message, data } }],
       side: (db) => [closeDecision(db, id)],

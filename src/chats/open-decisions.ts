@@ -130,6 +130,7 @@ export class OpenDecisions {
         from = this.#holding(id);
         isGone = check === 'settled' && from === ids.pending;
         if (isGone || !from?.delete(id)) return null;
+        if (this.#outlives(decision)) ids.unheard.add(id);
         answer = accepted;
         // What is typed into a form is only for the server that asked for it.
         const kept = decision.kind === 'form' ? { outcome: accepted.outcome } : accepted;
@@ -144,6 +145,7 @@ export class OpenDecisions {
     } catch (error) {
       // Nothing was settled, so it can still be answered.
       if (answer) from?.add(id);
+      ids.unheard.delete(id);
       throw error;
     }
     if (isGone) {
@@ -183,7 +185,7 @@ export class OpenDecisions {
     const outlives = this.#outlives(decision);
     if (isAwaited && state.turn && state.handle) {
       if (outlives) await continued.handOver(decision);
-      if (state.handle?.resolve(id, answer)) return;
+      if (state.handle?.resolve(id, answer)) return void this.#parts.ids.unheard.delete(id);
       if (outlives) await continued.takeBack(decision);
     }
     if (outlives) continued.add(decision, answer);

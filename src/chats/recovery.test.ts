@@ -210,6 +210,20 @@ test('DECIDE-4: reports a decision that was allowed but has no result, and no ot
   ]);
 });
 
+test('CLI-20: the end of the turn names the answers that no agent got, which continue it', async () => {
+  await leaveTurn({ said: true });
+  const [unheard, given] = [randomUUID(), randomUUID()];
+  for (const id of [unheard, given]) await ask(id);
+  await write([note], (db) => [
+    settleDecision(db, unheard, { outcome: 'deny', by: 'client', answer: { outcome: 'deny' }, isOpen: true }),
+    settleDecision(db, given, { outcome: 'deny', by: 'client' }),
+  ]);
+  const message = 'The host ended while this turn was running. The turn continues with the answer.';
+  expect(await recover()).toMatchObject([
+    { type: 'turn_finished', outcome: 'interrupted', openDecisionIds: [unheard], error: { message } },
+  ]);
+});
+
 test('TURN-15: the end of the turn includes what it used', async () => {
   await leaveTurn({ said: true });
   await database.sql`insert into boocode.agent_sessions (chat_id, agent, session_id, backend)

@@ -1,8 +1,9 @@
 import { endWithoutResult, type TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { BooError } from '../protocol/error.ts';
+import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
 import type { Sql } from '../store/database.ts';
-import { findPendingDecisions } from '../store/decisions.ts';
+import { findOpenDecisions } from '../store/decisions.ts';
 import { otherHostLives } from '../store/hosts.ts';
 import { findPromptOfTurn, type PromptRow, requeuePrompts } from '../store/prompts.ts';
 import { findRunningTurn, finishTurn, isTurnSilent } from '../store/turns.ts';
@@ -34,7 +35,11 @@ export interface RecoveryParts {
 export async function recoverChat(parts: RecoveryParts): Promise<void> {
   const { sql, log, createTraces, wasAsked, canContinue, onLeft } = parts;
   const { chatId } = log.lease;
-  const [turnId, decisions] = await Promise.all([findRunningTurn(sql, chatId), findPendingDecisions(sql, chatId)]);
+  const [turnId, left] = await Promise.all([findRunningTurn(sql, chatId), findOpenDecisions(sql, chatId)]);
+  const all = left.map(({ decision }) => decision);
+  const decisions = all.filter(({ status }) => status === 'pending');
+  // The agent never got these answers: its next process will.
+  const answered = all.filter(({ status }) => status === 'resolved');
   if (turnId === null && decisions.length === 0) return;
 
   const prompt =
@@ -51,34 +56,45 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
     .map(({ id, kind, turnId: of }) =>
       settlement(of ?? undefined, id, { outcome: 'cancelled', by: 'host', message: whyCancelled(kind) }),
     );
-  const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
+  const used = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
   const {
     outcome,
     error,
     usage: none,
     costUsd,
-  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, open.length > 0));
-  const usage = left?.usage ?? none;
+  } = endWithoutResult(
+    'interrupted',
+    requeued ? notReached() : await whyLeft(parts, { isAsking: open.length > 0, isAnswered: answered.length > 0 }),
+  );
+  const usage = used?.usage ?? none;
   const requeuedPromptIds = requeued ? [requeued.id] : undefined;
-  const openDecisionIds = open.length > 0 ? open.map(({ id }) => id) : undefined;
+  const unheard = [...answered, ...open].map(({ id }) => id);
+  const openDecisionIds = unheard.length > 0 ? unheard : undefined;
   const body = { type: 'turn_finished', outcome, error, usage, costUsd, requeuedPromptIds, openDecisionIds } as const;
   await log.append({
     events: [
       ...cancelled.flatMap((write) => write.events),
-      ...(left?.write.events ?? []),
+      ...(used?.write.events ?? []),
       ...(turnId === null ? [] : [{ turnId, body: { ...body, turnId } }]),
     ],
     side: (db) => [
       ...cancelled.flatMap((write) => write.side?.(db) ?? []),
-      ...(left?.write.side?.(db) ?? []),
+      ...(used?.write.side?.(db) ?? []),
       ...(turnId === null ? [] : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd })]),
       ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
     ],
   });
 }
 
-async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, isAsking: boolean): Promise<BooError> {
-  const next = isAsking ? 'The turn continues when the decision is answered.' : 'Send the prompt again to continue.';
+async function whyLeft(
+  { sql, log, hostId, cause }: RecoveryParts,
+  { isAsking, isAnswered }: { isAsking: boolean; isAnswered: boolean },
+): Promise<BooError> {
+  const next = isAsking
+    ? continuesWhenAnswered
+    : isAnswered
+      ? 'The turn continues with the answer.'
+      : 'Send the prompt again to continue.';
   if (cause) {
     return new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${next}`, { cause });
   }

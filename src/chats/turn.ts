@@ -2,8 +2,9 @@
 import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
-import type { AgentBody, DeltaBody } from '../protocol/event.ts';
+import type { AgentBody, DeltaBody, TurnError } from '../protocol/event.ts';
 import type { DoneBy } from '../protocol/principal.ts';
+import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
@@ -16,12 +17,14 @@ import type { Waits } from './waits.ts';
 
 export type TurnEnd = AgentEventOf<'turn_finished'>;
 
-/** Ids of decisions that can be answered; shared with `OpenDecisions`. */
+/** Ids of decisions that can be answered, or are still to take effect; shared with `OpenDecisions`. */
 export interface DecisionIds {
   /** The running turn's agent waits for them. */
   readonly pending: Set<string>;
   /** Their agent is gone; another process will take up their calls. */
   readonly kept: Set<string>;
+  /** Answered, but no agent has got the answer yet: another process will take up their calls too. */
+  readonly unheard: Set<string>;
 }
 
 export interface TurnParts {
@@ -206,10 +209,14 @@ export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd 
   return { ...end, outcome: 'failed', error: { code: failure.code, message: failure.message } };
 }
 
+function andContinues({ code, message }: TurnError): TurnError {
+  return { code, message: `${message.replace(/(?<![.!?…])$/, '.')} ${continuesWhenAnswered}` };
+}
+
 /** The turn's last write cancels its open decisions, finishes the turn and adds its cost, all at once. */
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, settings, decisions } = parts;
-  const { outcome, error, usage, costUsd, models } = end;
+  const { outcome, usage, costUsd, models } = end;
   const { events: before = [], interruptedBy, requeued, hold } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
@@ -217,7 +224,9 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     for (const id of kept) decisions.kept.add(id);
     const open = [...decisions.pending].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     decisions.pending.clear();
-    const openDecisionIds = kept.length > 0 ? kept : undefined;
+    const left = [...decisions.unheard, ...kept];
+    const openDecisionIds = left.length > 0 ? left : undefined;
+    const error = kept.length > 0 && end.error ? andContinues(end.error) : end.error;
     const held = hold?.();
     const requeuedPromptIds = requeued && [requeued.id];
     return {

@@ -6,15 +6,15 @@ import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainLine } from './plain-text.ts';
 import { createRenderer, type Piece } from './render.ts';
 import type { Terminal } from './terminal.ts';
+import { type PromptEnd, PromptTurns } from '../protocol/prompt-turns.ts';
 import { waitWords } from '../protocol/wait-words.ts';
 
-export type TurnFinished = Event & { type: 'turn_finished' };
-/** The prompt was cancelled before its turn started. */
-type PromptCancelled = Event & { type: 'prompt_cancelled' };
+/** `cancelled`: before its turn started. */
+type PromptOutcome = PromptEnd['outcome'] | 'cancelled' | 'held';
 
 export interface Conversation {
-  /** Sends a prompt and resolves when its turn has finished, when someone has cancelled it, or when it is held. */
-  submit(text: string): Promise<TurnFinished | PromptCancelled | 'held'>;
+  /** Sends a prompt and resolves when its last turn has finished, when someone has cancelled it, or when it is held. */
+  submit(text: string): Promise<PromptOutcome>;
   readonly asker: Asker;
   /** Prints a remark on its own line, on standard error. */
   tell(remark: string): void;
@@ -31,9 +31,8 @@ export interface Conversation {
 const lookMs = 2_000;
 
 interface Waiting {
-  promptId: string;
-  turnId?: string;
-  resolve(event: TurnFinished | PromptCancelled | 'held'): void;
+  turns: PromptTurns;
+  resolve(outcome: PromptOutcome): void;
 }
 
 export async function openConversation(
@@ -111,29 +110,13 @@ export async function openConversation(
   }
 
   function track(event: Event): void {
+    for (const prompt of waiting) {
+      const end = prompt.turns.noted(event);
+      if (!end) continue;
+      waiting.delete(prompt);
+      prompt.resolve(end === 'cancelled' ? end : end.outcome);
+    }
     switch (event.type) {
-      case 'prompt_cancelled':
-        for (const prompt of waiting) {
-          if (prompt.promptId !== event.promptId) continue;
-          waiting.delete(prompt);
-          prompt.resolve(event);
-        }
-        break;
-      case 'turn_started':
-        for (const turn of waiting) if (event.promptIds.includes(turn.promptId)) turn.turnId = event.turnId;
-        break;
-      case 'turn_finished':
-        for (const turn of waiting) {
-          if (turn.turnId !== event.turnId) continue;
-          // The agent never received it: another turn follows.
-          if (event.requeuedPromptIds?.includes(turn.promptId)) {
-            delete turn.turnId;
-            continue;
-          }
-          waiting.delete(turn);
-          turn.resolve(event);
-        }
-        break;
       case 'queue_held':
         if (!isHeldForGood(event)) break;
         for (const turn of waiting) {
@@ -169,8 +152,8 @@ export async function openConversation(
     async submit(text) {
       const promptId = crypto.randomUUID();
       ownPrompts.add(promptId);
-      const finished = new Promise<TurnFinished | PromptCancelled | 'held'>((resolve) =>
-        waiting.add({ promptId, resolve }),
+      const finished = new Promise<PromptOutcome>((resolve) =>
+        waiting.add({ turns: new PromptTurns(promptId), resolve }),
       );
       const receipt = await client.prompt(chat.id, { id: promptId, content: text });
       const hold = receipt.held ? (await client.getChat(chat.id)).hold : null;

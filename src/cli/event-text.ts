@@ -43,9 +43,12 @@ export function planLines(entries: EventOf<'plan'>['entries']): string[] {
   return entries.map((entry) => `${planMarks[entry.status] ?? '☐'} ${plainLine(entry.content)}`);
 }
 
-export function turnSummary(event: EventOf<'turn_finished'>): string {
-  const { usage } = event;
-  return `cost ${costText(event.costUsd)} · ${grouped(tokensIn(usage))} tokens in, ${grouped(usage.outputTokens)} out · chat ${event.chatId}`;
+export function turnSummary({
+  usage,
+  costUsd,
+  chatId,
+}: Pick<EventOf<'turn_finished'>, 'usage' | 'costUsd' | 'chatId'>): string {
+  return `cost ${costText(costUsd)} · ${grouped(tokensIn(usage))} tokens in, ${grouped(usage.outputTokens)} out · chat ${chatId}`;
 }
 
 export function costText(costUsd: number): string {

@@ -297,6 +297,40 @@ describe('a log', () => {
     expect(err).toBe('');
   });
 
+  it('WEB-70: a turn that waits without a process is not called interrupted, and the call’s result appears once', () => {
+    const call = { toolCallId: 'call', title: 'Bash: ls', kind: 'execute', toolName: 'Bash', rawInput: {} } as const;
+    const decision = {
+      decisionId: turnId,
+      kind: 'permission',
+      title: 'Bash: ls',
+      input: {},
+      canAllowAlways: false,
+    } as const;
+    const ended = { type: 'turn_finished', turnId, outcome: 'interrupted', usage: noUsage, costUsd: 0 } as const;
+    const content = [{ type: 'content', content: { type: 'text', text: 'a.txt' } }] as const;
+    const items = [
+      event({ type: 'tool_call', ...call }),
+      event({ type: 'decision_requested', toolCallId: 'call', ...decision }),
+      event({ ...ended, openDecisionIds: [turnId] }),
+      event({ type: 'decision_resolved', decisionId: turnId, outcome: 'allow', by: 'owner' }),
+      event({ type: 'turn_started', turnId: 'b', promptIds: [], continuesTurnId: turnId }),
+      event({
+        type: 'tool_call_update',
+        toolCallId: 'call',
+        status: 'completed',
+        content: [...content],
+        rawOutput: null,
+      }),
+    ];
+    expect(render(items, { log: true }).out.split('\n').slice(-5)).toEqual([
+      '· The agent’s process was ended. The turn continues when the decision is answered.',
+      '  answered by owner: allow',
+      '↳ Bash  Bash: ls',
+      '  a.txt',
+      '',
+    ]);
+  });
+
   it('WHO-3 WHO-4: says who answered and interrupted, and repeats what older events recorded', () => {
     const person = {
       by: 'owner',

@@ -1,4 +1,5 @@
 /** A prompt and its turn for programs: nobody is asked, and nothing is formatted for reading. */
+import type { EventOf } from '../protocol/event.ts';
 import {
   type BooClient,
   BooError,
@@ -10,11 +11,12 @@ import {
 } from '../client/client.ts';
 import { type AnswerFlags, createAutoAnswer, pendingDecisions } from './auto-answer.ts';
 import type { Cli } from './cli.ts';
-import type { TurnFinished } from './conversation.ts';
 import { howToDecide, titleText } from './decision-text.ts';
 import { blocksText } from './event-text.ts';
 import { holdText, isHeldForGood } from './hold-text.ts';
 import { plainText } from './plain-text.ts';
+import { type PromptEnd, PromptTurns } from '../protocol/prompt-turns.ts';
+import { suspendedText } from '../protocol/suspended-text.ts';
 
 export interface RunPromptOptions {
   chat: Chat;
@@ -27,18 +29,15 @@ export interface RunPromptOptions {
 }
 
 /** How a prompt ended; printed as the last line for programs. */
-export interface PromptResult {
+export interface PromptResult extends Partial<Pick<PromptEnd, 'usage' | 'costUsd' | 'error'>> {
   type: 'result';
   chatId: string;
   promptId: string;
-  /** Null if no turn has started with it. */
+  /** The last turn; null if none has started with it. */
   turnId: string | null;
-  outcome: TurnFinished['outcome'] | 'cancelled' | 'undecided' | 'held';
-  /** The agent's last message in this turn. */
+  outcome: PromptEnd['outcome'] | 'cancelled' | 'undecided' | 'held';
+  /** The agent's last message in its turns. */
   text: string;
-  usage?: TurnFinished['usage'];
-  costUsd?: number;
-  error?: TurnFinished['error'];
   /** The pending decisions, if the outcome is `undecided`. */
   decisionIds?: string[];
 }
@@ -64,7 +63,16 @@ export async function runPrompt(
   };
   const { chatId, promptId } = receipt;
   const seen = new Set<string>();
-  const result = { type: 'result' as const, chatId, promptId, turnId: null as string | null, text: '' };
+  const turns = new PromptTurns(promptId);
+  let text = '';
+  const resultOf = <Outcome extends PromptResult['outcome']>(outcome: Outcome) => ({
+    type: 'result' as const,
+    chatId,
+    promptId,
+    turnId: turns.turnId,
+    text,
+    outcome,
+  });
 
   /** True if only a person can answer it. */
   async function meet(asked: Waiting): Promise<boolean> {
@@ -87,12 +95,22 @@ export async function runPrompt(
     return true;
   }
 
-  for (const decision of pending) {
-    if ((await meet(decision)) && leavesUndecided) {
-      return { ...result, outcome: 'undecided', decisionIds: [decision.id] };
+  /** Their process is gone, perhaps before it got an answer given in advance. Returns those only a person can answer. */
+  async function meetAgain(event: EventOf<'turn_finished'>, ids: readonly string[]): Promise<string[]> {
+    const left = (await pendingDecisions(client, chat)).filter(({ id }) => ids.includes(id));
+    if (left.length > 0) tell(plainText(suspendedText(event)!));
+    const undecided: string[] = [];
+    for (const decision of left) {
+      seen.delete(decision.id);
+      if (await meet(decision)) undecided.push(decision.id);
     }
+    return undecided;
   }
-  if (receipt.held && (await isHeld())) return { ...result, outcome: 'held' };
+
+  for (const decision of pending) {
+    if ((await meet(decision)) && leavesUndecided) return { ...resultOf('undecided'), decisionIds: [decision.id] };
+  }
+  if (receipt.held && (await isHeld())) return resultOf('held');
   for await (const item of client.follow(chatId, {
     after: receipt.seq - 1,
     onStatus: (status) => {
@@ -102,36 +120,32 @@ export async function runPrompt(
     if (item.kind !== 'event') continue;
     const { event } = item;
     onEvent(event);
+    const end = turns.noted(event);
+    if (end === 'cancelled') return resultOf('cancelled');
+    if (end) return { ...resultOf(end.outcome), ...end };
     switch (event.type) {
-      case 'turn_started':
-        if (event.promptIds.includes(promptId)) result.turnId = event.turnId;
-        break;
       case 'agent_message':
-        if (result.turnId !== null && event.parentToolCallId === undefined) result.text = blocksText(event.content);
+        if (turns.turnId !== null && event.parentToolCallId === undefined) text = blocksText(event.content);
         break;
       case 'decision_requested': {
         // Decisions answered long ago are in the log, too.
         const decision = { ...event, id: event.decisionId };
         if (event.seq > chat.head && (await meet(decision)) && leavesUndecided) {
-          return { ...result, outcome: 'undecided', decisionIds: [event.decisionId] };
+          return { ...resultOf('undecided'), decisionIds: [event.decisionId] };
         }
         break;
       }
-      case 'queue_held':
-        if (result.turnId === null && isHeldForGood(event) && (await isHeld())) return { ...result, outcome: 'held' };
+      case 'notice':
+        // The cost in the result is less than what was spent.
+        if (event.code === 'turn_cost_unknown' && turns.has(event.turnId)) tell(plainText(event.message));
         break;
-      case 'prompt_cancelled':
-        if (event.promptId === promptId) return { ...result, outcome: 'cancelled' };
+      case 'queue_held':
+        if (turns.turnId === null && isHeldForGood(event) && (await isHeld())) return resultOf('held');
         break;
       case 'turn_finished':
-        if (event.turnId === result.turnId) {
-          // The agent never received it: another turn follows.
-          if (event.requeuedPromptIds?.includes(promptId)) {
-            result.turnId = null;
-            break;
-          }
-          const { outcome, usage, costUsd, error } = event;
-          return { ...result, outcome, usage, costUsd, ...(error && { error }) };
+        if (turns.has(event.turnId) && event.openDecisionIds) {
+          const decisionIds = await meetAgain(event, event.openDecisionIds);
+          if (decisionIds.length > 0 && leavesUndecided) return { ...resultOf('undecided'), decisionIds };
         }
         break;
       default:

@@ -15,16 +15,12 @@ export async function runTurn(
   const interrupts = listenForInterrupts(terminal, client, chat.id, (remark) => conversation.tell(remark));
   try {
     const end = await Promise.race([conversation.submit(text), interrupts.left, conversation.undecided]);
-    if (end === 'held') return exitCodes.held;
     if (end === 'undecided') {
       conversation.tell(`The turn waits until then. Watch it with: boocode show --follow ${chat.id}`);
       return exitCodes.undecided;
     }
-    if (end?.type === 'turn_finished') return exitCodes[end.outcome];
-    if (end) {
-      conversation.tell('The prompt was cancelled before its turn started.');
-      return exitCodes.cancelled;
-    }
+    if (end === 'cancelled') conversation.tell('The prompt was cancelled before its turn started.');
+    if (end) return exitCodes[end];
     conversation.tell(comeBack(chat.id));
     return exitCodes.interrupted;
   } finally {

@@ -14,7 +14,13 @@ beforeEach(async () => (stub = await openStubServer()));
 afterEach(() => stub.close());
 
 const turnId = '0b0c3b5e-3b7e-4a80-a0c5-8f2f3f9a6a01';
-const finished: EventBody = { type: 'turn_finished', turnId, outcome: 'completed', usage: noUsage, costUsd: 0.5 };
+const finished: Extract<EventBody, { type: 'turn_finished' }> = {
+  type: 'turn_finished',
+  turnId,
+  outcome: 'completed',
+  usage: noUsage,
+  costUsd: 0.5,
+};
 const message = (messageId: string, text: string, parentToolCallId?: string): EventBody => ({
   type: 'agent_message',
   messageId,
@@ -171,6 +177,93 @@ describe('CLI-11: answers given in advance', () => {
   it('are refused without --wait, and without the name of a tool', async () => {
     expect((await run(['send', 'a', 'go', '--allow', 'Bash'])).err).toBe('error: --allow and --deny need --wait.\n');
     expect((await run(['chat', '--allow', 'Bash;', 'go'])).err).toContain('names of tools with commas');
+  });
+});
+
+describe('CLI-20: a decision that outlives its process', () => {
+  const nextId = '0b0c3b5e-3b7e-4a80-a0c5-8f2f3f9a6a02';
+  /** Asks, and loses its process. Continues once it is answered. */
+  function asksAndEnds(how: (decision: Decision) => void = () => {}): void {
+    onTurn(async (chatId) => {
+      const decision = askFor(chatId, 'Bash');
+      how(decision);
+      const error = { code: 'host_restarted', message: 'The host ended. The turn continues when …' } as const;
+      stub.append(chatId, { ...finished, outcome: 'interrupted', openDecisionIds: [decision.id], error });
+      await settled(decision);
+      if (decision.outcome === 'cancelled') return;
+      stub.append(chatId, { type: 'turn_started', turnId: nextId, promptIds: [], continuesTurnId: turnId });
+      stub.append(chatId, message('n', 'It ran.'));
+      stub.append(chatId, { ...finished, turnId: nextId });
+    });
+  }
+  const cancel = (): void => {
+    const [decision] = stub.decisions;
+    stub.settle(decision!, { outcome: 'cancelled' as never }, 'another');
+  };
+
+  it('send --wait says how to answer it, keeps waiting, and reports the turn that continues', async () => {
+    const { id } = stub.addChat();
+    asksAndEnds();
+    const { terminal, exitCode } = startCommand(stub, ['send', id, 'go', '--wait']);
+    await until(() => terminal.stderr.includes('The turn continues'));
+    const decide = `boocode decide ${stub.decisions[0]!.id} allow (or deny)`;
+    await until(() => terminal.stderr.split('The turn continues when')[1]?.includes(decide));
+    await run(['decide', stub.decisions[0]!.id, 'allow']);
+    expect(await exitCode).toBe(0);
+    expect(terminal.stdout).toContain('completed · cost $1.0000');
+    expect(terminal.stderr).not.toContain('✗');
+  });
+
+  it('send --wait --json ends with the result of the last turn', async () => {
+    const { id } = stub.addChat();
+    asksAndEnds();
+    const { terminal, exitCode } = startCommand(stub, ['send', id, 'go', '--wait', '--json']);
+    await until(() => terminal.stdout.includes('openDecisionIds'));
+    await run(['decide', stub.decisions[0]!.id, 'allow']);
+    expect(await exitCode).toBe(0);
+    expect(linesOf(terminal.stdout).at(-1)).toMatchObject({
+      outcome: 'completed',
+      turnId: nextId,
+      text: 'It ran.',
+      costUsd: 1,
+    });
+  });
+
+  it('send --wait says when the dollars of a turn are not known', async () => {
+    const { id } = stub.addChat();
+    const unknown = { type: 'notice', level: 'info', code: 'turn_cost_unknown', message: 'No dollars.' } as const;
+    asksAndEnds(({ chatId }) => stub.append(chatId, { ...unknown, turnId } as EventBody));
+    const { err } = await run(['send', id, 'go', '--wait', '--deny']);
+    expect(err).toContain('· No dollars.\n');
+  });
+
+  it('ends as interrupted when it is cancelled', async () => {
+    const { id } = stub.addChat();
+    asksAndEnds();
+    const { terminal, exitCode } = startCommand(stub, ['send', id, 'go', '--wait']);
+    await until(() => terminal.stderr.includes('The turn continues'));
+    cancel();
+    expect(await exitCode).toBe(130);
+    expect(terminal.stdout).toContain('interrupted · cost $0.5000');
+    expect(terminal.stderr).not.toContain('✗');
+  });
+
+  it('an answer given in advance is given again if it did not arrive', async () => {
+    const { id } = stub.addChat();
+    asksAndEnds(() => (stub.refuseAnswers = 1));
+    const { code, err } = await run(['send', id, 'go', '--wait', '--allow', 'Bash']);
+    expect(err).toMatch(/Not now\.[^]*The turn continues[^]*Allowed by --allow/);
+    expect(code).toBe(0);
+  });
+
+  it('Ctrl-C in chat interrupts what waits, and ends it', async () => {
+    asksAndEnds();
+    stub.onInterrupt = cancel;
+    const { terminal, exitCode } = startCommand(stub, ['chat', 'go'], { isInteractive: true });
+    await until(() => terminal.asking);
+    terminal.press();
+    expect(await exitCode).toBe(130);
+    expect(terminal.transcript).toContain('The turn continues');
   });
 });
 

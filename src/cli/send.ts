@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { addAnswerFlags, type AnswerFlags, answerFlagsHelp } from './auto-answer.ts';
 import { type Cli, connect, type GlobalFlags, misuse, printJson } from './cli.ts';
-import type { TurnFinished } from './conversation.ts';
 import { turnSummary } from './event-text.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { findChat } from './find-chat.ts';
@@ -45,23 +44,17 @@ async function send(cli: Cli, given: string, words: string[], flags: SendFlags):
     return 0;
   }
 
-  let last: TurnFinished | undefined;
   const result = await runPrompt(cli, client, {
     chat,
     prompt,
     answers: flags,
     leavesUndecided: false,
     onReceipt: (receipt) => void (flags.json || tellReceipt(receipt)),
-    onEvent(event) {
-      if (flags.json) printJson(cli, event);
-      else if (event.type === 'turn_finished') last = event;
-    },
+    onEvent: (event) => void (flags.json && printJson(cli, event)),
   });
+  const { usage, costUsd = 0 } = result;
   if (flags.json) printJson(cli, result);
-  else
-    terminal.out(
-      `${result.outcome}${result.outcome !== 'cancelled' && result.outcome !== 'held' && last ? ` · ${turnSummary(last)}` : ''}\n`,
-    );
+  else terminal.out(`${result.outcome}${usage ? ` · ${turnSummary({ ...result, usage, costUsd })}` : ''}\n`);
   if (result.error && !flags.json) terminal.err(`✗ ${plainText(result.error.message)}\n`);
   return exitCodes[result.outcome];
 }

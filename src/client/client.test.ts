@@ -446,6 +446,44 @@ describe('run', () => {
     expect(await client.run(chatId, 'hello')).toMatchObject({ outcome: 'failed', error, answer: '' });
   });
 
+  it('CLI-20: keeps waiting while a decision outlives its process, which onItem can answer, and follows the turn that continues', async () => {
+    const decisions: string[] = [];
+    const url = await stubServer((request, response) => {
+      if (request.url?.endsWith('/prompts')) return json(response, 202, { promptId: 'p', chatId, seq: 3 });
+      if (request.method === 'POST') {
+        decisions.push(`${request.url} ${request.body}`);
+        json(response, 200, {});
+        for (const event of answered) feed!.write(event);
+        return;
+      }
+      feed = response;
+      openFeed(response);
+      response.write(resumeFrame(2, 9) + asked.map((body, index) => frame(3 + index, body)).join(''));
+    });
+    let feed: ServerResponse | undefined;
+    const asked = [
+      accepted,
+      { type: 'turn_started', turnId: 't', promptIds: ['p'] },
+      said('May I?', 't'),
+      finished('t', { outcome: 'interrupted', openDecisionIds: ['d'] }),
+    ];
+    const answered = [
+      { type: 'decision_resolved', decisionId: 'd', outcome: 'allow', by: null },
+      { type: 'turn_started', turnId: 'u', promptIds: [], continuesTurnId: 't' },
+      said('It ran.', 'u'),
+      finished('u'),
+    ].map((body, index) => frame(3 + asked.length + index, body));
+    const client = createClient({ url, token: 't', backoff });
+    const result = await client.run(chatId, 'hello', {
+      onItem: (item) => {
+        if (item.kind !== 'event' || item.event.type !== 'turn_finished') return;
+        for (const id of item.event.openDecisionIds ?? []) void client.decide(id, { outcome: 'allow' });
+      },
+    });
+    expect(decisions).toEqual(['/v1/decisions/d {"outcome":"allow"}']);
+    expect(result).toMatchObject({ turnId: 'u', outcome: 'completed', answer: 'It ran.', costUsd: 1 });
+  });
+
   it('throws when its prompt is cancelled, and when aborted', async () => {
     const { client } = await chatThatTells([accepted, { type: 'prompt_cancelled', promptId: 'p' }]);
     await expect(client.run(chatId, 'hello')).rejects.toMatchObject({ code: 'prompt_taken' });

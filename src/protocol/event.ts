@@ -245,7 +245,7 @@ const lifecycleBodies = [
     costUsd: z.number(),
     /** Prompts that never reached the agent: they wait again, ahead of all others, and get another turn. */
     requeuedPromptIds: z.array(z.string()).optional(),
-    /** Decisions that can still be answered: another turn then continues with their calls. */
+    /** Decisions that can still be answered, or whose answer no agent has got: another turn continues with their calls. */
     openDecisionIds: z.array(z.string()).optional(),
     /** Who interrupted the turn; missing if it was interrupted in the terminal. */
     ...doneBy,

@@ -133,13 +133,6 @@ export async function findOpenDecisions(db: Sql, chatId: string): Promise<OpenDe
   }));
 }
 
-/** Decisions a chat still waits for. */
-export async function findPendingDecisions(db: Sql, chatId: string): Promise<Decision[]> {
-  const rows = await db<Row[]>`
-    select ${columns(db)} from boocode.decisions where chat_id = ${chatId} and outcome is null order by ordinal`;
-  return rows.map(toDecision);
-}
-
 /**
  * What a person allowed in a turn, and the agent has got. Of a turn that this one continues, only calls whose result or
  * lack of one is not in the log yet.

@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conversation, hasBrowser, openBrowser, openPage, say, signIn, turnsEnded } from '../support/browser.ts';
 import { openProgramHome, type ProgramHome } from '../support/program.ts';
+import { until } from '../support/until.ts';
 
 /** A free port, so that the server can restart on the same one. */
 async function freePort(): Promise<number> {
@@ -56,6 +57,40 @@ describe.skipIf(!isPossible)('WEB-28: a server that dies', () => {
     const outcomes = await page.locator('.turn-line strong').allInnerTexts();
     expect(outcomes).toEqual(['Done', 'Interrupted', 'Done']);
     await page.getByRole('article', { name: 'Claude', exact: true }).getByText('You said: "what did I say"').waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('WEB-70: leaves a call that waits for its answer, whose card then shows the result', async () => {
+    await home.endAll();
+    const args = ['--port', String(await freePort())];
+    const first = await home.serve('demo', args);
+    const { page, problems } = await openPage(browser);
+    await signIn(page, first.signInLink);
+    const chat = await first.client.createChat({ cwd: home.workDir, backend: 'claude_sdk' });
+    await page.goto(`${first.url}/#/chat/${chat.id}`);
+    await say(page, 'run: printf hello-again | tee again.txt');
+    const allow = page.getByRole('button', { name: 'Allow once' });
+    await allow.waitFor();
+    first.program.kill('SIGKILL');
+    await first.program.ended();
+    await page.getByText('Offline.').waitFor();
+    const second = await home.serve('demo', args);
+    await page.getByText('Offline.').waitFor({ state: 'detached' });
+    // The next server finds what the first has left when somebody asks for it.
+    await until(async () => (await second.client.getChat(chat.id)).state === 'waiting');
+    await conversation(page).getByText('The turn continues when the decision is answered.').waitFor();
+    const card = page.getByRole('region', { name: /^Bash: / });
+    const status = card.locator('.tool-status');
+    expect(await status.allInnerTexts()).toEqual(['waits for you']);
+    expect(await page.getByText('Interrupted', { exact: true }).count()).toBe(0);
+    expect(await page.locator('.chat-column > [role=status].visually-hidden').innerText()).toBe(
+      'The turn waits for your answer.',
+    );
+    await allow.click();
+    await card.getByText('hello-again', { exact: true }).waitFor();
+    await turnsEnded(page, 1);
+    expect(await status.allInnerTexts()).toEqual(['done']);
+    expect(await page.locator('.turn-line strong').allInnerTexts()).toEqual(['Done']);
     expect(problems).toEqual([]);
   });
 });

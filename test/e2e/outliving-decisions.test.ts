@@ -189,6 +189,43 @@ describe('DECIDE-14: when the server is killed while six chats ask', () => {
   }, 180_000);
 });
 
+test('CLI-20: who waits for a turn gets the end of the one that continues it, even if the server was killed', async () => {
+  const [sent, called] = await Promise.all(
+    [0, 1].map(async () => {
+      const cwd = join(home.workDir, `chat-${(count += 1)}`);
+      await mkdir(cwd);
+      const { id } = await server.client.createChat({ cwd, backend: 'claude_sdk' });
+      return { id, command: `run: printf x >> ${join(cwd, 'ran')}`, ran: () => readFileSync(join(cwd, 'ran'), 'utf8') };
+    }),
+  );
+  const { client } = server;
+  const send = home.start(['send', sent!.id, sent!.command, '--wait', '--json']);
+  const run = client.run(called!.id, called!.command, {
+    onItem: (item) => {
+      if (item.kind !== 'event' || item.event.type !== 'turn_finished') return;
+      for (const id of item.event.openDecisionIds ?? []) void client.decide(id, { outcome: 'allow' });
+    },
+  });
+  for (const chat of [sent, called]) await nextEvent(client, chat!.id, 'decision_requested');
+  await end('SIGKILL');
+  server = await home.serve('serve', ['--port', new URL(server.url).port]);
+  expect(await run).toMatchObject({ outcome: 'completed', answer: expect.stringMatching(/./) });
+  await until(() => /The turn continues when[^]*boocode decide/.test(send.stderr), { what: 'how to answer' });
+  const asked = await nextEvent(server.client, sent!.id, 'decision_requested');
+  await server.client.decide(asked.decisionId, { outcome: 'allow' });
+  expect((await send.ended(60_000)).code).toBe(0);
+  const lines = send.stdout.trimEnd().split('\n');
+  const { outcome, turnId, text } = JSON.parse(lines.at(-1)!) as Record<string, string>;
+  const started = await nextEvent(server.client, sent!.id, 'turn_started', { after: asked.seq });
+  expect({ outcome, turnId, continues: started.continuesTurnId }).toEqual({
+    outcome: 'completed',
+    turnId: started.turnId,
+    continues: asked.turnId,
+  });
+  expect(text).not.toBe('');
+  expect([sent!.ran(), called!.ran()]).toEqual(['x', 'x']);
+}, 120_000);
+
 test('DECIDE-16: an interrupt cancels what waits without a process, and the prompts behind it run', async () => {
   const waiting = await asking();
   await endings['a stop of the server']();

@@ -7,7 +7,7 @@ import type { ChatTrust } from '../../src/protocol/trust.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { createFakeTerminal } from '../support/fake-terminal.ts';
 import { openServer, type TestServer } from '../support/server.ts';
-import { eventsOf, readLog, runTurn } from '../support/turns.ts';
+import { eventsOf, nextEvent, readLog, runTurn } from '../support/turns.ts';
 
 let server: TestServer;
 let count = 0;
@@ -83,6 +83,25 @@ describe.each(backendNames)('trust of a directory, on %s', (backend) => {
     expect(await project.ran()).toEqual(['first', 'first']);
     expect(await client.getTrust(chat.id)).toMatchObject({ holds: true });
   });
+});
+
+test('AGENT-39: nor does one that is allowed for good once the process that asked is gone', async () => {
+  const project = await createProject();
+  const chat = await server.client.createChat({ cwd: project.cwd, backend: 'claude_sdk', trusted: true });
+  await server.client.prompt(chat.id, { content: 'list the files here' });
+  const asked = await nextEvent(server.client, chat.id, 'decision_requested');
+  await server.restart();
+  const { client } = server;
+  const left = await nextEvent(client, chat.id, 'turn_finished', { after: asked.seq });
+  expect(left.openDecisionIds).toEqual([asked.decisionId]);
+  await client.decide(asked.decisionId, { outcome: 'allow_always' });
+  await nextEvent(client, chat.id, 'turn_finished', { after: left.seq });
+  expect(existsSync(join(project.cwd, '.claude', 'settings.local.json'))).toBe(true);
+  await runTurn(client, chat.id, 'think');
+  const notices = eventsOf(await readLog(client, chat.id), 'notice');
+  expect(notices.filter(({ code }) => code === 'trust_changed')).toEqual([]);
+  expect(await client.getTrust(chat.id)).toMatchObject({ holds: true });
+  expect((await project.ran()).at(-1)).toBe('first');
 });
 
 test.each([

@@ -84,7 +84,11 @@ export class TurnsAlone {
       holding: (what: object) => (this.seen.push(['holding', what]), this.held),
       afterTurn: (...what: unknown[]) => (this.seen.push(['after', ...what]), null),
     };
-    const parts = { session, hold, decisions: { pending: new Set<string>(), kept: new Set<string>() } };
+    const parts = {
+      session,
+      hold,
+      decisions: { pending: new Set<string>(), kept: new Set<string>(), unheard: new Set<string>() },
+    };
     const context = { sql, log, settings, state, queue, waits, agents, logger: silentLog };
     this.turns = new Turns(context as unknown as ChatContext, parts as unknown as TurnsParts);
   }

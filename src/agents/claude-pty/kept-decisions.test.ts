@@ -51,6 +51,8 @@ async function continueWith(spec: ReturnType<typeof newSpec>, { toolCallId, tool
       toolCallId: toolCallId!,
       toolName: toolName!,
       answer,
+      waitingCallIds: [],
+      finishedCallIds: [],
       onAsked: () => Promise.resolve(void handed.push(readMarker())),
     },
   });

@@ -55,6 +55,7 @@ async function continueWith(
   { waitingCallIds = [], finishedCallIds = [] }: Partial<Record<'waitingCallIds' | 'finishedCallIds', string[]>> = {},
 ) {
   const handed: string[] = [];
+  const kept: string[] = [];
   const session = await openSession(harness, {
     ...spec,
     continues: {
@@ -63,13 +64,13 @@ async function continueWith(
       answer,
       waitingCallIds,
       finishedCallIds,
-      onAsked: async () => void handed.push(readMarker()),
+      onAsked: async (rules = []) => void (handed.push(readMarker()), kept.push(...rules)),
     },
   });
   expect(session.unprompted).toHaveLength(1);
   const events: AgentEvent[] = [];
   for await (const event of session.unprompted[0]!) events.push(event);
-  return { session, events, handed, end: events.at(-1) as AgentEventOf<'turn_finished'> };
+  return { session, events, handed, kept, end: events.at(-1) as AgentEventOf<'turn_finished'> };
 }
 
 const readMarker = (): string => (existsSync(marker()) ? readFileSync(marker(), 'utf8') : '');
@@ -112,6 +113,8 @@ describe.each(ways)('DECIDE-14: a process that is %s', (how) => {
     expect(handed[0]).toBe('');
     expect(resultOf(events, asked)).toMatchObject({ status: 'completed' });
     expect(events.filter(({ type }) => type === 'decision_requested')).toEqual([]);
+    // What the program tells the model on its own is nobody's message.
+    expect(events.filter(({ type }) => type === 'incoming_message')).toEqual([]);
     expect(last).toMatchObject({ outcome: 'completed' });
     // One request, with the call's result.
     expect(harness.model.requests).toHaveLength(before + 1);
@@ -171,13 +174,15 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
     await session.handle.close();
   });
 
-  test('remembers what is allowed for good', async () => {
+  test('AGENT-39: remembers what is allowed for good, and says so', async () => {
     const { spec, asked } = await left();
-    const { session, handed } = await continueWith(spec, asked, { outcome: 'allow_always' });
+    const { session, handed, kept } = await continueWith(spec, asked, { outcome: 'allow_always' });
     expect([readMarker(), handed[0]]).toEqual(['x', '']);
     expect(session.handle.isForOneCall).toBe(false);
     await session.handle.close();
-    expect(await readFile(join(harness.cwd, '.claude', 'settings.local.json'), 'utf8')).toContain('printf');
+    const written = await readFile(join(harness.cwd, '.claude', 'settings.local.json'), 'utf8');
+    expect(JSON.parse(written)).toMatchObject({ permissions: { allow: kept } });
+    expect(kept).toEqual([expect.stringContaining('printf')]);
   });
 
   test('refuses a call that the program still knows of, if it is not the one to continue', async () => {

@@ -9,19 +9,22 @@ import { textOf } from '../../protocol/text-of.ts';
 import { type IncomingMessage, incomingOfHook } from '../claude/mapping/incoming-message.ts';
 import { heldBack } from './continued-call.ts';
 
-/** What the program says to its agent once it has a continued call's result. */
+/** What the program says to its agent once it has the result of a call that it continues. */
 const goOn = 'Continue from where you left off.';
 
 export class IncomingWords {
   readonly #onWords: () => void;
+  readonly #isContinued: boolean;
   #messages: IncomingMessage[] = [];
   /** The text of our prompt that the program has not started on. */
   #expected: string | undefined;
   #isWakeUp = false;
   #isHoldingBack = false;
 
-  constructor(onWords: () => void) {
+  /** `isContinued`: the process continues a call of an earlier one. */
+  constructor(onWords: () => void, { isContinued = false } = {}) {
     this.#onWords = onWords;
+    this.#isContinued = isContinued;
   }
 
   get hooks(): NonNullable<Options['hooks']> {
@@ -72,6 +75,7 @@ export class IncomingWords {
     const message = incomingOfHook(text, this.#isWakeUp, randomUUID());
     this.#isWakeUp = false;
     const isUnmarked = message.origin.kind === 'other';
+    if (this.#isContinued && isUnmarked && text.trim() === goOn && this.#expected === undefined) return;
     if (this.#expected !== undefined && (isUnmarked || text.trim() === this.#expected)) {
       this.#expected = undefined;
       return;

@@ -40,9 +40,9 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
   const { spec, logger, limits } = parts;
   const { chatId } = spec;
   const env = providerEnv(parts.env);
-  const onAsked = async (): Promise<void> => {
+  const onAsked = async (rules?: readonly string[]): Promise<void> => {
     turns.noteContinued();
-    await spec.continues?.onAsked();
+    await spec.continues?.onAsked(rules);
   };
   const emit = (event: AgentEvent): void => turns.route(event);
 
@@ -54,7 +54,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     isGone: () => process.isGone,
     continued: spec.continues && { ...spec.continues, onAsked },
   });
-  const incoming = new IncomingWords(() => turns.tellIncoming());
+  const incoming = new IncomingWords(() => turns.tellIncoming(), { isContinued: spec.continues !== undefined });
   const changes = new TypedChanges({
     model: spec.model,
     settings: () => settingsOf(query()),

@@ -84,7 +84,7 @@ export class PermissionRequests {
     const { continued, storesCalls = false } = this.#parts;
     const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
     if (continued?.toolCallId === toolUseID) {
-      await continued.onAsked();
+      await continued.onAsked(continued.answer.outcome === 'allow_always' ? keptRules(suggestions) : []);
       return permissionResult(continued.answer, input, suggestions);
     }
     // Only the agent's own calls can be continued. A call that is never reported, such as one of a silent sub-agent, must

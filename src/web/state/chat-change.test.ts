@@ -54,3 +54,17 @@ it('WEB-61: the notification of a turn’s end reports the outcome in the log', 
     'In the background: npm test',
   );
 });
+
+it('WEB-70: the notification of a turn whose decision was cancelled does not say that it continues', () => {
+  const end = {
+    type: 'turn_finished',
+    turnId: 't',
+    outcome: 'interrupted',
+    openDecisionIds: ['d'],
+    error: { code: 'host_restarted', message: 'The turn continues when the decision is answered.' },
+  } as Event;
+  const cancelled = { type: 'decision_resolved', decisionId: 'd', outcome: 'cancelled' } as Event;
+  expect(turnEndNotice([end, cancelled], chat('ready'))?.notice).toEqual({ status: 'Interrupted', body: '' });
+  const lost = { type: 'notice', code: 'decision_without_effect', message: 'Why.', data: { decisionId: 'd' } };
+  expect(turnEndNotice([end, lost as never], chat('ready'))?.notice.body).toBe('Why.');
+});

@@ -41,5 +41,15 @@ export function turnEndNotice(
   const end = events.findLast((event): event is EventOf<'turn_finished'> => event.type === 'turn_finished');
   if (!end) return undefined;
   const inBackground = waitsFor?.for === 'background' ? `In the background: ${waitsFor.what ?? ''}` : '';
-  return { turnId: end.turnId, notice: { status: outcomes[end.outcome], body: end.error?.message ?? inBackground } };
+  // It said that the turn continues, which it does no more.
+  const why = end.openDecisionIds ? whyNotContinued(events, end.openDecisionIds) : end.error?.message;
+  return { turnId: end.turnId, notice: { status: outcomes[end.outcome], body: why ?? inBackground } };
+}
+
+function whyNotContinued(events: readonly Event[], decisionIds: readonly string[]): string | undefined {
+  const isItsNotice = (event: Event): event is EventOf<'notice'> =>
+    event.type === 'notice' &&
+    event.code === 'decision_without_effect' &&
+    decisionIds.includes(String(event.data?.['decisionId']));
+  return events.findLast(isItsNotice)?.message;
 }

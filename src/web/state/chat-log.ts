@@ -40,6 +40,8 @@ export type Settled = Pick<EventOf<'decision_resolved'>, 'outcome' | 'by' | 'via
 export interface TurnTimes {
   startedAt?: string;
   finishedAt?: string;
+  /** The turn whose call it continues with. */
+  continues?: string;
 }
 
 /** The newest of events that supersede each other. Undefined until the held range contains one. */
@@ -72,6 +74,8 @@ export interface ChatLog {
   readonly waiting: readonly string[];
   readonly results: ReadonlyMap<string, ToolResult>;
   readonly settled: ReadonlyMap<string, Settled>;
+  /** Decisions whose answer the agent did not get. */
+  readonly withoutEffect: ReadonlySet<string>;
   /** The decision that a tool call is or was waiting for. */
   readonly askedFor: ReadonlyMap<string, string>;
   readonly turns: ReadonlyMap<string, TurnTimes>;
@@ -104,6 +108,7 @@ export function emptyLog(at = 0): ChatLog {
     waiting: [],
     results: new Map(),
     settled: new Map(),
+    withoutEffect: new Set(),
     askedFor: new Map(),
     turns: new Map(),
     latest: {},

@@ -27,6 +27,7 @@ function openMaps(log: ChatLog) {
     fates: lazyMap(log.fates),
   };
   let taken = log.taken;
+  let withoutEffect = log.withoutEffect;
   let latest = log.latest;
   const decide = (promptId: string, seq: number, isTaken: boolean): void => {
     if ((maps.fates.get(promptId) ?? 0) > seq) return;
@@ -50,7 +51,11 @@ function openMaps(log: ChatLog) {
         return decide(event.promptId, event.seq, true);
       case 'turn_started':
         for (const id of event.promptIds) decide(id, event.seq, true);
-        return maps.turns.set(event.turnId, { ...maps.turns.get(event.turnId), startedAt: event.at });
+        return maps.turns.set(event.turnId, {
+          ...maps.turns.get(event.turnId),
+          startedAt: event.at,
+          ...(event.continuesTurnId === undefined ? {} : { continues: event.continuesTurnId }),
+        });
       case 'queue_resumed':
         for (const id of event.requeuedPromptIds ?? []) decide(id, event.seq, false);
         return;
@@ -84,6 +89,8 @@ function openMaps(log: ChatLog) {
         return newest('rewound', event);
       case 'notice':
         if (event.code === 'conversation_reset') newest('forgotten', event);
+        if (event.code === 'decision_without_effect')
+          withoutEffect = new Set([...withoutEffect, String(event.data?.['decisionId'])]);
         return;
       case 'background_tasks':
         if ((latest.session?.seq ?? 0) > event.seq) return;
@@ -107,6 +114,7 @@ function openMaps(log: ChatLog) {
     children: maps.children.done(),
     fates: maps.fates.done(),
     taken,
+    withoutEffect,
     latest,
   });
   /** With neither a turn's start nor its end in the held range, only its other events show that one is running. */

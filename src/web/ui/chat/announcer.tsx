@@ -18,7 +18,8 @@ export function Announcer({ openTurn, waiting }: { openTurn: string | undefined;
     const wasOpen = lastTurn.current !== undefined;
     const isOpen = openTurn !== undefined;
     if (count > 0 && ids !== lastWaiting.current) say(decisionWords(count));
-    else if (wasOpen !== isOpen) say(isOpen ? 'The agent is working.' : 'The turn has ended.');
+    else if (wasOpen !== isOpen)
+      say(isOpen ? 'The agent is working.' : count > 0 ? 'The turn waits for your answer.' : 'The turn has ended.');
     // Nothing is waiting any more: clear the text for users who read it later.
     else if (count === 0 && lastWaiting.current !== '') say('');
     lastTurn.current = openTurn;

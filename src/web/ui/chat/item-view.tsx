@@ -5,6 +5,7 @@ import { incomingWords } from '../../../protocol/incoming-words.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { tokensIn } from '../../../protocol/usage.ts';
 import type { ChatLog, Item, Settled, ToolResult, TurnTimes } from '../../state/chat-log.ts';
+import { callState } from '../../state/call-state.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useStore } from '../parts/use-store.ts';
 import { readable, readableLine } from '../../text/readable.ts';
@@ -30,11 +31,9 @@ export function ItemView({ item, log, isAlive = false }: { item: Item; log: Chat
     case 'thought':
       return <Thought id={item.key} content={item.content} isDraft={item.isDraft === true} />;
     case 'tool': {
-      const { toolCallId, toolName, turnId } = item.call;
+      const { toolCallId, toolName } = item.call;
       const result = log.results.get(toolCallId);
-      const decisionId = log.askedFor.get(toolCallId);
-      const isAsking = decisionId !== undefined && !log.settled.has(decisionId);
-      const isTurnOpen = turnId === undefined ? log.openTurn !== undefined : log.openTurn === turnId;
+      const { isAsking, isTurnOpen } = callState(log, item.call);
       return (
         <ToolCard
           item={item}

@@ -54,8 +54,8 @@ function statusOf({ item, result, isTurnOpen, isAsking, isInBackground }: ToolCa
   if (item.call.partialInput !== undefined) return 'making';
   if (isInBackground) return 'background';
   if (result) return result.status;
-  if (!isTurnOpen) return 'unknown';
-  return isAsking ? 'asking' : 'running';
+  if (isAsking) return 'asking';
+  return isTurnOpen ? 'running' : 'unknown';
 }
 
 export const isAgentTool = (name: string): boolean => name === 'Agent' || name === 'Task';
