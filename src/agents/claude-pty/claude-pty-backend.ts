@@ -24,7 +24,13 @@ export interface ClaudePtyBackendOptions {
 /** Runs sessions in the real `claude` program, each in its own terminal. Call `loadPseudoTerminals` first. */
 export class ClaudePtyBackend implements AgentBackend {
   readonly name = 'claude_pty';
-  readonly capabilities = { deltas: false, terminal: true, images: false, durableDecisions: false };
+  readonly capabilities = {
+    deltas: false,
+    terminal: true,
+    images: false,
+    durableDecisions: false,
+    continuesTurns: false,
+  };
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
   #costs: Promise<CostReceiver> | undefined;
