@@ -7,6 +7,7 @@ import { otherHostLives } from '../store/hosts.ts';
 import { findPromptOfTurn, type PromptRow, requeuePrompts } from '../store/prompts.ts';
 import { findRunningTurn, finishTurn, isTurnSilent } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
+import type { AfterInterruption } from './after-interruption.ts';
 import { lookAtLeftTurn } from './left-turn.ts';
 import { settlement } from './turn.ts';
 
@@ -22,6 +23,8 @@ export interface RecoveryParts {
   readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
   /** Whether another process of the agent can continue the decision's call. */
   readonly canContinue: (decision: Decision) => Promise<boolean>;
+  /** What follows after a turn that its host did not survive and that waits for nobody. */
+  readonly afterInterruption: (turnId: string) => Promise<AfterInterruption>;
   /** Called with the decisions before they are cancelled. */
   readonly onLeft?: (decisions: readonly Decision[]) => void;
 }
@@ -50,12 +53,16 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
     .filter((decision) => !open.includes(decision))
     .map(({ id, turnId: of }) => settlement(of ?? undefined, id, { outcome: 'cancelled', by: 'host' }));
   const left = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
+  const { continuation, next } = await whatNext(parts, turnId, {
+    requeued: requeued !== null,
+    isAsking: open.length > 0,
+  });
   const {
     outcome,
     error,
     usage: none,
     costUsd,
-  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, open.length > 0));
+  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, next));
   const usage = left?.usage ?? none;
   const requeuedPromptIds = requeued ? [requeued.id] : undefined;
   const openDecisionIds = open.length > 0 ? open.map(({ id }) => id) : undefined;
@@ -72,11 +79,20 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
       ...(turnId === null ? [] : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd })]),
       ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
     ],
+    ...(turnId === null ? {} : { chat: { continuation } }),
   });
 }
 
-async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, isAsking: boolean): Promise<BooError> {
-  const next = isAsking ? 'The turn continues when the decision is answered.' : 'Send the prompt again to continue.';
+async function whatNext(
+  { afterInterruption }: RecoveryParts,
+  turnId: string | null,
+  { requeued, isAsking }: { requeued: boolean; isAsking: boolean },
+): Promise<AfterInterruption> {
+  if (isAsking) return { continuation: null, next: 'The turn continues when the decision is answered.' };
+  return turnId === null || requeued ? { continuation: null, next: '' } : afterInterruption(turnId);
+}
+
+async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, next: string): Promise<BooError> {
   if (cause) {
     return new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${next}`, { cause });
   }
