@@ -23,7 +23,7 @@ export function afterInterruption(
 ): AfterInterruption {
   if (onInterrupted === 'stop') return { continuation: null, next: sendAgain };
   if (!canContinueTurns(agents, backend)) {
-    return { continuation: null, next: `The chat’s engine cannot continue a turn by itself. ${sendAgain}` };
+    return { continuation: null, next: `Turns on the chat’s engine do not continue by themselves. ${sendAgain}` };
   }
   if (starts >= maxContinuations) return { continuation: null, next: `${tooOften} ${sendAgain}` };
   return { continuation: { turnId, starts }, next: 'The turn continues by itself.' };

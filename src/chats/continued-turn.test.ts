@@ -109,7 +109,7 @@ describe.each(['close', 'kill'] as const)('TURN-24: after a host that ends (%s)'
     await end(how);
     here = await open();
     const { ended } = await turns(id, 1);
-    expect(ended[0]!.error?.message).toMatch(/engine cannot continue a turn by itself\. Send the prompt again/);
+    expect(ended[0]!.error?.message).toMatch(/engine do not continue by themselves\. Send the prompt again/);
     expect(await continuation(id)).toBeNull();
   });
 

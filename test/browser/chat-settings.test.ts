@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 
-describeInBrowser('WEB-68: the settings of a chat', (opened) => {
-  it('are saved without undoing what was changed elsewhere while the dialog was open', async () => {
+describeInBrowser('the settings of a chat', (opened) => {
+  it('WEB-68: are saved without undoing what was changed elsewhere while the dialog was open', async () => {
     const { server, browser } = opened();
     const { client } = server;
     const chat = await server.createChat({ title: 'two people' });
@@ -49,14 +49,14 @@ describeInBrowser('WEB-68: the settings of a chat', (opened) => {
     };
     const dialog = page.getByRole('dialog', { name: 'This chat' });
     const choice = dialog.getByLabel(/When the server ends during a turn, continue it/);
-    const note = dialog.getByText(/cannot continue a turn by itself/);
+    const note = dialog.getByText(/do not continue by themselves/);
     await save(async () => {
       expect(await choice.isChecked()).toBe(false);
       await choice.check();
       expect(await note.count()).toBe(0);
-      await dialog.getByLabel(/terminal program/).check();
+      await dialog.getByLabel(/^Terminal program/).check();
       await note.waitFor();
-      await dialog.getByLabel(/Agent SDK/).check();
+      await dialog.getByLabel(/^Agent SDK/).check();
     });
     expect((await client.getChat(chat.id)).onInterrupted).toBe('continue');
     await page.getByText('A turn that the server did not survive continues by itself.').waitFor();
@@ -68,7 +68,7 @@ describeInBrowser('WEB-68: the settings of a chat', (opened) => {
     const fresh = page.getByRole('dialog', { name: 'New chat' });
     await fresh.getByText('More options').click();
     await fresh.getByLabel(/When the server ends during a turn/).check();
-    await fresh.getByRole('combobox', { name: 'Directory' }).fill(chat.cwd);
+    await fresh.getByLabel('Directory on the server').fill(chat.cwd);
     await fresh.getByRole('button', { name: 'Start' }).click();
     await fresh.waitFor({ state: 'detached' });
     const { items } = await client.listChats();

@@ -52,7 +52,7 @@ export function InterruptedField({ draft: { values, set } }: { draft: SettingsDr
         When the server ends during a turn, continue it afterwards without asking: the agent may repeat what it was
         doing
       </label>
-      {isIgnored && <p className="quiet">{`The ${engine.label} cannot continue a turn by itself: here it stops.`}</p>}
+      {isIgnored && <p className="quiet">{`Turns on the ${engine.label} do not continue by themselves: they stop.`}</p>}
     </>
   );
 }
