@@ -163,6 +163,12 @@ export interface AgentSessionSpec {
    * `agent_failed` if the call cannot be continued.
    */
   continues?: ContinuedCall | undefined;
+  /**
+   * The agent continues the session's last turn, which a process did not survive, without a prompt. Like a continued call
+   * it is already announced by `onUnprompted` when `openSession` resolves. It fails with `agent_failed` if the agent does
+   * not continue. Only where the backend has the capability.
+   */
+  continuesTurn?: boolean | undefined;
   /** What the agent reports between turns, for example that a background task has ended. */
   onEvent(event: AgentBody): void;
   /**
@@ -248,6 +254,8 @@ export interface BackendCapabilities {
   images: boolean;
   /** Decisions outlive the process that asked: the backend has `canContinue`, and its sessions `suspend`. */
   durableDecisions: boolean;
+  /** A turn that its process did not survive can be continued by another one: sessions have `leaveTurn`. */
+  continuesTurns: boolean;
 }
 
 /** One agent session with a running process, from opening to end. */
@@ -306,6 +314,13 @@ export interface AgentSession {
    * would be lost, and then does nothing. Present if the backend can continue calls.
    */
   suspend?(): Promise<boolean>;
+
+  /**
+   * Ends the process in the middle of a turn, which ends as `interrupted`, without having the agent interrupt it: for the
+   * agent it is unfinished, and another process can continue it. Resolves with false without a running turn. Present if
+   * the backend has the capability.
+   */
+  leaveTurn?(): Promise<boolean>;
 
   /** Ends the session cleanly: its transcript is fully stored when this resolves. Idempotent. */
   close(): Promise<void>;

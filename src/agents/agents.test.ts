@@ -72,7 +72,7 @@ describe('ROUTE-2: a backend that cannot run here', () => {
         hint: 'as claude_pty',
         available: false,
         reason: expect.stringMatching(/^There are no terminals here\./) as string,
-        capabilities: { deltas: false, terminal: false, images: false, durableDecisions: false },
+        capabilities: { deltas: false, terminal: false, images: false, durableDecisions: false, continuesTurns: false },
       },
       { name: 'claude_sdk', available: true, reason: null, capabilities: sdk.capabilities },
     ]);

@@ -27,7 +27,7 @@ export async function openAgents(
 }
 
 /** A backend that cannot run here has no capabilities. */
-const nothing = { deltas: false, terminal: false, images: false, durableDecisions: false };
+const nothing = { deltas: false, terminal: false, images: false, durableDecisions: false, continuesTurns: false };
 
 export class Agents implements AgentDirectory {
   readonly #agents: ReadonlyMap<AgentName, Agent>;

@@ -12,6 +12,9 @@ import { costAdded, costResumed } from './session-cost.ts';
 import { agentWrite } from './turn.ts';
 import { assertApart } from './working-directory.ts';
 
+/** What a new process begins with by itself. */
+type SessionBegins = Pick<AgentSessionSpec, 'continues' | 'continuesTurn'>;
+
 export class ChatSession {
   readonly #context: ChatContext;
   #isOutdated = false;
@@ -65,14 +68,19 @@ export class ChatSession {
 
   /** Opens the session in a new process, which continues with this call. Between turns only. */
   async continueCall(call: ContinuedCall): Promise<void> {
-    await this.#reopen(call);
+    await this.#reopen({ continues: call });
   }
 
-  async #reopen(continues?: ContinuedCall): Promise<void> {
+  /** Opens the session in a new process, which continues the last turn by itself. Between turns only. */
+  async continueTurn(): Promise<void> {
+    await this.#reopen({ continuesTurn: true });
+  }
+
+  async #reopen(begins?: SessionBegins): Promise<void> {
     const { state, warmLimiter } = this.#context;
     await this.close();
     const abort = new AbortController();
-    const opening = warmLimiter(() => this.#open(abort.signal, continues));
+    const opening = warmLimiter(() => this.#open(abort.signal, begins));
     const done = opening.then(
       () => undefined,
       () => undefined,
@@ -98,15 +106,17 @@ export class ChatSession {
 
   /** Ends the session at once, whatever it does: another host has the chat now. */
   async abandon(): Promise<void> {
-    const { state } = this.#context;
+    const { state, settings } = this.#context;
+    const continuesTurn = settings.row.onInterrupted === 'continue';
     if (state.session.is === 'opening') {
       state.session.abort.abort();
       await state.session.done;
     }
     if (state.session.is === 'ready') {
       const { handle } = state.session;
-      // What it asked a person is for the chat's next holder, and must not be denied in its transcript.
-      if ((await handle.suspend?.()) !== true) await handle.close();
+      // What it asked a person, or is working on, is for the chat's next holder: in its transcript it must not be denied.
+      if ((await handle.suspend?.()) === true || (continuesTurn && (await handle.leaveTurn?.()) === true)) return;
+      await handle.close();
     }
     if (state.session.is === 'closing') await state.session.done;
   }
@@ -138,7 +148,7 @@ export class ChatSession {
     return found;
   }
 
-  async #open(signal: AbortSignal, continues?: ContinuedCall): Promise<void> {
+  async #open(signal: AbortSignal, begins?: SessionBegins): Promise<void> {
     const { sql, log, logger, queue, settings, state, waits, agents } = this.#context;
     this.#isOutdated = false;
     const {
@@ -177,7 +187,7 @@ export class ChatSession {
       trusted: directory?.trusted === true,
       directory: directory?.content,
       acceptsAgentMessages,
-      continues,
+      ...begins,
       sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
       onUnprompted: (events) => queue.addUnprompted(events),
       onEvent: (event) => this.#record(event),

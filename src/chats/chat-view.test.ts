@@ -26,7 +26,15 @@ const row = chatRow({
 
 describe('a chat as clients see it', () => {
   test('has the fields of its row, without those of the store alone', () => {
-    const { ordinal: _, agentDirectory: _2, waitingPrompts: _3, isAsking: _4, hasAnswer: _5, ...fields } = row;
+    const {
+      ordinal: _,
+      agentDirectory: _2,
+      waitingPrompts: _3,
+      isAsking: _4,
+      hasAnswer: _5,
+      continuation: _6,
+      ...fields
+    } = row;
     expect(chatView(row, atRest(row))).toEqual({
       ...fields,
       waiting: 2,

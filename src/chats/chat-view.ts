@@ -21,6 +21,7 @@ export function chatView(row: Readonly<ChatRow>, live: LiveState): Chat {
     waitingPrompts,
     isAsking: _isAsking,
     hasAnswer: _hasAnswer,
+    continuation: _continuation,
     ...rest
   } = row;
   return {

@@ -25,6 +25,7 @@ import { chatView, type LiveState } from './chat-view.ts';
 import { flipChat } from './flip.ts';
 import { eraseSessions } from './kept-sessions.ts';
 import { ContinuedCalls } from './continued-calls.ts';
+import { ContinuedTurn } from './continued-turn.ts';
 import { OpenDecisions } from './open-decisions.ts';
 import { openTerminal } from './open-terminal.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
@@ -91,6 +92,7 @@ export class Chat {
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));
     this.#loop = new ChatLoop(context, { session, hold, turns, decisions, onRest });
     decisions.takeOver(parts.openDecisions);
+    if (row.continuation) new ContinuedTurn(context, session, turns).add(row.continuation);
   }
 
   get state(): ChatState {
@@ -222,7 +224,8 @@ export class Chat {
   async stop(): Promise<void> {
     const { state, log } = this.#context;
     this.#close();
-    if (state.turn && !(await this.#decisions.suspend())) await state.handle?.interrupt();
+    if (state.turn && !(await this.#decisions.suspend()) && !(await this.#turns.leave()))
+      await state.handle?.interrupt();
     await this.#loop.ended();
     await this.#session.close();
     await log.settled();

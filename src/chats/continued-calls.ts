@@ -108,7 +108,7 @@ export class ContinuedCalls {
         const interruption = state.end();
         if (interruption) await state.handle?.interrupt();
       }
-      await this.#turns.recordUnprompted(decision.turnId ?? undefined);
+      await this.#turns.recordUnprompted({ continuesTurnId: decision.turnId ?? undefined });
     }
     if (!isGiven) await this.#giveUp(decision, failure?.message ?? 'the agent did not take it up');
   }

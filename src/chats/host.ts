@@ -25,6 +25,7 @@ import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
 import { canContinue } from './continued-calls.ts';
+import { afterInterruption } from './after-interruption.ts';
 import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
 import { HeadsElsewhere } from './heads-elsewhere.ts';
@@ -312,6 +313,11 @@ export class Host {
       canContinue: async (decision) => {
         const row = await find();
         return row !== null && canContinue({ sql, log, agents, settings: { row } }, decision);
+      },
+      afterInterruption: async (turnId) => {
+        const row = await find();
+        if (!row) throw unknownChat();
+        return afterInterruption(agents, row, { turnId, starts: row.continuation?.starts ?? 0 });
       },
       onLeft: (decisions) => this.notifier.left(decisions),
     });

@@ -100,6 +100,7 @@ async function recover(parts: Partial<RecoveryParts> = {}, seen: Record<string, 
     createTraces: () => Promise.resolve(((traced += 1), traces)),
     wasAsked: (turn, { id }) => Promise.resolve((asked.push(`${turn} ${id}`), false)),
     canContinue: () => Promise.resolve(false),
+    afterInterruption: () => Promise.resolve({ continuation: null, next: 'Send the prompt again to continue.' }),
     onLeft: (decisions: readonly Decision[]) => told.push(...decisions.map(({ id }) => id)),
     ...parts,
   });
@@ -130,6 +131,28 @@ test('TURN-7: a prompt that never reached its agent waits again, and keeps its n
   expect(asked).toEqual([`${turnId} p1`]);
   expect(await prompts()).toEqual([{ id: 'p1', turn: null, starts: 2 }]);
   expect(await turns()).toMatchObject([{ outcome: 'interrupted' }]);
+});
+
+test('TURN-24: what continues is stored with the end of the turn, if it reached its agent and waits for nobody', async () => {
+  const stored = async () =>
+    (await database.sql`select continuation::text as stored from boocode.chats where id = ${chatId}`)[0]!['stored'] as
+      string | null;
+  await leaveTurn();
+  const afterInterruption: RecoveryParts['afterInterruption'] = (id) =>
+    Promise.resolve({ continuation: { turnId: id, starts: 1 }, next: 'It goes on.' });
+  await recover({ afterInterruption });
+  expect(await stored()).toBeNull();
+  await database.sql`update boocode.turns set outcome = null where id = ${turnId}`;
+  await ask(randomUUID());
+  const canContinue = () => Promise.resolve(true);
+  expect(await recover({ afterInterruption, canContinue })).toHaveLength(1);
+  expect(await stored()).toBeNull();
+  await database.sql`update boocode.turns set outcome = null where id = ${turnId}`;
+  await recover({ afterInterruption });
+  expect(JSON.parse((await stored())!)).toEqual({ turnId, starts: 1 });
+  // Nothing was left: what is to continue stays so.
+  expect(await recover({ afterInterruption })).toEqual([]);
+  expect(await stored()).not.toBeNull();
 });
 
 test('TURN-7: a prompt that reached its agent stays with its turn', async () => {

@@ -8,6 +8,7 @@ import { otherHostLives } from '../store/hosts.ts';
 import { findPromptOfTurn, type PromptRow, requeuePrompts } from '../store/prompts.ts';
 import { findRunningTurn, finishTurn, isTurnSilent } from '../store/turns.ts';
 import type { ChatLog } from './chat-log.ts';
+import type { AfterInterruption } from './after-interruption.ts';
 import { lookAtLeftTurn } from './left-turn.ts';
 import { settlement } from './turn.ts';
 
@@ -23,6 +24,8 @@ export interface RecoveryParts {
   readonly wasAsked: (turnId: string, prompt: PromptRow) => Promise<boolean>;
   /** Whether another process of the agent can continue the decision's call. */
   readonly canContinue: (decision: Decision) => Promise<boolean>;
+  /** What follows after a turn that its host did not survive and that waits for nobody. */
+  readonly afterInterruption: (turnId: string) => Promise<AfterInterruption>;
   /** Called with the decisions before they are cancelled. */
   readonly onLeft?: (decisions: readonly Decision[]) => void;
 }
@@ -57,15 +60,17 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
       settlement(of ?? undefined, id, { outcome: 'cancelled', by: 'host', message: whyCancelled(kind) }),
     );
   const used = turnId === null ? null : await lookAtLeftTurn(sql, log, turnId, await createTraces());
+  const { continuation, next } = await whatNext(parts, turnId, {
+    requeued: requeued !== null,
+    isAsking: open.length > 0,
+    isAnswered: answered.length > 0,
+  });
   const {
     outcome,
     error,
     usage: none,
     costUsd,
-  } = endWithoutResult(
-    'interrupted',
-    requeued ? notReached() : await whyLeft(parts, { isAsking: open.length > 0, isAnswered: answered.length > 0 }),
-  );
+  } = endWithoutResult('interrupted', requeued ? notReached() : await whyLeft(parts, next));
   const usage = used?.usage ?? none;
   const requeuedPromptIds = requeued ? [requeued.id] : undefined;
   const unheard = [...answered, ...open].map(({ id }) => id);
@@ -83,18 +88,22 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
       ...(turnId === null ? [] : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd })]),
       ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
     ],
+    ...(turnId === null ? {} : { chat: { continuation } }),
   });
 }
 
-async function whyLeft(
-  { sql, log, hostId, cause }: RecoveryParts,
-  { isAsking, isAnswered }: { isAsking: boolean; isAnswered: boolean },
-): Promise<BooError> {
-  const next = isAsking
-    ? continuesWhenAnswered
-    : isAnswered
-      ? 'The turn continues with the answer.'
-      : 'Send the prompt again to continue.';
+/** What the end of the turn says about its continuation, and what has to be stored for that. An answer continues it anyway. */
+async function whatNext(
+  { afterInterruption }: RecoveryParts,
+  turnId: string | null,
+  { requeued, isAsking, isAnswered }: { requeued: boolean; isAsking: boolean; isAnswered: boolean },
+): Promise<AfterInterruption> {
+  if (isAsking) return { continuation: null, next: continuesWhenAnswered };
+  if (isAnswered) return { continuation: null, next: 'The turn continues with the answer.' };
+  return turnId === null || requeued ? { continuation: null, next: '' } : afterInterruption(turnId);
+}
+
+async function whyLeft({ sql, log, hostId, cause }: RecoveryParts, next: string): Promise<BooError> {
   if (cause) {
     return new BooError(cause.code, `This turn could not be stored to its end: ${cause.message} ${next}`, { cause });
   }

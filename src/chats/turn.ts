@@ -9,7 +9,7 @@ import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
 import { insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
-import type { RowChanges } from '../store/chats.ts';
+import type { Continuation, RowChanges } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatSettings } from './chat-settings.ts';
@@ -50,6 +50,8 @@ export interface TurnAftermath {
   interruptedBy?: DoneBy | undefined;
   /** The prompt, which never reached the agent and waits again. */
   requeued?: { id: string; starts: number } | undefined;
+  /** The turn continues by itself; null if it was such a turn and does not any more. */
+  continuation?: Continuation | null | undefined;
   /** Holds the queue. Called when it is the write's turn. */
   hold?: (() => { event: NewEvent; chat: RowChanges } | null) | undefined;
 }
@@ -217,7 +219,7 @@ function andContinues({ code, message }: TurnError): TurnError {
 export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAftermath = {}): Promise<void> {
   const { log, turnId, settings, decisions } = parts;
   const { outcome, usage, costUsd, models } = end;
-  const { events: before = [], interruptedBy, requeued, hold } = aftermath;
+  const { events: before = [], interruptedBy, requeued, hold, continuation } = aftermath;
   const by = outcome === 'interrupted' ? interruptedBy : undefined;
   await log.appendIf(() => {
     const kept = (end.keptDecisionIds ?? []).filter((id) => decisions.pending.delete(id));
@@ -255,7 +257,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
         addUsage(db, log.lease, settings.row.agent, { costUsd, models }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
       ],
-      ...(held ? { chat: held.chat } : {}),
+      chat: { ...held?.chat, ...(continuation === undefined ? {} : { continuation }) },
     };
   });
 }

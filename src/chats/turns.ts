@@ -10,6 +10,7 @@ import type { NewPrompt, PromptRow } from '../store/prompts.ts';
 import { FencedError, isUniqueViolation, toStorageError } from '../store/storage-error.ts';
 import { callsWithoutResult } from './left-turn.ts';
 import type { ChatContext } from './chat-context.ts';
+import { type AfterInterruption, afterInterruption } from './after-interruption.ts';
 import type { ChatSession } from './chat-session.ts';
 import type { Interruption } from './chat-state-machine.ts';
 import { acceptPrompt } from './prompt-acceptance.ts';
@@ -43,11 +44,26 @@ interface TurnPlan {
   prompt?: Pick<PromptRow, 'id' | 'content' | 'starts'> | undefined;
   /** Missing unless it was interrupted before it started. */
   interruption?: Interruption | undefined;
+  /** How often it was started, if it continues another one by itself. */
+  starts?: number | undefined;
+}
+
+/** What a turn continues that the agent starts by itself. */
+export interface ContinuedFrom {
+  continuesTurnId?: string | undefined;
+  /** How often that was started, if it happened by itself: see `Continuation`. */
+  starts?: number | undefined;
+  /** It was interrupted before it started. */
+  interruption?: Interruption | undefined;
 }
 
 export class Turns {
   readonly #context: ChatContext;
   readonly #parts: TurnsParts;
+  /** Set while the running turn is left to the chat's next holder, who continues it or says why not. */
+  #left: AfterInterruption | undefined;
+  /** Of the running turn: how often it was started, if it continues another one by itself. */
+  #starts: number | undefined;
 
   constructor(context: ChatContext, parts: TurnsParts) {
     this.#context = context;
@@ -70,17 +86,33 @@ export class Turns {
     await state.handle?.interrupt();
   }
 
+  /**
+   * The host stops: ends the agent's process in the middle of the turn, for the chat's next holder to continue. False if
+   * nobody will.
+   */
+  async leave(): Promise<boolean> {
+    const { agents, settings, state } = this.#context;
+    const { turn, handle } = state;
+    if (!turn || turn.interruption || settings.row.onInterrupted === 'stop') return false;
+    this.#left = afterInterruption(agents, settings.row, { turnId: turn.id, starts: this.#starts ?? 0 });
+    if (this.#left.continuation === null) return false;
+    const isLeft = (await handle?.leaveTurn?.()) === true;
+    if (!isLeft) this.#left = undefined;
+    return isLeft;
+  }
+
   /** Records the waiting turns that the agent started by itself; the first continues another one, if that is named. */
-  async recordUnprompted(continuesTurnId?: string): Promise<void> {
-    let continues = continuesTurnId;
-    for (let events; (events = this.#context.queue.takeUnprompted()); continues = undefined) {
-      await this.runUnprompted(events, continues);
+  async recordUnprompted(from?: ContinuedFrom): Promise<void> {
+    let continued = from;
+    for (let events; (events = this.#context.queue.takeUnprompted()); continued = undefined) {
+      await this.runUnprompted(events, continued);
     }
   }
 
   /** Records a turn that the agent started by itself. */
-  runUnprompted(events: AsyncIterable<AgentEvent>, continuesTurnId?: string): Promise<void> {
-    return this.#run({ start: this.#startFor({ continuesTurnId }), begin: () => events });
+  async runUnprompted(events: AsyncIterable<AgentEvent>, from?: ContinuedFrom): Promise<void> {
+    const { continuesTurnId, starts, interruption } = from ?? {};
+    await this.#run({ start: this.#startFor({ continuesTurnId }), begin: () => events, starts, interruption });
   }
 
   /** Stores a prompt and starts its turn in one write. `onStored` gets the seq of the prompt's event. */
@@ -168,7 +200,7 @@ export class Turns {
       (await log.appendIf(() => (isNext() ? turnStart(log, turnId, { prompt, continuesTurnId }) : null))) !== null;
   }
 
-  async #run({ start, begin, prompt, interruption }: TurnPlan): Promise<void> {
+  async #run({ start, begin, prompt, interruption, starts }: TurnPlan): Promise<void> {
     const { log, settings, state, waits } = this.#context;
     const turnId = randomUUID();
     const parts: TurnParts = {
@@ -179,6 +211,7 @@ export class Turns {
       decisions: this.#parts.decisions,
       signs: { isTaken: false, isBegun: false },
     };
+    this.#starts = starts;
     state.beginTurn(turnId, interruption);
     try {
       if (!(await start(turnId))) return;
@@ -187,15 +220,33 @@ export class Turns {
       if (prompt && (await this.#isUnasked(parts, end, prompt))) await this.#giveBack(parts, end, prompt);
       else {
         const counted = await this.#count(turnId, end);
-        await endTurn(parts, counted.end, {
-          ...this.#aftermath(parts, end, prompt),
-          events: counted.events,
-          interruptedBy: this.#interruptedBy,
-        });
+        const { continuation, error = counted.end.error } = this.#afterLeaving(end);
+        await endTurn(
+          parts,
+          { ...counted.end, error },
+          {
+            ...this.#aftermath(parts, end, prompt),
+            continuation,
+            events: counted.events,
+            interruptedBy: this.#interruptedBy,
+          },
+        );
       }
     } finally {
       state.end();
     }
+  }
+
+  /** Whether the chat's next holder continues the turn, and why it ended. */
+  #afterLeaving({
+    outcome,
+    keptDecisionIds = [],
+  }: TurnEnd): Pick<TurnAftermath, 'continuation'> & Pick<TurnEnd, 'error'> {
+    const isOver = outcome !== 'interrupted' || this.#context.state.turn?.interruption || keptDecisionIds.length > 0;
+    if (!this.#left || isOver) return this.#starts === undefined ? {} : { continuation: null };
+    const { continuation, next } = this.#left;
+    const message = `The host was stopped while this turn was running. ${next}`;
+    return { continuation, error: { code: 'host_restarted', message } };
   }
 
   get #interruptedBy() {

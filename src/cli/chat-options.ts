@@ -11,6 +11,7 @@ export interface ChatOptions {
   trust?: true;
   acceptAgentMessages?: boolean;
   resumeAtReset?: boolean;
+  onInterrupted?: CreateChat['onInterrupted'];
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -24,6 +25,8 @@ const permissionModes = [
   'bypassPermissions',
 ] as const satisfies readonly CreateChat['permissionMode'][];
 
+const interruptedChoices = ['stop', 'continue'] satisfies CreateChat['onInterrupted'][];
+
 export function addChatOptions(command: Command): Command {
   return command
     .option('--title <title>', 'the title of the chat')
@@ -35,12 +38,20 @@ export function addChatOptions(command: Command): Command {
     .option('--accept-agent-messages', 'let agents of other chats on the machine start turns in this one')
     .option('--no-accept-agent-messages', 'refuse them (the default for a new chat)')
     .option('--resume-at-reset', 'let prompts held by a usage limit resume automatically when it resets')
-    .option('--no-resume-at-reset', 'let them wait for a person');
+    .option('--no-resume-at-reset', 'let them wait for a person')
+    .addOption(
+      new Option(
+        '--on-interrupted <choice>',
+        'after the server ended during a turn: stop (the default for a new chat), or continue the turn without asking ' +
+          '(engine claude_sdk only; the agent may repeat what it was doing)',
+      ).choices(interruptedChoices),
+    );
 }
 
 /** What a new chat is created with, and an existing one is changed to. */
 export function chatSettings(options: ChatOptions) {
-  const { title, model, effort, permissionMode, resumeAtReset } = options;
+  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted } = options;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
-  return { title, model, effort, permissionMode, trusted, acceptsAgentMessages, resumeAtReset } satisfies PatchChat;
+  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted };
+  return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;
 }

@@ -312,6 +312,21 @@ describe('chat', () => {
     expect(stub.chats.slice(1).map((each) => each.acceptsAgentMessages)).toEqual([true, false]);
   });
 
+  it('TURN-24: has interrupted turns of a chat continue or stop, and only with the flag', async () => {
+    const chat = stub.addChat();
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    const resume = (...flags: string[]) => run(['chat', '--resume', chat.id, ...flags, 'go']);
+    await resume('--on-interrupted', 'continue');
+    expect(chat.onInterrupted).toBe('continue');
+    await resume('--title', 'New');
+    expect(chat.onInterrupted).toBe('continue');
+    await resume('--on-interrupted', 'stop');
+    expect(chat.onInterrupted).toBe('stop');
+    await run(['chat', '--on-interrupted', 'continue', 'go']);
+    expect(stub.chats[0]!.onInterrupted).toBe('continue');
+    expect((await run(['chat', '--on-interrupted', 'retry', 'go'])).code).not.toBe(0);
+  });
+
   it('prints nothing twice when the connection breaks in the middle of a message', async () => {
     onTurn(async (chatId) => {
       const stream = (text: string): void =>

@@ -100,6 +100,13 @@ describe('AGENT-12: messages that no person wrote', () => {
   it('are announced when the chat starts to accept them', () => {
     expect(render([event({ type: 'chat_updated', acceptsAgentMessages: true })]).out).toContain('can start turns here');
   });
+
+  it('TURN-24: says whether interrupted turns continue by themselves when that changes', () => {
+    const changed = (onInterrupted: 'stop' | 'continue') =>
+      render([event({ type: 'chat_updated', onInterrupted })]).out;
+    expect(changed('continue')).toContain('continues by itself');
+    expect(changed('stop')).toContain('stays interrupted');
+  });
 });
 
 describe('the agent’s own changes', () => {

@@ -11,6 +11,7 @@ import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
+import { interruptedWords } from '../protocol/interrupted-words.ts';
 import { suspendedText } from '../protocol/suspended-text.ts';
 import { plain, row, rowsText } from './card-rows.ts';
 import { answeredText, decisionRows } from './decision-text.ts';
@@ -262,6 +263,7 @@ export function createRenderer(options: RendererOptions): Renderer {
       case 'chat_updated':
         if (event.acceptsAgentMessages !== undefined)
           line(outStyle('yellow', `· ${acceptanceWords(event.acceptsAgentMessages)}`));
+        if (event.onInterrupted !== undefined) line(outStyle('yellow', `· ${interruptedWords(event.onInterrupted)}`));
         if (event.cwd !== undefined) line(outStyle('dim', `· the chat continues in ${plainLine(event.cwd, 4096)}`));
         if (event.cwd !== undefined && event.trusted === false)
           line(outStyle('yellow', '· that directory is not trusted: see `boocode trust`'));

@@ -7,6 +7,8 @@ export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'au
 export const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 /** What a flip does with a running turn: wait for its end, interrupt it, or refuse to flip. */
 export const runningChoices = ['finish', 'interrupt', 'refuse'] as const;
+/** What happens to a turn that its host did not survive: it stays interrupted, or an agent continues it by itself. */
+export const interruptedChoices = ['stop', 'continue'] as const;
 export const chatStates = ['cold', 'warming', 'ready', 'running', 'waiting', 'failed'] as const;
 
 export type AgentName = string;
@@ -14,6 +16,7 @@ export type BackendName = string;
 export type PermissionMode = (typeof permissionModes)[number];
 export type Effort = (typeof efforts)[number];
 export type RunningChoice = (typeof runningChoices)[number];
+export type InterruptedChoice = (typeof interruptedChoices)[number];
 export type ChatState = (typeof chatStates)[number];
 export const waitKinds = ['model', 'tool', 'person', 'rate_limit', 'sign_in', 'background'] as const;
 export const mcpServerStatuses = ['connected', 'pending', 'failed', 'needs_auth', 'disabled'] as const;
@@ -106,6 +109,12 @@ const chatSettings = {
    * setting, which is off unless enabled.
    */
   resumeAtReset: setting(z.boolean(), false),
+  /**
+   * After the host of a running turn has ended, in order or not. `stop`: the turn stays interrupted. `continue`: the next
+   * host has the agent continue it by itself, before prompts that wait; never one that a person interrupted, that failed,
+   * or that waits for a decision, and at most twice in a row. Only on engines with the capability `continuesTurns`.
+   */
+  onInterrupted: setting(z.enum(interruptedChoices), 'stop'),
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

@@ -195,7 +195,7 @@ const lifecycleBodies = [
     type: z.literal('turn_started'),
     turnId: z.uuid(),
     promptIds: z.array(z.string()),
-    /** It continues with a call that was asked about in this turn. */
+    /** It continues this turn: with a call that was asked about there, or because the chat's `onInterrupted` says so. */
     continuesTurnId: z.uuid().optional(),
   }),
   /** Waiting prompts are not taken until `queue_resumed`, because they would only fail. */

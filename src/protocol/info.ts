@@ -18,6 +18,8 @@ export const backendInfo = z
       images: z.boolean(),
       /** Decisions outlive the process that asked, and their answers take effect on the calls in question. */
       durableDecisions: z.boolean(),
+      /** A turn that its host did not survive can continue by itself: see the chat's `onInterrupted`. */
+      continuesTurns: z.boolean(),
     }),
   })
   .meta({ id: 'BackendInfo' });

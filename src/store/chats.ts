@@ -9,6 +9,14 @@ import type { Sql } from './database.ts';
 /** Why the chat's queue is held, as stored. Whether it resumes automatically is the chat's own setting. */
 export type StoredHold = Omit<Hold, 'resumesAt'>;
 
+/** An interrupted turn that is to continue by itself, or is continuing in a turn that runs. */
+export interface Continuation {
+  /** The interrupted turn. */
+  turnId: string;
+  /** How often an agent was started to continue it, and the turns that it continues itself. */
+  starts: number;
+}
+
 /** A chat as stored: everything but the state, which only the host that holds it knows. */
 export interface ChatRow extends StoredSettings {
   id: string;
@@ -22,6 +30,8 @@ export interface ChatRow extends StoredSettings {
   /** The agent has yet to get an answer that is stored. */
   hasAnswer: boolean;
   hold: StoredHold | null;
+  /** The interrupted turn that continues by itself; null if none does. */
+  continuation: Continuation | null;
   costUsd: number;
   tokensIn: number;
   tokensOut: number;
@@ -41,6 +51,7 @@ const settingColumns: Record<SettingName, string> = {
   trusted: 'trusted',
   acceptsAgentMessages: 'accepts_agent_messages',
   resumeAtReset: 'resume_at_reset',
+  onInterrupted: 'on_interrupted',
   archived: 'archived',
 };
 const settings = Object.entries(settingColumns) as [SettingName, string][];
@@ -58,7 +69,7 @@ const tokens = (db: Sql, names: readonly (keyof Usage)[]) => db`
     where chat_id = chats.id and count.key = any(${[...names]})), 0)`;
 
 const columns = (db: Sql) => db`
-  ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold,
+  ${settings.map(([name, column]) => db`${db(column)} as ${db(name)},`)} id, agent, hold, continuation,
   agent_directory as "agentDirectory", next_seq - 1 as head,
   (select count(*) from boocode.prompts where chat_id = chats.id and turn_id is null) as "waitingPrompts",
   exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is null) as "isAsking",
@@ -78,10 +89,16 @@ export function newChatColumns({ id, agent, ...rest }: NewChat) {
   return { id, agent, ...bySettingColumn(rest) };
 }
 
-type RawRow = Omit<ChatRow, 'hold' | 'agentDirectory'> & { hold: string | null; agentDirectory: string | null };
+type JsonField = 'hold' | 'agentDirectory' | 'continuation';
+type RawRow = Omit<ChatRow, JsonField> & Record<JsonField, string | null>;
 
-function toRow({ hold, agentDirectory, ...row }: RawRow): ChatRow {
-  return { ...row, hold: parsed<StoredHold>(hold), agentDirectory: parsed<AgentDirectory>(agentDirectory) };
+function toRow({ hold, agentDirectory, continuation, ...row }: RawRow): ChatRow {
+  return {
+    ...row,
+    hold: parsed<StoredHold>(hold),
+    agentDirectory: parsed<AgentDirectory>(agentDirectory),
+    continuation: parsed<Continuation>(continuation),
+  };
 }
 
 function parsed<T>(json: string | null): T | null {
@@ -138,13 +155,18 @@ export function toChatRows(rows: readonly RawRow[]): ChatRow[] {
 export type ChatChanges = Omit<PatchChat, 'running'>;
 
 /** What a write may change in the chat's row, including what no patch does. */
-export type RowChanges = ChatChanges & { hold?: StoredHold | null; agentDirectory?: AgentDirectory };
+export type RowChanges = ChatChanges & {
+  hold?: StoredHold | null;
+  agentDirectory?: AgentDirectory;
+  continuation?: Continuation | null;
+};
 
 /** What an update of the chat's row sets. */
-export function chatChanges(db: Sql, { hold, agentDirectory, ...changes }: RowChanges) {
+export function chatChanges(db: Sql, { hold, agentDirectory, continuation, ...changes }: RowChanges) {
   const columns = {
     ...bySettingColumn(changes),
     ...(hold === undefined ? {} : { hold: hold && json(db, hold) }),
+    ...(continuation === undefined ? {} : { continuation: continuation && json(db, continuation) }),
     // In another directory the agent has not been anywhere yet.
     ...(changes.cwd === undefined ? {} : { agent_directory: null }),
     ...(agentDirectory ? { agent_directory: json(db, agentDirectory) } : {}),

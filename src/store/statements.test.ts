@@ -99,6 +99,7 @@ test('stores every setting as given, with a new chat and by a patch', async () =
     trusted: true,
     acceptsAgentMessages: true,
     resumeAtReset: true,
+    onInterrupted: 'continue',
     archived: true,
   } satisfies StoredSettings;
   const { chatId } = await openChat(settings);

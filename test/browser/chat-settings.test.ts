@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 
-describeInBrowser('WEB-68: the settings of a chat', (opened) => {
-  it('are saved without undoing what was changed elsewhere while the dialog was open', async () => {
+describeInBrowser('the settings of a chat', (opened) => {
+  it('WEB-68: are saved without undoing what was changed elsewhere while the dialog was open', async () => {
     const { server, browser } = opened();
     const { client } = server;
     const chat = await server.createChat({ title: 'two people' });
@@ -31,6 +31,48 @@ describeInBrowser('WEB-68: the settings of a chat', (opened) => {
       acceptsAgentMessages: true,
       resumeAtReset: true,
     });
+    expect(problems).toEqual([]);
+  });
+
+  it('WEB-69: say what happens to an interrupted turn, and where an engine cannot continue one', async () => {
+    const { server, browser } = opened();
+    const { client } = server;
+    const { page, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ title: 'to be continued', backend: 'claude_sdk' });
+    await openChat(page, server.url, chat.id);
+    const save = async (act: () => Promise<void>): Promise<void> => {
+      await page.getByRole('button', { name: 'Model, engine and trust' }).click();
+      await act();
+      await page.getByRole('button', { name: 'Save' }).click();
+      await dialog.waitFor({ state: 'detached' });
+    };
+    const dialog = page.getByRole('dialog', { name: 'This chat' });
+    const choice = dialog.getByLabel(/When the server ends during a turn, continue it/);
+    const note = dialog.getByText(/do not continue by themselves/);
+    await save(async () => {
+      expect(await choice.isChecked()).toBe(false);
+      await choice.check();
+      expect(await note.count()).toBe(0);
+      await dialog.getByLabel(/^Terminal program/).check();
+      await note.waitFor();
+      await dialog.getByLabel(/^Agent SDK/).check();
+    });
+    expect((await client.getChat(chat.id)).onInterrupted).toBe('continue');
+    await page.getByText('A turn that the server did not survive continues by itself.').waitFor();
+    await save(() => choice.uncheck());
+    expect((await client.getChat(chat.id)).onInterrupted).toBe('stop');
+
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'New chat' }).first().click();
+    const fresh = page.getByRole('dialog', { name: 'New chat' });
+    await fresh.getByText('More options').click();
+    await fresh.getByLabel(/When the server ends during a turn/).check();
+    await fresh.getByLabel('Directory on the server').fill(chat.cwd);
+    await fresh.getByRole('button', { name: 'Start' }).click();
+    await fresh.waitFor({ state: 'detached' });
+    const { items } = await client.listChats();
+    expect(items[0]).toMatchObject({ onInterrupted: 'continue' });
     expect(problems).toEqual([]);
   });
 });

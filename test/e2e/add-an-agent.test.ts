@@ -63,7 +63,7 @@ function finished(outcome: 'completed' | 'interrupted'): AgentEvent {
 
 const backend: AgentBackend = {
   name: 'echo_loop',
-  capabilities: { deltas: false, terminal: false, images: false, durableDecisions: false },
+  capabilities: { deltas: false, terminal: false, images: false, durableDecisions: false, continuesTurns: false },
   openSession: (spec) => Promise.resolve(new EchoSession(spec)),
   dispose: () => Promise.resolve(),
 };

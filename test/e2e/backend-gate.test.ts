@@ -38,7 +38,7 @@ test('ROUTE-2: /v1/info says which backends run here, and what each can do', asy
       hint: 'claude itself, with its screens',
       available: true,
       reason: null,
-      capabilities: { deltas: false, terminal: true, images: false, durableDecisions: true },
+      capabilities: { deltas: false, terminal: true, images: false, durableDecisions: true, continuesTurns: false },
     },
     {
       name: 'claude_sdk',
@@ -47,7 +47,7 @@ test('ROUTE-2: /v1/info says which backends run here, and what each can do', asy
       hint: 'stays warm, follow-ups in milliseconds',
       available: true,
       reason: null,
-      capabilities: { deltas: true, terminal: false, images: true, durableDecisions: true },
+      capabilities: { deltas: true, terminal: false, images: true, durableDecisions: true, continuesTurns: true },
     },
   ]);
   expect(agents).toMatchObject([

@@ -22,6 +22,7 @@ export function chatRow(rest: Partial<ChatRow> = {}): ChatRow {
     waitingPrompts: 0,
     isAsking: false,
     hasAnswer: false,
+    continuation: null,
     hold: null,
     costUsd: 0,
     tokensIn: 0,

@@ -59,7 +59,13 @@ export interface ScriptedSession {
 
 export class ScriptedBackend implements AgentBackend {
   readonly name: BackendName;
-  readonly capabilities: { deltas: boolean; terminal: boolean; images: boolean; durableDecisions: boolean };
+  readonly capabilities: {
+    deltas: boolean;
+    terminal: boolean;
+    images: boolean;
+    durableDecisions: boolean;
+    continuesTurns: boolean;
+  };
   /** What every turn does; a test can replace it. */
   script: TurnScript;
   /** Runs before a session is open: a test may wait here, or throw. */
@@ -84,6 +90,12 @@ export class ScriptedBackend implements AgentBackend {
   /** The answers to continued calls that the agent received. */
   readonly continued: DecisionAnswer[] = [];
 
+  /** What it does in a turn that it continues by itself. */
+  continueTurn: TurnScript = async function* () {
+    yield said('It continued by itself.');
+    yield finished();
+  };
+
   /** The cost a session still reports when it is closed. */
   costAtEnd: SessionCost | undefined;
 
@@ -91,7 +103,13 @@ export class ScriptedBackend implements AgentBackend {
     this.script = script;
     this.name = name;
     const isTerminal = name === 'claude_pty';
-    this.capabilities = { deltas: !isTerminal, terminal: isTerminal, images: !isTerminal, durableDecisions: false };
+    this.capabilities = {
+      deltas: !isTerminal,
+      terminal: isTerminal,
+      images: !isTerminal,
+      durableDecisions: false,
+      continuesTurns: !isTerminal,
+    };
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
@@ -139,6 +157,7 @@ export class ScriptedBackend implements AgentBackend {
         yield finished();
       });
     }
+    if (spec.continuesTurn === true) this.beginUnprompted(spec.chatId, (turn) => this.continueTurn(turn));
     return handle;
   }
 
@@ -155,6 +174,14 @@ export class ScriptedBackend implements AgentBackend {
     const keptDecisionIds = [...session.decisions.keys()];
     if (!session.turn || keptDecisionIds.length === 0 || !this.openCalls?.size) return false;
     session.turn.out.push(finished('interrupted', { keptDecisionIds }));
+    this.#end(session);
+    this.#drop(session);
+    return true;
+  }
+
+  #leaveTurn(session: ScriptedSession): boolean {
+    if (!session.turn) return false;
+    session.turn.out.push(finished('interrupted'));
     this.#end(session);
     this.#drop(session);
     return true;
@@ -185,6 +212,7 @@ export class ScriptedBackend implements AgentBackend {
       // The same one as long as the session is open; it shows nothing.
       ...(capabilities.terminal ? { terminal: session.terminal } : {}),
       ...(this.openCalls ? { suspend: () => Promise.resolve(this.#suspend(session)) } : {}),
+      ...(capabilities.continuesTurns ? { leaveTurn: () => Promise.resolve(this.#leaveTurn(session)) } : {}),
       close: () => this.#close(session),
     };
   }

@@ -41,7 +41,13 @@ export interface CallBackend extends Pick<AgentBackend, 'openSession' | 'dispose
 /** Runs sessions in the real `claude` program, each in its own terminal. Call `loadPseudoTerminals` first. */
 export class ClaudePtyBackend implements AgentBackend {
   readonly name = 'claude_pty';
-  readonly capabilities = { deltas: false, terminal: true, images: false, durableDecisions: true };
+  readonly capabilities = {
+    deltas: false,
+    terminal: true,
+    images: false,
+    durableDecisions: true,
+    continuesTurns: false,
+  };
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
   #costs: Promise<CostReceiver> | undefined;

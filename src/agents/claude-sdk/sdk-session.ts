@@ -75,7 +75,9 @@ export class SdkSession implements AgentSession {
       this.#running = { query, read: this.#read(query) };
       changes.begin(title);
       if (moved) turns.route(moved);
-      if (this.#parts.spec.continues) turns.beginContinued(this.#parts.limits.startMs);
+      const { spec, limits } = this.#parts;
+      if (spec.continues) turns.beginContinued(limits.startMs);
+      else if (spec.continuesTurn) turns.beginContinuedTurn(limits.continueMs);
       this.#tellEnded();
     } catch (error) {
       if (this.#life.phase.is === 'opening') this.#life.move({ is: 'over' });
@@ -220,15 +222,26 @@ export class SdkSession implements AgentSession {
 
   async suspend(): Promise<boolean> {
     if (!this.#wired.permissions.canLeave || !this.#life.isUp) return false;
-    this.#isSuspended = true;
-    await this.#life.close(() => this.#suspend().finally(() => this.#end()));
+    await this.#leave(() => this.#wired.process.kill());
     return true;
   }
 
-  async #suspend(): Promise<void> {
+  /** SIGTERM has the program write the rest of its transcript, in which the turn stays unfinished. */
+  async leaveTurn(): Promise<boolean> {
+    if (!this.#wired.turns.current || !this.#life.isUp) return false;
+    await this.#leave(() => this.#wired.process.end());
+    return true;
+  }
+
+  #leave(endProcess: () => void | Promise<void>): Promise<void> {
+    this.#isSuspended = true;
+    return this.#life.close(() => this.#endMidTurn(endProcess).finally(() => this.#end()));
+  }
+
+  async #endMidTurn(endProcess: () => void | Promise<void>): Promise<void> {
     const { mcp, process, transcript } = this.#wired;
     mcp.close();
-    process.kill();
+    await endProcess();
     await this.#running?.read;
     await process.end();
     transcript.close();

@@ -76,7 +76,7 @@ export class SdkTurns {
   /** The program's own turn, in which nothing has happened so far: perhaps it only reports that it has started. */
   #untold: ClaudeTurn | undefined;
   #interrupting: NodeJS.Timeout | undefined;
-  /** Runs until the program has asked about the call that it continues. */
+  /** Runs until the program has asked about the call that it continues, or has taken up the turn. */
   #continuing: NodeJS.Timeout | undefined;
   #backgroundTasks = 0;
 
@@ -127,9 +127,24 @@ export class SdkTurns {
     this.#continuing = setTimeout(() => this.#parts.onStuck(), limitMs);
   }
 
+  /** The program continues a turn of an earlier process by itself, in one that begins now. */
+  beginContinuedTurn(limitMs: number): void {
+    const turn = this.#beginUnprompted();
+    this.#tellTurn();
+    // The program submits to itself the prompt again, or words of its own.
+    this.#parts.incoming.expect([]);
+    this.#continuing = setTimeout(() => this.#finish(turn, endWithoutResult('failed', notContinued())), limitMs);
+  }
+
   /** The program has asked about that call, or run it without asking, as its settings allow it by now. */
   noteContinued(): void {
     clearTimeout(this.#continuing);
+    this.#continuing = undefined;
+  }
+
+  #noteTurnContinued(): void {
+    if (this.#continuing) this.#parts.incoming.noteBegun();
+    this.noteContinued();
   }
 
   async interrupt(): Promise<void> {
@@ -184,6 +199,7 @@ export class SdkTurns {
     const { spec, watch, mcp, incoming, changes, transcript } = this.#parts;
     watch.hear();
     if (isSign(message)) spec.onSign?.();
+    if (isInit(message) && spec.continuesTurn === true) this.#noteTurnContinued();
     if (isInit(message)) mcp.noteInit((message as { mcp_servers?: unknown }).mcp_servers);
     incoming.noteFrame(message);
     const named = namedBy(message);
@@ -294,3 +310,6 @@ export class SdkTurns {
     if (transcript.isDirty) void transcript.repair();
   }
 }
+
+const notContinued = (): BooError =>
+  new BooError('agent_failed', 'The agent found nothing to continue. Send the prompt again.');

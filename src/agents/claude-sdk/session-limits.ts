@@ -3,6 +3,8 @@ import type { WatchLimits } from '../process-watch.ts';
 export interface SessionLimits extends WatchLimits {
   /** A program that has not started by then is ended; 0 means never. */
   startMs: number;
+  /** A turn that the program has not continued by then, although it was started to, has failed. */
+  continueMs: number;
   /** An interrupt that has not ended the turn by then ends the process. */
   interruptMs: number;
   /**
@@ -21,6 +23,7 @@ export const defaultLimits: SessionLimits = {
   closeMs: { turn: 1_500, exit: 2_500, term: 1_500 },
   repairMs: 10_000,
   startMs: 60_000,
+  continueMs: 30_000,
   silenceMs: 30_000,
   answerMs: 60_000,
   mcpAskAgainMs: 1_000,

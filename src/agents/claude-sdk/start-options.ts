@@ -7,6 +7,7 @@ import type { PermissionRequests } from '../claude/permission-requests.ts';
 import { programSettings } from '../claude/program-settings.ts';
 import type { StartWatch } from '../start-watch.ts';
 import { modeToStart, withQuestion } from './continued-call.ts';
+import { continuesTurn } from './continued-turn.ts';
 import type { IncomingWords } from './incoming-words.ts';
 import type { SdkProcess } from './sdk-process.ts';
 import type { SdkTranscript } from './sdk-transcript.ts';
@@ -55,7 +56,7 @@ export function startOptions(parts: StartOptionsParts): StartOptions {
     hooks: parts.incoming.hooks,
     onElicitation: async (request, { signal }) =>
       elicitationResult(await permissions.ask(elicitationAsked(request), signal)),
-    env,
+    env: spec.continuesTurn === true ? { ...env, ...continuesTurn } : env,
     onStartupHooksRunning: (running) => startWatch.noteHooks(running),
     spawnClaudeCodeProcess: parts.process.spawn,
   };

@@ -1,5 +1,6 @@
 import type { Event } from '../../protocol/event.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
+import { interruptedWords } from '../../protocol/interrupted-words.ts';
 import { suspendedText } from '../../protocol/suspended-text.ts';
 import type { Item } from './chat-log.ts';
 
@@ -68,6 +69,8 @@ export function toItems(event: Event): Item[] {
       if (event.backend !== undefined) return [{ key: `e:${seq}`, seq, kind: 'flip', backend: event.backend }];
       if (event.acceptsAgentMessages !== undefined)
         return notice('info', 'agent_messages', acceptanceWords(event.acceptsAgentMessages));
+      if (event.onInterrupted !== undefined)
+        return notice('info', 'on_interrupted', interruptedWords(event.onInterrupted));
       if (event.model !== undefined) return notice('info', 'model', modelText(event.model));
       if (event.effort !== undefined) return notice('info', 'effort', effortText(event.effort));
       return [];

@@ -7,7 +7,7 @@ import { AllowButton, SeenGate, UnseenNote, useSeenGate } from '../decisions/see
 import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from '../chats/directory-field.tsx';
 import { Problem } from '../parts/problem.tsx';
-import { SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
+import { InterruptedField, SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useSettingsDraft } from '../parts/use-settings-draft.ts';
@@ -167,6 +167,7 @@ export function ChatSettings({
             label="When a usage limit holds prompts, resume automatically at the reset"
             draft={draft}
           />
+          <InterruptedField draft={draft} />
           {isTrusting && <UnseenNote />}
           <Problem text={changing.problem} />
           <div className="actions">

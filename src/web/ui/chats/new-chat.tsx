@@ -6,7 +6,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { DirectoryField } from './directory-field.tsx';
 import { chatHref } from '../parts/route.ts';
 import { Problem } from '../parts/problem.tsx';
-import { SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
+import { InterruptedField, SettingFields, SettingToggle } from '../parts/setting-fields.tsx';
 import { useAttempt } from '../parts/use-attempt.ts';
 import { useSession } from '../parts/session-context.ts';
 import { useSettingsDraft } from '../parts/use-settings-draft.ts';
@@ -18,6 +18,7 @@ const initial: Partial<Pick<Chat, SettingName>> & Pick<Chat, 'permissionMode'> =
   effort: null,
   permissionMode: 'default',
   trusted: false,
+  onInterrupted: 'stop',
 };
 
 export function NewChat({ onClose }: { onClose: () => void }) {
@@ -69,6 +70,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
             label="Trust this directory: load its own settings, hooks and instructions"
             draft={draft}
           />
+          <InterruptedField draft={draft} />
         </details>
         <Problem text={problem} />
         <div className="actions">

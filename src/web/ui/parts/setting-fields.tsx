@@ -35,6 +35,28 @@ export function SettingFields({
   );
 }
 
+/** Whether an interrupted turn continues by itself. */
+export function InterruptedField({ draft: { values, set } }: { draft: SettingsDraft }) {
+  const info = useStore(useSession().info);
+  const name = values.backend ?? info?.defaultBackend;
+  const engine = info?.backends.find((backend) => backend.name === name);
+  const isIgnored = values.onInterrupted === 'continue' && engine?.capabilities.continuesTurns === false;
+  return (
+    <>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={values.onInterrupted === 'continue'}
+          onChange={(event) => set({ onInterrupted: event.target.checked ? 'continue' : 'stop' })}
+        />
+        When the server ends during a turn, continue it afterwards without asking: the agent may repeat what it was
+        doing
+      </label>
+      {isIgnored && <p className="quiet">{`Turns on the ${engine.label} do not continue by themselves: they stop.`}</p>}
+    </>
+  );
+}
+
 type Toggle = { [N in SettingName]: Chat[N] extends boolean ? N : never }[SettingName];
 
 export function SettingToggle({
