@@ -2,7 +2,7 @@ import type { ChatLog, ToolCall } from './chat-log.ts';
 
 /** What is to be expected of a call that has no result. */
 export interface CallState {
-  /** A decision about it is pending, with or without a process. */
+  /** A decision about it is pending, whether or not a process waits for it. */
   isAsking: boolean;
   /** Its turn is running, or another one that continues it. Also while the agent’s next process starts with the answer. */
   isTurnOpen: boolean;
