@@ -1,6 +1,6 @@
 /**
  * The turns of one prompt: the one that takes it, and those that continue it once a decision is answered that has
- * outlived that process: the prompt is done when the last of them is.
+ * outlived its agent. The prompt is done when the last of them is.
  */
 import type { Event, EventOf } from './event.ts';
 import { noUsage, sumOf } from './usage.ts';

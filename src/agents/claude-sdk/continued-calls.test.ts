@@ -182,7 +182,8 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
     await session.handle.close();
     const written = await readFile(join(harness.cwd, '.claude', 'settings.local.json'), 'utf8');
     expect(JSON.parse(written)).toMatchObject({ permissions: { allow: kept } });
-    expect(kept).toEqual([expect.stringContaining('printf')]);
+    // The program may ask twice.
+    expect([...new Set(kept)]).toEqual([expect.stringContaining('printf')]);
   });
 
   test('refuses a call that the program still knows of, if it is not the one to continue', async () => {
