@@ -208,9 +208,11 @@ describe('DECIDE-14: whether a call can be continued', () => {
     backend.canContinue = () => Promise.resolve((looks += 1) > 0);
     expect(await canContinue(context, { ...call, kind: 'form' })).toBe(false);
     expect(await canContinue(context, { ...call, toolCallId: null })).toBe(false);
-    await database.sql`delete from boocode.agent_sessions where chat_id = ${log.lease.chatId}`;
-    expect(await canContinue(context, call)).toBe(false);
+    const { canContinue: ofAgent } = backend;
     backend = {};
+    expect(await canContinue(context, call)).toBe(false);
+    backend = { canContinue: ofAgent };
+    await database.sql`delete from boocode.agent_sessions where chat_id = ${log.lease.chatId}`;
     expect(await canContinue(context, call)).toBe(false);
     expect(looks).toBe(0);
   });
