@@ -128,13 +128,13 @@ describe('DECIDE-14: an answer without its process', () => {
 
   test('DECIDE-16: that is interrupted while its process starts is still recorded, and the agent interrupted', async () => {
     const handle = { interrupt: () => Promise.resolve(void told.push(['interrupt'])) } as Partial<AgentSession>;
-    for (const isLost of [false, true]) {
+    for (const how of ['interrupted', 'lost', 'untouched']) {
       onCall = async (call) => {
         const done = Promise.resolve();
         state.moveSession({ is: 'opening', abort: new AbortController(), done, mcpServers: null });
-        state.interrupt(anActor);
+        if (how !== 'untouched') state.interrupt(anActor);
         await call.onAsked();
-        if (isLost) throw new Error('It was lost.');
+        if (how === 'lost') throw new Error('It was lost.');
         state.moveSession({ is: 'ready', handle: handle as AgentSession, directory: undefined, mcpServers: null });
       };
       calls.add(await asked(), answer);
@@ -142,7 +142,7 @@ describe('DECIDE-14: an answer without its process', () => {
       state.moveSession({ is: 'cold' });
     }
     const order = told.map((it) => (it as string[])[0]).join();
-    expect(order).toBe('task,call,interrupt,record,task,call,record');
+    expect(order).toBe('task,call,interrupt,record,task,call,record,task,call,record');
   });
 
   test('DECIDE-15: is given up when its session has moved on, before or between two tries', async () => {
