@@ -1,4 +1,6 @@
 // What one chat does with its clients' requests while something else happens.
+import { realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { createGate } from '../../test/support/gate.ts';
@@ -24,43 +26,44 @@ afterEach(() => here.close());
 const taken = async (id: string): Promise<string[]> =>
   (await here.log(id)).flatMap((event) => (event.type === 'turn_started' ? event.promptIds : []));
 
-/** A chat whose first prompt has met a limit that resets in two seconds, while `b` waits. */
-async function openHeldChat(): Promise<string> {
+/** A chat whose prompt `a` has met a limit that resets in two seconds, while these waited. */
+async function openHeldChat(...waiting: string[]): Promise<string> {
+  const { id } = await here.createChat();
+  await here.chats.patchChat(id, { resumeAtReset: true });
+  await here.chats.submitPrompt(id, { id: 'first', content: 'first' });
+  await here.events(id, 'turn_finished');
+  await until(() => here.host.find(id)?.state === 'ready');
   const gate = createGate();
   const resetsAt = new Date(clock.now().getTime() + 2_000).toISOString();
-  let isReached = true;
+  let isFree = false;
   here.backend.script = async function* () {
     await gate.pass();
     const error = { code: 'model_error', message: 'The limit is reached.' } as const;
-    yield isReached ? finished('failed', { error, obstacle: { reason: 'usage_limit', resetsAt } }) : finished();
+    yield isFree ? finished() : finished('failed', { error, obstacle: { reason: 'usage_limit', resetsAt } });
   };
-  const { id } = await here.createChat();
-  await here.chats.patchChat(id, { resumeAtReset: true });
-  await here.chats.submitPrompt(id, { id: 'a', content: 'a' });
-  await here.chats.submitPrompt(id, { id: 'b', content: 'b' });
+  for (const each of ['a', ...waiting]) await here.chats.submitPrompt(id, { id: each, content: each });
   gate.open();
   await here.events(id, 'queue_held');
-  isReached = false;
   await until(() => here.host.find(id)?.state === 'ready' && clock.nextMs === 2_000);
+  isFree = true;
   return id;
 }
 
 test('PROMPT-8: a prompt to a held queue waits for the reset, even if nothing else waits', async () => {
   const id = await openHeldChat();
-  await here.chats.cancelPrompt(id, 'b');
   expect((await here.chats.submitPrompt(id, { id: 'c', content: 'c' })).receipt).toMatchObject({ held: true });
-  expect(await taken(id)).toEqual(['a']);
+  expect(await taken(id)).toEqual(['first', 'a']);
   clock.advance(2_000);
-  await here.events(id, 'turn_finished', 3);
-  expect(await taken(id)).toEqual(['a', 'a', 'c']);
+  await here.events(id, 'turn_finished', 4);
+  expect(await taken(id)).toEqual(['first', 'a', 'a', 'c']);
 });
 
 test('PROMPT-6: the time of a reset is forgotten once somebody has resumed the queue', async () => {
-  const id = await openHeldChat();
+  const id = await openHeldChat('b');
   await here.chats.resumeQueue(id, { sendAgain: false });
   expect(clock.nextMs).toBeGreaterThan(2_000);
-  await here.events(id, 'turn_finished', 2);
-  expect(await taken(id)).toEqual(['a', 'b']);
+  await here.events(id, 'turn_finished', 3);
+  expect(await taken(id)).toEqual(['first', 'a', 'b']);
 });
 
 test('PROMPT-3: a prompt that is moved before the one whose agent starts goes first', async () => {
@@ -90,7 +93,7 @@ test('PROMPT-7: an agent that does not start holds the queue, even while more pr
   expect(count).toBe(2);
 });
 
-test('a setting that needs no new process can be changed in the middle of a turn', async () => {
+test('a setting that needs no new process can be changed in the middle of a turn, even while a move waits for its end', async () => {
   const gate = createGate();
   here.backend.script = async function* () {
     await gate.pass();
@@ -99,7 +102,15 @@ test('a setting that needs no new process can be changed in the middle of a turn
   const { id } = await here.createChat();
   await here.chats.submitPrompt(id, { content: 'go' });
   await gate.reached;
-  expect(await here.chats.patchChat(id, { title: 'Named' })).toMatchObject({ title: 'Named', state: 'running' });
+  const moved = here.chats.patchChat(id, { cwd: await realpath(tmpdir()), running: 'finish' });
+  // Once it waits, even a move that changes nothing has to.
+  await until(() =>
+    here.chats.patchChat(id, { cwd: here.cwd }).then(
+      () => false,
+      () => true,
+    ),
+  );
+  expect(await here.chats.patchChat(id, { title: 'Named' })).toMatchObject({ title: 'Named', cwd: here.cwd });
   gate.open();
-  await here.events(id, 'turn_finished');
+  expect(await moved).toMatchObject({ title: 'Named', cwd: await realpath(tmpdir()) });
 });
