@@ -112,6 +112,22 @@ describe('a chat', () => {
     expect([here.host.find(id), warnings, errors]).toEqual([undefined, [], []]);
   });
 
+  test('LOG-5: cuts off a reader for whom more waits than the host allows', async () => {
+    const there = await openHost({ readerBacklogBytes: 1_000 });
+    const { id } = await there.createChat();
+    const name = (title: string) => there.chats.patchChat(id, { title });
+    await name('history');
+    const { items } = await there.chats.follow(id, { after: 0 });
+    const iterator = items[Symbol.asyncIterator]();
+    for (let count = 0; count < 2; count += 1) await iterator.next();
+    const live = iterator.next();
+    await name('live');
+    await live;
+    expect(there.host.feed(id).readerCount).toBe(1);
+    for (let count = 0; count < 10; count += 1) await name(`One of many titles: ${count}`);
+    expect(there.host.feed(id).readerCount).toBe(0);
+  });
+
   test('that is being deleted accepts nothing', async () => {
     const id = await openReadyChat();
     const gate = createGate();
