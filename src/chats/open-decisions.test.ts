@@ -167,7 +167,7 @@ describe('an answer', () => {
     const old = await asked('pending', { toolCallId: null });
     const plain = await asked('pending');
     const heard = () => told.splice(0).filter((it) => (it as string[])[0] !== 'check');
-    const filled = { outcome: 'allow', input: { pin: '1234' } } as const;
+    const filled = { outcome: 'allow', input: { pin: 'a secret' } } as const;
     await decisions.answer(form, filled, anActor);
     expect(heard()).toEqual([['resolve', form.id, filled]]);
     handle.resolve = () => false;
@@ -181,7 +181,7 @@ describe('an answer', () => {
     // What was typed is only for the server that asked for it.
     const [row] = await database.sql`select answer from boocode.decisions where id = ${form.id}`;
     expect(JSON.parse(row!['answer'] as string)).toEqual({ outcome: 'allow' });
-    expect(JSON.stringify(await events())).not.toContain('1234');
+    expect(JSON.stringify(await events())).not.toContain('a secret');
   });
 
   test('that allows always makes the rules known that the agent keeps in the directory', async () => {
