@@ -197,6 +197,8 @@ describe('a session', () => {
       toolCallId: 'c',
       toolName: 'Bash',
       answer: { outcome: 'allow' },
+      waitingCallIds: [],
+      finishedCallIds: [],
       onAsked: () => Promise.resolve(),
     } as const;
     given.isForOneCall = true;

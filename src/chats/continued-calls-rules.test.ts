@@ -16,6 +16,7 @@ import type { ChatSession } from './chat-session.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
 import { canContinue, ContinuedCalls } from './continued-calls.ts';
 import { lettingGo } from './storage.ts';
+import type { DecisionIds } from './turn.ts';
 import type { Turns } from './turns.ts';
 
 let database: TestDatabase;
@@ -23,6 +24,7 @@ let log: ChatLog;
 let state: ChatStateMachine;
 let context: ChatContext;
 let calls: ContinuedCalls;
+let ids: DecisionIds;
 let sessionId: string;
 let backend: { -readonly [K in keyof AgentBackend]?: AgentBackend[K] };
 /** What the agent does with the call that it is to continue. */
@@ -56,12 +58,23 @@ beforeEach(async () => {
       if (isClosed) throw lettingGo();
     },
   };
-  const session = { continueCall: (call: ContinuedCall) => (tell('call', call), onCall(call)) };
-  const turns = { recordUnprompted: (turnId?: string) => Promise.resolve(tell('record', turnId)) };
+  const session = {
+    continueCall: (call: ContinuedCall) => (tell('call', call), onCall(call)),
+    noteRules: (rules: readonly string[]) => void (rules.length > 0 && tell('rules', ...rules)),
+  };
+  const turns = {
+    recordUnprompted: ({ continuesTurnId }: { continuesTurnId?: string }) =>
+      Promise.resolve(tell('record', continuesTurnId)),
+  };
   const agents = { backendFor: () => backend, agentFor: () => ({ foldSummary: () => ({ data: {} }) }) };
   const logger = { warn: (...line: unknown[]) => tell('warn', ...line) };
   context = { sql, log, settings, state, queue, agents, logger } as unknown as ChatContext;
-  calls = new ContinuedCalls(context, session as unknown as ChatSession, turns as unknown as Turns);
+  ids = { pending: new Set(), kept: new Set(), unheard: new Set() };
+  calls = new ContinuedCalls(context, {
+    session: session as unknown as ChatSession,
+    turns: turns as unknown as Turns,
+    ids,
+  });
 });
 
 /** A decision about a call whose process is gone. */
@@ -95,20 +108,28 @@ describe('DECIDE-14: an answer without its process', () => {
     const decision = await asked();
     let wasOpen: unknown[] = [];
     onCall = async (call) => {
-      wasOpen = [await isOpen()];
-      await call.onAsked();
-      wasOpen.push(await isOpen());
+      wasOpen = [await isOpen(), ids.unheard.size];
+      await call.onAsked(['Bash(a)']);
+      wasOpen.push(await isOpen(), ids.unheard.size);
       expect(state.interrupt(anActor)).toBe(true);
     };
     calls.add(decision, answer);
     await done;
-    const call = { toolCallId: 'call', toolName: 'Bash', answer, onAsked: expect.any(Function) as unknown };
+    const call = {
+      toolCallId: 'call',
+      toolName: 'Bash',
+      answer,
+      waitingCallIds: [],
+      finishedCallIds: [],
+      onAsked: expect.any(Function) as unknown,
+    };
     expect(told).toEqual([
       ['task', 'continuation', { isFirst: true }],
       ['call', call],
+      ['rules', 'Bash(a)'],
       ['record', decision.turnId],
     ]);
-    expect([wasOpen, await events(), state.interrupt(anActor)]).toEqual([[true, false], [], false]);
+    expect([wasOpen, await events(), state.interrupt(anActor)]).toEqual([[true, 1, false, 0], [], false]);
   });
 
   test('DECIDE-15: is handed over once, also to an agent that asks twice or is lost then', async () => {
@@ -191,6 +212,23 @@ describe('DECIDE-14: an answer without its process', () => {
     expect([heard('call').length, heard('record'), await isOpen(), await events()]).toEqual([1, [], true, []]);
     expect(state.interrupt(anActor)).toBe(false);
   });
+});
+
+test('DECIDE-19: a continued call knows which others wait, and which have a result', async () => {
+  const decision = await asked();
+  await asked({ toolCallId: 'other' });
+  await asked({ toolCallId: null });
+  const body = {
+    type: 'tool_call_update',
+    toolCallId: 'done',
+    status: 'completed',
+    content: [],
+    rawOutput: null,
+  } as const;
+  await log.append({ events: [{ turnId: decision.turnId!, body }] });
+  calls.add(decision, answer);
+  await done;
+  expect(heard('call')).toMatchObject([['call', { waitingCallIds: ['other'], finishedCallIds: ['done'] }]]);
 });
 
 describe('DECIDE-14: whether a call can be continued', () => {

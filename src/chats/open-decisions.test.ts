@@ -16,13 +16,14 @@ import type { ChatContext } from './chat-context.ts';
 import type { ChatLog } from './chat-log.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
 import { OpenDecisions, type OpenDecisionsParts } from './open-decisions.ts';
+import type { DecisionIds } from './turn.ts';
 
 const idleTimeoutMs = 60_000;
 let database: TestDatabase;
 let log: ChatLog;
 let state: ChatStateMachine;
 let clock: ManualClock;
-let ids: { pending: Set<string>; kept: Set<string> };
+let ids: DecisionIds;
 let decisions: OpenDecisions;
 let waits: { hasBackground: boolean; takeOver(decision: Decision): void };
 /** What the session, the continued calls and the rest of the chat were told, in order. */
@@ -40,7 +41,7 @@ beforeEach(async () => {
   log = await openChatLog(sql, { onStored: (event) => decisions.noted(event) });
   const settings = await openChatSettings(sql, log);
   [state, clock, told] = [new ChatStateMachine(() => {}), new ManualClock(), []];
-  ids = { pending: new Set(), kept: new Set() };
+  ids = { pending: new Set(), kept: new Set(), unheard: new Set() };
   const tell = (...what: unknown[]) => void told.push(what);
   handle = {
     checkAnswer: (id, answer) => (tell('check', id, answer), Promise.resolve('fine')),
@@ -56,6 +57,7 @@ beforeEach(async () => {
   const continued = {
     add: ({ id }: Decision, answer: DecisionAnswer) => tell('continue', id, answer),
     handOver: ({ id }: Decision) => (tell('hand over', id), handOver(), Promise.resolve()),
+    takeBack: ({ id }: Decision) => Promise.resolve(tell('take back', id)),
   };
   const queue = { wake: () => tell('wake') };
   const logger = { warn: (...line: unknown[]) => tell('warn', ...line) };
@@ -107,7 +109,7 @@ describe('an answer', () => {
       ['check', decision.id, allow],
       ['hand over', decision.id],
     ]);
-    expect([await wasOpen, ids.pending.size]).toEqual([true, 0]);
+    expect([await wasOpen, ids.pending.size, ids.unheard.size]).toEqual([true, 0, 0]);
     expect(await events()).toMatchObject([
       { type: 'decision_resolved', turnId, decisionId: decision.id, outcome: 'allow', ...doneByActor(anActor) },
     ]);
@@ -126,8 +128,16 @@ describe('an answer', () => {
       if (index === 1) handOver = () => state.moveSession({ is: 'cold' });
       await decisions.answer(decision, allow, anActor);
     }
-    const heard = told.filter((it) => (it as string[])[0] === 'continue');
-    expect(heard).toEqual(decided.map(({ id }) => ['continue', id, allow]));
+    const heard = told.filter((it) => ['continue', 'take back'].includes((it as string[])[0]!));
+    expect(heard).toEqual([
+      // It was handed over.
+      ...decided.slice(0, 2).flatMap(({ id }) => [
+        ['take back', id],
+        ['continue', id, allow],
+      ]),
+      ['continue', decided[2]!.id, allow],
+    ]);
+    expect([...ids.unheard]).toEqual(decided.map(({ id }) => id));
   });
 
   test('DECIDE-14: to a decision that waits without a process belongs to the turn that asked, whatever process is open', async () => {
@@ -207,7 +217,7 @@ describe('an answer', () => {
     for (const decision of decided)
       await expect(decisions.answer(decision, allow, anActor)).rejects.toBeInstanceOf(FencedError);
     expect([[...ids.pending], [...ids.kept]]).toEqual(decided.map(({ id }) => [id]));
-    expect(told).toEqual([]);
+    expect([told, ids.unheard.size]).toEqual([[], 0]);
   });
 
   test('DECIDE-2: to a decision that nothing waits for, or no longer once it was checked, settles nothing', async () => {
@@ -373,8 +383,8 @@ describe('DECIDE-14: decisions that wait without a process', () => {
       { decision: left, answer: null },
     ]);
     expect(told).toEqual([
-      ['continue', answered.id, allow],
       ['wait', left.id],
+      ['continue', answered.id, allow],
     ]);
     expect([[...ids.kept], decisions.isAsking, decisions.isWaiting]).toEqual([[left.id], true, true]);
   });
