@@ -218,13 +218,8 @@ test('DECIDE-19: a continued call knows which others wait, and which have a resu
   const decision = await asked();
   await asked({ toolCallId: 'other' });
   await asked({ toolCallId: null });
-  const body = {
-    type: 'tool_call_update',
-    toolCallId: 'done',
-    status: 'completed',
-    content: [],
-    rawOutput: null,
-  } as const;
+  const call = { toolCallId: 'done', status: 'completed' as const, content: [], rawOutput: null };
+  const body = { type: 'tool_call_update' as const, ...call };
   await log.append({ events: [{ turnId: decision.turnId!, body }] });
   calls.add(decision, answer);
   await done;
