@@ -53,6 +53,8 @@ export type AgentEvent =
       /** The agent's name for the tool that wants to run. A form has none. */
       toolName?: string | undefined;
       toolCallId?: string | undefined;
+      /** If a sub-agent asks: the agent's own call that started it. */
+      subagentCallId?: string | undefined;
       title: string;
       input: Record<string, unknown>;
       canAllowAlways: boolean;
@@ -226,8 +228,12 @@ export type AnswerCheck = 'fine' | 'settled' | AnswerProblem;
 /** A call from an earlier process of the session, which now has its answer. */
 export interface ContinuedCall {
   toolCallId: string;
-  toolName: string;
   answer: DecisionAnswer;
+  /**
+   * The call starts a sub-agent over, and the answer is for what the sub-agent asks again: the same tool with the same
+   * input.
+   */
+  asksAgain?: AskedCall | undefined;
   /** Other calls of the session that wait for a person, or have an answer that their agent has yet to get. */
   waitingCallIds: readonly string[];
   /** Calls of its turn whose results are in the log already, even if the agent's transcript lacks them. */

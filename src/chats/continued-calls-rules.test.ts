@@ -117,7 +117,6 @@ describe('DECIDE-14: an answer without its process', () => {
     await done;
     const call = {
       toolCallId: 'call',
-      toolName: 'Bash',
       answer,
       waitingCallIds: [],
       finishedCallIds: [],
@@ -141,10 +140,9 @@ describe('DECIDE-14: an answer without its process', () => {
       await call.onAsked();
       throw new Error('It was lost.');
     };
-    calls.add(await asked({ toolName: null }), answer);
+    calls.add(await asked(), answer);
     await done;
     expect([handed, heard('call').length, heard('record').length, await events()]).toEqual([1, 1, 1, []]);
-    expect(heard('call')).toMatchObject([['call', { toolName: '' }]]);
   });
 
   test('DECIDE-16: that is interrupted while its process starts is still recorded, and the agent interrupted', async () => {
@@ -226,8 +224,56 @@ test('DECIDE-19: a continued call knows which others wait, and which have a resu
   expect(heard('call')).toMatchObject([['call', { waitingCallIds: ['other'], finishedCallIds: ['done'] }]]);
 });
 
+describe('DECIDE-20: an answer to a sub-agent whose process is gone', () => {
+  const subagentCallId = 'agent-call';
+  const input = { command: 'b' };
+  const allowed = { outcome: 'allow' } as const;
+
+  test('starts the sub-agent over, and is for what it asks again', async () => {
+    calls.add(await asked({ subagentCallId, input }), allowed);
+    await done;
+    const asksAgain = { toolName: 'Bash', input };
+    expect(heard('call')).toMatchObject([['call', { toolCallId: 'agent-call', answer: allowed, asksAgain }]]);
+    expect([await isOpen(), await events()]).toEqual([false, []]);
+  });
+
+  test('is given up after one run in which the sub-agent did not ask for the same again', async () => {
+    const decision = await asked({ subagentCallId, input });
+    onCall = () => Promise.resolve();
+    calls.add(decision, allowed);
+    await done;
+    expect(heard('call')).toHaveLength(1);
+    await assertGivenUp(decision, 'the sub-agent that asked has started over, and did not ask for the same again');
+  });
+
+  test('that denies is for the agent, which is told what was denied: nothing starts over', async () => {
+    for (const message of ['not today', undefined]) {
+      calls.add(await asked({ subagentCallId, input }), { outcome: 'deny', message });
+      await done;
+    }
+    const said = (heard('call') as [string, ContinuedCall][]).map(([, { answer, asksAgain }]) => [answer, asksAgain]);
+    expect(said).toEqual([
+      [{ outcome: 'deny', message: 'The sub-agent asked for “Bash: a”, and the user said no: not today' }, undefined],
+      [{ outcome: 'deny', message: 'The sub-agent asked for “Bash: a”, and the user said no.' }, undefined],
+    ]);
+  });
+
+  test('keeps its own call apart from those that other answers continue', async () => {
+    const decision = await asked();
+    await asked({ subagentCallId, toolCallId: 'inner' });
+    calls.add(decision, answer);
+    await done;
+    expect(heard('call')).toMatchObject([['call', { waitingCallIds: ['agent-call'] }]]);
+    expect(await canContinue(context, { kind: 'permission', toolCallId: 'inner', subagentCallId })).toBe(true);
+    const seen: string[] = [];
+    backend.canContinue = (_, id) => Promise.resolve(seen.push(id) > 0);
+    await canContinue(context, { kind: 'permission', toolCallId: 'inner', subagentCallId });
+    expect(seen).toEqual(['agent-call']);
+  });
+});
+
 describe('DECIDE-14: whether a call can be continued', () => {
-  const call = { kind: 'permission', toolCallId: 'call' } as const;
+  const call = { kind: 'permission', toolCallId: 'call', subagentCallId: null } as const;
 
   test('is for the agent to say, by its stored session', async () => {
     for (const says of [true, false]) {

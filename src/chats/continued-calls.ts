@@ -3,7 +3,7 @@
  * and continues the turn. An answer stays open in the database until an agent is about to get it, so that it takes effect
  * once, whoever dies in between.
  */
-import type { DecisionAnswer } from '../agents/agent-backend.ts';
+import type { ContinuedCall, DecisionAnswer } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { type BooError, toBooError } from '../protocol/error.ts';
 import type { ChatRow } from '../store/chats.ts';
@@ -25,7 +25,7 @@ export const hasCall = ({ kind, toolCallId }: Pick<Decision, 'kind' | 'toolCallI
 /** Whether another process of the chat's session can continue the call: it has not run. */
 export async function canContinue(
   { sql, log, agents, settings: { row } }: Pick<ChatContext, 'sql' | 'agents' | 'log'> & { settings: { row: ChatRow } },
-  { kind, toolCallId }: Pick<Decision, 'kind' | 'toolCallId'>,
+  { kind, toolCallId, subagentCallId }: Pick<Decision, 'kind' | 'toolCallId' | 'subagentCallId'>,
 ): Promise<boolean> {
   const backend = agents.backendFor(row.backend);
   if (!backend.canContinue || toolCallId === null || !hasCall({ kind, toolCallId })) return false;
@@ -36,7 +36,26 @@ export async function canContinue(
     agents,
     ask: (statement) => log.ask(statement),
   });
-  return session !== null && backend.canContinue(session, toolCallId);
+  return session !== null && backend.canContinue(session, subagentCallId ?? toolCallId);
+}
+
+const neverAskedAgain = 'the sub-agent that asked has started over, and did not ask for the same again';
+
+/** Of a sub-agent's question the agent's own call is continued. What is denied needs no sub-agent: the agent is told. */
+const startsOver = ({ subagentCallId }: Decision, { outcome }: DecisionAnswer): boolean =>
+  subagentCallId !== null && outcome !== 'deny';
+
+function whatContinues(
+  decision: Decision,
+  answer: DecisionAnswer,
+): Pick<ContinuedCall, 'toolCallId' | 'answer' | 'asksAgain'> {
+  const { toolCallId, subagentCallId, toolName, title, input } = decision;
+  if (subagentCallId === null) return { toolCallId: toolCallId!, answer };
+  if (startsOver(decision, answer)) {
+    return { toolCallId: subagentCallId, answer, asksAgain: { toolName: toolName ?? '', input } };
+  }
+  const message = `The sub-agent asked for “${title}”, and the user said no${answer.message ? `: ${answer.message}` : '.'}`;
+  return { toolCallId: subagentCallId, answer: { ...answer, message } };
 }
 
 export class ContinuedCalls {
@@ -94,9 +113,7 @@ export class ContinuedCalls {
       state.start();
       try {
         await this.#session.continueCall({
-          toolCallId: decision.toolCallId!,
-          toolName: decision.toolName ?? '',
-          answer,
+          ...whatContinues(decision, answer),
           waitingCallIds: await this.#waitingCallIds(decision),
           finishedCallIds: await this.#finishedCallIds(decision),
           onAsked,
@@ -109,6 +126,8 @@ export class ContinuedCalls {
         if (interruption) await state.handle?.interrupt();
       }
       await this.#turns.recordUnprompted({ continuesTurnId: decision.turnId ?? undefined });
+      // Once is enough: a sub-agent that starts over may do again what it had done.
+      if (!isGiven && !failure && startsOver(decision, answer)) return this.#giveUp(decision, neverAskedAgain);
     }
     if (!isGiven) await this.#giveUp(decision, failure?.message ?? 'the agent did not take it up');
   }
@@ -117,7 +136,9 @@ export class ContinuedCalls {
   async #waitingCallIds({ id, chatId }: Decision): Promise<string[]> {
     const { sql, log } = this.#context;
     const open = await log.ask(() => findOpenDecisions(sql, chatId));
-    return open.flatMap(({ decision }) => (decision.id === id ? [] : (decision.toolCallId ?? [])));
+    return open.flatMap(({ decision }) =>
+      decision.id === id ? [] : (decision.subagentCallId ?? decision.toolCallId ?? []),
+    );
   }
 
   async #finishedCallIds({ chatId, turnId }: Decision): Promise<string[]> {

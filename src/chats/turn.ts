@@ -151,6 +151,7 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
             input: event.input,
             toolName: event.toolName ?? null,
             toolCallId: event.toolCallId ?? null,
+            subagentCallId: event.subagentCallId ?? null,
             canAllowAlways: event.canAllowAlways,
             alwaysScope: event.alwaysScope,
           }),

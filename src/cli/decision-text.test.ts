@@ -43,6 +43,12 @@ describe('decisionRows', () => {
     ]);
   });
 
+  it('DECIDE-20: says what becomes of a sub-agent that asks', () => {
+    const words = 'A sub-agent asks. If its process ends before the answer, it starts over';
+    expect(rowsOf({ subagentCallId: 'call' })[1]).toContain(words);
+    expect(rowsOf({ subagentCallId: null }).join()).not.toContain(words);
+  });
+
   it('DECIDE-11: marks each row, including those that the terminal would wrap', () => {
     const padding = '-'.repeat(30);
     const rows = rowsOf(

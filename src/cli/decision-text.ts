@@ -5,6 +5,7 @@ import { countOf } from '../protocol/count-text.ts';
 import { exactLine, exactLines, isProseField, lineCount, shownText } from '../protocol/exact-text.ts';
 import { alikeWords } from '../protocol/look-alikes.ts';
 import { planOf } from '../protocol/plan.ts';
+import { startsOverWords } from '../protocol/sub-agent-words.ts';
 import { markOf, type Paper, plain, row } from './card-rows.ts';
 import { formRows } from './form-text.ts';
 import { plainLine } from './plain-text.ts';
@@ -14,6 +15,7 @@ import { wrapRows } from './wrap-rows.ts';
 export type Asked = Pick<Decision, 'id' | 'kind' | 'title' | 'input' | 'canAllowAlways'> & {
   alwaysScope?: readonly string[] | undefined;
   toolName?: string | null | undefined;
+  subagentCallId?: string | null | undefined;
 };
 
 const kindWords: Record<Asked['kind'], string> = {
@@ -28,6 +30,7 @@ const longestTitle = 400;
 export function decisionRows(asked: Asked, paper: Paper): string[] {
   // A plan, a question and a form follow verbatim; their titles repeat them.
   const heading = asked.kind === 'permission' ? headingRows(asked, paper) : [kindText(asked, paper.style)];
+  if (asked.subagentCallId) heading.push(paper.style('dim', startsOverWords));
   if (questionsOf(asked).length > 0) return heading;
   const form = formOf(asked);
   if (form) return [...heading, ...formRows(form, paper)];

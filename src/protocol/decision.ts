@@ -26,6 +26,11 @@ export const decision = z
     toolName: z.string().nullable(),
     /** The id of its call, as in the event `tool_call`. */
     toolCallId: z.string().nullable(),
+    /**
+     * If a sub-agent asks: the agent's own call that started it. If its process ends before the answer, the sub-agent
+     * starts over once this is allowed, and the answer applies when it asks for the same tool with the same input.
+     */
+    subagentCallId: z.string().nullable(),
     /** True if the agent would remember `allow_always`. */
     canAllowAlways: z.boolean(),
     /** What it would remember, and for how long, in words: one line per item. */

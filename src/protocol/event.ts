@@ -214,6 +214,8 @@ const lifecycleBodies = [
     /** The tool that wants to run, by its own name, for example `Bash`; a form has none. */
     toolName: z.string().optional(),
     toolCallId: z.string().optional(),
+    /** See `subagentCallId` of a decision. */
+    subagentCallId: z.string().optional(),
     title: z.string(),
     input: z.record(z.string(), z.unknown()),
     /** True if the agent would remember the answer `allow_always`. */

@@ -13,6 +13,7 @@ interface Row {
   input: string;
   toolName: string | null;
   toolCallId: string | null;
+  subagentCallId: string | null;
   canAllowAlways: boolean;
   alwaysScope: string;
   requestedAt: Date;
@@ -40,7 +41,7 @@ function toDecision(row: Row): Decision {
 }
 
 const columns = (db: Sql) => db`
-  id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_name as "toolName", tool_call_id as "toolCallId",
+  id, chat_id as "chatId", turn_id as "turnId", kind, title, input, tool_name as "toolName", tool_call_id as "toolCallId", subagent_call_id as "subagentCallId",
   can_allow_always as "canAllowAlways", always_scope as "alwaysScope", requested_at as "requestedAt", resolved_at as "resolvedAt", outcome,
   resolved_by as "by", actor, ordinal`;
 
@@ -53,6 +54,7 @@ export interface NewDecision {
   input: Record<string, unknown>;
   toolName: string | null;
   toolCallId: string | null;
+  subagentCallId?: string | null;
   canAllowAlways: boolean;
   alwaysScope: string[];
 }
@@ -60,11 +62,12 @@ export interface NewDecision {
 /** Goes with the append of `decision_requested`. */
 export function insertDecision(db: Sql, decision: NewDecision) {
   return db`
-    insert into boocode.decisions (id, chat_id, turn_id, kind, title, input, tool_name, tool_call_id, can_allow_always,
-      always_scope)
+    insert into boocode.decisions (id, chat_id, turn_id, kind, title, input, tool_name, tool_call_id, subagent_call_id,
+      can_allow_always, always_scope)
     values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
       ${cleanText(decision.title)}, ${JSON.stringify(decision.input)}::text::json,
-      ${decision.toolName && cleanText(decision.toolName)}, ${decision.toolCallId && cleanText(decision.toolCallId)}, ${decision.canAllowAlways},
+      ${decision.toolName && cleanText(decision.toolName)}, ${decision.toolCallId && cleanText(decision.toolCallId)},
+      ${decision.subagentCallId == null ? null : cleanText(decision.subagentCallId)}, ${decision.canAllowAlways},
       ${JSON.stringify(decision.alwaysScope)}::text::json)`;
 }
 

@@ -52,6 +52,7 @@ describeInBrowser('WEB-30: decision cards in a browser', (opened) => {
       input: { command: 'ls' },
       toolName: 'Bash',
       toolCallId: null,
+      subagentCallId: null,
       canAllowAlways: true,
       alwaysScope: [],
       status: 'pending',

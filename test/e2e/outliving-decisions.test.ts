@@ -189,6 +189,24 @@ describe('DECIDE-14: when the server is killed while six chats ask', () => {
   }, 180_000);
 });
 
+test('DECIDE-20: a sub-agent that asked before SIGKILL of the server starts over, and the answer runs its call once', async () => {
+  const allowed = await asking('use a sub-agent: run: printf x >> FILE');
+  const denied = await asking('use a sub-agent: run: printf x >> FILE');
+  expect(allowed.asked.subagentCallId).toBeDefined();
+  await endings['SIGKILL of the server']();
+  const { client } = server;
+  const { items } = await client.listDecisions({ status: 'pending' });
+  expect(items.map(({ id }) => id)).toEqual(expect.arrayContaining([allowed.asked.decisionId]));
+  await client.decide(allowed.asked.decisionId, { outcome: 'allow' });
+  await client.decide(denied.asked.decisionId, { outcome: 'deny', message: 'Not today.' });
+  expect(await continued(allowed)).toMatchObject({ continuesTurnId: allowed.asked.turnId, outcome: 'completed' });
+  expect(JSON.stringify((await continued(denied)).result)).toContain('Not today.');
+  expect([allowed.ran(), denied.ran()]).toEqual(['x', '']);
+  const log = await readLog(client, allowed.chatId);
+  expect(eventsOf(log, 'decision_requested')).toHaveLength(1);
+  expect(eventsOf(log, 'notice').filter(({ level }) => level !== 'info')).toEqual([]);
+}, 120_000);
+
 test('CLI-20: who waits for a turn gets the end of the one that continues it, even if the server was killed', async () => {
   const [sent, called] = await Promise.all(
     [0, 1].map(async () => {

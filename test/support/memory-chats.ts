@@ -118,6 +118,7 @@ export function createMemoryChats(): MemoryChats {
         input: { command: 'ls' },
         toolName: 'Bash',
         toolCallId: null,
+        subagentCallId: null,
         canAllowAlways: false,
         alwaysScope: [],
         status: 'pending',

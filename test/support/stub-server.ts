@@ -263,6 +263,7 @@ export async function openStubServer(): Promise<StubServer> {
         input: { command: 'ls' },
         toolName: 'Bash',
         toolCallId: null,
+        subagentCallId: null,
         canAllowAlways: true,
         alwaysScope: ['Allowed from now on: every call of Bash.'],
         status: 'pending',

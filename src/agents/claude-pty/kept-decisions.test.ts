@@ -43,13 +43,12 @@ function signalProgram({ sessionId }: OpenedSession, signal: NodeJS.Signals): vo
   process.kill(program!.pid, signal);
 }
 
-async function continueWith(spec: ReturnType<typeof newSpec>, { toolCallId, toolName }: Asked, answer: DecisionAnswer) {
+async function continueWith(spec: ReturnType<typeof newSpec>, { toolCallId }: Asked, answer: DecisionAnswer) {
   const handed: string[] = [];
   const session = await openSession(harness, {
     ...spec,
     continues: {
       toolCallId: toolCallId!,
-      toolName: toolName!,
       answer,
       waitingCallIds: [],
       finishedCallIds: [],

@@ -17,9 +17,12 @@ function open() {
   const requested = () =>
     events.filter((event): event is AgentEventOf<'decision_requested'> => event.type === 'decision_requested');
   /** The program asks about a call that is in its transcript, and `isStored` in ours. */
-  async function ask(id: string, { isStored = true, ...more }: { isStored?: boolean; agent_id?: string } = {}) {
+  async function ask(
+    id: string,
+    { isStored = true, parent, ...more }: { isStored?: boolean; parent?: string; agent_id?: string } = {},
+  ) {
     const before = requested().length;
-    openCalls.set(id, { toolName: 'Bash', input: { command: id }, parentToolCallId: undefined });
+    openCalls.set(id, { toolName: 'Bash', input: { command: id }, parentToolCallId: parent });
     questions.onToolCall(id);
     if (isStored) questions.onStoredCall(id);
     const input = { tool_name: 'Bash', tool_input: { command: id }, ...more };
@@ -29,7 +32,7 @@ function open() {
   }
   const cancelled = () =>
     events.flatMap((event) => (event.type === 'decision_resolved' ? [[event.decisionId, event.outcome]] : []));
-  return { questions, ask, cancelled };
+  return { questions, ask, cancelled, requested };
 }
 
 test('DECIDE-14: the agent’s own question about a stored call is kept', async () => {
@@ -52,4 +55,20 @@ test.each([
   expect(questions.canLeave).toBe(false);
   expect(questions.leave()).toEqual([kept]);
   expect(cancelled()).toEqual([[lost, 'cancelled']]);
+});
+
+test('DECIDE-20: a sub-agent’s question is kept for the stored call that started it, as long as that has no result', async () => {
+  const { questions, ask, requested } = open();
+  questions.onStoredCall('agent');
+  const id = await ask('ls', { agent_id: 'agent-1', parent: 'agent' });
+  expect(requested()[0]!.subagentCallId).toBe('agent');
+  expect(questions.leave()).toEqual([id]);
+
+  const other = open();
+  other.questions.onStoredCall('agent');
+  // It works in the background.
+  other.questions.onToolResult('agent', false);
+  await other.ask('ls', { agent_id: 'agent-1', parent: 'agent' });
+  expect(other.requested()[0]!.subagentCallId).toBeUndefined();
+  expect([other.questions.canLeave, other.questions.leave()]).toEqual([false, []]);
 });

@@ -174,12 +174,13 @@ export class TerminalQuestions {
   }
 
   onToolCall(toolCallId: string): void {
-    this.#requests.noteCall(toolCallId);
+    this.#requests.noteCall(toolCallId, this.#parts.openCalls().get(toolCallId)?.parentToolCallId);
     for (const look of this.#lookers) look();
   }
 
   /** A call has its result: its question was answered in the terminal. */
   onToolResult(toolCallId: string, denied: boolean): void {
+    this.#requests.noteResult(toolCallId);
     for (const { callsOfServer: calls, abort } of this.#asked) {
       if (calls?.delete(toolCallId) && calls.size === 0) abort.abort();
     }

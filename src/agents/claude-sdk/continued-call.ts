@@ -12,7 +12,7 @@ import { withoutResult } from '../claude/files/defer-call.ts';
  * it offers nothing to remember, so `allow_always` has to do without.
  */
 export function mustAsk({ continues }: AgentSessionSpec): boolean {
-  return continues !== undefined && continues.answer.outcome !== 'allow_always';
+  return continues !== undefined && !continues.asksAgain && continues.answer.outcome !== 'allow_always';
 }
 
 /** The call is continued now or later. */
@@ -21,18 +21,25 @@ export const isWaiting = ({ continues }: AgentSessionSpec, toolCallId: string): 
 
 /** The process is started unlike others of the session: another one is needed for the next turn. */
 export const isForOneCall = (spec: AgentSessionSpec): boolean =>
-  spec.continues !== undefined && (mustAsk(spec) || spec.permissionMode === 'dontAsk');
+  spec.continues !== undefined &&
+  (mustAsk(spec) || editedTool(spec) !== undefined || spec.permissionMode === 'dontAsk');
 
 /** In the mode `dontAsk` the program would refuse what a person has allowed. */
 export function modeToStart({ continues, permissionMode }: AgentSessionSpec): PermissionMode {
   return continues && permissionMode === 'dontAsk' ? 'default' : permissionMode;
 }
 
-/** An `ask` rule goes before every other rule, and holds in every mode. */
-export function withQuestion(settings: Settings, spec: AgentSessionSpec): Settings {
-  if (!spec.continues || !mustAsk(spec)) return settings;
-  const ask = [...(settings.permissions?.ask ?? []), spec.continues.toolName];
+/** An `ask` rule goes before every other rule, and holds in every mode. `toolName`: that of the call. */
+export function withQuestion(settings: Settings, spec: AgentSessionSpec, toolName: string | undefined): Settings {
+  const asked = mustAsk(spec) ? toolName : editedTool(spec);
+  if (asked === undefined) return settings;
+  const ask = [...(settings.permissions?.ask ?? []), asked];
   return { ...settings, permissions: { ...settings.permissions, ask } };
+}
+
+/** The tool whose call is to run as it was edited, and so must not run without a question. */
+function editedTool({ continues }: AgentSessionSpec): string | undefined {
+  return continues?.answer.input === undefined ? undefined : continues.asksAgain?.toolName;
 }
 
 /** Why the program may not ask the model yet. */

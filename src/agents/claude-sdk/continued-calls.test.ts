@@ -50,7 +50,7 @@ async function kill(session: OpenedSession): Promise<void> {
 /** Opens another process that continues the call, and plays its turn to the end. */
 async function continueWith(
   spec: Spec & Partial<OpenedSession>,
-  { toolCallId, toolName = 'Bash' }: Pick<Asked, 'toolCallId' | 'toolName'>,
+  { toolCallId }: Pick<Asked, 'toolCallId'>,
   answer: DecisionAnswer,
   { waitingCallIds = [], finishedCallIds = [] }: Partial<Record<'waitingCallIds' | 'finishedCallIds', string[]>> = {},
 ) {
@@ -60,7 +60,6 @@ async function continueWith(
     ...spec,
     continues: {
       toolCallId: toolCallId!,
-      toolName,
       answer,
       waitingCallIds,
       finishedCallIds,
@@ -192,7 +191,6 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
       ...spec,
       continues: {
         toolCallId: asked.toolCallId!,
-        toolName: 'Bash',
         answer: { outcome: 'allow' },
         waitingCallIds: [],
         finishedCallIds: [],

@@ -23,7 +23,7 @@ import { baselineOf } from '../claude/mapping/model-costs.ts';
 import { inboundSetting } from '../claude/program-settings.ts';
 import { type LifePhase, SessionLife } from '../claude/session-life.ts';
 import { endedCall, isForOneCall, isWaiting, mustAsk } from './continued-call.ts';
-import { startOptions } from './start-options.ts';
+import { startOptions, type StartOptionsParts } from './start-options.ts';
 import { toUserMessage } from './user-message.ts';
 import { type SdkSessionParts, type WiredSession, wireSession } from './wire-session.ts';
 
@@ -76,7 +76,8 @@ export class SdkSession implements AgentSession {
       changes.begin(title);
       if (moved) turns.route(moved);
       const { spec, limits } = this.#parts;
-      if (spec.continues) turns.beginContinued(limits.startMs);
+      // A sub-agent may think for long before it asks.
+      if (spec.continues) turns.beginContinued(spec.continues.asksAgain ? null : limits.startMs);
       else if (spec.continuesTurn) turns.beginContinuedTurn(limits.continueMs);
       this.#tellEnded();
     } catch (error) {
@@ -101,12 +102,12 @@ export class SdkSession implements AgentSession {
     turns.open(baseline);
     const isKnown = found !== null;
     if (isKnown) await spec.onResumed?.(baseline.models);
-    await this.#prepareCall(found?.calls);
+    const continuedTool = await this.#prepareCall(found?.calls);
     const model = await modelToStart({ ...spec, isKnown }, env);
     const moved = await directory.begin(found?.worktree);
     this.#life.assertWanted();
     try {
-      return { warm: await this.#warmUp(isKnown, model), title: found?.title, moved };
+      return { warm: await this.#warmUp({ isKnown, model, continuedTool }), title: found?.title, moved };
     } catch (error) {
       await process.end();
       this.#life.assertWanted();
@@ -123,14 +124,17 @@ export class SdkSession implements AgentSession {
     await dropRest({ ...spec, sessionId: turns.sessionId }, configDirOf(env), spec.continues.toolCallId);
   }
 
-  /** The program asks about the call that is to be continued, and about no other one that it still knows of. */
-  async #prepareCall(calls: OpenCalls | undefined): Promise<void> {
+  /**
+   * The program asks about the call that is to be continued, and about no other one that it still knows of. Resolves with
+   * the tool's name.
+   */
+  async #prepareCall(calls: OpenCalls | undefined): Promise<string | undefined> {
     const { spec } = this.#parts;
     const { env, incoming, permissions, turns } = this.#wired;
     const deferred = calls?.deferredId;
     if (deferred !== undefined && !isWaiting(spec, deferred)) permissions.abandon(deferred);
-    if (!spec.continues) return;
-    const { toolCallId } = spec.continues;
+    if (!spec.continues) return undefined;
+    const { toolCallId, asksAgain } = spec.continues;
     const call = calls?.find(toolCallId);
     if (!calls || !call)
       throw new BooError('agent_failed', 'The call has run, or the session has continued without it.');
@@ -142,17 +146,18 @@ export class SdkSession implements AgentSession {
     }
     if (calls.ids.some((id) => id !== toolCallId && !this.#ended.includes(id))) incoming.holdBack();
     // It may run without a question.
-    if (!mustAsk(spec)) await spec.continues.onAsked();
+    if (!mustAsk(spec) && !asksAgain) await spec.continues.onAsked();
     await deferCall(session, configDir, toolCallId, call);
+    return call.toolName;
   }
 
-  async #warmUp(isKnown: boolean, model: string | null): ReturnType<typeof startup> {
+  async #warmUp(start: Pick<StartOptionsParts, 'isKnown' | 'model' | 'continuedTool'>): ReturnType<typeof startup> {
     const { spec, dataDir } = this.#parts;
     const { startWatch } = this.#wired;
     const held = await heldProvider(spec, this.#wired.env);
     this.#life.assertWanted();
     startWatch.begin();
-    const options = startOptions({ ...this.#wired, spec, dataDir, isKnown, model, held });
+    const options = startOptions({ ...this.#wired, ...start, spec, dataDir, held });
     const warm = await startup({ options, initializeTimeoutMs: longestMs }).finally(() => startWatch.close());
     this.#life.assertWanted();
     return warm;

@@ -59,7 +59,7 @@ export interface SdkTurnsParts {
   /** Has the program interrupt what it is doing. */
   sendInterrupt(): Promise<void>;
   /** The continued call has a result, whether or not the program asked. */
-  onContinued(): void;
+  readonly onContinued: () => void;
   /** An interrupt has not ended the turn in time. */
   onStuck(): void;
   /** A frame that the SDK's types do not know. */
@@ -121,10 +121,10 @@ export class SdkTurns {
   }
 
   /** The program continues a call of an earlier process by itself, in a turn that begins now. */
-  beginContinued(limitMs: number): void {
+  beginContinued(limitMs: number | null): void {
     this.#beginUnprompted();
     this.#tellTurn();
-    this.#continuing = setTimeout(() => this.#parts.onStuck(), limitMs);
+    if (limitMs !== null) this.#continuing = setTimeout(() => this.#parts.onStuck(), limitMs);
   }
 
   /** The program continues a turn of an earlier process by itself, in one that begins now. */
@@ -272,7 +272,7 @@ export class SdkTurns {
   route(event: AgentEvent): void {
     const { spec, permissions } = this.#parts;
     if (event.type === 'background_tasks') this.#backgroundTasks = event.tasks.length;
-    if (event.type === 'tool_call_update' && event.toolCallId === spec.continues?.toolCallId) this.#parts.onContinued();
+    if (event.type === 'tool_call_update') this.#noteResult(event.toolCallId);
     if (!this.#turn && isPreview(event)) return;
     if ((!this.#turn || this.#turn === this.#untold) && isBetweenTurns(event)) {
       spec.onEvent(event);
@@ -290,7 +290,14 @@ export class SdkTurns {
       this.#tellTurn();
       turn.out.push(event);
     }
-    if (event.type === 'tool_call') permissions.noteCall(event.toolCallId);
+    if (event.type === 'tool_call') permissions.noteCall(event.toolCallId, event.parentToolCallId);
+  }
+
+  #noteResult(toolCallId: string): void {
+    const { spec, permissions, onContinued } = this.#parts;
+    permissions.noteResult(toolCallId);
+    // A call that starts a sub-agent over does not say whether that has asked again.
+    if (toolCallId === spec.continues?.toolCallId && !spec.continues.asksAgain) onContinued();
   }
 
   #finish(turn: ClaudeTurn, end: AgentEvent): void {

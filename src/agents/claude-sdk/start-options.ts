@@ -25,6 +25,8 @@ export interface StartOptionsParts {
   /** The session has a transcript to resume. */
   isKnown: boolean;
   model: string | null;
+  /** The tool of the call that is continued. */
+  continuedTool: string | undefined;
   /** Settings that the directory must not override. */
   held: Settings;
   process: SdkProcess;
@@ -46,7 +48,7 @@ export function startOptions(parts: StartOptionsParts): StartOptions {
     permissionMode: modeToStart(spec),
     ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
     settingSources: trusted ? ['user', 'project', 'local'] : ['user'],
-    settings: { ...withQuestion(programSettings(spec, 'claude_sdk', kept), spec), ...held },
+    settings: { ...withQuestion(programSettings(spec, 'claude_sdk', kept), spec, parts.continuedTool), ...held },
     systemPrompt: { type: 'preset', preset: 'claude_code' },
     includePartialMessages: true,
     forwardSubagentText: true,

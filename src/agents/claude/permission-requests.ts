@@ -1,5 +1,6 @@
 /** The program's questions to a person, from `canUseTool` to the answer. */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { CanUseTool, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent, AgentEventOf, AnswerCheck, ContinuedCall, DecisionAnswer } from '../agent-backend.ts';
 import { alwaysScope, heldHereToo, keptRules } from './always-scope.ts';
@@ -50,9 +51,15 @@ export interface PermissionRequestsParts {
 export class PermissionRequests {
   readonly #parts: PermissionRequestsParts;
   readonly #waiting = new Map<string, Waiting>();
+  /** Of calls of sub-agents: the call that the sub-agent works for. */
+  readonly #parents = new Map<string, string>();
   readonly #reported = new AwaitedIds(reportedMs);
   readonly #stored = new AwaitedIds(storedMs);
+  /** Calls that have a result. */
+  readonly #finished = new Set<string>();
   #abandoned: string | undefined;
+  /** The call that was asked about again, by a sub-agent that started over. */
+  #askedAgain: string | undefined;
 
   constructor(parts: PermissionRequestsParts) {
     this.#parts = parts;
@@ -63,8 +70,14 @@ export class PermissionRequests {
   }
 
   /** Call it for every tool call that has been reported. */
-  noteCall(toolCallId: string): void {
+  noteCall(toolCallId: string, parentToolCallId?: string): void {
+    if (parentToolCallId !== undefined) this.#parents.set(toolCallId, parentToolCallId);
     this.#reported.add(toolCallId);
+  }
+
+  /** Call it for every result of a tool call. */
+  noteResult(toolCallId: string): void {
+    this.#finished.add(toolCallId);
   }
 
   /** Call it for every tool call that is in the stored transcript. */
@@ -76,6 +89,8 @@ export class PermissionRequests {
   forgetCalls(): void {
     this.#reported.clear();
     this.#stored.clear();
+    this.#parents.clear();
+    this.#finished.clear();
   }
 
   readonly canUseTool: CanUseTool = async (toolName, input, { signal, ...options }) => {
@@ -83,32 +98,60 @@ export class PermissionRequests {
     if (toolUseID === this.#abandoned) return abandoned;
     const { continued, storesCalls = false } = this.#parts;
     const suggestions = options.suppressAlwaysAllowRule === true ? [] : (options.suggestions ?? []);
-    if (continued?.toolCallId === toolUseID) {
+    if (continued?.asksAgain) {
+      if (continued.toolCallId === toolUseID) return { behavior: 'allow', updatedInput: input };
+      if (
+        agentID !== undefined &&
+        isAgain(continued.asksAgain, { toolName, input }) &&
+        !this.#hasAskedAgain(toolUseID)
+      ) {
+        await continued.onAsked(continued.answer.outcome === 'allow_always' ? keptRules(suggestions) : []);
+        return permissionResult(continued.answer, input, suggestions);
+      }
+    } else if (continued?.toolCallId === toolUseID) {
       await continued.onAsked(continued.answer.outcome === 'allow_always' ? keptRules(suggestions) : []);
       return permissionResult(continued.answer, input, suggestions);
     }
-    // Only the agent's own calls can be continued. A call that is never reported, such as one of a silent sub-agent, must
-    // not delay its own question.
+    // A call that is never reported, such as one of a silent sub-agent, must not delay its own question.
+    const isReported = this.#reported.has(toolUseID);
     const isOwn = agentID === undefined;
+    if (!isOwn) await isReported;
+    // Only the agent's own calls can be continued: instead of a sub-agent's, the one that started the sub-agent.
+    const ownCallId = isOwn ? toolUseID : this.#ownCallOf(toolUseID);
     const [, isStored] = await Promise.all([
-      this.#reported.has(toolUseID),
-      storesCalls && isOwn && this.#stored.has(toolUseID),
+      isReported,
+      storesCalls && ownCallId !== undefined && this.#stored.has(ownCallId),
     ]);
+    const canContinue = isStored && !this.#finished.has(ownCallId!);
     const answer = await this.ask(
       {
         kind: kindOf(toolName),
         toolName,
         toolCallId: toolUseID,
+        ...(canContinue && !isOwn ? { subagentCallId: ownCallId } : {}),
         title: options.title ?? askedTitle(toolName, input),
         input,
         canAllowAlways: suggestions.length > 0,
         alwaysScope: alwaysScope(suggestions),
       },
       signal,
-      { toolName, rules: keptRules(suggestions), canContinue: isStored },
+      { toolName, rules: keptRules(suggestions), canContinue },
     );
     return answer ? permissionResult(answer, input, suggestions) : interrupted;
   };
+
+  /** The agent's own call that started the sub-agent, or the sub-agent's sub-agent, with this call. */
+  #ownCallOf(toolCallId: string): string | undefined {
+    let own: string | undefined;
+    for (let id = this.#parents.get(toolCallId); id !== undefined; id = this.#parents.get(id)) own = id;
+    return own;
+  }
+
+  /** Another call than the first one with the same input is another question. The program may ask twice about one. */
+  #hasAskedAgain(toolCallId: string): boolean {
+    this.#askedAgain ??= toolCallId;
+    return this.#askedAgain !== toolCallId;
+  }
 
   /** Asks a person, and resolves with the answer, or with undefined if the signal withdraws the question. */
   ask(asked: Asked, signal: AbortSignal, call?: AskedCall): Promise<DecisionAnswer | undefined> {
@@ -206,6 +249,9 @@ export class PermissionRequests {
     return true;
   }
 }
+
+const isAgain = (asked: ContinuedCall['asksAgain'], { toolName, input }: NonNullable<ContinuedCall['asksAgain']>) =>
+  asked?.toolName === toolName && isDeepStrictEqual(asked.input, input);
 
 function permissionResult(
   answer: DecisionAnswer,

@@ -11,6 +11,7 @@ const pending = (id: string): Decision => ({
   input: { command: id },
   toolName: 'Bash',
   toolCallId: null,
+  subagentCallId: null,
   canAllowAlways: false,
   alwaysScope: [],
   status: 'pending',

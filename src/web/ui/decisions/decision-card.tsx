@@ -4,6 +4,7 @@ import type { BooError } from '../../../protocol/error.ts';
 import { formOf } from '../../../protocol/form.ts';
 import { exactLine } from '../../../protocol/exact-text.ts';
 import { planOf } from '../../../protocol/plan.ts';
+import { startsOverWords } from '../../../protocol/sub-agent-words.ts';
 import { questionsOf } from '../../../protocol/question.ts';
 import { Markdown } from '../parts/markdown.tsx';
 import { ErrorBoundary } from '../parts/error-boundary.tsx';
@@ -69,6 +70,7 @@ export function DecisionCard({ decision, among }: { decision: Decision; among: s
             </span>
           )}
         </header>
+        {decision.subagentCallId !== null && <p className="quiet">{startsOverWords}</p>}
         {form ? (
           <ErrorBoundary of={decision.id} instead={() => <ExactText text={inputText} />}>
             <ServerForm form={form} isBusy={isBusy} onAnswer={(given) => void answer(given)} />
