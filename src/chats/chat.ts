@@ -86,7 +86,7 @@ export class Chat {
     this.#context = context;
     const session = (this.#session = new ChatSession(context));
     const hold = (this.#hold = new QueueHold(context));
-    const ids: DecisionIds = { pending: new Set(), kept: new Set(), unheard: new Set() };
+    const ids: DecisionIds = { pending: new Set(), kept: new Set(), unheard: new Set(), denied: new Map() };
     const turns = (this.#turns = new Turns(context, { session, hold, decisions: ids }));
     const continued = new ContinuedCalls(context, { session, turns, ids });
     const decisions = (this.#decisions = new OpenDecisions(context, { session, continued, ids }));

@@ -69,7 +69,7 @@ beforeEach(async () => {
   const agents = { backendFor: () => backend, agentFor: () => ({ foldSummary: () => ({ data: {} }) }) };
   const logger = { warn: (...line: unknown[]) => tell('warn', ...line) };
   context = { sql, log, settings, state, queue, agents, logger } as unknown as ChatContext;
-  ids = { pending: new Set(), kept: new Set(), unheard: new Set() };
+  ids = { pending: new Set(), kept: new Set(), unheard: new Set(), denied: new Map() };
   calls = new ContinuedCalls(context, {
     session: session as unknown as ChatSession,
     turns: turns as unknown as Turns,
@@ -89,7 +89,7 @@ async function asked(about: Partial<NewDecision> = {}): Promise<Decision> {
   return (await findDecision(sql, id))!;
 }
 
-const answer = { outcome: 'deny', message: 'no' } as const;
+const answer = { outcome: 'allow', input: { command: 'b' } } as const;
 const isOpen = async (): Promise<boolean> => (await findOpenDecisions(database.sql, log.lease.chatId)).length > 0;
 const events = () => readEvents(database.sql, log.lease.chatId, { after: 0, limit: 100 });
 const heard = (what: string) => told.filter((it) => (it as string[])[0] === what);
@@ -224,6 +224,47 @@ test('DECIDE-19: a continued call knows which others wait, and which have a resu
   expect(heard('call')).toMatchObject([['call', { waitingCallIds: ['other'], finishedCallIds: ['done'] }]]);
 });
 
+describe('DECIDE-15: a denial', () => {
+  const denial = { outcome: 'deny', message: 'no' } as const;
+  /** The call has its result, or its turn has ended in order. */
+  const settle = () => ids.denied.delete('call');
+
+  test('stays open when it is given, and is given no more once its call has a result', async () => {
+    const decision = await asked();
+    let wasOpen: boolean | undefined;
+    onCall = async (call) => {
+      await call.onAsked();
+      expect(ids.denied.get('call')).toEqual({ decision, answer: denial, isContinued: true });
+      wasOpen = await isOpen();
+      settle();
+    };
+    calls.add(decision, denial);
+    await done;
+    expect([wasOpen, heard('call').length, await events()]).toEqual([true, 1, []]);
+  });
+
+  test('is given again to the next process if one ends before the call has a result', async () => {
+    onCall = async (call) => {
+      await call.onAsked();
+      if (heard('call').length === 2) settle();
+    };
+    calls.add(await asked(), denial);
+    await done;
+    expect([heard('call').length, await events()]).toEqual([2, []]);
+  });
+
+  test('of a call that has a result by now, or that its session has left behind, is no problem, and the log says so', async () => {
+    const decision = await asked();
+    backend.canContinue = () => Promise.resolve(false);
+    calls.add(decision, denial);
+    await done;
+    expect(await events()).toMatchObject([
+      { type: 'notice', level: 'info', code: 'decision_without_effect', data: { decisionId: decision.id } },
+    ]);
+    expect([await isOpen(), ids.unheard.size]).toEqual([false, 0]);
+  });
+});
+
 describe('DECIDE-20: an answer to a sub-agent whose process is gone', () => {
   const subagentCallId = 'agent-call';
   const input = { command: 'b' };
@@ -247,6 +288,7 @@ describe('DECIDE-20: an answer to a sub-agent whose process is gone', () => {
   });
 
   test('that denies is for the agent, which is told what was denied: nothing starts over', async () => {
+    onCall = (call) => call.onAsked().then(() => void ids.denied.clear());
     for (const message of ['not today', undefined]) {
       calls.add(await asked({ subagentCallId, input }), { outcome: 'deny', message });
       await done;

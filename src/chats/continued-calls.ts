@@ -98,22 +98,27 @@ export class ContinuedCalls {
 
   async #run(decision: Decision, answer: DecisionAnswer): Promise<void> {
     const { queue, state } = this.#context;
+    const call = whatContinues(decision, answer);
+    const isDenial = answer.outcome === 'deny';
     let isGiven = false;
     let failure: BooError | undefined;
     for (let count = 1; count <= maxTries && !isGiven; count += 1) {
-      if (!(await canContinue(this.#context, decision))) return this.#giveUp(decision, 'its session has moved on');
+      if (!(await canContinue(this.#context, decision))) {
+        return isDenial ? this.#wasDenied(decision) : this.#giveUp(decision, 'its session has moved on');
+      }
       queue.assertOpen();
       const onAsked = async (rules: readonly string[] = []): Promise<void> => {
         this.#session.noteRules(rules);
+        if (isDenial) this.#ids.denied.set(call.toolCallId, { decision, answer, isContinued: true });
         // The agent may ask twice.
-        if (!isGiven) await this.handOver(decision);
+        else if (!isGiven) await this.handOver(decision);
         this.#ids.unheard.delete(decision.id);
         isGiven = true;
       };
       state.start();
       try {
         await this.#session.continueCall({
-          ...whatContinues(decision, answer),
+          ...call,
           waitingCallIds: await this.#waitingCallIds(decision),
           finishedCallIds: await this.#finishedCallIds(decision),
           onAsked,
@@ -126,6 +131,8 @@ export class ContinuedCalls {
         if (interruption) await state.handle?.interrupt();
       }
       await this.#turns.recordUnprompted({ continuesTurnId: decision.turnId ?? undefined });
+      // Its process has ended before the call had a result.
+      if (this.#ids.denied.delete(call.toolCallId)) isGiven = false;
       // Once is enough: a sub-agent that starts over may do again what it had done.
       if (!isGiven && !failure && startsOver(decision, answer)) return this.#giveUp(decision, neverAskedAgain);
     }
@@ -146,13 +153,22 @@ export class ContinuedCalls {
     return turnId === null ? [] : log.ask(() => findFinishedCalls(sql, chatId, turnId));
   }
 
+  /** The agent knew already, or has gone on without the call, which did not run either way. */
+  async #wasDenied({ id, title, toolCallId }: Decision): Promise<void> {
+    const message = `“${title}” was denied, and its call ended with that before the agent’s process did.`;
+    await this.#close(id, { level: 'info', message, data: { decisionId: id, toolCallId } });
+  }
+
   /** The answer has no effect, and the log says why. */
   async #giveUp({ id, title, toolCallId }: Decision, why: string): Promise<void> {
     const message = `“${title}” was answered, but the agent’s process had ended and the call could not be continued: ${why}.`;
-    const data = { decisionId: id, toolCallId };
+    await this.#close(id, { level: 'warning', message, data: { decisionId: id, toolCallId } });
+  }
+
+  async #close(id: string, notice: { level: 'info' | 'warning'; message: string; data: object }): Promise<void> {
     this.#ids.unheard.delete(id);
     await this.#context.log.append({
-      events: [{ body: { type: 'notice', level: 'warning', code: 'decision_without_effect', message, data } }],
+      events: [{ body: { ...notice, data: { ...notice.data }, type: 'notice', code: 'decision_without_effect' } }],
       side: (db) => [closeDecision(db, id)],
     });
   }

@@ -41,7 +41,7 @@ beforeEach(async () => {
   log = await openChatLog(sql, { onStored: (event) => decisions.noted(event) });
   const settings = await openChatSettings(sql, log);
   [state, clock, told] = [new ChatStateMachine(() => {}), new ManualClock(), []];
-  ids = { pending: new Set(), kept: new Set(), unheard: new Set() };
+  ids = { pending: new Set(), kept: new Set(), unheard: new Set(), denied: new Map() };
   const tell = (...what: unknown[]) => void told.push(what);
   handle = {
     checkAnswer: (id, answer) => (tell('check', id, answer), Promise.resolve('fine')),
@@ -138,6 +138,29 @@ describe('an answer', () => {
       ['continue', decided[2]!.id, allow],
     ]);
     expect([...ids.unheard]).toEqual(decided.map(({ id }) => id));
+  });
+
+  test('DECIDE-15: that denies is not handed over, and is given again if the process ends before the call has a result', async () => {
+    open(randomUUID());
+    const decision = await asked('pending');
+    const denial = { outcome: 'deny', message: 'no' } as const;
+    expect(await decisions.answer(decision, denial, anActor)).toBe(true);
+    expect(told.splice(0).at(-1)).toEqual(['resolve', decision.id, denial]);
+    expect([await isOpen(decision), ids.unheard.size, ids.denied.size]).toEqual([true, 0, 1]);
+    note('agent_message');
+    expect(told).toEqual([]);
+    // Of a process that continues calls, its own task takes care.
+    const continued = await asked('pending');
+    ids.denied.set('other', { decision: continued, answer: denial, isContinued: true });
+    note('turn_finished');
+    expect(told).toEqual([['continue', decision.id, denial]]);
+    expect([...ids.denied.keys()]).toEqual(['other']);
+
+    handle.resolve = () => false;
+    const late = await asked('pending');
+    await decisions.answer(late, denial, anActor);
+    expect(told.filter((it) => (it as string[])[0] !== 'check').at(-1)).toEqual(['continue', late.id, denial]);
+    expect(ids.denied.has('call')).toBe(false);
   });
 
   test('DECIDE-14: to a decision that waits without a process belongs to the turn that asked, whatever process is open', async () => {

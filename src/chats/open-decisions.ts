@@ -56,8 +56,18 @@ export class OpenDecisions {
   /** An event was stored. */
   noted(event: Event): void {
     if (event.type === 'decision_resolved' || event.type === 'turn_finished') for (const look of this.#awaited) look();
+    if (event.type === 'turn_finished') this.#denyAgain();
     this.#cancelSuspend?.();
     if (event.type !== 'turn_finished' && this.#parts.ids.pending.size > 0) this.#suspendLater();
+  }
+
+  /** The process that was denied something has ended before the call had a result. */
+  #denyAgain(): void {
+    for (const [toolCallId, { decision, answer, isContinued }] of this.#parts.ids.denied) {
+      if (isContinued) continue;
+      this.#parts.ids.denied.delete(toolCallId);
+      this.#parts.continued.add(decision, answer);
+    }
   }
 
   #suspendLater(): void {
@@ -180,13 +190,16 @@ export class OpenDecisions {
   /** Gives the answer to the agent if it waits for it, or to its next process. */
   async #give(decision: Decision, answer: DecisionAnswer, isAwaited: boolean): Promise<void> {
     const { logger, state } = this.#context;
-    const { continued } = this.#parts;
-    const { id, chatId } = decision;
+    const { continued, ids } = this.#parts;
+    const { id, chatId, toolCallId } = decision;
     const outlives = this.#outlives(decision);
     if (isAwaited && state.turn && state.handle) {
-      if (outlives) await continued.handOver(decision);
-      if (state.handle?.resolve(id, answer)) return void this.#parts.ids.unheard.delete(id);
-      if (outlives) await continued.takeBack(decision);
+      const isDenial = outlives && answer.outcome === 'deny';
+      if (isDenial) ids.denied.set(toolCallId!, { decision, answer, isContinued: false });
+      else if (outlives) await continued.handOver(decision);
+      if (state.handle?.resolve(id, answer)) return void ids.unheard.delete(id);
+      if (isDenial) ids.denied.delete(toolCallId!);
+      else if (outlives) await continued.takeBack(decision);
     }
     if (outlives) continued.add(decision, answer);
     else logger.warn({ chatId, decisionId: id }, 'The agent no longer waited for this answer.');

@@ -1,12 +1,14 @@
 /** One turn: stores what the agent says, event by event, and finishes the turn exactly once, whatever happens. */
 import { type AgentEvent, type AgentEventOf, endWithoutResult } from '../agents/agent-backend.ts';
 import type { AgentName } from '../protocol/chat.ts';
+import type { Decision, DecisionAnswer } from '../protocol/decision.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody, DeltaBody, TurnError } from '../protocol/event.ts';
 import type { DoneBy } from '../protocol/principal.ts';
 import { continuesWhenAnswered } from '../protocol/suspended-text.ts';
 import { addUsage, setAgentSession } from '../store/agent-sessions.ts';
-import { insertDecision, settleDecision } from '../store/decisions.ts';
+import type { Sql } from '../store/database.ts';
+import { closeDecision, insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
 import type { Continuation, RowChanges } from '../store/chats.ts';
@@ -25,6 +27,18 @@ export interface DecisionIds {
   readonly kept: Set<string>;
   /** Answered, but no agent has got the answer yet: another process will take up their calls too. */
   readonly unheard: Set<string>;
+  /**
+   * By tool call: what an agent was denied, as long as the call has no result. A denial can be given twice, so it is not
+   * handed over before, and stays open until then.
+   */
+  readonly denied: Map<string, Denied>;
+}
+
+export interface Denied {
+  decision: Decision;
+  answer: DecisionAnswer;
+  /** Given to a process that continues the call. */
+  isContinued: boolean;
 }
 
 export interface TurnParts {
@@ -168,7 +182,9 @@ async function record(parts: TurnParts, event: Exclude<AgentEvent, TurnEnd>): Pr
       return;
     default: {
       const write = agentWrite(log, settings.row.agent, event, turnId);
-      await log.append(write);
+      const denied = event.type === 'tool_call_update' ? decisions.denied.get(event.toolCallId) : undefined;
+      await log.append(denied ? andSide(write, (db) => closeDecision(db, denied.decision.id)) : write);
+      if (denied && event.type === 'tool_call_update') decisions.denied.delete(event.toolCallId);
       if (write.chat) settings.stored(write.chat);
     }
   }
@@ -206,6 +222,10 @@ export function settlement(
   };
 }
 
+function andSide(write: Write, more: (db: Sql) => ReturnType<typeof closeDecision>): Write {
+  return { ...write, side: (db) => [...(write.side?.(db) ?? []), more(db)] };
+}
+
 /** A turn that the host interrupted for a reason of its own has failed with that reason. Its cost stays. */
 export function withCause(end: TurnEnd, failure: BooError | undefined): TurnEnd {
   if (!failure || end.outcome !== 'interrupted') return end;
@@ -227,7 +247,12 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     for (const id of kept) decisions.kept.add(id);
     const open = [...decisions.pending].map((id) => settlement(turnId, id, { outcome: 'cancelled', by: 'agent' }));
     decisions.pending.clear();
-    const left = [...decisions.unheard, ...kept];
+    // Its process has ended: what was denied is said again, unless nobody wants it to continue.
+    const isLost = end.uncounted !== undefined && interruptedBy === undefined;
+    const denied = [...decisions.denied.values()];
+    const again = isLost ? denied.filter(({ isContinued }) => !isContinued).map(({ decision }) => decision.id) : [];
+    if (!isLost) decisions.denied.clear();
+    const left = [...decisions.unheard, ...kept, ...again];
     const openDecisionIds = left.length > 0 ? left : undefined;
     const error = kept.length > 0 && end.error ? andContinues(end.error) : end.error;
     const held = hold?.();
@@ -254,6 +279,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
       ],
       side: (db) => [
         ...open.flatMap((write) => write.side?.(db) ?? []),
+        ...(isLost ? [] : denied.map(({ decision }) => closeDecision(db, decision.id))),
         finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
         addUsage(db, log.lease, settings.row.agent, { costUsd, models }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),

@@ -67,7 +67,7 @@ export function insertDecision(db: Sql, decision: NewDecision) {
     values (${decision.id}, ${decision.chatId}, ${decision.turnId}, ${decision.kind},
       ${cleanText(decision.title)}, ${JSON.stringify(decision.input)}::text::json,
       ${decision.toolName && cleanText(decision.toolName)}, ${decision.toolCallId && cleanText(decision.toolCallId)},
-      ${decision.subagentCallId == null ? null : cleanText(decision.subagentCallId)}, ${decision.canAllowAlways},
+      ${decision.subagentCallId ? cleanText(decision.subagentCallId) : null}, ${decision.canAllowAlways},
       ${JSON.stringify(decision.alwaysScope)}::text::json)`;
 }
 

@@ -87,7 +87,7 @@ export class TurnsAlone {
     const parts = {
       session,
       hold,
-      decisions: { pending: new Set<string>(), kept: new Set<string>(), unheard: new Set<string>() },
+      decisions: { pending: new Set<string>(), kept: new Set<string>(), unheard: new Set<string>(), denied: new Map() },
     };
     const context = { sql, log, settings, state, queue, waits, agents, logger: silentLog };
     this.turns = new Turns(context as unknown as ChatContext, parts as unknown as TurnsParts);
