@@ -288,7 +288,7 @@ describe('DECIDE-20: an answer to a sub-agent whose process is gone', () => {
   });
 
   test('that denies is for the agent, which is told what was denied: nothing starts over', async () => {
-    onCall = (call) => call.onAsked().then(() => void ids.denied.clear());
+    onCall = (call) => call.onAsked().then(() => ids.denied.clear());
     for (const message of ['not today', undefined]) {
       calls.add(await asked({ subagentCallId, input }), { outcome: 'deny', message });
       await done;
