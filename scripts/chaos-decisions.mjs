@@ -12,6 +12,7 @@ answers, and the answers go on at the next server. Uses the build in dist.
 
   --rounds N   how many rounds (100); each takes about 15 s
   --seed N     the seed of the first round (1); the next one has N + 1
+  --engine E   that of the chats: claude_sdk (the default) or claude_pty
   --json       print the report as JSON
   --help
 
@@ -36,7 +37,13 @@ async function main() {
     close = postgres.close;
     const { module } = await runnerImport(join(root, 'test/support/decision-chaos/run-chaos.ts'));
     const seeds = Array.from({ length: given.rounds }, (_, round) => given.seed + round);
-    const report = await module.runChaos({ databaseUrl: postgres.url, seeds, tell, signal: stop.signal });
+    const report = await module.runChaos({
+      databaseUrl: postgres.url,
+      seeds,
+      engine: given.engine,
+      tell,
+      signal: stop.signal,
+    });
     console.log(given.json ? JSON.stringify(report, null, 2) : module.reportText(report));
     return report.violations.length > 0 ? 1 : stop.signal.aborted ? 130 : 0;
   } catch (error) {
@@ -61,6 +68,7 @@ function readArguments() {
       options: {
         rounds: { type: 'string', default: '100' },
         seed: { type: 'string', default: '1' },
+        engine: { type: 'string', default: 'claude_sdk' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -71,7 +79,10 @@ function readArguments() {
     }
     if (!/^[1-9]\d*$/.test(values.rounds)) throw new Error('--rounds must be a whole number from 1.');
     if (!/^\d+$/.test(values.seed)) throw new Error('--seed must be a whole number.');
-    return { rounds: Number(values.rounds), seed: Number(values.seed), json: values.json };
+    const { engine } = values;
+    if (engine !== 'claude_sdk' && engine !== 'claude_pty')
+      throw new Error('--engine must be claude_sdk or claude_pty.');
+    return { rounds: Number(values.rounds), seed: Number(values.seed), engine, json: values.json };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     return 2;

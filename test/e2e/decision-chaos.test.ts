@@ -12,7 +12,7 @@ afterAll(() => database.drop());
 
 test('DECIDE-14 DECIDE-15 DECIDE-19: decisions survive SIGKILL around their answers, another host and a newer build', async () => {
   const seeds = [206];
-  const plans = seeds.map(planRound);
+  const plans = seeds.map((seed) => planRound(seed, 'claude_sdk'));
   expect(plans.map(({ ending, isNewerBuild, successor }) => [ending, isNewerBuild, successor])).toEqual([
     ['SIGKILL of the server', true, 'another host'],
   ]);

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BooClient } from '../../../src/client/client.ts';
 import type { AnswerDecision, Decision } from '../../../src/protocol/decision.ts';
-import type { ChatKind } from './round-plan.ts';
+import type { ChatKind, Engine } from './round-plan.ts';
 
 export type Choice = 'allow' | 'edit' | 'deny';
 
@@ -39,7 +39,12 @@ const colours = (question: string): string =>
   })}`;
 
 /** Creates the chat and sends its prompt. */
-export async function openChaosChat(client: BooClient, kind: ChatKind, folder: string): Promise<ChaosChat> {
+export async function openChaosChat(
+  client: BooClient,
+  kind: ChatKind,
+  backend: Engine,
+  folder: string,
+): Promise<ChaosChat> {
   const cwd = join(folder, 'work');
   await mkdir(cwd, { recursive: true });
   const files = [1, 2, 3, 4, 5].map((n) => join(cwd, `ran-${n}`));
@@ -56,7 +61,7 @@ export async function openChaosChat(client: BooClient, kind: ChatKind, folder: s
     'two questions': [colours('Which colour has the first?'), colours('Which colour has the second?')],
   };
   const permissionMode = kind === 'plan' ? 'plan' : 'default';
-  const { id } = await client.createChat({ cwd, backend: 'claude_sdk', permissionMode });
+  const { id } = await client.createChat({ cwd, backend, permissionMode });
   const prompt = prompts[kind].join('\n');
   await client.prompt(id, { content: prompt });
   return {

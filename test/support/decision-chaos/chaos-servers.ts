@@ -86,7 +86,8 @@ export async function openChaosServers(databaseUrl: string): Promise<ChaosServer
     },
     killAgents() {
       const all = processesWith(markOf(known().server.program.identity));
-      for (const { pid } of all.filter(({ command }) => command.includes('stream-json'))) {
+      // On the SDK, or in a terminal.
+      for (const { pid } of all.filter(({ command }) => /stream-json|--permission-mode/.test(command))) {
         kills.agents += 1;
         process.kill(pid, 'SIGKILL');
       }

@@ -114,7 +114,7 @@ class Round implements RoundResult {
     await mkdir(folder, { recursive: true });
     await Promise.all(
       chats.map(async ({ kind, hasPromptBehind }, index) => {
-        const chat = await openChaosChat(this.#client, kind, join(folder, String(index)));
+        const chat = await openChaosChat(this.#client, kind, this.#plan.engine, join(folder, String(index)));
         this.chats.push(chat);
         const { seq } = await nextEvent(this.#client, chat.id, 'decision_requested');
         if (kind.startsWith('two files') || kind === 'two questions')

@@ -29,8 +29,11 @@ export type Moment = (typeof moments)[number];
 export const successors = ['the same host', 'another host', 'another host that was running'] as const;
 export type Successor = (typeof successors)[number];
 
+export type Engine = 'claude_sdk' | 'claude_pty';
+
 export interface RoundPlan {
   seed: number;
+  engine: Engine;
   chats: { kind: ChatKind; hasPromptBehind: boolean }[];
   ending: Ending;
   moment: Moment;
@@ -55,7 +58,7 @@ const callsOf: Record<ChatKind, number> = {
   'two questions': 2,
 };
 
-export function planRound(seed: number): RoundPlan {
+export function planRound(seed: number, engine: Engine): RoundPlan {
   const random = randomOf(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
   const chats: RoundPlan['chats'] = [];
@@ -75,6 +78,7 @@ export function planRound(seed: number): RoundPlan {
   const successor = isHost ? pick([...Array.from({ length: 5 }, () => successors[0]), ...elsewhere]) : successors[0];
   return {
     seed,
+    engine,
     chats,
     ending,
     moment,

@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { type ChaosServers, openChaosServers } from './chaos-servers.ts';
 import { checkChat, type Effect } from './check-chat.ts';
 import { playRound, type RoundResult } from './play-round.ts';
-import { describePlan, planRound, type RoundPlan } from './round-plan.ts';
+import { describePlan, type Engine, planRound, type RoundPlan } from './round-plan.ts';
 
 export interface ChaosOptions {
   /** An empty database. */
   databaseUrl: string;
   /** One for each round. */
   seeds: readonly number[];
+  /** The backend of the chats. */
+  engine?: Engine;
   /** Progress in lines. */
   tell: (line: string) => void;
   signal?: AbortSignal;
@@ -31,7 +33,13 @@ export interface ChaosReport {
   seconds: number;
 }
 
-export async function runChaos({ databaseUrl, seeds, tell, signal }: ChaosOptions): Promise<ChaosReport> {
+export async function runChaos({
+  databaseUrl,
+  seeds,
+  engine = 'claude_sdk',
+  tell,
+  signal,
+}: ChaosOptions): Promise<ChaosReport> {
   const beganAt = performance.now();
   const servers = await openChaosServers(databaseUrl);
   const report: ChaosReport = {
@@ -62,7 +70,7 @@ export async function runChaos({ databaseUrl, seeds, tell, signal }: ChaosOption
     servers.use(await servers.start(first), first);
     for (const seed of seeds) {
       if (signal?.aborted) break;
-      const plan = planRound(seed);
+      const plan = planRound(seed, engine);
       const result = await playRound(servers, plan);
       report.seeds.push(seed);
       report.acknowledged += result.attempts.filter((attempt) => attempt.result === 'settled').length;
