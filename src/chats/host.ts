@@ -177,7 +177,8 @@ export class Host {
       await chat.stop();
       // Before its rows: if this fails, the chat is still complete, because the agent's files are copies.
       await write(() => chat.erase());
-      if (!(await write(() => deleteChat(this.#parts.slow.sql, log.lease)))) throw elsewhere(chatId);
+      if (!(await write(() => deleteChat(this.#parts.slow.sql, log.lease))))
+        throw await elsewhere(this.#parts.sql, chatId);
     } finally {
       // Only now, so that nobody claims it while it is being deleted.
       this.#forget(chat);
@@ -234,7 +235,7 @@ export class Host {
     const { sql, hostId, clock, logger, idleTimeoutMs, waitLimits } = this.#parts;
     const lease = await ask(() => claimLease(sql, chatId, hostId, leaseTtlMs));
     if (!lease) {
-      if (await ask(() => findChat(sql, chatId))) throw elsewhere(chatId);
+      if (await ask(() => findChat(sql, chatId))) throw await elsewhere(sql, chatId);
       throw unknownChat();
     }
     logger.info({ chatId, epoch: lease.epoch }, 'A chat was claimed: its lease is ours.');

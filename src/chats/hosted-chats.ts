@@ -202,7 +202,7 @@ export class HostedChats implements Chats {
     const row = await this.#row(chatId);
     const chat = this.#host.find(chatId);
     if (chat) return chat.interrupt(actor);
-    if ((await this.#elsewhere([row])).size > 0) throw elsewhere(chatId);
+    if ((await this.#elsewhere([row])).size > 0) throw await elsewhere(this.#sql, chatId);
     if (row.isAsking) return this.#host.use(chatId, (held) => held.interrupt(actor));
     return { interrupted: false, turnId: null };
   }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openChatsHost } from '../../test/support/chats-host.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { newChat } from '../../test/support/new-chat.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
@@ -74,6 +75,26 @@ test('HOST-1: one that was silent for a day is listed only as long as it holds a
   const chat = await insertChat(sql, newChat());
   await claimLease(sql, chat.id, holding, 60_000);
   expect((await describeHosts(sql, gone)).map(({ id }) => id)).toEqual([holding]);
+});
+
+test('HOST-2: a request for a chat that another host holds says which, and where it is', async () => {
+  const { sql } = database;
+  const id = await register();
+  const here = await openChatsHost(database.url);
+  const chat = await insertChat(sql, newChat());
+  await claimLease(sql, chat.id, id, 60_000);
+  const refused = { code: 'chat_elsewhere', details: { hostId: id, name: hostname(), address } };
+  const prompt = () => here.chats.submitPrompt(chat.id, { content: 'x' });
+  await expect(prompt()).rejects.toMatchObject(refused);
+  await expect(prompt()).rejects.toThrow(
+    `The host ${hostname()} holds chat ${chat.id}. Go to ${address}, or try again`,
+  );
+  await expect(here.chats.interrupt(chat.id)).rejects.toMatchObject(refused);
+  await sql`update boocode.hosts set address = null where id = ${id}`;
+  await expect(prompt()).rejects.toThrow(`The host ${hostname()} holds chat ${chat.id}. Try again shortly.`);
+  await sql`update boocode.hosts set name = null where id = ${id}`;
+  await expect(prompt()).rejects.toThrow(`Another host holds chat ${chat.id}. Try again shortly.`);
+  await here.close();
 });
 
 test('HOST-1: a host of a version without heartbeats has the state silent, and the name of its machine', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BooError } from '../protocol/error.ts';
+import type { Sql } from '../store/database.ts';
 import { FencedError } from '../store/storage-error.ts';
 import { ask, databaseLost, elsewhere, lettingGo, shuttingDown, unknownChat, write } from './storage.ts';
 
@@ -81,8 +82,9 @@ describe('a write', () => {
   });
 });
 
-test('each refusal says what the matter is', () => {
-  const refusals = [elsewhere('c'), databaseLost(), unknownChat(), shuttingDown(), lettingGo()];
+test('each refusal says what the matter is', async () => {
+  const nobody = (() => Promise.resolve([])) as unknown as Sql;
+  const refusals = [await elsewhere(nobody, 'c'), databaseLost(), unknownChat(), shuttingDown(), lettingGo()];
   expect(refusals.map(({ code, message }) => [code, message])).toEqual([
     ['chat_elsewhere', 'Another host holds chat c. Try again shortly.'],
     ['storage_unavailable', 'The database did not answer in time.'],

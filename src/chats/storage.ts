@@ -1,5 +1,7 @@
 /** Calls the database, and reports its problems as BooErrors. */
 import { BooError } from '../protocol/error.ts';
+import type { Sql } from '../store/database.ts';
+import { findHolder } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 import { attempts, FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
 
@@ -31,8 +33,14 @@ export async function write<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
-export function elsewhere(chatId: string): BooError {
-  return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
+/** With the host that holds the chat, if it is known: where to go. */
+export async function elsewhere(sql: Sql, chatId: string): Promise<BooError> {
+  const holder = await ask(() => findHolder(sql, chatId));
+  if (!holder?.name) return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
+  const { id: hostId, name, address } = holder;
+  const way = address === null ? 'Try again shortly.' : `Go to ${address}, or try again shortly.`;
+  const details = { hostId, name, address };
+  return new BooError('chat_elsewhere', `The host ${name} holds chat ${chatId}. ${way}`, { details });
 }
 
 /** For so long that the host had to drop a chat in the middle of a turn. */

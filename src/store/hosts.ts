@@ -96,6 +96,14 @@ export async function stopHost(db: Sql, hostId: string): Promise<void> {
     update boocode.chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
 }
 
+/** The host that holds a chat. `name`: of its machine; null for a version that stored none. */
+export async function findHolder(db: Sql, chatId: string): Promise<Pick<SeenHost, 'id' | 'name' | 'address'> | null> {
+  const [row] = await db<Pick<SeenHost, 'id' | 'name' | 'address'>[]>`
+    select hosts.id, hosts.name, hosts.address from boocode.chats join boocode.hosts on hosts.id = chats.owner_host
+    where chats.id = ${chatId} and lease_until >= clock_timestamp()`;
+  return row ?? null;
+}
+
 /** Whether a host that is not known to be gone may have run the chat's open turn. */
 export async function otherHostLives(db: Sql, hostId: string, chatId: string): Promise<boolean> {
   const [row] = await db`
