@@ -28,7 +28,7 @@ export function addFlip(program: Command, cli: Cli): void {
       const chat = await findChat(client, given);
       const { backends } = await client.info();
       const backend = flags.to ?? other(chat, backends);
-      if (flags.finish && backend !== chat.backend && (chat.state === 'running' || chat.state === 'waiting')) {
+      if (flags.finish && backend !== chat.backend && chat.state === 'running') {
         cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat as it is.\n');
       }
       const flipped = await client.patchChat(chat.id, { backend, ...running(flags) }).catch(explained('flip'));
