@@ -138,6 +138,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
+      onRenewed: () => watcher.beat(),
     });
     const heartbeat = new Heartbeat({
       sql: leaseSql,

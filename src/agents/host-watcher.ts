@@ -1,8 +1,9 @@
 /**
- * A killed host cannot clean up. So a small process of its own waits for the host's death, and then ends everything
- * that carries the host's marks. It is a shell that reads from a pipe which only the host holds open; it uses 1 MB
- * while the host lives. The kernel tells agents to end immediately, and the watcher gives them a moment to do so. Linux
- * only: elsewhere nothing is started.
+ * A killed host cannot clean up, and neither can a frozen one, whose chats another host takes. So a small process of its
+ * own waits for the host's death, or for its silence, and then ends everything that carries the host's marks. It is a
+ * shell that reads from a pipe which only the host holds open; it uses 1 MB while the host lives. After a death the
+ * kernel tells agents to end immediately, and the watcher gives them a moment to do so. Linux only: elsewhere nothing is
+ * started.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,12 +13,13 @@ import { findProgram, identifyProcess } from '../lib/process-identity.ts';
 import { hostDigits, hostMark, markName, temporaryPrefix } from './process-marks.ts';
 
 /**
- * Arguments: the leading digits of the limits of the host's sessions, the host's entry in the environment, and the
- * prefix of the host's temporary directories.
+ * Arguments: the leading digits of the limits of the host's sessions, the host's entry in the environment, the prefix of
+ * the host's temporary directories, and two times in seconds: for how long a host that has begun to beat may be silent,
+ * and how long it has after that. The second one is for machines that slept: time has passed for the first, and the host
+ * needs a moment.
  */
 const script = `
 trap '' HUP INT TERM
-while read -r line; do :; done
 end() {
   for file in $(grep -ls "^Max file locks  *[0-9]*  *$2[0-9][0-9][0-9][0-9][0-9][0-9] " /proc/[0-9]*/limits) \\
       $(grep -lsz "^$3\\$" /proc/[0-9]*/environ); do
@@ -25,6 +27,20 @@ end() {
     kill -s "$1" "\${pid%/*}" 2>/dev/null
   done
 }
+if [ "$4" -eq 0 ]; then
+  while read -r beat; do :; done
+fi
+beat=$(head -n 1)
+while [ -n "$beat" ]; do
+  beat=$(timeout -s KILL "$4" head -n 1)
+  [ $? -lt 124 ] || beat=$(timeout -s KILL "$5" head -n 1)
+  if [ $? -ge 124 ]; then
+    end TERM "$@"
+    sleep 1
+    end KILL "$@"
+    beat=$(head -n 1)
+  fi
+done
 sleep 2
 end TERM "$@"
 for second in 1 2 3 4; do
@@ -34,9 +50,17 @@ done
 rm -rf "$3"*
 `;
 
+/**
+ * A host renews its leases every 5 s, and they last 15 s from then: its agents have ended before another host may take
+ * its chats. A host that loses its database ends them itself, after 9 s, in order.
+ */
+const silence = { seconds: 7, graceSeconds: 5 };
+
 export interface HostWatcher {
   /** The watcher's current process. */
   readonly pid: number | undefined;
+  /** The host has just renewed its leases. */
+  beat(): void;
   /** Call it when the host has ended its agents and nothing is left to watch. */
   close(): Promise<void>;
 }
@@ -44,8 +68,10 @@ export interface HostWatcher {
 /** Delay before a watcher that ended is replaced. */
 const againMs = 1_000;
 
-export function startHostWatcher(log: Log): HostWatcher {
-  const programs = ['grep', 'sleep', 'rm'].flatMap((name) => findProgram(name) ?? []);
+export function startHostWatcher(log: Log, { seconds, graceSeconds } = silence): HostWatcher {
+  const programs = ['grep', 'sleep', 'rm', 'head', 'timeout'].flatMap((name) => findProgram(name) ?? []);
+  // Without it the silence cannot be timed.
+  const canTime = findProgram('timeout') !== null;
   const path = programs.map((program) => dirname(program)).join(delimiter);
   const self = process.platform === 'linux' ? identifyProcess(process.pid) : null;
   let watcher: ChildProcess | undefined;
@@ -61,6 +87,8 @@ export function startHostWatcher(log: Log): HostWatcher {
       hostDigits(self),
       `${markName}=${hostMark(self)}`,
       temporaryPrefix(),
+      String(canTime ? seconds : 0),
+      String(graceSeconds),
     ];
     // Its own session, so that Ctrl-C does not reach it, and nothing of the host's environment.
     const child = spawn('/bin/sh', args, {
@@ -87,6 +115,9 @@ export function startHostWatcher(log: Log): HostWatcher {
   return {
     get pid() {
       return watcher?.pid;
+    },
+    beat() {
+      if (watcher?.stdin && !watcher.stdin.writableNeedDrain) watcher.stdin.write('beat\n');
     },
     async close() {
       isClosed = true;

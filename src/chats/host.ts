@@ -30,14 +30,14 @@ import { EventLines } from './event-lines.ts';
 import { Feed } from './feed.ts';
 import { HeadsElsewhere } from './heads-elsewhere.ts';
 import { Health } from './health.ts';
-import { LeaseKeeper, leaseTtlMs } from './lease-keeper.ts';
+import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { wasAsked } from './unasked.ts';
 import type { WaitLimits } from './waits.ts';
 
-export interface HostParts {
+export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
   hostId: string;
   sql: Sql;
   /** Connections of the leases' own: they are renewed whatever keeps the others busy. */

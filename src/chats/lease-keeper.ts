@@ -30,6 +30,8 @@ export interface LeaseKeeperParts {
   logger: Log;
   /** The chats that this host believes it holds, with their epochs. */
   held(): Map<string, number>;
+  /** The leases were renewed, or there are none yet. */
+  readonly onRenewed?: () => void;
   /** No longer ours at that epoch, or about to be another host's: it must be dropped now. */
   onLost(chatId: string, epoch: number, why: 'expired' | 'taken'): void;
 }
@@ -51,6 +53,7 @@ export class LeaseKeeper {
   }
 
   start(): void {
+    this.#parts.onRenewed?.();
     this.#schedule(renewEveryMs);
   }
 
@@ -111,6 +114,7 @@ export class LeaseKeeper {
       const held = await inTime(renewLeases(sql, hostId, [...believed.keys()], leaseTtlMs), renewLimitMs);
       this.#deadlineMs = Math.max(this.#deadlineMs, askedAtMs + selfFenceMs);
       this.#expired = false;
+      this.#parts.onRenewed?.();
       for (const [chatId, epoch] of believed) {
         if (held.get(chatId) !== epoch) this.#parts.onLost(chatId, epoch, 'taken');
       }
