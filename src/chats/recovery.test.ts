@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLog } from '../lib/log.ts';
 import type { TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import type { DecisionKind } from '../protocol/decision.ts';
@@ -49,6 +51,8 @@ beforeEach(async () => {
     sql: database.sql,
     lease: (await claimLease(database.sql, chatId, host, 60_000))!,
     feed,
+    clock: systemClock,
+    logger: silentLog,
     retry: () => Promise.resolve(false),
     onStored() {},
     onFenced() {},
