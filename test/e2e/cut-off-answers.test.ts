@@ -4,7 +4,7 @@ import { type DemoModel, startDemoModel } from '../../src/demo/demo-model.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { markOf, processesWith } from '../support/processes.ts';
 import { openProgramHome, type ProgramHome, type ServerProgram, warmEnv } from '../support/program.ts';
-import { eventsOf, followUntil, nextEvent, readLog, runTurn } from '../support/turns.ts';
+import { eventsOf, followUntil, nextEvent, readLog } from '../support/turns.ts';
 import { until } from '../support/until.ts';
 
 let model: DemoModel;
@@ -56,6 +56,11 @@ test('TURN-26: what had streamed is kept when the agent is killed, or its server
   server = await home.serve('serve');
   expect(await nextEvent(server.client, left, 'turn_finished')).toMatchObject({ outcome: 'interrupted' });
   expect(await answersOf(server, left)).toEqual(cutOff);
+  const transcript = await database.sql<{ entry: string }[]>`
+    select entry::text as entry from boocode.claude_session_entries where project_key = ${left}`;
+  // The log is the only record of it.
+  expect(transcript.length).toBeGreaterThan(0);
+  expect(transcript.filter(({ entry }) => entry.includes('I hold here'))).toEqual([]);
   const shown = await home.run(['show', left]);
   expect(shown.stdout).toMatch(/^I hold here\. *\n· Cut off here: the turn ended while this was being written\.$/m);
   server.program.kill('SIGTERM');
