@@ -16,6 +16,7 @@ import { insertHost, stopHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
 import { insertPrompt } from '../store/prompts.ts';
 import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
+import { storeUnfinished, type UnfinishedMessage } from '../store/unfinished-messages.ts';
 import { ChatLog } from './chat-log.ts';
 import { Feed } from './feed.ts';
 import { recoverChat, type RecoveryParts } from './recovery.ts';
@@ -135,6 +136,20 @@ test('TURN-7: a prompt that never reached its agent waits again, and keeps its n
   expect(asked).toEqual([`${turnId} p1`]);
   expect(await prompts()).toEqual([{ id: 'p1', turn: null, starts: 2 }]);
   expect(await turns()).toMatchObject([{ outcome: 'interrupted' }]);
+});
+
+test('TURN-26: a prompt whose answer had begun to stream does not wait again; what another turn left is not this one’s', async () => {
+  await leaveTurn();
+  const messages: UnfinishedMessage[] = [{ type: 'agent_thought', messageId: 'm', content: [], isPartial: true }];
+  await storeUnfinished(database.sql, log.lease, turnId, messages);
+  expect(await recover()).toMatchObject([
+    { type: 'agent_thought', messageId: 'm', isPartial: true, turnId },
+    { type: 'turn_finished', turnId },
+  ]);
+  expect([asked, await prompts()]).toEqual([[], [{ id: 'p1', turn: turnId, starts: 2 }]]);
+  await storeUnfinished(database.sql, log.lease, randomUUID(), messages);
+  await database.sql`update boocode.turns set outcome = null where id = ${turnId}`;
+  expect(await recover()).toMatchObject([{ type: 'turn_finished', turnId }]);
 });
 
 test('TURN-24: what continues is stored with the end of the turn, if it reached its agent and waits for nobody', async () => {

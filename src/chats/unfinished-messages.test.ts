@@ -91,18 +91,6 @@ describe('a host', () => {
     expect(await here.log(id)).toEqual(events);
   });
 
-  test('TURN-26: a prompt whose answer had begun to stream does not wait again', async () => {
-    const id = await streams(async function* () {
-      yield chunk('m', 'it');
-      await never;
-    });
-    clock.advance(1_000);
-    await isStored(id);
-    await next();
-    const [end] = await here.events(id, 'turn_finished');
-    expect(end?.requeuedPromptIds).toBeUndefined();
-  });
-
   test('TURN-26: a message that was stored meanwhile is not there twice', async () => {
     let go = (): void => {};
     const gate = new Promise<void>((resolve) => (go = resolve));
