@@ -1,3 +1,5 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
 import { createSerial } from '../lib/serial.ts';
 import type { Delta, DeltaBody, Event } from '../protocol/event.ts';
 import type { Sql } from '../store/database.ts';
@@ -5,11 +7,14 @@ import { appendEvents, type Lease, type Write } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { FencedError, isPassing } from '../store/storage-error.ts';
 import type { Feed } from './feed.ts';
+import { UnfinishedMessages } from './unfinished-messages.ts';
 
 export interface ChatLogParts {
   sql: Sql;
   lease: Lease;
   feed: Feed;
+  clock: Clock;
+  logger: Log;
   /** Called after a lost connection. Resolves to whether to try again, when it is time to. */
   retry(attempt: number): Promise<boolean>;
   /** Called for every event once it is stored, before the next write starts. */
@@ -24,6 +29,7 @@ export interface ChatLogParts {
  */
 export class ChatLog {
   readonly lease: Lease;
+  readonly unfinished: UnfinishedMessages;
   readonly #sql: Sql;
   readonly #feed: Feed;
   readonly #retry: (attempt: number) => Promise<boolean>;
@@ -34,6 +40,7 @@ export class ChatLog {
 
   constructor(parts: ChatLogParts) {
     this.lease = parts.lease;
+    this.unfinished = new UnfinishedMessages(parts);
     this.#sql = parts.sql;
     this.#feed = parts.feed;
     this.#retry = (attempt) => parts.retry(attempt);
@@ -61,6 +68,7 @@ export class ChatLog {
       if (!write) return null;
       const stored = await appendEvents(this.#sql, this.lease, write, { retry: this.#retry });
       for (const event of stored) {
+        this.unfinished.noted(event);
         this.#onStored(event);
         this.#feed.publishEvent(event);
       }
@@ -89,8 +97,9 @@ export class ChatLog {
     return this.#serial(() => Promise.resolve());
   }
 
-  /** Shows a preview at once; it is never stored. */
+  /** Shows a preview at once. It is no event; see `unfinished` for what is kept of it. */
   preview(turnId: string, body: DeltaBody): void {
+    this.unfinished.add(turnId, body);
     this.#feed.publishDelta({ chatId: this.lease.chatId, turnId, ...body } as Delta);
   }
 }

@@ -5,6 +5,8 @@ import { createGate } from '../../test/support/gate.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { randomOf } from '../../test/support/random.ts';
 import { until } from '../../test/support/until.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLog } from '../lib/log.ts';
 import type { Delta, Event, FeedItem } from '../protocol/event.ts';
 import { readEvents } from '../store/events.ts';
 import { insertHost } from '../store/hosts.ts';
@@ -57,6 +59,8 @@ async function openLine(options: { backlogBytes?: number; slowly?: () => Promise
     sql,
     lease,
     feed,
+    clock: systemClock,
+    logger: silentLog,
     retry: () => Promise.resolve(false),
     onStored: () => undefined,
     onFenced: () => undefined,

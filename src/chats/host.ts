@@ -246,6 +246,8 @@ export class Host {
       sql,
       lease,
       feed: this.feed(chatId),
+      clock,
+      logger,
       retry: (attempt) => this.#retry(attempt),
       onStored: (event) => {
         this.#lines.write(event);

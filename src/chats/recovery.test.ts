@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { anActor } from '../../test/support/owners-chats.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLog } from '../lib/log.ts';
 import type { TurnTraces } from '../agents/agent-backend.ts';
 import type { Decision } from '../protocol/decision.ts';
 import type { DecisionKind } from '../protocol/decision.ts';
@@ -14,6 +16,7 @@ import { insertHost, stopHost } from '../store/hosts.ts';
 import { claimLease } from '../store/leases.ts';
 import { insertPrompt } from '../store/prompts.ts';
 import { finishTurn, insertTurn, takePrompt } from '../store/turns.ts';
+import { storeUnfinished, type UnfinishedMessage } from '../store/unfinished-messages.ts';
 import { ChatLog } from './chat-log.ts';
 import { Feed } from './feed.ts';
 import { recoverChat, type RecoveryParts } from './recovery.ts';
@@ -49,6 +52,8 @@ beforeEach(async () => {
     sql: database.sql,
     lease: (await claimLease(database.sql, chatId, host, 60_000))!,
     feed,
+    clock: systemClock,
+    logger: silentLog,
     retry: () => Promise.resolve(false),
     onStored() {},
     onFenced() {},
@@ -131,6 +136,20 @@ test('TURN-7: a prompt that never reached its agent waits again, and keeps its n
   expect(asked).toEqual([`${turnId} p1`]);
   expect(await prompts()).toEqual([{ id: 'p1', turn: null, starts: 2 }]);
   expect(await turns()).toMatchObject([{ outcome: 'interrupted' }]);
+});
+
+test('TURN-26: a prompt whose answer had begun to stream does not wait again; what another turn left is not this one’s', async () => {
+  await leaveTurn();
+  const messages: UnfinishedMessage[] = [{ type: 'agent_thought', messageId: 'm', content: [], isPartial: true }];
+  await storeUnfinished(database.sql, log.lease, turnId, messages);
+  expect(await recover()).toMatchObject([
+    { type: 'agent_thought', messageId: 'm', isPartial: true, turnId },
+    { type: 'turn_finished', turnId },
+  ]);
+  expect([asked, await prompts()]).toEqual([[], [{ id: 'p1', turn: turnId, starts: 2 }]]);
+  await storeUnfinished(database.sql, log.lease, randomUUID(), messages);
+  await database.sql`update boocode.turns set outcome = null where id = ${turnId}`;
+  expect(await recover()).toMatchObject([{ type: 'turn_finished', turnId }]);
 });
 
 test('TURN-24: what continues is stored with the end of the turn, if it reached its agent and waits for nobody', async () => {

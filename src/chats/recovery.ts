@@ -7,6 +7,7 @@ import { findOpenDecisions } from '../store/decisions.ts';
 import { otherHostLives } from '../store/hosts.ts';
 import { findPromptOfTurn, type PromptRow, requeuePrompts } from '../store/prompts.ts';
 import { findRunningTurn, finishTurn, isTurnSilent } from '../store/turns.ts';
+import { deleteUnfinished, findUnfinished } from '../store/unfinished-messages.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { AfterInterruption } from './after-interruption.ts';
 import { lookAtLeftTurn } from './left-turn.ts';
@@ -45,8 +46,11 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
   const answered = all.filter(({ status }) => status === 'resolved');
   if (turnId === null && decisions.length === 0) return;
 
+  const cutOff = turnId === null ? [] : await findUnfinished(sql, chatId, turnId);
   const prompt =
-    turnId !== null && (await isTurnSilent(sql, chatId, turnId)) ? await findPromptOfTurn(sql, chatId, turnId) : null;
+    turnId !== null && cutOff.length === 0 && (await isTurnSilent(sql, chatId, turnId))
+      ? await findPromptOfTurn(sql, chatId, turnId)
+      : null;
   const requeued = turnId !== null && prompt && !(await wasAsked(turnId, prompt)) ? prompt : null;
   onLeft?.(decisions);
   const open: Decision[] = [];
@@ -78,6 +82,7 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
   const body = { type: 'turn_finished', outcome, error, usage, costUsd, requeuedPromptIds, openDecisionIds } as const;
   await log.append({
     events: [
+      ...cutOff.map((body) => ({ turnId: turnId ?? undefined, body })),
       ...cancelled.flatMap((write) => write.events),
       ...(used?.write.events ?? []),
       ...(turnId === null ? [] : [{ turnId, body: { ...body, turnId } }]),
@@ -85,7 +90,9 @@ export async function recoverChat(parts: RecoveryParts): Promise<void> {
     side: (db) => [
       ...cancelled.flatMap((write) => write.side?.(db) ?? []),
       ...(used?.write.side?.(db) ?? []),
-      ...(turnId === null ? [] : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd })]),
+      ...(turnId === null
+        ? []
+        : [finishTurn(db, { id: turnId, outcome, error, usage, costUsd }), deleteUnfinished(db, log.lease)]),
       ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
     ],
     ...(turnId === null ? {} : { chat: { continuation } }),

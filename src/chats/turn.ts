@@ -11,6 +11,7 @@ import type { Sql } from '../store/database.ts';
 import { closeDecision, insertDecision, settleDecision } from '../store/decisions.ts';
 import { requeuePrompts } from '../store/prompts.ts';
 import { finishTurn, insertTurn, isSignOfNothing, takePrompt } from '../store/turns.ts';
+import { deleteUnfinished } from '../store/unfinished-messages.ts';
 import type { Continuation, RowChanges } from '../store/chats.ts';
 import type { NewEvent, Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
@@ -256,9 +257,13 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
     const openDecisionIds = left.length > 0 ? left : undefined;
     const error = kept.length > 0 && end.error ? andContinues(end.error) : end.error;
     const held = hold?.();
+    // What a completed turn left unfinished was abandoned by the agent itself.
+    const cutOff = outcome === 'completed' ? [] : log.unfinished.asEvents();
+    const isStored = log.unfinished.isStored;
     const requeuedPromptIds = requeued && [requeued.id];
     return {
       events: [
+        ...cutOff.map((body) => ({ turnId, body })),
         ...open.flatMap((write) => write.events),
         ...before,
         {
@@ -281,6 +286,7 @@ export async function endTurn(parts: TurnParts, end: TurnEnd, aftermath: TurnAft
         ...open.flatMap((write) => write.side?.(db) ?? []),
         ...(isLost ? [] : denied.map(({ decision }) => closeDecision(db, decision.id))),
         finishTurn(db, { id: turnId, outcome, error, usage, costUsd }),
+        ...(isStored ? [deleteUnfinished(db, log.lease)] : []),
         addUsage(db, log.lease, settings.row.agent, { costUsd, models }),
         ...(requeued ? [requeuePrompts(db, log.lease, [requeued.id], requeued.starts)] : []),
       ],

@@ -121,6 +121,18 @@ describe('messages', () => {
     expect(render([resume, chunk('m', 'Hel'), chunk('m', 'lo.'), message('m', 'Hello.')]).out).toBe('Hello.\n');
   });
 
+  it('TURN-26: says that a message was cut off, also if more of it was seen than was kept', () => {
+    const cutOff: FeedItem = event({
+      type: 'agent_message',
+      messageId: 'm',
+      content: [{ type: 'text', text: 'Hel' }],
+      isPartial: true,
+    });
+    const words = '· Cut off here: the turn ended while this was being written.\n';
+    expect(render([cutOff]).out).toBe(`Hel\n${words}`);
+    expect(render([chunk('m', 'Hello'), cutOff]).out).toBe(`Hello\n${words}`);
+  });
+
   it('prints a message that never streamed', () => {
     expect(render([resume, message('m', 'Hello.')]).out).toBe('Hello.\n');
   });

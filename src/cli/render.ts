@@ -11,6 +11,7 @@ import { exactLine, linesOf, unseenParts } from '../protocol/exact-text.ts';
 import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
+import { cutOffText } from '../protocol/cut-off-text.ts';
 import { interruptedWords } from '../protocol/interrupted-words.ts';
 import { suspendedText } from '../protocol/suspended-text.ts';
 import { plain, row, rowsText } from './card-rows.ts';
@@ -147,6 +148,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     const text = blocksText(event.content);
     if (event.parentToolCallId !== undefined) {
       for (const words of plainText(text).split('\n')) line(outStyle('dim', words), event.parentToolCallId);
+      if (event.isPartial) line(outStyle('yellow', `· ${cutOffText}`), event.parentToolCallId);
       return;
     }
     const key = `${voice} ${event.messageId}`;
@@ -158,6 +160,7 @@ export function createRenderer(options: RendererOptions): Renderer {
     if (known < printed.length) endLine();
     say(key, voice, printed === '', text.slice(known));
     endLine();
+    if (event.isPartial) line(outStyle('yellow', `· ${cutOffText}`));
   }
 
   function decide(event: Event & { type: 'decision_requested' }): void {

@@ -14,6 +14,9 @@ import { doneBy, settledBy } from './principal.ts';
 /** Set on what a sub-agent said or did: the id of the tool call that started it. */
 const parentToolCallId = z.string().optional();
 
+/** The message was cut off: its turn ended while it streamed, and this is what had arrived. */
+const isPartial = z.literal(true).optional();
+
 export const toolKinds = ['read', 'edit', 'delete', 'move', 'search', 'execute', 'think', 'fetch', 'other'] as const;
 
 export const toolCallContent = z
@@ -83,12 +86,14 @@ const agentBodies = [
     messageId: z.string(),
     content: z.array(contentBlock),
     parentToolCallId,
+    isPartial,
   }),
   z.object({
     type: z.literal('agent_thought'),
     messageId: z.string(),
     content: z.array(contentBlock),
     parentToolCallId,
+    isPartial,
   }),
   z.object({
     type: z.literal('tool_call'),

@@ -4,6 +4,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { conversation, openChat, openPage, say, signIn, turnsEnded, type WatchedPage } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
+import { ownAgents } from '../support/processes.ts';
 import type { TestServer } from '../support/server.ts';
 import { runTurn } from '../support/turns.ts';
 
@@ -44,6 +45,22 @@ describeInBrowser('the transcript', (opened) => {
     expect(await thought.getAttribute('aria-expanded')).toBe('false');
     await thought.click();
     await conversation(page).getByText('First I look at the question from one side').waitFor();
+    expect(watched.problems).toEqual([]);
+  });
+
+  it('TURN-26: says that an answer was cut off, below what had streamed of it', async () => {
+    const chat = await server.createChat();
+    await openChat(watched.page, server.url, chat.id);
+    await say(watched.page, 'hold');
+    const streamed = conversation(watched.page).getByRole('article', { name: 'Claude' });
+    await streamed.getByText('I hold here.').waitFor();
+    for (const { pid, command } of ownAgents())
+      if (/claude\b/.test(command.split(' ')[0] ?? '')) process.kill(pid, 'SIGKILL');
+    const words = streamed.getByText('Cut off here: the turn ended while this was being written.');
+    await words.waitFor();
+    await watched.page.reload();
+    await words.waitFor();
+    expect(await streamed.count()).toBe(1);
     expect(watched.problems).toEqual([]);
   });
 

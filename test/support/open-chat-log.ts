@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ChatLog, type ChatLogParts } from '../../src/chats/chat-log.ts';
 import { ChatSettings } from '../../src/chats/chat-settings.ts';
 import { Feed } from '../../src/chats/feed.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
 import { findChat, insertChat } from '../../src/store/chats.ts';
 import type { Sql } from '../../src/store/database.ts';
 import { insertHost } from '../../src/store/hosts.ts';
@@ -18,6 +20,8 @@ export async function openChatLog(sql: Sql, parts: Partial<Omit<ChatLogParts, 'l
     sql,
     lease: lease!,
     feed: new Feed({ read: () => Promise.resolve([]), head: () => Promise.resolve(0) }, { backlogBytes: 1 }),
+    clock: systemClock,
+    logger: silentLog,
     retry: () => Promise.resolve(false),
     onStored() {},
     onFenced() {},

@@ -16,7 +16,14 @@ export type Item =
       origin: EventOf<'incoming_message'>['origin'];
       content: ContentBlock[];
     }
-  | { key: string; seq: number; kind: 'message' | 'thought'; content: ContentBlock[]; isDraft?: boolean }
+  | {
+      key: string;
+      seq: number;
+      kind: 'message' | 'thought';
+      content: ContentBlock[];
+      isDraft?: boolean;
+      isPartial?: true;
+    }
   | { key: string; seq: number; kind: 'tool'; call: ToolCall }
   | { key: string; seq: number; kind: 'decision'; asked: EventOf<'decision_requested'> }
   | { key: string; seq: number; kind: 'flip'; backend: string }

@@ -216,6 +216,15 @@ describe('WEB-22: previews', () => {
     ]);
   });
 
+  it('TURN-26: are replaced by what was kept of a message that was cut off', () => {
+    const draft = preview(running, [chunk('m1', 'Hello')]);
+    const stored = append(draft, numbered([{ ...said('m1', 'Hel'), isPartial: true } as EventBody], 3));
+    expect(withDrafts(stored.items, stored.drafts, undefined)).toMatchObject([
+      { key: 'p:one:2' },
+      { key: 'm:m1', content: text('Hel'), isPartial: true },
+    ]);
+  });
+
   it('of a sub-agent appear inside it', () => {
     const draft = preview(running, [chunk('s', 'below', 'agent')]);
     expect(withDrafts(draft.items, draft.drafts, undefined)).toHaveLength(1);

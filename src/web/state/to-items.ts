@@ -21,6 +21,8 @@ const rewoundText = (count: number): string =>
 const effortText = (effort: string | null): string => `Effort: ${effort ?? 'the agent’s choice'}`;
 const modelText = (model: string | null): string => `Model: ${model ?? 'the agent’s choice'}`;
 
+const partial = ({ isPartial }: { isPartial?: true | undefined }) => (isPartial ? { isPartial } : {});
+
 /** The items an event adds to the conversation: one per prompt when a turn starts. */
 export function toItems(event: Event): Item[] {
   const { seq } = event;
@@ -35,9 +37,9 @@ export function toItems(event: Event): Item[] {
     case 'incoming_message':
       return [{ key: `i:${seq}`, seq, kind: 'incoming', origin: event.origin, content: event.content }];
     case 'agent_message':
-      return [{ key: `m:${event.messageId}`, seq, kind: 'message', content: event.content }];
+      return [{ key: `m:${event.messageId}`, seq, kind: 'message', content: event.content, ...partial(event) }];
     case 'agent_thought':
-      return [{ key: `t:${event.messageId}`, seq, kind: 'thought', content: event.content }];
+      return [{ key: `t:${event.messageId}`, seq, kind: 'thought', content: event.content, ...partial(event) }];
     case 'tool_call': {
       const { toolCallId, toolName, title, kind, rawInput, turnId } = event;
       const call = { toolCallId, toolName, title, kind, input: rawInput, turnId };

@@ -1,6 +1,7 @@
 import { memo, type ReactNode } from 'react';
 import { byText } from '../../../protocol/by-text.ts';
 import type { ContentBlock } from '../../../protocol/content.ts';
+import { cutOffText } from '../../../protocol/cut-off-text.ts';
 import { incomingWords } from '../../../protocol/incoming-words.ts';
 import { engineText } from '../../../protocol/engine-text.ts';
 import { tokensIn } from '../../../protocol/usage.ts';
@@ -27,9 +28,16 @@ export function ItemView({ item, log, isAlive = false }: { item: Item; log: Chat
     case 'incoming':
       return <Incoming origin={item.origin} content={item.content} />;
     case 'message':
-      return <Message content={item.content} isDraft={item.isDraft === true} />;
+      return <Message content={item.content} isDraft={item.isDraft === true} isPartial={item.isPartial === true} />;
     case 'thought':
-      return <Thought id={item.key} content={item.content} isDraft={item.isDraft === true} />;
+      return (
+        <Thought
+          id={item.key}
+          content={item.content}
+          isDraft={item.isDraft === true}
+          isPartial={item.isPartial === true}
+        />
+      );
     case 'tool': {
       const { toolCallId, toolName } = item.call;
       const result = log.results.get(toolCallId);
@@ -110,11 +118,18 @@ const Incoming = memo(function Incoming({
   );
 });
 
-const Message = memo(function Message({ content, isDraft }: { content: ContentBlock[]; isDraft: boolean }) {
+interface SpokenProps {
+  content: ContentBlock[];
+  isDraft: boolean;
+  isPartial: boolean;
+}
+
+const Message = memo(function Message({ content, isDraft, isPartial }: SpokenProps) {
   return (
     <div className="answer">
       <article className={`agent-message ${isDraft ? 'is-draft' : ''}`} aria-label="Claude" aria-busy={isDraft}>
         <Content content={content} isMarkdown isDraft={isDraft} />
+        {isPartial && <p className="quiet">{cutOffText}</p>}
       </article>
       {!isDraft && <CopyButton what="this answer" className="plain copy-answer" text={() => textOf(content)} />}
     </div>
@@ -124,15 +139,7 @@ const Message = memo(function Message({ content, isDraft }: { content: ContentBl
 const textOf = (content: readonly ContentBlock[]): string =>
   content.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n\n');
 
-const Thought = memo(function Thought({
-  id,
-  content,
-  isDraft,
-}: {
-  id: string;
-  content: ContentBlock[];
-  isDraft: boolean;
-}) {
+const Thought = memo(function Thought({ id, content, isDraft, isPartial }: SpokenProps & { id: string }) {
   const [isOpen, setOpen] = useExpanded(id, isDraft);
   return (
     <section className="thought" aria-label="Thinking">
@@ -140,6 +147,7 @@ const Thought = memo(function Thought({
         {isDraft ? 'Thinking …' : 'Thought'}
       </button>
       {isOpen && <Content content={content} isMarkdown isDraft={isDraft} />}
+      {isOpen && isPartial && <p className="quiet">{cutOffText}</p>}
     </section>
   );
 });
