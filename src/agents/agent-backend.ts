@@ -311,7 +311,7 @@ export interface AgentSession {
   /** Present if the backend has the capability. */
   readonly terminal?: AgentTerminal;
 
-  /** Opened with settings for the call that it continues: the next turn should get a fresh process. */
+  /** Opened only for the call or the turn that it continues: the next turn should get a fresh process. */
   readonly isForOneCall?: boolean;
 
   /**

@@ -43,7 +43,7 @@ export function addChatOptions(command: Command): Command {
       new Option(
         '--on-interrupted <choice>',
         'after the server ended during a turn: stop (the default for a new chat), or continue the turn without asking ' +
-          '(engine claude_sdk only; the agent may repeat what it was doing)',
+          '(the agent may repeat what it was doing)',
       ).choices(interruptedChoices),
     );
 }

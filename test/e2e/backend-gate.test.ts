@@ -38,7 +38,7 @@ test('ROUTE-2: /v1/info says which backends run here, and what each can do', asy
       hint: 'claude itself, with its screens',
       available: true,
       reason: null,
-      capabilities: { deltas: false, terminal: true, images: false, durableDecisions: true, continuesTurns: false },
+      capabilities: { deltas: false, terminal: true, images: false, durableDecisions: true, continuesTurns: true },
     },
     {
       name: 'claude_sdk',

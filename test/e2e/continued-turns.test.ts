@@ -51,10 +51,15 @@ async function restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
   server = await home.serve('serve');
 }
 
-describe.each(['SIGKILL', 'SIGTERM'] as const)('after %s of the server', (signal) => {
-  test('TURN-24: the turn continues by itself, before the prompts that wait, and the model sees the call that was cut off', async () => {
-    const { id, ran } = await running();
-    const left = await running({ onInterrupted: 'stop' });
+describe.each([
+  ['SIGKILL', 'claude_sdk'],
+  ['SIGTERM', 'claude_sdk'],
+  ['SIGKILL', 'claude_pty'],
+  ['SIGTERM', 'claude_pty'],
+] as const)('after %s of the server, on %s', (signal, backend) => {
+  test('TURN-24, PTY-13: the turn continues by itself, before the prompts that wait, and the model sees the call that was cut off', async () => {
+    const { id, ran } = await running({ backend });
+    const left = await running({ backend, onInterrupted: 'stop' });
     await server.client.prompt(id, { content: 'stream 2 tokens' });
     const before = model.requests.length;
     await restart(signal);

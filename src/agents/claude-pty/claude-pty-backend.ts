@@ -28,11 +28,11 @@ export interface ClaudePtyBackendOptions {
   /** What the program may do to viewers' terminals beyond drawing in them. */
   passthrough?: readonly Passthrough[];
   limits?: Partial<SessionLimits>;
-  /** Opens sessions that continue a call: the program's terminal does not ask about it again. */
+  /** Opens sessions that continue a call, about which the program's terminal does not ask again, or a turn. */
   calls: CallBackend;
 }
 
-/** What continues calls of the terminal's sessions, without a terminal. */
+/** What continues calls and turns of the terminal's sessions, without a terminal. */
 export interface CallBackend extends Pick<AgentBackend, 'openSession' | 'dispose'> {
   canContinue(session: StoredSession, toolCallId: string): Promise<boolean>;
   checkKeptAnswer(asked: AskedCall, answer: DecisionAnswer): Promise<AnswerCheck>;
@@ -46,7 +46,7 @@ export class ClaudePtyBackend implements AgentBackend {
     terminal: true,
     images: false,
     durableDecisions: true,
-    continuesTurns: false,
+    continuesTurns: true,
   };
   readonly #options: ClaudePtyBackendOptions;
   readonly #sessions = new OpenSessions<PtySession>();
@@ -59,7 +59,7 @@ export class ClaudePtyBackend implements AgentBackend {
   }
 
   async openSession(spec: AgentSessionSpec, signal?: AbortSignal): Promise<AgentSession> {
-    if (spec.continues) return this.#options.calls.openSession(spec, signal);
+    if (spec.continues || spec.continuesTurn) return this.#options.calls.openSession(spec, signal);
     this.#costs ??= openCostReceiver();
     const session: PtySession = new PtySession({
       spec,

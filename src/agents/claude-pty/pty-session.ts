@@ -22,6 +22,9 @@ const wasLeft = 'The program was left. It starts again with the next prompt, or 
 
 const wasFreed = 'The program has ended while its question waits for an answer. It starts again after that.';
 
+const wasStopped =
+  'The program has ended in the middle of a turn, which continues by itself. It starts again after that.';
+
 export class PtySession implements AgentSession {
   readonly #parts: PtySessionParts;
   readonly #wired: WiredSession;
@@ -199,13 +202,24 @@ export class PtySession implements AgentSession {
     const { life, questions } = this.#wired;
     if (!questions.canLeave || !life.isUp) return false;
     // It closes without an interrupt. The program itself writes nothing about its question when it exits.
-    await life.close((before) => this.#suspend(before).finally(() => this.#end()));
+    await life.close((before) => this.#leave(before, wasFreed).finally(() => this.#end()));
     return true;
   }
 
-  async #suspend(before: LifePhase): Promise<void> {
+  /**
+   * The signal that ends the program has it write no interrupt: in its transcript the turn stays unfinished. Nothing is to
+   * be continued of a prompt that is still being typed.
+   */
+  async leaveTurn(): Promise<boolean> {
+    const { life, turn } = this.#wired;
+    if (!turn.running || !life.isUp) return false;
+    await life.close((before) => this.#leave(before, wasStopped).finally(() => this.#end()));
+    return true;
+  }
+
+  async #leave(before: LifePhase, reason: string): Promise<void> {
     if (before.is === 'restarting') await before.done.catch(() => undefined);
-    await this.#release(wasFreed);
+    await this.#release(reason);
   }
 
   close(): Promise<void> {

@@ -25,7 +25,7 @@ export interface ClaudeSdkBackendOptions {
   dataDir?: string;
   logger: Log;
   limits?: Partial<SessionLimits>;
-  /** Its sessions only continue calls of this other backend's sessions, one each. */
+  /** Its sessions only continue a call or a turn of this other backend's sessions, one each. */
   continuesFor?: BackendName;
 }
 

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentEvent } from '../agent-backend.ts';
+import type { PermissionMode } from '../../protocol/chat.ts';
+import type { AgentEvent, ContinuedCall } from '../agent-backend.ts';
 import { projectKey } from '../claude/files/transcript-file.ts';
 import {
   endOf,
@@ -29,7 +30,7 @@ const newSpec = () => ({
   sessionStore: new InMemorySessionStore(),
   permissionMode: 'bypassPermissions' as const,
 });
-type Spec = ReturnType<typeof newSpec>;
+type Spec = Pick<ReturnType<typeof newSpec>, 'sessionId' | 'sessionStore'> & { permissionMode?: PermissionMode };
 
 const marker = () => join(harness.cwd, 'marker');
 const ran = (): string => (existsSync(marker()) ? readFileSync(marker(), 'utf8') : '');
@@ -43,13 +44,13 @@ const stored = async ({ sessionStore, sessionId }: Spec): Promise<string> =>
   JSON.stringify(await sessionStore.load({ projectKey, sessionId }));
 
 /** Sends a prompt, and resolves once it has come so far. */
-async function begin(session: OpenedSession, text: string, isSoFar: () => boolean) {
+async function begin(session: OpenedSession, text: string, isSoFar: (seen: AgentEvent[]) => boolean) {
   const events: AgentEvent[] = [];
   const over = (async () => {
     const content = [{ type: 'text' as const, text }];
     for await (const event of session.handle.prompt({ turnId: randomUUID(), content })) events.push(event);
   })();
-  await until(isSoFar, { what: `the moment in “${text}”` });
+  await until(() => isSoFar(events), { what: `the moment in “${text}”` });
   return { events, over };
 }
 
@@ -105,7 +106,7 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])('TURN-24: a process th
     expect(end).toMatchObject({ outcome: 'completed' });
     expect(asked).toHaveLength(1);
     expect(asked[0]).toContain('tool_result');
-    expect(asked[0]).toMatch(how === 'left' ? /Exit code 137/ : /outcome is unknown/);
+    expect(asked[0]).toMatch(how === 'left' ? /Exit code 137|outcome is unknown/ : /outcome is unknown/);
     expect(ran()).toBe('x');
   });
 });
@@ -154,4 +155,66 @@ test('TURN-24: only a process that is told to continues the turn, and a person c
   await until(() => harness.held() > 0, { what: 'the continued answer' });
   await next.handle.interrupt();
   expect(endOf(await events)).toMatchObject({ outcome: 'interrupted' });
+});
+
+describe('TURN-24: a call that its continuation did not survive either', () => {
+  const spec = () => ({ sessionId: randomUUID(), sessionStore: new InMemorySessionStore() });
+
+  /** Has a person allow the endless command after its process has ended, and kills the one that runs it. */
+  async function cutOffTwice(of: Spec): Promise<string> {
+    const session = await openSession(harness, of);
+    const isAsked = (seen: AgentEvent[]): boolean => ofType(seen, 'decision_requested').length > 0;
+    const { over, events } = await begin(session, endlessCommand(), isAsked);
+    const { toolCallId, toolName } = ofType(events, 'decision_requested')[0]!;
+    await session.handle.suspend!();
+    await over;
+    const continues: ContinuedCall = {
+      toolCallId: toolCallId!,
+      toolName: toolName!,
+      answer: { outcome: 'allow' },
+      waitingCallIds: [],
+      finishedCallIds: [],
+      onAsked: () => Promise.resolve(),
+    };
+    const second = await openSession(harness, { ...of, continues });
+    const read = readTurn(second, second.unprompted[0]!);
+    await until(() => ran() === 'x', { what: 'the call' });
+    await kill(second);
+    await read;
+    return toolCallId!;
+  }
+
+  test.each(['default', 'bypassPermissions'] as const)('is not run again in the mode %s', async (permissionMode) => {
+    const of = spec();
+    const toolCallId = await cutOffTwice(of);
+    const next = await continueTurn({ ...of, permissionMode });
+    expect(next.end).toMatchObject({ outcome: 'completed' });
+    expect(next.asked).toHaveLength(1);
+    expect(next.asked[0]).toContain('it is not known whether it ran');
+    expect(ofType(next.events, 'tool_call_update')).toMatchObject([{ toolCallId, status: 'failed' }]);
+    expect(ran()).toBe('x');
+  });
+
+  test('is not run again by a process that continues nothing', async () => {
+    const of = spec();
+    await cutOffTwice(of);
+    const next = await openSession(harness, { ...of, permissionMode: 'bypassPermissions' });
+    const turn = runTurn(next, 'who are you');
+    await until(() => ran() !== 'x' || messages().length > 1, { what: 'the next step' });
+    expect(ran()).toBe('x');
+    await turn;
+    expect(messages().at(-1)).toContain('it is not known whether it ran');
+  });
+});
+
+test('TURN-24: what has a process continue a turn is not in the environment of its commands', async () => {
+  const spec = newSpec();
+  const session = await openSession(harness, spec);
+  const { over } = await begin(session, 'hold', () => harness.held() > 0);
+  await session.handle.leaveTurn!();
+  await over;
+  const next = await continueTurn(spec);
+  await runTurn(next.session, `run: env > ${marker()}`);
+  expect(ran()).toContain(`HOME=${harness.agent.home}`);
+  expect(ran()).not.toContain('CLAUDE_CODE_RESUME_');
 });

@@ -88,7 +88,10 @@ export class SdkSession implements AgentSession {
 
   /** Those whose result the log lacks. */
   #tellEnded(): void {
-    const { finishedCallIds = [] } = this.#parts.spec.continues ?? {};
+    const { continues, continuesTurn } = this.#parts.spec;
+    // Without a turn that the result belongs to, it is for the model alone.
+    if (!continues && !continuesTurn) return;
+    const { finishedCallIds = [] } = continues ?? {};
     for (const id of this.#ended) if (!finishedCallIds.includes(id)) this.#wired.turns.route(endedCall(id));
   }
 
@@ -133,22 +136,30 @@ export class SdkSession implements AgentSession {
     const { env, incoming, permissions, turns } = this.#wired;
     const deferred = calls?.deferredId;
     if (deferred !== undefined && !isWaiting(spec, deferred)) permissions.abandon(deferred);
-    if (!spec.continues) return undefined;
+    if (!spec.continues) {
+      // It may have run already, and the program would run it again, without a question where its mode allows it.
+      if (calls && deferred !== undefined) await this.#endCall(calls, deferred);
+      return undefined;
+    }
     const { toolCallId, asksAgain } = spec.continues;
     const call = calls?.find(toolCallId);
     if (!calls || !call)
       throw new BooError('agent_failed', 'The call has run, or the session has continued without it.');
     const [session, configDir] = [{ ...spec, sessionId: turns.sessionId }, configDirOf(env)];
     for (const id of calls.ids) {
-      if (isWaiting(spec, id)) continue;
-      await endCall(session, configDir, id, calls.find(id)!);
-      this.#ended.push(id);
+      if (!isWaiting(spec, id)) await this.#endCall(calls, id);
     }
     if (calls.ids.some((id) => id !== toolCallId && !this.#ended.includes(id))) incoming.holdBack();
     // It may run without a question.
     if (!mustAsk(spec) && !asksAgain) await spec.continues.onAsked();
     await deferCall(session, configDir, toolCallId, call);
     return call.toolName;
+  }
+
+  async #endCall(calls: OpenCalls, id: string): Promise<void> {
+    const { env, turns } = this.#wired;
+    await endCall({ ...this.#parts.spec, sessionId: turns.sessionId }, configDirOf(env), id, calls.find(id)!);
+    this.#ended.push(id);
   }
 
   async #warmUp(start: Pick<StartOptionsParts, 'isKnown' | 'model' | 'continuedTool'>): ReturnType<typeof startup> {
