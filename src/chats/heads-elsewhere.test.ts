@@ -91,7 +91,7 @@ test('LOG-12: a reader ends when the chat is deleted on another host', async () 
 test('a host whose readers all follow its own chats does not ask', async () => {
   const clock = new ManualClock();
   const feeds = new Map();
-  const heads = new HeadsElsewhere({ sql: database.sql, clock, logger: silentLog, feeds: () => feeds });
+  const heads = new HeadsElsewhere({ sql: database.sql, clock, logger: silentLog, feeds, isHeld: () => false });
   heads.arm();
   heads.arm();
   expect(clock.nextMs).toBe(askEveryMs);
@@ -112,9 +112,9 @@ test('a database that is away is reported once, and asked again', async () => {
     const logger: Log = { ...silentLog, warn: (_, message) => void warnings.push(message) };
     const clock = new ManualClock();
     const noted: number[] = [];
-    const feed = { noteHead: (seq: number) => void noted.push(seq) };
+    const feed = { readerCount: 1, noteHead: (seq: number) => void noted.push(seq) };
     const feeds = new Map([[id, feed]]) as never;
-    const heads = new HeadsElsewhere({ sql: lost.sql, clock, logger, feeds: () => feeds });
+    const heads = new HeadsElsewhere({ sql: lost.sql, clock, logger, feeds, isHeld: () => false });
     heads.arm();
     await proxy.goDown();
     for (let count = 0; count < 2; count += 1) {

@@ -15,8 +15,9 @@ export interface HeadsElsewhereParts {
   sql: Sql;
   clock: Clock;
   logger: Log;
-  /** Feeds with readers, of chats that this host does not hold. */
-  readonly feeds: () => ReadonlyMap<string, Feed>;
+  readonly feeds: ReadonlyMap<string, Feed>;
+  /** Whether this host holds the chat. */
+  readonly isHeld: (chatId: string) => boolean;
 }
 
 export class HeadsElsewhere {
@@ -37,7 +38,7 @@ export class HeadsElsewhere {
       this.#cancel = undefined;
       this.#asking = this.#ask().finally(() => {
         this.#asking = undefined;
-        if (this.#parts.feeds().size > 0) this.arm();
+        if (this.#followed.size > 0) this.arm();
       });
     });
   }
@@ -48,9 +49,14 @@ export class HeadsElsewhere {
     await this.#asking;
   }
 
+  get #followed(): Map<string, Feed> {
+    const { feeds, isHeld } = this.#parts;
+    return new Map([...feeds].filter(([chatId, feed]) => feed.readerCount > 0 && !isHeld(chatId)));
+  }
+
   async #ask(): Promise<void> {
-    const { sql, logger, feeds } = this.#parts;
-    const asked = feeds();
+    const { sql, logger } = this.#parts;
+    const asked = this.#followed;
     if (asked.size === 0) return;
     try {
       const heads = await inTime(findHeads(sql, [...asked.keys()]));

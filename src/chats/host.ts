@@ -91,7 +91,7 @@ export class Host {
     this.#parts = parts;
     this.#lines = new EventLines(parts.logger);
     this.#limit = createLimiter(parts.warmingAtOnce);
-    this.#headsElsewhere = new HeadsElsewhere({ ...parts, feeds: () => this.#feedsElsewhere() });
+    this.#headsElsewhere = new HeadsElsewhere({ ...parts, feeds: this.#feeds, isHeld: (id) => this.#held.has(id) });
     this.#leases = new LeaseKeeper({
       ...parts,
       sql: parts.leaseSql,
@@ -206,10 +206,6 @@ export class Host {
     }
     if (!this.#held.has(chatId)) this.#headsElsewhere.arm();
     return feed;
-  }
-
-  #feedsElsewhere(): Map<string, Feed> {
-    return new Map([...this.#feeds].filter(([chatId, feed]) => feed.readerCount > 0 && !this.#held.has(chatId)));
   }
 
   /** Feeds that nobody reads and nobody writes to are forgotten when the next one is made. */

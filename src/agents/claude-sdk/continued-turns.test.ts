@@ -170,7 +170,6 @@ describe('TURN-24: a call that its continuation did not survive either', () => {
     await over;
     const continues: ContinuedCall = {
       toolCallId: toolCallId!,
-      toolName: toolName!,
       answer: { outcome: 'allow' },
       waitingCallIds: [],
       finishedCallIds: [],
