@@ -87,6 +87,8 @@ test('TURN-15: a left turn that used nothing books nothing', async () => {
 
 test('DECIDE-4: a call of a left turn that was allowed and has no result is reported before what it used', async () => {
   await allow('make a', 'a');
+  const body = { type: 'tool_call_update' as const, toolCallId: 'a', status: 'completed' as const };
+  await log.append({ events: [{ turnId, body: { ...body, content: [], rawOutput: null } }] });
   const lost = await allow('make b', 'b');
   const unknown = await allow('Which?', null);
   const { write } = await look({ m: { ...noUsage, outputTokens: 1 } }, ['a']);
@@ -107,6 +109,15 @@ test('DECIDE-4: a call of a left turn that was allowed and has no result is repo
     notice('Which?', { decisionId: unknown, toolCallId: null }),
     expect.objectContaining({ body: expect.objectContaining({ code: 'turn_cost_unknown' }) as unknown }),
   ]);
+});
+
+test('DECIDE-13: a call whose result only the transcript has is reported as one that has run', async () => {
+  const decisionId = await allow('make a', 'a');
+  const { write } = await look({}, ['a']);
+  expect(write.events).toMatchObject([
+    { turnId, body: { type: 'notice', level: 'info', code: 'decision_without_result', data: { decisionId } } },
+  ]);
+  expect(JSON.stringify(write.events)).toContain('has run, and the agent has its result, but the host ended');
 });
 
 test('DECIDE-13: so is a call that another turn asked about and this one continued, unless its result is in the log', async () => {

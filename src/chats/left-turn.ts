@@ -7,7 +7,7 @@ import { addUsage } from '../store/agent-sessions.ts';
 import { findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findAllowedDecisions } from '../store/decisions.ts';
-import type { NewEvent, Write } from '../store/events.ts';
+import { findFinishedCalls, type NewEvent, type Write } from '../store/events.ts';
 import type { ChatLog } from './chat-log.ts';
 import { readTraces, withTraces } from './uncounted.ts';
 
@@ -32,7 +32,10 @@ export async function lookAtLeftTurn(sql: Sql, log: ChatLog, turnId: string, tra
   };
 }
 
-/** Says of each call that was allowed and has no result that it is unknown whether it ran. After `readTraces`. */
+/**
+ * Says of each call that was allowed and has no result that it is unknown whether it ran, and of each whose result only
+ * the agent's transcript has that it is there. After `readTraces`.
+ */
 export async function callsWithoutResult(
   sql: Sql,
   turnId: string,
@@ -40,8 +43,23 @@ export async function callsWithoutResult(
   who: 'the host' | 'the agent’s process',
 ): Promise<NewEvent[]> {
   const allowed = await findAllowedDecisions(sql, turnId);
-  const open = allowed.filter(({ toolCallId }) => toolCallId === null || !finishedCalls.has(toolCallId));
-  return open.map((decision) => ({ turnId, body: withoutResult(decision, who) }));
+  const isFinished = ({ toolCallId }: Decision): boolean => toolCallId !== null && finishedCalls.has(toolCallId);
+  const [decision] = allowed.filter(isFinished);
+  const shown = new Set(decision ? await findFinishedCalls(sql, decision.chatId, turnId) : []);
+  return allowed.flatMap((each): NewEvent[] => {
+    if (!isFinished(each)) return [{ turnId, body: withoutResult(each, who) }];
+    return shown.has(each.toolCallId!) ? [] : [{ turnId, body: resultNotShown(each, who) }];
+  });
+}
+
+function resultNotShown({ id, title, toolCallId }: Decision, who: string) {
+  return {
+    type: 'notice',
+    level: 'info',
+    code: 'decision_without_result',
+    message: `“${title}” was allowed and has run, and the agent has its result, but ${who} ended before it was shown here.`,
+    data: { decisionId: id, toolCallId },
+  } as const;
 }
 
 function withoutResult({ id, title, toolCallId }: Decision, who: string) {

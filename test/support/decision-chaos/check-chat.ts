@@ -136,6 +136,8 @@ function checkRequests(log: readonly Event[], requests: readonly RecordedRequest
     if (!parsed.ok) continue;
     // A program without its host answers its own question with an error, and asks on; that is dropped.
     const { typed, rounds } = readConversation(parsed.request);
+    // A denial whose result was not stored is given again, and the model asked again.
+    if (rounds.at(-1)?.result?.includes('Denied by')) continue;
     // The prompt that waits behind is not asked about.
     if (typed.length !== 1) continue;
     if (rounds.some(({ isError, result }) => isError && !/Denied by|it is not known/.test(result ?? ''))) continue;
