@@ -1,10 +1,8 @@
 // Readers on a host that does not hold the chat, with two hosts on one database.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { openPostgresProxy } from '../../test/support/postgres-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
-import { until } from '../../test/support/until.ts';
 import { type Log, silentLog } from '../lib/log.ts';
 import { askEveryMs, HeadsElsewhere } from './heads-elsewhere.ts';
 
@@ -88,50 +86,81 @@ test('LOG-12: a reader ends when the chat is deleted on another host', async () 
   expect(reader.end).toBe('deleted');
 });
 
-test('a host whose readers all follow its own chats does not ask', async () => {
-  const clock = new ManualClock();
-  const feeds = new Map();
-  const heads = new HeadsElsewhere({ sql: database.sql, clock, logger: silentLog, feeds, isHeld: () => false });
-  heads.arm();
-  heads.arm();
-  expect(clock.nextMs).toBe(askEveryMs);
-  clock.advance(askEveryMs);
-  await heads.stop();
-  expect(clock.nextMs).toBeNull();
-  heads.arm();
-  expect(clock.nextMs).toBeNull();
-});
-
-test('a database that is away is reported once, and asked again', async () => {
-  const proxy = await openPostgresProxy(database.url);
-  const lost = await openChatsHost(database.url, { url: proxy.url });
-  try {
-    const { id } = await there.createChat();
-    await turn(there, id, 1);
-    const warnings: string[] = [];
-    const logger: Log = { ...silentLog, warn: (_, message) => void warnings.push(message) };
-    const clock = new ManualClock();
-    const noted: number[] = [];
-    const feed = { readerCount: 1, noteHead: (seq: number) => void noted.push(seq) };
-    const feeds = new Map([[id, feed]]) as never;
-    const heads = new HeadsElsewhere({ sql: lost.sql, clock, logger, feeds, isHeld: () => false });
-    heads.arm();
-    await proxy.goDown();
-    for (let count = 0; count < 2; count += 1) {
-      await until(() => clock.nextMs !== null);
-      clock.advance(askEveryMs);
-      await until(() => warnings.length === 1);
-    }
-    await proxy.comeUp();
-    await until(() => {
-      if (clock.nextMs !== null) clock.advance(askEveryMs);
-      return noted.length > 0;
-    });
-    expect(noted[0]).toBe(await headOf(id));
-    expect(warnings).toHaveLength(1);
-    await heads.stop();
-  } finally {
-    await lost.close();
-    await proxy.close();
+describe('what it asks', () => {
+  let clock: ManualClock;
+  let asked: string[][];
+  let isAway: boolean;
+  let warnings: unknown[][];
+  let feeds: Map<string, { readerCount: number; heads: number[]; noteHead(seq: number): void }>;
+  let heads: HeadsElsewhere;
+  const away = new Error('away');
+  beforeEach(() => {
+    [clock, asked, isAway, warnings, feeds] = [new ManualClock(), [], false, [], new Map()];
+    // In place of the database: each log reaches as far as the chat's name is long.
+    const sql = (_: unknown, ids: string[]) => {
+      asked.push(ids);
+      return isAway ? Promise.reject(away) : Promise.resolve(ids.map((id) => ({ id, head: id.length })));
+    };
+    const logger: Log = { ...silentLog, warn: (...line) => void warnings.push(line) };
+    const isHeld = (id: string) => id.startsWith('held');
+    heads = new HeadsElsewhere({ sql: sql as never, clock, logger, feeds: feeds as never, isHeld });
+  });
+  function follow(id: string, readerCount = 1): void {
+    const seen: number[] = [];
+    feeds.set(id, { readerCount, heads: seen, noteHead: (seq) => void seen.push(seq) });
   }
+  async function pass(): Promise<void> {
+    clock.advance(askEveryMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  test('is the chats that are followed here and held elsewhere, once a second, as long as there are any', async () => {
+    follow('other');
+    follow('held-here');
+    follow('unread', 0);
+    heads.arm();
+    heads.arm();
+    expect([clock.nextMs, asked]).toEqual([askEveryMs, []]);
+    await pass();
+    await pass();
+    expect([asked, feeds.get('other')!.heads]).toEqual([
+      [['other'], ['other']],
+      [5, 5],
+    ]);
+    feeds.delete('other');
+    await pass();
+    expect([asked.length, clock.nextMs]).toEqual([2, null]);
+    follow('more');
+    heads.arm();
+    await pass();
+    expect(asked.at(-1)).toEqual(['more']);
+  });
+
+  test('is nothing if nothing is followed, or once it was stopped', async () => {
+    heads.arm();
+    await pass();
+    expect([asked, clock.nextMs]).toEqual([[], null]);
+    follow('other');
+    heads.arm();
+    await heads.stop();
+    expect(clock.nextMs).toBeNull();
+    heads.arm();
+    expect(clock.nextMs).toBeNull();
+  });
+
+  test('is asked again after a failure, which is reported once, and again after the next one', async () => {
+    follow('other');
+    heads.arm();
+    isAway = true;
+    await pass();
+    await pass();
+    const line = [{ err: away }, 'What other hosts have written could not be read; trying again.'];
+    expect(warnings).toEqual([line]);
+    isAway = false;
+    await pass();
+    expect(feeds.get('other')!.heads).toEqual([5]);
+    isAway = true;
+    await pass();
+    expect(warnings).toEqual([line, line]);
+  });
 });

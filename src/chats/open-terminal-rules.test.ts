@@ -67,7 +67,9 @@ test('a session that has just ended has no terminal', async () => {
 
 test('a process that continued a call has no terminal, and one opens when it has ended', async () => {
   const words = 'still works in the background';
-  await expect(open({ isReady: true, handle: {}, warmed: {} }).opened).rejects.toThrow(words);
+  const working = open({ isReady: true, handle: {}, warmed: {} });
+  await expect(working.opened).rejects.toMatchObject({ code: 'terminal_unavailable' });
+  await expect(working.opened).rejects.toThrow(words);
   const { opened, tasks } = open({ turn: {}, handle: {}, warmed: { terminal } });
   expect([await opened, tasks]).toEqual([terminal, ['terminal']]);
 });
