@@ -260,15 +260,3 @@ test('DECIDE-2: a client sees in its feed that another client has settled a deci
 });
 
 // Last, because it ends the chat that the others share.
-test('DECIDE-4: a decision of the terminal program is canceled if the server restarts', async () => {
-  const { client } = server;
-  const { id: chatId } = await server.createChat({ backend: 'claude_pty' });
-  await client.prompt(chatId, { content: 'run: touch restarted' });
-  const asked = await nextEvent(client, chatId, 'decision_requested');
-  await server.restart();
-  const log = await readLog(server.client, chatId);
-  expect(eventsOf(log, 'decision_resolved')).toMatchObject([{ decisionId: asked.decisionId, outcome: 'cancelled' }]);
-  expect(eventsOf(log, 'turn_finished')).toMatchObject([{ outcome: 'interrupted' }]);
-  expect((await answer(asked.decisionId, { outcome: 'allow' })).status).toBe(409);
-  expect(existsSync(file('restarted'))).toBe(false);
-});
