@@ -72,3 +72,16 @@ test('DECIDE-20: a sub-agent’s question is kept for the stored call that start
   expect(other.requested()[0]!.subagentCallId).toBeUndefined();
   expect([other.questions.canLeave, other.questions.leave()]).toEqual([false, []]);
 });
+
+test('DECIDE-5: the end of a dialog answers what was asked before it, and not what is asked next', async () => {
+  const { questions, ask, requested } = open();
+  const first = await ask('ls');
+  const before = questions.open;
+  questions.resolve(first, { outcome: 'allow' });
+  const second = await ask('pwd');
+  questions.onDialogClosed(before);
+  expect(questions.count).toBe(1);
+  expect(requested().map(({ decisionId }) => decisionId)).toEqual([first, second]);
+  questions.onDialogClosed(questions.open);
+  expect(questions.count).toBe(0);
+});

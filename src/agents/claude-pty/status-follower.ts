@@ -49,8 +49,10 @@ export class StatusFollower {
     if (status.sessionId !== null && status.sessionId !== transcript.sessionId) this.#switchTo(status.sessionId);
     if (status.state === 'idle') this.#finishLater();
     if (before.state === 'waiting' && status.state === 'busy') {
+      // Not what it asks next: that dialog may not show in its status yet.
+      const { open } = questions;
       lines.after(() => {
-        if (program.status?.state === 'busy') questions.onDialogClosed();
+        if (program.status?.state === 'busy') questions.onDialogClosed(open);
       });
     }
   }

@@ -213,7 +213,7 @@ describe('DECIDE-5: a question that was answered in the terminal', () => {
     const main = ask('ls');
     const sub = ask('pwd', { agent_id: 'agent-1' });
     await settle();
-    questions.onDialogClosed();
+    questions.onDialogClosed(questions.open);
     await main.done;
     expect(main.answer).toBeNull();
     expect(resolved()).toEqual([
@@ -433,7 +433,7 @@ describe('DECIDE-7: an MCP server’s question', () => {
   test('does not count as answered when a dialog about something else is closed', async () => {
     call(form);
     await settle();
-    questions.onDialogClosed();
+    questions.onDialogClosed(questions.open);
     expect(resolved()).toEqual([]);
     questions.withdrawAll();
   });

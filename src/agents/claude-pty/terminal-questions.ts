@@ -187,9 +187,14 @@ export class TerminalQuestions {
     this.#settle((asked) => asked.toolCallId === toolCallId, denied ? 'deny' : 'allow');
   }
 
-  /** The program continues and no dialog is open: the call that it asked about is running. */
-  onDialogClosed(): void {
-    this.#settle((asked) => !asked.isOfSubAgent, 'allow');
+  /** What is asked now, for `onDialogClosed`. */
+  get open(): ReadonlySet<object> {
+    return new Set(this.#asked);
+  }
+
+  /** The program continued, and no dialog is open: the call that it had asked about is running. `before`: see `open`. */
+  onDialogClosed(before: ReadonlySet<object>): void {
+    this.#settle((asked) => before.has(asked) && !asked.isOfSubAgent, 'allow');
   }
 
   #settle(isIt: (asked: Asked) => boolean, outcome: 'allow' | 'deny'): void {
