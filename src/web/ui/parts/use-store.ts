@@ -14,5 +14,5 @@ export function useStore<T, P = T>(store: Store<T>, select: (value: T) => P = (v
     cache.current = { value, select, part: known && Object.is(known.part, next) ? known.part : next };
     return cache.current.part;
   };
-  return useSyncExternalStore((listener) => store.subscribe(listener), part);
+  return useSyncExternalStore((listener) => store.subscribe(listener), part, part);
 }
