@@ -80,7 +80,6 @@ export function attempt(begin: () => AsyncIterable<AgentEvent> | TurnEnd): Async
   }
 }
 
-/** The write that starts a turn. With a prompt, that prompt no longer waits. */
 /** What a turn begins with; nothing if the agent began it by itself. */
 export interface TurnOrigin {
   prompt?: { id: string; isWaiting: boolean; starts: number } | undefined;
@@ -88,6 +87,7 @@ export interface TurnOrigin {
   continuesTurnId?: string | undefined;
 }
 
+/** The write that starts a turn. With a prompt, that prompt no longer waits. */
 export function turnStart(log: ChatLog, turnId: string, { prompt, continuesTurnId }: TurnOrigin = {}): Write {
   const promptIds = prompt ? [prompt.id] : [];
   return {

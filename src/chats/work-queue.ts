@@ -22,7 +22,7 @@ export type TaskKind = 'continuation' | 'flip' | 'rewind' | 'terminal';
 export interface TaskOptions {
   /** Goes before turns that the agent started by itself. Tasks keep their order among each other. */
   isUrgent?: boolean;
-  /** Also runs while a turn is suspended. */
+  /** Also runs while a turn is suspended. By default urgent tasks and continuations do. */
   runsSuspended?: boolean;
   /** Goes before all other tasks. */
   isFirst?: boolean;
@@ -120,7 +120,9 @@ export class WorkQueue {
 
   /** Resolves with what the task returns, once its turn has come. */
   addTask<T>(kind: TaskKind, work: () => Promise<T>, options: TaskOptions = {}): Promise<T> {
-    const { isUrgent = false, runsSuspended = isUrgent, isFirst = false, signal } = options;
+    const { isUrgent = false, isFirst = false, signal } = options;
+    // An answered call does not wait for the answers to others.
+    const { runsSuspended = isUrgent || kind === 'continuation' } = options;
     const done = new Promise<T>((resolve, reject) => {
       const task: Task = {
         kind,
@@ -209,9 +211,8 @@ export class WorkQueue {
     return this.#answer.isNext;
   }
 
-  /** An answered call does not wait for the answers to others. */
   #takeWhileSuspended(): Task | undefined {
-    const index = this.#tasks.findIndex(({ runsSuspended, kind }) => runsSuspended || kind === 'continuation');
+    const index = this.#tasks.findIndex(({ runsSuspended }) => runsSuspended);
     return index < 0 ? undefined : this.#tasks.splice(index, 1)[0];
   }
 
