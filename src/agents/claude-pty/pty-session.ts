@@ -202,7 +202,7 @@ export class PtySession implements AgentSession {
     const { life, questions } = this.#wired;
     if (!questions.canLeave || !life.isUp) return false;
     // It closes without an interrupt. The program itself writes nothing about its question when it exits.
-    await life.close((before) => this.#leave(before, wasFreed).finally(() => this.#end()));
+    await this.#leave(wasFreed);
     return true;
   }
 
@@ -213,11 +213,15 @@ export class PtySession implements AgentSession {
   async leaveTurn(): Promise<boolean> {
     const { life, turn } = this.#wired;
     if (!turn.running || !life.isUp) return false;
-    await life.close((before) => this.#leave(before, wasStopped).finally(() => this.#end()));
+    await this.#leave(wasStopped);
     return true;
   }
 
-  async #leave(before: LifePhase, reason: string): Promise<void> {
+  #leave(reason: string): Promise<void> {
+    return this.#wired.life.close((before) => this.#endMidTurn(before, reason).finally(() => this.#end()));
+  }
+
+  async #endMidTurn(before: LifePhase, reason: string): Promise<void> {
     if (before.is === 'restarting') await before.done.catch(() => undefined);
     await this.#release(reason);
   }
