@@ -14,6 +14,7 @@ import {
   textIn,
 } from '../../../test/contract/agent-backend.ts';
 import { openPtyHarness, type PtyHarness } from '../../../test/support/pty-harness.ts';
+import { isPromptStored } from '../../../test/support/stored-prompt.ts';
 import { until } from '../../../test/support/until.ts';
 import type { AgentEvent } from '../agent-backend.ts';
 import { projectKey } from '../claude/files/transcript-file.ts';
@@ -84,7 +85,7 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])(
       const spec = newSpec();
       const session = await openSession(harness, spec);
       const { events, over } = await begin(session, 'hold', async () => {
-        return harness.held() > 0 && (await stored(spec)).includes('"hold"');
+        return harness.held() > 0 && (await isPromptStored(spec, 'hold'));
       });
       await ways[how](session);
       await over;

@@ -6,7 +6,6 @@ import { InMemorySessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PermissionMode } from '../../protocol/chat.ts';
 import type { AgentEvent, ContinuedCall } from '../agent-backend.ts';
-import { projectKey } from '../claude/files/transcript-file.ts';
 import {
   endOf,
   ofType,
@@ -16,6 +15,7 @@ import {
   runTurn,
   textIn,
 } from '../../../test/contract/agent-backend.ts';
+import { isPromptStored } from '../../../test/support/stored-prompt.ts';
 import { openSdkHarness, type SdkHarness } from '../../../test/support/sdk-harness.ts';
 import { until } from '../../../test/support/until.ts';
 
@@ -39,9 +39,6 @@ const messages = () =>
   harness.model.requests
     .filter(({ path }) => path === '/v1/messages')
     .map(({ body }) => JSON.stringify((body as { messages: unknown }).messages));
-
-const stored = async ({ sessionStore, sessionId }: Spec): Promise<string> =>
-  JSON.stringify(await sessionStore.load({ projectKey, sessionId }));
 
 /** Sends a prompt, and resolves once it has come so far. */
 async function begin(session: OpenedSession, text: string, isSoFar: (seen: AgentEvent[]) => boolean) {
@@ -83,7 +80,7 @@ describe.each(Object.keys(ways) as (keyof typeof ways)[])('TURN-24: a process th
     await runTurn(session, 'who are you');
     const { events, over } = await begin(session, 'hold', () => harness.held() > 0);
     // A program that is killed right after it asked the model has not written that it was prompted.
-    await until(async () => (await stored(spec)).includes('"hold"'), { what: 'the prompt in the transcript' });
+    await until(() => isPromptStored(spec, 'hold'), { what: 'the prompt in the transcript' });
     await ways[how](session);
     await over;
     expect(endOf(events).outcome).toBe(how === 'left' ? 'interrupted' : 'failed');
