@@ -17,7 +17,7 @@ import type { Sql } from '../store/database.ts';
 import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
-import { claimLease, findOrphanedWork, releaseLease } from '../store/leases.ts';
+import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { toStorageError } from '../store/storage-error.ts';
@@ -32,6 +32,7 @@ import { HeadsElsewhere } from './heads-elsewhere.ts';
 import { Health } from './health.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
+import { OrphanedWork } from './orphaned-work.ts';
 import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { wasAsked } from './unasked.ts';
@@ -57,9 +58,6 @@ export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
   readonly agents: AgentDirectory;
 }
 
-/** How often the host looks for work that nobody holds. */
-const adoptEveryMs = 5_000;
-
 interface Held {
   chat: Chat;
   log: ChatLog;
@@ -73,6 +71,7 @@ export class Host {
   readonly #headsElsewhere: HeadsElsewhere;
   readonly #leases: LeaseKeeper;
   readonly #health: Health;
+  readonly #orphanedWork: OrphanedWork;
   /** Chats that were dropped, perhaps in the middle of a turn, and why. */
   readonly #leftFor = new Map<string, { epoch: number; cause: BooError }>();
   readonly notifier = new ChatNotifier();
@@ -82,8 +81,6 @@ export class Host {
   readonly #endings = new Map<string, Promise<void>>();
   /** Closings under way that nobody waits for. */
   readonly #closings = new Set<Promise<void>>();
-  #cancelAdopt: (() => void) | undefined;
-  #adopting: Promise<void> | undefined;
   #draining = false;
   #retries = true;
 
@@ -101,6 +98,7 @@ export class Host {
         if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost() : undefined);
       },
     });
+    this.#orphanedWork = new OrphanedWork({ ...parts, take: (chatId) => this.#hold(chatId) });
     this.#health = new Health({
       clock: parts.clock,
       probe: () => probeWrites(parts.sql, parts.hostId),
@@ -132,15 +130,14 @@ export class Host {
     const giveUp = (): void => void this.drain();
     signal?.addEventListener('abort', giveUp, { once: true });
     this.#leases.start();
-    await (this.#adopting = this.#adopt());
+    await this.#orphanedWork.start();
     signal?.removeEventListener('abort', giveUp);
   }
 
   /** Stops taking work, interrupts what runs, and releases every lease. Idempotent. */
   async drain(): Promise<void> {
     this.#draining = true;
-    this.#cancelAdopt?.();
-    await this.#adopting;
+    await this.#orphanedWork.stop();
     const held = await Promise.allSettled(this.#held.values());
     for (const each of held) {
       if (each.status === 'fulfilled') this.#track(this.#release(each.value));
@@ -361,24 +358,6 @@ export class Host {
     // A newer one has taken its place and sends its own notifications.
     if (!isHeld() && this.#chats.has(chat.id)) return;
     this.notifier.changed(chat.id, () => (isHeld() ? chat.view : { ...chat.view, ...atRest(chat) }));
-  }
-
-  async #adopt(): Promise<void> {
-    try {
-      for (const chatId of await inTime(findOrphanedWork(this.#parts.sql, 100))) {
-        // Another host may be quicker, which is just as good.
-        await this.#hold(chatId).catch((error: unknown) => {
-          if (!(error instanceof BooError))
-            this.#parts.logger.error({ chatId, err: error }, 'A chat could not be claimed.');
-        });
-      }
-    } catch (error) {
-      this.#parts.logger.warn({ err: error }, 'The search for unclaimed work failed.');
-    }
-    if (this.#draining) return;
-    this.#cancelAdopt = this.#parts.clock.after(adoptEveryMs, () => {
-      this.#adopting = this.#adopt();
-    });
   }
 
   /** Waits before a write is tried again; false once the leases may not be trusted any more. */
