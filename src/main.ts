@@ -19,6 +19,7 @@ import type { AgentDeclaration } from './agents/agent.ts';
 import { openAgents } from './agents/agents.ts';
 import { createAccess } from './http/access.ts';
 import { createApp } from './http/app.ts';
+import { Forwarding } from './http/forwarding.ts';
 import { connectionsWithin } from './http/connections.ts';
 import { createDoor } from './http/door.ts';
 import { listen } from './http/server.ts';
@@ -29,6 +30,8 @@ import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { createLogger } from './logger.ts';
 import { openStore } from './open-store.ts';
+import { followHolder } from './peers/follow-holder.ts';
+import { Peers } from './peers/peers.ts';
 import { reachableOrigins } from './reachable-origins.ts';
 import { leaveNote } from './server-note.ts';
 import { settingsInForce } from './settings-in-force.ts';
@@ -122,8 +125,13 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
     const { backends } = agents.describe();
     const offers = { backends: backends.filter(({ available }) => available).map(({ name }) => name) };
-    const hostId = await registerHost(sql, { version, address: config.advertiseUrl, offers });
+    // Port 0 is whichever one was free.
+    const address = config.advertiseUrl?.replace(/:0(?=\/|$)/, `:${server.port}`) ?? null;
+    const hostId = await registerHost(sql, { version, address, offers });
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
+    const peers = new Peers({ sql: leaseSql, hostId, clock: systemClock, logger });
+    await peers.start();
+    closers.push(() => peers.stop());
 
     const host = new Host({
       hostId,
@@ -139,6 +147,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
       onRenewed: () => watcher.beat(),
+      followHolder: (holder, from, gone) => followHolder(peers, holder, from, gone),
     });
     const heartbeat = new Heartbeat({
       sql: leaseSql,
@@ -175,6 +184,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       chats,
       access: { token, publicOrigins },
       signInCodes,
+      forwarding: new Forwarding({ chats, peers, hostId, clock: systemClock, log: logger }),
       agentSignIn: agents.default.signIn,
       log: logger,
     });

@@ -10,6 +10,7 @@ import type { ResumeQueue } from '../protocol/hold.ts';
 import type { HostInfo } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
+import type { Holder } from '../store/hosts.ts';
 import type { Backlog } from './backlog.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import type { Actor } from '../protocol/principal.ts';
@@ -24,6 +25,7 @@ import type {
 } from '../protocol/prompt.ts';
 
 export { Backlog } from './backlog.ts';
+export type { Holder } from '../store/hosts.ts';
 export type { AgentTerminal, TerminalFrame, TerminalViewer } from '../terminal/agent-terminal.ts';
 
 /**
@@ -41,6 +43,15 @@ export interface ChatQuery {
   q?: string | undefined;
   /** Abort it when the caller no longer waits: the search is then canceled, and throws `query_timeout`. */
   signal?: AbortSignal | undefined;
+}
+
+/** Where a reader begins. */
+export interface FollowFrom {
+  /** The seq of the last event that the client has. */
+  after: number;
+  /** Readers of one client may share a backlog, which then limits what is queued for all of them. */
+  backlog?: Backlog | undefined;
+  onlyIfHeld?: boolean | undefined;
 }
 
 /** What watchers are notified of about the chats of this host. */
@@ -128,8 +139,8 @@ export interface Chats {
 
   /** With `before`: the newest of those before it. */
   readEvents(chatId: string, page: { limit: number } & ({ after: number } | { before: number })): Promise<EventPage>;
-  /** Readers of one client may share a backlog, which then limits what is queued for all of them. */
-  follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader>;
+  /** Throws `chat_elsewhere` if only what is held here may be followed, and another host or none holds the chat. */
+  follow(chatId: string, cursor: FollowFrom): Promise<Reader>;
   /** Calls the listener for every chat that this host creates, changes or deletes, and for every decision. */
   watch(listener: (notification: ChatNotification) => void): {
     /** The chats that are not cold, as they are now. */
@@ -162,6 +173,8 @@ export interface Chats {
 
   /** The directories on this machine whose paths start with this. */
   listDirectories(prefix: string): Promise<DirectoryList>;
+  /** The other host that holds a chat; null if this one does, if nobody does, or if there is no such chat. */
+  findHolder(of: { chatId: string } | { decisionId: string }): Promise<Holder | null>;
   /** The hosts that share the database. */
   listHosts(): Promise<HostInfo[]>;
   info(): Info;

@@ -29,7 +29,7 @@ const pageSize = 500;
 function sizeOf(item: FeedItem): number {
   if (item.kind === 'delta') {
     const { delta } = item;
-    return 200 + (delta.type === 'tool_call_chunk' ? delta.partialInput.length : delta.content.text.length);
+    return 200 + textOf(delta).length;
   }
   return item.kind === 'event' ? eventSize(item.event) : 200;
 }
@@ -62,6 +62,11 @@ export class Feed {
     return this.#readers.size;
   }
 
+  /** The seq of the newest event that readers have or are about to read. */
+  get publishedSeq(): number {
+    return this.#publishedSeq;
+  }
+
   /** Shows a stored event. In seq order, but there may be others before it that this host has not written. */
   publishEvent(event: Event): void {
     if (event.seq > this.#publishedSeq + 1) this.#unfinished.clear();
@@ -81,9 +86,16 @@ export class Feed {
     for (const reader of this.#readers) reader.noteHead(seq);
   }
 
+  /** Shows all that has streamed of a message: what readers do not have of it yet. */
+  publishWhole(delta: Delta): void {
+    const sofar = this.#unfinished.get(previewKey(delta));
+    const rest = sofar ? restOf(delta, sofar) : delta;
+    if (rest) this.publishDelta(rest);
+  }
+
   /** Shows a preview. */
   publishDelta(delta: Delta): void {
-    const key = delta.type === 'tool_call_chunk' ? delta.toolCallId : delta.messageId;
+    const key = previewKey(delta);
     const sofar = this.#unfinished.get(key);
     this.#unfinished.set(key, sofar ? joined(sofar, delta) : delta);
     for (const reader of this.#readers) reader.offer({ kind: 'delta', delta });
@@ -208,6 +220,22 @@ class FeedReader implements Reader {
       yield item;
     }
   }
+}
+
+/** Which message or call a preview belongs to. */
+export function previewKey(delta: Delta): string {
+  return delta.type === 'tool_call_chunk' ? delta.toolCallId : delta.messageId;
+}
+
+const textOf = (delta: Delta): string => (delta.type === 'tool_call_chunk' ? delta.partialInput : delta.content.text);
+
+/** What the whole has beyond its beginning; undefined if nothing. */
+function restOf(whole: Delta, beginning: Delta): Delta | undefined {
+  const [text, known] = [textOf(whole), textOf(beginning)];
+  const rest = text.startsWith(known) ? text.slice(known.length) : text;
+  if (rest === '') return undefined;
+  if (whole.type === 'tool_call_chunk') return { ...whole, partialInput: rest };
+  return { ...whole, content: { type: 'text', text: rest } };
 }
 
 function joined(sofar: Delta, next: Delta): Delta {

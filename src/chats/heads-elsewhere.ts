@@ -1,51 +1,64 @@
 /**
  * Shows readers what other hosts write: for the chats that are followed here and held elsewhere, or by nobody, it asks
- * the database how far their logs reach. It asks only as long as there are any.
+ * the database how far their logs reach, and who holds them. It asks only as long as there are any.
  */
-import type { Clock } from '../lib/clock.ts';
-import type { Log } from '../lib/log.ts';
-import { findHeads } from '../store/chats.ts';
+import { findHeads, type Head } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
 import type { Feed } from './feed.ts';
+import { Relays, type RelaysParts } from './relays.ts';
 
 export const askEveryMs = 1_000;
 
-export interface HeadsElsewhereParts {
+export interface HeadsElsewhereParts extends RelaysParts {
   sql: Sql;
-  clock: Clock;
-  logger: Log;
   readonly feeds: ReadonlyMap<string, Feed>;
-  /** Whether this host holds the chat. */
-  readonly isHeld: (chatId: string) => boolean;
 }
 
 export class HeadsElsewhere {
   readonly #parts: HeadsElsewhereParts;
+  readonly #relays: Relays;
+  /** How far feeds with a live relay were when they were behind, and since when. */
+  readonly #behind = new Map<string, { seq: number; sinceMs: number }>();
   #cancel: (() => void) | undefined;
   #asking: Promise<void> | undefined;
+  /** Something was new while the database was being asked. */
+  #isOutdated = false;
   #isFailing = false;
   #isStopped = false;
 
   constructor(parts: HeadsElsewhereParts) {
     this.#parts = parts;
+    this.#relays = new Relays(parts);
   }
 
   /** Call it when there may be such a feed. */
   arm(): void {
     if (this.#isStopped || this.#cancel || this.#asking) return;
-    this.#cancel = this.#parts.clock.after(askEveryMs, () => {
-      this.#cancel = undefined;
-      this.#asking = this.#ask().finally(() => {
-        this.#asking = undefined;
-        if (this.#followed.size > 0) this.arm();
-      });
+    this.#cancel = this.#parts.clock.after(askEveryMs, () => this.askNow());
+  }
+
+  /** Call it when such a feed has got a reader, or when another host has something new. */
+  askNow(): void {
+    if (this.#isStopped) return;
+    if (this.#asking) {
+      this.#isOutdated = true;
+      return;
+    }
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#isOutdated = false;
+    this.#asking = this.#ask().finally(() => {
+      this.#asking = undefined;
+      if (this.#isOutdated) this.askNow();
+      else if (this.#followed.size > 0) this.arm();
     });
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancel?.();
+    this.#relays.keepOnly(new Set());
     await this.#asking;
   }
 
@@ -57,18 +70,34 @@ export class HeadsElsewhere {
   async #ask(): Promise<void> {
     const { sql, logger } = this.#parts;
     const asked = this.#followed;
+    this.#relays.keepOnly(asked);
+    for (const chatId of this.#behind.keys()) if (!asked.has(chatId)) this.#behind.delete(chatId);
     if (asked.size === 0) return;
     try {
       const heads = await inTime(findHeads(sql, [...asked.keys()]));
       this.#isFailing = false;
       for (const [chatId, feed] of asked) {
-        const head = heads.get(chatId);
-        if (head === undefined) feed.end('deleted');
-        else feed.noteHead(head);
+        const found = heads.get(chatId);
+        if (found === undefined) feed.end('deleted');
+        else if (!this.#isStopped && !this.#parts.isHeld(chatId)) this.#show(chatId, feed, found);
       }
     } catch (err) {
       if (!this.#isFailing) logger.warn({ err }, 'What other hosts have written could not be read; trying again.');
       this.#isFailing = true;
     }
+  }
+
+  #show(chatId: string, feed: Feed, { head, holder }: Head): void {
+    if (!this.#isComing(chatId, feed, head)) feed.noteHead(head);
+    this.#relays.connect(chatId, feed, holder);
+  }
+
+  /** Whether a relay is about to bring what is new, with its previews. One that stands still is not waited for. */
+  #isComing(chatId: string, feed: Feed, head: number): boolean {
+    if (head <= feed.publishedSeq || !this.#relays.isLive(chatId)) return false;
+    const nowMs = this.#parts.clock.monotonicMs();
+    const last = this.#behind.get(chatId);
+    if (last?.seq !== feed.publishedSeq) this.#behind.set(chatId, { seq: feed.publishedSeq, sinceMs: nowMs });
+    return last?.seq !== feed.publishedSeq || nowMs - last.sinceMs < askEveryMs;
   }
 }

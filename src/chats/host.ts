@@ -15,7 +15,6 @@ import type { Actor } from '../protocol/principal.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
-import { readEvents } from '../store/events.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
@@ -27,8 +26,8 @@ import { ChatLog } from './chat-log.ts';
 import { canContinue } from './continued-calls.ts';
 import { afterInterruption } from './after-interruption.ts';
 import { EventLines } from './event-lines.ts';
-import { Feed } from './feed.ts';
-import { HeadsElsewhere } from './heads-elsewhere.ts';
+import type { Feed } from './feed.ts';
+import { Feeds, type FeedsParts } from './feeds.ts';
 import { Health } from './health.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
@@ -38,7 +37,8 @@ import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from '
 import { wasAsked } from './unasked.ts';
 import type { WaitLimits } from './waits.ts';
 
-export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
+export interface HostParts
+  extends Pick<LeaseKeeperParts, 'onRenewed'>, Pick<FeedsParts, 'readerBacklogBytes' | 'followHolder'> {
   hostId: string;
   sql: Sql;
   /** Connections of the leases' own: they are renewed whatever keeps the others busy. */
@@ -53,8 +53,6 @@ export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
   dataDir: string;
   /** How many agent processes may start at the same time. */
   warmingAtOnce: number;
-  /** Bytes that may wait for one reader before it is cut off. */
-  readerBacklogBytes: number;
   readonly agents: AgentDirectory;
 }
 
@@ -67,8 +65,7 @@ export class Host {
   readonly #parts: HostParts;
   readonly #held = new Map<string, Promise<Held>>();
   readonly #chats = new Map<string, Chat>();
-  readonly #feeds = new Map<string, Feed>();
-  readonly #headsElsewhere: HeadsElsewhere;
+  readonly #feeds: Feeds;
   readonly #leases: LeaseKeeper;
   readonly #health: Health;
   readonly #orphanedWork: OrphanedWork;
@@ -88,7 +85,7 @@ export class Host {
     this.#parts = parts;
     this.#lines = new EventLines(parts.logger);
     this.#limit = createLimiter(parts.warmingAtOnce);
-    this.#headsElsewhere = new HeadsElsewhere({ ...parts, feeds: this.#feeds, isHeld: (id) => this.#held.has(id) });
+    this.#feeds = new Feeds({ ...parts, isHeld: (chatId) => this.#held.has(chatId) });
     this.#leases = new LeaseKeeper({
       ...parts,
       sql: parts.leaseSql,
@@ -143,8 +140,7 @@ export class Host {
       if (each.status === 'fulfilled') this.#track(this.#release(each.value));
     }
     await Promise.allSettled(this.#closings);
-    for (const feed of this.#feeds.values()) feed.end('closing');
-    await this.#headsElsewhere.stop();
+    await this.#feeds.stop('closing');
     await this.#leases.stop();
   }
 
@@ -182,7 +178,6 @@ export class Host {
     }
     // Only this line says so: nothing of the chat is left.
     this.#parts.logger.info({ chatId, principal: principal.id, by: principal.name, via }, 'A chat was deleted.');
-    this.#feeds.get(chatId)?.end('deleted');
     this.#feeds.delete(chatId);
     this.notifier.deleted(chatId);
   }
@@ -190,26 +185,7 @@ export class Host {
   /** Where a chat's events are followed. */
   feed(chatId: string): Feed {
     if (this.#draining) throw shuttingDown();
-    let feed = this.#feeds.get(chatId);
-    if (!feed) {
-      this.#sweepFeeds();
-      const { sql, readerBacklogBytes } = this.#parts;
-      const log = {
-        read: (page: { after: number; limit: number }) => ask(() => readEvents(sql, chatId, page)),
-        head: async () => (await ask(() => findChat(sql, chatId)))?.head ?? 0,
-      };
-      feed = new Feed(log, { backlogBytes: readerBacklogBytes });
-      this.#feeds.set(chatId, feed);
-    }
-    if (!this.#held.has(chatId)) this.#headsElsewhere.arm();
-    return feed;
-  }
-
-  /** Feeds that nobody reads and nobody writes to are forgotten when the next one is made. */
-  #sweepFeeds(): void {
-    for (const [chatId, feed] of this.#feeds) {
-      if (feed.readerCount === 0 && !this.#held.has(chatId)) this.#feeds.delete(chatId);
-    }
+    return this.#feeds.of(chatId);
   }
 
   /** The chat, claimed if nobody has it. */
@@ -349,7 +325,7 @@ export class Host {
     this.#chats.delete(chat.id);
     this.#held.delete(chat.id);
     this.notifier.forget(chat.id);
-    this.#headsElsewhere.arm();
+    this.#feeds.released();
     this.#tell(chat);
   }
 

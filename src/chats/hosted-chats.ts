@@ -35,11 +35,20 @@ import type { Sql } from '../store/database.ts';
 import { findDecision, listDecisions } from '../store/decisions.ts';
 import { readEvents } from '../store/events.ts';
 import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '../store/prompts.ts';
+import { findHolder } from '../store/hosts.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
-import type { Backlog } from './backlog.ts';
 import { atRest, chatView } from './chat-view.ts';
-import type { AgentTerminal, ChatNotification, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
+import type {
+  AgentTerminal,
+  ChatNotification,
+  ChatQuery,
+  Chats,
+  FollowFrom,
+  Holder,
+  Reader,
+  StoredTranscript,
+} from './chats.ts';
 import type { Host } from './host.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
@@ -251,8 +260,9 @@ export class HostedChats implements Chats {
     return this.#host.use(chatId, (chat) => chat.openTerminal());
   }
 
-  async follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader> {
+  async follow(chatId: string, cursor: FollowFrom): Promise<Reader> {
     await this.#row(chatId);
+    if (cursor.onlyIfHeld && !this.#host.find(chatId)) throw await elsewhere(this.#sql, chatId);
     return this.#host.feed(chatId).follow(cursor);
   }
 
@@ -302,6 +312,13 @@ export class HostedChats implements Chats {
 
   removeImport(importId: string): Promise<void> {
     return this.#imports.remove(importId);
+  }
+
+  async findHolder(of: Parameters<Chats['findHolder']>[0]): Promise<Holder | null> {
+    const chatId = 'chatId' in of ? of.chatId : (await ask(() => findDecision(this.#sql, of.decisionId)))?.chatId;
+    if (chatId === undefined || this.#host.find(chatId)) return null;
+    const holder = await ask(() => findHolder(this.#sql, chatId));
+    return holder?.id === this.#host.id ? null : holder;
   }
 
   listHosts(): Promise<HostInfo[]> {

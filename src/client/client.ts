@@ -5,7 +5,7 @@
 import type { Chat, ChatPage, CreateChat, PatchChat } from '../protocol/chat.ts';
 import { type FeedStatus, type FollowOptions, followFeed } from './follow.ts';
 import { type Live, type LiveOptions, openLive } from './live.ts';
-import { createWire, isUnreachable } from './request.ts';
+import { createWire, isPassing, isUnreachable } from './request.ts';
 import { type RunOptions, type RunResult, runPrompt } from './run.ts';
 import { openTerminal, type TerminalConnection, type TerminalOptions } from './terminal.ts';
 import { readTranscriptRecords } from './transcript.ts';
@@ -293,7 +293,7 @@ export function createClient(options: ClientOptions): BooClient {
         try {
           return await wire.request<Receipt>(`${chatPath(chatId)}/prompts`, request);
         } catch (error) {
-          if (!isUnreachable(error) || attempt >= attempts || signal?.aborted) throw error;
+          if (!isPassing(error) || attempt >= attempts || signal?.aborted) throw error;
           await wait(delay.next(), signal);
         }
       }

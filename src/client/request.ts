@@ -133,6 +133,12 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof BooError && error.details['reason'] === 'unreachable' && !('status' in error.details);
 }
 
+/** True if the same request is likely to succeed in a moment. */
+export function isPassing(error: unknown): boolean {
+  if (isUnreachable(error)) return true;
+  return error instanceof BooError && (error.code === 'host_unreachable' || error.code === 'starting');
+}
+
 const codeOfStatus: Record<number, ErrorCode> = { 401: 'unauthorized', 404: 'not_found' };
 
 /** The error in an `application/problem+json` response; the status decides if a proxy responded instead. */

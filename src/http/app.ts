@@ -6,6 +6,8 @@ import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { AgentSignIn } from '../protocol/agent-sign-in.ts';
 import { BooError, toBooError } from '../protocol/error.ts';
+import type { Forwarded } from '../peers/peers.ts';
+import { forwardedHeader } from '../peers/signature.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { createAccess, type AccessOptions } from './access.ts';
 import { agentSignInRoutes } from './agent-sign-in-routes.ts';
@@ -14,6 +16,7 @@ import { decisionRoutes } from './decision-routes.ts';
 import { directoryRoutes } from './directory-routes.ts';
 import { eventRoutes } from './event-routes.ts';
 import { createFailedAttempts } from './failed-attempts.ts';
+import { type Forwarding, hostHeader, type Subject } from './forwarding.ts';
 import { hostRoutes } from './host-routes.ts';
 import { importRoutes } from './import-routes.ts';
 import { liveRoutes } from './live-routes.ts';
@@ -21,7 +24,7 @@ import { problemResponse } from './problem.ts';
 import { isNavigation, refusalPage } from './refusal-page.ts';
 import { promptRoutes } from './prompt-routes.ts';
 import { type Refusal, RefusalLines } from './refusal-lines.ts';
-import { type Route, type ServerEnv, wantsPrincipal } from './route.ts';
+import { largeBodyBytes, type Route, type ServerEnv, wantsPrincipal } from './route.ts';
 import { secure } from './security-headers.ts';
 import type { SignInCodes } from './sign-in-codes.ts';
 import { systemRoutes } from './system-routes.ts';
@@ -44,6 +47,8 @@ export interface AppOptions {
   chats: Chats;
   access: AccessOptions;
   signInCodes: SignInCodes;
+  /** The way to the other hosts of the database; without it there are none. */
+  forwarding?: Forwarding | undefined;
   /** Absent if the agents use no account. */
   agentSignIn?: AgentSignIn | undefined;
   log: Log;
@@ -56,7 +61,7 @@ export interface AppOptions {
 interface AppEnv {
   Bindings: ServerEnv;
   /** Who sent the request; set only by the guard, from the credential. */
-  Variables: { principal?: Principal };
+  Variables: { principal?: Principal; forwarded?: Forwarded };
 }
 
 export type App = Hono<AppEnv>;
@@ -94,7 +99,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
     ...promptRoutes(options.chats, options.log),
     ...eventRoutes(options.chats, live),
     ...liveRoutes(options.chats, tickets, { ...live, backlogBytes: liveBacklogBytes }),
-    ...terminalRoutes(options.chats, tickets, live),
+    ...terminalRoutes(options.chats, tickets, { ...live, forwarding: options.forwarding }),
     ...transcriptRoutes(options.chats, { log: options.log }),
     ...importRoutes(options.chats),
     ...decisionRoutes(options.chats),
@@ -106,7 +111,7 @@ export function createRoutes(options: AppOptions, tickets: Tickets): Route[] {
 /** The whole HTTP API as a value: `app.request()` works without a port. */
 export function createApp(options: AppOptions): App {
   const access = createAccess(options.access);
-  const { clock = systemClock, log } = options;
+  const { clock = systemClock, log, forwarding } = options;
   const { failuresPerSource, failuresInAll } = { ...httpLimits, ...options.limits };
   const limits = { perSource: failuresPerSource, inAll: failuresInAll };
   const failedAttempts = createFailedAttempts({ clock, log, limits });
@@ -125,15 +130,35 @@ export function createApp(options: AppOptions): App {
     return response;
   };
 
+  /** Who asks; undefined if the policy does not want to know. */
+  const identify = async (c: AppContext): Promise<Principal | undefined> => {
+    const request = c.req.raw;
+    // A host that has signed its request needs neither the perimeter nor a token.
+    const forwarded = await forwarding?.verify(request);
+    c.set('forwarded', forwarded);
+    if (forwarded) return forwarded.principal;
+    access.checkSource(request);
+    const policy = policyOf(c);
+    const ticket = policy === 'ticket' ? ticketIn(request.headers) : undefined;
+    if (!wantsPrincipal(policy)) return undefined;
+    return ticket === undefined ? access.checkToken(request) : tickets.check(ticket);
+  };
+
+  /** `here`, unless it is about a chat that another host holds: then that host answers. */
+  const answer = (c: AppContext, limitBytes: number, here: (request: Request) => Promise<Response>) => {
+    const of = subjectOf(c);
+    const principal = c.get('principal');
+    if (!forwarding || !of || !principal || c.get('forwarded')) return here(c.req.raw);
+    return forwarding.answer({ of, request: c.req.raw, principal, limitBytes }, here);
+  };
+
   // Runs first for every request. A handler that declares no policy is guarded like any other: by the token.
   const guard: MiddlewareHandler = async (c: AppContext, next) => {
     const peer = c.env?.peer;
     try {
-      access.checkSource(c.req.raw);
-      const policy = policyOf(c);
-      const ticket = policy === 'ticket' ? ticketIn(c.req.raw.headers) : undefined;
-      if (wantsPrincipal(policy)) {
-        c.set('principal', ticket === undefined ? access.checkToken(c.req.raw) : tickets.check(ticket));
+      const principal = await identify(c);
+      if (principal) {
+        c.set('principal', principal);
         peer?.admit();
       }
       await next();
@@ -150,32 +175,38 @@ export function createApp(options: AppOptions): App {
       }
     }
     secure(c.res);
+    if (forwarding && c.req.raw.headers.has(forwardedHeader)) c.res.headers.set(hostHeader, forwarding.hostId);
   };
   routeOfHandler.set(guard, 'guard');
   app.use(guard);
 
   for (const route of routes) {
-    const handler = (c: AppContext): Promise<Response> =>
-      route.answer({
-        request: c.req.raw,
+    const handler = (c: AppContext): Promise<Response> => {
+      const incoming = {
         pathParams: c.req.param(),
         clock,
         env: c.env ?? {},
         principal: c.get('principal'),
-      });
+        forwarded: c.get('forwarded'),
+      };
+      const here = (request: Request): Promise<Response> => route.answer({ ...incoming, request });
+      return route.byHolder ? answer(c, route.bodyLimitBytes, here) : here(c.req.raw);
+    };
     routeOfHandler.set(handler, route);
     app.on(route.method, honoPath(route.path), handler);
   }
 
   app.onError((error, c) => refuse(error, c));
   app.notFound((c) => {
-    const allow = methodsAt(routes, c.req.path);
-    const error =
-      allow.length === 0
-        ? new BooError('not_found', 'This path does not exist on this server.')
-        : new BooError('method_not_allowed', `This path supports ${allow.join(', ')}.`, { details: { allow } });
-    return refuse(error, c);
+    // A newer host may know it.
+    return answer(c, largeBodyBytes, () => Promise.resolve(refuse(unknownPath(c), c)));
   });
+  const unknownPath = (c: AppContext): BooError => {
+    const allow = methodsAt(routes, c.req.path);
+    return allow.length === 0
+      ? new BooError('not_found', 'This path does not exist on this server.')
+      : new BooError('method_not_allowed', `This path supports ${allow.join(', ')}.`, { details: { allow } });
+  };
   return app;
 }
 
@@ -191,11 +222,24 @@ function policyOf(c: AppContext): Route['policy'] | undefined {
   return declared === 'guard' ? undefined : declared.policy;
 }
 
+/** Which chat a path is about, also one that this version does not know. */
+function subjectOf(c: AppContext): Subject | undefined {
+  const [, kind, id] =
+    /^\/v1\/(chats|decisions)\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/|$)/i.exec(c.req.path) ?? [];
+  if (id === undefined) return undefined;
+  return kind === 'chats' ? { chatId: id } : { decisionId: id };
+}
+
 /** Whether the request shows a credential, valid or not. */
 function showsCredential(c: AppContext): boolean {
   const { headers } = c.req.raw;
   const policy = policyOf(c);
-  return headers.has('authorization') || policy === 'code' || (policy === 'ticket' && ticketIn(headers) !== undefined);
+  return (
+    headers.has('authorization') ||
+    headers.has(forwardedHeader) ||
+    policy === 'code' ||
+    (policy === 'ticket' && ticketIn(headers) !== undefined)
+  );
 }
 
 function askedBy(c: AppContext): Pick<Refusal, 'source' | 'principal' | 'client' | 'method' | 'path'> {

@@ -45,6 +45,13 @@ export async function* bodyPieces(request: Request, { limitBytes, clock }: BodyO
   }
 }
 
+/** The whole body. Throws as `bodyPieces` does. */
+export async function readBody(request: Request, options: BodyOptions): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bodyPieces(request, options)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 /** The client has disconnected: there is nobody to answer, and nothing is wrong here. */
 function brokeOff(cause: unknown): never {
   throw new BooError('invalid_request', 'body: broke off before its end.', { cause, details: { field: 'body' } });

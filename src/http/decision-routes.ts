@@ -31,6 +31,7 @@ export function decisionRoutes(chats: Chats): Route[] {
         method: 'POST',
         path: '/v1/decisions/{decisionId}',
         policy: 'bearer',
+        byHolder: true,
         summary: 'Settle a decision; the first answer wins',
         errors: ['decision_settled', 'chat_elsewhere'],
         bodyLimitBytes: largeBodyBytes,

@@ -51,7 +51,7 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
         // An EventSource reconnects to the same URL, so its header has the newer cursor.
         headers: z.object({ 'last-event-id': cursor.optional() }),
       },
-      async ({ params, query, headers, request, env }) => {
+      async ({ params, query, headers, request, env, forwarded }) => {
         // HEAD requests arrive here too, but nobody reads their body: do not open a reader.
         if (request.method !== 'GET' || !wantsFeed(request)) {
           const { after, before, limit = 200 } = query;
@@ -62,7 +62,9 @@ export function eventRoutes(chats: Chats, options: FeedOptions): Route[] {
         for (const field of ['limit', 'before']) {
           if (new URL(request.url).searchParams.has(field)) invalid(field, 'applies to a page, not to a live feed');
         }
-        const reader = await chats.follow(params.chatId, { after: headers['last-event-id'] ?? query.after ?? 0 });
+        const after = headers['last-event-id'] ?? query.after ?? 0;
+        // Another host that does not hold the chat either would wait for this one.
+        const reader = await chats.follow(params.chatId, { after, onlyIfHeld: forwarded !== undefined });
         const forget = env.openFeeds?.add(() => reader.close());
         const body = feedStream(reader, {
           keepAliveMs: options.keepAliveMs,

@@ -59,6 +59,7 @@ describe('the OpenAPI page', () => {
       '413',
       '415',
       '429',
+      '503',
       'default',
     ]);
     expect(responses['409']?.description).toContain('`decision_settled`');

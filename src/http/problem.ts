@@ -26,6 +26,8 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   terminal_unavailable: { status: 409, title: 'There is no terminal to attach to' },
   chat_busy: { status: 409, title: 'The chat is busy' },
   chat_elsewhere: { status: 409, title: 'Another host runs this chat' },
+  host_unreachable: { status: 503, title: 'The host of this chat cannot be reached' },
+  wrong_host: { status: 421, title: 'This is another host' },
   agent_failed: { status: 502, title: 'The agent failed' },
   agent_login_required: { status: 502, title: 'The agent must sign in' },
   model_error: { status: 502, title: 'The model failed' },
@@ -68,7 +70,7 @@ export function problemResponse(thrown: unknown, log: Log): Response {
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   if (error.code === 'starting') headers['retry-after'] = '1';
   if (status === 426) headers['upgrade'] = 'websocket';
-  if (status === 429) headers['retry-after'] = String(error.details['retryAfterSeconds']);
+  if ('retryAfterSeconds' in error.details) headers['retry-after'] = String(error.details['retryAfterSeconds']);
   const allow = error.code === 'method_not_allowed' ? error.details['allow'] : undefined;
   if (Array.isArray(allow)) headers['allow'] = allow.join(', ');
   return new Response(JSON.stringify(body), { status, headers });

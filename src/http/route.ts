@@ -2,11 +2,13 @@
  * A route as a value: what it takes, what it returns, and who may use it. The server and the OpenAPI document are both
  * generated from the same list of routes.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { BooError, type ErrorCode, toBooError } from '../protocol/error.ts';
+import type { Forwarded } from '../peers/peers.ts';
 import type { Actor, Principal } from '../protocol/principal.ts';
 import type { Peer } from './connections.ts';
 import { parseInput } from './invalid-request.ts';
@@ -23,10 +25,19 @@ export type Policy = 'open' | 'bearer' | 'ticket' | 'code' | 'static';
 type KnownPolicy = 'bearer' | 'ticket';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
+/** A WebSocket on another host, right after its handshake. */
+export interface Tunnel {
+  response: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+}
+
 /** A connection that requests an upgrade to a WebSocket. */
 export interface Upgrade {
   /** The response that upgrades it. The connection is the one below the socket. */
   accept(serve: (socket: WebSocket, connection: Duplex) => void): Response;
+  /** The response that connects it with the WebSocket of another host. */
+  tunnel(to: Tunnel): Response;
 }
 
 /** What an HTTP server adds to its requests; absent if the app is called without a server. */
@@ -43,6 +54,8 @@ export interface Incoming {
   env: ServerEnv;
   /** The caller, as determined by the guard. */
   principal: Principal | undefined;
+  /** Set if another host has sent the request on. */
+  forwarded?: Forwarded | undefined;
 }
 
 interface RouteInput<P, Q, H, B> {
@@ -52,6 +65,7 @@ interface RouteInput<P, Q, H, B> {
   body: B;
   request: Request;
   env: ServerEnv;
+  forwarded: Forwarded | undefined;
 }
 
 export interface RouteResponse {
@@ -70,6 +84,8 @@ export interface RouteText<L extends Policy = Policy> {
   /** In OpenAPI's notation: `/v1/chats/{chatId}`. */
   path: string;
   policy: L;
+  /** The host that holds the chat answers, whichever host is asked. */
+  byHolder?: boolean;
   summary: string;
   /** The largest body that it accepts; by default enough for a few names and a path. */
   bodyLimitBytes?: number;
@@ -127,7 +143,7 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
     ...text,
     bodyLimitBytes,
     schemas: takesName ? { ...schemas, headers: clientHeader.extend(schemas.headers?.shape ?? {}) } : schemas,
-    async answer({ request, pathParams, clock, env, principal }) {
+    async answer({ request, pathParams, clock, env, principal, forwarded }) {
       const asker = wantsPrincipal(policy) ? { actor: actorOf(request, principal, takesName) } : {};
       const params = parsePath(schemas.params, pathParams);
       const headers = parse(schemas.headers, headersNamed(schemas.headers, request.headers), 'headers');
@@ -135,7 +151,9 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
       if (schemas.query === undefined) parse(noQuery, rawQuery, 'query');
       const query = parse(schemas.query, rawQuery, 'query');
       const rawBody =
-        text.method === 'GET' ? undefined : await readJsonBody(request, { limitBytes: bodyLimitBytes, clock });
+        text.method === 'GET'
+          ? undefined
+          : await readJsonBody(request, { limitBytes: bodyLimitBytes, clock, digest: forwarded?.bodyDigest });
       if (schemas.body === undefined) parse(noBody, rawBody, 'body');
       // If a required body is empty, the missing content type is the likelier mistake to report.
       else if (rawBody === undefined && request.headers.get('content-type') === null) {
@@ -144,7 +162,8 @@ export function route<L extends Policy, P = undefined, Q = undefined, H = undefi
         });
       }
       const body = parse(schemas.body, rawBody, 'body');
-      return handle({ params, query, headers, body, request, env, ...asker } as RouteInput<P, Q, H, B> & Asker<L>);
+      return handle({ params, query, headers, body, request, env, forwarded, ...asker } as RouteInput<P, Q, H, B> &
+        Asker<L>);
     },
   };
 }
@@ -165,10 +184,11 @@ function actorOf(request: Request, principal: Principal | undefined, takesName: 
 }
 
 /** All error codes with which a route may report a client error. */
-export function refusalsOf({ method, policy, schemas, errors = [] }: Route): ErrorCode[] {
+export function refusalsOf({ method, policy, byHolder, schemas, errors = [] }: Route): ErrorCode[] {
   const codes: ErrorCode[] = ['forbidden_host', 'forbidden_origin', 'invalid_request'];
   if (wantsPrincipal(policy)) codes.push('unauthorized', 'too_many_attempts');
   if (schemas.params) codes.push('not_found');
+  if (byHolder) codes.push('host_unreachable');
   if (method !== 'GET') codes.push('invalid_json', 'unsupported_media_type', 'payload_too_large', 'request_timeout');
   return [...new Set([...codes, ...errors])];
 }

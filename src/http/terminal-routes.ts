@@ -10,6 +10,7 @@ import {
   type TerminalSize,
   terminalTicket,
 } from '../protocol/terminal.ts';
+import type { Forwarding } from './forwarding.ts';
 import { invalid } from './invalid-request.ts';
 import { chatPath, wholeNumber } from './parameters.ts';
 import { json, route, type Route } from './route.ts';
@@ -18,7 +19,13 @@ import { offers, ticketIn, type Tickets } from './tickets.ts';
 
 const cells = wholeNumber(1, 1000, 'must be a whole number from 1 to 1000');
 
-export function terminalRoutes(chats: Chats, tickets: Tickets, options: TerminalSocketOptions): Route[] {
+interface TerminalRouteOptions extends TerminalSocketOptions {
+  forwarding?: Forwarding | undefined;
+}
+
+export function terminalRoutes(chats: Chats, tickets: Tickets, options: TerminalRouteOptions): Route[] {
+  const { forwarding } = options;
+
   return [
     route(
       {
@@ -43,7 +50,7 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         params: chatPath,
         query: z.strictObject({ columns: cells.optional(), rows: cells.optional(), access: terminalAccess.optional() }),
       },
-      async ({ params: { chatId }, query, request, env }) => {
+      async ({ params: { chatId }, query, request, env, actor, forwarded }) => {
         const { upgrade } = env;
         if (!upgrade) throw new BooError('upgrade_required', 'upgrade: a terminal is a WebSocket.');
         if (!offers(request.headers, terminalProtocol))
@@ -57,6 +64,13 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
           });
         }
         const canWrite = (rights?.access ?? 'write') === 'write' && query.access !== 'read';
+        const holder = forwarded ? null : await forwarding?.findHolder({ chatId });
+        if (forwarding && holder) {
+          const sizes = size ? `columns=${size.columns}&rows=${size.rows}&` : '';
+          const target = `/v1/chats/${chatId}/terminal?${sizes}access=${canWrite ? 'write' : 'read'}`;
+          const upgraded = await forwarding.upgrade(holder, { request, principal: actor.principal }, target);
+          return 'answer' in upgraded ? forwarding.refusal(upgraded) : upgrade.tunnel(upgraded);
+        }
         const terminal = await chats.openTerminal(chatId);
         return upgrade.accept((socket) => {
           const forget = env.openFeeds?.add(() => socket.close(1001, 'The server is stopping.'));
@@ -76,13 +90,32 @@ export function terminalRoutes(chats: Chats, tickets: Tickets, options: Terminal
         responses: { 201: { description: 'The ticket.', schema: terminalTicket } },
       },
       { params: chatPath, body: createTerminalTicket },
-      async ({ params: { chatId }, body, actor }) => {
+      async ({ params: { chatId }, body, actor, request, forwarded }) => {
         // Report problems with the terminal here, because browsers cannot see why a WebSocket was refused.
-        await chats.openTerminal(chatId);
+        const here = async (): Promise<Response> => {
+          await chats.openTerminal(chatId);
+          return new Response(null, { status: 204 });
+        };
+        const asked = { of: { chatId }, request: repeated(request, body), principal: actor.principal, limitBytes };
+        const opened = forwarding && !forwarded ? await forwarding.answer(asked, here) : await here();
+        if (!opened.ok) return opened;
+        // The ticket is for the host that has the browser: its WebSocket begins here.
+        await opened.body?.cancel();
         return json(201, tickets.issue({ to: 'terminal', chatId, access: body.access }, actor.principal));
       },
     ),
   ];
+}
+
+const limitBytes = 64 * 1024;
+
+function repeated({ url, method, signal }: Request, body: unknown): Request {
+  return new Request(url, {
+    method,
+    signal,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 }
 
 function sizeIn({

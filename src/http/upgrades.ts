@@ -15,7 +15,7 @@ import type { Answerer } from './door.ts';
 import { hangUp } from './hang-up.ts';
 import type { OpenFeeds } from './open-feeds.ts';
 import { problemResponse } from './problem.ts';
-import type { Upgrade } from './route.ts';
+import type { Tunnel, Upgrade } from './route.ts';
 import { secure } from './security-headers.ts';
 
 export interface Upgrades {
@@ -55,15 +55,21 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
       return refuse(socket, new BooError('invalid_request', sentence));
     }
     let serve: ((socket: WebSocket, connection: Duplex) => void) | undefined;
+    let tunnel: Tunnel | undefined;
     const upgrade: Upgrade = {
       accept(given) {
         serve = given;
         // A Response cannot have the status 101.
         return new Response(null, { status: 204 });
       },
+      tunnel(given) {
+        tunnel = given;
+        return new Response(null, { status: 204 });
+      },
     };
     const isWebSocket = incoming.headers.upgrade?.toLowerCase() === 'websocket';
     const response = await app.fetch(request, { openFeeds, peer, ...(isWebSocket ? { upgrade } : {}) });
+    if (tunnel) return connect(socket, head, tunnel, openFeeds);
     if (!serve) return write(socket, response, request.method === 'GET');
     const run = serve;
     if (!socket.destroyed) websockets.handleUpgrade(incoming, socket, head, (websocket) => run(websocket, socket));
@@ -84,6 +90,31 @@ export function createUpgrades(app: Answerer, options: { log: Log; openFeeds: Op
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Passes the bytes of both sides on, and the end of either one; each side waits for the other. */
+function connect(client: Duplex, head: Buffer, { response, socket, head: first }: Tunnel, openFeeds: OpenFeeds): void {
+  const end = (): void => {
+    forget();
+    client.destroy();
+    socket.destroy();
+  };
+  const forget = openFeeds.add(end);
+  for (const side of [client, socket]) side.once('close', end).on('error', end);
+  // A client that has gone meanwhile reports nothing any more.
+  if (client.destroyed) return end();
+  client.write(`HTTP/1.1 101 Switching Protocols\r\n${handshake(response)}\r\n`);
+  client.write(first);
+  socket.write(head);
+  client.pipe(socket).pipe(client);
+}
+
+/** What a client checks of the other host's handshake. */
+function handshake({ headers }: IncomingMessage): string {
+  return ['upgrade', 'connection', 'sec-websocket-accept', 'sec-websocket-protocol']
+    .filter((name) => headers[name] !== undefined)
+    .map((name) => `${name}: ${String(headers[name])}\r\n`)
+    .join('');
 }
 
 /** Undefined if it is not a request that the app can handle, or may have a body. */

@@ -25,6 +25,8 @@ export const errorCodes = [
   'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
   'chat_busy', // the chat is busy with something that excludes this
   'chat_elsewhere', // another host holds this chat's lease
+  'host_unreachable', // another host holds this chat's lease and cannot be reached; `wasSent` says whether it may have done it
+  'wrong_host', // another host has sent this request to an address that is not that of the host it is for
   'agent_failed', // the agent process could not start, or died
   'agent_login_required',
   'model_error', // the model API refused or aborted; `reason` says how

@@ -5,6 +5,7 @@ import type { AgentDirectory, Usage } from '../protocol/event.ts';
 import type { Hold } from '../protocol/hold.ts';
 import { mentions } from './chat-search.ts';
 import type { Sql } from './database.ts';
+import type { Holder } from './hosts.ts';
 
 /** Why the chat's queue is held, as stored. Whether it resumes automatically is the chat's own setting. */
 export type StoredHold = Omit<Hold, 'resumesAt'>;
@@ -114,11 +115,27 @@ export async function insertChat(db: Sql, chat: NewChat): Promise<ChatRow> {
   return toRow(row as RawRow);
 }
 
-/** How far the logs of these chats reach, by chat. Those that do not exist are left out. */
-export async function findHeads(db: Sql, chatIds: readonly string[]): Promise<Map<string, number>> {
-  const rows = await db<{ id: string; head: number }[]>`
-    select id, next_seq - 1 as head from boocode.chats where id = any(${chatIds as string[]}::uuid[])`;
-  return new Map(rows.map(({ id, head }) => [id, head]));
+export interface Head {
+  /** The seq of the newest event. */
+  head: number;
+  /** The host that holds the chat. */
+  holder: Holder | null;
+}
+
+/** How far the logs of these chats reach and who writes them, by chat. Those that do not exist are left out. */
+export async function findHeads(db: Sql, chatIds: readonly string[]): Promise<Map<string, Head>> {
+  const rows = await db<
+    { id: string; head: number; hostId: string | null; name: string | null; address: string | null }[]
+  >`
+    select chats.id, next_seq - 1 as head, hosts.id as "hostId", hosts.name, hosts.address
+    from boocode.chats left join boocode.hosts on hosts.id = owner_host and lease_until >= clock_timestamp()
+    where chats.id = any(${chatIds as string[]}::uuid[])`;
+  return new Map(
+    rows.map(({ id, head, hostId, name, address }) => [
+      id,
+      { head, holder: hostId === null ? null : { id: hostId, name, address } },
+    ]),
+  );
 }
 
 /** A chat that is still being imported is visible only to its importer. */

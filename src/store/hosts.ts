@@ -96,9 +96,18 @@ export async function stopHost(db: Sql, hostId: string): Promise<void> {
     update boocode.chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
 }
 
-/** The host that holds a chat. `name`: of its machine; null for a version that stored none. */
-export async function findHolder(db: Sql, chatId: string): Promise<Pick<SeenHost, 'id' | 'name' | 'address'> | null> {
-  const [row] = await db<Pick<SeenHost, 'id' | 'name' | 'address'>[]>`
+/** The host that holds a chat. */
+export interface Holder {
+  id: string;
+  /** Of its machine; null for a version that stored none. */
+  name: string | null;
+  /** Where other hosts reach it. */
+  address: string | null;
+}
+
+/** Null if nobody holds the chat, or if there is none. */
+export async function findHolder(db: Sql, chatId: string): Promise<Holder | null> {
+  const [row] = await db<Holder[]>`
     select hosts.id, hosts.name, hosts.address from boocode.chats join boocode.hosts on hosts.id = chats.owner_host
     where chats.id = ${chatId} and lease_until >= clock_timestamp()`;
   return row ?? null;

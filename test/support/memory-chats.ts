@@ -349,6 +349,7 @@ export function createMemoryChats(): MemoryChats {
       check();
       return [];
     },
+    findHolder: () => Promise.resolve(null),
     info() {
       check();
       return {

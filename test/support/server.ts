@@ -8,7 +8,7 @@ import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import { type BooClient, createClient } from '../../src/client/client.ts';
 import type { Sql } from '../../src/store/database.ts';
 import { type AgentEnv, createAgentEnv } from './agent-env.ts';
-import { createTestDatabase } from './postgres.ts';
+import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { ownAgents } from './processes.ts';
 import { until } from './until.ts';
 
@@ -22,6 +22,7 @@ export interface Answer {
 export interface TestServer {
   readonly url: string;
   readonly token: string;
+  readonly database: TestDatabase;
   /** A pool of the server's own database. */
   readonly sql: Sql;
   readonly model: DemoModel;
@@ -53,6 +54,8 @@ export interface ServerTestOptions {
   /** Changes to the agents' environment; null removes a variable. */
   agentEnv?: Record<string, string | null>;
   agents?: ServerOptions['agents'];
+  /** Another host on the database of this one, with its model, and the directory where its chats work. */
+  beside?: TestServer;
 }
 
 /**
@@ -60,12 +63,13 @@ export interface ServerTestOptions {
  * belongs to the test, so that it can be held and inspected.
  */
 export async function openServer(options: ServerTestOptions = {}): Promise<TestServer> {
-  const database = await createTestDatabase();
-  const model = await startDemoModel();
+  const { beside } = options;
+  const database = beside?.database ?? (await createTestDatabase());
+  const model = beside?.model ?? (await startDemoModel());
   const agent = await createAgentEnv(model.url);
   const root = await realpath(await mkdtemp(join(tmpdir(), 'boocode-e2e-')));
-  const workDir = join(root, 'work');
-  await mkdir(workDir);
+  const workDir = beside?.workDir ?? join(root, 'work');
+  if (!beside) await mkdir(workDir);
   const agentEnv: Record<string, string> = { ...agent.env };
   for (const [name, value] of Object.entries(options.agentEnv ?? {})) {
     if (value === null) delete agentEnv[name];
@@ -101,8 +105,10 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     client = createClient({ url: running.url, token: running.token, clientName: 'test' });
   };
   const cleanUp = async (): Promise<void> => {
-    await model.close();
-    await database.drop();
+    if (!beside) {
+      await model.close();
+      await database.drop();
+    }
     await agent.remove();
     await rm(root, { recursive: true, force: true });
   };
@@ -126,6 +132,7 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     get client() {
       return client;
     },
+    database,
     sql: database.sql,
     model,
     agent,
@@ -141,7 +148,8 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     async close() {
       try {
         await running.close();
-        await until(() => ownAgents().length === 0, { what: 'the end of every agent process', timeoutMs: 2_000 });
+        if (!beside)
+          await until(() => ownAgents().length === 0, { what: 'the end of every agent process', timeoutMs: 2_000 });
       } finally {
         await cleanUp();
       }

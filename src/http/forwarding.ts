@@ -1,0 +1,266 @@
+/**
+ * Has the host that holds a chat answer the requests for it, whichever host gets them.
+ *
+ * A request is sent on once at most: the host that gets it answers it or refuses it, and then this one looks again who
+ * holds the chat. As long as the holder cannot be reached, commands wait for the end of its lease, because then any host
+ * may take the chat.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Chats, Holder } from '../chats/chats.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { callPeer, PeerError, type PeerUpgrade, upgradePeer } from '../peers/peer-connection.ts';
+import type { Forwarded, Peers } from '../peers/peers.ts';
+import { forwardedHeader } from '../peers/signature.ts';
+import { BooError } from '../protocol/error.ts';
+import type { Principal } from '../protocol/principal.ts';
+import { readBody } from './body-pieces.ts';
+import { answerHeaders, requestHeaders } from './forwarded-headers.ts';
+
+/** The host that answers a request of another one names itself in this header. */
+export const hostHeader = 'boocode-host';
+
+/** As long as a lease lasts, and a moment for the database. */
+const waitLimitMs = 16_000;
+const lookAgainMs = 250;
+/** How long the stored state may take to come from the holder, before it is read here. */
+const readLimitMs = 5_000;
+/** How often to ask whether a silent host still holds the chat. */
+const watchEveryMs = 2_000;
+const retryAfterSeconds = 2;
+
+export interface ForwardingParts {
+  chats: Pick<Chats, 'findHolder'>;
+  peers: Pick<Peers, 'hasOthers' | 'sign' | 'verify'>;
+  hostId: string;
+  clock: Clock;
+  log: Log;
+}
+
+/** Which chat a request is about. */
+export type Subject = { chatId: string } | { decisionId: string };
+
+export interface Asked {
+  of: Subject;
+  request: Request;
+  principal: Principal;
+  limitBytes: number;
+}
+
+/** What became of a request that was sent to another host: without a response, it may have been carried out or not. */
+type Sent = { response: Response } | { wasSent: boolean };
+
+const nothing = new Uint8Array();
+
+export class Forwarding {
+  readonly #parts: ForwardingParts;
+  /** Those that the log has called unreachable. */
+  readonly #unreachable = new Set<string>();
+
+  constructor(parts: ForwardingParts) {
+    this.#parts = parts;
+  }
+
+  get hostId(): string {
+    return this.#parts.hostId;
+  }
+
+  /** Who sent the request on; undefined if no other host did. Throws `unauthorized`, `wrong_host`. */
+  async verify(request: Request): Promise<Forwarded | undefined> {
+    const header = request.headers.get(forwardedHeader);
+    if (header === null) return undefined;
+    return this.#parts.peers.verify(header, { method: request.method, target: targetOf(request.url) });
+  }
+
+  /** The other host that holds the chat and has an address. */
+  async findHolder(of: Subject): Promise<Holder | null> {
+    const { peers, chats } = this.#parts;
+    const holder = peers.hasOthers ? await chats.findHolder(of) : null;
+    return holder?.address ? holder : null;
+  }
+
+  /** The answer of the host that holds the chat: of another one, or, if this one holds it or may take it, of `here`. */
+  async answer(asked: Asked, here: (request: Request) => Promise<Response>): Promise<Response> {
+    const { peers, clock } = this.#parts;
+    const { of, request, limitBytes } = asked;
+    if (!peers.hasOthers) return here(request);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
+    const again = (): Request => (isRead ? request : withBody(request, body));
+    const untilMs = clock.monotonicMs() + waitLimitMs;
+    for (;;) {
+      const isLate = clock.monotonicMs() >= untilMs;
+      const holder = await this.findHolder(of);
+      if (!holder) {
+        try {
+          return await here(again());
+        } catch (error) {
+          // Another host has taken it in this very moment.
+          if (isLate || !isElsewhere(error) || !(await this.findHolder(of))) throw error;
+          continue;
+        }
+      }
+      const sent = await this.#send(holder, asked, body);
+      if ('response' in sent) return sent.response;
+      if (isRead) return here(request);
+      if (sent.wasSent || isLate) throw unreachable(holder, sent.wasSent);
+      await this.#pause(request.signal);
+    }
+  }
+
+  /** Opens a WebSocket on the holder. Throws `host_unreachable`. */
+  async upgrade(holder: Holder, { request, principal }: Pick<Asked, 'request' | 'principal'>, target: string) {
+    const headers = requestHeaders(request.headers, 'websocket');
+    try {
+      return await upgradePeer({
+        ...this.#call(holder, 'GET', target, nothing, principal, headers),
+        signal: request.signal,
+      });
+    } catch (error) {
+      this.#note(holder, error);
+      throw unreachable(holder, false);
+    }
+  }
+
+  /** The answer of another host to a request for a WebSocket that it refuses. */
+  refusal({ answer }: Extract<PeerUpgrade, { answer: unknown }>): Response {
+    return responseOf(answer);
+  }
+
+  async #send(holder: Holder, { of, request, principal }: Asked, body: Uint8Array): Promise<Sent> {
+    const { method } = request;
+    const call = this.#call(holder, method, targetOf(request.url), body, principal, requestHeaders(request.headers));
+    const abort = new AbortController();
+    const stopWatching = this.#watch(of, holder, method === 'GET' ? 'read' : 'command', () => abort.abort());
+    let answer: IncomingMessage;
+    try {
+      answer = await callPeer({ ...call, signal: AbortSignal.any([abort.signal, request.signal]) });
+    } catch (error) {
+      this.#note(holder, error);
+      return { wasSent: error instanceof PeerError && error.wasSent };
+    } finally {
+      stopWatching();
+    }
+    const problem = answer.headers[hostHeader] === holder.id ? await refusedAs(answer) : 'something else answers there';
+    if (typeof problem !== 'string') {
+      this.#unreachable.delete(holder.id);
+      return { response: problem };
+    }
+    // Another host has the chat by now, or this one is about to stop: both are in order.
+    if (problem !== 'chat_elsewhere' && problem !== 'shutting_down') this.#note(holder, new Error(problem));
+    return { wasSent: false };
+  }
+
+  #call(
+    holder: Holder,
+    method: string,
+    target: string,
+    body: Uint8Array,
+    principal: Principal,
+    headers: Record<string, string>,
+  ) {
+    const signed = this.#parts.peers.sign({ to: holder.id, method, target, body, principal });
+    const length = method === 'GET' || method === 'HEAD' ? {} : { 'content-length': String(body.byteLength) };
+    return {
+      address: holder.address!,
+      method,
+      target,
+      body,
+      headers: { ...headers, ...length, [forwardedHeader]: signed },
+    };
+  }
+
+  /** Gives up on an answer: on a command when the host no longer holds the chat, on stored state when it takes too long. */
+  #watch(of: Subject, holder: Holder, what: 'read' | 'command', giveUp: () => void): () => void {
+    const { clock, chats } = this.#parts;
+    if (what === 'read') return clock.after(readLimitMs, giveUp);
+    let isOver = false;
+    let cancel = (): void => {};
+    const look = (wasGone: boolean): void => {
+      cancel = clock.after(watchEveryMs, () => {
+        chats.findHolder(of).then(
+          (now) => {
+            const isGone = now?.id !== holder.id;
+            if (isOver) return;
+            // It answers a moment after it has given the chat away, or has deleted it.
+            if (isGone && wasGone) giveUp();
+            else look(isGone);
+          },
+          () => !isOver && look(false),
+        );
+      });
+    };
+    look(false);
+    return () => {
+      isOver = true;
+      cancel();
+    };
+  }
+
+  #note(holder: Holder, err: unknown): void {
+    if (this.#unreachable.has(holder.id)) return;
+    this.#unreachable.add(holder.id);
+    this.#parts.log.warn({ err, host: holder.name, address: holder.address }, 'Another host cannot be reached.');
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        stop();
+        reject(signal.reason as Error);
+      };
+      const stop = this.#parts.clock.after(lookAgainMs, () => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      });
+      signal.addEventListener('abort', leave, { once: true });
+    });
+  }
+}
+
+/** Problems of a host with the request itself, not with what it asks for: it has done nothing. */
+const refusals = ['unauthorized', 'wrong_host', 'chat_elsewhere', 'shutting_down', 'starting'];
+
+/** The answer, or the code with which the host refused to answer. */
+async function refusedAs(answer: IncomingMessage): Promise<Response | string> {
+  const response = responseOf(answer);
+  if (!response.headers.get('content-type')?.startsWith('application/problem+json')) return response;
+  const text = await response.text();
+  const { code } = JSON.parse(text) as { code: string };
+  return refusals.includes(code) ? code : new Response(text, response);
+}
+
+function responseOf(answer: IncomingMessage): Response {
+  const status = answer.statusCode ?? 502;
+  const hasBody = ![204, 205, 304].includes(status);
+  if (!hasBody) answer.resume();
+  return new Response(hasBody ? (Readable.toWeb(answer) as ReadableStream<Uint8Array>) : null, {
+    status,
+    headers: answerHeaders(answer.rawHeaders),
+  });
+}
+
+function withBody(request: Request, body: Uint8Array): Request {
+  const { url, method, headers, signal } = request;
+  return new Request(url, { method, headers, signal, body: body.byteLength > 0 ? new Uint8Array(body) : null });
+}
+
+function targetOf(url: string): string {
+  const { pathname, search } = new URL(url);
+  return pathname + search;
+}
+
+function isElsewhere(error: unknown): boolean {
+  return error instanceof BooError && error.code === 'chat_elsewhere';
+}
+
+function unreachable({ id: hostId, name, address }: Holder, wasSent: boolean): BooError {
+  const outcome = wasSent ? 'It may have carried this out.' : 'Nothing was done.';
+  return new BooError(
+    'host_unreachable',
+    `The host ${name} holds this chat and cannot be reached at ${address}. ${outcome} Try again shortly.`,
+    { details: { hostId, name, address, wasSent, retryAfterSeconds } },
+  );
+}

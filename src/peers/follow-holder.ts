@@ -1,0 +1,39 @@
+import { Readable } from 'node:stream';
+import { readFeed } from '../client/feed-stream.ts';
+import type { FeedItem } from '../protocol/event.ts';
+import type { Principal } from '../protocol/principal.ts';
+import { callPeer } from './peer-connection.ts';
+import type { Peers } from './peers.ts';
+import { forwardedHeader } from './signature.ts';
+
+/** Feeds have a keep-alive every 15 s. */
+const silenceLimitMs = 40_000;
+
+/** Hosts follow for all of their readers. */
+const host: Principal = { id: 'host', name: 'host', role: 'owner' };
+
+interface Holder {
+  id: string;
+  address: string | null;
+}
+
+/**
+ * A chat's live feed from the host that holds it. Ends when the host no longer holds the chat or stops; throws if it cannot
+ * be reached, falls silent, or does not hold the chat.
+ */
+export async function* followHolder(
+  peers: Pick<Peers, 'sign'>,
+  { id: to, address }: Holder,
+  { chatId, after }: { chatId: string; after: number },
+  signal: AbortSignal,
+): AsyncGenerator<FeedItem, void, undefined> {
+  const request = { to, method: 'GET', target: `/v1/chats/${chatId}/events?after=${after}`, body: new Uint8Array() };
+  const headers = { accept: 'text/event-stream', [forwardedHeader]: peers.sign({ ...request, principal: host }) };
+  const answer = await callPeer({ ...request, address: address ?? '', headers, signal });
+  answer.socket.setTimeout(silenceLimitMs, () => answer.destroy(new Error('The other host is silent.')));
+  if (answer.statusCode !== 200) {
+    answer.destroy();
+    throw new Error(`The other host answered with status ${answer.statusCode}.`);
+  }
+  yield* readFeed(Readable.toWeb(answer) as ReadableStream<Uint8Array>);
+}
