@@ -189,6 +189,18 @@ describe('prompt', () => {
     expect(calls).toBe(1);
   });
 
+  it.each(['host_unreachable', 'starting'])('HOST-4: is sent again after %s, under the same id', async (code) => {
+    const ids: unknown[] = [];
+    const url = await stubServer((request, response) => {
+      ids.push((JSON.parse(request.body) as { id: string }).id);
+      if (ids.length < 3) problem(response, 503, { code, detail: 'In a moment.' });
+      else json(response, 200, { promptId: ids[0], chatId, seq: 1 });
+    });
+    await createClient({ url, backoff }).prompt(chatId, { content: 'hello' });
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(1);
+  });
+
   it('ends with one error if the server stays unreachable', async () => {
     let calls = 0;
     const url = await stubServer((request) => {

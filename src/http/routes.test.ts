@@ -4,7 +4,8 @@ import { createMemoryTerminal } from '../../test/support/memory-terminal.ts';
 import { createTestApp, type TestApp } from '../../test/support/test-app.ts';
 import type { Chat } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
-import { declaredFor } from './app.ts';
+import { createRoutes, declaredFor } from './app.ts';
+import { createTickets } from './tickets.ts';
 
 const nowhere = '11111111-1111-4111-8111-111111111111';
 let test: TestApp;
@@ -431,4 +432,18 @@ describe('answers', () => {
     }
     expect(checked).toBeGreaterThan(12);
   });
+});
+
+it('HOST-3: everything that changes a chat is done by the host that holds it', () => {
+  const routes = createRoutes({ ...test, signInCodes: test.codes, access: { token: 'x' } }, createTickets());
+  const ofChats = routes.filter(({ path }) => /\{(?:chatId|decisionId)\}/.test(path));
+  const here = ofChats.filter(({ byHolder }) => !byHolder).map(({ id }) => id);
+  // Stored state; and terminals, which find their own way because tickets are valid on one host only.
+  expect(here.toSorted()).toEqual([
+    'createTerminalTicket',
+    'listEvents',
+    'listPrompts',
+    'openTerminal',
+    'readTranscript',
+  ]);
 });
