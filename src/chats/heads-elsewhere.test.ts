@@ -4,6 +4,8 @@ import { type ChatsHost, openChatsHost } from '../../test/support/chats-host.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { type Log, silentLog } from '../lib/log.ts';
+import { createPushable } from '../lib/pushable.ts';
+import type { FeedItem } from '../protocol/event.ts';
 import { askEveryMs, HeadsElsewhere } from './heads-elsewhere.ts';
 
 let database: TestDatabase;
@@ -91,7 +93,7 @@ describe('what it asks', () => {
   let asked: string[][];
   let isAway: boolean;
   let warnings: unknown[][];
-  let feeds: Map<string, { readerCount: number; heads: number[]; noteHead(seq: number): void }>;
+  let feeds: Map<string, { readerCount: number; publishedSeq: number; heads: number[]; noteHead(seq: number): void }>;
   let heads: HeadsElsewhere;
   const away = new Error('away');
   beforeEach(() => {
@@ -99,7 +101,7 @@ describe('what it asks', () => {
     // In place of the database: each log reaches as far as the chat's name is long.
     const sql = (_: unknown, ids: string[]) => {
       asked.push(ids);
-      return isAway ? Promise.reject(away) : Promise.resolve(ids.map((id) => ({ id, head: id.length })));
+      return isAway ? Promise.reject(away) : Promise.resolve(ids.map((id) => ({ id, head: id.length, hostId: null })));
     };
     const logger: Log = { ...silentLog, warn: (...line) => void warnings.push(line) };
     const isHeld = (id: string) => id.startsWith('held');
@@ -107,7 +109,7 @@ describe('what it asks', () => {
   });
   function follow(id: string, readerCount = 1): void {
     const seen: number[] = [];
-    feeds.set(id, { readerCount, heads: seen, noteHead: (seq) => void seen.push(seq) });
+    feeds.set(id, { readerCount, publishedSeq: 0, heads: seen, noteHead: (seq) => void seen.push(seq) });
   }
   async function pass(): Promise<void> {
     clock.advance(askEveryMs);
@@ -162,5 +164,33 @@ describe('what it asks', () => {
     isAway = true;
     await pass();
     expect(warnings).toEqual([line, line]);
+  });
+
+  test('LOG-14: is left to a relay that brings it, but not to one that stands still', async () => {
+    const items = createPushable<FeedItem>();
+    const holder = { hostId: 'h', name: 'n', address: 'http://h' };
+    const sql = (_: unknown, ids: string[]) => Promise.resolve(ids.map((id) => ({ id, head: id.length, ...holder })));
+    const followHolder = () => items.iterable;
+    const isHeld = () => false;
+    const parts = { sql: sql as never, clock, logger: silentLog, feeds: feeds as never, isHeld, followHolder };
+    heads = new HeadsElsewhere(parts);
+    follow('other');
+    const feed = feeds.get('other')!;
+    heads.askNow();
+    await new Promise((resolve) => setImmediate(resolve));
+    await pass();
+    expect(feed.heads).toEqual([5, 5]);
+    items.push({ kind: 'resume', type: 'resume', verdict: 'ok', after: 0, head: 0 });
+    await pass();
+    feed.publishedSeq = 3;
+    const before = feed.heads.length;
+    heads.askNow();
+    await new Promise((resolve) => setImmediate(resolve));
+    feed.publishedSeq = 4;
+    await pass();
+    expect(feed.heads.length).toBe(before);
+    await pass();
+    expect(feed.heads.length).toBe(before + 1);
+    await heads.stop();
   });
 });

@@ -32,6 +32,7 @@ export interface RelaysParts {
 
 interface Relay {
   holderId: string;
+  feed: Feed;
   abort: AbortController;
   /** Whether the holder has answered. */
   isLive: boolean;
@@ -56,16 +57,16 @@ export class Relays {
   /** Has the feed show what this host publishes, or nobody if nobody holds the chat. */
   connect(chatId: string, feed: Feed, holder: Holder | null): void {
     const old = this.#relays.get(chatId);
-    if (old && old.holderId !== holder?.id) this.disconnect(chatId);
+    if (old && (old.holderId !== holder?.id || old.feed !== feed)) this.disconnect(chatId);
     const { followHolder } = this.#parts;
     if (!holder?.address || !followHolder) return;
     const last = this.#relays.get(chatId);
     if (last && (!last.isOver || this.#parts.clock.monotonicMs() < last.retryAtMs)) return;
     const { failures = 0 } = last ?? {};
     const abort = new AbortController();
-    const relay = { holderId: holder.id, abort, isLive: false, isOver: false, failures, retryAtMs: 0 };
+    const relay = { holderId: holder.id, feed, abort, isLive: false, isOver: false, failures, retryAtMs: 0 };
     this.#relays.set(chatId, relay);
-    void this.#run(relay, feed, followHolder(holder, { chatId, after: feed.publishedSeq }, abort.signal), chatId);
+    void this.#run(chatId, relay, followHolder(holder, { chatId, after: feed.publishedSeq }, abort.signal));
   }
 
   disconnect(chatId: string): void {
@@ -78,8 +79,9 @@ export class Relays {
     for (const chatId of this.#relays.keys()) if (!chatIds.has(chatId)) this.disconnect(chatId);
   }
 
-  async #run(relay: Relay, feed: Feed, items: AsyncIterable<FeedItem>, chatId: string): Promise<void> {
+  async #run(chatId: string, relay: Relay, items: AsyncIterable<FeedItem>): Promise<void> {
     const { clock, logger, isHeld } = this.#parts;
+    const { feed } = relay;
     const { signal } = relay.abort;
     /** The first preview of a message on this connection has all that has streamed of it. */
     const begun = new Set<string>();
