@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBooCode } from './contestants/boocode.mjs';
 import { openClaudePrint } from './contestants/claude-print.mjs';
+import { openTwoHosts } from './contestants/two-hosts.mjs';
 import { openRawSdk } from './contestants/raw-sdk.mjs';
 import { canSeeProcesses, memoryOf } from './processes.mjs';
 
@@ -29,12 +30,15 @@ export async function runRounds(place, { rounds, progress }) {
   const terminalChat = await server.openChat('claude_pty');
   const sleepy = await openBooCode(place, 'cold', { idleSeconds: 1 });
   const coldChat = await sleepy.openChat();
+  const hosts = await openTwoHosts(place, shortPrompt);
   const print = await openClaudePrint(place, 'print');
 
   const warm = [
     { name: 'rawFollow', run: () => raw.turn(shortPrompt), prompt: shortPrompt },
     { name: 'booFollow', run: () => chat.turn(shortPrompt), prompt: shortPrompt },
     { name: 'terminalFollow', run: () => terminalChat.turn(shortPrompt), prompt: shortPrompt },
+    { name: 'directHost', run: () => hosts.direct.turn(shortPrompt), prompt: shortPrompt },
+    { name: 'otherHost', run: () => hosts.through.turn(shortPrompt), prompt: shortPrompt },
     { name: 'rawLong', run: () => rawLong.turn(longPrompt), prompt: longPrompt },
     { name: 'booLong', run: () => chatLong.turn(longPrompt), prompt: longPrompt },
   ];

@@ -23,6 +23,8 @@ export function judge(samples) {
     row('', 'BooCode, warm', of('booFollow', 'resultMs'), 'ms'),
     row('', '`claude -p --resume`', of('printFollow', 'resultMs'), 'ms'),
     row('Follow-up turn in the terminal, whole answer', 'BooCode, `claude_pty`', of('terminalFollow', 'firstMs'), 'ms'),
+    row('Follow-up turn, two hosts, first token', 'through the host of the chat', of('directHost', 'firstMs'), 'ms'),
+    row('', 'through the other host', of('otherHost', 'firstMs'), 'ms'),
     row('Attach to a terminal, whole screen', 'BooCode', samples.attach, 'ms'),
     row('Cold chat wakes, first token', 'BooCode', of('booWake', 'firstMs'), 'ms'),
     row('Turn of 2,000 deltas, result', 'raw SDK, warm', of('rawLong', 'resultMs'), 'ms'),
@@ -33,6 +35,7 @@ export function judge(samples) {
   const ratio = (over, under, field) => median(of(over, field)) / median(of(under, field));
   const goals = [
     goal('Follow-up, first token: BooCode / raw SDK', ratio('booFollow', 'rawFollow', 'firstMs'), '≤', 1.15),
+    goal('Follow-up, first token: other host / its own', ratio('otherHost', 'directHost', 'firstMs'), '≤', 1.1),
     goal('2,000 deltas, time: BooCode / raw SDK', ratio('booLong', 'rawLong', 'resultMs'), '≤', 1.25),
     goal('Follow-up, first token: `claude -p` / BooCode', ratio('printFollow', 'booFollow', 'firstMs'), '≥', 10),
     goal('Terminal, first answer: `claude -p` / BooCode', ratio('printFollow', 'terminalFollow', 'firstMs'), '≥', 5),

@@ -14,8 +14,11 @@ import { openHttp } from '../http.mjs';
 import { firstMarks, openFeed } from '../sse-feed.mjs';
 import { agentsOf } from '../processes.mjs';
 
-/** `nodeArgs` go to the server's own Node; `prepare` gets the directories before the server starts. */
-export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], prepare }) {
+/**
+ * `nodeArgs` go to the server's own Node; `prepare` gets the directories before the server starts. With a `databaseUrl` it is
+ * one of the hosts of that database.
+ */
+export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], prepare, databaseUrl }) {
   const { withDeathSignal } = await fromDist('lib/process-identity.js');
   const room = place.openRoom(name);
   const token = randomBytes(32).toString('hex');
@@ -30,13 +33,41 @@ export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], pre
     'TERM',
   );
   const child = spawn(command, args, {
-    env: { ...room.env, BOOCODE_TOKEN: token, CLAUDE_SDK_BACKEND: '1' },
+    env: {
+      ...room.env,
+      BOOCODE_TOKEN: token,
+      CLAUDE_SDK_BACKEND: '1',
+      ...(databaseUrl && { DATABASE_URL: databaseUrl, BOOCODE_ADVERTISE_URL: 'http://127.0.0.1:0' }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   place.onClose(() => endChild(child));
   const url = await readyUrl(child);
   const http = openHttp(url, token);
   place.onClose(() => http.close());
+
+  /** A chat, driven through this server, whichever one holds it. */
+  async function driveChat(id, backend = 'claude_sdk') {
+    const path = `/v1/chats/${id}`;
+    const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.whole;
+    const feed = await openFeed(http, `${path}/events?after=0`, mark);
+    return {
+      id,
+      /** Milliseconds from before the connection to the whole screen. */
+      attach: () => attach(`${url.replace('http', 'ws')}${path}/terminal?access=read`, token),
+      state: async () => (await http.json('GET', path)).state,
+      /** One turn: {firstMs, resultMs, text}, both from before the prompt is posted. */
+      async turn(prompt) {
+        const turn = feed.nextTurn();
+        const startedAt = performance.now();
+        const [{ firstAt, finishedAt, text }] = await Promise.all([
+          turn,
+          http.json('POST', `${path}/prompts`, { content: prompt }),
+        ]);
+        return { firstMs: firstAt - startedAt, resultMs: finishedAt - startedAt, text };
+      },
+    };
+  }
 
   return {
     pid: child.pid,
@@ -47,26 +78,9 @@ export async function openBooCode(place, name, { idleSeconds, nodeArgs = [], pre
     info: () => http.json('GET', '/v1/info'),
     /** How many agent processes the server has. */
     agentCount: () => agentsOf(child.pid).length,
+    driveChat,
     async openChat(backend = 'claude_sdk') {
-      const chat = await http.json('POST', '/v1/chats', { cwd: room.cwd, backend });
-      const path = `/v1/chats/${chat.id}`;
-      const mark = backend === 'claude_sdk' ? firstMarks.streamed : firstMarks.whole;
-      const feed = await openFeed(http, `${path}/events?after=0`, mark);
-      return {
-        /** Milliseconds from before the connection to the whole screen. */
-        attach: () => attach(`${url.replace('http', 'ws')}${path}/terminal?access=read`, token),
-        state: async () => (await http.json('GET', path)).state,
-        /** One turn: {firstMs, resultMs, text}, both from before the prompt is posted. */
-        async turn(prompt) {
-          const turn = feed.nextTurn();
-          const startedAt = performance.now();
-          const [{ firstAt, finishedAt, text }] = await Promise.all([
-            turn,
-            http.json('POST', `${path}/prompts`, { content: prompt }),
-          ]);
-          return { firstMs: firstAt - startedAt, resultMs: finishedAt - startedAt, text };
-        },
-      };
+      return driveChat((await http.json('POST', '/v1/chats', { cwd: room.cwd, backend })).id, backend);
     },
   };
 }
