@@ -30,6 +30,7 @@ import type { Log } from './lib/log.ts';
 import { openFilesLimit } from './lib/open-files-limit.ts';
 import { createLogger } from './logger.ts';
 import { openStore } from './open-store.ts';
+import { checkAddress } from './peers/check-address.ts';
 import { followHolder } from './peers/follow-holder.ts';
 import { Peers } from './peers/peers.ts';
 import { reachableOrigins } from './reachable-origins.ts';
@@ -196,6 +197,10 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     signal.throwIfAborted();
     door.open(app);
     logger.info({ url: server.url, hostId }, 'BooCode is ready.');
+    if (address !== null) void checkAddress({ sql: leaseSql, peers, hostId, address, logger });
+    else if (peers.hasOthers) {
+      logger.info({}, 'Other hosts share this database, and cannot reach this one: see --advertise-url.');
+    }
     return { url: server.url, token, close, signInLink: () => makeSignInLink(links, server.url).url };
   } catch (error) {
     await close();

@@ -6,7 +6,8 @@ import type { Sql } from '../store/database.ts';
 import { inTime } from '../store/in-time.ts';
 import { findOrphanedWork } from '../store/leases.ts';
 
-const lookEveryMs = 5_000;
+/** Often enough that a lease that has run out is noticed well within five seconds. */
+const lookEveryMs = 3_000;
 
 export interface OrphanedWorkParts {
   sql: Sql;

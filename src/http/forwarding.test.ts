@@ -7,7 +7,8 @@ import type { Holder } from '../chats/chats.ts';
 import { silentLog } from '../lib/log.ts';
 import { BooError } from '../protocol/error.ts';
 import { owner } from './access.ts';
-import { Forwarding, hostHeader } from './forwarding.ts';
+import { hostHeader } from '../peers/signature.ts';
+import { Forwarding } from './forwarding.ts';
 
 const chatId = '11111111-2222-4333-8444-555555555555';
 const self = 'aaaaaaaa-2222-4333-8444-555555555555';

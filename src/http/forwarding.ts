@@ -12,14 +12,11 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { callPeer, PeerError, type PeerUpgrade, upgradePeer } from '../peers/peer-connection.ts';
 import type { Forwarded, Peers } from '../peers/peers.ts';
-import { forwardedHeader } from '../peers/signature.ts';
+import { forwardedHeader, hostHeader } from '../peers/signature.ts';
 import { BooError } from '../protocol/error.ts';
 import type { Principal } from '../protocol/principal.ts';
 import { readBody } from './body-pieces.ts';
 import { answerHeaders, requestHeaders } from './forwarded-headers.ts';
-
-/** The host that answers a request of another one names itself in this header. */
-export const hostHeader = 'boocode-host';
 
 /** As long as a lease lasts, and a moment for the database. */
 const waitLimitMs = 16_000;

@@ -1,16 +1,13 @@
 import { Readable } from 'node:stream';
 import { readFeed } from '../client/feed-stream.ts';
 import type { FeedItem } from '../protocol/event.ts';
-import type { Principal } from '../protocol/principal.ts';
 import { callPeer } from './peer-connection.ts';
 import type { Peers } from './peers.ts';
+import { hostItself } from './peers.ts';
 import { forwardedHeader } from './signature.ts';
 
 /** Feeds have a keep-alive every 15 s. */
 const silenceLimitMs = 40_000;
-
-/** Hosts follow for all of their readers. */
-const host: Principal = { id: 'host', name: 'host', role: 'owner' };
 
 interface Holder {
   id: string;
@@ -28,7 +25,7 @@ export async function* followHolder(
   signal: AbortSignal,
 ): AsyncGenerator<FeedItem, void, undefined> {
   const request = { to, method: 'GET', target: `/v1/chats/${chatId}/events?after=${after}`, body: new Uint8Array() };
-  const headers = { accept: 'text/event-stream', [forwardedHeader]: peers.sign({ ...request, principal: host }) };
+  const headers = { accept: 'text/event-stream', [forwardedHeader]: peers.sign({ ...request, principal: hostItself }) };
   const answer = await callPeer({ ...request, address: address ?? '', headers, signal });
   answer.socket.setTimeout(silenceLimitMs, () => answer.destroy(new Error('The other host is silent.')));
   if (answer.statusCode !== 200) {

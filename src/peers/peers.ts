@@ -31,6 +31,9 @@ export interface PeersParts {
   limits?: PeerLimits;
 }
 
+/** Whom a request is from that a host makes for itself. */
+export const hostItself: Principal = { id: 'host', name: 'host', role: 'owner' };
+
 /** A request to another host. */
 export interface PeerRequest {
   /** The host that it is for. */

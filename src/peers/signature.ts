@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { principal } from '../protocol/principal.ts';
 
 export const forwardedHeader = 'boocode-forwarded';
+/** The host that answers a request of another one names itself in this header. */
+export const hostHeader = 'boocode-host';
 
 const payload = z.object({
   /** Hosts. */

@@ -82,6 +82,15 @@ export async function listHosts(db: Sql, silentAfterMs: number): Promise<SeenHos
   }));
 }
 
+/** The names of other hosts that are up and have told the same address. */
+export async function findHostsAt(db: Sql, address: string, hostId: string, silentAfterMs: number): Promise<string[]> {
+  const rows = await db<{ name: string }[]>`
+    select coalesce(name, machine) as name from boocode.hosts
+    where address = ${address} and id <> ${hostId} and stopped_at is null
+      and seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond' order by started_at`;
+  return rows.map(({ name }) => name);
+}
+
 /** Hosts of one machine that did not shut down cleanly. */
 export async function findUnstoppedHosts(db: Sql, machine: string): Promise<HostRow[]> {
   return db<HostRow[]>`
