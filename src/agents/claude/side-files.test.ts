@@ -83,6 +83,14 @@ test('HOST-20: what changed is stored, and written out on a host that lacks it',
   expect([told, warned]).toEqual([[], []]);
 });
 
+test('HOST-20: what another host changed a moment later is newer', async () => {
+  await visit('a', () => write('a', task, 'pending', 10_000));
+  await visit('b', () => write('b', task, 'completed', 9_500));
+  await visit('a');
+  expect(await read('a', task)).toBe('completed');
+  expect(store.text('tasks/1.json')).toBe('completed');
+});
+
 test('HOST-20: what is newer on this host stays, and is stored', async () => {
   await visit('a', () => write('a', task, 'pending', 60_000));
   await write('a', task, 'completed, and the host died', 30_000);
@@ -148,6 +156,15 @@ test('HOST-21: a file that is too long is left out, and named once where it is m
     },
   ]);
   expect((await stat(join(root, 'b', output))).size).toBe(sideFileLimits.fileBytes);
+});
+
+test('HOST-21: of more than could be kept, only what changed last is read', async () => {
+  await visit('a', async () => {
+    for (let at = 0; at < 33; at += 1) {
+      await write('a', `projects/-no-work/${sessionId}/${at}`, Buffer.alloc(sideFileLimits.fileBytes), at * 1_000);
+    }
+  });
+  expect([...store.files.values()].filter(({ content }) => content === null)).toMatchObject([{ name: 'session/32' }]);
 });
 
 test('HOST-21: of many files that were not moved the first are named', async () => {

@@ -25,8 +25,10 @@ export interface SideFilesParts {
   readonly place: () => TranscriptPlace;
 }
 
-/** Times of the same file may differ by as much, on two hosts or after a while. */
-const sameTimeMs = 2_000;
+/** Ages of the same file may differ by as much: the store learns of it a moment later. */
+const sameTimeMs = 250;
+/** Read at one time, in bytes: what changed last. Of more, the store would keep nothing. */
+const bytesAtOnce = 4 * sideFileLimits.chatBytes;
 const defaultCloseMs = 3_000;
 
 interface LocalFile extends SideFile {
@@ -78,7 +80,7 @@ export class SideFiles {
         const isSame = local.size === file.size && Math.abs(sinceMs) <= sameTimeMs;
         if (isSame) this.#note(file, stateIn(local));
         // What is newer here is stored with the next turn.
-        if (isSame || sinceMs > -sameTimeMs || !file.hasContent) continue;
+        if (isSame || sinceMs > 0 || !file.hasContent) continue;
       }
       if (!(await this.#writeOut(configDir, path, file, listedAt))) missing.push(file);
     }
@@ -158,9 +160,11 @@ export class SideFiles {
     const { sessionId } = this.#parts.place();
     const files = await this.#listLocal();
     const changed = files.filter((file) => this.#known.get(idOf(file))?.state !== file.state);
+    const { fileBytes } = sideFileLimits;
+    let bytes = 0;
     for (const file of changed) {
-      const { fileBytes } = sideFileLimits;
-      const content = file.size > fileBytes ? null : await readPlainFile(file.path, fileBytes).catch(ifGone);
+      const isLeftOut = file.size > fileBytes || (bytes += file.size) > bytesAtOnce;
+      const content = isLeftOut ? null : await readPlainFile(file.path, fileBytes).catch(ifGone);
       if (content === undefined) continue;
       await store.put({ ...file, size: content?.length ?? file.size }, content);
       this.#note(file, file.state);
@@ -180,6 +184,7 @@ export class SideFiles {
     const now = Date.now();
     const folder = (this.#folder = await this.#findFolder(place));
     for (const { kind, directory } of sideFileRoots(configDir, folder, sessionId)) {
+      if (kind === 'plans' && this.#slugs.size === 0) continue;
       for (const plain of await listPlainFiles(configDir, directory)) {
         const file = localFile(sessionId, `${kind}/${plain.name}`, plain, now);
         if (this.#isOwn(file)) found.push(file);
