@@ -12,6 +12,7 @@ import type { AnswerOutcome, DecisionAnswer, DecisionKind } from '../protocol/de
 import type { BooError } from '../protocol/error.ts';
 import type { HoldReason } from '../protocol/hold.ts';
 import type { SessionStore } from '../protocol/session-store.ts';
+import type { SideFileStore } from '../protocol/side-files.ts';
 import type { AgentTerminal } from '../terminal/agent-terminal.ts';
 import type { AgentBody, AgentDirectory, DeltaBody, TurnError, TurnOutcome, Usage } from '../protocol/event.ts';
 import { noUsage } from '../protocol/usage.ts';
@@ -158,6 +159,11 @@ export interface AgentSessionSpec {
   directory?: DirectoryContent | undefined;
   /** Where the transcript is mirrored, entry by entry; already bound to the chat and its lease. */
   sessionStore: SessionStore;
+  /**
+   * Where the agent's other files for the session are kept, for another host; bound like the session store. Without it
+   * they stay on this host.
+   */
+  sideFiles?: SideFileStore | undefined;
   /** Turns that the agent starts by itself, for example when a background task ends. */
   onUnprompted(events: AsyncIterable<AgentEvent>): void;
   /**

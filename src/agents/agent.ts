@@ -10,6 +10,7 @@ import type { AgentBody } from '../protocol/event.ts';
 import type { Finding } from '../protocol/finding.ts';
 import type { Info } from '../protocol/info.ts';
 import type { FoldSummary, SessionStore, SessionStoreEntry } from '../protocol/session-store.ts';
+import type { SideFileStore } from '../protocol/side-files.ts';
 import type { Passthrough } from '../terminal/passable.ts';
 import type { AgentBackend, CountedRequests, DirectoryContent, SessionRewind, TurnTraces } from './agent-backend.ts';
 
@@ -85,7 +86,7 @@ export interface Agent {
   rewindSession?(rewind: SessionRewind): Promise<{ worktree: string | null } | null>;
 
   /** Removes the agent's own files of a closed session whose chat is being deleted. */
-  removeSession?(session: NativeSession): Promise<void>;
+  removeSession?(session: NativeSession & { sideFiles: SideFileStore }): Promise<void>;
 
   /** For the whole host. Absent if there is nothing to sign in to. */
   readonly signIn?: AgentSignIn;

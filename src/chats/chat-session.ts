@@ -5,6 +5,7 @@ import { type BooError, toBooError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/event.ts';
 import { openAgentSession } from '../store/agent-sessions.ts';
 import { chatSessionStore } from '../store/chat-session-store.ts';
+import { chatSideFiles } from '../store/chat-side-files.ts';
 import { FencedError } from '../store/storage-error.ts';
 import type { ChatContext } from './chat-context.ts';
 import { lookAtDirectory } from './directory-trust.ts';
@@ -189,6 +190,7 @@ export class ChatSession {
       acceptsAgentMessages,
       ...begins,
       sessionStore: chatSessionStore(sql, log.lease, agents.agentFor(agent).foldSummary),
+      sideFiles: chatSideFiles(sql, log.lease),
       onUnprompted: (events) => queue.addUnprompted(events),
       onEvent: (event) => this.#record(event),
       onResumed: async (counted) => {

@@ -2,13 +2,15 @@
 import type { Agent, NativeSession } from '../agents/agent.ts';
 import { findAgentSessions } from '../store/agent-sessions.ts';
 import { type ChatSessionStore, chatSessionStore } from '../store/chat-session-store.ts';
+import { chatSideFiles } from '../store/chat-side-files.ts';
 import type { ChatContext } from './chat-context.ts';
 
 type Parts = Pick<ChatContext, 'sql' | 'log' | 'settings' | 'agents'>;
 
 /** Removes the agent's own files. */
 export async function eraseSessions(chat: Parts): Promise<void> {
-  await ofEach(chat, (agent, session) => agent.removeSession?.(session));
+  const sideFiles = chatSideFiles(chat.sql, chat.log.lease);
+  await ofEach(chat, (agent, session) => agent.removeSession?.({ ...session, sideFiles }));
 }
 
 /** Stores the surplus of the agent's own files and removes them: the chat continues in another directory. */

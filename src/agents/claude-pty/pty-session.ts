@@ -73,9 +73,10 @@ export class PtySession implements AgentSession {
 
   async #start(): Promise<void> {
     const { spec } = this.#parts;
-    const { life, transcript, turns, changes, program, callbacks, reader, onProblem } = this.#wired;
+    const { life, transcript, sideFiles, turns, changes, program, callbacks, reader, onProblem } = this.#wired;
     await assertDirectory(spec.cwd);
     const found = await transcript.reconcile();
+    await sideFiles.open();
     const baseline = baselineOf(found?.costState);
     if (found) await spec.onResumed?.(baseline.models);
     turns.open(baseline);
@@ -85,6 +86,7 @@ export class PtySession implements AgentSession {
     await callbacks.open();
     life.assertWanted();
     await transcript.follow(found?.relocatedTo ?? [], (lines) => {
+      sideFiles.noteEntries(lines.entries);
       reader.take(lines).catch((error: unknown) => onProblem(error, 'A line of the transcript was lost.'));
     });
     life.assertWanted();
@@ -252,7 +254,8 @@ export class PtySession implements AgentSession {
   /** Releases everything the session holds. By then the program's last words are delivered, stored and counted. */
   async #release(reason: string): Promise<void> {
     const { spec, limits } = this.#parts;
-    const { watch, silentDialog, program, lines, transcript, turns, questions, callbacks, terminal } = this.#wired;
+    const { watch, silentDialog, program, lines, transcript, sideFiles, turns, questions, callbacks, terminal } =
+      this.#wired;
     watch.close();
     silentDialog.note();
     const left = await program.end(limits.closeMs.exit);
@@ -262,14 +265,16 @@ export class PtySession implements AgentSession {
     this.#tellLeft(left);
     questions.withdrawAll();
     await transcript.close();
+    await sideFiles.close();
     await tellCost(spec, turns.remainder());
     await callbacks.close();
     terminal.end(reason);
   }
 
   #onTurnEnd(): void {
-    const { life, turn, questions, watch, statusFollower, typist, settings, onProblem } = this.#wired;
+    const { life, turn, questions, watch, statusFollower, sideFiles, typist, settings, onProblem } = this.#wired;
     questions.onTurnEnd();
+    sideFiles.store();
     if (turn.current) statusFollower.noteEnd();
     else watch.stop();
     typist.look();

@@ -37,7 +37,7 @@ export class SessionTranscript {
       store: parts.spec.sessionStore,
       logger: parts.logger,
       chatId: parts.spec.chatId,
-      place: () => this.#place,
+      place: () => this.place,
       onStored: (entries) => {
         for (const id of entries.flatMap(callIdsIn)) parts.onStoredCall(id);
       },
@@ -60,20 +60,20 @@ export class SessionTranscript {
     return this.#mirror.isDirty;
   }
 
-  get #place(): TranscriptPlace {
+  get place(): TranscriptPlace {
     return { configDir: this.#parts.configDir, cwd: this.#parts.spec.cwd, sessionId: this.#sessionId };
   }
 
   /** Makes files and store agree. Resolves with what the session continues from, or null if nothing was said in it yet. */
   async reconcile(): Promise<ReconciledTranscript | null> {
-    const transcript = await reconcileTranscript(this.#parts.spec.sessionStore, this.#place);
+    const transcript = await reconcileTranscript(this.#parts.spec.sessionStore, this.place);
     this.#isKnown = transcript !== null;
     return transcript;
   }
 
   /** Follows it from here on. Call it before the program starts. */
   async follow(relocatedTo: readonly string[], onLines: (lines: FollowedLines) => void): Promise<void> {
-    const directory = await projectDirectory(this.#place);
+    const directory = await projectDirectory(this.place);
     this.#follower = followTranscript({
       directory,
       relocatedTo,

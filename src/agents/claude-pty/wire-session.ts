@@ -17,6 +17,7 @@ import type { PtyProgram } from './pty-program.ts';
 import { PtyTurns } from './pty-turns.ts';
 import { SessionCosts } from './session-costs.ts';
 import { SessionLife } from '../claude/session-life.ts';
+import { SideFiles } from '../claude/side-files.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { SessionProgram } from './session-program.ts';
 import { SessionTranscript } from './session-transcript.ts';
@@ -76,6 +77,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     onStoredCall: (id) => questions.onStoredCall(id),
     onProblem,
   });
+  const sideFiles = new SideFiles({ spec, logger, place: () => transcript.place });
 
   const terminal = new TerminalHub({
     takesKeys: () => !earlyKeys.isEarly,
@@ -177,6 +179,7 @@ export function wireSession(parts: PtySessionParts, events: SessionEvents) {
     directory,
     terminal,
     transcript,
+    sideFiles,
     reader,
     lines,
     questions,

@@ -97,10 +97,11 @@ export class SdkSession implements AgentSession {
 
   async #start() {
     const { spec } = this.#parts;
-    const { env, directory, process, startWatch, transcript, turns } = this.#wired;
+    const { env, directory, process, startWatch, transcript, sideFiles, turns } = this.#wired;
     await assertDirectory(spec.cwd);
     await this.#dropRest();
     const found = await transcript.reconcile();
+    await sideFiles.open();
     const baseline = baselineOf(found?.costState);
     turns.open(baseline);
     const isKnown = found !== null;
@@ -255,12 +256,13 @@ export class SdkSession implements AgentSession {
   }
 
   async #endMidTurn(endProcess: () => void | Promise<void>): Promise<void> {
-    const { mcp, process, transcript } = this.#wired;
+    const { mcp, process, transcript, sideFiles } = this.#wired;
     mcp.close();
     await endProcess();
     await this.#running?.read;
     await process.end();
     transcript.close();
+    await sideFiles.close();
   }
 
   close(): Promise<void> {
@@ -269,7 +271,7 @@ export class SdkSession implements AgentSession {
 
   async #close(before: LifePhase): Promise<void> {
     const { turn, exit } = this.#parts.limits.closeMs;
-    const { transcript, mcp, process, turns } = this.#wired;
+    const { transcript, sideFiles, mcp, process, turns } = this.#wired;
     transcript.close();
     mcp.close();
     if (!this.#running) {
@@ -294,10 +296,11 @@ export class SdkSession implements AgentSession {
     query.close();
     turns.close();
     if (transcript.isDirty) await transcript.repair();
+    await sideFiles.close();
   }
 
   async #read(query: Query): Promise<void> {
-    const { turns, watch, mcp, process, transcript } = this.#wired;
+    const { turns, watch, mcp, process, transcript, sideFiles } = this.#wired;
     let cause: unknown;
     try {
       for await (const message of query) turns.take(message);
@@ -312,7 +315,7 @@ export class SdkSession implements AgentSession {
     await turns.end(wasInterrupted ? endWithoutResult('interrupted') : endWithoutResult('failed', failure));
     if (this.#life.isEnding) return;
     transcript.close();
-    const done = process.end();
+    const done = process.end().then(() => sideFiles.close());
     this.#life.move({ is: 'closing', done });
     await done;
     this.#end();

@@ -58,6 +58,7 @@ export interface SdkTurnsParts {
   watch: ProcessWatch;
   /** Has the program interrupt what it is doing. */
   sendInterrupt(): Promise<void>;
+  onTurnEnd(): void;
   /** The continued call has a result, whether or not the program asked. */
   readonly onContinued: () => void;
   /** An interrupt has not ended the turn in time. */
@@ -315,6 +316,7 @@ export class SdkTurns {
     }
     permissions.forgetCalls();
     if (transcript.isDirty) void transcript.repair();
+    this.#parts.onTurnEnd();
   }
 }
 

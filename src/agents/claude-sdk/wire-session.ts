@@ -8,6 +8,7 @@ import { callIdsIn } from '../claude/files/open-calls.ts';
 import { configDirOf } from '../claude/files/transcript-file.ts';
 import { providerEnv } from '../claude/held-provider.ts';
 import { PermissionRequests } from '../claude/permission-requests.ts';
+import { SideFiles } from '../claude/side-files.ts';
 import { ProcessWatch } from '../process-watch.ts';
 import { StartWatch } from '../start-watch.ts';
 import { IncomingWords } from './incoming-words.ts';
@@ -61,12 +62,15 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     emit,
     onProblem: (err) => logger.warn({ chatId, err }, 'The program did not report its settings.'),
   });
+  const place = () => ({ configDir: configDirOf(env), cwd: spec.cwd, sessionId: turns.sessionId });
+  const sideFiles = new SideFiles({ spec, logger, place });
   const transcript = new SdkTranscript({
     spec,
     logger,
     limits,
-    place: () => ({ configDir: configDirOf(env), cwd: spec.cwd, sessionId: turns.sessionId }),
+    place,
     onStored: (entries) => {
+      sideFiles.noteEntries(entries);
       for (const id of entries.flatMap(callIdsIn)) permissions.noteStoredCall(id);
     },
     onEntries: (entries) => {
@@ -110,6 +114,7 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     mcp,
     transcript,
     watch,
+    onTurnEnd: () => sideFiles.store(),
     onContinued() {
       // Stored or not: if it fails, another host has the chat.
       onAsked().catch((err: unknown) =>
@@ -130,7 +135,20 @@ export function wireSession(parts: SdkSessionParts, query: () => Query | undefin
     },
     countUnmapped: (name) => parts.countUnmapped(name),
   });
-  return { env, directory, process, permissions, incoming, changes, transcript, mcp, watch, startWatch, turns };
+  return {
+    env,
+    directory,
+    process,
+    permissions,
+    incoming,
+    changes,
+    transcript,
+    sideFiles,
+    mcp,
+    watch,
+    startWatch,
+    turns,
+  };
 }
 
 /** Outside the SDK's types: the settings in force. */

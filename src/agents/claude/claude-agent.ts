@@ -13,6 +13,7 @@ import { readDirectoryContent } from './files/directory-content.ts';
 import { rewindTranscript } from './files/rewind-transcript.ts';
 import { configDirOf, leaveDirectory, removeTranscript } from './files/transcript-file.ts';
 import { knowsModel } from './known-model.ts';
+import { removeSideFiles } from './files/remove-side-files.ts';
 import { createHistoryMapper } from './mapping/map-history.ts';
 import { createTurnTraces } from './mapping/turn-traces.ts';
 
@@ -59,7 +60,10 @@ async function open(options: AgentOptions): Promise<Agent> {
     createTurnTraces,
     leaveDirectory: ({ sessionStore, ...session }) => leaveDirectory(sessionStore, { configDir, ...session }),
     rewindSession: (rewind) => rewindTranscript(rewind, configDir),
-    removeSession: (session) => removeTranscript({ configDir, ...session }),
+    async removeSession({ sideFiles, ...session }) {
+      await removeTranscript({ configDir, ...session });
+      await removeSideFiles(sideFiles, configDir, session.sessionId);
+    },
     ...(signIn && { signIn }),
     async dispose() {
       await signIn?.cancel();

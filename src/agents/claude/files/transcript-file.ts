@@ -16,6 +16,7 @@ import { titleOf } from '../mapping/session-title.ts';
 import { FreshFile } from '../native-sessions/fresh-file.ts';
 import { OpenCalls } from './open-calls.ts';
 import { appendEntries, storedEntries } from './stored-entries.ts';
+import { ToldPaths } from './told-paths.ts';
 import { compareTranscript, surplusOf } from './transcript-comparison.ts';
 import { sizeOf, transcriptLines } from './transcript-lines.ts';
 
@@ -93,12 +94,15 @@ async function reconcileFiles(store: SessionStore, place: TranscriptPlace): Prom
   const directory = await projectDirectory(place);
   const file = join(directory, `${sessionId}.jsonl`);
   const summary = new Summary();
-  await reconcileFile(store, { projectKey, sessionId }, file, (entry) => summary.add(entry));
+  const told = new ToldPaths(place.configDir, directory);
+  await reconcileFile(store, { projectKey, sessionId }, { file, told }, (entry) => summary.add(entry));
   if (!summary.isBegun) {
     await rm(file, { force: true });
     return null;
   }
-  for (const [key, file] of await subTranscripts(store, directory, sessionId)) await reconcileFile(store, key, file);
+  for (const [key, file] of await subTranscripts(store, directory, sessionId)) {
+    await reconcileFile(store, key, { file, told });
+  }
   const { costState, title, relocatedTo, worktree, calls } = summary;
   return { costState, title, relocatedTo, worktree, calls };
 }
@@ -134,7 +138,7 @@ class Summary implements ReconciledTranscript {
  */
 export async function storeSurplus(store: SessionStore, place: TranscriptPlace): Promise<void> {
   // The program moves its files when it enters a worktree, so the current ones were written last.
-  const [directory] = await foldersOf(place);
+  const [directory] = await sessionFolders(place);
   if (directory === undefined) return;
   for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
     await appendEntries(store, key, surplusOf(await compareTranscript(store, key, file)));
@@ -169,12 +173,12 @@ async function localTranscripts(directory: string, sessionId: string): Promise<T
 
 /** The session's own transcript, wherever the program has moved it; undefined if this machine has none. */
 export async function findTranscriptFile(place: TranscriptPlace): Promise<string | undefined> {
-  const files = (await foldersOf(place)).map((directory) => join(directory, `${place.sessionId}.jsonl`));
+  const files = (await sessionFolders(place)).map((directory) => join(directory, `${place.sessionId}.jsonl`));
   return files.find((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
 }
 
 /** All folders that contain files of the session, whatever their working directory, last written first. */
-async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<string[]> {
+export async function sessionFolders({ configDir, sessionId }: TranscriptPlace): Promise<string[]> {
   const projects = join(configDir, 'projects');
   const names = await readdir(projects).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return [];
@@ -196,7 +200,7 @@ async function foldersOf({ configDir, sessionId }: TranscriptPlace): Promise<str
  */
 async function storeMoved(store: SessionStore, place: TranscriptPlace, own?: string): Promise<boolean> {
   let hasStored = false;
-  for (const directory of await foldersOf(place)) {
+  for (const directory of await sessionFolders(place)) {
     if (directory === own) continue;
     for (const [key, file] of await localTranscripts(directory, place.sessionId)) {
       const compared = await compareTranscript(store, key, file);
@@ -219,7 +223,7 @@ export async function leaveDirectory(store: SessionStore, place: TranscriptPlace
   const { sessionId } = place;
   await storeMoved(store, place);
   await leaveWorktree(store, sessionId);
-  for (const directory of await foldersOf(place)) {
+  for (const directory of await sessionFolders(place)) {
     let holdsMore = false;
     for (const [key, file] of await localTranscripts(directory, sessionId)) {
       holdsMore ||= (await compareTranscript(store, key, file)).surplus.size > 0;
@@ -241,7 +245,7 @@ async function leaveWorktree(store: SessionStore, sessionId: string): Promise<vo
 
 /** Removes the program's copies, wherever it has moved them. */
 export async function removeTranscript(place: TranscriptPlace): Promise<void> {
-  for (const directory of await foldersOf(place)) await removeFiles(directory, place.sessionId);
+  for (const directory of await sessionFolders(place)) await removeFiles(directory, place.sessionId);
 }
 
 async function removeFiles(directory: string, sessionId: string): Promise<void> {
@@ -253,14 +257,24 @@ async function removeFiles(directory: string, sessionId: string): Promise<void> 
 async function reconcileFile(
   store: SessionStore,
   key: SessionKey,
-  file: string,
+  { file, told }: { file: string; told: ToldPaths },
   onEntry: (entry: SessionStoreEntry) => void = () => {},
 ): Promise<void> {
-  const compared = await compareTranscript(store, key, file, onEntry);
+  const compared = await compareTranscript(store, key, file, (entry) => {
+    told.add(entry);
+    onEntry(entry);
+  });
   // A file that lacks stored entries is rewritten; a missing one lacks them all.
-  if (!compared.holdsStored) return writeFile(file, storedEntries(store, key));
+  if (!compared.holdsStored) return writeFile(file, toldHere(storedEntries(store, key), told));
   await appendEntries(store, key, surplusOf(compared, onEntry));
   if (!compared.isWhole) await writeFile(file, entriesIn(file, compared.size));
+}
+
+async function* toldHere(
+  entries: AsyncIterable<SessionStoreEntry>,
+  told: ToldPaths,
+): AsyncGenerator<SessionStoreEntry, void, undefined> {
+  for await (const entry of entries) yield told.here(entry);
 }
 
 async function* entriesIn(file: string, size: number): AsyncGenerator<SessionStoreEntry, void, undefined> {
