@@ -24,6 +24,8 @@ let asked: { request: IncomingMessage; body: string }[];
 let answer: (hostId: string) => { status: number; headers?: Record<string, string>; body?: string } | undefined;
 let address: string;
 let forwarding: Forwarding;
+let peers: { hasOthers: boolean; sign(): string; verify(): Promise<never> };
+let onAsk: () => void;
 /** What was logged as a warning. */
 let warnings: string[];
 
@@ -31,6 +33,8 @@ beforeEach(async () => {
   clock = new ManualClock();
   warnings = [];
   asked = [];
+  peers = { hasOthers: true, sign: () => 'signed', verify: () => Promise.reject(new Error('not asked')) };
+  onAsk = () => {};
   answer = () => ({ status: 200, body: '{"from":"the peer"}' });
   peer = createServer((request, response) => {
     let body = '';
@@ -48,8 +52,13 @@ beforeEach(async () => {
   const holder = { id: other, name: 'other', address };
   holders = [holder];
   forwarding = new Forwarding({
-    chats: { findHolder: () => Promise.resolve(holders.length > 1 ? holders.shift()! : holders[0]!) },
-    peers: { hasOthers: true, sign: () => 'signed', verify: () => Promise.reject(new Error('not asked')) },
+    chats: {
+      findHolder() {
+        onAsk();
+        return Promise.resolve(holders.length > 1 ? holders.shift()! : holders[0]!);
+      },
+    },
+    peers,
     hostId: self,
     clock,
     log: { ...silentLog, warn: (_facts, message) => warnings.push(message) },
@@ -148,6 +157,19 @@ describe('HOST-3: a request for a chat of another host', () => {
     expect(await (await ask('POST', '{"content":"hi"}', elsewhere)).text()).toBe('{"from":"the peer"}');
     holders = [null];
     await expect(ask('POST', '{}', elsewhere)).rejects.toMatchObject({ code: 'chat_elsewhere' });
+  });
+
+  test('costs no query as long as no other host is known, and is sent on nevertheless once one has the chat', async () => {
+    peers.hasOthers = false;
+    let asks = 0;
+    const [holder] = holders;
+    onAsk = () => (asks += 1);
+    expect(await (await ask()).text()).toBe('here: {"content":"hi"}');
+    expect(await (await read()).text()).toBe('here: ');
+    expect(asks).toBe(0);
+    const elsewhere = (): Promise<Response> => Promise.reject(new BooError('chat_elsewhere', 'taken'));
+    holders = [holder!];
+    expect(await (await ask('POST', '{"content":"hi"}', elsewhere)).text()).toBe('{"from":"the peer"}');
   });
 
   test('is limited like one that is answered here', async () => {

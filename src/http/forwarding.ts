@@ -72,38 +72,40 @@ export class Forwarding {
 
   /** The other host that holds the chat and has an address. */
   async findHolder(of: Subject): Promise<Holder | null> {
-    const { peers, chats } = this.#parts;
-    const holder = peers.hasOthers ? await chats.findHolder(of) : null;
-    return holder?.address ? holder : null;
+    return this.#parts.peers.hasOthers ? this.#lookUp(of) : null;
   }
 
   /** The answer of the host that holds the chat: of another one, or, if this one holds it or may take it, of `here`. */
   async answer(asked: Asked, here: (request: Request) => Promise<Response>): Promise<Response> {
-    const { peers, clock } = this.#parts;
+    const { clock } = this.#parts;
     const { of, request, limitBytes } = asked;
-    if (!peers.hasOthers) return here(request);
     const isRead = request.method === 'GET' || request.method === 'HEAD';
+    // It may be needed again: another host can take the chat at any moment, also one that has only just started.
     const body = isRead ? nothing : await readBody(request, { limitBytes, clock });
     const again = (): Request => (isRead ? request : withBody(request, body));
     const untilMs = clock.monotonicMs() + waitLimitMs;
+    let holder = await this.findHolder(of);
     for (;;) {
-      const isLate = clock.monotonicMs() >= untilMs;
-      const holder = await this.findHolder(of);
       if (!holder) {
         try {
           return await here(again());
         } catch (error) {
-          // Another host has taken it in this very moment.
-          if (isLate || !isElsewhere(error) || !(await this.findHolder(of))) throw error;
-          continue;
+          holder = isElsewhere(error) && clock.monotonicMs() < untilMs ? await this.#lookUp(of) : null;
+          if (!holder) throw error;
         }
       }
       const sent = await this.#send(holder, asked, body);
       if ('response' in sent) return sent.response;
       if (isRead) return here(request);
-      if (sent.wasSent || isLate) throw unreachable(holder, sent.wasSent);
+      if (sent.wasSent || clock.monotonicMs() >= untilMs) throw unreachable(holder, sent.wasSent);
       await this.#pause(request.signal);
+      holder = await this.#lookUp(of);
     }
+  }
+
+  async #lookUp(of: Subject): Promise<Holder | null> {
+    const holder = await this.#parts.chats.findHolder(of);
+    return holder?.address ? holder : null;
   }
 
   /** Opens a WebSocket on the holder. Throws `host_unreachable`. */
