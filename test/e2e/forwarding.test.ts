@@ -113,6 +113,21 @@ describe('HOST-3: a chat that the other host holds', () => {
     }
   });
 
+  test('LOG-14: streams its previews to live sockets of this host', async () => {
+    const id = await chatOnOne();
+    const { head } = await one.client.getChat(id);
+    const live = two.client.live({ WebSocket: await loadSocket() });
+    const items: FeedItem[] = [];
+    live.follow(id, { after: head, onItem: (item) => item.kind !== 'ended' && items.push(item) });
+    await until(() => items.length > 0, { what: 'the live socket' });
+    await two.client.prompt(id, { content: 'hold' });
+    await until(() => previewsIn(items).join('') === 'I hold here. ', { what: 'the preview' });
+    one.model.release();
+    await until(() => items.some((item) => item.kind === 'event' && item.event.type === 'turn_finished'));
+    expect(previewsIn(items)).toEqual(['I hold here. Now I go on.']);
+    live.close();
+  });
+
   test('TERM-13: has its terminal attached through this one, with and without a ticket', async () => {
     const id = await chatOnOne('claude_pty');
     const terminal = await two.client.terminal(id, {
