@@ -43,8 +43,13 @@ export interface RunningServer {
   readonly token: string;
   /** A link that signs in one browser, once, under the address that works from outside if there is one. */
   signInLink(): string;
-  /** Interrupts running turns, ends every process, closes the database. Idempotent. */
+  /**
+   * Hands the chats over within the limit that is set, interrupts what still runs, ends every process, closes the
+   * database. Idempotent.
+   */
   close(): Promise<void>;
+  /** Lets no turn finish any longer; false if `close` does not wait for one. */
+  hurry(): boolean;
 }
 
 export interface ServerOptions {
@@ -122,7 +127,8 @@ export async function startServer(config: Config, options: ServerOptions): Promi
 
     const { backends } = agents.describe();
     const offers = { backends: backends.filter(({ available }) => available).map(({ name }) => name) };
-    const hostId = await registerHost(sql, { version, address: config.advertiseUrl, offers });
+    const name = config.hostName;
+    const hostId = await registerHost(sql, { name, version, address: config.advertiseUrl, offers }, logger);
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
 
     const host = new Host({
@@ -135,6 +141,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       idleTimeoutMs: config.idleTimeoutMs,
       waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
       dataDir: config.dataDir,
+      drainMs: config.drainMs,
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
@@ -157,6 +164,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       host,
       dataDir: config.dataDir,
       resumeAtReset: config.resumeAtReset,
+      logger,
       agents,
       describe: () => ({
         name: 'boocode',
@@ -182,11 +190,25 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => server.close());
     signal.throwIfAborted();
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
+    // While it is still served: readers stay, questions are answered.
+    if (config.drainMs > 0) closers.push(() => handOver());
+    let isHandingOver = false;
+    const handOver = async (): Promise<void> => {
+      isHandingOver = true;
+      await host.draining.start();
+      isHandingOver = false;
+    };
     await host.start(signal);
     signal.throwIfAborted();
     door.open(app);
     logger.info({ url: server.url, hostId }, 'BooCode is ready.');
-    return { url: server.url, token, close, signInLink: () => makeSignInLink(links, server.url).url };
+    const hurry = (): boolean => {
+      const isFirst = isHandingOver;
+      isHandingOver = false;
+      if (isFirst) void host.draining.start(0);
+      return isFirst;
+    };
+    return { url: server.url, token, close, hurry, signInLink: () => makeSignInLink(links, server.url).url };
   } catch (error) {
     await close();
     throw error;

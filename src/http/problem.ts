@@ -26,6 +26,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   terminal_unavailable: { status: 409, title: 'There is no terminal to attach to' },
   chat_busy: { status: 409, title: 'The chat is busy' },
   chat_elsewhere: { status: 409, title: 'Another host runs this chat' },
+  host_unavailable: { status: 409, title: 'The host cannot take the chat' },
   agent_failed: { status: 502, title: 'The agent failed' },
   agent_login_required: { status: 502, title: 'The agent must sign in' },
   model_error: { status: 502, title: 'The model failed' },

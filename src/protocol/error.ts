@@ -25,6 +25,7 @@ export const errorCodes = [
   'terminal_unavailable', // this chat has no terminal to attach to, or none is available here; the message says why
   'chat_busy', // the chat is busy with something that excludes this
   'chat_elsewhere', // another host holds this chat's lease
+  'host_unavailable', // the chat cannot move to that host: it does not exist, is silent or draining, or lacks the chat's backend
   'agent_failed', // the agent process could not start, or died
   'agent_login_required',
   'model_error', // the model API refused or aborted; `reason` says how
