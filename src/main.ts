@@ -190,14 +190,14 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => server.close());
     signal.throwIfAborted();
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
-    // While it is still served: readers stay, questions are answered.
-    if (config.drainMs > 0) closers.push(() => handOver());
     let isHandingOver = false;
     const handOver = async (): Promise<void> => {
       isHandingOver = true;
       await host.draining.start();
       isHandingOver = false;
     };
+    // While it is still served: readers stay, questions are answered.
+    if (config.drainMs > 0) closers.push(handOver);
     await host.start(signal);
     signal.throwIfAborted();
     door.open(app);
