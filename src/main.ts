@@ -193,6 +193,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     let isHandingOver = false;
     const handOver = async (): Promise<void> => {
       isHandingOver = true;
+      logger.info({ drainMs: config.drainMs }, 'Stopping once running turns have finished; a second signal ends them.');
       await host.draining.start();
       isHandingOver = false;
     };

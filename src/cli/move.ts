@@ -30,7 +30,8 @@ export function addMove(program: Command, cli: Cli): void {
       const client = await connect(cli, flags);
       const chat = await findChat(client, given);
       const host = await hostMeant(cli, client, destination, flags);
-      if (flags.finish && (chat.state === 'running' || chat.state === 'waiting')) {
+      // Another host takes an open question over.
+      if (flags.finish && (chat.state === 'running' || (chat.state === 'waiting' && !host))) {
         cli.terminal.err('A turn is running: waiting until it has finished. Ctrl-C leaves the chat where it is.\n');
       }
       if (host) await moveToHost(cli, client, chat, host, flags);
