@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentEnvironment, isServersOwn, modelKeys } from './agents/claude/agent-environment.ts';
+import { hostName } from './protocol/chat.ts';
 import { BooError, toBooError } from './protocol/error.ts';
 import {
   defaultDataDir,
@@ -31,6 +32,10 @@ export interface Config {
   readonly publicOrigins: readonly string[];
   /** Where other hosts reach this one; null: this host serves only the chats that it holds. */
   readonly advertiseUrl: string | null;
+  /** Among the hosts on the same database; null: the machine's name. */
+  readonly hostName: string | null;
+  /** How long running turns may take to finish when the server stops or drains. */
+  readonly drainMs: number;
   readonly idleTimeoutMs: number;
   readonly quietMs: number;
   /** 0: never. */
@@ -127,6 +132,8 @@ const schemas = {
   }),
   'public-origin': origins,
   'advertise-url': advertised,
+  'host-name': hostName,
+  'drain-seconds': whole(0, 24 * 3600),
   'idle-seconds': whole(1, 7 * 24 * 3600),
   'quiet-seconds': whole(1, 24 * 3600),
   'agent-answer-seconds': whole(0, 24 * 3600),
@@ -192,6 +199,8 @@ export function readConfig(source: { flags?: Flags; env: Environment; defaultDat
     token,
     publicOrigins,
     advertiseUrl: read('advertise-url'),
+    hostName: read('host-name'),
+    drainMs: (read('drain-seconds') as number) * 1000,
     idleTimeoutMs: (read('idle-seconds') as number) * 1000,
     quietMs: (read('quiet-seconds') as number) * 1000,
     agentAnswerMs: (read('agent-answer-seconds') as number) * 1000,

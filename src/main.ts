@@ -47,8 +47,13 @@ export interface RunningServer {
   readonly token: string;
   /** A link that signs in one browser, once, under the address that works from outside if there is one. */
   signInLink(): string;
-  /** Interrupts running turns, ends every process, closes the database. Idempotent. */
+  /**
+   * Hands the chats over within the limit that is set, interrupts what still runs, ends every process, closes the
+   * database. Idempotent.
+   */
   close(): Promise<void>;
+  /** Lets no turn finish any longer; false if `close` does not wait for one. */
+  hurry(): boolean;
 }
 
 export interface ServerOptions {
@@ -128,7 +133,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     const offers = { backends: backends.filter(({ available }) => available).map(({ name }) => name) };
     // Port 0 is whichever one was free.
     const address = config.advertiseUrl?.replace(/:0(?=\/|$)/, `:${server.port}`) ?? null;
-    const hostId = await registerHost(sql, { version, address, offers });
+    const hostId = await registerHost(sql, { name: config.hostName, version, address, offers }, logger);
     closers.push(() => inTime(stopHost(sql, hostId), 3_000));
     const peers = new Peers({ sql: leaseSql, hostId, clock: systemClock, logger });
     await peers.start();
@@ -144,6 +149,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       idleTimeoutMs: config.idleTimeoutMs,
       waitLimits: { quietMs: config.quietMs, modelSilenceMs: config.modelSilenceMs },
       dataDir: config.dataDir,
+      drainMs: config.drainMs,
       warmingAtOnce: Math.max(2, availableParallelism()),
       readerBacklogBytes: 4 * 1024 * 1024,
       agents,
@@ -167,6 +173,7 @@ export async function startServer(config: Config, options: ServerOptions): Promi
       host,
       dataDir: config.dataDir,
       resumeAtReset: config.resumeAtReset,
+      logger,
       agents,
       describe: () => ({
         name: 'boocode',
@@ -193,6 +200,15 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     closers.push(() => server.close());
     signal.throwIfAborted();
     await leaveNote(config.dataDir, { url: server.url, pid: process.pid, startedAt, demo: options.demo }, closers);
+    let isHandingOver = false;
+    const handOver = async (): Promise<void> => {
+      isHandingOver = true;
+      logger.info({ drainMs: config.drainMs }, 'Stopping once running turns have finished; a second signal ends them.');
+      await host.draining.start();
+      isHandingOver = false;
+    };
+    // While it is still served: readers stay, questions are answered.
+    if (config.drainMs > 0) closers.push(handOver);
     await host.start(signal);
     signal.throwIfAborted();
     door.open(app);
@@ -201,7 +217,13 @@ export async function startServer(config: Config, options: ServerOptions): Promi
     else if (peers.hasOthers) {
       logger.info({}, 'Other hosts share this database, and cannot reach this one: see --advertise-url.');
     }
-    return { url: server.url, token, close, signInLink: () => makeSignInLink(links, server.url).url };
+    const hurry = (): boolean => {
+      const isFirst = isHandingOver;
+      isHandingOver = false;
+      if (isFirst) void host.draining.start(0);
+      return isFirst;
+    };
+    return { url: server.url, token, close, hurry, signInLink: () => makeSignInLink(links, server.url).url };
   } catch (error) {
     await close();
     throw error;

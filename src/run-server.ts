@@ -18,6 +18,7 @@ export async function runServer(config: Config, options: { demo: boolean }): Pro
     },
   );
   if (server === undefined) return 0;
+  stop.again = () => server.hurry();
   process.stdout.write(`BooCode is ready: ${server.url}\n`);
   process.stdout.write(`Sign in with a browser, once: ${server.signInLink()}\n`);
   if (options.demo) process.stderr.write('Answers come from the scripted demo model: no account is used.\n');
@@ -32,8 +33,16 @@ export async function runServer(config: Config, options: { demo: boolean }): Pro
   }
 }
 
-/** The first signal requests an orderly stop; the second one does not wait. */
-function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: Error) => void } {
+interface Stop {
+  asked: Promise<void>;
+  signal: AbortSignal;
+  fail: (error: Error) => void;
+  /** What a second signal does; false if that is nothing. */
+  again: () => boolean;
+}
+
+/** The first signal requests an orderly stop; the second one does not wait: for running turns, or for anything. */
+function nextStop(): Stop {
   const abort = new AbortController();
   let fail = (_error: Error): void => {};
   const asked = new Promise<void>((resolve, reject) => {
@@ -41,7 +50,7 @@ function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: 
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       let seen = false;
       process.on(signal, () => {
-        if (seen) process.exit(1);
+        if (seen && !stop.again()) process.exit(1);
         seen = true;
         abort.abort();
         resolve();
@@ -50,5 +59,6 @@ function nextStop(): { asked: Promise<void>; signal: AbortSignal; fail: (error: 
   });
   // A failure before anyone waits is reported to those who wait later.
   asked.catch(() => undefined);
-  return { asked, signal: abort.signal, fail: (error) => fail(error) };
+  const stop: Stop = { asked, signal: abort.signal, fail: (error) => fail(error), again: () => false };
+  return stop;
 }

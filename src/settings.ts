@@ -55,6 +55,20 @@ export const settings = [
     fallback: null,
   },
   {
+    flag: 'host-name',
+    env: 'BOOCODE_HOST_NAME',
+    value: '<name>',
+    about: "this host's name among the hosts on the same database (default: the machine's name)",
+    fallback: null,
+  },
+  {
+    flag: 'drain-seconds',
+    env: 'BOOCODE_DRAIN_SECONDS',
+    value: '<number>',
+    about: 'how long running turns may take to finish when the server is stopped or drained',
+    fallback: '0',
+  },
+  {
     flag: 'idle-seconds',
     env: 'BOOCODE_IDLE_SECONDS',
     value: '<number>',

@@ -23,6 +23,7 @@ import { ChatSettings } from './chat-settings.ts';
 import { ChatStateMachine } from './chat-state-machine.ts';
 import { chatView, type LiveState } from './chat-view.ts';
 import { flipChat } from './flip.ts';
+import { type Departure, leaveHost } from './leave-host.ts';
 import { eraseSessions } from './kept-sessions.ts';
 import { ContinuedCalls } from './continued-calls.ts';
 import { ContinuedTurn } from './continued-turn.ts';
@@ -36,6 +37,10 @@ import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 import { WorkQueue } from './work-queue.ts';
+import { pause } from '../lib/clock.ts';
+
+/** How often a chat that winds down is asked whether anything still runs. */
+const lookAgainMs = 100;
 
 export interface ChatParts extends ChatEnvironment {
   row: ChatRow;
@@ -218,6 +223,31 @@ export class Chat {
     if (backend === undefined && cwd === undefined) await changeSettings(chat, changes, actor);
     else await flipChat(chat, { backend, cwd, running, changes, actor, signal });
     await this.#hold.noteChanges({ ...changes, cwd });
+  }
+
+  /**
+   * Starts nothing more, and gives what runs time to finish, until the signal is aborted. A turn that only waits for a
+   * person is suspended. `stop` comes next, or `reopen`, which ends this early.
+   */
+  async windDown(limit: AbortSignal): Promise<void> {
+    const { queue, clock, waits } = this.#context;
+    queue.close();
+    this.#decisions.leave(true);
+    const isBusy = (): boolean => this.#loop.isRunning || waits.hasBackground;
+    while (queue.isClosed && isBusy() && !limit.aborted) await pause(clock, lookAgainMs, limit);
+  }
+
+  /** Takes a `windDown` back. */
+  reopen(): void {
+    this.#decisions.leave(false);
+    this.#context.queue.reopen();
+  }
+
+  /** Closes the session between turns, for another host to continue the chat. `stop` comes next. */
+  async leave(departure: Departure, actor: Actor, signal?: AbortSignal): Promise<void> {
+    this.#context.queue.assertOpen();
+    const parts = { session: this.#session, turns: this.#turns, loop: this.#loop, decisions: this.#decisions };
+    await leaveHost({ ...this.#context, ...parts }, { ...departure, actor, signal });
   }
 
   /** Ends the session in order; a running turn is interrupted and finishes. No prompt is accepted any more. Idempotent. */

@@ -7,7 +7,7 @@ import type { AnswerDecision, Decision, DecisionPage } from '../protocol/decisio
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
-import type { HostInfo } from '../protocol/host.ts';
+import type { DrainStatus, HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { ChatTrust, GiveTrust } from '../protocol/trust.ts';
 import type { Holder } from '../store/hosts.ts';
@@ -89,6 +89,18 @@ export interface StoredTranscript {
   pages: AsyncIterable<TranscriptLine[]>;
 }
 
+/** The handing over of this host's chats, on purpose. */
+export interface Draining {
+  /**
+   * The host takes no chats from here on. Running turns may finish within the limit, the host's own unless given.
+   * Resolves when it holds none, or when that is cancelled. Called again, it only sets another limit.
+   */
+  start(limitMs?: number): Promise<void>;
+  readonly status: DrainStatus;
+  /** The host takes chats again. */
+  cancel(): Promise<void>;
+}
+
 /**
  * Methods throw BooError: `not_found` for an unknown chat, decision or import, `storage_unavailable`, `shutting_down`.
  * Methods that record who did something take that `actor` first.
@@ -112,6 +124,16 @@ export interface Chats {
     patch: PatchChat,
     options?: { signal?: AbortSignal | undefined },
   ): Promise<Chat>;
+  /**
+   * Moves the chat to another host: between turns, in the same session. Throws `host_unavailable`, and `chat_busy` if a
+   * turn is running and the request does not say what happens to it. The signal cancels a waiting move.
+   */
+  moveToHost(
+    actor: Actor,
+    chatId: string,
+    request: MoveToHost,
+    options?: { signal?: AbortSignal },
+  ): Promise<MovedToHost>;
   /** What the agent would load from the chat's directory, and what of it has changed since it was trusted. */
   readTrust(chatId: string): Promise<ChatTrust>;
   /** Trusts exactly that content of the chat's directory. Throws `trust_refused` if the directory has changed since. */
@@ -177,6 +199,7 @@ export interface Chats {
   findHolder(of: { chatId: string } | { decisionId: string }): Promise<Holder | null>;
   /** The hosts that share the database. */
   listHosts(): Promise<HostInfo[]>;
+  readonly draining: Draining;
   info(): Info;
   /** Whether the database answers. */
   health(): Promise<HealthReason | null>;

@@ -280,7 +280,7 @@ describe('stale writers', () => {
     expect(epoch).toBe(2);
     const held = await renewLeases(sql, mine, [kept, taken, resting], 8_000);
     expect([...held]).toEqual([[kept, 1]]);
-    const orphaned = await findOrphanedWork(sql, 1000);
+    const orphaned = await findOrphanedWork(sql, others, 1000);
     expect([kept, letGo, taken, resting].filter((id) => orphaned.includes(id))).toEqual([letGo]);
   });
 });

@@ -7,19 +7,14 @@
  * nothing of it is stored, so that it cannot surprise anybody later.
  */
 import type { BackendName, RunningChoice } from '../protocol/chat.ts';
-import { BooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { setSessionBackend } from '../store/agent-sessions.ts';
 import type { ChatChanges, ChatRow } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
+import { assertIdle, betweenTurns, type BusyChat, untilIdle, type Verb } from './between-turns.ts';
 import { changeSettings } from './change-settings.ts';
-import type { ChatContext } from './chat-context.ts';
 import type { ChatLog } from './chat-log.ts';
-import type { ChatLoop } from './chat-loop.ts';
-import type { ChatSession } from './chat-session.ts';
 import { leaveDirectory } from './kept-sessions.ts';
-import type { OpenDecisions } from './open-decisions.ts';
-import type { Turns } from './turns.ts';
 
 /** What cannot change while the session is open. */
 interface FlipTarget {
@@ -39,51 +34,20 @@ export interface FlipRequest extends FlipTarget {
   signal: AbortSignal | undefined;
 }
 
-export interface FlipContext extends ChatContext {
-  session: ChatSession;
-  turns: Turns;
-  loop: ChatLoop;
-  decisions: OpenDecisions;
-}
-
-/** How often a session is asked whether its work is done. */
-const askAgainMs = 250;
-
 /** Throws `backend_unavailable`, or `chat_busy` when something runs and the request does not say what happens to it. */
-export async function flipChat(chat: FlipContext, request: FlipRequest): Promise<void> {
-  const { settings, state, session, queue, turns, decisions } = chat;
+export async function flipChat(chat: BusyChat, request: FlipRequest): Promise<void> {
+  const { settings, queue } = chat;
   const target = changesOf(request, settings.row);
   if (!queue.hasFlip && !target) return changeSettings(chat, request.changes, request.actor);
   // Before anything is touched.
   request.signal?.throwIfAborted();
   chat.agents.choose(settings.row.agent, request.backend ?? settings.row.backend);
-  const isUrgent = request.running === 'interrupt';
-  // Without a wait if there are none, since flips keep their order.
-  const isKept = decisions.isAsking && (await takesDecisions(chat, target, isUrgent));
-  if (request.running === 'refuse' && !isKept) {
-    assertIdle(state.turn !== undefined || decisions.isWaiting, session, target);
-  }
-  const options = { isUrgent, runsSuspended: isUrgent || isKept, signal: request.signal };
-  const done = queue.addTask('flip', () => flipNow(chat, request), options);
-  const ends = isUrgent && !isKept;
-  if (ends) await decisions.cancel(request.actor);
-  await Promise.all([done, ends && state.turn ? turns.interrupt(request.actor) : undefined]);
+  // A move takes no decisions along, since their calls would run in another directory.
+  const continuesOn = target?.cwd === undefined ? target?.backend : undefined;
+  await betweenTurns(chat, { ...request, verb: verbOf(target), continuesOn }, () => flipNow(chat, request));
 }
 
-/**
- * Whether all that goes on is that decisions wait for an answer, which a flip takes along: the other backend continues
- * their calls. Frees the process that asked. A move takes none along, since the calls would run in another directory.
- */
-async function takesDecisions(
-  { agents, decisions }: FlipContext,
-  target: FlipTarget | undefined,
-  isUrgent: boolean,
-): Promise<boolean> {
-  if (target?.backend === undefined || target.cwd !== undefined) return false;
-  if (!agents.backendFor(target.backend).canContinue) return false;
-  if (decisions.isWaiting) return true;
-  return (isUrgent || !decisions.isProcessNeeded) && (await decisions.suspend());
-}
+const verbOf = (target: FlipTarget | undefined): Verb => (target?.cwd === undefined ? 'flip' : 'move');
 
 /** What the request changes about the chat; undefined when it changes nothing. */
 function changesOf({ backend, cwd }: FlipTarget, row: Readonly<ChatRow>): FlipTarget | undefined {
@@ -95,14 +59,14 @@ function changesOf({ backend, cwd }: FlipTarget, row: Readonly<ChatRow>): FlipTa
 }
 
 /** Between turns. */
-async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...request }: FlipRequest): Promise<void> {
+async function flipNow(chat: BusyChat, { running, changes, actor, signal, ...request }: FlipRequest): Promise<void> {
   const { log, session, settings, queue, turns } = chat;
   const { agent, trusted } = settings.row;
   // Another flip may have been first.
   const target = changesOf(request, settings.row);
   if (!target) return changeSettings(chat, changes, actor);
 
-  if (running === 'refuse') assertIdle(false, session, target);
+  if (running === 'refuse') assertIdle(false, session, verbOf(target));
   await untilIdle(chat, signal);
   await session.close();
   // Turns that the agent started by itself in the meantime belong before the flip.
@@ -121,17 +85,6 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   session.forgetFailure();
 }
 
-/** Waits until closing the session kills nothing, or until a flip arrives that closes it anyway. */
-async function untilIdle({ queue, turns, session, loop }: FlipContext, signal: AbortSignal | undefined): Promise<void> {
-  while (!queue.isUrgent) {
-    await turns.recordUnprompted();
-    queue.assertOpen();
-    signal?.throwIfAborted();
-    if (!session.handle?.isBusy) return;
-    await loop.sleep(askAgainMs, signal);
-  }
-}
-
 function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges, actor: Actor): Write {
   const { backend } = changes;
   return {
@@ -139,19 +92,4 @@ function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges, ac
     ...(backend === undefined ? {} : { side: (db) => [setSessionBackend(db, log.lease, agent, backend)] }),
     chat: changes,
   };
-}
-
-function assertIdle(isTurnRunning: boolean, session: ChatSession, target: FlipTarget = {}): void {
-  const verb = target.cwd === undefined ? 'flip' : 'move';
-  if (isTurnRunning) {
-    const details = { field: 'running', because: 'turn' };
-    const choices = `Send "running": "finish" to ${verb} when it has finished, or "interrupt" to end it and ${verb} at once.`;
-    throw new BooError('chat_busy', `A turn is running. ${choices}`, { details });
-  }
-  if (session.handle?.isBusy) {
-    const details = { field: 'running', because: 'work' };
-    const problem = `The session has work that a ${verb} would end: a background task, or a terminal that is attached.`;
-    const choices = `Send "running": "finish" to ${verb} when it is done, or "interrupt" to ${verb} at once.`;
-    throw new BooError('chat_busy', `${problem} ${choices}`, { details });
-  }
 }

@@ -90,7 +90,9 @@ describe('DATA-6: health covers', () => {
     }
   });
 
-  test('a draining host', async () => {
+  test('a host that hands its chats over, and one that stops', async () => {
+    await here.host.draining.start();
+    expect(await here.chats.health()).toBe('draining');
     await here.host.drain();
     expect(await here.chats.health()).toBe('stopping');
   });
@@ -104,7 +106,7 @@ test('DATA-6: health repeats a good result for a second, and asks again after a 
     looks += 1;
     return failure ? Promise.reject(failure) : Promise.resolve();
   };
-  const health = new Health({ clock, probe, isStopping: () => false, isTrusted: () => true });
+  const health = new Health({ clock, probe, refuses: () => null, isTrusted: () => true });
   const asked = async () => [await health.check(), looks];
   expect(await asked()).toEqual([null, 1]);
   clock.advance(999);
@@ -127,7 +129,7 @@ test('DATA-6: health reports expired leases, and does not repeat an unanswered p
     looks += 1;
     return looks === 1 ? new Promise((resolve) => (answer = resolve)) : Promise.resolve();
   };
-  const health = new Health({ clock, probe, isStopping: () => false, isTrusted: () => isTrusted });
+  const health = new Health({ clock, probe, refuses: () => null, isTrusted: () => isTrusted });
   const [first, second] = await Promise.all([health.check(), health.check()]);
   expect([first, second, looks]).toEqual(['database_unreachable', 'database_unreachable', 1]);
   answer();

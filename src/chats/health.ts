@@ -21,7 +21,8 @@ export interface HealthParts {
   clock: Clock;
   /** Rejects if the database accepts no writes. */
   probe(): Promise<void>;
-  readonly isStopping: () => boolean;
+  /** Why it takes no work, whatever the database says; null if it does. */
+  readonly refuses: () => HealthReason | null;
   /** Whether the leases of this host's chats may be relied on. */
   readonly isTrusted: () => boolean;
 }
@@ -38,8 +39,9 @@ export class Health {
 
   /** The reason if it cannot; null if all is well. Answers within two seconds, and never rejects. */
   async check(): Promise<HealthReason | null> {
-    const { clock, isStopping, isTrusted } = this.#parts;
-    if (isStopping()) return 'stopping';
+    const { clock, refuses, isTrusted } = this.#parts;
+    const refusal = refuses();
+    if (refusal) return refusal;
     const nowMs = clock.monotonicMs();
     if (this.#goodAtMs === undefined || nowMs - this.#goodAtMs >= freshMs) {
       const trouble = await this.#look();

@@ -15,6 +15,7 @@ import type { Actor } from '../protocol/principal.ts';
 import { type ChatRow, deleteChat, findChat } from '../store/chats.ts';
 import type { Sql } from '../store/database.ts';
 import { findOpenDecisions, type OpenDecision } from '../store/decisions.ts';
+import { findHolder } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
@@ -23,18 +24,16 @@ import { toStorageError } from '../store/storage-error.ts';
 import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
-import { canContinue } from './continued-calls.ts';
-import { afterInterruption } from './after-interruption.ts';
 import { EventLines } from './event-lines.ts';
 import type { Feed } from './feed.ts';
 import { Feeds, type FeedsParts } from './feeds.ts';
 import { Health } from './health.ts';
+import { HostDrain } from './host-drain.ts';
 import { LeaseKeeper, type LeaseKeeperParts, leaseTtlMs } from './lease-keeper.ts';
 import { ChatNotifier } from './chat-notifier.ts';
 import { OrphanedWork } from './orphaned-work.ts';
-import { recoverChat } from './recovery.ts';
-import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
-import { wasAsked } from './unasked.ts';
+import { ask, databaseLost, draining, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
+import { takeOver } from './take-over.ts';
 import type { WaitLimits } from './waits.ts';
 
 export interface HostParts
@@ -51,6 +50,8 @@ export interface HostParts
   waitLimits: WaitLimits;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
+  /** How long running turns may take to finish when the host is drained. */
+  drainMs: number;
   /** How many agent processes may start at the same time. */
   warmingAtOnce: number;
   readonly agents: AgentDirectory;
@@ -78,7 +79,9 @@ export class Host {
   readonly #endings = new Map<string, Promise<void>>();
   /** Closings under way that nobody waits for. */
   readonly #closings = new Set<Promise<void>>();
-  #draining = false;
+  /** Hands the chats over in order, on purpose. */
+  readonly draining: HostDrain<Held>;
+  #isStopping = false;
   #retries = true;
 
   constructor(parts: HostParts) {
@@ -95,11 +98,16 @@ export class Host {
         if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost() : undefined);
       },
     });
-    this.#orphanedWork = new OrphanedWork({ ...parts, take: (chatId) => this.#hold(chatId) });
+    this.draining = new HostDrain({ ...parts, held: this.#held, release: (held) => this.#track(this.#release(held)) });
+    this.#orphanedWork = new OrphanedWork({
+      ...parts,
+      isTaking: () => !this.draining.isOn,
+      take: (chatId) => this.#hold(chatId),
+    });
     this.#health = new Health({
       clock: parts.clock,
       probe: () => probeWrites(parts.sql, parts.hostId),
-      isStopping: () => this.#draining,
+      refuses: () => (this.#isStopping ? 'stopping' : this.draining.isOn ? 'draining' : null),
       isTrusted: () => this.#leases.isTrusted,
     });
   }
@@ -133,11 +141,12 @@ export class Host {
 
   /** Stops taking work, interrupts what runs, and releases every lease. Idempotent. */
   async drain(): Promise<void> {
-    this.#draining = true;
+    this.#isStopping = true;
     await this.#orphanedWork.stop();
+    if (this.draining.isOn) await this.draining.start(0);
     const held = await Promise.allSettled(this.#held.values());
     for (const each of held) {
-      if (each.status === 'fulfilled') this.#track(this.#release(each.value));
+      if (each.status === 'fulfilled') void this.#track(this.#release(each.value));
     }
     await Promise.allSettled(this.#closings);
     await this.#feeds.stop('closing');
@@ -163,6 +172,20 @@ export class Host {
     }
   }
 
+  /** It holds the chat, or is claiming it. */
+  isHolding(chatId: string): boolean {
+    return this.#held.has(chatId);
+  }
+
+  /** Closes the chat here, if this host holds it and it leaves; false if it does not hold it. */
+  async letLeave(chatId: string, leave: (chat: Chat) => Promise<void>): Promise<boolean> {
+    const held = await this.#held.get(chatId);
+    if (!held) return false;
+    await write(() => leave(held.chat));
+    if (held.chat.isStopped) await this.#track(this.#release(held));
+    return true;
+  }
+
   /** Ends the chat's session and readers, and forgets it everywhere. */
   async delete(chatId: string, { principal, via }: Actor): Promise<void> {
     const { chat, log } = await this.#hold(chatId);
@@ -184,20 +207,27 @@ export class Host {
 
   /** Where a chat's events are followed. */
   feed(chatId: string): Feed {
-    if (this.#draining) throw shuttingDown();
+    if (this.#isStopping) throw shuttingDown();
     return this.#feeds.of(chatId);
   }
 
   /** The chat, claimed if nobody has it. */
   #hold(chatId: string): Promise<Held> {
-    if (this.#draining) return Promise.reject(shuttingDown());
+    if (this.#isStopping) return Promise.reject(shuttingDown());
     let held = this.#held.get(chatId);
     if (!held) {
+      if (this.draining.isOn) return this.#refuse(chatId);
       held = this.#take(chatId);
       this.#held.set(chatId, held);
       held.catch(() => this.#held.delete(chatId));
     }
     return held;
+  }
+
+  async #refuse(chatId: string): Promise<never> {
+    throw (await ask(() => findHolder(this.#parts.sql, chatId)))
+      ? await elsewhere(this.#parts.sql, chatId)
+      : draining();
   }
 
   async #take(chatId: string): Promise<Held> {
@@ -232,7 +262,7 @@ export class Host {
     // Otherwise another host has held it in the meantime.
     const cause = left?.epoch === lease.epoch - 1 ? left.cause : undefined;
     try {
-      await write(() => this.#recover(log, cause));
+      await write(() => takeOver({ ...this.#parts, log, cause, onLeft: (decisions) => this.notifier.left(decisions) }));
       this.#leftFor.delete(chatId);
       // Read only now, so that it includes what the recovery has stored.
       row = await ask(() => findChat(sql, chatId));
@@ -241,7 +271,7 @@ export class Host {
     } catch (error) {
       if (cause) this.#leftFor.set(chatId, { epoch: lease.epoch, cause });
       // A host that cannot write must not keep the chat. If this fails too, the lease expires.
-      this.#track(inTime(releaseLease(sql, lease)));
+      void this.#track(inTime(releaseLease(sql, lease)));
       throw error;
     }
     const taken = new Chat({
@@ -258,41 +288,13 @@ export class Host {
       warmLimiter: this.#limit,
       before: this.#endings.get(chatId),
       onChanged: () => this.#tell(taken),
-      onRest: () => this.#track(this.#release({ chat: taken, log })),
+      onRest: () => void this.#track(this.#release({ chat: taken, log })),
       onGivenUp: (error) => this.#letGo(taken, error),
     });
     chat = taken;
     this.#chats.set(chatId, taken);
     taken.wake();
     return { chat: taken, log };
-  }
-
-  /** Finishes what the last holder left open. */
-  #recover(log: ChatLog, cause: BooError | undefined): Promise<void> {
-    const { sql, logger, hostId, agents } = this.#parts;
-    const { lease } = log;
-    const find = () => ask(() => findChat(sql, lease.chatId));
-    return recoverChat({
-      sql,
-      log,
-      hostId,
-      cause,
-      createTraces: async () => agents.agentFor((await find())?.agent ?? agents.default.name).createTurnTraces(),
-      wasAsked: async (turnId, prompt) => {
-        const chat = await find();
-        return chat === null || wasAsked({ sql, lease, chat, logger, agents }, turnId, prompt);
-      },
-      canContinue: async (decision) => {
-        const row = await find();
-        return row !== null && canContinue({ sql, log, agents, settings: { row } }, decision);
-      },
-      afterInterruption: async (turnId) => {
-        const row = await find();
-        if (!row) throw unknownChat();
-        return afterInterruption(agents, row, { turnId, starts: row.continuation?.starts ?? 0 });
-      },
-      onLeft: (decisions) => this.notifier.left(decisions),
-    });
   }
 
   /** Releases a chat: its session ends cleanly, and its lease is free immediately. */
@@ -317,7 +319,7 @@ export class Host {
       if (this.#endings.get(chat.id) === ended) this.#endings.delete(chat.id);
     });
     this.#endings.set(chat.id, ended);
-    this.#track(letGo.then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
+    void this.#track(letGo.then(() => inTime(releaseLease(this.#parts.sql, chat.lease))));
   }
 
   #forget(chat: Chat): void {
@@ -344,10 +346,11 @@ export class Host {
     );
   }
 
-  #track(work: Promise<void>): void {
+  #track(work: Promise<void>): Promise<void> {
     const tracked = work
       .catch((error: unknown) => this.#parts.logger.error({ err: error }, 'A chat could not be closed cleanly.'))
       .finally(() => this.#closings.delete(tracked));
     this.#closings.add(tracked);
+    return tracked;
   }
 }

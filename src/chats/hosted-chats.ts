@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentDirectory } from '../agents/agent.ts';
 import { dropUndefined } from '../lib/drop-undefined.ts';
+import type { Log } from '../lib/log.ts';
 import {
   type AgentName,
   type Chat as ChatView,
@@ -14,7 +15,7 @@ import { BooError } from '../protocol/error.ts';
 import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
-import type { HostInfo } from '../protocol/host.ts';
+import type { HostInfo, MovedToHost, MoveToHost } from '../protocol/host.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 import type { HealthReason, Info } from '../protocol/info.ts';
 import { byText } from '../protocol/by-text.ts';
@@ -44,12 +45,14 @@ import type {
   ChatNotification,
   ChatQuery,
   Chats,
+  Draining,
   FollowFrom,
   Holder,
   Reader,
   StoredTranscript,
 } from './chats.ts';
 import type { Host } from './host.ts';
+import { HostMoves } from './host-moves.ts';
 import { describeHosts } from './hosts.ts';
 import { Imports } from './imports.ts';
 import { describeTrust, trustDirectory } from './directory-trust.ts';
@@ -67,6 +70,7 @@ export interface HostedChatsParts {
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
   agents: AgentDirectory;
+  logger: Log;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
   resumeAtReset: boolean;
   describe(): Omit<Info, 'hostId' | 'warmChats' | keyof ReturnType<AgentDirectory['describe']>>;
@@ -80,6 +84,7 @@ export class HostedChats implements Chats {
   readonly #dataDir: string;
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
+  readonly #hostMoves: HostMoves;
   readonly #imports: Imports;
   readonly #describe: HostedChatsParts['describe'];
 
@@ -90,6 +95,7 @@ export class HostedChats implements Chats {
     this.#dataDir = parts.dataDir;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
+    this.#hostMoves = new HostMoves(parts);
     this.#imports = new Imports({
       ...parts,
       hostId: parts.host.id,
@@ -111,6 +117,7 @@ export class HostedChats implements Chats {
     const backend = this.#agents.choose(agent, input.backend);
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
     await this.#assertOffered(agent, input);
+    if (input.host !== undefined) await this.#hostMoves.assertKnown(input.host);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset };
     return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, agent, backend };
   }
@@ -143,8 +150,24 @@ export class HostedChats implements Chats {
     const patch = { ...rest, ...place };
     if (patch.model || patch.permissionMode) await this.#assertOffered((await this.#row(chatId)).agent, patch);
     if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
-    await this.#host.use(chatId, (chat) => chat.patch(patch, actor, signal));
-    return this.getChat(chatId);
+    if (patch.host) await this.#hostMoves.assertKnown(patch.host);
+    const { host, ...others } = patch;
+    // Also if only another host may take the chat up.
+    const isPinned = host !== undefined && (await this.#hostMoves.pinIfCold(actor, chatId, host));
+    const left = isPinned ? others : patch;
+    if (Object.keys(left).length > 0) await this.#host.use(chatId, (chat) => chat.patch(left, actor, signal));
+    const view = await this.getChat(chatId);
+    if (isPinned) this.#host.notifier.changed(chatId, () => view);
+    this.#hostMoves.letGoIfPinned(view, actor);
+    return view;
+  }
+
+  moveToHost(actor: Actor, chatId: string, to: MoveToHost, options?: { signal?: AbortSignal }): Promise<MovedToHost> {
+    return this.#hostMoves.move(actor, chatId, to, options?.signal);
+  }
+
+  get draining(): Draining {
+    return this.#host.draining;
   }
 
   async readTrust(chatId: string): Promise<ChatTrust> {

@@ -24,7 +24,11 @@ beforeEach(() => database.sql`truncate boocode.hosts cascade`);
 
 const address = 'http://10.0.0.5:4127';
 const register = () =>
-  registerHost(database.sql, { version: '1.2.3', address, offers: { backends: ['claude_sdk', 'claude_pty'] } });
+  registerHost(
+    database.sql,
+    { name: null, version: '1.2.3', address, offers: { backends: ['claude_sdk', 'claude_pty'] } },
+    silentLog,
+  );
 const ago = (id: string, seconds: number) =>
   database.sql`update boocode.hosts set seen_at = clock_timestamp() - ${seconds} * interval '1 second' where id = ${id}`;
 

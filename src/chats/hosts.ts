@@ -8,7 +8,10 @@ export async function describeHosts(sql: Sql, thisHost: string): Promise<HostInf
   return (await listHosts(sql, silentAfterMs)).map((host) => describe(host, thisHost));
 }
 
-function describe({ isUp, offers, load, machine, seenAt, startedAt, ...host }: SeenHost, thisHost: string): HostInfo {
+function describe(
+  { isUp, drainingSince, offers, load, machine, seenAt, startedAt, ...host }: SeenHost,
+  thisHost: string,
+): HostInfo {
   const { memoryBytes = 0, freeMemoryBytes = 0, warmChats = 0 } = load ?? {};
   return {
     id: host.id,
@@ -16,7 +19,7 @@ function describe({ isUp, offers, load, machine, seenAt, startedAt, ...host }: S
     name: host.name ?? machine.split('/')[0]!,
     address: host.address,
     version: host.version,
-    state: isUp ? 'up' : 'silent',
+    state: isUp ? (drainingSince ? 'draining' : 'up') : 'silent',
     isThis: host.id === thisHost,
     startedAt: startedAt.toISOString(),
     seenAt: seenAt?.toISOString() ?? null,

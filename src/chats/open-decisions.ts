@@ -12,6 +12,8 @@ import { type DecisionIds, settlement } from './turn.ts';
 
 /** How long to wait for the event that settles a decision which the agent no longer waits for. */
 const settledMs = 5_000;
+/** Of a chat that is about to leave: long enough for an answer that a client gives by itself. */
+const leavingMs = 1_000;
 
 export interface OpenDecisionsParts {
   session: ChatSession;
@@ -24,6 +26,7 @@ export class OpenDecisions {
   readonly #parts: OpenDecisionsParts;
   readonly #awaited = new Set<() => void>();
   #cancelSuspend: (() => void) | undefined;
+  #isLeaving = false;
 
   constructor(context: ChatContext, parts: OpenDecisionsParts) {
     this.#context = context;
@@ -70,13 +73,22 @@ export class OpenDecisions {
     }
   }
 
+  /** The chat is about to leave this host, or is not after all: a turn that only waits for a person need not finish here. */
+  leave(isLeaving: boolean): void {
+    this.#isLeaving = isLeaving;
+    this.#cancelSuspend?.();
+    if (this.#parts.ids.pending.size > 0) this.#suspendLater();
+  }
+
   #suspendLater(): void {
     const { clock, idleTimeoutMs, fail } = this.#context;
-    this.#cancelSuspend = clock.after(idleTimeoutMs, () => void this.#suspendIdle().catch(fail));
+    const delayMs = this.#isLeaving ? leavingMs : idleTimeoutMs;
+    this.#cancelSuspend = clock.after(delayMs, () => void this.#suspendIdle().catch(fail));
   }
 
   async #suspendIdle(): Promise<void> {
-    if (this.isProcessNeeded) this.#suspendLater();
+    const isWorking = this.#isLeaving && !this.#context.waits.isOnlyForPerson;
+    if (this.isProcessNeeded || isWorking) this.#suspendLater();
     else await this.suspend();
   }
 

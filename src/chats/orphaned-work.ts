@@ -11,8 +11,11 @@ const lookEveryMs = 3_000;
 
 export interface OrphanedWorkParts {
   sql: Sql;
+  hostId: string;
   clock: Clock;
   logger: Log;
+  /** Whether this host takes chats now. */
+  readonly isTaking: () => boolean;
   /** Takes the chat. Throws a BooError if it cannot be taken here and now. */
   readonly take: (chatId: string) => Promise<unknown>;
 }
@@ -39,10 +42,10 @@ export class OrphanedWork {
   }
 
   async #look(): Promise<void> {
-    const { sql, clock, logger, take } = this.#parts;
+    const { sql, hostId, clock, logger, isTaking, take } = this.#parts;
     try {
-      for (const chatId of await inTime(findOrphanedWork(sql, 100))) {
-        if (this.#isStopped) return;
+      for (const chatId of isTaking() ? await inTime(findOrphanedWork(sql, hostId, 100)) : []) {
+        if (this.#isStopped || !isTaking()) break;
         // Another host may be quicker, which is just as good.
         await take(chatId).catch((error: unknown) => {
           if (!(error instanceof BooError)) logger.error({ chatId, err: error }, 'A chat could not be claimed.');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   assertTurnsFinished,
@@ -91,7 +92,7 @@ describe('a failure that the prompt did not cause', () => {
 
     // No host keeps the chat for its held queue, and none takes it up.
     await restart();
-    expect(await findOrphanedWork(database.sql, 10)).toEqual([]);
+    expect(await findOrphanedWork(database.sql, randomUUID(), 10)).toEqual([]);
     expect(await here.chats.getChat(id)).toMatchObject({ waiting: 5, hold: facts, state: 'cold' });
     await here.chats.submitPrompt(id, { id: 'p7', content: 'p7' });
     expect(await outcomes(id)).toEqual(['failed']);
@@ -227,7 +228,7 @@ describe('at the reset', () => {
     const id = await sendBehind(failing({ reason: 'usage_limit', resetsAt }), 2, { resumeAtReset: true });
     await here.close();
     // The database's clock says when it is due.
-    await until(async () => (await findOrphanedWork(database.sql, 10)).includes(id));
+    await until(async () => (await findOrphanedWork(database.sql, randomUUID(), 10)).includes(id));
     here = await openChatsHost(database.url);
     await here.events(id, 'turn_finished', 3);
     expect(await taken(id)).toEqual(['p1', 'p1', 'p2']);

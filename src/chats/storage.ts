@@ -1,7 +1,7 @@
 /** Calls the database, and reports its problems as BooErrors. */
 import { BooError } from '../protocol/error.ts';
 import type { Sql } from '../store/database.ts';
-import { findHolder } from '../store/hosts.ts';
+import { findHolder, findPin, type Holder } from '../store/hosts.ts';
 import { inTime } from '../store/in-time.ts';
 import { attempts, FencedError, isPassing, toStorageError } from '../store/storage-error.ts';
 
@@ -33,15 +33,28 @@ export async function write<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
-/** With the host that holds the chat, if it is known: where to go. */
+/** With the host that holds the chat, or is to take it, if there is one: where to go. */
 export async function elsewhere(sql: Sql, chatId: string): Promise<BooError> {
-  const holder = await ask(() => findHolder(sql, chatId));
+  const [holder, pinnedTo] = await ask(() => Promise.all([findHolder(sql, chatId), findPin(sql, chatId)]));
+  const isHeld = holder?.isHeld === true;
+  if (pinnedTo !== null && !isHeld) return pinnedElsewhere(chatId, pinnedTo, holder);
   if (!holder?.name) return new BooError('chat_elsewhere', `Another host holds chat ${chatId}. Try again shortly.`);
-  const { id: hostId, name, address } = holder;
+  const { name, address } = holder;
+  const fact = isHeld ? `The host ${name} holds chat ${chatId}.` : `Chat ${chatId} was moved to the host ${name}.`;
   const way = address === null ? 'Try again shortly.' : `Go to ${address}, or try again shortly.`;
-  const details = { hostId, name, address };
-  return new BooError('chat_elsewhere', `The host ${name} holds chat ${chatId}. ${way}`, { details });
+  return new BooError('chat_elsewhere', `${fact} ${way}`, { details: placeOf(holder) });
 }
+
+function pinnedElsewhere(chatId: string, pinnedTo: string, holder: Holder | null): BooError {
+  const way = holder === null ? 'which is not up' : holder.address === null ? 'which is up' : `at ${holder.address}`;
+  const unpin = `To let any host take it: \`boocode unpin ${chatId}\`, or PATCH it with {"host": null}.`;
+  const details = { ...(holder && placeOf(holder)), pinnedTo };
+  return new BooError('chat_elsewhere', `Chat ${chatId} is pinned to the host ${pinnedTo}, ${way}. ${unpin}`, {
+    details,
+  });
+}
+
+const placeOf = ({ id: hostId, name, address }: Holder) => ({ hostId, name, address });
 
 /** For so long that the host had to drop a chat in the middle of a turn. */
 export function databaseLost(): BooError {
@@ -54,6 +67,10 @@ export function unknownChat(): BooError {
 
 export function shuttingDown(): BooError {
   return new BooError('shutting_down', 'This host is shutting down.');
+}
+
+export function draining(): BooError {
+  return new BooError('shutting_down', 'This host hands its chats over and takes none: use another one.');
 }
 
 export function lettingGo(): BooError {

@@ -118,6 +118,12 @@ export class Waits {
     this.#asked.set(id, { what, since: new Date(requestedAt), toolCallId: toolCallId ?? undefined });
   }
 
+  /** A person is asked, and of no other call the result is missing. */
+  get isOnlyForPerson(): boolean {
+    const asked = new Set([...this.#asked.values()].map(({ toolCallId }) => toolCallId));
+    return asked.size > 0 && [...this.#calls.keys()].every((toolCallId) => asked.has(toolCallId));
+  }
+
   /** Something runs in the background. */
   get hasBackground(): boolean {
     return this.#background !== undefined;

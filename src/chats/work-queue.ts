@@ -104,6 +104,12 @@ export class WorkQueue {
     this.wake();
   }
 
+  /** Takes a `close` back. */
+  reopen(): void {
+    this.#isClosed = false;
+    this.wake();
+  }
+
   /** After `close`: rejects the tasks that have not started. */
   refuseTasks(): void {
     for (const task of this.#tasks.splice(0)) task.refuse(lettingGo());

@@ -12,6 +12,7 @@ export interface ChatOptions {
   acceptAgentMessages?: boolean;
   resumeAtReset?: boolean;
   onInterrupted?: CreateChat['onInterrupted'];
+  pin?: string;
 }
 
 // Written out, because commands that only talk to a server do not load the schemas.
@@ -45,13 +46,14 @@ export function addChatOptions(command: Command): Command {
         'after the server ended during a turn: stop (the default for a new chat), or continue the turn without asking ' +
           '(the agent may repeat what it was doing)',
       ).choices(interruptedChoices),
-    );
+    )
+    .option('--pin <host>', 'run it only on the host of this name: see `boocode hosts`, and `boocode unpin`');
 }
 
 /** What a new chat is created with, and an existing one is changed to. */
 export function chatSettings(options: ChatOptions) {
-  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted } = options;
+  const { title, model, effort, permissionMode, resumeAtReset, onInterrupted, pin: host } = options;
   const { trust: trusted, acceptAgentMessages: acceptsAgentMessages } = options;
-  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted };
+  const others = { acceptsAgentMessages, resumeAtReset, onInterrupted, host };
   return { title, model, effort, permissionMode, trusted, ...others } satisfies PatchChat;
 }

@@ -327,6 +327,24 @@ describe('chat', () => {
     expect((await run(['chat', '--on-interrupted', 'retry', 'go'])).code).not.toBe(0);
   });
 
+  it('HOST-15: pins a chat, and only with the flag', async () => {
+    const chat = stub.addChat();
+    onTurn((chatId) => void stub.append(chatId, finished()));
+    const resume = (...flags: string[]) => run(['chat', '--resume', chat.id, ...flags, 'go']);
+    await resume('--pin', 'box');
+    expect(chat.host).toBe('box');
+    await resume('--title', 'New');
+    expect(chat.host).toBe('box');
+    await run(['chat', '--pin', 'box', 'go']);
+    expect(stub.chats.find(({ id }) => id !== chat.id)?.host).toBe('box');
+    expect((await run(['unpin', chat.id])).out).toBe(`Chat ${chat.id} runs on any host; it was pinned to box.\n`);
+    expect(chat.host).toBeNull();
+    expect((await run(['unpin', chat.id])).out).toBe(`Chat ${chat.id} is not pinned.\n`);
+    await run(['pin', chat.id, '1111']);
+    expect(chat.host).toBe('old\u001bbox');
+    expect((await run(['pin', chat.id, 'attic'])).err).toContain("There is no host 'attic': see `boocode hosts`.");
+  });
+
   it('prints nothing twice when the connection breaks in the middle of a message', async () => {
     onTurn(async (chatId) => {
       const stream = (text: string): void =>

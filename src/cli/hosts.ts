@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { HostInfo } from '../client/client.ts';
 import { type Cli, connect, type GlobalFlags, printJson } from './cli.ts';
+import { sharedNames } from './find-host.ts';
 import { plainLine } from './plain-text.ts';
 import { ageText, type Cell, shortIds, tableText } from './table.ts';
 
@@ -13,6 +14,9 @@ export function addHosts(program: Command, cli: Cli): void {
       const hosts = await (await connect(cli, flags)).listHosts();
       if (flags.json) return printJson(cli, hosts);
       cli.terminal.out(hostTable(hosts, cli));
+      for (const name of sharedNames(hosts)) {
+        cli.terminal.out(`Several hosts are named ${plainLine(name, 64)}: set --host-name to tell them apart.\n`);
+      }
     });
 }
 
@@ -23,7 +27,7 @@ function hostTable(hosts: readonly HostInfo[], { terminal }: Cli): string {
   const head = names.map((text): Cell => ({ text, format: 'dim' }));
   const rows = hosts.map((host): Cell[] => [
     { text: short.get(host.id) ?? host.id, ...(host.isThis ? { format: 'bold' } : {}) },
-    host.state === 'up' ? { text: 'up', format: 'green' } : { text: silentText(host, nowMs), format: 'red' },
+    stateCell(host, nowMs),
     { text: plainLine(host.name, 40) },
     { text: host.address === null ? '-' : plainLine(host.address, 60) },
     { text: String(host.chats) },
@@ -33,6 +37,12 @@ function hostTable(hosts: readonly HostInfo[], { terminal }: Cli): string {
     { text: ageText(host.startedAt, nowMs) },
   ]);
   return tableText([head, ...rows], terminal.outStyle);
+}
+
+function stateCell(host: HostInfo, nowMs: number): Cell {
+  if (host.state === 'up') return { text: 'up', format: 'green' };
+  if (host.state === 'draining') return { text: 'draining', format: 'yellow' };
+  return { text: silentText(host, nowMs), format: 'red' };
 }
 
 const silentText = ({ seenAt }: HostInfo, nowMs: number): string =>

@@ -8,6 +8,7 @@ import { plainLine } from './plain-text.ts';
 import { addDecide } from './decide.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
+import { addDrain } from './drain.ts';
 import { addExport } from './export.ts';
 import { addFlip } from './flip.ts';
 import { addHosts } from './hosts.ts';
@@ -18,6 +19,7 @@ import { addResume } from './resume.ts';
 import { addLogin } from './login.ts';
 import { addLs } from './ls.ts';
 import { addMove } from './move.ts';
+import { addPin } from './pin.ts';
 import { addRewind } from './rewind.ts';
 import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
@@ -45,6 +47,7 @@ export function createProgram(cli: Cli): Command {
     addSend,
     addLs,
     addHosts,
+    addDrain,
     addShow,
     addInterrupt,
     addResume,
@@ -52,6 +55,7 @@ export function createProgram(cli: Cli): Command {
     addAttach,
     addFlip,
     addMove,
+    addPin,
     addTrust,
     addDecide,
     addAdopt,

@@ -12,6 +12,7 @@ import { countOf } from '../protocol/count-text.ts';
 import { engineText } from '../protocol/engine-text.ts';
 import { acceptanceWords, incomingWords } from '../protocol/incoming-words.ts';
 import { cutOffText } from '../protocol/cut-off-text.ts';
+import { hostWords } from '../protocol/host-words.ts';
 import { interruptedWords } from '../protocol/interrupted-words.ts';
 import { suspendedText } from '../protocol/suspended-text.ts';
 import { plain, row, rowsText } from './card-rows.ts';
@@ -267,6 +268,7 @@ export function createRenderer(options: RendererOptions): Renderer {
         if (event.acceptsAgentMessages !== undefined)
           line(outStyle('yellow', `· ${acceptanceWords(event.acceptsAgentMessages)}`));
         if (event.onInterrupted !== undefined) line(outStyle('yellow', `· ${interruptedWords(event.onInterrupted)}`));
+        for (const words of hostWords(event)) line(outStyle('dim', `· ${plainLine(words, 200)}`));
         if (event.cwd !== undefined) line(outStyle('dim', `· the chat continues in ${plainLine(event.cwd, 4096)}`));
         if (event.cwd !== undefined && event.trusted === false)
           line(outStyle('yellow', '· that directory is not trusted: see `boocode trust`'));

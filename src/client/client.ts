@@ -16,7 +16,7 @@ import type { DirectoryList } from '../protocol/directory.ts';
 import type { EventPage, FeedItem } from '../protocol/event.ts';
 import type { ResumeQueue } from '../protocol/hold.ts';
 import type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
-import type { HostInfo, HostList } from '../protocol/host.ts';
+import type { DrainStatus, HostInfo, HostList, MovedToHost, MoveToHost, StartDrain } from '../protocol/host.ts';
 import type { Health, Info, SignInLink } from '../protocol/info.ts';
 import type {
   InterruptResult,
@@ -51,7 +51,7 @@ export type { Delta, Event, EventPage, FeedItem, Resume } from '../protocol/even
 export type { Hold, HoldReason, ResumeQueue } from '../protocol/hold.ts';
 export type { BeginImport, ImportLines, ImportProgress, SessionImport } from '../protocol/import.ts';
 export type { Principal } from '../protocol/principal.ts';
-export type { HostInfo } from '../protocol/host.ts';
+export type { DrainStatus, HostInfo, MovedToHost } from '../protocol/host.ts';
 export type { Health, Info, SignInLink } from '../protocol/info.ts';
 export type {
   InterruptResult,
@@ -105,6 +105,15 @@ export interface BooClient {
   info(): Promise<Info>;
   /** The hosts that share the server's database, oldest first. */
   listHosts(): Promise<HostInfo[]>;
+  /**
+   * Moves the chat to another host, between turns. With `"running": "finish"` it waits as long as the turn takes. Throws
+   * `host_unavailable`.
+   */
+  moveToHost(chatId: string, to: MoveToHost, options?: { signal?: AbortSignal | undefined }): Promise<MovedToHost>;
+  /** Hands this host's chats over, and lets it take none until that is cancelled. Again: sets another limit. */
+  startDrain(drain?: StartDrain): Promise<DrainStatus>;
+  drainStatus(): Promise<DrainStatus>;
+  cancelDrain(): Promise<DrainStatus>;
   /** Resolves also if the server responds that it is currently unavailable. */
   health(): Promise<Health>;
   createChat(input: CreateChat): Promise<Chat>;
@@ -246,6 +255,25 @@ export function createClient(options: ClientOptions): BooClient {
     `${chatPath(chatId)}/prompts/${encodeURIComponent(promptId)}`;
   const importPath = (importId: string): string => `/v1/imports/${encodeURIComponent(importId)}`;
 
+  /** A change that may wait for a turn's end. */
+  async function whileItWaits<T>(
+    path: string,
+    request: { method: 'PATCH' | 'POST'; body: object },
+    waits: boolean,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
+    for (;;) {
+      const sentAtMs = performance.now();
+      try {
+        return await wire.request<T>(path, { ...request, signal, ...(waits && { timeoutMs: null }) });
+      } catch (error) {
+        // Proxies may give up on a long wait, and so does fetch itself after some minutes: ask again.
+        const isCutShort = isUnreachable(error) && performance.now() - sentAtMs >= longWaitMs;
+        if (!waits || !isCutShort || signal?.aborted) throw error;
+      }
+    }
+  }
+
   const client: BooClient = {
     info: () => wire.request('/v1/info'),
     listHosts: async () => (await wire.request<HostList>('/v1/hosts')).items,
@@ -267,20 +295,13 @@ export function createClient(options: ClientOptions): BooClient {
     getChat: (chatId) => wire.request(chatPath(chatId)),
     getTrust: (chatId) => wire.request(`${chatPath(chatId)}/trust`),
     giveTrust: (chatId, trust) => wire.request(`${chatPath(chatId)}/trust`, { method: 'POST', body: trust }),
-    async patchChat(chatId, patch, { signal } = {}) {
-      const waits = patch.running === 'finish';
-      for (;;) {
-        const sentAtMs = performance.now();
-        try {
-          const request = { method: 'PATCH', body: patch, signal } as const;
-          return await wire.request<Chat>(chatPath(chatId), waits ? { ...request, timeoutMs: null } : request);
-        } catch (error) {
-          // Proxies may give up on a long wait, and so does fetch itself after some minutes: ask again.
-          const isCutShort = isUnreachable(error) && performance.now() - sentAtMs >= longWaitMs;
-          if (!waits || !isCutShort || signal?.aborted) throw error;
-        }
-      }
-    },
+    patchChat: (chatId, patch, options) =>
+      whileItWaits<Chat>(chatPath(chatId), { method: 'PATCH', body: patch }, patch.running === 'finish', options),
+    moveToHost: (chatId, to, options) =>
+      whileItWaits(`${chatPath(chatId)}/host`, { method: 'POST', body: to }, to.running === 'finish', options),
+    startDrain: (drain = {}) => wire.request('/v1/drain', { method: 'POST', body: drain }),
+    drainStatus: () => wire.request('/v1/drain'),
+    cancelDrain: () => wire.request('/v1/drain', { method: 'DELETE' }),
     deleteChat: (chatId, { keepalive } = {}) => wire.request(chatPath(chatId), { method: 'DELETE', keepalive }),
 
     async prompt(chatId, prompt, { attempts = promptAttempts, signal } = {}) {

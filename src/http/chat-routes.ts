@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Chats } from '../chats/chats.ts';
 import { chat, chatPage, createChat, patchChat } from '../protocol/chat.ts';
 import { chatTrust, giveTrust } from '../protocol/trust.ts';
-import { BooError } from '../protocol/error.ts';
 import { chatPath, pageCursor, pageLimit } from './parameters.ts';
+import { patiently } from './patiently.ts';
 import { json, route, type Route } from './route.ts';
 
 /** Text to find in chats' titles or messages. */
@@ -81,7 +81,7 @@ export function chatRoutes(chats: Chats): Route[] {
         path: '/v1/chats/{chatId}',
         policy: 'bearer',
         byHolder: true,
-        summary: 'Change a chat’s title, model, permission mode or trust, or flip it to another backend',
+        summary: 'Change a chat’s title, model, permission mode, trust or pin, or flip it to another backend',
         errors: ['chat_busy', 'chat_elsewhere', 'backend_unavailable', 'trust_refused', 'cwd_invalid'],
         responses: {
           200: {
@@ -92,19 +92,10 @@ export function chatRoutes(chats: Chats): Route[] {
         },
       },
       { params: chatPath, body: patchChat },
-      async ({ params, body, actor, request, env }) => {
-        const line = new AbortController();
-        const hangUp = (): void =>
-          line.abort(new BooError('chat_busy', 'The client has hung up: nothing has changed.'));
-        const close = (): void => line.abort(new BooError('shutting_down', 'This server is shutting down.'));
-        request.signal.addEventListener('abort', hangUp);
-        const forget = env.openFeeds?.add(close);
-        try {
-          return json(200, await chats.patchChat(actor, params.chatId, body, { signal: line.signal }));
-        } finally {
-          forget?.();
-        }
-      },
+      ({ params, body, actor, request, env }) =>
+        patiently(request, env, async (signal) =>
+          json(200, await chats.patchChat(actor, params.chatId, body, { signal })),
+        ),
     ),
     route(
       {

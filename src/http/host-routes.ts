@@ -1,5 +1,7 @@
 import type { Chats } from '../chats/chats.ts';
-import { hostList } from '../protocol/host.ts';
+import { drainStatus, hostList, movedToHost, moveToHost, startDrain } from '../protocol/host.ts';
+import { chatPath } from './parameters.ts';
+import { patiently } from './patiently.ts';
 import { json, route, type Route } from './route.ts';
 
 export function hostRoutes(chats: Chats): Route[] {
@@ -15,6 +17,71 @@ export function hostRoutes(chats: Chats): Route[] {
       },
       {},
       async () => json(200, { items: await chats.listHosts() }),
+    ),
+    route(
+      {
+        id: 'moveToHost',
+        method: 'POST',
+        path: '/v1/chats/{chatId}/host',
+        policy: 'bearer',
+        byHolder: true,
+        summary: 'Move a chat to another host, in the same session, between turns',
+        errors: ['host_unavailable', 'chat_busy', 'chat_elsewhere'],
+        responses: {
+          200: {
+            description:
+              'That host takes the chat: at once if it has work, otherwise with the next request. With `"running": "finish"` this responds once the turn is over, and nothing moves if the client hangs up before.',
+            schema: movedToHost,
+          },
+        },
+      },
+      { params: chatPath, body: moveToHost },
+      ({ params, body, actor, request, env }) =>
+        patiently(request, env, async (signal) =>
+          json(200, await chats.moveToHost(actor, params.chatId, body, { signal })),
+        ),
+    ),
+    route(
+      {
+        id: 'startDrain',
+        method: 'POST',
+        path: '/v1/drain',
+        policy: 'bearer',
+        summary: 'Hand this host’s chats over, and take none until that is cancelled; again, to set another limit',
+        responses: { 202: { description: 'It has begun.', schema: drainStatus } },
+      },
+      { body: startDrain },
+      ({ body: { seconds } }) => {
+        void chats.draining.start(seconds === undefined ? undefined : seconds * 1000);
+        return json(202, chats.draining.status);
+      },
+    ),
+    route(
+      {
+        id: 'getDrain',
+        method: 'GET',
+        path: '/v1/drain',
+        policy: 'bearer',
+        summary: 'How far this host is with handing its chats over',
+        responses: { 200: { description: 'What is left.', schema: drainStatus } },
+      },
+      {},
+      () => json(200, chats.draining.status),
+    ),
+    route(
+      {
+        id: 'cancelDrain',
+        method: 'DELETE',
+        path: '/v1/drain',
+        policy: 'bearer',
+        summary: 'Let this host take chats again',
+        responses: { 200: { description: 'It does.', schema: drainStatus } },
+      },
+      {},
+      async () => {
+        await chats.draining.cancel();
+        return json(200, chats.draining.status);
+      },
     ),
   ];
 }

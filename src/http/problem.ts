@@ -28,6 +28,7 @@ export const statusOf: Readonly<Record<ErrorCode, { status: number; title: strin
   chat_elsewhere: { status: 409, title: 'Another host runs this chat' },
   host_unreachable: { status: 503, title: 'The host of this chat cannot be reached' },
   wrong_host: { status: 421, title: 'This is another host' },
+  host_unavailable: { status: 409, title: 'The host cannot take the chat' },
   agent_failed: { status: 502, title: 'The agent failed' },
   agent_login_required: { status: 502, title: 'The agent must sign in' },
   model_error: { status: 502, title: 'The model failed' },

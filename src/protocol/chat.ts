@@ -67,6 +67,12 @@ export const mcpServer = z
   .meta({ id: 'McpServer' });
 export type McpServer = z.infer<typeof mcpServer>;
 
+/** Of a host, as people and pins use it. */
+export const hostName = z
+  .string()
+  .trim()
+  .regex(/^[^\s\p{C}/]{1,64}$/u, 'must be 1 to 64 printable characters without spaces and slashes');
+
 const directory = z.string().min(1).max(4096).refine(noNul, 'must not contain a NUL character');
 
 /** The same everywhere. */
@@ -115,6 +121,11 @@ const chatSettings = {
    * or that waits for a decision, and at most twice in a row. Only on engines with the capability `continuesTurns`.
    */
   onInterrupted: setting(z.enum(interruptedChoices), 'stop'),
+  /**
+   * Pinned: only a host of this name runs the chat, as in `GET /v1/hosts`; null if any host may. If another one holds it,
+   * it is handed over when nothing runs.
+   */
+  host: { create: hostName, patch: hostName.nullable(), shown: z.string().nullable(), initial: null },
   /** Archived: lists show it only on request. No new chat is. */
   archived: setting(z.boolean(), false),
 };

@@ -27,6 +27,7 @@ export const errorCodes = [
   'chat_elsewhere', // another host holds this chat's lease
   'host_unreachable', // another host holds this chat's lease and cannot be reached; `wasSent` says whether it may have done it
   'wrong_host', // another host has sent this request to an address that is not that of the host it is for
+  'host_unavailable', // the chat cannot move to that host: it does not exist, is silent or draining, or lacks the chat's backend
   'agent_failed', // the agent process could not start, or died
   'agent_login_required',
   'model_error', // the model API refused or aborted; `reason` says how

@@ -9,6 +9,7 @@ import { contentBlock, textBlock } from './content.ts';
 import { decisionKinds, decisionOutcomes } from './decision.ts';
 import { errorCodes } from './error.ts';
 import { queueHeld } from './hold.ts';
+import { hostMove } from './host.ts';
 import { doneBy, settledBy } from './principal.ts';
 
 /** Set on what a sub-agent said or did: the id of the tool call that started it. */
@@ -241,6 +242,8 @@ const lifecycleBodies = [
     type: z.literal('chat_updated'),
     /** What changed. With another `backend` the chat was flipped, with another `cwd` it was moved. */
     ...shownSettings.partial().shape,
+    /** The chat was moved to another host. */
+    movedToHost: hostMove.optional(),
     ...doneBy,
   }),
   z.object({

@@ -62,6 +62,7 @@ export type Info = z.infer<typeof info>;
 const sentences = {
   starting: 'The server is starting.',
   stopping: 'The server is shutting down.',
+  draining: 'The server hands its chats over, and takes none.',
   database_unreachable: 'The database does not answer.',
   database_read_only: 'The database accepts no writes: it is read-only.',
   database_full: 'The database accepts no writes: its disk is full.',

@@ -53,6 +53,7 @@ const settingColumns: Record<SettingName, string> = {
   acceptsAgentMessages: 'accepts_agent_messages',
   resumeAtReset: 'resume_at_reset',
   onInterrupted: 'on_interrupted',
+  host: 'pinned_host',
   archived: 'archived',
 };
 const settings = Object.entries(settingColumns) as [SettingName, string][];
@@ -176,14 +177,18 @@ export type RowChanges = ChatChanges & {
   hold?: StoredHold | null;
   agentDirectory?: AgentDirectory;
   continuation?: Continuation | null;
+  /** The id of the host that is to take the chat next. */
+  nextHost?: string;
 };
 
 /** What an update of the chat's row sets. */
-export function chatChanges(db: Sql, { hold, agentDirectory, continuation, ...changes }: RowChanges) {
+export function chatChanges(db: Sql, { hold, agentDirectory, continuation, nextHost, ...changes }: RowChanges) {
   const columns = {
     ...bySettingColumn(changes),
     ...(hold === undefined ? {} : { hold: hold && json(db, hold) }),
     ...(continuation === undefined ? {} : { continuation: continuation && json(db, continuation) }),
+    // A pin has the last word.
+    ...(nextHost === undefined && !changes.host ? {} : { next_host: nextHost ?? null }),
     // In another directory the agent has not been anywhere yet.
     ...(changes.cwd === undefined ? {} : { agent_directory: null }),
     ...(agentDirectory ? { agent_directory: json(db, agentDirectory) } : {}),

@@ -22,7 +22,7 @@ export interface HostLoad {
 }
 
 export interface NewHost extends HostRow {
-  /** Of the machine, for people. */
+  /** For people, and for pins. */
   name?: string;
   /** Where other hosts reach it. */
   address?: string | null;
@@ -52,6 +52,8 @@ export interface SeenHost {
   version: string;
   startedAt: Date;
   seenAt: Date | null;
+  /** Since when it has been handing its chats over, and takes none. */
+  drainingSince: Date | null;
   offers: HostOffers | null;
   load: HostLoad | null;
   /** It has had a heartbeat within the limit. */
@@ -67,7 +69,8 @@ export interface SeenHost {
 export async function listHosts(db: Sql, silentAfterMs: number): Promise<SeenHost[]> {
   const rows = await db<(Omit<SeenHost, 'offers' | 'load'> & { offers: string | null; load: string | null })[]>`
     select * from (
-      select id, machine, name, address, version, started_at as "startedAt", seen_at as "seenAt", offers, load,
+      select id, machine, name, address, version, started_at as "startedAt", seen_at as "seenAt",
+        draining_since as "drainingSince", offers, load,
         coalesce(seen_at > clock_timestamp() - ${silentAfterMs} * interval '1 millisecond', false) as "isUp",
         (select count(*)::int from boocode.chats
           where owner_host = hosts.id and lease_until >= clock_timestamp()) as chats
@@ -105,6 +108,22 @@ export async function stopHost(db: Sql, hostId: string): Promise<void> {
     update boocode.chats set owner_host = null, lease_until = null where owner_host = ${hostId}`;
 }
 
+/** A host to which a chat was moved loses its right to it after this long without a heartbeat: as long as a lease lives. */
+const takesWithinMs = 15_000;
+
+/** Whether a row of `hosts` is one that lives and takes chats. */
+export const isTaking = (db: Sql) => db`
+  stopped_at is null and draining_since is null
+    and coalesce(seen_at >= clock_timestamp() - ${takesWithinMs} * interval '1 millisecond', false)`;
+
+/** Marks a host as one that takes no chats, or takes that back. */
+export async function markDraining(db: Sql, hostId: string, isDraining: boolean): Promise<void> {
+  await db`
+    update boocode.hosts set
+      draining_since = case when ${isDraining} then coalesce(draining_since, clock_timestamp()) end
+    where id = ${hostId}`;
+}
+
 /** The host that holds a chat. */
 export interface Holder {
   id: string;
@@ -114,12 +133,26 @@ export interface Holder {
   address: string | null;
 }
 
-/** Null if nobody holds the chat, or if there is none. */
-export async function findHolder(db: Sql, chatId: string): Promise<Holder | null> {
-  const [row] = await db<Holder[]>`
-    select hosts.id, hosts.name, hosts.address from boocode.chats join boocode.hosts on hosts.id = chats.owner_host
-    where chats.id = ${chatId} and lease_until >= clock_timestamp()`;
+/** `isHeld`: it has the chat's lease. */
+export type NextHolder = Holder & { isHeld: boolean };
+
+/** The host that holds a chat. If none does: the one that is to take it, because it was moved or is pinned there. */
+export async function findHolder(db: Sql, chatId: string): Promise<NextHolder | null> {
+  const [row] = await db<NextHolder[]>`
+    select hosts.id, hosts.name, hosts.address, "isHeld"
+    from (select owner_host, next_host, pinned_host,
+        coalesce(owner_host is not null and lease_until >= clock_timestamp(), false) as "isHeld"
+      from boocode.chats where id = ${chatId}) as chat
+    join boocode.hosts on case when "isHeld" then hosts.id = owner_host
+      else (hosts.id = next_host or hosts.name = pinned_host) and ${isTaking(db)} end
+    order by coalesce(hosts.id = next_host, false) desc, hosts.started_at limit 1`;
   return row ?? null;
+}
+
+/** The name of the only host that takes the chat; null if any does. */
+export async function findPin(db: Sql, chatId: string): Promise<string | null> {
+  const [row] = await db<{ pin: string | null }[]>`select pinned_host as pin from boocode.chats where id = ${chatId}`;
+  return row?.pin ?? null;
 }
 
 /** Whether a host that is not known to be gone may have run the chat's open turn. */

@@ -1,17 +1,37 @@
 import type { Sql } from './database.ts';
 import type { Lease } from './events.ts';
+import { isTaking } from './hosts.ts';
+
+/** Whether a host may run the chat: it is pinned to no other, and was not moved to another that lives and takes chats. */
+const isFor = (db: Sql, hostId: string) => db`
+  (pinned_host is null or pinned_host = (select name from boocode.hosts where id = ${hostId}))
+  and (next_host is null or next_host = ${hostId}
+    or not exists (select from boocode.hosts where id = next_host and ${isTaking(db)}))`;
+
+export interface ClaimOptions {
+  /** Only to decide which host is to run the chat: one that is meant for another host may be claimed, too. */
+  toAssign?: boolean;
+}
 
 /**
  * Takes the right to write to a chat, if nobody holds it: the epoch grows, so the previous holder can write no more.
- * Only the database's clock decides whether a lease has expired. Null if another host holds it, or if there is no such
- * chat.
+ * Only the database's clock decides whether a lease has expired. Null if another host holds it or is to have it, or if
+ * there is no such chat.
  */
-export async function claimLease(db: Sql, chatId: string, hostId: string, ttlMs: number): Promise<Lease | null> {
+export async function claimLease(
+  db: Sql,
+  chatId: string,
+  hostId: string,
+  ttlMs: number,
+  { toAssign = false }: ClaimOptions = {},
+): Promise<Lease | null> {
   const [row] = await db<{ epoch: number; next_seq: number }[]>`
     update boocode.chats set owner_host = ${hostId}, epoch = epoch + 1,
       lease_until = clock_timestamp() + ${ttlMs} * interval '1 millisecond'
+      ${toAssign ? db`` : db`, next_host = null`}
     where id = ${chatId} and importing_session is null
       and (owner_host is null or owner_host = ${hostId} or lease_until < clock_timestamp())
+      ${toAssign ? db`` : db`and ${isFor(db, hostId)}`}
     returning epoch, next_seq`;
   return row ? { chatId, hostId, epoch: row.epoch, nextSeq: row.next_seq } : null;
 }
@@ -40,13 +60,13 @@ export async function releaseLease(db: Sql, lease: Lease): Promise<void> {
 }
 
 /**
- * Chats that nobody holds and that have work left: a turn that was running or is to continue by itself, an answer that
+ * Chats that nobody holds, that this host may run, and that have work left: a turn that was running or is to continue by itself, an answer that
  * the agent has yet to get, a waiting prompt that neither a hold nor a decision keeps back, or a held queue that is due to resume automatically.
  */
-export async function findOrphanedWork(db: Sql, limit: number): Promise<string[]> {
+export async function findOrphanedWork(db: Sql, hostId: string, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
     select id from boocode.chats
-    where (owner_host is null or lease_until < clock_timestamp())
+    where (owner_host is null or lease_until < clock_timestamp()) and ${isFor(db, hostId)}
       and (exists (select from boocode.turns where chat_id = chats.id and outcome is null)
         or continuation is not null
         or exists (select from boocode.decisions where chat_id = chats.id and is_open and outcome is not null)

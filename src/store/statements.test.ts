@@ -31,7 +31,14 @@ let database: TestDatabase;
 const hostId = randomUUID();
 beforeAll(async () => {
   database = await createTestDatabase();
-  await insertHost(database.sql, { id: hostId, machine: 'here', pid: 1, pidStarted: 'then', version: '0' });
+  await insertHost(database.sql, {
+    id: hostId,
+    machine: 'here',
+    name: 'attic',
+    pid: 1,
+    pidStarted: 'then',
+    version: '0',
+  });
 });
 afterAll(() => database.drop());
 
@@ -100,6 +107,7 @@ test('stores every setting as given, with a new chat and by a patch', async () =
     acceptsAgentMessages: true,
     resumeAtReset: true,
     onInterrupted: 'continue',
+    host: 'attic',
     archived: true,
   } satisfies StoredSettings;
   const { chatId } = await openChat(settings);

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { insertHost } from '../../src/store/hosts.ts';
 import { openChat, openPage, signIn } from '../support/browser.ts';
 import { describeInBrowser } from '../support/browser-suite.ts';
 
@@ -68,6 +70,35 @@ describeInBrowser('the settings of a chat', (opened) => {
     await fresh.waitFor({ state: 'detached' });
     const { items } = await client.listChats();
     expect(items[0]).toMatchObject({ onInterrupted: 'continue' });
+    expect(problems).toEqual([]);
+  });
+
+  it('HOST-15: pin it to a host, where there are several, and take that back', async () => {
+    const { server, browser } = opened();
+    const { client } = server;
+    const { page, problems } = await openPage(browser);
+    await signIn(page, server.running.signInLink());
+    const chat = await server.createChat({ title: 'at home' });
+    await openChat(page, server.url, chat.id);
+    const dialog = page.getByRole('dialog', { name: 'This chat' });
+    const open = () => page.getByRole('button', { name: 'Model, engine and trust' }).click();
+    await open();
+    await dialog.getByLabel('Effort').waitFor();
+    expect(await dialog.getByLabel('Runs on').count()).toBe(0);
+    await page.keyboard.press('Escape');
+    const row = { machine: 'elsewhere', pid: 1, pidStarted: 'then', version: '0' };
+    await insertHost(server.sql, { ...row, id: randomUUID(), name: 'attic' });
+
+    await open();
+    await dialog.getByLabel('Runs on').selectOption('Only attic');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Only the host attic runs the chat.').waitFor();
+    expect((await client.getChat(chat.id)).host).toBe('attic');
+    await open();
+    await dialog.getByLabel('Runs on').selectOption('Any host');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Any host may run the chat.').waitFor();
+    expect((await client.getChat(chat.id)).host).toBeNull();
     expect(problems).toEqual([]);
   });
 });

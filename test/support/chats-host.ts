@@ -54,6 +54,10 @@ export interface ChatsHostOptions extends Partial<Omit<HostParts, 'sql' | 'lease
   /** The database's address; the test database's own by default. */
   url?: string;
   clock?: Clock;
+  /** For people and pins; none by default. */
+  name?: string;
+  /** Where other hosts reach it. */
+  address?: string;
   /** The server's own setting for new chats. */
   resumeAtReset?: boolean;
 }
@@ -66,6 +70,8 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     url: ownUrl = url,
     dataDir = '/nonexistent',
     resumeAtReset = false,
+    name,
+    address = null,
     ...parts
   } = options;
   const id = randomUUID();
@@ -73,7 +79,15 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
   const leaseSql = openDatabase(ownUrl, { max: 1 });
   const slow = new SlowLane(openDatabase(ownUrl, { max: 2, oneAtATime: true }));
   const cwd = await realpath(await mkdtemp(join(tmpdir(), 'boocode-chats-')));
-  await insertHost(sql, { id, machine: 'test', pid: process.pid, pidStarted: id, version: '0' });
+  await insertHost(sql, {
+    id,
+    machine: 'test',
+    ...(name !== undefined && { name }),
+    address,
+    pid: process.pid,
+    pidStarted: id,
+    version: '0',
+  });
   const agent = scriptedAgent(other ? [backend, other] : [backend]);
   const agents = new Agents([agent]);
   const host = new Host({
@@ -84,6 +98,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     warmingAtOnce: 4,
     readerBacklogBytes: 1024 * 1024,
     dataDir,
+    drainMs: 0,
     ...parts,
     hostId: id,
     sql,
@@ -97,6 +112,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     host,
     dataDir,
     resumeAtReset,
+    logger: parts.logger ?? silentLog,
     agents,
     describe: () => ({
       name: 'boocode',

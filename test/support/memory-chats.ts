@@ -345,6 +345,15 @@ export function createMemoryChats(): MemoryChats {
       decisions.set(decisionId, settled);
       return settled;
     },
+    moveToHost: async (_actor, chatId, { hostId }) => {
+      entryOf(chatId);
+      return { from: null, to: { id: hostId, name: 'other' }, moved: true, pinnedTo: null };
+    },
+    draining: {
+      start: async () => check(),
+      status: { state: 'off', until: null, left: 0, running: [] },
+      cancel: async () => check(),
+    },
     async listHosts() {
       check();
       return [];

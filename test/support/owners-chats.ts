@@ -8,6 +8,7 @@ export const anActor = ownerVia('test');
 
 const acting = [
   'patchChat',
+  'moveToHost',
   'giveTrust',
   'deleteChat',
   'submitPrompt',

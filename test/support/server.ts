@@ -83,6 +83,8 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     token: null,
     publicOrigins: [],
     advertiseUrl: null,
+    hostName: null,
+    drainMs: 0,
     idleTimeoutMs: 600_000,
     quietMs: 10_000,
     agentAnswerMs: 60_000,

@@ -1,5 +1,6 @@
 import type { Event } from '../../protocol/event.ts';
 import { acceptanceWords } from '../../protocol/incoming-words.ts';
+import { hostWords } from '../../protocol/host-words.ts';
 import { interruptedWords } from '../../protocol/interrupted-words.ts';
 import { suspendedText } from '../../protocol/suspended-text.ts';
 import type { Item } from './chat-log.ts';
@@ -62,6 +63,7 @@ export function toItems(event: Event): Item[] {
     case 'session_rewound':
       return notice('info', 'rewound', rewoundText(event.promptIds.length));
     case 'chat_updated':
+      if (event.movedToHost || event.host !== undefined) return notice('info', 'host', hostWords(event).join(' '));
       if (event.cwd !== undefined)
         return notice(
           'info',

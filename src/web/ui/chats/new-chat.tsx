@@ -19,6 +19,7 @@ const initial: Partial<Pick<Chat, SettingName>> & Pick<Chat, 'permissionMode'> =
   permissionMode: 'default',
   trusted: false,
   onInterrupted: 'stop',
+  host: null,
 };
 
 export function NewChat({ onClose }: { onClose: () => void }) {

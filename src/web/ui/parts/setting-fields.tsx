@@ -2,6 +2,7 @@ import type { Chat, SettingName } from '../../../protocol/chat.ts';
 import { EffortField } from './effort-field.tsx';
 import { EngineField } from './engine-field.tsx';
 import { ModelField } from './model-field.tsx';
+import { PinField } from './pin-field.tsx';
 import { useSession } from './session-context.ts';
 import { useStore } from './use-store.ts';
 import type { SettingsDraft } from './use-settings-draft.ts';
@@ -31,6 +32,7 @@ export function SettingFields({
           onChange={(backend) => set({ backend })}
         />
       )}
+      <PinField value={values.host ?? null} onChange={(host) => set({ host })} />
     </>
   );
 }

@@ -1,0 +1,51 @@
+import type { AgentDirectory } from '../agents/agent.ts';
+import type { Log } from '../lib/log.ts';
+import type { BooError } from '../protocol/error.ts';
+import type { Decision } from '../protocol/decision.ts';
+import { findChat } from '../store/chats.ts';
+import type { Sql } from '../store/database.ts';
+import { afterInterruption } from './after-interruption.ts';
+import type { ChatLog } from './chat-log.ts';
+import { canContinue } from './continued-calls.ts';
+import { recoverChat } from './recovery.ts';
+import { ask, unknownChat } from './storage.ts';
+import { wasAsked } from './unasked.ts';
+
+export interface TakeOverParts {
+  sql: Sql;
+  logger: Log;
+  hostId: string;
+  readonly agents: AgentDirectory;
+  log: ChatLog;
+  /** Why this host itself dropped the chat in the middle of a turn. */
+  cause: BooError | undefined;
+  /** Called with the decisions before they are cancelled. */
+  readonly onLeft: (decisions: readonly Decision[]) => void;
+}
+
+/** Finishes what the last holder of a chat left open; what only its agent knows about that is looked up as it is needed. */
+export function takeOver({ sql, logger, hostId, agents, log, cause, onLeft }: TakeOverParts): Promise<void> {
+  const { lease } = log;
+  const find = () => ask(() => findChat(sql, lease.chatId));
+  return recoverChat({
+    sql,
+    log,
+    hostId,
+    cause,
+    createTraces: async () => agents.agentFor((await find())?.agent ?? agents.default.name).createTurnTraces(),
+    wasAsked: async (turnId, prompt) => {
+      const chat = await find();
+      return chat === null || wasAsked({ sql, lease, chat, logger, agents }, turnId, prompt);
+    },
+    canContinue: async (decision) => {
+      const row = await find();
+      return row !== null && canContinue({ sql, log, agents, settings: { row } }, decision);
+    },
+    afterInterruption: async (turnId) => {
+      const row = await find();
+      if (!row) throw unknownChat();
+      return afterInterruption(agents, row, { turnId, starts: row.continuation?.starts ?? 0 });
+    },
+    onLeft,
+  });
+}
