@@ -27,6 +27,8 @@ async function findings(changes: Partial<Config>): Promise<Map<string, Finding>>
     token: null,
     publicOrigins: [],
     advertiseUrl: null,
+    workspaces: [],
+    clones: false,
     idleTimeoutMs: 1,
     quietMs: 10_000,
     agentAnswerMs: 60_000,

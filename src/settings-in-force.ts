@@ -17,6 +17,8 @@ export function settingsInForce(config: Config, { demo }: { demo: boolean }): ob
     token: token === null ? 'created here' : 'set on purpose',
     sdkByDefault: config.sdkByDefault,
     advertiseUrl: config.advertiseUrl,
+    workspaces: config.workspaces,
+    clones: config.clones,
     idleTimeoutMs: config.idleTimeoutMs,
     quietMs: config.quietMs,
     agentAnswerMs: config.agentAnswerMs,

@@ -36,9 +36,11 @@ import type { DecisionIds } from './turn.ts';
 import { Turns } from './turns.ts';
 import { type WaitLimits, Waits } from './waits.ts';
 import { WorkQueue } from './work-queue.ts';
+import type { Place } from './workspaces/workspaces.ts';
 
 export interface ChatParts extends ChatEnvironment {
   row: ChatRow;
+  place: Place;
   /** What its last holder left open. */
   openDecisions: readonly OpenDecision[];
   waitLimits: WaitLimits;
@@ -73,7 +75,7 @@ export class Chat {
     const context: ChatContext = {
       ...parts,
       fail,
-      settings: new ChatSettings(row),
+      settings: new ChatSettings(row, parts.place),
       state: new ChatStateMachine(onChanged),
       queue: new WorkQueue(() => log.ask(() => nextPrompt(sql, row.id))),
       waits: new Waits({
@@ -105,8 +107,9 @@ export class Chat {
   }
 
   get live(): LiveState {
-    const { state, waits } = this.#context;
-    return { state: this.state, waitsFor: waits.now, mcpServers: state.mcpServers };
+    const { state, waits, settings } = this.#context;
+    const { directory } = settings;
+    return { state: this.state, waitsFor: waits.now, mcpServers: state.mcpServers, directory };
   }
 
   /** It waits for a person, also while no process does. */
@@ -121,6 +124,11 @@ export class Chat {
   /** It accepts nothing any more, and is about to leave this host. */
   get isStopped(): boolean {
     return this.#context.queue.isClosed;
+  }
+
+  /** Why no agent of the chat can work here: this host does not have its directory. */
+  get missing(): BooError | undefined {
+    return this.#context.settings.missing;
   }
 
   get isWarm(): boolean {

@@ -10,12 +10,13 @@ import type { BackendName, RunningChoice } from '../protocol/chat.ts';
 import { BooError } from '../protocol/error.ts';
 import { type Actor, doneByActor } from '../protocol/principal.ts';
 import { setSessionBackend } from '../store/agent-sessions.ts';
-import type { ChatChanges, ChatRow } from '../store/chats.ts';
+import type { ChatChanges, ChatRow, StoredWorkspace } from '../store/chats.ts';
 import type { Write } from '../store/events.ts';
 import { changeSettings } from './change-settings.ts';
 import type { ChatContext } from './chat-context.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ChatLoop } from './chat-loop.ts';
+import type { ChatSettings } from './chat-settings.ts';
 import type { ChatSession } from './chat-session.ts';
 import { leaveDirectory } from './kept-sessions.ts';
 import type { OpenDecisions } from './open-decisions.ts';
@@ -52,7 +53,7 @@ const askAgainMs = 250;
 /** Throws `backend_unavailable`, or `chat_busy` when something runs and the request does not say what happens to it. */
 export async function flipChat(chat: FlipContext, request: FlipRequest): Promise<void> {
   const { settings, state, session, queue, turns, decisions } = chat;
-  const target = changesOf(request, settings.row);
+  const target = changesOf(request, settings);
   if (!queue.hasFlip && !target) return changeSettings(chat, request.changes, request.actor);
   // Before anything is touched.
   request.signal?.throwIfAborted();
@@ -86,10 +87,11 @@ async function takesDecisions(
 }
 
 /** What the request changes about the chat; undefined when it changes nothing. */
-function changesOf({ backend, cwd }: FlipTarget, row: Readonly<ChatRow>): FlipTarget | undefined {
+function changesOf({ backend, cwd }: FlipTarget, { row, directory, missing }: ChatSettings): FlipTarget | undefined {
   const target = {
     ...(backend === undefined || backend === row.backend ? {} : { backend }),
-    ...(cwd === undefined || cwd === row.cwd ? {} : { cwd }),
+    // The directory at its path may be another one here: then this says that it is the right one.
+    ...(cwd === undefined || (cwd === row.cwd && cwd === directory && !missing) ? {} : { cwd }),
   };
   return Object.keys(target).length === 0 ? undefined : target;
 }
@@ -99,7 +101,7 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   const { log, session, settings, queue, turns } = chat;
   const { agent, trusted } = settings.row;
   // Another flip may have been first.
-  const target = changesOf(request, settings.row);
+  const target = changesOf(request, settings);
   if (!target) return changeSettings(chat, changes, actor);
 
   if (running === 'refuse') assertIdle(false, session, target);
@@ -112,12 +114,14 @@ async function flipNow(chat: FlipContext, { running, changes, actor, signal, ...
   // Trust belongs to a directory: whoever reviewed the old one has not reviewed this one.
   const untrusted = target.cwd !== undefined && trusted ? { trusted: false } : {};
   const all = { ...untrusted, ...changes, ...target };
-  await log.append(flipped(log, agent, all, actor)).catch((error: unknown) => {
+  const workspace =
+    target.cwd === undefined ? undefined : ((await chat.workspaces.look(target.cwd))?.workspace ?? null);
+  await log.append(flipped(log, agent, all, actor, workspace)).catch((error: unknown) => {
     // It may or may not be stored, so the chat has to be read again.
     chat.fail(error);
     throw error;
   });
-  settings.stored(all);
+  settings.stored({ ...all, ...(workspace === undefined ? {} : { workspace }) });
   session.forgetFailure();
 }
 
@@ -132,12 +136,18 @@ async function untilIdle({ queue, turns, session, loop }: FlipContext, signal: A
   }
 }
 
-function flipped(log: ChatLog, agent: ChatRow['agent'], changes: ChatChanges, actor: Actor): Write {
+function flipped(
+  log: ChatLog,
+  agent: ChatRow['agent'],
+  changes: ChatChanges,
+  actor: Actor,
+  workspace: StoredWorkspace | null | undefined,
+): Write {
   const { backend } = changes;
   return {
     events: [{ body: { type: 'chat_updated', ...changes, ...doneByActor(actor) } }],
     ...(backend === undefined ? {} : { side: (db) => [setSessionBackend(db, log.lease, agent, backend)] }),
-    chat: changes,
+    chat: { ...changes, ...(workspace === undefined ? {} : { workspace }) },
   };
 }
 

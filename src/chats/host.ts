@@ -21,6 +21,7 @@ import { claimLease, releaseLease } from '../store/leases.ts';
 import { probeWrites } from '../store/probe-writes.ts';
 import type { SlowLane } from '../store/slow-lane.ts';
 import { toStorageError } from '../store/storage-error.ts';
+import { assertHere } from './assert-here.ts';
 import { Chat } from './chat.ts';
 import { atRest } from './chat-view.ts';
 import { ChatLog } from './chat-log.ts';
@@ -37,6 +38,7 @@ import { recoverChat } from './recovery.ts';
 import { ask, databaseLost, elsewhere, shuttingDown, unknownChat, write } from './storage.ts';
 import { wasAsked } from './unasked.ts';
 import type { WaitLimits } from './waits.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
   hostId: string;
@@ -51,6 +53,7 @@ export interface HostParts extends Pick<LeaseKeeperParts, 'onRenewed'> {
   waitLimits: WaitLimits;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
+  readonly workspaces: Workspaces;
   /** How many agent processes may start at the same time. */
   warmingAtOnce: number;
   /** Bytes that may wait for one reader before it is cut off. */
@@ -98,7 +101,8 @@ export class Host {
         if (chat?.lease.epoch === epoch) this.#letGo(chat, why === 'expired' ? databaseLost() : undefined);
       },
     });
-    this.#orphanedWork = new OrphanedWork({ ...parts, take: (chatId) => this.#hold(chatId) });
+    const take = (chatId: string): Promise<void> => this.use(chatId, () => Promise.resolve(), { needsDirectory: true });
+    this.#orphanedWork = new OrphanedWork({ ...parts, take });
     this.#health = new Health({
       clock: parts.clock,
       probe: () => probeWrites(parts.sql, parts.hostId),
@@ -158,10 +162,20 @@ export class Host {
     return this.#chats.get(chatId);
   }
 
-  /** Claims the chat if nobody has it, to do one thing with it. */
-  async use<T>(chatId: string, task: (chat: Chat) => Promise<T>): Promise<T> {
+  /**
+   * Claims the chat if nobody has it, to do one thing with it. Throws `workspace_missing` if that needs the chat's
+   * directory and this host does not have it.
+   */
+  async use<T>(
+    chatId: string,
+    task: (chat: Chat) => Promise<T>,
+    { needsDirectory = false }: { needsDirectory?: boolean } = {},
+  ): Promise<T> {
     for (;;) {
+      // Before it is claimed, so that another host can.
+      if (needsDirectory && !this.#held.has(chatId) && !this.#draining) await assertHere(this.#parts, chatId);
       const { chat } = await this.#hold(chatId);
+      if (needsDirectory && chat.missing) throw chat.missing;
       // It may have been released in this very moment: then it is claimed again.
       if (!chat.isStopped || this.#chats.get(chatId) === chat) return write(() => task(chat));
     }
@@ -277,7 +291,9 @@ export class Host {
       logger,
       idleTimeoutMs,
       waitLimits,
+      place: await this.#parts.workspaces.locate(row),
       dataDir: this.#parts.dataDir,
+      workspaces: this.#parts.workspaces,
       agents: this.#parts.agents,
       warmLimiter: this.#limit,
       before: this.#endings.get(chatId),
@@ -295,7 +311,10 @@ export class Host {
   #recover(log: ChatLog, cause: BooError | undefined): Promise<void> {
     const { sql, logger, hostId, agents } = this.#parts;
     const { lease } = log;
-    const find = () => ask(() => findChat(sql, lease.chatId));
+    const find = async (): Promise<ChatRow | null> => {
+      const row = await ask(() => findChat(sql, lease.chatId));
+      return row && { ...row, cwd: (await this.#parts.workspaces.locate(row)).directory };
+    };
     return recoverChat({
       sql,
       log,
@@ -308,7 +327,7 @@ export class Host {
       },
       canContinue: async (decision) => {
         const row = await find();
-        return row !== null && canContinue({ sql, log, agents, settings: { row } }, decision);
+        return row !== null && canContinue({ sql, log, agents, settings: { rowHere: row } }, decision);
       },
       afterInterruption: async (turnId) => {
         const row = await find();

@@ -38,6 +38,7 @@ import { findPrompt, type FoundPrompt, hashContent, readWaitingPrompts } from '.
 import type { SlowLane } from '../store/slow-lane.ts';
 import { isUniqueViolation } from '../store/storage-error.ts';
 import type { Backlog } from './backlog.ts';
+import type { Chat as HeldChat } from './chat.ts';
 import { atRest, chatView } from './chat-view.ts';
 import type { AgentTerminal, ChatNotification, ChatQuery, Chats, Reader, StoredTranscript } from './chats.ts';
 import type { Host } from './host.ts';
@@ -50,6 +51,7 @@ import { ask, elsewhere, unknownChat } from './storage.ts';
 import { findHeldElsewhere } from '../store/leases.ts';
 import { readStoredTranscript } from './stored-transcript.ts';
 import { resolveWorkingDirectory } from './working-directory.ts';
+import type { Workspaces } from './workspaces/workspaces.ts';
 
 export interface HostedChatsParts {
   sql: Sql;
@@ -57,6 +59,7 @@ export interface HostedChatsParts {
   host: Host;
   /** The server's own files: no agent works in it, above it or below it. */
   dataDir: string;
+  readonly workspaces: Workspaces;
   agents: AgentDirectory;
   /** Whether a new chat resumes by itself when a limit resets, unless it says otherwise. */
   resumeAtReset: boolean;
@@ -69,6 +72,7 @@ export class HostedChats implements Chats {
   readonly #slow: SlowLane;
   readonly #host: Host;
   readonly #dataDir: string;
+  readonly #workspaces: Workspaces;
   readonly #agents: AgentDirectory;
   readonly #resumeAtReset: boolean;
   readonly #imports: Imports;
@@ -79,6 +83,7 @@ export class HostedChats implements Chats {
     this.#slow = parts.slow;
     this.#host = parts.host;
     this.#dataDir = parts.dataDir;
+    this.#workspaces = parts.workspaces;
     this.#agents = parts.agents;
     this.#resumeAtReset = parts.resumeAtReset;
     this.#imports = new Imports({
@@ -103,7 +108,8 @@ export class HostedChats implements Chats {
     const cwd = await resolveWorkingDirectory(input.cwd, this.#dataDir);
     await this.#assertOffered(agent, input);
     const defaults = { ...initialSettings, resumeAtReset: this.#resumeAtReset };
-    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, agent, backend };
+    const workspace = (await this.#workspaces.look(cwd))?.workspace ?? null;
+    return { ...defaults, ...dropUndefined(input), id: randomUUID(), cwd, workspace, agent, backend };
   }
 
   async listChats({ after, signal, ...page }: ChatQuery): Promise<ChatPage> {
@@ -133,20 +139,30 @@ export class HostedChats implements Chats {
     const place = given === undefined ? {} : { cwd: await resolveWorkingDirectory(given, this.#dataDir) };
     const patch = { ...rest, ...place };
     if (patch.model || patch.permissionMode) await this.#assertOffered((await this.#row(chatId)).agent, patch);
-    if (patch.trusted === true) await this.#trust({ ...(await this.#row(chatId)), ...place });
+    if (patch.trusted === true) {
+      const row = await this.#row(chatId);
+      await this.#trust(given === undefined ? await this.#here(row) : { ...row, ...place });
+    }
     await this.#host.use(chatId, (chat) => chat.patch(patch, actor, signal));
     return this.getChat(chatId);
   }
 
   async readTrust(chatId: string): Promise<ChatTrust> {
-    const row = await this.#row(chatId);
+    const row = await this.#here(await this.#row(chatId));
     return describeTrust(this.#sql, this.#agents.agentFor(row.agent), row);
   }
 
   async giveTrust(actor: Actor, chatId: string, { digest }: GiveTrust): Promise<ChatTrust> {
-    await this.#trust(await this.#row(chatId), digest);
+    await this.#trust(await this.#here(await this.#row(chatId)), digest);
     await this.#host.use(chatId, (chat) => chat.patch({ trusted: true }, actor));
     return this.readTrust(chatId);
+  }
+
+  /** With the directory's path on this host. Throws `workspace_missing`. */
+  async #here(row: ChatRow): Promise<ChatRow> {
+    const { directory, missing } = await this.#workspaces.locate(row);
+    if (missing) throw missing;
+    return { ...row, cwd: directory };
   }
 
   async #trust(chat: Pick<ChatRow, 'agent' | 'cwd'> & { id?: string }, digest?: string): Promise<void> {
@@ -179,7 +195,8 @@ export class HostedChats implements Chats {
       if (before) return before;
     }
     try {
-      const seq = await this.#host.use(chatId, (chat) => chat.submit({ id: promptId, content, actor }));
+      const submit = (chat: HeldChat): Promise<number> => chat.submit({ id: promptId, content, actor });
+      const seq = await this.#host.use(chatId, submit, { needsDirectory: true });
       const held = this.#host.find(chatId)?.view.hold ? { held: true as const } : {};
       return { receipt: { promptId, chatId, seq, ...held }, created: true };
     } catch (error) {
@@ -248,7 +265,7 @@ export class HostedChats implements Chats {
   }
 
   async openTerminal(chatId: string): Promise<AgentTerminal> {
-    return this.#host.use(chatId, (chat) => chat.openTerminal());
+    return this.#host.use(chatId, (chat) => chat.openTerminal(), { needsDirectory: true });
   }
 
   async follow(chatId: string, cursor: { after: number; backlog?: Backlog | undefined }): Promise<Reader> {

@@ -24,7 +24,11 @@ beforeEach(() => database.sql`truncate boocode.hosts cascade`);
 
 const address = 'http://10.0.0.5:4127';
 const register = () =>
-  registerHost(database.sql, { version: '1.2.3', address, offers: { backends: ['claude_sdk', 'claude_pty'] } });
+  registerHost(database.sql, {
+    version: '1.2.3',
+    address,
+    offers: { backends: ['claude_sdk', 'claude_pty'], workspaces: ['/elsewhere'] },
+  });
 const ago = (id: string, seconds: number) =>
   database.sql`update boocode.hosts set seen_at = clock_timestamp() - ${seconds} * interval '1 second' where id = ${id}`;
 
@@ -48,6 +52,7 @@ test('HOST-1: a host shows its address, version, backends, load, and the chats t
     startedAt: expect.stringMatching(/Z$/) as string,
     seenAt: expect.stringMatching(/Z$/) as string,
     backends: ['claude_sdk', 'claude_pty'],
+    workspaces: ['/elsewhere'],
     chats: 2,
     warmChats: 2,
     memoryBytes: 8,

@@ -21,6 +21,7 @@ function describe({ isUp, offers, load, machine, seenAt, startedAt, ...host }: S
     startedAt: startedAt.toISOString(),
     seenAt: seenAt?.toISOString() ?? null,
     backends: offers?.backends ?? [],
+    workspaces: offers?.workspaces ?? [],
     chats: host.chats,
     warmChats,
     memoryBytes,

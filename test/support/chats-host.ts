@@ -11,6 +11,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import type { Chat, CreateChat } from '../../src/protocol/chat.ts';
 import type { Event, EventOf, EventType, FeedItem } from '../../src/protocol/event.ts';
 import { openDatabase, type Sql } from '../../src/store/database.ts';
+import { Workspaces } from '../../src/chats/workspaces/workspaces.ts';
 import { readEvents } from '../../src/store/events.ts';
 import { insertHost, stopHost } from '../../src/store/hosts.ts';
 import { SlowLane } from '../../src/store/slow-lane.ts';
@@ -66,6 +67,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     url: ownUrl = url,
     dataDir = '/nonexistent',
     resumeAtReset = false,
+    workspaces = new Workspaces({ dataDir, env: process.env }),
     ...parts
   } = options;
   const id = randomUUID();
@@ -84,6 +86,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     warmingAtOnce: 4,
     readerBacklogBytes: 1024 * 1024,
     dataDir,
+    workspaces,
     ...parts,
     hostId: id,
     sql,
@@ -96,6 +99,7 @@ export async function openChatsHost(url: string, options: ChatsHostOptions = {})
     slow,
     host,
     dataDir,
+    workspaces,
     resumeAtReset,
     agents,
     describe: () => ({

@@ -79,6 +79,8 @@ export async function openServer(options: ServerTestOptions = {}): Promise<TestS
     token: null,
     publicOrigins: [],
     advertiseUrl: null,
+    workspaces: [],
+    clones: false,
     idleTimeoutMs: 600_000,
     quietMs: 10_000,
     agentAnswerMs: 60_000,
