@@ -80,7 +80,14 @@ export function chatRoutes(chats: Chats): Route[] {
         path: '/v1/chats/{chatId}',
         policy: 'bearer',
         summary: 'Change a chat’s title, model, permission mode or trust, or flip it to another backend',
-        errors: ['chat_busy', 'chat_elsewhere', 'backend_unavailable', 'trust_refused', 'cwd_invalid'],
+        errors: [
+          'chat_busy',
+          'chat_elsewhere',
+          'backend_unavailable',
+          'trust_refused',
+          'cwd_invalid',
+          'workspace_missing',
+        ],
         responses: {
           200: {
             description:
@@ -111,7 +118,7 @@ export function chatRoutes(chats: Chats): Route[] {
         path: '/v1/chats/{chatId}/trust',
         policy: 'bearer',
         summary: 'Show what the chat’s directory turns on when it is trusted, and what has changed since it was',
-        errors: ['cwd_invalid'],
+        errors: ['cwd_invalid', 'workspace_missing'],
         responses: { 200: { description: 'All relevant files, with their texts.', schema: chatTrust } },
       },
       { params: chatPath },
@@ -124,7 +131,7 @@ export function chatRoutes(chats: Chats): Route[] {
         path: '/v1/chats/{chatId}/trust',
         policy: 'bearer',
         summary: 'Trust exactly this content of the chat’s directory',
-        errors: ['trust_refused', 'cwd_invalid', 'chat_elsewhere'],
+        errors: ['trust_refused', 'cwd_invalid', 'chat_elsewhere', 'workspace_missing'],
         responses: { 200: { description: 'The directory is trusted from the next turn on.', schema: chatTrust } },
       },
       { params: chatPath, body: giveTrust },

@@ -25,7 +25,7 @@ export function promptRoutes(chats: Chats, log: Log): Route[] {
         path: '/v1/chats/{chatId}/prompts',
         policy: 'bearer',
         summary: 'Send a prompt; with a client-chosen id it can safely be sent again',
-        errors: ['prompt_conflict', 'chat_elsewhere'],
+        errors: ['prompt_conflict', 'chat_elsewhere', 'workspace_missing'],
         bodyLimitBytes: largeBodyBytes,
         responses: {
           202: { description: 'The prompt is stored and will run in its turn.', schema: receipt },
