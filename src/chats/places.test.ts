@@ -7,6 +7,7 @@ import { type ChatsHost, type ChatsHostOptions, openChatsHost } from '../../test
 import { createGate } from '../../test/support/gate.ts';
 import { git, initRepository } from '../../test/support/git-repository.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { finished, ScriptedBackend } from '../../test/support/scripted-backend.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/postgres.ts';
 import { until } from '../../test/support/until.ts';
 import { type Log, silentLog } from '../lib/log.ts';
@@ -148,6 +149,32 @@ describe('HOST-18: a host without the directory', () => {
     await here.chats.deleteChat(id);
   });
 
+  test('keeps the answer to a decision for a host that has it', async () => {
+    const toolCallId = 'call';
+    const withCall = (): ScriptedBackend => Object.assign(new ScriptedBackend(), { openCalls: new Set([toolCallId]) });
+    const dead = await openHost('dead', { backend: withCall(), clock: new ManualClock() });
+    dead.backend.script = async function* (turn) {
+      yield* turn.ask({ toolName: 'Bash', toolCallId });
+      yield finished();
+    };
+    const { id } = await dead.createChat({ cwd });
+    await dead.chats.submitPrompt(id, { content: 'go' });
+    const [asked] = await dead.events(id, 'decision_requested');
+    toClose = [];
+    await dead.kill();
+    await stopHost(database.sql, dead.id);
+    await rename(cwd, join(root, 'away'));
+
+    const here = await openHost('here', { backend: withCall() });
+    await here.chats.answerDecision(asked!.decisionId, { outcome: 'allow' });
+    await isFree(id);
+    expect(here.backend.opened).toEqual([]);
+    await rename(join(root, 'away'), cwd);
+    const next = await openHost('next', { backend: withCall() });
+    await next.events(id, 'turn_finished', 2);
+    expect(next.backend.continued).toEqual([{ outcome: 'allow' }]);
+  });
+
   test('runs what waits once the chat is moved to a directory that it has', async () => {
     const id = await leaveChat();
     await rename(cwd, join(root, 'away'));
@@ -248,7 +275,11 @@ describe('HOST-17: a host with the directory somewhere else', () => {
     };
     await here.chats.submitPrompt(id, { content: 'x' });
     await here.events(id, 'turn_finished');
-    await until(async () => (await here.chats.getChat(id)).workspace?.branch === 'topic');
+    const stored = await until(async () => {
+      const { workspace } = await here.chats.getChat(id);
+      return workspace?.branch === 'main' ? null : workspace;
+    });
+    expect(stored).toEqual({ remote, branch: 'topic', path: '' });
   });
 });
 
