@@ -76,7 +76,7 @@ export class OrphanedWork {
     const { logger } = this.#parts;
     if (!(error instanceof BooError)) return logger.error({ chatId, err: error }, 'A chat could not be claimed.');
     // Another host may be quicker, which is just as good.
-    if (error.code !== 'workspace_missing') return;
+    if (error.code !== 'workspace_missing' || error.details['isCloning'] === true) return;
     if (!this.#missing.has(chatId)) {
       logger.warn(
         { chatId, cause: error.message },

@@ -23,19 +23,25 @@ export interface Clone {
   commit: string;
 }
 
+export interface ClonesOptions {
+  dataDir: string;
+  env: GitEnvironment;
+  waitMs?: number;
+}
+
 const limitMs = 15 * 60_000;
 /** How long a request waits for a clone. */
-const waitMs = 10_000;
+const defaultWaitMs = 10_000;
 /** The protocols that git allows by default. Others run programs that the address names. */
 const protocols = ['allow=never', ...['https', 'http', 'ssh', 'git', 'file'].map((name) => `${name}.allow=always`)];
 
 export class Clones {
-  readonly #options: { dataDir: string; env: GitEnvironment };
+  readonly #options: ClonesOptions;
   readonly #running = new Map<string, Promise<void>>();
   readonly #made = new Map<string, Clone>();
   readonly #stop = new AbortController();
 
-  constructor(options: { dataDir: string; env: GitEnvironment }) {
+  constructor(options: ClonesOptions) {
     this.#options = options;
   }
 
@@ -60,8 +66,11 @@ export class Clones {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(workspaceMissing(`${remote} is being cloned to ${top}. Try again shortly.`, { remote })),
-        waitMs,
+        () =>
+          reject(
+            workspaceMissing(`${remote} is being cloned to ${top}. Try again shortly.`, { remote, isCloning: true }),
+          ),
+        this.#options.waitMs ?? defaultWaitMs,
       );
     });
     await Promise.race([running, late]).finally(() => clearTimeout(timer));

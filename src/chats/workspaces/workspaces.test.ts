@@ -279,7 +279,7 @@ describe('HOST-19: a host that may clone', () => {
     expect(readdirSync(dataDir)).toEqual([]);
   });
 
-  test('ends what it clones when it stops, and leaves nothing', async () => {
+  test('says that it still clones, and ends that when it stops, with nothing left', async () => {
     const { chat, origin } = await lost();
     // Something that never answers.
     const slow = { ...chat, workspace: { ...chat.workspace!, remote: `ssh://example.org${origin}` } };
@@ -288,13 +288,17 @@ describe('HOST-19: a host that may clone', () => {
     await chmod(join(bin, 'ssh'), 0o755);
     const host = here([{ from: chat.cwd, to: join(root, 'clones/repo') }], {
       clones: true,
+      cloneWaitMs: 1,
       env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` },
     });
-    const brought = bring(host, slow);
-    brought.catch(() => undefined);
+    // A request does not wait for long.
+    await expect(bring(host, slow)).rejects.toMatchObject({
+      code: 'workspace_missing',
+      message: expect.stringContaining('is being cloned') as string,
+      details: { isCloning: true },
+    });
     await expect.poll(() => existsSync(join(root, 'clones'))).toBe(true);
     await host.close();
-    await expect(brought).rejects.toMatchObject({ code: 'workspace_missing' });
     expect(existsSync(join(root, 'clones'))).toBe(false);
   });
 });

@@ -21,6 +21,8 @@ export interface WorkspacesOptions {
   mappings?: readonly WorkspaceMapping[];
   /** Whether this host clones what it lacks. */
   clones?: boolean;
+  /** How long a request waits for a clone. */
+  cloneWaitMs?: number;
 }
 
 /** Where a chat's agent works on this host. */
@@ -48,11 +50,13 @@ export class Workspaces {
   readonly #mappings: readonly WorkspaceMapping[];
   readonly #clones: Clones | null;
 
-  constructor({ dataDir, env, mappings = [], clones = false }: WorkspacesOptions) {
+  constructor({ dataDir, env, mappings = [], clones = false, cloneWaitMs }: WorkspacesOptions) {
     this.here = createHash('sha256').update(`${hostname()}\n${dataDir}`).digest('hex').slice(0, 16);
     this.#env = gitEnvironment(env);
     this.#mappings = mappings;
-    this.#clones = clones ? new Clones({ dataDir, env: this.#env }) : null;
+    this.#clones = clones
+      ? new Clones({ dataDir, env: this.#env, ...(cloneWaitMs !== undefined && { waitMs: cloneWaitMs }) })
+      : null;
   }
 
   /** What to store about a chat's directory; null if it is gone. */
