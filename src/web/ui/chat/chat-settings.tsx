@@ -116,7 +116,7 @@ export function ChatSettings({
               </button>
             )}
           </p>
-          {chat.workspace?.remote != null && (
+          {chat.workspace && chat.workspace.remote !== null && (
             <p className="quiet">
               Repository: <bdi>{readableLine(chat.workspace.remote, 1000)}</bdi>
               {chat.workspace.branch !== null && (
