@@ -147,6 +147,19 @@ describe('what is next', () => {
     expect(await drain()).toEqual(['prompt']);
   });
 
+  test('HOST-18: without the chat’s directory only tasks run that need none', async () => {
+    const ran: string[] = [];
+    stored.push(row);
+    for (const kind of ['continuation', 'terminal', 'flip', 'rewind'] as const) {
+      void queue.addTask(kind, () => Promise.resolve(ran.push(kind)));
+    }
+    const away = { ...free, isAway: () => true };
+    expect(await drain(away)).toEqual(['task', 'task']);
+    expect(await drain({ ...away, isSuspended: () => true })).toEqual([]);
+    expect(ran).toEqual(['flip', 'rewind']);
+    expect(await drain()).toEqual(['task', 'task', 'prompt']);
+  });
+
   test('a task that arrives while the next prompt is looked up goes first', async () => {
     stored.push(row);
     const next = queue.next(free);
