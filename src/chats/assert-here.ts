@@ -5,8 +5,8 @@ import { ask, elsewhere } from './storage.ts';
 import type { Workspaces } from './workspaces/workspaces.ts';
 
 /**
- * Makes sure that the chat's directory is on this host before it takes the chat. Clones it if this host may and nobody holds the chat.
- * Throws `workspace_missing`; `chat_elsewhere` if a host that may have it holds the chat.
+ * Makes sure that the chat's directory is on this host before it takes the chat. Clones it if this host may and nobody
+ * holds the chat. Throws `workspace_missing`; `chat_elsewhere` if a host that may have it holds the chat.
  */
 export async function assertHere(
   { sql, workspaces, hostId }: { sql: Sql; workspaces: Workspaces; hostId: string },

@@ -10,7 +10,10 @@ export interface WorkspaceMapping {
   to: string;
 }
 
-/** Reads the setting: the path of a JSON file, or pairs such as `/home/a=/srv/a,https://example.org/x.git=/srv/x`. Throws an Error that says what is wrong. */
+/**
+ * Reads the setting: the path of a JSON file, or pairs such as `/home/a=/srv/a,https://example.org/x.git=/srv/x`. Throws an
+ * Error that says what is wrong.
+ */
 export function readWorkspaceMap(text: string, dataDir: string): WorkspaceMapping[] {
   const pairs = text.includes('=') ? inline(text) : fromFile(text);
   const seen = new Set<string>();
